@@ -1,0 +1,59 @@
+# Every target stands alone: what it needs is made first. `make help` lists them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
+# The first that runs: a version manager's shim may exist without its Python.
+PYTHON := $(shell for name in python3.11 python3; do $$name -c '' 2>/dev/null && echo $$name && break; done)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest -n 2
+# The seed of a nightly run is new each time and printed; `make nightly SEED=...` repeats a run.
+SEED := $(shell date +%s)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint format nightly
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## Make .venv with all it takes to develop
+
+# The build backend is pinned like the rest: it is installed first, and pip's own isolated (and
+# unpinned) build environment is switched off.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Tallow needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) hatchling editables
+	$(INSTALL) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(BENCH_READY): $(READY)
+	$(INSTALL) --no-build-isolation --editable '.[bench]'
+	@touch $@
+
+demo: setup  ## Simulate a market, and show its bars and indicators
+	$(BIN)/tallow demo
+
+lint: setup  ## Check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup  ## Format the code, and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Compiled kernels are invisible to coverage: the second pass runs their bodies as plain Python.
+test: lint  ## Check format, style and types, run all tests, report coverage
+	$(BIN)/coverage erase
+	$(PYTEST) --cov --cov-report=
+	NUMBA_DISABLE_JIT=1 $(PYTEST) tests -m 'twin and not nightly' --cov --cov-append --cov-report=
+	$(BIN)/coverage report
+
+bench: $(BENCH_READY)  ## Measure against other libraries, and print the ratios
+	$(BIN)/python -m benchmarks
+
+nightly: setup  ## Run the tests at full size, and the long campaigns
+	@echo "repeat this run with: make nightly SEED=$(SEED)"
+	$(PYTEST) -m '' --hypothesis-profile=nightly --hypothesis-seed=$(SEED) --randomly-seed=$(SEED)

@@ -1,0 +1,80 @@
+"""Tallow: candle analytics for trading backends.
+
+One-minute candles in; candles at any timeframe with every indicator, right from the first row, for
+every instrument, out.
+
+Examples
+--------
+>>> import tallow
+>>> engine = tallow.AnalyticsEngine(calendar="XNSE")
+>>> engine.convention
+'tradingview'
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tallow.core.calendars import load_calendar
+    from tallow.core.errors import TallowError
+    from tallow.core.operator import RECURSIVE, WINDOW, Indicator, Output, Parameter
+    from tallow.core.spec import parse_specs
+    from tallow.data.candles import Candles
+    from tallow.data.readers import read_candles
+    from tallow.engine import AnalyticsEngine
+    from tallow.runtime.results import IndicatorSet, ProcessingResult, RunReport
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AnalyticsEngine": "tallow.engine",
+    "Candles": "tallow.data.candles",
+    "Indicator": "tallow.core.operator",
+    "IndicatorSet": "tallow.runtime.results",
+    "Output": "tallow.core.operator",
+    "Parameter": "tallow.core.operator",
+    "ProcessingResult": "tallow.runtime.results",
+    "RECURSIVE": "tallow.core.operator",
+    "RunReport": "tallow.runtime.results",
+    "TallowError": "tallow.core.errors",
+    "WINDOW": "tallow.core.operator",
+    "load_calendar": "tallow.core.calendars",
+    "parse_specs": "tallow.core.spec",
+    "read_candles": "tallow.data.readers",
+}
+
+__all__ = [
+    "RECURSIVE",
+    "WINDOW",
+    "AnalyticsEngine",
+    "Candles",
+    "Indicator",
+    "IndicatorSet",
+    "Output",
+    "Parameter",
+    "ProcessingResult",
+    "RunReport",
+    "TallowError",
+    "load_calendar",
+    "parse_specs",
+    "read_candles",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use: `tallow --help` must not wait for Polars and Numba."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'tallow' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+if "polars" in sys.modules:
+    # Adds `pl.col("close").tallow`; for a program that imports Polars later, see `tallow.expressions`.
+    importlib.import_module("tallow.expressions")

@@ -1,0 +1,186 @@
+"""Find a calendar by name, and lengthen it where that is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from threading import RLock
+from typing import Literal
+
+import numpy as np
+
+from tallow.core.calendars.additions import Additions, read_additions
+from tallow.core.calendars.base import Venue, days_between
+from tallow.core.calendars.calendar import Calendar
+from tallow.core.calendars.nse import DEFAULT_SEGMENT, NAME, SEGMENTS, nse
+from tallow.core.calendars.table import Hours, Segments, date_list, planned_segments, segments_of
+from tallow.core.calendars.venues import ALWAYS, always_open, exchange_venue, venue_codes
+from tallow.core.errors import CalendarError, near_matches
+from tallow.core.limits import CALENDAR_FIRST_DATE, CALENDAR_LAST_DATE, CALENDARS_MAX
+
+Beyond = Literal["raise", "weekdays"]
+
+_NSE_NAMES = {NAME, "NSE"}
+# Two threads that ask for one calendar get the same object, and pay for building it once.
+_loading = RLock()
+
+
+def load_calendar(
+    name: str, *, dates: str | os.PathLike[str] | None = None, beyond: Beyond = "raise"
+) -> Calendar:
+    """Return a calendar; equal arguments give the same object.
+
+    Parameters
+    ----------
+    name
+        ``XNSE`` (or ``NSE``; segment ``cash-other``), ``XNSE:derivatives``,
+        ``XNSE:cash-eligible-for-closing-auction``, ``24/7``, or any code or alias of
+        exchange_calendars, such as ``XNYS`` or ``NYSE``. Case does not matter.
+    dates
+        A TOML file of your own sessions, holidays and later years::
+
+            covered_until = 2027-12-31      # optional; must stand before the tables
+
+            [[session]]                     # replaces the whole date; several make a split session
+            date = 2026-11-08
+            open = "18:15"                  # the venue's wall clock; a close may be "24:00"
+            close = "19:15"
+            segment = "derivatives"         # optional; default: all segments
+
+            [[holiday]]
+            date = 2027-01-26
+            name = "Republic Day"           # optional
+
+        Up to `covered_until`, the weekdays on which the venue trades are sessions of its regular
+        hours. An edited file is read again.
+    beyond
+        ``raise``: dates that nobody has facts for are errors. ``weekdays``: from 1990 to 2060 they
+        are sessions of the nearest known regular hours, on the weekdays on which the venue trades;
+        no holiday is known there.
+
+    Raises
+    ------
+    CalendarError
+        If the name is unknown, or the file breaks a rule.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> session = load_calendar("XNSE").session(date(2024, 3, 2))
+    >>> [f"{opens:%H:%M}-{closes:%H:%M}" for opens, closes in session.segments]
+    ['03:45-04:30', '06:00-07:00']
+    """
+    if beyond not in ("raise", "weekdays"):
+        raise CalendarError(f"calendar: beyond={beyond!r}; must be 'raise' or 'weekdays'")
+    path = None if dates is None else str(Path(dates).resolve())
+    with _loading:
+        return _load(_canonical(name), path, _edition(path), beyond)
+
+
+def calendar_names() -> list[str]:
+    """Return our own calendars, segments included.
+
+    All codes of exchange_calendars work too (`exchange_calendars.get_calendar_names()`); they are
+    not listed, because the library takes a second to import.
+    """
+    return [NAME, *(f"{NAME}:{segment}" for segment in SEGMENTS), ALWAYS]
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def _load(name: str, path: str | None, edition: tuple[int, int] | None, beyond: Beyond) -> Calendar:
+    venue = _venue(name)
+    additions = read_additions(path, venue) if path else Additions()
+    first, last = _coverage(venue, additions, beyond)
+    table = venue.table
+    if (first, last) != (venue.first_date, venue.last_date) or additions.hours:
+        _check_covered(venue, additions, first, last)
+        plan = _plan(venue, additions, first, last)
+        segments = segments_of(table).without(plan).joined(planned_segments(plan, venue.timezone))
+        _check_disjoint(venue, additions, segments)
+        table = segments.table(venue.timezone, first, last)
+    return Calendar(venue.name, venue.segment, venue.timezone, first, last, table)
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def _venue(name: str) -> Venue:
+    if name == ALWAYS:
+        return always_open()
+    code, _, segment = name.partition(":")
+    return nse(segment) if code == NAME else exchange_venue(code)
+
+
+def _canonical(name: str) -> str:
+    """Resolve aliases and defaults, so that every spelling of a name shares one calendar."""
+    code, colon, segment = (part.strip() for part in name.partition(":"))
+    if code.upper() in _NSE_NAMES:
+        segment = segment.lower() if colon else DEFAULT_SEGMENT
+        if segment not in SEGMENTS:
+            hint = near_matches(segment, SEGMENTS)
+            raise CalendarError(f"calendar: name={name!r}; unknown segment {segment!r}; {hint}")
+        return f"{NAME}:{segment}"
+    if colon:
+        raise CalendarError(f"calendar: name={name!r}; only {NAME} has segments; ask for {code!r}")
+    return ALWAYS if code == ALWAYS else _exchange_code(code)
+
+
+def _exchange_code(name: str) -> str:
+    codes = {known.upper(): code for known, code in venue_codes().items()}
+    if name.upper() in codes:
+        return codes[name.upper()]
+    near = difflib.get_close_matches(name.upper(), [*codes, *_NSE_NAMES, ALWAYS], n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"for example {NAME}, XNYS, {ALWAYS}"
+    raise CalendarError(f"calendar: name={name!r}; no such calendar; {hint}")
+
+
+def _edition(path: str | None) -> tuple[int, int] | None:
+    """Return what changes when the file does; a missing file is reported where it is read."""
+    if path is None or not Path(path).exists():
+        return None
+    status = Path(path).stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def _coverage(venue: Venue, additions: Additions, beyond: Beyond) -> tuple[date, date]:
+    first, last = venue.first_date, max(venue.last_date, additions.covered_until or date.min)
+    if last > max(venue.last_date, CALENDAR_LAST_DATE):
+        raise CalendarError(
+            f"dates: file={additions.source}; covered_until={last}; must not be after "
+            f"{CALENDAR_LAST_DATE}"
+        )
+    if beyond == "weekdays":
+        return min(first, CALENDAR_FIRST_DATE), max(last, CALENDAR_LAST_DATE)
+    return first, last
+
+
+def _check_covered(venue: Venue, additions: Additions, first: date, last: date) -> None:
+    for day in additions.hours:
+        if not first <= day <= last:
+            raise CalendarError(
+                f"dates: file={additions.source}; date={day}; outside the coverage of "
+                f"{venue.name}, {first}..{last}; give a later covered_until"
+            )
+
+
+def _check_disjoint(venue: Venue, additions: Additions, segments: Segments) -> None:
+    """Raise where an added session meets one of the day before or after, of a night market."""
+    order = np.argsort(segments.opens)
+    clash = np.flatnonzero(segments.closes[order][:-1] > segments.opens[order][1:])
+    if len(clash):
+        first, second = date_list(segments.dates[order][clash[0] : clash[0] + 2])
+        raise CalendarError(
+            f"dates: file={additions.source}; date={first}; its session overlaps that of {second} "
+            f"on {venue.name}; add a holiday on one of them or change the hours"
+        )
+
+
+def _plan(venue: Venue, additions: Additions, first: date, last: date) -> Mapping[date, Hours]:
+    """Return all days that differ from the venue's table; ``()`` drops what the table has."""
+    one_day = timedelta(days=1)
+    before = days_between(first, venue.first_date - one_day)
+    after = days_between(venue.last_date + one_day, last)
+    unknown = {day: venue.regular(day) for days in (before, after) for day in days}
+    return {**unknown, **additions.hours}

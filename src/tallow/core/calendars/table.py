@@ -1,0 +1,218 @@
+"""Session tables: when a venue trades, as sorted arrays of instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.limits import CALENDARS_MAX
+
+Hours = tuple[tuple[int, int], ...]
+"""Open intervals of one day, in minutes after its local midnight by the wall clock. A venue that
+opens on the evening before the date it trades for has a negative minute."""
+
+Plan = Mapping[date, Hours | None]
+"""What happens on some dates: hours, ``()`` for no trading, `None` for hours that nobody knows."""
+
+Instants = NDArray[np.int64]
+Dates = NDArray[np.datetime64]
+
+MICROSECONDS = 1_000_000
+DAY_US = 86_400 * MICROSECONDS
+
+
+@dataclass(frozen=True)
+class Session:
+    """One trading date and its open intervals, which are aware in UTC, ascending and disjoint."""
+
+    date: date
+    segments: tuple[tuple[datetime, datetime], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SessionTable:
+    """All sessions of a calendar. Instants are int64 microseconds since the epoch, UTC.
+
+    Intervals are closed on the left and open on the right. All arrays are read-only.
+
+    Attributes
+    ----------
+    segment_open, segment_close
+        ``[n]`` int64, intervals of continuous trading, ascending and disjoint.
+    segment_day
+        ``[n]`` int64, index into the day arrays.
+    day_date
+        ``[d]`` datetime64[D], trading dates, ascending.
+    day_open, day_close
+        ``[d]`` int64, first segment's open and last segment's close.
+    day_known
+        ``[d]`` bool. False where a session exists but its hours are unknown: `day_open` and
+        `day_close` are then the local midnights around the date, and it has no segment.
+    covered_from, covered_until
+        First instant covered, and first instant no longer covered.
+    """
+
+    segment_open: Instants
+    segment_close: Instants
+    segment_day: NDArray[np.int64]
+    day_date: Dates
+    day_open: Instants
+    day_close: Instants
+    day_known: NDArray[np.bool_]
+    covered_from: int
+    covered_until: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            values = getattr(self, field.name)
+            if isinstance(values, np.ndarray):
+                values.setflags(write=False)
+        assert bool(np.all(self.segment_open < self.segment_close)), "a segment is empty"
+        assert bool(np.all(self.segment_close[:-1] <= self.segment_open[1:])), "segments overlap"
+        assert bool(np.all(self.day_close[:-1] <= self.day_open[1:])), "days overlap"
+        assert self.covered_from <= self.day_open[0], "a session opens before the coverage"
+        assert self.day_close[-1] <= self.covered_until, "a session closes after the coverage"
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Open intervals in any order, each with its trading date: what a table is made from."""
+
+    dates: Dates
+    opens: Instants
+    closes: Instants
+    unknown: Dates
+
+    def without(self, dates: Iterable[date]) -> Segments:
+        """Drop everything on `dates`."""
+        dropped = as_dates(dates)
+        keep = ~np.isin(self.dates, dropped)
+        unknown = self.unknown[~np.isin(self.unknown, dropped)]
+        return Segments(self.dates[keep], self.opens[keep], self.closes[keep], unknown)
+
+    def joined(self, other: Segments) -> Segments:
+        """Return the intervals of both."""
+        return Segments(
+            np.concatenate([self.dates, other.dates]),
+            np.concatenate([self.opens, other.opens]),
+            np.concatenate([self.closes, other.closes]),
+            np.concatenate([self.unknown, other.unknown]),
+        )
+
+    def table(self, timezone: str, first: date, last: date) -> SessionTable:
+        """Sort everything into a table that covers `first` to `last`, both included."""
+        order = np.argsort(self.opens)
+        dates, opens, closes = self.dates[order], self.opens[order], self.closes[order]
+        traded, start = np.unique(dates, return_index=True)
+        end = np.append(start[1:], len(dates)) - 1
+        midnight = local_midnights(self.unknown, timezone)
+        next_midnight = local_midnights(self.unknown + np.timedelta64(1, "D"), timezone)
+        days = np.concatenate([traded, self.unknown])
+        by_date = np.argsort(days)
+        day_date = days[by_date]
+        day_open = np.concatenate([opens[start], midnight])[by_date]
+        day_close = np.concatenate([closes[end], next_midnight])[by_date]
+        covered = _coverage(day_date, day_open, day_close, timezone, first, last)
+        return SessionTable(
+            segment_open=opens,
+            segment_close=closes,
+            segment_day=np.searchsorted(day_date, dates).astype(np.int64),
+            day_date=day_date,
+            day_open=day_open,
+            day_close=day_close,
+            day_known=np.isin(day_date, traded),
+            covered_from=covered[0],
+            covered_until=covered[1],
+        )
+
+
+def segments_of(table: SessionTable) -> Segments:
+    """Take a table apart again, so that days can be changed."""
+    return Segments(
+        table.day_date[table.segment_day],
+        table.segment_open,
+        table.segment_close,
+        table.day_date[~table.day_known],
+    )
+
+
+def planned_segments(plan: Plan, timezone: str) -> Segments:
+    """Turn wall-clock hours into instants; a day that the clock changes has its real length."""
+    rows = [(day, *interval) for day, hours in plan.items() for interval in hours or ()]
+    zone = ZoneInfo(timezone)
+    return Segments(
+        as_dates(day for day, _, _ in rows),
+        np.array([_instant(day, opens, zone) for day, opens, _ in rows], dtype=np.int64),
+        np.array([_instant(day, closes, zone) for day, _, closes in rows], dtype=np.int64),
+        as_dates(day for day, hours in plan.items() if hours is None),
+    )
+
+
+def as_dates(days: Iterable[date]) -> Dates:
+    """Return `days` as datetime64[D]; unlike a plain call, an empty list keeps the type."""
+    return np.array(list(days), dtype="datetime64[D]")
+
+
+def date_list(days: Dates) -> list[date]:
+    """Return datetime64[D] values as Python dates."""
+    return list(days.astype(object))
+
+
+def local_midnights(days: Dates, timezone: str) -> Instants:
+    """Return the instant, in microseconds UTC, at which each local date begins."""
+    if timezone == "UTC":
+        return days.astype("datetime64[us]").astype(np.int64)
+    zone = ZoneInfo(timezone)
+    return np.array([_instant(day, 0, zone) for day in date_list(days)], dtype=np.int64)
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def anchor_boundaries(table: SessionTable, timezone: str) -> Instants:
+    """Return the instant from which a row belongs to day ``k`` rather than to the one before.
+
+    That is the local midnight before the session, or the close of the session before where that is
+    later (a venue that trades through the night); never later than the session's own open.
+
+    Returns
+    -------
+    ndarray
+        ``[d]`` int64 microseconds, ascending; the first one is `covered_from`. Cached, read-only.
+    """
+    boundaries = np.minimum(_midnights_before(table.day_open, timezone), table.day_open)
+    boundaries[1:] = np.maximum(boundaries[1:], table.day_close[:-1])
+    boundaries[0] = table.covered_from
+    boundaries.setflags(write=False)
+    return boundaries
+
+
+def _midnights_before(instants: Instants, timezone: str) -> Instants:
+    if timezone == "UTC":
+        return instants - instants % DAY_US
+    zone = ZoneInfo(timezone)
+    days = [datetime.fromtimestamp(t // MICROSECONDS, zone).date() for t in instants.tolist()]
+    return np.array([_instant(day, 0, zone) for day in days], dtype=np.int64)
+
+
+def _instant(day: date, minute: int, zone: ZoneInfo) -> int:
+    # Python adds to the wall clock, not to the instant, which is what is wanted here: 09:30 stays
+    # 09:30 on the day the clocks change.
+    wall = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minute)
+    return round(wall.timestamp()) * MICROSECONDS
+
+
+def _coverage(
+    day_date: Dates, day_open: Instants, day_close: Instants, timezone: str, first: date, last: date
+) -> tuple[int, int]:
+    zone = ZoneInfo(timezone)
+    covered_from = min(_instant(first, 0, zone), int(day_open[0]))
+    # Where sessions open on the evening before, the last covered date's evening belongs to a
+    # session that is not covered any more: a row there must not pass for one outside the hours.
+    if day_open[-1] < local_midnights(day_date[-1:], timezone)[0]:
+        return covered_from, int(day_close[-1])
+    return covered_from, max(_instant(last, 24 * 60, zone), int(day_close[-1]))

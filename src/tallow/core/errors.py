@@ -1,0 +1,70 @@
+"""Every error Tallow raises on purpose: one base class, one class per mistake.
+
+A message reads ``what: parameter=value; rule; hint`` so that it can be acted on without the source.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TallowError(Exception):
+    """Base of all errors raised by Tallow."""
+
+
+class TallowWarning(UserWarning):
+    """Something was left out of a result that has no report of its own."""
+
+
+class SpecError(TallowError, ValueError):
+    """An indicator's text cannot be read, or names something unknown."""
+
+
+class ParameterError(TallowError, ValueError):
+    """A parameter is outside what its declaration allows."""
+
+
+class DeclarationError(TallowError, TypeError):
+    """An indicator's declaration contradicts itself or another one."""
+
+
+class TimeframeError(TallowError, ValueError):
+    """A timeframe cannot be read, or cannot be built from the source timeframe."""
+
+
+class CalendarError(TallowError, ValueError):
+    """A calendar is unknown, or its description is wrong."""
+
+
+class CoverageError(CalendarError):
+    """A date lies outside the years that a calendar covers."""
+
+
+class SessionTimesUnknownError(CalendarError):
+    """A session is known to exist, but not when it opens and closes."""
+
+
+class CandleInputError(TallowError, ValueError):
+    """The input cannot be read as candles at all."""
+
+
+class NaiveTimeError(CandleInputError):
+    """Times carry no zone, and none was given."""
+
+
+class RangeError(TallowError, ValueError):
+    """A start, end or instrument filter cannot be read, or selects nothing that exists."""
+
+
+class OutputError(TallowError, OSError):
+    """The result cannot be written where it was asked for."""
+
+
+def near_matches(name: str, known: Iterable[str]) -> str:
+    """Return a hint that lists names like `name`, or all of them where none is near."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name.lower(), choices, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known: {', '.join(choices)}"

@@ -1,0 +1,92 @@
+"""The one way to compile a kernel, and where compiled kernels are kept.
+
+Numba's disk cache looks at the file of a kernel only: an edit in another file that the kernel calls
+into would be missed, and old numbers served in silence. So the cache folder's name carries a digest
+of every source file that holds kernels, and Numba's version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_KERNEL_FOLDERS = ("core", "indicators", "data", "analysis")
+
+F = TypeVar("F", bound=Callable[..., Any])
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@cache
+def kernel_digest() -> str:
+    """Return a digest of all kernel sources and the Numba version, as 16 hexadecimal digits."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256(metadata.version("numba").encode())
+    digest.update(metadata.version("llvmlite").encode() + sys.version.encode())
+    for folder in _KERNEL_FOLDERS:
+        for source in sorted((package / folder).glob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def cache_folder() -> Path:
+    """Return the folder of compiled kernels: below ``TALLOW_CACHE_DIR``, or the user's cache."""
+    chosen = os.environ.get("TALLOW_CACHE_DIR")
+    if chosen:
+        root = Path(chosen)
+    elif sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "tallow"
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tallow"
+    return root / f"kernels-{kernel_digest()}"
+
+
+def is_warm() -> bool:
+    """Say whether kernels of exactly this version were compiled on this machine before."""
+    return (cache_folder() / "warm").exists()
+
+
+def mark_warm() -> None:
+    """Record that every built-in kernel is compiled, so that the next process need not say so."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    (cache_folder() / "warm").touch()
+
+
+def read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Return a read-only view: what kernels take as inputs.
+
+    Numba compiles a kernel once for writable and once for read-only arrays, and what comes out of a
+    frame is read-only already; so all inputs are, and no kernel can change its input.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def kernel(function: F) -> F:
+    """Compile a module-level function, releasing the GIL, with a disk cache.
+
+    No ``fastmath`` and no ``parallel``: both reorder sums, and then a chunk's bits depend on its
+    length. The compiled function keeps its Python twin as ``py_func``.
+
+    The cache folder is set only while Numba binds this function to it: the setting is global, and
+    the caller's own Numba functions keep theirs.
+    """
+    import numba
+
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder())
+    try:
+        compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return compiled

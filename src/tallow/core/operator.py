@@ -1,0 +1,215 @@
+"""What an indicator is: one declaration, from which help, plans, names and tests are derived."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.errors import DeclarationError, ParameterError, near_matches
+
+Value = int | float | str
+Values = Mapping[str, Value]
+Convention = Literal["tradingview", "talib"]
+Memory = Literal["window", "recursive"]
+
+CONVENTIONS: tuple[Convention, ...] = ("tradingview", "talib")
+WINDOW: Memory = "window"
+RECURSIVE: Memory = "recursive"
+INPUTS = ("open", "high", "low", "close", "volume", "session", "week", "month")
+"""What a kernel can ask for. The last three number the session, week and month of each row."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter. `choices` makes it a word; else it is a whole or decimal number in a range."""
+
+    name: str
+    default: Value
+    description: str
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    choices: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The accepted values, as an error message says them."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        return f"{self.minimum:g}..{self.maximum:g}"
+
+    def check(self, owner: str, value: object) -> Value:
+        """Return `value` in the parameter's own type.
+
+        Raises
+        ------
+        ParameterError
+            If the value has another type or lies outside the declared range.
+        """
+        wrong = ParameterError(f"{owner}: {self.name}={value}; must be {self.rule}")
+        if self.choices:
+            if value not in self.choices:
+                raise wrong
+            return str(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise wrong
+        if not self.minimum <= value <= self.maximum:
+            raise wrong
+        if isinstance(self.default, int):
+            if value != int(value):
+                raise ParameterError(f"{owner}: {self.name}={value}; must be a whole number")
+            return int(value)
+        return float(value)
+
+    def as_number(self, value: Value) -> float:
+        """Return `value` as a kernel sees it: a word becomes its place among the choices."""
+        return float(self.choices.index(str(value)) if self.choices else value)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output column. `column` is a template over the parameters, such as ``ema_{length}``."""
+
+    name: str
+    column: str
+    unit: str
+    description: str
+    minimum: float = -math.inf
+    maximum: float = math.inf
+
+
+Kernel = Callable[..., None]
+"""``advance(state, params, offsets, *inputs, *outputs)``.
+
+``state`` is float64 ``[instruments, state_size]``, changed in place; ``params`` float64 in the
+order of declaration; rows ``offsets[i]:offsets[i + 1]`` of every input and output (float64, 1-D)
+belong to instrument ``i``.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Indicator:
+    """An indicator's whole declaration.
+
+    Attributes
+    ----------
+    memory
+        `WINDOW`: a pure function of the last rows. `RECURSIVE`: needs its state, or a replay from
+        the instrument's first row.
+    warmup
+        From parameters to the number of leading null rows of each output.
+    state_size
+        From parameters to the number of float64 in one instrument's state. A new state is NaN
+        throughout for `WINDOW` (the rows before the first are missing), else zero.
+    inputs
+        Names of `INPUTS`; ``"{anchor}"`` stands for the value of the parameter ``anchor``.
+    presets
+        Per convention, the defaults that differ from those of ``tradingview``.
+    version
+        Raised whenever a value changes: part of every cache key and snapshot.
+    """
+
+    name: str
+    title: str
+    inputs: tuple[str, ...]
+    outputs: tuple[Output, ...]
+    parameters: tuple[Parameter, ...]
+    memory: Memory
+    warmup: Callable[[Values], tuple[int, ...]]
+    state_size: Callable[[Values], int]
+    advance: Kernel
+    formula: str
+    reference: str
+    flat: str = "no special case"
+    seed: str = "none"
+    version: int = 1
+    check: Callable[[Values], str | None] | None = None
+    presets: Mapping[str, Values] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that contradicts itself, at import and not at first use."""
+        names = [parameter.name for parameter in self.parameters]
+        for convention, preset in self.presets.items():
+            unknown = set(preset) - set(names)
+            if convention not in CONVENTIONS or unknown:
+                raise DeclarationError(f"{self.name}: preset {convention}: unknown {unknown or ''}")
+        if len({output.name for output in self.outputs}) != len(self.outputs) or not self.outputs:
+            raise DeclarationError(f"{self.name}: outputs must exist and have names of their own")
+        for values in (self.values((), {}, convention) for convention in CONVENTIONS):
+            if unknown := set(self.input_names(values)) - set(INPUTS):
+                raise DeclarationError(f"{self.name}: unknown inputs {sorted(unknown)}")
+            if len(self.warmup(values)) != len(self.outputs):
+                raise DeclarationError(f"{self.name}: warmup must give one number per output")
+
+    def values(
+        self, positional: Sequence[Value], named: Values, convention: Convention = "tradingview"
+    ) -> dict[str, Value]:
+        """Return every parameter's value: given ones checked, the others from the convention.
+
+        Raises
+        ------
+        ParameterError
+            On too many, unknown, repeated or unacceptable values.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        if len(positional) > len(known):
+            raise ParameterError(
+                f"{self.name}: {len(positional)} values; takes at most {len(known)}: "
+                f"{', '.join(known) or 'none'}"
+            )
+        given = dict(zip(known, positional, strict=False))
+        for name, value in named.items():
+            if name not in known:
+                raise ParameterError(f"{self.name}: {name}; unknown; {near_matches(name, known)}")
+            if name in given:
+                raise ParameterError(f"{self.name}: {name}={value}; given twice")
+            given[name] = value
+        merged = {p.name: p.default for p in self.parameters} | dict(
+            self.presets.get(convention, {})
+        )
+        merged |= given
+        checked = {name: known[name].check(self.name, value) for name, value in merged.items()}
+        if self.check and (problem := self.check(checked)):
+            raise ParameterError(f"{self.name}: {problem}")
+        return checked
+
+    def column_names(self, values: Values, convention: Convention) -> tuple[str, ...]:
+        """Return each output's column: the template, and words that differ from the convention's.
+
+        Numbers are always part of a template; a word (``anchor=week``) is appended only where it
+        is not the default, so that usual columns keep their short names.
+        """
+        usual = self.values((), {}, convention)
+        extra = "".join(
+            f"_{values[p.name]}"
+            for p in self.parameters
+            if f"{{{p.name}}}" not in self.outputs[0].column and values[p.name] != usual[p.name]
+        )
+        shown = {name: _in_a_name(value) for name, value in values.items()}
+        return tuple(
+            output.column.format(**shown) + extra.replace(".", "p") for output in self.outputs
+        )
+
+    def input_names(self, values: Values) -> tuple[str, ...]:
+        """Return the inputs that the kernel wants, for these parameter values."""
+        return tuple(name.format(**values) for name in self.inputs)
+
+    def kernel_parameters(self, values: Values) -> NDArray[np.float64]:
+        """Return the values as the kernel's float64 vector, in the order of declaration."""
+        return np.array([p.as_number(values[p.name]) for p in self.parameters], dtype=np.float64)
+
+    def new_state(self, values: Values, instruments: int) -> NDArray[np.float64]:
+        """Return the state before any row, float64 ``[instruments, state_size]``."""
+        blank = math.nan if self.memory == WINDOW else 0.0
+        return np.full((instruments, self.state_size(values)), blank)
+
+
+def _in_a_name(value: Value) -> str:
+    """Write a number as a column name does: ``2.5`` becomes ``2p5``, ``2.0`` becomes ``2``."""
+    text: Any = f"{value:g}" if isinstance(value, float) else str(value)
+    return str(text).replace(".", "p").replace("-", "m")

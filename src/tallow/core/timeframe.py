@@ -1,0 +1,76 @@
+"""Timeframes: ``1m 3m 5m 15m 30m 1h 2h 4h 1d 1w 1mo`` and any whole number of minutes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from tallow.core.errors import TimeframeError
+from tallow.core.limits import TIMEFRAME_MINUTES_MAX
+
+Unit = Literal["minute", "day", "week", "month"]
+
+_CALENDAR_UNITS: dict[str, Unit] = {"1d": "day", "1w": "week", "1mo": "month"}
+_RANK: dict[Unit, int] = {"minute": 0, "day": 1, "week": 2, "month": 3}
+
+
+@dataclass(frozen=True)
+class Timeframe:
+    """One bar size. `minutes` is 0 for days, weeks and months, whose length the calendar decides."""
+
+    text: str
+    unit: Unit
+    minutes: int
+
+    def __str__(self) -> str:
+        return self.text
+
+    def can_be_built_from(self, source: Timeframe) -> bool:
+        """Say whether whole `source` bars fill bars of this size."""
+        if self.unit == "minute":
+            return source.unit == "minute" and self.minutes % source.minutes == 0
+        # Weeks cut months, so a month cannot be built from weeks.
+        if source.unit == "week":
+            return self.unit == "week"
+        return _RANK[source.unit] <= _RANK[self.unit]
+
+
+def parse_timeframe(text: str | Timeframe) -> Timeframe:
+    """Read a timeframe.
+
+    Raises
+    ------
+    TimeframeError
+        If `text` is no timeframe of the design.
+
+    Examples
+    --------
+    >>> parse_timeframe("60m").text
+    '1h'
+    >>> parse_timeframe("1d").unit
+    'day'
+    """
+    if isinstance(text, Timeframe):
+        return text
+    known = text.strip()
+    if known in _CALENDAR_UNITS:
+        return Timeframe(known, _CALENDAR_UNITS[known], 0)
+    match = re.fullmatch(r"(\d{1,4})(m|min|h)", known)
+    minutes = int(match[1]) * (60 if match[2] == "h" else 1) if match else 0
+    if not 1 <= minutes <= TIMEFRAME_MINUTES_MAX:
+        raise TimeframeError(
+            f"timeframe: {text!r}; must be 1d, 1w, 1mo, or whole minutes or hours from 1m to "
+            f"{TIMEFRAME_MINUTES_MAX}m; for example 5m, 15m, 1h, 1d"
+        )
+    hours, rest = divmod(minutes, 60)
+    return Timeframe(f"{hours}h" if rest == 0 else f"{minutes}m", "minute", minutes)
+
+
+def require_multiple(target: Timeframe, source: Timeframe) -> None:
+    """Raise `TimeframeError` unless `target` bars can be built from whole `source` bars."""
+    if not target.can_be_built_from(source):
+        raise TimeframeError(
+            f"timeframe: {target} from source_timeframe={source}; the target must be a whole "
+            "multiple of the source; choose a coarser target or give finer candles"
+        )

@@ -1,0 +1,155 @@
+"""From raw rows to candle columns, batch by batch, each row checked on its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.errors import CandleInputError
+from tallow.core.timeframe import Timeframe
+from tallow.data.quarantine import as_quarantine, empty_quarantine, records
+from tallow.data.rules import all_rows_hold, first_broken
+from tallow.data.runs import mark_sorted
+from tallow.data.schema import CANDLE_SCHEMA, Layout, resolve_layout
+from tallow.data.times import FORMATS, join_date_and_time, to_utc
+
+EXAMPLES_SHOWN = 3
+"""Unreadable times that an error prints."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the caller said about an input; see `tallow.data.readers.read_candles`."""
+
+    source_timeframe: Timeframe
+    timezone: str | None
+    instrument: str | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A stretch of one source's rows, read and checked.
+
+    Attributes
+    ----------
+    frame
+        Candle columns of the rows that keep every rule of one row, in input order: not sorted, and
+        keys may repeat.
+    quarantine
+        The other rows.
+    rows_in
+        Rows in both together.
+    source
+        The file, or ``frame``.
+    first_row
+        The number, in its source and from 1, of the batch's first row.
+    ignored_columns
+        The source's columns that no field is read from.
+    """
+
+    frame: pl.DataFrame
+    quarantine: pl.DataFrame
+    rows_in: int
+    source: str
+    first_row: int
+    ignored_columns: tuple[str, ...] = ()
+
+    def row_numbers(self) -> NDArray[np.int64]:
+        """Return the row number in the source of every row of `frame`."""
+        rows = np.arange(self.first_row, self.first_row + self.rows_in, dtype=np.int64)
+        return np.delete(rows, self.quarantine["row"].to_numpy().astype(np.int64) - self.first_row)
+
+
+def read_batches(
+    raws: Iterator[pl.DataFrame],
+    schema: Mapping[str, pl.DataType],
+    source: str,
+    options: ReadOptions,
+) -> Iterator[Batch]:
+    """Read and check one source's rows as they come; at least one batch, which may be empty.
+
+    Raises
+    ------
+    CandleInputError
+        If columns are missing, or not a single time can be read; the latter only at the end.
+    NaiveTimeError
+        If times carry no zone and none was given.
+    """
+    layout = resolve_layout(schema, source, options.instrument)
+    rows_seen = unreadable = 0
+    examples: list[str] = []
+    for raw in raws:
+        batch = _read_batch(raw, layout, source, rows_seen + 1, options)
+        rows_seen += len(raw)
+        unreadable += batch.quarantine["timestamp"].null_count()
+        yield batch
+        if rows_seen == len(raw):
+            examples = _example_times(batch.quarantine, layout)
+    if rows_seen == 0:
+        yield _read_batch(pl.DataFrame(schema=schema), layout, source, 1, options)
+    elif unreadable == rows_seen:
+        raise CandleInputError(
+            f"{source}: column {' + '.join(layout.time_columns)!r}={', '.join(examples)}; "
+            f"not one of {rows_seen} times can be read; they must be {FORMATS}"
+        )
+
+
+def _read_batch(
+    raw: pl.DataFrame, layout: Layout, source: str, first_row: int, options: ReadOptions
+) -> Batch:
+    frame = _candle_columns(raw, layout, source, options)
+    on_grid = options.source_timeframe.unit == "minute"
+    if all_rows_hold(frame, on_grid):
+        return Batch(frame, empty_quarantine(), len(raw), source, first_row, layout.ignored)
+    rule = frame.select(first_broken(on_grid)).to_series()
+    bad = rule.is_not_null()
+    at = pl.int_range(first_row, first_row + len(raw), dtype=pl.UInt64, eager=True).alias("row")
+    broken = frame.select("instrument", "timestamp").with_columns(at, rule).filter(bad)
+    broken = broken.with_columns(records(raw.filter(bad)))
+    quarantine = as_quarantine(broken, source)
+    return Batch(frame.filter(~bad), quarantine, len(raw), source, first_row, layout.ignored)
+
+
+def _candle_columns(
+    raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions
+) -> pl.DataFrame:
+    """Return the candle columns of raw rows; what cannot be read is null. Clean input is shared."""
+    if layout.instrument is None:
+        instrument = pl.Series([options.instrument], dtype=pl.String).new_from_index(0, len(raw))
+    else:
+        instrument = raw[layout.instrument].cast(pl.String)
+    times = [raw[column] for column in layout.time_columns]
+    time = times[0] if len(times) == 1 else join_date_and_time(*times)
+    columns = [
+        mark_sorted(instrument.alias("instrument")),
+        to_utc(time, options.timezone, source).alias("timestamp"),
+    ]
+    columns += [_to_float(raw[column]).alias(field) for field, column in layout.numbers.items()]
+    frame = pl.DataFrame(columns)
+    if len(layout.numbers) > len(CANDLE_SCHEMA) - 2:
+        # No rule asks for open interest; what is no number is unavailable, and that is null.
+        finite = pl.col("open_interest").is_finite()
+        frame = frame.with_columns(pl.when(finite).then("open_interest"))
+    return frame
+
+
+def _to_float(column: pl.Series) -> pl.Series:
+    if column.dtype == pl.Float64:
+        return column
+    if column.dtype.is_numeric() or column.dtype == pl.Null:
+        return column.cast(pl.Float64)
+    text = column.cast(pl.String)
+    number = text.cast(pl.Float64, strict=False)
+    if number.null_count() == text.null_count():
+        return number
+    return text.str.strip_chars().cast(pl.Float64, strict=False)
+
+
+def _example_times(quarantine: pl.DataFrame, layout: Layout) -> list[str]:
+    rows = [json.loads(record) for record in quarantine["record"].head(EXAMPLES_SHOWN)]
+    return [repr(" ".join(str(row[column]) for column in layout.time_columns)) for row in rows]

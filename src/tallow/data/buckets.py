@@ -1,0 +1,145 @@
+"""When bars open and close: a calendar's sessions and a timeframe, as arrays for the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.calendars import Calendar, SessionTable, anchor_boundaries
+from tallow.core.timeframe import Timeframe, Unit
+
+MINUTE_US = 60_000_000
+DAY_US = 24 * 60 * MINUTE_US
+
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class BucketTable:
+    """Segments of continuous trading of one or more calendars, one after the other.
+
+    All times are int64 microseconds since 1970 UTC. Rows ``starts[c]:starts[c + 1]`` of the segment
+    arrays belong to calendar ``c``. With ``step_us`` > 0 a bucket is that long and anchored at its
+    segment's open; with 0 the bucket is the whole of ``bucket_open``..``bucket_close``. A row lasts
+    `source_us` or, where that is 0, until ``row_end``.
+    """
+
+    starts: Times
+    segment_open: Times
+    segment_close: Times
+    bucket_open: Times
+    bucket_close: Times
+    row_end: Times
+    known: NDArray[np.bool_]
+    covered_from: Times
+    covered_until: Times
+    step_us: int
+    source_us: int
+
+
+def bucket_table(
+    calendars: Sequence[Calendar], timeframe: Timeframe, source: Timeframe
+) -> BucketTable:
+    """Return the buckets of `timeframe` on each of `calendars`, for candles of size `source`."""
+    parts = [_segments(calendar, timeframe, source) for calendar in calendars]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    tables = [calendar.sessions() for calendar in calendars]
+    return BucketTable(
+        starts=np.cumsum([0, *(len(part[0]) for part in parts)], dtype=np.int64),
+        segment_open=columns[0],
+        segment_close=columns[1],
+        bucket_open=columns[2],
+        bucket_close=columns[3],
+        row_end=columns[4],
+        known=columns[5].astype(np.bool_),
+        covered_from=np.array([t.covered_from for t in tables], dtype=np.int64),
+        covered_until=np.array([t.covered_until for t in tables], dtype=np.int64),
+        step_us=timeframe.minutes * MINUTE_US,
+        source_us=source.minutes * MINUTE_US,
+    )
+
+
+def _segments(
+    calendar: Calendar, timeframe: Timeframe, source: Timeframe
+) -> tuple[Times, Times, Times, Times, Times, Times]:
+    """Return open, close, bucket open and close, row end and known, per segment of a calendar."""
+    table = calendar.sessions()
+    opens, closes, days = _segment_times(calendar, table, source)
+    # A session whose hours are unknown takes its whole date: rows in it are refused, not guessed.
+    unknown = np.flatnonzero(~table.day_known)
+    if source.unit == "minute" and len(unknown):
+        opens = np.concatenate([opens, table.day_open[unknown]])
+        closes = np.concatenate([closes, table.day_close[unknown]])
+        days = np.concatenate([days, unknown])
+        order = np.argsort(opens, kind="stable")
+        opens, closes, days = opens[order], closes[order], days[order]
+    known = table.day_known[days].astype(np.int64)
+    row_end = closes
+    if source.unit != "minute":
+        # Daily and longer rows need no hours.
+        known[:] = 1
+        row_end = table.day_close[period_bounds(table, source.unit)[1][days]]
+    if timeframe.unit == "minute":
+        return opens, closes, opens, closes, row_end, known
+    first, last = period_bounds(table, timeframe.unit)
+    return opens, closes, table.day_open[first[days]], table.day_close[last[days]], row_end, known
+
+
+def _segment_times(
+    calendar: Calendar, table: SessionTable, source: Timeframe
+) -> tuple[Times, Times, Times]:
+    """Return where rows may lie: the trading segments or, for daily rows, the whole date."""
+    if source.unit == "minute":
+        return table.segment_open, table.segment_close, table.segment_day
+    opens = anchor_boundaries(table, calendar.timezone)
+    closes = np.minimum(opens + DAY_US, np.append(opens[1:], table.covered_until))
+    return opens, np.maximum(closes, table.day_close), np.arange(len(opens))
+
+
+def period_ids(table: SessionTable, unit: Unit) -> Times:
+    """Return for each session the number of its session, week (from Monday) or month."""
+    if unit == "week":
+        # 1970-01-01 was a Thursday.
+        return (table.day_date.astype("datetime64[D]").astype(np.int64) + 3) // 7
+    if unit == "month":
+        return table.day_date.astype("datetime64[M]").astype(np.int64)
+    return np.arange(len(table.day_date))
+
+
+def period_bounds(table: SessionTable, unit: Unit) -> tuple[Times, Times]:
+    """Return for each session the first and the last session of its period."""
+    ids = period_ids(table, unit)
+    first = np.searchsorted(ids, ids, side="left")
+    last = np.searchsorted(ids, ids, side="right") - 1
+    return first.astype(np.int64), last.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class AnchorTable:
+    """From which instant on a row belongs to which session, week and month (VWAP's anchors)."""
+
+    starts: Times
+    boundaries: Times
+    covered_from: Times
+    covered_until: Times
+    ids: dict[str, NDArray[np.float64]]
+
+
+def anchor_table(calendars: Sequence[Calendar]) -> AnchorTable:
+    """Return the anchors of each of `calendars`, one after the other."""
+    tables = [calendar.sessions() for calendar in calendars]
+    boundaries = [anchor_boundaries(c.sessions(), c.timezone) for c in calendars]
+    units: dict[str, Unit] = {"session": "day", "week": "week", "month": "month"}
+    return AnchorTable(
+        starts=np.cumsum([0, *(len(b) for b in boundaries)], dtype=np.int64),
+        boundaries=np.concatenate(boundaries),
+        covered_from=np.array([t.covered_from for t in tables], dtype=np.int64),
+        covered_until=np.array([t.covered_until for t in tables], dtype=np.int64),
+        ids={
+            name: np.concatenate([period_ids(t, unit) for t in tables]).astype(np.float64)
+            for name, unit in units.items()
+        },
+    )

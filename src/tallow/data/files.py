@@ -1,0 +1,190 @@
+"""Finding and opening candle files. Whatever is wrong with a file is one error that names it."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import gzip
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from tallow.core.errors import CandleInputError
+
+TEXT_ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+PARQUET_ENDINGS = (".parquet", ".pq")
+ARROW_ENDINGS = (".arrow", ".ipc", ".feather")
+ENDINGS = (*TEXT_ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS)
+
+_ARROW_FILE_MARK = b"ARROW1"
+_GZIP_MARK = b"\x1f\x8b"
+_PROBE_BYTES = 4_096
+
+
+@dataclass(frozen=True)
+class RawSource:
+    """An input before its columns are understood.
+
+    `rows()` starts again from the first row each time it is called; each frame it gives has at most
+    the asked-for rows, and its columns are of one chunk.
+    """
+
+    name: str
+    schema: Mapping[str, pl.DataType]
+    rows: Callable[[], Iterator[pl.DataFrame]]
+
+
+def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Return the files that paths and globs name: globs sorted by name, lists in their order.
+
+    Raises
+    ------
+    CandleInputError
+        If nothing matches, or a match is a folder or has an ending that is not read.
+    """
+    if isinstance(source, str | Path):
+        paths = _expand_one(source)
+    else:
+        paths = [path for one in source for path in _expand_one(one)]
+    if not paths:
+        raise CandleInputError("read: input=[]; must name at least one file; add a path or a glob")
+    for path in paths:
+        _require_candle_file(path)
+    return paths
+
+
+def open_file(path: Path, chunk_rows: int) -> RawSource:
+    """Open a candle file without reading its rows.
+
+    Raises
+    ------
+    CandleInputError
+        If the file is not what its ending says.
+    """
+    with _naming(path):
+        frame = _scan(path)
+        schema = frame.collect_schema()
+
+    def rows() -> Iterator[pl.DataFrame]:
+        with _naming(path):
+            # No chunk_size: Polars would build its batches from several chunks, and a kernel that
+            # wants one array would pay for a copy of everything.
+            for batch in frame.collect_batches(maintain_order=True):
+                filled = _without_blank_lines(batch) if ending_of(path) in TEXT_ENDINGS else batch
+                yield from split(filled, chunk_rows)
+
+    return RawSource(str(path), schema, rows)
+
+
+def split(frame: pl.DataFrame, chunk_rows: int) -> Iterator[pl.DataFrame]:
+    """Cut a frame into pieces of at most `chunk_rows` rows and one chunk each."""
+    for piece in frame.iter_slices(chunk_rows):
+        yield piece if max(piece.n_chunks("all"), default=1) == 1 else piece.rechunk()
+
+
+def ending_of(path: Path) -> str | None:
+    """Return the ending by which a file's kind is known, or None."""
+    name = path.name.lower()
+    return next((ending for ending in ENDINGS if name.endswith(ending)), None)
+
+
+def _expand_one(source: str | Path) -> list[Path]:
+    if not isinstance(source, str | Path):
+        raise CandleInputError(
+            f"read: input={type(source).__name__}; must be a path, a glob, a list of these or a "
+            "frame; pass several frames one by one"
+        )
+    path = Path(source).expanduser()
+    # A file that exists is meant literally, even with a bracket in its name.
+    if path.exists() or not glob.has_magic(str(path)):
+        return [path]
+    # Not Path.glob: it refuses absolute patterns.
+    matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
+    files = [match for match in matches if not match.is_dir()]
+    if not files:
+        raise CandleInputError(f"read: input={str(source)!r}; no file matches; check the folder")
+    return files
+
+
+def _require_candle_file(path: Path) -> None:
+    known = f"must end in {', '.join(ENDINGS)}"
+    if path.is_dir():
+        raise CandleInputError(
+            f"{path}: is a folder; a file is needed; name its files, such as {path / '*.parquet'}"
+        )
+    if not path.exists():
+        raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
+    if ending_of(path) is None:
+        raise CandleInputError(f"{path}: ending={path.suffix!r}; {known}; rename or convert it")
+    if path.stat().st_size == 0:
+        raise CandleInputError(
+            f"{path}: size=0; a header is needed at least; was it written fully?"
+        )
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    ending = ending_of(path)
+    if ending in PARQUET_ENDINGS:
+        return pl.scan_parquet(path, glob=False)
+    if ending in TEXT_ENDINGS:
+        _require_text(path)
+        # Every cell as text: a bad one then spoils its row instead of the file, and the quarantine
+        # can show what was written.
+        return pl.scan_csv(
+            path, separator=TEXT_ENDINGS[str(ending)], infer_schema=False, glob=False
+        )
+    with path.open("rb") as file:
+        if file.read(len(_ARROW_FILE_MARK)) == _ARROW_FILE_MARK:
+            return pl.scan_ipc(path, glob=False)
+    return pl.read_ipc_stream(path).lazy()
+
+
+def _require_text(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(_PROBE_BYTES)
+    if b"\x00" in head and not head.startswith(_GZIP_MARK):
+        raise CandleInputError(
+            f"{path}: is not UTF-8 text; a table of text is needed; save it as UTF-8"
+        )
+
+
+def _without_blank_lines(batch: pl.DataFrame) -> pl.DataFrame:
+    # Polars reads an empty line as a row of nulls; to a person it is no row.
+    if batch.width == 0 or batch.to_series(0).null_count() == 0:
+        return batch
+    return batch.filter(~pl.all_horizontal(pl.all().is_null()))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn whatever Polars raises over a broken file into an error that names the file."""
+    try:
+        yield
+    # Some broken Parquet files make Polars panic, and a panic is a BaseException.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise CandleInputError(
+            f"{path}: {_long_line(path) or reason[0]}; must be a whole "
+            f"{ending_of(path)} file; was it written fully, and does its ending fit?"
+        ) from error
+
+
+def _long_line(path: Path) -> str | None:
+    """Say which line of a text file has more cells than the header, if one has."""
+    ending = ending_of(path)
+    if ending not in TEXT_ENDINGS:
+        return None
+    opener = gzip.open if ending.endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, delimiter=TEXT_ENDINGS[ending])
+            width = len(next(lines))
+            for cells in lines:
+                if len(cells) > width:
+                    return f"line {lines.line_num} has {len(cells)} cells, the header {width}"
+    except (OSError, UnicodeError, EOFError, StopIteration, csv.Error):
+        pass  # Polars' own reason is told instead.
+    return None

@@ -1,0 +1,209 @@
+"""Reading candles: any file or frame becomes candles, quarantined rows and counts that add up.
+
+The way of a row: `files` or `interchange` opens its source, `schema` finds its columns, `times`
+reads its time, `rules` checks it, `batches` puts the good and the bad apart, `merge` settles keys
+that come more than once. `scan_batches` stops before the last step, for inputs larger than memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.limits import BLOCK_ROWS
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.batches import Batch, ReadOptions, read_batches
+from tallow.data.candles import Candles, ReadReport
+from tallow.data.files import RawSource, expand_paths, open_file, split
+from tallow.data.interchange import from_native
+from tallow.data.merge import Settled, settle
+from tallow.data.quarantine import as_quarantine, count_by_rule, gather, records
+from tallow.data.runs import OrderWatch, instrument_runs
+from tallow.data.times import require_timezone
+
+__all__ = ["Batch", "expand_paths", "instrument_runs", "read_candles", "scan_batches"]
+
+
+def read_candles(
+    source: Any,
+    *,
+    source_timeframe: str | Timeframe = "1m",
+    timezone: str | None = None,
+    instrument: str | None = None,
+) -> Candles:
+    """Read candles from files or a frame.
+
+    Parameters
+    ----------
+    source
+        A path, a glob, a list of these; or a frame: Polars, pandas, Arrow, anything with the
+        Arrow C stream or that narwhals reads. `Candles` are returned as they are. Files are CSV
+        (``.csv``, ``.tsv``, also ``.gz``), Parquet (``.parquet``, ``.pq``) or Arrow (``.arrow``,
+        ``.ipc``, ``.feather``). Column names are those of `tallow.data.schema.ALIASES`; a
+        ``date`` and a ``time`` column are joined where no better one names the time. Times are
+        those of `tallow.data.times`. A line of a text file without any value is no row.
+    source_timeframe
+        How long each candle lasts.
+    timezone
+        Zone of times that carry none, such as ``Asia/Kolkata``.
+    instrument
+        Key of inputs that have no instrument column.
+
+    Returns
+    -------
+    Candles
+        The frame sorted and unique, the rows that broke a rule, and the report. The order of the
+        input's rows changes nothing but row numbers.
+
+    Raises
+    ------
+    CandleInputError
+        If an input cannot be candles at all; a bad row never raises.
+    NaiveTimeError
+        If times carry no zone and `timezone` is not given.
+    TimeframeError
+        If `source_timeframe` is no timeframe.
+
+    Notes
+    -----
+    A clean file in order costs about a third more than Polars needs to read it; one that has to be
+    sorted, several times that.
+    """
+    if isinstance(source, Candles):
+        return source
+    options = _options(source_timeframe, timezone, instrument)
+    native, raws = "polars", []
+    if isinstance(source, str | Path | list | tuple):
+        raws = [open_file(path, BLOCK_ROWS) for path in expand_paths(source)]
+    else:
+        frame, native = from_native(source)
+        raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
+    return _assemble(raws, options, native)
+
+
+def scan_batches(
+    paths: Sequence[Path],
+    *,
+    source_timeframe: str | Timeframe = "1m",
+    timezone: str | None = None,
+    instrument: str | None = None,
+    chunk_rows: int = BLOCK_ROWS,
+) -> Iterator[Batch]:
+    """Read files batch by batch, every row checked on its own, in file order.
+
+    Each file gives at least one batch, which may be empty. Keys may repeat, within a batch and
+    across them: settling that is the caller's. Parameters and errors are those of `read_candles`;
+    a broken file may raise after some of its batches were given.
+    """
+    options = _options(source_timeframe, timezone, instrument)
+    for path in paths:
+        raw = open_file(path, chunk_rows)
+        yield from read_batches(raw.rows(), raw.schema, raw.name, options)
+
+
+def original_records(
+    rows: Callable[[], Iterator[pl.DataFrame]], wanted: NDArray[np.int64]
+) -> pl.Series:
+    """Read a source again and return the records of some of its rows, by ascending row number.
+
+    Rows that contradict each other are known only after everything was read, and keeping every
+    row's text until then would multiply memory for the sake of a rare few.
+    """
+    found, start = [], 1
+    for raw in rows():
+        local = wanted[(wanted >= start) & (wanted < start + len(raw))] - start
+        found.append(records(raw[local]))
+        start += len(raw)
+    return pl.concat(found)
+
+
+@dataclass
+class _Placed:
+    """Where the accepted rows of one batch stand: in which source, and from which position."""
+
+    place: int
+    start: int
+    batch: Batch
+
+
+def _options(
+    source_timeframe: str | Timeframe, timezone: str | None, instrument: str | None
+) -> ReadOptions:
+    require_timezone(timezone)
+    return ReadOptions(parse_timeframe(source_timeframe), timezone, instrument)
+
+
+def _assemble(raws: Sequence[RawSource], options: ReadOptions, native: str) -> Candles:
+    watch, placed, position = OrderWatch(), [], 0
+    for place, raw in enumerate(raws):
+        for batch in read_batches(raw.rows(), raw.schema, raw.name, options):
+            watch.see(batch.frame)
+            placed.append(_Placed(place, position, batch))
+            position += len(batch.frame)
+    # Not rechunked: that would copy everything once more.
+    together = pl.concat([each.batch.frame for each in placed], how="diagonal", rechunk=False)
+    settled = Settled(together, 0, together.clear()) if watch.in_order else settle(together)
+    parts = [(each.place, each.batch.quarantine) for each in placed]
+    parts += _contradictions(raws, placed, settled.contradicting)
+    quarantine = gather(parts)
+    count = watch.instruments if watch.in_order else _count_instruments(settled.frame)
+    report = _report(raws, placed, settled, quarantine, count)
+    return Candles(settled.frame, quarantine, report, options.source_timeframe, native)
+
+
+def _contradictions(
+    raws: Sequence[RawSource], placed: Sequence[_Placed], rows: pl.DataFrame
+) -> list[tuple[int, pl.DataFrame]]:
+    """Return the quarantine of rows that contradict each other, per source."""
+    if not len(rows):
+        return []
+    rows = rows.sort("position")
+    at = rows["position"].to_numpy().astype(np.int64)
+    starts = np.array([each.start for each in placed])
+    # An empty batch starts where the next one does: the last of equal starts holds the row.
+    owner = np.searchsorted(starts, at, side="right") - 1
+    numbers = [
+        placed[held].batch.row_numbers()[at[owner == held] - starts[held]]
+        for held in np.unique(owner)
+    ]
+    places = np.array([each.place for each in placed])[owner]
+    located = rows.with_columns(row=pl.Series(np.concatenate(numbers)), rule=pl.lit("repeated_key"))
+    parts = []
+    for place in np.unique(places):
+        mine = located.filter(pl.Series(places == place))
+        record = original_records(raws[place].rows, mine["row"].to_numpy())
+        parts.append((int(place), as_quarantine(mine.with_columns(record), raws[place].name)))
+    return parts
+
+
+def _count_instruments(frame: pl.DataFrame) -> int:
+    return len(instrument_runs(frame)[0]) if len(frame) else 0
+
+
+def _report(
+    raws: Sequence[RawSource],
+    placed: Sequence[_Placed],
+    settled: Settled,
+    quarantine: pl.DataFrame,
+    instruments: int,
+) -> ReadReport:
+    ignored = dict.fromkeys(name for each in placed for name in each.batch.ignored_columns)
+    time = settled.frame["timestamp"]
+    return ReadReport(
+        rows_in=sum(each.batch.rows_in for each in placed),
+        accepted=len(settled.frame),
+        repeated=settled.repeated,
+        quarantined=len(quarantine),
+        by_rule=count_by_rule(quarantine),
+        sources=tuple(raw.name for raw in raws),
+        ignored_columns=tuple(ignored),
+        instruments=instruments,
+        first=cast("Any", time.min()),
+        last=cast("Any", time.max()),
+    )

@@ -1,0 +1,238 @@
+"""The way of a candle, step by step; each step names the function where it lives.
+
+1. A file or a frame becomes a candle frame, bad rows set aside - `tallow.data.readers.read_candles`.
+2. The text of the indicators becomes specs - `tallow.core.spec.parse_specs` - and these a plan, each
+   computation once - `tallow.plan.plan.make_plan`.
+3. The calendar gives the sessions - `tallow.core.calendars.load_calendar` - and with the timeframe
+   the buckets - `tallow.data.buckets.bucket_table`.
+4. The frame is cut into blocks of whole instruments - `tallow.runtime.blocks.frame_blocks`. A run
+   from files to a file streams blocks instead - `tallow.runtime.stream.run_files`.
+5. One compiled pass turns a block's candles into bars - `tallow.data.aggregate.aggregate`.
+6. Each indicator's kernel runs over the bars, once for all instruments of the block -
+   `tallow.runtime.operations.run_operations`. Steps 5 and 6 are shared among threads by
+   `tallow.runtime.batch.BarRun`.
+7. Bars and indicators become a frame, NaN becomes null - `tallow.runtime.operations.to_series`.
+8. The range asked for is cut out - `tallow.runtime.ranges.Range.cut` - and the result returned, or
+   written - `tallow.data.writers.FrameWriter`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import ParameterError, TallowError, TallowWarning
+from tallow.core.limits import THREADS_MAX
+from tallow.core.spec import Spec, check_convention
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.aggregate import NoTrade
+from tallow.data.interchange import to_native
+from tallow.data.readers import read_candles
+from tallow.plan.plan import make_plan
+from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, RowRun
+from tallow.runtime.blocks import Block, frame_blocks
+from tallow.runtime.ranges import Moment, Range, moment_us
+from tallow.runtime.results import ProcessingResult, RunReport
+
+Progress = Callable[[int, int], None]
+"""Called with the candles done and the candles in all; raise in it to cancel."""
+
+
+class AnalyticsEngine:
+    """Candles in; bars at any timeframe, with every indicator, out.
+
+    Parameters
+    ----------
+    calendar
+        One name (``"XNSE"``, ``"XNSE:derivatives"``, ``"XNYS"``, ``"24/7"``), or a mapping from
+        instrument to such a name; the key ``"*"`` stands for all others.
+    calendar_dates
+        A TOML file that adds sessions and holidays; see `tallow.core.calendars.load_calendar`.
+    beyond_coverage
+        ``raise``: rows in years that the calendar does not cover fail their instrument.
+        ``weekdays``: every weekday there is a regular session.
+    convention
+        ``tradingview`` or ``talib``: the seeds and flat cases of the indicators.
+    no_trade
+        ``drop``: a zero-volume candle that only fills a minute makes no bar, as on TradingView;
+        instruments that have no volume at all are recognised and kept. ``keep``: it counts.
+    threads
+        Worker threads; as many as there are processors by default.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> candles = pl.DataFrame({
+    ...     "symbol": ["RAYMOND"] * 2, "ts": ["2025-07-18T09:15+05:30", "2025-07-18T09:16+05:30"],
+    ...     "o": [700.0, 701.0], "h": [702.0, 704.0], "l": [699.0, 700.5], "c": [701.0, 703.4],
+    ...     "v": [900, 435],
+    ... })
+    >>> result = AnalyticsEngine(calendar="XNSE").process_candles(candles, "5m", "ema(1), vwap")
+    >>> result.frame.select("close", "candles", "is_final", "ema_1").to_dicts()
+    [{'close': 703.4, 'candles': 2, 'is_final': False, 'ema_1': 703.4}]
+    """
+
+    def __init__(
+        self,
+        calendar: str | Mapping[str, str | tuple[str, str]] = "XNSE",
+        *,
+        calendar_dates: str | os.PathLike[str] | None = None,
+        beyond_coverage: Literal["raise", "weekdays"] = "raise",
+        convention: str = "tradingview",
+        no_trade: NoTrade = "drop",
+        threads: int | None = None,
+    ) -> None:
+        self.calendars = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
+        self.convention = check_convention(convention)
+        if no_trade not in ("drop", "keep"):
+            raise ParameterError(f"engine: no_trade={no_trade!r}; must be 'drop' or 'keep'")
+        self.no_trade = no_trade
+        self.threads = min(threads or os.cpu_count() or 1, THREADS_MAX)
+        if self.threads < 1:
+            raise ParameterError(f"engine: threads={threads}; must be 1..{THREADS_MAX}")
+
+    def process_candles(
+        self,
+        candles: Any,
+        timeframe: str | Timeframe = "5m",
+        indicators: str | Iterable[str | Spec] = "default",
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        instruments: str | list[str] | None = None,
+        as_of: str | datetime | None = None,
+        progress: Progress | None = None,
+    ) -> ProcessingResult:
+        """Aggregate candles to one timeframe and compute indicators on its bars.
+
+        Parameters
+        ----------
+        candles
+            `Candles`, or whatever `read_candles` takes: a frame, a path, a glob.
+        start, end
+            Bars to return: ``start <= open < end``; a bare date is a session, included at both
+            ends. Indicators see all earlier candles given.
+        as_of
+            A bar is final if it ends by then; by default, by the end of its instrument's last row.
+
+        Raises
+        ------
+        TallowError
+            On anything wrong with the arguments; if every instrument fails, with the first reason.
+        """
+        began = time.perf_counter()
+        wanted = Range.of(start, end, instruments)
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+        read = read_candles(candles)
+        options = self._options(timeframe, read.source_timeframe, as_of)
+        with self._pool() as pool:
+            run = BarRun(plan, options, pool, self.threads)
+            frames = _feed(run.feed, wanted.pick(read.frame), progress)
+        run.counts.check()
+        if wanted.instruments is not None:
+            wanted.check_found(set(read.frame["instrument"].unique()))
+        _raise_if_all_failed(run.failures, read.report.instruments)
+        bars = wanted.cut(_joined(frames, run.empty_frame()), self.calendars)
+        report = RunReport(
+            read.report, run.counts, len(bars), run.failures, run.quarantine(read.quarantine)
+        )
+        took = time.perf_counter() - began
+        return ProcessingResult.of(bars, plan.columns, report, took, read.native)
+
+    def aggregate_timeframes(
+        self,
+        candles: Any,
+        timeframes: Sequence[str | Timeframe],
+        *,
+        as_of: str | datetime | None = None,
+    ) -> dict[str, Any]:
+        """Aggregate candles to several timeframes; return ``{timeframe: frame of bars}``.
+
+        Raises
+        ------
+        TallowError
+            As `process_candles`.
+        """
+        read = read_candles(candles)
+        results = {}
+        for timeframe in map(parse_timeframe, timeframes):
+            result = self.process_candles(read, timeframe, (), as_of=as_of)
+            results[timeframe.text] = result.frame
+        return results
+
+    def calculate_indicators(
+        self, candles: Any, indicators: str | Iterable[str | Spec] = "default"
+    ) -> Any:
+        """Compute indicators on the candles as they are; return them with a column per output.
+
+        No row is dropped or added: fillers, auction prints and rows outside the session count.
+
+        Raises
+        ------
+        TallowError
+            As `process_candles`; also if a kernel fails for every instrument.
+        """
+        read = read_candles(candles)
+        plan = make_plan(indicators, self.convention, read.frame.columns)
+        with self._pool() as pool:
+            run = RowRun(plan, self.calendars, pool, self.threads)
+            frames = _feed(run.feed, read.frame, None)
+        _raise_if_all_failed(run.failures, read.report.instruments)
+        if run.failures:
+            warnings.warn(_failure_text(run.failures), stacklevel=2)
+        outputs = _joined(frames, pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Float64)))
+        return to_native(read.frame.hstack(outputs), read.native)
+
+    def _options(
+        self, timeframe: str | Timeframe, source: Timeframe, as_of: str | datetime | None
+    ) -> BarOptions:
+        moment = None if as_of is None else moment_us("as_of", as_of)
+        return BarOptions(
+            parse_timeframe(timeframe), source, self.calendars, self.no_trade, moment
+        )
+
+    @contextmanager
+    def _pool(self) -> Iterator[Executor | None]:
+        if self.threads == 1:
+            yield None
+            return
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="tallow") as pool:
+            yield pool
+
+
+def _feed(
+    feed: Callable[[Block], list[pl.DataFrame]], candles: pl.DataFrame, progress: Progress | None
+) -> list[pl.DataFrame]:
+    frames: list[pl.DataFrame] = []
+    done = 0
+    for block in frame_blocks(candles):
+        frames += feed(block)
+        done += len(block)
+        if progress is not None:
+            progress(done, len(candles))
+    return frames
+
+
+def _joined(frames: Sequence[pl.DataFrame], empty: pl.DataFrame) -> pl.DataFrame:
+    # Not rechunked: the copy would cost more than the kernels.
+    return pl.concat(frames, rechunk=False) if frames else empty
+
+
+def _raise_if_all_failed(failures: Mapping[str, str], instruments: int) -> None:
+    if failures and len(failures) >= instruments:
+        raise TallowError(_failure_text(failures))
+
+
+def _failure_text(failures: Mapping[str, str]) -> str:
+    name, why = next(iter(failures.items()))
+    others = f" (and {len(failures) - 1} more instruments)" if len(failures) > 1 else ""
+    return f"{name}{others}: {why}"

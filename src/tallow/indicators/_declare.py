@@ -1,0 +1,30 @@
+"""Parts that many declarations share, so that a limit or a preset is written once."""
+
+from __future__ import annotations
+
+from tallow.core.limits import LENGTH_MAX, MULTIPLIER_MAX
+from tallow.core.operator import Parameter
+
+WILDER = "Wilder (1978), New Concepts in Technical Trading Systems"
+
+
+def length(default: int, minimum: int = 1, name: str = "length") -> Parameter:
+    """Return a look-back parameter, in rows."""
+    words = name.removesuffix("_length").removesuffix("length").replace("_", " ")
+    text = f"rows of the {words} average" if words else "rows looked back on"
+    return Parameter(name, default, text, minimum=minimum, maximum=LENGTH_MAX)
+
+
+def multiplier(default: float) -> Parameter:
+    """Return the distance of a band from its middle."""
+    text = "distance of a band from the middle, in deviations or ranges"
+    return Parameter("multiplier", default, text, minimum=0.0, maximum=MULTIPLIER_MAX)
+
+
+START = Parameter(
+    "start",
+    "each",
+    "show each output from its own first row, or all together from the last one's",
+    choices=("each", "together"),
+)
+"""TA-Lib returns all outputs of a function from the same row on."""

@@ -1,0 +1,241 @@
+"""Sliding windows: means, deviations, weighted means and extremes, as functions of the window alone.
+
+A window of `length` rows is put together from windows of 1, 2, 4, ... rows, each made from two
+halves, so a row costs about log2(length) steps that run over whole stretches of rows at vector
+speed. No value is carried from one window to the next: nothing drifts, a missing value is gone when
+its row leaves, and any chunking gives the same bits.
+
+Sums are kept as differences from the window's newest row. Equal rows then give exactly their own
+value as the mean and exactly zero as the deviation, and large prices lose no digits. Two parts are
+joined as in Chan, Golub and LeVeque (1983), "Algorithms for Computing the Sample Variance".
+
+Inner loops run over equally long views, never over shifted indices: an index that might be negative
+keeps LLVM from vectorising (measured: 0.3 ns against 3 ns a step).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.kernel import kernel
+
+Floats = NDArray[np.float64]
+
+
+@kernel
+def stretch_rows(length: int) -> int:
+    """Rows worked on at a time: few enough for the first-level cache, many against `length`."""
+    return max(256, 2 * length)
+
+
+@kernel
+def load_window(tail: Floats, rows: Floats, window: Floats) -> Floats:
+    """Return the kept `tail` followed by `rows`, as a view of `window`; keep the new tail."""
+    kept = len(tail)
+    stop = kept + len(rows)
+    window[:kept] = tail
+    window[kept:stop] = rows
+    tail[:] = window[stop - kept : stop]
+    return window[:stop]
+
+
+@kernel
+def _join_sums(
+    new: Floats, old: Floats, near: Floats, far: Floats, far_rows: float, out: Floats
+) -> None:
+    """Join sums of the newer rows with those of the `far_rows` before them."""
+    for j in range(len(out)):
+        out[j] = near[j] + (far[j] + far_rows * (old[j] - new[j]))
+
+
+@kernel
+def _join_squares(
+    new: Floats,
+    old: Floats,
+    near_sums: Floats,
+    far_sums: Floats,
+    near: Floats,
+    far: Floats,
+    near_rows: float,
+    far_rows: float,
+    out: Floats,
+) -> None:
+    """Join sums of squared deviations, given the sums of both parts."""
+    one_near, one_far = 1.0 / near_rows, 1.0 / far_rows
+    weight = near_rows * far_rows / (near_rows + far_rows)
+    for j in range(len(out)):
+        gap = (old[j] - new[j]) + (far_sums[j] * one_far - near_sums[j] * one_near)
+        out[j] = (near[j] + far[j]) + gap * gap * weight
+
+
+@kernel
+def _start_parts(x: Floats, *parts: Floats) -> None:
+    """Set windows of one row: zero, or NaN where the row is missing."""
+    for part in parts:
+        for j in range(len(x)):
+            part[j] = x[j] - x[j]
+
+
+@kernel
+def window_sums(x: Floats, length: int, work: Floats) -> Floats:
+    """Return sums of differences from each window's newest row, for windows that end in `x`.
+
+    `x` starts with ``length - 1`` earlier rows; the result has ``len(x) - length + 1`` values and
+    is a view of `work`, float64 ``[3, >= len(x)]``.
+    """
+    stop = len(x)
+    part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
+    _start_parts(x, part, whole)
+    joined, size = 0, 1
+    while True:
+        if length & size:
+            j, k = joined, size
+            _join_sums(x[j:], x[: stop - j], whole[j:], part[: stop - j], float(k), whole[j:])
+            joined += size
+        if 2 * size > length:
+            return whole[length - 1 :]
+        k = size
+        _join_sums(x[k:], x[: stop - k], part[k:], part[: stop - k], float(k), spare[k:])
+        part, spare = spare, part
+        size *= 2
+
+
+@kernel
+def window_moments(x: Floats, length: int, work: Floats) -> tuple[Floats, Floats]:
+    """Return the sums of `window_sums` and the sums of squared deviations from the mean.
+
+    As `window_sums`, with `work` of float64 ``[6, >= len(x)]``.
+    """
+    stop = len(x)
+    part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
+    part_sq, spare_sq, whole_sq = work[3, :stop], work[4, :stop], work[5, :stop]
+    _start_parts(x, part, whole, part_sq, whole_sq)
+    joined, size = 0, 1
+    while True:
+        if length & size:
+            j, k = joined, size
+            if joined:
+                _join_squares(
+                    x[j:],
+                    x[: stop - j],
+                    whole[j:],
+                    part[: stop - j],
+                    whole_sq[j:],
+                    part_sq[: stop - j],
+                    float(j),
+                    float(k),
+                    whole_sq[j:],
+                )
+            else:
+                whole_sq[:] = part_sq
+            _join_sums(x[j:], x[: stop - j], whole[j:], part[: stop - j], float(k), whole[j:])
+            joined += size
+        if 2 * size > length:
+            return whole[length - 1 :], whole_sq[length - 1 :]
+        k = size
+        _join_squares(
+            x[k:],
+            x[: stop - k],
+            part[k:],
+            part[: stop - k],
+            part_sq[k:],
+            part_sq[: stop - k],
+            float(k),
+            float(k),
+            spare_sq[k:],
+        )
+        _join_sums(x[k:], x[: stop - k], part[k:], part[: stop - k], float(k), spare[k:])
+        part, spare = spare, part
+        part_sq, spare_sq = spare_sq, part_sq
+        size *= 2
+
+
+@kernel
+def _join_weighted(
+    new: Floats,
+    old: Floats,
+    near: Floats,
+    near_sums: Floats,
+    far: Floats,
+    far_rows: float,
+    out: Floats,
+) -> None:
+    """Join sums weighted 1 (oldest) to n (newest): every newer row weighs `far_rows` more."""
+    triangle = far_rows * (far_rows + 1.0) / 2.0
+    for j in range(len(out)):
+        out[j] = (near[j] + far_rows * near_sums[j]) + (far[j] + triangle * (old[j] - new[j]))
+
+
+@kernel
+def window_weighted(x: Floats, length: int, work: Floats) -> Floats:
+    """Return linearly weighted sums of differences from each window's newest row.
+
+    As `window_sums`, with `work` of float64 ``[6, >= len(x)]``; the newest row weighs `length`.
+    """
+    stop = len(x)
+    part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
+    part_w, spare_w, whole_w = work[3, :stop], work[4, :stop], work[5, :stop]
+    _start_parts(x, part, whole, part_w, whole_w)
+    joined, size = 0, 1
+    while True:
+        if length & size:
+            j, rest, k = joined, stop - joined, float(size)
+            _join_weighted(x[j:], x[:rest], whole_w[j:], whole[j:], part_w[:rest], k, whole_w[j:])
+            _join_sums(x[j:], x[:rest], whole[j:], part[:rest], k, whole[j:])
+            joined += size
+        if 2 * size > length:
+            return whole_w[length - 1 :]
+        j, rest, k = size, stop - size, float(size)
+        _join_weighted(x[j:], x[:rest], part_w[j:], part[j:], part_w[:rest], k, spare_w[j:])
+        _join_sums(x[j:], x[:rest], part[j:], part[:rest], k, spare[j:])
+        part, spare = spare, part
+        part_w, spare_w = spare_w, part_w
+        size *= 2
+
+
+@kernel
+def _larger(near: Floats, far: Floats, out: Floats) -> None:
+    """Elementwise larger of two; NaN where either is."""
+    for j in range(len(out)):
+        a, b = near[j], far[j]
+        out[j] = a if a >= b or a != a else b
+
+
+@kernel
+def _smaller(near: Floats, far: Floats, out: Floats) -> None:
+    """Elementwise smaller of two; NaN where either is."""
+    for j in range(len(out)):
+        a, b = near[j], far[j]
+        out[j] = a if a <= b or a != a else b
+
+
+@kernel
+def window_highest(x: Floats, length: int, work: Floats) -> Floats:
+    """Return the highest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
+    stop = len(x)
+    part, spare = work[0, :stop], work[1, :stop]
+    part[:] = x
+    size = 1
+    while size < length:
+        # The last step may overlap: an extreme may count a row twice.
+        k = min(size, length - size)
+        _larger(part[k:], part[: stop - k], spare[k:])
+        part, spare = spare, part
+        size += k
+    return part[length - 1 :]
+
+
+@kernel
+def window_lowest(x: Floats, length: int, work: Floats) -> Floats:
+    """Return the lowest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
+    stop = len(x)
+    part, spare = work[0, :stop], work[1, :stop]
+    part[:] = x
+    size = 1
+    while size < length:
+        k = min(size, length - size)
+        _smaller(part[k:], part[: stop - k], spare[k:])
+        part, spare = spare, part
+        size += k
+    return part[length - 1 :]

@@ -1,0 +1,97 @@
+"""Average directional index, with both directional indicators."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tallow.core.kernel import kernel
+from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Values
+from tallow.indicators._averages import average_step, range_step
+from tallow.indicators._declare import WILDER, length
+
+
+@kernel
+def _moves(high, low, high_before, low_before):  # type: ignore[no-untyped-def]
+    """The day's directional movements, of which at most one is not zero."""
+    up, down = high - high_before, low_before - low
+    return up if up > down and up > 0.0 else 0.0, down if down > up and down > 0.0 else 0.0
+
+
+@kernel
+def _smooth(count, value, x, n, short):  # type: ignore[no-untyped-def]
+    """Wilder's mean; `short`: TA-Lib's, whose first sum has ``n - 1`` terms but divisor ``n``."""
+    if not short:
+        return average_step(count, value, x, n, 1.0 / n)[1]
+    if count < n - 1.0:
+        return value + x / n
+    return value + (x - value) / n
+
+
+@kernel
+def advance(state, params, offsets, high, low, close, adx, plus, minus):  # type: ignore[no-untyped-def]
+    """State: seen, high, low, close before; count, range, up, down; count of dx, adx."""
+    n, short, keep = params[0], params[1] == 1.0, params[2] == 1.0
+    for i in range(len(state)):
+        s = state[i]
+        for row in range(offsets[i], offsets[i + 1]):
+            h, l, c = high[row], low[row], close[row]
+            adx[row] = plus[row] = minus[row] = np.nan
+            if h != h or l != l or c != c:
+                continue
+            if s[0] > 0.0:
+                up, down = _moves(h, l, s[1], s[2])
+                s[5] = _smooth(s[4], s[5], range_step(h, l, s[3]), n, short)
+                s[6] = _smooth(s[4], s[6], up, n, short)
+                s[7] = _smooth(s[4], s[7], down, n, short)
+                s[4] = min(s[4] + 1.0, n)
+            s[0], s[1], s[2], s[3] = 1.0, h, l, c
+            if s[4] < n or s[5] == 0.0:
+                continue
+            plus[row], minus[row] = 100.0 * (s[6] / s[5]), 100.0 * (s[7] / s[5])
+            both = s[6] + s[7]
+            dx = 100.0 * (abs(s[6] - s[7]) / both) if both > 0.0 else 0.0
+            if both > 0.0 or s[8] < n or not keep:
+                s[8], s[9] = average_step(s[8], s[9], dx, n, 1.0 / n)
+            if s[8] == n:
+                adx[row] = s[9]
+
+
+def _warmup(p: Values) -> tuple[int, ...]:
+    n = int(p["length"])
+    return (2 * n - 1, n, n)
+
+
+INDICATOR = Indicator(
+    name="adx",
+    title="Average directional index",
+    inputs=("high", "low", "close"),
+    outputs=(
+        Output("adx", "adx_{length}", "0..100", "strength of a trend", 0.0, 100.0),
+        Output("plus_di", "plus_di_{length}", "0..100", "upward movement", 0.0, 100.0),
+        Output("minus_di", "minus_di_{length}", "0..100", "downward movement", 0.0, 100.0),
+    ),
+    parameters=(
+        length(14, minimum=2),
+        Parameter(
+            "seed",
+            "full",
+            "terms of the first sums: length, or one less as TA-Lib has it",
+            choices=("full", "short"),
+        ),
+        Parameter(
+            "flat",
+            "zero",
+            "without any movement: a dx of zero, or keep adx as it was",
+            choices=("zero", "keep"),
+        ),
+    ),
+    memory=RECURSIVE,
+    warmup=_warmup,
+    state_size=lambda _: 10,
+    advance=advance,
+    formula="di = 100 rma(move) / rma(true range); adx = rma(100 |+di - -di| / (+di + -di))",
+    reference=WILDER,
+    seed="means of the first length values; TA-Lib's first sums have one term less",
+    flat="null while the mean range is zero",
+    presets={"talib": {"seed": "short", "flat": "keep"}},
+)

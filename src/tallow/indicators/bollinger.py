@@ -1,0 +1,76 @@
+"""Bollinger bands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tallow.core.kernel import kernel
+from tallow.core.operator import WINDOW, Indicator, Output
+from tallow.indicators._declare import length, multiplier
+from tallow.indicators._windows import load_window, stretch_rows, window_moments
+
+
+@kernel
+def _bands(newest, sums, squares, n, times, upper, middle, lower, width):  # type: ignore[no-untyped-def]
+    for j in range(len(upper)):
+        mean = newest[j] + sums[j] / n
+        reach = times * np.sqrt(squares[j] / n)
+        upper[j] = mean + reach
+        middle[j] = mean
+        lower[j] = mean - reach
+        width[j] = (mean + reach) - (mean - reach)
+
+
+@kernel
+def _ratio(part, base, whole, out):  # type: ignore[no-untyped-def]
+    """``(part - base) / whole``, missing where `whole` is zero."""
+    for j in range(len(out)):
+        out[j] = (part[j] - base[j]) / whole[j] if whole[j] != 0.0 else np.nan
+
+
+@kernel
+def _percent(part, whole, out):  # type: ignore[no-untyped-def]
+    for j in range(len(out)):
+        out[j] = 100.0 * part[j] / whole[j] if whole[j] != 0.0 else np.nan
+
+
+@kernel
+def advance(state, params, offsets, close, upper, middle, lower, width, percent, position):  # type: ignore[no-untyped-def]
+    """State: the last ``length - 1`` closes."""
+    n = int(params[0])
+    step = stretch_rows(n)
+    window, work = np.empty(n - 1 + step), np.empty((6, n - 1 + step))
+    for i in range(len(state)):
+        for a in range(offsets[i], offsets[i + 1], step):
+            z = min(a + step, offsets[i + 1])
+            x = load_window(state[i], close[a:z], window)
+            sums, squares = window_moments(x, n, work)
+            up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
+            _bands(x[n - 1 :], sums, squares, n, params[1], up, mid, low, wide)
+            _percent(wide, mid, percent[a:z])
+            _ratio(x[n - 1 :], low, wide, position[a:z])
+
+
+_N = "{length}_{multiplier}"
+
+INDICATOR = Indicator(
+    name="bollinger",
+    title="Bollinger bands",
+    inputs=("close",),
+    outputs=(
+        Output("upper", f"bb_upper_{_N}", "price", "middle + multiplier x deviation"),
+        Output("middle", f"bb_middle_{_N}", "price", "mean of the closes"),
+        Output("lower", f"bb_lower_{_N}", "price", "middle - multiplier x deviation"),
+        Output("width", f"bb_width_{_N}", "price", "upper - lower", 0.0),
+        Output("width_percent", f"bb_width_percent_{_N}", "percent", "width of the middle"),
+        Output("percent_b", f"bb_percent_b_{_N}", "ratio", "0 at the lower band, 1 at the upper"),
+    ),
+    parameters=(length(20, minimum=2), multiplier(2.0)),
+    memory=WINDOW,
+    warmup=lambda p: (int(p["length"]) - 1,) * 6,
+    state_size=lambda p: int(p["length"]) - 1,
+    advance=advance,
+    formula="mean +- multiplier x population deviation, over length rows of the close",
+    reference="Bollinger (2001), Bollinger on Bollinger Bands",
+    flat="width exactly 0, percent_b null; width_percent null at a mean of 0",
+)

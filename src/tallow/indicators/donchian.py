@@ -1,0 +1,47 @@
+"""Donchian channel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tallow.core.kernel import kernel
+from tallow.core.operator import WINDOW, Indicator, Output
+from tallow.indicators._declare import length
+from tallow.indicators._windows import load_window, stretch_rows, window_highest, window_lowest
+
+
+@kernel
+def advance(state, params, offsets, high, low, upper, middle, lower):  # type: ignore[no-untyped-def]
+    """State: the last ``length - 1`` highs, then as many lows."""
+    n = int(params[0])
+    step = stretch_rows(n)
+    window, work = np.empty((2, n - 1 + step)), np.empty((4, n - 1 + step))
+    for i in range(len(state)):
+        for a in range(offsets[i], offsets[i + 1], step):
+            z = min(a + step, offsets[i + 1])
+            highs = load_window(state[i, : n - 1], high[a:z], window[0])
+            lows = load_window(state[i, n - 1 :], low[a:z], window[1])
+            highest, lowest = window_highest(highs, n, work[:2]), window_lowest(lows, n, work[2:])
+            up, mid, down = upper[a:z], middle[a:z], lower[a:z]
+            for j in range(z - a):
+                up[j], down[j] = highest[j], lowest[j]
+                mid[j] = (highest[j] + lowest[j]) / 2.0
+
+
+INDICATOR = Indicator(
+    name="donchian",
+    title="Donchian channel",
+    inputs=("high", "low"),
+    outputs=(
+        Output("upper", "donchian_upper_{length}", "price", "highest high, this row included"),
+        Output("middle", "donchian_middle_{length}", "price", "middle of the channel"),
+        Output("lower", "donchian_lower_{length}", "price", "lowest low, this row included"),
+    ),
+    parameters=(length(20),),
+    memory=WINDOW,
+    warmup=lambda p: (int(p["length"]) - 1,) * 3,
+    state_size=lambda p: 2 * (int(p["length"]) - 1),
+    advance=advance,
+    formula="highest high and lowest low over length rows, and their mean",
+    reference="Donchian (1960), High Finance in Copper, Financial Analysts Journal 16:6",
+)

@@ -1,0 +1,152 @@
+"""Running a plan's kernels over columns of rows, for many instruments in one call each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.kernel import read_only
+from tallow.plan.plan import Operation, Plan
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+T = TypeVar("T")
+Fresh = Callable[[int], Floats]
+
+
+@dataclass
+class States:
+    """Kernel states of instruments whose rows come in several blocks: one matrix per kernel."""
+
+    fresh: Sequence[Fresh]
+    index: dict[str, int] = field(default_factory=dict)
+    matrices: list[Floats] = field(default_factory=list)
+
+    def take(self, names: Sequence[str]) -> list[Floats]:
+        """Return copies of the instruments' states; those not seen before are fresh."""
+        if not self.index:
+            return [make(len(names)) for make in self.fresh]
+        rows = np.array([self.index.get(name, -1) for name in names])
+        known = rows >= 0
+        taken = [make(len(names)) for make in self.fresh]
+        for state, matrix in zip(taken, self.matrices, strict=True):
+            state[known] = matrix[rows[known]]
+        return taken
+
+    def keep(self, names: Sequence[str], states: Sequence[Floats]) -> None:
+        """Keep the instruments' states for their next rows."""
+        if not self.matrices:
+            self.matrices = [make(0) for make in self.fresh]
+        for name in names:
+            self.index.setdefault(name, len(self.index))
+        rows = [self.index[name] for name in names]
+        for k, (make, state) in enumerate(zip(self.fresh, states, strict=True)):
+            missing = len(self.index) - len(self.matrices[k])
+            if missing > 0:
+                self.matrices[k] = np.concatenate(
+                    [self.matrices[k], make(max(missing, len(self.matrices[k])))]
+                )
+            self.matrices[k][rows] = state
+
+
+def fresh_states(plan: Plan) -> list[Fresh]:
+    """Return per operation what makes states before any row."""
+    return [
+        lambda count, o=operation: o.indicator.new_state(o.values, count)  # type: ignore[misc]
+        for operation in plan.operations
+    ]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Output columns as rows of one fresh matrix, and instruments whose kernels failed."""
+
+    columns: dict[str, Floats]
+    failures: dict[int, str]
+
+
+def run_operations(
+    plan: Plan, states: Sequence[Floats], offsets: Times, inputs: Mapping[str, Floats]
+) -> Computed:
+    """Run every operation of `plan` over rows ``offsets[i]:offsets[i + 1]`` of each instrument.
+
+    Parameters
+    ----------
+    states
+        Per operation, float64 ``[instruments, state_size]``; changed in place.
+    inputs
+        float64 columns by name.
+
+    Notes
+    -----
+    The outputs are never scratch: Polars frames alias them.
+    """
+    rows = len(next(iter(inputs.values()))) if inputs else 0
+    matrix = np.empty((len(plan.columns), rows))
+    columns = dict(zip(plan.columns, matrix, strict=True))
+    failures: dict[int, str] = {}
+    spare = np.empty((0, rows))
+    for operation, state in zip(plan.operations, states, strict=True):
+        unwanted = sum(column is None for column in operation.columns)
+        if len(spare) < unwanted:
+            spare = np.empty((unwanted, rows))
+        free = iter(spare)
+        outputs = [next(free) if name is None else columns[name] for name in operation.columns]
+        taken = [read_only(inputs[name]) for name in operation.inputs]
+        failures |= _run(operation, state, offsets, taken, outputs)
+    return Computed(columns, failures)
+
+
+def _run(
+    operation: Operation,
+    state: Floats,
+    offsets: Times,
+    inputs: Sequence[Floats],
+    outputs: Sequence[Floats],
+) -> dict[int, str]:
+    """Call the kernel once for all; where it raises, once per instrument, to find which ones."""
+    advance, parameters = operation.indicator.advance, operation.parameters
+    before = state.copy()
+    try:
+        advance(state, parameters, offsets, *inputs, *outputs)
+    except Exception:
+        # A user's kernel may raise anything; the others' values must not be lost with it.
+        state[:] = before
+    else:
+        return {}
+    failures = {}
+    for i in range(len(state)):
+        try:
+            advance(state[i : i + 1], parameters, offsets[i : i + 2], *inputs, *outputs)
+        except Exception as error:
+            failures[i] = f"{operation.indicator.name}: {type(error).__name__}: {error}"
+            for output in outputs:
+                output[offsets[i] : offsets[i + 1]] = math.nan
+    return failures
+
+
+def to_series(name: str, values: Floats) -> pl.Series:
+    """Return a kernel's column for a frame: NaN becomes null, here and nowhere else."""
+    return pl.Series(name, values, nan_to_null=True)
+
+
+def split_evenly(offsets: Times, parts: int) -> list[slice]:
+    """Return slices of instruments with about equally many rows each, at most `parts`."""
+    wanted = np.linspace(offsets[0], offsets[-1], parts + 1)[1:-1]
+    cuts = np.unique([0, *np.searchsorted(offsets, wanted), len(offsets) - 1])
+    return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def in_parallel(pool: Executor | None, jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run jobs on the pool's threads, or here where there is no pool or but one job."""
+    if pool is None or len(jobs) < 2:
+        return [job() for job in jobs]
+    return [future.result() for future in [pool.submit(job) for job in jobs]]

@@ -1,0 +1,135 @@
+"""Ranges: ``start <= a bar's open < end``; a bare date is a session's date, included at both ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars import Calendar, anchor_boundaries
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import RangeError, near_matches
+
+Moment = str | date | datetime
+"""ISO-8601 text or an object; with a time of day it must carry a zone."""
+
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US, _LAST_US = -(2**62), 2**62
+
+
+def moment_us(name: str, moment: str | datetime) -> int:
+    """Return an instant in microseconds since 1970 UTC.
+
+    Raises
+    ------
+    RangeError
+        If it cannot be read, or carries no zone.
+    """
+    value = _read(name, moment)
+    if not isinstance(value, datetime):
+        raise RangeError(f"{name}: {moment}; must be an instant, such as 2025-06-02T15:30:00+05:30")
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def _read(name: str, moment: Moment) -> date | datetime:
+    value = moment
+    if isinstance(value, str):
+        try:
+            bare = len(value.strip()) == len("2025-06-02")
+            value = (date if bare else datetime).fromisoformat(value.strip())
+        except ValueError as error:
+            raise RangeError(
+                f"{name}: {moment!r}; must be a date such as 2025-06-02, or an instant such as "
+                "2025-06-02T09:15:00+05:30"
+            ) from error
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise RangeError(
+            f"{name}: {moment}; carries no zone; add an offset such as +05:30, or give a bare date"
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class Range:
+    """Which bars of which instruments are wanted; None is no limit."""
+
+    start: date | datetime | None = None
+    end: date | datetime | None = None
+    instruments: frozenset[str] | None = None
+
+    @classmethod
+    def of(
+        cls, start: Moment | None, end: Moment | None, instruments: str | list[str] | None
+    ) -> Range:
+        """Read what a caller gave.
+
+        Raises
+        ------
+        RangeError
+            If a limit cannot be read, or the end is not after the start.
+        """
+        first = None if start is None else _read("start", start)
+        last = None if end is None else _read("end", end)
+        if first is not None and last is not None and type(first) is type(last) and last < first:
+            raise RangeError(f"end: {end}; must not be before start={start}")
+        names = [instruments] if isinstance(instruments, str) else instruments
+        return cls(first, last, None if names is None else frozenset(names))
+
+    def pick(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of the instruments that are wanted."""
+        if self.instruments is None:
+            return frame
+        return frame.filter(pl.col("instrument").is_in(sorted(self.instruments)))
+
+    def check_found(self, known: set[str]) -> None:
+        """Raise `RangeError` if an instrument was asked for that the input does not have."""
+        for name in sorted(self.instruments or ()):
+            if name not in known:
+                hint = near_matches(name, known) if known else "the input has none"
+                raise RangeError(f"instrument: {name!r}; not in the input; {hint}")
+
+    def cut(self, frame: pl.DataFrame, calendars: CalendarAssignment) -> pl.DataFrame:
+        """Return the bars whose open lies in the range; a date is one of their own calendar's."""
+        if (self.start is None and self.end is None) or not len(frame):
+            return frame
+        limits = [self._limits(calendar) for calendar in calendars.calendars]
+        time = pl.col("timestamp").to_physical()
+        if len(limits) == 1:
+            return frame.filter((time >= limits[0][0]) & (time < limits[0][1]))
+        names = frame["instrument"].unique().to_list()
+        places = np.maximum(calendars.places(names), 0)
+        own = pl.DataFrame(
+            {
+                "instrument": names,
+                "from": [limits[place][0] for place in places],
+                "until": [limits[place][1] for place in places],
+            }
+        )
+        inside = frame.join(own, on="instrument", how="left", maintain_order="left")
+        return inside.filter((time >= pl.col("from")) & (time < pl.col("until"))).select(
+            frame.columns
+        )
+
+    def _limits(self, calendar: Calendar) -> tuple[int, int]:
+        first, last = _FIRST_US, _LAST_US
+        if isinstance(self.start, datetime):
+            first = (self.start - _EPOCH) // _MICROSECOND
+        elif self.start is not None:
+            first = _session_start(calendar, self.start)
+        if isinstance(self.end, datetime):
+            last = (self.end - _EPOCH) // _MICROSECOND
+        elif self.end is not None:
+            last = _session_start(calendar, self.end + timedelta(days=1))
+        return first, last
+
+
+def _session_start(calendar: Calendar, day: date) -> int:
+    """Return the instant from which rows belong to `day`'s session, or the next one after it."""
+    table = calendar.sessions()
+    position = int(np.searchsorted(table.day_date, np.datetime64(day, "D")))
+    if position == len(table.day_date):
+        return _LAST_US
+    return int(anchor_boundaries(table, calendar.timezone)[position])

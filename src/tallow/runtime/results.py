@@ -1,0 +1,164 @@
+"""What a run returns: the frame, the outputs by name, the counts, the caller's own objects."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import polars as pl
+
+from tallow.data.candles import ReadReport
+from tallow.data.interchange import to_native
+from tallow.runtime.batch import Counts
+
+Model = TypeVar("Model")
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Where every row went.
+
+    Attributes
+    ----------
+    read
+        How the input was read: ``rows_in = accepted + repeated + quarantined``.
+    candles
+        What became of the accepted rows: in a bar, outside the session, without a trade, off the
+        grid of the source timeframe (these go to the quarantine), or of a failed instrument.
+    bars
+        Rows of the result, after the range was cut out.
+    failures
+        Why an instrument has no values, by instrument; the others are not affected.
+    quarantine
+        The rows set aside, each with its source, row number, rule and original record.
+    """
+
+    read: ReadReport
+    candles: Counts
+    bars: int
+    failures: dict[str, str]
+    quarantine: pl.DataFrame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as plain values, for JSON."""
+        read = dataclasses.asdict(self.read)
+        read |= {name: value and value.isoformat() for name, value in
+                 (("first", self.read.first), ("last", self.read.last))}
+        return {
+            "read": read,
+            "candles": dataclasses.asdict(self.candles),
+            "bars": self.bars,
+            "quarantined": len(self.quarantine),
+            "failures": self.failures,
+        }
+
+
+class IndicatorSet(Mapping[str, pl.Series]):
+    """The output columns by name, with their timestamps."""
+
+    def __init__(self, frame: pl.DataFrame, columns: tuple[str, ...]) -> None:
+        self._frame = frame
+        self._columns = columns
+
+    @property
+    def timestamps(self) -> pl.Series:
+        """The opens of the bars, datetime[us, UTC], as long as every output."""
+        return self._frame["timestamp"]
+
+    @property
+    def instruments(self) -> pl.Series:
+        """The instrument of each row."""
+        return self._frame["instrument"]
+
+    def of(self, instrument: str) -> IndicatorSet:
+        """Return one instrument's outputs."""
+        return IndicatorSet(
+            self._frame.filter(pl.col("instrument") == instrument), self._columns
+        )
+
+    def __getitem__(self, name: str) -> pl.Series:
+        """Return one output, float64 with nulls."""
+        if name not in self._columns:
+            raise KeyError(f"{name!r}; the outputs are {', '.join(self._columns)}")
+        return self._frame[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        return f"IndicatorSet({', '.join(self._columns)}; {len(self._frame):,} rows)"
+
+
+@dataclass(frozen=True, repr=False)
+class ProcessingResult:
+    """Bars with their indicators.
+
+    Attributes
+    ----------
+    frame
+        One row per bar, sorted by instrument and timestamp: the candle columns, ``candles``
+        (source rows counted), ``is_final``, then one column per output. A Polars frame, or the
+        kind that came in (pandas, pyarrow).
+    indicators
+        The outputs by name.
+    cache_hits
+        Outputs that came out of a cache; 0 in a batch run, which computes everything.
+    process_time
+        Seconds that the run took.
+    report
+        Where every input row went, and failed instruments.
+    """
+
+    frame: Any
+    indicators: IndicatorSet
+    report: RunReport
+    process_time: float
+    cache_hits: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        bars: pl.DataFrame,
+        columns: tuple[str, ...],
+        report: RunReport,
+        process_time: float,
+        native: str,
+    ) -> ProcessingResult:
+        """Return a result whose frame is of the kind that the caller gave."""
+        return cls(to_native(bars, native), IndicatorSet(bars, columns), report, process_time)
+
+    @property
+    def _bars(self) -> pl.DataFrame:
+        return self.indicators._frame  # noqa: SLF001 - the same bars, always Polars
+
+    def __len__(self) -> int:
+        return len(self._bars)
+
+    def __repr__(self) -> str:
+        return (
+            f"ProcessingResult({len(self):,} bars, {len(self.indicators)} outputs, "
+            f"{self.process_time:.3f} s)"
+        )
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dictionary per bar; what is unavailable is None."""
+        return self._bars.to_dicts()
+
+    def to_models(self, model: type[Model]) -> list[Model]:
+        """Return one `model` per bar: a dataclass, a pydantic model, or any callable of keywords.
+
+        Columns that a dataclass has no field for are left out.
+        """
+        rows = self._bars.iter_rows(named=True)
+        validate = getattr(model, "model_validate", None)
+        if validate is not None:
+            return [validate(row) for row in rows]
+        if not dataclasses.is_dataclass(model):
+            return [model(**row) for row in rows]
+        fields = [f.name for f in dataclasses.fields(model) if f.name in self._bars.columns]
+        return [model(**{name: row[name] for name in fields}) for row in rows]

@@ -1,0 +1,24 @@
+"""What all tests share: the reference data's folder, and how hard hypothesis tries."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Fixed examples by default: a run that failed fails again, and one change's run is no worse luck
+# than another's. No deadline: a kernel's first call compiles for seconds.
+settings.register_profile("ci", derandomize=True, database=None, max_examples=100, deadline=None)
+settings.register_profile("nightly", max_examples=5_000, deadline=None, print_blob=True)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Return the folder of real candles and of published values; skip where there is none."""
+    folder = os.environ.get("TALLOW_REFERENCE_DATA")
+    if not folder:
+        pytest.skip("TALLOW_REFERENCE_DATA is not set: no reference data to compare with")
+    return Path(folder)
