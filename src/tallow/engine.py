@@ -25,23 +25,33 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import ParameterError, TallowError, TallowWarning
+from tallow.core.errors import ParameterError, TallowWarning
+from tallow.core.kernel import is_compiled
 from tallow.core.limits import THREADS_MAX
-from tallow.core.spec import Spec, check_convention
+from tallow.core.spec import Spec, check_convention, parse_specs
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.aggregate import NoTrade
 from tallow.data.interchange import to_native
-from tallow.data.readers import read_candles
+from tallow.data.readers import expand_paths, read_candles
+from tallow.data.schema import TIME_TYPE
+from tallow.data.writers import check_output
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, RowRun
 from tallow.runtime.blocks import Block, frame_blocks
 from tallow.runtime.ranges import Moment, Range, moment_us
-from tallow.runtime.results import ProcessingResult, RunReport
+from tallow.runtime.results import (
+    ProcessingResult,
+    RunReport,
+    failure_text,
+    raise_if_all_failed,
+)
+from tallow.runtime.stream import FileJob, run_files
 
 Progress = Callable[[int, int], None]
 """Called with the candles done and the candles in all; raise in it to cancel."""
@@ -71,11 +81,17 @@ class AnalyticsEngine:
     Examples
     --------
     >>> import polars as pl
-    >>> candles = pl.DataFrame({
-    ...     "symbol": ["RAYMOND"] * 2, "ts": ["2025-07-18T09:15+05:30", "2025-07-18T09:16+05:30"],
-    ...     "o": [700.0, 701.0], "h": [702.0, 704.0], "l": [699.0, 700.5], "c": [701.0, 703.4],
-    ...     "v": [900, 435],
-    ... })
+    >>> candles = pl.DataFrame(
+    ...     {
+    ...         "symbol": ["RAYMOND"] * 2,
+    ...         "ts": ["2025-07-18T09:15+05:30", "2025-07-18T09:16+05:30"],
+    ...         "o": [700.0, 701.0],
+    ...         "h": [702.0, 704.0],
+    ...         "l": [699.0, 700.5],
+    ...         "c": [701.0, 703.4],
+    ...         "v": [900, 435],
+    ...     }
+    ... )
     >>> result = AnalyticsEngine(calendar="XNSE").process_candles(candles, "5m", "ema(1), vwap")
     >>> result.frame.select("close", "candles", "is_final", "ema_1").to_dicts()
     [{'close': 703.4, 'candles': 2, 'is_final': False, 'ema_1': 703.4}]
@@ -140,13 +156,82 @@ class AnalyticsEngine:
         run.counts.check()
         if wanted.instruments is not None:
             wanted.check_found(set(read.frame["instrument"].unique()))
-        _raise_if_all_failed(run.failures, read.report.instruments)
+        raise_if_all_failed(run.failures, read.report.instruments)
         bars = wanted.cut(_joined(frames, run.empty_frame()), self.calendars)
         report = RunReport(
             read.report, run.counts, len(bars), run.failures, run.quarantine(read.quarantine)
         )
         took = time.perf_counter() - began
         return ProcessingResult.of(bars, plan.columns, report, took, read.native)
+
+    def process_files(
+        self,
+        inputs: str | Path | Sequence[str | Path],
+        output: str | Path,
+        timeframe: str | Timeframe = "5m",
+        indicators: str | Iterable[str | Spec] = "default",
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        instruments: str | list[str] | None = None,
+        as_of: str | datetime | None = None,
+        source_timeframe: str | Timeframe = "1m",
+        timezone: str | None = None,
+        instrument: str | None = None,
+        progress: Progress | None = None,
+    ) -> RunReport:
+        """Do as `process_candles`, from files to a file, without holding either in memory.
+
+        Parameters
+        ----------
+        output
+            Ends in ``.parquet``, ``.arrow`` or ``.csv``; appears whole or not at all.
+        source_timeframe, timezone, instrument
+            As in `read_candles`.
+        progress
+            Called with the rows done and the rows in all (0 where that is not known).
+
+        Raises
+        ------
+        TallowError
+            As `process_candles`, and if the output cannot be written.
+        """
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+        options = self._options(timeframe, parse_timeframe(source_timeframe), as_of)
+        with self._pool() as pool:
+            return run_files(
+                FileJob(
+                    paths=expand_paths(inputs),
+                    output=check_output(output),
+                    wanted=Range.of(start, end, instruments),
+                    make_run=lambda: BarRun(plan, options, pool, self.threads),
+                    source=options.source,
+                    timezone=timezone,
+                    instrument=instrument,
+                    progress=progress,
+                )
+            )
+
+    def is_warm(self, indicators: str | Iterable[str | Spec] = "default") -> bool:
+        """Say whether the kernels of these indicators were compiled on this machine before."""
+        plan = make_plan(indicators, self.convention)
+        return all(is_compiled(operation.indicator.advance) for operation in plan.operations)
+
+    def warm_up(
+        self,
+        indicators: str | Iterable[str | Spec] = "default",
+        progress: Progress | None = None,
+    ) -> None:
+        """Compile, or load, the kernels that a run with these indicators needs.
+
+        `progress` is called with the kernels done and the kernels in all.
+        """
+        specs = parse_specs(indicators, self.convention)
+        candle = read_candles(_one_candle(self.calendars))
+        for done, spec in enumerate(specs):
+            self.process_candles(candle, "5m", [spec])
+            if progress is not None:
+                progress(done + 1, len(specs))
 
     def aggregate_timeframes(
         self,
@@ -186,9 +271,9 @@ class AnalyticsEngine:
         with self._pool() as pool:
             run = RowRun(plan, self.calendars, pool, self.threads)
             frames = _feed(run.feed, read.frame, None)
-        _raise_if_all_failed(run.failures, read.report.instruments)
+        raise_if_all_failed(run.failures, read.report.instruments)
         if run.failures:
-            warnings.warn(_failure_text(run.failures), stacklevel=2)
+            warnings.warn(failure_text(run.failures), TallowWarning, stacklevel=2)
         outputs = _joined(frames, pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Float64)))
         return to_native(read.frame.hstack(outputs), read.native)
 
@@ -196,9 +281,7 @@ class AnalyticsEngine:
         self, timeframe: str | Timeframe, source: Timeframe, as_of: str | datetime | None
     ) -> BarOptions:
         moment = None if as_of is None else moment_us("as_of", as_of)
-        return BarOptions(
-            parse_timeframe(timeframe), source, self.calendars, self.no_trade, moment
-        )
+        return BarOptions(parse_timeframe(timeframe), source, self.calendars, self.no_trade, moment)
 
     @contextmanager
     def _pool(self) -> Iterator[Executor | None]:
@@ -227,12 +310,9 @@ def _joined(frames: Sequence[pl.DataFrame], empty: pl.DataFrame) -> pl.DataFrame
     return pl.concat(frames, rechunk=False) if frames else empty
 
 
-def _raise_if_all_failed(failures: Mapping[str, str], instruments: int) -> None:
-    if failures and len(failures) >= instruments:
-        raise TallowError(_failure_text(failures))
-
-
-def _failure_text(failures: Mapping[str, str]) -> str:
-    name, why = next(iter(failures.items()))
-    others = f" (and {len(failures) - 1} more instruments)" if len(failures) > 1 else ""
-    return f"{name}{others}: {why}"
+def _one_candle(calendars: CalendarAssignment) -> pl.DataFrame:
+    """Return a candle that some calendar has a session for."""
+    opens = int(calendars.calendars[0].sessions().segment_open[-1])
+    price = {name: [1.0] for name in ("open", "high", "low", "close", "volume")}
+    time = pl.Series("timestamp", [opens]).cast(TIME_TYPE)
+    return pl.DataFrame({"instrument": ["warm-up"], "timestamp": time, **price})

@@ -1,3 +1,105 @@
-"""``pl.col("close").tallow.ema(9).over("instrument")``: indicators as Polars expressions."""
+"""``pl.col("close").tallow.ema(9).over("instrument")``: indicators as Polars expressions.
+
+Imported with `tallow` where Polars was imported before; otherwise ``import tallow.expressions``.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tallow.core.errors import SpecError
+from tallow.core.kernel import read_only
+from tallow.core.operator import Indicator, Value
+from tallow.core.registry import registry
+from tallow.core.spec import check_convention
+from tallow.runtime.operations import to_series
+
+
+@pl.api.register_expr_namespace("tallow")
+class TallowExpressions:
+    """Every indicator as a method, with its own parameters.
+
+    The expression is the close or, where an indicator takes none, its first input; the other inputs
+    are the columns of their names, or expressions given by keyword (``high=pl.col("h")``). Rows are
+    taken as one series in their order, so use ``.over("instrument")`` for several instruments. The
+    result is float64 with nulls; of several outputs, a struct, or the one named by ``output=``.
+    Anchored indicators (vwap) need a calendar: `tallow.AnalyticsEngine` has it.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"instrument": ["A", "A", "B"], "close": [1.0, 3.0, 5.0]})
+    >>> frame.select(pl.col("close").tallow.sma(2).over("instrument")).to_series().to_list()
+    [None, 2.0, None]
+    """
+
+    def __init__(self, expression: pl.Expr) -> None:
+        self._expression = expression
+
+    def __dir__(self) -> list[str]:
+        return sorted(registry().indicators)
+
+    def __getattr__(self, name: str) -> Callable[..., pl.Expr]:
+        """Return the method that makes the indicator's expression."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        indicator = registry().find(name)
+
+        def make(
+            *values: Value, output: str | None = None, convention: str = "tradingview", **named: Any
+        ) -> pl.Expr:
+            return _expression(self._expression, indicator, values, output, convention, named)
+
+        make.__name__, make.__doc__ = name, f"{indicator.title}: {indicator.formula}."
+        return make
+
+
+def _expression(
+    expression: pl.Expr,
+    indicator: Indicator,
+    positional: tuple[Value, ...],
+    output: str | None,
+    convention: str,
+    named: dict[str, Any],
+) -> pl.Expr:
+    known = check_convention(convention)
+    inputs = {name: named.pop(name) for name in indicator.inputs if name in named}
+    values = indicator.values(positional, named, known)
+    names = indicator.input_names(values)
+    if not set(names) <= {"open", "high", "low", "close", "volume"}:
+        raise SpecError(
+            f"{indicator.name}: needs a calendar; use AnalyticsEngine.calculate_indicators"
+        )
+    own = "close" if "close" in names else names[0]
+    columns = [
+        (expression if name == own else inputs.get(name, pl.col(name)))
+        .cast(pl.Float64)
+        .fill_null(float("nan"))
+        .alias(name)
+        for name in names
+    ]
+    outputs = {
+        o.name: column
+        for o, column in zip(indicator.outputs, indicator.column_names(values, known), strict=True)
+    }
+    if output is not None and output not in outputs:
+        raise SpecError(f"{indicator.name}: output={output!r}; must be one of {', '.join(outputs)}")
+    fields = [pl.Field(column, pl.Float64) for column in outputs.values()]
+
+    def compute(rows: pl.Series) -> pl.Series:
+        arrays = [read_only(rows.struct.field(name).to_numpy()) for name in names]
+        matrix = np.empty((len(fields), len(rows)))
+        offsets = np.array([0, len(rows)], dtype=np.int64)
+        state = indicator.new_state(values, 1)
+        parameters = indicator.kernel_parameters(values)
+        indicator.advance(state, parameters, offsets, *arrays, *matrix)
+        series = [to_series(f.name, row) for f, row in zip(fields, matrix, strict=True)]
+        return pl.DataFrame(series).to_struct(indicator.name)
+
+    struct = pl.struct(columns).map_batches(compute, return_dtype=pl.Struct(fields))
+    if output is None and len(fields) > 1:
+        return struct.alias(indicator.name)
+    return struct.struct.field(outputs[output or next(iter(outputs))])

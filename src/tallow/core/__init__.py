@@ -1,1 +1,1 @@
-
+"""Declarations, specs, timeframes, calendars, errors and limits."""

@@ -57,6 +57,10 @@ class RangeError(TallowError, ValueError):
     """A start, end or instrument filter cannot be read, or selects nothing that exists."""
 
 
+class AllFailedError(TallowError):
+    """Every instrument of a run failed, so there is no result; the message is the first reason."""
+
+
 class OutputError(TallowError, OSError):
     """The result cannot be written where it was asked for."""
 

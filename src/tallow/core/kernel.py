@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,15 +50,10 @@ def cache_folder() -> Path:
     return root / f"kernels-{kernel_digest()}"
 
 
-def is_warm() -> bool:
-    """Say whether kernels of exactly this version were compiled on this machine before."""
-    return (cache_folder() / "warm").exists()
-
-
-def mark_warm() -> None:
-    """Record that every built-in kernel is compiled, so that the next process need not say so."""
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    (cache_folder() / "warm").touch()
+def is_compiled(function: Callable[..., Any]) -> bool:
+    """Say whether this kernel was compiled on this machine before, in exactly this version."""
+    module = function.__module__.rpartition(".")[2]
+    return any(cache_folder().glob(f"*/{module}.{function.__name__}-*.nbi"))
 
 
 def read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -83,10 +78,10 @@ def kernel(function: F) -> F:
     """
     import numba
 
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder())
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(cache_folder())
     try:
-        compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
     finally:
-        numba.config.CACHE_DIR = before
-    return compiled
+        settings.CACHE_DIR = before

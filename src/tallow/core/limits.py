@@ -33,3 +33,6 @@ CALENDAR_FIRST_DATE = date(1990, 1, 1)
 
 CALENDAR_LAST_DATE = date(2060, 12, 31)
 """Latest date to which a calendar is lengthened without facts."""
+
+WRITER_QUEUE = 4
+"""Frames that wait for the writer before the run does."""

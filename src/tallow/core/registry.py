@@ -33,7 +33,9 @@ class Registry:
         """
         found = self.indicators.get(name.lower())
         if found is None:
-            broken = "".join(f"; {entry} failed to load: {why}" for entry, why in self.failures.items())
+            broken = "".join(
+                f"; {entry} failed to load: {why}" for entry, why in self.failures.items()
+            )
             raise SpecError(
                 f"indicator: {name!r}; unknown; {near_matches(name, self.indicators)}{broken}"
             )

@@ -1,1 +1,1 @@
-
+"""Candles: reading, checking, aggregating, writing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,16 @@ STATE_SIZE = 16
 LAST_TIME, FAILED, LAST_END = 13, 14, 15
 """Places in an instrument's state; the others are `_pass`'s own."""
 
-OUTSIDE_COVERAGE = 1.0
-HOURS_UNKNOWN = 2.0
+INSIDE, OUTSIDE, NO_TRADE, MISPLACED = 0, 1, 2, 3
+"""Where a row goes, and columns of the counts: a bar, outside the session, no trade, off the grid."""
 
-IN_BARS, OUTSIDE_SESSION, NO_TRADE, OFF_GRID = 0, 1, 2, 3
-"""Columns of the counts."""
+UNCOVERED, UNKNOWN = 4, 5
+"""Why an instrument fails: a row outside the calendar's years, or in a session of unknown hours."""
+
+MINUTE_US = 60_000_000
 
 
-@dataclass(frozen=True)
-class CandleArrays:
+class CandleArrays(NamedTuple):
     """Candles as the kernels see them: rows ``offsets[i]:offsets[i + 1]`` are instrument ``i``'s.
 
     Each instrument's rows ascend strictly in time. ``timestamp`` is int64 microseconds UTC, the
@@ -43,10 +44,20 @@ class CandleArrays:
     volume: Floats
     open_interest: Floats
 
+    def part(self, where: slice) -> CandleArrays:
+        """Return the candles of some instruments, as views."""
+        offsets = self.offsets[where.start : where.stop + 1]
+        low, high = int(offsets[0]), int(offsets[-1])
+        columns = [column[low:high] for column in self[1:]]
+        return CandleArrays(offsets - low, *columns)
+
 
 @dataclass(frozen=True)
 class BarArrays:
-    """Bars as the kernel writes them, instrument after instrument (views of a scratch buffer)."""
+    """Bars, instrument after instrument; all but `offsets` are views of scratch memory.
+
+    ``end`` is the calendar's end of the bar, ``candles`` the source rows counted in it.
+    """
 
     offsets: Times
     timestamp: Times
@@ -98,57 +109,27 @@ def aggregate(
     """
     rows, instruments = len(candles.timestamp), len(calendar_of)
     floats, times = scratch.arrays(rows + instruments)
-    offsets = np.zeros(instruments + 1, dtype=np.int64)
-    counts = np.zeros((instruments, 4), dtype=np.int64)
-    off_grid = np.empty(rows if table.source_us > MINUTE_GRID_US else 0, dtype=np.int64)
-    _pass(
-        state,
-        candles.offsets,
-        candles.timestamp,
-        candles.open,
-        candles.high,
-        candles.low,
-        candles.close,
-        candles.volume,
-        candles.open_interest,
-        calendar_of,
-        table.starts,
-        table.segment_open,
-        table.segment_close,
-        table.bucket_open,
-        table.bucket_close,
-        table.row_end,
-        table.known,
-        table.covered_from,
-        table.covered_until,
-        table.step_us,
-        table.source_us,
-        closing,
-        no_trade == "drop",
-        floats,
-        times,
-        offsets,
-        counts,
-        off_grid,
+    out = _Out(
+        bars=floats,
+        times=times,
+        offsets=np.zeros(instruments + 1, dtype=np.int64),
+        counts=np.zeros((instruments, 4), dtype=np.int64),
+        off_grid=np.empty(rows if table.source_us > MINUTE_US else 0, dtype=np.int64),
     )
-    n = offsets[-1]
-    bars = BarArrays(
-        offsets,
-        times[0, :n],
-        times[1, :n],
-        floats[0, :n],
-        floats[1, :n],
-        floats[2, :n],
-        floats[3, :n],
-        floats[4, :n],
-        floats[5, :n],
-        floats[6, :n],
-    )
-    return Aggregated(bars, counts, off_grid[: counts[:, OFF_GRID].sum()])
+    _pass(state, candles, calendar_of, table, closing, no_trade == "drop", out)
+    n = int(out.offsets[-1])
+    built = BarArrays(out.offsets, *(column[:n] for column in (*times, *floats)))
+    return Aggregated(built, out.counts, out.off_grid[: out.counts[:, MISPLACED].sum()])
 
 
-MINUTE_GRID_US = 60_000_000
-"""Times are whole minutes already (a rule of reading), so one-minute candles need no check."""
+class _Out(NamedTuple):
+    """Where the pass writes: bars ``[7, n]``, their times ``[2, n]``, offsets, counts, bad rows."""
+
+    bars: Floats
+    times: Times
+    offsets: Times
+    counts: Times
+    off_grid: Times
 
 
 class Scratch:
@@ -185,125 +166,123 @@ def _is_filler(state, o, h, l, c, v):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _pass(  # type: ignore[no-untyped-def]
-    state,
-    offsets,
-    timestamp,
-    open_,
-    high,
-    low,
-    close,
-    volume,
-    open_interest,
-    calendar_of,
-    starts,
-    segment_open,
-    segment_close,
-    bucket_open,
-    bucket_close,
-    row_end,
-    known,
-    covered_from,
-    covered_until,
-    step,
-    source,
-    closing,
-    drop,
-    bars,
-    times,
-    bar_offsets,
-    counts,
-    off_grid,
-):
-    """State: bar open?, its open and close times, o, h, l, c, v, oi, candles; 10-12 `_is_filler`'s."""
-    n = wrong = 0
-    has_oi = len(open_interest) > 0
-    for i in range(len(calendar_of)):
-        s, calendar, first_bar = state[i], calendar_of[i], n
-        has_bar, begin, end = s[0] != 0.0, int(s[1]), int(s[2])
-        o, h, l, c, v, oi, candles = s[3], s[4], s[5], s[6], s[7], s[8], s[9]
-        last_segment = starts[calendar + 1]
-        j = starts[calendar]
-        # Rows in [enter, leave) lie in the open bar's segment and bucket.
-        enter = leave = np.int64(0)
-        start = offsets[i]
-        stop = offsets[i + 1] if s[14] == 0.0 else start
-        if stop > start:
-            t = timestamp[start]
-            j += np.searchsorted(segment_close[j:last_segment], t, side="right")
-        for row in range(start, stop):
-            t = timestamp[row]
-            if t < enter or t >= leave:
-                while j < last_segment and segment_close[j] <= t:
-                    j += 1
-                if t < covered_from[calendar] or t >= covered_until[calendar]:
-                    s[14], s[13] = 1.0, t
-                    break
-                s[13] = t
-                if j == last_segment or t < segment_open[j]:
-                    counts[i, 1] += 1
-                    continue
-                if not known[j]:
-                    s[14] = 2.0
-                    break
-                if source > 60_000_000 and (t - segment_open[j]) % source != 0:
-                    off_grid[wrong] = row
-                    wrong += 1
-                    counts[i, 3] += 1
-                    continue
-            if drop:
-                filler = _is_filler(s, open_[row], high[row], low[row], close[row], volume[row])
-                s[11], s[12] = close[row], 1.0
-                if filler:
-                    counts[i, 2] += 1
-                    continue
-            if t < enter or t >= leave:
-                opens, closes = bucket_open[j], bucket_close[j]
-                if step > 0:
-                    opens = segment_open[j] + (t - segment_open[j]) // step * step
-                    closes = min(opens + step, segment_close[j])
-                enter, leave = max(opens, segment_open[j]), min(closes, segment_close[j])
-                if source > 60_000_000:
-                    leave = enter
-                if not has_bar or opens != begin:
-                    if has_bar:
-                        times[0, n], times[1, n] = begin, end
-                        bars[0, n], bars[1, n], bars[2, n], bars[3, n] = o, h, l, c
-                        bars[4, n], bars[5, n], bars[6, n] = v, oi, candles
-                        n += 1
-                    has_bar, begin, end = True, opens, closes
-                    o, h, l, c = open_[row], high[row], low[row], close[row]
-                    v, candles = 0.0, 0.0
-                    oi = np.nan
-            h, l, c = max(h, high[row]), min(l, low[row]), close[row]
-            v += volume[row]
-            candles += 1.0
-            if has_oi and open_interest[row] == open_interest[row]:
-                oi = open_interest[row]
-            counts[i, 0] += 1
-        if s[14] != 0.0:
-            n = first_bar
-        else:
-            if stop > start:
-                s[13] = timestamp[stop - 1]
-                inside = j < last_segment and s[13] >= segment_open[j]
-                s[15] = s[13] + source if source > 0 else row_end[j] if inside else s[13]
-            if closing and has_bar:
-                times[0, n], times[1, n] = begin, end
-                bars[0, n], bars[1, n], bars[2, n], bars[3, n] = o, h, l, c
-                bars[4, n], bars[5, n], bars[6, n] = v, oi, candles
-                n += 1
-                has_bar = False
-        s[0], s[1], s[2] = 1.0 if has_bar else 0.0, float(begin), float(end)
-        s[3], s[4], s[5], s[6], s[7], s[8], s[9] = o, h, l, c, v, oi, candles
-        bar_offsets[i + 1] = n
+def _locate(table, calendar, j, t):  # type: ignore[no-untyped-def]
+    """Find the segment and the bucket of a time, from segment `j` on.
+
+    Returns what is the matter with the time (`INSIDE`: nothing), the segment, the bucket's open and
+    close.
+    """
+    last = table.starts[calendar + 1]
+    while j < last and table.segment_close[j] <= t:
+        j += 1
+    if t < table.covered_from[calendar] or t >= table.covered_until[calendar]:
+        return UNCOVERED, j, t, t
+    if j == last or t < table.segment_open[j]:
+        return OUTSIDE, j, t, t
+    if not table.known[j]:
+        return UNKNOWN, j, t, t
+    anchor = table.segment_open[j]
+    # One-minute candles are on the grid: reading has checked that they are whole minutes.
+    if table.source_us > MINUTE_US and (t - anchor) % table.source_us != 0:
+        return MISPLACED, j, t, t
+    if table.step_us == 0:
+        return INSIDE, j, table.bucket_open[j], table.bucket_close[j]
+    opens = anchor + (t - anchor) // table.step_us * table.step_us
+    return INSIDE, j, opens, min(opens + table.step_us, table.segment_close[j])
 
 
 @kernel
-def anchor_ids(  # type: ignore[no-untyped-def]
-    timestamp, offsets, calendar_of, starts, boundaries, ids, covered_from, covered_until, out
-):
-    """Number each row's session, week or month (`ids` per session), by a merge with `boundaries`.
+def _emit(out, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore[no-untyped-def]
+    out.times[0, n], out.times[1, n] = begin, end
+    bars = out.bars
+    bars[0, n], bars[1, n], bars[2, n], bars[3, n] = o, h, l, c
+    bars[4, n], bars[5, n], bars[6, n] = v, oi, count
+    return n + 1
+
+
+@kernel
+def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  # type: ignore[no-untyped-def]
+    """Run one instrument's rows; return the numbers of bars and of misplaced rows so far.
+
+    State: bar open?, its open and close times, o, h, l, c, v, oi, candles; 10-12 are `_is_filler`'s;
+    then `LAST_TIME`, `FAILED`, `LAST_END`. A failed instrument makes no more bars.
+    """
+    if s[14] != 0.0:
+        return n, wrong
+    first, counts, ts = n, out.counts, candles.timestamp
+    has_bar, begin, end = s[0] != 0.0, int(s[1]), int(s[2])
+    o, h, l, c, v, oi, count = s[3], s[4], s[5], s[6], s[7], s[8], s[9]
+    start, stop = candles.offsets[i], candles.offsets[i + 1]
+    j, last = table.starts[calendar], table.starts[calendar + 1]
+    if stop > start:
+        j += np.searchsorted(table.segment_close[j:last], ts[start], side="right")
+    # Rows in [enter, leave) lie in the segment and the bucket of the row before.
+    enter = leave = np.int64(0)
+    opens = closes = np.int64(0)
+    for row in range(start, stop):
+        t = ts[row]
+        fresh = t < enter or t >= leave
+        if fresh:
+            where, j, opens, closes = _locate(table, calendar, j, t)
+            if where == UNCOVERED or where == UNKNOWN:
+                s[13], s[14] = t, where
+                return first, wrong
+            if where == MISPLACED:
+                out.off_grid[wrong] = row
+                wrong += 1
+            if where != INSIDE:
+                counts[i, where] += 1
+                continue
+        x = candles.close[row]
+        if drop:
+            hidden = _is_filler(
+                s, candles.open[row], candles.high[row], candles.low[row], x, candles.volume[row]
+            )
+            s[11], s[12] = x, 1.0
+            if hidden:
+                counts[i, NO_TRADE] += 1
+                continue
+        if fresh:
+            enter, leave = max(opens, table.segment_open[j]), min(closes, table.segment_close[j])
+            if table.source_us > MINUTE_US:
+                leave = enter
+            if not has_bar or opens != begin:
+                if has_bar:
+                    n = _emit(out, n, begin, end, o, h, l, c, v, oi, count)
+                has_bar, begin, end = True, opens, closes
+                o, h, l, v, oi, count = candles.open[row], -np.inf, np.inf, 0.0, np.nan, 0.0
+        h, l, c = max(h, candles.high[row]), min(l, candles.low[row]), x
+        v, count = v + candles.volume[row], count + 1.0
+        if (
+            len(candles.open_interest) > 0
+            and candles.open_interest[row] == candles.open_interest[row]
+        ):
+            oi = candles.open_interest[row]
+        counts[i, INSIDE] += 1
+    if stop > start:
+        s[13] = ts[stop - 1]
+        known = j < last and ts[stop - 1] >= table.segment_open[j]
+        s[15] = s[13] + table.source_us if table.source_us or not known else table.row_end[j]
+    if closing and has_bar:
+        n, has_bar = _emit(out, n, begin, end, o, h, l, c, v, oi, count), False
+    s[0], s[1], s[2] = 1.0 if has_bar else 0.0, begin, end
+    s[3], s[4], s[5], s[6], s[7], s[8], s[9] = o, h, l, c, v, oi, count
+    return n, wrong
+
+
+@kernel
+def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: ignore[no-untyped-def]
+    n = wrong = 0
+    for i in range(len(calendar_of)):
+        n, wrong = _instrument(
+            state[i], i, calendar_of[i], candles, table, closing, drop, n, wrong, out
+        )
+        out.offsets[i + 1] = n
+
+
+@kernel
+def anchor_ids(timestamp, offsets, calendar_of, table, ids, out):  # type: ignore[no-untyped-def]
+    """Number each row's session, week or month (`ids` per session), by a merge with the anchors.
 
     NaN where no calendar (-1 in `calendar_of`) knows the row's session.
     """
@@ -314,12 +293,12 @@ def anchor_ids(  # type: ignore[no-untyped-def]
             continue
         if offsets[i] == offsets[i + 1]:
             continue
-        first, last = starts[calendar], starts[calendar + 1]
-        begin, end = covered_from[calendar], covered_until[calendar]
+        first, last = table.starts[calendar], table.starts[calendar + 1]
+        begin, end = table.covered_from[calendar], table.covered_until[calendar]
         start = timestamp[offsets[i]]
-        j = first + np.searchsorted(boundaries[first:last], start, side="right") - 1
+        j = first + np.searchsorted(table.boundaries[first:last], start, side="right") - 1
         for row in range(offsets[i], offsets[i + 1]):
             t = timestamp[row]
-            while j + 1 < last and boundaries[j + 1] <= t:
+            while j + 1 < last and table.boundaries[j + 1] <= t:
                 j += 1
             out[row] = ids[max(j, first)] if begin <= t < end else np.nan

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tallow.core.errors import CandleInputError
 from tallow.core.timeframe import Timeframe
 from tallow.data.quarantine import as_quarantine, empty_quarantine, records
-from tallow.data.rules import all_rows_hold, first_broken
+from tallow.data.rules import all_rows_hold, first_broken, within_years
 from tallow.data.runs import mark_sorted
 from tallow.data.schema import CANDLE_SCHEMA, Layout, resolve_layout
 from tallow.data.times import FORMATS, join_date_and_time, to_utc
@@ -106,6 +106,7 @@ def _read_batch(
     on_grid = options.source_timeframe.unit == "minute"
     if all_rows_hold(frame, on_grid):
         return Batch(frame, empty_quarantine(), len(raw), source, first_row, layout.ignored)
+    frame = frame.with_columns(within_years(pl.col("timestamp")))
     rule = frame.select(first_broken(on_grid)).to_series()
     bad = rule.is_not_null()
     at = pl.int_range(first_row, first_row + len(raw), dtype=pl.UInt64, eager=True).alias("row")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,12 @@ from tallow.core.timeframe import Timeframe, Unit
 MINUTE_US = 60_000_000
 DAY_US = 24 * 60 * MINUTE_US
 
+ANCHOR_UNITS: tuple[Unit, ...] = ("day", "week", "month")
+
 Times = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class BucketTable:
+class BucketTable(NamedTuple):
     """Segments of continuous trading of one or more calendars, one after the other.
 
     All times are int64 microseconds since 1970 UTC. Rows ``starts[c]:starts[c + 1]`` of the segment
@@ -117,29 +118,32 @@ def period_bounds(table: SessionTable, unit: Unit) -> tuple[Times, Times]:
     return first.astype(np.int64), last.astype(np.int64)
 
 
-@dataclass(frozen=True)
-class AnchorTable:
+class AnchorTable(NamedTuple):
     """From which instant on a row belongs to which session, week and month (VWAP's anchors)."""
 
     starts: Times
     boundaries: Times
     covered_from: Times
     covered_until: Times
-    ids: dict[str, NDArray[np.float64]]
+    session: NDArray[np.float64]
+    week: NDArray[np.float64]
+    month: NDArray[np.float64]
 
 
 def anchor_table(calendars: Sequence[Calendar]) -> AnchorTable:
     """Return the anchors of each of `calendars`, one after the other."""
     tables = [calendar.sessions() for calendar in calendars]
     boundaries = [anchor_boundaries(c.sessions(), c.timezone) for c in calendars]
-    units: dict[str, Unit] = {"session": "day", "week": "week", "month": "month"}
+    session, week, month = (
+        np.concatenate([period_ids(table, unit) for table in tables]).astype(np.float64)
+        for unit in ANCHOR_UNITS
+    )
     return AnchorTable(
         starts=np.cumsum([0, *(len(b) for b in boundaries)], dtype=np.int64),
         boundaries=np.concatenate(boundaries),
         covered_from=np.array([t.covered_from for t in tables], dtype=np.int64),
         covered_until=np.array([t.covered_until for t in tables], dtype=np.int64),
-        ids={
-            name: np.concatenate([period_ids(t, unit) for t in tables]).astype(np.float64)
-            for name, unit in units.items()
-        },
+        session=session,
+        week=week,
+        month=month,
     )

@@ -56,6 +56,17 @@ def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
     return paths
 
 
+def row_count(paths: Sequence[Path]) -> int:
+    """Return the rows in all files together, or 0 where only reading them would tell."""
+    if any(ending_of(path) in TEXT_ENDINGS for path in paths):
+        return 0
+    total = 0
+    for path in paths:
+        with _naming(path):
+            total += int(_scan(path).select(pl.len()).collect().item())
+    return total
+
+
 def open_file(path: Path, chunk_rows: int) -> RawSource:
     """Open a candle file without reading its rows.
 

@@ -72,24 +72,29 @@ def _from_arrow_or_narwhals(source: object) -> pl.DataFrame:
 
 
 def _from_pandas(pandas: Any, frame: Any) -> pl.DataFrame:
-    columns = {str(name): frame.iloc[:, place] for place, name in enumerate(frame.columns)}
+    columns: dict[str, Any] = {}
+    for place, label in enumerate(frame.columns):
+        # Pandas allows a name twice; the second is told among the ignored columns.
+        name = str(label) if str(label) not in columns else f"{label}_duplicated_{place}"
+        columns[name] = frame.iloc[:, place]
     columns |= _index_columns(pandas, frame, list(columns))
     return pl.DataFrame([_from_pandas_column(pandas, name, held) for name, held in columns.items()])
 
 
 def _index_columns(pandas: Any, frame: Any, columns: list[str]) -> dict[str, Any]:
-    """Return the levels of an index that hold a field which no column holds."""
+    """Return the levels of an index that hold a field which no column holds.
+
+    A level's name tells the field; times under any other name, or none, are the timestamp.
+    """
     index = frame.index
-    levels = [index.get_level_values(place) for place in range(index.nlevels)]
     taken: dict[str, Any] = {}
-    for level in levels:
-        name = None if level.name is None else str(level.name)
-        is_time = isinstance(level, pandas.DatetimeIndex)
-        fields = [field for field in ALIASES if name is not None and find_column(field, [name])]
-        fields = fields or (["timestamp"] if is_time else [])
-        if fields and find_column(fields[0], [*columns, *taken]) is None:
-            known = name is not None and find_column(fields[0], [name])
-            taken[name if known and name else fields[0]] = level.to_series()
+    for level in (index.get_level_values(place) for place in range(index.nlevels)):
+        name = str(level.name)
+        field = next((field for field in ALIASES if find_column(field, [name])), None)
+        if field is None and isinstance(level, pandas.DatetimeIndex):
+            name = field = "timestamp"
+        if field is not None and find_column(field, [*columns, *taken]) is None:
+            taken[name] = level.to_series()
     return taken
 
 
@@ -98,9 +103,14 @@ def _from_pandas_column(pandas: Any, name: str, column: Any) -> pl.Series:
     if isinstance(dtype, pandas.DatetimeTZDtype):
         instants = column.dt.tz_convert("UTC").dt.tz_localize(None)
         return _from_numpy_time(name, instants.to_numpy()).dt.replace_time_zone("UTC")
+    extension = pandas.api.types.is_extension_array_dtype(dtype)
+    if extension and sys.modules.get("pyarrow") and hasattr(column.array, "__arrow_array__"):
+        # What pandas holds in Arrow, text above all, needs no detour over Python objects.
+        arrow: Any = pl.from_arrow(column.array.__arrow_array__())
+        return pl.Series(name, arrow)
     if dtype.kind == "M":
         return _from_numpy_time(name, column.to_numpy())
-    if not pandas.api.types.is_extension_array_dtype(dtype) and dtype.kind in "iufb":
+    if not extension and dtype.kind in "iufb":
         return pl.Series(name, column.to_numpy())
     values = column.astype(object)
     return _from_values(name, values.where(column.notna(), None).tolist())
@@ -114,10 +124,13 @@ def _from_numpy_time(name: str, values: Any) -> pl.Series:
 
 def _from_values(name: str, values: list[Any]) -> pl.Series:
     try:
-        return pl.Series(name, values, strict=True)
+        column = pl.Series(name, values, strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-        # A column of mixed kinds: as text, each value is read or quarantined on its own.
-        return pl.Series(name, [None if value is None else str(value) for value in values])
+        column = pl.Series(name, values, dtype=pl.Object)
+    if column.dtype != pl.Object:
+        return column
+    # A column of mixed kinds: as text, each value is read or quarantined on its own.
+    return pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
 
 
 def _to_pandas(frame: pl.DataFrame) -> Any:

@@ -42,6 +42,13 @@ def records(rows: pl.DataFrame) -> pl.Series:
     >>> records(pl.DataFrame({"o": [float("nan")], "Symbol": ["A"]})).to_list()
     ['{"o":"NaN","Symbol":"A"}']
     """
+    # Polars has no expressions for objects; they come from other libraries' frames, and rarely.
+    texts = {
+        name: [None if value is None else str(value) for value in rows[name]]
+        for name, dtype in rows.schema.items()
+        if dtype == pl.Object
+    }
+    rows = rows.with_columns(pl.Series(name, held, pl.String) for name, held in texts.items())
     fields = [_field(name, dtype) for name, dtype in rows.schema.items()]
     line = pl.concat_str(pl.lit("{"), pl.concat_str(fields, separator=","), pl.lit("}"))
     return rows.select(line.alias("record")).to_series()
@@ -73,8 +80,6 @@ def _field(name: str, dtype: pl.DataType) -> pl.Expr:
         )
     if dtype == pl.Binary:
         value = value.bin.encode("hex")
-    elif dtype == pl.Object:
-        value = value.map_elements(str, return_dtype=pl.String)
     return _encode(name, value)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.batches import Batch, ReadOptions, read_batches
@@ -136,6 +137,11 @@ def _options(
     source_timeframe: str | Timeframe, timezone: str | None, instrument: str | None
 ) -> ReadOptions:
     require_timezone(timezone)
+    if instrument is not None and (not instrument or not isinstance(instrument, str)):
+        raise CandleInputError(
+            f"read: instrument={instrument!r}; must be text that is not empty; "
+            "for example instrument='NSE_EQ|INE301A01014'"
+        )
     return ReadOptions(parse_timeframe(source_timeframe), timezone, instrument)
 
 

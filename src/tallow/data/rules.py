@@ -19,6 +19,15 @@ IntArray = NDArray[np.int64]
 
 PRICES = ("open", "high", "low", "close")
 
+TIME_MIN_US = -62_135_596_800_000_000
+TIME_MAX_US = 253_402_300_799_999_999
+"""The years 1 to 9999, which Python's datetime holds. Nanoseconds taken for microseconds are later;
+the first of these microseconds is a whole minute."""
+
+MINUTE_US = 60_000_000
+_YEARS_US = np.uint64(TIME_MAX_US - TIME_MIN_US)
+_UNSIGNED_MINUTE_US = np.uint64(MINUTE_US)
+
 
 @dataclass(frozen=True, eq=False)
 class Rule:
@@ -35,7 +44,7 @@ class Rule:
 
 
 _OPEN, _HIGH, _LOW, _CLOSE = (pl.col(name) for name in PRICES)
-_OFF_GRID = pl.col("timestamp").dt.epoch("us") % 60_000_000 != 0
+_OFF_GRID = pl.col("timestamp").dt.epoch("us") % MINUTE_US != 0
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -136,9 +145,11 @@ def rows_hold(
             & (volume[row] < np.inf)
         )
         broken += not held
-    if on_grid:
-        for row in range(len(time_us)):
-            broken += time_us[row] % 60_000_000 != 0
+    for row in range(len(time_us)):
+        # Unsigned: one comparison tests both ends, and the remainder costs a third of a signed one.
+        since = np.uint64(time_us[row] - TIME_MIN_US)
+        off_grid = on_grid & (since % _UNSIGNED_MINUTE_US != np.uint64(0))
+        broken += (since > _YEARS_US) | off_grid
     return broken == 0
 
 
@@ -157,6 +168,11 @@ def all_rows_hold(frame: pl.DataFrame, on_grid: bool) -> bool:
         return False
     open_, high, low, close, volume = (frame[name].to_numpy() for name in (*PRICES, "volume"))
     return bool(rows_hold(open_, high, low, close, volume, time_view(frame), on_grid))
+
+
+def within_years(time: pl.Expr) -> pl.Expr:
+    """Return times with null for those outside the years 1 to 9999."""
+    return pl.when(time.dt.epoch("us").is_between(TIME_MIN_US, TIME_MAX_US)).then(time)
 
 
 def time_view(frame: pl.DataFrame) -> IntArray:

@@ -103,6 +103,7 @@ def resolve_layout(schema: Mapping[str, pl.DataType], where: str, instrument: st
     held = {name: column for name, column in numbers.items() if column is not None}
     for column in held.values():
         _require_number(where, column, schema[column])
+    _require_key(where, found["instrument"], schema)
     times = _time_columns(schema, str(found["timestamp"]))
     used = {found["instrument"], *times, *held.values()}
     ignored = tuple(column for column in columns if column not in used)
@@ -125,6 +126,14 @@ def _require_number(where: str, column: str, dtype: pl.DataType) -> None:
         raise CandleInputError(
             f"{where}: column {column!r} is {dtype}; prices and volumes must be numbers, or text "
             "that holds plain numbers; cast the column, or rename it if it is something else"
+        )
+
+
+def _require_key(where: str, column: str | None, schema: Mapping[str, pl.DataType]) -> None:
+    if column is not None and (schema[column].is_nested() or schema[column] == pl.Object):
+        raise CandleInputError(
+            f"{where}: column {column!r} is {schema[column]}; an instrument must be text or a "
+            "whole number; cast the column"
         )
 
 

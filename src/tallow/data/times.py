@@ -45,16 +45,23 @@ _ISO = (
 
 def require_timezone(timezone: str | None) -> None:
     """Raise `CandleInputError` unless `timezone` is None or a zone that can be read."""
-    if timezone is None:
+    if timezone is None or _is_zone(timezone):
         return
+    hint = near_matches(str(timezone), zoneinfo.available_timezones())
+    hint = hint if hint.startswith("did") else 'for example "Asia/Kolkata"'
+    raise CandleInputError(
+        f"read: timezone={timezone!r}; must be the name of an IANA time zone; {hint}"
+    )
+
+
+def _is_zone(timezone: str) -> bool:
+    """Ask Polars itself, because it has a list of zones of its own."""
+    epoch = pl.Series([0]).cast(pl.Datetime("us"))
     try:
-        pl.Series([0]).cast(pl.Datetime("us")).dt.replace_time_zone(timezone)
-    except (pl.exceptions.PolarsError, TypeError) as error:
-        hint = near_matches(str(timezone), zoneinfo.available_timezones())
-        hint = hint if hint.startswith("did") else 'for example "Asia/Kolkata"'
-        raise CandleInputError(
-            f"read: timezone={timezone!r}; must be the name of an IANA time zone; {hint}"
-        ) from error
+        # An empty name means no zone to Polars.
+        return bool(timezone) and len(epoch.dt.replace_time_zone(timezone)) == 1
+    except (pl.exceptions.PolarsError, TypeError):
+        return False
 
 
 def to_utc(column: pl.Series, timezone: str | None, where: str) -> pl.Series:

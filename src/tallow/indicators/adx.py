@@ -45,9 +45,11 @@ def advance(state, params, offsets, high, low, close, adx, plus, minus):  # type
                 s[7] = _smooth(s[4], s[7], down, n, short)
                 s[4] = min(s[4] + 1.0, n)
             s[0], s[1], s[2], s[3] = 1.0, h, l, c
-            if s[4] < n or s[5] == 0.0:
+            if s[4] < n or (s[5] == 0.0 and not keep):
                 continue
-            plus[row], minus[row] = 100.0 * (s[6] / s[5]), 100.0 * (s[7] / s[5])
+            # Without any range there was no movement either.
+            reach = s[5] if s[5] != 0.0 else 1.0
+            plus[row], minus[row] = 100.0 * (s[6] / reach), 100.0 * (s[7] / reach)
             both = s[6] + s[7]
             dx = 100.0 * (abs(s[6] - s[7]) / both) if both > 0.0 else 0.0
             if both > 0.0 or s[8] < n or not keep:
@@ -81,7 +83,7 @@ INDICATOR = Indicator(
         Parameter(
             "flat",
             "zero",
-            "without any movement: a dx of zero, or keep adx as it was",
+            "without movement: a dx of zero, and null without range; or adx as it was, and zero",
             choices=("zero", "keep"),
         ),
     ),
@@ -92,6 +94,6 @@ INDICATOR = Indicator(
     formula="di = 100 rma(move) / rma(true range); adx = rma(100 |+di - -di| / (+di + -di))",
     reference=WILDER,
     seed="means of the first length values; TA-Lib's first sums have one term less",
-    flat="null while the mean range is zero",
+    flat="null while the mean range is zero; 0 in TA-Lib, which also keeps adx without movement",
     presets={"talib": {"seed": "short", "flat": "keep"}},
 )

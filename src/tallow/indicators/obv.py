@@ -34,9 +34,7 @@ INDICATOR = Indicator(
     title="On-balance volume",
     inputs=("close", "volume"),
     outputs=(Output("obv", "obv", "units", "volume of rises minus volume of falls"),),
-    parameters=(
-        Parameter("first", "zero", "value of the first row", choices=("zero", "volume")),
-    ),
+    parameters=(Parameter("first", "zero", "value of the first row", choices=("zero", "volume")),),
     memory=RECURSIVE,
     warmup=lambda _: (0,),
     state_size=lambda _: 3,

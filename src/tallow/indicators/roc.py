@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.kernel import kernel
-from tallow.core.operator import WINDOW, Indicator, Output
+from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length
 from tallow.indicators._windows import load_window, stretch_rows, window_sums
 
@@ -14,6 +14,7 @@ from tallow.indicators._windows import load_window, stretch_rows, window_sums
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     """State: the last ``length`` closes."""
     n = int(params[0])
+    flat = 0.0 if params[1] == 1.0 else np.nan
     step = stretch_rows(n + 1)
     window, work = np.empty(n + step), np.empty((3, n + step))
     for i in range(len(state)):
@@ -23,8 +24,10 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
             # A missing row anywhere in the window makes the sum missing: the policy of windows.
             sums, newest, change = window_sums(x, n + 1, work), x[n:], out[low:high]
             for j in range(len(change)):
-                whole = sums[j] == sums[j] and x[j] != 0.0
-                change[j] = 100.0 * (newest[j] - x[j]) / x[j] if whole else np.nan
+                if sums[j] != sums[j]:
+                    change[j] = np.nan
+                else:
+                    change[j] = 100.0 * (newest[j] - x[j]) / x[j] if x[j] != 0.0 else flat
 
 
 INDICATOR = Indicator(
@@ -32,12 +35,16 @@ INDICATOR = Indicator(
     title="Rate of change",
     inputs=("close",),
     outputs=(Output("roc", "roc_{length}", "percent", "change of the close over length rows"),),
-    parameters=(length(9),),
+    parameters=(
+        length(9),
+        Parameter("flat", "null", "value where the older close is zero", choices=("null", "zero")),
+    ),
     memory=WINDOW,
     warmup=lambda p: (int(p["length"]),),
     state_size=lambda p: int(p["length"]),
     advance=advance,
     formula="100 (close - close length rows before) / close length rows before",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10",
-    flat="null where the older close is zero",
+    flat="null where the older close is zero; 0 in TA-Lib",
+    presets={"talib": {"flat": "zero"}},
 )

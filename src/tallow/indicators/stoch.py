@@ -89,9 +89,7 @@ INDICATOR = Indicator(
     ),
     memory=WINDOW,
     warmup=_warmup,
-    state_size=lambda p: (
-        3 * (int(p["length"]) + int(p["smooth_k"]) + int(p["smooth_d"]) - 3)
-    ),
+    state_size=lambda p: 3 * (int(p["length"]) + int(p["smooth_k"]) + int(p["smooth_d"]) - 3),
     advance=advance,
     formula="k = sma(100 (close - lowest low) / (highest high - lowest low)); d = sma(k)",
     reference="Lane (1984), Lane's Stochastics, Stocks & Commodities 2:3",

@@ -1,1 +1,1 @@
-
+"""Plans: what a run computes."""

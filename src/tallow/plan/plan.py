@@ -51,7 +51,9 @@ class Plan:
 
 
 def make_plan(
-    indicators: str | Iterable[str | Spec], convention: str = "tradingview", taken: Iterable[str] = ()
+    indicators: str | Iterable[str | Spec],
+    convention: str = "tradingview",
+    taken: Iterable[str] = (),
 ) -> Plan:
     """Read specs and plan them; `taken` are columns that the result has already.
 

@@ -1,1 +1,1 @@
-
+"""Runs: the same plan and kernels over frames, blocks and files."""

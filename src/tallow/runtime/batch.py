@@ -23,7 +23,7 @@ from tallow.data import aggregate as bars
 from tallow.data.buckets import AnchorTable, anchor_table, bucket_table
 from tallow.data.schema import TIME_TYPE
 from tallow.plan.plan import Plan
-from tallow.runtime.blocks import Block
+from tallow.runtime.blocks import Block, empty_block
 from tallow.runtime.operations import (
     Floats,
     States,
@@ -47,12 +47,12 @@ BAR_COLUMNS = (
 """Columns of bars before the indicators; `open_interest` only where the candles have it."""
 
 NO_CALENDAR = 'calendar: the mapping does not name this instrument; add it, or "*" for all others'
-_NO_CALENDAR = 3.0
+_NO_CALENDAR = 6.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class OutOfOrderError(Exception):
-    """A block goes back in time for some instrument: the input must be sorted as a whole."""
+class NeedsWholeInputError(Exception):
+    """A stream meets rows that only the whole input can settle, such as a step back in time."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class BarRun:
 
         Raises
         ------
-        OutOfOrderError
+        NeedsWholeInputError
             If the block holds rows before, or at, an instrument's last one.
         """
         if not block.names:
@@ -141,7 +141,7 @@ class BarRun:
     def finish(self) -> list[pl.DataFrame]:
         """Return the open bars of every instrument whose end was not announced, by name."""
         names = sorted(set(self._states.index) - self._closed)
-        frames = self.feed(Block(names, _no_candles(len(names)), closing=True))
+        frames = self.feed(empty_block(names))
         self.counts.check()
         return frames
 
@@ -149,7 +149,7 @@ class BarRun:
         """Return a frame without rows, with the columns of this run."""
         nothing = bars.aggregate(
             bars.new_state(0),
-            _no_candles(0),
+            empty_block([]).candles,
             np.empty(0, dtype=np.int64),
             True,
             self._buckets,
@@ -165,7 +165,8 @@ class BarRun:
             return read
         names, times = zip(*self.off_grid, strict=True)
         found = pl.DataFrame(
-            {"instrument": names, "timestamp": times}, schema={"instrument": pl.String, "timestamp": pl.Int64}
+            {"instrument": names, "timestamp": times},
+            schema={"instrument": pl.String, "timestamp": pl.Int64},
         ).with_columns(pl.col("timestamp").cast(TIME_TYPE), rule=pl.lit("off_grid"))
         return pl.concat([read, found], how="diagonal")
 
@@ -175,31 +176,18 @@ class BarRun:
         late = some[times[offsets[some]] <= state[some, bars.LAST_TIME]]
         again = len(some) and not self._closed.isdisjoint(block.names)
         if len(late) or again:
-            raise OutOfOrderError
+            raise NeedsWholeInputError
 
     def _run_part(
         self, block: Block, part: slice, states: Sequence[Floats], scratch: bars.Scratch
     ) -> _Part:
-        names = block.names[part]
-        candles = block.candles
-        offsets = candles.offsets[part.start : part.stop + 1]
-        low, high = int(offsets[0]), int(offsets[-1])
-        own = bars.CandleArrays(
-            offsets - low,
-            candles.timestamp[low:high],
-            candles.open[low:high],
-            candles.high[low:high],
-            candles.low[low:high],
-            candles.close[low:high],
-            candles.volume[low:high],
-            candles.open_interest[low:high],
-        )
+        names, candles = block.names[part], block.candles.part(part)
         places = self.options.calendars.places(names)
         state = states[0][part]
-        _mark_without_calendar(state, places)
+        state[places < 0, bars.FAILED] = _NO_CALENDAR
         result = bars.aggregate(
             state,
-            own,
+            candles,
             np.maximum(places, 0),
             block.closing,
             self._buckets,
@@ -214,13 +202,11 @@ class BarRun:
                 self._anchors, self.plan.anchors, built.timestamp, built.offsets, places
             )
         computed = run_operations(self.plan, [s[part] for s in states[1:]], built.offsets, inputs)
-        frame = _bar_frame(names, built, final, len(own.open_interest) > 0)
+        frame = _bar_frame(names, built, final, len(candles.open_interest) > 0)
         frame = frame.hstack([to_series(n, v) for n, v in computed.columns.items()])
-        return _Part(part, places, state, offsets, frame, result, computed.failures)
+        return _Part(part, places, state, candles, frame, result, computed.failures)
 
-    def _finality(
-        self, built: bars.BarArrays, state: Floats, closing: bool
-    ) -> NDArray[np.bool_]:
+    def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> NDArray[np.bool_]:
         if self.options.as_of is not None:
             return built.end <= self.options.as_of
         final = np.ones(len(built.end), dtype=np.bool_)
@@ -232,24 +218,22 @@ class BarRun:
         return final
 
     def _account(self, block: Block, part: _Part) -> pl.DataFrame:
-        counts, names = part.result.counts, block.names[part.where]
-        failed = part.state[:, bars.FAILED] != 0.0
-        rows = np.diff(part.offsets)
-        self.counts.failed += int(rows[failed].sum())
-        ok = counts[~failed].sum(axis=0)
-        self.counts.in_bars += int(ok[bars.IN_BARS])
-        self.counts.outside_session += int(ok[bars.OUTSIDE_SESSION])
-        self.counts.no_trade += int(ok[bars.NO_TRADE])
-        self.counts.off_grid += int(ok[bars.OFF_GRID])
+        names, failed = block.names[part.where], part.state[:, bars.FAILED] != 0.0
+        went = part.result.counts[~failed].sum(axis=0).tolist()
+        self.counts.in_bars += went[bars.INSIDE]
+        self.counts.outside_session += went[bars.OUTSIDE]
+        self.counts.no_trade += went[bars.NO_TRADE]
+        self.counts.off_grid += went[bars.MISPLACED]
+        self.counts.failed += int(np.diff(part.candles.offsets)[failed].sum())
         self.counts.bars += len(part.frame)
-        for i in np.flatnonzero(failed):
-            self.failures.setdefault(names[i], self._reason(part, int(i)))
+        for i in np.flatnonzero(failed).tolist():
+            self.failures.setdefault(names[i], self._reason(part, i))
         for i, why in part.failures.items():
             self.failures.setdefault(names[i], why)
-        for row in part.result.off_grid:
-            i = int(np.searchsorted(part.offsets - part.offsets[0], row, side="right")) - 1
-            time = int(block.candles.timestamp[part.offsets[0] + row])
-            self.off_grid.append((names[i], time))
+        for row in part.result.off_grid.tolist():
+            i = int(np.searchsorted(part.candles.offsets, row, side="right")) - 1
+            if not failed[i]:
+                self.off_grid.append((names[i], int(part.candles.timestamp[row])))
         return part.frame
 
     def _reason(self, part: _Part, i: int) -> str:
@@ -257,7 +241,7 @@ class BarRun:
         if code == _NO_CALENDAR:
             return NO_CALENDAR
         moment = int(part.state[i, bars.LAST_TIME])
-        return _calendar_problem(self.options.calendars, place, moment, code == bars.HOURS_UNKNOWN)
+        return _calendar_problem(self.options.calendars, place, moment, code == bars.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -267,28 +251,10 @@ class _Part:
     where: slice
     places: Times
     state: Floats
-    offsets: Times
+    candles: bars.CandleArrays
     frame: pl.DataFrame
     result: bars.Aggregated
     failures: dict[int, str]
-
-
-def _mark_without_calendar(state: Floats, places: Times) -> None:
-    state[places < 0, bars.FAILED] = _NO_CALENDAR
-
-
-def _no_candles(instruments: int) -> bars.CandleArrays:
-    none = read_only(np.empty(0))
-    return bars.CandleArrays(
-        np.zeros(instruments + 1, dtype=np.int64),
-        read_only(np.empty(0, dtype=np.int64)),
-        none,
-        none,
-        none,
-        none,
-        none,
-        none,
-    )
 
 
 def _bar_frame(
@@ -343,11 +309,9 @@ class RowRun:
         return frames
 
     def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> pl.DataFrame:
-        names, candles = block.names[part], block.candles
-        offsets = candles.offsets[part.start : part.stop + 1]
-        low, high = int(offsets[0]), int(offsets[-1])
-        times, offsets = candles.timestamp[low:high], offsets - low
-        inputs: dict[str, Floats] = {name: getattr(candles, name)[low:high] for name in PRICES}
+        names, candles = block.names[part], block.candles.part(part)
+        times, offsets = candles.timestamp, candles.offsets
+        inputs: dict[str, Floats] = {name: getattr(candles, name) for name in PRICES}
         if self._anchors is not None:
             places = self.calendars.places(names)
             inputs |= anchor_columns(self._anchors, self.plan.anchors, times, offsets, places)
@@ -378,16 +342,6 @@ def anchor_columns(
     """Return each row's session, week or month number; NaN for instruments without a calendar."""
     columns = {}
     for name in wanted:
-        columns[name] = np.empty(len(times))
-        bars.anchor_ids(
-            read_only(times),
-            offsets,
-            places,
-            anchors.starts,
-            anchors.boundaries,
-            anchors.ids[name],
-            anchors.covered_from,
-            anchors.covered_until,
-            columns[name],
-        )
+        columns[name], ids = np.empty(len(times)), getattr(anchors, name)
+        bars.anchor_ids(read_only(times), offsets, places, anchors, ids, columns[name])
     return columns

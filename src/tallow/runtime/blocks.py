@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tallow.core.kernel import read_only
 from tallow.core.limits import BLOCK_ROWS
 from tallow.data.aggregate import CandleArrays
-from tallow.data.readers import instrument_runs
+from tallow.data.runs import instrument_runs
 
 _EMPTY = np.empty(0)
 
@@ -39,7 +39,7 @@ def frame_blocks(frame: pl.DataFrame, rows: int = BLOCK_ROWS) -> Iterator[Block]
     while first < len(names):
         fit = int(np.searchsorted(offsets, offsets[first] + rows, side="right")) - 1
         if fit > first:
-            yield _block(frame, names[first:fit], offsets[first : fit + 1], closing=True)
+            yield cut_block(frame, names, offsets, first, fit, closing=True)
             first = fit
             continue
         # One instrument larger than a block: in pieces, its state carried from one to the next.
@@ -47,21 +47,36 @@ def frame_blocks(frame: pl.DataFrame, rows: int = BLOCK_ROWS) -> Iterator[Block]
         for low in range(start, stop, rows):
             high = min(low + rows, stop)
             piece = np.array([low, high])
-            yield _block(frame, names[first : first + 1], piece, closing=high == stop)
+            yield cut_block(frame, names[first : first + 1], piece, 0, 1, closing=high == stop)
         first += 1
 
 
-def sorted_block(frame: pl.DataFrame, closing: bool) -> Block:
-    """Return one block of a whole sorted frame."""
+def whole_block(frame: pl.DataFrame, closing: bool) -> Block:
+    """Return all of a sorted frame as one block."""
     names, offsets = instrument_runs(frame)
-    return _block(frame, names, offsets, closing)
+    return cut_block(frame, names, offsets, 0, len(names), closing)
 
 
-def _block(
-    frame: pl.DataFrame, names: Sequence[str], offsets: NDArray[np.int64], closing: bool
+def empty_block(names: Sequence[str]) -> Block:
+    """Return the block that only says that no more rows of these instruments follow."""
+    none = read_only(np.empty(0))
+    times = read_only(np.empty(0, dtype=np.int64))
+    offsets = np.zeros(len(names) + 1, dtype=np.int64)
+    return Block(names, CandleArrays(offsets, times, none, none, none, none, none, none), True)
+
+
+def cut_block(
+    frame: pl.DataFrame,
+    names: Sequence[str],
+    offsets: NDArray[np.int64],
+    first: int,
+    last: int,
+    closing: bool,
 ) -> Block:
-    part = frame.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
-    return Block(names, candle_arrays(part, offsets - offsets[0]), closing)
+    """Return instruments ``first:last`` of a frame whose runs are known."""
+    own = offsets[first : last + 1]
+    part = frame.slice(int(own[0]), int(own[-1] - own[0]))
+    return Block(names[first:last], candle_arrays(part, own - own[0]), closing)
 
 
 def candle_arrays(frame: pl.DataFrame, offsets: NDArray[np.int64]) -> CandleArrays:
@@ -71,4 +86,4 @@ def candle_arrays(frame: pl.DataFrame, offsets: NDArray[np.int64]) -> CandleArra
     columns = [read_only(frame[name].to_numpy()) for name in names]
     interest = frame["open_interest"].to_numpy() if with_interest else _EMPTY
     time = read_only(frame["timestamp"].to_physical().to_numpy())
-    return CandleArrays(offsets, time, *columns, open_interest=read_only(interest))
+    return CandleArrays(offsets, time, *columns, read_only(interest))

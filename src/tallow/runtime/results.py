@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from tallow.core.errors import TallowError
 from tallow.data.candles import ReadReport
 from tallow.data.interchange import to_native
 from tallow.runtime.batch import Counts
@@ -44,8 +45,10 @@ class RunReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values, for JSON."""
         read = dataclasses.asdict(self.read)
-        read |= {name: value and value.isoformat() for name, value in
-                 (("first", self.read.first), ("last", self.read.last))}
+        read |= {
+            name: value and value.isoformat()
+            for name, value in (("first", self.read.first), ("last", self.read.last))
+        }
         return {
             "read": read,
             "candles": dataclasses.asdict(self.candles),
@@ -53,6 +56,19 @@ class RunReport:
             "quarantined": len(self.quarantine),
             "failures": self.failures,
         }
+
+
+def raise_if_all_failed(failures: Mapping[str, str], instruments: int) -> None:
+    """Raise the first reason where not a single instrument has values."""
+    if failures and len(failures) >= instruments:
+        raise TallowError(failure_text(failures))
+
+
+def failure_text(failures: Mapping[str, str]) -> str:
+    """Return the first failure, and how many more there are."""
+    name, why = next(iter(failures.items()))
+    others = f" (and {len(failures) - 1} more instruments)" if len(failures) > 1 else ""
+    return f"{name}{others}: {why}"
 
 
 class IndicatorSet(Mapping[str, pl.Series]):
@@ -74,9 +90,7 @@ class IndicatorSet(Mapping[str, pl.Series]):
 
     def of(self, instrument: str) -> IndicatorSet:
         """Return one instrument's outputs."""
-        return IndicatorSet(
-            self._frame.filter(pl.col("instrument") == instrument), self._columns
-        )
+        return IndicatorSet(self._frame.filter(pl.col("instrument") == instrument), self._columns)
 
     def __getitem__(self, name: str) -> pl.Series:
         """Return one output, float64 with nulls."""

@@ -1,0 +1,135 @@
+"""Writing frames to a file as they come: aside first, and under its name only when it is whole."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, Full, Queue
+from types import TracebackType
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from tallow.core.errors import OutputError
+from tallow.core.limits import WRITER_QUEUE
+from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS
+
+OUTPUT_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS, ".csv")
+
+_POLL_SECONDS = 0.1
+
+
+def check_output(path: str | os.PathLike[str]) -> Path:
+    """Return the output's path.
+
+    Raises
+    ------
+    OutputError
+        If its ending names no format that is written, or its folder does not exist.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in OUTPUT_ENDINGS:
+        raise OutputError(f"output: {target}; must end in {', '.join(OUTPUT_ENDINGS)}")
+    if not target.resolve().parent.is_dir():
+        raise OutputError(f"output: {target}; the folder does not exist; create it first")
+    if target.is_dir():
+        raise OutputError(f"output: {target}; is a folder; add a file name")
+    return target
+
+
+class FrameWriter:
+    """A file that takes frame after frame, and appears whole or not at all.
+
+    A thread hands the frames to Polars' streaming sink, so at most a few are in memory. Used as a
+    context: on an error, or without `write`, nothing is left behind.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], schema: pl.Schema) -> None:
+        self.path = check_output(path)
+        self._aside = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self._frames: Queue[pl.DataFrame | None] = Queue(WRITER_QUEUE)
+        self._abandoned = False
+        self._error: BaseException | None = None
+        self._frame = register_io_source(self._source, schema=schema)
+        self._thread = threading.Thread(target=self._sink, name="tallow-writer", daemon=True)
+
+    def __enter__(self) -> FrameWriter:
+        self._thread.start()
+        return self
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Add a frame.
+
+        Raises
+        ------
+        OutputError
+            If writing has failed, for example because the disk is full.
+        """
+        self._put(frame)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._abandoned = kind is not None
+            if self._thread.is_alive():
+                self._put(None)
+            self._thread.join()
+            self._raise_failure()
+            if kind is None:
+                os.replace(self._aside, self.path)
+        except BaseException:
+            if kind is None:
+                raise
+        finally:
+            self._aside.unlink(missing_ok=True)
+
+    def _put(self, frame: pl.DataFrame | None) -> None:
+        while True:
+            self._raise_failure()
+            try:
+                return self._frames.put(frame, timeout=_POLL_SECONDS)
+            except Full:
+                # Look again whether the sink is still there to take it.
+                continue
+
+    def _raise_failure(self) -> None:
+        if self._error is not None:
+            raise OutputError(
+                f"output: {self.path}; could not be written; {self._error}"
+            ) from self._error
+
+    def _source(
+        self,
+        with_columns: list[str] | None,
+        predicate: pl.Expr | None,  # noqa: ARG002 - Polars' signature; a sink asks for all rows
+        n_rows: int | None,  # noqa: ARG002
+        batch_size: int | None,  # noqa: ARG002
+    ) -> Iterator[pl.DataFrame]:
+        while True:
+            try:
+                frame = self._frames.get(timeout=_POLL_SECONDS)
+            except Empty:
+                if self._abandoned:
+                    return
+                continue
+            if frame is None or self._abandoned:
+                return
+            yield frame if with_columns is None else frame.select(with_columns)
+
+    def _sink(self) -> None:
+        ending = self.path.suffix.lower()
+        try:
+            if ending in PARQUET_ENDINGS:
+                self._frame.sink_parquet(self._aside)
+            elif ending in ARROW_ENDINGS:
+                self._frame.sink_ipc(self._aside)
+            else:
+                self._frame.sink_csv(self._aside, datetime_format="%Y-%m-%dT%H:%M:%S%.f%:z")
+        except BaseException as error:  # noqa: BLE001 - Polars panics are BaseExceptions
+            self._error = error

@@ -1,0 +1,105 @@
+"""What verbs print with: the consoles, their tables, and a bar for long work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column, Table
+from rich.text import Text
+
+PLAIN_COLUMNS = 100
+"""Width where there is no terminal to ask: rich would take 80, and cut what is longer."""
+
+QUIET = "dim"
+GOOD, WARN, BAD = "green", "yellow", "red"
+
+ShowProgress = Callable[[int, int], None]
+"""Called with what is done, and what there is in all or 0 where nobody knows."""
+
+
+def make_console(stderr: bool = False) -> Console:
+    """Return a console for stdout or stderr that colours nothing by itself."""
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_COLUMNS
+    return console
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value, and nothing else, on stdout."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def make_table(*columns: Column | str, title: str = "") -> Table:
+    """Return a table in the one look that all verbs share: a rule below the headings, no frame."""
+    return Table(
+        *columns,
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        header_style=QUIET,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+    )
+
+
+def number(name: str) -> Column:
+    """Return a column of numbers: to the right, never wrapped."""
+    return Column(name, justify="right", no_wrap=True)
+
+
+def compact(count: float) -> str:
+    """Write a count in three or four digits.
+
+    Examples
+    --------
+    >>> [compact(n) for n in (12, 9_870, 12_758, 1_523_000)]
+    ['12', '9.9k', '13k', '1.5M']
+    """
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            scaled = count / size
+            return f"{scaled:.1f}{letter}" if scaled < 10 else f"{scaled:.0f}{letter}"
+    return f"{count:.0f}"
+
+
+class _Done(ProgressColumn):
+    """How many are done, of how many, and how many a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        of_all = f" of {task.total:,.0f}" if task.total else ""
+        rate = f", {compact(task.completed / task.elapsed)}/s" if task.elapsed else ""
+        return Text(f"{task.completed:,.0f}{of_all} {self._unit}{rate}", QUIET)
+
+
+@contextmanager
+def progress_bar(
+    console: Console, title: str, unit: str, shown: bool = True
+) -> Iterator[ShowProgress | None]:
+    """Give a function that moves a bar, or None where no terminal shows one.
+
+    The bar goes away when the work is done: what is left is the verb's own answer.
+    """
+    if not (shown and console.is_terminal):
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(24), _Done(unit))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+
+        def move(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total or None)
+
+        yield move

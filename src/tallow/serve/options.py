@@ -1,0 +1,195 @@
+"""The options of the verbs: each is one type, so that a verb's signature reads as its summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+INPUT, BARS, OUTPUT = "Reading", "Bars", "Result"
+"""Headings under which the help of ``tallow run`` lists its options."""
+
+
+def _option(*names: str, metavar: str, text: str, panel: str = "Options") -> Any:
+    return typer.Option(*names, metavar=metavar, help=text, rich_help_panel=panel)
+
+
+def _flag(name: str, text: str) -> Any:
+    return typer.Option(name, help=text, rich_help_panel=OUTPUT)
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT",
+        help="CSV, Parquet or Arrow files, or globs in quotes.",
+        show_default=False,
+    ),
+]
+SourceTimeframe = Annotated[
+    str,
+    _option("--source-timeframe", metavar="TF", text="How long each candle lasts.", panel=INPUT),
+]
+Timezone = Annotated[
+    str | None,
+    _option(
+        "--timezone",
+        metavar="ZONE",
+        text="Zone of times that carry none, such as Asia/Kolkata.",
+        panel=INPUT,
+    ),
+]
+InstrumentKey = Annotated[
+    str | None,
+    _option(
+        "--instrument-key",
+        metavar="KEY",
+        text="Instrument of inputs that have no instrument column.",
+        panel=INPUT,
+    ),
+]
+Timeframe = Annotated[
+    str,
+    _option(
+        "--timeframe",
+        "-t",
+        metavar="TF",
+        text="Bars to build: 1m 3m 5m 15m 30m 1h 2h 4h 1d 1w 1mo, or any whole minutes.",
+        panel=BARS,
+    ),
+]
+Indicators = Annotated[
+    str,
+    _option(
+        "--indicators",
+        "-i",
+        metavar="SPECS",
+        text='Such as "ema(9), rsi(14), bollinger(20, 2)[upper, lower]"; "default" is twelve '
+        'columns, "" none. See tallow indicators.',
+        panel=BARS,
+    ),
+]
+CalendarName = Annotated[
+    str,
+    _option(
+        "--calendar",
+        "-c",
+        metavar="NAME",
+        text="When the venue trades: XNSE, XNSE:derivatives, XNYS, 24/7, ...",
+        panel=BARS,
+    ),
+]
+CalendarDates = Annotated[
+    Path | None,
+    _option(
+        "--calendar-dates",
+        metavar="FILE",
+        text="TOML file with sessions and holidays of your own.",
+        panel=BARS,
+    ),
+]
+BeyondCoverage = Annotated[
+    str,
+    _option(
+        "--beyond-coverage",
+        metavar="raise|weekdays",
+        text="In years without calendar facts: fail, or trade on every weekday.",
+        panel=BARS,
+    ),
+]
+ConventionName = Annotated[
+    str,
+    _option(
+        "--convention",
+        metavar="tradingview|talib",
+        text="Whose seeds and flat cases the indicators follow.",
+        panel=BARS,
+    ),
+]
+NoTradePolicy = Annotated[
+    str,
+    _option(
+        "--no-trade",
+        metavar="drop|keep",
+        text="Whether a zero-volume candle that only fills a minute counts.",
+        panel=BARS,
+    ),
+]
+AsOf = Annotated[
+    str | None,
+    _option(
+        "--as-of",
+        metavar="TIME",
+        text="A bar is final if it ends by then. By default: by the end of its instrument's "
+        "last candle.",
+        panel=BARS,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    _option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        text="Required. Ends in .parquet, .arrow or .csv; appears whole or not at all.",
+        panel=OUTPUT,
+    ),
+]
+Start = Annotated[
+    str | None,
+    _option(
+        "--start",
+        metavar="TIME",
+        text="First bar: a date, or a time with its offset. Indicators see all earlier candles.",
+        panel=OUTPUT,
+    ),
+]
+End = Annotated[
+    str | None,
+    _option(
+        "--end",
+        metavar="TIME",
+        text="End of the range: a date is included, a time is not.",
+        panel=OUTPUT,
+    ),
+]
+Instruments = Annotated[
+    list[str] | None,
+    _option(
+        "--instrument",
+        metavar="KEY",
+        text="Only this instrument; may be given again for more.",
+        panel=OUTPUT,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    _option(
+        "--threads", metavar="N", text="Worker threads. By default: one a processor.", panel=OUTPUT
+    ),
+]
+Strict = Annotated[bool, _flag("--strict", "Exit with 1 if any row is quarantined.")]
+Quiet = Annotated[bool, _flag("--quiet", "Show nothing but errors.")]
+RunJson = Annotated[bool, _flag("--json", "Print the report as one JSON object.")]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+DemoInstruments = Annotated[
+    int, _option("--instruments", metavar="N", text="How many instruments to simulate.")
+]
+DemoSessions = Annotated[
+    int, _option("--sessions", metavar="N", text="How many trading sessions of each.")
+]
+DemoFolder = Annotated[
+    Path, _option("--output", "-o", metavar="DIR", text="Folder for the files; made if missing.")
+]
+DemoTimeframes = Annotated[
+    list[str],
+    _option(
+        "--timeframe", "-t", metavar="TF", text="Bars to build; may be given again for more."
+    ),
+]
+IndicatorName = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="One indicator, to see all about it.", show_default=False),
+]

@@ -1,0 +1,124 @@
+"""`tallow run`: files in, one file of bars out, and a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tallow.core.errors import OutputError
+from tallow.data.files import expand_paths
+from tallow.data.writers import check_output
+from tallow.engine import AnalyticsEngine
+from tallow.runtime.results import RunReport, failure_text
+from tallow.serve.cli import EXIT_INCOMPLETE
+from tallow.serve.console import make_console, print_json, progress_bar
+from tallow.serve.report import show_report
+
+NOTHING_WRITTEN = "cancelled; nothing was written"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the command line asked for.
+
+    Attributes
+    ----------
+    engine, files
+        Keyword arguments of `AnalyticsEngine` and of its `process_files`.
+    """
+
+    engine: Mapping[str, Any]
+    files: Mapping[str, Any]
+    inputs: Sequence[str]
+    output: Path | None
+    timeframe: str
+    indicators: str
+    strict: bool = False
+    json: bool = False
+    quiet: bool = False
+
+
+def run_to_file(request: RunRequest) -> int:
+    """Run, report, and return the exit code.
+
+    Raises
+    ------
+    TallowError
+        On wrong options and inputs; nothing is written then.
+    KeyboardInterrupt
+        On Ctrl-C, with the sentence that says what became of the output.
+    """
+    try:
+        output = _checked_output(request)
+        engine = AnalyticsEngine(**request.engine)
+        compile_kernels(engine, request.indicators, shown=not request.quiet)
+        report, seconds = _process(engine, request, output)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(NOTHING_WRITTEN) from None
+    if request.json:
+        print_json(report.to_dict() | {"output": str(output), "seconds": round(seconds, 3)})
+    elif not request.quiet:
+        show_report(make_console(), report, str(output), seconds)
+    return _exit_code(report, request.strict)
+
+
+def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True) -> None:
+    """Compile what a run needs, with a bar, where this version has never run on this machine."""
+    if engine.is_warm(indicators):
+        return
+    console, title = make_console(stderr=True), "Compiling kernels, once for this version"
+    if shown and not console.is_terminal:
+        console.print(title)
+    with progress_bar(console, title, "kernels", shown) as move:
+        if move is not None:
+            # Seconds pass before the first is done.
+            move(0, 0)
+        engine.warm_up(indicators, progress=move)
+
+
+def _checked_output(request: RunRequest) -> Path:
+    """Return where to write; what is wrong with paths is told before seconds of compiling."""
+    if request.output is None:
+        raise OutputError(
+            "run: output=None; a file to write is needed; add --output bars.parquet"
+        )
+    output = check_output(request.output)
+    for path in expand_paths(list(request.inputs)):
+        if output.exists() and path.samefile(output):
+            raise OutputError(
+                f"run: output={output}; must not be an input; choose another name, or a glob that "
+                "does not match it"
+            )
+    return output
+
+
+def _process(
+    engine: AnalyticsEngine, request: RunRequest, output: Path
+) -> tuple[RunReport, float]:
+    console = make_console(stderr=True)
+    began = time.perf_counter()
+    with progress_bar(console, output.name, "candles", shown=not request.quiet) as move:
+        report = engine.process_files(
+            list(request.inputs),
+            output,
+            request.timeframe,
+            request.indicators,
+            progress=move,
+            **request.files,
+        )
+    return report, time.perf_counter() - began
+
+
+def _exit_code(report: RunReport, strict: bool) -> int:
+    """Say on stderr why a run is incomplete, if it is: the table may be hidden, or far above."""
+    if report.failures:
+        typer.echo(f"failed: {failure_text(report.failures)}", err=True)
+    is_dirty = strict and len(report.quarantine) > 0
+    if is_dirty:
+        typer.echo(f"quarantined: {len(report.quarantine):,} rows, and --strict is given", err=True)
+    return EXIT_INCOMPLETE if report.failures or is_dirty else 0

