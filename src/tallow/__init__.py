@@ -76,5 +76,5 @@ def __dir__() -> list[str]:
 
 
 if "polars" in sys.modules:
-    # Adds `pl.col("close").tallow`; for a program that imports Polars later, see `tallow.expressions`.
+    # Adds `pl.col("close").tallow`. A program that imports Polars later imports it by itself.
     importlib.import_module("tallow.expressions")

@@ -1,8 +1,8 @@
 """The way of a candle, step by step; each step names the function where it lives.
 
-1. A file or a frame becomes a candle frame, bad rows set aside - `tallow.data.readers.read_candles`.
-2. The text of the indicators becomes specs - `tallow.core.spec.parse_specs` - and these a plan, each
-   computation once - `tallow.plan.plan.make_plan`.
+1. A file or a frame becomes a candle frame, bad rows aside - `tallow.data.readers.read_candles`.
+2. The text of the indicators becomes specs - `tallow.core.spec.parse_specs` - and these a plan,
+   each computation once - `tallow.plan.plan.make_plan`.
 3. The calendar gives the sessions - `tallow.core.calendars.load_calendar` - and with the timeframe
    the buckets - `tallow.data.buckets.bucket_table`.
 4. The frame is cut into blocks of whole instruments - `tallow.runtime.blocks.frame_blocks`. A run

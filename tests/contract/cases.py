@@ -76,7 +76,9 @@ RECURSIVE_CASES: Final = tuple(case for case in CASES if case.indicator.memory !
 every_case: Final = pytest.mark.parametrize("case", CASES, ids=str)
 every_window_case: Final = pytest.mark.parametrize("case", WINDOW_CASES, ids=str)
 every_recursive_case: Final = pytest.mark.parametrize("case", RECURSIVE_CASES, ids=str)
-every_indicator: Final = pytest.mark.parametrize("indicator", all_indicators().values(), ids=str)
+every_indicator: Final = pytest.mark.parametrize(
+    "indicator", all_indicators().values(), ids=lambda each: each.name
+)
 
 
 # Histories

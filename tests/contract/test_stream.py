@@ -63,25 +63,20 @@ def test_row_by_row_is_the_same(case: Case) -> None:
 def test_instruments_in_one_call_do_not_touch_each_other(case: Case) -> None:
     """Instruments of all sizes, one without rows, in two blocks, against each on its own."""
     sizes = (300, 0, 1, rows_for(case), 17)
-    histories = [uneven_of(case, size, seed) for seed, size in enumerate(sizes, 20)]
+    histories = [part(uneven(case, seed), 0, size) for seed, size in enumerate(sizes, 20)]
     alone = [case.run(history) for history in histories]
 
     state = case.start(len(sizes))
-    first = [part(history, 0, size // 2) for history, size in zip(histories, sizes, strict=True)]
-    rest = [part(history, size // 2) for history, size in zip(histories, sizes, strict=True)]
-    for block, of_alone in (
-        (first, lambda column, size: column[: size // 2]),
-        (rest, lambda column, size: column[size // 2 :]),
-    ):
-        bounds = np.cumsum([0, *(len(piece["close"]) for piece in block)])
-        together = case.feed(state, joined(block), bounds.tolist())
-        for i, size in enumerate(sizes):
+    seen = [0] * len(sizes)
+    for share in (2, 1):
+        until = [size // share for size in sizes]
+        block = [part(h, a, b) for h, a, b in zip(histories, seen, until, strict=True)]
+        bounds = np.cumsum([0, *(b - a for a, b in zip(seen, until, strict=True))]).tolist()
+        together = case.feed(state, joined(block), bounds)
+        for i, expected in enumerate(alone):
             mine = [column[bounds[i] : bounds[i + 1]] for column in together]
-            assert_same_bits(mine, [of_alone(column, size) for column in alone[i]])
-
-
-def uneven_of(case: Case, size: int, seed: int) -> Rows:
-    return part(uneven(case, seed), 0, size)
+            assert_same_bits(mine, [column[seen[i] : until[i]] for column in expected])
+        seen = until
 
 
 @every_case
@@ -127,7 +122,6 @@ def test_a_forming_bar_rolls_back(case: Case) -> None:
     """Provisional versions of a row leave no trace once the state before it is put back."""
     rows, total = uneven(case), rows_for(case)
     whole = case.run(rows)
-    state = case.start()
     for now in (0, 1, total // 2, total - 1):
         state = case.start()
         case.feed(state, part(rows, 0, now))

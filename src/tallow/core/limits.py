@@ -1,4 +1,4 @@
-"""Every limit, named and in one place. A limit that is hit is an error or a count, never silence."""
+"""Every limit, named and in one place. One that is hit is an error or a count, never silence."""
 
 from __future__ import annotations
 

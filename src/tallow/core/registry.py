@@ -54,7 +54,7 @@ def registry() -> Registry:
             several = (loaded,) if isinstance(loaded, Indicator) else tuple(loaded())
             for indicator in several:
                 _add(found, indicator)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # A plug-in may fail in any way; it is shown by `tallow doctor` and by unknown names.
             failures[f"{entry.name} = {entry.value}"] = f"{type(error).__name__}: {error}"
     return Registry(found, failures)

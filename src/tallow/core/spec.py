@@ -69,7 +69,7 @@ def parse_specs(
             specs.append(item)
         elif item.strip() == "default":
             specs.extend(_parse(each, known) for each in DEFAULT_SET)
-        elif isinstance(item, str) and len(parts := _split(item)) > 1:
+        elif len(parts := _split(item)) > 1:
             specs.extend(parse_specs(parts, known))
         else:
             specs.append(_parse(item, known))

@@ -17,7 +17,7 @@ _RANK: dict[Unit, int] = {"minute": 0, "day": 1, "week": 2, "month": 3}
 
 @dataclass(frozen=True)
 class Timeframe:
-    """One bar size. `minutes` is 0 for days, weeks and months, whose length the calendar decides."""
+    """One bar size; `minutes` is 0 for days, weeks and months, which the calendar measures."""
 
     text: str
     unit: Unit

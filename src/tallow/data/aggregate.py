@@ -20,7 +20,7 @@ LAST_TIME, FAILED, LAST_END = 13, 14, 15
 """Places in an instrument's state; the others are `_pass`'s own."""
 
 INSIDE, OUTSIDE, NO_TRADE, MISPLACED = 0, 1, 2, 3
-"""Where a row goes, and columns of the counts: a bar, outside the session, no trade, off the grid."""
+"""Where a row goes, as columns of the counts: in a bar, outside the session, a filler, off grid."""
 
 UNCOVERED, UNKNOWN = 4, 5
 """Why an instrument fails: a row outside the calendar's years, or in a session of unknown hours."""
@@ -48,8 +48,16 @@ class CandleArrays(NamedTuple):
         """Return the candles of some instruments, as views."""
         offsets = self.offsets[where.start : where.stop + 1]
         low, high = int(offsets[0]), int(offsets[-1])
-        columns = [column[low:high] for column in self[1:]]
-        return CandleArrays(offsets - low, *columns)
+        return CandleArrays(
+            offsets - low,
+            self.timestamp[low:high],
+            self.open[low:high],
+            self.high[low:high],
+            self.low[low:high],
+            self.close[low:high],
+            self.volume[low:high],
+            self.open_interest[low:high],
+        )
 
 
 @dataclass(frozen=True)
@@ -204,13 +212,13 @@ def _emit(out, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore[no-unty
 def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  # type: ignore[no-untyped-def]
     """Run one instrument's rows; return the numbers of bars and of misplaced rows so far.
 
-    State: bar open?, its open and close times, o, h, l, c, v, oi, candles; 10-12 are `_is_filler`'s;
+    State: bar open?, its open and close times, o, h, l, c, v, oi, candles; `_is_filler`'s three;
     then `LAST_TIME`, `FAILED`, `LAST_END`. A failed instrument makes no more bars.
     """
     if s[14] != 0.0:
         return n, wrong
     first, counts, ts = n, out.counts, candles.timestamp
-    has_bar, begin, end = s[0] != 0.0, int(s[1]), int(s[2])
+    has_bar, begin, end = s[0] != 0.0, np.int64(s[1]), np.int64(s[2])
     o, h, l, c, v, oi, count = s[3], s[4], s[5], s[6], s[7], s[8], s[9]
     start, stop = candles.offsets[i], candles.offsets[i + 1]
     j, last = table.starts[calendar], table.starts[calendar + 1]
@@ -224,7 +232,7 @@ def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  
         fresh = t < enter or t >= leave
         if fresh:
             where, j, opens, closes = _locate(table, calendar, j, t)
-            if where == UNCOVERED or where == UNKNOWN:
+            if where >= UNCOVERED:
                 s[13], s[14] = t, where
                 return first, wrong
             if where == MISPLACED:
@@ -278,27 +286,3 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
             state[i], i, calendar_of[i], candles, table, closing, drop, n, wrong, out
         )
         out.offsets[i + 1] = n
-
-
-@kernel
-def anchor_ids(timestamp, offsets, calendar_of, table, ids, out):  # type: ignore[no-untyped-def]
-    """Number each row's session, week or month (`ids` per session), by a merge with the anchors.
-
-    NaN where no calendar (-1 in `calendar_of`) knows the row's session.
-    """
-    for i in range(len(calendar_of)):
-        calendar = calendar_of[i]
-        if calendar < 0:
-            out[offsets[i] : offsets[i + 1]] = np.nan
-            continue
-        if offsets[i] == offsets[i + 1]:
-            continue
-        first, last = table.starts[calendar], table.starts[calendar + 1]
-        begin, end = table.covered_from[calendar], table.covered_until[calendar]
-        start = timestamp[offsets[i]]
-        j = first + np.searchsorted(table.boundaries[first:last], start, side="right") - 1
-        for row in range(offsets[i], offsets[i + 1]):
-            t = timestamp[row]
-            while j + 1 < last and table.boundaries[j + 1] <= t:
-                j += 1
-            out[row] = ids[max(j, first)] if begin <= t < end else np.nan

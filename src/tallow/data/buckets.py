@@ -14,8 +14,6 @@ from tallow.core.timeframe import Timeframe, Unit
 MINUTE_US = 60_000_000
 DAY_US = 24 * 60 * MINUTE_US
 
-ANCHOR_UNITS: tuple[Unit, ...] = ("day", "week", "month")
-
 Times = NDArray[np.int64]
 
 
@@ -116,34 +114,3 @@ def period_bounds(table: SessionTable, unit: Unit) -> tuple[Times, Times]:
     first = np.searchsorted(ids, ids, side="left")
     last = np.searchsorted(ids, ids, side="right") - 1
     return first.astype(np.int64), last.astype(np.int64)
-
-
-class AnchorTable(NamedTuple):
-    """From which instant on a row belongs to which session, week and month (VWAP's anchors)."""
-
-    starts: Times
-    boundaries: Times
-    covered_from: Times
-    covered_until: Times
-    session: NDArray[np.float64]
-    week: NDArray[np.float64]
-    month: NDArray[np.float64]
-
-
-def anchor_table(calendars: Sequence[Calendar]) -> AnchorTable:
-    """Return the anchors of each of `calendars`, one after the other."""
-    tables = [calendar.sessions() for calendar in calendars]
-    boundaries = [anchor_boundaries(c.sessions(), c.timezone) for c in calendars]
-    session, week, month = (
-        np.concatenate([period_ids(table, unit) for table in tables]).astype(np.float64)
-        for unit in ANCHOR_UNITS
-    )
-    return AnchorTable(
-        starts=np.cumsum([0, *(len(b) for b in boundaries)], dtype=np.int64),
-        boundaries=np.concatenate(boundaries),
-        covered_from=np.array([t.covered_from for t in tables], dtype=np.int64),
-        covered_until=np.array([t.covered_until for t in tables], dtype=np.int64),
-        session=session,
-        week=week,
-        month=month,
-    )

@@ -82,7 +82,7 @@ class FrameWriter:
             self._thread.join()
             self._raise_failure()
             if kind is None:
-                os.replace(self._aside, self.path)
+                self._aside.replace(self.path)
         except BaseException:
             if kind is None:
                 raise
@@ -107,9 +107,9 @@ class FrameWriter:
     def _source(
         self,
         with_columns: list[str] | None,
-        predicate: pl.Expr | None,  # noqa: ARG002 - Polars' signature; a sink asks for all rows
-        n_rows: int | None,  # noqa: ARG002
-        batch_size: int | None,  # noqa: ARG002
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,
     ) -> Iterator[pl.DataFrame]:
         while True:
             try:
@@ -131,5 +131,6 @@ class FrameWriter:
                 self._frame.sink_ipc(self._aside)
             else:
                 self._frame.sink_csv(self._aside, datetime_format="%Y-%m-%dT%H:%M:%S%.f%:z")
-        except BaseException as error:  # noqa: BLE001 - Polars panics are BaseExceptions
+        except BaseException as error:  # noqa: BLE001
+            # Polars' panics are BaseExceptions; whatever it is, the writing thread must tell.
             self._error = error

@@ -1,4 +1,4 @@
-"""Sliding windows: means, deviations, weighted means and extremes, as functions of the window alone.
+"""Sliding windows: means, deviations, weighted means, extremes, as functions of the window alone.
 
 A window of `length` rows is put together from windows of 1, 2, 4, ... rows, each made from two
 halves, so a row costs about log2(length) steps that run over whole stretches of rows at vector

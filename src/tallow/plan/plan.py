@@ -1,4 +1,4 @@
-"""From specs to a plan: what is computed once, in which columns it appears, how far it looks back."""
+"""From specs to a plan: what is computed once, in which columns, how far it looks back."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data import aggregate as bars
-from tallow.data.buckets import AnchorTable, anchor_table, bucket_table
+from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.data.buckets import bucket_table
 from tallow.data.schema import TIME_TYPE
 from tallow.plan.plan import Plan
 from tallow.runtime.blocks import Block, empty_block
@@ -127,7 +127,7 @@ class BarRun:
         self._check_order(block, states[0])
         parts = split_evenly(block.candles.offsets, self.threads)
         jobs = [
-            lambda k=k, part=part: self._run_part(block, part, states, self._scratch[k])  # type: ignore[misc]
+            lambda k=k, part=part: self._run_part(block, part, states, self._scratch[k])
             for k, part in enumerate(parts)
         ]
         frames = [self._account(block, part) for part in in_parallel(self.pool, jobs)]
@@ -302,7 +302,7 @@ class RowRun:
         """Return the outputs of the block's rows, in frames, in the block's order."""
         states = self._states.take(block.names)
         parts = split_evenly(block.candles.offsets, self.threads)
-        jobs = [lambda part=part: self._run_part(block, part, states) for part in parts]  # type: ignore[misc]
+        jobs = [lambda part=part: self._run_part(block, part, states) for part in parts]
         frames = in_parallel(self.pool, jobs)
         if not block.closing:
             self._states.keep(block.names, states)
@@ -334,14 +334,3 @@ class RowRun:
             if outside:
                 why = _calendar_problem(self.calendars, int(places[i]), int(outside[0]))
                 self.failures.setdefault(name, why)
-
-
-def anchor_columns(
-    anchors: AnchorTable, wanted: Sequence[str], times: Times, offsets: Times, places: Times
-) -> dict[str, Floats]:
-    """Return each row's session, week or month number; NaN for instruments without a calendar."""
-    columns = {}
-    for name in wanted:
-        columns[name], ids = np.empty(len(times)), getattr(anchors, name)
-        bars.anchor_ids(read_only(times), offsets, places, anchors, ids, columns[name])
-    return columns

@@ -14,8 +14,6 @@ from tallow.core.limits import BLOCK_ROWS
 from tallow.data.aggregate import CandleArrays
 from tallow.data.runs import instrument_runs
 
-_EMPTY = np.empty(0)
-
 
 @dataclass(frozen=True)
 class Block:
@@ -82,8 +80,17 @@ def cut_block(
 def candle_arrays(frame: pl.DataFrame, offsets: NDArray[np.int64]) -> CandleArrays:
     """Return the columns as arrays; without a copy where a column is one chunk without nulls."""
     with_interest = "open_interest" in frame.columns
-    names = ["open", "high", "low", "close", "volume"]
-    columns = [read_only(frame[name].to_numpy()) for name in names]
-    interest = frame["open_interest"].to_numpy() if with_interest else _EMPTY
-    time = read_only(frame["timestamp"].to_physical().to_numpy())
-    return CandleArrays(offsets, time, *columns, read_only(interest))
+
+    def column(name: str) -> NDArray[np.float64]:
+        return read_only(frame[name].to_numpy())
+
+    return CandleArrays(
+        offsets,
+        read_only(frame["timestamp"].to_physical().to_numpy()),
+        column("open"),
+        column("high"),
+        column("low"),
+        column("close"),
+        column("volume"),
+        column("open_interest") if with_interest else read_only(np.empty(0)),
+    )

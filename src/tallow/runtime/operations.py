@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -117,7 +118,7 @@ def _run(
     before = state.copy()
     try:
         advance(state, parameters, offsets, *inputs, *outputs)
-    except Exception:
+    except Exception:  # noqa: BLE001
         # A user's kernel may raise anything; the others' values must not be lost with it.
         state[:] = before
     else:
@@ -126,7 +127,7 @@ def _run(
     for i in range(len(state)):
         try:
             advance(state[i : i + 1], parameters, offsets[i : i + 2], *inputs, *outputs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             failures[i] = f"{operation.indicator.name}: {type(error).__name__}: {error}"
             for output in outputs:
                 output[offsets[i] : offsets[i + 1]] = math.nan
@@ -142,7 +143,7 @@ def split_evenly(offsets: Times, parts: int) -> list[slice]:
     """Return slices of instruments with about equally many rows each, at most `parts`."""
     wanted = np.linspace(offsets[0], offsets[-1], parts + 1)[1:-1]
     cuts = np.unique([0, *np.searchsorted(offsets, wanted), len(offsets) - 1])
-    return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
 def in_parallel(pool: Executor | None, jobs: Sequence[Callable[[], T]]) -> list[T]:

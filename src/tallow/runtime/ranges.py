@@ -1,4 +1,4 @@
-"""Ranges: ``start <= a bar's open < end``; a bare date is a session's date, included at both ends."""
+"""Ranges: ``start <= a bar's open < end``; a bare date is a session's, included at both ends."""
 
 from __future__ import annotations
 

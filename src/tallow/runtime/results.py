@@ -148,7 +148,7 @@ class ProcessingResult:
 
     @property
     def _bars(self) -> pl.DataFrame:
-        return self.indicators._frame  # noqa: SLF001 - the same bars, always Polars
+        return self.indicators._frame
 
     def __len__(self) -> int:
         return len(self._bars)

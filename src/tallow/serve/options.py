@@ -185,11 +185,9 @@ DemoFolder = Annotated[
 ]
 DemoTimeframes = Annotated[
     list[str],
-    _option(
-        "--timeframe", "-t", metavar="TF", text="Bars to build; may be given again for more."
-    ),
+    _option("--timeframe", "-t", metavar="TF", text="Bars to build; may be given again for more."),
 ]
 IndicatorName = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="One indicator, to see all about it.", show_default=False),
+    typer.Argument(metavar="NAME", help="Show all about this one.", show_default=False),
 ]

@@ -1,0 +1,85 @@
+"""Which session, week and month a row belongs to: where an anchored VWAP starts anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.calendars import Calendar, anchor_boundaries
+from tallow.core.kernel import kernel, read_only
+from tallow.core.timeframe import Unit
+from tallow.data.buckets import period_ids
+
+ANCHOR_UNITS: tuple[Unit, ...] = ("day", "week", "month")
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+class AnchorTable(NamedTuple):
+    """From which instant on a row belongs to which session, week and month (VWAP's anchors)."""
+
+    starts: Times
+    boundaries: Times
+    covered_from: Times
+    covered_until: Times
+    session: NDArray[np.float64]
+    week: NDArray[np.float64]
+    month: NDArray[np.float64]
+
+
+def anchor_table(calendars: Sequence[Calendar]) -> AnchorTable:
+    """Return the anchors of each of `calendars`, one after the other."""
+    tables = [calendar.sessions() for calendar in calendars]
+    boundaries = [anchor_boundaries(c.sessions(), c.timezone) for c in calendars]
+    session, week, month = (
+        np.concatenate([period_ids(table, unit) for table in tables]).astype(np.float64)
+        for unit in ANCHOR_UNITS
+    )
+    return AnchorTable(
+        starts=np.cumsum([0, *(len(b) for b in boundaries)], dtype=np.int64),
+        boundaries=np.concatenate(boundaries),
+        covered_from=np.array([t.covered_from for t in tables], dtype=np.int64),
+        covered_until=np.array([t.covered_until for t in tables], dtype=np.int64),
+        session=session,
+        week=week,
+        month=month,
+    )
+
+
+def anchor_columns(
+    anchors: AnchorTable, wanted: Sequence[str], times: Times, offsets: Times, places: Times
+) -> dict[str, Floats]:
+    """Return each row's session, week or month number; NaN for instruments without a calendar."""
+    columns = {}
+    for name in wanted:
+        columns[name], ids = np.empty(len(times)), getattr(anchors, name)
+        _anchor_ids(read_only(times), offsets, places, anchors, ids, columns[name])
+    return columns
+
+
+@kernel
+def _anchor_ids(timestamp, offsets, calendar_of, table, ids, out):  # type: ignore[no-untyped-def]
+    """Number each row's session, week or month (`ids` per session), by a merge with the anchors.
+
+    NaN where no calendar (-1 in `calendar_of`) knows the row's session.
+    """
+    for i in range(len(calendar_of)):
+        calendar = calendar_of[i]
+        if calendar < 0:
+            out[offsets[i] : offsets[i + 1]] = np.nan
+            continue
+        if offsets[i] == offsets[i + 1]:
+            continue
+        first, last = table.starts[calendar], table.starts[calendar + 1]
+        begin, end = table.covered_from[calendar], table.covered_until[calendar]
+        start = timestamp[offsets[i]]
+        j = first + np.searchsorted(table.boundaries[first:last], start, side="right") - 1
+        for row in range(offsets[i], offsets[i + 1]):
+            t = timestamp[row]
+            while j + 1 < last and table.boundaries[j + 1] <= t:
+                j += 1
+            out[row] = ids[max(j, first)] if begin <= t < end else np.nan

@@ -1,0 +1,236 @@
+"""`tallow demo`: a simulated market, its bars and indicators, and what to try next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
+
+from tallow.core.calendars import Calendar, load_calendar
+from tallow.core.errors import OutputError, ParameterError, TallowError
+from tallow.core.timeframe import parse_timeframe
+from tallow.data.simulate import simulate_blocks
+from tallow.data.writers import FrameWriter
+from tallow.engine import AnalyticsEngine
+from tallow.serve.console import (
+    BAD,
+    GOOD,
+    QUIET,
+    compact,
+    make_console,
+    make_table,
+    number,
+    progress_bar,
+)
+from tallow.serve.run import compile_kernels
+
+CALENDAR = "XNSE"
+LAST_SESSION = date(2025, 7, 18)
+"""The market ends here whatever its length, so that the demo is the same on every day."""
+
+SHOWN = 12
+"""Instruments in the table of latest values."""
+
+VALUES = ("close", "ema_9", "vwap", "atr_14", "rsi_14", "bb_width_percent_20_2")
+HEADINGS = ("close", "ema_9", "vwap", "atr", "rsi", "bb width %")
+HIGH_RSI, LOW_RSI = 70.0, 30.0
+
+SPARKS = "▁▂▃▄▅▆▇█"
+TABLE_COLUMNS = 76
+"""Width of the table without its lines; these get what a terminal has left."""
+SPARKS_MIN, SPARKS_MAX = 4, 24
+
+
+@dataclass(frozen=True)
+class _Made:
+    """One output: its bars, and the seconds from file to file."""
+
+    timeframe: str
+    path: Path
+    bars: int
+    seconds: float
+
+
+def run_demo(instruments: int, sessions: int, folder: Path, timeframes: Sequence[str]) -> int:
+    """Simulate, run, show, and return the exit code.
+
+    Raises
+    ------
+    TallowError
+        If a number is out of range, or the folder cannot be written.
+    """
+    texts = [parse_timeframe(text).text for text in dict.fromkeys(timeframes)]
+    _make_folder(folder)
+    source, progress = folder / "candles_1m.parquet", make_console(stderr=True)
+    began = time.perf_counter()
+    candles = _simulate(instruments, sessions, source, progress)
+    simulated = time.perf_counter() - began
+    engine = AnalyticsEngine(calendar=CALENDAR)
+    compile_kernels(engine, "default")
+    made = [_run(engine, source, text, candles, progress) for text in texts]
+    console = make_console()
+    console.print(_opening(instruments, sessions, candles, simulated, source))
+    console.print(_latest(made[0], console))
+    console.print(_closing(made, candles))
+    console.print(_next(source, folder))
+    return 0
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Draw the last `width` values with one character each; a flat line is low.
+
+    Examples
+    --------
+    >>> sparkline([1.0, 2.0, 3.0, 8.0], 3)
+    '▁▂█'
+    """
+    last = np.asarray(values, dtype=np.float64)[-width:]
+    if not len(last):
+        return ""
+    low, high = float(last.min()), float(last.max())
+    scaled = (last - low) / (high - low) if high > low else np.zeros(len(last))
+    return "".join(SPARKS[round(level * (len(SPARKS) - 1))] for level in scaled.tolist())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"demo: output={folder}; must be a folder that can be written; {error.strerror}; "
+            "choose another with --output"
+        ) from error
+
+
+def _first_session(calendar: Calendar, sessions: int) -> date:
+    days = calendar.sessions().day_date
+    known = int(np.searchsorted(days, np.datetime64(LAST_SESSION, "D"))) + 1
+    if not 1 <= sessions <= known:
+        raise ParameterError(f"demo: sessions={sessions}; must be 1..{known}")
+    first: date = days[known - sessions].astype(object)
+    return first
+
+
+def _simulate(instruments: int, sessions: int, path: Path, console: Console) -> int:
+    """Write the market's candles; return how many there are."""
+    calendar = load_calendar(CALENDAR)
+    blocks = simulate_blocks(
+        instruments, sessions, calendar=calendar, start=_first_session(calendar, sessions)
+    )
+    block, rows, done = next(blocks), 0, 0
+    with (
+        progress_bar(console, "Simulating a market", "instruments") as move,
+        FrameWriter(path, block.schema) as writer,
+    ):
+        while block is not None:
+            writer.write(block)
+            rows += len(block)
+            done += block["instrument"].n_unique()
+            if move is not None:
+                move(done, instruments)
+            block = next(blocks, None)
+    return rows
+
+
+def _run(
+    engine: AnalyticsEngine, source: Path, timeframe: str, candles: int, console: Console
+) -> _Made:
+    output = source.with_name(f"bars_{timeframe}.parquet")
+    began = time.perf_counter()
+    with progress_bar(console, f"Bars of {timeframe}", "candles") as move:
+        report = engine.process_files(source, output, timeframe, progress=move)
+    took = time.perf_counter() - began
+    if report.read.accepted != candles:
+        raise TallowError(
+            f"demo: candles={candles}; {report.read.accepted} came back; is {source} being "
+            "written by another demo?"
+        )
+    return _Made(timeframe, output, report.bars, took)
+
+
+def _opening(
+    instruments: int, sessions: int, candles: int, seconds: float, source: Path
+) -> RenderableType:
+    text = Text("\nA simulated market: ", "bold")
+    text.append(f"{instruments:,} instruments, {sessions:,} sessions", "default")
+    line = f"{candles:,} one-minute candles, made in {seconds:.1f} s, in {source}\n"
+    return Group(text, Text(line, QUIET))
+
+
+def _latest(made: _Made, console: Console) -> Table:
+    """Return the newest bar of some instruments, with a line of the closes before it."""
+    width = min(SPARKS_MAX, console.width - TABLE_COLUMNS)
+    # An old console's encoding has no blocks.
+    with_line = width >= SPARKS_MIN and console.encoding.lower().startswith("utf")
+    columns = [Column("instrument", no_wrap=True), *map(number, HEADINGS)]
+    if with_line:
+        columns.append(Column(f"last {width} closes", no_wrap=True))
+    table = make_table(*columns, title=f"Latest {made.timeframe} bars, of {made.bars:,}")
+    for name, bars in _some(made.path):
+        newest = bars.row(-1, named=True)
+        cells = [escape(name.rpartition("|")[2]), *_value_cells(newest)]
+        if with_line:
+            cells.append(f"[{QUIET}]{sparkline(bars['close'].to_list(), width)}[/]")
+        table.add_row(*cells)
+    return table
+
+
+def _some(path: Path) -> list[tuple[str, pl.DataFrame]]:
+    """Read the bars of the first few instruments."""
+    bars = pl.scan_parquet(path).select("instrument", *VALUES)
+    names = bars.select(pl.col("instrument").unique(maintain_order=True).head(SHOWN))
+    some = bars.join(names, on="instrument", how="semi", maintain_order="left").collect()
+    return [
+        (str(key[0]), part)
+        for key, part in some.partition_by("instrument", as_dict=True, maintain_order=True).items()
+    ]
+
+
+def _value_cells(bar: dict[str, Any]) -> list[str]:
+    cells = {name: "-" if bar[name] is None else f"{bar[name]:,.2f}" for name in VALUES}
+    if bar["ema_9"] is not None:
+        cells["close"] = _styled(cells["close"], GOOD if bar["close"] >= bar["ema_9"] else BAD)
+    rsi = bar["rsi_14"]
+    if rsi is not None:
+        cells["rsi_14"] = f"{rsi:.1f}"
+        if not LOW_RSI <= rsi <= HIGH_RSI:
+            cells["rsi_14"] = _styled(cells["rsi_14"], "bold")
+    return list(cells.values())
+
+
+def _styled(cell: str, style: str) -> str:
+    return f"[{style}]{cell}[/]"
+
+
+def _closing(made: Sequence[_Made], candles: int) -> RenderableType:
+    table = Table.grid(number(""), number(""), number(""), number(""), "", padding=(0, 2))
+    for each in made:
+        table.add_row(
+            each.timeframe,
+            f"{each.bars:,} bars",
+            f"{each.seconds:.2f} s",
+            f"{compact(candles / each.seconds)} candles/s",
+            f"[{QUIET}]{escape(str(each.path))}[/]",
+        )
+    heading = Text("\nFrom file to file, with the twelve default indicator columns", "bold")
+    return Group(heading, table)
+
+
+def _next(source: Path, folder: Path) -> RenderableType:
+    commands = (
+        f'tallow run {source} -t 15m -i "macd, adx(14)" -o {folder / "bars_15m.parquet"}',
+        "tallow indicators macd",
+        "tallow run YOUR_CANDLES.csv --calendar XNSE --output bars.parquet",
+    )
+    return Group(Text("\nNext, try", "bold"), Padding(Text("\n".join(commands)), (0, 0, 1, 2)))

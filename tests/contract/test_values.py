@@ -1,0 +1,228 @@
+"""Goal: every value is right, there from the declared row on, within its bounds, and null if unknown.
+
+Method: every discovered indicator is compared with its plain-Python textbook version, on walks, on
+an illiquid stock's ticks and across gaps; its declaration (warm-up, memory, bounds) is taken at its
+word; what a market that stands still must give is written down by hand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tallow.core.operator import RECURSIVE, Convention, Indicator
+from tests.contract.cases import (
+    every_case,
+    every_indicator,
+    every_recursive_case,
+    every_window_case,
+    flat,
+    gaps,
+    histories,
+    rows_for,
+    ticking,
+    walk,
+    wild,
+    with_gaps,
+)
+from tests.running import Case, Floats, Rows, all_indicators, assert_same_bits, case, joined
+from tests.textbook import ORACLES, Column
+
+RELATIVE = 1e-9
+ROUNDING = 1e-12
+"""Of the largest number that went in: what a sum of such numbers may lose."""
+
+
+def as_lists(rows: Rows, names: tuple[str, ...]) -> list[Column]:
+    """Return columns for the textbook: lists, None where a value is missing."""
+    return [[None if x != x else x for x in rows[name].tolist()] for name in names]
+
+
+def expected(case: Case, rows: Rows) -> list[Floats]:
+    """Return the textbook's outputs, NaN where it has none."""
+    columns = ORACLES[case.indicator.name](case.values, *as_lists(rows, case.inputs))
+    return [np.array([np.nan if x is None else x for x in column]) for column in columns]
+
+
+def largest(case: Case, rows: Rows) -> float:
+    """Return the largest number among the inputs that are no periods."""
+    numbers = set(case.inputs) - {"session", "week", "month"}
+    return max(float(np.nanmax(np.abs(rows[name]))) for name in numbers)
+
+
+def assert_textbook(case: Case, rows: Rows) -> None:
+    """Compare all outputs with the textbook's: null masks exactly, values to rounding."""
+    got, want = case.run(rows), expected(case, rows)
+    for output, a, b in zip(case.indicator.outputs, got, want, strict=True):
+        # Shares and percentages are of a size of their own, whatever the prices.
+        scale = 100.0 if output.unit in {"percent", "0..100", "ratio"} else largest(case, rows)
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b), f"{output.name}: null masks")
+        np.testing.assert_allclose(a, b, RELATIVE, ROUNDING * scale, err_msg=output.name)
+
+
+def test_every_indicator_has_a_textbook_version() -> None:
+    assert sorted(all_indicators()) == sorted(ORACLES)
+
+
+@every_indicator
+def test_textbook_agrees_about_memory(indicator: Indicator) -> None:
+    """A gap is skipped by recursive indicators, and makes windows null."""
+    assert ORACLES[indicator.name].skips_missing_rows == (indicator.memory == RECURSIVE)
+
+
+@pytest.mark.parametrize("history", ["walk", "gaps", "ticking"])
+@every_case
+def test_textbook(case: Case, history: str) -> None:
+    assert_textbook(case, histories(case)[history])
+
+
+@pytest.mark.parametrize("price", [1e-5, 1e12])
+@every_case
+def test_textbook_at_any_price_level(case: Case, price: float) -> None:
+    assert_textbook(case, walk(rows_for(case), price=price))
+
+
+@every_case
+def test_warmup_is_exact(case: Case) -> None:
+    """On rows without special cases: as many leading nulls as declared, and no null after them."""
+    rows = rows_for(case)
+    usual = case.indicator.name != "bollinger" or case.values["multiplier"] != 0.0
+    for output, column, warmup in zip(
+        case.indicator.outputs, case.run(walk(rows)), case.warmup, strict=True
+    ):
+        # Bands without width have no place between them, at any row.
+        wanted = warmup if usual or output.name != "percent_b" else rows
+        np.testing.assert_array_equal(np.isnan(column), np.arange(rows) < wanted, output.name)
+
+
+# Missing rows
+
+
+@every_window_case
+def test_window_is_null_exactly_while_it_holds_a_missing_row(case: Case) -> None:
+    rows = rows_for(case)
+    whole, missing = walk(rows), gaps(rows)
+    before = case.run(whole)
+    for full, column, warmup in zip(
+        before, case.run(with_gaps(whole, missing)), case.warmup, strict=True
+    ):
+        last_rows = np.lib.stride_tricks.sliding_window_view(missing, warmup + 1)
+        touched = np.concatenate([np.ones(warmup, dtype=np.bool_), last_rows.any(axis=1)])
+        assert_same_bits([column], [np.where(touched, np.nan, full)])
+
+
+@every_recursive_case
+def test_recursive_is_null_on_a_missing_row_and_goes_on_as_without_it(case: Case) -> None:
+    rows = rows_for(case)
+    whole, missing = walk(rows), gaps(rows)
+    without = case.run({name: column[~missing] for name, column in whole.items()})
+    for kept, column in zip(without, case.run(with_gaps(whole, missing)), strict=True):
+        assert np.isnan(column[missing]).all()
+        assert_same_bits([column[~missing]], [kept])
+
+
+@every_recursive_case
+def test_a_row_that_lacks_any_input_is_a_missing_row(case: Case) -> None:
+    rows = walk()
+    missing = gaps(len(rows["close"]))
+    whole_row = case.run(with_gaps(rows, missing))
+    for name in case.inputs:
+        one = rows | {name: np.where(missing, np.nan, rows[name])}
+        assert_same_bits(case.run(one), whole_row)
+
+
+@every_window_case
+def test_no_value_where_any_input_is_missing(case: Case) -> None:
+    rows = walk(rows_for(case))
+    missing = gaps(len(rows["close"]))
+    for name in case.inputs:
+        one = rows | {name: np.where(missing, np.nan, rows[name])}
+        for column in case.run(one):
+            assert np.isnan(column[missing]).all()
+
+
+# Bounds
+
+
+@pytest.mark.parametrize("history", [wild, ticking, flat], ids=lambda made: made.__name__)
+@every_case
+def test_values_are_finite_and_within_their_bounds(case: Case, history) -> None:
+    outputs = case.run(history(rows_for(case)))
+    for output, column in zip(case.indicator.outputs, outputs, strict=True):
+        values = column[~np.isnan(column)]
+        assert np.isfinite(values).all()
+        assert (values >= output.minimum - 1e-9).all()
+        assert (values <= output.maximum + 1e-9).all()
+
+
+@every_case
+def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
+    """A feed's all-zero candles crash nothing and make no infinity."""
+    for column in case.run(flat(rows_for(case), price=0.0, volume=0.0)):
+        values = np.unique(column[~np.isnan(column)])
+        assert set(values) <= {0.0, -1.0, case.values.get("flat")}
+
+
+# A market that stands still: the last value of each output, per convention
+
+PRICE, VOLUME, ROWS = 546.2, 100.0, 700
+BANDS = {"upper": PRICE, "middle": PRICE, "lower": PRICE}
+
+STILL: dict[str, dict[str, float | None]] = {
+    "adx": {"adx": None, "plus_di": None, "minus_di": None},
+    "atr": {"atr": 0.0},
+    "bollinger": BANDS | {"width": 0.0, "width_percent": 0.0, "percent_b": None},
+    "donchian": {**BANDS},
+    "ema": {"ema": PRICE},
+    "keltner": {**BANDS},
+    "macd": {"macd": 0.0, "signal": 0.0, "histogram": 0.0},
+    "obv": {"obv": 0.0},
+    "rma": {"rma": PRICE},
+    "roc": {"roc": 0.0},
+    "rsi": {"rsi": 100.0},
+    "sma": {"sma": PRICE},
+    "stddev": {"stddev": 0.0},
+    "stoch": {"k": None, "d": None},
+    "supertrend": {"line": PRICE, "direction": -1.0},
+    "true_range": {"true_range": 0.0},
+    "volume_sma": {"volume_sma": VOLUME},
+    "vwap": {"vwap": PRICE},
+    "wma": {"wma": PRICE},
+}
+
+STILL_IN_TALIB: dict[str, dict[str, float | None]] = STILL | {
+    "adx": {"adx": 0.0, "plus_di": 0.0, "minus_di": 0.0},
+    "obv": {"obv": VOLUME},
+    "rsi": {"rsi": 0.0},
+    "stoch": {"k": 0.0, "d": 0.0},
+}
+
+every_convention = pytest.mark.parametrize(
+    ("convention", "table"), [("tradingview", STILL), ("talib", STILL_IN_TALIB)]
+)
+
+
+@every_convention
+@every_indicator
+def test_flat_market(
+    indicator: Indicator, convention: Convention, table: dict[str, dict[str, float | None]]
+) -> None:
+    """Every value from the warm-up on is exactly the declared one; vwap's may be a rounding off."""
+    still = case(indicator.name, convention)
+    slack = 1e-12 * PRICE if indicator.name == "vwap" else 0.0
+    columns = still.run(flat(ROWS, PRICE, VOLUME))
+    assert len(table[indicator.name]) == len(indicator.outputs)
+    for output, column, warmup in zip(indicator.outputs, columns, still.warmup, strict=True):
+        value = table[indicator.name][output.name]
+        wanted = np.full(ROWS - warmup, np.nan if value is None else value)
+        np.testing.assert_allclose(column[warmup:], wanted, 0.0, slack, err_msg=output.name)
+
+
+@every_window_case
+def test_a_window_that_stands_still_forgets_what_moved_before(case: Case) -> None:
+    """No residue of earlier rows: a frozen day has a width of exactly zero, in each of its rows."""
+    warmup = max(case.warmup)
+    moved = joined([walk(400, price=97.3), flat(warmup + 50, PRICE, VOLUME)])
+    never_moved = case.run(flat(warmup + 50, PRICE, VOLUME))
+    later = [column[400 + warmup :] for column in case.run(moved)]
+    assert_same_bits(later, [column[warmup:] for column in never_moved])
