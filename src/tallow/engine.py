@@ -5,8 +5,8 @@
    each computation once - `tallow.plan.plan.make_plan`.
 3. The calendar gives the sessions - `tallow.core.calendars.load_calendar` - and with the timeframe
    the buckets - `tallow.data.buckets.bucket_table`.
-4. The frame is cut into blocks of whole instruments - `tallow.runtime.blocks.frame_blocks`. A run
-   from files to a file streams blocks instead - `tallow.runtime.stream.run_files`.
+4. The frame is cut into blocks of whole instruments - `tallow.runtime.blocks.frame_blocks`; files
+   are streamed as blocks, and never held whole - `tallow.runtime.stream.run_files`.
 5. One compiled pass turns a block's candles into bars - `tallow.data.aggregate.aggregate`.
 6. Each indicator's kernel runs over the bars, once for all instruments of the block -
    `tallow.runtime.operations.run_operations`. Steps 5 and 6 are shared among threads by
@@ -21,10 +21,10 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,10 +40,10 @@ from tallow.data.aggregate import NoTrade
 from tallow.data.interchange import to_native
 from tallow.data.readers import expand_paths, read_candles
 from tallow.data.schema import TIME_TYPE
-from tallow.data.writers import check_output
-from tallow.plan.plan import make_plan
+from tallow.data.writers import FrameWriter, check_output
+from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, RowRun
-from tallow.runtime.blocks import Block, frame_blocks
+from tallow.runtime.blocks import frame_blocks
 from tallow.runtime.ranges import Moment, Range, moment_us
 from tallow.runtime.results import (
     ProcessingResult,
@@ -51,7 +51,7 @@ from tallow.runtime.results import (
     failure_text,
     raise_if_all_failed,
 )
-from tallow.runtime.stream import FileJob, run_files
+from tallow.runtime.stream import Files, FrameList, Job, Sink, run_candles, run_files
 
 Progress = Callable[[int, int], None]
 """Called with the candles done and the candles in all; raise in it to cancel."""
@@ -115,6 +115,7 @@ class AnalyticsEngine:
         self.threads = min(threads or os.cpu_count() or 1, THREADS_MAX)
         if self.threads < 1:
             raise ParameterError(f"engine: threads={threads}; must be 1..{THREADS_MAX}")
+        self._pool = ThreadPoolExecutor(self.threads, "tallow") if self.threads > 1 else None
 
     def process_candles(
         self,
@@ -146,23 +147,22 @@ class AnalyticsEngine:
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
         began = time.perf_counter()
+        bars = FrameList()
+        make = partial(self._job, timeframe, indicators, as_of, bars.open, None, progress)
         wanted = Range.of(start, end, instruments)
-        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
-        read = read_candles(candles)
-        options = self._options(timeframe, read.source_timeframe, as_of)
-        with self._pool() as pool:
-            run = BarRun(plan, options, pool, self.threads)
-            frames = _feed(run.feed, wanted.pick(read.frame), progress)
-        run.counts.check()
-        if wanted.instruments is not None:
-            wanted.check_found(set(read.frame["instrument"].unique()))
-        raise_if_all_failed(run.failures, read.report.instruments)
-        bars = wanted.cut(_joined(frames, run.empty_frame()), self.calendars)
-        report = RunReport(
-            read.report, run.counts, len(bars), run.failures, run.quarantine(read.quarantine)
-        )
+        if isinstance(candles, str | Path | list | tuple):
+            files, native = Files(expand_paths(candles), parse_timeframe("1m")), "polars"
+            plan, job = make(wanted, files.source_timeframe)
+            report = run_files(files, job)
+        else:
+            read = read_candles(candles)
+            native = read.native
+            plan, job = make(wanted, read.source_timeframe)
+            report = run_candles(read, job)
+        # Not rechunked: the copy would cost more than the kernels.
+        frame = pl.concat(bars.frames, rechunk=False)
         took = time.perf_counter() - began
-        return ProcessingResult.of(bars, plan.columns, report, took, read.native)
+        return ProcessingResult.of(frame, plan.columns, report, took, native)
 
     def process_files(
         self,
@@ -196,21 +196,11 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`, and if the output cannot be written.
         """
-        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
-        options = self._options(timeframe, parse_timeframe(source_timeframe), as_of)
-        with self._pool() as pool:
-            return run_files(
-                FileJob(
-                    paths=expand_paths(inputs),
-                    output=check_output(output),
-                    wanted=Range.of(start, end, instruments),
-                    make_run=lambda: BarRun(plan, options, pool, self.threads),
-                    source=options.source,
-                    timezone=timezone,
-                    instrument=instrument,
-                    progress=progress,
-                )
-            )
+        files = Files(expand_paths(inputs), parse_timeframe(source_timeframe), timezone, instrument)
+        target = check_output(output)
+        sink = partial(FrameWriter, target)
+        make = partial(self._job, timeframe, indicators, as_of, sink, target.parent, progress)
+        return run_files(files, make(Range.of(start, end, instruments), files.source_timeframe)[1])
 
     def is_warm(self, indicators: str | Iterable[str | Spec] = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""
@@ -268,46 +258,33 @@ class AnalyticsEngine:
         """
         read = read_candles(candles)
         plan = make_plan(indicators, self.convention, read.frame.columns)
-        with self._pool() as pool:
-            run = RowRun(plan, self.calendars, pool, self.threads)
-            frames = _feed(run.feed, read.frame, None)
+        run = RowRun(plan, self.calendars, self._pool, self.threads)
+        frames = [frame for block in frame_blocks(read.frame) for frame in run.feed(block)]
         raise_if_all_failed(run.failures, read.report.instruments)
         if run.failures:
             warnings.warn(failure_text(run.failures), TallowWarning, stacklevel=2)
-        outputs = _joined(frames, pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Float64)))
+        empty = pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Float64))
+        outputs = pl.concat([empty, *frames], rechunk=False)
         return to_native(read.frame.hstack(outputs), read.native)
 
-    def _options(
-        self, timeframe: str | Timeframe, source: Timeframe, as_of: str | datetime | None
-    ) -> BarOptions:
+    def _job(
+        self,
+        timeframe: str | Timeframe,
+        indicators: str | Iterable[str | Spec],
+        as_of: str | datetime | None,
+        sink: Callable[[pl.Schema], Sink],
+        spill_folder: Path | None,
+        progress: Progress | None,
+        wanted: Range,
+        source: Timeframe,
+    ) -> tuple[Plan, Job]:
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         moment = None if as_of is None else moment_us("as_of", as_of)
-        return BarOptions(parse_timeframe(timeframe), source, self.calendars, self.no_trade, moment)
-
-    @contextmanager
-    def _pool(self) -> Iterator[Executor | None]:
-        if self.threads == 1:
-            yield None
-            return
-        with ThreadPoolExecutor(self.threads, thread_name_prefix="tallow") as pool:
-            yield pool
-
-
-def _feed(
-    feed: Callable[[Block], list[pl.DataFrame]], candles: pl.DataFrame, progress: Progress | None
-) -> list[pl.DataFrame]:
-    frames: list[pl.DataFrame] = []
-    done = 0
-    for block in frame_blocks(candles):
-        frames += feed(block)
-        done += len(block)
-        if progress is not None:
-            progress(done, len(candles))
-    return frames
-
-
-def _joined(frames: Sequence[pl.DataFrame], empty: pl.DataFrame) -> pl.DataFrame:
-    # Not rechunked: the copy would cost more than the kernels.
-    return pl.concat(frames, rechunk=False) if frames else empty
+        options = BarOptions(
+            parse_timeframe(timeframe), source, self.calendars, self.no_trade, moment
+        )
+        make_run = partial(BarRun, plan, options, self._pool, self.threads)
+        return plan, Job(wanted, make_run, sink, spill_folder, progress)
 
 
 def _one_candle(calendars: CalendarAssignment) -> pl.DataFrame:

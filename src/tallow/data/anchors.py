@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.kernel import kernel, read_only
 from tallow.core.timeframe import Unit
+from tallow.data.aggregate import first_after
 from tallow.data.buckets import period_ids
 
 ANCHOR_UNITS: tuple[Unit, ...] = ("day", "week", "month")
@@ -70,14 +71,14 @@ def _anchor_ids(timestamp, offsets, calendar_of, table, ids, out):  # type: igno
     for i in range(len(calendar_of)):
         calendar = calendar_of[i]
         if calendar < 0:
-            out[offsets[i] : offsets[i + 1]] = np.nan
+            for row in range(offsets[i], offsets[i + 1]):
+                out[row] = np.nan
             continue
         if offsets[i] == offsets[i + 1]:
             continue
         first, last = table.starts[calendar], table.starts[calendar + 1]
         begin, end = table.covered_from[calendar], table.covered_until[calendar]
-        start = timestamp[offsets[i]]
-        j = first + np.searchsorted(table.boundaries[first:last], start, side="right") - 1
+        j = first_after(table.boundaries, first, last, timestamp[offsets[i]]) - 1
         for row in range(offsets[i], offsets[i + 1]):
             t = timestamp[row]
             while j + 1 < last and table.boundaries[j + 1] <= t:

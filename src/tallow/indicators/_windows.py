@@ -30,13 +30,20 @@ def stretch_rows(length: int) -> int:
 
 
 @kernel
+def copy_into(target: Floats, source: Floats) -> None:
+    """Copy equally long arrays; assigning a slice takes Numba five seconds to compile."""
+    for j in range(len(target)):
+        target[j] = source[j]
+
+
+@kernel
 def load_window(tail: Floats, rows: Floats, window: Floats) -> Floats:
     """Return the kept `tail` followed by `rows`, as a view of `window`; keep the new tail."""
     kept = len(tail)
     stop = kept + len(rows)
-    window[:kept] = tail
-    window[kept:stop] = rows
-    tail[:] = window[stop - kept : stop]
+    copy_into(window[:kept], tail)
+    copy_into(window[kept:stop], rows)
+    copy_into(tail, window[stop - kept : stop])
     return window[:stop]
 
 
@@ -128,7 +135,7 @@ def window_moments(x: Floats, length: int, work: Floats) -> tuple[Floats, Floats
                     whole_sq[j:],
                 )
             else:
-                whole_sq[:] = part_sq
+                copy_into(whole_sq, part_sq)
             _join_sums(x[j:], x[: stop - j], whole[j:], part[: stop - j], float(k), whole[j:])
             joined += size
         if 2 * size > length:
@@ -215,7 +222,7 @@ def window_highest(x: Floats, length: int, work: Floats) -> Floats:
     """Return the highest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
     stop = len(x)
     part, spare = work[0, :stop], work[1, :stop]
-    part[:] = x
+    copy_into(part, x)
     size = 1
     while size < length:
         # The last step may overlap: an extreme may count a row twice.
@@ -231,7 +238,7 @@ def window_lowest(x: Floats, length: int, work: Floats) -> Floats:
     """Return the lowest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
     stop = len(x)
     part, spare = work[0, :stop], work[1, :stop]
-    part[:] = x
+    copy_into(part, x)
     size = 1
     while size < length:
         k = min(size, length - size)

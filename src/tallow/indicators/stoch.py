@@ -8,6 +8,7 @@ from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter, Values
 from tallow.indicators._declare import START, length
 from tallow.indicators._windows import (
+    copy_into,
     load_window,
     stretch_rows,
     window_highest,
@@ -56,8 +57,8 @@ def advance(state, params, offsets, high, low, close, out_k, out_d):  # type: ig
             smooth = k[: rows + smooth_d - 1]
             _mean(place, smooth_k, work, smooth)
             _mean(smooth, smooth_d, work, d[:rows])
-            out_d[a:z] = d[:rows]
-            out_k[a:z] = smooth[smooth_d - 1 :]
+            copy_into(out_d[a:z], d[:rows])
+            copy_into(out_k[a:z], smooth[smooth_d - 1 :])
             if params[4] == 1.0:
                 for j in range(rows):
                     if d[j] != d[j]:

@@ -1,10 +1,10 @@
-"""Files larger than memory: candles streamed into bars, block by block, in the order they lie in.
+"""Candles streamed into bars, block by block; files in the order they lie in.
 
 Three ways, each tried when the one before meets rows that it cannot take:
 
 1. whole instruments, one after the other: a bar goes out as soon as its instrument has ended;
 2. in time order, for all instruments at once: states are kept per instrument, bars are spilled to
-   disk and merged at the end;
+   disk and merged at the end (where the bars go to a file);
 3. anything else: everything is read, sorted, and run from memory.
 """
 
@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe
-from tallow.data.candles import ReadReport
+from tallow.data.candles import Candles, ReadReport
 from tallow.data.files import row_count
 from tallow.data.merge import settle
 from tallow.data.quarantine import count_by_rule, empty_quarantine
@@ -30,7 +30,6 @@ from tallow.data.readers import Batch, read_candles, scan_batches
 from tallow.data.rules import time_view
 from tallow.data.runs import increasing_within, instrument_runs
 from tallow.data.spill import Spill
-from tallow.data.writers import FrameWriter
 from tallow.runtime.batch import BarRun, NeedsWholeInputError
 from tallow.runtime.blocks import Block, cut_block, empty_block, frame_blocks, whole_block
 from tallow.runtime.ranges import Range
@@ -39,18 +38,70 @@ from tallow.runtime.results import RunReport, raise_if_all_failed
 Progress = Callable[[int, int], None]
 
 
+class Sink(Protocol):
+    """Where bars go: entered before the first frame, left with the error if there is one."""
+
+    def __enter__(self) -> Sink: ...
+    def write(self, frame: pl.DataFrame) -> None: ...  # noqa: D102 - the class says it
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
 @dataclass(frozen=True)
-class FileJob:
-    """What to read, what to compute, and where to write it."""
+class Files:
+    """Candle files, and what they leave out; as in `tallow.data.readers.read_candles`."""
 
     paths: Sequence[Path]
-    output: Path
+    source_timeframe: Timeframe
+    timezone: str | None = None
+    instrument: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to compute, and where it goes.
+
+    Attributes
+    ----------
+    make_run
+        Makes the run; called again where one way of reading is given up for the next.
+    open
+        Makes the sink for bars of a schema; called again likewise.
+    spill_folder
+        Where bars may be sorted on disk; None: in memory only.
+    """
+
     wanted: Range
     make_run: Callable[[], BarRun]
-    source: Timeframe
-    timezone: str | None
-    instrument: str | None
+    open: Callable[[pl.Schema], Sink]
+    spill_folder: Path | None
     progress: Progress | None
+
+
+class FrameList:
+    """A sink that keeps the bars in memory."""
+
+    def __init__(self) -> None:
+        self.frames: list[pl.DataFrame] = []
+
+    def open(self, schema: pl.Schema) -> FrameList:
+        """Start anew."""
+        self.frames = [pl.DataFrame(schema=schema)]
+        return self
+
+    def __enter__(self) -> FrameList:
+        return self
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Take the next frame."""
+        self.frames.append(frame)
+
+    def __exit__(self, *_: object) -> None:
+        """Keep what was taken."""
 
 
 @dataclass
@@ -100,42 +151,62 @@ class _Seen:
         return report, quarantine
 
 
-def run_files(job: FileJob) -> RunReport:
-    """Stream candle files into a file of bars, sorted by instrument and time.
+def run_files(files: Files, job: Job) -> RunReport:
+    """Stream candle files into bars, sorted by instrument and time.
 
     Peak memory grows with the size of a block, for inputs sorted by instrument or by time.
 
     Raises
     ------
-    CandleInputError, OutputError
-        The output is then untouched.
+    TallowError
+        If the input cannot be read or the bars not be written; nothing is left behind.
     """
-    for way in (_by_instrument, _by_time):
+    ways = (_by_instrument, _by_time) if job.spill_folder else (_by_instrument,)
+    for way in ways:
         try:
-            return way(job)
+            return way(files, job)
         except NeedsWholeInputError:
             continue
-    return _from_memory(job)
+    candles = read_candles(
+        list(files.paths),
+        source_timeframe=files.source_timeframe,
+        timezone=files.timezone,
+        instrument=files.instrument,
+    )
+    return run_candles(candles, job)
 
 
-def _by_instrument(job: FileJob) -> RunReport:
+def run_candles(candles: Candles, job: Job) -> RunReport:
+    """Run candles that are in memory into bars, sorted by instrument and time."""
+    run = job.make_run()
+    with _Output(job, run, len(candles)) as output:
+        for block in frame_blocks(job.wanted.pick(candles.frame)):
+            output.write(run.feed(block))
+            output.show_progress(run.counts.rows)
+        names = (
+            set() if job.wanted.instruments is None else set(candles.frame["instrument"].unique())
+        )
+        return output.finished(candles.report, candles.quarantine, names)
+
+
+def _by_instrument(files: Files, job: Job) -> RunReport:
     run, seen = job.make_run(), _Seen()
-    with _Output(job, run) as output:
-        for block in _whole_instruments(job, seen):
+    with _Output(job, run, row_count(files.paths)) as output:
+        for block in _whole_instruments(files, job.wanted, seen):
             output.write(run.feed(block))
             output.show_progress(seen.rows_in)
-        return output.finished(*seen.report())
+        return output.finished(*seen.report(), seen.names)
 
 
-def _whole_instruments(job: FileJob, seen: _Seen) -> Iterator[Block]:
+def _whole_instruments(files: Files, wanted: Range, seen: _Seen) -> Iterator[Block]:
     """Cut batches into blocks of whole instruments; each batch's last one is held, as it may go on.
 
     An instrument larger than a block goes out in pieces.
     """
     held: list[pl.DataFrame] = []
     name, last_time = "", 0
-    for batch in _batches(job):
-        frame = seen.see(batch, batch.frame, 0, job.wanted)
+    for batch in _batches(files):
+        frame = seen.see(batch, batch.frame, 0, wanted)
         if not len(frame):
             continue
         names, offsets = instrument_runs(frame)
@@ -170,10 +241,11 @@ def _one_instrument(name: str, held: Sequence[pl.DataFrame], closing: bool) -> B
     return cut_block(frame, [name], np.array([0, len(frame)]), 0, 1, closing)
 
 
-def _by_time(job: FileJob) -> RunReport:
+def _by_time(files: Files, job: Job) -> RunReport:
     run, seen = job.make_run(), _Seen()
-    with _Output(job, run) as output, Spill(job.output.resolve().parent) as spill:
-        for batch in _batches(job):
+    assert job.spill_folder is not None
+    with _Output(job, run, row_count(files.paths)) as output, Spill(job.spill_folder) as spill:
+        for batch in _batches(files):
             settled = settle(batch.frame)
             if len(settled.contradicting):
                 # Only the whole input shows all rows of a key, and their original text.
@@ -186,41 +258,29 @@ def _by_time(job: FileJob) -> RunReport:
         for bars in run.finish():
             spill.add(output.cut(bars))
         output.write(spill.sorted_frames())
-        return output.finished(*seen.report())
+        return output.finished(*seen.report(), seen.names)
 
 
-def _from_memory(job: FileJob) -> RunReport:
-    run = job.make_run()
-    candles = read_candles(
-        list(job.paths),
-        source_timeframe=job.source,
-        timezone=job.timezone,
-        instrument=job.instrument,
-    )
-    if job.wanted.instruments is not None:
-        job.wanted.check_found(set(candles.frame["instrument"].unique()))
-    with _Output(job, run) as output:
-        for block in frame_blocks(job.wanted.pick(candles.frame)):
-            output.write(run.feed(block))
-            output.show_progress(run.counts.rows)
-        return output.finished(candles.report, candles.quarantine)
-
-
-def _batches(job: FileJob) -> Iterator[Batch]:
+def _batches(files: Files) -> Iterator[Batch]:
     return scan_batches(
-        job.paths, source_timeframe=job.source, timezone=job.timezone, instrument=job.instrument
+        files.paths,
+        source_timeframe=files.source_timeframe,
+        timezone=files.timezone,
+        instrument=files.instrument,
     )
 
 
 class _Output:
-    """The output file of one attempt, opened at its first frame, and the counts of its bars."""
+    """The bars of one attempt: cut to the range, counted, and handed to the sink.
 
-    def __init__(self, job: FileJob, run: BarRun) -> None:
-        self._job, self._run = job, run
-        self._writer: FrameWriter | None = None
+    The sink is opened at the first frame, whose columns are then those of all.
+    """
+
+    def __init__(self, job: Job, run: BarRun, rows: int) -> None:
+        self._job, self._run, self._rows = job, run, rows
+        self._sink: Sink | None = None
         self._schema = pl.Schema()
         self._bars = 0
-        self._total = row_count(job.paths)
 
     def __enter__(self) -> _Output:
         return self
@@ -231,8 +291,8 @@ class _Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._writer is not None:
-            self._writer.__exit__(kind, error, trace)
+        if self._sink is not None:
+            self._sink.__exit__(kind, error, trace)
 
     def cut(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return the bars of the range asked for."""
@@ -241,30 +301,30 @@ class _Output:
     def write(self, frames: Iterable[pl.DataFrame]) -> None:
         """Write the bars of the range asked for."""
         for frame in map(self.cut, frames):
-            writer = self._writer or self._open(frame.schema)
+            sink = self._sink or self._open(frame.schema)
             if frame.schema != self._schema:
                 # A later file brings open interest: every row needs the column.
                 raise NeedsWholeInputError
             if len(frame):
                 self._bars += len(frame)
-                writer.write(frame)
+                sink.write(frame)
 
     def show_progress(self, rows: int) -> None:
         """Tell the caller how many candles are done, of how many."""
         if self._job.progress is not None:
-            self._job.progress(rows, self._total)
+            self._job.progress(rows, self._rows)
 
-    def finished(self, read: ReadReport, quarantine: pl.DataFrame) -> RunReport:
-        """Return the run's report; without a single bar, write an empty file."""
-        if self._writer is None:
+    def finished(self, read: ReadReport, quarantine: pl.DataFrame, names: set[str]) -> RunReport:
+        """Return the run's report; without a single bar, the sink gets an empty frame's columns."""
+        if self._sink is None:
             self._open(self._run.empty_frame().schema)
-        self._run.counts.check()
-        raise_if_all_failed(self._run.failures, read.instruments)
-        return RunReport(
-            read, self._run.counts, self._bars, self._run.failures, self._run.quarantine(quarantine)
-        )
+        run = self._run
+        run.counts.check()
+        self._job.wanted.check_found(names)
+        raise_if_all_failed(run.failures, read.instruments)
+        return RunReport(read, run.counts, self._bars, run.failures, run.quarantine(quarantine))
 
-    def _open(self, schema: pl.Schema) -> FrameWriter:
+    def _open(self, schema: pl.Schema) -> Sink:
         self._schema = schema
-        self._writer = FrameWriter(self._job.output, schema).__enter__()
-        return self._writer
+        self._sink = self._job.open(schema).__enter__()
+        return self._sink

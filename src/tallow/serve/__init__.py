@@ -1,1 +1,1 @@
-
+"""The outside world: today the command line."""

@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 import tallow
 from tallow.core.errors import AllFailedError, TallowError
 from tallow.serve import options
+from tallow.serve.wording import in_options
 
 EXIT_INCOMPLETE = 1
 """Rows were quarantined and `--strict` was given, an instrument failed, or a check did."""
@@ -25,8 +26,8 @@ EXIT_USAGE = 2
 EXIT_CANCELLED = 130
 """As a shell counts it: 128, and 2 for SIGINT."""
 
-HELP = """Candle analytics for trading backends: one-minute candles in; candles at any timeframe with
-every indicator, right from the first row, out.
+HELP = """Candle analytics for trading backends: one-minute candles in; candles at any timeframe
+with every indicator, right from the first row, out.
 """
 
 EPILOG = """\b
@@ -91,6 +92,12 @@ Examples:
 class _Page(TyperCommand):
     """A verb whose help lists its options under their headings."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Write ``INPUT...`` where Typer has ``{INPUT}...``."""
+        return [
+            piece.strip("{}").replace("}...", "...") for piece in super().collect_usage_pieces(ctx)
+        ]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write a section per heading, in the order in which they come."""
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -114,7 +121,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
 
 
@@ -135,8 +142,9 @@ def _verb(name: str, epilog: str = "") -> Callable[[Callable[..., int]], Callabl
                 # A verb that knows what became of its files says so.
                 typer.echo(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
                 code = EXIT_CANCELLED
-            except (AllFailedError, TallowError) as error:
-                typer.echo(f"Error: {error}\nTry 'tallow {name} --help' for help.", err=True)
+            except TallowError as error:
+                hint = f"Try 'tallow {name} --help' for help."
+                typer.echo(f"Error: {in_options(str(error))}\n{hint}", err=True)
                 code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
             raise typer.Exit(code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +28,7 @@ ShowProgress = Callable[[int, int], None]
 def make_console(stderr: bool = False) -> Console:
     """Return a console for stdout or stderr that colours nothing by itself."""
     console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PLAIN_COLUMNS
     return console
 
@@ -47,6 +48,7 @@ def make_table(*columns: Column | str, title: str = "") -> Table:
         header_style=QUIET,
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        collapse_padding=True,
         show_edge=False,
     )
 
@@ -72,7 +74,7 @@ def compact(count: float) -> str:
 
 
 class _Done(ProgressColumn):
-    """How many are done, of how many, and how many a second."""
+    """How many are done, of how many, and how many a second; or the seconds, if they are few."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -80,8 +82,10 @@ class _Done(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         of_all = f" of {task.total:,.0f}" if task.total else ""
-        rate = f", {compact(task.completed / task.elapsed)}/s" if task.elapsed else ""
-        return Text(f"{task.completed:,.0f}{of_all} {self._unit}{rate}", QUIET)
+        seconds = task.elapsed or 0.0
+        is_slow = task.completed <= seconds
+        pace = f"{seconds:.0f} s" if is_slow else f"{compact(task.completed / seconds)}/s"
+        return Text(f"{task.completed:,.0f}{of_all} {self._unit}, {pace}", QUIET)
 
 
 @contextmanager

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -47,9 +49,9 @@ HEADINGS = ("close", "ema_9", "vwap", "atr", "rsi", "bb width %")
 HIGH_RSI, LOW_RSI = 70.0, 30.0
 
 SPARKS = "▁▂▃▄▅▆▇█"
-TABLE_COLUMNS = 76
+TABLE_COLUMNS = 70
 """Width of the table without its lines; these get what a terminal has left."""
-SPARKS_MIN, SPARKS_MAX = 4, 24
+SPARKS_MIN, SPARKS_MAX = 8, 24
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,15 @@ def run_demo(instruments: int, sessions: int, folder: Path, timeframes: Sequence
     simulated = time.perf_counter() - began
     engine = AnalyticsEngine(calendar=CALENDAR)
     compile_kernels(engine, "default")
+    # What was compiled before is loaded here, so that the times below are those of the work.
+    engine.warm_up("default")
     made = [_run(engine, source, text, candles, progress) for text in texts]
     console = make_console()
     console.print(_opening(instruments, sessions, candles, simulated, source))
     console.print(_latest(made[0], console))
     console.print(_closing(made, candles))
-    console.print(_next(source, folder))
+    # Not wrapped: a command is copied whole.
+    console.print(_next(source, folder), soft_wrap=True)
     return 0
 
 
@@ -128,18 +133,18 @@ def _simulate(instruments: int, sessions: int, path: Path, console: Console) -> 
     blocks = simulate_blocks(
         instruments, sessions, calendar=calendar, start=_first_session(calendar, sessions)
     )
-    block, rows, done = next(blocks), 0, 0
+    rows = done = 0
+    first = next(blocks)
     with (
         progress_bar(console, "Simulating a market", "instruments") as move,
-        FrameWriter(path, block.schema) as writer,
+        FrameWriter(path, first.schema) as writer,
     ):
-        while block is not None:
+        for block in itertools.chain([first], blocks):
             writer.write(block)
             rows += len(block)
             done += block["instrument"].n_unique()
             if move is not None:
                 move(done, instruments)
-            block = next(blocks, None)
     return rows
 
 
@@ -163,7 +168,7 @@ def _opening(
     instruments: int, sessions: int, candles: int, seconds: float, source: Path
 ) -> RenderableType:
     text = Text("\nA simulated market: ", "bold")
-    text.append(f"{instruments:,} instruments, {sessions:,} sessions", "default")
+    text.append(f"{instruments:,} instruments, {sessions:,} sessions", "not bold")
     line = f"{candles:,} one-minute candles, made in {seconds:.1f} s, in {source}\n"
     return Group(text, Text(line, QUIET))
 
@@ -175,9 +180,10 @@ def _latest(made: _Made, console: Console) -> Table:
     with_line = width >= SPARKS_MIN and console.encoding.lower().startswith("utf")
     columns = [Column("instrument", no_wrap=True), *map(number, HEADINGS)]
     if with_line:
-        columns.append(Column(f"last {width} closes", no_wrap=True))
-    table = make_table(*columns, title=f"Latest {made.timeframe} bars, of {made.bars:,}")
-    for name, bars in _some(made.path):
+        columns.append(Column("closes", no_wrap=True))
+    some = _some(made.path)
+    table = make_table(*columns, title=f"Latest bars of {made.timeframe}, at {_newest(some)}")
+    for name, bars in some:
         newest = bars.row(-1, named=True)
         cells = [escape(name.rpartition("|")[2]), *_value_cells(newest)]
         if with_line:
@@ -188,13 +194,19 @@ def _latest(made: _Made, console: Console) -> Table:
 
 def _some(path: Path) -> list[tuple[str, pl.DataFrame]]:
     """Read the bars of the first few instruments."""
-    bars = pl.scan_parquet(path).select("instrument", *VALUES)
+    bars = pl.scan_parquet(path).select("instrument", "timestamp", *VALUES)
     names = bars.select(pl.col("instrument").unique(maintain_order=True).head(SHOWN))
     some = bars.join(names, on="instrument", how="semi", maintain_order="left").collect()
     return [
         (str(key[0]), part)
         for key, part in some.partition_by("instrument", as_dict=True, maintain_order=True).items()
     ]
+
+
+def _newest(some: Sequence[tuple[str, pl.DataFrame]]) -> str:
+    newest: datetime = max(bars["timestamp"][-1] for _, bars in some)
+    zone = load_calendar(CALENDAR).timezone
+    return f"{newest.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
 
 
 def _value_cells(bar: dict[str, Any]) -> list[str]:
@@ -227,10 +239,12 @@ def _closing(made: Sequence[_Made], candles: int) -> RenderableType:
     return Group(heading, table)
 
 
-def _next(source: Path, folder: Path) -> RenderableType:
+def _next(source: Path, folder: Path) -> Text:
+    quoted, bars = shlex.quote(str(source)), shlex.quote(str(folder / "macd_15m.parquet"))
     commands = (
-        f'tallow run {source} -t 15m -i "macd, adx(14)" -o {folder / "bars_15m.parquet"}',
+        f'tallow run {quoted} -t 15m -i "macd, adx" -o {bars}',
         "tallow indicators macd",
         "tallow run YOUR_CANDLES.csv --calendar XNSE --output bars.parquet",
     )
-    return Group(Text("\nNext, try", "bold"), Padding(Text("\n".join(commands)), (0, 0, 1, 2)))
+    text = Text("\nNext, try\n", "bold")
+    return text.append("".join(f"  {command}\n" for command in commands), "not bold")

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.serve.console import BAD, QUIET, WARN, compact, make_table, number
+from tallow.serve.wording import in_options
 
 if TYPE_CHECKING:
     from tallow.runtime.results import RunReport
@@ -65,7 +66,9 @@ def _show_quarantine(console: Console, report: RunReport) -> None:
     known = {rule.name: rule for rule in RULES}
     rules = make_table("rule broken", number("rows"), "it asks for", "hint")
     for name, count in count_by_rule(report.quarantine).items():
-        rules.add_row(name, f"{count:,}", escape(known[name].text), escape(known[name].hint))
+        rules.add_row(
+            name, f"{count:,}", escape(known[name].text), escape(in_options(known[name].hint))
+        )
     console.print("\n[bold]Quarantined[/]")
     console.print(rules)
     rows = make_table(Column("source", overflow="fold"), number("row"), "rule broken")
@@ -83,7 +86,7 @@ def _show_quarantine(console: Console, report: RunReport) -> None:
 def _show_failures(console: Console, report: RunReport) -> None:
     table = make_table("instrument", "why it has no values")
     for name, why in list(report.failures.items())[:FAILURES_SHOWN]:
-        table.add_row(escape(name), escape(why))
+        table.add_row(escape(name), escape(in_options(why)))
     console.print("\n[bold]Failed[/]")
     console.print(table)
     if (more := len(report.failures) - FAILURES_SHOWN) > 0:

@@ -18,6 +18,7 @@ from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.cli import EXIT_INCOMPLETE
 from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.report import show_report
+from tallow.serve.wording import in_options
 
 NOTHING_WRITTEN = "cancelled; nothing was written"
 
@@ -113,7 +114,7 @@ def _process(engine: AnalyticsEngine, request: RunRequest, output: Path) -> tupl
 def _exit_code(report: RunReport, strict: bool) -> int:
     """Say on stderr why a run is incomplete, if it is: the table may be hidden, or far above."""
     if report.failures:
-        typer.echo(f"failed: {failure_text(report.failures)}", err=True)
+        typer.echo(f"failed: {in_options(failure_text(report.failures))}", err=True)
     is_dirty = strict and len(report.quarantine) > 0
     if is_dirty:
         typer.echo(f"quarantined: {len(report.quarantine):,} rows, and --strict is given", err=True)

@@ -1,0 +1,271 @@
+"""`tallow indicators`: what can be computed, told from the declarations alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Column, Table
+
+from tallow.core.operator import CONVENTIONS, WINDOW, Convention, Indicator, Value, Values
+from tallow.core.registry import registry
+from tallow.core.spec import parse_specs
+from tallow.serve.console import QUIET, make_console, make_table, number, print_json
+
+OWN_PACKAGE = "tallow"
+
+MISSING = {
+    "window": "null while a row of the window is missing",
+    "recursive": "null on a row that is missing; the state stays as it was",
+}
+"""The policy that follows from an indicator's kind of memory."""
+
+SCALES = {
+    "price": "In units of price",
+    "0..100": "From 0 to 100",
+    "percent": "In percent",
+    "units": "In units traded",
+}
+"""Headings by the unit of an indicator's first output; another unit is its own heading."""
+
+
+def show_all(as_json: bool) -> int:
+    """Print every indicator; return the exit code."""
+    found = sorted(registry().indicators.values(), key=lambda indicator: indicator.name)
+    if as_json:
+        print_json([_summary(indicator) for indicator in found])
+        return 0
+    console = make_console()
+    table = make_table(
+        Column("name", no_wrap=True), "title", "columns by default", "memory", number("warm-up")
+    )
+    for heading, group in _by_scale(found).items():
+        table.add_row(f"[bold]{escape(heading)}[/]")
+        for indicator in group:
+            table.add_row(*_row(indicator))
+        table.add_row()
+    console.print(table)
+    console.print(
+        f"[{QUIET}]* in the default set.  warm-up: leading rows without a value.\n"
+        "memory: window, a function of the last rows; recursive, of all rows.[/]\n\n"
+        "tallow indicators NAME shows the parameters, formula and conventions of one."
+    )
+    return 0
+
+
+def show_one(name: str, as_json: bool) -> int:
+    """Print all about one indicator; return the exit code.
+
+    Raises
+    ------
+    SpecError
+        If there is none of this name; the message lists near matches.
+    """
+    indicator = registry().find(name)
+    if as_json:
+        print_json(_details(indicator))
+        return 0
+    console = make_console()
+    console.print(f"[bold]{indicator.name}[/]  {escape(indicator.title)}{_origin(indicator)}\n")
+    console.print(_facts(indicator))
+    if indicator.parameters:
+        _section(console, "Parameters", _parameters(indicator))
+    _section(console, "Outputs", _outputs(indicator))
+    _section(console, "Conventions", _conventions(indicator))
+    _section(console, "Try", f'tallow run candles.csv -i "{_example(indicator)}" -o bars.parquet')
+    return 0
+
+
+def _by_scale(indicators: Iterable[Indicator]) -> dict[str, list[Indicator]]:
+    groups: dict[str, list[Indicator]] = {heading: [] for heading in SCALES.values()}
+    for indicator in indicators:
+        unit = indicator.outputs[0].unit
+        groups.setdefault(SCALES.get(unit, unit), []).append(indicator)
+    return {heading: group for heading, group in groups.items() if group}
+
+
+def _row(indicator: Indicator) -> tuple[str, ...]:
+    values = _usual(indicator)
+    columns = indicator.column_names(values, "tradingview")
+    mark = "*" if indicator.name in _default_set() else ""
+    title = escape(indicator.title) + _origin(indicator)
+    warmup = _compact_warmup(indicator.warmup(values))
+    return indicator.name + mark, title, escape(", ".join(columns)), indicator.memory, warmup
+
+
+def _facts(indicator: Indicator) -> Table:
+    values = _usual(indicator)
+    facts = {
+        "formula": indicator.formula,
+        "example": _example(indicator),
+        "reads": ", ".join(indicator.input_names(values)),
+        "memory": "window: a function of the last rows"
+        if indicator.memory == WINDOW
+        else "recursive: a function of all rows",
+        "seed": indicator.seed,
+        "flat case": indicator.flat,
+        "missing values": MISSING[indicator.memory],
+        "reference": indicator.reference,
+        "version": f"{indicator.version}; raised when a value changes",
+    }
+    table = Table.grid(Column(style=QUIET, no_wrap=True), "", padding=(0, 2))
+    for name, text in facts.items():
+        table.add_row(name, escape(text))
+    return table
+
+
+def _parameters(indicator: Indicator) -> Table:
+    table = make_table("name", number("default"), "accepts", "meaning")
+    for parameter in indicator.parameters:
+        table.add_row(
+            parameter.name,
+            _number(parameter.default),
+            parameter.rule,
+            escape(parameter.description),
+        )
+    return table
+
+
+def _outputs(indicator: Indicator) -> Table:
+    values = _usual(indicator)
+    table = make_table("name", "column", "unit", "bounds", number("warm-up"), "meaning")
+    columns = indicator.column_names(values, "tradingview")
+    for output, column, rows in zip(
+        indicator.outputs, columns, indicator.warmup(values), strict=True
+    ):
+        table.add_row(
+            output.name,
+            column,
+            output.unit,
+            _bounds(output.minimum, output.maximum),
+            str(rows),
+            escape(output.description),
+        )
+    return table
+
+
+def _conventions(indicator: Indicator) -> Table:
+    table = make_table("", "parameters by default", number("warm-up"))
+    for convention in CONVENTIONS:
+        values = indicator.values((), {}, convention)
+        preset = indicator.presets.get(convention, {})
+        given = ", ".join(f"{name}={_number(value)}" for name, value in preset.items())
+        table.add_row(convention, given or "as above", _compact_warmup(indicator.warmup(values)))
+    return table
+
+
+def _section(console: Console, title: str, body: Table | str) -> None:
+    console.print(f"\n[bold]{title}[/]")
+    if isinstance(body, str):
+        # Not wrapped: a command is copied whole.
+        console.print("  " + body, markup=False, soft_wrap=True)
+    else:
+        console.print(Padding(body, (0, 0, 0, 2)))
+
+
+def _example(indicator: Indicator) -> str:
+    """Return a spec as people write it: with the first numbers, those that columns are named by."""
+    templates = "".join(output.column for output in indicator.outputs)
+    shown = itertools.takewhile(lambda p: f"{{{p.name}}}" in templates, indicator.parameters)
+    numbers = ", ".join(_number(parameter.default) for parameter in shown)
+    return f"{indicator.name}({numbers})" if numbers else indicator.name
+
+
+def _number(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _usual(indicator: Indicator, convention: Convention = "tradingview") -> Values:
+    return indicator.values((), {}, convention)
+
+
+def _default_set() -> set[str]:
+    return {spec.indicator.name for spec in parse_specs("default")}
+
+
+def _origin(indicator: Indicator) -> str:
+    """Say which package an indicator comes from, where it is not ours."""
+    package = indicator.advance.__module__.partition(".")[0]
+    return "" if package == OWN_PACKAGE else f" [{QUIET}](from {escape(package)})[/]"
+
+
+def _compact_warmup(rows: tuple[int, ...]) -> str:
+    return str(rows[0]) if len(set(rows)) == 1 else ", ".join(map(str, rows))
+
+
+def _bounds(minimum: float, maximum: float) -> str:
+    if math.isinf(minimum) and math.isinf(maximum):
+        return ""
+    if math.isinf(maximum):
+        return f">= {minimum:g}"
+    return f"<= {maximum:g}" if math.isinf(minimum) else f"{minimum:g}..{maximum:g}"
+
+
+def _finite(value: float) -> float | None:
+    """Return a bound as JSON can say it: null where there is none."""
+    return value if math.isfinite(value) else None
+
+
+def _summary(indicator: Indicator) -> dict[str, Any]:
+    values = _usual(indicator)
+    return {
+        "name": indicator.name,
+        "title": indicator.title,
+        "columns": list(indicator.column_names(values, "tradingview")),
+        "memory": indicator.memory,
+        "warmup": list(indicator.warmup(values)),
+        "in_default_set": indicator.name in _default_set(),
+        "package": indicator.advance.__module__.partition(".")[0],
+    }
+
+
+def _details(indicator: Indicator) -> dict[str, Any]:
+    return _summary(indicator) | {
+        "example": _example(indicator),
+        "inputs": list(indicator.input_names(_usual(indicator))),
+        "formula": indicator.formula,
+        "seed": indicator.seed,
+        "flat": indicator.flat,
+        "missing_values": MISSING[indicator.memory],
+        "reference": indicator.reference,
+        "version": indicator.version,
+        "parameters": [
+            {
+                "name": parameter.name,
+                "default": parameter.default,
+                "minimum": _finite(parameter.minimum),
+                "maximum": _finite(parameter.maximum),
+                "choices": list(parameter.choices),
+                "description": parameter.description,
+            }
+            for parameter in indicator.parameters
+        ],
+        "outputs": [
+            {
+                "name": output.name,
+                "column": column,
+                "unit": output.unit,
+                "minimum": _finite(output.minimum),
+                "maximum": _finite(output.maximum),
+                "description": output.description,
+            }
+            for output, column in zip(
+                indicator.outputs,
+                indicator.column_names(_usual(indicator), "tradingview"),
+                strict=True,
+            )
+        ],
+        "presets": {name: _preset(indicator, name) for name in CONVENTIONS},
+    }
+
+
+def _preset(indicator: Indicator, convention: Convention) -> Mapping[str, Any]:
+    return {
+        "parameters": dict(indicator.presets.get(convention, {})),
+        "warmup": list(indicator.warmup(_usual(indicator, convention))),
+    }

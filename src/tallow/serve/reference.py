@@ -1,0 +1,76 @@
+"""The reference page of all indicators, written from their declarations: ``docs/indicators.md``.
+
+``python -m tallow.serve.reference`` prints it; a test keeps the file equal to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tallow.core.operator import CONVENTIONS, Indicator, Values
+from tallow.core.registry import registry
+
+HEAD = """\
+# Indicators
+
+This page is derived from the declarations in `src/tallow/indicators/`. For one indicator, with all
+it can do: `tallow indicators NAME`.
+
+Rules for all of them:
+
+- A value before its warm-up is null, never zero. *First row* counts from 0, with default parameters.
+- `window`: a function of the last rows only; null while a missing row is among them.
+  `recursive`: a missing row gives null on that row and leaves the state as it was.
+- A zero denominator gives null, unless *flat* says otherwise.
+- The convention (`tradingview`, the default, or `talib`) only sets defaults; every parameter can be
+  given, too: `atr(14, first_range=none)`.
+"""
+
+
+def markdown() -> str:
+    """Return the page."""
+    indicators = list(registry().indicators.values())
+    lines = [HEAD, "## Overview", ""]
+    lines += _table(
+        ("spec", "columns", "memory", "formula", "reference"), map(_overview, indicators)
+    )
+    lines += ["", "## Conventions", ""]
+    lines += _table(
+        ("indicator", "convention", "defaults", "first row", "seed", "flat"),
+        (row for indicator in indicators for row in _conventions(indicator)),
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _overview(indicator: Indicator) -> tuple[str, ...]:
+    values = indicator.values((), {})
+    columns = ", ".join(f"`{name}`" for name in indicator.column_names(values, "tradingview"))
+    shown = _spec(indicator, values)
+    return shown, columns, indicator.memory, indicator.formula, indicator.reference
+
+
+def _spec(indicator: Indicator, values: Values) -> str:
+    column = indicator.outputs[0].column
+    named = [p.name for p in indicator.parameters if f"{{{p.name}}}" in column]
+    numbers = ", ".join(f"{values[name]:g}" for name in named)
+    return f"`{indicator.name}({numbers})`" if numbers else f"`{indicator.name}`"
+
+
+def _conventions(indicator: Indicator) -> Iterator[tuple[str, ...]]:
+    for convention in CONVENTIONS:
+        values = indicator.values((), {}, convention)
+        words = ", ".join(f"{name}={value}" for name, value in values.items()) or "none"
+        rows = ", ".join(
+            f"{output.name} {row}"
+            for output, row in zip(indicator.outputs, indicator.warmup(values), strict=True)
+        )
+        yield indicator.name, convention, words, rows, indicator.seed, indicator.flat
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:
+    lines = [head, ("---",) * len(head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

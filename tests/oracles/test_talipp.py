@@ -1,0 +1,112 @@
+"""Goal: our values are those that talipp's own tests expect, to their five places.
+
+Method: `INDICATORS` says of every indicator of talipp's which of ours it is, or why it is none; a
+test fails where one is missing. Where talipp seeds otherwise, the difference is stated, and what is
+left of it compared at the same five places.
+Source: nardew/talipp, MIT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tallow.core.operator import Convention
+from tests.oracles.reading import candles, records
+from tests.running import Floats, Rows, outputs
+
+FIVE_PLACES = 1.0e-5
+"""The values are printed truncated, not rounded, so up to one unit of the last place is lost."""
+
+NOT_BUILT = "no such indicator is built"
+
+
+def by_its_own_range(column: Floats, rows: Rows) -> Floats:
+    """Declared difference: talipp's mean range of the directional indicators has a first row.
+
+    Ours starts, as Wilder's, with the first row that has a close before it. The means of the
+    movements are the same, so exchanging the range turns our value into talipp's.
+    """
+    ours = outputs("atr(14, none)", rows)["atr"]
+    return column * ours / outputs("atr(14)", rows)["atr"]
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A spec, and our output per field; `adjust` exchanges what talipp declares otherwise."""
+
+    spec: str
+    fields: Mapping[str, str]
+    convention: Convention = "tradingview"
+    adjust: Mapping[str, Callable[[Floats, Rows], Floats]] = field(default_factory=dict)
+
+
+def single(spec: str, output: str, convention: Convention = "tradingview") -> list[Ours]:
+    return [Ours(spec, {"value": output}, convention)]
+
+
+CHANNEL = {"lb": "lower", "cb": "middle", "ub": "upper"}
+DIRECTIONS = {"plus_di": by_its_own_range, "minus_di": by_its_own_range}
+
+BUILT: dict[str, list[Ours]] = {
+    "ADX": [Ours("adx(14)", {n: n for n in ("adx", "plus_di", "minus_di")}, adjust=DIRECTIONS)],
+    "ATR": single("atr(5)", "atr"),
+    "BB": [Ours("bollinger(5, 2)", CHANNEL)],
+    "DonchianChannels": [Ours("donchian(5)", CHANNEL)],
+    "EMA": single("ema(20)", "ema"),
+    # Its upper and lower multipliers differ: two channels of ours, each for one band.
+    "KeltnerChannels": [
+        Ours("keltner(10, 2, 10)", {"ub": "upper", "cb": "middle"}),
+        Ours("keltner(10, 3, 10)", {"lb": "lower"}),
+    ],
+    "MACD": [Ours("macd(12, 26, 9)", {n: n for n in ("macd", "signal", "histogram")})],
+    # It starts with the first volume, as TA-Lib does.
+    "OBV": single("obv", "obv", "talib"),
+    "ROC": single("roc(20)", "roc"),
+    "RSI": single("rsi(20)", "rsi"),
+    "SMA": single("sma(20)", "sma"),
+    "SMMA": single("rma(20)", "rma"),
+    "StdDev": single("stddev(20)", "stddev"),
+    "Stoch": [Ours("stoch(14, 1, 3)", {"k": "k", "d": "d"})],
+    "SuperTrend": [Ours("supertrend(10, 3)", {"value": "line", "trend": "direction"})],
+    # It never starts anew: one session.
+    "VWAP": single("vwap", "vwap"),
+    "WMA": single("wma(20)", "wma"),
+}
+OTHERS = """ALMA AO AccuDist Aroon BOP CCI CHOP ChaikinOsc ChandeKrollStop CoppockCurve DEMA DPO EMV
+ForceIndex HMA IBS KAMA KST KVO MassIndex McGinleyDynamic MeanDev NATR ParabolicSAR RogersSatchell
+SFX SOBV STC StochRSI T3 TEMA TRIX TSI TTM UO VTX VWMA Williams ZLEMA"""
+INDICATORS: dict[str, list[Ours] | str] = BUILT | dict.fromkeys(OTHERS.split(), NOT_BUILT)
+
+TRENDS = {"Trend.UP": 1.0, "Trend.DOWN": -1.0}
+
+
+@pytest.fixture(scope="module")
+def expected(reference: Path) -> list[dict[str, str]]:
+    return records(reference / "oracles" / "talipp" / "expected.csv")
+
+
+def test_every_indicator_and_field_is_accounted_for(expected: list[dict[str, str]]) -> None:
+    assert {row["indicator"] for row in expected} == set(INDICATORS)
+    for name, parts in BUILT.items():
+        theirs = {row["field"] for row in expected if row["indicator"] == name}
+        assert theirs == {field for ours in parts for field in ours.fields}, name
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_last_values(reference: Path, expected: list[dict[str, str]], name: str) -> None:
+    given = candles(records(reference / "oracles" / "talipp" / "ohlcv50.csv"))
+    for ours in BUILT[name]:
+        columns = outputs(ours.spec, given, ours.convention)
+        rows = [r for r in expected if r["indicator"] == name and r["field"] in ours.fields]
+        assert rows
+        for row in rows:
+            column = columns[ours.fields[row["field"]]]
+            if row["field"] in ours.adjust:
+                column = ours.adjust[row["field"]](column, given)
+            theirs = TRENDS.get(row["expected"]) or float(row["expected"])
+            value = column[int(row["output_index"])]
+            assert value == pytest.approx(theirs, rel=0.0, abs=FIVE_PLACES), row
