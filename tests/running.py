@@ -14,6 +14,7 @@ from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 Rows = Mapping[str, Floats]
 """Input columns by name, equally long; NaN where a value is missing."""
 

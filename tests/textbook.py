@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import fsum, sqrt
 
 Value = int | float | str
@@ -260,7 +261,7 @@ def roc(p: Parameters, close: Column) -> tuple[Column, ...]:
 @recursive
 def rsi(p: Parameters, close: list[float]) -> tuple[Column, ...]:
     n = int(p["length"])
-    changes = [x - before for before, x in zip(close[:-1], close[1:], strict=True)]
+    changes = [x - before for before, x in pairwise(close)]
     gains = exponential([max(x, 0.0) for x in changes], n, 1.0 / n)
     losses = exponential([max(-x, 0.0) for x in changes], n, 1.0 / n)
 
@@ -303,7 +304,8 @@ def wilder_sums(column: list[float], n: int, short: bool) -> Column:
     """Return Wilder's running sums: the first has `n` terms; TA-Lib's has one term less."""
     if not short:
         return combine(lambda x: n * x, exponential(column, n, 1.0 / n))
-    total, result = fsum(column[: n - 1]), [None] * min(n - 1, len(column))
+    total = fsum(column[: n - 1])
+    result: Column = [None] * min(n - 1, len(column))
     for x in column[n - 1 :]:
         total += x - total / n
         result.append(total)

@@ -112,9 +112,9 @@ class AnalyticsEngine:
         if no_trade not in ("drop", "keep"):
             raise ParameterError(f"engine: no_trade={no_trade!r}; must be 'drop' or 'keep'")
         self.no_trade = no_trade
-        self.threads = min(threads or os.cpu_count() or 1, THREADS_MAX)
-        if self.threads < 1:
+        if threads is not None and not 1 <= threads <= THREADS_MAX:
             raise ParameterError(f"engine: threads={threads}; must be 1..{THREADS_MAX}")
+        self.threads = threads or min(os.cpu_count() or 1, THREADS_MAX)
         self._pool = ThreadPoolExecutor(self.threads, "tallow") if self.threads > 1 else None
 
     def process_candles(
@@ -288,8 +288,10 @@ class AnalyticsEngine:
 
 
 def _one_candle(calendars: CalendarAssignment) -> pl.DataFrame:
-    """Return a candle that some calendar has a session for."""
-    opens = int(calendars.calendars[0].sessions().segment_open[-1])
+    """Return a candle of an instrument that has a calendar, in a session of that."""
+    name = calendars.some_instrument()
+    calendar = calendars.calendars[calendars.places([name])[0]]
+    opens = int(calendar.sessions().segment_open[-1])
     price = {name: [1.0] for name in ("open", "high", "low", "close", "volume")}
     time = pl.Series("timestamp", [opens]).cast(TIME_TYPE)
-    return pl.DataFrame({"instrument": ["warm-up"], "timestamp": time, **price})
+    return pl.DataFrame({"instrument": [name], "timestamp": time, **price})

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tallow.core.operator import WINDOW, Convention, Indicator, Parameter, Value
-from tests.running import Case, Floats, Rows, all_indicators, joined
+from tests.running import Case, Floats, Mask, Rows, all_indicators, joined
 
 WALK_ROWS: Final = 700
 """More than two stretches of 256 rows, which is what window kernels work on at a time."""
@@ -29,7 +29,7 @@ LONG_ROWS: Final = 1_600
 def _smallest(parameter: Parameter, _: int) -> Value:
     if parameter.choices:
         return parameter.choices[0]
-    return type(parameter.default)(parameter.minimum)  # type: ignore[arg-type]
+    return type(parameter.default)(parameter.minimum)
 
 
 def _odd(parameter: Parameter, place: int) -> Value:
@@ -97,7 +97,7 @@ def walk(rows: int = WALK_ROWS, seed: int = 1, price: float = 546.2) -> Rows:
 def ticking(rows: int = WALK_ROWS, seed: int = 2) -> Rows:
     """Return candles shaped like an illiquid stock's: few ticks, frozen stretches, no volume."""
     random = np.random.default_rng(seed)
-    close = 546.2 + 0.05 * np.cumsum(random.integers(-1, 2, rows))
+    close = (546.2 + 0.05 * np.cumsum(random.integers(-1, 2, rows))).astype(np.float64)
     for start in random.integers(0, rows, 4):
         close[start : start + 40] = close[start]
     opened = np.concatenate([close[:1], close[:-1]])
@@ -129,12 +129,12 @@ def flat(rows: int = WALK_ROWS, price: float = 546.2, volume: float = 100.0) -> 
     return _candles(still, still.copy(), still.copy(), still.copy(), np.full(rows, volume))
 
 
-def with_gaps(rows: Rows, missing: Floats) -> Rows:
+def with_gaps(rows: Rows, missing: Mask) -> Rows:
     """Return `rows` with nothing known of those that `missing` marks."""
     return {name: np.where(missing, np.nan, column) for name, column in rows.items()}
 
 
-def gaps(rows: int, seed: int = 5) -> Floats:
+def gaps(rows: int, seed: int = 5) -> Mask:
     """Mark a few single rows and a stretch; two thirds stay whole, for long windows."""
     missing = np.zeros(rows, dtype=np.bool_)
     missing[np.random.default_rng(seed).integers(20, rows // 3, 5)] = True

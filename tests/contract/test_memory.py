@@ -26,7 +26,9 @@ def market(seed: int) -> pl.DataFrame:
     for i, size in enumerate(SIZES):
         rows = part((walk, ticking)[i % 2](300, seed + i), 0, size)
         start = datetime(2024, 3, 4, tzinfo=UTC)
-        times = pl.datetime_range(start, interval="1m", eager=True, end=datetime(2024, 3, 5, tzinfo=UTC))
+        times = pl.datetime_range(
+            start, interval="1m", eager=True, end=datetime(2024, 3, 5, tzinfo=UTC)
+        )
         columns = {name: rows[name] for name in COLUMNS}
         frames.append(
             pl.DataFrame({"timestamp": times.head(size), **columns}).select(

@@ -6,6 +6,8 @@ rows in many ways; hypothesis draws where the pieces end. Bits are compared, nev
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,7 +39,7 @@ def uneven(case: Case, seed: int = 11) -> Rows:
 def pieces(rows: Rows, cuts: set[int], total: int) -> list[Rows]:
     """Cut `rows` at `cuts`; a cut at either end leaves an empty piece."""
     bounds = [0, *sorted(cuts), total]
-    return [part(rows, a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [part(rows, a, b) for a, b in pairwise(bounds)]
 
 
 @every_case

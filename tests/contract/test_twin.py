@@ -55,7 +55,7 @@ def test_compiled_and_python_give_the_same_bits(tmp_path: Path) -> None:
     path = tmp_path / "outputs.npz"
     call = f"from tests.contract.test_twin import dump; dump({str(path)!r})"
     root = Path(__file__).parents[2]
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         [sys.executable, "-c", call],
         check=True,
         cwd=root,

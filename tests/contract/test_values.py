@@ -1,4 +1,4 @@
-"""Goal: every value is right, there from the declared row on, within its bounds, and null if unknown.
+"""Goal: every value is right, there from the declared row on, in its bounds, and null if unknown.
 
 Method: every discovered indicator is compared with its plain-Python textbook version, on walks, on
 an illiquid stock's ticks and across gaps; its declaration (warm-up, memory, bounds) is taken at its
@@ -142,7 +142,7 @@ def test_a_row_that_lacks_any_input_is_a_missing_row(case: Case) -> None:
     missing = gaps(len(rows["close"]))
     whole_row = case.run(with_gaps(rows, missing))
     for name in case.inputs:
-        one = rows | {name: np.where(missing, np.nan, rows[name])}
+        one = {**rows, name: np.where(missing, np.nan, rows[name])}
         assert_same_bits(case.run(one), whole_row)
 
 
@@ -170,10 +170,11 @@ def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
 
 # A market that stands still: the last value of each output, per convention
 
+Table = dict[str, dict[str, float | None]]
 PRICE, VOLUME, ROWS = 546.2, 100.0, 700
-BANDS = {"upper": PRICE, "middle": PRICE, "lower": PRICE}
+BANDS: dict[str, float | None] = {"upper": PRICE, "middle": PRICE, "lower": PRICE}
 
-STILL: dict[str, dict[str, float | None]] = {
+STILL: Table = {
     "adx": {"adx": None, "plus_di": None, "minus_di": None},
     "atr": {"atr": 0.0},
     "bollinger": BANDS | {"width": 0.0, "width_percent": 0.0, "percent_b": None},
@@ -195,7 +196,7 @@ STILL: dict[str, dict[str, float | None]] = {
     "wma": {"wma": PRICE},
 }
 
-STILL_IN_TALIB: dict[str, dict[str, float | None]] = STILL | {
+STILL_IN_TALIB: Table = STILL | {
     "adx": {"adx": 0.0, "plus_di": 0.0, "minus_di": 0.0},
     "obv": {"obv": VOLUME},
     "rsi": {"rsi": 0.0},
@@ -209,9 +210,7 @@ every_convention = pytest.mark.parametrize(
 
 @every_convention
 @every_indicator
-def test_flat_market(
-    indicator: Indicator, convention: Convention, table: dict[str, dict[str, float | None]]
-) -> None:
+def test_flat_market(indicator: Indicator, convention: Convention, table: Table) -> None:
     """Every value from the warm-up on is exactly the declared one; vwap's may be a rounding off."""
     still = case(indicator.name, convention)
     slack = 1e-12 * PRICE if indicator.name == "vwap" else 0.0

@@ -90,7 +90,7 @@ def test_every_function_is_accounted_for(vectors: list[dict[str, str]]) -> None:
     built = [row for row in vectors if row["function"] in BUILT]
     compared = [row for row in built if why_not(row) is None]
     # 235 in all. The number is a tripwire: a change of the reasons shows here.
-    assert (len(vectors), len(built), len(compared)) == (235, 148, 65)
+    assert (len(vectors), len(built), len(compared)) == (235, 157, 74)
 
 
 @pytest.mark.parametrize("function", BUILT)

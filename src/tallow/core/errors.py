@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from tallow.core.limits import KNOWN_SHOWN
+
 
 class TallowError(Exception):
     """Base of all errors raised by Tallow."""
@@ -66,9 +68,11 @@ class OutputError(TallowError, OSError):
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:
-    """Return a hint that lists names like `name`, or all of them where none is near."""
+    """Return a hint that lists names like `name`, whatever their case, or what there is."""
     choices = sorted(known)
-    near = difflib.get_close_matches(name.lower(), choices, n=3, cutoff=0.5)
+    plain = {choice.lower(): choice for choice in reversed(choices)}
+    near = difflib.get_close_matches(name.lower(), plain, n=3, cutoff=0.5)
     if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"known: {', '.join(choices)}"
+        return f"did you mean {' or '.join(plain[match] for match in near)}?"
+    more = len(choices) - KNOWN_SHOWN
+    return f"known: {', '.join(choices[:KNOWN_SHOWN])}{f' and {more} more' if more > 0 else ''}"

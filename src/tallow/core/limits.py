@@ -22,6 +22,12 @@ THREADS_MAX = 64
 QUARANTINE_PREVIEW = 10
 """Quarantined rows that a report prints."""
 
+DIGITS_MAX = 18
+"""Most digits of a whole number in an indicator's text."""
+
+KNOWN_SHOWN = 40
+"""Known names that an error lists where none is near."""
+
 INDICATORS_MAX = 500
 """Most indicators in one request."""
 

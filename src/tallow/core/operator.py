@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -56,9 +57,12 @@ class Parameter:
             if value not in self.choices:
                 raise wrong
             return str(value)
+        if isinstance(value, np.integer):
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong
-        if not self.minimum <= value <= self.maximum:
+        # Infinity is in the range of a parameter without a limit.
+        if not (self.minimum <= value <= self.maximum and math.isfinite(value)):
             raise wrong
         if isinstance(self.default, int):
             if value != int(value):
@@ -133,6 +137,11 @@ class Indicator:
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself, at import and not at first use."""
+        if not re.fullmatch(r"[a-z_][a-z0-9_]*", self.name) or self.name == "default":
+            raise DeclarationError(
+                f"indicator: name={self.name!r}; must be lower-case letters, digits and "
+                "underscores, and not default; specs are read that way"
+            )
         names = [parameter.name for parameter in self.parameters]
         for convention, preset in self.presets.items():
             unknown = set(preset) - set(names)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tallow.core.errors import SpecError, near_matches
-from tallow.core.limits import INDICATORS_MAX
+from tallow.core.limits import DIGITS_MAX, INDICATORS_MAX
 from tallow.core.operator import CONVENTIONS, Convention, Indicator, Value
 from tallow.core.registry import registry
 
@@ -64,7 +64,7 @@ def parse_specs(
     if isinstance(text, str):
         text = _split(text)
     specs: list[Spec] = []
-    for item in text:
+    for item in _items(text):
         if isinstance(item, Spec):
             specs.append(item)
         elif item.strip() == "default":
@@ -85,6 +85,15 @@ def check_convention(convention: str) -> Convention:
             return known
     hint = near_matches(convention, CONVENTIONS)
     raise SpecError(f"convention: {convention!r}; unknown; {hint}")
+
+
+def _items(given: object) -> list[str | Spec]:
+    items: list[str | Spec] = []
+    for item in given if isinstance(given, Iterable) else [given]:
+        if not isinstance(item, str | Spec):
+            raise SpecError(f"indicators: {item!r}; must be text such as ema(9), or a list of it")
+        items.append(item)
+    return items
 
 
 def _split(text: str) -> list[str]:
@@ -137,4 +146,6 @@ def _value(text: str) -> Value:
     text = text.strip("\"'")
     if not _NUMBER.fullmatch(text):
         return text
-    return float(text) if re.search(r"[.eE]", text) else int(text)
+    # No whole number of so many digits is within a limit, and Python refuses to read a longer one.
+    whole = len(text) <= DIGITS_MAX and not re.search(r"[.eE]", text)
+    return int(text) if whole else float(text)

@@ -53,7 +53,7 @@ def parse_timeframe(text: str | Timeframe) -> Timeframe:
     """
     if isinstance(text, Timeframe):
         return text
-    known = text.strip()
+    known = str(text).strip()
     if known in _CALENDAR_UNITS:
         return Timeframe(known, _CALENDAR_UNITS[known], 0)
     match = re.fullmatch(r"(\d{1,4})(m|min|h)", known)

@@ -15,12 +15,15 @@ Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 NoTrade = Literal["drop", "keep"]
 
-STATE_SIZE = 16
-LAST_TIME, FAILED, LAST_END = 13, 14, 15
+STATE_SIZE = 15
+LAST_CLOSE, LAST_TIME, FAILED, LAST_END = 11, 12, 13, 14
 """Places in an instrument's state; the others are `_pass`'s own."""
 
 INSIDE, OUTSIDE, NO_TRADE, MISPLACED = 0, 1, 2, 3
 """Where a row goes, as columns of the counts: in a bar, outside the session, a filler, off grid."""
+
+UNDECIDED, TRADED, VOLUMELESS = 0.0, 1.0, 2.0
+"""What an instrument is, as far as its rows have told."""
 
 UNCOVERED, UNKNOWN = 4, 5
 """Why an instrument fails: a row outside the calendar's years, or in a session of unknown hours."""
@@ -89,6 +92,7 @@ class Aggregated:
 def new_state(instruments: int) -> Floats:
     """Return the state before any row, float64 ``[instruments, STATE_SIZE]``."""
     state = np.zeros((instruments, STATE_SIZE))
+    state[:, LAST_CLOSE] = np.nan
     state[:, LAST_TIME] = -np.inf
     return state
 
@@ -169,53 +173,41 @@ def first_after(values: Times, low: int, high: int, limit: int) -> int:
 
 
 @kernel
-def _is_filler(state, o, h, l, c, v):  # type: ignore[no-untyped-def]
-    """Say whether a candle only fills a minute without trades; learn what the instrument is.
+def _kind_without_volume(kind, before, o, h, l, c):  # type: ignore[no-untyped-def]
+    """Learn from a candle of zero volume what its instrument is; `before` is the close before.
 
-    Once volume was seen, a candle without volume is a filler. Before that, the instrument may be
-    one that has no volume at all (an index, a currency): it shows itself by prices that move,
-    which a filler's never do. The decision looks back only, so a longer history changes nothing.
+    Once volume was seen (`TRADED`), such a candle only fills a minute without trades. Before that,
+    the instrument may be one that has no volume at all (an index, a currency): it shows itself by
+    prices that move, which a filler's never do. The decision looks back only, so a longer history
+    changes nothing.
     """
-    if v > 0.0:
-        state[10] = 1.0
-        return False
-    if state[10] == 1.0:
-        return True
-    if h > l or (state[12] == 1.0 and (c != state[11] or o != state[11])):
-        state[10] = 2.0
-    return state[10] == 0.0
+    moved = h > l or (before == before and (c != before or o != before))
+    return VOLUMELESS if kind == UNDECIDED and moved else kind
 
 
 @kernel
-def _locate(table, calendar, j, t):  # type: ignore[no-untyped-def]
-    """Find the segment and the bucket of a time, from segment `j` on.
+def _segment(table, calendar, j, t):  # type: ignore[no-untyped-def]
+    """Find the segment of a time, from segment `j` on.
 
-    Returns what is the matter with the time (`INSIDE`: nothing), the segment, the bucket's open and
-    close.
+    Returns what is the matter with the time (`INSIDE`: nothing), the segment, its open and close,
+    and those of its bucket. Called once a session: taking arrays out of a table costs 100 ns.
     """
     last = table.starts[calendar + 1]
     while j < last and table.segment_close[j] <= t:
         j += 1
     if t < table.covered_from[calendar] or t >= table.covered_until[calendar]:
-        return UNCOVERED, j, t, t
+        return UNCOVERED, j, t, t, t, t
     if j == last or t < table.segment_open[j]:
-        return OUTSIDE, j, t, t
+        return OUTSIDE, j, t, t, t, t
     if not table.known[j]:
-        return UNKNOWN, j, t, t
-    anchor = table.segment_open[j]
-    # One-minute candles are on the grid: reading has checked that they are whole minutes.
-    if table.source_us > MINUTE_US and (t - anchor) % table.source_us != 0:
-        return MISPLACED, j, t, t
-    if table.step_us == 0:
-        return INSIDE, j, table.bucket_open[j], table.bucket_close[j]
-    opens = anchor + (t - anchor) // table.step_us * table.step_us
-    return INSIDE, j, opens, min(opens + table.step_us, table.segment_close[j])
+        return UNKNOWN, j, t, t, t, t
+    edges = table.segment_open[j], table.segment_close[j]
+    return INSIDE, j, edges[0], edges[1], table.bucket_open[j], table.bucket_close[j]
 
 
 @kernel
-def _emit(out, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore[no-untyped-def]
-    out.times[0, n], out.times[1, n] = begin, end
-    bars = out.bars
+def _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore[no-untyped-def]
+    times[0, n], times[1, n] = begin, end
     bars[0, n], bars[1, n], bars[2, n], bars[3, n] = o, h, l, c
     bars[4, n], bars[5, n], bars[6, n] = v, oi, count
     return n + 1
@@ -225,70 +217,95 @@ def _emit(out, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore[no-unty
 def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  # type: ignore[no-untyped-def]
     """Run one instrument's rows; return the numbers of bars and of misplaced rows so far.
 
-    State: bar open?, its open and close times, o, h, l, c, v, oi, candles; `_is_filler`'s three;
-    then `LAST_TIME`, `FAILED`, `LAST_END`. A failed instrument makes no more bars.
+    State: bar open?, its open and close times, o, h, l, c, v, oi, candles; kind of instrument;
+    then `LAST_CLOSE`, `LAST_TIME`, `FAILED`, `LAST_END`. After a failure it makes no more bars.
     """
-    if s[14] != 0.0:
+    if s[13] != 0.0:
         return n, wrong
-    first, counts, ts = n, out.counts, candles.timestamp
+    first, counts, bars, times = n, out.counts[i], out.bars, out.times
+    source, step = table.source_us, table.step_us
     has_bar, begin, end = s[0] != 0.0, np.int64(s[1]), np.int64(s[2])
     o, h, l, c, v, oi, count = s[3], s[4], s[5], s[6], s[7], s[8], s[9]
-    start, stop = candles.offsets[i], candles.offsets[i + 1]
-    j, last = table.starts[calendar], table.starts[calendar + 1]
-    if stop > start:
-        j = first_after(table.segment_close, j, last, ts[start])
+    kind, before = s[10], s[11]
+    ts, opn, high, low, close, volume, interest = _own_rows(candles, i)
+    j = table.starts[calendar]
+    if len(ts) > 0:
+        j = first_after(table.segment_close, j, table.starts[calendar + 1], ts[0])
     # Rows in [enter, leave) lie in the segment and the bucket of the row before.
-    enter = leave = np.int64(0)
-    opens = closes = np.int64(0)
-    for row in range(start, stop):
-        t = ts[row]
+    enter = leave = opens = closes = np.int64(0)
+    anchor = until = bucket_open = bucket_close = np.int64(0)
+    kept = fillers = 0
+    for row in range(len(ts)):
+        t, x, units = ts[row], close[row], volume[row]
         fresh = t < enter or t >= leave
         if fresh:
-            where, j, opens, closes = _locate(table, calendar, j, t)
-            if where >= UNCOVERED:
-                s[13], s[14] = t, where
-                return first, wrong
-            if where == MISPLACED:
-                out.off_grid[wrong] = row
+            if t >= until or t < anchor:
+                where, j, anchor, until, bucket_open, bucket_close = _segment(table, calendar, j, t)
+                if where >= UNCOVERED:
+                    s[12], s[13] = t, where
+                    return first, wrong
+                if where != INSIDE:
+                    counts[where] += 1
+                    continue
+            # One-minute candles are on the grid: reading has checked that they are whole minutes.
+            if source > MINUTE_US and (t - anchor) % source != 0:
+                out.off_grid[wrong] = candles.offsets[i] + row
                 wrong += 1
-            if where != INSIDE:
-                counts[i, where] += 1
+                counts[MISPLACED] += 1
                 continue
-        x = candles.close[row]
-        if drop:
-            hidden = _is_filler(
-                s, candles.open[row], candles.high[row], candles.low[row], x, candles.volume[row]
-            )
-            s[11], s[12] = x, 1.0
-            if hidden:
-                counts[i, NO_TRADE] += 1
+            opens, closes = bucket_open, bucket_close
+            if step > 0:
+                opens = anchor + (t - anchor) // step * step
+                closes = min(opens + step, until)
+        if units > 0.0:
+            kind = TRADED
+        elif drop:
+            kind = _kind_without_volume(kind, before, opn[row], high[row], low[row], x)
+            if kind != VOLUMELESS:
+                before = x
+                fillers += 1
                 continue
+        before = x
         if fresh:
-            enter, leave = max(opens, table.segment_open[j]), min(closes, table.segment_close[j])
-            if table.source_us > MINUTE_US:
+            enter, leave = max(opens, anchor), min(closes, until)
+            if source > MINUTE_US:
                 leave = enter
             if not has_bar or opens != begin:
                 if has_bar:
-                    n = _emit(out, n, begin, end, o, h, l, c, v, oi, count)
+                    n = _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count)
                 has_bar, begin, end = True, opens, closes
-                o, h, l, v, oi, count = candles.open[row], -np.inf, np.inf, 0.0, np.nan, 0.0
-        h, l, c = max(h, candles.high[row]), min(l, candles.low[row]), x
-        v, count = v + candles.volume[row], count + 1.0
-        if (
-            len(candles.open_interest) > 0
-            and candles.open_interest[row] == candles.open_interest[row]
-        ):
-            oi = candles.open_interest[row]
-        counts[i, INSIDE] += 1
-    if stop > start:
-        s[13] = ts[stop - 1]
-        known = j < last and ts[stop - 1] >= table.segment_open[j]
-        s[15] = s[13] + table.source_us if table.source_us or not known else table.row_end[j]
+                o, h, l, v, oi, count = opn[row], high[row], low[row], 0.0, np.nan, 0.0
+        h = high[row] if high[row] > h else h
+        l = low[row] if low[row] < l else l
+        c, v, count, kept = x, v + units, count + 1.0, kept + 1
+        if len(interest) > 0 and interest[row] == interest[row]:
+            oi = interest[row]
+    counts[INSIDE] += kept
+    counts[NO_TRADE] += fillers
+    if len(ts) > 0:
+        s[12] = ts[-1]
+        s[14] = s[12] + source if source or until <= ts[-1] else table.row_end[j]
     if closing and has_bar:
-        n, has_bar = _emit(out, n, begin, end, o, h, l, c, v, oi, count), False
+        n, has_bar = _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count), False
     s[0], s[1], s[2] = 1.0 if has_bar else 0.0, begin, end
     s[3], s[4], s[5], s[6], s[7], s[8], s[9] = o, h, l, c, v, oi, count
+    s[10], s[11] = kind, before
     return n, wrong
+
+
+@kernel
+def _own_rows(candles, i):  # type: ignore[no-untyped-def]
+    """Return an instrument's rows as views: an index that cannot be negative costs no check."""
+    a, z = candles.offsets[i], candles.offsets[i + 1]
+    return (
+        candles.timestamp[a:z],
+        candles.open[a:z],
+        candles.high[a:z],
+        candles.low[a:z],
+        candles.close[a:z],
+        candles.volume[a:z],
+        candles.open_interest[a:z],
+    )
 
 
 @kernel

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.calendars import Calendar, SessionTable, anchor_boundaries
+from tallow.core.calendars.table import Dates, local_midnights
 from tallow.core.timeframe import Timeframe, Unit
 
 MINUTE_US = 60_000_000
@@ -94,8 +95,29 @@ def _segment_times(
     if source.unit == "minute":
         return table.segment_open, table.segment_close, table.segment_day
     opens = anchor_boundaries(table, calendar.timezone)
+    if source.unit != "day":
+        return _period_times(table, calendar.timezone, source.unit, opens)
     closes = np.minimum(opens + DAY_US, np.append(opens[1:], table.covered_until))
     return opens, np.maximum(closes, table.day_close), np.arange(len(opens))
+
+
+def _period_times(
+    table: SessionTable, timezone: str, unit: Unit, anchors: Times
+) -> tuple[Times, Times, Times]:
+    """Return where weekly and monthly rows may lie: on any date of theirs, also without trading."""
+    ids = period_ids(table, unit)
+    first = np.flatnonzero(np.diff(ids, prepend=ids[0] - 1))
+    starts = _first_dates(ids[first], unit)
+    opens = np.minimum(local_midnights(starts, timezone), anchors[first])
+    ends = local_midnights(_first_dates(ids[first] + 1, unit), timezone)
+    return opens, np.minimum(ends, np.append(opens[1:], ends[-1])), first
+
+
+def _first_dates(ids: Times, unit: Unit) -> Dates:
+    """Return the first calendar date of weeks or months by number; see `period_ids`."""
+    if unit == "week":
+        return (ids * 7 - 3).astype("datetime64[D]")
+    return ids.astype("datetime64[M]").astype("datetime64[D]")
 
 
 def period_ids(table: SessionTable, unit: Unit) -> Times:

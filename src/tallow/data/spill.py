@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tallow.core.errors import OutputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.data.runs import instrument_runs
 
@@ -89,7 +90,12 @@ class Spill:
     def _write_run(self) -> None:
         frame = _by_instrument(self._held)
         path = Path(self._temporary.name) / f"{len(self._runs)}.arrow"
-        frame.write_ipc(path, compression="uncompressed")
+        try:
+            frame.write_ipc(path, compression="uncompressed")
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise OutputError(
+                f"output: {self.folder}; must have room for temporary files, too; {error}"
+            ) from error
         self._runs.append(_Run(path, *instrument_runs(frame)))
         self._held, self._held_rows = [], 0
 

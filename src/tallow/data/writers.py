@@ -19,6 +19,7 @@ from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS
 OUTPUT_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS, ".csv")
 
 _POLL_SECONDS = 0.1
+_END_SECONDS = 2.0
 
 
 def check_output(path: str | os.PathLike[str]) -> Path:
@@ -51,6 +52,8 @@ class FrameWriter:
         self._aside = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._frames: Queue[pl.DataFrame | None] = Queue(WRITER_QUEUE)
         self._abandoned = False
+        self._source_ended = threading.Event()
+        self._source_ended.set()
         self._error: BaseException | None = None
         self._frame = register_io_source(self._source, schema=schema)
         self._thread = threading.Thread(target=self._sink, name="tallow-writer", daemon=True)
@@ -87,6 +90,9 @@ class FrameWriter:
             if kind is None:
                 raise
         finally:
+            # A sink that failed may leave a thread of its own in `_source`, and a program that ends
+            # under that thread is aborted.
+            self._source_ended.wait(_END_SECONDS)
             self._aside.unlink(missing_ok=True)
 
     def _put(self, frame: pl.DataFrame | None) -> None:
@@ -111,16 +117,20 @@ class FrameWriter:
         n_rows: int | None,
         batch_size: int | None,
     ) -> Iterator[pl.DataFrame]:
-        while True:
-            try:
-                frame = self._frames.get(timeout=_POLL_SECONDS)
-            except Empty:
-                if self._abandoned:
+        self._source_ended.clear()
+        try:
+            while True:
+                try:
+                    frame = self._frames.get(timeout=_POLL_SECONDS)
+                except Empty:
+                    if self._abandoned:
+                        return
+                    continue
+                if frame is None or self._abandoned:
                     return
-                continue
-            if frame is None or self._abandoned:
-                return
-            yield frame if with_columns is None else frame.select(with_columns)
+                yield frame if with_columns is None else frame.select(with_columns)
+        finally:
+            self._source_ended.set()
 
     def _sink(self) -> None:
         ending = self.path.suffix.lower()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -25,6 +25,7 @@ from tallow.data.schema import TIME_TYPE
 from tallow.plan.plan import Plan
 from tallow.runtime.blocks import Block, empty_block
 from tallow.runtime.operations import (
+    Failure,
     Floats,
     States,
     Times,
@@ -49,6 +50,8 @@ BAR_COLUMNS = (
 NO_CALENDAR = 'calendar: the mapping does not name this instrument; add it, or "*" for all others'
 _NO_CALENDAR = 6.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BARS = 4
+"""Column of an instrument's tally for its bars, after those of `bars.Aggregated.counts`."""
 
 
 class NeedsWholeInputError(Exception):
@@ -92,13 +95,22 @@ class BarOptions:
 class BarRun:
     """One run over blocks: the states of its instruments, and its counts.
 
-    `failures` holds, per instrument, why it has no values; the others are not affected.
+    Attributes
+    ----------
+    interest
+        Whether the candles have open interest; the bars then have it, too.
+    failures
+        Why an instrument has no values, by instrument; the others are not affected.
+    revised
+        An instrument failed after bars of it had been returned: pass these through `corrected`.
     """
 
     plan: Plan
     options: BarOptions
     pool: Executor | None = None
     threads: int = 1
+    interest: bool = False
+    revised: bool = False
     counts: Counts = field(default_factory=Counts)
     failures: dict[str, str] = field(default_factory=dict)
     off_grid: list[tuple[str, int]] = field(default_factory=list)
@@ -109,8 +121,10 @@ class BarRun:
         calendars = options.calendars.calendars
         self._buckets = bucket_table(calendars, options.timeframe, options.source)
         self._anchors = anchor_table(calendars) if self.plan.anchors else None
-        self._states = States([bars.new_state, *fresh_states(self.plan)])
+        self._states = States([bars.new_state, _new_tally, *fresh_states(self.plan)])
         self._closed: set[str] = set()
+        self._withdrawn: set[str] = set()
+        self._missing: dict[str, set[str]] = {}
         self._scratch = [bars.Scratch() for _ in range(self.threads)]
 
     def feed(self, block: Block) -> list[pl.DataFrame]:
@@ -130,13 +144,26 @@ class BarRun:
             lambda k=k, part=part: self._run_part(block, part, states, self._scratch[k])
             for k, part in enumerate(parts)
         ]
-        frames = [self._account(block, part) for part in in_parallel(self.pool, jobs)]
+        done = in_parallel(self.pool, jobs)
+        for part in done:
+            self._account(block.names[part.where], part)
         self.counts.rows += len(block)
         if block.closing:
             self._closed.update(block.names)
         else:
             self._states.keep(block.names, states)
-        return frames
+        return [self.corrected(part.frame) for part in done]
+
+    def corrected(self, built: pl.DataFrame) -> pl.DataFrame:
+        """Return bars without those of instruments, and values, that failed later on."""
+        if self._withdrawn:
+            built = built.filter(~pl.col("instrument").is_in(sorted(self._withdrawn)))
+        if not self._missing:
+            return built
+        return built.with_columns(
+            pl.when(~pl.col("instrument").is_in(sorted(names))).then(column).alias(column)
+            for column, names in self._missing.items()
+        )
 
     def finish(self) -> list[pl.DataFrame]:
         """Return the open bars of every instrument whose end was not announced, by name."""
@@ -156,7 +183,7 @@ class BarRun:
             self.options.no_trade,
             self._scratch[0],
         )
-        frame = _bar_frame([], nothing.bars, np.empty(0, dtype=np.bool_), interest=False)
+        frame = _bar_frame([], nothing.bars, np.empty(0, dtype=np.bool_), self.interest)
         return frame.with_columns(pl.lit(None, pl.Float64).alias(n) for n in self.plan.columns)
 
     def quarantine(self, read: pl.DataFrame) -> pl.DataFrame:
@@ -201,10 +228,12 @@ class BarRun:
             inputs |= anchor_columns(
                 self._anchors, self.plan.anchors, built.timestamp, built.offsets, places
             )
-        computed = run_operations(self.plan, [s[part] for s in states[1:]], built.offsets, inputs)
-        frame = _bar_frame(names, built, final, len(candles.open_interest) > 0)
+        computed = run_operations(self.plan, [s[part] for s in states[2:]], built.offsets, inputs)
+        frame = _bar_frame(names, built, final, self.interest)
         frame = frame.hstack([to_series(n, v) for n, v in computed.columns.items()])
-        return _Part(part, places, state, candles, frame, result, computed.failures)
+        return _Part(
+            part, places, state, states[1][part], candles, frame, result, computed.failures
+        )
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> NDArray[np.bool_]:
         if self.options.as_of is not None:
@@ -217,24 +246,44 @@ class BarRun:
             final[last] = built.end[last] <= state[some, bars.LAST_END]
         return final
 
-    def _account(self, block: Block, part: _Part) -> pl.DataFrame:
-        names, failed = block.names[part.where], part.state[:, bars.FAILED] != 0.0
-        went = part.result.counts[~failed].sum(axis=0).tolist()
-        self.counts.in_bars += went[bars.INSIDE]
-        self.counts.outside_session += went[bars.OUTSIDE]
-        self.counts.no_trade += went[bars.NO_TRADE]
-        self.counts.off_grid += went[bars.MISPLACED]
-        self.counts.failed += int(np.diff(part.candles.offsets)[failed].sum())
-        self.counts.bars += len(part.frame)
-        for i in np.flatnonzero(failed).tolist():
-            self.failures.setdefault(names[i], self._reason(part, i))
-        for i, why in part.failures.items():
-            self.failures.setdefault(names[i], why)
+    def _account(self, names: Sequence[str], part: _Part) -> None:
+        """Count a part's rows; of an instrument that failed, all that were counted before, too."""
+        failed, rows = part.state[:, bars.FAILED] != 0.0, np.diff(part.candles.offsets)
+        went = np.column_stack([part.result.counts, np.diff(part.result.bars.offsets)])
+        earlier = part.tally[failed].astype(np.int64)
+        went[failed] = -earlier
+        part.tally[:] += went
+        total = went.sum(axis=0).tolist()
+        self.counts.in_bars += total[bars.INSIDE]
+        self.counts.outside_session += total[bars.OUTSIDE]
+        self.counts.no_trade += total[bars.NO_TRADE]
+        self.counts.off_grid += total[bars.MISPLACED]
+        self.counts.bars += total[_BARS]
+        self.counts.failed += int(rows[failed].sum() + earlier[:, :_BARS].sum())
+        for i, before in zip(np.flatnonzero(failed).tolist(), earlier, strict=True):
+            if names[i] not in self._withdrawn:
+                self._withdraw(names[i], self._reason(part, i), bool(before[_BARS]))
+            if rows[i]:
+                # The kernel stopped at the row that failed; later rows must not come again, either.
+                last = part.candles.timestamp[part.candles.offsets[i + 1] - 1]
+                part.state[i, bars.LAST_TIME] = last
+        for failure in part.failures:
+            i = failure.instrument
+            self.failures.setdefault(names[i], failure.reason)
+            for column in failure.columns:
+                self._missing.setdefault(column, set()).add(names[i])
+            self.revised |= bool(part.tally[i, _BARS] > went[i, _BARS])
         for row in part.result.off_grid.tolist():
             i = int(np.searchsorted(part.candles.offsets, row, side="right")) - 1
             if not failed[i]:
                 self.off_grid.append((names[i], int(part.candles.timestamp[row])))
-        return part.frame
+
+    def _withdraw(self, name: str, reason: str, had_bars: bool) -> None:
+        """Take an instrument out of the run, with what it has left there so far."""
+        self.failures[name] = reason
+        self._withdrawn.add(name)
+        self.revised |= had_bars
+        self.off_grid = [each for each in self.off_grid if each[0] != name]
 
     def _reason(self, part: _Part, i: int) -> str:
         code, place = part.state[i, bars.FAILED], int(part.places[i])
@@ -251,10 +300,16 @@ class _Part:
     where: slice
     places: Times
     state: Floats
+    tally: Floats
     candles: bars.CandleArrays
     frame: pl.DataFrame
     result: bars.Aggregated
-    failures: dict[int, str]
+    failures: list[Failure]
+
+
+def _new_tally(instruments: int) -> Floats:
+    """Return where an instrument's candles went in earlier blocks, and its bars: none yet."""
+    return np.zeros((instruments, _BARS + 1))
 
 
 def _bar_frame(
@@ -278,8 +333,12 @@ def _calendar_problem(
     calendars: CalendarAssignment, place: int, moment: int, hours_unknown: bool = False
 ) -> str:
     calendar = calendars.calendars[place]
-    time = _EPOCH + timedelta(microseconds=moment)
-    day = time.astimezone(ZoneInfo(calendar.timezone)).date()
+    try:
+        time = _EPOCH + timedelta(microseconds=moment)
+        day = time.astimezone(ZoneInfo(calendar.timezone)).date()
+    except OverflowError:
+        # On the first and last day that Python knows, another zone may be a day before or after.
+        day = date.min if moment < 0 else date.max
     error = calendar.unknown_times_error if hours_unknown else calendar.coverage_error
     return str(error(day))
 
@@ -317,7 +376,7 @@ class RowRun:
             inputs |= anchor_columns(self._anchors, self.plan.anchors, times, offsets, places)
             self._check_covered(names, times, offsets, places)
         computed = run_operations(self.plan, [s[part] for s in states], offsets, inputs)
-        self.failures.update({names[i]: why for i, why in computed.failures.items()})
+        self.failures.update({names[f.instrument]: f.reason for f in computed.failures})
         return pl.DataFrame([to_series(n, v) for n, v in computed.columns.items()])
 
     def _check_covered(

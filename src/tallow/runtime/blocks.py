@@ -31,22 +31,17 @@ class Block:
 
 
 def frame_blocks(frame: pl.DataFrame, rows: int = BLOCK_ROWS) -> Iterator[Block]:
-    """Cut a sorted candle frame into blocks of about `rows`, whole instruments where they fit."""
+    """Cut a sorted candle frame into blocks of whole instruments, of about `rows`.
+
+    Whole, so that an instrument which fails in its last row has no bars from its first ones.
+    """
     names, offsets = instrument_runs(frame) if len(frame) else ([], np.zeros(1, dtype=np.int64))
     first = 0
     while first < len(names):
         fit = int(np.searchsorted(offsets, offsets[first] + rows, side="right")) - 1
-        if fit > first:
-            yield cut_block(frame, names, offsets, first, fit, closing=True)
-            first = fit
-            continue
-        # One instrument larger than a block: in pieces, its state carried from one to the next.
-        start, stop = int(offsets[first]), int(offsets[first + 1])
-        for low in range(start, stop, rows):
-            high = min(low + rows, stop)
-            piece = np.array([low, high])
-            yield cut_block(frame, names[first : first + 1], piece, 0, 1, closing=high == stop)
-        first += 1
+        last = max(fit, first + 1)
+        yield cut_block(frame, names, offsets, first, last, closing=True)
+        first = last
 
 
 def whole_block(frame: pl.DataFrame, closing: bool) -> Block:

@@ -67,11 +67,20 @@ def fresh_states(plan: Plan) -> list[Fresh]:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A kernel that raised for one instrument, whose values in its columns are missing."""
+
+    instrument: int
+    columns: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Computed:
-    """Output columns as rows of one fresh matrix, and instruments whose kernels failed."""
+    """Output columns as rows of one fresh matrix, and where kernels failed."""
 
     columns: dict[str, Floats]
-    failures: dict[int, str]
+    failures: list[Failure]
 
 
 def run_operations(
@@ -93,7 +102,7 @@ def run_operations(
     rows = len(next(iter(inputs.values()))) if inputs else 0
     matrix = np.empty((len(plan.columns), rows))
     columns = dict(zip(plan.columns, matrix, strict=True))
-    failures: dict[int, str] = {}
+    failures: list[Failure] = []
     spare = np.empty((0, rows))
     for operation, state in zip(plan.operations, states, strict=True):
         unwanted = sum(column is None for column in operation.columns)
@@ -102,7 +111,7 @@ def run_operations(
         free = iter(spare)
         outputs = [next(free) if name is None else columns[name] for name in operation.columns]
         taken = [read_only(inputs[name]) for name in operation.inputs]
-        failures |= _run(operation, state, offsets, taken, outputs)
+        failures += _run(operation, state, offsets, taken, outputs)
     return Computed(columns, failures)
 
 
@@ -112,7 +121,7 @@ def _run(
     offsets: Times,
     inputs: Sequence[Floats],
     outputs: Sequence[Floats],
-) -> dict[int, str]:
+) -> list[Failure]:
     """Call the kernel once for all; where it raises, once per instrument, to find which ones."""
     advance, parameters = operation.indicator.advance, operation.parameters
     before = state.copy()
@@ -122,13 +131,15 @@ def _run(
         # A user's kernel may raise anything; the others' values must not be lost with it.
         state[:] = before
     else:
-        return {}
-    failures = {}
+        return []
+    columns = tuple(column for column in operation.columns if column is not None)
+    failures = []
     for i in range(len(state)):
         try:
             advance(state[i : i + 1], parameters, offsets[i : i + 2], *inputs, *outputs)
         except Exception as error:  # noqa: BLE001
-            failures[i] = f"{operation.indicator.name}: {type(error).__name__}: {error}"
+            reason = f"{operation.indicator.name}: {type(error).__name__}: {error}"
+            failures.append(Failure(i, columns, reason))
             for output in outputs:
                 output[offsets[i] : offsets[i + 1]] = math.nan
     return failures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -45,6 +46,11 @@ def _read(name: str, moment: Moment) -> date | datetime:
                 f"{name}: {moment!r}; must be a date such as 2025-06-02, or an instant such as "
                 "2025-06-02T09:15:00+05:30"
             ) from error
+    if not isinstance(value, date):
+        raise RangeError(
+            f"{name}: {moment!r}; must be text, a date or a datetime with a zone; for example "
+            "2025-06-02, or 2025-06-02T09:15:00+05:30"
+        )
     if isinstance(value, datetime) and value.tzinfo is None:
         raise RangeError(
             f"{name}: {moment}; carries no zone; add an offset such as +05:30, or give a bare date"
@@ -84,6 +90,10 @@ class Range:
             return frame
         return frame.filter(pl.col("instrument").is_in(sorted(self.instruments)))
 
+    def count(self, instruments: int) -> int:
+        """Return how many of an input's instruments are wanted, once they are known to exist."""
+        return instruments if self.instruments is None else len(self.instruments)
+
     def check_found(self, known: set[str]) -> None:
         """Raise `RangeError` if an instrument was asked for that the input does not have."""
         for name in sorted(self.instruments or ()):
@@ -122,14 +132,15 @@ class Range:
         if isinstance(self.end, datetime):
             last = (self.end - _EPOCH) // _MICROSECOND
         elif self.end is not None:
-            last = _session_start(calendar, self.end + timedelta(days=1))
+            last = _session_start(calendar, self.end, after=True)
         return first, last
 
 
-def _session_start(calendar: Calendar, day: date) -> int:
-    """Return the instant from which rows belong to `day`'s session, or the next one after it."""
+def _session_start(calendar: Calendar, day: date, after: bool = False) -> int:
+    """Return the instant from which rows belong to the first session on, or `after`, a date."""
     table = calendar.sessions()
-    position = int(np.searchsorted(table.day_date, np.datetime64(day, "D")))
+    side: Literal["left", "right"] = "right" if after else "left"
+    position = int(np.searchsorted(table.day_date, np.datetime64(day, "D"), side))
     if position == len(table.day_date):
         return _LAST_US
     return int(anchor_boundaries(table, calendar.timezone)[position])

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from tallow.core.errors import TallowError
+from tallow.core.errors import AllFailedError
 from tallow.data.candles import ReadReport
 from tallow.data.interchange import to_native
 from tallow.runtime.batch import Counts
@@ -61,7 +61,7 @@ class RunReport:
 def raise_if_all_failed(failures: Mapping[str, str], instruments: int) -> None:
     """Raise the first reason where not a single instrument has values."""
     if failures and len(failures) >= instruments:
-        raise TallowError(failure_text(failures))
+        raise AllFailedError(failure_text(failures))
 
 
 def failure_text(failures: Mapping[str, str]) -> str:
@@ -174,5 +174,6 @@ class ProcessingResult:
             return [validate(row) for row in rows]
         if not dataclasses.is_dataclass(model):
             return [model(**row) for row in rows]
-        fields = [f.name for f in dataclasses.fields(model) if f.name in self._bars.columns]
+        columns = self._bars.columns
+        fields = [f.name for f in dataclasses.fields(model) if f.init and f.name in columns]
         return [model(**{name: row[name] for name in fields}) for row in rows]

@@ -11,7 +11,7 @@ Three ways, each tried when the one before meets rows that it cannot take:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +23,13 @@ import polars as pl
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe
 from tallow.data.candles import Candles, ReadReport
-from tallow.data.files import row_count
+from tallow.data.files import open_file, row_count
 from tallow.data.merge import settle
 from tallow.data.quarantine import count_by_rule, empty_quarantine
 from tallow.data.readers import Batch, read_candles, scan_batches
 from tallow.data.rules import time_view
 from tallow.data.runs import increasing_within, instrument_runs
+from tallow.data.schema import OPEN_INTEREST, find_column
 from tallow.data.spill import Spill
 from tallow.runtime.batch import BarRun, NeedsWholeInputError
 from tallow.runtime.blocks import Block, cut_block, empty_block, frame_blocks, whole_block
@@ -68,7 +69,8 @@ class Job:
     Attributes
     ----------
     make_run
-        Makes the run; called again where one way of reading is given up for the next.
+        Makes the run, told whether the candles have open interest; called again where one way of
+        reading is given up for the next.
     open
         Makes the sink for bars of a schema; called again likewise.
     spill_folder
@@ -76,7 +78,7 @@ class Job:
     """
 
     wanted: Range
-    make_run: Callable[[], BarRun]
+    make_run: Callable[[bool], BarRun]
     open: Callable[[pl.Schema], Sink]
     spill_folder: Path | None
     progress: Progress | None
@@ -178,7 +180,7 @@ def run_files(files: Files, job: Job) -> RunReport:
 
 def run_candles(candles: Candles, job: Job) -> RunReport:
     """Run candles that are in memory into bars, sorted by instrument and time."""
-    run = job.make_run()
+    run = job.make_run(OPEN_INTEREST in candles.frame.columns)
     with _Output(job, run, len(candles)) as output:
         for block in frame_blocks(job.wanted.pick(candles.frame)):
             output.write(run.feed(block))
@@ -190,10 +192,13 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
 
 
 def _by_instrument(files: Files, job: Job) -> RunReport:
-    run, seen = job.make_run(), _Seen()
+    run, seen = job.make_run(_has_interest(files)), _Seen()
     with _Output(job, run, row_count(files.paths)) as output:
         for block in _whole_instruments(files, job.wanted, seen):
             output.write(run.feed(block))
+            if run.revised:
+                # What was written cannot be taken back.
+                raise NeedsWholeInputError
             output.show_progress(seen.rows_in)
         return output.finished(*seen.report(), seen.names)
 
@@ -242,7 +247,7 @@ def _one_instrument(name: str, held: Sequence[pl.DataFrame], closing: bool) -> B
 
 
 def _by_time(files: Files, job: Job) -> RunReport:
-    run, seen = job.make_run(), _Seen()
+    run, seen = job.make_run(_has_interest(files)), _Seen()
     assert job.spill_folder is not None
     with _Output(job, run, row_count(files.paths)) as output, Spill(job.spill_folder) as spill:
         for batch in _batches(files):
@@ -257,17 +262,29 @@ def _by_time(files: Files, job: Job) -> RunReport:
             output.show_progress(seen.rows_in)
         for bars in run.finish():
             spill.add(output.cut(bars))
-        output.write(spill.sorted_frames())
+        output.write(map(run.corrected, spill.sorted_frames()))
         return output.finished(*seen.report(), seen.names)
 
 
 def _batches(files: Files) -> Iterator[Batch]:
-    return scan_batches(
+    interest = _has_interest(files)
+    for batch in scan_batches(
         files.paths,
         source_timeframe=files.source_timeframe,
         timezone=files.timezone,
         instrument=files.instrument,
-    )
+    ):
+        if interest and OPEN_INTEREST not in batch.frame.columns:
+            none = pl.lit(None, pl.Float64).alias(OPEN_INTEREST)
+            yield replace(batch, frame=batch.frame.with_columns(none))
+        else:
+            yield batch
+
+
+def _has_interest(files: Files) -> bool:
+    """Say whether any of the files has open interest: then every candle has the column."""
+    schemas = (open_file(path, BLOCK_ROWS).schema for path in files.paths)
+    return any(find_column(OPEN_INTEREST, list(schema)) is not None for schema in schemas)
 
 
 class _Output:
@@ -279,7 +296,6 @@ class _Output:
     def __init__(self, job: Job, run: BarRun, rows: int) -> None:
         self._job, self._run, self._rows = job, run, rows
         self._sink: Sink | None = None
-        self._schema = pl.Schema()
         self._bars = 0
 
     def __enter__(self) -> _Output:
@@ -302,9 +318,6 @@ class _Output:
         """Write the bars of the range asked for."""
         for frame in map(self.cut, frames):
             sink = self._sink or self._open(frame.schema)
-            if frame.schema != self._schema:
-                # A later file brings open interest: every row needs the column.
-                raise NeedsWholeInputError
             if len(frame):
                 self._bars += len(frame)
                 sink.write(frame)
@@ -321,10 +334,9 @@ class _Output:
         run = self._run
         run.counts.check()
         self._job.wanted.check_found(names)
-        raise_if_all_failed(run.failures, read.instruments)
+        raise_if_all_failed(run.failures, self._job.wanted.count(read.instruments))
         return RunReport(read, run.counts, self._bars, run.failures, run.quarantine(quarantine))
 
     def _open(self, schema: pl.Schema) -> Sink:
-        self._schema = schema
         self._sink = self._job.open(schema).__enter__()
         return self._sink

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +56,7 @@ def run_to_file(request: RunRequest) -> int:
     KeyboardInterrupt
         On Ctrl-C, with the sentence that says what became of the output.
     """
+    take_interrupts_back()
     try:
         output = _checked_output(request)
         engine = AnalyticsEngine(**request.engine)
@@ -80,6 +83,18 @@ def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True
             # Seconds pass before the first is done.
             move(0, 0)
         engine.warm_up(indicators, progress=move)
+
+
+def take_interrupts_back() -> None:
+    """Let Ctrl-C be Python's alone again.
+
+    Polars hooks SIGINT when it is imported, and then aborts its own threads in the middle of a
+    read: now and then one of them panics, and prints a page of Rust. Python raises between two
+    blocks instead, which is soon enough.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _checked_output(request: RunRequest) -> Path:

@@ -43,6 +43,10 @@ class CalendarAssignment:
         )
         self._place = {key: order.index(text) for key, text in texts.items()}
 
+    def some_instrument(self) -> str:
+        """Return the name of an instrument that has a calendar."""
+        return next(iter(self._place))
+
     def places(self, instruments: Sequence[str]) -> NDArray[np.int64]:
         """Return each instrument's place in `calendars`, int64; -1 for one that has none."""
         other = self._place.get(EVERY_OTHER, -1)

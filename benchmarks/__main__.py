@@ -1,0 +1,69 @@
+"""``python -m benchmarks``: run the workloads, and print what they found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import tallow
+from benchmarks import file_to_frame, kernels, memory, request, scaling, start
+from benchmarks.market import CALENDAR, Market
+from benchmarks.measure import Outcome
+from benchmarks.report import machine, make_console, show_machine, show_outcome, to_json
+from benchmarks.settings import Settings
+
+WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
+    "file-to-frame": file_to_frame.measure,
+    "kernels": kernels.measure,
+    "memory": memory.measure,
+    "scaling": scaling.measure,
+    "start": start.measure,
+    "request": request.measure,
+}
+
+
+def main() -> int:
+    """Run what the command line asks for; a missed target is told, and no failure."""
+    asked = _parser().parse_args()
+    console, about, outcomes = make_console(), machine(), []
+    show_machine(console, about)
+    with tempfile.TemporaryDirectory(prefix="tallow-bench-") as folder:
+        settings = _settings(asked, Path(folder))
+        tallow.AnalyticsEngine(calendar=CALENDAR).warm_up()
+        for name in asked.only or WORKLOADS:
+            outcomes.append(WORKLOADS[name](settings))
+            show_outcome(console, outcomes[-1])
+    if asked.json:
+        asked.json.write_text(json.dumps(to_json(about, outcomes), indent=2) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=WORKLOADS, help="repeat for more")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the instruments")
+    parser.add_argument(
+        "--full", action="store_true", help="time per row up to 100 million rows (2 GB of disk)"
+    )
+    parser.add_argument("--rounds", type=int, help="turns of each contestant (default 7, quick 3)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
+    return parser
+
+
+def _settings(asked: argparse.Namespace, folder: Path) -> Settings:
+    """Return sizes: the issue's own, or those of a look in passing."""
+    row_counts = (100_000, 1_000_000) if asked.quick else (100_000, 1_000_000, 10_000_000)
+    return Settings(
+        market=Market(folder, instruments=100 if asked.quick else 1_000, sessions=20),
+        rounds=asked.rounds or (3 if asked.quick else 7),
+        row_counts=(*row_counts, 100_000_000) if asked.full else row_counts,
+        peer_instruments=20 if asked.quick else 100,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Goal: the command line's help is fast to load and complete, and its parts print as they should.
+
+Method: a process of its own tells what `tallow --help` imported; the help texts are searched for
+what a reader needs; consoles with a terminal that is only pretended record what bars look like.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from tallow.core.operator import CONVENTIONS
+from tallow.serve.cli import app
+from tallow.serve.console import compact, make_console, make_table, progress_bar
+from tallow.serve.wording import in_options
+
+VERBS = ("run", "demo", "indicators", "doctor")
+
+
+def help_of(*arguments: str) -> str:
+    result = CliRunner().invoke(app, [*arguments, "--help"])
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "tallow", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "tallow.serve.cli" in imported
+    # Coverage imports what it likes when it measures this process, but none of these.
+    heavy = {"polars", "numba", "exchange_calendars", "pandas", "tallow.engine"}
+    assert imported.isdisjoint(heavy)
+
+
+def test_help_shows_verbs_examples_exit_codes_and_next_steps() -> None:
+    page = help_of()
+    for words in (*VERBS, "Examples:", "Exit codes:", "Next:", "--version"):
+        assert words in page
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_explains_itself(verb: str) -> None:
+    page = help_of(verb)
+    assert page.startswith(f"Usage: tallow {verb} ")
+    assert max(map(len, page.splitlines())) <= 100
+
+
+def test_the_help_of_run_groups_its_options_and_names_the_conventions() -> None:
+    page = help_of("run")
+    assert [line for line in page.splitlines() if line in {"Bars:", "Result:", "Reading:"}] == [
+        "Bars:",
+        "Result:",
+        "Reading:",
+    ]
+    assert "|".join(CONVENTIONS) in page
+    assert "INPUT..." in page
+
+
+def test_the_version_is_the_package_s() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"tallow {version('tallow')}\n")
+
+
+def test_an_unknown_verb_exits_with_2_and_a_near_match() -> None:
+    result = CliRunner().invoke(app, ["rum"])
+    assert result.exit_code == 2
+    assert "'run'" in result.stderr
+
+
+def test_a_bar_shows_what_is_done_and_the_pace() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    with progress_bar(console, "Working", "candles") as move:
+        assert move is not None
+        move(1_500, 0)
+        move(2_000, 3_000)
+    assert "Working" in screen.getvalue()
+    assert "2,000 of 3,000 candles" in screen.getvalue()
+
+
+@pytest.mark.parametrize(("terminal", "shown"), [(False, True), (True, False)])
+def test_no_bar_without_a_terminal_or_when_quiet(terminal: bool, shown: bool) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=terminal)
+    with progress_bar(console, "Working", "candles", shown) as move:
+        assert move is None
+    assert screen.getvalue() == ""
+
+
+def test_without_a_terminal_lines_are_100_wide_unless_columns_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert make_console().width == 100
+    monkeypatch.setenv("COLUMNS", "60")
+    assert make_console().width == 60
+    make_console().print(make_table("a column"))
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0"), (999, "999"), (1_000, "1.0k"), (2.5e6, "2.5M"), (12e9, "12G")]
+)
+def test_counts_are_written_short(count: float, text: str) -> None:
+    assert compact(count) == text
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ('pass timezone="UTC", say', 'pass --timezone "UTC", say'),
+        (
+            "add them in a file given as dates=: [[session]]",
+            "add them in a file given as --calendar-dates: [[session]]",
+        ),
+        ("source_timeframe='1d' takes any time", "--source-timeframe '1d' takes any time"),
+        ("rsi: length=1; must be 2..5000", "rsi: length=1; must be 2..5000"),
+    ],
+)
+def test_messages_name_options(message: str, text: str) -> None:
+    assert in_options(message) == text
