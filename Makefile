@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 SEED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format nightly
+.PHONY: help setup demo test bench lint format docs nightly
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test: lint  ## Check format, style and types, run all tests, report coverage
 	$(PYTEST) --cov --cov-report=
 	NUMBA_DISABLE_JIT=1 $(PYTEST) tests -m 'twin and not nightly' --cov --cov-append --cov-report=
 	$(BIN)/coverage report
+
+docs: setup  ## Write docs/indicators.md from the declarations
+	$(BIN)/python -m tallow.serve.reference > docs/indicators.md
 
 bench: $(BENCH_READY)  ## Measure against other libraries, and print the ratios
 	$(BIN)/python -m benchmarks

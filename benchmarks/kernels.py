@@ -26,14 +26,22 @@ Columns = Mapping[str, Floats]
 OUTPUTS_MAX = 6
 """Most outputs of one kernel of the default set: Bollinger's."""
 
+
+def _length(operation: Operation) -> int:
+    return int(operation.values["length"])
+
+
+def _bollinger(columns: Columns, operation: Operation) -> object:
+    multiplier = float(operation.values["multiplier"])
+    return talib.BBANDS(columns["close"], _length(operation), multiplier, multiplier)
+
+
 TALIB: dict[str, Callable[[Columns, Operation], object]] = {
-    "sma": lambda c, o: talib.SMA(c["close"], o.values["length"]),
-    "bollinger": lambda c, o: talib.BBANDS(
-        c["close"], o.values["length"], o.values["multiplier"], o.values["multiplier"]
-    ),
-    "ema": lambda c, o: talib.EMA(c["close"], o.values["length"]),
-    "atr": lambda c, o: talib.ATR(c["high"], c["low"], c["close"], o.values["length"]),
-    "rsi": lambda c, o: talib.RSI(c["close"], o.values["length"]),
+    "sma": lambda c, o: talib.SMA(c["close"], _length(o)),
+    "bollinger": _bollinger,
+    "ema": lambda c, o: talib.EMA(c["close"], _length(o)),
+    "atr": lambda c, o: talib.ATR(c["high"], c["low"], c["close"], _length(o)),
+    "rsi": lambda c, o: talib.RSI(c["close"], _length(o)),
 }
 """TA-Lib's function by indicator. It has no VWAP."""
 

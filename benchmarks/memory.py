@@ -52,7 +52,7 @@ def measure(settings: Settings) -> Outcome:
 def _peaks(path: Path, rounds: int) -> tuple[float, float]:
     """Return the median peaks of reading alone and of a run, in MB, taken in turns."""
     output = path.with_suffix(".out.parquet")
-    commands = {
+    commands: dict[str, list[str | Path]] = {
         "read": [sys.executable, "-c", READ, path],
         "run": [sys.executable, "-m", "tallow", "run", path, "--output", output, "--quiet"],
     }

@@ -1,9 +1,9 @@
 """The same bars and the same twelve columns by other libraries, in their fastest correct form.
 
 Fastest: of the forms tried, the one that took the least time (see each function). Correct for this
-market: NSE opens at 09:15, which is a multiple of five minutes of UTC, its sessions begin and end on
-one UTC date, and candles of zero volume make no bar. None of this is known to a library that aligns
-buckets to the clock; Tallow reads it from the calendar and the candles.
+market only: NSE opens at 09:15, which is a multiple of five minutes of UTC too, its sessions lie
+within one UTC date, and candles of zero volume make no bar. None of this is known to a library that
+aligns buckets to the clock; Tallow reads it from the calendar and the candles.
 
 Warm-up stays NaN, as the peers leave it: turning it into null would cost them one more pass.
 """

@@ -32,7 +32,7 @@ def measure(settings: Settings) -> Outcome:
     timings = take_turns(contestants, rounds, len(frame))
     return Outcome(
         "request",
-        f"One request: one instrument, {SESSIONS} sessions, {len(frame):,} candles to 5m, default set",
+        f"One request: {len(frame):,} candles of one instrument, {SESSIONS} sessions, to 5m",
         TIMING_COLUMNS,
         [timing.cells() for timing in timings.values()],
         [Figure(name, 1e3 * timing.median, "ms") for name, timing in timings.items()],

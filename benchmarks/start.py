@@ -22,7 +22,8 @@ def measure(settings: Settings) -> Outcome:
     source = small.with_suffix(".csv")
     pl.read_parquet(small).write_csv(source)
     command = Path(sys.executable).with_name("tallow")
-    run = [command, "run", source, "--output", source.with_suffix(".out.parquet"), "--quiet"]
+    output = source.with_suffix(".out.parquet")
+    run: list[str | Path] = [command, "run", source, "--output", output, "--quiet"]
     seconds: dict[str, list[float]] = {"tallow --help": [], "first run": [], "second run": []}
     for _ in range(settings.rounds):
         with tempfile.TemporaryDirectory(dir=source.parent) as cache:

@@ -76,5 +76,5 @@ def __dir__() -> list[str]:
 
 
 if "polars" in sys.modules:
-    # Adds `pl.col("close").tallow`. A program that imports Polars later imports it by itself.
-    importlib.import_module("tallow.expressions")
+    # Adds `pl.col("close").tallow`; a program that imports Polars later gets it with the engine.
+    importlib.import_module("tallow.runtime.expressions")

@@ -1,8 +1,8 @@
 """Goal: under convention="talib" we give TA-Lib's own values, on random and on real candles.
 
 Method: every function that both have runs over the same rows, at several lengths: null rows must be
-the same ones, values within 1e-9. Running sums leave a residue in TA-Lib where ours are exact, so
-a hundred-thousandth of that is allowed as a part of the largest price (or of 100 percent).
+the same ones, values within 1e-9 of each other. Running sums leave a residue in TA-Lib where ours
+are exact, so 1e-12 of the largest price (or of 100 percent) is allowed besides.
 """
 
 from __future__ import annotations

@@ -10,11 +10,13 @@ import io
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from tallow import AnalyticsEngine
 from tallow.core.operator import CONVENTIONS
 from tallow.serve.cli import app
 from tallow.serve.console import compact, make_console, make_table, progress_bar
@@ -83,6 +85,18 @@ def test_a_bar_shows_what_is_done_and_the_pace() -> None:
         move(2_000, 3_000)
     assert "Working" in screen.getvalue()
     assert "2,000 of 3,000 candles" in screen.getvalue()
+
+
+def test_on_a_terminal_a_run_shows_its_bar_and_a_first_run_that_it_compiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setattr(AnalyticsEngine, "is_warm", lambda *_: False)
+    demo = ["demo", "--instruments", "2", "--sessions", "2", "-t", "1d", "-o", str(tmp_path)]
+    result = CliRunner().invoke(app, demo)
+    assert result.exit_code == 0, result.output
+    for title in ("Simulating a market", "Compiling kernels, once", "Bars of 1d"):
+        assert title in result.stderr
 
 
 @pytest.mark.parametrize(("terminal", "shown"), [(False, True), (True, False)])

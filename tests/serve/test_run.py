@@ -19,7 +19,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tallow import AnalyticsEngine, load_calendar
-from tallow.core.errors import AllFailedError
 from tallow.data.simulate import simulate_candles
 from tallow.serve.cli import app
 
@@ -124,18 +123,24 @@ def test_a_failed_instrument_is_named_and_exits_with_1(candles: Path) -> None:
     assert pl.read_parquet(output)["instrument"].unique().to_list() == ["A"]
 
 
-def test_every_instrument_failed_exits_with_1(
-    candles: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise AllFailedError("A: calendar XNSE: date=2035-07-18; give a TOML file as dates=")
+def test_long_lists_are_cut_with_a_count(candles: Path) -> None:
+    names = [f"B{number:02}" for number in range(12)]
+    bad = "".join(UNCOVERED.replace("B,", f"{name},") for name in names)
+    candles.write_text(HEADER + CLEAN + HIGH_BELOW_LOW * 13 + bad)
+    text = tallow_run(candles, "-o", candles.with_name("bars.parquet")).stdout
+    assert sum(name in text for name in names) == 10
+    lines = text.splitlines()
+    assert lines.index("and 3 more") < lines.index("Failed") < lines.index("and 2 more")
 
-    monkeypatch.setattr(AnalyticsEngine, "process_files", fail)
-    result = tallow_run(candles, "-o", candles.with_name("bars.parquet"))
-    assert result.exit_code == 1
-    assert (
-        "A: calendar XNSE: date=2035-07-18; give a TOML file as --calendar-dates" in result.stderr
-    )
+
+def test_every_instrument_failed_exits_with_1_and_writes_nothing(candles: Path) -> None:
+    candles.write_text(HEADER + UNCOVERED)
+    output = candles.with_name("bars.parquet")
+    result = tallow_run(candles, "-o", output)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: B: ")
+    assert "--beyond-coverage" in result.stderr
+    assert not output.exists()
 
 
 @pytest.mark.parametrize(
@@ -158,6 +163,11 @@ def test_every_instrument_failed_exits_with_1(
         (["candles.csv", "-o", "bars.csv", "--start", "soon"], "start: 'soon'"),
         (["candles.csv", "-o", "bars.csv", "--as-of", "soon"], "as_of: 'soon'"),
         (["candles.csv", "-o", "bars.csv", "--calendar-dates", "no.toml"], "no.toml"),
+        (
+            ["candles.csv", "-o", "bars.csv", "--instrument", "Z"],
+            "instrument: 'Z'; not in the input",
+        ),
+        (["candles.csv", "-o", "bars.csv", "--threads", "0"], "threads=0; must be 1.."),
         (["naive.csv", "-o", "bars.csv"], "--timezone"),
         (["unnamed.csv", "-o", "bars.csv"], "--instrument-key"),
         (["candles.csv", "-o", "bars.csv", "--treads", "2"], "No such option"),

@@ -24,7 +24,8 @@ DEFAULT_SET = (
 """What ``default`` stands for: twelve columns."""
 
 _SPEC = re.compile(
-    r"\s*(?P<name>[A-Za-z_]\w*)\s*(?:\((?P<arguments>[^()]*)\))?\s*(?:\[(?P<outputs>[^\[\]]*)\])?\s*"
+    r"\s*(?P<name>[A-Za-z_]\w*)\s*(?:\((?P<arguments>[^()]*)\))?"
+    r"\s*(?:\[(?P<outputs>[^\[\]]*)\])?\s*"
 )
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 

@@ -206,6 +206,23 @@ def _segment(table, calendar, j, t):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _bucket(t, anchor, until, step, bucket_open, bucket_close):  # type: ignore[no-untyped-def]
+    """Return the bucket of a time: so many steps from its segment's open, or the given one."""
+    if step == 0:
+        return bucket_open, bucket_close
+    opens = anchor + (t - anchor) // step * step
+    return opens, min(opens + step, until)
+
+
+@kernel
+def _save(s, has_bar, begin, end, o, h, l, c, v, oi, count, kind, before):  # type: ignore[no-untyped-def]
+    """Store an instrument's state; see `_instrument`."""
+    s[0], s[1], s[2] = 1.0 if has_bar else 0.0, begin, end
+    s[3], s[4], s[5], s[6], s[7], s[8], s[9] = o, h, l, c, v, oi, count
+    s[10], s[11] = kind, before
+
+
+@kernel
 def _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore[no-untyped-def]
     times[0, n], times[1, n] = begin, end
     bars[0, n], bars[1, n], bars[2, n], bars[3, n] = o, h, l, c
@@ -220,16 +237,14 @@ def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  
     State: bar open?, its open and close times, o, h, l, c, v, oi, candles; kind of instrument;
     then `LAST_CLOSE`, `LAST_TIME`, `FAILED`, `LAST_END`. After a failure it makes no more bars.
     """
-    if s[13] != 0.0:
-        return n, wrong
     first, counts, bars, times = n, out.counts[i], out.bars, out.times
-    source, step = table.source_us, table.step_us
+    source = table.source_us
     has_bar, begin, end = s[0] != 0.0, np.int64(s[1]), np.int64(s[2])
     o, h, l, c, v, oi, count = s[3], s[4], s[5], s[6], s[7], s[8], s[9]
     kind, before = s[10], s[11]
     ts, opn, high, low, close, volume, interest = _own_rows(candles, i)
     j = table.starts[calendar]
-    if len(ts) > 0:
+    if len(ts):
         j = first_after(table.segment_close, j, table.starts[calendar + 1], ts[0])
     # Rows in [enter, leave) lie in the segment and the bucket of the row before.
     enter = leave = opens = closes = np.int64(0)
@@ -253,10 +268,7 @@ def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  
                 wrong += 1
                 counts[MISPLACED] += 1
                 continue
-            opens, closes = bucket_open, bucket_close
-            if step > 0:
-                opens = anchor + (t - anchor) // step * step
-                closes = min(opens + step, until)
+            opens, closes = _bucket(t, anchor, until, table.step_us, bucket_open, bucket_close)
         if units > 0.0:
             kind = TRADED
         elif drop:
@@ -287,9 +299,7 @@ def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  
         s[14] = s[12] + source if source or until <= ts[-1] else table.row_end[j]
     if closing and has_bar:
         n, has_bar = _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count), False
-    s[0], s[1], s[2] = 1.0 if has_bar else 0.0, begin, end
-    s[3], s[4], s[5], s[6], s[7], s[8], s[9] = o, h, l, c, v, oi, count
-    s[10], s[11] = kind, before
+    _save(s, has_bar, begin, end, o, h, l, c, v, oi, count, kind, before)
     return n, wrong
 
 
@@ -313,7 +323,8 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
     # Typed, or Numba compiles everything twice: for a literal and for a number.
     n = wrong = np.int64(0)
     for i in range(len(calendar_of)):
-        n, wrong = _instrument(
-            state[i], i, calendar_of[i], candles, table, closing, drop, n, wrong, out
-        )
+        if state[i, FAILED] == 0.0:
+            n, wrong = _instrument(
+                state[i], i, calendar_of[i], candles, table, closing, drop, n, wrong, out
+            )
         out.offsets[i + 1] = n

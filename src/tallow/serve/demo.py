@@ -35,7 +35,7 @@ from tallow.serve.console import (
     number,
     progress_bar,
 )
-from tallow.serve.run import compile_kernels
+from tallow.serve.run import compile_kernels, take_interrupts_back
 
 CALENDAR = "XNSE"
 LAST_SESSION = date(2025, 7, 18)
@@ -73,6 +73,7 @@ def run_demo(instruments: int, sessions: int, folder: Path, timeframes: Sequence
         If a number is out of range, or the folder cannot be written.
     """
     texts = [parse_timeframe(text).text for text in dict.fromkeys(timeframes)]
+    take_interrupts_back()
     _make_folder(folder)
     source, progress = folder / "candles_1m.parquet", make_console(stderr=True)
     began = time.perf_counter()

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 
 from tallow.core.operator import CONVENTIONS, Indicator, Values
 from tallow.core.registry import registry
@@ -18,7 +19,7 @@ it can do: `tallow indicators NAME`.
 
 Rules for all of them:
 
-- A value before its warm-up is null, never zero. *First row* counts from 0, with default parameters.
+- A value before its warm-up is null, never zero. *First row* counts from 0, by default values.
 - `window`: a function of the last rows only; null while a missing row is among them.
   `recursive`: a missing row gives null on that row and leaves the state as it was.
 - A zero denominator gives null, unless *flat* says otherwise.
@@ -67,10 +68,10 @@ def _conventions(indicator: Indicator) -> Iterator[tuple[str, ...]]:
         yield indicator.name, convention, words, rows, indicator.seed, indicator.flat
 
 
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     lines = [head, ("---",) * len(head), *rows]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
 if __name__ == "__main__":
-    print(markdown(), end="")
+    sys.stdout.write(markdown())

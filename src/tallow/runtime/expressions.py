@@ -1,6 +1,6 @@
 """``pl.col("close").tallow.ema(9).over("instrument")``: indicators as Polars expressions.
 
-Imported with `tallow` where Polars was imported before; otherwise ``import tallow.expressions``.
+Registered by ``import tallow`` if Polars was imported before, else by the first use of the engine.
 """
 
 from __future__ import annotations

@@ -1,0 +1,27 @@
+"""Goal: what the documents say is derived from the code, or checked against it.
+
+Method: the reference page is generated again and compared; commands named in the README exist.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tallow.serve.reference import markdown
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_reference_page_is_what_the_declarations_say() -> None:
+    page = (ROOT / "docs" / "indicators.md").read_text("utf-8")
+    assert page == markdown(), "run `make docs`"
+
+
+def test_documents_name_only_targets_and_files_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):
+        text = (ROOT / name).read_text("utf-8")
+        assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets, name
+        for link in re.findall(r"\]\(([^)#]+)\)", text):
+            assert link.startswith("https://") or (ROOT / link).exists(), f"{name}: {link}"
