@@ -42,8 +42,8 @@ from tallow.data.readers import expand_paths, read_candles
 from tallow.data.schema import TIME_TYPE
 from tallow.data.writers import FrameWriter, check_output
 from tallow.plan.plan import Plan, make_plan
-from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, RowRun
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
+from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, RowRun
 from tallow.runtime.blocks import frame_blocks
 from tallow.runtime.ranges import Moment, Range, moment_us
 from tallow.runtime.results import (

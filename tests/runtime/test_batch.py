@@ -24,8 +24,9 @@ from tallow.core.spec import Spec
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.buckets import bucket_table
 from tallow.plan.plan import make_plan
-from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, NeedsWholeInputError
-from tallow.runtime.blocks import empty_block, frame_blocks, whole_block
+from tallow.runtime import blocks
+from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun
+from tallow.runtime.blocks import NeedsWholeInputError, empty_block, frame_blocks, whole_block
 from tallow.runtime.operations import split_evenly
 from tests.frames import assert_same_frame, candles, flat_candle, market, minutes
 
@@ -122,12 +123,16 @@ def test_threads_do_not_show(threads):
 
 
 @pytest.mark.parametrize("rows", [1, 50, 90, 10_000])
-def test_blocks_of_a_frame_do_not_show(rows):
-    frame = two_weeks()
-    blocks = list(frame_blocks(frame, rows))
-    assert [name for block in blocks for name in block.names] == list(NAMES)
+@pytest.mark.parametrize("chunk", [7, 200, 10_000])
+def test_blocks_of_a_frame_do_not_show(rows, chunk, monkeypatch):
+    """Each instrument is in one block, whatever the frame's own chunks are."""
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", rows)
+    whole = two_weeks()
+    frame = pl.concat(list(whole.iter_slices(chunk)), rechunk=False)
+    found = list(frame_blocks(frame))
+    assert [name for block in found for name in block.names] == list(NAMES)
     run = new_run()
-    assert_same_frame(pl.concat([b for each in blocks for b in run.feed(each)]), at_once(frame)[0])
+    assert_same_frame(pl.concat([b for each in found for b in run.feed(each)]), at_once(whole)[0])
 
 
 @settings(max_examples=25)

@@ -23,7 +23,7 @@ from tallow.data.anchors import anchor_columns, anchor_table
 from tallow.data.buckets import bucket_table
 from tallow.data.schema import TIME_TYPE
 from tallow.plan.plan import Plan
-from tallow.runtime.blocks import Block, empty_block
+from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block
 from tallow.runtime.operations import (
     Failure,
     Floats,
@@ -52,10 +52,6 @@ _NO_CALENDAR = 6.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BARS = 4
 """Column of an instrument's tally for its bars, after those of `bars.Aggregated.counts`."""
-
-
-class NeedsWholeInputError(Exception):
-    """A stream meets rows that only the whole input can settle, such as a step back in time."""
 
 
 @dataclass

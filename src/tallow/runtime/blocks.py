@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tallow.core.kernel import read_only
 from tallow.core.limits import BLOCK_ROWS
 from tallow.data.aggregate import CandleArrays
-from tallow.data.runs import instrument_runs
+from tallow.data.rules import time_view
+from tallow.data.runs import increasing_within, instrument_runs
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,70 @@ class Block:
         return len(self.candles.timestamp)
 
 
-def frame_blocks(frame: pl.DataFrame, rows: int = BLOCK_ROWS) -> Iterator[Block]:
-    """Cut a sorted candle frame into blocks of whole instruments, of about `rows`.
+class NeedsWholeInputError(Exception):
+    """A stream meets rows that only the whole input can settle, such as a step back in time."""
 
-    Whole, so that an instrument which fails in its last row has no bars from its first ones.
+
+def frame_blocks(frame: pl.DataFrame) -> Iterator[Block]:
+    """Cut a sorted candle frame into blocks of whole instruments.
+
+    Whole, so that an instrument which fails in its last row has no bars from its first ones. Cut
+    where the frame's chunks end: a block within a chunk is not copied.
     """
-    names, offsets = instrument_runs(frame) if len(frame) else ([], np.zeros(1, dtype=np.int64))
-    first = 0
-    while first < len(names):
-        fit = int(np.searchsorted(offsets, offsets[first] + rows, side="right")) - 1
-        last = max(fit, first + 1)
-        yield cut_block(frame, names, offsets, first, last, closing=True)
-        first = last
+    return whole_instruments(_chunks(frame), len(frame))
+
+
+def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    start = 0
+    for length in frame["close"].chunk_lengths():
+        for low in range(0, length, BLOCK_ROWS):
+            yield frame.slice(start + low, min(BLOCK_ROWS, length - low))
+        start += length
+
+
+def whole_instruments(frames: Iterable[pl.DataFrame], limit: int) -> Iterator[Block]:
+    """Cut frames into blocks of whole instruments; each frame's last one is held, as it may go on.
+
+    An instrument of more than `limit` rows goes out in pieces.
+
+    Raises
+    ------
+    NeedsWholeInputError
+        If the frames are not sorted by instrument and time, or not unique in them.
+    """
+    held: list[pl.DataFrame] = []
+    name, last_time = "", 0
+    for frame in filter(len, frames):
+        names, offsets = instrument_runs(frame)
+        times = time_view(frame)
+        follows = names[0] > name or (names[0] == name and times[0] > last_time)
+        if not (follows and sorted(set(names)) == names and increasing_within(times, offsets)):
+            raise NeedsWholeInputError
+        first = 0
+        if name:
+            if names[0] == name:
+                held.append(frame.head(int(offsets[1])))
+                first = 1
+            if names[-1] != name:
+                yield _one_instrument(name, held, closing=True)
+                held = []
+        if len(names) - 1 > first:
+            yield cut_block(frame, names, offsets, first, len(names) - 1, closing=True)
+        if names[-1] != name:
+            held = [frame.slice(int(offsets[-2]))]
+        name, last_time = names[-1], int(times[-1])
+        if sum(map(len, held)) > limit:
+            yield _one_instrument(name, held, closing=False)
+            held = []
+    if name:
+        yield _one_instrument(name, held, closing=True)
+
+
+def _one_instrument(name: str, held: Sequence[pl.DataFrame], closing: bool) -> Block:
+    if not held:
+        return empty_block([name])
+    frame = pl.concat(held, rechunk=True)
+    return cut_block(frame, [name], np.array([0, len(frame)]), 0, 1, closing)
 
 
 def whole_block(frame: pl.DataFrame, closing: bool) -> Block:

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, cast
 
-import numpy as np
 import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
@@ -27,12 +26,15 @@ from tallow.data.files import open_file, row_count
 from tallow.data.merge import settle
 from tallow.data.quarantine import count_by_rule, empty_quarantine
 from tallow.data.readers import Batch, read_candles, scan_batches
-from tallow.data.rules import time_view
-from tallow.data.runs import increasing_within, instrument_runs
 from tallow.data.schema import OPEN_INTEREST, find_column
 from tallow.data.spill import Spill
-from tallow.runtime.batch import BarRun, NeedsWholeInputError
-from tallow.runtime.blocks import Block, cut_block, empty_block, frame_blocks, whole_block
+from tallow.runtime.batch import BarRun
+from tallow.runtime.blocks import (
+    NeedsWholeInputError,
+    frame_blocks,
+    whole_block,
+    whole_instruments,
+)
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import RunReport, raise_if_all_failed
 
@@ -194,56 +196,14 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
 def _by_instrument(files: Files, job: Job) -> RunReport:
     run, seen = job.make_run(_has_interest(files)), _Seen()
     with _Output(job, run, row_count(files.paths)) as output:
-        for block in _whole_instruments(files, job.wanted, seen):
+        frames = (seen.see(batch, batch.frame, 0, job.wanted) for batch in _batches(files))
+        for block in whole_instruments(frames, BLOCK_ROWS):
             output.write(run.feed(block))
             if run.revised:
                 # What was written cannot be taken back.
                 raise NeedsWholeInputError
             output.show_progress(seen.rows_in)
         return output.finished(*seen.report(), seen.names)
-
-
-def _whole_instruments(files: Files, wanted: Range, seen: _Seen) -> Iterator[Block]:
-    """Cut batches into blocks of whole instruments; each batch's last one is held, as it may go on.
-
-    An instrument larger than a block goes out in pieces.
-    """
-    held: list[pl.DataFrame] = []
-    name, last_time = "", 0
-    for batch in _batches(files):
-        frame = seen.see(batch, batch.frame, 0, wanted)
-        if not len(frame):
-            continue
-        names, offsets = instrument_runs(frame)
-        times = time_view(frame)
-        follows = names[0] > name or (names[0] == name and times[0] > last_time)
-        if not (follows and sorted(set(names)) == names and increasing_within(times, offsets)):
-            raise NeedsWholeInputError
-        first = 0
-        if held or name:
-            if names[0] == name:
-                held.append(frame.head(int(offsets[1])))
-                first = 1
-            if names[-1] != name:
-                yield _one_instrument(name, held, closing=True)
-                held = []
-        if len(names) - 1 > first:
-            yield cut_block(frame, names, offsets, first, len(names) - 1, closing=True)
-        if names[-1] != name:
-            held = [frame.slice(int(offsets[-2]))]
-        name, last_time = names[-1], int(times[-1])
-        if sum(map(len, held)) > BLOCK_ROWS:
-            yield _one_instrument(name, held, closing=False)
-            held = []
-    if name:
-        yield _one_instrument(name, held, closing=True)
-
-
-def _one_instrument(name: str, held: Sequence[pl.DataFrame], closing: bool) -> Block:
-    if not held:
-        return empty_block([name])
-    frame = pl.concat(held, rechunk=True)
-    return cut_block(frame, [name], np.array([0, len(frame)]), 0, 1, closing)
 
 
 def _by_time(files: Files, job: Job) -> RunReport:
