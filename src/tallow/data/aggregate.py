@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, kernel_part
 from tallow.data.buckets import MINUTE_US, BucketTable
 
 Floats = NDArray[np.float64]
@@ -157,7 +157,7 @@ class Scratch:
         return self._floats, self._times
 
 
-@kernel
+@kernel_part
 def first_after(values: Times, low: int, high: int, limit: int) -> int:
     """Return the first place in ``low:high`` of ascending `values` that is above `limit`.
 
@@ -172,7 +172,7 @@ def first_after(values: Times, low: int, high: int, limit: int) -> int:
     return low
 
 
-@kernel
+@kernel_part
 def _kind_without_volume(kind, before, o, h, l, c):  # type: ignore[no-untyped-def]
     """Learn from a candle of zero volume what its instrument is; `before` is the close before.
 
@@ -185,7 +185,7 @@ def _kind_without_volume(kind, before, o, h, l, c):  # type: ignore[no-untyped-d
     return VOLUMELESS if kind == UNDECIDED and moved else kind
 
 
-@kernel
+@kernel_part
 def _segment(table, calendar, j, t):  # type: ignore[no-untyped-def]
     """Find the segment of a time, from segment `j` on.
 
@@ -205,7 +205,7 @@ def _segment(table, calendar, j, t):  # type: ignore[no-untyped-def]
     return INSIDE, j, edges[0], edges[1], table.bucket_open[j], table.bucket_close[j]
 
 
-@kernel
+@kernel_part
 def _bucket(t, anchor, until, step, bucket_open, bucket_close):  # type: ignore[no-untyped-def]
     """Return the bucket of a time: so many steps from its segment's open, or the given one."""
     if step == 0:
@@ -214,7 +214,7 @@ def _bucket(t, anchor, until, step, bucket_open, bucket_close):  # type: ignore[
     return opens, min(opens + step, until)
 
 
-@kernel
+@kernel_part
 def _save(s, has_bar, begin, end, o, h, l, c, v, oi, count, kind, before):  # type: ignore[no-untyped-def]
     """Store an instrument's state; see `_instrument`."""
     s[0], s[1], s[2] = 1.0 if has_bar else 0.0, begin, end
@@ -222,7 +222,7 @@ def _save(s, has_bar, begin, end, o, h, l, c, v, oi, count, kind, before):  # ty
     s[10], s[11] = kind, before
 
 
-@kernel
+@kernel_part
 def _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore[no-untyped-def]
     times[0, n], times[1, n] = begin, end
     bars[0, n], bars[1, n], bars[2, n], bars[3, n] = o, h, l, c
@@ -230,7 +230,7 @@ def _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore
     return n + 1
 
 
-@kernel
+@kernel_part
 def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  # type: ignore[no-untyped-def]
     """Run one instrument's rows; return the numbers of bars and of misplaced rows so far.
 
@@ -303,7 +303,7 @@ def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  
     return n, wrong
 
 
-@kernel
+@kernel_part
 def _own_rows(candles, i):  # type: ignore[no-untyped-def]
     """Return an instrument's rows as views: an index that cannot be negative costs no check."""
     a, z = candles.offsets[i], candles.offsets[i + 1]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel_part
 
 Floats = NDArray[np.float64]
 
 
-@kernel
+@kernel_part
 def average_step(
     count: float, value: float, x: float, length: float, weight: float
 ) -> tuple[float, float]:
@@ -26,7 +26,7 @@ def average_step(
     return count, value
 
 
-@kernel
+@kernel_part
 def advance_average(
     state: Floats, length: float, weight: float, offsets: NDArray[np.int64], x: Floats, out: Floats
 ) -> None:
@@ -42,7 +42,7 @@ def advance_average(
         state[i, 0], state[i, 1] = count, value
 
 
-@kernel
+@kernel_part
 def range_step(high: float, low: float, previous_close: float) -> float:
     """True range: the row's range, stretched to the close before it (NaN: high minus low)."""
     result = high - low

@@ -18,25 +18,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel_part
 
 Floats = NDArray[np.float64]
 
 
-@kernel
+@kernel_part
 def stretch_rows(length: int) -> int:
     """Rows worked on at a time: few enough for the first-level cache, many against `length`."""
     return max(256, 2 * length)
 
 
-@kernel
+@kernel_part
 def copy_into(target: Floats, source: Floats) -> None:
     """Copy equally long arrays; assigning a slice takes Numba five seconds to compile."""
     for j in range(len(target)):
         target[j] = source[j]
 
 
-@kernel
+@kernel_part
 def load_window(tail: Floats, rows: Floats, window: Floats) -> Floats:
     """Return the kept `tail` followed by `rows`, as a view of `window`; keep the new tail."""
     kept = len(tail)
@@ -47,7 +47,7 @@ def load_window(tail: Floats, rows: Floats, window: Floats) -> Floats:
     return window[:stop]
 
 
-@kernel
+@kernel_part
 def _join_sums(
     new: Floats, old: Floats, near: Floats, far: Floats, far_rows: float, out: Floats
 ) -> None:
@@ -56,7 +56,7 @@ def _join_sums(
         out[j] = near[j] + (far[j] + far_rows * (old[j] - new[j]))
 
 
-@kernel
+@kernel_part
 def _join_squares(
     new: Floats,
     old: Floats,
@@ -76,7 +76,7 @@ def _join_squares(
         out[j] = (near[j] + far[j]) + gap * gap * weight
 
 
-@kernel
+@kernel_part
 def _start_parts(x: Floats, *parts: Floats) -> None:
     """Set windows of one row: zero, or NaN where the row is missing."""
     for part in parts:
@@ -84,7 +84,7 @@ def _start_parts(x: Floats, *parts: Floats) -> None:
             part[j] = x[j] - x[j]
 
 
-@kernel
+@kernel_part
 def window_sums(x: Floats, length: int, work: Floats) -> Floats:
     """Return sums of differences from each window's newest row, for windows that end in `x`.
 
@@ -108,7 +108,7 @@ def window_sums(x: Floats, length: int, work: Floats) -> Floats:
         size *= 2
 
 
-@kernel
+@kernel_part
 def window_moments(x: Floats, length: int, work: Floats) -> tuple[Floats, Floats]:
     """Return the sums of `window_sums` and the sums of squared deviations from the mean.
 
@@ -158,7 +158,7 @@ def window_moments(x: Floats, length: int, work: Floats) -> tuple[Floats, Floats
         size *= 2
 
 
-@kernel
+@kernel_part
 def _join_weighted(
     new: Floats,
     old: Floats,
@@ -174,7 +174,7 @@ def _join_weighted(
         out[j] = (near[j] + far_rows * near_sums[j]) + (far[j] + triangle * (old[j] - new[j]))
 
 
-@kernel
+@kernel_part
 def window_weighted(x: Floats, length: int, work: Floats) -> Floats:
     """Return linearly weighted sums of differences from each window's newest row.
 
@@ -201,7 +201,7 @@ def window_weighted(x: Floats, length: int, work: Floats) -> Floats:
         size *= 2
 
 
-@kernel
+@kernel_part
 def _larger(near: Floats, far: Floats, out: Floats) -> None:
     """Elementwise larger of two; NaN where either is."""
     for j in range(len(out)):
@@ -209,7 +209,7 @@ def _larger(near: Floats, far: Floats, out: Floats) -> None:
         out[j] = a if a >= b or a != a else b
 
 
-@kernel
+@kernel_part
 def _smaller(near: Floats, far: Floats, out: Floats) -> None:
     """Elementwise smaller of two; NaN where either is."""
     for j in range(len(out)):
@@ -217,7 +217,7 @@ def _smaller(near: Floats, far: Floats, out: Floats) -> None:
         out[j] = a if a <= b or a != a else b
 
 
-@kernel
+@kernel_part
 def window_highest(x: Floats, length: int, work: Floats) -> Floats:
     """Return the highest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
     stop = len(x)
@@ -233,7 +233,7 @@ def window_highest(x: Floats, length: int, work: Floats) -> Floats:
     return part[length - 1 :]
 
 
-@kernel
+@kernel_part
 def window_lowest(x: Floats, length: int, work: Floats) -> Floats:
     """Return the lowest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
     stop = len(x)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Values
 from tallow.indicators._averages import average_step, range_step
 from tallow.indicators._declare import WILDER, length
 
 
-@kernel
+@kernel_part
 def _moves(high, low, high_before, low_before):  # type: ignore[no-untyped-def]
     """The day's directional movements, of which at most one is not zero."""
     up, down = high - high_before, low_before - low
     return up if up > down and up > 0.0 else 0.0, down if down > up and down > 0.0 else 0.0
 
 
-@kernel
+@kernel_part
 def _smooth(count, value, x, n, short):  # type: ignore[no-untyped-def]
     """Wilder's mean; `short`: TA-Lib's, whose first sum has ``n - 1`` terms but divisor ``n``."""
     if not short:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length, multiplier
 from tallow.indicators._windows import load_window, stretch_rows, window_moments
 
 
-@kernel
+@kernel_part
 def _bands(newest, sums, squares, n, times, upper, middle, lower, width):  # type: ignore[no-untyped-def]
     for j in range(len(upper)):
         mean = newest[j] + sums[j] / n
@@ -21,14 +21,14 @@ def _bands(newest, sums, squares, n, times, upper, middle, lower, width):  # typ
         width[j] = (mean + reach) - (mean - reach)
 
 
-@kernel
+@kernel_part
 def _ratio(part, base, whole, out):  # type: ignore[no-untyped-def]
     """``(part - base) / whole``, missing where `whole` is zero."""
     for j in range(len(out)):
         out[j] = (part[j] - base[j]) / whole[j] if whole[j] != 0.0 else np.nan
 
 
-@kernel
+@kernel_part
 def _percent(part, whole, out):  # type: ignore[no-untyped-def]
     for j in range(len(out)):
         out[j] = 100.0 * part[j] / whole[j] if whole[j] != 0.0 else np.nan

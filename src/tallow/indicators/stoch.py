@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter, Values
 from tallow.indicators._declare import START, length
 from tallow.indicators._windows import (
@@ -17,7 +17,7 @@ from tallow.indicators._windows import (
 )
 
 
-@kernel
+@kernel_part
 def _place(close, highest, lowest, flat, out):  # type: ignore[no-untyped-def]
     """Where the close lies in the window's range, in percent."""
     for j in range(len(out)):
@@ -25,7 +25,7 @@ def _place(close, highest, lowest, flat, out):  # type: ignore[no-untyped-def]
         out[j] = 100.0 * (close[j] - lowest[j]) / reach if reach != 0.0 else flat
 
 
-@kernel
+@kernel_part
 def _mean(x, n, work, out):  # type: ignore[no-untyped-def]
     sums, newest = window_sums(x, n, work), x[n - 1 :]
     for j in range(len(out)):
