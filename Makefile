@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 SEED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format docs nightly
+.PHONY: help setup demo test bench lint format docs picture nightly
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test: lint  ## Check format, style and types, run all tests, report coverage
 
 docs: setup  ## Write docs/indicators.md from the declarations
 	$(BIN)/python -m tallow.serve.reference > docs/indicators.md
+
+picture: setup  ## Draw docs/demo.svg from a run of the demo
+	$(BIN)/python docs/picture.py
 
 bench: $(BENCH_READY)  ## Measure against other libraries, and print the ratios
 	$(BIN)/python -m benchmarks

@@ -36,6 +36,10 @@ def _bollinger(columns: Columns, operation: Operation) -> object:
     return talib.BBANDS(columns["close"], _length(operation), multiplier, multiplier)
 
 
+ROWS_MAX = 2_000_000
+"""Twelve columns of more rows are memory that a virtual machine first has to fetch from its host:
+a time of its own, which differs tenfold from round to round."""
+
 TALIB: dict[str, Callable[[Columns, Operation], object]] = {
     "sma": lambda c, o: talib.SMA(c["close"], _length(o)),
     "bollinger": _bollinger,
@@ -62,6 +66,10 @@ class Rows:
         columns = {name: column[low:high] for name, column in self.columns.items()}
         return Rows(self.offsets[first : last + 1] - low, columns)
 
+    def head(self, rows: int) -> Rows:
+        """Return the first instruments that have at most so many rows together."""
+        return self.part(0, int(np.searchsorted(self.offsets, rows, side="right")) - 1)
+
     def blocks(self) -> Iterator[Rows]:
         """Cut into stretches of about as many rows as a run gives its kernels at a time."""
         first, count = 0, len(self.offsets) - 1
@@ -81,7 +89,7 @@ def measure(settings: Settings) -> Outcome:
     figures: list[Figure] = []
     sizes = []
     for label, frame in (("5m", engine.process_candles(candles, "5m", ()).frame), ("1m", candles)):
-        rows = rows_of(frame)
+        rows = rows_of(frame).head(ROWS_MAX)
         sizes.append(f"{len(rows):,} {label} rows")
         found, drawn = _measure_rows(label, rows, settings.rounds)
         tables += found
