@@ -99,14 +99,16 @@ def take_turns(
 ) -> dict[str, Timing]:
     """Run each contestant once unmeasured, then all of them in turns; return their timings.
 
-    In turns, so that whatever else the machine does meets all of them alike.
+    In turns, so that whatever else the machine does meets all of them alike; every second round in
+    reverse, so that none always comes after the one that leaves memory or cache at its best.
     """
     for run in contestants.values():
         run()
     wall: dict[str, list[float]] = {name: [] for name in contestants}
     cpu: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, run in contestants.items():
+    for turn in range(rounds):
+        for name in list(contestants)[:: -1 if turn % 2 else 1]:
+            run = contestants[name]
             gc.collect()
             began, cpu_began = time.perf_counter(), time.process_time()
             result = run()

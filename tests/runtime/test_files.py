@@ -1,48 +1,25 @@
-"""Goal: a run from files to a file is the run from memory, whatever order the files' rows are in;
-and an output appears whole or not at all.
+"""Goal: a run from files to a file is the run from memory, whatever order the files' rows are in.
 
 Method: the same candles are written in many orders, cuts and formats, and streamed with blocks of a
-few rows; bars (bit by bit), counts and quarantine are compared with those of the frame. Then runs
-are broken: by the caller, by Ctrl-C, by a disk that is full.
+few rows; bars (bit by bit), counts and quarantine are compared with those of the frame.
 """
 
 from __future__ import annotations
 
-import functools
-import os
 import random
 from itertools import pairwise
-from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tallow import AnalyticsEngine, read_candles
-from tallow.core.errors import (
-    AllFailedError,
-    CandleInputError,
-    OutputError,
-    RangeError,
-    TimeframeError,
-)
-from tallow.data import readers
-from tallow.data.spill import Spill
+from tallow import read_candles
 from tallow.runtime import stream
-from tests.frames import assert_same_frame, candles, flat_candle, market, minutes
+from tests.frames import assert_same_frame, candles, minutes
+from tests.runtime.files import BLOCK, NAMES, rows, write
 
-NAMES = ("A", "B", "C", "D")
-BLOCK = 40
-
-
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch):
-    """Make blocks so small that instruments, keys and files straddle them."""
-    monkeypatch.setattr(stream, "BLOCK_ROWS", BLOCK)
-    scan = functools.partial(readers.scan_batches, chunk_rows=BLOCK)
-    monkeypatch.setattr(stream, "scan_batches", scan)
-    monkeypatch.setattr(stream, "Spill", functools.partial(Spill, rows=25))
+pytestmark = pytest.mark.usefixtures("small_blocks")
 
 
 @pytest.fixture
@@ -60,29 +37,6 @@ def noting(taken, name, way):
         return way(*given)
 
     return noted
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return AnalyticsEngine("XNSE", threads=2)
-
-
-def rows(seed: int = 3) -> pl.DataFrame:
-    """Return gapped candles of four instruments over two days, with some open interest."""
-    days = [market(NAMES, f"2025-06-0{d}T09:12+05:30", 90, seed + d) for d in (2, 3)]
-    frame = pl.concat(days).sort("instrument", "timestamp")
-    known = pl.int_range(pl.len()) % 3 == 0
-    return frame.with_columns(pl.when(known).then(pl.col("volume").round()).alias("open_interest"))
-
-
-def write(frame: pl.DataFrame, path: Path) -> Path:
-    if path.suffix == ".parquet":
-        frame.write_parquet(path)
-    elif path.suffix == ".arrow":
-        frame.write_ipc(path)
-    else:
-        frame.write_csv(path, datetime_format="%Y-%m-%dT%H:%M:%S%z")
-    return path
 
 
 def check(engine, paths, folder, output="bars.parquet", **options):
@@ -241,7 +195,9 @@ def test_files_cut_anywhere(engine, tmp_path_factory, seed, key, cuts, twice):
     check(engine, paths, folder / "out")
 
 
-@pytest.mark.parametrize("order", ["by instrument", "by time", "shuffled"])
+@pytest.mark.parametrize(
+    "order", ["by instrument", "by time", "repeats within a file", "rows that contradict others"]
+)
 @pytest.mark.parametrize(
     "options",
     [
@@ -254,8 +210,22 @@ def test_files_cut_anywhere(engine, tmp_path_factory, seed, key, cuts, twice):
 )
 def test_a_part_of_it(order, options, engine, tmp_path):
     (tmp_path / "out").mkdir()
-    paths = [write(piece, tmp_path / "0.parquet") for piece in ORDERS[order][0](rows())]
+    paths = [
+        write(piece, tmp_path / f"{place}.parquet")
+        for place, piece in enumerate(ORDERS[order][0](rows()))
+    ]
     check(engine, paths, tmp_path / "out", **options)
+
+
+@pytest.mark.parametrize("change", [0.0, 1.0])
+@pytest.mark.parametrize("sort", [["instrument", "timestamp"], ["timestamp", "instrument"]])
+def test_instruments_that_nobody_wants_are_counted_as_well(change, sort, engine, tmp_path):
+    """One row of another instrument comes again at the end, equal or with another value."""
+    frame = rows().sort(sort)
+    again = frame.filter(instrument="C").head(1).with_columns(pl.col("volume") + change)
+    path = write(pl.concat([frame, again]), tmp_path / "in.parquet")
+    (tmp_path / "out").mkdir()
+    check(engine, [path], tmp_path / "out", instruments="A")
 
 
 @pytest.mark.parametrize("sort", [["instrument", "timestamp"], ["timestamp", "instrument"]])
@@ -312,100 +282,3 @@ def test_progress_reaches_the_end(order, ending, engine, tmp_path):
     engine.process_files(path, tmp_path / "o.parquet", progress=lambda *s: steps.append(s))
     assert steps[-1][0] == len(frame)
     assert steps[-1][1] in ([len(frame)] if ending == "parquet" else [0, len(frame)])
-
-
-# Broken runs
-
-
-@pytest.fixture
-def target(tmp_path):
-    """Return an output that has an older run's content."""
-    (tmp_path / "out").mkdir()
-    path = tmp_path / "out" / "bars.parquet"
-    path.write_bytes(b"the older run's bars")
-    return path
-
-
-def assert_untouched(target: Path) -> None:
-    assert list(target.parent.iterdir()) == [target]
-    assert target.read_bytes() == b"the older run's bars"
-
-
-class StopError(Exception):
-    """What a caller raises to cancel."""
-
-
-@pytest.mark.parametrize("order", ["by instrument", "by time", "shuffled"])
-@pytest.mark.parametrize("error", [StopError, KeyboardInterrupt])
-@pytest.mark.parametrize("after", [1, 3])
-def test_a_cancelled_run_leaves_nothing(order, error, after, engine, tmp_path, target):
-    left = [after]
-
-    def progress(_done, _total):
-        left[0] -= 1
-        if left[0] == 0:
-            raise error
-
-    path = write(ORDERS[order][0](rows())[0], tmp_path / "in.csv")
-    try:
-        engine.process_files(path, target, progress=progress)
-    except error:
-        assert_untouched(target)
-    else:
-        # Few blocks: the run was over before it could be cancelled.
-        assert left[0] > 0
-    engine.process_files(path, target)
-    assert len(pl.read_parquet(target)) > 0
-
-
-@pytest.mark.parametrize("order", ["by instrument", "by time", "shuffled"])
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_told_by_the_name_of_the_output(order, engine, tmp_path, target):
-    path = write(ORDERS[order][0](rows())[0], tmp_path / "in.parquet")
-    (target.parent / f".{target.name}.{os.getpid()}.partial").symlink_to("/dev/full")
-    with pytest.raises(
-        OutputError, match=r"output: .*bars\.parquet; could not be written; .*space"
-    ):
-        engine.process_files(path, target)
-    assert_untouched(target)
-
-
-def test_a_disk_too_full_for_sorting(engine, tmp_path, target, monkeypatch):
-    def full(*_args, **_options):
-        raise OSError(28, "No space left on device")
-
-    path = write(rows().sort("timestamp"), tmp_path / "in.parquet")
-    monkeypatch.setattr(pl.DataFrame, "write_ipc", full)
-    with pytest.raises(OutputError, match="must have room for temporary files"):
-        engine.process_files(path, target)
-    assert_untouched(target)
-
-
-def test_a_file_that_breaks_off_leaves_nothing(engine, tmp_path, target):
-    good = write(rows(), tmp_path / "a.parquet")
-    bad = tmp_path / "b.parquet"
-    bad.write_bytes(good.read_bytes()[:900])
-    with pytest.raises(CandleInputError, match=r"b\.parquet"):
-        engine.process_files([good, bad], target)
-    assert_untouched(target)
-
-
-def test_what_is_wrong_is_told_before_or_after_but_nothing_is_left(engine, tmp_path, target):
-    path = write(rows(), tmp_path / "in.parquet")
-    with pytest.raises(RangeError, match=r"instrument: 'BB'; not in the input; did you mean B\?"):
-        engine.process_files(path, target, instruments=["A", "BB"])
-    with pytest.raises(TimeframeError):
-        engine.process_files(path, target, "5m", source_timeframe="15m")
-    late = write(flat_candle("A", "2027-01-04T09:15+05:30", 1.0, 1.0), tmp_path / "late.parquet")
-    with pytest.raises(
-        AllFailedError, match="A: calendar XNSE:cash-other: date=2027-01-04; covers"
-    ):
-        engine.process_files([path, late], target, instruments="A")
-    assert_untouched(target)
-
-
-@pytest.mark.parametrize("name", ["bars.xlsx", "bars", "bars.csv.gz"])
-def test_outputs_that_are_not_written(name, engine, tmp_path):
-    path = write(rows(), tmp_path / "in.parquet")
-    with pytest.raises(OutputError, match=r"must end in \.parquet, \.pq, \.arrow"):
-        engine.process_files(path, tmp_path / name)

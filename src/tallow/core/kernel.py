@@ -52,6 +52,9 @@ def cache_folder() -> Path:
 
 def is_compiled(function: Callable[..., Any]) -> bool:
     """Say whether this kernel was compiled on this machine before, in exactly this version."""
+    if not hasattr(function, "py_func"):
+        # A user's kernel in plain Python has nothing to compile.
+        return True
     module = function.__module__.rpartition(".")[2]
     return any(cache_folder().glob(f"*/{module}.{function.__name__}-*.nbi"))
 
@@ -92,7 +95,9 @@ def _compile(function: F, **options: bool) -> F:
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(cache_folder())
     try:
-        compile_ = numba.njit(
+        # Any: Numba's types do not know all of its options.
+        njit: Any = numba.njit
+        compile_ = njit(
             cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options
         )
         return cast("F", compile_(function))

@@ -149,11 +149,24 @@ class Indicator:
                 raise DeclarationError(f"{self.name}: preset {convention}: unknown {unknown or ''}")
         if len({output.name for output in self.outputs}) != len(self.outputs) or not self.outputs:
             raise DeclarationError(f"{self.name}: outputs must exist and have names of their own")
-        for values in (self.values((), {}, convention) for convention in CONVENTIONS):
-            if unknown := set(self.input_names(values)) - set(INPUTS):
-                raise DeclarationError(f"{self.name}: unknown inputs {sorted(unknown)}")
-            if len(self.warmup(values)) != len(self.outputs):
-                raise DeclarationError(f"{self.name}: warmup must give one number per output")
+        for convention in CONVENTIONS:
+            self._check_defaults(convention)
+
+    def _check_defaults(self, convention: Convention) -> None:
+        values = self.values((), {}, convention)
+        try:
+            columns = self.column_names(values, convention)
+            unknown = set(self.input_names(values)) - set(INPUTS)
+        except (KeyError, IndexError) as error:
+            raise DeclarationError(
+                f"{self.name}: a template names no parameter: {error}"
+            ) from error
+        if unknown:
+            raise DeclarationError(f"{self.name}: unknown inputs {sorted(unknown)}")
+        if len(set(columns)) != len(columns):
+            raise DeclarationError(f"{self.name}: columns {columns}; must differ")
+        if len(self.warmup(values)) != len(self.outputs):
+            raise DeclarationError(f"{self.name}: warmup must give one number per output")
 
     def values(
         self, positional: Sequence[Value], named: Values, convention: Convention = "tradingview"
@@ -195,14 +208,12 @@ class Indicator:
         """
         usual = self.values((), {}, convention)
         extra = "".join(
-            f"_{values[p.name]}"
+            f"_{_in_a_name(values[p.name])}"
             for p in self.parameters
             if f"{{{p.name}}}" not in self.outputs[0].column and values[p.name] != usual[p.name]
         )
         shown = {name: _in_a_name(value) for name, value in values.items()}
-        return tuple(
-            output.column.format(**shown) + extra.replace(".", "p") for output in self.outputs
-        )
+        return tuple(output.column.format(**shown) + extra for output in self.outputs)
 
     def input_names(self, values: Values) -> tuple[str, ...]:
         """Return the inputs that the kernel wants, for these parameter values."""

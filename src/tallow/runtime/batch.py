@@ -314,7 +314,8 @@ def _bar_frame(
     """Return bars as a frame that owns its memory: the arrays are scratch."""
     which = np.repeat(np.arange(len(names), dtype=np.uint32), np.diff(built.offsets))
     columns = [
-        pl.Series("instrument", names, dtype=pl.String).gather(which),
+        # Indexed: a gather builds a query, and takes four times as long.
+        pl.Series("instrument", names, dtype=pl.String)[which],
         pl.Series("timestamp", built.timestamp.copy()).cast(TIME_TYPE),
     ]
     columns += [pl.Series(name, getattr(built, name).copy()) for name in PRICES]

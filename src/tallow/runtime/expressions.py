@@ -74,6 +74,10 @@ def _expression(
             f"{indicator.name}: needs a calendar; use AnalyticsEngine.calculate_indicators"
         )
     own = "close" if "close" in names else names[0]
+    if own in inputs:
+        raise SpecError(
+            f"{indicator.name}: {own}; is the expression itself; give the others by name"
+        )
     columns = [
         (expression if name == own else inputs.get(name, pl.col(name)))
         .cast(pl.Float64)

@@ -26,6 +26,8 @@ from tallow.data.files import open_file, row_count
 from tallow.data.merge import settle
 from tallow.data.quarantine import count_by_rule, empty_quarantine
 from tallow.data.readers import Batch, read_candles, scan_batches
+from tallow.data.rules import time_view
+from tallow.data.runs import OrderWatch, instrument_runs
 from tallow.data.schema import OPEN_INTEREST, find_column
 from tallow.data.spill import Spill
 from tallow.runtime.batch import BarRun
@@ -122,8 +124,8 @@ class _Seen:
     first: datetime | None = None
     last: datetime | None = None
 
-    def see(self, batch: Batch, frame: pl.DataFrame, repeated: int, wanted: Range) -> pl.DataFrame:
-        """Count a batch, of which `frame` is accepted; return the rows that are wanted of it."""
+    def see(self, batch: Batch, frame: pl.DataFrame, repeated: int) -> None:
+        """Count a batch, of which `frame` is accepted; its instruments are the caller's to add."""
         self.rows_in += batch.rows_in
         self.accepted += len(frame)
         self.repeated += repeated
@@ -135,8 +137,6 @@ class _Seen:
             low, high = cast("Any", frame["timestamp"].min()), cast("Any", frame["timestamp"].max())
             self.first = min(self.first or low, low)
             self.last = max(self.last or high, high)
-            self.names.update(frame["instrument"].unique())
-        return wanted.pick(frame)
 
     def report(self) -> tuple[ReadReport, pl.DataFrame]:
         quarantine = pl.concat(self.quarantine) if self.quarantine else empty_quarantine()
@@ -196,8 +196,8 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
 def _by_instrument(files: Files, job: Job) -> RunReport:
     run, seen = job.make_run(_has_interest(files)), _Seen()
     with _Output(job, run, row_count(files.paths)) as output:
-        frames = (seen.see(batch, batch.frame, 0, job.wanted) for batch in _batches(files))
-        for block in whole_instruments(frames, BLOCK_ROWS):
+        for block in whole_instruments(_ordered(files, job.wanted, seen), BLOCK_ROWS):
+            seen.names.update(block.names)
             output.write(run.feed(block))
             if run.revised:
                 # What was written cannot be taken back.
@@ -206,8 +206,21 @@ def _by_instrument(files: Files, job: Job) -> RunReport:
         return output.finished(*seen.report(), seen.names)
 
 
+def _ordered(files: Files, wanted: Range, seen: _Seen) -> Iterator[pl.DataFrame]:
+    """Return the rows that are wanted; of the others, too, the order is checked."""
+    watch = OrderWatch()
+    for batch in _batches(files):
+        seen.see(batch, batch.frame, 0)
+        if wanted.instruments is not None:
+            watch.see(batch.frame)
+            if not watch.in_order:
+                raise NeedsWholeInputError
+            seen.names.update(batch.frame["instrument"].unique())
+        yield wanted.pick(batch.frame)
+
+
 def _by_time(files: Files, job: Job) -> RunReport:
-    run, seen = job.make_run(_has_interest(files)), _Seen()
+    run, seen, order = job.make_run(_has_interest(files)), _Seen(), _TimeOrder()
     assert job.spill_folder is not None
     with _Output(job, run, row_count(files.paths)) as output, Spill(job.spill_folder) as spill:
         for batch in _batches(files):
@@ -215,7 +228,11 @@ def _by_time(files: Files, job: Job) -> RunReport:
             if len(settled.contradicting):
                 # Only the whole input shows all rows of a key, and their original text.
                 raise NeedsWholeInputError
-            frame = seen.see(batch, settled.frame, settled.repeated, job.wanted)
+            seen.see(batch, settled.frame, settled.repeated)
+            seen.names.update(settled.frame["instrument"].unique())
+            frame = job.wanted.pick(settled.frame)
+            if len(frame) < len(settled.frame):
+                order.check(settled.frame)
             if len(frame):
                 for bars in run.feed(whole_block(frame, closing=False)):
                     spill.add(output.cut(bars))
@@ -224,6 +241,23 @@ def _by_time(files: Files, job: Job) -> RunReport:
             spill.add(output.cut(bars))
         output.write(map(run.corrected, spill.sorted_frames()))
         return output.finished(*seen.report(), seen.names)
+
+
+class _TimeOrder:
+    """Each instrument's last time. Rows that nobody wants may come again, too, and are counted."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+
+    def check(self, frame: pl.DataFrame) -> None:
+        """Raise `NeedsWholeInputError` if rows of a settled batch are not after those before."""
+        names, offsets = instrument_runs(frame)
+        times = time_view(frame)
+        firsts, lasts = times[offsets[:-1]].tolist(), times[offsets[1:] - 1].tolist()
+        for name, first, last in zip(names, firsts, lasts, strict=True):
+            if first <= self._last.get(name, first - 1):
+                raise NeedsWholeInputError
+            self._last[name] = last
 
 
 def _batches(files: Files) -> Iterator[Batch]:

@@ -1,0 +1,116 @@
+"""Goal: compiled kernels are kept where no other version finds them, and say what they are.
+
+Method: the folder's name is looked at after changes of the sources it depends on; a kernel is
+compiled in a process of its own, with a cache that is empty, and then again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tallow.core import kernel as module
+from tallow.core.kernel import cache_folder, is_compiled, kernel_digest, read_only
+from tallow.core.registry import registry
+
+
+@pytest.fixture
+def _fresh():
+    for each in (cache_folder, kernel_digest):
+        each.cache_clear()
+    yield
+    for each in (cache_folder, kernel_digest):
+        each.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_the_folder_can_be_chosen(monkeypatch, tmp_path):
+    for variable, expected in (
+        ("TALLOW_CACHE_DIR", tmp_path),
+        ("XDG_CACHE_HOME", tmp_path / "tallow"),
+    ):
+        cache_folder.cache_clear()
+        monkeypatch.delenv("TALLOW_CACHE_DIR", raising=False)
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert cache_folder() == expected / f"kernels-{kernel_digest()}"
+    cache_folder.cache_clear()
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert cache_folder().parent == tmp_path / "local" / "tallow"
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_an_edit_in_any_kernels_file_changes_the_folder(monkeypatch, tmp_path):
+    """A kernel calls into other files, which Numba's own cache does not look at."""
+    for folder in ("core", "indicators", "data"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "part.py").write_text("a = 1\n")
+    (tmp_path / "serve").mkdir()
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "core" / "kernel.py"))
+    seen = {kernel_digest()}
+    for folder in ("core", "indicators", "data"):
+        (tmp_path / folder / "part.py").write_text("a = 2\n")
+        kernel_digest.cache_clear()
+        seen.add(kernel_digest())
+    assert len(seen) == 4
+    (tmp_path / "serve" / "page.py").write_text("a = 1\n")
+    kernel_digest.cache_clear()
+    assert kernel_digest() in seen
+
+
+def test_read_only_is_a_view():
+    values = np.arange(3.0)
+    view = read_only(values)
+    with pytest.raises(ValueError, match="read-only"):
+        view[0] = 1.0
+    values[0] = 7.0
+    assert view[0] == 7.0
+
+
+def test_a_plain_function_has_nothing_to_compile():
+    assert is_compiled(lambda *_: None)
+
+
+PROBE = """
+import polars as pl
+from tallow import AnalyticsEngine
+engine = AnalyticsEngine({"A": "XNSE"}, threads=1)
+print(engine.is_warm("wma(3)"))
+steps = []
+engine.warm_up("wma(3)", lambda *step: steps.append(step))
+print(engine.is_warm("wma(3)"), steps)
+import numba
+print(numba.config.CACHE_DIR == "")
+"""
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_the_first_use_compiles_and_the_second_finds_it(tmp_path):
+    """An engine warms up with an instrument that its calendars know."""
+    environment = {**os.environ, "TALLOW_CACHE_DIR": str(tmp_path)}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", PROBE],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split("\n")[:3]
+        for _ in range(2)
+    ]
+    assert printed == [
+        ["False", "True [(1, 1)]", "True"],
+        ["True", "True [(1, 1)]", "True"],
+    ]
+    assert list(Path(tmp_path).iterdir()) == [tmp_path / f"kernels-{kernel_digest()}"]
+
+
+def test_every_built_in_kernel_has_its_python_twin():
+    for indicator in registry().indicators.values():
+        assert callable(getattr(indicator.advance, "py_func", indicator.advance))

@@ -1,0 +1,27 @@
+"""What tests of runs over files share: an engine, and blocks of a few rows."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from tallow import AnalyticsEngine
+from tallow.data import readers
+from tallow.data.spill import Spill
+from tallow.runtime import stream
+from tests.runtime.files import BLOCK
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Make blocks so small that instruments, keys and files straddle them."""
+    monkeypatch.setattr(stream, "BLOCK_ROWS", BLOCK)
+    scan = functools.partial(readers.scan_batches, chunk_rows=BLOCK)
+    monkeypatch.setattr(stream, "scan_batches", scan)
+    monkeypatch.setattr(stream, "Spill", functools.partial(Spill, rows=25))
+
+
+@pytest.fixture(scope="session")
+def engine():
+    return AnalyticsEngine("XNSE", threads=2)

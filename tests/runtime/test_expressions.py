@@ -1,0 +1,142 @@
+"""Goal: an indicator as a Polars expression has the values of `calculate_indicators`.
+
+Method: the same candles through both, for every indicator that needs no calendar, eagerly, lazily
+and over groups; then every way to say it wrongly.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from tallow import AnalyticsEngine
+from tallow.core.errors import ParameterError, SpecError, TallowError
+from tallow.core.registry import registry
+from tests.frames import assert_same_frame, market
+
+FRAME = market(["A", "B", "C"])
+PLAIN = [
+    name
+    for name, indicator in registry().indicators.items()
+    if set(indicator.inputs) <= {"open", "high", "low", "close", "volume"}
+]
+
+
+def tallow(expression: pl.Expr):
+    """Return the namespace, which Polars' types do not know."""
+    return expression.tallow  # type: ignore[attr-defined]
+
+
+def own_input(name: str) -> str:
+    inputs = registry().find(name).inputs
+    return "close" if "close" in inputs else inputs[0]
+
+
+def outputs(column: pl.Series) -> pl.DataFrame:
+    return column.struct.unnest() if column.dtype == pl.Struct else column.to_frame()
+
+
+@pytest.mark.parametrize("convention", ["tradingview", "talib"])
+@pytest.mark.parametrize("name", PLAIN)
+def test_values_are_those_of_the_engine(name, convention):
+    made = getattr(tallow(pl.col(own_input(name))), name)(convention=convention)
+    found = outputs(FRAME.select(made.over("instrument")).to_series())
+    engine = AnalyticsEngine(convention=convention, threads=1)
+    assert_same_frame(found, engine.calculate_indicators(FRAME, name).select(found.columns))
+
+
+def test_what_needs_a_calendar_says_so():
+    assert "vwap" not in PLAIN
+    with pytest.raises(SpecError, match="vwap: needs a calendar; use AnalyticsEngine"):
+        tallow(pl.col("close")).vwap()
+
+
+def test_parameters_are_those_of_a_spec():
+    (a, b, c) = (
+        tallow(pl.col("close")).ema(9),
+        tallow(pl.col("close")).ema(length=9),
+        tallow(pl.col("close")).ema(),
+    )
+    frame = FRAME.select(a, b.alias("b"), c.alias("c"))
+    assert frame.columns == ["ema_9", "b", "c"]
+    assert frame["ema_9"].equals(frame["b"])
+    assert frame["ema_9"].equals(frame["c"])
+
+
+def test_lazily_and_streaming():
+    made = tallow(pl.col("close")).rsi(5).over("instrument")
+    eager = FRAME.select(made)
+    assert_same_frame(FRAME.lazy().select(made).collect(), eager)
+    assert_same_frame(FRAME.lazy().select(made).collect(engine="streaming"), eager)
+
+
+def test_rows_of_a_group_are_a_history_of_their_own():
+    made = tallow(pl.col("close")).ema(4)
+    alone = [part.select(made) for part in FRAME.partition_by("instrument", maintain_order=True)]
+    assert_same_frame(FRAME.select(made.over("instrument")), pl.concat(alone))
+    grouped = FRAME.group_by("instrument", maintain_order=True).agg(made).explode("ema_4")
+    assert_same_frame(grouped.select("ema_4"), pl.concat(alone))
+
+
+def test_several_outputs_are_a_struct_or_the_one_asked_for():
+    bands = FRAME.select(tallow(pl.col("close")).bollinger(5, 2.5))
+    assert bands.columns == ["bollinger"]
+    fields = bands.unnest("bollinger")
+    assert fields.columns[:2] == ["bb_upper_5_2p5", "bb_middle_5_2p5"]
+    upper = FRAME.select(tallow(pl.col("close")).bollinger(5, 2.5, output="upper"))
+    assert_same_frame(upper, fields.select("bb_upper_5_2p5"))
+
+
+def test_other_columns_may_be_the_inputs():
+    renamed = FRAME.rename({"high": "h", "low": "l", "close": "c"})
+    made = tallow(pl.col("c")).atr(5, high=pl.col("h"), low=pl.col("l"))
+    assert_same_frame(renamed.select(made), FRAME.select(tallow(pl.col("close")).atr(5)))
+
+
+def test_whole_numbers_nulls_and_chunks():
+    numbers = pl.DataFrame({"close": [1, 2, None, 4, 6]})
+    made = numbers.select(tallow(pl.col("close")).sma(2)).to_series()
+    assert made.to_list() == [None, 1.5, None, None, 5.0]
+    assert made.dtype == pl.Float64
+    chunks = pl.concat([numbers[:2], numbers[2:]], rechunk=False)
+    assert chunks.select(tallow(pl.col("close")).sma(2)).to_series().equals(made)
+    assert len(numbers.clear().select(tallow(pl.col("close")).sma(2))) == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda t: t.emma(9), SpecError, "indicator: 'emma'; unknown; did you mean"),
+        (lambda t: t.ema(0), ParameterError, r"ema: length=0; must be 1\.\.5000"),
+        (lambda t: t.ema(size=3), ParameterError, "ema: size; unknown"),
+        (lambda t: t.atr(close=pl.col("c")), SpecError, "atr: close; is the expression itself"),
+        (lambda t: t.macd(output="sign"), SpecError, "macd: output='sign'; must be one of macd, "),
+        (lambda t: t.ema(9, convention="x"), SpecError, "convention: 'x'; unknown"),
+    ],
+)
+def test_mistakes_are_told_where_they_are_made(call, error, message):
+    with pytest.raises(error, match=message):
+        call(tallow(pl.col("close")))
+    assert issubclass(error, TallowError)
+
+
+def test_the_namespace_lists_what_there_is():
+    namespace = tallow(pl.col("close"))
+    assert {"ema", "rsi", "supertrend"} <= set(dir(namespace))
+    assert namespace.rsi.__doc__.startswith("Relative strength index: ")
+    assert not hasattr(namespace, "_repr_html_")
+
+
+@pytest.mark.parametrize("order", ["import polars, tallow", "import tallow, polars"])
+def test_the_namespace_is_there_whichever_is_imported_first(order):
+    code = f"""
+{order}
+tallow.AnalyticsEngine
+frame = polars.DataFrame({{"close": [1.0, 2.0]}})
+print(frame.select(polars.col("close").tallow.sma(2)).to_series().to_list())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[None, 1.5]"
