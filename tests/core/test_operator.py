@@ -6,6 +6,7 @@ Method: one sound declaration, changed in one place at a time.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,33 +40,33 @@ SOUND = Indicator(
 )
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"name": "Last"},
-        {"name": "last-of"},
-        {"name": ""},
-        {"name": "default"},
-        {"name": "2nd"},
-        {"presets": {"ta-lib": {"length": 5}}},
-        {"presets": {"talib": {"size": 5}}},
-        {"inputs": ("close", "last")},
-        {"outputs": ()},
-        {"outputs": SOUND.outputs * 2, "warmup": lambda _: (0, 0)},
-        {"warmup": lambda _: (0, 0)},
-        {"inputs": ("{session}",)},
-        {"outputs": (Output("value", "last_{size}", "price", "a close"),)},
-        {"outputs": (Output("value", "last_{}", "price", "a close"),)},
-        {
-            "outputs": (Output("a", "last", "price", ""), Output("b", "last", "price", "")),
-            "warmup": lambda _: (0, 0),
-        },
-    ],
-    ids=str,
-)
-def test_declarations_that_contradict_themselves(change):
+TWO_OUTPUTS = {"warmup": lambda _: (0, 0)}
+CONTRADICTIONS: dict[str, dict[str, Any]] = {
+    "name in capitals": {"name": "Last"},
+    "name with a dash": {"name": "last-of"},
+    "no name": {"name": ""},
+    "name of a set": {"name": "default"},
+    "name that begins with a digit": {"name": "2nd"},
+    "preset of no convention": {"presets": {"ta-lib": {"length": 5}}},
+    "preset of no parameter": {"presets": {"talib": {"size": 5}}},
+    "unknown input": {"inputs": ("close", "last")},
+    "input after no parameter": {"inputs": ("{session}",)},
+    "no outputs": {"outputs": ()},
+    "an output twice": {"outputs": SOUND.outputs * 2, **TWO_OUTPUTS},
+    "warm-up of two": TWO_OUTPUTS,
+    "column after no parameter": {"outputs": (Output("value", "last_{size}", "price", ""),)},
+    "column after a place": {"outputs": (Output("value", "last_{}", "price", ""),)},
+    "two outputs in one column": {
+        "outputs": (Output("a", "last", "price", ""), Output("b", "last", "price", "")),
+        **TWO_OUTPUTS,
+    },
+}
+
+
+@pytest.mark.parametrize("contradiction", CONTRADICTIONS)
+def test_declarations_that_contradict_themselves(contradiction):
     with pytest.raises(DeclarationError):
-        replace(SOUND, **change)
+        replace(SOUND, **CONTRADICTIONS[contradiction])
 
 
 @pytest.mark.parametrize("length", [0, 11])

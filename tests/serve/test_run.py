@@ -75,7 +75,11 @@ def test_bars_are_written_as_the_ending_says(candles: Path, name: str, read) -> 
     ]
 
 
-def test_the_report_tells_where_every_row_went(dirty: Path) -> None:
+def test_the_report_tells_where_every_row_went(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Wide enough for the path of a temporary folder in one line.
+    monkeypatch.setenv("COLUMNS", "250")
     result = tallow_run(dirty, "-o", dirty.with_name("bars.parquet"))
     assert result.exit_code == 0, result.output
     counts = {
