@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(asked: argparse.Namespace, folder: Path) -> Settings:
-    """Return sizes: the issue's own, or those of a look in passing."""
+    """Return sizes: those of the targets, or those of a quick look."""
     row_counts = (100_000, 1_000_000) if asked.quick else (100_000, 1_000_000, 10_000_000)
     return Settings(
         market=Market(folder, instruments=100 if asked.quick else 1_000, sessions=20),

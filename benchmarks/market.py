@@ -40,7 +40,7 @@ class Market:
 
     @property
     def main_file(self) -> Path:
-        """The file of the issue: in Polars' default layout, sorted by instrument and time."""
+        """The file that most workloads read: Polars' default layout, by instrument and time."""
         return self.by_instrument(self.instruments, self.sessions)
 
     def by_instrument(self, instruments: int, sessions: int) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-import tallow.serve.demo as demo
+from tallow.serve import demo
 
 COLUMNS = 100
 

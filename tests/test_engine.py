@@ -229,6 +229,7 @@ def test_calculating_keeps_every_row():
     assert out["vwap"].filter(monday).to_list() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.twin
 def test_calculating_says_what_failed():
     frame = pl.concat([market(["A"]), candles("L", minutes("2027-01-04T09:15+05:30", 3))])
     with pytest.warns(TallowWarning, match="L: calendar XNSE:cash-other: date=2027-01-04"):
@@ -240,6 +241,7 @@ def test_calculating_says_what_failed():
     assert len(ENGINE.calculate_indicators(frame, "ema(3)")) == len(frame)
 
 
+@pytest.mark.twin
 def test_calculating_for_an_instrument_without_a_calendar():
     engine = AnalyticsEngine({"A": "XNSE"}, threads=1)
     with pytest.warns(

@@ -161,6 +161,7 @@ def test_a_week_that_ends_with_unknown_hours_lasts_to_the_end_of_that_date(as_of
     assert local(weekly["timestamp"]) == ["2026-11-02 09:15"]
 
 
+@pytest.mark.twin
 def test_rows_in_unknown_hours_fail_their_instrument_only():
     muhurat = candles("M", minutes("2026-11-08T18:15+05:30", 10))
     frame = pl.concat([day("2026-11-06", 10), day("2026-11-06", 10, "M"), muhurat])
@@ -183,6 +184,7 @@ def test_hours_from_a_file_put_that_right(tmp_path):
     assert result.report.candles.outside_session == 5
 
 
+@pytest.mark.twin
 @pytest.mark.parametrize(
     ("start", "date"),
     [
@@ -217,6 +219,7 @@ def test_each_instrument_trades_by_its_own_calendar():
     assert result.report.failures == {}
 
 
+@pytest.mark.twin
 def test_an_instrument_that_the_mapping_forgets_fails():
     frame = pl.concat([day("2025-06-02", 20, name) for name in ("TCS", "WIPRO")])
     result = AnalyticsEngine({"TCS": "XNSE"}).process_candles(frame, "5m", "vwap")
@@ -246,6 +249,7 @@ def test_an_index_has_no_volume_and_keeps_its_bars():
     assert len(bars(index, "5m", no_trade="keep").frame) == 75
 
 
+@pytest.mark.twin
 def test_a_traded_instruments_fillers_make_no_bar_even_when_they_come_first():
     fillers = [flat_candle("A", f"2025-06-02T09:{m}+05:30", 100.0, 0.0) for m in (15, 16, 26)]
     trades = [flat_candle("A", f"2025-06-02T09:{m}+05:30", 101.0, 5.0) for m in (21, 31)]
@@ -307,6 +311,7 @@ def test_as_of_decides_for_all():
 # Coarser candles
 
 
+@pytest.mark.twin
 def test_rows_off_the_source_timeframes_grid_are_quarantined():
     times = [*minutes("2025-06-02T09:15+05:30", 3, step=5), *minutes("2025-06-02T09:33+05:30", 1)]
     read = read_candles(candles("A", times), source_timeframe="5m")

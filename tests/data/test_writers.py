@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import OutputError
+from tallow.data import writers
 from tallow.data.writers import FrameWriter, check_output
 from tests.frames import assert_same_frame, market
 
@@ -66,6 +67,14 @@ def test_frames_come_back_as_one(ending, pieces, tmp_path):
             writer.write(frame[piece * len(frame) // pieces : (piece + 1) * len(frame) // pieces])
     assert_same_frame(READERS[ending](path), frame if pieces else frame.clear())
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_sink_that_is_slower_than_the_run(tmp_path, monkeypatch):
+    """The queue is full again and again; nothing is lost while the run waits."""
+    monkeypatch.setattr(writers, "_POLL_SECONDS", 1e-5)
+    frame = market(["A"], rows=20_000)
+    write(tmp_path / "bars.parquet", frame.schema, [frame] * 30)
+    assert_same_frame(pl.read_parquet(tmp_path / "bars.parquet"), pl.concat([frame] * 30))
 
 
 def test_times_in_text_carry_their_offset(tmp_path):

@@ -172,6 +172,7 @@ def test_rows_out_of_order_need_the_whole_input():
         closed.feed(whole_block(frame[2:], closing=True))
 
 
+@pytest.mark.twin
 def test_the_end_may_be_announced_alone():
     frame = two_weeks()
     run = new_run()
@@ -199,6 +200,7 @@ def late_failure() -> pl.DataFrame:
     return pl.concat([*before, muhurat])
 
 
+@pytest.mark.twin
 def test_an_instrument_that_fails_late_leaves_nothing_behind():
     """Its bars had been returned when it failed; whole or in stretches, the result is the same."""
     frame = late_failure()

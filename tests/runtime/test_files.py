@@ -127,6 +127,14 @@ ORDERS = {
         lambda f: [f, f[::11].with_columns(pl.col("high") + 1.0)],
         ["_by_instrument", "_by_time", "run_candles"],
     ),
+    "rows that contradict their neighbours": (
+        lambda f: [
+            pl.concat([f, f[::11].with_columns(pl.col("high") + 1.0)]).sort(
+                "timestamp", "instrument"
+            )
+        ],
+        ["_by_instrument", "_by_time", "run_candles"],
+    ),
     "rows that break rules": (
         lambda f: [
             f.with_columns(pl.when(pl.int_range(pl.len()) % 9 > 0).then("close").alias("close"))
