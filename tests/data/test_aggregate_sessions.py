@@ -356,6 +356,15 @@ def test_daily_candles_make_weeks_and_months_by_their_date():
     assert bars(read, "1mo").frame["close"].to_list() == [10.0, 12.0]
 
 
+def test_a_daily_row_on_a_day_off_shows_only_that_this_day_has_come():
+    """Saturday 2025-06-28; the month ends with Monday's session."""
+    friday = flat_candle("A", "2025-06-27T00:00+05:30", 10.0, 1.0)
+    saturday = flat_candle("A", "2025-06-28T00:00+05:30", 10.0, 1.0)
+    read = read_candles(pl.concat([friday, saturday]), source_timeframe="1d")
+    assert bars(read, "1w").frame["is_final"].to_list() == [True]
+    assert bars(read, "1mo").frame["is_final"].to_list() == [False]
+
+
 def test_weekly_and_monthly_candles_may_be_dated_on_a_holiday():
     """Monday 2025-03-31 had no session, and 2025-06-01 was a Sunday."""
     week = read_candles(flat_candle("A", "2025-03-31T00:00+05:30", 1.0, 1.0), source_timeframe="1w")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from tallow.data.rules import time_view
+from tallow.data.runs import increasing_within, instrument_runs
+
 KEY = ("instrument", "timestamp")
 
 
@@ -34,12 +37,14 @@ def settle(frame: pl.DataFrame) -> Settled:
     The result does not depend on the order of the rows.
     """
     at = pl.int_range(pl.len(), dtype=pl.UInt32).alias("position")
-    # The stable sort is also the faster one here: 1.4 s for 7.5 million rows against 4.4 s.
-    ordered = frame.with_columns(at).sort(KEY, maintain_order=True)
+    # The stable sort is also the faster one here: 1.4 s for 7.5 million rows against 4.4 s; by the
+    # instrument alone, where rows are in the order of time, it takes a third of that.
+    key = ("instrument",) if frame["timestamp"].is_sorted() else KEY
+    ordered = frame.with_columns(at).sort(key, maintain_order=True)
+    if increasing_within(time_view(ordered), instrument_runs(ordered)[1]):
+        return Settled(ordered.drop("position"), 0, ordered.clear())
     again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in KEY).fill_null(False)
     repeats = ordered.filter(again | again.shift(-1, fill_value=False))
-    if not len(repeats):
-        return Settled(ordered.drop("position"), 0, repeats)
     distinct = repeats.unique(frame.columns, keep="first", maintain_order=True)
     several = distinct.group_by(KEY).len().filter(pl.col("len") > 1)
     contradicting = repeats.join(several, on=KEY, how="semi")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +26,11 @@ class _Run:
     names: list[str]
     offsets: NDArray[np.int64]
 
-    def rows_of(self, names: Sequence[str]) -> tuple[int, int]:
-        """Return the row range of a contiguous range of instruments."""
-        low = np.searchsorted(self.names, names[0], side="left")
-        high = np.searchsorted(self.names, names[-1], side="right")
-        return int(self.offsets[low]), int(self.offsets[high])
+    def read(self, names: Sequence[str]) -> pl.DataFrame:
+        """Return the rows of a contiguous range of instruments."""
+        low = self.offsets[bisect_left(self.names, names[0])]
+        high = self.offsets[bisect_right(self.names, names[-1])]
+        return pl.scan_ipc(self.path).slice(int(low), int(high - low)).collect()
 
 
 @dataclass
@@ -79,13 +80,9 @@ class Spill:
         for run in self._runs:
             for name, count in zip(run.names, np.diff(run.offsets).tolist(), strict=True):
                 counts[name] = counts.get(name, 0) + count
-        for names in _groups(counts, self.rows):
-            pieces = []
-            for run in self._runs:
-                low, high = run.rows_of(names)
-                if high > low:
-                    pieces.append(pl.scan_ipc(run.path).slice(low, high - low).collect())
-            yield _by_instrument(pieces)
+        # Several frames wait in the writer's queue: smaller ones than the runs.
+        for names in _groups(counts, self.rows // 4):
+            yield _by_instrument([run.read(names) for run in self._runs])
 
     def _write_run(self) -> None:
         frame = _by_instrument(self._held)
