@@ -227,7 +227,7 @@ class AnalyticsEngine:
     def aggregate_timeframes(
         self,
         candles: Any,
-        timeframes: Sequence[str | Timeframe],
+        timeframes: str | Timeframe | Sequence[str | Timeframe],
         *,
         as_of: str | datetime | None = None,
     ) -> dict[str, Any]:
@@ -240,6 +240,8 @@ class AnalyticsEngine:
         """
         read = read_candles(candles)
         results = {}
+        if isinstance(timeframes, str | Timeframe):
+            timeframes = [timeframes]
         for timeframe in map(parse_timeframe, timeframes):
             result = self.process_candles(read, timeframe, (), as_of=as_of)
             results[timeframe.text] = result.frame

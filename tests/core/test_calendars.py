@@ -162,7 +162,9 @@ def test_bse_differs_on_the_known_dates_only():
 
 def test_unknown_hours_are_said_not_guessed():
     calendar = load_calendar("XNSE")
-    with pytest.raises(SessionTimesUnknownError, match=r"date=2026-11-08; .*dates=.*\[\[session"):
+    with pytest.raises(
+        SessionTimesUnknownError, match=r"date=2026-11-08; .*calendar_dates=.*\[\[session"
+    ):
         calendar.session(date(2026, 11, 8))
     table = calendar.sessions()
     (row,) = np.flatnonzero(~table.day_known)
@@ -189,7 +191,7 @@ def test_the_table_spans_local_midnights():
 
 def test_weekdays_lengthen_the_coverage_by_the_nearest_hours():
     name = "XNSE:derivatives"
-    calendar = load_calendar(name, beyond="weekdays")
+    calendar = load_calendar(name, beyond_coverage="weekdays")
     assert (calendar.first_date, calendar.last_date) == (date(1990, 1, 1), date(2060, 12, 31))
     assert calendar.session(date(2014, 12, 27)) is None
     early = calendar.session(date(2014, 12, 31))
@@ -240,8 +242,10 @@ def test_an_unknown_name_is_answered_with_near_ones(name, message):
 
 
 def test_beyond_must_be_one_of_two():
-    with pytest.raises(CalendarError, match="beyond='guess'; must be 'raise' or 'weekdays'"):
-        load_calendar("XNSE", beyond="guess")  # type: ignore[arg-type]
+    with pytest.raises(
+        CalendarError, match="beyond_coverage='guess'; must be 'raise' or 'weekdays'"
+    ):
+        load_calendar("XNSE", beyond_coverage="guess")  # type: ignore[arg-type]
 
 
 def test_a_warning_comes_before_the_coverage_ends():

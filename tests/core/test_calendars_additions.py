@@ -21,7 +21,7 @@ def load(tmp_path):
     def load(text: str, name: str = "XNSE"):
         path = tmp_path / "dates.toml"
         path.write_text(text, encoding="utf-8")
-        return load_calendar(name, dates=path)
+        return load_calendar(name, calendar_dates=path)
 
     return load
 
@@ -100,7 +100,7 @@ def test_other_venues_take_dates_too(load):
 
 def test_an_edited_file_is_read_again(load, tmp_path):
     first = load("[[holiday]]\ndate = 2026-12-24\n")
-    assert load_calendar("XNSE", dates=os.fspath(tmp_path / "dates.toml")) is first
+    assert load_calendar("XNSE", calendar_dates=os.fspath(tmp_path / "dates.toml")) is first
     assert utc_hours(load("[[holiday]]\ndate = 2026-12-23\nname=''\n"), "2026-12-23") is None
 
 
@@ -154,4 +154,4 @@ def test_a_session_may_not_meet_the_night_session_of_the_next_date(load):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CalendarError, match=r"nowhere\.toml; file; cannot be read"):
-        load_calendar("XNSE", dates=tmp_path / "nowhere.toml")
+        load_calendar("XNSE", calendar_dates=tmp_path / "nowhere.toml")

@@ -65,9 +65,9 @@ def test_a_session_may_open_on_the_evening_before_its_date():
 
 
 def test_weekdays_follow_the_wall_clock_and_the_venue_s_week():
-    calendar = load_calendar("XTKS", beyond="weekdays")
+    calendar = load_calendar("XTKS", beyond_coverage="weekdays")
     assert utc_hours(calendar, "2055-06-01") == ["00:00-02:30", "03:30-06:30"]
-    york = load_calendar("XNYS", beyond="weekdays")
+    york = load_calendar("XNYS", beyond_coverage="weekdays")
     assert utc_hours(york, "2059-01-06") == ["14:30-21:00"]
     assert utc_hours(york, "2059-07-08") == ["13:30-20:00"]
     assert utc_hours(york, "2059-07-12") is None  # a Saturday
@@ -80,7 +80,7 @@ def test_the_clock_around_never_closes():
     assert len(table.day_date) == 47_482  # 1970..2099 has 130 years and 32 leap days
     assert table.covered_from == 0
     assert (anchor_boundaries(table, "UTC") == table.day_open).all()
-    assert load_calendar("24/7", beyond="weekdays").last_date == date(2099, 12, 31)
+    assert load_calendar("24/7", beyond_coverage="weekdays").last_date == date(2099, 12, 31)
 
 
 def test_a_venue_that_pandas_breaks_is_refused():

@@ -169,7 +169,7 @@ def test_rows_in_unknown_hours_fail_their_instrument_only():
     assert set(result.frame["instrument"]) == {"A"}
     assert result.report.failures["M"] == (
         "calendar XNSE:cash-other: date=2026-11-08; a session is announced, its hours are not "
-        "known; add them in a TOML file given as dates=: [[session]], date = 2026-11-08, "
+        "known; add them in a TOML file given as calendar_dates=: [[session]], date = 2026-11-08, "
         'open = "HH:MM", close = "HH:MM"'
     )
     assert (result.report.candles.in_bars, result.report.candles.failed) == (10, 20)

@@ -131,7 +131,7 @@ def test_counts_are_written_short(count: float, text: str) -> None:
     [
         ('pass timezone="UTC", say', 'pass --timezone "UTC", say'),
         (
-            "add them in a file given as dates=: [[session]]",
+            "add them in a file given as calendar_dates=: [[session]]",
             "add them in a file given as --calendar-dates: [[session]]",
         ),
         ("source_timeframe='1d' takes any time", "--source-timeframe '1d' takes any time"),

@@ -126,7 +126,7 @@ def test_a_pandas_that_some_venues_do_not_work_with_warns(
 
 
 def test_a_calendar_that_runs_out_warns(monkeypatch: pytest.MonkeyPatch) -> None:
-    warning = "calendar XNSE:derivatives: ends; give a TOML file as dates="
+    warning = "calendar XNSE:derivatives: ends; give a TOML file as calendar_dates="
     monkeypatch.setattr("tallow.core.calendars.coverage_warning", lambda *_: warning)
     code, said = tallow_doctor()
     assert code == 0

@@ -1,12 +1,12 @@
-"""Messages in the words of the command line, where ``dates=`` is called ``--calendar-dates``."""
+"""Messages in the words of the command line, where ``calendar_dates=`` is called ``--calendar-dates``."""
 
 from __future__ import annotations
 
 import re
 
 _OPTIONS = {
-    "beyond": "--beyond-coverage",
-    "dates": "--calendar-dates",
+    "beyond_coverage": "--beyond-coverage",
+    "calendar_dates": "--calendar-dates",
     "instrument": "--instrument-key",
     "source_timeframe": "--source-timeframe",
     "timezone": "--timezone",
@@ -21,13 +21,13 @@ def in_options(message: str) -> str:
 
     Examples
     --------
-    >>> in_options('give a TOML file as dates=, or ask for beyond="weekdays"')
+    >>> in_options('give a TOML file as calendar_dates=, or ask for beyond_coverage="weekdays"')
     'give a TOML file as --calendar-dates, or ask for --beyond-coverage "weekdays"'
     """
     return _PARAMETER.sub(_option, message)
 
 
 def _option(match: re.Match[str]) -> str:
-    # A value follows, or the sentence goes on: "as dates=, with ...".
+    # A value follows, or the sentence goes on: "as calendar_dates=, with ...".
     has_value = match[2].isalnum() or match[2] in {'"', "'"}
     return _OPTIONS[match[1]] + " " * has_value

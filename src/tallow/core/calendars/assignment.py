@@ -39,7 +39,7 @@ class CalendarAssignment:
         texts = {key: v if isinstance(v, str) else ":".join(v) for key, v in named.items()}
         order = tuple(dict.fromkeys(texts.values()))
         self.calendars: tuple[Calendar, ...] = tuple(
-            load_calendar(text, dates=dates, beyond=beyond) for text in order
+            load_calendar(text, calendar_dates=dates, beyond_coverage=beyond) for text in order
         )
         self._place = {key: order.index(text) for key, text in texts.items()}
 

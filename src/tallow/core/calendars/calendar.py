@@ -69,15 +69,16 @@ class Calendar:
         """Build the error that says that `day` is not covered, and what to do about it."""
         return CoverageError(
             f"calendar {self}: date={day}; covers {self.first_date}..{self.last_date}; give a TOML "
-            'file as dates=, with a later covered_until, or ask for beyond="weekdays"'
+            "file as calendar_dates=, with a later covered_until, or ask for "
+            'beyond_coverage="weekdays"'
         )
 
     def unknown_times_error(self, day: date) -> SessionTimesUnknownError:
         """Build the error that says that the hours of `day` are not known, and how to add them."""
         return SessionTimesUnknownError(
             f"calendar {self}: date={day}; a session is announced, its hours are not known; add "
-            f'them in a TOML file given as dates=: [[session]], date = {day}, open = "HH:MM", '
-            'close = "HH:MM"'
+            f"them in a TOML file given as calendar_dates=: [[session]], date = {day}, "
+            'open = "HH:MM", close = "HH:MM"'
         )
 
 
@@ -89,7 +90,7 @@ def coverage_warning(calendar: Calendar, today: date, within_days: int = 60) -> 
     when = f"end in {left} days" if left >= 0 else f"ended {-left} days ago"
     return (
         f"calendar {calendar}: last_date={calendar.last_date}; the covered dates {when}; "
-        "update the package, or give a TOML file as dates= with a later covered_until"
+        "update the package, or give a TOML file as calendar_dates= with a later covered_until"
     )
 
 

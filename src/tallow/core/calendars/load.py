@@ -30,7 +30,10 @@ _loading = RLock()
 
 
 def load_calendar(
-    name: str, *, dates: str | os.PathLike[str] | None = None, beyond: Beyond = "raise"
+    name: str,
+    *,
+    calendar_dates: str | os.PathLike[str] | None = None,
+    beyond_coverage: Beyond = "raise",
 ) -> Calendar:
     """Return a calendar; equal arguments give the same object.
 
@@ -40,7 +43,7 @@ def load_calendar(
         ``XNSE`` (or ``NSE``; segment ``cash-other``), ``XNSE:derivatives``,
         ``XNSE:cash-eligible-for-closing-auction``, ``24/7``, or any code or alias of
         exchange_calendars, such as ``XNYS`` or ``NYSE``. Case does not matter.
-    dates
+    calendar_dates
         A TOML file of your own sessions, holidays and later years::
 
             covered_until = 2027-12-31      # optional; must stand before the tables
@@ -57,7 +60,7 @@ def load_calendar(
 
         Up to `covered_until`, the weekdays on which the venue trades are sessions of its regular
         hours. An edited file is read again.
-    beyond
+    beyond_coverage
         ``raise``: dates that nobody has facts for are errors. ``weekdays``: from 1990 to 2060 they
         are sessions of the nearest known regular hours, on the weekdays on which the venue trades;
         no holiday is known there.
@@ -74,11 +77,13 @@ def load_calendar(
     >>> [f"{opens:%H:%M}-{closes:%H:%M}" for opens, closes in session.segments]
     ['03:45-04:30', '06:00-07:00']
     """
-    if beyond not in ("raise", "weekdays"):
-        raise CalendarError(f"calendar: beyond={beyond!r}; must be 'raise' or 'weekdays'")
-    path = None if dates is None else str(Path(dates).resolve())
+    if beyond_coverage not in ("raise", "weekdays"):
+        raise CalendarError(
+            f"calendar: beyond_coverage={beyond_coverage!r}; must be 'raise' or 'weekdays'"
+        )
+    path = None if calendar_dates is None else str(Path(calendar_dates).resolve())
     with _loading:
-        return _load(_canonical(name), path, _edition(path), beyond)
+        return _load(_canonical(name), path, _edition(path), beyond_coverage)
 
 
 def calendar_names() -> list[str]:
