@@ -185,7 +185,7 @@ def _blank(columns: int, rows: int) -> Floats:
 def _advance(operation: Operation, block: Rows, outputs: Floats | list[Floats]) -> None:
     state = operation.indicator.new_state(operation.values, len(block.offsets) - 1)
     inputs = [block.columns[name] for name in operation.inputs]
-    operation.indicator.advance(state, operation.parameters, block.offsets, *inputs, *outputs)
+    operation.advance(state, operation.parameters, block.offsets, *inputs, *outputs)
 
 
 def _run_kernels(

@@ -81,7 +81,7 @@ class Case:
         outputs = [np.full(length(rows), 777.0) for _ in self.indicator.outputs]
         bounds = np.array([0, length(rows)] if offsets is None else offsets, dtype=np.int64)
         parameters = self.indicator.kernel_parameters(self.values)
-        self.indicator.advance(state, parameters, bounds, *columns, *outputs)
+        self.indicator.kernel(self.values)(state, parameters, bounds, *columns, *outputs)
         return outputs
 
     def run(self, rows: Rows) -> list[Floats]:

@@ -206,7 +206,7 @@ class AnalyticsEngine:
     def is_warm(self, indicators: str | Iterable[str | Spec] = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""
         plan = make_plan(indicators, self.convention)
-        return all(is_compiled(operation.indicator.advance) for operation in plan.operations)
+        return all(is_compiled(operation.advance) for operation in plan.operations)
 
     def warm_up(
         self,

@@ -5,8 +5,10 @@ halves, so a row costs about log2(length) steps that run over whole stretches of
 speed. No value is carried from one window to the next: nothing drifts, a missing value is gone when
 its row leaves, and any chunking gives the same bits.
 
-Up to `DIRECT_ROWS` rows, adding up every row of the window is faster still, at the same vector
-speed; the length alone decides, so that the bits stay a function of the window.
+Up to `SHORT_WINDOW` rows, adding up every row of the window is faster still, at the same vector
+speed (`short_sums`, `short_moments`). An indicator has a kernel for either, so that nobody waits
+for the compilation of the one that is not used; the length alone decides, so that the bits stay a
+function of the window.
 
 Sums are kept as differences from the window's newest row. Equal rows then give exactly their own
 value as the mean and exactly zero as the deviation, and large prices lose no digits. Two parts are
@@ -24,10 +26,6 @@ from numpy.typing import NDArray
 from tallow.core.kernel import kernel_part
 
 Floats = NDArray[np.float64]
-
-
-DIRECT_ROWS = 32
-"""Longest window that is added up row by row: measured, halves win from about 40 on."""
 
 
 @kernel_part
@@ -92,9 +90,11 @@ def _start_parts(x: Floats, *parts: Floats) -> None:
 
 
 @kernel_part
-def _direct_sums(x: Floats, length: int, sums: Floats) -> None:
-    """Fill sums of differences from the newest row; four older rows a pass, to store less often."""
-    newest, rows = x[length - 1 :], len(sums)
+def short_sums(x: Floats, length: int, work: Floats) -> Floats:
+    """Return what `window_sums` does; four older rows a pass, to store less often."""
+    newest = x[length - 1 :]
+    rows = len(newest)
+    sums = work[0, :rows]
     _start_parts(newest, sums)
     back = 1
     while back + 3 < length:
@@ -108,15 +108,18 @@ def _direct_sums(x: Floats, length: int, sums: Floats) -> None:
         a = x[length - 1 - k :]
         for j in range(rows):
             sums[j] += a[j] - newest[j]
+    return sums
 
 
 @kernel_part
-def _direct_moments(x: Floats, length: int, sums: Floats, squares: Floats) -> None:
-    """Fill sums of differences from the newest row, and of squared deviations from the mean.
+def short_moments(x: Floats, length: int, work: Floats) -> tuple[Floats, Floats]:
+    """Return what `window_moments` does.
 
     The newest row is a member of the window, so the squares lose at most a factor of `length`.
     """
-    newest, rows = x[length - 1 :], len(sums)
+    newest = x[length - 1 :]
+    rows = len(newest)
+    sums, squares = work[0, :rows], work[1, :rows]
     _start_parts(newest, sums, squares)
     back = 1
     while back + 3 < length:
@@ -137,6 +140,7 @@ def _direct_moments(x: Floats, length: int, sums: Floats, squares: Floats) -> No
     for j in range(rows):
         rest = squares[j] - sums[j] * (sums[j] * (1.0 / length))
         squares[j] = 0.0 if rest < 0.0 else rest
+    return sums, squares
 
 
 @kernel_part
@@ -148,9 +152,6 @@ def window_sums(x: Floats, length: int, work: Floats) -> Floats:
     """
     stop = len(x)
     part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
-    if length <= DIRECT_ROWS:
-        _direct_sums(x, length, whole[length - 1 :])
-        return whole[length - 1 :]
     _start_parts(x, part, whole)
     joined, size = 0, 1
     while True:
@@ -175,9 +176,6 @@ def window_moments(x: Floats, length: int, work: Floats) -> tuple[Floats, Floats
     stop = len(x)
     part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
     part_sq, spare_sq, whole_sq = work[3, :stop], work[4, :stop], work[5, :stop]
-    if length <= DIRECT_ROWS:
-        _direct_moments(x, length, whole[length - 1 :], whole_sq[length - 1 :])
-        return whole[length - 1 :], whole_sq[length - 1 :]
     _start_parts(x, part, whole, part_sq, whole_sq)
     joined, size = 0, 1
     while True:

@@ -7,7 +7,12 @@ import numpy as np
 from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length, multiplier
-from tallow.indicators._windows import load_window, stretch_rows, window_moments
+from tallow.indicators._windows import (
+    load_window,
+    short_moments,
+    stretch_rows,
+    window_moments,
+)
 
 
 @kernel_part
@@ -44,6 +49,23 @@ def advance(state, params, offsets, close, upper, middle, lower, width, percent,
         for a in range(offsets[i], offsets[i + 1], step):
             z = min(a + step, offsets[i + 1])
             x = load_window(state[i], close[a:z], window)
+            sums, squares = short_moments(x, n, work)
+            up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
+            _bands(x[n - 1 :], sums, squares, n, params[1], up, mid, low, wide)
+            _percent(wide, mid, percent[a:z])
+            _ratio(x[n - 1 :], low, wide, position[a:z])
+
+
+@kernel
+def advance_long(state, params, offsets, close, upper, middle, lower, width, percent, position):  # type: ignore[no-untyped-def]
+    """As `advance`, for long windows."""
+    n = int(params[0])
+    step = stretch_rows(n)
+    window, work = np.empty(n - 1 + step), np.empty((6, n - 1 + step))
+    for i in range(len(state)):
+        for a in range(offsets[i], offsets[i + 1], step):
+            z = min(a + step, offsets[i + 1])
+            x = load_window(state[i], close[a:z], window)
             sums, squares = window_moments(x, n, work)
             up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
             _bands(x[n - 1 :], sums, squares, n, params[1], up, mid, low, wide)
@@ -70,6 +92,7 @@ INDICATOR = Indicator(
     warmup=lambda p: (int(p["length"]) - 1,) * 6,
     state_size=lambda p: int(p["length"]) - 1,
     advance=advance,
+    advance_long=advance_long,
     formula="mean +- multiplier x population deviation, over length rows of the close",
     reference="Bollinger (2001), Bollinger on Bollinger Bands",
     flat="width exactly 0, percent_b null; width_percent null at a mean of 0",

@@ -7,12 +7,32 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
-from tallow.indicators._windows import load_window, stretch_rows, window_sums
+from tallow.indicators._windows import (
+    load_window,
+    short_sums,
+    stretch_rows,
+    window_sums,
+)
 
 
 @kernel
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     """State: the last ``length - 1`` closes."""
+    n = int(params[0])
+    step = stretch_rows(n)
+    window, work = np.empty(n - 1 + step), np.empty((3, n - 1 + step))
+    for i in range(len(state)):
+        for low in range(offsets[i], offsets[i + 1], step):
+            high = min(low + step, offsets[i + 1])
+            x = load_window(state[i], close[low:high], window)
+            sums, newest, mean = short_sums(x, n, work), x[n - 1 :], out[low:high]
+            for j in range(len(mean)):
+                mean[j] = newest[j] + sums[j] / n
+
+
+@kernel
+def advance_long(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
+    """As `advance`, for long windows."""
     n = int(params[0])
     step = stretch_rows(n)
     window, work = np.empty(n - 1 + step), np.empty((3, n - 1 + step))
@@ -35,6 +55,7 @@ INDICATOR = Indicator(
     warmup=lambda p: (int(p["length"]) - 1,),
     state_size=lambda p: int(p["length"]) - 1,
     advance=advance,
+    advance_long=advance_long,
     formula="mean(close over length rows)",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.errors import SpecError
-from tallow.core.operator import RECURSIVE, Indicator, Value
+from tallow.core.operator import RECURSIVE, Indicator, Kernel, Value
 from tallow.core.spec import Spec, check_convention, parse_specs
 
 
@@ -18,6 +18,7 @@ class Operation:
     """One indicator to run: each kernel output's column, or None where nobody asked for it."""
 
     indicator: Indicator
+    advance: Kernel
     values: dict[str, Value]
     inputs: tuple[str, ...]
     parameters: NDArray[np.float64]
@@ -98,6 +99,7 @@ def _operation(spec: Spec, columns: dict[str, str]) -> Operation:
     values = dict(spec.values)
     return Operation(
         indicator=spec.indicator,
+        advance=spec.indicator.kernel(values),
         values=values,
         inputs=spec.indicator.input_names(values),
         parameters=spec.indicator.kernel_parameters(values),

@@ -99,7 +99,7 @@ def _expression(
         offsets = np.array([0, len(rows)], dtype=np.int64)
         state = indicator.new_state(values, 1)
         parameters = indicator.kernel_parameters(values)
-        indicator.advance(state, parameters, offsets, *arrays, *matrix)
+        indicator.kernel(values)(state, parameters, offsets, *arrays, *matrix)
         series = [to_series(f.name, row) for f, row in zip(fields, matrix, strict=True)]
         return pl.DataFrame(series).to_struct(indicator.name)
 

@@ -123,7 +123,7 @@ def _run(
     outputs: Sequence[Floats],
 ) -> list[Failure]:
     """Call the kernel once for all; where it raises, once per instrument, to find which ones."""
-    advance, parameters = operation.indicator.advance, operation.parameters
+    advance, parameters = operation.advance, operation.parameters
     before = state.copy()
     try:
         advance(state, parameters, offsets, *inputs, *outputs)

@@ -1,4 +1,4 @@
-"""Messages in the words of the command line, where ``calendar_dates=`` is called ``--calendar-dates``."""
+"""Messages in the words of the command line: ``--calendar-dates`` for ``calendar_dates=``."""
 
 from __future__ import annotations
 
