@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -121,33 +122,35 @@ class BarRun:
         self._closed: set[str] = set()
         self._withdrawn: set[str] = set()
         self._missing: dict[str, set[str]] = {}
-        self._scratch = [bars.Scratch() for _ in range(self.threads)]
+        self._scratch = [bars.Scratch()]
 
-    def feed(self, block: Block) -> list[pl.DataFrame]:
-        """Run one block; return the bars that are complete, in frames, in the block's order.
+    def feed(self, *blocks: Block) -> list[pl.DataFrame]:
+        """Run blocks of different instruments; return the bars that are complete, in their order.
 
         Raises
         ------
         NeedsWholeInputError
-            If the block holds rows before, or at, an instrument's last one.
+            If a block holds rows before, or at, an instrument's last one.
         """
-        if not block.names:
-            return []
-        states = self._states.take(block.names)
-        self._check_order(block, states[0])
-        parts = split_evenly(block.candles.offsets, self.threads)
+        shares: list[tuple[Block, slice, list[Floats]]] = []
+        for block in filter(lambda each: each.names, blocks):
+            states = self._states.take(block.names)
+            self._check_order(block, states[0])
+            parts = split_evenly(block.candles.offsets, max(1, self.threads // len(blocks)))
+            shares += [(block, part, states) for part in parts]
+            self.counts.rows += len(block)
+        self._scratch += [bars.Scratch() for _ in range(len(shares) - len(self._scratch))]
         jobs = [
-            lambda k=k, part=part: self._run_part(block, part, states, self._scratch[k])
-            for k, part in enumerate(parts)
+            partial(self._run_part, *share, scratch)
+            for share, scratch in zip(shares, self._scratch, strict=False)
         ]
         done = in_parallel(self.pool, jobs)
-        for part in done:
-            self._account(block.names[part.where], part)
-        self.counts.rows += len(block)
-        if block.closing:
-            self._closed.update(block.names)
-        else:
-            self._states.keep(block.names, states)
+        for (block, where, states), part in zip(shares, done, strict=True):
+            self._account(block.names[where], part)
+            if block.closing:
+                self._closed.update(block.names[where])
+            else:
+                self._states.keep(block.names[where], [state[where] for state in states])
         return [self.corrected(part.frame) for part in done]
 
     def corrected(self, built: pl.DataFrame) -> pl.DataFrame:

@@ -66,28 +66,43 @@ def whole_instruments(frames: Iterable[pl.DataFrame], limit: int) -> Iterator[Bl
     name, last_time = "", 0
     for frame in filter(len, frames):
         names, offsets = instrument_runs(frame)
-        times = time_view(frame)
+        rows, last = candle_arrays(frame, offsets), len(names) - 1
+        times = rows.timestamp
         follows = names[0] > name or (names[0] == name and times[0] > last_time)
         if not (follows and sorted(set(names)) == names and increasing_within(times, offsets)):
             raise NeedsWholeInputError
         first = 0
         if name:
             if names[0] == name:
-                held.append(_rows(frame, 0, offsets[1]))
+                held.append(rows.part(slice(0, 1)))
                 first = 1
             if names[-1] != name:
                 yield _one_instrument(name, held, closing=True)
                 held = []
-        if len(names) - 1 > first:
-            yield cut_block(frame, names, offsets, first, len(names) - 1, closing=True)
+        if last > first:
+            yield Block(names[first:last], rows.part(slice(first, last)), closing=True)
         if names[-1] != name:
-            held = [_rows(frame, offsets[-2], offsets[-1])]
+            held = [rows.part(slice(last, last + 1))]
         name, last_time = names[-1], int(times[-1])
         if sum(len(piece.timestamp) for piece in held) > limit:
             yield _one_instrument(name, held, closing=False)
             held = []
     if name:
         yield _one_instrument(name, held, closing=True)
+
+
+def grouped(blocks: Iterable[Block], size: int) -> Iterator[list[Block]]:
+    """Gather up to `size` blocks that close their instruments, to run side by side."""
+    group: list[Block] = []
+    for block in blocks:
+        if not block.closing or len(group) == size:
+            yield group
+            group = []
+        group.append(block)
+        if not block.closing:
+            yield group
+            group = []
+    yield group
 
 
 def _one_instrument(name: str, held: Sequence[CandleArrays], closing: bool) -> Block:
@@ -102,7 +117,7 @@ def _one_instrument(name: str, held: Sequence[CandleArrays], closing: bool) -> B
 def whole_block(frame: pl.DataFrame, closing: bool) -> Block:
     """Return all of a sorted frame as one block."""
     names, offsets = instrument_runs(frame)
-    return cut_block(frame, names, offsets, 0, len(names), closing)
+    return Block(names, candle_arrays(frame, offsets), closing)
 
 
 def empty_block(names: Sequence[str]) -> Block:
@@ -113,35 +128,18 @@ def empty_block(names: Sequence[str]) -> Block:
     return Block(names, CandleArrays(offsets, times, none, none, none, none, none, none), True)
 
 
-def cut_block(
-    frame: pl.DataFrame,
-    names: Sequence[str],
-    offsets: NDArray[np.int64],
-    first: int,
-    last: int,
-    closing: bool,
-) -> Block:
-    """Return instruments ``first:last`` of a frame whose runs are known."""
-    own = offsets[first : last + 1]
-    rows = _rows(frame, own[0], own[-1])
-    return Block(names[first:last], rows._replace(offsets=own - own[0]), closing)
-
-
-def _rows(frame: pl.DataFrame, start: int, stop: int) -> CandleArrays:
-    part = frame.slice(int(start), int(stop - start))
-    return candle_arrays(part, np.array([0, len(part)]))
-
-
 def candle_arrays(frame: pl.DataFrame, offsets: NDArray[np.int64]) -> CandleArrays:
     """Return the columns as arrays; without a copy where a column is one chunk without nulls."""
     with_interest = "open_interest" in frame.columns
 
+    columns = dict(zip(frame.columns, frame.get_columns(), strict=True))
+
     def column(name: str) -> NDArray[np.float64]:
-        return read_only(frame[name].to_numpy())
+        return read_only(columns[name].to_numpy())
 
     return CandleArrays(
         offsets,
-        read_only(frame["timestamp"].to_physical().to_numpy()),
+        read_only(time_view(frame)),
         column("open"),
         column("high"),
         column("low"),

@@ -34,6 +34,7 @@ from tallow.runtime.batch import BarRun
 from tallow.runtime.blocks import (
     NeedsWholeInputError,
     frame_blocks,
+    grouped,
     whole_block,
     whole_instruments,
 )
@@ -184,8 +185,8 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
     """Run candles that are in memory into bars, sorted by instrument and time."""
     run = job.make_run(OPEN_INTEREST in candles.frame.columns)
     with _Output(job, run, len(candles)) as output:
-        for block in frame_blocks(job.wanted.pick(candles.frame)):
-            output.write(run.feed(block))
+        for group in grouped(frame_blocks(job.wanted.pick(candles.frame)), 2 * run.threads):
+            output.write(run.feed(*group))
             output.show_progress(run.counts.rows)
         names = (
             set() if job.wanted.instruments is None else set(candles.frame["instrument"].unique())
@@ -196,9 +197,10 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
 def _by_instrument(files: Files, job: Job) -> RunReport:
     run, seen = job.make_run(_has_interest(files)), _Seen()
     with _Output(job, run, row_count(files.paths)) as output:
-        for block in whole_instruments(_ordered(files, job.wanted, seen), BLOCK_ROWS):
-            seen.names.update(block.names)
-            output.write(run.feed(block))
+        blocks = whole_instruments(_ordered(files, job.wanted, seen), BLOCK_ROWS)
+        for group in grouped(blocks, 2 * run.threads):
+            seen.names.update(name for block in group for name in block.names)
+            output.write(run.feed(*group))
             if run.revised:
                 # What was written cannot be taken back.
                 raise NeedsWholeInputError
