@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -21,7 +22,9 @@ def main() -> None:
     demo.make_console = lambda stderr=False: Console(stderr=True) if stderr else console
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         demo.run_demo(200, 20, folder=Path("tallow-demo"), timeframes=("5m", "1h", "1d"))
-    console.save_svg(str(target), title="tallow demo")
+    picture = console.export_svg(title="tallow demo")
+    # The reader's own monospaced font will do: a picture must not fetch one from elsewhere.
+    target.write_text(re.sub(r"@font-face \{[^}]*\}\s*", "", picture), "utf-8")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,15 @@ import pytest
 from tests.contract.cases import CASES, flat, gaps, ticking, walk, with_gaps
 from tests.contract.test_values import assert_textbook
 from tests.running import Case, Rows, assert_same_bits, joined
+from tests.running import case as case_of
 
-SMALL = tuple(case for case in CASES if max(case.warmup) < 60)
+LONG = ("sma(45)", "stddev(45)", "bollinger(45, 2)")
+"""Above the short windows, so that their kernels for long ones run as well."""
+
+SMALL = (
+    *(case for case in CASES if max(case.warmup) < 60),
+    *(case_of(spec, "tradingview") for spec in LONG),
+)
 ROWS = 330
 """More than one stretch of 256 rows."""
 
