@@ -101,7 +101,7 @@ def measure(settings: Settings) -> Outcome:
         tables,
         figures,
         (
-            "Kernels of the recursive averages do one row after the other, as TA-Lib's do.",
+            "Exponential averages run two instruments side by side; rsi and atr one, as in TA-Lib.",
             "Bollinger has five columns here and three in TA-Lib, which has no VWAP.",
         ),
     )

@@ -69,7 +69,7 @@ class Spill:
             self._write_run()
 
     def sorted_frames(self) -> Iterator[pl.DataFrame]:
-        """Return all rows, sorted by instrument and time, in frames of about `rows`."""
+        """Return all rows, sorted by instrument and time, in frames of at most about `rows`."""
         if not self._runs:
             if self._held:
                 yield _by_instrument(self._held)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, cast
@@ -65,6 +66,12 @@ class Files:
     source_timeframe: Timeframe
     timezone: str | None = None
     instrument: str | None = None
+
+    @cached_property
+    def has_interest(self) -> bool:
+        """Whether any of the files has open interest: then every candle has the column."""
+        schemas = (open_file(path, BLOCK_ROWS).schema for path in self.paths)
+        return any(find_column(OPEN_INTEREST, list(schema)) is not None for schema in schemas)
 
 
 @dataclass(frozen=True)
@@ -195,7 +202,7 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
 
 
 def _by_instrument(files: Files, job: Job) -> RunReport:
-    run, seen = job.make_run(_has_interest(files)), _Seen()
+    run, seen = job.make_run(files.has_interest), _Seen()
     with _Output(job, run, row_count(files.paths)) as output:
         blocks = whole_instruments(_ordered(files, job.wanted, seen), BLOCK_ROWS)
         for group in grouped(blocks, 2 * run.threads):
@@ -222,7 +229,7 @@ def _ordered(files: Files, wanted: Range, seen: _Seen) -> Iterator[pl.DataFrame]
 
 
 def _by_time(files: Files, job: Job) -> RunReport:
-    run, seen, order = job.make_run(_has_interest(files)), _Seen(), _TimeOrder()
+    run, seen, order = job.make_run(files.has_interest), _Seen(), _TimeOrder()
     assert job.spill_folder is not None
     with _Output(job, run, row_count(files.paths)) as output, Spill(job.spill_folder) as spill:
         for batch in _batches(files):
@@ -263,24 +270,17 @@ class _TimeOrder:
 
 
 def _batches(files: Files) -> Iterator[Batch]:
-    interest = _has_interest(files)
     for batch in scan_batches(
         files.paths,
         source_timeframe=files.source_timeframe,
         timezone=files.timezone,
         instrument=files.instrument,
     ):
-        if interest and OPEN_INTEREST not in batch.frame.columns:
+        if files.has_interest and OPEN_INTEREST not in batch.frame.columns:
             none = pl.lit(None, pl.Float64).alias(OPEN_INTEREST)
             yield replace(batch, frame=batch.frame.with_columns(none))
         else:
             yield batch
-
-
-def _has_interest(files: Files) -> bool:
-    """Say whether any of the files has open interest: then every candle has the column."""
-    schemas = (open_file(path, BLOCK_ROWS).schema for path in files.paths)
-    return any(find_column(OPEN_INTEREST, list(schema)) is not None for schema in schemas)
 
 
 class _Output:
