@@ -36,10 +36,13 @@ ALIASES = {"": "engine", "__main__": "serve"}
 
 # The lowest layer that may import a library. A library that is not here may be imported nowhere.
 LIBRARIES = {
+    "adbc_driver_postgresql": "data",
+    "deltalake": "data",
     "exchange_calendars": "core",
     "numba": "core",
     "numpy": "core",
     "narwhals": "data",
+    "obstore": "data",
     "pandas": "data",
     "polars": "data",
     "pyarrow": "data",

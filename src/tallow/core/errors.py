@@ -67,6 +67,18 @@ class OutputError(TallowError, OSError):
     """The result cannot be written where it was asked for."""
 
 
+class StoreError(TallowError, OSError):
+    """The store cannot be opened, read or written."""
+
+
+class DamagedFileError(StoreError):
+    """A file of the store is not what its log says; the message names it."""
+
+
+class ConflictError(StoreError):
+    """Others kept committing to the store, and the write gave up; nothing of it was written."""
+
+
 def near_matches(name: str, known: Iterable[str]) -> str:
     """Return a hint that lists names like `name`, whatever their case, or what there is."""
     choices = sorted(known)

@@ -42,3 +42,42 @@ CALENDAR_LAST_DATE = date(2060, 12, 31)
 
 WRITER_QUEUE = 4
 """Frames that wait for the writer before the run does."""
+
+STORE_FILE_ROWS = 1_048_576
+"""Rows of a store's file."""
+
+STORE_GROUP_ROWS = 32_768
+"""Rows of a row group in a store's file: the least that a read of one instrument decodes."""
+
+STORE_TAIL_BATCH_ROWS = 65_536
+"""Rows of a write that still goes to the tail; longer ones become files at once."""
+
+STORE_FLUSH_ROWS = 131_072
+"""Rows in the tail at which it becomes a file."""
+
+STORE_SMALL_FILES = 8
+"""Small files that a store may have before they are merged into one."""
+
+STORE_COMMIT_ATTEMPTS = 30
+"""How often a write is tried again after others committed first."""
+
+STORE_VIEW_ATTEMPTS = 20
+"""How often a reader looks again because the store changed while it looked."""
+
+STORE_LOCK_SECONDS = 120
+"""How long a writer waits for another one of the same machine."""
+
+STORE_REWRITE_ROWS = 4_194_304
+"""Rows that a compaction holds in memory at a time."""
+
+STORE_FILTER_INSTRUMENTS = 64
+"""Most instruments that a scan filters by name; of more, it reads all rows in their range."""
+
+QUERY_ROWS = 4_194_304
+"""Candles that a range query holds at a time, as far as the calendar can tell beforehand."""
+
+QUERY_RESULT_BYTES = 67_108_864
+"""Bytes of bars that an engine remembers from earlier range queries."""
+
+SNAPSHOT_BYTES = 268_435_456
+"""Bytes of kernel states that a store's snapshots may take on disk."""

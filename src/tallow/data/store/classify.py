@@ -1,0 +1,125 @@
+"""What a row says to a store: something new, the same again, or a correction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.data.rules import time_view
+from tallow.data.runs import instrument_runs
+from tallow.data.schema import NUMBERS, OPEN_INTEREST
+from tallow.data.store.log import VALUES, moment
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Classified:
+    """The rows to write, candle columns and `revision`, in their order; and how many were which."""
+
+    rows: pl.DataFrame
+    new: int
+    identical: int
+    revised: int
+
+
+def classify(candles: pl.DataFrame, known: pl.DataFrame) -> Classified:
+    """Compare candles with what the log knows of their keys.
+
+    Parameters
+    ----------
+    candles
+        Candle columns with `open_interest`, sorted and unique by instrument and time.
+    known
+        The latest row of each key of that series, deletions too, sorted likewise.
+
+    Notes
+    -----
+    A candle without open interest says nothing about it: it is no correction of a known one, and a
+    correction of its prices keeps it.
+    """
+    if not len(known):
+        return Classified(with_revision(candles, 1), len(candles), 0, 0)
+    at = positions(candles, known)
+    met = at >= 0
+    held = known[np.where(met, at, 0)]
+    same = pl.Series(met) & _same(candles, held)
+    interest = pl.Series(met) & candles[OPEN_INTEREST].is_null() & ~held["deleted"]
+    if interest.any():
+        kept = candles[OPEN_INTEREST].zip_with(~interest, held[OPEN_INTEREST])
+        candles = candles.with_columns(kept)
+    revision = np.where(met, held["revision"].to_numpy() + 1, 1)
+    written = candles.with_columns(revision=pl.Series(revision, dtype=pl.Int32)).filter(~same)
+    identical, new = int(same.sum()), int((~met).sum())
+    return Classified(written, new, identical, len(candles) - identical - new)
+
+
+def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame) -> Classified:
+    """Return the deletions of those keys that have a candle; the others count as identical."""
+    at = positions(keys, known) if len(known) else np.full(len(keys), -1)
+    found = known[at[at >= 0]].filter(~pl.col("deleted"))
+    rows = found.select(
+        "instrument",
+        "timestamp",
+        *(pl.lit(None, pl.Float64).alias(name) for name in VALUES),
+        pl.col("revision") + 1,
+    )
+    return Classified(rows, 0, len(keys) - len(rows), len(rows))
+
+
+def rebase(rows: pl.DataFrame, known: pl.DataFrame, received_at: int) -> pl.DataFrame:
+    """Return log rows as revisions that come after those known by now.
+
+    `rows` are in the log's order, of one series kind, and may hold several revisions of a key;
+    those that have to move are received at a new moment.
+    """
+    if not len(known):
+        return rows
+    at = positions(rows, known)
+    held = np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0)
+    lowest = pl.col("revision").min().over("instrument", "timestamp")
+    up = rows.select(pl.Series("up", held, pl.Int32) - lowest + 1).to_series()
+    late = up > 0
+    return rows.with_columns(
+        pl.col("revision") + pl.when(late).then(up).otherwise(0),
+        pl.when(late).then(moment(received_at)).otherwise("received_at").alias("received_at"),
+    )
+
+
+def with_revision(candles: pl.DataFrame, revision: int) -> pl.DataFrame:
+    """Return candles with one revision for all."""
+    return candles.with_columns(revision=pl.lit(revision, pl.Int32))
+
+
+def positions(rows: pl.DataFrame, known: pl.DataFrame) -> Positions:
+    """Return for each row where its key stands in `known`, or -1; both sorted and unique.
+
+    Each instrument's times are searched in those of the other side: the order is there already, and
+    a join of millions of texts would take longer than reading them.
+    """
+    found = np.full(len(rows), -1, dtype=np.int64)
+    names, offsets = instrument_runs(rows)
+    known_names, known_offsets = instrument_runs(known)
+    place = {name: i for i, name in enumerate(known_names)}
+    times, known_times = time_view(rows), time_view(known)
+    for name, low, high in zip(names, offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        i = place.get(name)
+        if i is None:
+            continue
+        first, last = int(known_offsets[i]), int(known_offsets[i + 1])
+        mine, theirs = times[low:high], known_times[first:last]
+        at = np.minimum(np.searchsorted(theirs, mine), last - first - 1)
+        found[low:high] = np.where(theirs[at] == mine, at + first, -1)
+    return found
+
+
+def _same(candles: pl.DataFrame, held: pl.DataFrame) -> pl.Series:
+    # A deletion's prices are null, and equal to nothing.
+    same = pl.Series([True]).new_from_index(0, len(candles))
+    for name in NUMBERS:
+        same &= (candles[name] == held[name]).fill_null(False)
+    interest = candles[OPEN_INTEREST]
+    return same & (interest.is_null() | interest.eq_missing(held[OPEN_INTEREST]))

@@ -1,0 +1,281 @@
+"""The files of a store's table: how one is written, what is in each, which of them a read needs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake.transaction import AddAction, RemoveAction
+
+from tallow.core.errors import DamagedFileError, StoreError
+from tallow.core.limits import STORE_FILE_ROWS, STORE_GROUP_ROWS
+from tallow.data.runs import instrument_runs
+from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.data.store.log import LOG_SCHEMA, Selection
+
+_STATISTICS = ("timeframe", "adjustment", "instrument", "timestamp", "revision", "received_at")
+_ALLOW_HTTP = ("allow_http", "aws_allow_http")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table's files lie: a folder or a bucket, and how to get in."""
+
+    root: str
+    options: Mapping[str, str] | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder, or None for a bucket."""
+        return None if "://" in self.root else Path(self.root)
+
+    def of(self, path: str) -> str:
+        """Return the whole name of a file of the table."""
+        return f"{self.root.rstrip('/')}/{path}"
+
+    def scan(self, paths: Sequence[str]) -> pl.LazyFrame:
+        """Return the rows of files, one after the other."""
+        # glob: a bracket in a folder's name is no pattern.
+        return pl.scan_parquet(
+            [self.of(path) for path in paths],
+            glob=False,
+            storage_options=dict(self.options) if self.options else None,
+        )
+
+    def write(self, rows: pl.DataFrame) -> list[AddAction]:
+        """Write rows as files of moderate size, durably; return what the log says of them."""
+        return [self._write_one(piece) for piece in pieces(rows)]
+
+    def _write_one(self, frame: pl.DataFrame) -> AddAction:
+        path = f"{uuid.uuid4().hex}.parquet"
+        with naming(self.of(path)):
+            size = self._put(frame, path) if self.folder is None else _save(frame, self.of(path))
+        return AddAction(path, size, {}, int(time.time() * 1000), True, _statistics(frame))
+
+    def _put(self, frame: pl.DataFrame, path: str) -> int:
+        """Upload a file. Encoded here, because Polars does not say how long it was."""
+        import obstore
+
+        body = io.BytesIO()
+        _encode(frame, body)
+        obstore.put(self._bucket, path, body.getvalue())
+        return body.tell()
+
+    @cached_property
+    def _bucket(self) -> Any:
+        from obstore.store import from_url
+
+        options: Any = dict(self.options or {})
+        plain = [options.pop(name, "false").lower() == "true" for name in _ALLOW_HTTP]
+        client: Any = {"allow_http": any(plain)}
+        return from_url(self.root, config=options, client_options=client)
+
+
+def pieces(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Cut rows in the log's order into files: no series in two, but for one that is too long.
+
+    Files then overlap only where they must, and a series that is too long has files of its own.
+    """
+    start = 0
+    offsets = instrument_runs(rows)[1].tolist()
+    for low, high in pairwise(offsets):
+        is_long = high - low > STORE_FILE_ROWS
+        if start < low and (is_long or high - start > STORE_FILE_ROWS):
+            yield rows[start:low]
+            start = low
+        if is_long:
+            yield from rows[low:high].iter_slices(STORE_FILE_ROWS)
+            start = high
+    if start < len(rows):
+        yield rows[start:]
+
+
+def _save(frame: pl.DataFrame, name: str) -> int:
+    try:
+        _encode(frame, name)
+        with Path(name).open("rb") as file:
+            os.fsync(file.fileno())
+            return os.fstat(file.fileno()).st_size
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _encode(frame: pl.DataFrame, target: str | io.BytesIO) -> None:
+    frame.write_parquet(
+        target, compression="zstd", compression_level=1, row_group_size=STORE_GROUP_ROWS
+    )
+
+
+def remove_action(path: str, size: int) -> RemoveAction:
+    """Return what the log says of a file that is part of the table no more."""
+    return RemoveAction(path, False, int(time.time() * 1000), size, {})
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file, and its name in its folder, are on disk."""
+    for each in (path, path.parent):
+        number = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _statistics(frame: pl.DataFrame) -> str:
+    """Return a file's statistics in the words of the Delta protocol."""
+    ends = frame.select(
+        *(pl.col(name).min().alias(f"min.{name}") for name in _STATISTICS),
+        *(pl.col(name).max().alias(f"max.{name}") for name in _STATISTICS),
+        pl.col(OPEN_INTEREST).null_count().alias(OPEN_INTEREST),
+    ).row(0, named=True)
+    return json.dumps(
+        {
+            "numRecords": len(frame),
+            "minValues": {name: _plain(ends[f"min.{name}"]) for name in _STATISTICS},
+            "maxValues": {name: _plain(ends[f"max.{name}"]) for name in _STATISTICS},
+            "nullCount": {OPEN_INTEREST: ends[OPEN_INTEREST]},
+        }
+    )
+
+
+def _plain(value: Any) -> Any:
+    return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else value
+
+
+@dataclass(frozen=True)
+class FileIndex:
+    """The files of one version of the table, with the ends of what is in them.
+
+    `facts` has a row per file, in the order of the keys they begin with: path, size, rows,
+    ``min.`` and ``max.`` of the key's columns, the revision and the receipt time (times as
+    microseconds), and `interest`, whether it holds open interest.
+    """
+
+    version: int
+    flushed: int
+    properties: Mapping[str, str]
+    facts: pl.DataFrame
+
+    @classmethod
+    def of(
+        cls, version: int, flushed: int, properties: Mapping[str, str], actions: Any
+    ) -> FileIndex:
+        """Return the index of a table's add actions, as deltalake flattens them."""
+        table = pl.DataFrame(actions)
+        if not len(table):
+            return cls(version, flushed, properties, pl.DataFrame(schema=_INDEX_SCHEMA))
+        ends = [f"{end}.{name}" for end in ("min", "max") for name in _STATISTICS]
+        interest = pl.col(f"null_count.{OPEN_INTEREST}") < pl.col("num_records")
+        facts = table.select(
+            "path",
+            pl.col("size_bytes").alias("size"),
+            pl.col("num_records").alias("rows"),
+            *(
+                pl.col(name).cast(TIME_TYPE).to_physical() if name.endswith(_TIMES) else name
+                for name in ends
+            ),
+            interest.alias("interest"),
+        )
+        order = [f"min.{name}" for name in ("timeframe", "adjustment", "instrument", "timestamp")]
+        return cls(version, flushed, properties, facts.cast(_INDEX_SCHEMA).sort(order))  # type: ignore[arg-type]
+
+    @cached_property
+    def last_received(self) -> int:
+        """The latest receipt time in any file, or 0."""
+        return int(self.facts["max.received_at"].max() or 0)  # type: ignore[arg-type]
+
+    def select(self, selection: Selection) -> pl.DataFrame:
+        """Return the facts of the files that may hold rows of a selection."""
+        if not len(self.facts):
+            return self.facts
+        wanted: list[pl.Expr] = []
+        for name, value in (
+            ("timeframe", selection.timeframe),
+            ("adjustment", selection.adjustment),
+        ):
+            if value is not None:
+                wanted += [pl.col(f"min.{name}") <= value, pl.col(f"max.{name}") >= value]
+        names = selection.instruments
+        if names is not None and len(names) == 1:
+            wanted += [pl.col("min.instrument") <= names[0], pl.col("max.instrument") >= names[0]]
+        elif names:
+            wanted += [pl.col("min.instrument") <= names[-1], pl.col("max.instrument") >= names[0]]
+        for name, low, high in (
+            ("timestamp", selection.start, selection.end),
+            ("received_at", selection.received_from, selection.received_before),
+        ):
+            if low is not None:
+                wanted.append(pl.col(f"max.{name}") >= low)
+            if high is not None:
+                wanted.append(pl.col(f"min.{name}") < high)
+        return self.facts.filter(wanted) if wanted else self.facts
+
+
+_TIMES = ("timestamp", "received_at")
+_INDEX_SCHEMA: dict[str, Any] = {
+    "path": pl.String,
+    "size": pl.Int64,
+    "rows": pl.Int64,
+    **{
+        f"{end}.{name}": pl.Int64 if name in _TIMES else LOG_SCHEMA[name]
+        for end in ("min", "max")
+        for name in _STATISTICS
+    },
+    "interest": pl.Boolean,
+}
+
+
+def damaged(place: Place, facts: pl.DataFrame) -> dict[str, str]:
+    """Return which local files are not as long as the log says, and why.
+
+    A Parquet file cut short makes Polars panic, which nothing may catch for certain.
+    """
+    if place.folder is None:
+        return {}
+    found = {}
+    for path, size in facts.select("path", "size").iter_rows():
+        try:
+            there = os.stat(place.of(path)).st_size  # noqa: PTH116 - a Path each costs more
+        except FileNotFoundError:
+            found[path] = f"{place.of(path)}: is missing"
+            continue
+        if there != size:
+            found[path] = f"{place.of(path)}: has {there:,} bytes; the log says {size:,}"
+    return found
+
+
+def require_whole(found: Mapping[str, str]) -> None:
+    """Raise `DamagedFileError` if a file is damaged."""
+    if found:
+        raise DamagedFileError(
+            f"store: {'; '.join(found.values())}; restore it from a backup, or read the rest "
+            "with partial=True"
+        )
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Turn what Polars and the system raise over a file into an error that names it."""
+    try:
+        yield
+    # A damaged file can make Polars panic, and a panic is a BaseException.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if isinstance(error, StoreError):
+            raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StoreError(
+            f"store: {name}: {reason}; check the disk, its room and its rights"
+        ) from error

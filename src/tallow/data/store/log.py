@@ -1,0 +1,215 @@
+"""The log of candle revisions: its columns, what can be asked of it, and who keeps it.
+
+A row is never overwritten. The row of a key with the highest revision is the candle; a deletion is
+a revision without prices. Everything that writes goes through `tallow.data.store.store.Store`,
+which classifies rows under a backend's lock; a backend only keeps them, and finds them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import polars as pl
+
+from tallow.core.limits import STORE_FILTER_INSTRUMENTS
+from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.store.ledger import Ledger, LedgerEntry
+
+LOG_SCHEMA: dict[str, pl.DataType] = {
+    "timeframe": pl.String(),
+    "adjustment": pl.String(),
+    "instrument": pl.String(),
+    "timestamp": TIME_TYPE,
+    **dict.fromkeys(NUMBERS, pl.Float64()),
+    OPEN_INTEREST: pl.Float64(),
+    "revision": pl.Int32(),
+    "received_at": TIME_TYPE,
+    "source": pl.String(),
+    "deleted": pl.Boolean(),
+}
+"""Columns of the log, in order. A deletion has null prices; `revision` counts a key's rows from 1;
+all rows of one write have one `received_at`, later than that of every write before."""
+
+SERIES_KEY = ("timeframe", "adjustment", "instrument")
+KEY = (*SERIES_KEY, "timestamp")
+LOG_ORDER = (*KEY, "revision")
+"""How rows lie in every file, and come out of every scan."""
+
+VALUES = (*NUMBERS, OPEN_INTEREST)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of the log: of one timeframe and adjustment, or all where these are None.
+
+    Attributes
+    ----------
+    instruments
+        Sorted names, or None for all.
+    start, end
+        ``start <= timestamp < end``, in microseconds since 1970 UTC; None is no limit.
+    received_from, received_before
+        ``received_from <= received_at < received_before``, in the same unit; None is no limit.
+    """
+
+    instruments: tuple[str, ...] | None = None
+    timeframe: str | None = "1m"
+    adjustment: str | None = "raw"
+    start: int | None = None
+    end: int | None = None
+    received_from: int | None = None
+    received_before: int | None = None
+
+    def where(self) -> pl.Expr:
+        """Return the condition that a row of the log must meet."""
+        parts: list[pl.Expr] = []
+        for name, wanted in (("timeframe", self.timeframe), ("adjustment", self.adjustment)):
+            if wanted is not None:
+                parts.append(pl.col(name) == wanted)
+        if self.instruments is not None:
+            column = pl.col("instrument")
+            one = len(self.instruments) == 1
+            # A plain comparison is what Parquet's statistics are looked at for.
+            parts.append(
+                column == self.instruments[0] if one else column.is_in(list(self.instruments))
+            )
+        limits = (
+            ("timestamp", self.start, self.end),
+            ("received_at", self.received_from, self.received_before),
+        )
+        for name, low, high in limits:
+            if low is not None:
+                parts.append(pl.col(name) >= moment(low))
+            if high is not None:
+                parts.append(pl.col(name) < moment(high))
+        return pl.all_horizontal(parts) if parts else pl.lit(True)
+
+    def replace(self, **changes: Any) -> Selection:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)
+
+
+def moment(microseconds: int) -> pl.Expr:
+    """Return an instant as a literal of the log's time type."""
+    return pl.lit(microseconds, pl.Int64).cast(TIME_TYPE)
+
+
+class Writing(Protocol):
+    """A write in progress, under the backend's lock: what it reads stays true until it commits."""
+
+    @property
+    def received_at(self) -> int:
+        """The receipt time of this write, in microseconds since 1970 UTC; later than all before."""
+        ...
+
+    def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
+        """Return rows of the state that this write adds to, in `LOG_ORDER`."""
+        ...
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Commit rows of `LOG_SCHEMA` in `LOG_ORDER`: all of them, durably, or none.
+
+        Raises
+        ------
+        ConflictError
+            If somebody without this lock (another machine) committed meanwhile.
+        StoreError
+            If they cannot be written; nothing is.
+        """
+        ...
+
+    def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
+        """Enter the write in the ledger; return its number there."""
+        ...
+
+
+class Backend(Protocol):
+    """Who keeps a log. All methods may be called from several threads and processes at once."""
+
+    state_folder: Path
+    """Local folder for what is derived from the log on this machine."""
+
+    @property
+    def epoch(self) -> str:
+        """What changes where history is taken away, so that nothing derived from it is trusted."""
+        ...
+
+    def token(self) -> Hashable:
+        """Return what changes with every change of the log that a reader would see. Cheap."""
+        ...
+
+    def last_received(self) -> int:
+        """Return the receipt time of the newest write, or 0."""
+        ...
+
+    def scan(
+        self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
+    ) -> pl.DataFrame:
+        """Return rows of one state of the log, in `LOG_ORDER`; `columns` contain what orders them.
+
+        With `skip_damaged`, rows of damaged files are left out instead of an error.
+        """
+        ...
+
+    def has_interest(self, selection: Selection) -> bool:
+        """Say whether any row of a timeframe and adjustment has open interest."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Take the lock for one write; an error in the block undoes what is not committed."""
+        ...
+
+    def ledger(self) -> Ledger:
+        """Return where ingests and quarantined rows are kept."""
+        ...
+
+    def damaged(self) -> list[str]:
+        """Return what is wrong with which files."""
+        ...
+
+    def flush(self) -> None:
+        """Move the durable tail, where there is one, to where the rest is."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections; what was acknowledged is durable already."""
+        ...
+
+
+def current(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return of each key the row with the highest revision, deletions left out.
+
+    `rows` are in `LOG_ORDER`; a column of the key that they do not have is the same for all.
+    """
+    return latest(rows).filter(~pl.col("deleted"))
+
+
+def latest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Do as `current`, with the deletions."""
+    if len(rows) < 2:
+        return rows
+    same = pl.lit(True)
+    for name in reversed(KEY):
+        if name in rows.columns:
+            same &= pl.col(name) == pl.col(name).shift(-1)
+    return rows.filter(~same.fill_null(False))
+
+
+def in_log_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows sorted by those columns of `LOG_ORDER` that they have."""
+    return rows.sort([name for name in LOG_ORDER if name in rows.columns])
+
+
+def around(rows: pl.DataFrame, timeframe: str, adjustment: str) -> Selection:
+    """Return what the log may know of these keys: their span, and few names one by one."""
+    if not len(rows):
+        return Selection((), timeframe, adjustment)
+    time = rows["timestamp"].to_physical()
+    names = rows["instrument"].unique()
+    few = tuple(names.sort().to_list()) if len(names) <= STORE_FILTER_INSTRUMENTS else None
+    first, last = cast("int", time.min()), cast("int", time.max())
+    return Selection(few, timeframe, adjustment, first, last + 1)

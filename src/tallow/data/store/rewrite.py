@@ -1,0 +1,105 @@
+"""Fewer, sorted files: merging small ones, compaction, and taking away what is too old.
+
+A rewrite reads files whose keys overlap, and replaces them by files that do not: one instrument's
+range then lies in one stretch of one file. It needs no lock while it works: others only add files,
+and it takes the lock for its commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
+from tallow.data.store.files import Place, damaged, naming, remove_action, require_whole
+from tallow.data.store.log import LOG_SCHEMA, SERIES_KEY, in_log_order
+
+if TYPE_CHECKING:
+    from deltalake.transaction import AddAction
+
+    from tallow.data.store.delta import DeltaBackend
+
+Keep = Callable[[pl.DataFrame], pl.DataFrame]
+"""What stays of rows that hold all revisions of their keys."""
+
+
+def merge_small(backend: DeltaBackend) -> None:
+    """Merge the files that flushes left, once there are many, into one."""
+    facts = backend.files().facts
+    small = facts.filter(pl.col("rows") < STORE_FILE_ROWS // 2)
+    if len(small) >= STORE_SMALL_FILES:
+        rewrite(backend, small)
+
+
+def overlapping(facts: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Return groups of files to rewrite: those whose keys overlap, and small neighbours.
+
+    `facts` are those of a `FileIndex`, in the order of first keys.
+    """
+    low_names = [f"min.{name}" for name in SERIES_KEY]
+    high_names = [f"max.{name}" for name in SERIES_KEY]
+    lows, highs = facts.select(low_names).rows(), facts.select(high_names).rows()
+    times = facts.select("min.timestamp", "max.timestamp").rows()
+    start = 0
+    for i in range(1, len(facts) + 1):
+        if i < len(facts):
+            high = max(highs[start:i])
+            # Two files of one series overlap only where their times do.
+            alone = lows[i] == highs[i] == high == lows[i - 1] and times[i][0] > times[i - 1][1]
+            small = int(facts["rows"][start : i + 1].sum()) <= STORE_FILE_ROWS // 2
+            if small or (lows[i] <= high and not alone):
+                continue
+        if i - start > 1:
+            yield facts[start:i]
+        start = i
+
+
+def rewrite(backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None = None) -> bool:
+    """Replace files by sorted ones; say whether it was done, or another rewrite came first."""
+    require_whole(damaged(backend.place, facts))
+    added: list[AddAction] = []
+    for rows in _gathered(_stretches(backend.place, facts["path"].to_list(), keep)):
+        added += backend.place.write(rows)
+    removed = [remove_action(*row) for row in facts.select("path", "size").iter_rows()]
+    with backend.tail_file.locked():
+        files = backend.files()
+        if not set(facts["path"]) <= set(files.facts["path"]):
+            return False
+        moved = [replace(action, data_change=False) for action in added]
+        backend.commit([*moved, *removed], files.version)
+    return True
+
+
+def _gathered(stretches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Join short stretches to the length of a file."""
+    held: list[pl.DataFrame] = []
+    for rows in stretches:
+        if held and sum(map(len, held)) + len(rows) > STORE_FILE_ROWS:
+            yield pl.concat(held)
+            held = []
+        held.append(rows)
+    if sum(map(len, held)):
+        yield pl.concat(held)
+
+
+def _stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.DataFrame]:
+    """Return the rows of files in the log's order, whole series, a bounded number at a time."""
+    with naming(place.root):
+        lazy = place.scan(paths)
+        series = lazy.group_by(SERIES_KEY).len().collect(engine="streaming").sort(SERIES_KEY)
+    number = (pl.col("len").cum_sum() - 1) // STORE_REWRITE_ROWS
+    for (timeframe, adjustment, _), part in series.with_columns(number=number).group_by(
+        "timeframe", "adjustment", "number", maintain_order=True
+    ):
+        where = (
+            (pl.col("timeframe") == timeframe)
+            & (pl.col("adjustment") == adjustment)
+            & (pl.col("instrument") >= part["instrument"][0])
+            & (pl.col("instrument") <= part["instrument"][-1])
+        )
+        with naming(place.root):
+            rows = in_log_order(lazy.filter(where).select(list(LOG_SCHEMA)).collect())
+        yield rows if keep is None else keep(rows)

@@ -1,0 +1,331 @@
+"""The face of a store: what is written is classified here, what is read is the latest of each key.
+
+A write goes: `read_candles` checks the rows, the backend takes its lock, `classify` compares them
+with what the log knows, and what is new or revised is appended. Readers never wait for writers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import polars as pl
+
+from tallow.core.errors import ConflictError, StoreError
+from tallow.core.limits import STORE_COMMIT_ATTEMPTS
+from tallow.core.timeframe import parse_timeframe
+from tallow.data.candles import Candles
+from tallow.data.readers import read_candles
+from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.store.classify import Classified, classify, classify_deletions
+from tallow.data.store.log import (
+    LOG_SCHEMA,
+    SERIES_KEY,
+    Backend,
+    Selection,
+    current,
+)
+from tallow.data.store.write import WriteReport, write_rows
+
+CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
+_STATE_FOLDER = "_tallow"
+
+
+def open_store(
+    location: str | Path,
+    *,
+    create: bool = False,
+    state: Path | None = None,
+    storage_options: Mapping[str, str] | None = None,
+    clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+) -> Store:
+    """Open a store, in a folder, a bucket or a database.
+
+    Parameters
+    ----------
+    location
+        A folder, a bucket's URL (``s3://bucket/candles``), or ``postgresql://...``.
+    create
+        Make it where there is none.
+    state
+        Local folder for the tail of a bucket; by default one of the user's own, by the bucket's
+        name. Losing it loses the writes that are not in the bucket yet.
+    storage_options
+        What the bucket asks for, such as ``aws_region`` or ``aws_endpoint_url``; what is not given
+        is taken from the environment.
+    clock
+        Gives the time in microseconds since 1970 UTC.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, it cannot be opened, or an extra is not installed.
+    """
+    place = str(location)
+    try:
+        from tallow.data.store.delta import DeltaBackend
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"store: {place}: needs {error.name}; install it with: pip install 'tallow[store]'"
+        ) from error
+    if "://" in place:
+        folder = _local_state(place, state)
+    else:
+        place = str(Path(place).expanduser().absolute())
+        folder = state or Path(place) / _STATE_FOLDER
+    return Store(DeltaBackend(place, folder, storage_options, create, clock))
+
+
+def _local_state(place: str, state: Path | None) -> Path:
+    """Return the folder for what is kept on this machine of a store elsewhere."""
+    import hashlib
+    import os
+
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return state or home / "tallow" / hashlib.sha256(place.encode()).hexdigest()[:16]
+
+
+class Store:
+    """Candles of years, each with all its revisions; nothing is lost, and nothing overwritten.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import polars as pl
+    >>> candle = {"symbol": ["RAYMOND"], "ts": ["2025-07-18T09:15+05:30"], "v": [900]}
+    >>> prices = {"o": [700.0], "h": [702.0], "l": [699.0], "c": [701.0]}
+    >>> with tempfile.TemporaryDirectory() as folder, open_store(folder, create=True) as store:
+    ...     report = store.write(pl.DataFrame(candle | prices))
+    ...     again = store.write(pl.DataFrame(candle | prices))
+    ...     (report.new, again.new, again.identical, store.read()["close"].to_list())
+    (1, 0, 1, [701.0])
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def state_folder(self) -> Path:
+        """The local folder for what is derived from the store."""
+        return self._backend.state_folder
+
+    @property
+    def epoch(self) -> str:
+        """What changes where history was taken away."""
+        return self._backend.epoch
+
+    @property
+    def ledger(self) -> Any:
+        """The writes so far, and the rows set aside: `tallow.data.store.ledger.Ledger`."""
+        return self._backend.ledger()
+
+    def write(
+        self,
+        candles: Any,
+        *,
+        timeframe: str = "1m",
+        adjustment: str = "raw",
+        source: str | None = None,
+    ) -> WriteReport:
+        """Add candles: new ones, the same again, or corrections. Durable when it returns.
+
+        Parameters
+        ----------
+        candles
+            Whatever `tallow.read_candles` takes.
+        timeframe, adjustment
+            Of which series they are. Other prices of the same instrument are another series.
+        source
+            Where they come from; by default what was read, such as the file's name.
+
+        Raises
+        ------
+        TallowError
+            If the input cannot be candles.
+        StoreError
+            If they cannot be written; nothing is then.
+        """
+        size = parse_timeframe(timeframe)
+        read = read_candles(candles, source_timeframe=size)
+        if read.source_timeframe != size:
+            raise StoreError(
+                f"store: timeframe={timeframe}; these candles were read as "
+                f"{read.source_timeframe.text}; read them with source_timeframe={timeframe!r}"
+            )
+        frame = read.frame
+        if OPEN_INTEREST not in frame.columns:
+            frame = frame.with_columns(pl.lit(None, pl.Float64).alias(OPEN_INTEREST))
+        name = source or ", ".join(read.report.sources[:3])
+        series = (size.text, adjustment, name)
+        return self._append(frame.select(CANDLE_COLUMNS), series, classify, read)
+
+    def delete(
+        self,
+        keys: pl.DataFrame,
+        *,
+        timeframe: str = "1m",
+        adjustment: str = "raw",
+        source: str = "delete",
+    ) -> WriteReport:
+        """Delete candles by a revision that says so; `as_of` before it still shows them.
+
+        Parameters
+        ----------
+        keys
+            Columns `instrument` and `timestamp` (datetime[us, UTC]).
+
+        Returns
+        -------
+        WriteReport
+            `revised` candles were deleted; keys without a candle are `identical`.
+        """
+        unique = keys.select("instrument", pl.col("timestamp").cast(CANDLE_SCHEMA["timestamp"]))
+        unique = unique.unique().sort("instrument", "timestamp")
+        series = (parse_timeframe(timeframe).text, adjustment, source)
+        return self._append(unique, series, classify_deletions, None, len(keys) - len(unique))
+
+    def _append(
+        self,
+        rows: pl.DataFrame,
+        series: tuple[str, str, str],
+        compare: Callable[[pl.DataFrame, pl.DataFrame], Classified],
+        read: Candles | None,
+        repeated: int = 0,
+    ) -> WriteReport:
+        for attempt in range(STORE_COMMIT_ATTEMPTS):
+            try:
+                with self._backend.writing() as writing:
+                    return write_rows(writing, rows, series, compare, read, repeated)
+            except ConflictError:
+                if attempt + 1 == STORE_COMMIT_ATTEMPTS:
+                    raise
+                time.sleep(0.01 * attempt)
+        raise AssertionError("unreachable")
+
+    def read(
+        self,
+        instruments: Sequence[str] | None = None,
+        *,
+        timeframe: str = "1m",
+        adjustment: str = "raw",
+        start: int | None = None,
+        end: int | None = None,
+        as_of: int | None = None,
+        partial: bool = False,
+    ) -> pl.DataFrame:
+        """Return candles as they are known now, or were at a moment.
+
+        Parameters
+        ----------
+        instruments
+            Names, or None for all.
+        start, end, as_of
+            ``start <= timestamp < end``, received by `as_of`; microseconds since 1970 UTC.
+        partial
+            Leave out what lies in damaged files, instead of raising; `damaged` names them.
+
+        Returns
+        -------
+        pl.DataFrame
+            Candle columns and `open_interest`, sorted by instrument and timestamp, and unique.
+
+        Raises
+        ------
+        DamagedFileError
+            If a file is damaged, and not `partial`.
+        """
+        selection = _selection(instruments, timeframe, adjustment, start, end, as_of)
+        columns = [*CANDLE_COLUMNS, "revision", "deleted"]
+        return current(self._backend.scan(selection, columns, partial)).select(CANDLE_COLUMNS)
+
+    def log(
+        self,
+        instruments: Sequence[str] | None = None,
+        *,
+        timeframe: str | None = None,
+        adjustment: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        as_of: int | None = None,
+    ) -> pl.DataFrame:
+        """Return every revision, with all columns of the log; arguments as in `read`."""
+        selection = _selection(instruments, timeframe, adjustment, start, end, as_of)
+        return self._backend.scan(selection, list(LOG_SCHEMA))
+
+    def series(self) -> pl.DataFrame:
+        """Return each series with its first and last candle and their number. Reads all keys."""
+        columns = [*SERIES_KEY, "timestamp", "revision", "deleted"]
+        rows = current(self._backend.scan(Selection(None, None, None), columns))
+        return (
+            rows.group_by(SERIES_KEY)
+            .agg(first=pl.col("timestamp").min(), last=pl.col("timestamp").max(), candles=pl.len())
+            .sort(SERIES_KEY)
+        )
+
+    def token(self) -> Hashable:
+        """Return what changes with every change that a reader would see. Costs microseconds."""
+        return self._backend.token()
+
+    def last_received(self) -> int:
+        """Return the receipt time of the newest write in microseconds, or 0."""
+        return self._backend.last_received()
+
+    def changed_since(
+        self,
+        received_at: int,
+        instruments: Sequence[str] | None = None,
+        *,
+        timeframe: str = "1m",
+        adjustment: str = "raw",
+        as_of: int | None = None,
+    ) -> dict[str, int]:
+        """Return, per instrument with rows received later, the earliest timestamp among them."""
+        selection = _selection(instruments, timeframe, adjustment, None, None, as_of)
+        selection = selection.replace(received_from=received_at + 1)
+        rows = self._backend.scan(selection, ["instrument", "timestamp", "revision"])
+        earliest = rows.group_by("instrument").agg(pl.col("timestamp").min().to_physical())
+        return dict(earliest.iter_rows())
+
+    def has_interest(self, timeframe: str = "1m", adjustment: str = "raw") -> bool:
+        """Say whether candles of such series have open interest."""
+        return self._backend.has_interest(Selection(None, timeframe, adjustment))
+
+    def damaged(self) -> list[str]:
+        """Return what is wrong with which of the store's files; nothing where all are whole."""
+        return self._backend.damaged()
+
+    def flush(self) -> None:
+        """Move the durable tail into the table."""
+        self._backend.flush()
+
+    def close(self) -> None:
+        """Release files and connections; everything acknowledged is durable already."""
+        self._backend.close()
+
+
+def _selection(
+    instruments: Sequence[str] | None,
+    timeframe: str | None,
+    adjustment: str | None,
+    start: int | None,
+    end: int | None,
+    as_of: int | None,
+) -> Selection:
+    names = None if instruments is None else tuple(sorted(set(instruments)))
+    size = None if timeframe is None else parse_timeframe(timeframe).text
+    before = None if as_of is None else as_of + 1
+    return Selection(names, size, adjustment, start, end, None, before)

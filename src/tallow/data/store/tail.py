@@ -1,0 +1,232 @@
+"""The durable tail: small writes, each on disk before it is acknowledged, in one SQLite file.
+
+A write is one row: its candles as an Arrow stream. Readers keep what they decoded, and ask SQLite
+only for what came since. The number of a batch is never used twice, so that a table can say up to
+which one it holds the tail: a batch that is in both, after a kill in between, is seen once.
+"""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from tallow.core.errors import StoreError
+from tallow.core.limits import STORE_LOCK_SECONDS
+from tallow.data.store.ledger import SqliteLedger
+from tallow.data.store.log import LOG_SCHEMA, Selection
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, rows INTEGER NOT NULL, body BLOB NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True)
+class TailBatch:
+    """One write: its number, its rows in the log's order, and the span of their times."""
+
+    id: int
+    frame: pl.DataFrame
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Tail:
+    """One state of the tail. Immutable, so that readers share it."""
+
+    batches: tuple[TailBatch, ...] = ()
+    last_received: int = 0
+
+    @property
+    def token(self) -> tuple[int, int, int]:
+        """What changes with every change of the tail."""
+        ends = (self.batches[0].id, self.batches[-1].id) if self.batches else (0, 0)
+        return (*ends, self.last_received)
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows of all batches."""
+        return sum(len(batch.frame) for batch in self.batches)
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """All rows, batch after batch."""
+        frames = [batch.frame for batch in self.batches]
+        return pl.concat(frames, rechunk=False) if frames else pl.DataFrame(schema=LOG_SCHEMA)
+
+    def after(self, flushed: int) -> Tail:
+        """Return the tail without the batches that a table holds already."""
+        if not self.batches or self.batches[0].id > flushed:
+            return self
+        return Tail(tuple(b for b in self.batches if b.id > flushed), self.last_received)
+
+    def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
+        """Return the rows of a selection, batch after batch."""
+        low, high = selection.start, selection.end
+        hit = [
+            batch
+            for batch in self.batches
+            if (low is None or batch.last >= low) and (high is None or batch.first < high)
+        ]
+        if len(hit) == len(self.batches):
+            found = self.frame
+        else:
+            found = pl.concat([pl.DataFrame(schema=LOG_SCHEMA), *(b.frame for b in hit)])
+        return found.filter(selection.where()).select(columns) if len(found) else found[columns]
+
+
+class TailFile:
+    """The SQLite file of one store on one machine: the tail, its lock, and what stands beside.
+
+    Threads share one connection for reading and one for writing; between processes SQLite's own
+    lock decides.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.writer = self._connect()
+            self._reader = self._connect()
+            self.writer.executescript(_TABLES)
+            SqliteLedger.create(self.writer)
+            self.writer.execute(
+                "INSERT OR IGNORE INTO facts VALUES ('identity', ?), ('received', 0)",
+                (uuid.uuid4().hex,),
+            )
+            row = self.writer.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
+        self.identity: str = row[0]
+        self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
+        self._known = Tail()
+        self._seen: int | None = None
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, STORE_LOCK_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        # Acknowledged means on disk, not in the operating system's memory.
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def tail(self) -> Tail:
+        """Return the tail as it is now."""
+        with self._read_lock, naming(self.path):
+            seen = self._reader.execute("PRAGMA data_version").fetchone()[0]
+            if seen != self._seen:
+                self._known, self._seen = self._look(self._reader), seen
+            return self._known
+
+    def is_now(self, tail: Tail) -> bool:
+        """Say whether the tail is still this one."""
+        return self.tail().token == tail.token
+
+    @contextmanager
+    def locked(self) -> Iterator[Tail]:
+        """Take the write lock of this machine; what the block wrote is committed at its end."""
+        with self._write_lock:
+            with naming(self.path):
+                self.writer.execute("BEGIN IMMEDIATE")
+            try:
+                with naming(self.path):
+                    tail = self._look(self.writer)
+                yield tail
+                with naming(self.path):
+                    self.writer.execute("COMMIT")
+            except BaseException:
+                if self.writer.in_transaction:
+                    self.writer.execute("ROLLBACK")
+                raise
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add a batch; inside `locked`."""
+        body = io.BytesIO()
+        rows.write_ipc_stream(body)
+        with naming(self.path):
+            self.writer.execute(
+                "INSERT INTO batches (rows, body) VALUES (?, ?)", (len(rows), body.getvalue())
+            )
+
+    def received(self, moment: int) -> None:
+        """Remember the receipt time of the newest write; inside `locked`."""
+        with naming(self.path):
+            self.writer.execute("UPDATE facts SET value = ? WHERE name = 'received'", (moment,))
+
+    def drop(self, until: int) -> None:
+        """Drop the batches up to a number: they are in the table; inside `locked`."""
+        with naming(self.path):
+            self.writer.execute("DELETE FROM batches WHERE id <= ?", (until,))
+
+    def read(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Run a query of one of the other tables."""
+        with self._read_lock, naming(self.path):
+            return self._reader.execute(query, parameters).fetchall()
+
+    def run(self, statement: str, rows: Sequence[Sequence[object]]) -> sqlite3.Cursor:
+        """Run a statement of one of the other tables for each row; inside `locked`."""
+        with naming(self.path):
+            if len(rows) == 1:
+                return self.writer.execute(statement, rows[0])
+            return self.writer.executemany(statement, rows)
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._write_lock, self._read_lock:
+            self.writer.close()
+            self._reader.close()
+
+    def _look(self, connection: sqlite3.Connection) -> Tail:
+        """Read what came since the last look."""
+        # In one transaction: between two statements, another process may commit.
+        known = self._known
+        last = known.batches[-1].id if known.batches else 0
+        own = not connection.in_transaction
+        if own:
+            connection.execute("BEGIN")
+        try:
+            received = connection.execute(
+                "SELECT value FROM facts WHERE name = 'received'"
+            ).fetchone()[0]
+            first = connection.execute("SELECT min(id) FROM batches").fetchone()[0]
+            fresh = connection.execute(
+                "SELECT id, body FROM batches WHERE id > ? ORDER BY id", (last,)
+            ).fetchall()
+        finally:
+            if own:
+                connection.execute("COMMIT")
+        kept = () if first is None else tuple(b for b in known.batches if b.id >= first)
+        return Tail((*kept, *(_decoded(*row) for row in fresh)), received)
+
+
+def _decoded(number: int, body: bytes) -> TailBatch:
+    frame = pl.read_ipc_stream(io.BytesIO(body))
+    time = frame["timestamp"].to_physical()
+    return TailBatch(number, frame, int(time.min()), int(time.max()))  # type: ignore[arg-type]
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into one that names the file and what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        hint = "is there room on its disk, and may this user write to its folder?"
+        if "locked" in str(error):
+            hint = f"another process held it for {STORE_LOCK_SECONDS} s; stop that one"
+        elif "malformed" in str(error) or "not a database" in str(error):
+            hint = "restore it from a backup: tallow store restore"
+        raise StoreError(f"store: {path}: {error}; {hint}") from error
+    except OSError as error:
+        raise StoreError(f"store: {path}: {error.strerror or error}; must be writable") from error
