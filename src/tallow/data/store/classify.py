@@ -45,15 +45,23 @@ def classify(candles: pl.DataFrame, known: pl.DataFrame) -> Classified:
         return Classified(with_revision(candles, 1), len(candles), 0, 0)
     at = positions(candles, known)
     met = at >= 0
-    held = known[np.where(met, at, 0)]
-    same = pl.Series(met) & _same(candles, held)
-    interest = pl.Series(met) & candles[OPEN_INTEREST].is_null() & ~held["deleted"]
-    if interest.any():
-        kept = candles[OPEN_INTEREST].zip_with(~interest, held[OPEN_INTEREST])
-        candles = candles.with_columns(kept)
-    revision = np.where(met, held["revision"].to_numpy() + 1, 1)
-    written = candles.with_columns(revision=pl.Series(revision, dtype=pl.Int32)).filter(~same)
+    if not met.any():
+        return Classified(with_revision(candles, 1), len(candles), 0, 0)
+    mine = candles if met.all() else candles.filter(met)
+    # Both are sorted: as many matches as there are known rows are these rows, in their order.
+    held = known if len(known) == len(mine) else known[at[met]]
+    same = _same(mine, held)
+    changed = np.ones(len(candles), dtype=np.bool_)
+    changed[met] = ~same.to_numpy()
+    revision = np.ones(len(candles), dtype=np.int32)
+    revision[met] = held["revision"].to_numpy() + 1
+    kept = ~same & mine[OPEN_INTEREST].is_null() & held[OPEN_INTEREST].is_not_null()
+    if kept.any():
+        rows = np.flatnonzero(met)[kept.to_numpy()]
+        interest = candles[OPEN_INTEREST].scatter(rows, held[OPEN_INTEREST].filter(kept))
+        candles = candles.with_columns(interest)
     identical, new = int(same.sum()), int((~met).sum())
+    written = candles.with_columns(revision=pl.Series(revision)).filter(changed)
     return Classified(written, new, identical, len(candles) - identical - new)
 
 

@@ -39,7 +39,8 @@ from tallow.data.store.files import (
     sync_file,
 )
 from tallow.data.store.ledger import LedgerEntry, SqliteLedger
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, around, in_log_order, latest
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, around, latest
+from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import merge_small
 from tallow.data.store.tail import Tail, TailFile
 
@@ -80,9 +81,7 @@ class View:
         if not parts:
             return self.tail.frame.clear().select(columns)
         rows = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)
-        if len(facts) == len(parts) == 1:
-            return rows
-        return in_log_order(rows)
+        return rows if len(parts) == len(facts) == 1 else in_log_order(rows)
 
     def _read(self, paths: list[str], selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
         with naming(self.place.of(paths[0] if len(paths) == 1 else "")):

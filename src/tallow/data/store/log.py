@@ -199,11 +199,6 @@ def latest(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(~same.fill_null(False))
 
 
-def in_log_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return rows sorted by those columns of `LOG_ORDER` that they have."""
-    return rows.sort([name for name in LOG_ORDER if name in rows.columns])
-
-
 def around(rows: pl.DataFrame, timeframe: str, adjustment: str) -> Selection:
     """Return what the log may know of these keys: their span, and few names one by one."""
     if not len(rows):

@@ -15,7 +15,8 @@ import polars as pl
 
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
 from tallow.data.store.files import Place, damaged, naming, remove_action, require_whole
-from tallow.data.store.log import LOG_SCHEMA, SERIES_KEY, in_log_order
+from tallow.data.store.log import LOG_SCHEMA, SERIES_KEY
+from tallow.data.store.order import in_log_order
 
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction

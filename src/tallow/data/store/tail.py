@@ -23,6 +23,7 @@ from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_LOCK_SECONDS
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.log import LOG_SCHEMA, Selection
+from tallow.data.store.order import in_log_order
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -73,7 +74,7 @@ class Tail:
         return Tail(tuple(b for b in self.batches if b.id > flushed), self.last_received)
 
     def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
-        """Return the rows of a selection, batch after batch."""
+        """Return the rows of a selection in the log's order."""
         low, high = selection.start, selection.end
         hit = [
             batch
@@ -84,7 +85,7 @@ class Tail:
             found = self.frame
         else:
             found = pl.concat([pl.DataFrame(schema=LOG_SCHEMA), *(b.frame for b in hit)])
-        return found.filter(selection.where()).select(columns) if len(found) else found[columns]
+        return in_log_order(found.filter(selection.where()).select(columns))
 
 
 class TailFile:
