@@ -8,17 +8,17 @@ those of several meet at the table's commit, where the second one fails, looks a
 
 from __future__ import annotations
 
+import math
 import threading
 import uuid
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.schema import Field, PrimitiveType, Schema
+from deltalake import CommitProperties, Transaction
+from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from tallow.core.errors import ConflictError, StoreError
@@ -34,59 +34,31 @@ from tallow.data.store.files import (
     FileIndex,
     Place,
     damaged,
-    naming,
     require_whole,
     sync_file,
 )
 from tallow.data.store.ledger import LedgerEntry, SqliteLedger
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, around, latest
-from tallow.data.store.order import in_log_order
-from tallow.data.store.rewrite import merge_small
-from tallow.data.store.tail import Tail, TailFile
-
-FORMAT = "1"
-_FORMAT, _EPOCH = "tallow.format", "tallow.epoch"
-_PRIMITIVES = {
-    pl.String: "string",
-    pl.Float64: "double",
-    pl.Int32: "integer",
-    pl.Boolean: "boolean",
-    pl.Datetime: "timestamp",
-}
-TABLE_SCHEMA = Schema(
-    [Field(name, PrimitiveType(_PRIMITIVES[type(t)])) for name, t in LOG_SCHEMA.items()]
+from tallow.data.store.log import (
+    LOG_ORDER,
+    Compacted,
+    Selection,
+    StoreStats,
+    around,
+    latest,
 )
-
-
-@dataclass(frozen=True)
-class View:
-    """One state of the log: a tail and the files, each batch in one of the two."""
-
-    place: Place
-    tail: Tail
-    files: FileIndex
-
-    def scan(
-        self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
-    ) -> pl.DataFrame:
-        """Return the rows of a selection in the log's order."""
-        facts = self.files.select(selection)
-        if (broken := damaged(self.place, facts)) and not skip_damaged:
-            require_whole(broken)
-        if broken:
-            facts = facts.filter(~pl.col("path").is_in(list(broken)))
-        parts = [self._read(facts["path"].to_list(), selection, columns)] if len(facts) else []
-        if len(late := self.tail.scan(selection, columns)):
-            parts.append(late)
-        if not parts:
-            return self.tail.frame.clear().select(columns)
-        rows = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)
-        return rows if len(parts) == len(facts) == 1 else in_log_order(rows)
-
-    def _read(self, paths: list[str], selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
-        with naming(self.place.of(paths[0] if len(paths) == 1 else "")):
-            rows = self.place.scan(paths).filter(selection.where()).select(columns)
-            return rows.collect()
+from tallow.data.store.order import in_log_order
+from tallow.data.store.rewrite import (
+    Keep,
+    gathered,
+    merge_small,
+    overlapping,
+    pruning,
+    rewrite,
+    stretches,
+)
+from tallow.data.store.table import EPOCH, HORIZON, TABLE_SCHEMA, delta_errors, open_table
+from tallow.data.store.tail import Tail, TailFile
+from tallow.data.store.view import View
 
 
 class DeltaBackend:
@@ -103,50 +75,24 @@ class DeltaBackend:
         self.place = Place(location, options)
         self.state_folder = state
         self._clock = clock
-        self._table = self._open(create)
+        self._table = open_table(self.place, create)
         self._table_lock = threading.Lock()
         self.tail_file = TailFile(state / "state.sqlite")
         self._index: FileIndex | None = None
 
-    def _open(self, create: bool) -> DeltaTable:
-        options = dict(self.place.options) if self.place.options else None
-        root = self.place.root
-        with self._delta_errors():
-            try:
-                table = DeltaTable(root, storage_options=options)
-            except TableNotFoundError:
-                if not create:
-                    raise StoreError(
-                        f"store: {root}: holds no store; check the name, or create one with "
-                        f"tallow ingest INPUT... --store {root}"
-                    ) from None
-                table = self._create(root, options)
-        if table.metadata().configuration.get(_FORMAT) != FORMAT:
-            raise StoreError(
-                f"store: {root}: is a Delta table that tallow did not make, or that a newer one "
-                "did; name another folder, or update tallow"
-            )
-        return table
-
-    @staticmethod
-    def _create(root: str, options: dict[str, str] | None) -> DeltaTable:
-        return DeltaTable.create(
-            root,
-            TABLE_SCHEMA,
-            mode="ignore",
-            configuration={_FORMAT: FORMAT, _EPOCH: uuid.uuid4().hex},
-            storage_options=options,
-            raise_if_key_not_exists=False,
-        )
+    @property
+    def horizon(self) -> int:
+        """The moment before which `as_of` cannot reach: superseded revisions were pruned."""
+        return int(self.files().properties.get(HORIZON, "0"))
 
     @property
     def epoch(self) -> str:
         """What changes where history is taken away, so that nothing derived from it is trusted."""
-        return self.files().properties[_EPOCH]
+        return self.files().properties[EPOCH]
 
     def files(self) -> FileIndex:
         """Return the newest version's files."""
-        with self._table_lock, self._delta_errors():
+        with self._table_lock, delta_errors(self.place.root):
             if self._index is None or self._has_newer(self._index.version):
                 self._table.update_incremental()
                 self._index = FileIndex.of(
@@ -196,6 +142,96 @@ class DeltaBackend:
             tail.null_count() < len(tail)
         )
 
+    def compact(self, keep_hours: float) -> Compacted:
+        """Rewrite files that overlap, and remove those that no version of late needs."""
+        return self._rewritten(keep_hours, None, lambda group: len(group) > 1)
+
+    def prune(
+        self, before: int | None, superseded_before: int | None, keep_hours: float
+    ) -> Compacted:
+        """Take rows away; see `tallow.data.store.store.Store.prune`."""
+        if superseded_before is not None:
+            # First, so that nobody asks for a state that is being taken apart.
+            self._set(HORIZON, str(max(superseded_before, self.horizon)))
+
+        def wanted(group: pl.DataFrame) -> bool:
+            late = before is not None and bool((group["min.timestamp"] < before).any())
+            return late or (superseded_before is not None and group["max.revision"].max() != 1)
+
+        try:
+            return self._rewritten(keep_hours, pruning(before, superseded_before), wanted)
+        finally:
+            # Last, so that nothing derived from what is gone has the new mark.
+            self._set(EPOCH, uuid.uuid4().hex)
+
+    def _rewritten(
+        self, keep_hours: float, keep: Keep | None, wanted: Callable[[pl.DataFrame], bool]
+    ) -> Compacted:
+        self.flush()
+        before = self.files().facts
+        for group in filter(wanted, overlapping(before)):
+            rewrite(self, group, keep)
+        after = self.files().facts
+        with self.tail_file.locked(), self._table_lock, delta_errors(self.place.root):
+            gone = self._table.vacuum(
+                # Hours, whole; rounded up, so that nothing goes too early.
+                math.ceil(keep_hours),
+                dry_run=False,
+                enforce_retention_duration=False,
+                full=True,
+            )
+        removed = int(before["rows"].sum()) - int(after["rows"].sum())
+        return Compacted(len(before), len(after), removed, len(gone))
+
+    def _set(self, name: str, value: str) -> None:
+        """Change a property of the table; a second try where another commit came between."""
+        with self.tail_file.locked(), self._table_lock, delta_errors(self.place.root):
+            self._table.update_incremental()
+            self._table.alter.set_table_properties({name: value}, raise_if_not_exists=False)
+
+    def stats(self) -> StoreStats:
+        """Return how much there is, and how it lies."""
+        view = self.view()
+        facts, tail = view.files.facts, view.tail
+        ends = facts.select(pl.col("min.timestamp").min(), pl.col("max.timestamp").max()).row(0)
+        firsts = [batch.first for batch in tail.batches] + [e for e in ends[:1] if e is not None]
+        lasts = [batch.last for batch in tail.batches] + [e for e in ends[1:] if e is not None]
+        return StoreStats(
+            location=self.place.root,
+            rows=int(facts["rows"].sum()) + tail.rows,
+            tail_rows=tail.rows,
+            files=len(facts),
+            bytes=int(facts["size"].sum()),
+            overlapping=sum(len(group) for group in overlapping(facts) if len(group) > 1),
+            version=view.files.version,
+            first=min(firsts, default=None),
+            last=max(lasts, default=None),
+            last_received=max(tail.last_received, view.files.last_received),
+            horizon=self.horizon,
+        )
+
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
+        self.flush()
+        facts = self.files().facts
+        require_whole(damaged(self.place, facts))
+        if len(facts):
+            yield from stretches(self.place, facts["path"].to_list(), None)
+
+    def load(self, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
+        """Take over all rows of another log, as they are, in one commit; this one is empty."""
+        if horizon:
+            self._set(HORIZON, str(horizon))
+        with self.tail_file.locked():
+            version = self.files().version
+            if self.view().tail.rows or len(self.files().facts):
+                raise StoreError(
+                    f"store: {self.place.root}: is not empty; restore into a new folder"
+                )
+            actions = [action for rows in gathered(pieces) for action in self.place.write(rows)]
+            if actions:
+                self.commit(actions, version)
+
     def damaged(self) -> list[str]:
         """Return what is wrong with which files."""
         return list(damaged(self.place, self.files().facts).values())
@@ -230,7 +266,7 @@ class DeltaBackend:
             If it is not.
         """
         known = [] if flushed is None else [Transaction(self.tail_file.identity, flushed)]
-        with self._table_lock, self._delta_errors():
+        with self._table_lock, delta_errors(self.place.root):
             if self._table.version() != version:
                 # A reader of this process moved on: the commit would go through, and be wrong.
                 raise ConflictError(f"store: {self.place.root}: others committed first; try again")
@@ -287,19 +323,6 @@ class DeltaBackend:
     def close(self) -> None:
         """Close the tail's file."""
         self.tail_file.close()
-
-    @contextmanager
-    def _delta_errors(self) -> Iterator[None]:
-        """Turn the library's errors into one that names the store."""
-        try:
-            yield
-        except StoreError:
-            raise
-        except (DeltaError, OSError, ValueError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise StoreError(
-                f"store: {self.place.root}: {reason}; check its name, the disk and its rights"
-            ) from error
 
 
 @dataclass

@@ -87,6 +87,10 @@ class Ledger(Protocol):
         """Mark rows as settled by a later write."""
         ...
 
+    def load(self, entries: pl.DataFrame, held: pl.DataFrame) -> None:
+        """Take over another ledger, its numbers too; this one is empty."""
+        ...
+
 
 class SqliteLedger:
     """A ledger in the state file of a store; see `Ledger`."""
@@ -132,6 +136,15 @@ class SqliteLedger:
                 "UPDATE quarantine SET settled_by = ? WHERE id = ?",
                 [(entry, number) for number in numbers],
             )
+
+    def load(self, entries: pl.DataFrame, held: pl.DataFrame) -> None:
+        """Take over another ledger."""
+        with self._file.locked():
+            for table, frame in (("ingests", entries), ("quarantine", held)):
+                rows = frame.with_columns(pl.col(pl.Datetime).to_physical()).rows()
+                marks = ", ".join("?" * frame.width)
+                names = ", ".join(frame.columns)
+                self._file.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
 
     def _frame(self, schema: dict[str, Any], table: str) -> pl.DataFrame:
         rows = self._file.read(f"SELECT {', '.join(schema)} FROM {table}")

@@ -7,7 +7,7 @@ which classifies rows under a backend's lock; a backend only keeps them, and fin
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 import polars as pl
 
 from tallow.core.limits import STORE_FILTER_INSTRUMENTS
+from tallow.core.timeframe import parse_timeframe
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.ledger import Ledger, LedgerEntry
 
@@ -64,6 +65,22 @@ class Selection:
     received_from: int | None = None
     received_before: int | None = None
 
+    @classmethod
+    def of(
+        cls,
+        instruments: Sequence[str] | None,
+        timeframe: str | None,
+        adjustment: str | None,
+        start: int | None,
+        end: int | None,
+        as_of: int | None,
+    ) -> Selection:
+        """Return what a caller asks for: any order of names, any spelling of a timeframe."""
+        names = None if instruments is None else tuple(sorted(set(instruments)))
+        size = None if timeframe is None else parse_timeframe(timeframe).text
+        before = None if as_of is None else as_of + 1
+        return cls(names, size, adjustment, start, end, None, before)
+
     def where(self) -> pl.Expr:
         """Return the condition that a row of the log must meet."""
         parts: list[pl.Expr] = []
@@ -96,6 +113,43 @@ class Selection:
 def moment(microseconds: int) -> pl.Expr:
     """Return an instant as a literal of the log's time type."""
     return pl.lit(microseconds, pl.Int64).cast(TIME_TYPE)
+
+
+@dataclass(frozen=True)
+class StoreStats:
+    """How much a store holds, and how it lies; times in microseconds since 1970 UTC.
+
+    Attributes
+    ----------
+    rows, tail_rows
+        Rows of the log, all revisions counted; those of them that are still in the tail.
+    overlapping
+        Files that compaction would rewrite.
+    horizon
+        The moment before which `as_of` cannot reach, or 0.
+    """
+
+    location: str
+    rows: int
+    tail_rows: int
+    files: int
+    bytes: int
+    overlapping: int
+    version: int
+    first: int | None
+    last: int | None
+    last_received: int
+    horizon: int
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction or a pruning did: files before and after, rows and files taken away."""
+
+    files_before: int
+    files_after: int
+    rows_removed: int
+    files_removed: int
 
 
 class Writing(Protocol):
@@ -167,8 +221,35 @@ class Backend(Protocol):
         """Return where ingests and quarantined rows are kept."""
         ...
 
+    @property
+    def horizon(self) -> int:
+        """The moment before which `as_of` cannot reach, or 0."""
+        ...
+
     def damaged(self) -> list[str]:
         """Return what is wrong with which files."""
+        ...
+
+    def stats(self) -> StoreStats:
+        """Return how much there is, and how it lies. Reads no rows."""
+        ...
+
+    def compact(self, keep_hours: float) -> Compacted:
+        """Bring the log into the shape that is read fastest; readers notice nothing."""
+        ...
+
+    def prune(
+        self, before: int | None, superseded_before: int | None, keep_hours: float
+    ) -> Compacted:
+        """Take away rows with older timestamps, and revisions superseded by a moment."""
+        ...
+
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
+        ...
+
+    def load(self, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
+        """Take over all rows of another log, as they are: all or none; this one must be empty."""
         ...
 
     def flush(self) -> None:

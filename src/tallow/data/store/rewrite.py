@@ -7,7 +7,7 @@ and it takes the lock for its commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
 from tallow.data.store.files import Place, damaged, naming, remove_action, require_whole
-from tallow.data.store.log import LOG_SCHEMA, SERIES_KEY
+from tallow.data.store.log import KEY, LOG_SCHEMA, SERIES_KEY, moment
 from tallow.data.store.order import in_log_order
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def merge_small(backend: DeltaBackend) -> None:
 
 
 def overlapping(facts: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Return groups of files to rewrite: those whose keys overlap, and small neighbours.
+    """Return the files in groups: those whose keys overlap, and small neighbours, together.
 
     `facts` are those of a `FileIndex`, in the order of first keys.
     """
@@ -53,7 +53,7 @@ def overlapping(facts: pl.DataFrame) -> Iterator[pl.DataFrame]:
             small = int(facts["rows"][start : i + 1].sum()) <= STORE_FILE_ROWS // 2
             if small or (lows[i] <= high and not alone):
                 continue
-        if i - start > 1:
+        if i > start:
             yield facts[start:i]
         start = i
 
@@ -62,7 +62,7 @@ def rewrite(backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None = None
     """Replace files by sorted ones; say whether it was done, or another rewrite came first."""
     require_whole(damaged(backend.place, facts))
     added: list[AddAction] = []
-    for rows in _gathered(_stretches(backend.place, facts["path"].to_list(), keep)):
+    for rows in gathered(stretches(backend.place, facts["path"].to_list(), keep)):
         added += backend.place.write(rows)
     removed = [remove_action(*row) for row in facts.select("path", "size").iter_rows()]
     with backend.tail_file.locked():
@@ -74,10 +74,10 @@ def rewrite(backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None = None
     return True
 
 
-def _gathered(stretches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def gathered(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Join short stretches to the length of a file."""
     held: list[pl.DataFrame] = []
-    for rows in stretches:
+    for rows in pieces:
         if held and sum(map(len, held)) + len(rows) > STORE_FILE_ROWS:
             yield pl.concat(held)
             held = []
@@ -86,7 +86,7 @@ def _gathered(stretches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         yield pl.concat(held)
 
 
-def _stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.DataFrame]:
+def stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.DataFrame]:
     """Return the rows of files in the log's order, whole series, a bounded number at a time."""
     with naming(place.root):
         lazy = place.scan(paths)
@@ -104,3 +104,18 @@ def _stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl
         with naming(place.root):
             rows = in_log_order(lazy.filter(where).select(list(LOG_SCHEMA)).collect())
         yield rows if keep is None else keep(rows)
+
+
+def pruning(before: int | None, superseded_before: int | None) -> Keep:
+    """Return what keeps rows that are not older, and revisions that were not superseded by then."""
+
+    def keep(rows: pl.DataFrame) -> pl.DataFrame:
+        if superseded_before is not None:
+            follows = pl.lit(True)
+            for name in reversed(KEY):
+                follows &= pl.col(name) == pl.col(name).shift(-1)
+            old = pl.col("received_at").shift(-1) <= moment(superseded_before)
+            rows = rows.filter(~(follows & old).fill_null(False))
+        return rows if before is None else rows.filter(pl.col("timestamp") >= moment(before))
+
+    return keep

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import polars as pl
 
-from tallow.core.errors import ConflictError, StoreError
+from tallow.core.errors import ConflictError, ParameterError, RangeError, StoreError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.candles import Candles
@@ -25,12 +26,17 @@ from tallow.data.store.log import (
     LOG_SCHEMA,
     SERIES_KEY,
     Backend,
+    Compacted,
     Selection,
+    StoreStats,
     current,
 )
 from tallow.data.store.write import WriteReport, write_rows
 
 CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
+KEEP_HOURS = 168.0
+"""How long files stay that compaction replaced: a week, as is usual for Delta tables."""
+
 _STATE_FOLDER = "_tallow"
 
 
@@ -248,9 +254,11 @@ class Store:
         DamagedFileError
             If a file is damaged, and not `partial`.
         """
-        selection = _selection(instruments, timeframe, adjustment, start, end, as_of)
+        wanted = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
         columns = [*CANDLE_COLUMNS, "revision", "deleted"]
-        return current(self._backend.scan(selection, columns, partial)).select(CANDLE_COLUMNS)
+        return current(self._backend.scan(self._known_by(wanted), columns, partial)).select(
+            CANDLE_COLUMNS
+        )
 
     def log(
         self,
@@ -263,8 +271,19 @@ class Store:
         as_of: int | None = None,
     ) -> pl.DataFrame:
         """Return every revision, with all columns of the log; arguments as in `read`."""
-        selection = _selection(instruments, timeframe, adjustment, start, end, as_of)
+        selection = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
         return self._backend.scan(selection, list(LOG_SCHEMA))
+
+    def _known_by(self, selection: Selection) -> Selection:
+        """Return a selection, if it asks for nothing that was pruned."""
+        asked = selection.received_before
+        if asked is not None and asked <= self._backend.horizon:
+            horizon = datetime.fromtimestamp(self._backend.horizon / 1e6, UTC)
+            raise RangeError(
+                f"as_of: earlier than {horizon.isoformat()}; what was superseded by then has been "
+                "pruned; ask for a later moment"
+            )
+        return selection
 
     def series(self) -> pl.DataFrame:
         """Return each series with its first and last candle and their number. Reads all keys."""
@@ -294,7 +313,7 @@ class Store:
         as_of: int | None = None,
     ) -> dict[str, int]:
         """Return, per instrument with rows received later, the earliest timestamp among them."""
-        selection = _selection(instruments, timeframe, adjustment, None, None, as_of)
+        selection = Selection.of(instruments, timeframe, adjustment, None, None, as_of)
         selection = selection.replace(received_from=received_at + 1)
         rows = self._backend.scan(selection, ["instrument", "timestamp", "revision"])
         earliest = rows.group_by("instrument").agg(pl.col("timestamp").min().to_physical())
@@ -308,6 +327,63 @@ class Store:
         """Return what is wrong with which of the store's files; nothing where all are whole."""
         return self._backend.damaged()
 
+    def stats(self) -> StoreStats:
+        """Return how much there is, and how it lies."""
+        return self._backend.stats()
+
+    def compact(self, keep_hours: float = KEEP_HOURS) -> Compacted:
+        """Sort and merge files, so that one instrument's range lies in one stretch of one file.
+
+        Parameters
+        ----------
+        keep_hours
+            Replaced files stay for readers that began before, and are removed after this time.
+        """
+        return self._backend.compact(keep_hours)
+
+    def prune(
+        self,
+        *,
+        before: int | None = None,
+        superseded_before: int | None = None,
+        keep_hours: float = KEEP_HOURS,
+    ) -> Compacted:
+        """Take away what is too old; the only thing that does, and there is no way back.
+
+        Parameters
+        ----------
+        before
+            Candles with earlier timestamps go, with all their revisions.
+        superseded_before
+            Revisions that were superseded by this moment go; `as_of` does not reach behind it then.
+            Both in microseconds since 1970 UTC.
+        """
+        if before is None and superseded_before is None:
+            raise ParameterError("prune: before=None, superseded_before=None; give one of them")
+        return self._backend.prune(before, superseded_before, keep_hours)
+
+    def backup(
+        self,
+        target: str | Path,
+        *,
+        state: Path | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> StoreStats:
+        """Copy everything, all revisions and the ledger, to a new store, and return its stats.
+
+        The copy is a store like any other, whatever the kind of either: to restore is to back up
+        the other way round. It appears whole or stays empty.
+
+        Raises
+        ------
+        StoreError
+            If the target holds rows already, or a file of this store is damaged.
+        """
+        with open_store(target, create=True, state=state, storage_options=storage_options) as other:
+            other._backend.load(self._backend.pieces(), self._backend.horizon)
+            other.ledger.load(self.ledger.entries(), self.ledger.held(everything=True))
+            return other.stats()
+
     def flush(self) -> None:
         """Move the durable tail into the table."""
         self._backend.flush()
@@ -315,17 +391,3 @@ class Store:
     def close(self) -> None:
         """Release files and connections; everything acknowledged is durable already."""
         self._backend.close()
-
-
-def _selection(
-    instruments: Sequence[str] | None,
-    timeframe: str | None,
-    adjustment: str | None,
-    start: int | None,
-    end: int | None,
-    as_of: int | None,
-) -> Selection:
-    names = None if instruments is None else tuple(sorted(set(instruments)))
-    size = None if timeframe is None else parse_timeframe(timeframe).text
-    before = None if as_of is None else as_of + 1
-    return Selection(names, size, adjustment, start, end, None, before)

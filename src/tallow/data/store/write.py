@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from tallow.data.candles import Candles
+from tallow.data.quarantine import empty_quarantine
 from tallow.data.store.classify import Classified
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_SCHEMA, VALUES, Writing, around, latest, moment
@@ -55,7 +56,7 @@ def write_rows(
     found = compare(rows, known)
     if len(found.rows):
         writing.append(_log_rows(found.rows, series, writing.received_at))
-    quarantine = read.quarantine if read is not None else pl.DataFrame()
+    quarantine = read.quarantine if read is not None else empty_quarantine()
     repeated += read.report.repeated if read is not None else 0
     entry = LedgerEntry(
         received_at=writing.received_at,
