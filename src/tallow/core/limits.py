@@ -43,6 +43,12 @@ CALENDAR_LAST_DATE = date(2060, 12, 31)
 WRITER_QUEUE = 4
 """Frames that wait for the writer before the run does."""
 
+DOCUMENT_BYTES_MAX = 268_435_456
+"""Longest document of a data provider, unpacked: it is held in memory whole."""
+
+DOCUMENT_HEAD_BYTES = 65_536
+"""As much of a document as is looked at to find its format."""
+
 STORE_FILE_ROWS = 1_048_576
 """Rows of a store's file."""
 
@@ -52,8 +58,11 @@ STORE_GROUP_ROWS = 32_768
 STORE_TAIL_BATCH_ROWS = 65_536
 """Rows of a write that still goes to the tail; longer ones become files at once."""
 
-STORE_FLUSH_ROWS = 131_072
+STORE_FLUSH_ROWS = 262_144
 """Rows in the tail at which it becomes a file."""
+
+STORE_TAIL_LOOSE = 16
+"""Batches of the tail that a read of one instrument looks through one by one."""
 
 STORE_SMALL_FILES = 8
 """Small files that a store may have before they are merged into one."""
@@ -81,3 +90,12 @@ QUERY_RESULT_BYTES = 67_108_864
 
 SNAPSHOT_BYTES = 268_435_456
 """Bytes of kernel states that a store's snapshots may take on disk."""
+
+COVERAGE_CANDLES_MAX = 10_000_000
+"""Most candles per instrument in a range that is searched for missing ones."""
+
+SNAPSHOTS_KNOWN = 65_536
+"""Snapshots of which a process remembers when they hold."""
+
+QUERY_PLANS = 64
+"""Sets of indicators whose plans a process remembers for range queries."""

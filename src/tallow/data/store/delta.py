@@ -40,13 +40,13 @@ from tallow.data.store.files import (
 from tallow.data.store.ledger import LedgerEntry, SqliteLedger
 from tallow.data.store.log import (
     LOG_ORDER,
+    LOG_SCHEMA,
     Compacted,
     Selection,
     StoreStats,
     around,
     latest,
 )
-from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import (
     Keep,
     gathered,
@@ -297,7 +297,9 @@ class DeltaBackend:
                 view = View(self.place, tail.after(files.flushed), files)
                 try:
                     if view.tail.batches:
-                        rows = self._rebased(in_log_order(view.tail.frame), view)
+                        everything = Selection(None, None, None)
+                        rows = view.tail.scan(everything, list(LOG_SCHEMA))
+                        rows = self._rebased(rows, view)
                         self.commit(self.place.write(rows), files.version, last)
                 except ConflictError:
                     continue

@@ -11,12 +11,14 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import polars as pl
 
 from tallow.core.limits import STORE_FILTER_INSTRUMENTS
 from tallow.core.timeframe import parse_timeframe
+from tallow.data.rules import time_view
+from tallow.data.runs import instrument_runs
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.ledger import Ledger, LedgerEntry
 
@@ -284,8 +286,6 @@ def around(rows: pl.DataFrame, timeframe: str, adjustment: str) -> Selection:
     """Return what the log may know of these keys: their span, and few names one by one."""
     if not len(rows):
         return Selection((), timeframe, adjustment)
-    time = rows["timestamp"].to_physical()
-    names = rows["instrument"].unique()
-    few = tuple(names.sort().to_list()) if len(names) <= STORE_FILTER_INSTRUMENTS else None
-    first, last = cast("int", time.min()), cast("int", time.max())
-    return Selection(few, timeframe, adjustment, first, last + 1)
+    times, names = time_view(rows), instrument_runs(rows)[0]
+    few = tuple(sorted(set(names))) if len(names) <= STORE_FILTER_INSTRUMENTS else None
+    return Selection(few, timeframe, adjustment, int(times.min()), int(times.max()) + 1)

@@ -28,18 +28,27 @@ def in_log_order(rows: pl.DataFrame) -> pl.DataFrame:
 
     Rows without `timeframe` are of one timeframe and adjustment.
     """
-    several = (
-        "timeframe" in rows.columns and len(rows.select("timeframe", "adjustment").unique()) > 1
-    )
-    if not several and len(rows):
-        names, offsets = instrument_runs(rows)
-        if len(names) * ROWS_PER_RUN_MIN <= len(rows) or len(names) == 1:
-            return _runs_in_order(rows, names, offsets)
+    if len(rows) < 2:
+        return rows
+    if "timeframe" in rows.columns and len(rows.select("timeframe", "adjustment").unique()) > 1:
+        return rows.sort(LOG_ORDER)
+    names, offsets = instrument_runs(rows)
+    if len(names) * ROWS_PER_RUN_MIN <= len(rows) or len(names) == 1:
+        return _runs_in_order(rows, names, offsets)
     return _sorted(rows)
 
 
 def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.sort([name for name in LOG_ORDER if name in rows.columns])
+    """Sort rows of one kind. By numbers: sorting texts takes five times as long."""
+    names = rows["instrument"].unique().sort()
+    order = np.arange(len(rows))
+    keys = [rows["revision"].to_numpy(), time_view(rows)]
+    if len(names) > 1:
+        keys.append(rows["instrument"].cast(pl.Enum(names)).to_physical().to_numpy())
+    # From the least of the keys to the first one, each sort keeping the order of the one before.
+    for key in keys:
+        order = order[np.argsort(key[order], kind="stable")]
+    return rows[order]
 
 
 def _runs_in_order(rows: pl.DataFrame, names: Sequence[str], offsets: Times) -> pl.DataFrame:

@@ -11,20 +11,24 @@ import io
 import sqlite3
 import threading
 import uuid
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 
 from tallow.core.errors import StoreError
-from tallow.core.limits import STORE_LOCK_SECONDS
+from tallow.core.limits import STORE_FILTER_INSTRUMENTS, STORE_LOCK_SECONDS, STORE_TAIL_LOOSE
+from tallow.data.runs import instrument_runs
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.order import in_log_order
 
+NO_ROWS = pl.DataFrame(schema=LOG_SCHEMA)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batches (
@@ -44,11 +48,51 @@ class TailBatch:
 
 
 @dataclass(frozen=True)
+class SortedBatches:
+    """The rows of batches `first` to `last` in the log's order, and where each name's are."""
+
+    first: int
+    last: int
+    frame: pl.DataFrame
+    places: dict[str, list[tuple[int, int]]]
+
+    @classmethod
+    def of(cls, batches: Sequence[TailBatch]) -> SortedBatches:
+        """Sort the rows of batches."""
+        frame = in_log_order(pl.concat([batch.frame for batch in batches]))
+        names, offsets = instrument_runs(frame)
+        places: dict[str, list[tuple[int, int]]] = {}
+        for name, span in zip(names, pairwise(offsets.tolist()), strict=True):
+            places.setdefault(name, []).append(span)
+        return cls(batches[0].id, batches[-1].id, frame, places)
+
+
+class TailIndex:
+    """What successive states of a tail share: most of their rows, sorted."""
+
+    def __init__(self) -> None:
+        self._held: SortedBatches | None = None
+
+    def of(self, batches: Sequence[TailBatch]) -> SortedBatches:
+        """Return the sorted rows of all of these batches but the last few."""
+        held = self._held
+        fits = held is not None and held.first == batches[0].id and held.last <= batches[-1].id
+        if held is None or not fits or len(batches) - self._rank(held, batches) > STORE_TAIL_LOOSE:
+            held = self._held = SortedBatches.of(batches)
+        return held
+
+    @staticmethod
+    def _rank(held: SortedBatches, batches: Sequence[TailBatch]) -> int:
+        return bisect_right(batches, held.last, key=lambda batch: batch.id)
+
+
+@dataclass(frozen=True)
 class Tail:
     """One state of the tail. Immutable, so that readers share it."""
 
     batches: tuple[TailBatch, ...] = ()
     last_received: int = 0
+    index: TailIndex = field(default_factory=TailIndex, compare=False)
 
     @property
     def token(self) -> tuple[int, int, int]:
@@ -60,12 +104,6 @@ class Tail:
     def rows(self) -> int:
         """Rows of all batches."""
         return sum(len(batch.frame) for batch in self.batches)
-
-    @cached_property
-    def frame(self) -> pl.DataFrame:
-        """All rows, batch after batch."""
-        frames = [batch.frame for batch in self.batches]
-        return pl.concat(frames, rechunk=False) if frames else pl.DataFrame(schema=LOG_SCHEMA)
 
     def after(self, flushed: int) -> Tail:
         """Return the tail without the batches that a table holds already."""
@@ -81,11 +119,24 @@ class Tail:
             for batch in self.batches
             if (low is None or batch.last >= low) and (high is None or batch.first < high)
         ]
-        if len(hit) == len(self.batches):
-            found = self.frame
+        if not hit:
+            return NO_ROWS.select(columns)
+        names = selection.instruments
+        if names is not None and len(names) <= STORE_FILTER_INSTRUMENTS:
+            frames = self._of_names(names, hit)
         else:
-            found = pl.concat([pl.DataFrame(schema=LOG_SCHEMA), *(b.frame for b in hit)])
+            frames = [batch.frame for batch in hit]
+        found = pl.concat([NO_ROWS, *frames], rechunk=False)
         return in_log_order(found.filter(selection.where()).select(columns))
+
+    def _of_names(self, names: Sequence[str], hit: Sequence[TailBatch]) -> list[pl.DataFrame]:
+        """Return frames that hold all rows of a few names, and little else."""
+        if len(hit) <= STORE_TAIL_LOOSE:
+            return [batch.frame for batch in hit]
+        held = self.index.of(self.batches)
+        spans = [span for name in names for span in held.places.get(name, ())]
+        loose = [batch.frame for batch in hit if batch.id > held.last]
+        return [held.frame[low:high] for low, high in spans] + loose
 
 
 class TailFile:
@@ -208,7 +259,7 @@ class TailFile:
             if own:
                 connection.execute("COMMIT")
         kept = () if first is None else tuple(b for b in known.batches if b.id >= first)
-        return Tail((*kept, *(_decoded(*row) for row in fresh)), received)
+        return Tail((*kept, *(_decoded(*row) for row in fresh)), received, known.index)
 
 
 def _decoded(number: int, body: bytes) -> TailBatch:

@@ -10,7 +10,7 @@ import polars as pl
 from tallow.data.store.files import FileIndex, Place, damaged, naming, require_whole
 from tallow.data.store.log import Selection
 from tallow.data.store.order import in_log_order
-from tallow.data.store.tail import Tail
+from tallow.data.store.tail import NO_ROWS, Tail
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class View:
         if len(late := self.tail.scan(selection, columns)):
             parts.append(late)
         if not parts:
-            return self.tail.frame.clear().select(columns)
+            return NO_ROWS.select(columns)
         rows = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)
         return rows if len(parts) == len(facts) == 1 else in_log_order(rows)
 

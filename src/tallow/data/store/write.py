@@ -84,10 +84,11 @@ def write_rows(
 
 def _log_rows(rows: pl.DataFrame, series: tuple[str, str, str], received_at: int) -> pl.DataFrame:
     timeframe, adjustment, source = series
-    return rows.with_columns(
-        timeframe=pl.lit(timeframe),
-        adjustment=pl.lit(adjustment),
-        received_at=moment(received_at),
-        source=pl.lit(source),
-        deleted=pl.col("close").is_null(),
-    ).select(list(LOG_SCHEMA))
+    fixed = {
+        "timeframe": pl.lit(timeframe),
+        "adjustment": pl.lit(adjustment),
+        "received_at": moment(received_at),
+        "source": pl.lit(source),
+        "deleted": pl.col("close").is_null(),
+    }
+    return rows.select(fixed.get(name, pl.col(name)).alias(name) for name in LOG_SCHEMA)
