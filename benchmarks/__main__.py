@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tallow
-from benchmarks import file_to_frame, kernels, memory, request, scaling, start
+from benchmarks import file_to_frame, kernels, memory, request, scaling, start, store
 from benchmarks.market import CALENDAR, Market
 from benchmarks.measure import Outcome
 from benchmarks.report import machine, make_console, show_machine, show_outcome, to_json
@@ -23,6 +23,9 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "scaling": scaling.measure,
     "start": start.measure,
     "request": request.measure,
+    "ingest": store.measure_ingest,
+    "range": store.measure_range,
+    "day": store.measure_day,
 }
 
 

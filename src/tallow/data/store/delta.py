@@ -28,7 +28,6 @@ from tallow.core.limits import (
     STORE_TAIL_BATCH_ROWS,
     STORE_VIEW_ATTEMPTS,
 )
-from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.classify import rebase
 from tallow.data.store.files import (
     FileIndex,
@@ -136,11 +135,10 @@ class DeltaBackend:
 
     def has_interest(self, selection: Selection) -> bool:
         """Say whether any row of a series' timeframe and adjustment has open interest."""
-        view = self.view()
-        tail = view.tail.scan(selection, [OPEN_INTEREST])[OPEN_INTEREST]
-        return bool(view.files.select(selection)["interest"].any()) or bool(
-            tail.null_count() < len(tail)
-        )
+        view, kind = self.view(), (selection.timeframe, selection.adjustment)
+        if any(kind in batch.with_interest for batch in view.tail.batches):
+            return True
+        return bool(view.files.select(selection)["interest"].any())
 
     def compact(self, keep_hours: float) -> Compacted:
         """Rewrite files that overlap, and remove those that no version of late needs."""

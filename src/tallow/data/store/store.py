@@ -72,6 +72,8 @@ def open_store(
     """
     place = str(location)
     try:
+        if place.startswith(("postgresql://", "postgres://")):
+            return Store(_database(place, state, create, clock))
         from tallow.data.store.delta import DeltaBackend
     except ModuleNotFoundError as error:
         raise StoreError(
@@ -83,6 +85,15 @@ def open_store(
         place = str(Path(place).expanduser().absolute())
         folder = state or Path(place) / _STATE_FOLDER
     return Store(DeltaBackend(place, folder, storage_options, create, clock))
+
+
+def _database(
+    place: str, state: Path | None, create: bool, clock: Callable[[], int]
+) -> Backend:
+    from tallow.data.store.postgres import PostgresBackend
+    from tallow.data.store.server import without_password
+
+    return PostgresBackend(place, _local_state(without_password(place), state), create, clock)
 
 
 def _local_state(place: str, state: Path | None) -> Path:

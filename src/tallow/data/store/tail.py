@@ -24,6 +24,7 @@ import polars as pl
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILTER_INSTRUMENTS, STORE_LOCK_SECONDS, STORE_TAIL_LOOSE
 from tallow.data.runs import instrument_runs
+from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.order import in_log_order
@@ -39,12 +40,16 @@ CREATE TABLE IF NOT EXISTS batches (
 
 @dataclass(frozen=True)
 class TailBatch:
-    """One write: its number, its rows in the log's order, and the span of their times."""
+    """One write: its number, its rows in the log's order, and the span of their times.
+
+    `with_interest` are the timeframes and adjustments of rows that have open interest.
+    """
 
     id: int
     frame: pl.DataFrame
     first: int
     last: int
+    with_interest: frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -265,7 +270,11 @@ class TailFile:
 def _decoded(number: int, body: bytes) -> TailBatch:
     frame = pl.read_ipc_stream(io.BytesIO(body))
     time = frame["timestamp"].to_physical()
-    return TailBatch(number, frame, int(time.min()), int(time.max()))  # type: ignore[arg-type]
+    kinds: frozenset[tuple[str, str]] = frozenset()
+    if frame[OPEN_INTEREST].null_count() < len(frame):
+        known = frame.filter(pl.col(OPEN_INTEREST).is_not_null())
+        kinds = frozenset(known.select("timeframe", "adjustment").unique().rows())
+    return TailBatch(number, frame, int(time.min()), int(time.max()), kinds)  # type: ignore[arg-type]
 
 
 @contextmanager

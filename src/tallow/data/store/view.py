@@ -25,6 +25,9 @@ class View:
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
     ) -> pl.DataFrame:
         """Return the rows of a selection in the log's order."""
+        newest = max(self.files.last_received, self.tail.last_received)
+        if selection.received_before is not None and selection.received_before > newest:
+            selection = selection.replace(received_before=None)
         facts = self.files.select(selection)
         if (broken := damaged(self.place, facts)) and not skip_damaged:
             require_whole(broken)

@@ -1,0 +1,296 @@
+"""A log in a PostgreSQL database: tables of the schema `tallow`, which SQL may read as well.
+
+The server does what files need care for: a statement sees one state, a transaction is whole or not
+there. Writers wait for each other at the one row of `facts`, which also makes receipt times rise.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tallow.core.errors import StoreError
+from tallow.core.limits import STORE_REWRITE_ROWS
+from tallow.data.store.ledger import LedgerEntry
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Compacted, Selection, StoreStats
+from tallow.data.store.order import in_log_order
+from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
+from tallow.data.store.server import Server, Session, instant, literal
+
+VERSION = "1"
+"""Of the tables."""
+
+# Collation "C" is the order of bytes: LOG_ORDER, and the same on every server for ever.
+_TABLES = f"""
+SELECT pg_advisory_xact_lock(hashtext('tallow'));
+CREATE SCHEMA IF NOT EXISTS tallow;
+CREATE TABLE IF NOT EXISTS tallow.log (
+    timeframe text COLLATE "C" NOT NULL,
+    adjustment text COLLATE "C" NOT NULL,
+    instrument text COLLATE "C" NOT NULL,
+    timestamp timestamptz NOT NULL,
+    open float8, high float8, low float8, close float8, volume float8, open_interest float8,
+    revision integer NOT NULL,
+    received_at timestamptz NOT NULL,
+    source text NOT NULL,
+    deleted boolean NOT NULL,
+    PRIMARY KEY (timeframe, adjustment, instrument, timestamp, revision)
+);
+CREATE INDEX IF NOT EXISTS log_received ON tallow.log (received_at);
+CREATE INDEX IF NOT EXISTS log_interest ON tallow.log (timeframe, adjustment)
+    WHERE open_interest IS NOT NULL;
+{LEDGER_TABLES}
+CREATE TABLE IF NOT EXISTS tallow.facts (
+    version text NOT NULL, epoch text NOT NULL, horizon bigint NOT NULL, received bigint NOT NULL
+);
+INSERT INTO tallow.facts SELECT '{VERSION}', '{{epoch}}', 0, 0
+    WHERE NOT EXISTS (SELECT FROM tallow.facts);
+"""
+
+
+class PostgresBackend:
+    """Keeps a log in a database; see `tallow.data.store.log.Backend`."""
+
+    def __init__(self, url: str, state: Path, create: bool, clock: Callable[[], int]) -> None:
+        self.state_folder = state
+        self._clock = clock
+        self._server = Server(url)
+        self._open(create)
+
+    def _open(self, create: bool) -> None:
+        name, exists = self._server.name, "SELECT to_regclass('tallow.facts') IS NOT NULL AS found"
+        if not self._server.query(exists).item():
+            if not create:
+                raise StoreError(
+                    f"store: {name}: holds no store; check the name, or create one with "
+                    f"tallow ingest INPUT... --store {name}"
+                )
+            self._create()
+        if self._facts()["version"] != VERSION:
+            raise StoreError(f"store: {name}: was made by a newer tallow; update this one")
+
+    def _create(self) -> None:
+        encoding = self._server.query("SELECT current_setting('server_encoding') AS name").item()
+        if encoding != "UTF8":
+            raise StoreError(
+                f"store: {self._server.name}: encoding={encoding}; must be UTF8; create another "
+                "database with ENCODING 'UTF8'"
+            )
+        self._server.run(_TABLES.format(epoch=uuid.uuid4().hex))
+
+    def _facts(self) -> dict[str, Any]:
+        return self._server.query("SELECT * FROM tallow.facts").row(0, named=True)
+
+    @property
+    def horizon(self) -> int:
+        """The moment before which `as_of` cannot reach: superseded revisions were pruned."""
+        return int(self._facts()["horizon"])
+
+    @property
+    def epoch(self) -> str:
+        """What changes where history is taken away, so that nothing derived from it is trusted."""
+        return str(self._facts()["epoch"])
+
+    def token(self) -> Hashable:
+        """Return what changes with every change of the log."""
+        facts = self._facts()
+        return (facts["epoch"], facts["received"])
+
+    def last_received(self) -> int:
+        """Return the receipt time of the newest write, or 0."""
+        return int(self._facts()["received"])
+
+    def scan(
+        self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
+    ) -> pl.DataFrame:
+        """Return rows of one state of the log, in `LOG_ORDER`."""
+        return in_log_order(self._server.query(_select(selection, columns)))
+
+    def has_interest(self, selection: Selection) -> bool:
+        """Say whether any row of a series' timeframe and adjustment has open interest."""
+        rows = f"SELECT FROM tallow.log WHERE {_where(selection)} AND open_interest IS NOT NULL"
+        return bool(self._server.query(f"SELECT EXISTS ({rows}) AS found").item())
+
+    @contextmanager
+    def writing(self) -> Iterator[PostgresWriting]:
+        """Take the lock for one write, which is a transaction."""
+        with self._server.transaction() as session:
+            last = session.query("SELECT received FROM tallow.facts FOR UPDATE").item()
+            yield PostgresWriting(session, max(self._clock(), last + 1))
+
+    def ledger(self) -> PostgresLedger:
+        """Return where ingests and quarantined rows are kept."""
+        return PostgresLedger(self._server.transaction)
+
+    def damaged(self) -> list[str]:
+        """Return nothing: the server checks its own files."""
+        return []
+
+    def stats(self) -> StoreStats:
+        """Return how much there is. Counts all rows."""
+        facts = self._facts()
+        rows, first, last, size = (
+            self._server.query(
+                "SELECT count(*), min(timestamp), max(timestamp), "
+                "pg_total_relation_size('tallow.log') AS size FROM tallow.log"
+            )
+            .with_columns(pl.col(pl.Datetime).to_physical())
+            .row(0)
+        )
+        return StoreStats(
+            location=self._server.name,
+            rows=rows,
+            tail_rows=0,
+            files=0,
+            bytes=size,
+            overlapping=0,
+            version=int(facts["version"]),
+            first=first,
+            last=last,
+            last_received=facts["received"],
+            horizon=facts["horizon"],
+        )
+
+    def compact(self, keep_hours: float) -> Compacted:
+        """Give back the room of rows that were taken away, and count anew for the planner."""
+        self._server.run("VACUUM (ANALYZE) tallow.log")
+        return Compacted(0, 0, 0, 0)
+
+    def prune(
+        self, before: int | None, superseded_before: int | None, keep_hours: float
+    ) -> Compacted:
+        """Take rows away; see `tallow.data.store.store.Store.prune`."""
+        removed = 0
+        with self.writing() as writing:
+            run = writing.session.run
+            if superseded_before is not None:
+                removed += run(_SUPERSEDED.format(instant(superseded_before)))
+                run(f"UPDATE tallow.facts SET horizon = greatest(horizon, {superseded_before})")
+            if before is not None:
+                removed += run(f"DELETE FROM tallow.log WHERE timestamp < {instant(before)}")
+            run(f"UPDATE tallow.facts SET epoch = '{uuid.uuid4().hex}'")
+        return Compacted(0, 0, removed, 0)
+
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
+        order, after = ", ".join(LOG_ORDER), ""
+        with self._server.transaction() as session:
+            session.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            while True:
+                rows = session.query(
+                    f"SELECT {', '.join(LOG_SCHEMA)} FROM tallow.log {after} "
+                    f"ORDER BY {order} LIMIT {STORE_REWRITE_ROWS}"
+                )
+                if len(rows):
+                    yield rows
+                if len(rows) < STORE_REWRITE_ROWS:
+                    return
+                after = f"WHERE ({order}) > ({_last_key(rows)})"
+
+    def load(self, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
+        """Take over all rows of another log, as they are; this one is empty."""
+        received = 0
+        with self.writing() as writing:
+            if writing.session.query("SELECT EXISTS (SELECT FROM tallow.log) AS found").item():
+                raise StoreError(
+                    f"store: {self._server.name}: is not empty; restore into a new database"
+                )
+            for rows in pieces:
+                writing.session.copy("log", rows)
+                received = max(received, rows["received_at"].to_physical().max())
+            writing.session.run(
+                f"UPDATE tallow.facts SET received = {received}, horizon = {horizon}"
+            )
+
+    def flush(self) -> None:
+        """Do nothing: there is no tail."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._server.close()
+
+
+@dataclass
+class PostgresWriting:
+    """One write under the lock; see `tallow.data.store.log.Writing`."""
+
+    session: Session
+    received_at: int
+
+    def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
+        """Return rows of the state that this write adds to."""
+        return in_log_order(self.session.query(_select(selection, columns)))
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Add rows, and the receipt time to the facts."""
+        self.session.copy("log", rows)
+        self.session.run(f"UPDATE tallow.facts SET received = {self.received_at}")
+
+    def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
+        """Enter the write in the ledger."""
+        return PostgresLedger(lambda: nullcontext(self.session)).record(entry, quarantine)
+
+
+_SUPERSEDED = """
+DELETE FROM tallow.log AS old USING tallow.log AS new
+WHERE old.timeframe = new.timeframe AND old.adjustment = new.adjustment
+    AND old.instrument = new.instrument AND old.timestamp = new.timestamp
+    AND old.revision + 1 = new.revision AND new.received_at <= {}
+"""
+
+# Each next name is one look into the primary key: a range of times of all instruments is then read
+# by as many looks, instead of the whole log.
+_EVERY_NAME = """
+WITH RECURSIVE names AS (
+    SELECT min(instrument) AS name FROM tallow.log WHERE {kind}
+    UNION ALL
+    SELECT (SELECT min(instrument) FROM tallow.log WHERE {kind} AND instrument > name)
+    FROM names WHERE name IS NOT NULL
+)
+SELECT name FROM names WHERE name IS NOT NULL
+"""
+
+
+def _select(selection: Selection, columns: Sequence[str]) -> str:
+    return f"SELECT {', '.join(columns)} FROM tallow.log WHERE {_where(selection)}"
+
+
+def _where(selection: Selection) -> str:
+    """Return the condition that a row of the log must meet; see `Selection.where`."""
+    kind = [
+        f"{name} = {literal(value)}"
+        for name in ("timeframe", "adjustment")
+        if (value := getattr(selection, name)) is not None
+    ]
+    limits = [
+        f"{name} {compared} {instant(value)}"
+        for name, compared, value in (
+            ("timestamp", ">=", selection.start),
+            ("timestamp", "<", selection.end),
+            ("received_at", ">=", selection.received_from),
+            ("received_at", "<", selection.received_before),
+        )
+        if value is not None
+    ]
+    names: list[str] = []
+    if selection.instruments is not None:
+        texts = ", ".join(map(literal, selection.instruments))
+        names = [f"instrument = ANY (ARRAY[{texts}]::text[])"]
+    elif len(kind) == 2 and (selection.start, selection.end) != (None, None):
+        every = _EVERY_NAME.format(kind=" AND ".join(kind))
+        names = [f"instrument = ANY (ARRAY({every}))"]
+    return " AND ".join([*kind, *names, *limits]) or "true"
+
+
+def _last_key(rows: pl.DataFrame) -> str:
+    timeframe, adjustment, instrument, timestamp, revision = (
+        rows.select(LOG_ORDER).tail(1).with_columns(pl.col("timestamp").to_physical()).row(0)
+    )
+    texts = map(literal, (timeframe, adjustment, instrument))
+    return ", ".join([*texts, instant(timestamp), literal(revision)])
