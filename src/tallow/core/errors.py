@@ -59,6 +59,10 @@ class RangeError(TallowError, ValueError):
     """A start, end or instrument filter cannot be read, or selects nothing that exists."""
 
 
+class ActionError(TallowError, ValueError):
+    """A table of corporate actions cannot be read, or contradicts itself or the candles."""
+
+
 class AllFailedError(TallowError):
     """Every instrument of a run failed, so there is no result; the message is the first reason."""
 
@@ -77,6 +81,10 @@ class DamagedFileError(StoreError):
 
 class ConflictError(StoreError):
     """Others kept committing to the store, and the write gave up; nothing of it was written."""
+
+
+class LostConnectionError(StoreError):
+    """The store's database cannot be reached, or ended the connection."""
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:

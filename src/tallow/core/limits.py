@@ -70,11 +70,17 @@ STORE_SMALL_FILES = 8
 STORE_COMMIT_ATTEMPTS = 30
 """How often a write is tried again after others committed first."""
 
+STORE_RETRY_SECONDS = 0.01
+"""How much longer a writer waits before each further attempt."""
+
 STORE_VIEW_ATTEMPTS = 20
 """How often a reader looks again because the store changed while it looked."""
 
 STORE_LOCK_SECONDS = 120
 """How long a writer waits for another one of the same machine."""
+
+STORE_CONNECTIONS = 8
+"""Connections to a database that a store keeps for their next use."""
 
 STORE_REWRITE_ROWS = 4_194_304
 """Rows that a compaction holds in memory at a time."""

@@ -15,13 +15,12 @@ from typing import Any
 
 import polars as pl
 
-from tallow.core.errors import ConflictError, ParameterError, RangeError, StoreError
-from tallow.core.limits import STORE_COMMIT_ATTEMPTS
+from tallow.core.errors import ParameterError, RangeError, StoreError
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.candles import Candles
 from tallow.data.readers import read_candles
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
-from tallow.data.store.classify import Classified, classify, classify_deletions
+from tallow.data.store.actions import ACTION, StoredActions
+from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.log import (
     LOG_SCHEMA,
     SERIES_KEY,
@@ -31,7 +30,7 @@ from tallow.data.store.log import (
     StoreStats,
     current,
 )
-from tallow.data.store.write import WriteReport, write_rows
+from tallow.data.store.write import WriteReport, append
 
 CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
 KEEP_HOURS = 168.0
@@ -87,9 +86,7 @@ def open_store(
     return Store(DeltaBackend(place, folder, storage_options, create, clock))
 
 
-def _database(
-    place: str, state: Path | None, create: bool, clock: Callable[[], int]
-) -> Backend:
+def _database(place: str, state: Path | None, create: bool, clock: Callable[[], int]) -> Backend:
     from tallow.data.store.postgres import PostgresBackend
     from tallow.data.store.server import without_password
 
@@ -150,6 +147,11 @@ class Store:
         """The writes so far, and the rows set aside: `tallow.data.store.ledger.Ledger`."""
         return self._backend.ledger()
 
+    @property
+    def actions(self) -> StoredActions:
+        """The corporate actions that are recorded beside the candles."""
+        return StoredActions(self._backend)
+
     def write(
         self,
         candles: Any,
@@ -188,7 +190,7 @@ class Store:
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(OPEN_INTEREST))
         name = source or ", ".join(read.report.sources[:3])
         series = (size.text, adjustment, name)
-        return self._append(frame.select(CANDLE_COLUMNS), series, classify, read)
+        return append(self._backend, frame.select(CANDLE_COLUMNS), series, classify, read)
 
     def delete(
         self,
@@ -213,25 +215,9 @@ class Store:
         unique = keys.select("instrument", pl.col("timestamp").cast(CANDLE_SCHEMA["timestamp"]))
         unique = unique.unique().sort("instrument", "timestamp")
         series = (parse_timeframe(timeframe).text, adjustment, source)
-        return self._append(unique, series, classify_deletions, None, len(keys) - len(unique))
-
-    def _append(
-        self,
-        rows: pl.DataFrame,
-        series: tuple[str, str, str],
-        compare: Callable[[pl.DataFrame, pl.DataFrame], Classified],
-        read: Candles | None,
-        repeated: int = 0,
-    ) -> WriteReport:
-        for attempt in range(STORE_COMMIT_ATTEMPTS):
-            try:
-                with self._backend.writing() as writing:
-                    return write_rows(writing, rows, series, compare, read, repeated)
-            except ConflictError:
-                if attempt + 1 == STORE_COMMIT_ATTEMPTS:
-                    raise
-                time.sleep(0.01 * attempt)
-        raise AssertionError("unreachable")
+        return append(
+            self._backend, unique, series, classify_deletions, None, len(keys) - len(unique)
+        )
 
     def read(
         self,
@@ -301,7 +287,8 @@ class Store:
         columns = [*SERIES_KEY, "timestamp", "revision", "deleted"]
         rows = current(self._backend.scan(Selection(None, None, None), columns))
         return (
-            rows.group_by(SERIES_KEY)
+            rows.filter(pl.col("timeframe") != ACTION)
+            .group_by(SERIES_KEY)
             .agg(first=pl.col("timestamp").min(), last=pl.col("timestamp").max(), candles=pl.len())
             .sort(SERIES_KEY)
         )

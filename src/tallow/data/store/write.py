@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
+from tallow.core.errors import ConflictError
+from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
 from tallow.data.candles import Candles
 from tallow.data.quarantine import empty_quarantine
 from tallow.data.store.classify import Classified
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_SCHEMA, VALUES, Writing, around, latest, moment
+from tallow.data.store.log import LOG_SCHEMA, VALUES, Backend, Writing, around, latest, moment
+
+Compare = Callable[[pl.DataFrame, pl.DataFrame], Classified]
+"""Takes rows, and what the log knows of their keys."""
 
 _KNOWN = ("instrument", "timestamp", *VALUES, "revision", "deleted")
 
@@ -42,11 +48,34 @@ class WriteReport:
     entry: int
 
 
+def append(
+    backend: Backend,
+    rows: pl.DataFrame,
+    series: tuple[str, str, str],
+    compare: Compare,
+    read: Candles | None = None,
+    repeated: int = 0,
+) -> WriteReport:
+    """Write rows of one timeframe, adjustment and source; again where others commit first.
+
+    `compare` says what they are; `read` has what was set aside in reading them.
+    """
+    for attempt in range(STORE_COMMIT_ATTEMPTS):
+        try:
+            with backend.writing() as writing:
+                return write_rows(writing, rows, series, compare, read, repeated)
+        except ConflictError:
+            if attempt + 1 == STORE_COMMIT_ATTEMPTS:
+                raise
+            time.sleep(STORE_RETRY_SECONDS * attempt)
+    raise AssertionError("unreachable")
+
+
 def write_rows(
     writing: Writing,
     rows: pl.DataFrame,
     series: tuple[str, str, str],
-    compare: Callable[[pl.DataFrame, pl.DataFrame], Classified],
+    compare: Compare,
     read: Candles | None,
     repeated: int,
 ) -> WriteReport:

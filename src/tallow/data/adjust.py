@@ -1,0 +1,254 @@
+"""Candles adjusted for corporate actions, backwards: those of today keep their prices.
+
+Prices before an ex-date's session are multiplied by the factors of all later actions. Volume and
+open interest count shares: they are divided by the factors of splits and bonuses, and by no
+dividend's. A candle's factor is the exact product, of numbers taken as they are written, rounded
+once: it depends neither on the order of the table nor on which other candles are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars import Calendar, anchor_boundaries
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.calendars.table import Instants, date_list, local_midnights
+from tallow.core.errors import ActionError, ParameterError, near_matches
+from tallow.data.actions import KINDS, SHARE_KINDS
+from tallow.data.held import places_of
+from tallow.data.rules import PRICES, time_view
+from tallow.data.runs import instrument_runs
+from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+
+Adjustment = Literal["split", "total"]
+
+ADJUSTMENTS: dict[str, tuple[str, ...]] = {"split": SHARE_KINDS, "total": KINDS}
+"""The kinds of actions that each adjustment takes."""
+
+FACTOR_SCHEMA: dict[str, pl.DataType] = {
+    "instrument": pl.String(),
+    "until": TIME_TYPE,
+    "price_factor": pl.Float64(),
+    "volume_factor": pl.Float64(),
+}
+"""Columns of the factors, in order. An instrument's candles before `until`, and not before an
+earlier `until`, are multiplied by these."""
+
+CloseBefore = Callable[[pl.DataFrame], pl.Series]
+"""Takes moments, in columns `instrument` and `until`, and returns of each the instrument's last raw
+close before it, float64, null where it has no earlier candle; as `closes_before` does."""
+
+
+def resolve_factors(
+    actions: pl.DataFrame,
+    adjustment: Adjustment,
+    calendars: CalendarAssignment,
+    close_before: CloseBefore,
+    *,
+    now: int,
+) -> pl.DataFrame:
+    """Return the factors that actions come to.
+
+    Parameters
+    ----------
+    actions
+        As `tallow.data.actions.read_actions` returns them, in any order.
+    adjustment
+        ``split`` takes splits and bonuses, ``total`` dividends too.
+    close_before
+        Is asked once, for the moments of all dividends that are given by their amount; it must know
+        the whole history, not only a range of it. A dividend without a candle before it changes
+        nothing.
+    now
+        Microseconds since 1970 UTC: actions whose session opens later are announced, but have
+        happened to no price yet, and are left out.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns of `FACTOR_SCHEMA`, sorted by instrument and `until`, unique in them. `until` is
+        where the rows of the first session on or after the ex-date begin; for dates before the
+        calendar's years, their midnight at the venue.
+
+    Raises
+    ------
+    ActionError
+        If a dividend is not less than the close before it.
+    CoverageError
+        If a past ex-date lies after the years that its calendar covers.
+    CalendarError, ParameterError
+        If an instrument has no calendar, or the adjustment is unknown.
+    """
+    if adjustment not in ADJUSTMENTS:
+        hint = near_matches(str(adjustment), ADJUSTMENTS)
+        raise ParameterError(f"adjustment: {adjustment!r}; must be split or total; {hint}")
+    due = _due(actions.filter(pl.col("kind").is_in(ADJUSTMENTS[adjustment])), calendars, now)
+    cash = due.filter(pl.col("amount").is_not_null())
+    if len(cash):
+        closes = close_before(cash.select("instrument", pl.col("until").cast(TIME_TYPE)))
+        cash = cash.with_columns(close=closes.cast(pl.Float64))
+    others = due.filter(pl.col("amount").is_null())
+    dated = pl.concat([others, cash], how="diagonal").sort("instrument", "until")
+    schema = FACTOR_SCHEMA | {"until": pl.Int64()}
+    rows = pl.DataFrame(list(_products(dated)), schema=schema, orient="row")
+    return rows.cast({"until": TIME_TYPE}).sort("instrument", "until")
+
+
+def closes_before(candles: pl.DataFrame, moments: pl.DataFrame) -> pl.Series:
+    """Return the last close before each moment; a `CloseBefore` once it has the candles.
+
+    Parameters
+    ----------
+    candles
+        Raw candles, sorted by instrument and timestamp; the whole history.
+    moments
+        Columns `instrument` and `until`, in any order.
+
+    Returns
+    -------
+    pl.Series
+        float64, null where an instrument has no earlier candle.
+    """
+    held = _by_instrument(candles)
+    times, closes = time_view(candles), candles["close"]
+    found: list[float | None] = []
+    for name, moment in moments.select("instrument", pl.col("until").to_physical()).iter_rows():
+        low, high = held.get(name, (0, 0))
+        row = low + int(np.searchsorted(times[low:high], moment)) - 1
+        found.append(closes[row] if row >= low else None)
+    return pl.Series("close", found, dtype=pl.Float64)
+
+
+def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
+    """Return adjusted candles.
+
+    Parameters
+    ----------
+    candles
+        Raw candles, sorted by instrument and timestamp: any instruments, any range.
+    factors
+        As `resolve_factors` returns them.
+
+    Returns
+    -------
+    pl.DataFrame
+        The same rows and columns. Each adjusted number is one product, so it is rounded once more;
+        all other rows keep their bits. Where no row changes, `candles` itself; else the columns of
+        numbers are copied.
+    """
+    stretches = list(_stretches(candles, factors))
+    if not stretches:
+        return candles
+    by_price = [(first, stop, price) for first, stop, price, _ in stretches]
+    by_shares = [(first, stop, volume) for first, stop, _, volume in stretches]
+    counts = [name for name in ("volume", OPEN_INTEREST) if name in candles.columns]
+    return candles.with_columns(
+        *(_scaled(candles[name], by_price) for name in PRICES),
+        *(_scaled(candles[name], by_shares) for name in counts),
+    )
+
+
+def _due(actions: pl.DataFrame, calendars: CalendarAssignment, now: int) -> pl.DataFrame:
+    """Return the actions that have happened, with `until` in microseconds."""
+    names = actions["instrument"].unique().sort()
+    places = pl.DataFrame({"instrument": names, "place": places_of(calendars, names.to_list())})
+    placed = actions.join(places, on="instrument", how="left")
+    parts = [
+        own.with_columns(pl.Series("until", _moments(calendars.calendars[place], own, now)))
+        for (place,), own in placed.partition_by("place", as_dict=True).items()
+    ]
+    nothing = placed.clear().with_columns(until=pl.lit(None, pl.Int64))
+    return pl.concat([nothing, *parts]).filter(pl.col("until") <= now)
+
+
+def _moments(calendar: Calendar, actions: pl.DataFrame, now: int) -> Instants:
+    """Return the instants from which rows belong to the first session on or after each ex-date."""
+    table, dates = calendar.sessions(), actions["ex_date"].to_numpy().astype("datetime64[D]")
+    starts = np.append(anchor_boundaries(table, calendar.timezone), table.covered_until)
+    found = starts[np.searchsorted(table.day_date, dates)]
+    late = dates > np.datetime64(calendar.last_date)
+    if late.any() and now >= table.covered_until:
+        raise calendar.coverage_error(min(date_list(dates[late])))
+    early = dates < np.datetime64(calendar.first_date)
+    found[early] = local_midnights(dates[early], calendar.timezone)
+    return found
+
+
+def _products(actions: pl.DataFrame) -> Iterator[tuple[str, int, float, float]]:
+    """Yield the factors of sorted actions: each the product of its own and of all later ones."""
+    for name, rows in groupby(actions.iter_rows(named=True), key=itemgetter("instrument")):
+        price = shares = Fraction(1)
+        found: dict[int, tuple[float, float]] = {}
+        for row in reversed(list(rows)):
+            factor = _factor(row)
+            price *= factor
+            shares *= factor if row["kind"] in SHARE_KINDS else 1
+            # Several actions of one moment: the last one to be written has them all.
+            found[row["until"]] = float(price), float(1 / shares)
+        yield from ((name, until, *both) for until, both in found.items())
+
+
+def _factor(action: Mapping[str, Any]) -> Fraction:
+    """Return what prices are multiplied by for one action."""
+    if action["factor"] is not None:
+        return _written(action["factor"])
+    if action["amount"] is not None:
+        return _dividend_factor(action)
+    new, old = _written(action["new"]), _written(action["old"])
+    return old / (old + new) if action["kind"] == "bonus" else old / new
+
+
+def _dividend_factor(action: Mapping[str, Any]) -> Fraction:
+    amount, close = action["amount"], action.get("close")
+    if close is None:
+        return Fraction(1)
+    if not amount < close:
+        raise ActionError(
+            f"actions: instrument={action['instrument']!r}, ex_date={action['ex_date']}, "
+            f"amount={amount}; a dividend must be less than the last close before it, {close}; "
+            "check the amount, the date, and whether the candles are raw"
+        )
+    return 1 - _written(amount) / _written(close)
+
+
+def _written(number: float) -> Fraction:
+    """Return a number as it is written: 0.1 is a tenth, not the nearest fraction of two."""
+    return Fraction(repr(number))
+
+
+def _by_instrument(candles: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    names, offsets = instrument_runs(candles)
+    return dict(zip(names, pairwise(offsets.tolist()), strict=True))
+
+
+def _stretches(
+    candles: pl.DataFrame, factors: pl.DataFrame
+) -> Iterator[tuple[int, int, float, float]]:
+    """Yield runs of rows that change: first row, row after the last, and their two factors."""
+    times, held = time_view(candles), _by_instrument(candles)
+    for (name,), own in factors.partition_by("instrument", as_dict=True).items():
+        low, high = held.get(name, (0, 0))
+        untils = own["until"].to_physical().to_numpy()
+        edges = (low + np.searchsorted(times[low:high], untils)).tolist()
+        columns = own["price_factor"].to_list(), own["volume_factor"].to_list()
+        for (first, stop), price, volume in zip(pairwise([low, *edges]), *columns, strict=True):
+            if first < stop:
+                yield first, stop, price, volume
+
+
+def _scaled(column: pl.Series, stretches: Iterable[tuple[int, int, float]]) -> pl.Series:
+    """Return a copy of a column with some runs of rows multiplied; nulls stay."""
+    values = column.to_numpy(writable=True)
+    for first, stop, factor in stretches:
+        values[first:stop] *= factor
+    scaled = pl.Series(column.name, values)
+    if not column.null_count():
+        return scaled
+    return pl.select(pl.when(column.is_not_null()).then(scaled)).to_series()
