@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 import uuid
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
-from tallow.core.errors import ConflictError, StoreError
+from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import (
     STORE_COMMIT_ATTEMPTS,
     STORE_FLUSH_ROWS,
@@ -59,6 +61,9 @@ from tallow.data.store.table import EPOCH, HORIZON, TABLE_SCHEMA, delta_errors, 
 from tallow.data.store.tail import Tail, TailFile
 from tallow.data.store.view import View
 
+LOOK_SECONDS = 3_600.0
+"""How long the absence of a next version is taken for the whole truth."""
+
 
 class DeltaBackend:
     """Keeps a log in a Delta table and a tail; see `tallow.data.store.log.Backend`."""
@@ -78,6 +83,7 @@ class DeltaBackend:
         self._table_lock = threading.Lock()
         self.tail_file = TailFile(state / "state.sqlite")
         self._index: FileIndex | None = None
+        self._looked = -math.inf
 
     @property
     def horizon(self) -> int:
@@ -94,6 +100,7 @@ class DeltaBackend:
         with self._table_lock, delta_errors(self.place.root):
             if self._index is None or self._has_newer(self._index.version):
                 self._table.update_incremental()
+                self._looked = time.monotonic()
                 self._index = FileIndex.of(
                     self._table.version(),
                     self._table.transaction_version(self.tail_file.identity) or 0,
@@ -103,8 +110,9 @@ class DeltaBackend:
             return self._index
 
     def _has_newer(self, version: int) -> bool:
-        # Versions have no gaps: where the next one is not there, this is the newest.
-        if self.place.folder is None:
+        # Versions have no gaps: where the next one is not there, this is the newest. But old ones
+        # are cleaned up, and a process may sleep for weeks.
+        if self.place.folder is None or time.monotonic() - self._looked > LOOK_SECONDS:
             return True
         return (self.place.folder / "_delta_log" / f"{version + 1:020d}.json").exists()
 
@@ -247,8 +255,19 @@ class DeltaBackend:
             view = View(self.place, tail.after(files.flushed), files)
             yield DeltaWriting(self, view, max(self._clock(), last + 1))
         if self.tail_file.tail().rows >= STORE_FLUSH_ROWS:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Flush and merge after a write, which is durable whatever becomes of this."""
+        try:
             self.flush()
             merge_small(self)
+        except StoreError as error:
+            warnings.warn(
+                f"{error} (the write itself is safe; the tail grows until this works)",
+                TallowWarning,
+                stacklevel=2,
+            )
 
     def commit(
         self,
@@ -261,24 +280,21 @@ class DeltaBackend:
         Raises
         ------
         ConflictError
-            If it is not.
+            If it is not; the files that were to be added are removed then.
         """
         known = [] if flushed is None else [Transaction(self.tail_file.identity, flushed)]
+        # No retries: what these rows are was decided by what this version holds.
+        properties = CommitProperties(max_commit_retries=0, app_transactions=known)
         with self._table_lock, delta_errors(self.place.root):
-            if self._table.version() != version:
-                # A reader of this process moved on: the commit would go through, and be wrong.
-                raise ConflictError(f"store: {self.place.root}: others committed first; try again")
             try:
+                if self._table.version() != version:
+                    # A reader of this process moved on: the commit would go through, and be wrong.
+                    raise CommitFailedError
                 self._table.create_write_transaction(
-                    list(actions),
-                    "append",
-                    TABLE_SCHEMA,
-                    # No retries: what these rows are was decided by what this version holds.
-                    commit_properties=CommitProperties(
-                        max_commit_retries=0, app_transactions=known
-                    ),
+                    list(actions), "append", TABLE_SCHEMA, commit_properties=properties
                 )
             except CommitFailedError as error:
+                self.place.discard([a for a in actions if isinstance(a, AddAction)])
                 raise ConflictError(
                     f"store: {self.place.root}: others committed first; try again later"
                 ) from error

@@ -8,7 +8,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -56,7 +56,25 @@ class Place:
 
     def write(self, rows: pl.DataFrame) -> list[AddAction]:
         """Write rows as files of moderate size, durably; return what the log says of them."""
-        return [self._write_one(piece) for piece in pieces(rows)]
+        written: list[AddAction] = []
+        try:
+            for piece in pieces(rows):
+                written.append(self._write_one(piece))
+        except BaseException:
+            self.discard(written)
+            raise
+        return written
+
+    def discard(self, written: Sequence[AddAction]) -> None:
+        """Remove files that will never be part of the table: a full disk needs their room."""
+        for action in written:
+            with suppress(Exception):
+                if self.folder is None:
+                    import obstore
+
+                    obstore.delete(self._bucket, action.path)
+                else:
+                    (self.folder / action.path).unlink()
 
     def _write_one(self, frame: pl.DataFrame) -> AddAction:
         path = f"{uuid.uuid4().hex}.parquet"

@@ -62,12 +62,17 @@ def rewrite(backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None = None
     """Replace files by sorted ones; say whether it was done, or another rewrite came first."""
     require_whole(damaged(backend.place, facts))
     added: list[AddAction] = []
-    for rows in gathered(stretches(backend.place, facts["path"].to_list(), keep)):
-        added += backend.place.write(rows)
+    try:
+        for rows in gathered(stretches(backend.place, facts["path"].to_list(), keep)):
+            added += backend.place.write(rows)
+    except BaseException:
+        backend.place.discard(added)
+        raise
     removed = [remove_action(*row) for row in facts.select("path", "size").iter_rows()]
     with backend.tail_file.locked():
         files = backend.files()
         if not set(facts["path"]) <= set(files.facts["path"]):
+            backend.place.discard(added)
             return False
         moved = [replace(action, data_change=False) for action in added]
         backend.commit([*moved, *removed], files.version)
