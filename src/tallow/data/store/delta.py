@@ -286,18 +286,18 @@ class DeltaBackend:
         # No retries: what these rows are was decided by what this version holds.
         properties = CommitProperties(max_commit_retries=0, app_transactions=known)
         with self._table_lock, delta_errors(self.place.root):
+            # A reader of this process may have moved on: the commit would go through, and be wrong.
+            is_newest = self._table.version() == version
             try:
-                if self._table.version() != version:
-                    # A reader of this process moved on: the commit would go through, and be wrong.
-                    raise CommitFailedError
-                self._table.create_write_transaction(
-                    list(actions), "append", TABLE_SCHEMA, commit_properties=properties
-                )
-            except CommitFailedError as error:
-                self.place.discard([a for a in actions if isinstance(a, AddAction)])
-                raise ConflictError(
-                    f"store: {self.place.root}: others committed first; try again later"
-                ) from error
+                if is_newest:
+                    self._table.create_write_transaction(
+                        list(actions), "append", TABLE_SCHEMA, commit_properties=properties
+                    )
+            except CommitFailedError:
+                is_newest = False
+        if not is_newest:
+            self.place.discard([each for each in actions if isinstance(each, AddAction)])
+            raise ConflictError(f"store: {self.place.root}: others committed first; try again")
         if self.place.folder is not None:
             sync_file(self.place.folder / "_delta_log" / f"{version + 1:020d}.json")
 

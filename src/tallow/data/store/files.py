@@ -59,7 +59,7 @@ class Place:
         written: list[AddAction] = []
         try:
             for piece in pieces(rows):
-                written.append(self._write_one(piece))
+                written.append(self._write_one(piece))  # noqa: PERF401 - what an error leaves
         except BaseException:
             self.discard(written)
             raise
