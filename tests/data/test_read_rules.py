@@ -48,6 +48,7 @@ def changed(**values: Any) -> Row:
 
 
 BROKEN = [
+    ("row_unreadable", dict.fromkeys(("timestamp", "open", "high", "low", "close", "volume"))),
     ("instrument_missing", {"instrument": None}),
     ("instrument_missing", {"instrument": ""}),
     ("time_unreadable", {"timestamp": None}),
@@ -84,7 +85,9 @@ def test_each_rule_names_the_row_and_keeps_its_values(rule, values):
 
 
 def test_every_rule_of_the_table_is_tested_above_or_below():
-    assert {rule for rule, _ in BROKEN} | {"repeated_key"} == {rule.name for rule in RULES}
+    # What is forming depends on the clock, and is tested where documents are read.
+    apart = {"repeated_key", "forming"}
+    assert {rule for rule, _ in BROKEN} | apart == {rule.name for rule in RULES}
 
 
 def test_the_first_broken_rule_wins():

@@ -100,6 +100,9 @@ SNAPSHOT_BYTES = 268_435_456
 COVERAGE_CANDLES_MAX = 10_000_000
 """Most candles per instrument in a range that is searched for missing ones."""
 
+COVERAGE_ROWS = 4_194_304
+"""Candles of a store whose coverage is counted at a time; one instrument's may be more."""
+
 SNAPSHOTS_KNOWN = 65_536
 """Snapshots of which a process remembers when they hold."""
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tallow.core.errors import CandleInputError
 from tallow.core.timeframe import Timeframe
 from tallow.data.quarantine import as_quarantine, empty_quarantine, records
-from tallow.data.rules import all_rows_hold, first_broken, within_years
+from tallow.data.rules import TIME_MAX_US, all_rows_hold, first_broken, within_years
 from tallow.data.runs import mark_sorted
 from tallow.data.schema import CANDLE_SCHEMA, Layout, resolve_layout
 from tallow.data.times import FORMATS, join_date_and_time, to_utc
@@ -24,11 +24,15 @@ EXAMPLES_SHOWN = 3
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the caller said about an input; see `tallow.data.readers.read_candles`."""
+    """What the caller said about an input; see `tallow.data.readers.read_candles`.
+
+    Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming.
+    """
 
     source_timeframe: Timeframe
     timezone: str | None
     instrument: str | None
+    latest_us: int = TIME_MAX_US
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,8 @@ def read_batches(
         rows_seen += len(raw)
         unreadable += batch.quarantine["timestamp"].null_count()
         yield batch
-        if rows_seen == len(raw):
-            examples = _example_times(batch.quarantine, layout)
+        if rows_seen == len(raw) == unreadable:
+            examples = _example_times(raw, layout)
     if rows_seen == 0:
         yield _read_batch(pl.DataFrame(schema=schema), layout, source, 1, options)
     elif unreadable == rows_seen:
@@ -104,10 +108,10 @@ def _read_batch(
 ) -> Batch:
     frame = _candle_columns(raw, layout, source, options)
     on_grid = options.source_timeframe.unit == "minute"
-    if all_rows_hold(frame, on_grid):
+    if all_rows_hold(frame, on_grid, options.latest_us):
         return Batch(frame, empty_quarantine(), len(raw), source, first_row, layout.ignored)
     frame = frame.with_columns(within_years(pl.col("timestamp")))
-    rule = frame.select(first_broken(on_grid)).to_series()
+    rule = frame.select(first_broken(on_grid, options.latest_us)).to_series()
     bad = rule.is_not_null()
     at = pl.int_range(first_row, first_row + len(raw), dtype=pl.UInt64, eager=True).alias("row")
     broken = frame.select("instrument", "timestamp").with_columns(at, rule).filter(bad)
@@ -151,6 +155,6 @@ def _to_float(column: pl.Series) -> pl.Series:
     return text.str.strip_chars().cast(pl.Float64, strict=False)
 
 
-def _example_times(quarantine: pl.DataFrame, layout: Layout) -> list[str]:
-    rows = [json.loads(record) for record in quarantine["record"].head(EXAMPLES_SHOWN)]
-    return [repr(" ".join(str(row[column]) for column in layout.time_columns)) for row in rows]
+def _example_times(raw: pl.DataFrame, layout: Layout) -> list[str]:
+    shown = records(raw.select(layout.time_columns).head(EXAMPLES_SHOWN))
+    return [repr(" ".join(map(str, json.loads(row).values()))) for row in shown]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from tallow.data.rules import RULES
-from tallow.data.schema import TIME_TYPE
+from tallow.data.schema import ORIGINAL, TIME_TYPE
 
 QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
     "source": pl.String(),
@@ -35,13 +35,16 @@ def records(rows: pl.DataFrame) -> pl.Series:
     """Return each row as JSON text, with the input's own column names and values.
 
     JSON has no NaN, no infinities and no bytes: the first two are written as text, bytes in
-    hexadecimal.
+    hexadecimal. A row that brings its `ORIGINAL` is that.
 
     Examples
     --------
     >>> records(pl.DataFrame({"o": [float("nan")], "Symbol": ["A"]})).to_list()
     ['{"o":"NaN","Symbol":"A"}']
     """
+    if ORIGINAL in rows.columns:
+        others = records(rows.drop(ORIGINAL))
+        return rows.select(pl.coalesce(ORIGINAL, others).alias("record")).to_series()
     # Polars has no expressions for objects; they come from other libraries' frames, and rarely.
     texts = {
         name: [None if value is None else str(value) for value in rows[name]]
@@ -56,6 +59,8 @@ def records(rows: pl.DataFrame) -> pl.Series:
 
 def count_by_rule(quarantine: pl.DataFrame) -> dict[str, int]:
     """Return how many rows broke each rule, in the order of the rules, without the zeros."""
+    if not len(quarantine):
+        return {}
     counted = dict(quarantine.group_by("rule").len().iter_rows())
     return {rule.name: counted[rule.name] for rule in RULES if rule.name in counted}
 

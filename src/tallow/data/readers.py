@@ -25,10 +25,19 @@ from tallow.data.files import RawSource, expand_paths, open_file, split
 from tallow.data.interchange import from_native
 from tallow.data.merge import Settled, settle
 from tallow.data.quarantine import as_quarantine, count_by_rule, gather, records
+from tallow.data.rules import TIME_MAX_US
 from tallow.data.runs import OrderWatch, instrument_runs
 from tallow.data.times import require_timezone
 
-__all__ = ["Batch", "expand_paths", "instrument_runs", "read_candles", "scan_batches"]
+__all__ = [
+    "Batch",
+    "assemble",
+    "expand_paths",
+    "instrument_runs",
+    "read_candles",
+    "read_options",
+    "scan_batches",
+]
 
 
 def read_candles(
@@ -78,14 +87,14 @@ def read_candles(
     """
     if isinstance(source, Candles):
         return source
-    options = _options(source_timeframe, timezone, instrument)
+    options = read_options(source_timeframe, timezone, instrument)
     native, raws = "polars", []
     if isinstance(source, str | Path | list | tuple):
         raws = [open_file(path, BLOCK_ROWS) for path in expand_paths(source)]
     else:
         frame, native = from_native(source)
         raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
-    return _assemble(raws, options, native)
+    return assemble(raws, options, native)
 
 
 def scan_batches(
@@ -102,7 +111,7 @@ def scan_batches(
     across them: settling that is the caller's. Parameters and errors are those of `read_candles`;
     a broken file may raise after some of its batches were given.
     """
-    options = _options(source_timeframe, timezone, instrument)
+    options = read_options(source_timeframe, timezone, instrument)
     for path in paths:
         raw = open_file(path, chunk_rows)
         yield from read_batches(raw.rows(), raw.schema, raw.name, options)
@@ -133,19 +142,27 @@ class _Placed:
     batch: Batch
 
 
-def _options(
-    source_timeframe: str | Timeframe, timezone: str | None, instrument: str | None
+def read_options(
+    source_timeframe: str | Timeframe,
+    timezone: str | None,
+    instrument: str | None,
+    latest_us: int = TIME_MAX_US,
 ) -> ReadOptions:
+    """Return what the caller said about an input; see `read_candles` for parameters and errors.
+
+    Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming.
+    """
     require_timezone(timezone)
     if instrument is not None and (not instrument or not isinstance(instrument, str)):
         raise CandleInputError(
             f"read: instrument={instrument!r}; must be text that is not empty; "
             "for example instrument='NSE_EQ|INE301A01014'"
         )
-    return ReadOptions(parse_timeframe(source_timeframe), timezone, instrument)
+    return ReadOptions(parse_timeframe(source_timeframe), timezone, instrument, latest_us)
 
 
-def _assemble(raws: Sequence[RawSource], options: ReadOptions, native: str) -> Candles:
+def assemble(raws: Sequence[RawSource], options: ReadOptions, native: str = "polars") -> Candles:
+    """Check every row of opened sources, and put them together; see `read_candles`."""
     watch, placed, position = OrderWatch(), [], 0
     for place, raw in enumerate(raws):
         for batch in read_batches(raw.rows(), raw.schema, raw.name, options):

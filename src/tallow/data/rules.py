@@ -25,7 +25,6 @@ TIME_MAX_US = 253_402_300_799_999_999
 the first of these microseconds is a whole minute."""
 
 MINUTE_US = 60_000_000
-_YEARS_US = np.uint64(TIME_MAX_US - TIME_MIN_US)
 _UNSIGNED_MINUTE_US = np.uint64(MINUTE_US)
 
 
@@ -33,7 +32,7 @@ _UNSIGNED_MINUTE_US = np.uint64(MINUTE_US)
 class Rule:
     """One rule: its name in the quarantine, what it asks for, and what to do about a breach.
 
-    `broken` is a boolean expression over the canonical columns; None where one row alone cannot
+    `broken` is a boolean expression over the canonical columns; None where the row alone cannot
     show the breach.
     """
 
@@ -47,6 +46,12 @@ _OPEN, _HIGH, _LOW, _CLOSE = (pl.col(name) for name in PRICES)
 _OFF_GRID = pl.col("timestamp").dt.epoch("us") % MINUTE_US != 0
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "row_unreadable",
+        "a row has the cells of its format, and one of them at least can be read",
+        "compare the record with a good row; fetch the document again",
+        pl.all_horizontal(pl.col(name).is_null() for name in ("timestamp", *PRICES, "volume")),
+    ),
     Rule(
         "instrument_missing",
         "a row names its instrument",
@@ -92,6 +97,12 @@ RULES: tuple[Rule, ...] = (
         _OFF_GRID,
     ),
     Rule(
+        "forming",
+        "a candle has ended when it is read",
+        "ingest again after the candle has ended",
+        None,
+    ),
+    Rule(
         "repeated_key",
         "one instrument has one candle per time",
         "keep the row that is right: all rows that contradict each other were set aside",
@@ -100,20 +111,23 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def first_broken(on_grid: bool) -> pl.Expr:
+def first_broken(on_grid: bool, latest_us: int = TIME_MAX_US) -> pl.Expr:
     """Return an expression: each row's first broken rule by name, null where it keeps them all.
 
     Parameters
     ----------
     on_grid
         Whether times must be whole minutes: so for intraday source timeframes.
+    latest_us
+        When the last candle opens that has ended: later ones are still forming.
     """
     checks = [
         pl.when(rule.broken).then(pl.lit(rule.name))
         for rule in RULES
         if rule.broken is not None and (on_grid or rule.name != "off_grid")
     ]
-    return pl.coalesce(checks).alias("rule")
+    forming = pl.col("timestamp").dt.epoch("us") > latest_us
+    return pl.coalesce(*checks, pl.when(forming).then(pl.lit("forming"))).alias("rule")
 
 
 @kernel
@@ -125,14 +139,17 @@ def rows_hold(
     volume: FloatArray,
     time_us: IntArray,
     on_grid: bool,
+    latest_us: int,
 ) -> bool:
     """Say whether every row keeps the rules on prices, volume and time.
 
-    Shapes ``(rows,)``; `time_us` is microseconds since 1970. A NaN fails whatever comparison it
+    Shapes ``(rows,)``; `time_us` is microseconds since 1970, and `latest_us` the last of them that
+    holds. A NaN fails whatever comparison it
     meets, so the comparisons ask for what is right, never for what is wrong. No early exit: that
     would cost the clean case its vector instructions.
     """
     broken = 0
+    latest = np.uint64(latest_us - TIME_MIN_US)
     for row in range(len(close)):
         held = (
             (low[row] > -np.inf)
@@ -149,11 +166,11 @@ def rows_hold(
         # Unsigned: one comparison tests both ends, and the remainder costs a third of a signed one.
         since = np.uint64(time_us[row] - TIME_MIN_US)
         off_grid = on_grid & (since % _UNSIGNED_MINUTE_US != np.uint64(0))
-        broken += (since > _YEARS_US) | off_grid
+        broken += (since > latest) | off_grid
     return broken == 0
 
 
-def all_rows_hold(frame: pl.DataFrame, on_grid: bool) -> bool:
+def all_rows_hold(frame: pl.DataFrame, on_grid: bool, latest_us: int = TIME_MAX_US) -> bool:
     """Say whether every row of a canonical frame keeps every rule that one row can break.
 
     Costs about a nanosecond a row: the kernel reads the columns in place.
@@ -167,7 +184,8 @@ def all_rows_hold(frame: pl.DataFrame, on_grid: bool) -> bool:
     if (suspects == "").any():
         return False
     open_, high, low, close, volume = (frame[name].to_numpy() for name in (*PRICES, "volume"))
-    return bool(rows_hold(open_, high, low, close, volume, time_view(frame), on_grid))
+    latest = min(max(latest_us, TIME_MIN_US), TIME_MAX_US)
+    return bool(rows_hold(open_, high, low, close, volume, time_view(frame), on_grid, latest))
 
 
 def within_years(time: pl.Expr) -> pl.Expr:

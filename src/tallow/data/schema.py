@@ -37,6 +37,10 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Names understood for each field, best first."""
 
+ORIGINAL = "__original__"
+"""A raw column that a provider's reader may add: the row's own text, where the columns beside it do
+not show it. It holds no field, and goes to the quarantine with a row that is set aside."""
+
 COLUMNS_SHOWN = 40
 """Most column names that an error prints."""
 
@@ -105,7 +109,7 @@ def resolve_layout(schema: Mapping[str, pl.DataType], where: str, instrument: st
         _require_number(where, column, schema[column])
     _require_key(where, found["instrument"], schema)
     times = _time_columns(schema, str(found["timestamp"]))
-    used = {found["instrument"], *times, *held.values()}
+    used = {found["instrument"], *times, *held.values(), ORIGINAL}
     ignored = tuple(column for column in columns if column not in used)
     return Layout(found["instrument"], times, held, ignored)
 

@@ -1,0 +1,65 @@
+"""The JSON that Indian brokers answer with: ``{"status": ..., "data": {"candles": [[...], ...]}}``.
+
+Upstox and Zerodha send the same document, but for how they write the offset of a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from tallow.core.errors import CandleInputError
+from tallow.data.providers.cells import clipped, json_table, read_json
+from tallow.data.providers.content import Content
+from tallow.data.providers.reader import Reading
+
+TIMEZONE = "Asia/Kolkata"
+
+_CANDLES = re.compile(r'"candles"\s*:\s*\[')
+_FAILED = re.compile(r'"status"\s*:\s*"error"')
+_OFFSET = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?[+-]\d\d(:?)\d\d"')
+
+
+def looks_like(content: Content, colon: str, error_key: str) -> bool:
+    """Say whether a document is a broker's answer, and not surely another broker's.
+
+    Parameters
+    ----------
+    colon
+        What the broker writes between the hours and the minutes of an offset.
+    error_key
+        A key of its answers that are errors.
+    """
+    if not content.head.lstrip().startswith("{"):
+        return False
+    if _FAILED.search(content.head):
+        return f'"{error_key}"' in content.head
+    if not _CANDLES.search(content.head):
+        return False
+    offset = _OFFSET.search(content.head)
+    return offset is None or offset[1] == colon
+
+
+def read_answer(content: Content, widths: Collection[int]) -> Reading:
+    """Return the candles of a broker's answer; `widths` as `tallow.data.providers.cells` has them.
+
+    Raises
+    ------
+    CandleInputError
+        If the answer is an error, or no such document.
+    """
+    document = read_json(content)
+    data = document.get("data") if isinstance(document, dict) else None
+    candles = data.get("candles") if isinstance(data, dict) else None
+    if isinstance(candles, list):
+        raw = json_table(content, candles, widths, str)
+        return Reading(raw, timezone=TIMEZONE)
+    if isinstance(document, dict) and document.get("status") == "error":
+        raise CandleInputError(
+            f"{content.name}: the provider answered with an error: {clipped(document)}; fetch it "
+            "again"
+        )
+    raise CandleInputError(
+        f'{content.name}: document={clipped(document)}; must be {{"status": "success", "data": '
+        '{"candles": [...]}}; fetch it again, or name its format'
+    )

@@ -1,0 +1,34 @@
+"""ccxt's OHLCV as JSON: ``[[milliseconds, open, high, low, close, volume], ...]``.
+
+It says neither instrument nor timeframe. Times are UTC; the last candle may be forming. Prices of
+cryptocurrencies know no corporate actions, and are raw.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tallow.core.errors import CandleInputError
+from tallow.data.providers.cells import Number, clipped, json_table, read_json
+from tallow.data.providers.content import Content
+from tallow.data.providers.reader import Reader, Reading
+
+# An exchange's own answer may be an array of arrays, too, but with its prices as text.
+_SHAPE = re.compile(r"\s*\[\s*(?:\]\s*$|\[\s*\d{10,}\s*,\s*(?:-?\d|null))")
+
+
+def _recognises(content: Content) -> bool:
+    return _SHAPE.match(content.head) is not None
+
+
+def _read(content: Content) -> Reading:
+    rows = read_json(content)
+    if not isinstance(rows, list):
+        raise CandleInputError(
+            f"{content.name}: document={clipped(rows)}; must be an array of arrays; name its format"
+        )
+    raw = json_table(content, rows, widths=(6,), time=Number)
+    return Reading(raw, timezone="UTC", adjustment="raw")
+
+
+READER = Reader("ccxt", "ccxt's OHLCV arrays, JSON", _recognises, _read)

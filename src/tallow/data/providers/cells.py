@@ -1,0 +1,193 @@
+"""Rows of cells, out of JSON and of CSV, become a raw source; nothing is dropped on the way.
+
+A row that has not the cells of its format becomes a row of nulls that brings its own text, and goes
+to the quarantine with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from tallow.core.errors import CandleInputError
+from tallow.core.limits import BLOCK_ROWS
+from tallow.data.files import RawSource, split
+from tallow.data.providers.content import Content
+from tallow.data.schema import ORIGINAL
+
+ARRAY_COLUMNS = ("timestamp", "open", "high", "low", "close", "volume", "open_interest")
+"""What the cells of a JSON row are, in the documents of all providers that send such rows."""
+
+_SHOWN = 200
+"""Characters of a document that an error shows."""
+
+
+class Row(NamedTuple):
+    """A row's cells as text, None where it has not those of its format; and its own text."""
+
+    cells: Sequence[str | None] | None
+    original: str | None = None
+
+
+class Number(str):
+    """A number of a JSON document as it was written: a float would change its digits."""
+
+    __slots__ = ()
+
+
+def table(name: str, columns: Sequence[str], rows: Iterable[Row]) -> pl.DataFrame:
+    """Return rows as a frame of text with the given columns and `ORIGINAL`.
+
+    Raises
+    ------
+    CandleInputError
+        If a column comes twice.
+    """
+    twice = _repeated((*columns, ORIGINAL))
+    if twice is not None:
+        raise CandleInputError(f"{name}: column={twice!r}; may come once; fetch the document again")
+    nothing = (None,) * len(columns)
+    filled = [(*(nothing if row.cells is None else row.cells), row.original) for row in rows]
+    schema = dict.fromkeys((*columns, ORIGINAL), pl.String())
+    across = list(zip(*filled, strict=True)) or [()] * len(schema)
+    return pl.DataFrame(dict(zip(schema, across, strict=True)), schema=schema)
+
+
+def frame_source(name: str, frame: pl.DataFrame) -> RawSource:
+    """Return a frame as a source."""
+    return RawSource(name, frame.schema, lambda: split(frame, BLOCK_ROWS))
+
+
+def csv_lines(content: Content) -> list[list[str]]:
+    """Return the lines of a CSV document, those without any value left out.
+
+    Raises
+    ------
+    CandleInputError
+        If it is no CSV text: a quote is never closed, say.
+    """
+    lines = csv.reader(io.StringIO(content.text(), newline=""), strict=True)
+    try:
+        return [cells for cells in lines if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise CandleInputError(
+            f"{content.name}: line {lines.line_num}: {error}; must be whole CSV; fetch it again"
+        ) from error
+
+
+def csv_rows(lines: Iterable[Sequence[str]], width: int) -> Iterator[Row]:
+    """Yield the rows of CSV lines; a line of another `width` brings its cells as a JSON array."""
+    for cells in lines:
+        if len(cells) == width:
+            yield Row([cell or None for cell in cells])
+        else:
+            yield Row(None, json.dumps(cells))
+
+
+def read_json(content: Content) -> Any:
+    """Return a JSON document; its numbers are `Number`.
+
+    Raises
+    ------
+    CandleInputError
+        If it is no whole JSON document, says one thing twice, or is nested without end.
+    """
+    text = content.text()
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=Number,
+            parse_int=Number,
+            parse_constant=str,
+        )
+    except (ValueError, RecursionError) as error:
+        raise CandleInputError(
+            f"{content.name}: {error}; must be a whole JSON document; fetch it again"
+        ) from error
+
+
+def json_table(
+    content: Content, rows: Sequence[object], widths: Collection[int], time: type[str]
+) -> RawSource:
+    """Return the rows of a JSON document, each an array that starts as `ARRAY_COLUMNS` do.
+
+    Parameters
+    ----------
+    widths
+        How many cells a row may have.
+    time
+        What the first cell is: `str` or `Number`. The others are numbers. A cell of another kind is
+        null.
+
+    Raises
+    ------
+    CandleInputError
+        If there are rows, and not one has as many cells as that.
+    """
+    columns = ARRAY_COLUMNS[: max(widths)]
+    try:
+        read = [_json_row(row, columns, widths, time) for row in rows]
+    except RecursionError as error:
+        raise CandleInputError(f"{content.name}: a row is nested too deeply; {error}") from error
+    if read and all(row.cells is None for row in read):
+        raise CandleInputError(
+            f"{content.name}: row={str(read[0].original)[:_SHOWN]}; not one row is an array "
+            f"[{', '.join(columns)}]; fetch it again, or name its format"
+        )
+    return frame_source(content.name, table(content.name, columns, read))
+
+
+def clipped(document: object) -> str:
+    """Return the beginning of a JSON document, for an error."""
+    try:
+        return _as_json(document)[:_SHOWN]
+    except RecursionError:
+        return "nested without end"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = _repeated([name for name, _ in pairs])
+    if twice is not None:
+        raise ValueError(f"the key {twice!r} comes twice in one object")
+    return dict(pairs)
+
+
+def _repeated(names: Sequence[str]) -> str | None:
+    if len(set(names)) == len(names):
+        return None
+    return Counter(names).most_common(1)[0][0]
+
+
+def _json_row(row: object, columns: Sequence[str], widths: Collection[int], time: type[str]) -> Row:
+    original = _as_json(row)
+    if not isinstance(row, list) or len(row) not in widths:
+        return Row(None, original)
+    cells = [_text(cell, time if place == 0 else Number) for place, cell in enumerate(row)]
+    return Row(cells + [None] * (len(columns) - len(cells)), original)
+
+
+def _as_json(value: object) -> str:
+    """Return a value as the document has it, but for its blanks: `json` would quote a `Number`."""
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_json, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key)}: {_as_json(held)}" for key, held in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return json.dumps(value)
+
+
+def _text(cell: object, kind: type[str]) -> str | None:
+    # The type itself: a Number is a str, too.
+    if type(cell) is not kind:
+        return None
+    # Half a surrogate pair can be written in JSON, but not in UTF-8.
+    return str(cell).encode("utf-8", "replace").decode()

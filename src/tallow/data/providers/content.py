@@ -1,0 +1,155 @@
+"""A document before anybody knows its format: its name, its beginning, and its text on request.
+
+Files packed with gzip, or alone in a zip archive, are looked into.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import lzma
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import narwhals
+
+from tallow.core.errors import CandleInputError
+from tallow.core.limits import DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
+
+_GZIP_MARK = b"\x1f\x8b"
+_ZIP_MARK = b"PK\x03\x04"
+_BROKEN = (
+    OSError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+)
+"""What the standard library raises over archives that are damaged, locked or of unknown kinds."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file or a frame.
+
+    Attributes
+    ----------
+    name
+        The path, or ``frame``.
+    path
+        The file; None for a frame.
+    frame
+        The frame as its own library has it; None for a file.
+    head
+        The first characters of a file, unpacked; of a frame, nothing.
+    columns
+        The cells of the first line, where that is a line of a table.
+    """
+
+    name: str
+    path: Path | None = None
+    frame: Any = None
+    head: str = ""
+    columns: tuple[str, ...] = field(default=(), repr=False)
+
+    def text(self) -> str:
+        """Return the whole file as text.
+
+        Raises
+        ------
+        CandleInputError
+            If it is no file, is packed and damaged, is no UTF-8 or longer than
+            `DOCUMENT_BYTES_MAX`.
+        """
+        if self.path is None:
+            raise CandleInputError(f"{self.name}: is a frame; this format comes as a file")
+        with _unpacked(self.path) as file:
+            data = file.read(DOCUMENT_BYTES_MAX + 1)
+        if len(data) > DOCUMENT_BYTES_MAX:
+            raise CandleInputError(
+                f"{self.name}: longer than {DOCUMENT_BYTES_MAX} bytes; a document is read whole; "
+                "split it"
+            )
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise CandleInputError(
+                f"{self.name}: is not UTF-8 text; byte {error.start} is the first bad one; "
+                "save it as UTF-8"
+            ) from error
+
+
+def open_content(source: Any) -> Content:
+    """Look at a path or a frame.
+
+    Raises
+    ------
+    CandleInputError
+        If there is no such file, or it is empty, a folder, or a damaged archive.
+    """
+    if isinstance(source, list | tuple):
+        raise CandleInputError(
+            f"read: input={type(source).__name__}; must be one file or one frame; read each alone"
+        )
+    if not isinstance(source, str | Path):
+        return Content("frame", frame=narwhals.to_native(source, pass_through=True))
+    path = Path(source).expanduser()
+    _require_file(path)
+    with _unpacked(path) as file:
+        head = file.read(DOCUMENT_HEAD_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")
+    return Content(str(path), path, None, head, _first_cells(head))
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise CandleInputError(f"{path}: is a folder; a file is needed; name the files in it")
+    if not path.exists():
+        raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
+    if path.stat().st_size == 0:
+        raise CandleInputError(f"{path}: size=0; a document is needed; was it written fully?")
+
+
+def _first_cells(head: str) -> tuple[str, ...]:
+    lines = head.split("\n", 1)
+    try:
+        return tuple(next(csv.reader(lines[:1]), ()))
+    except csv.Error:
+        return ()
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    try:
+        with path.open("rb") as file:
+            mark = file.read(len(_ZIP_MARK))
+            file.seek(0)
+            if mark.startswith(_GZIP_MARK):
+                with gzip.open(file) as inside:
+                    yield inside
+            elif mark == _ZIP_MARK:
+                with zipfile.ZipFile(file) as archive, archive.open(_only(archive)) as member:
+                    yield member
+            else:
+                yield file
+    except _BROKEN as error:
+        raise CandleInputError(
+            f"{path}: {str(error) or type(error).__name__}; must be readable, and whole; fetch it "
+            "again, or unpack it by hand"
+        ) from error
+
+
+def _only(archive: zipfile.ZipFile) -> str:
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    if len(names) != 1:
+        raise ValueError(f"the archive holds {len(names)} files, not one")
+    return names[0]

@@ -1,0 +1,132 @@
+"""Reading a document of a data provider: any known format becomes candles that say what they are.
+
+1. `content.open_content` looks at its beginning.
+2. `registry.Readers.recognise` finds the one reader that knows it, or ``format=`` names it.
+3. That reader's ``read`` makes raw rows of it, and says what the document says of all of them.
+4. `facts.settle_facts` adds what the caller and the file's name say.
+5. `tallow.data.readers.assemble` checks every row.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from tallow.core.errors import CandleInputError, TallowError
+from tallow.core.timeframe import Timeframe
+from tallow.data.candles import Candles
+from tallow.data.providers.content import Content, open_content
+from tallow.data.providers.facts import Facts, latest_open, said_by_name, settle_facts
+from tallow.data.providers.reader import Reader, Reading
+from tallow.data.providers.registry import readers
+from tallow.data.readers import assemble, read_options
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document's candles, and the series that they belong to.
+
+    Attributes
+    ----------
+    candles
+        Accepted and quarantined rows, with counts that add up.
+    timeframe, adjustment
+        What all its candles are.
+    format
+        The name of the reader.
+    """
+
+    candles: Candles
+    timeframe: Timeframe
+    adjustment: str
+    format: str
+
+
+def read_document(
+    source: Any,
+    *,
+    format: str | None = None,  # noqa: A002
+    instrument: str | None = None,
+    timeframe: str | Timeframe | None = None,
+    timezone: str | None = None,
+    adjustment: str | None = None,
+    pattern: str | None = None,
+    now: int | None = None,
+) -> Document:
+    r"""Read one document.
+
+    Parameters
+    ----------
+    source
+        A path, also of a file packed with gzip or alone in a zip archive; or a frame.
+    format
+        The reader's name; found by looking where it is not given.
+    instrument, timeframe, timezone, adjustment
+        What the document leaves out. `adjustment` names how prices are adjusted: ``raw``,
+        ``split``, ``total``, or a name of one's own.
+    pattern
+        A regular expression that fits the whole file name, and says more by groups named as these
+        parameters: ``(?P<instrument>.+)_(?P<timeframe>\w+)\.json``.
+    now
+        The moment of reading in microseconds since 1970 UTC; the clock's where it is not given. A
+        candle that ends later is still forming, and quarantined.
+
+    Raises
+    ------
+    CandleInputError
+        If the document cannot be read at all, its format is not found, something that it leaves out
+        is not given, or something is said in two ways. A bad row never raises.
+    NaiveTimeError
+        If times carry no zone and none is given.
+    TimeframeError
+        If a timeframe is none.
+    """
+    content = open_content(source)
+    known = readers()
+    reader = known.recognise(content) if format is None else known.find(format)
+    reading = _read(reader, content)
+    given = {
+        "instrument": instrument,
+        "timeframe": timeframe,
+        "timezone": timezone,
+        "adjustment": adjustment,
+    }
+    facts = settle_facts(content, reading, given, said_by_name(content, pattern))
+    moment = time.time_ns() // 1_000 if now is None else now
+    candles = _candles(reading, facts, moment)
+    _require_only(content, facts.instrument, candles)
+    return Document(candles, facts.timeframe, facts.adjustment, reader.name)
+
+
+def _read(reader: Reader, content: Content) -> Reading:
+    try:
+        return reader.read(content)
+    except TallowError:
+        raise
+    except Exception as error:
+        # Others' readers may fail in any way, and one file's failure is not another's.
+        raise CandleInputError(
+            f"{content.name}: the reader {reader.name} failed: {type(error).__name__}: {error}; "
+            "is it such a document?"
+        ) from error
+
+
+def _candles(reading: Reading, facts: Facts, now: int) -> Candles:
+    latest = now if reading.complete else latest_open(now, facts.timeframe, facts.timezone)
+    options = read_options(facts.timeframe, facts.timezone, facts.instrument, latest)
+    return assemble([reading.raw], options, reading.native)
+
+
+def _require_only(content: Content, instrument: str | None, candles: Candles) -> None:
+    """Raise where rows name another instrument than the one that was given for all of them."""
+    names = candles.frame["instrument"]
+    if instrument is None or not len(names):
+        return
+    # In order: all are the same where the first and the last are.
+    other = next((name for name in (names[0], names[-1]) if name != instrument), None)
+    if other is not None:
+        raise CandleInputError(
+            f"{content.name}: instrument={instrument!r} given, {other!r} in its rows; they must "
+            "agree; leave out instrument="
+        )

@@ -1,0 +1,103 @@
+"""Which formats exist: every reader found through the entry point group ``tallow.readers``.
+
+An entry point names a `Reader`, or a callable that returns several. Tallow's own come the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+
+from tallow.core.errors import CandleInputError, DeclarationError, near_matches
+from tallow.data.providers.content import Content
+from tallow.data.providers.reader import Reader
+
+ENTRY_POINT_GROUP = "tallow.readers"
+
+GENERIC = "generic"
+"""The reader of plain tables, as providers' tables are, too: asked where no other knows."""
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The readers by name, and what of the plug-ins failed, with the reasons."""
+
+    readers: dict[str, Reader]
+    failures: dict[str, str]
+
+    def find(self, name: str) -> Reader:
+        """Return the reader called `name`.
+
+        Raises
+        ------
+        CandleInputError
+            If there is none; the message lists near matches and plug-ins that failed.
+        """
+        found = self.readers.get(str(name).lower())
+        if found is None:
+            hint = near_matches(str(name), self.readers)
+            raise CandleInputError(f"format: {name!r}; unknown; {hint}{self._broken()}")
+        return found
+
+    def recognise(self, content: Content) -> Reader:
+        """Return the one reader that recognises a document.
+
+        Raises
+        ------
+        CandleInputError
+            If none does, or several do.
+        """
+        providers = [name for name in self.readers if name != GENERIC]
+        tables = [name for name in self.readers if name == GENERIC]
+        found = self._asked(providers, content) or self._asked(tables, content)
+        if len(found) == 1:
+            return self.readers[found[0]]
+        if found:
+            raise CandleInputError(
+                f"{content.name}: looks like {' and like '.join(found)}; one format is needed; "
+                f'add format="{found[0]}", say'
+            )
+        raise CandleInputError(
+            f"{content.name}: its format is not recognised; known: {', '.join(self.readers)}; is "
+            f"the file whole? If it is, say what it is with format={self._broken()}"
+        )
+
+    def _asked(self, names: list[str], content: Content) -> list[str]:
+        return [name for name in names if self._recognises(name, content)]
+
+    def _recognises(self, name: str, content: Content) -> bool:
+        try:
+            return bool(self.readers[name].recognises(content))
+        except Exception as error:  # noqa: BLE001
+            # A plug-in may fail in any way, and others recognise their documents all the same.
+            self.failures[name] = f"recognises: {type(error).__name__}: {error}"
+            return False
+
+    def _broken(self) -> str:
+        return "".join(f"; {entry} failed: {why}" for entry, why in self.failures.items())
+
+
+@cache
+def readers() -> Readers:
+    """Load every entry point once per process. One that fails is recorded, and harms no other."""
+    found: dict[str, Reader] = {}
+    failures: dict[str, str] = {}
+    # Tallow's own first, so that a plug-in cannot take the name of a built-in.
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: e.name != "tallow"):
+        try:
+            loaded = entry.load()
+            for reader in (loaded,) if isinstance(loaded, Reader) else tuple(loaded()):
+                _add(found, reader)
+        except Exception as error:  # noqa: BLE001
+            # A plug-in may fail in any way; it is shown by `tallow doctor` and by unknown names.
+            failures[f"{entry.name} = {entry.value}"] = f"{type(error).__name__}: {error}"
+    return Readers(found, failures)
+
+
+def _add(found: dict[str, Reader], reader: object) -> None:
+    if not isinstance(reader, Reader):
+        raise DeclarationError(f"{reader!r} is no tallow.data.providers.reader.Reader")
+    if reader.name in found:
+        raise DeclarationError(f"{reader.name}: the name is taken; choose another")
+    found[reader.name] = reader
