@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tallow.core.spec import parse_specs
     from tallow.data.candles import Candles
     from tallow.data.readers import read_candles
+    from tallow.data.store.store import Store, open_store
     from tallow.engine import AnalyticsEngine
     from tallow.runtime.results import IndicatorSet, ProcessingResult, RunReport
 
@@ -39,9 +40,11 @@ _HOME = {
     "ProcessingResult": "tallow.runtime.results",
     "RECURSIVE": "tallow.core.operator",
     "RunReport": "tallow.runtime.results",
+    "Store": "tallow.data.store.store",
     "TallowError": "tallow.core.errors",
     "WINDOW": "tallow.core.operator",
     "load_calendar": "tallow.core.calendars",
+    "open_store": "tallow.data.store.store",
     "parse_specs": "tallow.core.spec",
     "read_candles": "tallow.data.readers",
 }
@@ -57,8 +60,10 @@ __all__ = [
     "Parameter",
     "ProcessingResult",
     "RunReport",
+    "Store",
     "TallowError",
     "load_calendar",
+    "open_store",
     "parse_specs",
     "read_candles",
 ]
