@@ -14,6 +14,13 @@
 7. Bars and indicators become a frame, NaN becomes null - `tallow.runtime.operations.to_series`.
 8. The range asked for is cut out - `tallow.runtime.ranges.Range.cut` - and the result returned, or
    written - `tallow.data.writers.FrameWriter`.
+
+Candles may also come from a store, for a range of bars - `tallow.runtime.query.StoreQueries`:
+
+9. The range becomes the rows that its bars are made of - `tallow.runtime.spans.span_of`.
+10. The kernels go on from a snapshot that the store's log has not contradicted since -
+    `tallow.runtime.checkpoints.Checkpoints` - or see just the rows that their windows need; then
+    steps 5 to 8 are the same - `tallow.runtime.ranged.RangeRun`.
 """
 
 from __future__ import annotations
@@ -40,11 +47,13 @@ from tallow.data.aggregate import NoTrade
 from tallow.data.interchange import to_native
 from tallow.data.readers import expand_paths, read_candles
 from tallow.data.schema import TIME_TYPE
+from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FrameWriter, check_output
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, RowRun
 from tallow.runtime.blocks import frame_blocks
+from tallow.runtime.query import Question, StoreQueries
 from tallow.runtime.ranges import Moment, Range, moment_us
 from tallow.runtime.results import (
     ProcessingResult,
@@ -78,6 +87,9 @@ class AnalyticsEngine:
         instruments that have no volume at all are recognised and kept. ``keep``: it counts.
     threads
         Worker threads; as many as there are processors by default.
+    store
+        The candles that `query` reads: a `Store`, or where one is; see
+        `tallow.data.store.store.open_store`.
 
     Examples
     --------
@@ -107,6 +119,7 @@ class AnalyticsEngine:
         convention: str = "tradingview",
         no_trade: NoTrade = "drop",
         threads: int | None = None,
+        store: Store | str | Path | None = None,
     ) -> None:
         self.calendars = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
         self.convention = check_convention(convention)
@@ -117,6 +130,10 @@ class AnalyticsEngine:
             raise ParameterError(f"engine: threads={threads}; must be 1..{THREADS_MAX}")
         self.threads = threads or min(os.cpu_count() or 1, THREADS_MAX)
         self._pool = ThreadPoolExecutor(self.threads, "tallow") if self.threads > 1 else None
+        self._queries: StoreQueries | None = None
+        if store is not None:
+            opened = open_store(store) if isinstance(store, str | Path) else store
+            self._queries = StoreQueries(opened, self.calendars, no_trade, self._pool, self.threads)
 
     def process_candles(
         self,
@@ -202,6 +219,73 @@ class AnalyticsEngine:
         sink = partial(FrameWriter, target)
         make = partial(self._job, timeframe, indicators, as_of, sink, target.parent, progress)
         return run_files(files, make(Range.of(start, end, instruments), files.source_timeframe)[1])
+
+    def query(
+        self,
+        instruments: str | list[str] | None = None,
+        timeframe: str | Timeframe | Sequence[str | Timeframe] = "5m",
+        start: Moment | None = None,
+        end: Moment | None = None,
+        indicators: str | Iterable[str | Spec] = "default",
+        as_of: str | datetime | None = None,
+        *,
+        source_timeframe: str | Timeframe = "1m",
+        adjustment: str = "raw",
+    ) -> Any:
+        """Return bars of a range from the store, as right as if all its candles had been read.
+
+        Parameters
+        ----------
+        instruments
+            One name, several, or None for all.
+        timeframe
+            One timeframe, or several.
+        start, end
+            As in `process_candles`.
+        as_of
+            Answer with what was known at that moment; a bar is final if it ended by then.
+        source_timeframe, adjustment
+            Which candles of the store the bars are made of.
+
+        Returns
+        -------
+        ProcessingResult
+            Or, for several timeframes, ``{timeframe: ProcessingResult}``. `open_interest` is there
+            if candles of that kind have it. Its report counts the candles that were read.
+
+        Raises
+        ------
+        TallowError
+            On anything wrong with the arguments; if the store does not know an instrument; if
+            every instrument fails, with the first reason.
+
+        Notes
+        -----
+        The first query of its kind reads an instrument's whole history, where an indicator is
+        recursive, and leaves snapshots; later ones go on from these. A repeated query is answered
+        from memory. Candles after the range are not looked at: they cannot make it fail.
+        """
+        if self._queries is None:
+            raise ParameterError(
+                "query: store=None; the engine has no candles; give it some: "
+                'AnalyticsEngine(store="folder")'
+            )
+        if not isinstance(indicators, str):
+            indicators = parse_specs(indicators, self.convention)
+        question = partial(
+            Question,
+            Range.of(start, end, instruments),
+            source=parse_timeframe(source_timeframe),
+            adjustment=adjustment,
+            indicators=indicators,
+            convention=self.convention,
+            as_of=None if as_of is None else moment_us("as_of", as_of),
+        )
+        answer = self._queries.answer
+        if isinstance(timeframe, str | Timeframe):
+            return answer(question(timeframe=parse_timeframe(timeframe)))
+        sizes = map(parse_timeframe, timeframe)
+        return {size.text: answer(question(timeframe=size)) for size in sizes}
 
     def is_warm(self, indicators: str | Iterable[str | Spec] = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""

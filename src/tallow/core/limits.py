@@ -76,6 +76,12 @@ STORE_RETRY_SECONDS = 0.01
 STORE_VIEW_ATTEMPTS = 20
 """How often a reader looks again because the store changed while it looked."""
 
+STORE_LOOK_SECONDS = 3_600.0
+"""How long a store takes the absence of a next version for the whole truth."""
+
+STORE_ROOM_BYTES = 262_144
+"""Room on the disk that a large write holds for its entry in the ledger."""
+
 STORE_LOCK_SECONDS = 120
 """How long a writer waits for another one of the same machine."""
 
@@ -88,8 +94,8 @@ STORE_REWRITE_ROWS = 4_194_304
 STORE_FILTER_INSTRUMENTS = 64
 """Most instruments that a scan filters by name; of more, it reads all rows in their range."""
 
-QUERY_ROWS = 4_194_304
-"""Candles that a range query holds at a time, as far as the calendar can tell beforehand."""
+QUERY_ROWS = 1_048_576
+"""Candles that a range query holds at a time, of several instruments; one is held whole."""
 
 QUERY_RESULT_BYTES = 67_108_864
 """Bytes of bars that an engine remembers from earlier range queries."""

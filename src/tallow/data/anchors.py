@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.kernel import kernel, read_only
+from tallow.core.limits import CALENDARS_MAX
 from tallow.core.timeframe import Unit
 from tallow.data.aggregate import first_after
 from tallow.data.buckets import period_ids
@@ -32,8 +34,9 @@ class AnchorTable(NamedTuple):
     month: NDArray[np.float64]
 
 
-def anchor_table(calendars: Sequence[Calendar]) -> AnchorTable:
-    """Return the anchors of each of `calendars`, one after the other."""
+@lru_cache(maxsize=CALENDARS_MAX)
+def anchor_table(calendars: tuple[Calendar, ...]) -> AnchorTable:
+    """Return the anchors of each of `calendars`, one after the other; remembered."""
     tables = [calendar.sessions() for calendar in calendars]
     boundaries = [anchor_boundaries(c.sessions(), c.timezone) for c in calendars]
     session, week, month = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tallow.core.calendars import Calendar, SessionTable, anchor_boundaries
 from tallow.core.calendars.table import Dates, local_midnights
+from tallow.core.limits import CALENDARS_MAX
 from tallow.core.timeframe import Timeframe, Unit
 
 MINUTE_US = 60_000_000
@@ -40,10 +41,14 @@ class BucketTable(NamedTuple):
     source_us: int
 
 
+@lru_cache(maxsize=CALENDARS_MAX)
 def bucket_table(
-    calendars: Sequence[Calendar], timeframe: Timeframe, source: Timeframe
+    calendars: tuple[Calendar, ...], timeframe: Timeframe, source: Timeframe
 ) -> BucketTable:
-    """Return the buckets of `timeframe` on each of `calendars`, for candles of size `source`."""
+    """Return the buckets of `timeframe` on each of `calendars`, for candles of size `source`.
+
+    Remembered: a query over few rows would spend its time here.
+    """
     parts = [_segments(calendar, timeframe, source) for calendar in calendars]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     tables = [calendar.sessions() for calendar in calendars]

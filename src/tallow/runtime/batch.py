@@ -51,6 +51,8 @@ BAR_COLUMNS = (
 NO_CALENDAR = 'calendar: the mapping does not name this instrument; add it, or "*" for all others'
 _NO_CALENDAR = 6.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TALLY = 1
+"""Place among an instrument's states of its tally, which no value depends on."""
 _BARS = 4
 """Column of an instrument's tally for its bars, after those of `bars.Aggregated.counts`."""
 
@@ -94,6 +96,8 @@ class BarRun:
 
     Attributes
     ----------
+    states
+        Of the instruments whose end was not announced: where their next rows go on.
     interest
         Whether the candles have open interest; the bars then have it, too.
     failures
@@ -118,7 +122,7 @@ class BarRun:
         calendars = options.calendars.calendars
         self._buckets = bucket_table(calendars, options.timeframe, options.source)
         self._anchors = anchor_table(calendars) if self.plan.anchors else None
-        self._states = States([bars.new_state, _new_tally, *fresh_states(self.plan)])
+        self.states = States([bars.new_state, _new_tally, *fresh_states(self.plan)])
         self._closed: set[str] = set()
         self._withdrawn: set[str] = set()
         self._missing: dict[str, set[str]] = {}
@@ -134,7 +138,7 @@ class BarRun:
         """
         shares: list[tuple[Block, slice, list[Floats]]] = []
         for block in filter(lambda each: each.names, blocks):
-            states = self._states.take(block.names)
+            states = self.states.take(block.names)
             self._check_order(block, states[0])
             parts = split_evenly(block.candles.offsets, max(1, self.threads // len(blocks)))
             shares += [(block, part, states) for part in parts]
@@ -150,7 +154,7 @@ class BarRun:
             if block.closing:
                 self._closed.update(block.names[where])
             else:
-                self._states.keep(block.names[where], [state[where] for state in states])
+                self.states.keep(block.names[where], [state[where] for state in states])
         return [self.corrected(part.frame) for part in done]
 
     def corrected(self, built: pl.DataFrame) -> pl.DataFrame:
@@ -166,7 +170,7 @@ class BarRun:
 
     def finish(self) -> list[pl.DataFrame]:
         """Return the open bars of every instrument whose end was not announced, by name."""
-        names = sorted(set(self._states.index) - self._closed)
+        names = sorted(set(self.states.index) - self._closed)
         frames = self.feed(empty_block(names))
         self.counts.check()
         return frames

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tallow.core.kernel import read_only
+from tallow.core.kernel import Scalar, read_only
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.aggregate import CandleArrays
+from tallow.data.aggregate import CandleArrays, Times
 from tallow.data.rules import time_view
 from tallow.data.runs import increasing_within, instrument_runs
 
@@ -118,6 +119,34 @@ def whole_block(frame: pl.DataFrame, closing: bool) -> Block:
     """Return all of a sorted frame as one block."""
     names, offsets = instrument_runs(frame)
     return Block(names, candle_arrays(frame, offsets), closing)
+
+
+def cut_in_time(block: Block, cuts: Sequence[int]) -> list[Block]:
+    """Cut a block at ascending instants; every piece has all instruments, the last one closes."""
+    if not cuts:
+        return [block]
+    offsets, times = block.candles.offsets, block.candles.timestamp
+    inner = [a + np.searchsorted(times[a:z], cuts) for a, z in pairwise(offsets.tolist())]
+    edges = np.column_stack([offsets[:-1], np.array(inner), offsets[1:]])
+    pieces = []
+    for k in range(len(cuts) + 1):
+        low, high = edges[:, k], edges[:, k + 1]
+        candles = _rows(block.candles, low, high)
+        pieces.append(Block(block.names, candles, block.closing and k == len(cuts)))
+    return pieces
+
+
+def _rows(candles: CandleArrays, low: Times, high: Times) -> CandleArrays:
+    """Return rows ``low[i]:high[i]`` of each instrument; of a single one, as views."""
+    offsets = np.concatenate(([0], np.cumsum(high - low)))
+    parts = [slice(a, z) for a, z in zip(low.tolist(), high.tolist(), strict=True)]
+
+    def cut(column: NDArray[Scalar]) -> NDArray[Scalar]:
+        if len(parts) == 1:
+            return column[parts[0]]
+        return read_only(np.concatenate([column[part] for part in parts]))
+
+    return CandleArrays(offsets, cut(candles.timestamp), *map(cut, candles[2:]))
 
 
 def empty_block(names: Sequence[str]) -> Block:

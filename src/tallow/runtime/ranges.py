@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -94,18 +95,18 @@ class Range:
         """Return how many of an input's instruments are wanted, once they are known to exist."""
         return instruments if self.instruments is None else len(self.instruments)
 
-    def check_found(self, known: set[str]) -> None:
+    def check_found(self, known: Collection[str], where: str = "the input") -> None:
         """Raise `RangeError` if an instrument was asked for that the input does not have."""
         for name in sorted(self.instruments or ()):
             if name not in known:
-                hint = near_matches(name, known) if known else "the input has none"
-                raise RangeError(f"instrument: {name!r}; not in the input; {hint}")
+                hint = near_matches(name, known) if known else f"{where} has none"
+                raise RangeError(f"instrument: {name!r}; not in {where}; {hint}")
 
     def cut(self, frame: pl.DataFrame, calendars: CalendarAssignment) -> pl.DataFrame:
         """Return the bars whose open lies in the range; a date is one of their own calendar's."""
         if (self.start is None and self.end is None) or not len(frame):
             return frame
-        limits = [self._limits(calendar) for calendar in calendars.calendars]
+        limits = [self.limits(calendar) for calendar in calendars.calendars]
         time = pl.col("timestamp").to_physical()
         if len(limits) == 1:
             return frame.filter((time >= limits[0][0]) & (time < limits[0][1]))
@@ -123,7 +124,8 @@ class Range:
             frame.columns
         )
 
-    def _limits(self, calendar: Calendar) -> tuple[int, int]:
+    def limits(self, calendar: Calendar) -> tuple[int, int]:
+        """Return ``low, high`` with ``low <= a bar's open < high``, in microseconds."""
         first, last = _FIRST_US, _LAST_US
         if isinstance(self.start, datetime):
             first = (self.start - _EPOCH) // _MICROSECOND

@@ -18,6 +18,8 @@ import polars as pl
 from tallow.core.errors import ParameterError, RangeError, StoreError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.readers import read_candles
+from tallow.data.rules import time_view
+from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.classify import classify, classify_deletions
@@ -314,8 +316,9 @@ class Store:
         selection = Selection.of(instruments, timeframe, adjustment, None, None, as_of)
         selection = selection.replace(received_from=received_at + 1)
         rows = self._backend.scan(selection, ["instrument", "timestamp", "revision"])
-        earliest = rows.group_by("instrument").agg(pl.col("timestamp").min().to_physical())
-        return dict(earliest.iter_rows())
+        names, offsets = instrument_runs(rows)
+        # In the log's order: an instrument's first row is its earliest.
+        return dict(zip(names, time_view(rows)[offsets[:-1]].tolist(), strict=True))
 
     def has_interest(self, timeframe: str = "1m", adjustment: str = "raw") -> bool:
         """Say whether candles of such series have open interest."""

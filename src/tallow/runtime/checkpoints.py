@@ -1,0 +1,178 @@
+"""Where a run over stored candles may begin: kernel states that earlier runs left at month ends.
+
+A snapshot has seen the rows before its boundary, as they were known at a moment of receipt. It
+holds for another moment if no row before the boundary was received between the two, which the log
+tells; so it may serve, and come from, questions about the past as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache, partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.calendars import Calendar, anchor_boundaries
+from tallow.core.kernel import kernel_digest
+from tallow.core.limits import CALENDARS_MAX, SNAPSHOTS_KNOWN
+from tallow.data import aggregate as bars
+from tallow.data.buckets import period_ids
+from tallow.data.snapshots import SnapshotKey, Snapshots
+from tallow.plan.plan import Plan
+from tallow.runtime.batch import TALLY, BarOptions
+from tallow.runtime.operations import Floats, States, fresh_states
+from tallow.runtime.stored import StoredCandles
+
+_DIGEST_BYTES = 16
+
+
+class Start(NamedTuple):
+    """An instrument's kernel states, side by side, before its rows from `boundary` on."""
+
+    boundary: int
+    state: Floats
+
+
+class Validity:
+    """At which moments of receipt snapshots are known to hold: each in an interval around its own.
+
+    What the log has said once, it need not say again: a process that asks all day would else look
+    through the whole day's rows every time.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[SnapshotKey, tuple[int, int]] = {}
+
+    def interval(self, key: SnapshotKey) -> tuple[int, int]:
+        """Return the first and the last moment at which a snapshot is known to hold."""
+        return self._known.get(key, (key.known_until, key.known_until))
+
+    def widen(self, key: SnapshotKey, moment: int) -> None:
+        """Remember that nothing happened between the interval and a moment."""
+        low, high = self.interval(key)
+        if len(self._known) >= SNAPSHOTS_KNOWN:
+            self._known.clear()
+        self._known[key] = min(low, moment), max(high, moment)
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The snapshots of one kind of run: these operations on these bars of one calendar."""
+
+    snapshots: Snapshots
+    validity: Validity
+    candles: StoredCandles
+    identity: bytes
+    state_size: int
+    boundaries: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        snapshots: Snapshots,
+        validity: Validity,
+        candles: StoredCandles,
+        plan: Plan,
+        options: BarOptions,
+        calendar: Calendar,
+    ) -> Checkpoints:
+        """Return those of the runs of `plan` with `options` over `candles`."""
+        size = bars.STATE_SIZE + sum(make(0).shape[1] for make in fresh_states(plan))
+        identity = _run_identity(plan, options, calendar)
+        return cls(snapshots, validity, candles, identity, size, month_starts(calendar))
+
+    def latest(self, names: Sequence[str], until: int) -> dict[str, Start]:
+        """Return the latest valid snapshot of each instrument that has one at or before `until`."""
+        series = {name: self._series(name) for name in names}
+        found = self.snapshots.find(list(series.values()), until)
+        changed = cache(partial(self.candles.changed_between, tuple(names)))
+        starts = {}
+        for name, digest in series.items():
+            for key in found.get(digest, ()):
+                if not self._holds(key, name, changed):
+                    continue
+                state = self.snapshots.load(key)
+                if state is not None and len(state) == self.state_size:
+                    starts[name] = Start(key.boundary, state)
+                    break
+        return starts
+
+    def _holds(self, key: SnapshotKey, name: str, changed: Callable[[int], dict[str, int]]) -> bool:
+        """Say whether no row before a snapshot's boundary came between its moment and ours."""
+        now = self.candles.known_until
+        low, high = self.validity.interval(key)
+        if not low <= now <= high:
+            if changed(low if now < low else high).get(name, key.boundary) < key.boundary:
+                return False
+            self.validity.widen(key, now)
+        return True
+
+    def between(self, low: int, high: int) -> list[int]:
+        """Return the boundaries after `low`, up to `high`."""
+        first, last = np.searchsorted(self.boundaries, [low, high], "right")
+        return [int(each) for each in self.boundaries[first:last]]
+
+    def save(self, left: Sequence[tuple[str, Start]]) -> None:
+        """Keep what runs left behind, for later ones."""
+        known = self.candles.known_until
+        self.snapshots.save(
+            (SnapshotKey(self._series(name), start.boundary, known), start.state)
+            for name, start in left
+        )
+
+    def _series(self, name: str) -> bytes:
+        """Return a digest of all that an instrument's states depend on, but the candles' rows."""
+        text = repr(self.candles.identity(name)).encode()
+        return hashlib.blake2b(self.identity + text, digest_size=_DIGEST_BYTES).digest()
+
+
+def resume(states: States, names: Sequence[str], starts: Sequence[Start]) -> None:
+    """Put instruments back to where their snapshots were taken; their counts begin anew."""
+    rows, column = np.stack([start.state for start in starts]), 0
+    fresh = [make(len(names)) for make in states.fresh]
+    for place, state in enumerate(fresh):
+        if place != TALLY:
+            width = state.shape[1]
+            state[:] = rows[:, column : column + width]
+            column += width
+    states.keep(names, fresh)
+
+
+def take(states: States, names: Sequence[str], boundary: int) -> list[tuple[str, Start]]:
+    """Return the states of the instruments that had rows, and did not fail."""
+    kernels = [state for place, state in enumerate(states.take(names)) if place != TALLY]
+    rows = np.concatenate(kernels, axis=1)
+    begun = np.isfinite(kernels[0][:, bars.LAST_TIME]) & (kernels[0][:, bars.FAILED] == 0.0)
+    return [(names[i], Start(boundary, rows[i])) for i in np.flatnonzero(begun).tolist()]
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def month_starts(calendar: Calendar) -> NDArray[np.int64]:
+    """Return from when on rows belong to the first session of each month, int64 microseconds."""
+    table = calendar.sessions()
+    months = period_ids(table, "month")
+    first = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
+    return anchor_boundaries(table, calendar.timezone)[first]
+
+
+def _run_identity(plan: Plan, options: BarOptions, calendar: Calendar) -> bytes:
+    operations = [
+        (o.indicator.name, o.indicator.version, sorted(o.values.items())) for o in plan.operations
+    ]
+    bars_are = (options.timeframe.text, options.source.text, options.no_trade)
+    text = repr((kernel_digest(), plan.convention, operations, bars_are)).encode()
+    return hashlib.blake2b(text + _calendar_digest(calendar), digest_size=_DIGEST_BYTES).digest()
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def _calendar_digest(calendar: Calendar) -> bytes:
+    """Return a digest of a calendar's whole table: states hold the numbers of its sessions."""
+    digest = hashlib.blake2b(repr((str(calendar), calendar.timezone)).encode(), digest_size=16)
+    table = calendar.sessions()
+    for field in fields(table):
+        digest.update(np.asarray(getattr(table, field.name)).tobytes())
+    return digest.digest()

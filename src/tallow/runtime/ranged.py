@@ -1,0 +1,261 @@
+"""The bars of a range, from as few stored candles as give the bits of the whole history.
+
+Two ways. Where every indicator is a function of its last rows, the range and the rows before it
+suffice; how many these are is seen once they are read, and whether anything earlier could show.
+Else, and where it could, the run goes on from a snapshot, or begins with the first candle, and
+leaves snapshots behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, field
+from enum import Enum, auto
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars import Calendar
+from tallow.core.limits import QUERY_ROWS
+from tallow.data.aggregate import CandleArrays
+from tallow.data.quarantine import empty_quarantine
+from tallow.data.rules import time_view
+from tallow.data.runs import instrument_runs
+from tallow.data.snapshots import Snapshots
+from tallow.plan.plan import Plan
+from tallow.runtime.batch import BarOptions, BarRun, Counts
+from tallow.runtime.blocks import Block, cut_in_time, whole_block
+from tallow.runtime.checkpoints import Checkpoints, Start, Validity, resume, take
+from tallow.runtime.operations import Times
+from tallow.runtime.spans import Buckets, Span
+from tallow.runtime.stored import StoredCandles
+
+_ATTEMPTS = 3
+"""How often a window's history is looked for further back before the run begins at a snapshot."""
+_FURTHER = 4
+"""How many times as far back each of these attempts reaches."""
+
+
+class Need(Enum):
+    """What the bars of a range need besides the rows that were read."""
+
+    NOTHING = auto()
+    EARLIER_ROWS = auto()
+    STATE = auto()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is wanted of the instruments of one calendar."""
+
+    calendar: Calendar
+    buckets: Buckets
+    source_buckets: Buckets
+    span: Span
+
+
+@dataclass
+class RangeRun:
+    """Runs over ranges, and what they found.
+
+    Attributes
+    ----------
+    frames
+        Bars of the ranges, in no order of instruments.
+    seen
+        Instruments that have candles, as far as was looked.
+    first, last
+        Opens of the earliest and the latest candle read, in microseconds.
+    """
+
+    plan: Plan
+    options: BarOptions
+    candles: StoredCandles
+    snapshots: Snapshots
+    validity: Validity
+    make_run: Callable[[], BarRun]
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    failures: dict[str, str] = field(default_factory=dict)
+    quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
+    seen: set[str] = field(default_factory=set)
+    first: int | None = None
+    last: int | None = None
+
+    def add(self, names: Sequence[str], target: Target) -> None:
+        """Compute the bars of some instruments."""
+        rest = list(names)
+        if self.plan.history_rows is not None and target.span.start is not None:
+            rest = self._by_windows(rest, target)
+        if rest:
+            self._from_states(rest, target)
+
+    # From the rows that windows need
+
+    def _by_windows(self, names: list[str], target: Target) -> list[str]:
+        """Return the instruments for which this way does not do."""
+        span, back = target.span, self.plan.history_rows or 0
+        need_states: list[str] = []
+        for _ in range(_ATTEMPTS):
+            if not names or back > span.number:
+                break
+            start = target.buckets.start(span.number - back) if back else span.start
+            needs: dict[str, Need] = {}
+            for batch in self._batches(names, start, target):
+                needs |= self._try_windows(batch, start, target)
+            need_states += [name for name, need in needs.items() if need is Need.STATE]
+            names = [name for name, need in needs.items() if need is Need.EARLIER_ROWS]
+            back = max(_FURTHER * back, 1)
+        return names + need_states
+
+    def _try_windows(
+        self, names: Sequence[str], start: int | None, target: Target
+    ) -> dict[str, Need]:
+        """Keep the bars of the instruments that need nothing else; return what each needs."""
+        rows = self.candles.read(names, start, target.span.end)
+        if not len(rows):
+            return {}
+        block, run = whole_block(rows, closing=True), self.make_run()
+        built = run.feed(block)
+        opens = _by_instrument(pl.concat(built))
+        needs = {
+            name: Need.NOTHING
+            if name in run.failures
+            else self._need(block.candles.part(slice(i, i + 1)), opens.get(name), target)
+            for i, name in enumerate(block.names)
+        }
+        done = [name for name, need in needs.items() if need is Need.NOTHING]
+        if done and len(done) < len(needs):
+            # Seldom, and simpler than taking the others out of the counts.
+            block = whole_block(rows.filter(pl.col("instrument").is_in(done)), closing=True)
+            run = self.make_run()
+            built = run.feed(block)
+        if done:
+            self._take(run, block, built, target)
+        return needs
+
+    def _need(self, candles: CandleArrays, opens: Times | None, target: Target) -> Need:
+        """Say what is missing for the bars of the range to be those of the whole history.
+
+        What rows before these may still decide is whether a candle of zero volume counts; once one
+        has traded, that is settled.
+        """
+        span, buckets = target.span, target.buckets
+        assert span.start is not None
+        if candles.timestamp[-1] < span.start:
+            return Need.NOTHING
+        exact_from = candles.timestamp[0] if opens is None else opens[0]
+        if self.options.no_trade == "drop":
+            traded = int(np.argmax(candles.volume > 0.0))
+            time = int(candles.timestamp[traded])
+            if not candles.volume[traded] > 0.0:
+                return Need.STATE
+            if not buckets.takes(time) or (traded > 0 and span.start <= time):
+                return Need.EARLIER_ROWS
+            if traded > 0:
+                exact_from = buckets.end(buckets.at(time))
+        exact = (
+            0 if opens is None else np.subtract(*np.searchsorted(opens, [span.first, exact_from]))
+        )
+        return Need.NOTHING if exact >= (self.plan.history_rows or 0) else Need.EARLIER_ROWS
+
+    # From states
+
+    def _from_states(self, names: Sequence[str], target: Target) -> None:
+        kept = (self.snapshots, self.validity, self.candles)
+        points = Checkpoints.of(*kept, self.plan, self.options, target.calendar)
+        begin = target.span.start
+        starts = {} if begin is None else points.latest(names, begin)
+        self.seen.update(starts)
+        together: dict[int | None, list[str]] = {}
+        for name in names:
+            boundary = starts[name].boundary if name in starts else None
+            together.setdefault(boundary, []).append(name)
+        for boundary, group in together.items():
+            for batch in self._batches(group, boundary, target):
+                run = self.make_run()
+                if boundary is not None:
+                    resume(run.states, batch, [starts[name] for name in batch])
+                block = whole_block(
+                    self.candles.read(batch, boundary, target.span.end), closing=True
+                )
+                if block.names:
+                    self._take(run, block, _pieces(run, block, points, target.span), target)
+
+    # Both
+
+    def _batches(
+        self, names: Sequence[str], start: int | None, target: Target
+    ) -> Iterator[list[str]]:
+        """Cut a list of instruments so that the candles of each part can be held.
+
+        How many these are, the calendar tells; and the log, where instruments begin.
+        """
+        source = target.source_buckets
+        last = source.before(target.span.end or max(self.candles.known_until, start or 0))
+        most = last - source.before(start or 0)
+        begins: dict[str, int] = {}
+        if start is None and len(names) * most > QUERY_ROWS:
+            begins = self.candles.changed_between(names, 0)
+        batch: list[str] = []
+        held = 0
+        for name in names:
+            rows = last - source.before(begins[name]) if name in begins else most
+            if batch and held + rows > QUERY_ROWS:
+                yield batch
+                batch, held = [], 0
+            batch.append(name)
+            held += rows
+        yield batch
+
+    def _take(
+        self, run: BarRun, block: Block, built: Sequence[pl.DataFrame], target: Target
+    ) -> None:
+        """Keep what a run over all of a block gave."""
+        span, times = target.span, block.candles.timestamp
+        bars = run.corrected(pl.concat(built))
+        open_us = pl.col("timestamp").to_physical()
+        bars = bars.filter((open_us >= span.first) & (open_us < span.last))
+        self.frames.append(self._with_finality(bars, span))
+        run.counts.check()
+        sums = zip(astuple(self.counts), astuple(run.counts), strict=True)
+        self.counts = Counts(*(a + b for a, b in sums))
+        self.failures |= run.failures
+        self.quarantine = run.quarantine(self.quarantine)
+        self.seen.update(block.names)
+        first, last = int(times.min()), int(times.max())
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
+
+    def _with_finality(self, bars: pl.DataFrame, span: Span) -> pl.DataFrame:
+        """Return bars of which a later candle, which nobody needed, tells that they are final."""
+        if self.options.as_of is not None or span.end is None or bars["is_final"].all():
+            return bars
+        forming = bars.filter(~pl.col("is_final"))["instrument"].to_list()
+        ended = self.candles.which_go_on(forming, span.end)
+        return bars.with_columns(pl.col("is_final") | pl.col("instrument").is_in(ended))
+
+
+def _by_instrument(built: pl.DataFrame) -> dict[str, Times]:
+    """Return the opens of each instrument's bars."""
+    names, offsets = instrument_runs(built)
+    parts = np.split(time_view(built), offsets[1:-1])
+    return dict(zip(names, parts, strict=False))
+
+
+def _pieces(run: BarRun, block: Block, points: Checkpoints, span: Span) -> list[pl.DataFrame]:
+    """Run a block in pieces, from boundary to boundary; return the bars that are wanted."""
+    times = block.candles.timestamp
+    until = int(times.max()) if span.start is None else span.start
+    cuts = points.between(int(times.min()), until)
+    built: list[pl.DataFrame] = []
+    left: list[tuple[str, Start]] = []
+    for place, piece in enumerate(cut_in_time(block, cuts)):
+        frames = run.feed(piece)
+        if place < len(cuts):
+            made = take(run.states, piece.names, cuts[place])
+            left += [each for each in made if each[0] not in run.failures]
+        if place == len(cuts) or span.start is None:
+            built += frames
+    points.save(left)
+    return built

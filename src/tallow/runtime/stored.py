@@ -1,0 +1,76 @@
+"""The candles that a query reads: of one size and adjustment, as they were known at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from tallow.data.store.store import Store
+
+WEEK_US = 7 * 86_400 * 1_000_000
+
+
+@dataclass(frozen=True)
+class StoredCandles:
+    """One kind of series of a store.
+
+    `known_until` is a receipt time in microseconds since 1970 UTC, never later than the newest
+    write's: everything that a query reads is of one state of the store, whatever is written
+    meanwhile. `epoch` is the store's, and as old as that moment.
+    """
+
+    store: Store
+    timeframe: str
+    adjustment: str
+    known_until: int
+    epoch: str
+
+    def read(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
+        """Return candles with ``start <= timestamp < end``, sorted by instrument and time."""
+        return self.store.read(
+            names,
+            timeframe=self.timeframe,
+            adjustment=self.adjustment,
+            start=start,
+            end=end,
+            as_of=self.known_until,
+        )
+
+    def which_go_on(self, names: Sequence[str], after: int) -> list[str]:
+        """Return the instruments with candles at or after an instant."""
+        # Most that trade at all do so within days: nobody reads years to find that out.
+        near = _names(self.read(names, after, after + WEEK_US))
+        rest = [name for name in names if name not in near]
+        return [*near, *(_names(self.read(rest, after + WEEK_US, None)) if rest else ())]
+
+    def changed_between(self, names: Sequence[str], moment: int) -> dict[str, int]:
+        """Return which instruments have rows that were not known at both moments.
+
+        `moment` may be before or after `known_until`. Of each, the earliest timestamp among them.
+        """
+        low, high = sorted((moment, self.known_until))
+        return self.store.changed_since(
+            low, names, timeframe=self.timeframe, adjustment=self.adjustment, as_of=high
+        )
+
+    def names(self) -> set[str]:
+        """Return all instruments that ever had candles. Reads all keys."""
+        return set(
+            self.store.changed_since(0, timeframe=self.timeframe, adjustment=self.adjustment)
+        )
+
+    def has_interest(self) -> bool:
+        """Say whether the candles have open interest."""
+        return self.store.has_interest(self.timeframe, self.adjustment)
+
+    def identity(self, name: str) -> tuple[str, ...]:
+        """Return what says which candles an instrument's are, revisions aside."""
+        return (self.epoch, self.timeframe, self.adjustment, name)
+
+
+def _names(frame: pl.DataFrame) -> list[str]:
+    return frame["instrument"].unique().to_list()

@@ -1,0 +1,134 @@
+"""What tests of range queries share: a market over some months, and what a query must return."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from tallow import AnalyticsEngine
+from tallow.data.readers import read_candles
+from tallow.data.store.store import Store, open_store
+from tests.frames import MINUTE, assert_same_frame, candles
+
+CALENDAR = {"N": "XNYS", "C": "24/7", "*": "XNSE"}
+HOURS = {
+    "A": ("Asia/Kolkata", "09:07", 390),
+    "B": ("Asia/Kolkata", "09:07", 390),
+    "IDX": ("Asia/Kolkata", "09:15", 375),
+    "N": ("America/New_York", "09:30", 395),
+    "C": ("UTC", "00:00", 1440),
+}
+"""Zone, first minute and minutes: A and B have rows before and after the session too."""
+NAMES = tuple(HOURS)
+FIRST = date(2025, 2, 20)
+"""Three weeks before New York's clocks change; the months end within."""
+
+
+def market(seed: int = 1, days: int = 40, share: float = 0.12) -> pl.DataFrame:
+    """Return gapped candles of five instruments: with fillers, an index, and open interest.
+
+    B starts two weeks later than the others; every instrument misses whole sessions.
+    """
+    draw = random.Random(seed)
+    frames = []
+    for place, name in enumerate(NAMES):
+        times: list[datetime] = []
+        for day in range(14 if name == "B" else 0, days):
+            if draw.random() < 0.9:
+                part = share / 4 if name == "C" else share
+                times += [t for t in _minutes(name, day) if draw.random() < part]
+        frame = candles(name, times, seed + place, volume=0.0 if name == "IDX" else None)
+        quiet = pl.Series([draw.random() < 0.25 for _ in times])
+        known = pl.Series([draw.random() < 0.5 for _ in times])
+        frames.append(
+            frame.with_columns(
+                pl.when(quiet).then(0.0).otherwise("volume").alias("volume"),
+                pl.when(known).then(pl.col("volume").round()).alias("open_interest"),
+            )
+        )
+    return pl.concat(frames).sort("instrument", "timestamp")
+
+
+def _minutes(name: str, day: int) -> list[datetime]:
+    zone, opens, count = HOURS[name]
+    today = FIRST + timedelta(days=day)
+    if today.weekday() > 4 and name != "C":
+        return []
+    first = datetime.fromisoformat(f"{today}T{opens}").replace(tzinfo=ZoneInfo(zone))
+    return [first.astimezone(UTC) + k * MINUTE for k in range(count)]
+
+
+def new_store(folder: Path) -> Store:
+    """Return a store whose clock runs through the market's own weeks, an hour from write to write.
+
+    So what was known at a moment, and which bars had ended by then, depend on each other.
+    """
+    hours = itertools.count(1)
+    begin = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC) + timedelta(days=25)
+    return open_store(
+        folder, create=True, clock=lambda: int(begin.timestamp() + 3600 * next(hours)) * 1_000_000
+    )
+
+
+def new_engine(store: Any, **options: Any) -> AnalyticsEngine:
+    """Return an engine that remembers nothing, but for what is on disk."""
+    return AnalyticsEngine(**{"calendar": CALENDAR, "threads": 2, **options}, store=store)
+
+
+def whole(
+    engine: AnalyticsEngine,
+    store: Store,
+    names: Sequence[str] | None,
+    timeframe: str,
+    start: Any,
+    end: Any,
+    indicators: Any,
+    as_of: datetime | None = None,
+    source_timeframe: str = "1m",
+) -> pl.DataFrame:
+    """Return the bars of all candles that the store knew at `as_of`, cut to the range."""
+    moment = None if as_of is None else round(as_of.timestamp() * 1e6)
+    frame = store.read(names, timeframe=source_timeframe, as_of=moment)
+    if not store.has_interest(source_timeframe):
+        frame = frame.drop("open_interest")
+    rows = read_candles(frame, source_timeframe=source_timeframe)
+    limits = {"start": start, "end": end, "as_of": as_of}
+    return engine.process_candles(rows, timeframe, indicators, **limits).frame
+
+
+def assert_as_whole(
+    engine: AnalyticsEngine, store: Store, *question: Any, **options: Any
+) -> pl.DataFrame:
+    """Assert that a query has the same bits as the whole history cut to its range."""
+    got = engine.query(*question, **options).frame
+    assert_same_frame(got, whole(engine, store, *question, **options))
+    return got
+
+
+def received(store: Store) -> datetime:
+    """Return when the newest write was received."""
+    return datetime.fromtimestamp(store.last_received() / 1e6, UTC)
+
+
+def questions(draw: random.Random, receipts: Sequence[datetime], frame: pl.DataFrame) -> Any:
+    """Return the arguments of a random query."""
+    first: Any = frame["timestamp"].min()
+    last: Any = frame["timestamp"].max()
+    start = first + draw.random() * (last - first)
+    end = start + timedelta(days=draw.choice([0.2, 1, 4, 15, 60]))
+    limits = [moment.date() if draw.random() < 0.5 else moment for moment in (start, end)]
+    return (
+        draw.choice([None, ["A"], ["IDX"], ["N", "C"], ["B", "A", "IDX"], ["C"]]),
+        draw.choice(["1m", "5m", "7m", "1h", "1d", "1w", "1mo"]),
+        None if draw.random() < 0.1 else limits[0],
+        None if draw.random() < 0.2 else limits[1],
+        draw.choice(["default", "sma(9), stddev(5)", "", "macd(3, 5, 2), vwap(week)", "sma(60)"]),
+        draw.choice([None, None, *receipts, first + draw.random() * (last - first)]),
+    )
