@@ -2,7 +2,7 @@
 
 Method: simulated candles of two instruments go into a store, with a split, a bonus and a dividend
 of one of them. The expected candles are the written ones, multiplied in the test by factors worked
-out by hand; `process_candles` on those, cut to the range, is what each query must equal, to the bit.
+out by hand; `process_candles` on those, cut to the range, is what each query must equal.
 """
 
 from __future__ import annotations

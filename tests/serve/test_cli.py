@@ -22,7 +22,11 @@ from tallow.serve.cli import app
 from tallow.serve.console import compact, make_console, make_table, progress_bar
 from tallow.serve.wording import in_options
 
-VERBS = ("run", "demo", "indicators", "doctor")
+VERBS = ("run", "ingest", "query", "demo", "indicators", "doctor")
+STORE_VERBS = (
+    *("stats", "coverage", "quarantine", "ingests", "actions"),
+    *("compact", "backup", "restore", "prune"),
+)
 
 
 def help_of(*arguments: str) -> str:
@@ -31,25 +35,38 @@ def help_of(*arguments: str) -> str:
     return result.stdout
 
 
+def assert_not_cut(page: str) -> None:
+    """Assert that the list of verbs says what each does to the end."""
+    assert not [line for line in page.splitlines()[1:] if line.endswith("...")]
+
+
 def test_help_imports_nothing_heavy() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "tallow", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "tallow.serve.cli" in imported
     # Coverage imports what it likes when it measures this process, but none of these.
-    heavy = {"polars", "numba", "exchange_calendars", "pandas", "tallow.engine"}
+    heavy = {"polars", "numba", "exchange_calendars", "pandas", "deltalake", "tallow.engine"}
     assert imported.isdisjoint(heavy)
 
 
 def test_help_shows_verbs_examples_exit_codes_and_next_steps() -> None:
     page = help_of()
-    for words in (*VERBS, "Examples:", "Exit codes:", "Next:", "--version"):
+    for words in (*VERBS, "store", "Examples:", "Exit codes:", "Next:", "--version"):
         assert words in page
+    assert_not_cut(page)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_store_lists_its_verbs() -> None:
+    page = help_of("store")
+    for words in (*STORE_VERBS, "Examples:", "TALLOW_STORE"):
+        assert words in page
+    assert_not_cut(page)
+
+
+@pytest.mark.parametrize("verb", [*VERBS, *(f"store {verb}" for verb in STORE_VERBS)])
 def test_each_verb_explains_itself(verb: str) -> None:
-    page = help_of(verb)
+    page = help_of(*verb.split())
     assert page.startswith(f"Usage: tallow {verb} ")
     assert max(map(len, page.splitlines())) <= 100
 
@@ -127,16 +144,20 @@ def test_counts_are_written_short(count: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "text"),
+    ("verb", "message", "text"),
     [
-        ('pass timezone="UTC", say', 'pass --timezone "UTC", say'),
+        ("run", 'pass timezone="UTC", say', 'pass --timezone "UTC", say'),
         (
+            "run",
             "add them in a file given as calendar_dates=: [[session]]",
             "add them in a file given as --calendar-dates: [[session]]",
         ),
-        ("source_timeframe='1d' takes any time", "--source-timeframe '1d' takes any time"),
-        ("rsi: length=1; must be 2..5000", "rsi: length=1; must be 2..5000"),
+        ("run", "source_timeframe='1d' takes any time", "--source-timeframe '1d' takes any time"),
+        ("run", 'pass instrument="A"', 'pass --instrument-key "A"'),
+        ("ingest", 'pass instrument="A"', 'pass --instrument "A"'),
+        ("ingest", "source_timeframe='1d' takes any time", "--timeframe '1d' takes any time"),
+        ("run", "rsi: length=1; must be 2..5000", "rsi: length=1; must be 2..5000"),
     ],
 )
-def test_messages_name_options(message: str, text: str) -> None:
-    assert in_options(message) == text
+def test_messages_name_options(verb: str, message: str, text: str) -> None:
+    assert in_options(message, verb) == text

@@ -5,6 +5,7 @@ Method: a small market; what is shown is compared with the candles that lie in t
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tallow.serve.cli import app
-from tallow.serve.demo import sparkline
+from tallow.serve.console import sparkline
 
 
 def tallow_demo(folder: Path, *arguments: str, columns: int = 100) -> Result:
@@ -51,8 +52,18 @@ def test_the_latest_closes_are_those_of_the_last_candles(shown: tuple[Path, str]
 def test_it_ends_with_commands_that_can_be_copied(shown: tuple[Path, str]) -> None:
     folder, text = shown
     commands = [line.strip() for line in text.splitlines() if line.startswith("  tallow ")]
-    assert len(commands) == 3
+    verbs = [command.split()[1] for command in commands]
+    assert verbs == ["run", "ingest", "query", "indicators", "run"]
     assert commands[0].startswith(f"tallow run {folder / 'candles_1m.parquet'} ")
+
+
+def test_its_candles_can_be_ingested_and_queried_as_it_says(shown: tuple[Path, str]) -> None:
+    _, text = shown
+    lines = text.splitlines()
+    for verb in ("ingest", "query"):
+        command = next(line for line in lines if line.startswith(f"  tallow {verb} "))
+        result = CliRunner().invoke(app, shlex.split(command)[1:])
+        assert result.exit_code == 0, result.output
 
 
 def test_the_same_market_every_time(shown: tuple[Path, str], tmp_path: Path) -> None:
@@ -98,7 +109,13 @@ def test_bad_usage_exits_with_2_and_a_hint(
 
 @pytest.mark.parametrize(
     ("values", "width", "line"),
-    [([], 5, ""), ([3.0, 3.0], 5, "▁▁"), ([9.0, 0.0, 7.0], 2, "▁█"), ([0, 3.5, 7], 3, "▁▅█")],
+    [
+        ([], 5, ""),
+        ([None, 1.0, None], 5, " ▁ "),
+        ([3.0, 3.0], 5, "▁▁"),
+        ([9.0, 0.0, 7.0], 2, "▁█"),
+        ([0, 3.5, 7], 3, "▁▅█"),
+    ],
 )
-def test_sparkline(values: list[float], width: int, line: str) -> None:
+def test_sparkline(values: list[float | None], width: int, line: str) -> None:
     assert sparkline(values, width) == line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import Empty, Full, Queue
 from types import TracebackType
@@ -17,12 +17,15 @@ from tallow.core.limits import WRITER_QUEUE
 from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS
 
 OUTPUT_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS, ".csv")
+FRAME_ENDINGS = (*OUTPUT_ENDINGS, ".json")
+"""Endings of files that a whole frame is written to at once."""
 
+_ISO = "%Y-%m-%dT%H:%M:%S%.f%:z"
 _POLL_SECONDS = 0.1
 _END_SECONDS = 2.0
 
 
-def check_output(path: str | os.PathLike[str]) -> Path:
+def check_output(path: str | os.PathLike[str], endings: Sequence[str] = OUTPUT_ENDINGS) -> Path:
     """Return the output's path.
 
     Raises
@@ -31,13 +34,51 @@ def check_output(path: str | os.PathLike[str]) -> Path:
         If its ending names no format that is written, or its folder does not exist.
     """
     target = Path(path)
-    if target.suffix.lower() not in OUTPUT_ENDINGS:
-        raise OutputError(f"output: {target}; must end in {', '.join(OUTPUT_ENDINGS)}")
+    if target.suffix.lower() not in endings:
+        raise OutputError(f"output: {target}; must end in {', '.join(endings)}")
     if not target.resolve().parent.is_dir():
         raise OutputError(f"output: {target}; the folder does not exist; create it first")
     if target.is_dir():
         raise OutputError(f"output: {target}; is a folder; add a file name")
     return target
+
+
+def write_frame(path: str | os.PathLike[str], frame: pl.DataFrame) -> None:
+    """Write a whole frame to a file of `FRAME_ENDINGS`, which appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    target = check_output(path, FRAME_ENDINGS)
+    if target.suffix.lower() != ".json":
+        with FrameWriter(target, frame.schema) as writer:
+            writer.write(frame)
+        return
+    aside = _aside(target)
+    try:
+        aside.write_text(to_json(frame), "utf-8")
+        aside.replace(target)
+    except OSError as error:
+        raise OutputError(f"output: {target}; could not be written; {error}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def to_json(frame: pl.DataFrame) -> str:
+    """Return an array with an object per row; times are ISO-8601 text, what is missing is null.
+
+    Examples
+    --------
+    >>> to_json(pl.DataFrame({"close": [1.5, None]}))
+    '[{"close":1.5},{"close":null}]'
+    """
+    return frame.with_columns(pl.col(pl.Datetime("us", "UTC")).dt.strftime(_ISO)).write_json()
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
 class FrameWriter:
@@ -49,7 +90,7 @@ class FrameWriter:
 
     def __init__(self, path: str | os.PathLike[str], schema: pl.Schema) -> None:
         self.path = check_output(path)
-        self._aside = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self._aside = _aside(self.path)
         self._frames: Queue[pl.DataFrame | None] = Queue(WRITER_QUEUE)
         self._abandoned = False
         self._source_ended = threading.Event()
@@ -140,7 +181,7 @@ class FrameWriter:
             elif ending in ARROW_ENDINGS:
                 self._frame.sink_ipc(self._aside)
             else:
-                self._frame.sink_csv(self._aside, datetime_format="%Y-%m-%dT%H:%M:%S%.f%:z")
+                self._frame.sink_csv(self._aside, datetime_format=_ISO)
         except BaseException as error:  # noqa: BLE001
             # Polars' panics are BaseExceptions; whatever it is, the writing thread must tell.
             self._error = error

@@ -6,25 +6,16 @@ For the same reason the help is plain text, which Typer writes without importing
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 import tallow
-from tallow.core.errors import AllFailedError, TallowError
 from tallow.serve import options
-from tallow.serve.wording import in_options
-
-EXIT_INCOMPLETE = 1
-"""Rows were quarantined and `--strict` was given, an instrument failed, or a check did."""
-
-EXIT_USAGE = 2
-EXIT_CANCELLED = 130
-"""As a shell counts it: 128, and 2 for SIGINT."""
+from tallow.serve.cli_store import store_app
+from tallow.serve.verbs import PROGRAM, add_verb, make_app
 
 HELP = """Candle analytics for trading backends: one-minute candles in; candles at any timeframe
 with every indicator, right from the first row, out.
@@ -35,6 +26,8 @@ Examples:
   tallow demo
   tallow run candles.csv --timeframe 5m --output bars.parquet
   tallow run "data/*.parquet" -t 1h -i "ema(9), rsi(14)" -c XNYS -o bars.csv
+  tallow ingest "days/*.csv" --store candles --timeframe 1m --adjustment raw
+  tallow query "NSE_EQ|INE301A01014" --store candles -t 15m
   tallow indicators bollinger
 
 \b
@@ -49,6 +42,7 @@ Exit codes:
 Next:
   tallow demo        see it work on a simulated market, in seconds
   tallow run --help  every option, with examples
+  tallow store       look after kept candles: coverage, quarantine, backup
   tallow doctor      if something is not as it should be
 """
 
@@ -89,69 +83,54 @@ Examples:
 """
 
 
-class _Page(TyperCommand):
-    """A verb whose help lists its options under their headings."""
+INGEST_EPILOG = """\b
+Examples:
+  tallow ingest candles.parquet --store candles --timeframe 1m --adjustment raw
+  tallow ingest "upstox/*.json" --store candles -t 1m --adjustment raw \\
+      --pattern "(?P<instrument>.+)_.*"
+  tallow ingest BTCUSDT-1m-2025-01.zip --store s3://bucket/candles
+  tallow ingest BhavCopy_NSE_CM_*.zip --store postgresql://localhost/candles
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Write ``INPUT...`` where Typer has ``{INPUT}...``."""
-        return [
-            piece.strip("{}").replace("}...", "...") for piece in super().collect_usage_pieces(ctx)
-        ]
+\b
+Exit codes:
+  0    everything is in the store
+  1    done, but a file could not be read, or rows were quarantined and --strict
+       was given
+  2    nothing is in the store: a wrong option or input; the message says what to
+       change
+  130  cancelled by Ctrl-C; the files before stay in the store
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write a section per heading, in the order in which they come."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                heading = getattr(parameter, "rich_help_panel", None) or usual
-                # Typer writes an argument as ``NAME <type>``, and the type is Python's.
-                name = record[0].partition(" <")[0]
-                sections.setdefault(heading, []).append((name, record[1]))
-        for heading, records in sections.items():
-            with formatter.section(heading):
-                formatter.write_dl(records)
+\b
+Next:
+  tallow query --help         bars and indicators out of the store
+  tallow store quarantine     the rows set aside: list, export, mend, ingest again
+  tallow store coverage       what is there, and what is missing
+"""
 
+QUERY_EPILOG = """\b
+Examples:
+  tallow query "NSE_EQ|INE301A01014" --store candles
+  tallow query BTCUSDT --store candles -c 24/7 -t 1h -t 1d -i "ema(9), macd"
+  tallow query A B --store candles --start 2025-07-01 --end 2025-07-18 -o july.parquet
+  tallow query --store candles -t 15m -o all.parquet
+  tallow query A --store candles --as-of 2025-07-18T12:00+05:30 --json | jq '.[-1]'
 
-app = typer.Typer(
-    name="tallow",
-    help=HELP,
-    epilog=EPILOG,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
-)
+\b
+Exit codes:
+  0    done
+  1    an instrument failed; the others are there
+  2    a wrong option or input; the message says what to change
+  130  cancelled by Ctrl-C; no file is left half-written
+"""
+
+app = make_app(PROGRAM, HELP, EPILOG)
+app.add_typer(store_app)
+_verb = partial(add_verb, app)
 
 
 def main() -> None:
     """Run the command line, and exit with its code."""
-    app(prog_name="tallow")
-
-
-def _verb(name: str, epilog: str = "") -> Callable[[Callable[..., int]], Callable[..., None]]:
-    """Add a verb, whose function returns the exit code; errors become messages, not tracebacks."""
-
-    def add(function: Callable[..., int]) -> Callable[..., None]:
-        @functools.wraps(function)
-        def guarded(*args: Any, **kwargs: Any) -> None:
-            try:
-                code = function(*args, **kwargs)
-            except KeyboardInterrupt as interrupt:
-                # A verb that knows what became of its files says so.
-                typer.echo(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
-                code = EXIT_CANCELLED
-            except TallowError as error:
-                hint = f"Try 'tallow {name} --help' for help."
-                typer.echo(f"Error: {in_options(str(error))}\n{hint}", err=True)
-                code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
-            raise typer.Exit(code)
-
-        app.command(name, cls=_Page, epilog=epilog)(guarded)
-        return guarded
-
-    return add
+    app(prog_name=PROGRAM)
 
 
 def _show_version(asked: bool) -> None:
@@ -226,6 +205,93 @@ def run(
             strict=strict,
             json=json,
             quiet=quiet,
+        )
+    )
+
+
+@_verb("ingest", INGEST_EPILOG)
+def ingest(
+    inputs: options.Documents,
+    store: options.StorePlace,
+    format: options.DocumentFormat = None,  # noqa: A002
+    instrument: options.DocumentInstrument = None,
+    timeframe: options.DocumentTimeframe = None,
+    timezone: options.Timezone = None,
+    adjustment: options.DocumentAdjustment = None,
+    pattern: options.NamePattern = None,
+    strict: options.Strict = False,
+    json: options.RunJson = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Put candle files of any provider into a store.
+
+    Reads tables (CSV, Parquet, Arrow), Upstox, Kite and ccxt JSON, Binance and yfinance files and
+    NSE's bhavcopy; packed ones, too. What is there already changes nothing, a different candle
+    becomes a revision, and a row that breaks a rule is set aside. Makes the store where there is
+    none.
+    """
+    from tallow.serve.ingest import IngestRequest, ingest_files
+
+    said = {
+        "format": format,
+        "instrument": instrument,
+        "timeframe": timeframe,
+        "timezone": timezone,
+        "adjustment": adjustment,
+        "pattern": pattern,
+    }
+    return ingest_files(IngestRequest(inputs, store, said, strict, json, quiet))
+
+
+@_verb("query", QUERY_EPILOG)
+def query(
+    instruments: options.QueryInstruments = None,
+    *,
+    store: options.StorePlace,
+    timeframe: options.QueryTimeframes = ["5m"],  # noqa: B006 - Typer copies it
+    indicators: options.Indicators = "default",
+    calendar: options.CalendarName = "XNSE",
+    start: options.Start = None,
+    end: options.End = None,
+    as_of: options.KnownAsOf = None,
+    source_timeframe: options.SourceTimeframe = "1m",
+    adjustment: options.Adjustment = "raw",
+    convention: options.ConventionName = "tradingview",
+    no_trade: options.NoTradePolicy = "drop",
+    calendar_dates: options.CalendarDates = None,
+    beyond_coverage: options.BeyondCoverage = "raise",
+    output: options.QueryOutput = None,
+    json: options.QueryJson = False,
+) -> int:
+    """Show bars and indicators of a range, out of a store.
+
+    They are right from the first row of the range: the history that they need is read, too.
+    Without --output and --json: the newest bars of each instrument, and a line of each column.
+    """
+    from tallow.serve.query import QueryRequest, query_store
+
+    return query_store(
+        QueryRequest(
+            store=store,
+            engine={
+                "calendar": calendar,
+                "calendar_dates": calendar_dates,
+                "beyond_coverage": beyond_coverage,
+                "convention": convention,
+                "no_trade": no_trade,
+            },
+            question={
+                "instruments": instruments or None,
+                "timeframe": timeframe,
+                "start": start,
+                "end": end,
+                "indicators": indicators,
+                "as_of": as_of,
+                "source_timeframe": source_timeframe,
+                "adjustment": adjustment,
+            },
+            output=output,
+            json=json,
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ PLAIN_COLUMNS = 100
 
 QUIET = "dim"
 GOOD, WARN, BAD = "green", "yellow", "red"
+
+SPARKS = "▁▂▃▄▅▆▇█"
 
 ShowProgress = Callable[[int, int], None]
 """Called with what is done, and what there is in all or 0 where nobody knows."""
@@ -71,6 +73,29 @@ def compact(count: float) -> str:
             scaled = count / size
             return f"{scaled:.1f}{letter}" if scaled < 10 else f"{scaled:.0f}{letter}"
     return f"{count:.0f}"
+
+
+def draws_sparks(console: Console) -> bool:
+    """Say whether a console can print a sparkline: an old one's encoding has no blocks."""
+    return console.encoding.lower().startswith("utf")
+
+
+def sparkline(values: Sequence[float | None], width: int) -> str:
+    """Draw the last `width` values with one character each: null is a space, a flat line is low.
+
+    Examples
+    --------
+    >>> sparkline([1.0, 2.0, None, 3.0, 8.0], 4)
+    '▁ ▂█'
+    """
+    last = values[-width:]
+    there = [value for value in last if value is not None]
+    low = min(there, default=0.0)
+    span = max(there, default=0.0) - low or 1.0
+    top = len(SPARKS) - 1
+    return "".join(
+        " " if value is None else SPARKS[round((value - low) / span * top)] for value in last
+    )
 
 
 class _Done(ProgressColumn):

@@ -30,12 +30,15 @@ from tallow.serve.console import (
     GOOD,
     QUIET,
     compact,
+    draws_sparks,
     make_console,
     make_table,
     number,
     progress_bar,
+    sparkline,
 )
-from tallow.serve.run import compile_kernels, take_interrupts_back
+from tallow.serve.run import compile_kernels
+from tallow.serve.verbs import take_interrupts_back
 
 CALENDAR = "XNSE"
 LAST_SESSION = date(2025, 7, 18)
@@ -48,10 +51,12 @@ VALUES = ("close", "ema_9", "vwap", "atr_14", "rsi_14", "bb_width_percent_20_2")
 HEADINGS = ("close", "ema_9", "vwap", "atr", "rsi", "bb width %")
 HIGH_RSI, LOW_RSI = 70.0, 30.0
 
-SPARKS = "▁▂▃▄▅▆▇█"
 TABLE_COLUMNS = 70
 """Width of the table without its lines; these get what a terminal has left."""
 SPARKS_MIN, SPARKS_MAX = 8, 24
+
+_Bars = Sequence[tuple[str, pl.DataFrame]]
+"""Instruments with their bars."""
 
 
 @dataclass(frozen=True)
@@ -86,27 +91,12 @@ def run_demo(instruments: int, sessions: int, folder: Path, timeframes: Sequence
     made = [_run(engine, source, text, candles, progress) for text in texts]
     console = make_console()
     console.print(_opening(instruments, sessions, candles, simulated, source))
-    console.print(_latest(made[0], console))
+    some = _some(made[0].path)
+    console.print(_latest(made[0], some, console))
     console.print(_closing(made, candles))
     # Not wrapped: a command is copied whole.
-    console.print(_next(source, folder), soft_wrap=True)
+    console.print(_next(source, folder, some[0][0]), soft_wrap=True)
     return 0
-
-
-def sparkline(values: Sequence[float], width: int) -> str:
-    """Draw the last `width` values with one character each; a flat line is low.
-
-    Examples
-    --------
-    >>> sparkline([1.0, 2.0, 3.0, 8.0], 3)
-    '▁▂█'
-    """
-    last = np.asarray(values, dtype=np.float64)[-width:]
-    if not len(last):
-        return ""
-    low, high = float(last.min()), float(last.max())
-    scaled = (last - low) / (high - low) if high > low else np.zeros(len(last))
-    return "".join(SPARKS[round(level * (len(SPARKS) - 1))] for level in scaled.tolist())
 
 
 def _make_folder(folder: Path) -> None:
@@ -174,15 +164,13 @@ def _opening(
     return Group(text, Text(line, QUIET))
 
 
-def _latest(made: _Made, console: Console) -> Table:
+def _latest(made: _Made, some: _Bars, console: Console) -> Table:
     """Return the newest bar of some instruments, with a line of the closes before it."""
     width = min(SPARKS_MAX, console.width - TABLE_COLUMNS)
-    # An old console's encoding has no blocks.
-    with_line = width >= SPARKS_MIN and console.encoding.lower().startswith("utf")
+    with_line = width >= SPARKS_MIN and draws_sparks(console)
     columns = [Column("instrument", no_wrap=True), *map(number, HEADINGS)]
     if with_line:
         columns.append(Column("closes", no_wrap=True))
-    some = _some(made.path)
     table = make_table(*columns, title=f"Latest bars of {made.timeframe}, at {_newest(some)}")
     for name, bars in some:
         newest = bars.row(-1, named=True)
@@ -193,7 +181,7 @@ def _latest(made: _Made, console: Console) -> Table:
     return table
 
 
-def _some(path: Path) -> list[tuple[str, pl.DataFrame]]:
+def _some(path: Path) -> _Bars:
     """Read the bars of the first few instruments."""
     bars = pl.scan_parquet(path).select("instrument", "timestamp", *VALUES)
     names = bars.select(pl.col("instrument").unique(maintain_order=True).head(SHOWN))
@@ -204,7 +192,7 @@ def _some(path: Path) -> list[tuple[str, pl.DataFrame]]:
     ]
 
 
-def _newest(some: Sequence[tuple[str, pl.DataFrame]]) -> str:
+def _newest(some: _Bars) -> str:
     newest: datetime = max(bars["timestamp"][-1] for _, bars in some)
     zone = load_calendar(CALENDAR).timezone
     return f"{newest.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
@@ -240,10 +228,14 @@ def _closing(made: Sequence[_Made], candles: int) -> RenderableType:
     return Group(heading, table)
 
 
-def _next(source: Path, folder: Path) -> Text:
-    quoted, bars = shlex.quote(str(source)), shlex.quote(str(folder / "macd_15m.parquet"))
+def _next(source: Path, folder: Path, instrument: str) -> Text:
+    quoted, bars, store = (
+        shlex.quote(str(path)) for path in (source, folder / "macd_15m.parquet", folder / "store")
+    )
     commands = (
         f'tallow run {quoted} -t 15m -i "macd, adx" -o {bars}',
+        f"tallow ingest {quoted} --store {store} --timeframe 1m --adjustment raw",
+        f"tallow query {shlex.quote(instrument)} --store {store} -t 1h",
         "tallow indicators macd",
         "tallow run YOUR_CANDLES.csv --calendar XNSE --output bars.parquet",
     )

@@ -11,7 +11,7 @@ import importlib.util
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -27,7 +27,17 @@ NEEDED = ("polars", "numpy", "numba", "narwhals", "exchange_calendars", "typer",
 IMPORTED = ("polars", "numpy", "numba", "narwhals")
 """Those that are tried. exchange_calendars is not: its import takes 1.4 s."""
 
+LISTED_MAX = 12
+"""Most built-in names that are listed; of more, only their number."""
+
 OPTIONAL = {"pandas": "pandas frames in and out", "pyarrow": "Arrow tables in and out"}
+STORE_PACKAGES = {
+    "deltalake": "stores in a folder",
+    "obstore": "stores in a bucket",
+    "adbc-driver-postgresql": "stores in PostgreSQL",
+}
+"""Packages of the extra ``store``, and what each is for."""
+
 OUTDATED_PANDAS = 3
 """From this version on, exchange_calendars cannot build the sessions of a few venues."""
 
@@ -106,6 +116,14 @@ def _check_optional_packages() -> Iterator[Finding]:
             yield Finding("ok", name, f"{metadata.version(name)}: {use}")
 
 
+def _check_store() -> Iterator[Finding]:
+    for name, use in STORE_PACKAGES.items():
+        try:
+            yield Finding("ok", name, f"{metadata.version(name)}: {use}")
+        except metadata.PackageNotFoundError:
+            yield Finding("warn", name, f"not installed: no {use}; pip install 'tallow[store]'")
+
+
 def _check_kernels() -> Iterator[Finding]:
     from tallow.core.kernel import cache_folder, is_compiled
     from tallow.core.registry import registry
@@ -132,20 +150,35 @@ def _check_indicators() -> Iterator[Finding]:
     from tallow.core.registry import ENTRY_POINT_GROUP, registry
 
     found = registry()
+    modules = {name: own.advance.__module__ for name, own in found.indicators.items()}
+    yield from _plug_ins("indicators", ENTRY_POINT_GROUP, modules, found.failures)
+
+
+def _check_readers() -> Iterator[Finding]:
+    from tallow.data.providers.registry import ENTRY_POINT_GROUP, readers
+
+    found = readers()
+    modules = {name: reader.read.__module__ for name, reader in found.readers.items()}
+    yield from _plug_ins("readers", ENTRY_POINT_GROUP, modules, found.failures)
+
+
+def _plug_ins(
+    what: str, group: str, modules: Mapping[str, str], failures: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Tell what came by an entry point group; `modules` says where each name was found."""
     packages: dict[str, list[str]] = {}
-    for indicator in found.indicators.values():
-        packages.setdefault(indicator.advance.__module__.partition(".")[0], []).append(
-            indicator.name
-        )
+    for name, module in modules.items():
+        packages.setdefault(module.partition(".")[0], []).append(name)
     own = packages.pop("tallow", [])
     if own:
-        yield Finding("ok", "indicators", f"{len(own)} built in")
+        listed = f": {', '.join(own)}" if len(own) <= LISTED_MAX else ""
+        yield Finding("ok", what, f"{len(own)} built in{listed}")
     else:
         hint = "install tallow again, for its entry points"
-        yield Finding("fail", "indicators", f"none of {ENTRY_POINT_GROUP} was found; {hint}")
+        yield Finding("fail", what, f"none of {group} was found; {hint}")
     for package, names in packages.items():
         yield Finding("ok", "plug-in", f"{package}: {', '.join(names)}")
-    for entry, why in found.failures.items():
+    for entry, why in failures.items():
         yield Finding("fail", "plug-in", f"{entry}: {why}")
 
 
@@ -179,7 +212,9 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_python,
     _check_packages,
     _check_optional_packages,
+    _check_store,
     _check_kernels,
     _check_indicators,
+    _check_readers,
     _check_calendars,
 )

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 INPUT, BARS, OUTPUT = "Reading", "Bars", "Result"
-"""Headings under which the help of ``tallow run`` lists its options."""
+"""Headings under which help pages list options."""
 
 
-def _option(*names: str, metavar: str, text: str, panel: str = "Options") -> Any:
+def option(*names: str, metavar: str, text: str, panel: str = "Options") -> Any:
+    """Return an option that takes a value."""
     return typer.Option(*names, metavar=metavar, help=text, rich_help_panel=panel)
 
 
@@ -29,11 +30,11 @@ Inputs = Annotated[
 ]
 SourceTimeframe = Annotated[
     str,
-    _option("--source-timeframe", metavar="TF", text="How long each candle lasts.", panel=INPUT),
+    option("--source-timeframe", metavar="TF", text="How long each candle lasts.", panel=INPUT),
 ]
 Timezone = Annotated[
     str | None,
-    _option(
+    option(
         "--timezone",
         metavar="ZONE",
         text="Zone of times that carry none, such as Asia/Kolkata.",
@@ -42,7 +43,7 @@ Timezone = Annotated[
 ]
 InstrumentKey = Annotated[
     str | None,
-    _option(
+    option(
         "--instrument-key",
         metavar="KEY",
         text="Instrument of inputs that have no instrument column.",
@@ -51,7 +52,7 @@ InstrumentKey = Annotated[
 ]
 Timeframe = Annotated[
     str,
-    _option(
+    option(
         "--timeframe",
         "-t",
         metavar="TF",
@@ -61,7 +62,7 @@ Timeframe = Annotated[
 ]
 Indicators = Annotated[
     str,
-    _option(
+    option(
         "--indicators",
         "-i",
         metavar="SPECS",
@@ -72,7 +73,7 @@ Indicators = Annotated[
 ]
 CalendarName = Annotated[
     str,
-    _option(
+    option(
         "--calendar",
         "-c",
         metavar="NAME",
@@ -82,7 +83,7 @@ CalendarName = Annotated[
 ]
 CalendarDates = Annotated[
     Path | None,
-    _option(
+    option(
         "--calendar-dates",
         metavar="FILE",
         text="TOML file with sessions and holidays of your own.",
@@ -91,7 +92,7 @@ CalendarDates = Annotated[
 ]
 BeyondCoverage = Annotated[
     str,
-    _option(
+    option(
         "--beyond-coverage",
         metavar="raise|weekdays",
         text="In years without calendar facts: fail, or trade on every weekday.",
@@ -100,7 +101,7 @@ BeyondCoverage = Annotated[
 ]
 ConventionName = Annotated[
     str,
-    _option(
+    option(
         "--convention",
         metavar="tradingview|talib",
         text="Whose seeds and flat cases the indicators follow.",
@@ -109,7 +110,7 @@ ConventionName = Annotated[
 ]
 NoTradePolicy = Annotated[
     str,
-    _option(
+    option(
         "--no-trade",
         metavar="drop|keep",
         text="Whether a zero-volume candle that only fills a minute counts.",
@@ -118,7 +119,7 @@ NoTradePolicy = Annotated[
 ]
 AsOf = Annotated[
     str | None,
-    _option(
+    option(
         "--as-of",
         metavar="TIME",
         text="A bar is final if it ends by then. By default: by the end of its instrument's "
@@ -128,7 +129,7 @@ AsOf = Annotated[
 ]
 Output = Annotated[
     Path | None,
-    _option(
+    option(
         "--output",
         "-o",
         metavar="FILE",
@@ -138,7 +139,7 @@ Output = Annotated[
 ]
 Start = Annotated[
     str | None,
-    _option(
+    option(
         "--start",
         metavar="TIME",
         text="First bar: a date, or a time with its offset. Indicators see all earlier candles.",
@@ -147,7 +148,7 @@ Start = Annotated[
 ]
 End = Annotated[
     str | None,
-    _option(
+    option(
         "--end",
         metavar="TIME",
         text="End of the range: a date is included, a time is not.",
@@ -156,7 +157,7 @@ End = Annotated[
 ]
 Instruments = Annotated[
     list[str] | None,
-    _option(
+    option(
         "--instrument",
         metavar="KEY",
         text="Only this instrument; may be given again for more.",
@@ -165,7 +166,7 @@ Instruments = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    _option(
+    option(
         "--threads", metavar="N", text="Worker threads. By default: one a processor.", panel=OUTPUT
     ),
 ]
@@ -175,19 +176,119 @@ RunJson = Annotated[bool, _flag("--json", "Print the report as one JSON object."
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 DemoInstruments = Annotated[
-    int, _option("--instruments", metavar="N", text="How many instruments to simulate.")
+    int, option("--instruments", metavar="N", text="How many instruments to simulate.")
 ]
 DemoSessions = Annotated[
-    int, _option("--sessions", metavar="N", text="How many trading sessions of each.")
+    int, option("--sessions", metavar="N", text="How many trading sessions of each.")
 ]
 DemoFolder = Annotated[
-    Path, _option("--output", "-o", metavar="DIR", text="Folder for the files; made if missing.")
+    Path, option("--output", "-o", metavar="DIR", text="Folder for the files; made if missing.")
 ]
 DemoTimeframes = Annotated[
     list[str],
-    _option("--timeframe", "-t", metavar="TF", text="Bars to build; may be given again for more."),
+    option("--timeframe", "-t", metavar="TF", text="Bars to build; may be given again for more."),
 ]
 IndicatorName = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="Show all about this one.", show_default=False),
 ]
+
+StorePlace = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        metavar="STORE",
+        envvar="TALLOW_STORE",
+        help="Where candles are kept: a folder, s3://bucket/path or postgresql://host/database.",
+    ),
+]
+Documents = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT", help="Files, or globs in quotes.", show_default=False),
+]
+DocumentFormat = Annotated[
+    str | None,
+    option(
+        "--format",
+        metavar="NAME",
+        text="The files' format; found by looking into them. tallow doctor lists the readers.",
+        panel=INPUT,
+    ),
+]
+DocumentInstrument = Annotated[
+    str | None,
+    option(
+        "--instrument",
+        metavar="KEY",
+        text="Instrument of files that do not name it.",
+        panel=INPUT,
+    ),
+]
+DocumentTimeframe = Annotated[
+    str | None,
+    option(
+        "--timeframe",
+        "-t",
+        metavar="TF",
+        text="How long each candle lasts, where the files do not say so.",
+        panel=INPUT,
+    ),
+]
+DocumentAdjustment = Annotated[
+    str | None,
+    option(
+        "--adjustment",
+        metavar="NAME",
+        text="How prices are adjusted, where the files do not say so: raw, split, total, or a "
+        "name of your own.",
+        panel=INPUT,
+    ),
+]
+NamePattern = Annotated[
+    str | None,
+    option(
+        "--pattern",
+        metavar="REGEX",
+        text="What file names say, by groups called instrument, timeframe, timezone, adjustment.",
+        panel=INPUT,
+    ),
+]
+QueryInstruments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="INSTRUMENT", help="Instruments; all by default.", show_default=False),
+]
+QueryTimeframes = Annotated[
+    list[str],
+    option(
+        "--timeframe",
+        "-t",
+        metavar="TF",
+        text="Bars to build, as in tallow run; may be given again for more.",
+        panel=BARS,
+    ),
+]
+Adjustment = Annotated[
+    str,
+    option("--adjustment", metavar="NAME", text="Of which prices: raw, split, ...", panel=INPUT),
+]
+KnownAsOf = Annotated[
+    str | None,
+    option(
+        "--as-of",
+        metavar="TIME",
+        text="Answer by what the store knew at this time.",
+        panel=BARS,
+    ),
+]
+QueryOutput = Annotated[
+    Path | None,
+    option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        text="Write a .parquet, .arrow, .csv or .json file; of several timeframes, with a column "
+        "timeframe.",
+        panel=OUTPUT,
+    ),
+]
+QueryJson = Annotated[bool, _flag("--json", "Print the bars as JSON: an object per row.")]

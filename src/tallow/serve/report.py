@@ -1,7 +1,8 @@
-"""The report that ends `tallow run`: where every row went."""
+"""The report that ends `tallow run`: where every row went; and what other reports share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,6 +14,8 @@ from tallow.serve.console import BAD, QUIET, WARN, compact, make_table, number
 from tallow.serve.wording import in_options
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from tallow.runtime.results import RunReport
 
 FAILURES_SHOWN = 10
@@ -21,11 +24,13 @@ FAILURES_SHOWN = 10
 
 def show_report(console: Console, report: RunReport, output: str, seconds: float) -> None:
     """Print the counts, then the quarantine and the failures where there are any."""
+    from tallow.data.quarantine import count_by_rule
+
     console.print(_counts(report, output, seconds))
     if len(report.quarantine):
-        _show_quarantine(console, report)
+        show_quarantine(console, count_by_rule(report.quarantine), report.quarantine)
     if report.failures:
-        _show_failures(console, report)
+        show_failures(console, report.failures, "instrument")
 
 
 def _counts(report: RunReport, output: str, seconds: float) -> Table:
@@ -38,12 +43,12 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
         (f"{read.accepted:,}", "accepted", span),
         (f"{read.repeated:,}", "repeated", "said again what another row says"),
-        (_marked(set_aside, WARN), "quarantined", "set aside, see below" if set_aside else ""),
+        (marked(set_aside, WARN), "quarantined", "set aside, see below" if set_aside else ""),
         (f"{candles.outside_session:,}", "outside session", "in no bar"),
         (f"{candles.no_trade:,}", "no-trade", "minutes filled without a trade, in no bar"),
         (f"{report.bars:,}", "bars out", escape(output)),
         (f"{read.instruments:,}", "instruments", ""),
-        (_marked(len(report.failures), BAD), "failures", ""),
+        (marked(len(report.failures), BAD), "failures", ""),
         (f"{seconds:.2f} s", "time", rate),
     )
     for count, name, note in rows:
@@ -55,39 +60,52 @@ def _files(sources: tuple[str, ...]) -> str:
     return escape(sources[0]) if len(sources) == 1 else f"{len(sources):,} files"
 
 
-def _marked(count: int, style: str) -> str:
+def marked(count: int, style: str) -> str:
+    """Return a count, in a colour unless it is 0."""
     return f"[{style}]{count:,}[/]" if count else "0"
 
 
-def _show_quarantine(console: Console, report: RunReport) -> None:
-    from tallow.data.quarantine import count_by_rule
-    from tallow.data.rules import RULES
-
-    known = {rule.name: rule for rule in RULES}
-    rules = make_table("rule broken", number("rows"), "it asks for", "hint")
-    for name, count in count_by_rule(report.quarantine).items():
-        rules.add_row(
-            name, f"{count:,}", escape(known[name].text), escape(in_options(known[name].hint))
-        )
-    console.print("\n[bold]Quarantined[/]")
-    console.print(rules)
+def show_quarantine(
+    console: Console, by_rule: Mapping[str, int], first: pl.DataFrame, verb: str = "run"
+) -> None:
+    """Print how many rows broke which rule, and where the first of them stand."""
+    show_rules(console, by_rule, verb)
     rows = make_table(Column("source", overflow="fold"), number("row"), "rule broken")
-    for source, row, rule in (
-        report.quarantine.select("source", "row", "rule").head(QUARANTINE_PREVIEW).iter_rows()
-    ):
+    shown = first.select("source", "row", "rule").head(QUARANTINE_PREVIEW)
+    for source, row, name in shown.iter_rows():
         # What is found off the grid of its timeframe is found after reading, far from its file.
-        rows.add_row(escape(source or "-"), "-" if row is None else f"{row:,}", rule)
+        rows.add_row(escape(source or "-"), "-" if row is None else f"{row:,}", name)
     console.print()
     console.print(rows)
-    if (more := len(report.quarantine) - QUARANTINE_PREVIEW) > 0:
-        console.print(f"[{QUIET}]and {more:,} more[/]")
+    show_more(console, sum(by_rule.values()) - len(shown))
 
 
-def _show_failures(console: Console, report: RunReport) -> None:
-    table = make_table("instrument", "why it has no values")
-    for name, why in list(report.failures.items())[:FAILURES_SHOWN]:
-        table.add_row(escape(name), escape(in_options(why)))
+def show_rules(console: Console, by_rule: Mapping[str, int], verb: str = "run") -> None:
+    """Print how many rows broke which rule, and what to do about it."""
+    from tallow.data.rules import RULES
+
+    rules = make_table("rule broken", number("rows"), "it asks for", "hint")
+    for rule in RULES:
+        if count := by_rule.get(rule.name):
+            hint = in_options(rule.hint, verb)
+            rules.add_row(rule.name, f"{count:,}", escape(rule.text), escape(hint))
+    console.print("\n[bold]Quarantined[/]")
+    console.print(rules)
+
+
+def show_failures(
+    console: Console, failures: Mapping[str, str], what: str, verb: str = "run"
+) -> None:
+    """Print the first failures with their reasons; `what` names the kind of what failed."""
+    table = make_table(Column(what, overflow="fold"), "why")
+    for name, why in list(failures.items())[:FAILURES_SHOWN]:
+        table.add_row(escape(name), escape(in_options(why, verb)))
     console.print("\n[bold]Failed[/]")
     console.print(table)
-    if (more := len(report.failures) - FAILURES_SHOWN) > 0:
-        console.print(f"[{QUIET}]and {more:,} more[/]")
+    show_more(console, len(failures) - FAILURES_SHOWN)
+
+
+def show_more(console: Console, count: int) -> None:
+    """Say how many rows a table leaves out, if it does."""
+    if count > 0:
+        console.print(f"[{QUIET}]and {count:,} more[/]")

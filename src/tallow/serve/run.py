@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ from tallow.data.files import expand_paths
 from tallow.data.writers import check_output
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
-from tallow.serve.cli import EXIT_INCOMPLETE
 from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.report import show_report
+from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 from tallow.serve.wording import in_options
 
 NOTHING_WRITTEN = "cancelled; nothing was written"
@@ -83,18 +81,6 @@ def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True
             # Seconds pass before the first is done.
             move(0, 0)
         engine.warm_up(indicators, progress=move)
-
-
-def take_interrupts_back() -> None:
-    """Let Ctrl-C be Python's alone again.
-
-    Polars hooks SIGINT when it is imported, and then aborts its own threads in the middle of a
-    read: now and then one of them panics, and prints a page of Rust. Python raises between two
-    blocks instead, which is soon enough.
-    """
-    in_main = threading.current_thread() is threading.main_thread()
-    if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _checked_output(request: RunRequest) -> Path:

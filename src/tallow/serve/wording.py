@@ -5,29 +5,40 @@ from __future__ import annotations
 import re
 
 _OPTIONS = {
+    "adjustment": "--adjustment",
     "beyond_coverage": "--beyond-coverage",
     "calendar_dates": "--calendar-dates",
-    "instrument": "--instrument-key",
+    "format": "--format",
+    "instrument": "--instrument",
+    "pattern": "--pattern",
     "source_timeframe": "--source-timeframe",
+    "timeframe": "--timeframe",
     "timezone": "--timezone",
 }
-"""Parameters that the hints of messages name, and their options."""
+"""Parameters that messages name, and their options."""
+
+_OPTIONS_OF = {
+    "run": {"instrument": "--instrument-key"},
+    "ingest": {"source_timeframe": "--timeframe"},
+}
+"""Where a verb's option is called otherwise."""
 
 _PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})=(?=(\S?))")
 
 
-def in_options(message: str) -> str:
-    """Return a message with the names of options for those of parameters.
+def in_options(message: str, verb: str = "run") -> str:
+    """Return a message with the names of a verb's options for those of parameters.
 
     Examples
     --------
     >>> in_options('give a TOML file as calendar_dates=, or ask for beyond_coverage="weekdays"')
     'give a TOML file as --calendar-dates, or ask for --beyond-coverage "weekdays"'
     """
-    return _PARAMETER.sub(_option, message)
+    options = _OPTIONS | _OPTIONS_OF.get(verb, {})
 
+    def option(match: re.Match[str]) -> str:
+        # A value follows, or the sentence goes on: "as calendar_dates=, with ...".
+        has_value = match[2].isalnum() or match[2] in {'"', "'"}
+        return options[match[1]] + " " * has_value
 
-def _option(match: re.Match[str]) -> str:
-    # A value follows, or the sentence goes on: "as calendar_dates=, with ...".
-    has_value = match[2].isalnum() or match[2] in {'"', "'"}
-    return _OPTIONS[match[1]] + " " * has_value
+    return _PARAMETER.sub(option, message)

@@ -1,0 +1,277 @@
+"""From documents into a store: each file is read, written at once and counted, one after the other.
+
+A file that cannot be read stops no other one. What was written stays, whatever happens after it,
+and doing all of it again changes nothing. A table of mended rows (`tallow.data.mending`) is told by
+its columns, and settles the rows of the quarantine that are accepted now.
+"""
+
+from __future__ import annotations
+
+import glob
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from tallow.core.errors import CandleInputError, StoreError, TallowError
+from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.data.candles import Candles
+from tallow.data.mending import answered, is_mending_table, read_mended
+from tallow.data.providers.document import Document, read_document
+from tallow.data.providers.registry import readers
+from tallow.data.quarantine import empty_quarantine
+from tallow.data.store.store import Store
+
+MENDED = "mended"
+"""What stands for the format of a table of mended rows."""
+
+Progress = Callable[[int, int], None]
+"""Called with the files done and the files in all; raise in it to cancel."""
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of a file's rows of one series kind; it was one write.
+
+    Attributes
+    ----------
+    source
+        The file, as it was named.
+    rows_in
+        Always `new` + `identical` + `revised` + `quarantined`.
+    settled
+        Rows that stood in the store's quarantine before, and need nobody's attention any more.
+    by_rule
+        Quarantined rows by the rule they broke first.
+    instrument
+        The first by name of those that have a candle in it.
+    first, last
+        Earliest and latest candle's open, in UTC; None without candles.
+    """
+
+    source: str
+    format: str
+    timeframe: str
+    adjustment: str
+    rows_in: int
+    new: int
+    identical: int
+    revised: int
+    quarantined: int
+    settled: int
+    by_rule: dict[str, int]
+    instrument: str | None
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of all files.
+
+    Attributes
+    ----------
+    files
+        One report per write, in the order in which they were written.
+    failures
+        Why a file could not be read, by its name; nothing of it was written.
+    quarantine
+        The first few of the rows set aside, to show them; the store's ledger has all.
+    """
+
+    files: tuple[FileReport, ...]
+    failures: dict[str, str] = field(default_factory=dict)
+    quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
+
+    def total(self, count: str) -> int:
+        """Return the sum over all files of a count, such as ``rows_in``."""
+        return sum(getattr(file, count) for file in self.files)
+
+    @property
+    def by_rule(self) -> dict[str, int]:
+        """Quarantined rows of all files by the rule they broke first."""
+        found: dict[str, int] = {}
+        for file in self.files:
+            for rule, rows in file.by_rule.items():
+                found[rule] = found.get(rule, 0) + rows
+        return found
+
+
+def ingest(
+    store: Store,
+    inputs: str | Path | Sequence[str | Path],
+    *,
+    format: str | None = None,  # noqa: A002
+    instrument: str | None = None,
+    timeframe: str | None = None,
+    timezone: str | None = None,
+    adjustment: str | None = None,
+    pattern: str | None = None,
+    now: int | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Write files into a store, each in one write, in the order in which they are named.
+
+    Parameters
+    ----------
+    inputs
+        Paths and globs; a glob's files come sorted by name. Where two files say different things
+        of a candle, the later one is right.
+    format, instrument, timeframe, timezone, adjustment, pattern, now
+        As in `tallow.data.providers.document.read_document`, the same for all files.
+
+    Raises
+    ------
+    TallowError
+        If there is no such file or format, or not a single file can be read: the first reason.
+    StoreError
+        If the store cannot be written. The files before stay written.
+
+    Notes
+    -----
+    Holds one file at a time.
+    """
+    paths = find_documents(inputs)
+    if format is not None:
+        readers().find(format)
+    moment = time.time_ns() // 1_000 if now is None else now
+    read = partial(
+        read_document,
+        format=format,
+        instrument=instrument,
+        timeframe=timeframe,
+        timezone=timezone,
+        adjustment=adjustment,
+        pattern=pattern,
+        now=moment,
+    )
+    work = _Work(store, read, timezone, moment, store.ledger.held())
+    for done, path in enumerate(paths, 1):
+        work.take(path)
+        if progress is not None:
+            progress(done, len(paths))
+    if work.failures and not work.files:
+        reason = next(iter(work.failures.values()))
+        others = len(work.failures) - 1
+        raise CandleInputError(f"{reason} (and {others} more files)" if others else reason)
+    return IngestReport(tuple(work.files), work.failures, work.quarantine)
+
+
+def find_documents(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Return the files that paths and globs name, each once; any ending may be a document's.
+
+    Raises
+    ------
+    CandleInputError
+        If a path does not exist, is a folder, or a glob matches no file.
+    """
+    several = [inputs] if isinstance(inputs, str | Path) else inputs
+    paths = list(dict.fromkeys(path for one in several for path in _matching(one)))
+    if not paths:
+        raise CandleInputError("ingest: input=[]; must name at least one file; add a path or glob")
+    return paths
+
+
+def _matching(source: str | Path) -> Iterator[Path]:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        raise CandleInputError(
+            f"{path}: is a folder; a file is needed; name its files, such as {path / '*'}"
+        )
+    # A file that exists is meant literally, even with a bracket in its name.
+    if path.exists() or not glob.has_magic(str(path)):
+        if not path.exists():
+            raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
+        yield path
+        return
+    # Not Path.glob: it refuses absolute patterns.
+    found = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
+    files = [match for match in found if not match.is_dir()]
+    if not files:
+        raise CandleInputError(f"ingest: input={str(source)!r}; no file matches; check the folder")
+    yield from files
+
+
+@dataclass
+class _Work:
+    """The files so far. `open_rows` are those of the quarantine when the work began."""
+
+    store: Store
+    read: Callable[[Path], Document]
+    timezone: str | None
+    now: int
+    open_rows: pl.DataFrame
+    files: list[FileReport] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
+
+    def take(self, path: Path) -> None:
+        """Read and write one file; what is wrong with it is a failure of it alone."""
+        try:
+            take = self._mended if is_mending_table(path) else self._document
+            take(path)
+        except StoreError:
+            raise
+        except TallowError as error:
+            self.failures[str(path)] = str(error)
+
+    def _document(self, path: Path) -> None:
+        document = self.read(path)
+        # The ledger outlives the folder that this command was given in.
+        source = str(path.absolute())
+        aside = document.candles.quarantine.with_columns(source=pl.lit(source))
+        candles = replace(document.candles, quarantine=aside)
+        series = (document.timeframe.text, document.adjustment)
+        settled = answered(self.open_rows, candles, [source], *series)
+        by_rule = candles.report.by_rule
+        self._write(path, document.format, candles, series, settled, by_rule)
+
+    def _mended(self, path: Path) -> None:
+        held = self.store.ledger.held(everything=True)
+        # All are read before the first is written: a mistake in one is seen in time.
+        for part in read_mended(path, held, self.timezone, self.now):
+            series = (part.timeframe, part.adjustment)
+            others = answered(self.open_rows, part.candles, part.sources, *series)
+            waiting = set(self.open_rows["id"])
+            settled = sorted(waiting.intersection({*part.accepted, *others}))
+            self._write(path, MENDED, part.candles, series, settled, part.by_rule)
+
+    def _write(
+        self,
+        path: Path,
+        format_: str,
+        candles: Candles,
+        series: tuple[str, str],
+        settled: list[int],
+        by_rule: dict[str, int],
+    ) -> None:
+        timeframe, adjustment = series
+        source = str(path.absolute())
+        wrote = self.store.write(candles, timeframe=timeframe, adjustment=adjustment, source=source)
+        if settled:
+            # After the write: killed in between, the rows stay open, and the same again settles
+            # them.
+            self.store.ledger.settle(settled, wrote.entry)
+        few = pl.concat([self.quarantine, candles.quarantine.head(QUARANTINE_PREVIEW)])
+        self.quarantine = few.head(QUARANTINE_PREVIEW)
+        report = FileReport(
+            source=str(path),
+            format=format_,
+            timeframe=timeframe,
+            adjustment=adjustment,
+            rows_in=wrote.rows_in,
+            new=wrote.new,
+            identical=wrote.identical,
+            revised=wrote.revised,
+            quarantined=wrote.quarantined,
+            settled=len(settled),
+            by_rule=by_rule,
+            instrument=candles.frame["instrument"][0] if len(candles) else None,
+            first=candles.report.first,
+            last=candles.report.last,
+        )
+        self.files.append(report)

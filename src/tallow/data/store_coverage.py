@@ -1,0 +1,148 @@
+"""Coverage of what a store holds: `tallow.data.coverage`, some instruments at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import RangeError, near_matches
+from tallow.core.limits import COVERAGE_ROWS
+from tallow.data.coverage import COVERAGE_SCHEMA, coverage
+from tallow.data.days import microseconds
+from tallow.data.held import Moment, source_timeframe
+from tallow.data.missing import SEGMENT_SCHEMA, missing_segments
+from tallow.data.store.store import Store
+
+Progress = Callable[[int, int], None]
+"""Called with the instruments done and the instruments in all."""
+
+_AROUND = timedelta(days=2)
+"""A session's rows lie within this of its date in UTC, wherever on earth it is."""
+
+
+@dataclass(frozen=True)
+class StoredSeries:
+    """Which candles of a store are looked at; `now` in microseconds since 1970 UTC.
+
+    `start` and `end` are those of `tallow.data.coverage` and `tallow.data.missing`; `instruments`
+    are all that the store has of the kind, if they are None.
+    """
+
+    store: Store
+    calendars: CalendarAssignment
+    now: int
+    timeframe: str = "1m"
+    adjustment: str = "raw"
+    start: Moment | None = None
+    end: Moment | None = None
+    instruments: Sequence[str] | None = None
+    progress: Progress | None = None
+
+    def coverage(self) -> pl.DataFrame:
+        """Count candles per instrument and session; see `tallow.data.coverage.coverage`.
+
+        Reads all candles before `end`: what an instrument did before tells which are fillers.
+
+        Raises
+        ------
+        TallowError
+            As that does; also if the store has no candles of an instrument.
+        """
+        known = self._known()
+        self._require_known(known)
+        parts = [pl.DataFrame(schema=COVERAGE_SCHEMA)]
+        parts += (
+            coverage(self._read(names, None), instruments=names, **self._wanted)
+            for names in self._groups(known)
+        )
+        return pl.concat(parts)
+
+    def missing(
+        self, longest: timedelta | None = None, asked: pl.DataFrame | None = None
+    ) -> pl.DataFrame:
+        """Return what a downloader must fetch; see `tallow.data.missing.missing_segments`.
+
+        Raises
+        ------
+        TallowError
+            As that does.
+        """
+        known = self._known()
+        parts = [pl.DataFrame(schema=SEGMENT_SCHEMA)]
+        for names in self._groups(known):
+            # To go on from the last candles, they are all it takes.
+            last = known.filter(pl.col("instrument").is_in(names))["last"].min()
+            since = last if self.start is None else _instant(self.start, -_AROUND)
+            candles = self._read(names, since)  # type: ignore[arg-type]
+            found = missing_segments(
+                candles, instruments=names, longest=longest, asked=asked, **self._wanted
+            )
+            parts.append(found)
+        return pl.concat(parts)
+
+    @property
+    def _wanted(self) -> dict[str, Any]:
+        """What both functions are told."""
+        return {
+            "calendars": self.calendars,
+            "now": self.now,
+            "timeframe": self.timeframe,
+            "start": self.start,
+            "end": self.end,
+        }
+
+    def _known(self) -> pl.DataFrame:
+        """Return the store's series of this kind that are asked for."""
+        size = source_timeframe(self.timeframe).text
+        return self.store.series().filter(
+            pl.col("timeframe") == size, pl.col("adjustment") == self.adjustment
+        )
+
+    def _require_known(self, known: pl.DataFrame) -> None:
+        names = known["instrument"].to_list()
+        for name in self.instruments or ():
+            if name not in names:
+                hint = near_matches(name, names) if names else "it has no such candles at all"
+                raise RangeError(
+                    f"instrument: {name!r}; not in the store at {self.timeframe} "
+                    f"{self.adjustment}; {hint}"
+                )
+
+    def _groups(self, known: pl.DataFrame) -> Iterator[list[str]]:
+        """Yield names, sorted, a bounded number of candles at a time."""
+        counts = dict(known.select("instrument", "candles").iter_rows())
+        names = sorted(counts if self.instruments is None else set(self.instruments))
+        group: list[str] = []
+        rows = 0
+        for done, name in enumerate(names):
+            rows += counts.get(name, 0)
+            if group and rows > COVERAGE_ROWS:
+                yield group
+                group, rows = [], counts.get(name, 0)
+                if self.progress is not None:
+                    self.progress(done, len(names))
+            group.append(name)
+        if group:
+            yield group
+
+    def _read(self, names: Sequence[str], since: datetime | None) -> pl.DataFrame:
+        until = _instant(self.end, _AROUND)
+        return self.store.read(
+            names,
+            timeframe=self.timeframe,
+            adjustment=self.adjustment,
+            start=None if since is None else microseconds(since),
+            end=None if until is None else microseconds(until),
+        )
+
+
+def _instant(moment: Moment | None, apart: timedelta) -> datetime | None:
+    """Return an instant that lies so far apart from a date, or from an instant."""
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        moment = datetime.fromisoformat(f"{moment}T00:00+00:00")
+    return None if moment is None else moment + apart

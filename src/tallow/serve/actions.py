@@ -1,0 +1,64 @@
+"""`tallow store actions`: corporate actions into a store, and those that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column
+
+from tallow.data.actions import TERMS
+from tallow.data.store.store import open_store
+from tallow.data.store.write import WriteReport
+from tallow.data.writers import to_json
+from tallow.serve.console import make_console, make_table, number, print_json
+from tallow.serve.report import show_more
+
+ACTIONS_SHOWN = 40
+"""Actions that are listed, the newest first; `--json` has them all."""
+
+
+def show_actions(place: str, file: str | None, as_json: bool) -> int:
+    """Record the actions of a file; without one, list those that the store knows."""
+    with open_store(place) as store:
+        if file is not None:
+            _print_recorded(store.actions.record(file), as_json)
+            return 0
+        known = store.actions.read()
+    if as_json:
+        typer.echo(to_json(known))
+    else:
+        _print_known(make_console(), known)
+    return 0
+
+
+def _print_recorded(reports: Mapping[str, WriteReport], as_json: bool) -> None:
+    names = ("new", "identical", "revised")
+    counts = {
+        kind: {name: getattr(report, name) for name in names} for kind, report in reports.items()
+    }
+    if as_json:
+        print_json(counts)
+        return
+    table = make_table("kind", *map(number, names))
+    for kind, told in counts.items():
+        table.add_row(kind, *(f"{count:,}" for count in told.values()))
+    make_console().print(table)
+
+
+def _print_known(console: Console, known: pl.DataFrame) -> None:
+    if not len(known):
+        console.print("no corporate actions are recorded")
+        return
+    table = make_table(
+        Column("instrument", overflow="fold"), "ex-date", "kind", *map(number, TERMS)
+    )
+    newest = known.sort("ex_date", descending=True, maintain_order=True).head(ACTIONS_SHOWN)
+    for row in newest.iter_rows(named=True):
+        terms = ("" if row[name] is None else f"{row[name]:g}" for name in TERMS)
+        table.add_row(escape(row["instrument"]), f"{row['ex_date']}", row["kind"], *terms)
+    console.print(table)
+    show_more(console, len(known) - ACTIONS_SHOWN)

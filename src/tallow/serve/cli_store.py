@@ -1,0 +1,205 @@
+"""The verbs of ``tallow store``."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tallow.serve import options, options_store
+from tallow.serve.verbs import add_verb, make_app
+
+HELP = """Look after a store: coverage, quarantine, backups."""
+
+EPILOG = """\b
+Examples:
+  tallow store stats --store candles
+  tallow store coverage --store candles -c XNSE --start 2025-07-01
+  tallow store quarantine --store candles --export mend.csv
+  tallow store backup /backups/2025-07-18 --store candles
+
+\b
+Where the store lies may also be said by the environment variable TALLOW_STORE; keys
+of a bucket by AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL.
+"""
+
+COVERAGE_EPILOG = """\b
+Examples:
+  tallow store coverage --store candles
+  tallow store coverage --store candles --instrument "NSE_EQ|INE301A01014"
+  tallow store coverage --store candles --missing --json
+  tallow store coverage --store candles --missing --start 2025-01-01 --longest 60d \\
+      --asked fetched.csv --output fetch.csv
+
+\b
+Kinds of dates:
+  regular, special  a session, of usual hours or not
+  unknown           a session whose hours the calendar does not know
+  holiday, weekend  no session
+"""
+
+QUARANTINE_EPILOG = """\b
+Examples:
+  tallow store quarantine --store candles
+  tallow store quarantine --store candles --export mend.csv
+  tallow ingest mend.csv --store candles
+
+\b
+A row leaves the quarantine when it comes back mended: in an exported table, whose
+column quarantine_id says which it is, or in its own file, ingested again. A candle
+that was still forming leaves it when the whole one comes.
+"""
+
+PRUNE_EPILOG = """\b
+Examples:
+  tallow store prune --store candles --superseded-before 30d
+  tallow store prune --store candles --before 2020-01-01 --yes
+"""
+
+ACTIONS_EPILOG = """\b
+Examples:
+  tallow store actions actions.csv --store candles
+  tallow query A --store candles --adjustment split
+
+\b
+Columns of the file: instrument, ex_date, kind (split, bonus or dividend), and
+  new, old   of a split or bonus: 5 and 1 for five shares out of one; a bonus of
+             1:1 gives 1 new for 1 old
+  amount     of a dividend, per share
+  factor     instead of these: what earlier prices are multiplied by
+"""
+
+store_app = make_app("store", HELP, EPILOG)
+_verb = partial(add_verb, store_app)
+
+
+@_verb("stats")
+def stats(store: options.StorePlace, json: options.Json = False) -> int:
+    """Count what there is, and show how it lies."""
+    from tallow.serve.store import show_stats
+
+    return show_stats(store, json)
+
+
+@_verb("coverage", COVERAGE_EPILOG)
+def coverage(
+    store: options.StorePlace,
+    instrument: options.Instruments = None,
+    start: options_store.CoverageStart = None,
+    end: options_store.CoverageEnd = None,
+    missing: options_store.Missing = False,
+    longest: options_store.Longest = None,
+    asked: options_store.Asked = None,
+    timeframe: options_store.SeriesTimeframe = "1m",
+    adjustment: options.Adjustment = "raw",
+    calendar: options.CalendarName = "XNSE",
+    calendar_dates: options.CalendarDates = None,
+    beyond_coverage: options.BeyondCoverage = "raise",
+    output: options_store.FrameOutput = None,
+    json: options.Json = False,
+) -> int:
+    """Count the candles of each session, or list missing ones.
+
+    A candle is expected in every minute of continuous trading, as the calendar has it. Many that
+    are missing were never there: nobody traded in that minute.
+    """
+    from tallow.serve.coverage import CoverageRequest, show_coverage
+
+    return show_coverage(
+        CoverageRequest(
+            store=store,
+            calendar={"calendar": calendar, "dates": calendar_dates, "beyond": beyond_coverage},
+            timeframe=timeframe,
+            adjustment=adjustment,
+            instruments=instrument,
+            start=start,
+            end=end,
+            missing=missing,
+            longest=longest,
+            asked=asked,
+            output=output,
+            json=json,
+        )
+    )
+
+
+@_verb("quarantine", QUARANTINE_EPILOG)
+def quarantine(
+    store: options.StorePlace,
+    export: options_store.Export = None,
+    json: options.Json = False,
+) -> int:
+    """List the rows set aside, or export them to be mended."""
+    from tallow.serve.quarantine import show_quarantined
+
+    return show_quarantined(store, export, json)
+
+
+@_verb("ingests")
+def ingests(store: options.StorePlace, json: options.Json = False) -> int:
+    """List what was written, when, and what became of it."""
+    from tallow.serve.store import show_ingests
+
+    return show_ingests(store, json)
+
+
+@_verb("actions", ACTIONS_EPILOG)
+def actions(
+    file: options_store.ActionsFile = None, *, store: options.StorePlace, json: options.Json = False
+) -> int:
+    """Record splits, bonuses and dividends, or list them."""
+    from tallow.serve.actions import show_actions
+
+    return show_actions(store, file, json)
+
+
+@_verb("compact")
+def compact(store: options.StorePlace, json: options.Json = False) -> int:
+    """Sort and merge files, for the fastest reads.
+
+    Writers and readers may go on meanwhile. Files that it replaced are deleted after a week.
+    """
+    from tallow.serve.store import compact_store
+
+    return compact_store(store, json)
+
+
+@_verb("backup")
+def backup(
+    target: options_store.BackupTarget, store: options.StorePlace, json: options.Json = False
+) -> int:
+    """Copy a store, with all revisions and the quarantine.
+
+    The copy is a store like any other, of whatever kind; it must not hold candles yet.
+    """
+    from tallow.serve.store import copy_store
+
+    return copy_store(store, target, json)
+
+
+@_verb("restore")
+def restore(
+    backup: options_store.BackupSource, store: options.StorePlace, json: options.Json = False
+) -> int:
+    """Copy a backup to where a store shall be.
+
+    It must not hold candles yet.
+    """
+    from tallow.serve.store import copy_store
+
+    return copy_store(backup, store, json)
+
+
+@_verb("prune", PRUNE_EPILOG)
+def prune(
+    store: options.StorePlace,
+    before: options_store.Before = None,
+    superseded_before: options_store.SupersededBefore = None,
+    yes: options_store.Yes = False,
+    json: options.Json = False,
+) -> int:
+    """Take away what is too old, for good.
+
+    This is the only thing that does; it asks before.
+    """
+    from tallow.serve.store import prune_store
+
+    return prune_store(store, before, superseded_before, yes, json)

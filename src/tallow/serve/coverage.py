@@ -1,0 +1,212 @@
+"""`tallow store coverage`: which candles are there, and which a downloader must fetch."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import CandleInputError, RangeError
+from tallow.core.limits import BLOCK_ROWS
+from tallow.data.coverage import COUNTS
+from tallow.data.files import expand_paths, open_file
+from tallow.data.store.store import open_store
+from tallow.data.store_coverage import StoredSeries
+from tallow.data.times import to_utc
+from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
+from tallow.runtime.ranges import Range
+from tallow.serve.console import BAD, QUIET, WARN, make_console, make_table, number, progress_bar
+from tallow.serve.report import show_more
+from tallow.serve.verbs import take_interrupts_back
+
+ROWS_SHOWN = 25
+"""Rows of a table in the terminal; a file and JSON have them all."""
+
+
+@dataclass(frozen=True)
+class CoverageRequest:
+    """What the command line asked for; `calendar` are arguments of `CalendarAssignment`."""
+
+    store: str
+    calendar: Mapping[str, Any]
+    timeframe: str
+    adjustment: str
+    instruments: list[str] | None = None
+    start: str | None = None
+    end: str | None = None
+    missing: bool = False
+    longest: str | None = None
+    asked: Path | None = None
+    output: Path | None = None
+    json: bool = False
+
+
+def show_coverage(request: CoverageRequest) -> int:
+    """Look at a store, and show or write what was found.
+
+    Raises
+    ------
+    TallowError
+        On wrong options, and on dates beyond a calendar's years.
+    """
+    take_interrupts_back()
+    if request.output is not None:
+        check_output(request.output, FRAME_ENDINGS)
+    found = _look(request)
+    console = make_console()
+    if request.output is not None:
+        write_frame(request.output, found)
+        console.print(f"{len(found):,} rows in {escape(str(request.output))}")
+    elif request.json:
+        typer.echo(to_json(found))
+    elif request.missing:
+        _show_segments(console, found)
+    else:
+        _show_sessions(console, found)
+    return 0
+
+
+def _look(request: CoverageRequest) -> pl.DataFrame:
+    wanted = Range.of(request.start, request.end, None)
+    calendars = CalendarAssignment(**request.calendar)
+    longest = None if request.longest is None else _days(request.longest)
+    asked = None if request.asked is None else _segments(request.asked)
+    bar = progress_bar(make_console(stderr=True), "coverage", "instruments", not request.json)
+    with open_store(request.store) as store, bar as move:
+        series = StoredSeries(
+            store,
+            calendars,
+            time.time_ns() // 1_000,
+            request.timeframe,
+            request.adjustment,
+            wanted.start,
+            wanted.end,
+            request.instruments or None,
+            move,
+        )
+        return series.missing(longest, asked) if request.missing else series.coverage()
+
+
+def _days(text: str) -> timedelta:
+    found = re.fullmatch(r"([1-9]\d{0,4})d", text.strip())
+    if found is None:
+        raise RangeError(f"longest: {text!r}; must be a number of days, such as 60d")
+    return timedelta(days=int(found[1]))
+
+
+def _segments(path: Path) -> pl.DataFrame:
+    """Read segments that were fetched before, as this verb wrote them."""
+    rows = pl.concat(
+        frame for one in expand_paths(path) for frame in open_file(one, BLOCK_ROWS).rows()
+    )
+    missing = {"instrument", "start", "end"}.difference(rows.columns)
+    if missing:
+        raise CandleInputError(
+            f"{path}: columns missing: {', '.join(sorted(missing))}; must be segments as --missing "
+            "writes them"
+        )
+    limits = (to_utc(rows[name], None, str(path)).alias(name) for name in ("start", "end"))
+    return rows.with_columns(*limits)
+
+
+def _show_sessions(console: Console, found: pl.DataFrame) -> None:
+    """Print sums per instrument, then the sessions that lack candles."""
+    if not len(found):
+        console.print("no candles in the range")
+        return
+    sums = found.group_by("instrument", maintain_order=True).agg(
+        pl.col("expected").gt(0).sum().alias("sessions"), pl.col(COUNTS).sum()
+    )
+    table = make_table(
+        Column("instrument", overflow="fold"), number("sessions"), *map(number, _headings())
+    )
+    for row in sums.head(ROWS_SHOWN).iter_rows(named=True):
+        table.add_row(escape(row["instrument"]), f"{row['sessions']:,}", *_counts(row))
+    console.print(table)
+    show_more(console, len(sums) - ROWS_SHOWN)
+    lacking = _lacking(found)
+    if len(lacking):
+        console.print("\n[bold]Sessions that lack candles, the newest first[/]")
+        console.print(_sessions(lacking))
+        show_more(console, len(lacking) - ROWS_SHOWN)
+
+
+def _lacking(found: pl.DataFrame) -> pl.DataFrame:
+    """Return sessions that lack candles; of those without any, a run of them is one row.
+
+    Columns are those of `found`, and `until`, the run's last session, and `sessions`, their number.
+    """
+    lacks = (pl.col("missing") > 0) | (pl.col("kind") == "unknown")
+    is_empty = (pl.col("present") == 0) & (pl.col("missing") > 0)
+    # Runs go on over days without a session.
+    held = found.filter(pl.col("expected").is_null() | (pl.col("expected") > 0))
+    run = pl.when(is_empty).then(pl.struct("instrument", is_empty).rle_id())
+    alone = pl.int_range(pl.len()) + pl.len()
+    runs = held.with_columns(run=pl.coalesce(run, alone)).filter(lacks)
+    return runs.group_by("run", maintain_order=True).agg(
+        pl.col("instrument", "session", "kind").first(),
+        pl.col("session").last().alias("until"),
+        pl.len().alias("sessions"),
+        # A sum would make 0 of what is unknown.
+        *(
+            pl.when(pl.len() == 1).then(pl.col(n).first()).otherwise(pl.col(n).sum())
+            for n in COUNTS
+        ),
+    )
+
+
+def _sessions(lacking: pl.DataFrame) -> Table:
+    table = make_table(
+        Column("instrument", overflow="fold"),
+        Column("session", no_wrap=True),
+        "kind",
+        *map(number, _headings()),
+    )
+    newest = lacking.sort("until", descending=True, maintain_order=True).head(ROWS_SHOWN)
+    for row in newest.iter_rows(named=True):
+        session, kind = f"{row['session']:%a %Y-%m-%d}", row["kind"]
+        if row["sessions"] > 1:
+            session = f"{row['session']} to {row['until']}"
+            kind = f"{row['sessions']:,} sessions"
+        table.add_row(escape(row["instrument"]), session, kind, *_counts(row))
+    return table
+
+
+def _headings() -> list[str]:
+    return [name.replace("_", "-") for name in COUNTS]
+
+
+def _counts(row: Mapping[str, Any]) -> list[str]:
+    cells = {name: "?" if row[name] is None else f"{row[name]:,}" for name in COUNTS}
+    if row["missing"]:
+        style = BAD if not row["present"] else WARN
+        cells["missing"] = f"[{style}]{cells['missing']}[/]"
+    return list(cells.values())
+
+
+def _show_segments(console: Console, found: pl.DataFrame) -> None:
+    if not len(found):
+        console.print("nothing is missing")
+        return
+    table = make_table(Column("instrument", overflow="fold"), "from", "until", number("candles"))
+    for name, start, end, candles in found.head(ROWS_SHOWN).iter_rows():
+        table.add_row(
+            escape(name), f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}", f"{candles:,}"
+        )
+    console.print(table)
+    show_more(console, len(found) - ROWS_SHOWN)
+    console.print(
+        f"[{QUIET}]{found['candles'].sum():,} candles in all; times are UTC; for a downloader: "
+        "--output FILE, or --json[/]"
+    )

@@ -1,0 +1,189 @@
+"""`tallow ingest`: files into a store, a report of where every row went, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
+
+from tallow.data.ingest import FileReport, IngestReport, find_documents, ingest
+from tallow.data.store.store import open_store
+from tallow.serve.console import (
+    BAD,
+    QUIET,
+    WARN,
+    compact,
+    make_console,
+    make_table,
+    number,
+    print_json,
+    progress_bar,
+)
+from tallow.serve.report import marked, show_failures, show_more, show_quarantine
+from tallow.serve.store import shown
+from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
+from tallow.serve.wording import in_options
+
+VERB = "ingest"
+COUNTS = ("rows_in", "new", "identical", "revised", "quarantined", "settled")
+FILES_SHOWN = 20
+"""Files that the report lists; `--json` has them all."""
+
+
+@dataclass(frozen=True)
+class IngestRequest:
+    """What the command line asked for; `said` are keyword arguments of `ingest`."""
+
+    inputs: Sequence[str]
+    store: str
+    said: Mapping[str, Any]
+    strict: bool = False
+    json: bool = False
+    quiet: bool = False
+
+
+def ingest_files(request: IngestRequest) -> int:
+    """Ingest, report, and return the exit code.
+
+    Raises
+    ------
+    TallowError
+        On wrong options and inputs, and where nothing can be read.
+    KeyboardInterrupt
+        On Ctrl-C, with the sentence that says what became of the files.
+    """
+    take_interrupts_back()
+    # Before the store: a misspelt name shall not make one.
+    find_documents(list(request.inputs))
+    began = time.perf_counter()
+    report = _ingest(request)
+    seconds = time.perf_counter() - began
+    if request.json:
+        print_json(_as_dict(report) | {"store": shown(request.store), "seconds": round(seconds, 3)})
+    elif not request.quiet:
+        _show(make_console(), report, shown(request.store), seconds)
+    return _exit_code(report, request.strict)
+
+
+def _ingest(request: IngestRequest) -> IngestReport:
+    done = 0
+    bar = progress_bar(make_console(stderr=True), VERB, "files", shown=not request.quiet)
+    try:
+        with open_store(request.store, create=True) as store, bar as move:
+
+            def progress(files: int, total: int) -> None:
+                nonlocal done
+                done = files
+                if move is not None:
+                    move(files, total)
+
+            return ingest(store, list(request.inputs), progress=progress, **request.said)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"cancelled; {done:,} files are in {shown(request.store)} and stay there; the same "
+            "command does the rest"
+        ) from None
+
+
+def _as_dict(report: IngestReport) -> dict[str, Any]:
+    times = ("first", "last")
+    files = [
+        asdict(file) | {name: value.isoformat() for name in times if (value := getattr(file, name))}
+        for file in report.files
+    ]
+    totals = {name: report.total(name) for name in COUNTS}
+    return totals | {"by_rule": report.by_rule, "failures": report.failures, "files": files}
+
+
+def _show(console: Console, report: IngestReport, store: str, seconds: float) -> None:
+    console.print(_counts(report, store, seconds))
+    if len(report.files) > 1:
+        console.print()
+        console.print(_files(report.files))
+        show_more(console, len(report.files) - FILES_SHOWN)
+    if report.by_rule:
+        show_quarantine(console, report.by_rule, report.quarantine, VERB)
+    if report.failures:
+        show_failures(console, report.failures, "file", VERB)
+    # Not wrapped: a command is copied whole.
+    console.print(_next(report, store), soft_wrap=True)
+
+
+def _counts(report: IngestReport, store: str, seconds: float) -> Table:
+    total = {name: report.total(name) for name in COUNTS}
+    only = report.files[0].source if len(report.files) == 1 else f"{len(report.files):,} files"
+    rate = f"{compact(total['rows_in'] / seconds)} rows/s" if seconds else ""
+    rows = [
+        (f"{total['rows_in']:,}", "rows in", only),
+        (f"{total['new']:,}", "new", f"in {store}"),
+        (f"{total['identical']:,}", "identical", "said again what is there, or another row"),
+        (f"{total['revised']:,}", "revised", "corrections; --as-of still sees what they replace"),
+        (
+            marked(total["quarantined"], WARN),
+            "quarantined",
+            "set aside, see below" if total["quarantined"] else "",
+        ),
+    ]
+    if total["settled"]:
+        rows.append((f"{total['settled']:,}", "settled", "rows that were quarantined before"))
+    if report.failures:
+        rows.append((marked(len(report.failures), BAD), "failures", "files, see below"))
+    rows.append((f"{seconds:.2f} s", "time", rate))
+    table = Table.grid(number(""), "", "", padding=(0, 2))
+    for count, name, note in rows:
+        table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
+    return table
+
+
+def _files(files: Sequence[FileReport]) -> Table:
+    counts = [number(name.replace("_", " ")) for name in COUNTS[:-1]]
+    table = make_table(Column("file", overflow="fold"), "format", "series", *counts)
+    for file in files[:FILES_SHOWN]:
+        cells = [f"{getattr(file, name):,}" for name in COUNTS[:-1]]
+        table.add_row(
+            escape(file.source), file.format, f"{file.timeframe} {file.adjustment}", *cells
+        )
+    return table
+
+
+def _next(report: IngestReport, store: str) -> Text:
+    where = f"--store {shlex.quote(store)}"
+    commands = [_example(report, where), f"tallow store coverage {where}"]
+    if report.by_rule:
+        commands.append(f"tallow store quarantine {where} --export mend.csv")
+    text = Text("\nNext, try\n", "bold")
+    return text.append("".join(f"  {command}\n" for command in commands), "not bold")
+
+
+def _example(report: IngestReport, where: str) -> str:
+    """Return a query that answers with something that has just come in."""
+    file = next((file for file in report.files if file.instrument is not None), None)
+    if file is None:
+        return f"tallow query {where}"
+    size = file.timeframe
+    parts = [f"tallow query {shlex.quote(str(file.instrument))} {where}"]
+    parts.append("-t 5m" if size == "1m" else f"-t {size} --source-timeframe {size}")
+    if file.adjustment != "raw":
+        parts.append(f"--adjustment {file.adjustment}")
+    return " ".join(parts)
+
+
+def _exit_code(report: IngestReport, strict: bool) -> int:
+    """Say on stderr why not everything is in the store: the table may be hidden, or far above."""
+    if report.failures:
+        reason = in_options(next(iter(report.failures.values())), VERB)
+        more = f" (and {len(report.failures) - 1} more files)" if len(report.failures) > 1 else ""
+        typer.echo(f"failed: {reason}{more}", err=True)
+    quarantined = report.total("quarantined")
+    is_dirty = strict and quarantined > 0
+    if is_dirty:
+        typer.echo(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
+    return EXIT_INCOMPLETE if report.failures or is_dirty else 0

@@ -1,0 +1,67 @@
+"""`tallow store quarantine`: the rows set aside, and how they are mended."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column
+from rich.text import Text
+
+from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.data.mending import QUARANTINE_ID, mending_table
+from tallow.data.quarantine import count_by_rule
+from tallow.data.store.store import open_store
+from tallow.data.writers import check_output, to_json, write_frame
+from tallow.serve.console import QUIET, make_console, make_table, number
+from tallow.serve.report import show_more, show_rules
+from tallow.serve.store import shown
+
+
+def show_quarantined(place: str, export: Path | None, as_json: bool) -> int:
+    """List the rows that wait to be mended, or write them into a table."""
+    if export is not None:
+        check_output(export, (".csv",))
+    with open_store(place) as store:
+        held = store.ledger.held()
+    if export is not None:
+        _export(held, export, place)
+    elif as_json:
+        typer.echo(to_json(held.drop("settled_by").rename({"id": QUARANTINE_ID})))
+    else:
+        _show(make_console(), held, place)
+    return 0
+
+
+def _export(held: pl.DataFrame, path: Path, place: str) -> None:
+    table = mending_table(held)
+    write_frame(path, table)
+    console, left_out = make_console(stderr=True), len(held) - len(table)
+    console.print(f"{len(table):,} rows in {escape(str(path))}")
+    if left_out:
+        console.print(f"[{QUIET}]{left_out:,} candles that were forming come by themselves[/]")
+    command = f"tallow ingest {shlex.quote(str(path))} --store {shlex.quote(shown(place))}"
+    console.print(Text(f"Mend their cells, then: {command}"), soft_wrap=True)
+
+
+def _show(console: Console, held: pl.DataFrame, place: str) -> None:
+    if not len(held):
+        console.print("nothing is set aside")
+        return
+    show_rules(console, count_by_rule(held), "ingest")
+    table = make_table(
+        number("id"), Column("source", overflow="fold"), number("row"), "rule broken", "record"
+    )
+    columns = ("id", "source", "row", "rule", "record")
+    newest = held.sort("id", descending=True).head(QUARANTINE_PREVIEW)
+    for id_, source, row, rule, record in newest.select(columns).iter_rows():
+        table.add_row(str(id_), escape(source or "-"), f"{row:,}", rule, escape(record))
+    console.print()
+    console.print(table)
+    show_more(console, len(held) - QUARANTINE_PREVIEW)
+    command = f"tallow store quarantine --store {shlex.quote(shown(place))} --export mend.csv"
+    console.print(Text(f"\nTo mend them: {command}"), soft_wrap=True)

@@ -1,0 +1,190 @@
+"""`tallow query`: bars of a range out of a store, as a table, a file or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from tallow.core.errors import ParameterError
+from tallow.core.timeframe import parse_timeframe
+from tallow.data.schema import NUMBERS, OPEN_INTEREST
+from tallow.data.store.store import open_store
+from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
+from tallow.engine import AnalyticsEngine
+from tallow.runtime.results import ProcessingResult, failure_text
+from tallow.serve.console import (
+    QUIET,
+    draws_sparks,
+    make_console,
+    make_table,
+    number,
+    sparkline,
+)
+from tallow.serve.report import show_more
+from tallow.serve.run import compile_kernels
+from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
+from tallow.serve.wording import in_options
+
+VERB = "query"
+INSTRUMENTS_SHOWN = 6
+"""Instruments that are shown in the terminal; a file and JSON have them all."""
+
+BARS_SHOWN = 6
+CELL_COLUMNS = 13
+"""Width of a bar's column and what stands between two."""
+
+SPARKS_MIN, SPARKS_MAX = 12, 32
+WHOLE = ("volume", OPEN_INTEREST)
+"""Columns that are shown without decimals."""
+
+_FORMING = "*"
+
+
+@dataclass(frozen=True)
+class QueryRequest:
+    """What the command line asked for.
+
+    Attributes
+    ----------
+    engine, question
+        Keyword arguments of `AnalyticsEngine` and of its `query`.
+    """
+
+    store: str
+    engine: Mapping[str, Any]
+    question: Mapping[str, Any]
+    output: Path | None = None
+    json: bool = False
+
+
+def query_store(request: QueryRequest) -> int:
+    """Ask the store, show the answer, and return the exit code.
+
+    Raises
+    ------
+    TallowError
+        On wrong options, and where every instrument fails.
+    """
+    take_interrupts_back()
+    if request.output is not None:
+        check_output(request.output, FRAME_ENDINGS)
+        if request.json:
+            raise ParameterError("query: --json, --output; one place for the bars; leave out one")
+    with open_store(request.store) as store:
+        engine = AnalyticsEngine(store=store, **request.engine)
+        compile_kernels(engine, request.question["indicators"])
+        answers: dict[str, ProcessingResult] = engine.query(**request.question)
+    zone = engine.calendars.calendars[0].timezone
+    if request.json:
+        typer.echo(to_json(_together(answers)))
+    elif request.output is not None:
+        _write(request.output, answers)
+    else:
+        _show(make_console(), answers, request.question["instruments"], zone)
+    failures = {
+        name: why for result in answers.values() for name, why in result.report.failures.items()
+    }
+    if failures:
+        typer.echo(f"failed: {in_options(failure_text(failures), VERB)}", err=True)
+    return EXIT_INCOMPLETE if failures else 0
+
+
+def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:
+    """Return all bars in one frame; of several timeframes, each with its own."""
+    frames: list[pl.DataFrame] = [result.frame for result in answers.values()]
+    if len(answers) > 1:
+        named = zip(answers, frames, strict=True)
+        frames = [frame.select(pl.lit(size).alias("timeframe"), pl.all()) for size, frame in named]
+    return pl.concat(frames)
+
+
+def _write(output: Path, answers: Mapping[str, ProcessingResult]) -> None:
+    write_frame(output, _together(answers))
+    console, table = make_console(), Table.grid(number(""), "", "", padding=(0, 2))
+    for size, result in answers.items():
+        table.add_row(f"{len(result):,}", f"bars of {size}", f"[{QUIET}]{escape(str(output))}[/]")
+    console.print(table)
+
+
+def _show(
+    console: Console,
+    answers: Mapping[str, ProcessingResult],
+    asked: Sequence[str] | None,
+    zone: str,
+) -> None:
+    for size, result in answers.items():
+        bars = result.frame.partition_by("instrument", as_dict=True, maintain_order=True)
+        found = {str(key[0]): frame for key, frame in bars.items()}
+        names = list(dict.fromkeys(asked)) if asked else list(found)
+        for name in names[:INSTRUMENTS_SHOWN]:
+            own = found.get(name, result.frame.clear())
+            columns = [*NUMBERS, OPEN_INTEREST, *result.indicators]
+            _show_bars(console, name, size, own, columns, zone)
+        if not names:
+            console.print(f"no bars of {size} in the range")
+        if len(names) > INSTRUMENTS_SHOWN:
+            show_more(console, len(names) - INSTRUMENTS_SHOWN)
+            console.print(f"[{QUIET}]all of them: --output FILE, or --json[/]")
+
+
+def _show_bars(
+    console: Console, name: str, size: str, bars: pl.DataFrame, columns: Sequence[str], zone: str
+) -> None:
+    """Print an instrument's newest bars side by side, and a line of each column."""
+    heading = f"\n[bold]{escape(name)}[/]  {size}"
+    if not len(bars):
+        console.print(f"{heading}  [{QUIET}]no bars in the range[/]")
+        return
+    local = bars["timestamp"].dt.convert_time_zone(zone)
+    span = f"{local[0]:%Y-%m-%d} to {local[-1]:%Y-%m-%d}"
+    console.print(f"{heading}  [{QUIET}]{len(bars):,} bars, {span}, {zone}[/]")
+    shown = [column for column in columns if column in bars.columns]
+    console.print(_table(console, bars, shown, size, zone))
+    if not bars["is_final"][-1]:
+        console.print(f"[{QUIET}]{_FORMING} still forming[/]")
+
+
+def _table(
+    console: Console, bars: pl.DataFrame, columns: Sequence[str], size: str, zone: str
+) -> Table:
+    sparks = draws_sparks(console)
+    room = console.width - max(map(len, columns)) - 2
+    fitting = (room - SPARKS_MIN * sparks) // CELL_COLUMNS
+    newest = bars.tail(max(1, min(BARS_SHOWN, fitting)))
+    headings = [number(heading) for heading in _headings(newest, size, zone)]
+    line = [Column("", no_wrap=True)] if sparks else []
+    table = make_table(Column("", no_wrap=True), *headings, *line)
+    width = min(SPARKS_MAX, room - CELL_COLUMNS * len(newest))
+    for column in columns:
+        cells = _cells(column, newest[column].to_list())
+        if sparks:
+            cells.append(f"[{QUIET}]{sparkline(bars[column].tail(width).to_list(), width)}[/]")
+        table.add_row(column, *cells)
+    return table
+
+
+def _headings(bars: pl.DataFrame, size: str, zone: str) -> list[str]:
+    """Return when bars open, by the venue's clocks, marked if they are still forming."""
+    text = "%m-%d %H:%M" if parse_timeframe(size).unit == "minute" else "%Y-%m-%d"
+    opens = [moment.astimezone(ZoneInfo(zone)) for moment in bars["timestamp"]]
+    return [
+        f"{moment:{text}}" + _FORMING * (not final)
+        for moment, final in zip(opens, bars["is_final"], strict=True)
+    ]
+
+
+def _cells(column: str, values: Sequence[float | None]) -> list[str]:
+    """Return a row's values as text, all with as many decimals."""
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    # A coin may cost a thousandth of a cent.
+    form = ",.0f" if column in WHOLE else ",.2f" if largest >= 1 else ".4g"
+    return ["-" if value is None else f"{value:{form}}" for value in values]

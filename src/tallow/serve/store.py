@@ -1,0 +1,213 @@
+"""`tallow store`: what is there, its upkeep, its copies, and what was written when."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from tallow.core.errors import ParameterError
+from tallow.data.store.log import Compacted, StoreStats
+from tallow.data.store.store import open_store
+from tallow.data.writers import to_json
+from tallow.runtime.ranges import moment_us
+from tallow.serve.console import (
+    QUIET,
+    WARN,
+    compact,
+    make_console,
+    make_table,
+    number,
+    print_json,
+)
+from tallow.serve.report import marked, show_more
+from tallow.serve.verbs import take_interrupts_back
+
+INGESTS_SHOWN = 20
+"""Writes that the ledger's table shows, the newest first; `--json` has them all."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AGE = re.compile(r"(\d{1,5})d")
+
+
+def shown(place: str) -> str:
+    """Return where a store is as it may be printed: without a database's password."""
+    if not place.startswith(("postgres://", "postgresql://")):
+        return place
+    from tallow.data.store.server import without_password
+
+    return without_password(place)
+
+
+def show_stats(place: str, as_json: bool) -> int:
+    """Print how much a store holds, and how it lies."""
+    with open_store(place) as store:
+        stats, writes = store.stats(), len(store.ledger.entries())
+        waiting = len(store.ledger.held())
+    if as_json:
+        times = {name: _time(getattr(stats, name)) for name in ("first", "last")}
+        others = {
+            name: _time(getattr(stats, name) or None) for name in ("last_received", "horizon")
+        }
+        counts = {"ingests": writes, "quarantined": waiting}
+        print_json(asdict(stats) | times | others | counts)
+        return 0
+    _print_stats(stats, place, writes, waiting)
+    return 0
+
+
+def compact_store(place: str, as_json: bool) -> int:
+    """Compact a store, and say what changed."""
+    take_interrupts_back()
+    with open_store(place) as store:
+        _print_compacted(store.compact(), as_json)
+    return 0
+
+
+def prune_store(
+    place: str, before: str | None, superseded_before: str | None, yes: bool, as_json: bool
+) -> int:
+    """Take away what is too old, once a person has said yes to it."""
+    take_interrupts_back()
+    first = None if before is None else instant("before", before)
+    later = None if superseded_before is None else instant("superseded_before", superseded_before)
+    with open_store(place) as store:
+        if not yes and (first is not None or later is not None):
+            _ask(place, first, later)
+        _print_compacted(store.prune(before=first, superseded_before=later), as_json)
+    return 0
+
+
+def copy_store(source: str, target: str, as_json: bool) -> int:
+    """Copy a store to where there is none yet: to back up, or to restore."""
+    take_interrupts_back()
+    with open_store(source) as store:
+        stats = store.backup(target)
+    if as_json:
+        print_json({"from": shown(source), "to": shown(target), "rows": stats.rows})
+    else:
+        make_console().print(
+            f"{stats.rows:,} rows, all revisions, from {escape(shown(source))} to "
+            f"{escape(shown(target))}"
+        )
+    return 0
+
+
+def show_ingests(place: str, as_json: bool) -> int:
+    """Print the ledger: each write, and where its rows went."""
+    with open_store(place) as store:
+        entries = store.ledger.entries()
+    if as_json:
+        typer.echo(to_json(entries))
+        return 0
+    console = make_console()
+    counts = ("rows_in", "new", "identical", "revised", "quarantined")
+    headings = [number(name.replace("_", " ")) for name in counts]
+    table = make_table("received", Column("source", overflow="fold"), "series", *headings)
+    for row in entries.reverse().head(INGESTS_SHOWN).iter_rows(named=True):
+        table.add_row(
+            f"{row['received_at']:%Y-%m-%d %H:%M:%S}",
+            escape(row["source"]),
+            f"{row['timeframe']} {row['adjustment']}",
+            *(f"{row[name]:,}" for name in counts),
+        )
+    console.print(table)
+    show_more(console, len(entries) - INGESTS_SHOWN)
+    return 0
+
+
+def instant(name: str, text: str) -> int:
+    """Return a date's midnight in UTC, a time, or so many days ago, in microseconds since 1970.
+
+    Raises
+    ------
+    RangeError
+        If it is none of these.
+    """
+    if age := _AGE.fullmatch(text.strip()):
+        return (datetime.now(UTC) - timedelta(days=int(age[1])) - _EPOCH) // timedelta(
+            microseconds=1
+        )
+    is_date = re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip()) is not None
+    return moment_us(name, f"{text.strip()}T00:00+00:00" if is_date else text)
+
+
+def _ask(place: str, before: int | None, superseded_before: int | None) -> None:
+    """Say what will be gone.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the answer is no.
+    ParameterError
+        If nobody answers.
+    """
+    going = []
+    if before is not None:
+        going.append(f"candles that open before {_time(before)}, with all their revisions")
+    if superseded_before is not None:
+        going.append(
+            f"revisions that were superseded by {_time(superseded_before)}; --as-of does not reach "
+            "behind that any more"
+        )
+    typer.echo(f"Gone for good from {shown(place)}:", err=True)
+    typer.echo("".join(f"  {each}\n" for each in going), nl=False, err=True)
+    try:
+        agreed = typer.confirm("Take them away?", err=True)
+    except typer.Abort as error:
+        raise ParameterError("prune: nobody answered; must be confirmed; add --yes") from error
+    if not agreed:
+        raise KeyboardInterrupt("cancelled; nothing was taken away")
+
+
+def _time(moment: int | None) -> str | None:
+    """Return microseconds since 1970 as ISO-8601 text."""
+    return None if moment is None else (_EPOCH + timedelta(microseconds=moment)).isoformat()
+
+
+def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> None:
+    first, last = _time(stats.first), _time(stats.last)
+    since = f"as-of reaches back to {_time(stats.horizon)}" if stats.horizon else ""
+    rows = (
+        (f"{stats.rows:,}", "rows", "of the log, all revisions counted"),
+        (f"{stats.tail_rows:,}", "in the tail", "durable, and not in a file yet"),
+        (f"{stats.files:,}", "files", f"{compact(stats.bytes)}B, version {stats.version}"),
+        (
+            f"{stats.overlapping:,}",
+            "overlapping",
+            "files that tallow store compact rewrites" if stats.overlapping else "",
+        ),
+        (f"{writes:,}", "writes", f"last at {_time(stats.last_received)}" if writes else ""),
+        (
+            marked(waiting, WARN),
+            "quarantined",
+            "rows, see tallow store quarantine" if waiting else "",
+        ),
+    )
+    table = Table.grid(number(""), "", "", padding=(0, 2))
+    for count, name, note in rows:
+        table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
+    console = make_console()
+    console.print(f"[bold]{escape(shown(place))}[/]")
+    if first is not None:
+        console.print(f"[{QUIET}]{first} to {last}[/]")
+    console.print(table)
+    if since:
+        console.print(f"[{QUIET}]{since}[/]")
+
+
+def _print_compacted(done: Compacted, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(done))
+        return
+    table = Table.grid(number(""), "", "", padding=(0, 2))
+    table.add_row(f"{done.rows_removed:,}", "rows taken away", "")
+    table.add_row(f"{done.files_after:,}", "files", f"[{QUIET}]{done.files_before:,} before[/]")
+    table.add_row(
+        f"{done.files_removed:,}", "old files deleted", f"[{QUIET}]younger ones stay a week[/]"
+    )
+    make_console().print(table)

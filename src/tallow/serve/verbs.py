@@ -1,0 +1,101 @@
+"""What the verbs of the command line share: their help pages, exit codes and errors."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from tallow.core.errors import AllFailedError, TallowError
+from tallow.serve.wording import in_options
+
+PROGRAM = "tallow"
+
+EXIT_INCOMPLETE = 1
+"""Rows were quarantined and `--strict` was given, an instrument or file failed, or a check did."""
+
+EXIT_USAGE = 2
+EXIT_CANCELLED = 130
+"""As a shell counts it: 128, and 2 for SIGINT."""
+
+
+class Page(TyperCommand):
+    """A verb whose help lists its options under their headings."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Write ``INPUT...`` where Typer has ``{INPUT}...``."""
+        return [
+            piece.strip("{}").replace("}...", "...") for piece in super().collect_usage_pieces(ctx)
+        ]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write a section per heading, in the order in which they come."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
+                heading = getattr(parameter, "rich_help_panel", None) or usual
+                # Typer writes an argument as ``NAME <type>``, and the type is Python's.
+                name = record[0].partition(" <")[0]
+                sections.setdefault(heading, []).append((name, record[1]))
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def make_app(name: str, help_: str, epilog: str) -> typer.Typer:
+    """Return an app whose help is plain text, which Typer writes without importing rich."""
+    return typer.Typer(
+        name=name,
+        help=help_,
+        epilog=epilog,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    )
+
+
+def add_verb(
+    app: typer.Typer, name: str, epilog: str = ""
+) -> Callable[[Callable[..., int]], Callable[..., None]]:
+    """Add a verb, whose function returns the exit code; errors become messages, not tracebacks."""
+    path = name if app.info.name == PROGRAM else f"{app.info.name} {name}"
+
+    def add(function: Callable[..., int]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            try:
+                code = function(*args, **kwargs)
+            except KeyboardInterrupt as interrupt:
+                # A verb that knows what became of its files says so.
+                typer.echo(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
+                code = EXIT_CANCELLED
+            except TallowError as error:
+                hint = f"Try '{PROGRAM} {path} --help' for help."
+                typer.echo(f"Error: {in_options(str(error), name)}\n{hint}", err=True)
+                code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
+            raise typer.Exit(code)
+
+        app.command(name, cls=Page, epilog=epilog)(guarded)
+        return guarded
+
+    return add
+
+
+def take_interrupts_back() -> None:
+    """Let Ctrl-C be Python's alone again.
+
+    Polars hooks SIGINT when it is imported, and then aborts its own threads in the middle of a
+    read: now and then one of them panics, and prints a page of Rust. Python raises between two
+    blocks instead, which is soon enough.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
