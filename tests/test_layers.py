@@ -36,6 +36,7 @@ ALIASES = {"": "engine", "__main__": "serve"}
 
 # The lowest layer that may import a library. A library that is not here may be imported nowhere.
 LIBRARIES = {
+    "adbc_driver_manager": "data",
     "adbc_driver_postgresql": "data",
     "deltalake": "data",
     "exchange_calendars": "core",

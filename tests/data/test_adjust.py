@@ -122,6 +122,12 @@ def test_a_dividends_close_is_the_raw_one_of_its_time():
     ]
 
 
+def test_a_daily_candle_at_midnight_is_of_the_ex_date_itself():
+    held = rows(("2025-06-02T00:00", 400.0, 10.0), ("2025-06-03T00:00", 300.0, 10.0))
+    found = adjusted(held, dividend("2025-06-03", 4))
+    assert found["close"].to_list() == [396.0, 300.0]
+
+
 def test_actions_of_one_date_all_count():
     # 1:1 bonus, 10 to 5, and a dividend of a tenth: 0.5 * 0.5 * 0.9.
     day = "2025-06-03"

@@ -146,6 +146,13 @@ def test_every_instrument_has_its_own_calendar_and_begins_with_its_own_first_can
     ]
 
 
+def test_an_instant_stands_for_its_date_at_the_venue():
+    rows = pl.concat([full_day("2025-06-02"), full_day("2025-06-03"), full_day("2025-06-04")])
+    begin, end = moment("2025-06-02T18:30+00:00"), moment("2025-06-03T18:29+00:00")
+    found = coverage(rows, NSE, now=LATE, start=begin, end=end)
+    assert summary(found) == [("2025-06-03", "regular", 375, 375, 0, 0, 0)]
+
+
 def test_rows_before_the_range_tell_what_a_filler_is():
     # Zero volume and prices that move: a filler, but only of an instrument that has traded before.
     traded = candles("A", minutes("2025-06-02T09:15+05:30", 1), volume=5.0)
@@ -196,6 +203,22 @@ def test_kinds_are_those_of_the_exchanges_own_lists(reference):
     assert sorted(of_kind["special"] + of_kind["unknown"]) == special
     assert of_kind["unknown"] == ["2026-11-08"]
     assert "weekend" not in of_kind
+
+
+def test_new_hours_are_regular_ones_even_in_the_last_weeks_known():
+    # Derivatives trade to 15:45 since 2026-12-07; the 25th was a holiday.
+    calendars = CalendarAssignment("XNSE:derivatives")
+    found = coverage(
+        NOBODY,
+        calendars,
+        now=us("2026-12-31T23:00+05:30"),
+        start=date(2026, 12, 4),
+        instruments=["A"],
+    )
+    kinds = {row[1].day: (row[2], row[3]) for row in found.iter_rows()}
+    assert kinds.pop(4) == ("regular", 385)
+    assert kinds.pop(25) == ("holiday", 0)
+    assert set(kinds.values()) == {("regular", 390)}
 
 
 def test_real_candles_have_no_gaps(reference):

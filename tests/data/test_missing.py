@@ -71,6 +71,26 @@ def test_an_update_reaches_from_the_last_candle_to_the_last_closed_minute():
     assert segments(missing_segments(rows, NSE, now=us("2025-06-06T15:29:59+05:30")))[0][0] == "B"
 
 
+def test_instants_cut_anywhere_and_other_instruments_do_not_matter():
+    rows = pl.concat([full_day("2025-06-02"), full_day("2025-06-03", "B")])
+    found = missing_segments(
+        rows,
+        NSE,
+        now=LATE,
+        start=moment("2025-06-03T15:27:30+05:30"),
+        end=moment("2025-06-04T09:16+05:30"),
+        instruments=["A"],
+    )
+    assert segments(found) == [("A", "2025-06-03 15:28", "2025-06-04 09:16", 3)]
+
+
+def test_the_last_date_that_is_known_can_be_asked_for():
+    last: dict[str, Any] = {"start": date(2026, 12, 31), "end": date(2026, 12, 31)}
+    for time, wanted in (("09:15", 0), ("23:00", 1)):
+        now = us(f"2026-12-31T{time}+05:30")
+        assert len(missing_segments(NOBODY, NSE, now=now, instruments=["A"], **last)) == wanted
+
+
 def test_no_request_spans_more_than_a_provider_takes():
     found = missing_segments(
         NOBODY,

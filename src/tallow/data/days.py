@@ -73,16 +73,15 @@ def closed_before(table: BucketTable, now: int) -> int:
     return opens + (now - opens) // step * step if step else opens
 
 
-def session_start(calendar: Calendar, day: date) -> int | None:
+def session_start(calendar: Calendar, day: date) -> int:
     """Return the instant from which rows belong to the first session on or after `day`.
 
-    None where the calendar has no session any more.
+    Where there is no session any more, that is the end of the coverage.
     """
     table = calendar.sessions()
+    starts = anchor_boundaries(table, calendar.timezone)
     position = int(np.searchsorted(table.day_date, np.datetime64(day, "D")))
-    if position == len(table.day_date):
-        return None
-    return int(anchor_boundaries(table, calendar.timezone)[position])
+    return int(starts[position]) if position < len(starts) else table.covered_until
 
 
 def local_date(calendar: Calendar, instant: int) -> date:

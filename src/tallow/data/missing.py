@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -129,7 +129,7 @@ def _begin(calendar: Calendar, start: Moment | None, held: Held, i: int) -> int:
         return microseconds(start)
     if not calendar.first_date <= start <= calendar.last_date:
         raise calendar.coverage_error(start)
-    return _session_start(calendar, start)
+    return session_start(calendar, start)
 
 
 def _end(calendar: Calendar, end: Moment | None) -> int:
@@ -137,12 +137,7 @@ def _end(calendar: Calendar, end: Moment | None) -> int:
         return _NEVER
     if isinstance(end, datetime):
         return microseconds(end)
-    return _NEVER if end > calendar.last_date else _session_start(calendar, end + _ONE_DAY)
-
-
-def _session_start(calendar: Calendar, day: date) -> int:
-    begin = session_start(calendar, day)
-    return calendar.sessions().covered_until if begin is None else begin
+    return _NEVER if end > calendar.last_date else session_start(calendar, end + _ONE_DAY)
 
 
 def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _Slots:
