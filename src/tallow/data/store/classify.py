@@ -78,23 +78,28 @@ def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame) -> Classified:
     return Classified(rows, 0, len(keys) - len(rows), len(rows))
 
 
-def rebase(rows: pl.DataFrame, known: pl.DataFrame, received_at: int) -> pl.DataFrame:
-    """Return log rows as revisions that come after those known by now.
+def rebase(rows: pl.DataFrame, known: pl.DataFrame, last_received: int) -> pl.DataFrame:
+    """Return log rows as what comes after others' rows, committed after these were classified.
 
-    `rows` are in the log's order, of one series kind, and may hold several revisions of a key;
-    those that have to move are received at a new moment.
+    Parameters
+    ----------
+    rows
+        In the log's order, of one series kind; there may be several revisions of a key.
+    known
+        The latest row of each key by now, sorted and unique.
+    last_received
+        The receipt time of the newest row by now: who has read until then has not seen these, so
+        that those with an earlier one are received just after it.
     """
-    if not len(known):
-        return rows
-    at = positions(rows, known)
-    held = np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0)
-    lowest = pl.col("revision").min().over("instrument", "timestamp")
-    up = rows.select(pl.Series("up", held, pl.Int32) - lowest + 1).to_series()
-    late = up > 0
-    return rows.with_columns(
-        pl.col("revision") + pl.when(late).then(up).otherwise(0),
-        pl.when(late).then(moment(received_at)).otherwise("received_at").alias("received_at"),
-    )
+    if len(known):
+        at, key = positions(rows, known), ("instrument", "timestamp")
+        held = pl.Series(np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0))
+        is_late = pl.col("revision").min().over(key) <= held
+        moved = held + pl.int_range(1, pl.len() + 1).over(key)
+        revision = pl.when(is_late).then(moved).otherwise("revision").cast(pl.Int32)
+        rows = rows.with_columns(revision.alias("revision"))
+    received = pl.max_horizontal("received_at", moment(last_received + 1))
+    return rows.with_columns(received.alias("received_at"))
 
 
 def with_revision(candles: pl.DataFrame, revision: int) -> pl.DataFrame:

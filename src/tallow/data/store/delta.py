@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from deltalake import CommitProperties, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import (
     STORE_COMMIT_ATTEMPTS,
     STORE_FLUSH_ROWS,
+    STORE_LOOK_SECONDS,
     STORE_TAIL_BATCH_ROWS,
     STORE_VIEW_ATTEMPTS,
 )
@@ -36,7 +37,6 @@ from tallow.data.store.files import (
     Place,
     damaged,
     require_whole,
-    sync_file,
 )
 from tallow.data.store.ledger import LedgerEntry, SqliteLedger
 from tallow.data.store.log import (
@@ -48,6 +48,7 @@ from tallow.data.store.log import (
     around,
     latest,
 )
+from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import (
     Keep,
     gathered,
@@ -57,12 +58,19 @@ from tallow.data.store.rewrite import (
     rewrite,
     stretches,
 )
-from tallow.data.store.table import EPOCH, HORIZON, TABLE_SCHEMA, delta_errors, open_table
+from tallow.data.store.table import (
+    EPOCH,
+    HORIZON,
+    TABLE_SCHEMA,
+    commit_file,
+    delta_errors,
+    has_landed,
+    open_table,
+    require_log,
+    sync_commits,
+)
 from tallow.data.store.tail import Tail, TailFile
 from tallow.data.store.view import View
-
-LOOK_SECONDS = 3_600.0
-"""How long the absence of a next version is taken for the whole truth."""
 
 
 class DeltaBackend:
@@ -84,6 +92,9 @@ class DeltaBackend:
         self.tail_file = TailFile(state / "state.sqlite")
         self._index: FileIndex | None = None
         self._looked = -math.inf
+        # In this order: meanwhile, others may commit.
+        reached = self.tail_file.fact("reached")
+        require_log(self.place, self.files().version, reached)
 
     @property
     def horizon(self) -> int:
@@ -93,7 +104,12 @@ class DeltaBackend:
     @property
     def epoch(self) -> str:
         """What changes where history is taken away, so that nothing derived from it is trusted."""
-        return self.files().properties[EPOCH]
+        files = self.files()
+        if self.place.folder is not None:
+            return files.properties[EPOCH]
+        # Another machine's rows may have been received before the last ones that this one saw.
+        own = files.version <= self.tail_file.fact("reached")
+        return f"{files.properties[EPOCH]} {self.tail_file.fact('alone') if own else files.version}"
 
     def files(self) -> FileIndex:
         """Return the newest version's files."""
@@ -112,9 +128,9 @@ class DeltaBackend:
     def _has_newer(self, version: int) -> bool:
         # Versions have no gaps: where the next one is not there, this is the newest. But old ones
         # are cleaned up, and a process may sleep for weeks.
-        if self.place.folder is None or time.monotonic() - self._looked > LOOK_SECONDS:
+        if self.place.folder is None or time.monotonic() - self._looked > STORE_LOOK_SECONDS:
             return True
-        return (self.place.folder / "_delta_log" / f"{version + 1:020d}.json").exists()
+        return commit_file(self.place.folder, version + 1).exists()
 
     def view(self) -> View:
         """Return one consistent state of tail and table."""
@@ -139,14 +155,19 @@ class DeltaBackend:
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
     ) -> pl.DataFrame:
         """Return rows of one state of the log, in `LOG_ORDER`."""
+        for _ in range(STORE_VIEW_ATTEMPTS):
+            view = self.view()
+            try:
+                return view.scan(selection, columns, skip_damaged)
+            except StoreError:
+                # A compaction that keeps nothing removes files that this state needs.
+                if self.files().version == view.files.version:
+                    raise
         return self.view().scan(selection, columns, skip_damaged)
 
     def has_interest(self, selection: Selection) -> bool:
         """Say whether any row of a series' timeframe and adjustment has open interest."""
-        view, kind = self.view(), (selection.timeframe, selection.adjustment)
-        if any(kind in batch.with_interest for batch in view.tail.batches):
-            return True
-        return bool(view.files.select(selection)["interest"].any())
+        return self.view().has_interest(selection)
 
     def compact(self, keep_hours: float) -> Compacted:
         """Rewrite files that overlap, and remove those that no version of late needs."""
@@ -175,11 +196,13 @@ class DeltaBackend:
     ) -> Compacted:
         self.flush()
         before = self.files().facts
-        for group in filter(wanted, overlapping(before)):
-            rewrite(self, group, keep)
+        for _ in range(STORE_COMMIT_ATTEMPTS):
+            groups = list(filter(wanted, overlapping(self.files().facts)))
+            if all(rewrite(self, group, keep) for group in groups):
+                break
         after = self.files().facts
-        with self.tail_file.locked(), self._table_lock, delta_errors(self.place.root):
-            gone = self._table.vacuum(
+        with self._changing() as table:
+            gone = table.vacuum(
                 # Hours, whole; rounded up, so that nothing goes too early.
                 math.ceil(keep_hours),
                 dry_run=False,
@@ -191,30 +214,23 @@ class DeltaBackend:
 
     def _set(self, name: str, value: str) -> None:
         """Change a property of the table; a second try where another commit came between."""
+        with self._changing() as table:
+            table.alter.set_table_properties({name: value}, raise_if_not_exists=False)
+
+    @contextmanager
+    def _changing(self) -> Iterator[DeltaTable]:
+        """Take the locks for a change of the newest version; make it durable at the end."""
         with self.tail_file.locked(), self._table_lock, delta_errors(self.place.root):
+            # What others committed meanwhile is no remains to a vacuum.
             self._table.update_incremental()
-            self._table.alter.set_table_properties({name: value}, raise_if_not_exists=False)
+            version = self._table.version()
+            yield self._table
+            self._table.update_incremental()
+            self._settle(version, self._table.version())
 
     def stats(self) -> StoreStats:
         """Return how much there is, and how it lies."""
-        view = self.view()
-        facts, tail = view.files.facts, view.tail
-        ends = facts.select(pl.col("min.timestamp").min(), pl.col("max.timestamp").max()).row(0)
-        firsts = [batch.first for batch in tail.batches] + [e for e in ends[:1] if e is not None]
-        lasts = [batch.last for batch in tail.batches] + [e for e in ends[1:] if e is not None]
-        return StoreStats(
-            location=self.place.root,
-            rows=int(facts["rows"].sum()) + tail.rows,
-            tail_rows=tail.rows,
-            files=len(facts),
-            bytes=int(facts["size"].sum()),
-            overlapping=sum(len(group) for group in overlapping(facts) if len(group) > 1),
-            version=view.files.version,
-            first=min(firsts, default=None),
-            last=max(lasts, default=None),
-            last_received=max(tail.last_received, view.files.last_received),
-            horizon=self.horizon,
-        )
+        return self.view().stats(self.horizon)
 
     def pieces(self) -> Iterator[pl.DataFrame]:
         """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
@@ -286,20 +302,23 @@ class DeltaBackend:
         # No retries: what these rows are was decided by what this version holds.
         properties = CommitProperties(max_commit_retries=0, app_transactions=known)
         with self._table_lock, delta_errors(self.place.root):
-            # A reader of this process may have moved on: the commit would go through, and be wrong.
-            is_newest = self._table.version() == version
             try:
-                if is_newest:
-                    self._table.create_write_transaction(
-                        list(actions), "append", TABLE_SCHEMA, commit_properties=properties
-                    )
-            except CommitFailedError:
-                is_newest = False
-        if not is_newest:
-            self.place.discard([each for each in actions if isinstance(each, AddAction)])
-            raise ConflictError(f"store: {self.place.root}: others committed first; try again")
-        if self.place.folder is not None:
-            sync_file(self.place.folder / "_delta_log" / f"{version + 1:020d}.json")
+                if self._table.version() != version:
+                    # A reader of this process moved on: the commit would go through, and be wrong.
+                    raise CommitFailedError
+                self._table.create_write_transaction(
+                    list(actions), "append", TABLE_SCHEMA, commit_properties=properties
+                )
+            except (DeltaError, OSError):
+                if not has_landed(self._table, actions):
+                    self.place.discard([each for each in actions if isinstance(each, AddAction)])
+                    raise
+            self._settle(version, version + 1)
+
+    def _settle(self, version: int, newest: int) -> None:
+        """Make durable what was committed after a version; inside the locks."""
+        sync_commits(self.place, version + 1, newest)
+        self.tail_file.reached(newest, after=version)
 
     def flush(self) -> None:
         """Move the tail into a file of the table."""
@@ -311,29 +330,31 @@ class DeltaBackend:
                 view = View(self.place, tail.after(files.flushed), files)
                 try:
                     if view.tail.batches:
-                        everything = Selection(None, None, None)
-                        rows = view.tail.scan(everything, list(LOG_SCHEMA))
-                        rows = self._rebased(rows, view)
-                        self.commit(self.place.write(rows), files.version, last)
+                        self.commit_with_tail(None, view)
                 except ConflictError:
                     continue
                 self.tail_file.drop(last)
                 return
         raise ConflictError(f"store: {self.place.root}: others keep committing; try again later")
 
+    def commit_with_tail(self, rows: pl.DataFrame | None, view: View) -> None:
+        """Commit the tail's rows, and rows that were compared with them, as files."""
+        tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
+        both = tail if rows is None else in_log_order(pl.concat([tail, rows]))
+        actions = self.place.write(self._rebased(both, view))
+        self.commit(actions, view.files.version, view.tail.batches[-1].id)
+
     def _rebased(self, rows: pl.DataFrame, view: View) -> pl.DataFrame:
         """Return the tail's rows as revisions of what other machines committed meanwhile."""
         if self.place.folder is not None:
             return rows
-        table = View(view.place, Tail(), view.files)
-        received = max(self._clock(), view.tail.last_received, view.files.last_received) + 1
-        parts = []
+        table, parts = View(view.place, Tail(), view.files), []
         for (timeframe, adjustment), part in rows.group_by(
             "timeframe", "adjustment", maintain_order=True
         ):
             selection = around(part, str(timeframe), str(adjustment))
             known = latest(table.scan(selection, [*LOG_ORDER]))
-            parts.append(rebase(part, known, received))
+            parts.append(rebase(part, known, view.files.last_received))
         return pl.concat(parts)
 
     def close(self) -> None:
@@ -355,11 +376,18 @@ class DeltaWriting:
 
     def append(self, rows: pl.DataFrame) -> None:
         """Commit rows: few to the tail, many as files."""
+        file, place = self.backend.tail_file, self.backend.place
         if len(rows) < STORE_TAIL_BATCH_ROWS:
-            self.backend.tail_file.add(rows)
+            file.add(rows)
+        elif place.folder is None and self.view.tail.batches:
+            # Another machine must not find these before what they are revisions of.
+            with file.room():
+                self.backend.commit_with_tail(rows, self.view)
+            file.drop(self.view.tail.batches[-1].id)
         else:
-            self.backend.commit(self.backend.place.write(rows), self.view.files.version)
-        self.backend.tail_file.received(self.received_at)
+            with file.room():
+                self.backend.commit(place.write(rows), self.view.files.version)
+        file.received(self.received_at)
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
         """Enter a write in the ledger, in one transaction with a write to the tail."""

@@ -26,6 +26,10 @@ from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.log import LOG_SCHEMA, Selection
 
 _STATISTICS = ("timeframe", "adjustment", "instrument", "timestamp", "revision", "received_at")
+WRITING = "check the disk, its room and its rights"
+READING = "restore it from a backup, or read the rest with partial=True"
+"""What to do about a file that cannot be written, or read."""
+
 _ALLOW_HTTP = ("allow_http", "aws_allow_http")
 
 
@@ -123,9 +127,8 @@ def pieces(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
 def _save(frame: pl.DataFrame, name: str) -> int:
     try:
         _encode(frame, name)
-        with Path(name).open("rb") as file:
-            os.fsync(file.fileno())
-            return os.fstat(file.fileno()).st_size
+        sync_file(Path(name))
+        return Path(name).stat().st_size
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -207,6 +210,8 @@ class FileIndex:
             ),
             interest.alias("interest"),
         )
+        if (broken := facts.filter(pl.any_horizontal(pl.all().is_null()))).height:
+            raise ValueError(f"its log does not say what is in {broken['path'][0]}")
         order = [f"min.{name}" for name in ("timeframe", "adjustment", "instrument", "timestamp")]
         return cls(version, flushed, properties, facts.cast(_INDEX_SCHEMA).sort(order))  # type: ignore[arg-type]
 
@@ -285,14 +290,11 @@ def damaged(place: Place, facts: pl.DataFrame) -> dict[str, str]:
 def require_whole(found: Mapping[str, str]) -> None:
     """Raise `DamagedFileError` if a file is damaged."""
     if found:
-        raise DamagedFileError(
-            f"store: {'; '.join(found.values())}; restore it from a backup, or read the rest "
-            "with partial=True"
-        )
+        raise DamagedFileError(f"store: {'; '.join(found.values())}; {READING}")
 
 
 @contextmanager
-def naming(name: str) -> Iterator[None]:
+def naming(name: str, advice: str = WRITING) -> Iterator[None]:
     """Turn what Polars and the system raise over a file into an error that names it."""
     try:
         yield
@@ -301,6 +303,4 @@ def naming(name: str) -> Iterator[None]:
         if isinstance(error, StoreError):
             raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise StoreError(
-            f"store: {name}: {reason}; check the disk, its room and its rights"
-        ) from error
+        raise StoreError(f"store: {name}: {reason}; {advice}") from error

@@ -110,7 +110,7 @@ class PostgresBackend:
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
     ) -> pl.DataFrame:
         """Return rows of one state of the log, in `LOG_ORDER`."""
-        return in_log_order(self._server.query(_select(selection, columns)))
+        return in_log_order(self._server.scan(_select(selection, columns)))
 
     def has_interest(self, selection: Selection) -> bool:
         """Say whether any row of a series' timeframe and adjustment has open interest."""
@@ -180,10 +180,9 @@ class PostgresBackend:
     def pieces(self) -> Iterator[pl.DataFrame]:
         """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
         order, after = ", ".join(LOG_ORDER), ""
-        with self._server.transaction() as session:
-            session.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with self._server.transaction("REPEATABLE READ, READ ONLY") as session:
             while True:
-                rows = session.query(
+                rows = session.scan(
                     f"SELECT {', '.join(LOG_SCHEMA)} FROM tallow.log {after} "
                     f"ORDER BY {order} LIMIT {STORE_REWRITE_ROWS}"
                 )
@@ -203,7 +202,7 @@ class PostgresBackend:
                 )
             for rows in pieces:
                 writing.session.copy("log", rows)
-                received = max(received, rows["received_at"].to_physical().max())
+                received = max(received, *rows["received_at"].to_physical().unique())
             writing.session.run(
                 f"UPDATE tallow.facts SET received = {received}, horizon = {horizon}"
             )
@@ -225,7 +224,7 @@ class PostgresWriting:
 
     def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
         """Return rows of the state that this write adds to."""
-        return in_log_order(self.session.query(_select(selection, columns)))
+        return in_log_order(self.session.scan(_select(selection, columns)))
 
     def append(self, rows: pl.DataFrame) -> None:
         """Add rows, and the receipt time to the facts."""

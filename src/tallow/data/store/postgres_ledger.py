@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS tallow.quarantine (
 CREATE UNIQUE INDEX IF NOT EXISTS quarantine_once ON tallow.quarantine
     (source, row, rule, md5(record));
 """
-_ROWS = "text[], bigint[], text[], text[], timestamptz[], text[]".split(", ")
+_ROWS = ("text[]", "bigint[]", "text[]", "text[]", "timestamptz[]", "text[]")
 """Types of the arrays that hold the columns of a quarantine."""
 
 
@@ -88,7 +88,7 @@ class PostgresLedger:
 
     def _frame(self, schema: dict[str, Any], table: str) -> pl.DataFrame:
         with self._work() as session:
-            rows = session.query(f"SELECT {', '.join(schema)} FROM tallow.{table} ORDER BY id")
+            rows = session.scan(f"SELECT {', '.join(schema)} FROM tallow.{table} ORDER BY id")
         return rows.cast(schema)  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
 from tallow.data.store.files import Place, damaged, naming, remove_action, require_whole
 from tallow.data.store.log import KEY, LOG_SCHEMA, SERIES_KEY, moment
@@ -60,23 +61,42 @@ def overlapping(facts: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def rewrite(backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None = None) -> bool:
     """Replace files by sorted ones; say whether it was done, or another rewrite came first."""
-    require_whole(damaged(backend.place, facts))
-    added: list[AddAction] = []
-    try:
-        for rows in gathered(stretches(backend.place, facts["path"].to_list(), keep)):
-            added += backend.place.write(rows)
-    except BaseException:
-        backend.place.discard(added)
-        raise
+    added = _copied(backend, facts, keep)
     removed = [remove_action(*row) for row in facts.select("path", "size").iter_rows()]
     with backend.tail_file.locked():
-        files = backend.files()
-        if not set(facts["path"]) <= set(files.facts["path"]):
-            backend.place.discard(added)
+        if added is None or not (_is_current(backend, facts) and _are_there(backend, added)):
+            backend.place.discard(added or [])
             return False
         moved = [replace(action, data_change=False) for action in added]
-        backend.commit([*moved, *removed], files.version)
+        backend.commit([*moved, *removed], backend.files().version)
     return True
+
+
+def _copied(
+    backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None
+) -> list[AddAction] | None:
+    """Write the rows of files anew, sorted; None where another rewrite removed those files."""
+    added: list[AddAction] = []
+    try:
+        require_whole(damaged(backend.place, facts))
+        for rows in gathered(stretches(backend.place, facts["path"].to_list(), keep)):
+            added += backend.place.write(rows)
+    except BaseException as error:
+        backend.place.discard(added)
+        if isinstance(error, StoreError) and not _is_current(backend, facts):
+            return None
+        raise
+    return added
+
+
+def _is_current(backend: DeltaBackend, facts: pl.DataFrame) -> bool:
+    return set(facts["path"]) <= set(backend.files().facts["path"])
+
+
+def _are_there(backend: DeltaBackend, added: list[AddAction]) -> bool:
+    # Nobody's yet: a compaction that keeps nothing takes them for remains, and removes them.
+    new = {"path": [a.path for a in added], "size": [a.size for a in added]}
+    return not damaged(backend.place, pl.DataFrame(new))
 
 
 def gathered(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -25,10 +25,16 @@ from tallow.core.errors import LostConnectionError, StoreError
 from tallow.core.limits import STORE_CONNECTIONS, STORE_LOCK_SECONDS
 
 SCHEMA = "tallow"
-_SETTINGS = f"SET standard_conforming_strings = on; SET lock_timeout = '{STORE_LOCK_SECONDS}s'"
+_SETTINGS = f"""
+SET standard_conforming_strings = on;
+SET lock_timeout = '{STORE_LOCK_SECONDS}s'
+"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = (
+    (datetime(*day, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+    for day in ((1, 1, 1), (9999, 12, 31))
+)
 _HINTS = {
-    "22021": "PostgreSQL holds no zero byte in a text; mend the name",
     "42501": "ask the owner of the database for the right",
     "53100": "make room on the server's disk",
     "55P03": f"another write held the store for {STORE_LOCK_SECONDS} s; stop that one",
@@ -45,9 +51,17 @@ class Session:
         self._name = name
 
     def query(self, sql: str) -> pl.DataFrame:
-        """Return the rows of a query; one statement sees one state."""
-        # What fails in the middle of the rows comes out as an error of their reader.
+        """Return the few rows of a query."""
+        return self._rows(sql, **{"adbc.postgresql.use_copy": "false"})
+
+    def scan(self, sql: str) -> pl.DataFrame:
+        """Return the many rows of a query, by `COPY`: in a third of the memory."""
+        return self._rows(sql)
+
+    def _rows(self, sql: str, **options: str) -> pl.DataFrame:
+        # What fails in the middle of a `COPY` comes out as an error of its reader.
         with database_errors(self._name), AdbcStatement(self._connection) as statement:
+            statement.set_options(**options)
             statement.set_sql_query(sql)
             return pl.DataFrame(statement.execute_query()[0])
 
@@ -72,10 +86,12 @@ class Session:
             statement.bind_stream(rows)
             statement.execute_update()
 
-    def begin(self) -> None:
+    def begin(self, isolation: str) -> None:
         """Begin a transaction."""
         with database_errors(self._name):
             self._connection.set_autocommit(False)
+        # The driver begins with the first statement: here a connection shows that it is dead.
+        self.run(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
 
     def commit(self) -> None:
         """Commit the transaction."""
@@ -99,53 +115,70 @@ class Server:
 
     def _reach(self, url: str) -> AdbcDatabase:
         with database_errors(self.name):
-            return adbc_driver_postgresql.connect(url)
+            database: AdbcDatabase = adbc_driver_postgresql.connect(url)
+        return database
 
     def query(self, sql: str) -> pl.DataFrame:
-        """Return the rows of a query; again on a new connection where the server ended the old."""
+        """Return the few rows of a query; one statement sees one state."""
+        return self._again(lambda session: session.query(sql))
+
+    def scan(self, sql: str) -> pl.DataFrame:
+        """Return the many rows of a query; one statement sees one state."""
+        return self._again(lambda session: session.scan(sql))
+
+    def _again(self, ask: Callable[[Session], pl.DataFrame]) -> pl.DataFrame:
+        """Ask; once more on a new connection where the server ended the old one."""
         try:
-            with self._session() as session:
-                return session.query(sql)
+            with self._used(self._taken()) as session:
+                return ask(session)
         except LostConnectionError:
-            with self._session() as session:
-                return session.query(sql)
+            with self._used(self._connected()) as session:
+                return ask(session)
 
     def run(self, sql: str) -> None:
         """Run a statement outside of transactions."""
-        with self._session() as session:
+        with self._used(self._taken()) as session:
             session.run(sql)
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, isolation: str = "READ COMMITTED") -> Iterator[Session]:
         """Give a connection with a transaction; commit at the end, or undo all of it."""
-        with self._session() as session:
-            try:
-                session.begin()
-            except LostConnectionError:
-                session.close()
-                session = self._connected()
-                session.begin()
+        with self._used(self._begun(isolation)) as session:
             yield session
             session.commit()
 
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def _begun(self, isolation: str) -> Session:
+        session = self._taken()
+        try:
+            session.begin(isolation)
+        except LostConnectionError:
+            session.close()
+            self.close()
+            session = self._connected()
+            session.begin(isolation)
+        return session
+
+    def _taken(self) -> Session:
         with self._lock:
-            held = self._idle.pop() if self._idle else None
-        session = held or self._connected()
+            session = self._idle.pop() if self._idle else None
+        return session or self._connected()
+
+    @contextmanager
+    def _used(self, session: Session) -> Iterator[Session]:
+        """Put a connection back in the end; close it where something went wrong with it."""
         try:
             yield session
         except BaseException as error:
-            # Whatever state it is in, nobody else shall find it.
             session.close()
             if isinstance(error, LostConnectionError):
+                # Those that wait are of the same age.
                 self.close()
             raise
         with self._lock:
-            keep = len(self._idle) < STORE_CONNECTIONS
-            if keep:
+            is_kept = len(self._idle) < STORE_CONNECTIONS
+            if is_kept:
                 self._idle.append(session)
-        if not keep:
+        if not is_kept:
             session.close()
 
     def _connected(self) -> Session:
@@ -163,13 +196,24 @@ class Server:
 
 
 def literal(value: str | int) -> str:
-    """Return a value as SQL writes it; `COPY`, which is what is fast, takes no parameters."""
-    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+    """Return a value as SQL writes it; `COPY`, which is what is fast, takes no parameters.
+
+    Raises
+    ------
+    StoreError
+        If it is a text with a zero byte: the statement would end there.
+    """
+    if isinstance(value, int):
+        return str(value)
+    if "\0" in value:
+        raise StoreError(f"store: {value!r}: has a zero byte; PostgreSQL holds none; mend the name")
+    return "'" + value.replace("'", "''") + "'"
 
 
 def instant(microseconds: int) -> str:
-    """Return a time in microseconds since 1970 UTC as SQL writes it."""
-    return f"'{_EPOCH + timedelta(microseconds=microseconds)}'::timestamptz"
+    """Return a time in microseconds since 1970 UTC as SQL writes it; in the years 1 to 9999."""
+    within = min(max(microseconds, _FIRST), _LAST)
+    return f"'{_EPOCH + timedelta(microseconds=within)}'::timestamptz"
 
 
 def without_password(url: str) -> str:
@@ -192,7 +236,7 @@ def database_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (Error, pl.exceptions.ComputeError) as error:
-        said = re.split(r"(?:ERROR|FATAL): +", str(error))[-1].strip()
+        said = re.split(r"(?:ERROR|FATAL): +|\[libpq\] ", str(error))[-1].strip()
         reason = (said.splitlines() or [type(error).__name__])[0]
         if isinstance(error, Error) and error.status_code == AdbcStatusCode.IO:
             raise LostConnectionError(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Field, PrimitiveType, Schema
+from deltalake.transaction import AddAction, RemoveAction
 
-from tallow.core.errors import StoreError
-from tallow.data.store.files import Place
+from tallow.core.errors import ConflictError, DamagedFileError, StoreError
+from tallow.data.store.files import Place, sync_file
 from tallow.data.store.log import LOG_SCHEMA
 
 VERSION = "1"
@@ -22,6 +25,7 @@ FORMAT, EPOCH, HORIZON = "tallow.format", "tallow.epoch", "tallow.horizon"
 """Properties of the table: its version; what changes where history is taken away; the moment before
 which `as_of` cannot reach."""
 
+_PAINT = re.compile(r"\x1b\[\d*m|↳")
 _PRIMITIVES = {
     pl.String: "string",
     pl.Float64: "double",
@@ -60,12 +64,63 @@ def open_table(place: Place, create: bool) -> DeltaTable:
                 storage_options=options,
                 raise_if_key_not_exists=False,
             )
+            sync_commits(place, 0, 0)
     if table.metadata().configuration.get(FORMAT) != VERSION:
         raise StoreError(
             f"store: {place.root}: is a Delta table that tallow did not make, or that a newer one "
             "did; name another folder, or update tallow"
         )
     return table
+
+
+def commit_file(folder: Path, version: int) -> Path:
+    """Return where the commit of a version lies."""
+    return folder / "_delta_log" / f"{version:020d}.json"
+
+
+def require_log(place: Place, version: int, reached: int) -> None:
+    """Raise `DamagedFileError` if commits are missing: what they held would be, too, silently.
+
+    Parameters
+    ----------
+    version
+        The table's, by what lies there.
+    reached
+        One that this machine has seen through.
+    """
+    advice = "restore it from a backup: tallow store restore"
+    if version < reached:
+        raise DamagedFileError(
+            f"store: {place.root}/_delta_log: ends at version {version}, and was at {reached}; "
+            f"{advice}"
+        )
+    if place.folder is None:
+        return
+    for number in range(version + 1):
+        path = commit_file(place.folder, number)
+        # Old ones are cleaned up; a file that is there and empty would be a commit of nothing.
+        if path.exists() and not path.stat().st_size:
+            raise DamagedFileError(f"store: {path}: is empty; {advice}")
+
+
+def sync_commits(place: Place, first: int, last: int) -> None:
+    """Wait until the commits of versions are on disk, where the table is in a folder."""
+    if place.folder is not None:
+        for version in range(first, last + 1):
+            sync_file(commit_file(place.folder, version))
+
+
+def has_landed(table: DeltaTable, actions: Sequence[AddAction | RemoveAction]) -> bool:
+    """Say whether a commit that failed is in the table all the same.
+
+    What comes after it, such as a checkpoint, may find the disk full; and a bucket's answer may get
+    lost, so that the commit meets itself when it is sent again.
+    """
+    table.update_incremental()
+    there = set(pl.DataFrame(table.get_add_actions())["path"])
+    added = {each.path for each in actions if isinstance(each, AddAction)}
+    removed = {each.path for each in actions if isinstance(each, RemoveAction)}
+    return added <= there and not removed & there
 
 
 @contextmanager
@@ -75,8 +130,12 @@ def delta_errors(root: str) -> Iterator[None]:
         yield
     except StoreError:
         raise
+    except CommitFailedError as error:
+        raise ConflictError(f"store: {root}: others committed first; try again") from error
     except (DeltaError, OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        # A cause a line, painted for a terminal; the last one says what the matter is.
+        lines = [_PAINT.sub("", line).strip() for line in str(error).splitlines()]
+        reason = ": ".join(filter(None, lines)) or type(error).__name__
         raise StoreError(
-            f"store: {root}: {reason}; check its name, the disk and its rights"
+            f"store: {root}: {reason}; check its name, the disk, its room and its rights"
         ) from error

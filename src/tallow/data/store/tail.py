@@ -11,6 +11,7 @@ import io
 import sqlite3
 import threading
 import uuid
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +19,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 
-from tallow.core.errors import StoreError
-from tallow.core.limits import STORE_FILTER_INSTRUMENTS, STORE_LOCK_SECONDS, STORE_TAIL_LOOSE
+from tallow.core.errors import DamagedFileError, StoreError
+from tallow.core.limits import (
+    STORE_FILTER_INSTRUMENTS,
+    STORE_LOCK_SECONDS,
+    STORE_ROOM_BYTES,
+    STORE_TAIL_LOOSE,
+)
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.ledger import SqliteLedger
@@ -33,7 +40,7 @@ NO_ROWS = pl.DataFrame(schema=LOG_SCHEMA)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batches (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, rows INTEGER NOT NULL, body BLOB NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, digest INTEGER NOT NULL, body BLOB NOT NULL
 );
 """
 
@@ -159,15 +166,21 @@ class TailFile:
             self._reader = self._connect()
             self.writer.executescript(_TABLES)
             SqliteLedger.create(self.writer)
-            self.writer.execute(
-                "INSERT OR IGNORE INTO facts VALUES ('identity', ?), ('received', 0)",
-                (uuid.uuid4().hex,),
-            )
-            row = self.writer.execute("SELECT value FROM facts WHERE name = 'identity'").fetchone()
-        self.identity: str = row[0]
+            self.identity = self._identify()
         self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
         self._known = Tail()
         self._seen: int | None = None
+
+    def _identify(self) -> str:
+        known = "SELECT value FROM facts WHERE name = 'identity'"
+        if self.writer.execute(known).fetchone() is None:
+            # Only then: who opens a store to read need not wait for a writer's lock.
+            self.writer.execute(
+                "INSERT OR IGNORE INTO facts "
+                "VALUES ('identity', ?), ('received', 0), ('reached', 0), ('alone', 0)",
+                (uuid.uuid4().hex,),
+            )
+        return str(self.writer.execute(known).fetchone()[0])
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -203,23 +216,54 @@ class TailFile:
                 with naming(self.path):
                     self.writer.execute("COMMIT")
             except BaseException:
-                if self.writer.in_transaction:
-                    self.writer.execute("ROLLBACK")
+                with naming(self.path):
+                    if self.writer.in_transaction:
+                        self.writer.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Hold room on the disk for the commit that follows the block; inside `locked`.
+
+        A table commits before this file does. Where the disk had room for the first only, a write
+        would fail, and be there all the same.
+        """
+        held = self.path.with_suffix(".room")
+        try:
+            with naming(self.path):
+                held.write_bytes(bytes(STORE_ROOM_BYTES))
+            yield
+        finally:
+            held.unlink(missing_ok=True)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Add a batch; inside `locked`."""
         body = io.BytesIO()
         rows.write_ipc_stream(body)
+        batch = zlib.crc32(body.getbuffer()), body.getvalue()
         with naming(self.path):
-            self.writer.execute(
-                "INSERT INTO batches (rows, body) VALUES (?, ?)", (len(rows), body.getvalue())
-            )
+            self.writer.execute("INSERT INTO batches (digest, body) VALUES (?, ?)", batch)
 
     def received(self, moment: int) -> None:
         """Remember the receipt time of the newest write; inside `locked`."""
+        self._remember("received", moment)
+
+    def reached(self, version: int, after: int) -> None:
+        """Remember which version the table has, by commits after another one; inside `locked`."""
+        if self.fact("reached") != after:
+            self._remember("alone", version)
+        self._remember("reached", version)
+
+    def _remember(self, name: str, value: int) -> None:
         with naming(self.path):
-            self.writer.execute("UPDATE facts SET value = ? WHERE name = 'received'", (moment,))
+            self.writer.execute("UPDATE facts SET value = ? WHERE name = ?", (value, name))
+
+    def fact(self, name: str) -> int:
+        """Return what was remembered: `received`, `reached`, `alone`.
+
+        The last is the version since which all commits have been this machine's.
+        """
+        return cast("int", self.read("SELECT value FROM facts WHERE name = ?", (name,))[0][0])
 
     def drop(self, until: int) -> None:
         """Drop the batches up to a number: they are in the table; inside `locked`."""
@@ -258,13 +302,20 @@ class TailFile:
             ).fetchone()[0]
             first = connection.execute("SELECT min(id) FROM batches").fetchone()[0]
             fresh = connection.execute(
-                "SELECT id, body FROM batches WHERE id > ? ORDER BY id", (last,)
+                "SELECT id, digest, body FROM batches WHERE id > ? ORDER BY id", (last,)
             ).fetchall()
         finally:
             if own:
                 connection.execute("COMMIT")
         kept = () if first is None else tuple(b for b in known.batches if b.id >= first)
-        return Tail((*kept, *(_decoded(*row) for row in fresh)), received, known.index)
+        return Tail((*kept, *(self._decoded(*row) for row in fresh)), received, known.index)
+
+    def _decoded(self, number: int, digest: int, body: bytes) -> TailBatch:
+        if zlib.crc32(body) != digest:
+            raise DamagedFileError(
+                f"store: {self.path}: is damaged; restore it from a backup: tallow store restore"
+            )
+        return _decoded(number, body)
 
 
 def _decoded(number: int, body: bytes) -> TailBatch:
@@ -282,12 +333,11 @@ def naming(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into one that names the file and what to do."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         hint = "is there room on its disk, and may this user write to its folder?"
         if "locked" in str(error):
             hint = f"another process held it for {STORE_LOCK_SECONDS} s; stop that one"
         elif "malformed" in str(error) or "not a database" in str(error):
             hint = "restore it from a backup: tallow store restore"
-        raise StoreError(f"store: {path}: {error}; {hint}") from error
-    except OSError as error:
-        raise StoreError(f"store: {path}: {error.strerror or error}; must be writable") from error
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"store: {path}: {reason}; {hint}") from error

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from tallow.data.store.files import FileIndex, Place, damaged, naming, require_whole
-from tallow.data.store.log import Selection
+from tallow.core.errors import StoreError
+from tallow.data.schema import OPEN_INTEREST
+from tallow.data.store.files import READING, FileIndex, Place, damaged, naming, require_whole
+from tallow.data.store.log import Selection, StoreStats
 from tallow.data.store.order import in_log_order
+from tallow.data.store.rewrite import overlapping
 from tallow.data.store.tail import NO_ROWS, Tail
 
 
@@ -33,7 +36,8 @@ class View:
             require_whole(broken)
         if broken:
             facts = facts.filter(~pl.col("path").is_in(list(broken)))
-        parts = [self._read(facts["path"].to_list(), selection, columns)] if len(facts) else []
+        paths = facts["path"].to_list()
+        parts = [self._read(paths, selection, columns, skip_damaged)] if paths else []
         if len(late := self.tail.scan(selection, columns)):
             parts.append(late)
         if not parts:
@@ -41,7 +45,59 @@ class View:
         rows = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)
         return rows if len(parts) == len(facts) == 1 else in_log_order(rows)
 
-    def _read(self, paths: list[str], selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
-        with naming(self.place.of(paths[0] if len(paths) == 1 else "")):
-            rows = self.place.scan(paths).filter(selection.where()).select(columns)
-            return rows.collect()
+    def has_interest(self, selection: Selection) -> bool:
+        """Say whether any row of a timeframe and adjustment has open interest."""
+        kind = (selection.timeframe, selection.adjustment)
+        if any(kind in batch.with_interest for batch in self.tail.batches):
+            return True
+        facts = self.files.select(selection).filter("interest")
+        ends = (("min.timeframe", "max.timeframe"), ("min.adjustment", "max.adjustment"))
+        mixed = facts.filter(pl.any_horizontal(pl.col(low) != pl.col(high) for low, high in ends))
+        if len(mixed) < len(facts):
+            return True
+        # Of a file with several kinds of series, the statistics do not say which of them has it.
+        files = View(self.place, Tail(), replace(self.files, facts=mixed))
+        rows = files.scan(selection, ["instrument", "timestamp", "revision", OPEN_INTEREST])
+        return rows[OPEN_INTEREST].null_count() < len(rows)
+
+    def stats(self, horizon: int) -> StoreStats:
+        """Return how much there is, and how it lies."""
+        facts, tail = self.files.facts, self.tail
+        ends = facts.select(pl.col("min.timestamp").min(), pl.col("max.timestamp").max()).row(0)
+        firsts = [batch.first for batch in tail.batches] + [e for e in ends[:1] if e is not None]
+        lasts = [batch.last for batch in tail.batches] + [e for e in ends[1:] if e is not None]
+        return StoreStats(
+            location=self.place.root,
+            rows=int(facts["rows"].sum()) + tail.rows,
+            tail_rows=tail.rows,
+            files=len(facts),
+            bytes=int(facts["size"].sum()),
+            overlapping=sum(len(group) for group in overlapping(facts) if len(group) > 1),
+            version=self.files.version,
+            first=min(firsts, default=None),
+            last=max(lasts, default=None),
+            last_received=max(tail.last_received, self.files.last_received),
+            horizon=horizon,
+        )
+
+    def _read(
+        self, paths: list[str], selection: Selection, columns: Sequence[str], skip_damaged: bool
+    ) -> pl.DataFrame:
+        def read(some: list[str], name: str) -> pl.DataFrame:
+            with naming(self.place.of(name), READING):
+                return self.place.scan(some).filter(selection.where()).select(columns).collect()
+
+        try:
+            return read(paths, paths[0])
+        except StoreError:
+            if len(paths) == 1 and not skip_damaged:
+                raise
+        # One by one, to name the file that cannot be read, or to leave it out.
+        whole = [NO_ROWS.select(columns)]
+        for path in paths:
+            try:
+                whole.append(read([path], path))
+            except StoreError:
+                if not skip_damaged:
+                    raise
+        return pl.concat(whole)

@@ -1,0 +1,44 @@
+"""A process that reads a store again and again, each time with one bit of one file flipped.
+
+It is a process of its own because a damaged Parquet file can end the one that reads it. It prints a
+line per flip: the byte, and what came of it.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+from tallow.core.errors import TallowError
+from tallow.data.store.store import open_store
+from tests.data.store.campaign import say
+
+
+def outcome(store: Path, right: object) -> str:
+    """Read the store; say `right`, `other` or `refused`, or what was raised that may not be."""
+    try:
+        with open_store(store) as opened:
+            return "right" if opened.log().equals(right) else "other"
+    except TallowError as error:
+        return "refused" if str(store) in str(error) else f"unnamed: {error}"
+    except BaseException as error:  # noqa: BLE001 - also what Polars panics with
+        return f"raised {type(error).__name__}: {error}"
+
+
+def main() -> None:
+    store, file, seed, flips = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:5])
+    with open_store(store) as opened:
+        right = opened.log()
+    body, draw = file.read_bytes(), random.Random(seed)
+    for _ in range(flips):
+        byte, bit = draw.randrange(len(body)), draw.randrange(8)
+        damaged = bytearray(body)
+        damaged[byte] ^= 1 << bit
+        file.write_bytes(damaged)
+        say(byte, outcome(store, right))
+    file.write_bytes(body)
+
+
+if __name__ == "__main__":
+    main()

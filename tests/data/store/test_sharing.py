@@ -1,0 +1,99 @@
+"""Goal: many may use a store at once, threads and processes, wherever it lies.
+
+Method: on a folder, a bucket and a database, writers with handles of their own write the same keys
+together, readers look while somebody writes, and another process reads. What must be there is known
+from what each was told to write.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.data.store.model import at, candle_frame, flat, log
+
+SECOND_PROCESS = """
+import json, sys
+from pathlib import Path
+from tallow.data.store.store import open_store
+location, state, options = json.loads(sys.argv[1])
+with open_store(location, state=state and Path(state), storage_options=options) as store:
+    for line in sys.stdin:
+        print(json.dumps(store.read()["close"].to_list()), flush=True)
+"""
+
+
+def test_another_process_sees_a_write_when_it_is_acknowledged(place):
+    store = place.open()
+    state = place.state()
+    asked = json.dumps([place.location, state and str(state), place.options])
+    with subprocess.Popen(
+        [sys.executable, "-c", SECOND_PROCESS, asked],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(1, 4):
+            store.write(candle_frame({("A", at(number)): flat(number)}))
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline()) == [float(n) for n in range(1, number + 1)]
+        process.stdin.close()
+
+
+def test_writers_at_once_lose_nothing(place, tiny_limits):
+    """Three handles write the same keys and keys of their own; one of them flushes, too."""
+
+    def write(writer):
+        store = place.open()
+        for number in range(1, 6):
+            price = 10.0 * number + writer
+            own = ("own", at(10 * writer + number))
+            store.write(candle_frame({("shared", at(number)): flat(price), own: flat(price)}))
+            if writer == 0:
+                store.flush()
+
+    place.open()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, range(3)))
+    rows = log(place.open())
+    own = [(time, close) for name, time, _, _, close in rows if name == "own"]
+    assert own == [(at(10 * w + n), 10.0 * n + w) for w in range(3) for n in range(1, 6)]
+    for number in range(1, 6):
+        shared = [r for r in rows if r[:2] == ("shared", at(number))]
+        assert [r[2] for r in shared] == [1, 2, 3]
+        assert {r[4] for r in shared} == {10.0 * number + writer for writer in range(3)}
+        assert [r[3] for r in shared] == sorted(r[3] for r in shared)
+    # Each write has a moment of its own, which its two rows share.
+    assert len({r[3] for r in rows}) == 15
+
+
+def test_no_reader_sees_half_a_write(place, tiny_limits):
+    writer, done = place.open(), threading.Event()
+    keys = [(name, at(minute)) for name in "ABC" for minute in range(3)]
+    writer.write(candle_frame(dict.fromkeys(keys, flat(1))))
+
+    def look():
+        store, seen = place.open(), set()
+        while not done.is_set():
+            prices = store.read()["close"].to_list()
+            assert len(prices) == len(keys)
+            assert len(set(prices)) == 1
+            seen.add(prices[0])
+        return seen
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(look) for _ in range(2)]
+        try:
+            for price in range(2, 12):
+                writer.write(candle_frame(dict.fromkeys(keys, flat(price))))
+                if price % 3 == 0:
+                    writer.flush()
+        finally:
+            done.set()
+    assert all(reader.result() <= {float(price) for price in range(1, 12)} for reader in readers)
