@@ -10,12 +10,14 @@ import random
 import sys
 from pathlib import Path
 
+import polars as pl
+
 from tallow.core.errors import TallowError
 from tallow.data.store.store import open_store
 from tests.data.store.campaign import say
 
 
-def outcome(store: Path, right: object) -> str:
+def outcome(store: Path, right: pl.DataFrame) -> str:
     """Read the store; say `right`, `other` or `refused`, or what was raised that may not be."""
     try:
         with open_store(store) as opened:
