@@ -82,7 +82,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[], SmallDisk]]:
 
     def new() -> SmallDisk:
         unmount()
-        command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+        command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")

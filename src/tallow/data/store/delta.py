@@ -200,6 +200,8 @@ class DeltaBackend:
             groups = list(filter(wanted, overlapping(self.files().facts)))
             if all(rewrite(self, group, keep) for group in groups):
                 break
+        else:
+            raise ConflictError(f"store: {self.place.root}: others keep compacting; try later")
         after = self.files().facts
         with self._changing() as table:
             gone = table.vacuum(

@@ -75,7 +75,7 @@ def rewrite(backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None = None
 def _copied(
     backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None
 ) -> list[AddAction] | None:
-    """Write the rows of files anew, sorted; None where another rewrite removed those files."""
+    """Write the rows of files anew, sorted; None where another rewrite removed files meanwhile."""
     added: list[AddAction] = []
     try:
         require_whole(damaged(backend.place, facts))
@@ -83,7 +83,8 @@ def _copied(
             added += backend.place.write(rows)
     except BaseException as error:
         backend.place.discard(added)
-        if isinstance(error, StoreError) and not _is_current(backend, facts):
+        is_taken = isinstance(error.__cause__, FileNotFoundError)
+        if isinstance(error, StoreError) and (is_taken or not _is_current(backend, facts)):
             return None
         raise
     return added
