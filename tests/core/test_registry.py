@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tallow.core import registry as module
+from tallow.core import plugins as module
 from tallow.core.errors import SpecError
 from tallow.core.registry import ENTRY_POINT_GROUP, registry
 
@@ -63,7 +63,7 @@ def test_a_built_in_name_is_not_taken_over(discover):
     ("plugin", "reason"),
     [
         (ImportError("no module named scipy"), "ImportError: no module named scipy"),
-        (lambda: ["ema"], "DeclarationError: 'ema' is no tallow.Indicator"),
+        (lambda: ["ema"], "DeclarationError: 'ema' is no tallow.core.operator.Indicator"),
         (7, "TypeError: "),
         (lambda: 1 / 0, "ZeroDivisionError: "),
     ],

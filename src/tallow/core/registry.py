@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 
-from tallow.core.errors import DeclarationError, SpecError, near_matches
+from tallow.core.errors import SpecError, near_matches
 from tallow.core.operator import Indicator
+from tallow.core.plugins import load_plugins
 
 ENTRY_POINT_GROUP = "tallow.indicators"
 
@@ -44,25 +44,5 @@ class Registry:
 
 @cache
 def registry() -> Registry:
-    """Load every entry point once per process. One that fails is recorded, and harms no other."""
-    found: dict[str, Indicator] = {}
-    failures: dict[str, str] = {}
-    # Tallow's own first, so that a plug-in cannot take the name of a built-in.
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: e.name != "tallow"):
-        try:
-            loaded = entry.load()
-            several = (loaded,) if isinstance(loaded, Indicator) else tuple(loaded())
-            for indicator in several:
-                _add(found, indicator)
-        except Exception as error:  # noqa: BLE001
-            # A plug-in may fail in any way; it is shown by `tallow doctor` and by unknown names.
-            failures[f"{entry.name} = {entry.value}"] = f"{type(error).__name__}: {error}"
-    return Registry(found, failures)
-
-
-def _add(found: dict[str, Indicator], indicator: object) -> None:
-    if not isinstance(indicator, Indicator):
-        raise DeclarationError(f"{indicator!r} is no tallow.Indicator")
-    if indicator.name in found:
-        raise DeclarationError(f"{indicator.name}: the name is taken; choose another")
-    found[indicator.name] = indicator
+    """Load every entry point, once per process."""
+    return Registry(*load_plugins(ENTRY_POINT_GROUP, Indicator))

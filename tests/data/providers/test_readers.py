@@ -16,9 +16,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from tallow.core import plugins as module
 from tallow.core.errors import CandleInputError
 from tallow.data.providers import document as document_module
-from tallow.data.providers import registry as module
 from tallow.data.providers.document import read_document
 from tallow.data.providers.reader import Reader
 from tallow.data.providers.registry import ENTRY_POINT_GROUP, readers

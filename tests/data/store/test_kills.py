@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,7 @@ from tests.data.store.campaign import (
     Step,
     expected_candles,
     expected_log,
+    lower_limits,
     seed_of,
     work,
 )
@@ -46,14 +50,16 @@ class Campaign:
     received: list[int] = field(default_factory=list)
     next: int = 0
 
-    def ingest(self, kill_at: int | None = None, kill_after: float | None = None) -> None:
-        """Go on with the ingest until it is killed; if it was not, it did all the steps ahead."""
+    def ingest(
+        self, ahead: int = AHEAD, kill_at: int | None = None, kill_after: float | None = None
+    ) -> bool:
+        """Go on with the ingest; say whether it was killed before it had done the steps ahead."""
         asked = {
             "folder": str(self.folder),
             "seed": self.history.seed,
             "full_size": self.history.full_size,
             "start": self.next,
-            "stop": self.next + AHEAD,
+            "stop": self.next + ahead,
             "kill_at": kill_at,
         }
         process = subprocess.Popen(
@@ -73,6 +79,7 @@ class Campaign:
             number, received = line.split()
             self._acknowledged(int(number), int(received))
         assert process.returncode in (-signal.SIGKILL, 0)
+        return process.returncode != 0
 
     def _acknowledged(self, number: int, received: int) -> None:
         assert number == self.next
@@ -126,6 +133,40 @@ def kill_again_and_again(folder: Path, history: History, kills: int) -> None:
             campaign.ingest(kill_at=draw.randint(1, 18 * AHEAD))
         campaign.check()
     campaign.repeat()
+
+
+def kill_at_each_moment(folder: Path, kind: str, rows: int, moments: Iterable[int]) -> None:
+    """Kill a step at durable moments of it, each time on a copy of the same store."""
+    history = History(seed=5)
+    steps = [history.step(number) for number in range(100)]
+    wanted = (kind, rows)
+    number = next(n for n in range(12, 100) if (steps[n].kind, len(steps[n].rows) // 400) == wanted)
+    before = history.steps(range(number))
+    with open_store(folder / "before", create=True) as store:
+        received = [store.last_received() for _ in work(store, before)]
+    for moment in moments:
+        copy = folder / str(moment)
+        shutil.copytree(folder / "before", copy)
+        campaign = Campaign(copy, history, before.copy(), received.copy(), number)
+        is_killed = campaign.ingest(ahead=1, kill_at=moment)
+        campaign.check()
+        campaign.repeat()
+        if not is_killed:
+            return
+
+
+def test_a_compaction_survives_kills(tmp_path, monkeypatch):
+    lower_limits(monkeypatch)
+    kill_at_each_moment(tmp_path, "compact", 0, moments=[10, 20, 30])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("kind", "rows"), [("write", 0), ("write", 1), ("delete", 0), ("flush", 0), ("compact", 0)]
+)
+def test_a_step_survives_a_kill_at_each_durable_moment(tmp_path, monkeypatch, kind, rows):
+    lower_limits(monkeypatch)
+    kill_at_each_moment(tmp_path, kind, rows, count(1))
 
 
 def test_an_ingest_survives_kills(tmp_path, request):

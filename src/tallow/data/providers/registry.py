@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 
-from tallow.core.errors import CandleInputError, DeclarationError, near_matches
+from tallow.core.errors import CandleInputError, near_matches
+from tallow.core.plugins import load_plugins
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader
 
@@ -80,24 +80,5 @@ class Readers:
 
 @cache
 def readers() -> Readers:
-    """Load every entry point once per process. One that fails is recorded, and harms no other."""
-    found: dict[str, Reader] = {}
-    failures: dict[str, str] = {}
-    # Tallow's own first, so that a plug-in cannot take the name of a built-in.
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: e.name != "tallow"):
-        try:
-            loaded = entry.load()
-            for reader in (loaded,) if isinstance(loaded, Reader) else tuple(loaded()):
-                _add(found, reader)
-        except Exception as error:  # noqa: BLE001
-            # A plug-in may fail in any way; it is shown by `tallow doctor` and by unknown names.
-            failures[f"{entry.name} = {entry.value}"] = f"{type(error).__name__}: {error}"
-    return Readers(found, failures)
-
-
-def _add(found: dict[str, Reader], reader: object) -> None:
-    if not isinstance(reader, Reader):
-        raise DeclarationError(f"{reader!r} is no tallow.data.providers.reader.Reader")
-    if reader.name in found:
-        raise DeclarationError(f"{reader.name}: the name is taken; choose another")
-    found[reader.name] = reader
+    """Load every entry point, once per process."""
+    return Readers(*load_plugins(ENTRY_POINT_GROUP, Reader))
