@@ -82,9 +82,6 @@ STORE_LOOK_SECONDS = 3_600.0
 STORE_ROOM_BYTES = 262_144
 """Room on the disk that a large write holds for its entry in the ledger."""
 
-STORE_LOOK_SECONDS = 3_600.0
-"""How long the absence of a table's next version is taken for the whole truth."""
-
 STORE_LOCK_SECONDS = 120
 """How long a writer waits for another one of the same machine."""
 

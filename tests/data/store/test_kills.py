@@ -74,7 +74,7 @@ class Campaign:
             time.sleep(kill_after)
             process.kill()
         said, wrong = process.communicate(timeout=300)
-        assert wrong == ""
+        assert wrong == "", wrong[-2000:]
         for line in said.splitlines():
             number, received = line.split()
             self._acknowledged(int(number), int(received))

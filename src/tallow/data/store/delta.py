@@ -27,8 +27,6 @@ from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import (
     STORE_COMMIT_ATTEMPTS,
     STORE_FLUSH_ROWS,
-    STORE_LOOK_SECONDS,
-    STORE_STORE_LOOK_SECONDS,
     STORE_TAIL_BATCH_ROWS,
     STORE_VIEW_ATTEMPTS,
 )
@@ -129,7 +127,7 @@ class DeltaBackend:
     def _has_newer(self, version: int) -> bool:
         # Versions have no gaps: where the next one is not there, this is the newest. But old ones
         # are cleaned up, and a process may sleep for weeks.
-        if self.place.folder is None or time.monotonic() - self._looked > STORE_STORE_LOOK_SECONDS:
+        if self.place.folder is None or time.monotonic() - self._looked > STORE_LOOK_SECONDS:
             return True
         return commit_file(self.place.folder, version + 1).exists()
 
