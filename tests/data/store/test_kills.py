@@ -111,15 +111,15 @@ class Campaign:
                 known = expected_candles(expected_log(self.steps[: upto + 1]))
                 assert then.select("instrument", "timestamp", "close").equals(known)
 
-    def repeat(self) -> None:
-        """Ingest everything again from the first step on, and assert what that leaves."""
-        again = self.history.steps(range(self.next + 1))
+    def go_on(self, *steps: tuple[int, Step]) -> None:
+        """Do the step that was begun again, and others, and assert what that leaves."""
+        steps = (*self.history.steps([self.next]), *steps)
         with open_store(self.folder, create=True) as store:
-            assert len(list(work(store, [again[-1], *again]))) == len(again) + 1
-            everything = expected_log([*self.steps, again[-1], *again])
-            assert store.log().select(LOG_COLUMNS).equals(everything)
-            once = expected_candles(expected_log(again))
-            assert store.read().select("instrument", "timestamp", "close").equals(once)
+            assert list(work(store, steps)) == [number for number, _ in steps]
+            log = expected_log([*self.steps, *steps])
+            assert store.log().select(LOG_COLUMNS).equals(log)
+            candles = store.read().select("instrument", "timestamp", "close")
+            assert candles.equals(expected_candles(log))
 
 
 def kill_again_and_again(folder: Path, history: History, kills: int) -> None:
@@ -132,7 +132,11 @@ def kill_again_and_again(folder: Path, history: History, kills: int) -> None:
         else:
             campaign.ingest(kill_at=draw.randint(1, 18 * AHEAD))
         campaign.check()
-    campaign.repeat()
+    everything = history.steps(range(campaign.next + 1))
+    campaign.go_on(*everything)
+    with open_store(campaign.folder) as store:
+        once = expected_candles(expected_log(everything))
+        assert store.read().select("instrument", "timestamp", "close").equals(once)
 
 
 def kill_at_each_moment(folder: Path, kind: str, rows: int, moments: Iterable[int]) -> None:
@@ -150,7 +154,7 @@ def kill_at_each_moment(folder: Path, kind: str, rows: int, moments: Iterable[in
         campaign = Campaign(copy, history, before.copy(), received.copy(), number)
         is_killed = campaign.ingest(ahead=1, kill_at=moment)
         campaign.check()
-        campaign.repeat()
+        campaign.go_on()
         if not is_killed:
             return
 

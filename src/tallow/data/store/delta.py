@@ -27,6 +27,7 @@ from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import (
     STORE_COMMIT_ATTEMPTS,
     STORE_FLUSH_ROWS,
+    STORE_LOOK_SECONDS,
     STORE_TAIL_BATCH_ROWS,
     STORE_VIEW_ATTEMPTS,
 )
