@@ -23,8 +23,8 @@ SAID = ("--timeframe", "1m", "--adjustment", "raw")
 
 
 def tallow(*arguments: object, **environment: str) -> Result:
-    """Run a verb."""
-    return CliRunner(env=environment).invoke(app, list(map(str, arguments)))
+    """Run a verb, in a wide terminal: no path is folded."""
+    return CliRunner(env={"COLUMNS": "200"} | environment).invoke(app, list(map(str, arguments)))
 
 
 def told(*arguments: object) -> Any:

@@ -40,6 +40,11 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
+def make_counts() -> Table:
+    """Return a table of counts, what they count, and a note; a path in a note is never cut off."""
+    return Table.grid(number(""), "", Column(overflow="fold"), padding=(0, 2))
+
+
 def make_table(*columns: Column | str, title: str = "") -> Table:
     """Return a table in the one look that all verbs share: a rule below the headings, no frame."""
     return Table(

@@ -22,6 +22,7 @@ from tallow.serve.console import (
     WARN,
     compact,
     make_console,
+    make_counts,
     make_table,
     number,
     print_json,
@@ -137,7 +138,7 @@ def _counts(report: IngestReport, store: str, seconds: float) -> Table:
     if report.failures:
         rows.append((marked(len(report.failures), BAD), "failures", "files, see below"))
     rows.append((f"{seconds:.2f} s", "time", rate))
-    table = Table.grid(number(""), "", "", padding=(0, 2))
+    table = make_counts()
     for count, name, note in rows:
         table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
     return table

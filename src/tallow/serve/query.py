@@ -25,6 +25,7 @@ from tallow.serve.console import (
     QUIET,
     draws_sparks,
     make_console,
+    make_counts,
     make_table,
     number,
     sparkline,
@@ -109,7 +110,7 @@ def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:
 
 def _write(output: Path, answers: Mapping[str, ProcessingResult]) -> None:
     write_frame(output, _together(answers))
-    console, table = make_console(), Table.grid(number(""), "", "", padding=(0, 2))
+    console, table = make_console(), make_counts()
     for size, result in answers.items():
         table.add_row(f"{len(result):,}", f"bars of {size}", f"[{QUIET}]{escape(str(output))}[/]")
     console.print(table)

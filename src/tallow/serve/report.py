@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tallow.core.limits import QUARANTINE_PREVIEW
-from tallow.serve.console import BAD, QUIET, WARN, compact, make_table, number
+from tallow.serve.console import BAD, QUIET, WARN, compact, make_counts, make_table, number
 from tallow.serve.wording import in_options
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
     span = f"{read.first:%Y-%m-%d} to {read.last:%Y-%m-%d}" if read.first and read.last else ""
     rate = f"{compact(read.rows_in / seconds)} rows/s" if seconds else ""
     set_aside = len(report.quarantine)
-    table = Table.grid(number(""), "", "", padding=(0, 2))
+    table = make_counts()
     rows = (
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
         (f"{read.accepted:,}", "accepted", span),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Column
 
 from tallow.core.errors import ParameterError
 from tallow.data.store.log import Compacted, StoreStats
@@ -20,6 +20,7 @@ from tallow.serve.console import (
     WARN,
     compact,
     make_console,
+    make_counts,
     make_table,
     number,
     print_json,
@@ -188,7 +189,7 @@ def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> No
             "rows, see tallow store quarantine" if waiting else "",
         ),
     )
-    table = Table.grid(number(""), "", "", padding=(0, 2))
+    table = make_counts()
     for count, name, note in rows:
         table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
     console = make_console()
@@ -204,7 +205,7 @@ def _print_compacted(done: Compacted, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
         return
-    table = Table.grid(number(""), "", "", padding=(0, 2))
+    table = make_counts()
     table.add_row(f"{done.rows_removed:,}", "rows taken away", "")
     table.add_row(f"{done.files_after:,}", "files", f"[{QUIET}]{done.files_before:,} before[/]")
     table.add_row(
