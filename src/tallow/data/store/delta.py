@@ -215,7 +215,7 @@ class DeltaBackend:
         return Compacted(len(before), len(after), removed, len(gone))
 
     def _set(self, name: str, value: str) -> None:
-        """Change a property of the table; a second try where another commit came between."""
+        """Change a property of the table."""
         with self._changing() as table:
             table.alter.set_table_properties({name: value}, raise_if_not_exists=False)
 

@@ -100,7 +100,11 @@ class Place:
         from obstore.store import from_url
 
         options: Any = dict(self.options or {})
-        plain = [options.pop(name, "false").lower() == "true" for name in _ALLOW_HTTP]
+        # The other two libraries read the environment for this; obstore has to be told.
+        plain = [
+            options.pop(name, os.environ.get(name.upper(), "false")).lower() == "true"
+            for name in _ALLOW_HTTP
+        ]
         client: Any = {"allow_http": any(plain)}
         return from_url(self.root, config=options, client_options=client)
 
