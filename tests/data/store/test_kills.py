@@ -89,11 +89,11 @@ class Campaign:
 
     def check(self) -> None:
         """Assert that the store holds what was acknowledged, and nothing else but whole steps."""
-        begun = (self.next, self.history.step(self.next))
-        sure, perhaps = expected_log(self.steps), expected_log([*self.steps, begun])
         with open_store(self.folder, create=True) as store:
             log = store.log().select(LOG_COLUMNS)
-            assert log.equals(sure) or log.equals(perhaps), self.next
+            if not log.equals(expected_log(self.steps)):
+                begun = self.history.steps([self.next])
+                assert log.equals(expected_log([*self.steps, *begun])), self.next
             assert store.damaged() == []
             candles = store.read().select("instrument", "timestamp", "close")
             assert candles.equals(expected_candles(log))
@@ -105,11 +105,10 @@ class Campaign:
         assert [name for name in entered if name in set(writes)] == writes
 
     def _check_as_of(self, store) -> None:
-        for upto in sorted({0, len(self.steps) // 2, len(self.steps) - 1} - {-1}):
-            if upto < len(self.steps):
-                then = store.read(as_of=self.received[upto])
-                known = expected_candles(expected_log(self.steps[: upto + 1]))
-                assert then.select("instrument", "timestamp", "close").equals(known)
+        for upto in {len(self.steps) // 2, len(self.steps)} - {0}:
+            then = store.read(as_of=self.received[upto - 1])
+            known = expected_candles(expected_log(self.steps[:upto]))
+            assert then.select("instrument", "timestamp", "close").equals(known)
 
     def go_on(self, *steps: tuple[int, Step]) -> None:
         """Do the step that was begun again, and others, and assert what that leaves."""
