@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tallow
-from benchmarks import file_to_frame, kernels, memory, request, scaling, start, store
+from benchmarks import cache, file_to_frame, kernels, live, memory, request, scaling, start, store
 from benchmarks.market import CALENDAR, Market
 from benchmarks.measure import Outcome
 from benchmarks.report import machine, make_console, show_machine, show_outcome, to_json
@@ -26,6 +26,11 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "ingest": store.measure_ingest,
     "range": store.measure_range,
     "day": store.measure_day,
+    "live": live.measure,
+    "corrections": live.measure_corrections,
+    "live-memory": live.measure_memory,
+    "cache": cache.measure_request,
+    "hits": cache.measure_hits,
 }
 
 

@@ -61,7 +61,7 @@ class Figure:
 
     name: str
     value: float
-    unit: Literal["x", "s", "ms"] = "x"
+    unit: Literal["x", "s", "ms", "%"] = "x"
     target: float | None = None
     better: Literal["lower", "higher"] = "lower"
 

@@ -47,8 +47,10 @@ LIBRARIES = {
     "pandas": "data",
     "polars": "data",
     "pyarrow": "data",
+    "redis": "data",
     "rich": "serve",
     "typer": "serve",
+    "websockets": "data",
 }
 INDICATORS_SEE = {"numpy", "numba"}
 INDICATORS_SEE_LAYERS = {"indicators", "core"}

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tallow.data.readers import read_candles
     from tallow.data.store.store import Store, open_store
     from tallow.engine import AnalyticsEngine
+    from tallow.runtime.cache import IndicatorCache
+    from tallow.runtime.live.engine import LiveEngine
     from tallow.runtime.results import IndicatorSet, ProcessingResult, RunReport
 
 __version__ = "0.1.0"
@@ -34,7 +36,9 @@ _HOME = {
     "AnalyticsEngine": "tallow.engine",
     "Candles": "tallow.data.candles",
     "Indicator": "tallow.core.operator",
+    "IndicatorCache": "tallow.runtime.cache",
     "IndicatorSet": "tallow.runtime.results",
+    "LiveEngine": "tallow.runtime.live.engine",
     "Output": "tallow.core.operator",
     "Parameter": "tallow.core.operator",
     "ProcessingResult": "tallow.runtime.results",
@@ -55,7 +59,9 @@ __all__ = [
     "AnalyticsEngine",
     "Candles",
     "Indicator",
+    "IndicatorCache",
     "IndicatorSet",
+    "LiveEngine",
     "Output",
     "Parameter",
     "ProcessingResult",

@@ -21,6 +21,8 @@ Candles may also come from a store, for a range of bars - `tallow.runtime.query.
 10. The kernels go on from a snapshot that the store's log has not contradicted since -
     `tallow.runtime.checkpoints.Checkpoints` - or see just the rows that their windows need; then
     steps 5 to 8 are the same - `tallow.runtime.ranged.RangeRun`.
+11. What is asked again is cut from the bars in the cache, which go on from their last state where
+    candles were appended - `tallow.runtime.stretches.continued`.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ from tallow.plan.plan import Plan, make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, RowRun
 from tallow.runtime.blocks import frame_blocks
+from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.query import Question, StoreQueries
 from tallow.runtime.ranges import Moment, Range, moment_us
 from tallow.runtime.results import (
@@ -90,6 +93,8 @@ class AnalyticsEngine:
     store
         The candles that `query` reads: a `Store`, or where one is; see
         `tallow.data.store.store.open_store`.
+    cache
+        Where `query` keeps what was asked; engines may share one. By default, one of its own.
 
     Examples
     --------
@@ -120,6 +125,7 @@ class AnalyticsEngine:
         no_trade: NoTrade = "drop",
         threads: int | None = None,
         store: Store | str | Path | None = None,
+        cache: IndicatorCache | None = None,
     ) -> None:
         self.calendars = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
         self.convention = check_convention(convention)
@@ -130,10 +136,13 @@ class AnalyticsEngine:
             raise ParameterError(f"engine: threads={threads}; must be 1..{THREADS_MAX}")
         self.threads = threads or min(os.cpu_count() or 1, THREADS_MAX)
         self._pool = ThreadPoolExecutor(self.threads, "tallow") if self.threads > 1 else None
+        self.cache = cache if cache is not None else IndicatorCache()
         self._queries: StoreQueries | None = None
         if store is not None:
             opened = open_store(store) if isinstance(store, str | Path) else store
-            self._queries = StoreQueries(opened, self.calendars, no_trade, self._pool, self.threads)
+            self._queries = StoreQueries(
+                opened, self.calendars, no_trade, self._pool, self.threads, self.cache
+            )
 
     def process_candles(
         self,
@@ -262,8 +271,10 @@ class AnalyticsEngine:
         Notes
         -----
         The first query of its kind reads an instrument's whole history, where an indicator is
-        recursive, and leaves snapshots; later ones go on from these. A repeated query is answered
-        from memory. Candles after the range are not looked at: they cannot make it fail.
+        recursive, and leaves snapshots; later ones go on from these. Bars of one instrument stay
+        in the cache, and go on there as candles are appended or corrected; the report counts all
+        candles that they were made of. Of other queries, whole answers are kept until the next
+        write. Candles after the range are not looked at: they cannot make it fail.
         """
         if self._queries is None:
             raise ParameterError(

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import TallowWarning
-from tallow.runtime import checkpoints, query, ranged
+from tallow.runtime import checkpoints, ranged
 from tests.frames import MINUTE, assert_same_frame, candles, minutes, moment
 from tests.runtime.histories import assert_as_whole, market, new_engine, new_store, received, whole
 
@@ -314,19 +314,6 @@ def test_an_answer_may_be_changed_in_place(store):
         assert frame.columns[-1] == "rsi_14"
         frame.insert_column(0, pl.Series("mine", [1] * len(frame)))
         frame.drop_in_place("rsi_14")
-
-
-def test_the_memory_is_bounded(store, monkeypatch):
-    engine = new_engine(store)
-    size = engine.query(*QUESTION).frame.estimated_size() + 4_096
-    monkeypatch.setattr(query, "QUERY_RESULT_BYTES", 2.5 * size)
-    shorter = [(*QUESTION[:2], date(2025, 3, day), *QUESTION[3:]) for day in (11, 12, 13)]
-    for question in shorter:
-        engine.query(*question)
-    assert engine.query(*shorter[2]).cache_hits == 2
-    monkeypatch.setattr(query, "QUERY_RESULT_BYTES", 0.5 * size)
-    for _ in range(2):
-        assert engine.query(*QUESTION[:3], date(2025, 3, 14), "ema(9), rsi(14)").cache_hits == 0
 
 
 def test_many_threads_may_ask_at_once(store):

@@ -55,6 +55,10 @@ class NaiveTimeError(CandleInputError):
     """Times carry no zone, and none was given."""
 
 
+class StateError(TallowError):
+    """A saved state cannot be read, or belongs to another version, plan or calendar."""
+
+
 class RangeError(TallowError, ValueError):
     """A start, end or instrument filter cannot be read, or selects nothing that exists."""
 
@@ -85,6 +89,10 @@ class ConflictError(StoreError):
 
 class LostConnectionError(StoreError):
     """The store's database cannot be reached, or ended the connection."""
+
+
+class FeedError(TallowError, OSError):
+    """A feed is unknown, cannot be opened, or is used against its rules."""
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:

@@ -98,7 +98,7 @@ QUERY_ROWS = 1_048_576
 """Candles that a range query holds at a time, of several instruments; one is held whole."""
 
 QUERY_RESULT_BYTES = 67_108_864
-"""Bytes of bars that an engine remembers from earlier range queries."""
+"""Bytes that the answers to range queries take in a cache, where no other bound is given."""
 
 SNAPSHOT_BYTES = 268_435_456
 """Bytes of kernel states that a store's snapshots may take on disk."""
@@ -114,3 +114,108 @@ SNAPSHOTS_KNOWN = 65_536
 
 QUERY_PLANS = 64
 """Sets of indicators whose plans a process remembers for range queries."""
+
+LIVE_STRIDE = 64
+"""Candles between the states that a live engine keeps for corrections."""
+
+LIVE_CANDLES = 512
+"""Candles per instrument that a live engine holds, by default: more than a session of NSE."""
+
+LIVE_CANDLES_MAX = 1_000_000
+"""Most candles per instrument that a live engine may be told to hold."""
+
+FEED_QUEUE_BYTES = 67_108_864
+"""Bytes that a feed holds for a slow reader; at this bound it stops reading its connection."""
+
+FEED_MESSAGE_BYTES_MAX = 16_777_216
+"""Longest message of a feed; a longer one ends the connection, which is then made anew."""
+
+FEED_BATCH_MESSAGES = 10_000
+"""Messages, or entries of a stream, that a feed puts together at a time."""
+
+FEED_LAYOUTS = 256
+"""Sets of field names whose meaning a feed remembers."""
+
+FEED_REJECTIONS_KEPT = 100
+"""Rejected messages that a feed keeps with their reasons; all are counted."""
+
+FEED_REJECTION_CHARACTERS = 500
+"""As much as is kept of a rejected message's text."""
+
+FEED_RETRY_SECONDS = 0.5
+"""Longest wait before a feed's first attempt to connect again, or to ask for a gap again."""
+
+FEED_RETRY_SECONDS_MAX = 30.0
+"""Longest wait before any such attempt: each doubles the wait, up to this; none is the last."""
+
+FEED_CONNECT_SECONDS = 10.0
+"""How long a feed waits for a server to take the connection."""
+
+FEED_CLOSE_SECONDS = 1.0
+"""How long a feed that is closed waits for the server's farewell."""
+
+FEED_STALL_SECONDS = 60.0
+"""Silence, in a connection, after which a feed makes it anew."""
+
+FEED_BACKFILL_SECONDS = 2.0
+"""How long after a gap's end it is asked for: a vendor's history may come a moment later."""
+
+FEED_REPLAY_IDLE_SECONDS = 300.0
+"""Stretch without candles that a replay still waits through; of a longer one, as much."""
+
+FEED_REPLY_SECONDS = 5.0
+"""How long a feed waits for Redis to answer, beyond the time it asked it to wait for entries."""
+
+FEED_CLAIM_SECONDS = 60.0
+"""How long an entry of a Redis stream was with another consumer before it is taken over."""
+
+FEED_UNACKNOWLEDGED_MAX = 1_000_000
+"""Entries of a Redis stream that may be handed out and not acknowledged."""
+
+TICKS_KEPT_MAX = 65_536
+"""Ticks of an instrument that are kept for late ones; of minutes not yet closed, all are."""
+
+TICK_AHEAD_SECONDS = 86_400
+"""How far a tick's time may be ahead of the clock."""
+
+QUERY_SPANS = 4_096
+"""Ranges of which a process remembers which candles they are made of."""
+
+CHANGES_PER_INSTRUMENT = 128
+"""Changes of an instrument that a process remembers; of older ones the store's log is asked."""
+
+BUFFER_BYTES = 67_108_864
+"""Bytes of idle arrays that the kernels' buffer pool keeps for their next use."""
+
+FEED_AHEAD_SECONDS = 86_400
+"""How far ahead of the clock a row may be and still count for a feed's search for gaps."""
+
+LIVE_TICK_MINUTES = 30
+"""Minutes back from an instrument's newest tick in which a live engine takes late ones."""
+
+LIVE_GRACE_MAX_SECONDS = 1_500.0
+"""Longest time after its end at which a bar turns final: within the minutes of late ticks."""
+
+LIVE_WAIT_SECONDS = 0.25
+"""How long a live session waits for a batch before it looks at its clock."""
+
+LIVE_SAVE_SECONDS = 60.0
+"""How often a live session saves its state, where it is asked to."""
+
+LIVE_CATCH_UP_SECONDS = 10.0
+"""How often a live session looks whether others wrote to its store."""
+
+LIVE_RATE_SECONDS = 10.0
+"""Span over which a live session counts its rate."""
+
+LIVE_EVENTS_KEPT = 100
+"""Corrections, and rows set aside, that a live session remembers with their reasons."""
+
+LIVE_TIMINGS_KEPT = 1_000
+"""Updates of which a live session remembers how long they took."""
+
+LIVE_LAGGING_SHOWN = 5
+"""Instruments that a live session names as those furthest behind."""
+
+COLUMN_NAMES_KNOWN = 1_024
+"""Column names of inputs whose plain form a process remembers."""

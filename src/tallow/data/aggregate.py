@@ -16,6 +16,7 @@ Times = NDArray[np.int64]
 NoTrade = Literal["drop", "keep"]
 
 STATE_SIZE = 15
+HAS_BAR, OPENS, CLOSES = 0, 1, 2
 LAST_CLOSE, LAST_TIME, FAILED, LAST_END = 11, 12, 13, 14
 """Places in an instrument's state; the others are `_pass`'s own."""
 
@@ -142,12 +143,21 @@ class _Out(NamedTuple):
     off_grid: Times
 
 
-class Scratch:
-    """Arrays that one worker reuses for bars: fresh memory costs more than the arithmetic."""
+SCRATCH_NUMBERS = 9
+"""Numbers of scratch memory for each row, and for each instrument."""
 
-    def __init__(self) -> None:
-        self._floats = np.empty((7, 0))
-        self._times = np.empty((2, 0), dtype=np.int64)
+
+class Scratch:
+    """Arrays that one worker reuses for bars: fresh memory costs more than the arithmetic.
+
+    `memory`, float64, is used as long as it is large enough.
+    """
+
+    def __init__(self, memory: Floats | None = None) -> None:
+        memory = np.empty(0) if memory is None else memory
+        rows = len(memory) // SCRATCH_NUMBERS
+        self._floats = memory[: 7 * rows].reshape(7, rows)
+        self._times = memory[7 * rows : 9 * rows].view(np.int64).reshape(2, rows)
 
     def arrays(self, rows: int) -> tuple[Floats, Times]:
         """Return float64 ``[7, >= rows]`` and int64 ``[2, >= rows]``, with any content."""
@@ -187,144 +197,138 @@ def _kind_without_volume(kind, before, o, h, l, c):  # type: ignore[no-untyped-d
 
 @kernel_part
 def _segment(table, calendar, j, t):  # type: ignore[no-untyped-def]
-    """Find the segment of a time, from segment `j` on.
+    """Find the segment of a time: near segment `j`, or else anywhere.
 
     Returns what is the matter with the time (`INSIDE`: nothing), the segment, its open and close,
     and those of its bucket. Called once a session: taking arrays out of a table costs 100 ns.
     """
-    last = table.starts[calendar + 1]
-    while j < last and table.segment_close[j] <= t:
+    first, last, closes = table.starts[calendar], table.starts[calendar + 1], table.segment_close
+    j = min(max(j, first), last)
+    if j < last and closes[j] <= t:
         j += 1
+    if (j > first and closes[j - 1] > t) or (j < last and closes[j] <= t):
+        j = first_after(closes, first, last, t)
     if t < table.covered_from[calendar] or t >= table.covered_until[calendar]:
-        return UNCOVERED, j, t, t, t, t
+        return UNCOVERED, j, t, t, (t, t)
     if j == last or t < table.segment_open[j]:
-        return OUTSIDE, j, t, t, t, t
+        return OUTSIDE, j, t, t, (t, t)
     if not table.known[j]:
-        return UNKNOWN, j, t, t, t, t
-    edges = table.segment_open[j], table.segment_close[j]
-    return INSIDE, j, edges[0], edges[1], table.bucket_open[j], table.bucket_close[j]
+        return UNKNOWN, j, t, t, (t, t)
+    bucket = table.bucket_open[j], table.bucket_close[j]
+    return INSIDE, j, table.segment_open[j], closes[j], bucket
 
 
 @kernel_part
-def _bucket(t, anchor, until, step, bucket_open, bucket_close):  # type: ignore[no-untyped-def]
+def _bucket(t, anchor, until, step, given):  # type: ignore[no-untyped-def]
     """Return the bucket of a time: so many steps from its segment's open, or the given one."""
     if step == 0:
-        return bucket_open, bucket_close
+        return given
     opens = anchor + (t - anchor) // step * step
     return opens, min(opens + step, until)
 
 
 @kernel_part
-def _save(s, has_bar, begin, end, o, h, l, c, v, oi, count, kind, before):  # type: ignore[no-untyped-def]
-    """Store an instrument's state; see `_instrument`."""
-    s[0], s[1], s[2] = 1.0 if has_bar else 0.0, begin, end
-    s[3], s[4], s[5], s[6], s[7], s[8], s[9] = o, h, l, c, v, oi, count
-    s[10], s[11] = kind, before
+def _load(s):  # type: ignore[no-untyped-def]
+    """Return an instrument's open bar, if it has one, with its times; its kind; its last close.
 
-
-@kernel_part
-def _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count):  # type: ignore[no-untyped-def]
-    times[0, n], times[1, n] = begin, end
-    bars[0, n], bars[1, n], bars[2, n], bars[3, n] = o, h, l, c
-    bars[4, n], bars[5, n], bars[6, n] = v, oi, count
-    return n + 1
-
-
-@kernel_part
-def _instrument(s, i, calendar, candles, table, closing, drop, n, wrong, out):  # type: ignore[no-untyped-def]
-    """Run one instrument's rows; return the numbers of bars and of misplaced rows so far.
-
-    State: bar open?, its open and close times, o, h, l, c, v, oi, candles; kind of instrument;
-    then `LAST_CLOSE`, `LAST_TIME`, `FAILED`, `LAST_END`. After a failure it makes no more bars.
+    A bar is o, h, l, c, v, oi, candles.
     """
-    first, counts, bars, times = n, out.counts[i], out.bars, out.times
-    source = table.source_us
-    has_bar, begin, end = s[0] != 0.0, np.int64(s[1]), np.int64(s[2])
-    o, h, l, c, v, oi, count = s[3], s[4], s[5], s[6], s[7], s[8], s[9]
-    kind, before = s[10], s[11]
-    ts, opn, high, low, close, volume, interest = _own_rows(candles, i)
-    j = table.starts[calendar]
-    if len(ts):
-        j = first_after(table.segment_close, j, table.starts[calendar + 1], ts[0])
-    # Rows in [enter, leave) lie in the segment and the bucket of the row before.
-    enter = leave = opens = closes = np.int64(0)
-    anchor = until = bucket_open = bucket_close = np.int64(0)
-    kept = fillers = 0
-    for row in range(len(ts)):
-        t, x, units = ts[row], close[row], volume[row]
-        fresh = t < enter or t >= leave
-        if fresh:
-            if t >= until or t < anchor:
-                where, j, anchor, until, bucket_open, bucket_close = _segment(table, calendar, j, t)
-                if where >= UNCOVERED:
-                    s[12], s[13] = t, where
-                    return first, wrong
-                if where != INSIDE:
-                    counts[where] += 1
-                    continue
-            # One-minute candles are on the grid: reading has checked that they are whole minutes.
-            if source > MINUTE_US and (t - anchor) % source != 0:
-                out.off_grid[wrong] = candles.offsets[i] + row
-                wrong += 1
-                counts[MISPLACED] += 1
-                continue
-            opens, closes = _bucket(t, anchor, until, table.step_us, bucket_open, bucket_close)
-        if units > 0.0:
-            kind = TRADED
-        elif drop:
-            kind = _kind_without_volume(kind, before, opn[row], high[row], low[row], x)
-            if kind != VOLUMELESS:
-                before = x
-                fillers += 1
-                continue
-        before = x
-        if fresh:
-            enter, leave = max(opens, anchor), min(closes, until)
-            if source > MINUTE_US:
-                leave = enter
-            if not has_bar or opens != begin:
-                if has_bar:
-                    n = _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count)
-                has_bar, begin, end = True, opens, closes
-                o, h, l, v, oi, count = opn[row], high[row], low[row], 0.0, np.nan, 0.0
-        h = high[row] if high[row] > h else h
-        l = low[row] if low[row] < l else l
-        c, v, count, kept = x, v + units, count + 1.0, kept + 1
-        if len(interest) > 0 and interest[row] == interest[row]:
-            oi = interest[row]
-    counts[INSIDE] += kept
-    counts[NO_TRADE] += fillers
-    if len(ts) > 0:
-        s[12] = ts[-1]
-        s[14] = s[12] + source if source or until <= ts[-1] else table.row_end[j]
-    if closing and has_bar:
-        n, has_bar = _emit(times, bars, n, begin, end, o, h, l, c, v, oi, count), False
-    _save(s, has_bar, begin, end, o, h, l, c, v, oi, count, kind, before)
-    return n, wrong
+    begin, end = np.int64(s[OPENS]), np.int64(s[CLOSES])
+    bar = (s[3], s[4], s[5], s[6], s[7], s[8], s[9])
+    return s[HAS_BAR] != 0.0, begin, end, bar, s[10], s[LAST_CLOSE]
 
 
 @kernel_part
-def _own_rows(candles, i):  # type: ignore[no-untyped-def]
-    """Return an instrument's rows as views: an index that cannot be negative costs no check."""
-    a, z = candles.offsets[i], candles.offsets[i + 1]
-    return (
-        candles.timestamp[a:z],
-        candles.open[a:z],
-        candles.high[a:z],
-        candles.low[a:z],
-        candles.close[a:z],
-        candles.volume[a:z],
-        candles.open_interest[a:z],
-    )
+def _save(s, has_bar, begin, end, bar, kind, before):  # type: ignore[no-untyped-def]
+    s[HAS_BAR], s[OPENS], s[CLOSES] = 1.0 if has_bar else 0.0, begin, end
+    s[3], s[4], s[5], s[6], s[7], s[8], s[9] = bar
+    s[10], s[LAST_CLOSE] = kind, before
+
+
+@kernel_part
+def _added(bar, high, low, close, volume, interest):  # type: ignore[no-untyped-def]
+    """Return a bar with one more candle in it."""
+    o, h, l, _, v, oi, count = bar
+    h = high if high > h else h
+    l = low if low < l else l
+    return o, h, l, close, v + volume, interest if interest == interest else oi, count + 1.0
+
+
+@kernel_part
+def _emit(times, bars, n, begin, end, bar):  # type: ignore[no-untyped-def]
+    times[0, n], times[1, n] = begin, end
+    bars[0, n], bars[1, n], bars[2, n], bars[3, n], bars[4, n], bars[5, n], bars[6, n] = bar
+    return n + 1
 
 
 @kernel
 def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: ignore[no-untyped-def]
+    """Run each instrument's rows; after a failure it makes no more bars.
+
+    In one piece: live, an instrument has one row, and handing an array over costs it 10 ns.
+    """
+    offsets, stamps, opn, high = candles.offsets, candles.timestamp, candles.open, candles.high
+    low, close, volume, interest = candles.low, candles.close, candles.volume, candles.open_interest
+    counts, bars, times, source = out.counts, out.bars, out.times, table.source_us
     # Typed, or Numba compiles everything twice: for a literal and for a number.
-    n = wrong = np.int64(0)
+    n = wrong = j = anchor = until = np.int64(0)
+    calendar, bucket = np.int64(-1), (anchor, until)
     for i in range(len(calendar_of)):
-        if state[i, FAILED] == 0.0:
-            n, wrong = _instrument(
-                state[i], i, calendar_of[i], candles, table, closing, drop, n, wrong, out
-            )
+        out.offsets[i + 1] = first = n
+        s, rows, where = state[i], offsets[i + 1] - offsets[i], INSIDE
+        if s[FAILED] != 0.0:
+            continue
+        # A row is likely in the segment of the row before, also of the instrument before.
+        if calendar_of[i] != calendar:
+            calendar, anchor, until = calendar_of[i], np.int64(0), np.int64(0)
+        has_bar, begin, end, bar, kind, before = _load(s)
+        # Rows in [enter, leave) lie in the segment and the bucket of the row before.
+        enter = leave = opens = closes = np.int64(0)
+        # Unsigned: an index that cannot be negative costs no check.
+        for row in range(np.uint64(offsets[i]), np.uint64(offsets[i + 1])):
+            t, x, units = stamps[row], close[row], volume[row]
+            fresh = t < enter or t >= leave
+            if fresh:
+                if t >= until or t < anchor:
+                    where, j, anchor, until, bucket = _segment(table, calendar, j, t)
+                if where >= UNCOVERED:
+                    s[LAST_TIME], s[FAILED] = t, where
+                    break
+                if where != INSIDE:
+                    counts[i, where] += 1
+                    continue
+                # One-minute candles are on the grid: reading has checked that they are.
+                if source > MINUTE_US and (t - anchor) % source != 0:
+                    out.off_grid[wrong], wrong = row, wrong + 1
+                    counts[i, MISPLACED] += 1
+                    continue
+                opens, closes = _bucket(t, anchor, until, table.step_us, bucket)
+            earlier, before = before, x
+            if units > 0.0:
+                kind = TRADED
+            elif drop:
+                kind = _kind_without_volume(kind, earlier, opn[row], high[row], low[row], x)
+                if kind != VOLUMELESS:
+                    counts[i, NO_TRADE] += 1
+                    continue
+            if fresh:
+                enter = max(opens, anchor)
+                leave = min(closes, until) if source <= MINUTE_US else enter
+                if has_bar and opens != begin:
+                    n, has_bar = _emit(times, bars, n, begin, end, bar), False
+                if not has_bar:
+                    has_bar, begin, end = True, opens, closes
+                    bar = (opn[row], high[row], low[row], x, 0.0, np.nan, 0.0)
+            oi = interest[row] if len(interest) > 0 else np.nan
+            bar = _added(bar, high[row], low[row], x, units, oi)
+        if where >= UNCOVERED:
+            n = first
+            continue
+        counts[i, INSIDE] = rows - counts[i, OUTSIDE] - counts[i, NO_TRADE] - counts[i, MISPLACED]
+        if rows > 0:
+            s[LAST_TIME] = last = stamps[offsets[i + 1] - 1]
+            s[LAST_END] = last + source if source or until <= last else table.row_end[j]
+        if closing and has_bar:
+            n, has_bar = _emit(times, bars, n, begin, end, bar), False
+        _save(s, has_bar, begin, end, bar, kind, before)
         out.offsets[i + 1] = n

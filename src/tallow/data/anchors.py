@@ -71,19 +71,20 @@ def _anchor_ids(timestamp, offsets, calendar_of, table, ids, out):  # type: igno
 
     NaN where no calendar (-1 in `calendar_of`) knows the row's session.
     """
+    calendar, boundaries = -1, table.boundaries
+    first = last = j = begin = end = 0
     for i in range(len(calendar_of)):
-        calendar = calendar_of[i]
-        if calendar < 0:
+        if calendar_of[i] < 0:
             for row in range(offsets[i], offsets[i + 1]):
                 out[row] = np.nan
             continue
-        if offsets[i] == offsets[i + 1]:
-            continue
-        first, last = table.starts[calendar], table.starts[calendar + 1]
-        begin, end = table.covered_from[calendar], table.covered_until[calendar]
-        j = first_after(table.boundaries, first, last, timestamp[offsets[i]]) - 1
+        if calendar_of[i] != calendar:
+            calendar = calendar_of[i]
+            first, last = table.starts[calendar], table.starts[calendar + 1]
+            begin, end, j = table.covered_from[calendar], table.covered_until[calendar], first
         for row in range(offsets[i], offsets[i + 1]):
             t = timestamp[row]
-            while j + 1 < last and table.boundaries[j + 1] <= t:
-                j += 1
-            out[row] = ids[max(j, first)] if begin <= t < end else np.nan
+            # The row before, also that of the instrument before, is likely in the same session.
+            if t < boundaries[j] or (j + 1 < last and boundaries[j + 1] <= t):
+                j = max(first, first_after(boundaries, first, last, t) - 1)
+            out[row] = ids[j] if begin <= t < end else np.nan

@@ -24,9 +24,16 @@ from tallow.data.candles import Candles, ReadReport
 from tallow.data.files import RawSource, expand_paths, open_file, split
 from tallow.data.interchange import from_native
 from tallow.data.merge import Settled, settle
-from tallow.data.quarantine import as_quarantine, count_by_rule, gather, records
-from tallow.data.rules import TIME_MAX_US
+from tallow.data.quarantine import (
+    as_quarantine,
+    count_by_rule,
+    empty_quarantine,
+    gather,
+    records,
+)
+from tallow.data.rules import TIME_MAX_US, all_rows_hold
 from tallow.data.runs import OrderWatch, instrument_runs
+from tallow.data.schema import CANDLE_SCHEMA
 from tallow.data.times import require_timezone
 
 __all__ = [
@@ -38,6 +45,9 @@ __all__ = [
     "read_options",
     "scan_batches",
 ]
+
+
+_CANDLE_SCHEMA = pl.Schema(CANDLE_SCHEMA)
 
 
 def read_candles(
@@ -93,6 +103,9 @@ def read_candles(
         raws = [open_file(path, BLOCK_ROWS) for path in expand_paths(source)]
     else:
         frame, native = from_native(source)
+        candles = _as_it_is(frame, options, native)
+        if candles is not None:
+            return candles
         raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
     return assemble(raws, options, native)
 
@@ -178,6 +191,26 @@ def assemble(raws: Sequence[RawSource], options: ReadOptions, native: str = "pol
     count = watch.instruments if watch.in_order else _count_instruments(settled.frame)
     report = _report(raws, placed, settled, quarantine, count)
     return Candles(settled.frame, quarantine, report, options.source_timeframe, native)
+
+
+def _as_it_is(frame: pl.DataFrame, options: ReadOptions, native: str) -> Candles | None:
+    """Return a frame that is what reading would make of it; None for any other.
+
+    So it is for those who feed a live engine every minute; finding out costs a tenth of reading.
+    """
+    if len(frame) == 0 or frame.n_chunks() > 1 or frame.schema != _CANDLE_SCHEMA:
+        return None
+    on_grid = options.source_timeframe.unit == "minute"
+    if options.instrument is not None or not all_rows_hold(frame, on_grid, options.latest_us):
+        return None
+    watch = OrderWatch()
+    watch.see(frame)
+    if not watch.in_order:
+        return None
+    rows, time = len(frame), frame["timestamp"]
+    ends = cast("Any", time.min()), cast("Any", time.max())
+    report = ReadReport(rows, rows, 0, 0, {}, ("frame",), (), watch.instruments, *ends)
+    return Candles(frame, empty_quarantine(), report, options.source_timeframe, native)
 
 
 def _contradictions(

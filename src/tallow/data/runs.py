@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from tallow.core.kernel import kernel
 from tallow.data.rules import IntArray, time_view
 
+ROWS_IN_PYTHON_MAX = 4_096
+"""Up to as many rows, a loop in Python is faster than a query."""
+
 ROWS_PER_FALL_MIN = 64
 """Fewer rows than this between falls of time, and looking at each fall costs more than it saves."""
 
@@ -29,7 +32,9 @@ def instrument_runs(frame: pl.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
         7 ns where they are not, and more where runs are short.
     """
     column = frame["instrument"]
-    if len(column) and column.is_sorted():
+    if len(column) <= ROWS_IN_PYTHON_MAX:
+        return _runs_of(column.to_list())
+    if column.is_sorted():
         found = _runs_by_time(column, time_view(frame))
         if found is not None:
             return found
@@ -37,6 +42,17 @@ def instrument_runs(frame: pl.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
     lengths = runs.field("len").to_numpy()
     offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
     return runs.field("value").to_list(), offsets
+
+
+def _runs_of(values: list[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the runs of few rows: a query takes longer to begin than a loop to end."""
+    starts = [
+        row
+        for row, (before, value) in enumerate(zip([None, *values], values, strict=False))
+        if value != before
+    ]
+    offsets = np.array([*starts, len(values)], dtype=np.int64)
+    return [values[row] for row in starts], offsets
 
 
 def mark_sorted(column: pl.Series) -> pl.Series:

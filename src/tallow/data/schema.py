@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
 from tallow.core.errors import CandleInputError
+from tallow.core.limits import COLUMN_NAMES_KNOWN
 
 TIME_TYPE = pl.Datetime("us", "UTC")
 
@@ -59,6 +61,7 @@ class Layout:
     ignored: tuple[str, ...]
 
 
+@lru_cache(maxsize=COLUMN_NAMES_KNOWN)
 def plain_name(column: str) -> str:
     r"""Return a column's name without case, spaces, underscores, quotes and byte-order mark.
 

@@ -33,40 +33,57 @@ def advance_average(
     """Run `average_step` over every row; state is ``[count, value]``.
 
     Each step waits for the one before, so instruments go side by side, two by two, where they can:
-    the same bits in little more than half the time.
+    the same bits in little more than half the time. An instrument with a single new row goes alone:
+    taking views of arrays would cost ten times its step.
     """
-    i = 0
+    # Typed, or Numba compiles what it calls twice: for a literal and for a number.
+    i = np.int64(0)
     while i < len(state):
         start, stop = offsets[i], offsets[i + 1]
-        if i + 1 < len(state):
-            # First as many rows as each average is short of; a missing one leaves it short.
-            other, other_stop = stop, offsets[i + 2]
-            a = min(stop, start + np.int64(length - state[i, 0]))
-            b = min(other_stop, other + np.int64(length - state[i + 1, 0]))
-            _average_rows(state[i], length, weight, x[start:a], out[start:])
-            _average_rows(state[i + 1], length, weight, x[other:b], out[other:])
-            rows = 0
-            if state[i, 0] == length and state[i + 1, 0] == length:
-                rows = min(stop - a, other_stop - b)
-                _average_two(state[i : i + 2], weight, x[a : a + rows], x[b:], out[a:], out[b:])
-            rest = b + rows
-            _average_rows(state[i + 1], length, weight, x[rest:other_stop], out[rest:])
-            start = a + rows
-        _average_rows(state[i], length, weight, x[start:stop], out[start:])
-        i += 2
+        if i + 1 < len(state) and stop - start > 1:
+            _average_pair(state, i, length, weight, offsets, x, out)
+            i += 2
+        else:
+            count, value = state[i, 0], state[i, 1]
+            for row in range(start, stop):
+                count, value, out[row] = _average_row(count, value, x[row], length, weight)
+            state[i, 0], state[i, 1] = count, value
+            i += 1
 
 
 @kernel_part
-def _average_rows(state, length, weight, x, out):  # type: ignore[no-untyped-def]
-    """Run one instrument's rows."""
-    count, value = state[0], state[1]
-    for row in range(len(x)):
-        if x[row] != x[row]:
-            out[row] = np.nan
-            continue
-        count, value = average_step(count, value, x[row], length, weight)
-        out[row] = value if count == length else np.nan
-    state[0], state[1] = count, value
+def _average_pair(state, i, length, weight, offsets, x, out):  # type: ignore[no-untyped-def]
+    """Run the rows of instruments ``i`` and ``i + 1``."""
+    start, stop, other_stop = offsets[i], offsets[i + 1], offsets[i + 2]
+    # First as many rows as each average is short of; a missing one leaves it short.
+    a = min(stop, start + np.int64(length - state[i, 0]))
+    b = min(other_stop, stop + np.int64(length - state[i + 1, 0]))
+    _average_rows(state, i, length, weight, x, start, a, out)
+    _average_rows(state, i + 1, length, weight, x, stop, b, out)
+    rows = 0
+    if state[i, 0] == length and state[i + 1, 0] == length:
+        rows = min(stop - a, other_stop - b)
+        _average_two(state[i : i + 2], weight, x[a : a + rows], x[b:], out[a:], out[b:])
+    _average_rows(state, i, length, weight, x, a + rows, stop, out)
+    _average_rows(state, i + 1, length, weight, x, b + rows, other_stop, out)
+
+
+@kernel_part
+def _average_rows(state, i, length, weight, x, start, stop, out):  # type: ignore[no-untyped-def]
+    """Run rows ``start:stop``, which are of instrument ``i``."""
+    count, value = state[i, 0], state[i, 1]
+    for row in range(start, stop):
+        count, value, out[row] = _average_row(count, value, x[row], length, weight)
+    state[i, 0], state[i, 1] = count, value
+
+
+@kernel_part
+def _average_row(count, value, x, length, weight):  # type: ignore[no-untyped-def]
+    """Take one row; return count and value, and what is shown of it: null before the warm-up."""
+    if x != x:
+        return count, value, np.nan
+    count, value = average_step(count, value, x, length, weight)
+    return count, value, value if count == length else np.nan
 
 
 @kernel_part

@@ -8,9 +8,10 @@ from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length, multiplier
 from tallow.indicators._windows import (
-    load_window,
+    load_windows,
+    next_stretch,
     short_moments,
-    stretch_rows,
+    start_stretches,
     window_moments,
 )
 
@@ -43,34 +44,38 @@ def _percent(part, whole, out):  # type: ignore[no-untyped-def]
 def advance(state, params, offsets, close, upper, middle, lower, width, percent, position):  # type: ignore[no-untyped-def]
     """State: the last ``length - 1`` closes."""
     n = int(params[0])
-    step = stretch_rows(n)
-    window, work = np.empty(n - 1 + step), np.empty((6, n - 1 + step))
-    for i in range(len(state)):
-        for a in range(offsets[i], offsets[i + 1], step):
-            z = min(a + step, offsets[i + 1])
-            x = load_window(state[i], close[a:z], window)
-            sums, squares = short_moments(x, n, work)
-            up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
-            _bands(x[n - 1 :], sums, squares, n, params[1], up, mid, low, wide)
-            _percent(wide, mid, percent[a:z])
-            _ratio(x[n - 1 :], low, wide, position[a:z])
+    rows, room, who, side = start_stretches(n)
+    window, work = np.empty(room), np.empty((6, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        x = load_windows(state, 0, n - 1, who, side, close[a:z], window)
+        newest = x[(n - 1) * side :]
+        sums, squares = short_moments(x, n, side, work)
+        up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
+        _bands(newest, sums, squares, n, params[1], up, mid, low, wide)
+        _percent(wide, mid, percent[a:z])
+        _ratio(newest, low, wide, position[a:z])
+        a = z
 
 
 @kernel
 def advance_long(state, params, offsets, close, upper, middle, lower, width, percent, position):  # type: ignore[no-untyped-def]
     """As `advance`, for long windows."""
     n = int(params[0])
-    step = stretch_rows(n)
-    window, work = np.empty(n - 1 + step), np.empty((6, n - 1 + step))
-    for i in range(len(state)):
-        for a in range(offsets[i], offsets[i + 1], step):
-            z = min(a + step, offsets[i + 1])
-            x = load_window(state[i], close[a:z], window)
-            sums, squares = window_moments(x, n, work)
-            up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
-            _bands(x[n - 1 :], sums, squares, n, params[1], up, mid, low, wide)
-            _percent(wide, mid, percent[a:z])
-            _ratio(x[n - 1 :], low, wide, position[a:z])
+    rows, room, who, side = start_stretches(n)
+    window, work = np.empty(room), np.empty((6, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        x = load_windows(state, 0, n - 1, who, side, close[a:z], window)
+        newest = x[(n - 1) * side :]
+        sums, squares = window_moments(x, n, side, work)
+        up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
+        _bands(newest, sums, squares, n, params[1], up, mid, low, wide)
+        _percent(wide, mid, percent[a:z])
+        _ratio(newest, low, wide, position[a:z])
+        a = z
 
 
 _N = "{length}_{multiplier}"

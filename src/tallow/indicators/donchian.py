@@ -7,25 +7,33 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
-from tallow.indicators._windows import load_window, stretch_rows, window_highest, window_lowest
+from tallow.indicators._windows import (
+    load_windows,
+    next_stretch,
+    start_stretches,
+    window_highest,
+    window_lowest,
+)
 
 
 @kernel
 def advance(state, params, offsets, high, low, upper, middle, lower):  # type: ignore[no-untyped-def]
     """State: the last ``length - 1`` highs, then as many lows."""
     n = int(params[0])
-    step = stretch_rows(n)
-    window, work = np.empty((2, n - 1 + step)), np.empty((4, n - 1 + step))
-    for i in range(len(state)):
-        for a in range(offsets[i], offsets[i + 1], step):
-            z = min(a + step, offsets[i + 1])
-            highs = load_window(state[i, : n - 1], high[a:z], window[0])
-            lows = load_window(state[i, n - 1 :], low[a:z], window[1])
-            highest, lowest = window_highest(highs, n, work[:2]), window_lowest(lows, n, work[2:])
-            up, mid, down = upper[a:z], middle[a:z], lower[a:z]
-            for j in range(z - a):
-                up[j], down[j] = highest[j], lowest[j]
-                mid[j] = (highest[j] + lowest[j]) / 2.0
+    rows, room, who, side = start_stretches(n)
+    window, work = np.empty((2, room)), np.empty((4, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        highs = load_windows(state, 0, n - 1, who, side, high[a:z], window[0])
+        lows = load_windows(state, n - 1, n - 1, who, side, low[a:z], window[1])
+        highest = window_highest(highs, n, side, work[:2])
+        lowest = window_lowest(lows, n, side, work[2:])
+        up, mid, down = upper[a:z], middle[a:z], lower[a:z]
+        for j in range(z - a):
+            up[j], down[j] = highest[j], lowest[j]
+            mid[j] = (highest[j] + lowest[j]) / 2.0
+        a = z
 
 
 INDICATOR = Indicator(

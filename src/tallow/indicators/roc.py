@@ -7,7 +7,7 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length
-from tallow.indicators._windows import load_window, stretch_rows, window_sums
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_sums
 
 
 @kernel
@@ -15,19 +15,20 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     """State: the last ``length`` closes."""
     n = int(params[0])
     flat = 0.0 if params[1] == 1.0 else np.nan
-    step = stretch_rows(n + 1)
-    window, work = np.empty(n + step), np.empty((3, n + step))
-    for i in range(len(state)):
-        for low in range(offsets[i], offsets[i + 1], step):
-            high = min(low + step, offsets[i + 1])
-            x = load_window(state[i], close[low:high], window)
-            # A missing row anywhere in the window makes the sum missing: the policy of windows.
-            sums, newest, change = window_sums(x, n + 1, work), x[n:], out[low:high]
-            for j in range(len(change)):
-                if sums[j] != sums[j]:
-                    change[j] = np.nan
-                else:
-                    change[j] = 100.0 * (newest[j] - x[j]) / x[j] if x[j] != 0.0 else flat
+    rows, room, who, side = start_stretches(n + 1)
+    window, work = np.empty(room), np.empty((3, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        x = load_windows(state, 0, n, who, side, close[a:z], window)
+        # A missing row anywhere in the window makes the sum missing: the policy of windows.
+        sums, newest, change = window_sums(x, n + 1, side, work), x[n * side :], out[a:z]
+        for j in range(len(change)):
+            if sums[j] != sums[j]:
+                change[j] = np.nan
+            else:
+                change[j] = 100.0 * (newest[j] - x[j]) / x[j] if x[j] != 0.0 else flat
+        a = z
 
 
 INDICATOR = Indicator(

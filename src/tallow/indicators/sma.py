@@ -8,9 +8,10 @@ from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
 from tallow.indicators._windows import (
-    load_window,
+    load_windows,
+    next_stretch,
     short_sums,
-    stretch_rows,
+    start_stretches,
     window_sums,
 )
 
@@ -19,30 +20,32 @@ from tallow.indicators._windows import (
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     """State: the last ``length - 1`` closes."""
     n = int(params[0])
-    step = stretch_rows(n)
-    window, work = np.empty(n - 1 + step), np.empty((3, n - 1 + step))
-    for i in range(len(state)):
-        for low in range(offsets[i], offsets[i + 1], step):
-            high = min(low + step, offsets[i + 1])
-            x = load_window(state[i], close[low:high], window)
-            sums, newest, mean = short_sums(x, n, work), x[n - 1 :], out[low:high]
-            for j in range(len(mean)):
-                mean[j] = newest[j] + sums[j] / n
+    rows, room, who, side = start_stretches(n)
+    window, work = np.empty(room), np.empty((3, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        x = load_windows(state, 0, n - 1, who, side, close[a:z], window)
+        sums, newest, mean = short_sums(x, n, side, work), x[(n - 1) * side :], out[a:z]
+        for j in range(len(mean)):
+            mean[j] = newest[j] + sums[j] / n
+        a = z
 
 
 @kernel
 def advance_long(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     """As `advance`, for long windows."""
     n = int(params[0])
-    step = stretch_rows(n)
-    window, work = np.empty(n - 1 + step), np.empty((3, n - 1 + step))
-    for i in range(len(state)):
-        for low in range(offsets[i], offsets[i + 1], step):
-            high = min(low + step, offsets[i + 1])
-            x = load_window(state[i], close[low:high], window)
-            sums, newest, mean = window_sums(x, n, work), x[n - 1 :], out[low:high]
-            for j in range(len(mean)):
-                mean[j] = newest[j] + sums[j] / n
+    rows, room, who, side = start_stretches(n)
+    window, work = np.empty(room), np.empty((3, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        x = load_windows(state, 0, n - 1, who, side, close[a:z], window)
+        sums, newest, mean = window_sums(x, n, side, work), x[(n - 1) * side :], out[a:z]
+        for j in range(len(mean)):
+            mean[j] = newest[j] + sums[j] / n
+        a = z
 
 
 INDICATOR = Indicator(

@@ -9,8 +9,9 @@ from tallow.core.operator import WINDOW, Indicator, Output, Parameter, Values
 from tallow.indicators._declare import START, length
 from tallow.indicators._windows import (
     copy_into,
-    load_window,
-    stretch_rows,
+    load_windows,
+    next_stretch,
+    start_stretches,
     window_highest,
     window_lowest,
     window_sums,
@@ -26,8 +27,8 @@ def _place(close, highest, lowest, flat, out):  # type: ignore[no-untyped-def]
 
 
 @kernel_part
-def _mean(x, n, work, out):  # type: ignore[no-untyped-def]
-    sums, newest = window_sums(x, n, work), x[n - 1 :]
+def _mean(x, n, side, work, out):  # type: ignore[no-untyped-def]
+    sums, newest = window_sums(x, n, side, work), x[(n - 1) * side :]
     for j in range(len(out)):
         out[j] = newest[j] + sums[j] / n
 
@@ -38,31 +39,29 @@ def advance(state, params, offsets, high, low, close, out_k, out_d):  # type: ig
     n, smooth_k, smooth_d = int(params[0]), int(params[1]), int(params[2])
     flat = 0.0 if params[3] == 1.0 else np.nan
     kept = n + smooth_k + smooth_d - 3
-    step = stretch_rows(kept + 1)
-    window, work = np.empty((3, kept + step)), np.empty((3, kept + step))
-    extreme = np.empty((4, kept + step))
-    raw, k, d = np.empty(kept + step), np.empty(kept + step), np.empty(step)
-    for i in range(len(state)):
-        tail = state[i].reshape(3, kept)
-        for a in range(offsets[i], offsets[i + 1], step):
-            z = min(a + step, offsets[i + 1])
-            highs = load_window(tail[0], high[a:z], window[0])
-            lows = load_window(tail[1], low[a:z], window[1])
-            closes = load_window(tail[2], close[a:z], window[2])
-            highest = window_highest(highs, n, extreme[:2])
-            lowest = window_lowest(lows, n, extreme[2:])
-            rows = z - a
-            place = raw[: len(highest)]
-            _place(closes[n - 1 :], highest, lowest, flat, place)
-            smooth = k[: rows + smooth_d - 1]
-            _mean(place, smooth_k, work, smooth)
-            _mean(smooth, smooth_d, work, d[:rows])
-            copy_into(out_d[a:z], d[:rows])
-            copy_into(out_k[a:z], smooth[smooth_d - 1 :])
-            if params[4] == 1.0:
-                for j in range(rows):
-                    if d[j] != d[j]:
-                        out_k[a + j] = np.nan
+    rows, room, who, side = start_stretches(kept + 1)
+    window, work = np.empty((3, room)), np.empty((3, room))
+    extreme = np.empty((4, room))
+    raw, k = np.empty(room), np.empty(room)
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        highs = load_windows(state, 0, kept, who, side, high[a:z], window[0])
+        lows = load_windows(state, kept, kept, who, side, low[a:z], window[1])
+        closes = load_windows(state, 2 * kept, kept, who, side, close[a:z], window[2])
+        highest = window_highest(highs, n, side, extreme[:2])
+        lowest = window_lowest(lows, n, side, extreme[2:])
+        place = raw[: len(highest)]
+        _place(closes[(n - 1) * side :], highest, lowest, flat, place)
+        smooth = k[: z - a + (smooth_d - 1) * side]
+        _mean(place, smooth_k, side, work, smooth)
+        _mean(smooth, smooth_d, side, work, out_d[a:z])
+        copy_into(out_k[a:z], smooth[(smooth_d - 1) * side :])
+        if params[4] == 1.0:
+            for row in range(a, z):
+                if out_d[row] != out_d[row]:
+                    out_k[row] = np.nan
+        a = z
 
 
 def _warmup(p: Values) -> tuple[int, ...]:

@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.limits import QUERY_PLANS
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data import aggregate as bars
 from tallow.data.anchors import anchor_columns, anchor_table
@@ -126,7 +128,6 @@ class BarRun:
         self._closed: set[str] = set()
         self._withdrawn: set[str] = set()
         self._missing: dict[str, set[str]] = {}
-        self._scratch = [bars.Scratch()]
 
     def feed(self, *blocks: Block) -> list[pl.DataFrame]:
         """Run blocks of different instruments; return the bars that are complete, in their order.
@@ -143,12 +144,7 @@ class BarRun:
             parts = split_evenly(block.candles.offsets, max(1, self.threads // len(blocks)))
             shares += [(block, part, states) for part in parts]
             self.counts.rows += len(block)
-        self._scratch += [bars.Scratch() for _ in range(len(shares) - len(self._scratch))]
-        jobs = [
-            partial(self._run_part, *share, scratch)
-            for share, scratch in zip(shares, self._scratch, strict=False)
-        ]
-        done = in_parallel(self.pool, jobs)
+        done = in_parallel(self.pool, [partial(self._run_part, *share) for share in shares])
         for (block, where, states), part in zip(shares, done, strict=True):
             self._account(block.names[where], part)
             if block.closing:
@@ -177,17 +173,7 @@ class BarRun:
 
     def empty_frame(self) -> pl.DataFrame:
         """Return a frame without rows, with the columns of this run."""
-        nothing = bars.aggregate(
-            bars.new_state(0),
-            empty_block([]).candles,
-            np.empty(0, dtype=np.int64),
-            True,
-            self._buckets,
-            self.options.no_trade,
-            self._scratch[0],
-        )
-        frame = _bar_frame([], nothing.bars, np.empty(0, dtype=np.bool_), self.interest)
-        return frame.with_columns(pl.lit(None, pl.Float64).alias(n) for n in self.plan.columns)
+        return _no_bars(self.plan.columns, self.interest)
 
     def quarantine(self, read: pl.DataFrame) -> pl.DataFrame:
         """Return the rows set aside in reading, and those found off their source's grid here."""
@@ -208,24 +194,25 @@ class BarRun:
         if len(late) or again:
             raise NeedsWholeInputError
 
-    def _run_part(
-        self, block: Block, part: slice, states: Sequence[Floats], scratch: bars.Scratch
+    def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> _Part:
+        rows = int(block.candles.offsets[part.stop] - block.candles.offsets[part.start])
+        with BUFFERS.lend(bars.SCRATCH_NUMBERS * (rows + part.stop - part.start)) as memory:
+            return self._run_in(bars.Scratch(memory), block, part, states)
+
+    def _run_in(
+        self, scratch: bars.Scratch, block: Block, part: slice, states: Sequence[Floats]
     ) -> _Part:
         names, candles = block.names[part], block.candles.part(part)
         places = self.options.calendars.places(names)
         state = states[0][part]
         state[places < 0, bars.FAILED] = _NO_CALENDAR
-        result = bars.aggregate(
-            state,
-            candles,
-            np.maximum(places, 0),
-            block.closing,
-            self._buckets,
-            self.options.no_trade,
-            scratch,
-        )
-        final = self._finality(result.bars, state, block.closing)
+        where, rule = np.maximum(places, 0), self.options.no_trade
+        result = bars.aggregate(state, candles, where, block.closing, self._buckets, rule, scratch)
         built = result.bars
+        if not len(built.timestamp):
+            frame = self.empty_frame()
+            return _Part(part, places, state, states[1][part], candles, frame, result, [])
+        final = self._finality(built, state, block.closing)
         inputs: dict[str, Floats] = {name: getattr(built, name) for name in PRICES}
         if self._anchors is not None:
             inputs |= anchor_columns(
@@ -331,6 +318,15 @@ def _bar_frame(
     columns.append(pl.Series("candles", built.candles.astype(np.uint32)))
     columns.append(pl.Series("is_final", final))
     return pl.DataFrame(columns)
+
+
+@lru_cache(maxsize=QUERY_PLANS)
+def _no_bars(columns: tuple[str, ...], interest: bool) -> pl.DataFrame:
+    """Return `_bar_frame` without rows; remembered, as most appended candles complete no bar."""
+    kinds: dict[str, pl.DataType] = {"instrument": pl.String(), "timestamp": TIME_TYPE}
+    kinds |= {"candles": pl.UInt32(), "is_final": pl.Boolean()}
+    names = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
+    return pl.DataFrame(schema={n: kinds.get(n, pl.Float64()) for n in (*names, *columns)})
 
 
 def _calendar_problem(

@@ -82,7 +82,7 @@ class Checkpoints:
     ) -> Checkpoints:
         """Return those of the runs of `plan` with `options` over `candles`."""
         size = bars.STATE_SIZE + sum(make(0).shape[1] for make in fresh_states(plan))
-        identity = _run_identity(plan, options, calendar)
+        identity = run_identity(plan, options, calendar)
         return cls(snapshots, validity, candles, identity, size, month_starts(calendar))
 
     def latest(self, names: Sequence[str], until: int) -> dict[str, Start]:
@@ -159,17 +159,18 @@ def month_starts(calendar: Calendar) -> NDArray[np.int64]:
     return anchor_boundaries(table, calendar.timezone)[first]
 
 
-def _run_identity(plan: Plan, options: BarOptions, calendar: Calendar) -> bytes:
+def run_identity(plan: Plan, options: BarOptions, calendar: Calendar) -> bytes:
+    """Return a digest of all that makes the numbers of a run, but the candles."""
     operations = [
         (o.indicator.name, o.indicator.version, sorted(o.values.items())) for o in plan.operations
     ]
     bars_are = (options.timeframe.text, options.source.text, options.no_trade)
     text = repr((kernel_digest(), plan.convention, operations, bars_are)).encode()
-    return hashlib.blake2b(text + _calendar_digest(calendar), digest_size=_DIGEST_BYTES).digest()
+    return hashlib.blake2b(text + calendar_digest(calendar), digest_size=_DIGEST_BYTES).digest()
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def _calendar_digest(calendar: Calendar) -> bytes:
+def calendar_digest(calendar: Calendar) -> bytes:
     """Return a digest of a calendar's whole table: states hold the numbers of its sessions."""
     digest = hashlib.blake2b(repr((str(calendar), calendar.timezone)).encode(), digest_size=16)
     table = calendar.sessions()

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tallow.core.buffers import BUFFERS
 from tallow.core.kernel import read_only
 from tallow.plan.plan import Operation, Plan
 
@@ -84,7 +85,11 @@ class Computed:
 
 
 def run_operations(
-    plan: Plan, states: Sequence[Floats], offsets: Times, inputs: Mapping[str, Floats]
+    plan: Plan,
+    states: Sequence[Floats],
+    offsets: Times,
+    inputs: Mapping[str, Floats],
+    out: Floats | None = None,
 ) -> Computed:
     """Run every operation of `plan` over rows ``offsets[i]:offsets[i + 1]`` of each instrument.
 
@@ -94,24 +99,22 @@ def run_operations(
         Per operation, float64 ``[instruments, state_size]``; changed in place.
     inputs
         float64 columns by name.
-
-    Notes
-    -----
-    The outputs are never scratch: Polars frames alias them.
+    out
+        Where the columns go, float64 ``[columns, rows]``; fresh by default, as Polars frames alias
+        what is returned.
     """
     rows = len(next(iter(inputs.values()))) if inputs else 0
-    matrix = np.empty((len(plan.columns), rows))
+    matrix = np.empty((len(plan.columns), rows)) if out is None else out
     columns = dict(zip(plan.columns, matrix, strict=True))
     failures: list[Failure] = []
-    spare = np.empty((0, rows))
-    for operation, state in zip(plan.operations, states, strict=True):
-        unwanted = sum(column is None for column in operation.columns)
-        if len(spare) < unwanted:
-            spare = np.empty((unwanted, rows))
-        free = iter(spare)
-        outputs = [next(free) if name is None else columns[name] for name in operation.columns]
-        taken = [read_only(inputs[name]) for name in operation.inputs]
-        failures += _run(operation, state, offsets, taken, outputs)
+    given = {name: read_only(column) for name, column in inputs.items()}
+    spare = max((o.columns.count(None) for o in plan.operations), default=0)
+    with BUFFERS.lend(spare * rows) as memory:
+        for operation, state in zip(plan.operations, states, strict=True):
+            free = iter(memory.reshape(spare, rows))
+            outputs = [next(free) if name is None else columns[name] for name in operation.columns]
+            taken = [given[name] for name in operation.inputs]
+            failures += _run(operation, state, offsets, taken, outputs)
     return Computed(columns, failures)
 
 

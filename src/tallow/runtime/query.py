@@ -1,24 +1,22 @@
 """Range queries: the bars of a range of stored candles, with the bits of the whole history.
 
-What is asked again is answered from memory, as long as the store says that nothing has changed.
+What is asked again is answered from the cache, as far as the store's log says that it still holds.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.limits import QUERY_PLANS, QUERY_RESULT_BYTES
+from tallow.core.limits import QUERY_PLANS, QUERY_SPANS
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS
@@ -28,7 +26,9 @@ from tallow.data.snapshots import Snapshots
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
-from tallow.runtime.checkpoints import Validity
+from tallow.runtime.cache import Calculated, Found, IndicatorCache
+from tallow.runtime.changes import Changes, TrackedCandles
+from tallow.runtime.checkpoints import Validity, run_identity
 from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import (
@@ -37,8 +37,9 @@ from tallow.runtime.results import (
     RunReport,
     raise_if_all_failed,
 )
-from tallow.runtime.spans import calendar_buckets, span_of
+from tallow.runtime.spans import Span, calendar_buckets, span_of
 from tallow.runtime.stored import StoredCandles
+from tallow.runtime.stretches import Kind, Read, Stretch, continued, made
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Indicators = str | tuple[str | Spec, ...]
 
-_SNAPSHOT_FILE = "snapshots.sqlite"
-_RESULT_BYTES = 4_096
-"""Roughly what a result takes besides its columns."""
+SNAPSHOT_FILE = "snapshots.sqlite"
+RECENT_US = 7 * 86_400 * 1_000_000
+"""What ends earlier is about the past: it has an entry of its own beside that of the present."""
 HOUR_US = 3_600 * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -66,8 +67,44 @@ class Question:
     as_of: int | None
 
 
+class _Answer(NamedTuple):
+    """The bars of a question, where their candles went, and how they came about."""
+
+    frame: pl.DataFrame
+    report: RunReport
+    found: Found
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """An answer to one question, and the state of the store and the hour that it holds for."""
+
+    revision: Hashable
+    frame: pl.DataFrame
+    report: RunReport
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the bars."""
+        return int(self.frame.estimated_size())
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a store's state is, as far as questions need it: asked once for each."""
+
+    token: Hashable
+    moment: int
+    home: tuple[str, str]
+
+
 class StoreQueries:
-    """Answers questions about a store; may be used by several threads."""
+    """Answers questions about a store; may be used by several threads.
+
+    What is asked of one instrument is cut from a stretch of its bars in the cache, which goes on
+    where candles were appended. Other answers are kept whole, for the same question and state of
+    the store: those about several instruments, a moment in the past, or adjusted prices.
+    """
 
     def __init__(
         self,
@@ -76,13 +113,17 @@ class StoreQueries:
         no_trade: NoTrade,
         pool: Executor | None,
         threads: int,
+        cache: IndicatorCache,
     ) -> None:
         self.store = store
         self._calendars, self._no_trade = calendars, no_trade
         self._pool, self._threads = pool, threads
-        self._snapshots = Snapshots(store.state_folder / _SNAPSHOT_FILE)
+        self._cache, self._own = cache, object()
+        self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
         self._validity = Validity()
-        self._results = ResultMemory()
+        self._state: _State | None = None
+        self._changes: dict[Hashable, tuple[Hashable, Changes]] = {}
+        self._kinds: dict[Hashable, Kind] = {}
         self._facts: dict[Hashable, tuple[Hashable, object]] = {}
 
     def answer(self, question: Question) -> ProcessingResult:
@@ -93,50 +134,130 @@ class StoreQueries:
         TallowError
             As `tallow.engine.AnalyticsEngine.query`.
         """
-        began, token = time.perf_counter(), self.store.token()
+        began, state = time.perf_counter(), self._current()
+        plan = _plan(question.indicators, question.convention)
+        frame, report, found = self._from_stretch(question, plan, state) or self._from_whole(
+            question, plan, state
+        )
+        outputs = IndicatorSet(frame, plan.columns)
+        hits = len(plan.columns) if found.is_hit else 0
+        return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
+
+    def _current(self) -> _State:
+        """Return what the store's state is now."""
+        token, known = self.store.token(), self._state
+        if known is None or known.token != token:
+            home = (str(self.store.state_folder), self.store.epoch)
+            self._state = known = _State(token, self.store.last_received(), home)
+        return known
+
+    # Stretches of one instrument
+
+    def _from_stretch(self, question: Question, plan: Plan, state: _State) -> _Answer | None:
+        """Return the bars of one instrument; None where the question is not of that kind."""
+        names = question.wanted.instruments
+        if names is None or len(names) != 1 or question.as_of is not None:
+            return None
+        (name,) = names
+        place = int(self._calendars.places([name])[0])
+        if place < 0 or question.adjustment in ADJUSTMENTS:
+            return None
+        kind = self._kind(question, plan, place)
+        span = _span(kind, question.wanted)
+        if span is None:
+            return None
+        candles = self._tracked(question, state)
+        interest = self._interest(candles, state)
+        make = partial(self._run, kind.plan, kind.options, candles, interest, True)
+
+        def calculate(kept: Stretch | None) -> Calculated[Stretch]:
+            if kept is not None:
+                longer = continued(kept, kind, name, span, candles, make)
+                if longer is not None:
+                    return longer
+            run = make()
+            run.add([name], kind.target(span))
+            self._check(run, [name], question, state)
+            return Calculated(made(run, name, span), Found.MISS, keep=not len(run.quarantine))
+
+        recent = span.end is None or span.end > state.moment - RECENT_US
+        key = (state.home, question.adjustment, name, kind.identity, interest, recent)
+        stretch, found, _ = self._cache.get_or_calculate(key, calculate)
+        frame = stretch.cut(span)
+        instruments = int(stretch.read.first is not None)
+        report = _report(stretch.read, instruments, {}, stretch.quarantine, len(frame))
+        return _Answer(frame, report, found)
+
+    def _tracked(self, question: Question, state: _State) -> TrackedCandles:
+        """Return a question's candles, once the log was asked what has changed among all."""
+        series = (question.source.text, question.adjustment)
+        home, changes = self._changes.get(series, (None, None))
+        if changes is None or home != state.home:
+            changes = Changes(state.moment)
+            self._changes[series] = (state.home, changes)
+        candles = TrackedCandles(self.store, *series, state.moment, state.home[1], changes)
+        changes.look(candles)
+        return candles
+
+    def _kind(self, question: Question, plan: Plan, place: int) -> Kind:
+        sizes = (question.timeframe, question.source)
+        key = (*sizes, question.indicators, question.convention, place)
+        kind = self._kinds.get(key)
+        if kind is None:
+            require_multiple(*sizes)
+            calendar = self._calendars.calendars[place]
+            options = BarOptions(*sizes, self._calendars, self._no_trade)
+            identity = (run_identity(plan, options, calendar), plan.columns)
+            buckets = calendar_buckets(calendar, *sizes)
+            source_buckets = calendar_buckets(calendar, question.source, question.source)
+            kind = Kind(plan, options, calendar, buckets, source_buckets, identity)
+            if len(self._kinds) >= QUERY_PLANS:
+                self._kinds.clear()
+            self._kinds[key] = kind
+        return kind
+
+    # Whole answers
+
+    def _from_whole(self, question: Question, plan: Plan, state: _State) -> _Answer:
+        """Return the bars of any question, all at once."""
         now = time.time_ns() // 1_000 if question.as_of is None else question.as_of
         # An action that was announced happens some day, without anything being written.
         hour = now // HOUR_US if question.adjustment in ADJUSTMENTS else 0
-        key = (question, token, hour)
-        kept = self._results.get(key)
-        if kept is not None:
-            hits, took = len(kept.indicators), time.perf_counter() - began
-            return replace(_copied(kept), cache_hits=hits, process_time=took)
-        plan = _plan(question.indicators, question.convention)
-        frame, report = self._compute(question, plan, token, now)
-        took = time.perf_counter() - began
-        result = ProcessingResult.of(frame, plan.columns, report, took, "polars")
-        self._results.put(key, result, _RESULT_BYTES + int(frame.estimated_size()))
-        return _copied(result)
+
+        def calculate(kept: _Whole | None) -> Calculated[_Whole]:
+            if kept is not None and kept.revision == (state.token, hour):
+                return Calculated(kept, Found.HIT)
+            frame, report = self._compute(question, plan, state, now)
+            return Calculated(_Whole((state.token, hour), frame, report), Found.MISS)
+
+        # Of this engine alone: its calendars, and which candles count, are part of the answer.
+        whole, found, _ = self._cache.get_or_calculate((self._own, question), calculate)
+        return _Answer(whole.frame.clone(), whole.report, found)
 
     def _compute(
-        self, question: Question, plan: Plan, token: Hashable, now: int
+        self, question: Question, plan: Plan, state: _State, now: int
     ) -> tuple[pl.DataFrame, RunReport]:
         require_multiple(question.timeframe, question.source)
-        wanted, kind = question.wanted, (question.source.text, question.adjustment)
-        candles = self._candles(question, now)
-        interest = self._fact(("interest", *kind), token, candles.has_interest)
+        candles = self._candles(question, state, now)
         options = BarOptions(
             question.timeframe, question.source, self._calendars, self._no_trade, question.as_of
         )
-        make_run = partial(BarRun, plan, options, self._pool, self._threads, interest)
-        run = RangeRun(plan, options, candles, self._snapshots, self._validity, make_run)
-        list_names = partial(self._fact, ("names", *kind), token, candles.names)
-        names = sorted(list_names() if wanted.instruments is None else wanted.instruments)
+        run = self._run(plan, options, candles, self._interest(candles, state))
+        given = question.wanted.instruments
+        names = sorted(self._names(candles, state) if given is None else given)
         self._run_by_calendar(run, names, question)
-        if not run.seen.issuperset(names):
-            wanted.check_found(list_names(), "the store")
-        raise_if_all_failed(run.failures, len(names))
-        frame = _in_order(run.frames or [make_run().empty_frame()])
-        return frame, _report(run, len(frame))
+        self._check(run, names, question, state)
+        frame = _in_order(run.frames or [run.make_run().empty_frame()])
+        read = Read(run.counts, run.first, run.last)
+        return frame, _report(read, len(run.seen), run.failures, run.quarantine, len(frame))
 
-    def _candles(self, question: Question, now: int) -> StoredCandles:
+    def _candles(self, question: Question, state: _State, now: int) -> StoredCandles:
         """Return the candles that a question is about, as one state of the store has them."""
-        known_until = self.store.last_received()
+        known_until = state.moment
         if question.as_of is not None:
             known_until = min(known_until, question.as_of)
         source, adjustment = question.source.text, question.adjustment
-        series = (self.store, source, adjustment, known_until, self.store.epoch)
+        series = (self.store, source, adjustment, known_until, state.home[1])
         if adjustment in ADJUSTMENTS:
             return AdjustedCandles(*series, self._calendars, now)
         return StoredCandles(*series)
@@ -158,6 +279,36 @@ class StoreQueries:
                 source = calendar_buckets(calendar, question.source, question.source)
                 run.add(group, Target(calendar, buckets, source, span))
 
+    # Both
+
+    def _run(
+        self,
+        plan: Plan,
+        options: BarOptions,
+        candles: StoredCandles,
+        interest: bool,
+        marked: bool = False,
+    ) -> RangeRun:
+        make_run = partial(BarRun, plan, options, self._pool, self._threads, interest)
+        kept = (self._snapshots, self._validity)
+        return RangeRun(plan, options, candles, *kept, make_run, marks={} if marked else None)
+
+    def _check(
+        self, run: RangeRun, names: Sequence[str], question: Question, state: _State
+    ) -> None:
+        """Raise an error where a name is unknown, or nothing has bars."""
+        if not run.seen.issuperset(names):
+            question.wanted.check_found(self._names(run.candles, state), "the store")
+        raise_if_all_failed(run.failures, len(names))
+
+    def _interest(self, candles: StoredCandles, state: _State) -> bool:
+        what = ("interest", candles.timeframe, candles.adjustment)
+        return self._fact(what, state.token, candles.has_interest)
+
+    def _names(self, candles: StoredCandles, state: _State) -> set[str]:
+        what = ("names", candles.timeframe, candles.adjustment)
+        return self._fact(what, state.token, candles.names)
+
     def _fact(self, what: Hashable, token: Hashable, ask: Callable[[], T]) -> T:
         """Return what a store's state says, asked once for each state."""
         kept = self._facts.get(what)
@@ -166,42 +317,18 @@ class StoreQueries:
         return kept[1]  # type: ignore[return-value]
 
 
-class ResultMemory:
-    """Results by question and state of the store, within `QUERY_RESULT_BYTES`; the oldest go."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, tuple[ProcessingResult, int]] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, key: Hashable) -> ProcessingResult | None:
-        """Return a result, or None where it is not known."""
-        with self._lock:
-            if key not in self._kept:
-                return None
-            self._kept.move_to_end(key)
-            return self._kept[key][0]
-
-    def put(self, key: Hashable, result: ProcessingResult, size: int) -> None:
-        """Keep a result of `size` bytes, unless it is too large to be kept at all."""
-        if size > QUERY_RESULT_BYTES:
-            return
-        with self._lock:
-            self._bytes += size - self._kept.pop(key, (result, 0))[1]
-            self._kept[key] = (result, size)
-            while self._bytes > QUERY_RESULT_BYTES:
-                self._bytes -= self._kept.popitem(last=False)[1][1]
+@lru_cache(maxsize=QUERY_SPANS)
+def _span(kind: Kind, wanted: Range) -> Span | None:
+    limits = wanted.limits(kind.calendar)
+    if limits[0] >= limits[1]:
+        # A date and an instant before it.
+        return None
+    return span_of(kind.buckets, limits, wanted.start is None, wanted.end is None)
 
 
 @lru_cache(maxsize=QUERY_PLANS)
 def _plan(indicators: Indicators, convention: str) -> Plan:
     return make_plan(indicators, convention, BAR_COLUMNS)
-
-
-def _copied(result: ProcessingResult) -> ProcessingResult:
-    """Return a result whose frame may be changed in place, without a copy of its columns."""
-    frame = result.frame.clone()
-    return replace(result, frame=frame, indicators=IndicatorSet(frame, tuple(result.indicators)))
 
 
 def _in_order(frames: Collection[pl.DataFrame]) -> pl.DataFrame:
@@ -212,9 +339,11 @@ def _in_order(frames: Collection[pl.DataFrame]) -> pl.DataFrame:
     return frame.sort("instrument", maintain_order=True)
 
 
-def _report(run: RangeRun, bars: int) -> RunReport:
-    rows = run.counts.rows
-    read = ReadReport(
+def _report(
+    read: Read, instruments: int, failures: dict[str, str], quarantine: pl.DataFrame, bars: int
+) -> RunReport:
+    rows = read.counts.rows
+    report = ReadReport(
         rows_in=rows,
         accepted=rows,
         repeated=0,
@@ -222,11 +351,11 @@ def _report(run: RangeRun, bars: int) -> RunReport:
         by_rule={},
         sources=("store",),
         ignored_columns=(),
-        instruments=len(run.seen),
-        first=_instant(run.first),
-        last=_instant(run.last),
+        instruments=instruments,
+        first=_instant(read.first),
+        last=_instant(read.last),
     )
-    return RunReport(read, run.counts, bars, run.failures, run.quarantine)
+    return RunReport(report, read.counts, bars, failures, quarantine)
 
 
 def _instant(moment: int | None) -> datetime | None:

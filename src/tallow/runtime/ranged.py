@@ -9,7 +9,7 @@ leaves snapshots behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from enum import Enum, auto
 
 import numpy as np
@@ -17,6 +17,7 @@ import polars as pl
 
 from tallow.core.calendars import Calendar
 from tallow.core.limits import QUERY_ROWS
+from tallow.data import aggregate as bars
 from tallow.data.aggregate import CandleArrays
 from tallow.data.quarantine import empty_quarantine
 from tallow.data.rules import time_view
@@ -24,7 +25,7 @@ from tallow.data.runs import instrument_runs
 from tallow.data.snapshots import Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, BarRun, Counts
-from tallow.runtime.blocks import Block, cut_in_time, whole_block
+from tallow.runtime.blocks import Block, cut_in_time, empty_block, whole_block
 from tallow.runtime.checkpoints import Checkpoints, Start, Validity, resume, take
 from tallow.runtime.operations import Times
 from tallow.runtime.spans import Buckets, Span
@@ -34,6 +35,8 @@ _ATTEMPTS = 3
 """How often a window's history is looked for further back before the run begins at a snapshot."""
 _FURTHER = 4
 """How many times as far back each of these attempts reaches."""
+_MARKS_BACK = (256, 64)
+"""How many bars before the last one states are noted, ascending in time."""
 
 
 class Need(Enum):
@@ -66,6 +69,9 @@ class RangeRun:
         Instruments that have candles, as far as was looked.
     first, last
         Opens of the earliest and the latest candle read, in microseconds.
+    marks
+        Where it is a dictionary: states of each instrument to go on from, see `go_on`, ascending;
+        the last one has seen all of its candles.
     """
 
     plan: Plan
@@ -81,6 +87,7 @@ class RangeRun:
     seen: set[str] = field(default_factory=set)
     first: int | None = None
     last: int | None = None
+    marks: dict[str, list[Start]] | None = None
 
     def add(self, names: Sequence[str], target: Target) -> None:
         """Compute the bars of some instruments."""
@@ -89,6 +96,14 @@ class RangeRun:
             rest = self._by_windows(rest, target)
         if rest:
             self._from_states(rest, target)
+
+    def go_on(self, name: str, start: Start, target: Target) -> None:
+        """Compute an instrument's bars from a state on, the one that was open then included."""
+        run = self.make_run()
+        resume(run.states, [name], [start])
+        rows = self.candles.read([name], start.boundary, target.span.end)
+        block = whole_block(rows, closing=True) if len(rows) else empty_block([name])
+        self._take(run, block, self._fed(run, [block]), target)
 
     # From the rows that windows need
 
@@ -116,7 +131,7 @@ class RangeRun:
         if not len(rows):
             return {}
         block, run = whole_block(rows, closing=True), self.make_run()
-        built = run.feed(block)
+        built = self._fed(run, cut_in_time(block, self._mark_cuts(block, target)))
         opens = _by_instrument(pl.concat(built))
         needs = {
             name: Need.NOTHING
@@ -125,6 +140,9 @@ class RangeRun:
             for i, name in enumerate(block.names)
         }
         done = [name for name, need in needs.items() if need is Need.NOTHING]
+        if self.marks and (not done or block.candles.timestamp[-1] < (target.span.start or 0)):
+            # Whether candles of zero volume count may be open still.
+            self.marks.clear()
         if done and len(done) < len(needs):
             # Seldom, and simpler than taking the others out of the counts.
             block = whole_block(rows.filter(pl.col("instrument").is_in(done)), closing=True)
@@ -180,9 +198,49 @@ class RangeRun:
                     self.candles.read(batch, boundary, target.span.end), closing=True
                 )
                 if block.names:
-                    self._take(run, block, _pieces(run, block, points, target.span), target)
+                    self._take(run, block, self._pieces(run, block, points, target), target)
+
+    def _pieces(
+        self, run: BarRun, block: Block, points: Checkpoints, target: Target
+    ) -> list[pl.DataFrame]:
+        """Run a block in pieces, from boundary to boundary; return the bars that are wanted."""
+        times, start = block.candles.timestamp, target.span.start
+        cuts = points.between(int(times.min()), int(times.max()) if start is None else start)
+        pieces = cut_in_time(block, [*cuts, *self._mark_cuts(block, target, cuts)])
+        built: list[pl.DataFrame] = []
+        left: list[tuple[str, Start]] = []
+        for piece, cut in zip(pieces, cuts, strict=False):
+            frames = run.feed(piece)
+            made = take(run.states, piece.names, cut)
+            left += [each for each in made if each[0] not in run.failures]
+            if start is None:
+                built += frames
+        points.save(left)
+        return built + self._fed(run, pieces[len(cuts) :])
 
     # Both
+
+    def _mark_cuts(self, block: Block, target: Target, cuts: Sequence[int] = ()) -> list[int]:
+        """Return where to note states, after the span's begin and after other cuts."""
+        if self.marks is None:
+            return []
+        begin = max(int(block.candles.timestamp[0]), target.span.start or 0, *cuts[-1:])
+        buckets = target.buckets
+        newest = buckets.before(int(block.candles.timestamp[-1]) + 1)
+        numbers = [number for back in _MARKS_BACK if (number := newest - back) >= 0]
+        return [cut for cut in map(buckets.start, numbers) if cut > begin]
+
+    def _fed(self, run: BarRun, pieces: Sequence[Block]) -> list[pl.DataFrame]:
+        """Run pieces to their end; note the states between them, and before the last bar closes."""
+        if self.marks is None:
+            return [frame for piece in pieces for frame in run.feed(piece)]
+        built: list[pl.DataFrame] = []
+        for piece in pieces:
+            built += run.feed(replace(piece, closing=False))
+            for name, start in take(run.states, piece.names, 0):
+                seen = int(start.state[bars.LAST_TIME])
+                self.marks.setdefault(name, []).append(start._replace(boundary=seen + 1))
+        return built + run.feed(empty_block(pieces[-1].names))
 
     def _batches(
         self, names: Sequence[str], start: int | None, target: Target
@@ -213,27 +271,32 @@ class RangeRun:
     ) -> None:
         """Keep what a run over all of a block gave."""
         span, times = target.span, block.candles.timestamp
-        bars = run.corrected(pl.concat(built))
-        open_us = pl.col("timestamp").to_physical()
-        bars = bars.filter((open_us >= span.first) & (open_us < span.last))
-        self.frames.append(self._with_finality(bars, span))
+        some = [frame for frame in built if len(frame)] or built[:1]
+        wanted = run.corrected(some[0] if len(some) == 1 else pl.concat(some))
+        opens = time_view(wanted)
+        inside = (opens >= span.first) & (opens < span.last)
+        if not inside.all():
+            wanted = wanted.filter(inside)
+        self.frames.append(self._with_finality(wanted, span))
         run.counts.check()
         sums = zip(astuple(self.counts), astuple(run.counts), strict=True)
         self.counts = Counts(*(a + b for a, b in sums))
         self.failures |= run.failures
         self.quarantine = run.quarantine(self.quarantine)
         self.seen.update(block.names)
+        if not len(times):
+            return
         first, last = int(times.min()), int(times.max())
         self.first = first if self.first is None else min(self.first, first)
         self.last = last if self.last is None else max(self.last, last)
 
-    def _with_finality(self, bars: pl.DataFrame, span: Span) -> pl.DataFrame:
+    def _with_finality(self, built: pl.DataFrame, span: Span) -> pl.DataFrame:
         """Return bars of which a later candle, which nobody needed, tells that they are final."""
-        if self.options.as_of is not None or span.end is None or bars["is_final"].all():
-            return bars
-        forming = bars.filter(~pl.col("is_final"))["instrument"].to_list()
+        if self.options.as_of is not None or span.end is None or built["is_final"].all():
+            return built
+        forming = built.filter(~pl.col("is_final"))["instrument"].to_list()
         ended = self.candles.which_go_on(forming, span.end)
-        return bars.with_columns(pl.col("is_final") | pl.col("instrument").is_in(ended))
+        return built.with_columns(pl.col("is_final") | pl.col("instrument").is_in(ended))
 
 
 def _by_instrument(built: pl.DataFrame) -> dict[str, Times]:
@@ -241,21 +304,3 @@ def _by_instrument(built: pl.DataFrame) -> dict[str, Times]:
     names, offsets = instrument_runs(built)
     parts = np.split(time_view(built), offsets[1:-1])
     return dict(zip(names, parts, strict=False))
-
-
-def _pieces(run: BarRun, block: Block, points: Checkpoints, span: Span) -> list[pl.DataFrame]:
-    """Run a block in pieces, from boundary to boundary; return the bars that are wanted."""
-    times = block.candles.timestamp
-    until = int(times.max()) if span.start is None else span.start
-    cuts = points.between(int(times.min()), until)
-    built: list[pl.DataFrame] = []
-    left: list[tuple[str, Start]] = []
-    for place, piece in enumerate(cut_in_time(block, cuts)):
-        frames = run.feed(piece)
-        if place < len(cuts):
-            made = take(run.states, piece.names, cuts[place])
-            left += [each for each in made if each[0] not in run.failures]
-        if place == len(cuts) or span.start is None:
-            built += frames
-    points.save(left)
-    return built

@@ -57,6 +57,12 @@ class StoredCandles:
             low, names, timeframe=self.timeframe, adjustment=self.adjustment, as_of=high
         )
 
+    def all_changed_since(self, moment: int) -> dict[str, int]:
+        """Do as `changed_between` for all instruments, and a moment in the past."""
+        return self.store.changed_since(
+            moment, timeframe=self.timeframe, adjustment=self.adjustment, as_of=self.known_until
+        )
+
     def names(self) -> set[str]:
         """Return all instruments that ever had candles. Reads all keys."""
         return set(

@@ -1,0 +1,77 @@
+"""Large arrays that kernels use for the length of a call, and that the next call uses again.
+
+Fresh memory costs more than the arithmetic: the system hands it out page by page, and takes it back
+when the array goes. Nothing lent here may be returned to a caller: frames alias arrays.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.limits import BUFFER_BYTES
+
+_LEAST = 4_096
+"""Numbers in the smallest buffer."""
+
+
+class BufferPool:
+    """Lends float64 arrays; may be used by several threads, each with buffers of its own.
+
+    Parameters
+    ----------
+    bytes_max
+        Most bytes of idle buffers; what comes back beyond that is freed.
+
+    Examples
+    --------
+    >>> pool = BufferPool()
+    >>> with pool.lend(10_000) as first:
+    ...     first[:] = 1.0
+    >>> with pool.lend(9_000) as again:
+    ...     bool(np.shares_memory(first, again))
+    True
+    """
+
+    def __init__(self, bytes_max: int = BUFFER_BYTES) -> None:
+        self.bytes_max = bytes_max
+        self._lock = threading.Lock()
+        self._idle: dict[int, list[NDArray[np.float64]]] = {}
+        self._bytes = 0
+
+    @property
+    def idle_bytes(self) -> int:
+        """Bytes of the buffers that nobody uses."""
+        return self._bytes
+
+    @contextmanager
+    def lend(self, count: int) -> Iterator[NDArray[np.float64]]:
+        """Lend an array of `count` numbers, with any content, until the block ends."""
+        # Powers of two: few sizes, so that what one call leaves fits another one.
+        size = 1 << (max(count, _LEAST) - 1).bit_length()
+        buffer = self._take(size)
+        try:
+            yield buffer[:count]
+        finally:
+            self._give(size, buffer)
+
+    def _take(self, size: int) -> NDArray[np.float64]:
+        with self._lock:
+            if idle := self._idle.get(size):
+                self._bytes -= 8 * size
+                return idle.pop()
+        return np.empty(size)
+
+    def _give(self, size: int, buffer: NDArray[np.float64]) -> None:
+        with self._lock:
+            if self._bytes + 8 * size <= self.bytes_max:
+                self._bytes += 8 * size
+                self._idle.setdefault(size, []).append(buffer)
+
+
+BUFFERS = BufferPool()
+"""The process's own."""

@@ -1,0 +1,83 @@
+"""From rows to batches: what came together, cut where a candle comes again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from tallow.data.feeds.feed import FeedBatch, Kind
+from tallow.data.feeds.health import Meter
+from tallow.data.feeds.messages import CANDLE, Row
+from tallow.data.rules import MINUTE_US
+from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+
+_US = 1_000_000
+
+
+def batches_of(rows: Sequence[Row]) -> list[FeedBatch]:
+    """Put rows together in as few batches as keep their order and every revision.
+
+    A batch has rows of one kind, and a candle once: within one input, two versions of a candle
+    contradict each other; in two, the later one is a revision. An entry's token goes with the last
+    batch that holds rows of it.
+    """
+    pieces = list(_pieces(rows))
+    last = {row.message.token: place for place, piece in enumerate(pieces) for row in piece}
+    tokens: list[list[str]] = [[] for _ in pieces]
+    for token, place in last.items():
+        if token:
+            tokens[place].append(token)
+    return [_batch(piece, tuple(held)) for piece, held in zip(pieces, tokens, strict=True)]
+
+
+def hand_out(batch: FeedBatch, meter: Meter, now: int) -> FeedBatch:
+    """Count a batch that is handed to the reader at `now`, in microseconds since 1970 UTC."""
+    rows = len(batch.frame)
+    if batch.backfill:
+        meter.add(batches=1, rows=rows, backfilled=rows)
+        return batch
+    newest = pl.Series(batch.frame["timestamp"]).dt.epoch("us").max()
+    assert isinstance(newest, int), "a batch has rows, and every row a time"
+    complete = newest + (MINUTE_US if batch.kind == "candles" else 0)
+    meter.add(batches=1, rows=rows)
+    meter.note(lag_seconds=max(0.0, (now - complete) / _US))
+    return batch
+
+
+def _pieces(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Cut rows where their kind changes or a candle comes again."""
+    piece: list[Row] = []
+    seen: set[tuple[str, int]] = set()
+    for row in rows:
+        key = (row.instrument, row.timestamp)
+        again = row.fields is CANDLE and key in seen
+        if piece and (again or row.fields is not piece[0].fields):
+            yield piece
+            piece, seen = [], set()
+        piece.append(row)
+        seen.add(key)
+    if piece:
+        yield piece
+
+
+def _batch(rows: Sequence[Row], tokens: tuple[str, ...]) -> FeedBatch:
+    kind: Kind = "candles" if rows[0].fields is CANDLE else "ticks"
+    frame = pl.DataFrame(
+        [
+            pl.Series("instrument", [row.instrument for row in rows], pl.String),
+            pl.Series("timestamp", [row.timestamp for row in rows], pl.Int64).cast(TIME_TYPE),
+            *_columns(rows),
+        ]
+    )
+    if kind == "candles" and frame[OPEN_INTEREST].null_count() == len(frame):
+        frame = frame.drop(OPEN_INTEREST)
+    elif kind == "ticks" and any(row.sequence is not None for row in rows):
+        numbers = pl.Series("sequence", [row.sequence for row in rows], pl.Int64)
+        frame = frame.with_columns(numbers)
+    return FeedBatch(kind, frame, rows[-1].message.received_at, tokens=tokens)
+
+
+def _columns(rows: Sequence[Row]) -> Iterator[pl.Series]:
+    for place, name in enumerate(rows[0].fields):
+        yield pl.Series(name, [row.values[place] for row in rows], pl.Float64)

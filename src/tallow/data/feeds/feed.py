@@ -1,0 +1,114 @@
+"""What every feed is: a source of batches that is asked, in one thread, for what came next."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+import polars as pl
+
+from tallow.data.feeds.health import FeedHealth
+
+Kind = Literal["candles", "ticks"]
+
+
+class FeedEnded(Exception):  # noqa: N818 - an end is no error, as StopIteration is none
+    """There is nothing more: a replay is over, or a feed was closed and is read to its end."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeedBatch:
+    """Rows that came together.
+
+    Attributes
+    ----------
+    kind
+        ``candles`` (forming ones too, each later one a revision) or ``ticks``.
+    frame
+        Candles: what `tallow.read_candles` takes, no key twice, so that revisions of a candle come
+        in batches of their own, in their order. Ticks: `instrument`, `timestamp` (datetime[us,
+        UTC]), `price` and either `quantity` or `day_volume` (float64), and `sequence` (int64) where
+        the feed numbers them.
+    received_at
+        When the last row came, in microseconds since 1970 UTC. In a replay: when it would have.
+    backfill
+        Whether these are rows that were asked for because the feed had missed them. They may come
+        before or after live rows of later times.
+    tokens
+        What the feed needs to acknowledge the batch.
+    """
+
+    kind: Kind
+    frame: pl.DataFrame
+    received_at: int
+    backfill: bool = False
+    tokens: tuple[str, ...] = ()
+
+
+class Feed(Protocol):
+    """A source of candles or ticks. One thread reads it; any may close it or look at its health.
+
+    Examples
+    --------
+    A feed's reader, in outline::
+
+        with open_feed("ws://localhost:8765", backfill=fetch) as feed:
+            while True:
+                batch = feed.receive(timeout=1.0)  # FeedEnded leaves the loop
+                if batch is not None:
+                    engine.update(batch.frame)  # durable when it returns
+                    feed.acknowledge(batch)
+    """
+
+    def receive(self, timeout: float) -> FeedBatch | None:
+        """Return the next batch, or None if nothing came within `timeout` seconds.
+
+        Raises
+        ------
+        FeedEnded
+            If nothing will come any more.
+        """
+        ...
+
+    def acknowledge(self, batch: FeedBatch) -> None:
+        """Say that a batch, and those handed out before it, need not be sent again."""
+        return
+
+    def close(self) -> None:
+        """Let go of connections and threads. What was received can still be read to its end."""
+        ...
+
+    @property
+    def health(self) -> FeedHealth:
+        """The counts so far, as they stand at one moment."""
+        ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def shown(url: str) -> str:
+    """Return a URL as it may be shown: passwords and tokens stand before an ``@`` or after a ``?``.
+
+    Examples
+    --------
+    >>> shown("wss://me:secret@server/candles?token=secret")
+    'wss://server/candles'
+    """
+    return re.sub(r"//[^/@]*@", "//", url.partition("?")[0])
+
+
+def now_us() -> int:
+    """Return the time in microseconds since 1970 UTC."""
+    return time.time_ns() // 1_000

@@ -1,0 +1,97 @@
+"""What a feed says of itself: counts that several threads add to, and anyone may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+
+from tallow.core.limits import FEED_REJECTION_CHARACTERS, FEED_REJECTIONS_KEPT
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A message, or a row of one, that was not understood: the head of its text, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FeedHealth:
+    """How a feed does. All numbers are since it was opened.
+
+    Attributes
+    ----------
+    connected
+        Whether there is a connection now; of a replay, whether it goes on.
+    messages
+        Messages, or entries of a stream, that came. Each is, or holds, rows, notices or rejections.
+    notices
+        Those that are neither candle nor tick, nor look like it: greetings, heartbeats.
+    batches, rows
+        Handed out, backfilled ones included.
+    rejected
+        Messages or rows that were not understood; `rejections` are the last of them.
+    redelivered
+        Entries of a stream that were given to a consumer before, to this one or to a dead one.
+    reconnects
+        Connections after the first one.
+    gaps
+        Stretches of an instrument that may be missing; `gaps_open` of them are not filled yet.
+    backfilled
+        Rows that filled gaps.
+    lag_seconds
+        From when the newest row of the last live batch was complete (a candle at its minute's end)
+        to when it was handed out; a replay's, from when it was due. None before the first.
+    error
+        Why the connection, or a request for a gap, failed last; it stays after it worked again.
+    """
+
+    connected: bool = False
+    messages: int = 0
+    notices: int = 0
+    batches: int = 0
+    rows: int = 0
+    rejected: int = 0
+    rejections: tuple[Rejection, ...] = ()
+    redelivered: int = 0
+    reconnects: int = 0
+    gaps: int = 0
+    gaps_open: int = 0
+    backfilled: int = 0
+    lag_seconds: float | None = None
+    error: str | None = None
+
+
+class Meter:
+    """Keeps a feed's health."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._health = FeedHealth()
+
+    @property
+    def health(self) -> FeedHealth:
+        """The counts so far, as they stand at one moment."""
+        return self._health
+
+    def add(self, **counts: int) -> None:
+        """Add to counts by name."""
+        with self._lock:
+            sums = {name: getattr(self._health, name) + count for name, count in counts.items()}
+            self._health = replace(self._health, **sums)
+
+    def note(self, **values: Any) -> None:
+        """Set attributes by name."""
+        with self._lock:
+            self._health = replace(self._health, **values)
+
+    def reject(self, text: object, reason: str) -> None:
+        """Count a rejected message, and keep it."""
+        shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+        rejection = Rejection(shown[:FEED_REJECTION_CHARACTERS], reason)
+        with self._lock:
+            kept = (*self._health.rejections, rejection)[-FEED_REJECTIONS_KEPT:]
+            count = self._health.rejected + 1
+            self._health = replace(self._health, rejected=count, rejections=kept)

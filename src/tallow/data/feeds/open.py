@@ -1,0 +1,89 @@
+"""A feed by its text, as the command line takes it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from tallow.core.errors import FeedError, ParameterError, near_matches
+from tallow.data.feeds.feed import Feed, shown
+
+FORMS = {
+    "replay": "replay:PATH (files, or a store's folder)",
+    "ws": "ws://HOST:PORT/PATH",
+    "wss": "wss://HOST:PORT/PATH",
+    "redis": "redis://HOST:PORT/0?stream=candles&group=tallow",
+    "rediss": "rediss://HOST:PORT/0?stream=candles&group=tallow",
+    "unix": "unix:///PATH/OF/SOCKET?stream=candles&group=tallow",
+}
+"""The feeds there are, by how their text begins."""
+
+REDIS = ("redis", "rediss", "unix")
+IN_URL = ("stream", "group", "consumer", "timezone")
+"""A Redis feed's options that may stand in its URL; others there are Redis' own."""
+
+
+def open_feed(text: str, **options: Any) -> Feed:
+    """Open the feed that a text names.
+
+    Parameters
+    ----------
+    text
+        One of `FORMS`; a Redis feed's may hold the options `IN_URL`.
+    options
+        Those of the feed: `tallow.data.feeds.replay.ReplayFeed`, `.websocket.WebSocketFeed` or
+        `.streams.RedisFeed`.
+
+    Raises
+    ------
+    FeedError
+        If no feed begins so, or its extra is not installed.
+    ParameterError
+        If the feed has no such option.
+    """
+    scheme, colon, rest = text.partition(":")
+    if not colon or scheme not in FORMS:
+        forms = ", ".join(FORMS.values())
+        raise FeedError(f"feed: {shown(text)}; must be one of {forms}")
+    try:
+        make = _maker(scheme)
+    except ModuleNotFoundError as error:
+        raise FeedError(
+            f"feed: {shown(text)}: needs {error.name}; install it with: pip install 'tallow[live]'"
+        ) from error
+    source = rest if scheme == "replay" else text
+    if scheme in REDIS:
+        source, inside = _without_options(text)
+        options = inside | options
+    known = list(inspect.signature(make).parameters)[1:]
+    for name in options.keys() - known:
+        raise ParameterError(
+            f"feed: {shown(text)}: {name}; no option of it; {near_matches(name, known)}"
+        )
+    return make(source, **options)
+
+
+def _maker(scheme: str) -> Callable[..., Feed]:
+    """Return what makes the feed of a scheme; imports no other feed's library."""
+    if scheme == "replay":
+        from tallow.data.feeds.replay import ReplayFeed
+
+        return ReplayFeed
+    if scheme in REDIS:
+        from tallow.data.feeds.streams import RedisFeed
+
+        return RedisFeed
+    from tallow.data.feeds.websocket import WebSocketFeed
+
+    return WebSocketFeed
+
+
+def _without_options(url: str) -> tuple[str, dict[str, str]]:
+    """Take the feed's own options out of a URL's query."""
+    base, _, query = url.partition("?")
+    pairs = parse_qsl(query)
+    rest = urlencode([pair for pair in pairs if pair[0] not in IN_URL])
+    inside = {name: value for name, value in pairs if name in IN_URL}
+    return f"{base}?{rest}" if rest else base, inside

@@ -1,0 +1,285 @@
+"""A consumer of a Redis stream: an entry is gone from it only after the reader said so.
+
+Entries come from a consumer group, and are acknowledged (XACK) when the reader has made them
+durable. What a consumer was given and did not acknowledge is given again: to itself when it starts
+under the same name, to another one after `FEED_CLAIM_SECONDS` (XAUTOCLAIM). So an entry may come
+twice, which an engine does not mind, and never not at all. A group that is not there (a new stream,
+a server that lost its memory) is made to begin with the stream's first entry.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from time import monotonic, sleep
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from tallow.core.errors import FeedError
+from tallow.core.limits import (
+    FEED_BATCH_MESSAGES,
+    FEED_CLAIM_SECONDS,
+    FEED_CONNECT_SECONDS,
+    FEED_REPLY_SECONDS,
+    FEED_UNACKNOWLEDGED_MAX,
+)
+from tallow.data.feeds.batches import batches_of, hand_out
+from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, shown
+from tallow.data.feeds.health import FeedHealth, Meter
+from tallow.data.feeds.messages import Message, read_messages
+from tallow.data.feeds.waiting import Backoff, seconds_until
+from tallow.data.times import require_timezone
+
+Entry = tuple[bytes, Mapping[bytes, bytes]]
+
+_FIRST = "0"
+_CLAIMED_ALL = "0-0"
+
+
+class RedisFeed(Feed):
+    """Candles or ticks from a Redis stream, as `tallow.data.feeds.messages` reads them.
+
+    An entry has either one field that holds JSON, or the fields of one row.
+
+    Parameters
+    ----------
+    url
+        ``redis://host:port/0``, ``rediss://...`` or ``unix://path``.
+    stream, group
+        Names; both are made where they are missing.
+    consumer
+        This reader's name in the group. One that is the same after a restart gets at once what it
+        was given before; by default the machine's name.
+    timezone
+        Zone of times that carry none, such as ``Asia/Kolkata``; without it they are rejected.
+    clock
+        Gives the time in microseconds since 1970 UTC.
+
+    Raises
+    ------
+    FeedError
+        If the URL is none.
+
+    Notes
+    -----
+    A server that cannot be reached is tried for ever, each wait twice as long as the last, up to a
+    limit; `health.error` tells why.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        stream: str = "candles",
+        group: str = "tallow",
+        consumer: str | None = None,
+        timezone: str | None = None,
+        clock: Callable[[], int] = now_us,
+    ) -> None:
+        require_timezone(timezone)
+        self._client = _client(url)
+        self._stream, self._group = stream, group
+        self._consumer = consumer or socket.gethostname()
+        self._timezone, self._clock = timezone, clock
+        self._meter = Meter()
+        self._ready: deque[FeedBatch] = deque()
+        self._handed: set[str] = set()
+        self._settled: set[str] = set()
+        self._own_from: str | None = _FIRST
+        self._claim_from, self._claimed_at = _CLAIMED_ALL, float("-inf")
+        self._backoff, self._not_before = Backoff(), float("-inf")
+        self._was_connected, self._closed = False, False
+
+    @property
+    def health(self) -> FeedHealth:
+        """The counts so far."""
+        return self._meter.health
+
+    def receive(self, timeout: float) -> FeedBatch | None:
+        """Return the next batch, or None if nothing came within `timeout` seconds.
+
+        Raises
+        ------
+        FeedEnded
+            If the feed was closed, and what it had fetched is read.
+        FeedError
+            If `FEED_UNACKNOWLEDGED_MAX` entries are not acknowledged.
+        """
+        deadline = monotonic() + timeout
+        while not self._ready:
+            if self._closed:
+                raise FeedEnded
+            if len(self._handed) >= FEED_UNACKNOWLEDGED_MAX:
+                raise FeedError(
+                    f"feed: {len(self._handed)} entries are not acknowledged; must be fewer than "
+                    f"{FEED_UNACKNOWLEDGED_MAX}; call acknowledge for each batch made durable"
+                )
+            self._fetch(deadline)
+            if not self._ready and seconds_until(deadline) == 0.0:
+                return None
+        return hand_out(self._ready.popleft(), self._meter, self._clock())
+
+    def acknowledge(self, batch: FeedBatch) -> None:
+        """Say that a batch is durable; if the server is away, it is told when it is back."""
+        self._settled.update(batch.tokens)
+        self._handed.difference_update(batch.tokens)
+        try:
+            self._settle()
+        except RedisError as error:
+            self._lose(error)
+        if self._closed:
+            # The client has connected once more.
+            self._client.close()
+
+    def close(self) -> None:
+        """Let go of the connection. What was not acknowledged is given again, to whom asks."""
+        self._closed = True
+        self._client.close()
+        self._meter.note(connected=False)
+
+    def _fetch(self, deadline: float) -> None:
+        """Get what there is, or what comes by the deadline; after a failure, wait for its turn."""
+        wait = self._not_before - monotonic()
+        if wait > 0:
+            sleep(min(wait, seconds_until(deadline)))
+            return
+        try:
+            self._settle()
+            entries = self._entries(seconds_until(deadline))
+        except ResponseError as error:
+            # Anything else that the server refuses may be mended on its side: it is tried again.
+            if str(error).startswith("NOGROUP"):
+                self._make_group()
+            else:
+                self._lose(error)
+        except RedisError as error:
+            self._lose(error)
+        else:
+            self._gain()
+            self._take(entries)
+
+    def _entries(self, timeout: float) -> Sequence[Entry]:
+        """Return entries: first what this consumer had, then what dead ones left, then new ones."""
+        if self._own_from is not None:
+            return self._read_own(self._own_from)
+        if monotonic() - self._claimed_at >= FEED_CLAIM_SECONDS:
+            return self._claim()
+        # Redis takes 0 for ever.
+        block = round(min(timeout, FEED_REPLY_SECONDS) * 1_000) or None
+        return self._read(">", block)
+
+    def _read_own(self, start: str) -> Sequence[Entry]:
+        """Return the next page of what this consumer was given; after the last one, none."""
+        entries = self._read(start, None)
+        self._own_from = _text(entries[-1][0]) if entries else None
+        return self._not_in_hand(entries)
+
+    def _read(self, start: str, block: int | None) -> Sequence[Entry]:
+        answer: Any = self._client.xreadgroup(
+            self._group, self._consumer, {self._stream: start}, FEED_BATCH_MESSAGES, block
+        )
+        entries: Sequence[Entry] = answer[0][1] if answer else []
+        return entries
+
+    def _claim(self) -> Sequence[Entry]:
+        """Take over a page of what was too long with its consumer."""
+        idle = round(FEED_CLAIM_SECONDS * 1_000)
+        answer: Any = self._client.xautoclaim(
+            self._stream, self._group, self._consumer, idle, self._claim_from, FEED_BATCH_MESSAGES
+        )
+        self._claim_from = _text(answer[0])
+        if self._claim_from == _CLAIMED_ALL:
+            self._claimed_at = monotonic()
+        # Since Redis 7 those that were trimmed come apart.
+        trimmed: list[Entry] = [(entry, {}) for entry in answer[2:] and answer[2]]
+        return self._not_in_hand([*answer[1], *trimmed])
+
+    def _not_in_hand(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Return the entries that the reader does not have, counting them as given again."""
+        held = self._handed | self._settled
+        again = [entry for entry in entries if entry[0] and _text(entry[0]) not in held]
+        self._meter.add(redelivered=len(again))
+        return again
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        """Make batches of entries; those without rows need no acknowledgement by the reader."""
+        now = self._clock()
+        messages = [m for entry, fields in entries if (m := self._message(entry, fields, now))]
+        batches = batches_of(read_messages(messages, self._meter, self._timezone))
+        tokens = {token for batch in batches for token in batch.tokens}
+        self._ready.extend(batches)
+        self._handed |= tokens
+        self._settled |= {_text(entry) for entry, _ in entries} - tokens
+        self._meter.add(messages=len(entries))
+
+    def _message(self, entry: bytes, fields: Mapping[bytes, bytes], now: int) -> Message | None:
+        """Return an entry's content: the JSON of its only field, or the fields of a row."""
+        if not fields:
+            self._meter.reject(entry, "trimmed from the stream before it was read")
+            return None
+        if len(fields) == 1:
+            return Message(next(iter(fields.values())), 0, now, _text(entry))
+        content = {_text(name): _text(value) for name, value in fields.items() if value}
+        return Message(content, 0, now, _text(entry))
+
+    def _settle(self) -> None:
+        """Acknowledge what the reader has made durable."""
+        while self._settled:
+            some = list(islice(self._settled, FEED_BATCH_MESSAGES))
+            self._client.xack(self._stream, self._group, *some)
+            self._settled.difference_update(some)
+
+    def _make_group(self) -> None:
+        """Begin with the stream's first entry; a group that is gone knows of nothing handed out."""
+        self._handed.clear()
+        self._settled.clear()
+        try:
+            self._client.xgroup_create(self._stream, self._group, _FIRST, mkstream=True)
+        except RedisError as error:
+            # Somebody else made it first.
+            if not str(error).startswith("BUSYGROUP"):
+                self._lose(error)
+
+    def _gain(self) -> None:
+        """Note that the server answers."""
+        self._backoff.reset()
+        if not self._meter.health.connected:
+            self._meter.add(reconnects=int(self._was_connected))
+            self._meter.note(connected=True)
+            self._was_connected = True
+
+    def _lose(self, error: RedisError) -> None:
+        """Note why the server does not; an answer may be lost, so what it held is read again."""
+        self._meter.note(connected=False, error=f"{type(error).__name__}: {error}")
+        self._own_from = _FIRST
+        self._not_before = monotonic() + self._backoff.wait()
+
+
+def _client(url: str) -> redis.Redis:
+    # The next attempt is this feed's to make, and old answers keep their shape (protocol 2).
+    try:
+        client = redis.Redis.from_url(
+            url,
+            socket_timeout=2 * FEED_REPLY_SECONDS,
+            socket_connect_timeout=FEED_CONNECT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+        # An option of the URL that is none is noticed here, not at the first command.
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)
+    except (ValueError, TypeError) as error:
+        raise FeedError(
+            f"feed: {shown(url)}; must be such as redis://localhost:6379/0; {error}"
+        ) from error
+    return client
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

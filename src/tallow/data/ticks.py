@@ -1,0 +1,286 @@
+"""One-minute candles from ticks: a pure function of the ticks, however they arrive.
+
+Open and close are the prices of a minute's first and last tick, high and low their extremes. The
+volume is the sum of the quantities; where ticks carry the day's cumulative volume instead, it is
+the highest of its session until the minute's end less the highest before the minute (0 before the
+session's first tick), so a late tick may change later minutes, too. A cumulative volume below an
+earlier one of its session (a broker's reset, a bad tick) therefore adds nothing until the highest
+is passed again; it is counted as a fall. A tick on the full minute belongs to the minute it opens.
+
+Order: by time; at one instant by sequence number where there is one, then by cumulative volume,
+then as they arrived. A tick that equals a kept one in all fields is a repeat and is folded in once;
+so two equal trades of one instant need sequence numbers to count as two.
+
+An instrument's "now" is the later of the clock and of its own newest tick: another instrument's
+clock, or its history replayed first, closes nothing of it. A minute is closed `grace_us` after its
+end. Ticks are kept for `minutes_kept` minutes before now, and at most `TICKS_KEPT_MAX` of an
+instrument, those of minutes not yet closed aside. Older ones, as of before a call, are refused:
+what a candle is made of is always there in full. Memory: 64 bytes per instrument and 56 per tick
+kept, with room for up to two and a half times the ticks that were there when it last grew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.errors import ParameterError
+from tallow.core.kernel import read_only
+from tallow.data.buckets import MINUTE_US
+from tallow.data.tick_kernels import (
+    BAD_TIME,
+    FIRST,
+    HIGH,
+    LAST,
+    LOW,
+    NEVER,
+    NEWEST,
+    OUTCOMES,
+    TIME_FIRST_US,
+    TIME_LAST_US,
+    Book,
+    Clock,
+    Codes,
+    Out,
+    close_minutes,
+    fold,
+    group,
+    move,
+    repack,
+)
+from tallow.data.tick_order import SEQUENCE, SESSION, TIME, Floats, Ticks, Times, empty_ticks
+
+Flags = NDArray[np.bool_]
+
+
+class Minutes(NamedTuple):
+    """Candles that changed or closed, by instrument and time, and what became of each tick.
+
+    Attributes
+    ----------
+    instrument, timestamp
+        int64; the minute's open in microseconds UTC. Unique together.
+    open, high, low, close, volume
+        float64.
+    closed
+        bool: the minute is closed now, or was before, and this corrects it.
+    falls
+        int64: ticks of the minute whose cumulative volume is below an earlier one of the session.
+    outcome
+        int8, one per row of the input: a place in `OUTCOMES`.
+    """
+
+    instrument: Times
+    timestamp: Times
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    closed: Flags
+    falls: Times
+    outcome: Codes
+
+    @property
+    def refused(self) -> Times:
+        """Rows of the input that were refused."""
+        return np.flatnonzero(self.outcome >= BAD_TIME)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why, for each row of `refused`."""
+        return [OUTCOMES[code] for code in self.outcome[self.refused].tolist()]
+
+
+class TickBuilder:
+    """One-minute candles of many instruments from ticks, in flat arrays; see the module.
+
+    Parameters
+    ----------
+    grace_us
+        Microseconds after a minute's end at which it is closed.
+    minutes_kept
+        Minutes before now of which ticks are kept, and late ones taken.
+
+    Raises
+    ------
+    ParameterError
+        The grace is negative, or longer than what is kept.
+    """
+
+    def __init__(self, grace_us: int, minutes_kept: int) -> None:
+        if grace_us < 0:
+            raise ParameterError(f"ticks: grace_us={grace_us}; must not be negative")
+        if minutes_kept * MINUTE_US < grace_us + MINUTE_US:
+            raise ParameterError(
+                f"ticks: minutes_kept={minutes_kept}; must hold the grace of {grace_us} us and a "
+                "minute; keep more"
+            )
+        self._clock = Clock(NEVER, grace_us, minutes_kept * MINUTE_US)
+        self._book = Book(empty_ticks(0), np.empty((0, 6), dtype=np.int64), np.empty((0, 2)))
+        self._used = 0
+
+    def add(
+        self,
+        instrument: Times,
+        time_us: Times,
+        price: Floats,
+        quantity: Floats,
+        session: Floats,
+        *,
+        cumulative: bool,
+        sequence: Times | None = None,
+    ) -> Minutes:
+        """Fold ticks in, in any order; return the minutes that they change or close.
+
+        Parameters
+        ----------
+        instrument, time_us
+            int64 ``[n]``: numbers from 0, and microseconds since 1970 UTC.
+        price, quantity
+            float64 ``[n]``; the quantity is the trade's, or the day's volume so far.
+        session
+            float64 ``[n]``: the number of the session, the same for a whole minute. NaN where
+            there is none: a cumulative volume is refused then, as brokers repeat yesterday's before
+            the open; plain quantities need none.
+        cumulative
+            Quantities are the day's volume so far.
+        sequence
+            int64 ``[n]``, rising with the trades of one instant, where the feed numbers them.
+        """
+        count = len(instrument)
+        assert instrument.min(initial=0) >= 0, "instruments are numbered from 0"
+        traded, total = (0.0, quantity) if cumulative else (quantity, -1.0)
+        ticks = empty_ticks(count)
+        ticks.whole[TIME], ticks.whole[SEQUENCE] = time_us, 0 if sequence is None else sequence
+        for row, values in enumerate((price, traded, total, session, np.nan)):
+            ticks.real[row] = values
+        self._grow(int(instrument.max(initial=-1)) + 1)
+        numbers = read_only(np.ascontiguousarray(instrument, dtype=np.int64))
+        outcome, order = np.empty(count, dtype=np.int8), np.empty(count, dtype=np.int64)
+        ends = np.zeros(len(self._book.spans) + 1, dtype=np.int64)
+        group(numbers, ticks, cumulative, self._book, self._clock, outcome, order, ends)
+        arriving = np.diff(ends)
+        self._make_room(arriving)
+        held = self._book.spans[:, LAST] - self._book.spans[:, FIRST]
+        # Beside minutes of these ticks, a late total may change all that are kept.
+        most = np.minimum(held, self._clock.kept // MINUTE_US + 1)[arriving > 0].sum()
+        out = Out.of(int(ends[-1] + most))
+        fresh = empty_ticks(int(arriving.max(initial=0)))
+        written = fold(ticks, order, ends, self._book, self._clock, fresh, outcome, out)
+        return _minutes(out, written, outcome)
+
+    def advance(self, now_us: int) -> Minutes:
+        """Set the clock; return the minutes that it closes. A clock that goes back changes nothing.
+
+        Raises
+        ------
+        ParameterError
+            The time is no microseconds of our days, which would make every tick too late.
+        """
+        if not TIME_FIRST_US <= now_us <= TIME_LAST_US:
+            raise ParameterError(
+                f"ticks: now={now_us}; must be microseconds since 1970, "
+                f"{TIME_FIRST_US}..{TIME_LAST_US}; check the unit"
+            )
+        before, spans = self._clock, self._book.spans
+        self._clock = before._replace(now=max(now_us, before.now))
+        # An instrument's newest tick has closed what stands before its grace.
+        since = spans[:, NEWEST] - np.maximum(spans[:, NEWEST], before.now) + before.grace
+        waiting = np.where(spans[:, LAST] > spans[:, FIRST], since // MINUTE_US + 2, 0)
+        out = Out.of(int(np.maximum(waiting, 0).sum()))
+        written = close_minutes(self._book, before, self._clock, out)
+        return _minutes(out, written, np.empty(0, dtype=np.int8))
+
+    def knows(self, instrument: int, session: float) -> bool:
+        """Say whether an instrument has ticks, or began with what had traded, in a session."""
+        if instrument >= len(self._book.spans):
+            return False
+        ticks, spans, base = self._book
+        first, last = spans[instrument, FIRST], spans[instrument, LAST]
+        held = last > first and ticks.real[SESSION, last - 1] == session
+        return bool(held or base[instrument, 0] == session)
+
+    def begin(self, instrument: int, session: float, total: float) -> None:
+        """Say what had traded in a session before an instrument's first tick of it."""
+        self._grow(instrument + 1)
+        spans = self._book.spans
+        if spans[instrument, LAST] == spans[instrument, FIRST]:
+            self._book.base[instrument] = session, total
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held between calls."""
+        ticks, spans, base = self._book
+        return ticks.whole.nbytes + ticks.real.nbytes + spans.nbytes + base.nbytes
+
+    def arrays(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
+        """Return the whole state, as arrays of its own that `restore` takes."""
+        spans = self._book.spans
+        packed = self._packed(spans[:, LAST] - spans[:, FIRST], 0)
+        return {
+            "clock": np.array(self._clock, dtype=np.int64),
+            "spans": packed.spans,
+            "base": packed.base,
+            "whole": packed.ticks.whole,
+            "real": packed.ticks.real,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[np.int64] | NDArray[np.float64]]) -> None:
+        """Take the state of a builder of the same grace and minutes kept.
+
+        Raises
+        ------
+        ParameterError
+            The settings are others.
+        """
+        clock = Clock(*(int(value) for value in arrays["clock"]))
+        if clock[1:] != self._clock[1:]:
+            raise ParameterError(
+                f"ticks: (grace, kept)={self._clock[1:]} us; must be the snapshot's, {clock[1:]}"
+            )
+        ticks = Ticks(np.array(arrays["whole"], np.int64), np.array(arrays["real"], np.float64))
+        spans, base = np.array(arrays["spans"], np.int64), np.array(arrays["base"], np.float64)
+        self._clock, self._book, self._used = clock, Book(ticks, spans, base), len(ticks.whole[0])
+
+    def _grow(self, instruments: int) -> None:
+        """Have spans for so many instruments, doubling."""
+        ticks, spans, base = self._book
+        if instruments > len(spans):
+            more = max(instruments, 2 * len(spans)) - len(spans)
+            fresh = np.array([[0, 0, 0, 0, NEVER, NEVER]], dtype=np.int64).repeat(more, axis=0)
+            nothing = np.array([[np.nan, 0.0]]).repeat(more, axis=0)
+            self._book = Book(
+                ticks, np.concatenate([spans, fresh]), np.concatenate([base, nothing])
+            )
+
+    def _make_room(self, arriving: Times) -> None:
+        """Have room for `arriving` ticks of each instrument behind those it has."""
+        used = int(move(self._book, arriving, self._used))
+        if used < 0:
+            spans = self._book.spans
+            sizes = 2 * (spans[:, LAST] - spans[:, FIRST] + arriving)
+            used = int(sizes.sum())
+            self._book = self._packed(sizes, used // 4)
+        self._used = used
+
+    def _packed(self, sizes: Times, spare: int) -> Book:
+        """Return the book with spans of the given sizes, and spare room behind them."""
+        ends = np.cumsum(sizes)
+        ticks, spans = empty_ticks(int(sizes.sum()) + spare), self._book.spans.copy()
+        spans[:, LOW], spans[:, HIGH] = ends - sizes, ends
+        packed = Book(ticks, spans, self._book.base.copy())
+        repack(self._book, packed)
+        return packed
+
+
+def _minutes(out: Out, count: int, outcome: Codes) -> Minutes:
+    """Return the first `count` rows, as copies: the room was for the worst case."""
+    instrument, timestamp, closed, falls = out.whole[:, :count].copy()
+    opened, high, low, close, volume = out.real[:, :count].copy()
+    return Minutes(
+        instrument, timestamp, opened, high, low, close, volume, closed != 0, falls, outcome
+    )

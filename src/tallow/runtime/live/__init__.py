@@ -1,0 +1,1 @@
+"""Many instruments, several timeframes, while the market is open."""

@@ -1,0 +1,160 @@
+"""Which rows a live update takes: those that keep the rules, each instrument's in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import CandleInputError
+from tallow.core.kernel import read_only
+from tallow.data.rules import TIME_MAX_US, first_broken, rows_hold
+from tallow.data.schema import NUMBERS, TIME_TYPE
+from tallow.runtime.live.memory import CLOSE, FIELDS, TIME
+from tallow.runtime.live.rows import Flags, Floats, Times
+
+NO_CALENDAR, NOT_COVERED, TOO_OLD = "no_calendar", "not_covered", "older_than_memory"
+"""Rules of a live update besides those of reading; each is told with its instrument and time."""
+
+HINTS = {
+    NO_CALENDAR: 'the mapping of calendars does not name this instrument; add it, or "*"',
+    NOT_COVERED: "the calendar does not know this day, or its hours; see calendar_dates=",
+    TOO_OLD: "no candle and no state is held from before it; give the engine a store, or a larger "
+    "keep=",
+}
+
+
+Refused = tuple[int, int, str]
+"""An instrument's number, a time in microseconds and a rule."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Rows of an update, by instrument and time, each key once.
+
+    Attributes
+    ----------
+    which
+        int64, the instruments' numbers, ascending; rows ``offsets[i]:offsets[i + 1]`` are the
+        ``i``-th one's.
+    rows
+        float64 ``[rows, fields]``; without prices where a candle is to be deleted.
+    repeated
+        Rows of a key that came again later; the last one counts.
+    """
+
+    which: Times
+    offsets: Times
+    rows: Floats
+    repeated: int
+
+    def of(self, place: int) -> Floats:
+        """Return the rows of one of the instruments, by its place in `which`."""
+        return self.rows[self.offsets[place] : self.offsets[place + 1]]
+
+
+def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
+    """Return what a caller gives as arrays: numbers, and candles as ``[rows, fields]``.
+
+    Raises
+    ------
+    CandleInputError
+        If they cannot be arrays of one length.
+    """
+    numbers = np.asarray(instrument, dtype=np.int64)
+    rows = np.empty((len(numbers), len(FIELDS)))
+    for place, (name, column) in enumerate(zip(FIELDS, columns, strict=True)):
+        values = np.nan if column is None else np.asarray(column)
+        if column is not None and np.shape(values) != numbers.shape:
+            raise CandleInputError(
+                f"update: {name}: shape={np.shape(values)}; must be {numbers.shape}, a value for "
+                "each of the instruments"
+            )
+        rows[:, place] = values
+    return numbers, rows
+
+
+def in_order(numbers: Times, rows: Floats) -> Given:
+    """Return rows by instrument and time; of equal keys the last."""
+    repeated = 0
+    steps = np.diff(numbers)
+    if not (steps > 0).all():
+        order = np.lexsort((rows[:, TIME], numbers))
+        numbers, rows = numbers[order], rows[order]
+        steps = np.diff(numbers)
+        last = np.append((steps != 0) | (np.diff(rows[:, TIME]) != 0), True)[: len(rows)]
+        repeated = len(last) - int(last.sum())
+        if repeated:
+            numbers, rows = numbers[last], rows[last]
+            steps = np.diff(numbers)
+    offsets = np.concatenate(([0], np.flatnonzero(steps) + 1, [len(numbers)]))
+    return Given(numbers[offsets[:-1]] if len(numbers) else numbers, offsets, rows, repeated)
+
+
+def broken_rules(rows: Floats) -> list[str | None] | None:
+    """Return the first rule that each row breaks; None where all rows keep all of them."""
+    columns = read_only(np.ascontiguousarray(rows.T))
+    times = read_only(columns[TIME].astype(np.int64))
+    opens, high, low, close, volume = columns[1:6]
+    if rows_hold(opens, high, low, close, volume, times, True, TIME_MAX_US):
+        return None
+    frame = pl.DataFrame([pl.Series(name, columns[k + 1]) for k, name in enumerate(NUMBERS)])
+    frame = frame.with_columns(
+        pl.lit("known").alias("instrument"), pl.Series("timestamp", times).cast(TIME_TYPE)
+    )
+    rules: list[str | None] = frame.select(first_broken(on_grid=True)).to_series().to_list()
+    return rules
+
+
+class Coverage:
+    """Says which times the calendars know."""
+
+    def __init__(self, calendars: CalendarAssignment) -> None:
+        tables = [calendar.sessions() for calendar in calendars.calendars]
+        self._from = np.array([table.covered_from for table in tables])
+        self._until = np.array([table.covered_until for table in tables])
+        # Days on which a session is announced, and nobody knows when.
+        self._open = [table.day_open[~table.day_known] for table in tables]
+        self._close = [table.day_close[~table.day_known] for table in tables]
+
+    def uncovered(self, places: Times, times: Floats) -> Flags:
+        """Say which times their calendars do not know; those without a calendar are left out."""
+        calendar = np.maximum(places, 0)
+        outside: Flags = (times < self._from[calendar]) | (times >= self._until[calendar])
+        for place, opens in enumerate(self._open):
+            if len(opens):
+                day = np.searchsorted(opens, times, "right") - 1
+                inside = (day >= 0) & (times < self._close[place][day])
+                outside |= inside & (calendar == place)
+        return outside & (places >= 0)
+
+
+def refuse(numbers: Times, rows: Floats, rules: Sequence[str | None]) -> list[Refused]:
+    """Return the rows that break a rule."""
+    times = rows[:, TIME].astype(np.int64).tolist()
+    told = zip(numbers.tolist(), times, rules, strict=True)
+    return [(number, time, rule) for number, time, rule in told if rule is not None]
+
+
+def refused_frame(names: Sequence[str], refused: Sequence[Refused]) -> pl.DataFrame:
+    """Return refused rows as a quarantine has them."""
+    numbers, times, rules = zip(*refused, strict=True)
+    return pl.DataFrame(
+        [
+            pl.Series("instrument", [names[number] for number in numbers]),
+            pl.Series("timestamp", times, pl.Int64).cast(TIME_TYPE),
+            pl.Series("rule", rules, pl.String),
+        ]
+    )
+
+
+def deletions(numbers: Times, times: NDArray[np.int64]) -> Floats:
+    """Return the rows that delete candles: without prices."""
+    rows = np.full((len(numbers), len(FIELDS)), np.nan)
+    rows[:, TIME] = times
+    assert np.isnan(rows[:, CLOSE]).all()
+    return rows

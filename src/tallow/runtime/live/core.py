@@ -1,0 +1,237 @@
+"""The state of a live engine, and what changes it: rows in, changed rows out, nothing else.
+
+An update splits its rows by what they ask for:
+
+- one candle, later than all before: a step, for all such instruments in one call;
+- another version of the newest candle: that step once more;
+- anything else - many candles at once, late or deleted ones: an edit, which is replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tallow.data import aggregate as bars
+from tallow.runtime.live.admit import TOO_OLD, Given
+from tallow.runtime.live.edits import Edit, Merged, Replay, merge, with_interest
+from tallow.runtime.live.lane import Lane, State
+from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
+from tallow.runtime.live.rows import Flags, Floats, Rows, Times, no_rows
+
+Older = Callable[[int, int], tuple[list[State], Floats] | None]
+"""From an instrument and a moment to states before that moment, and its candles from there on; None
+where nobody knows them."""
+
+
+@dataclass
+class Outcome:
+    """What an update did, by the lanes' order; and where its rows went.
+
+    `refused` are instruments, times and rules of rows that were not taken.
+    """
+
+    rows: list[list[Rows]]
+    appended: int = 0
+    late: int = 0
+    revised: int = 0
+    deleted: int = 0
+    repeated: int = 0
+    refused: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def add(self, rows: Sequence[Rows]) -> None:
+        """Take the rows that a part of the update changed, one lane's after the other."""
+        for kept, new in zip(self.rows, rows, strict=True):
+            kept.append(new)
+
+
+class LiveState:
+    """Lanes and candles of all instruments, by number."""
+
+    def __init__(self, lanes: Sequence[Lane], keep: int) -> None:
+        self.lanes = lanes
+        self.memory = CandleMemory(keep)
+        self.places = np.empty(0, dtype=np.int64)
+        self.now = -(2**62)
+        self.revision = 0
+        self.older: Older = lambda _number, _moment: None
+        self._replay = Replay(lanes, self.memory)
+
+    def grow(self, places: Times) -> None:
+        """Add instruments, of which each calendar is given."""
+        self.places = np.append(self.places, places)
+        room = len(self.memory.next)
+        if len(self.places) > room:
+            # Doubled, so that instruments may also come one by one.
+            count = max(len(self.places), 2 * room)
+            fresh = [part for lane in self.lanes for part in lane.fresh(count - room)]
+            self.memory.grow(count, fresh)
+            for lane in self.lanes:
+                lane.grow(count)
+
+    def begin(self, number: int, states: list[State], rows: Floats) -> None:
+        """Begin an instrument with the candles of its past, after these states."""
+        edit = Edit(number, 0, states, None, rows, restart=True)
+        self._edit([edit], np.array([number]), commit=True)
+
+    def advance(self, now: int) -> Outcome:
+        """Move the clock, never back; bars that have ended are final."""
+        self.now = max(self.now, now)
+        revision = self.revision + 1
+        found = [lane.settle(self.now, revision) for lane in self.lanes]
+        outcome = self._nothing()
+        outcome.add(found)
+        return self._done(outcome, revision)
+
+    def apply(self, given: Given, *, commit: bool = True) -> Outcome:
+        """Take candles, and deletions."""
+        outcome, revision = self._nothing(), self.revision + 1
+        outcome.repeated = given.repeated
+        if not len(given.which):
+            return outcome
+        newest = self.lanes[0].now[0][given.which, bars.LAST_TIME]
+        first = given.rows[given.offsets[:-1], TIME]
+        single = np.diff(given.offsets) == 1
+        gone = np.isnan(given.rows[given.offsets[:-1], CLOSE])
+        step, again = (single & ~gone & each for each in (first > newest, first == newest))
+        if commit and step.all():
+            outcome.add(self._step(given.which, given.rows, revision))
+            outcome.appended = len(given.which)
+            return self._done(outcome, revision)
+        rest = ~step if commit else np.ones(len(step), dtype=np.bool_)
+        if commit and step.any():
+            rows = given.rows[given.offsets[:-1][step]]
+            outcome.add(self._step(given.which[step], rows, revision))
+            outcome.appended += len(rows)
+        if commit and again.any():
+            rest[again] = self._again(given, np.flatnonzero(again), revision, outcome)
+        self._edits(given, np.flatnonzero(rest), outcome, commit=commit)
+        return self._done(outcome, revision) if commit else outcome
+
+    # The three ways
+
+    def _step(self, which: Times, rows: Floats, revision: int) -> list[Rows]:
+        memory, position = self.memory, self.memory.next[which]
+        due = position % memory.stride == 0
+        if due.any():
+            some = which[due]
+            states = [part[some] for lane in self.lanes for part in lane.now]
+            memory.mark(some, position[due], states)
+        candles, places = candle_arrays(rows, np.arange(len(which) + 1)), self.places[which]
+        memory.append(which, rows)
+        return [lane.step(which, places, candles, self.now, revision) for lane in self.lanes]
+
+    def _again(self, given: Given, some: Times, revision: int, outcome: Outcome) -> Flags:
+        """Take other versions of newest candles; say which are to be replayed nevertheless."""
+        memory, which = self.memory, given.which[some]
+        rows = given.rows[given.offsets[:-1][some]]
+        slots = (memory.next[which] - 1) % memory.capacity
+        held = memory.candles[slots, which]
+        known = held[:, TIME] == rows[:, TIME]
+        rows[known] = with_interest(rows[known], held[known])
+        same = np.all((held == rows) | (np.isnan(held) & np.isnan(rows)), axis=1)
+        outcome.repeated += int(same.sum())
+        in_bars = np.logical_and.reduce([lane.touched[which] for lane in self.lanes])
+        # A candle of zero volume may be a filler; what it was decides what comes after it.
+        good = ~same & in_bars & (rows[:, VOLUME] > 0.0) & (held[:, VOLUME] > 0.0)
+        if good.any():
+            numbers, places = which[good], self.places[which[good]]
+            candles = candle_arrays(rows[good], np.arange(len(numbers) + 1))
+            memory.candles[slots[good], numbers] = rows[good]
+            outcome.add(
+                [lane.redo(numbers, places, candles, self.now, revision) for lane in self.lanes]
+            )
+            outcome.revised += len(numbers)
+        replayed: Flags = ~same & ~good
+        return replayed
+
+    def _edits(self, given: Given, some: Times, outcome: Outcome, *, commit: bool) -> None:
+        """Make edits of what is asked of some of the instruments, and replay them."""
+        added: list[Edit] = []
+        changed: list[Edit] = []
+        for place in some.tolist():
+            number, rows = int(given.which[place]), given.of(place)
+            newest = self.lanes[0].now[0][number, bars.LAST_TIME]
+            if rows[0, TIME] > newest and not np.isnan(rows[:, CLOSE]).any():
+                at = slice(number, number + 1)
+                states = [[part[at].copy() for part in lane.now] for lane in self.lanes]
+                added.append(Edit(number, int(self.memory.next[number]), states, None, rows))
+                outcome.appended += len(rows)
+            else:
+                edit = self._correction(number, rows, outcome)
+                if edit is not None:
+                    changed.append(edit)
+        for edits in (added, changed):
+            if edits:
+                which = np.array([edit.number for edit in edits])
+                outcome.add(self._edit(edits, which, commit=commit))
+
+    def _correction(self, number: int, rows: Floats, outcome: Outcome) -> Edit | None:
+        """Return the edit that candles, late or other than they were, make."""
+        memory, first = self.memory, int(self.memory.first[number])
+        kept = memory.kept(number)
+        begin = memory.state(np.array([number]), np.array([first]))
+        reach = begin[0][0, bars.LAST_TIME]
+        if rows[0, TIME] <= reach:
+            found = self.older(number, int(rows[0, TIME]))
+            if found is not None:
+                states, past = found
+                # A minute that ticks are making is in memory only.
+                past = np.concatenate([past[past[:, TIME] <= reach], kept])
+                return self._older(number, rows, states, past, outcome)
+            times = rows[:, TIME].astype(np.int64)
+            known = times > reach
+            outcome.refused += [(number, time, TOO_OLD) for time in times[~known].tolist()]
+            rows = rows[known]
+            if not len(rows):
+                return None
+        moment = int(rows[0, TIME])
+        # Before the next candle to come there may be no state yet.
+        place = min(int(np.searchsorted(kept[:, TIME], moment)), max(len(kept) - 1, 0))
+        position = max((first + place) // memory.stride * memory.stride, first)
+        old = kept[position - first :]
+        merged = merge(old, rows)
+        self._count(outcome, number, rows, merged)
+        if not merged.late + merged.revised + merged.deleted:
+            return None
+        flat = memory.state(np.array([number]), np.array([position]))
+        return Edit(number, position, self._per_lane(flat), old, merged.rows)
+
+    def _older(
+        self, number: int, rows: Floats, states: list[State], old: Floats, outcome: Outcome
+    ) -> Edit | None:
+        """Return the edit of candles from before all that is held: the store knows what was."""
+        merged = merge(old, rows)
+        self._count(outcome, number, rows, merged)
+        if not merged.late + merged.revised + merged.deleted:
+            return None
+        return Edit(number, 0, states, old, merged.rows, restart=True)
+
+    def _count(self, outcome: Outcome, number: int, rows: Floats, merged: Merged) -> None:
+        """Count what became of an instrument's rows."""
+        newest = self.lanes[0].now[0][number, bars.LAST_TIME]
+        appended = int(((rows[:, TIME] > newest) & ~np.isnan(rows[:, CLOSE])).sum())
+        outcome.appended += appended
+        outcome.late += merged.late - appended
+        outcome.revised += merged.revised
+        outcome.deleted += merged.deleted
+        outcome.repeated += merged.repeated
+
+    def _edit(self, edits: list[Edit], which: Times, *, commit: bool) -> list[Rows]:
+        places = self.places[which]
+        return self._replay.apply(edits, places, self.now, self.revision + 1, commit=commit)
+
+    def _per_lane(self, flat: State) -> list[State]:
+        parts = iter(flat)
+        return [[next(parts) for _ in lane.now] for lane in self.lanes]
+
+    def _nothing(self) -> Outcome:
+        return Outcome([[no_rows(lane.fields)] for lane in self.lanes])
+
+    def _done(self, outcome: Outcome, revision: int) -> Outcome:
+        """Count the update if it changed anything."""
+        if any(len(rows) for kept in outcome.rows for rows in kept):
+            self.revision = revision
+        return outcome

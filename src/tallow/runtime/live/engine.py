@@ -1,0 +1,399 @@
+"""The live engine: every instrument's bars and indicators, exact while the market is open.
+
+The way of a candle: `admit` checks it and puts it in order; `core` decides whether it is a step,
+the newest candle once more, or an edit; a `lane` per timeframe runs the kernels; `rows` finds what
+has changed. What lies before the candles in `memory` comes from the store, by `history`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import ParameterError, StateError, TallowWarning
+from tallow.core.limits import LIVE_CANDLES, LIVE_CANDLES_MAX, LIVE_GRACE_MAX_SECONDS
+from tallow.core.spec import Spec
+from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
+from tallow.data import aggregate as bars
+from tallow.data.quarantine import empty_quarantine
+from tallow.data.readers import read_candles
+from tallow.data.runs import instrument_runs
+from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.data.store.store import Store, open_store
+from tallow.plan.plan import make_plan
+from tallow.runtime.batch import BAR_COLUMNS
+from tallow.runtime.live.admit import columns_of, refused_frame
+from tallow.runtime.live.core import LiveState, Outcome
+from tallow.runtime.live.history import History, candle_rows
+from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.lane import SOURCE, Lane
+from tallow.runtime.live.rows import Times, joined
+from tallow.runtime.live.saved import Parts, identity, load_state, save_state
+from tallow.runtime.live.source import LiveStore
+from tallow.runtime.live.ticking import TickIntake
+from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
+from tallow.runtime.ranges import moment_us
+
+_SECOND = 1_000_000
+
+
+class LiveEngine:
+    """Many instruments, several timeframes and one plan of indicators, candle by candle.
+
+    Parameters
+    ----------
+    timeframes
+        One, or several.
+    indicators
+        As everywhere: ``"default"``, ``"ema(9), rsi(14)"``, a list.
+    calendar, calendar_dates, beyond_coverage, convention, no_trade
+        As in `tallow.AnalyticsEngine`.
+    store
+        Where candles are written to before anything else, and read from where they lie before
+        those in memory. Without one, corrections reach back as far as `keep`.
+    grace
+        Seconds after its calendar end at which the clock makes a bar final; see `advance`.
+    keep
+        Candles per instrument that are held in memory, at least.
+
+    Notes
+    -----
+    May be used by several threads: each call sees the state before an update or after it. Memory is
+    allocated per instrument: about 60 bytes a candle held, and some kilobytes per timeframe.
+
+    Examples
+    --------
+    >>> live = LiveEngine("5m", "ema(1)")
+    >>> minute = 60_000_000
+    >>> opens = 1_752_810_300_000_000  # 2025-07-18 09:15 in Mumbai
+    >>> numbers = live.numbers(["RAYMOND"])
+    >>> update = live.update_arrays(numbers, [opens], [700.0], [702.0], [699.0], [701.0], [900.0])
+    >>> update.rows["5m"]["ema_1"].tolist(), update.rows["5m"].is_final.tolist()
+    ([701.0], [False])
+    >>> live.advance(opens + 5 * minute + 2_000_000).frame["is_final"].to_list()
+    [True]
+    """
+
+    def __init__(
+        self,
+        timeframes: str | Timeframe | Iterable[str | Timeframe] = "5m",
+        indicators: str | Iterable[str | Spec] = "default",
+        *,
+        calendar: str | Mapping[str, str | tuple[str, str]] | CalendarAssignment = "XNSE",
+        calendar_dates: str | os.PathLike[str] | None = None,
+        beyond_coverage: Literal["raise", "weekdays"] = "raise",
+        convention: str = "tradingview",
+        no_trade: bars.NoTrade = "drop",
+        store: Store | str | Path | None = None,
+        grace: float = 2.0,
+        keep: int = LIVE_CANDLES,
+    ) -> None:
+        if not 1 <= keep <= LIVE_CANDLES_MAX:
+            raise ParameterError(f"live: keep={keep}; must be 1..{LIVE_CANDLES_MAX}")
+        if not 0 <= grace <= LIVE_GRACE_MAX_SECONDS:
+            raise ParameterError(
+                f"live: grace={grace}; must be 0..{LIVE_GRACE_MAX_SECONDS:g}, in seconds"
+            )
+        if not isinstance(calendar, CalendarAssignment):
+            calendar = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
+        self.calendars = calendar
+        given = [timeframes] if isinstance(timeframes, str | Timeframe) else timeframes
+        sizes = dict.fromkeys(parse_timeframe(each) for each in given)
+        for size in sizes:
+            require_multiple(size, SOURCE)
+        plan = make_plan(indicators, convention, (*BAR_COLUMNS, "revision"))
+        grace_us = round(grace * _SECOND)
+        lanes = [Lane(size, plan, calendar, no_trade, grace_us) for size in sizes]
+        if not lanes:
+            raise ParameterError("live: timeframes=[]; must name one at least")
+        self.timeframes = tuple(size.text for size in sizes)
+        self._lanes, self._state = lanes, LiveState(lanes, keep)
+        self._no_trade = no_trade
+        source, self._interest = None, False
+        if store is not None:
+            opened = open_store(store) if isinstance(store, str | Path) else store
+            source = LiveStore(opened, History(opened, lanes, calendar, no_trade))
+        self._intake = Intake(self._state, calendar, source)
+        self._ticks = TickIntake(self._intake, calendar, grace_us)
+        self._lock = threading.RLock()
+
+    @classmethod
+    def load(cls, path: str | Path, *arguments: Any, **options: Any) -> LiveEngine:
+        """Return an engine that goes on, bit for bit, from where `save` was called.
+
+        Parameters
+        ----------
+        arguments, options
+            As for a new engine, and the same as for the one that was saved. With a store, what it
+            received since is taken; and where the state does not fit, a `TallowWarning` says why,
+            and the engine is rebuilt from the store.
+
+        Raises
+        ------
+        StateError
+            Without a store: if the file is damaged, or of other kernels, indicators, timeframes,
+            calendars or options; with the reason.
+        """
+        engine = cls(*arguments, **options)
+        source = engine._intake.source
+        try:
+            engine._interest |= load_state(Path(path), engine._parts())
+        except StateError as error:
+            if source is None:
+                raise
+            warnings.warn(f"{error}; rebuilding from the store", TallowWarning, stacklevel=2)
+            engine = cls(*arguments, **options)
+        if source is not None:
+            engine.catch_up()
+        return engine
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole state to a file, which appears whole or not at all.
+
+        Raises
+        ------
+        StateError
+            If the file cannot be written.
+        """
+        with self._lock:
+            save_state(Path(path), self._parts())
+
+    def _parts(self) -> Parts:
+        made_with = identity(self._state, self.calendars, self._no_trade)
+        return Parts(self._state, self._intake, self._ticks.builder, made_with, self._interest)
+
+    # Instruments
+
+    @property
+    def names(self) -> list[str]:
+        """The instruments, by number."""
+        return self._intake.names
+
+    def numbers(self, names: Iterable[str]) -> Times:
+        """Return instruments' numbers, int64; new ones are added, with their past in the store."""
+        with self._lock:
+            return self._intake.numbers(names)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Why instruments lack values, by name: a kernel raised, or a stored row is not covered."""
+        reasons = {
+            number: reason for lane in self._lanes for number, reason in lane.failures.items()
+        }
+        for number in np.flatnonzero(self._lanes[0].now[0][: len(self.names), bars.FAILED]):
+            reasons[int(number)] = "a stored candle lies on a day that the calendar does not know"
+        return {self.names[number]: reason for number, reason in sorted(reasons.items())}
+
+    # Changes
+
+    def update(self, candles: Any) -> LiveUpdate:
+        """Take candles: one or a million, new, late, repeated or revised, of any instruments.
+
+        Parameters
+        ----------
+        candles
+            `tallow.Candles`, or whatever `tallow.read_candles` takes. A candle of the minute that
+            is running may come as often as it changes.
+
+        Returns
+        -------
+        LiveUpdate
+            Exactly the rows that changed. With a store the candles are durable when it returns.
+
+        Raises
+        ------
+        CandleInputError
+            If the input cannot be candles at all; rows that break a rule are quarantined.
+        StoreError
+            If the store cannot be written; nothing has changed then.
+        """
+        return self._update(candles, commit=True)
+
+    def peek(self, candles: Any) -> LiveUpdate:
+        """Return what `update` would, and change nothing."""
+        return self._update(candles, commit=False)
+
+    def _update(self, candles: Any, *, commit: bool) -> LiveUpdate:
+        read = read_candles(candles)
+        names, offsets = instrument_runs(read.frame)
+        with self._lock:
+            self._interest |= OPEN_INTEREST in read.frame.columns
+            numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
+            outcome = self._intake.take(numbers, candle_rows(read.frame), commit=commit)
+            outcome.repeated += read.report.repeated
+            update = self._as_frames(outcome, read.quarantine)
+            assert update.report.rows_in == read.report.rows_in, update.report
+            return update
+
+    def update_arrays(
+        self,
+        instrument: Any,
+        timestamp: Any,
+        open: Any,  # noqa: A002 - the column's name
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any,
+        open_interest: Any = None,
+    ) -> ArrayUpdate:
+        """Take candles as arrays, in the order in which they came: of one key the last one counts.
+
+        Parameters
+        ----------
+        instrument
+            int64 numbers; see `numbers`.
+        timestamp
+            int64, microseconds since 1970 UTC.
+        open, high, low, close, volume, open_interest
+            float64, as long as `instrument`.
+
+        Raises
+        ------
+        CandleInputError
+            If the arrays do not fit together, or a number is not known.
+        """
+        columns = (timestamp, open, high, low, close, volume, open_interest)
+        numbers, rows = columns_of(instrument, *columns)
+        with self._lock:
+            self._interest |= open_interest is not None
+            outcome = self._intake.take_any(numbers, rows)
+            found = {
+                size: joined(kept) for size, kept in zip(self.timeframes, outcome.rows, strict=True)
+            }
+            return ArrayUpdate(self._state.revision, found, self._report(outcome))
+
+    def update_ticks(self, ticks: Any) -> LiveUpdate:
+        """Take trades, or quotes of a broker: they make the one-minute candles.
+
+        Parameters
+        ----------
+        ticks
+            A frame with `instrument`, `timestamp` (a datetime with a zone), `price`, and either
+            `quantity`, that of the trade, or `day_volume`, the day's volume so far, as Indian
+            brokers send it; `sequence`, where the feed numbers trades of one instant.
+
+        Returns
+        -------
+        LiveUpdate
+            As of `update`; the report counts ticks. A minute closes `grace` seconds after its end;
+            `late` ticks change one that has closed. Those `repeated` say what others have said.
+            With a store, a minute is durable when it has closed.
+
+        Raises
+        ------
+        CandleInputError
+            If the frame cannot be ticks; a tick that breaks a rule is refused.
+
+        Notes
+        -----
+        A minute is made of ticks, or comes as a candle; whatever came last is the candle.
+        """
+        with self._lock:
+            return self._as_frames(self._ticks.take(ticks))
+
+    def delete(self, keys: pl.DataFrame) -> LiveUpdate:
+        """Delete candles; keys without a candle count as repeated.
+
+        Parameters
+        ----------
+        keys
+            Columns `instrument` and `timestamp` (datetime[us, UTC]).
+        """
+        wanted = keys.select("instrument", pl.col("timestamp").cast(TIME_TYPE)).sort("instrument")
+        names, offsets = instrument_runs(wanted)
+        with self._lock:
+            numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
+            return self._as_frames(self._intake.delete(wanted, numbers))
+
+    def advance(self, now: int | str | datetime) -> LiveUpdate:
+        """Set the clock: bars that ended `grace` seconds ago, or earlier, turn final.
+
+        Parameters
+        ----------
+        now
+            An instant, or microseconds since 1970 UTC. Going back changes nothing.
+        """
+        with self._lock:
+            moment = now if isinstance(now, int) else moment_us("now", now)
+            self._ticks.advance(moment)
+            return self._as_frames(self._state.advance(moment))
+
+    def catch_up(self) -> LiveUpdate:
+        """Take what others have written to the store, and add all of its instruments.
+
+        Raises
+        ------
+        ParameterError
+            If the engine has no store.
+        """
+        if self._intake.source is None:
+            raise ParameterError("catch_up: store=None; there is nothing to catch up with")
+        with self._lock:
+            return self._as_frames(self._intake.catch_up())
+
+    # Answers
+
+    def latest(
+        self, timeframe: str | None = None, instruments: Iterable[str] | None = None
+    ) -> pl.DataFrame:
+        """Return each instrument's last bar, forming or final, with the columns of an update.
+
+        Parameters
+        ----------
+        timeframe
+            One of the engine's; may be left out where there is one.
+        instruments
+            Names, or None for all. One that has no bar yet has no row.
+        """
+        with self._lock:
+            lane = self._lanes[self._lane(timeframe)]
+            which = np.arange(len(self.names))
+            if instruments is not None:
+                which = self._intake.known(instruments)
+            return lane.last(which).frame(*self._naming())
+
+    def _lane(self, timeframe: str | None) -> int:
+        if timeframe is None and len(self.timeframes) == 1:
+            return 0
+        text = "" if timeframe is None else parse_timeframe(timeframe).text
+        if text not in self.timeframes:
+            raise ParameterError(
+                f"live: timeframe={timeframe}; must be one of {', '.join(self.timeframes)}"
+            )
+        return self.timeframes.index(text)
+
+    def _as_frames(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveUpdate:
+        frames = {
+            size: joined(kept).frame(*self._naming())
+            for size, kept in zip(self.timeframes, outcome.rows, strict=True)
+        }
+        return LiveUpdate(self._state.revision, frames, self._report(outcome, quarantine))
+
+    def _naming(self) -> tuple[pl.Series, Times, bool]:
+        source = self._intake.source
+        interest = self._interest or (source is not None and source.interest)
+        return self._intake.name_column, self._intake.rank, interest
+
+    def _report(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveReport:
+        held = empty_quarantine() if quarantine is None else quarantine
+        if outcome.refused:
+            refused = refused_frame(self.names, outcome.refused)
+            held = pl.concat([held, refused], how="diagonal")
+        went = (
+            outcome.appended,
+            outcome.late,
+            outcome.revised,
+            outcome.deleted,
+            outcome.repeated,
+            len(held),
+        )
+        return LiveReport(sum(went), *went, held)

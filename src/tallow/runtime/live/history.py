@@ -1,0 +1,146 @@
+"""What a live engine reads from its store: the candles before those it holds, and where to begin.
+
+A run over stored candles goes on from the states that range queries and earlier starts have left at
+month ends (`tallow.runtime.checkpoints`), and leaves its own there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.data import aggregate as bars
+from tallow.data.rules import time_view
+from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.snapshots import Snapshots
+from tallow.runtime.batch import BarOptions
+from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_starts
+from tallow.runtime.live.lane import SOURCE, Lane, State
+from tallow.runtime.live.memory import TIME, Table
+from tallow.runtime.live.rows import Floats
+from tallow.runtime.query import SNAPSHOT_FILE
+from tallow.runtime.stored import StoredCandles
+
+if TYPE_CHECKING:
+    from tallow.data.store.store import Store
+
+_SERIES = ("1m", "raw")
+
+
+@dataclass(frozen=True)
+class Past:
+    """An instrument's candles from some moment on, and every lane's state before them."""
+
+    states: list[State]
+    rows: Floats
+
+
+class History:
+    """The stored candles of a live engine's instruments."""
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Sequence[Lane],
+        calendars: CalendarAssignment,
+        no_trade: bars.NoTrade,
+    ) -> None:
+        self.store = store
+        self._lanes, self._calendars, self._no_trade = lanes, calendars, no_trade
+        self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
+        self._validity = Validity()
+
+    def rows(self, name: str, start: int | None, known_until: int) -> Floats:
+        """Return an instrument's candles from `start` on, as they were known at a receipt."""
+        return candle_rows(self._candles(known_until).read([name], start, None))
+
+    def before(self, name: str, moment: int, known_until: int) -> tuple[int | None, list[State]]:
+        """Return the latest boundary, not after `moment`, before which every lane's state is known.
+
+        And these states; None, and fresh ones, where there is no such boundary.
+        """
+        until, points = moment, self._points(name, known_until)
+        while True:
+            found = [each.latest([name], until).get(name) for each in points]
+            starts = [start for start in found if start is not None]
+            if len(starts) < len(found):
+                return None, [lane.fresh(1) for lane in self._lanes]
+            until = min(start.boundary for start in starts)
+            if all(start.boundary == until for start in starts):
+                pairs = zip(self._lanes, starts, strict=True)
+                return until, [_divided(lane, start.state) for lane, start in pairs]
+
+    def past(self, name: str, keep: int, known_until: int) -> Past:
+        """Return an instrument's newest candles, `keep` at least where there are so many.
+
+        Where they lie behind months without a state, those are run through, and leave states.
+        """
+        boundary, states = self.before(name, _END_OF_TIME, known_until)
+        rows = self.rows(name, boundary, known_until)
+        if boundary is not None and len(rows) < keep:
+            earlier, states = self.before(name, boundary - 1, known_until)
+            rows = self.rows(name, earlier, known_until)
+        return self._through_months(name, Past(states, rows), keep, known_until)
+
+    def _through_months(self, name: str, past: Past, keep: int, known_until: int) -> Past:
+        """Run candles up to the last month that leaves `keep` of them; keep the states there."""
+        if len(past.rows) <= keep:
+            return past
+        place = self._calendars.places([name])
+        if place[0] < 0:
+            return past
+        months = month_starts(self._calendars.calendars[int(place[0])])
+        times, points = past.rows[:, TIME], self._points(name, known_until)
+        first, last = times[0], times[len(times) - keep]
+        done = 0
+        for boundary in months[(months > first) & (months <= last)].tolist():
+            end = int(np.searchsorted(times, boundary))
+            candles = Table.of([past.rows]).part(np.array([done]), np.array([end]))
+            number = np.zeros(1, dtype=np.int64)
+            for lane, state, kept in zip(self._lanes, past.states, points, strict=True):
+                lane.closed_rows(state, number, place, candles, 0)
+                kept.save([(name, Start(boundary, np.concatenate(state, axis=1)[0]))])
+            done = end
+        return Past(past.states, past.rows[done:])
+
+    def _candles(self, known_until: int) -> StoredCandles:
+        return StoredCandles(self.store, *_SERIES, known_until, self.store.epoch)
+
+    def _points(self, name: str, known_until: int) -> list[Checkpoints]:
+        """Return every lane's snapshots of an instrument's calendar."""
+        calendar = self._calendars.calendars[max(int(self._calendars.places([name])[0]), 0)]
+        kept = (self._snapshots, self._validity, self._candles(known_until))
+        return [
+            Checkpoints.of(
+                *kept,
+                lane.plan,
+                BarOptions(lane.timeframe, SOURCE, self._calendars, self._no_trade),
+                calendar,
+            )
+            for lane in self._lanes
+        ]
+
+
+_END_OF_TIME = 2**62
+
+
+def candle_rows(frame: pl.DataFrame) -> Floats:
+    """Return a candle frame's rows as float64 ``[rows, fields]``, in its order."""
+    rows = np.full((len(frame), len(CANDLE_SCHEMA)), np.nan)
+    rows[:, TIME] = time_view(frame)
+    for place, name in enumerate([*list(CANDLE_SCHEMA)[2:], OPEN_INTEREST], start=1):
+        if name in frame.columns:
+            rows[:, place] = frame[name].to_numpy()
+    return rows
+
+
+def _divided(lane: Lane, state: Floats) -> State:
+    """Return a state that lies in one row as the lane's own matrices."""
+    sizes = [part.shape[1] for part in lane.fresh(1)]
+    parts = np.split(state, np.cumsum(sizes)[:-1])
+    return [part.reshape(1, -1).copy() for part in parts]

@@ -1,0 +1,220 @@
+"""Rows on their way into a live engine's state: checked, made durable, and taken.
+
+With a store, what others wrote before the engine's own write is taken before it, so that the state
+is always that of the store's candles up to a receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import CandleInputError, ParameterError
+from tallow.runtime.live.admit import (
+    NO_CALENDAR,
+    NOT_COVERED,
+    Coverage,
+    Given,
+    Refused,
+    broken_rules,
+    deletions,
+    in_order,
+    refuse,
+)
+from tallow.runtime.live.core import LiveState, Outcome
+from tallow.runtime.live.lane import State
+from tallow.runtime.live.memory import TIME
+from tallow.runtime.live.rows import Flags, Floats, Times, joined, newest
+from tallow.runtime.live.source import LiveStore, candle_frame
+
+if TYPE_CHECKING:
+    from tallow.data.store.write import WriteReport
+
+
+class Intake:
+    """The instruments of a live engine, and the one way in which their candles change.
+
+    Attributes
+    ----------
+    names
+        The instruments, by number.
+    name_column, rank
+        The same as a column, and their places among the sorted names.
+    source
+        The engine's store, or None.
+    """
+
+    def __init__(
+        self, state: LiveState, calendars: CalendarAssignment, source: LiveStore | None
+    ) -> None:
+        self.names: list[str] = []
+        self.name_column = pl.Series("instrument", [], dtype=pl.String)
+        self.rank = np.empty(0, dtype=np.int64)
+        self.source = source
+        self._state, self._calendars = state, calendars
+        self._coverage = Coverage(calendars)
+        self._numbers: dict[str, int] = {}
+        if source is not None:
+            state.older = self._older
+
+    def numbers(self, names: Iterable[str]) -> Times:
+        """Return instruments' numbers; new ones are added, with their past in the store."""
+        given = list(names)
+        new = [name for name in dict.fromkeys(given) if name not in self._numbers]
+        if new:
+            self.register(new)
+            for name in new if self.source is not None else ():
+                assert self.source is not None
+                past = self.source.past(name, self._state.memory.capacity)
+                self._state.begin(self._numbers[name], past.states, past.rows)
+        return np.array([self._numbers[name] for name in given], dtype=np.int64)
+
+    def known(self, names: Iterable[str]) -> Times:
+        """Return the numbers of those instruments that are known, ascending."""
+        found = {self._numbers[name] for name in names if name in self._numbers}
+        return np.array(sorted(found), dtype=np.int64)
+
+    def register(self, new: Sequence[str]) -> None:
+        """Add instruments without a past."""
+        if not all(new):
+            raise ParameterError("live: instrument=''; must be text; name it")
+        first = len(self.names)
+        self.names += new
+        self._numbers |= {name: first + place for place, name in enumerate(new)}
+        self.name_column = pl.Series("instrument", self.names, dtype=pl.String)
+        self.rank = np.argsort(np.argsort(np.array(self.names, dtype=object)))
+        self._state.grow(self._calendars.places(new))
+
+    def places(self, numbers: Times) -> Times:
+        """Return the places of instruments' calendars; -1 where there is none."""
+        return self._state.places[numbers]
+
+    def rules(self, numbers: Times, times: Floats) -> list[str | None] | None:
+        """Return which rule on calendars each row breaks; None where none does."""
+        places = self.places(numbers)
+        uncovered = self._coverage.uncovered(places, times)
+        if not uncovered.any() and places.min(initial=0) >= 0:
+            return None
+        return [
+            NO_CALENDAR if place < 0 else NOT_COVERED if outside else None
+            for place, outside in zip(places.tolist(), uncovered.tolist(), strict=True)
+        ]
+
+    # Candles
+
+    def take_any(self, numbers: Times, rows: Floats) -> Outcome:
+        """Take rows ``[rows, fields]`` of which nothing is known, in the order in which they came.
+
+        Raises
+        ------
+        CandleInputError
+            If a number is not known.
+        """
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(self.names):
+            raise CandleInputError(
+                f"update: instrument={numbers.min()}..{numbers.max()}; must be numbers that "
+                f"`numbers` gave, 0..{len(self.names) - 1}"
+            )
+        broken = broken_rules(rows)
+        if broken is None:
+            return self.take(numbers, rows)
+        good = np.array([rule is None for rule in broken])
+        outcome = self.take(numbers[good], rows[good])
+        outcome.refused += refuse(numbers, rows, broken)
+        return outcome
+
+    def take(self, numbers: Times, rows: Floats, *, commit: bool = True) -> Outcome:
+        """Take rows that keep the rules of reading; of one key the last one counts."""
+        refused: list[Refused] = []
+        rules = self.rules(numbers, rows[:, TIME])
+        if rules is not None:
+            refused = refuse(numbers, rows, rules)
+            good = np.array([rule is None for rule in rules])
+            numbers, rows = numbers[good], rows[good]
+        given = in_order(numbers, rows)
+        if commit:
+            outcome = self._changed(given, self._write(given))
+        else:
+            outcome = self._state.apply(given, commit=False)
+        outcome.refused += refused
+        return outcome
+
+    def take_minutes(self, numbers: Times, rows: Floats, closed: Flags) -> Outcome:
+        """Take candles made of ticks, of which those that have closed are to be durable."""
+        durable = in_order(numbers[closed], rows[closed])
+        return self._changed(in_order(numbers, rows), self._write(durable))
+
+    def make_durable(self, numbers: Times, rows: Floats) -> None:
+        """Write candles that the state has taken already."""
+        report = self._write(in_order(numbers, rows))
+        if report is not None:
+            assert self.source is not None
+            self.source.note(report)
+
+    def held(self, number: int, row: Floats) -> Floats | None:
+        """Return what the state holds of a candle's minute, or the candle if it is too old.
+
+        None where the candle was deleted.
+        """
+        kept = self._state.memory.kept(number)
+        place = int(np.searchsorted(kept[:, TIME], row[TIME]))
+        if place == len(kept) or kept[place, TIME] != row[TIME]:
+            return row if place == 0 else None
+        held: Floats = kept[place]
+        return held
+
+    def delete(self, keys: pl.DataFrame, numbers: Times) -> Outcome:
+        """Delete candles by a frame of `instrument` and `timestamp`, and its instruments."""
+        times = keys["timestamp"].to_physical().to_numpy()
+        given = in_order(numbers, deletions(numbers, times))
+        report = None if self.source is None else self.source.delete(keys)
+        return self._changed(given, report)
+
+    def catch_up(self) -> Outcome:
+        """Take what others have written to the store, and add all of its instruments."""
+        assert self.source is not None
+        outcome = self._catch_up(self.source.store.last_received())
+        self.numbers(self.source.names())
+        return outcome
+
+    def _write(self, given: Given) -> WriteReport | None:
+        if self.source is None or not len(given.which):
+            return None
+        names, sizes = self.name_column[given.which], np.diff(given.offsets).tolist()
+        return self.source.write(candle_frame(names, sizes, given.rows))
+
+    def _changed(self, given: Given, report: WriteReport | None) -> Outcome:
+        """Take rows that are durable; before them what others wrote meanwhile."""
+        if self.source is None or report is None:
+            return self._state.apply(given)
+        theirs = None
+        if not self.source.is_alone(report):
+            received = report.received_at
+            last = self.source.store.last_received() if received is None else received - 1
+            theirs = self._catch_up(last)
+        outcome = self._state.apply(given)
+        if theirs is not None:
+            pairs = zip(theirs.rows, outcome.rows, strict=True)
+            outcome.rows = [[newest(joined([*before, *after]))] for before, after in pairs]
+        if report.received_at is not None:
+            self.source.known_until = report.received_at
+        return outcome
+
+    def _catch_up(self, until: int) -> Outcome:
+        """Take what the store has received up to a moment of instruments that are known."""
+        assert self.source is not None
+        parts = {n: rows for n, rows in self.source.changed(until).items() if n in self._numbers}
+        sizes = [len(rows) for rows in parts.values()]
+        numbers = np.repeat(self.numbers(parts), sizes)
+        rows = np.concatenate([deletions(numbers[:0], numbers[:0]), *parts.values()])
+        outcome = self._state.apply(in_order(numbers, rows))
+        self.source.known_until = max(self.source.known_until, until)
+        return outcome
+
+    def _older(self, number: int, moment: int) -> tuple[list[State], Floats] | None:
+        assert self.source is not None
+        return self.source.older(self.names[number], moment)

@@ -1,0 +1,328 @@
+"""One timeframe of all instruments: states in flat arrays, bars and indicators as they change.
+
+Of every operation there are two states: after the last bar that has closed, and after the open one.
+A candle that opens a bar makes the second one the first; one that goes into the open bar runs its
+row again from the first. So an update costs one row per instrument, whatever the timeframe.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data import aggregate as bars
+from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.data.buckets import bucket_table
+from tallow.data.live_rows import turn
+from tallow.plan.plan import Plan
+from tallow.runtime.batch import PRICES
+from tallow.runtime.live.rows import BAR_FIELDS, Flags, Floats, Rows, Times, changes
+from tallow.runtime.operations import fresh_states, run_operations
+
+SOURCE = parse_timeframe("1m")
+_BAR = slice(3, 3 + len(BAR_FIELDS))
+"""Places of the open bar in an instrument's state of `tallow.data.aggregate`."""
+
+State = list[Floats]
+"""What a timeframe's values depend on, of some instruments: the state of the bars, with the open
+one, and each operation's after the last closed bar; float64 ``[instruments, size]`` each."""
+
+
+class Lane:
+    """One timeframe's states.
+
+    Attributes
+    ----------
+    now
+        State of all instruments; see `State`.
+    forming
+        Per operation, the state after the open bar.
+    before, touched
+        State of the bars before each instrument's newest candle, and whether that is in a bar.
+    shown
+        float64 ``[columns, instruments]``, the indicators of each instrument's last bar.
+    final, revision
+        Whether that bar has closed, and which update changed it last.
+    failed
+        Of columns whose kernel raised, the instruments that have no values there any more.
+    failures
+        Why.
+    """
+
+    def __init__(
+        self,
+        timeframe: Timeframe,
+        plan: Plan,
+        calendars: CalendarAssignment,
+        no_trade: bars.NoTrade,
+        grace_us: int,
+    ) -> None:
+        self.timeframe, self.plan = timeframe, plan
+        self.fields = (*BAR_FIELDS, *plan.columns)
+        self.failed: dict[str, set[int]] = {}
+        self.failures: dict[int, str] = {}
+        self._no_trade: bars.NoTrade = no_trade
+        self.grace_us = grace_us
+        self._buckets = bucket_table(calendars.calendars, timeframe, SOURCE)
+        self._anchors = anchor_table(calendars.calendars) if plan.anchors else None
+        self._fresh = [bars.new_state, *fresh_states(plan)]
+        self._scratch = bars.Scratch()
+        self.now: State = self.fresh(0)
+        self.forming: State = self.fresh(0)[1:]
+        self.before = bars.new_state(0)
+        self.touched = np.empty(0, dtype=np.bool_)
+        self.shown = np.empty((len(plan.columns), 0))
+        self.final = np.empty(0, dtype=np.bool_)
+        self.revision = np.empty(0, dtype=np.int64)
+
+    def fresh(self, count: int) -> State:
+        """Return the state of instruments before any candle."""
+        return [make(count) for make in self._fresh]
+
+    def grow(self, count: int) -> None:
+        """Make room for `count` instruments in all."""
+        more = count - len(self.final)
+        fresh = self.fresh(more)
+        self.now = _appended(self.now, fresh)
+        self.forming = _appended(self.forming, fresh[1:])
+        self.before = np.concatenate([self.before, fresh[0]])
+        self.touched = np.concatenate([self.touched, np.zeros(more, dtype=np.bool_)])
+        self.shown = np.concatenate([self.shown, np.full((len(self.shown), more), np.nan)], axis=1)
+        self.final = np.concatenate([self.final, np.zeros(more, dtype=np.bool_)])
+        self.revision = np.concatenate([self.revision, np.zeros(more, dtype=np.int64)])
+
+    # One candle more for each of some instruments
+
+    def step(
+        self, which: Times, places: Times, candles: bars.CandleArrays, now: int, revision: int
+    ) -> Rows:
+        """Take one candle, later than all before, of each of `which`; return the rows it changes.
+
+        `which` are ascending numbers, `places` their calendars, `now` the clock. Per instrument,
+        the row of the bar that this one closes comes before the row of the open one.
+        """
+        at = stretch(which)
+        state = self.now[0][at]
+        self.before[at] = state
+        had = state[:, bars.HAS_BAR] != 0.0
+        result = self._aggregate(state, candles, places)
+        self.now[0][at] = state
+        rolled = np.diff(result.bars.offsets) > 0
+        touched = result.counts[:, bars.INSIDE] > 0
+        self.touched[at] = touched
+        told = rolled & ~self.final[at]
+        closing, opening = int(told.sum()), int(touched.sum())
+        rows = self._empty_rows(closing + opening, revision)
+        if closing:
+            self._close(which, result.bars, rolled, told, rows.take(slice(0, closing)))
+        if opening:
+            opened = rolled | ~had
+            some = which, places, state, opened
+            if opening < len(which):
+                some = which[touched], places[touched], state[touched], opened[touched]
+            self._form(*some, now, rows.take(slice(closing, None)))
+            self.revision[stretch(some[0])] = revision
+        return rows
+
+    def _close(
+        self, which: Times, built: bars.BarArrays, rolled: Flags, told: Flags, rows: Rows
+    ) -> None:
+        """Fill in the rows of bars that have closed, and were not known to have."""
+        some = slice(None) if told.all() else told[rolled]
+        rows.instrument[:] = which[told]
+        rows.timestamp[:], rows.end[:] = built.timestamp[some], built.end[some]
+        rows.is_final[:] = True
+        for field, name in enumerate(BAR_FIELDS):
+            rows.values[field] = getattr(built, name)[some]
+        rows.values[len(BAR_FIELDS) :] = self.shown[:, stretch(rows.instrument)]
+
+    def redo(
+        self, which: Times, places: Times, candles: bars.CandleArrays, now: int, revision: int
+    ) -> Rows:
+        """Take another version of the newest candle of each of `which`; return what it changes.
+
+        Both versions must lie in a bar: then it is the same bar, opened by it or not.
+        """
+        state = self.before[which]
+        result = self._aggregate(state, candles, places)
+        assert self.touched[which].all(), "the candle was in no bar"
+        assert (result.counts[:, bars.INSIDE] == 1).all(), "the candle is in no bar"
+        old = self.last(which)
+        self.now[0][which] = state
+        new = self._empty_rows(len(which), revision)
+        self._form(which, places, state, np.zeros(len(which), dtype=np.bool_), now, new)
+        found = changes(old, new, which, revision)
+        self.stamp(found)
+        return found
+
+    def _form(
+        self, which: Times, places: Times, state: Floats, opened: Flags, now: int, rows: Rows
+    ) -> None:
+        """Fill in the rows of open bars; `state` are the states of the bars."""
+        at = stretch(which)
+        for before, after in zip(self.now[1:], self.forming, strict=True):
+            turn(before, after, which, opened)
+        forming = [each[at] for each in self.forming]
+        self._fill_open(which, places, state, forming, now, rows)
+        if not isinstance(at, slice):
+            for kept, part in zip(self.forming, forming, strict=True):
+                kept[at] = part
+        self._show(rows)
+
+    def _empty_rows(self, count: int, revision: int) -> Rows:
+        """Return rows of one revision, to be filled in."""
+        times = np.empty((3, count), dtype=np.int64)
+        values, final = np.empty((len(self.fields), count)), np.empty(count, dtype=np.bool_)
+        revisions = np.full(count, revision)
+        return Rows(times[0], times[1], times[2], final, revisions, values, self.fields)
+
+    def _show(self, rows: Rows) -> None:
+        """Keep what is known of open bars besides their states."""
+        at = stretch(rows.instrument)
+        self.shown[:, at] = rows.values[len(BAR_FIELDS) :]
+        self.final[at] = rows.is_final
+
+    def stamp(self, changed: Rows) -> None:
+        """Remember which update changed the last bars; other rows than theirs do not matter."""
+        last = changed.timestamp == self.now[0][changed.instrument, bars.OPENS]
+        self.revision[changed.instrument[last]] = changed.revision[last]
+
+    # The last bars
+
+    def last(self, which: Times) -> Rows:
+        """Return the row of each instrument's last bar, where it has one."""
+        which = which[self.now[0][stretch(which), bars.HAS_BAR] != 0.0]
+        at = stretch(which)
+        values = np.concatenate([self.now[0][at, _BAR].T, self.shown[:, at]])
+        begin, end = (
+            self.now[0][at, place].astype(np.int64) for place in (bars.OPENS, bars.CLOSES)
+        )
+        final, revision = self.final[at].copy(), self.revision[at].copy()
+        return Rows(which, begin, end, final, revision, values, self.fields)
+
+    def settle(self, now: int, revision: int) -> Rows:
+        """Return the last bars that the clock makes final."""
+        ended = self.now[0][:, bars.CLOSES] + self.grace_us <= now
+        which = np.flatnonzero(ended & ~self.final & (self.now[0][:, bars.HAS_BAR] != 0.0))
+        self.final[which] = True
+        self.revision[which] = revision
+        return self.last(which)
+
+    # Any number of candles
+
+    def closed_rows(
+        self, state: State, which: Times, places: Times, candles: bars.CandleArrays, revision: int
+    ) -> tuple[Rows, Flags]:
+        """Run candles from a state, which is changed in place; return the bars that closed.
+
+        And whether each instrument's candles went into bars.
+        """
+        result = self._aggregate(state[0], candles, places)
+        built = result.bars
+        numbers = np.repeat(which, np.diff(built.offsets))
+        values = np.empty((len(self.fields), len(numbers)))
+        for field, name in enumerate(BAR_FIELDS):
+            values[field] = getattr(built, name)
+        self._run_kernels(which, places, state[1:], built.offsets, built.timestamp, values)
+        rows = Rows(
+            numbers,
+            built.timestamp.copy(),
+            built.end.copy(),
+            np.ones(len(numbers), dtype=np.bool_),
+            np.full(len(numbers), revision),
+            values,
+            self.fields,
+        )
+        return rows, result.counts[:, bars.INSIDE] > 0
+
+    def open_rows(
+        self, which: Times, places: Times, state: Floats, forming: State, now: int, revision: int
+    ) -> Rows:
+        """Return the rows of open bars; `state` are the states of the bars.
+
+        `forming`, changed in place, are the operations' states before them.
+        """
+        has_bar = state[:, bars.HAS_BAR] != 0.0
+        which, places, state = which[has_bar], places[has_bar], state[has_bar]
+        rows = self._empty_rows(len(which), revision)
+        some = [part[has_bar] for part in forming]
+        self._fill_open(which, places, state, some, now, rows)
+        for part, filled in zip(forming, some, strict=True):
+            part[has_bar] = filled
+        return rows
+
+    def _fill_open(
+        self, which: Times, places: Times, state: Floats, forming: State, now: int, rows: Rows
+    ) -> None:
+        """Fill in the rows of open bars; `state` are the states of the bars.
+
+        `forming`, changed in place, are the operations' states before them.
+        """
+        rows.instrument[:] = which
+        rows.timestamp[:], rows.end[:] = state[:, bars.OPENS], state[:, bars.CLOSES]
+        rows.is_final[:] = rows.end + self.grace_us <= now
+        rows.values[: len(BAR_FIELDS)] = state[:, _BAR].T
+        offsets = np.arange(len(which) + 1)
+        self._run_kernels(which, places, forming, offsets, rows.timestamp, rows.values)
+
+    def install(
+        self, which: Times, state: State, forming: State, before: Floats, touched: Flags, last: Rows
+    ) -> None:
+        """Make what candles have led to the state of `which`."""
+        for whole, part in zip(
+            [*self.now, *self.forming, self.before, self.touched],
+            [*state, *forming, before, touched],
+            strict=True,
+        ):
+            whole[which] = part
+        self._show(last)
+
+    def _run_kernels(
+        self, which: Times, places: Times, state: State, offsets: Times, times: Times, rows: Floats
+    ) -> None:
+        """Fill in the indicators of bars; `rows` are float64 ``[fields, bars]``."""
+        inputs = self._inputs(places, offsets, times, rows)
+        done = run_operations(self.plan, state, offsets, inputs, rows[len(BAR_FIELDS) :])
+        for failure in done.failures:
+            number = int(which[failure.instrument])
+            self.failures.setdefault(number, failure.reason)
+            for column in failure.columns:
+                self.failed.setdefault(column, set()).add(number)
+        self._blank(which, offsets, rows)
+
+    def _inputs(
+        self, places: Times, offsets: Times, times: Times, rows: Floats
+    ) -> dict[str, Floats]:
+        inputs = dict(zip(PRICES, rows, strict=False))
+        if self._anchors is not None:
+            wanted = self.plan.anchors
+            inputs |= anchor_columns(self._anchors, wanted, times, offsets, places)
+        return inputs
+
+    def _blank(self, which: Times, offsets: Times, rows: Floats) -> None:
+        """Take away the values of kernels that have failed."""
+        for column, numbers in self.failed.items():
+            lost = np.repeat(np.isin(which, list(numbers)), np.diff(offsets))
+            rows[self.fields.index(column), lost] = np.nan
+
+    def _aggregate(
+        self, state: Floats, candles: bars.CandleArrays, places: Times
+    ) -> bars.Aggregated:
+        return bars.aggregate(
+            state, candles, places, False, self._buckets, self._no_trade, self._scratch
+        )
+
+
+def stretch(which: Times) -> Any:
+    """Return ascending numbers as a slice where they follow each other: a view needs no copy."""
+    if not len(which):
+        return slice(0, 0)
+    first, last = int(which[0]), int(which[-1])
+    return slice(first, last + 1) if last - first + 1 == len(which) else which
+
+
+def _appended(state: State, more: State) -> State:
+    return [np.concatenate(pair) for pair in zip(state, more, strict=True)]

@@ -1,0 +1,145 @@
+"""A live engine's whole state as named arrays, and what it must fit to be resumed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import StateError
+from tallow.core.kernel import kernel_digest
+from tallow.data.state_file import Arrays, read_state, write_state
+from tallow.data.ticks import TickBuilder
+from tallow.runtime.checkpoints import calendar_digest
+from tallow.runtime.live.core import LiveState
+from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.lane import Lane
+
+_LANE = ("before", "touched", "shown", "final", "revision")
+_TICKS = "ticks/"
+_MEMORY = ("candles", "first", "next")
+
+
+def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> dict[str, Any]:
+    """Return, by the name of each, all that a state's numbers depend on besides the candles."""
+    plan = state.lanes[0].plan
+    operations = [
+        f"{o.indicator.name} {o.indicator.version} {sorted(o.values.items())}"
+        for o in plan.operations
+    ]
+    return {
+        "kernels": kernel_digest(),
+        "timeframes": [lane.timeframe.text for lane in state.lanes],
+        "indicators": operations,
+        "columns": list(plan.columns),
+        "convention": plan.convention,
+        "calendars": [calendar_digest(each).hex() for each in calendars.calendars],
+        "no_trade": no_trade,
+        "grace": state.lanes[0].grace_us,
+        "keep": state.memory.capacity,
+    }
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a live engine is made of, and what its numbers depend on besides candles.
+
+    `interest` says whether it has seen open interest.
+    """
+
+    state: LiveState
+    intake: Intake
+    ticks: TickBuilder
+    made_with: dict[str, Any]
+    interest: bool
+
+
+def save_state(path: Path, parts: Parts) -> None:
+    """Write an engine's whole state to a file."""
+    source = parts.intake.source
+    header = {
+        "made_with": parts.made_with,
+        "names": parts.intake.names,
+        "now": parts.state.now,
+        "revision": parts.state.revision,
+        "interest": parts.interest,
+        "failed": [
+            [
+                {name: sorted(held) for name, held in lane.failed.items()},
+                list(lane.failures.items()),
+            ]
+            for lane in parts.state.lanes
+        ],
+        "store": None if source is None else [source.store.epoch, source.known_until],
+    }
+    ticks = {f"{_TICKS}{name}": held for name, held in parts.ticks.arrays().items()}
+    write_state(path, header, to_arrays(parts.state) | ticks)
+
+
+def load_state(path: Path, parts: Parts) -> bool:
+    """Put a saved state into a new engine; return whether it has seen open interest.
+
+    Raises
+    ------
+    StateError
+        If it is damaged, or of another engine or store; with the reason. Nothing has changed then.
+    """
+    header, arrays = read_state(path)
+    saved, mine = header["made_with"], parts.made_with
+    others = [name for name in mine if saved.get(name) != mine[name]]
+    if others:
+        raise StateError(f"state: file={path}; made with other {', '.join(others)}; rebuild it")
+    source = parts.intake.source
+    if source is not None:
+        epoch, known_until = header["store"] or ("", 0)
+        if epoch != source.store.epoch:
+            raise StateError(
+                f"state: file={path}; made with another store, or one that was pruned since; "
+                "rebuild it"
+            )
+        source.known_until = known_until
+    parts.intake.register(header["names"])
+    from_arrays(parts.state, arrays)
+    parts.ticks.restore(
+        {name.removeprefix(_TICKS): arrays[name] for name in arrays if name.startswith(_TICKS)}
+    )
+    for lane, (failed, failures) in zip(parts.state.lanes, header["failed"], strict=True):
+        lane.failed = {name: set(held) for name, held in failed.items()}
+        lane.failures = dict(failures)
+    parts.state.now, parts.state.revision = header["now"], header["revision"]
+    return bool(header["interest"])
+
+
+def to_arrays(state: LiveState) -> Arrays:
+    """Return the state of all instruments, without a copy."""
+    arrays = {f"memory/{name}": getattr(state.memory, name) for name in _MEMORY}
+    arrays |= {f"memory/states/{k}": each for k, each in enumerate(state.memory.states)}
+    for lane, place in _lanes(state):
+        arrays |= {f"{place}/{name}": getattr(lane, name) for name in _LANE}
+        arrays |= {f"{place}/now/{k}": each for k, each in enumerate(lane.now)}
+        arrays |= {f"{place}/forming/{k}": each for k, each in enumerate(lane.forming)}
+    return arrays
+
+
+def from_arrays(state: LiveState, arrays: Arrays) -> None:
+    """Put a state back; the instruments' calendars are the caller's to set."""
+    for name in _MEMORY:
+        setattr(state.memory, name, arrays[f"memory/{name}"])
+    state.memory.states = _listed(arrays, "memory/states")
+    for lane, place in _lanes(state):
+        for name in _LANE:
+            setattr(lane, name, arrays[f"{place}/{name}"])
+        lane.now = _listed(arrays, f"{place}/now")
+        lane.forming = _listed(arrays, f"{place}/forming")
+
+
+def _lanes(state: LiveState) -> list[tuple[Lane, str]]:
+    return [(lane, f"lane/{k}") for k, lane in enumerate(state.lanes)]
+
+
+def _listed(arrays: Arrays, place: str) -> list[np.ndarray[Any, Any]]:
+    count = sum(name.startswith(f"{place}/") for name in arrays)
+    return [arrays[f"{place}/{k}"] for k in range(count)]

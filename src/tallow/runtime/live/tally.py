@@ -1,0 +1,254 @@
+"""What a live session counts: where rows went, how fast, how late, and what went wrong."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+import polars as pl
+
+from tallow.core.limits import (
+    LIVE_EVENTS_KEPT,
+    LIVE_LAGGING_SHOWN,
+    LIVE_RATE_SECONDS,
+    LIVE_TIMINGS_KEPT,
+)
+from tallow.data.feeds.health import FeedHealth
+from tallow.runtime.live.updates import LiveReport, LiveUpdate
+
+WENT = ("appended", "late", "revised", "deleted", "repeated", "refused")
+"""Where rows go, as in a `LiveReport`."""
+
+_US = 1_000_000
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A row of a minute before its instrument's newest one, and how many bars it changed."""
+
+    instrument: str
+    timestamp: datetime
+    bars: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that was not taken, or a whole batch, which names no instrument; and why."""
+
+    instrument: str | None
+    timestamp: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class LiveStatistics:
+    """How a live session does. Counts are since it began.
+
+    ``rows_in = appended + late + revised + deleted + repeated + refused``, each as in `LiveReport`.
+
+    Attributes
+    ----------
+    left_out
+        Rows of instruments that were not asked for; not among `rows_in`.
+    from_store
+        Candles that others had written to the store.
+    bars
+        Per timeframe, rows that were given out as changed.
+    by_reason
+        Refused rows, by rule or message.
+    rows_per_second
+        Over the last `LIVE_RATE_SECONDS`.
+    update_ms
+        Median and 99th percentile of the last updates, in milliseconds, the store's writes
+        included; None before the first.
+    now
+        The session's clock, in microseconds since 1970 UTC; None before its first reading.
+    newest
+        When the newest row was complete, a candle at its minute's end; None before the first.
+    complete
+        The same of each instrument; goes on changing with the session.
+    lag_seconds
+        From `newest` to `now`, never below 0.
+    lagging
+        The instruments furthest behind, with their own lag in seconds.
+    error
+        Why the store, or the state's file, cannot be written now; None where all is well.
+    saved_at
+        When the state was saved, in microseconds since 1970 UTC.
+    """
+
+    rows_in: int
+    appended: int
+    late: int
+    revised: int
+    deleted: int
+    repeated: int
+    refused: int
+    left_out: int
+    from_store: int
+    batches: int
+    instruments: int
+    bars: Mapping[str, int]
+    by_reason: Mapping[str, int]
+    rows_per_second: float
+    update_ms: tuple[float, float] | None
+    now: int | None
+    newest: int | None
+    complete: Mapping[str, int]
+    lag_seconds: float | None
+    lagging: tuple[tuple[str, float], ...]
+    corrections: tuple[Correction, ...]
+    refusals: tuple[Refusal, ...]
+    error: str | None
+    saved_at: int | None
+    health: FeedHealth
+
+    @property
+    def corrected(self) -> int:
+        """Rows that changed what was known: late, revised and deleted ones."""
+        return self.late + self.revised + self.deleted
+
+
+@dataclass
+class Tally:
+    """Keeps the statistics of a session.
+
+    Attributes
+    ----------
+    complete
+        When each instrument's newest row was complete, in microseconds since 1970 UTC.
+    errors
+        Why the ``store`` or the ``state`` cannot be written, as long as that is so.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    bars: Counter[str] = field(default_factory=Counter)
+    by_reason: Counter[str] = field(default_factory=Counter)
+    complete: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    saved_at: int | None = None
+    _corrections: deque[Correction] = field(default_factory=lambda: deque(maxlen=LIVE_EVENTS_KEPT))
+    _refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=LIVE_EVENTS_KEPT))
+    _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=LIVE_TIMINGS_KEPT))
+    _recent: deque[tuple[float, int]] = field(default_factory=deque)
+    _began: float = field(default_factory=time.monotonic)
+
+    def take(self, rows: pl.DataFrame, length: int, update: LiveUpdate, seconds: float) -> None:
+        """Count an update.
+
+        Parameters
+        ----------
+        rows
+            What it was made of: `instrument` and `timestamp`, those that were read.
+        length
+            How long each row lasts, in microseconds.
+        """
+        self.add(update.report)
+        self._seconds.append(seconds)
+        if update.report.corrected:
+            self._note_corrections(rows, length, update)
+        newest = rows.group_by("instrument").agg(pl.col("timestamp").max().to_physical())
+        for name, moment in newest.iter_rows():
+            self.complete[name] = max(self.complete.get(name, moment), moment + length)
+
+    def add(self, report: LiveReport) -> None:
+        """Count the rows of a batch, and keep the refused ones."""
+        self._pace(report.rows_in)
+        self.counts.update({name: getattr(report, name) for name in WENT}, batches=1)
+        columns = ("instrument", "timestamp", "rule")
+        for row in report.quarantine.select(columns).tail(LIVE_EVENTS_KEPT).iter_rows():
+            self._refusals.append(Refusal(*row))
+        if report.refused:
+            rules = report.quarantine["rule"].value_counts()
+            self.by_reason.update(dict(rules.iter_rows()))
+
+    def refuse(self, rows: int, reason: str) -> None:
+        """Count a batch that cannot be taken at all."""
+        self._pace(rows)
+        self.counts.update(refused=rows, batches=1)
+        self.by_reason[reason] += rows
+        self._refusals.append(Refusal(None, None, reason))
+
+    def give(self, update: LiveUpdate) -> None:
+        """Count the rows that are given out."""
+        self.bars.update({size: len(frame) for size, frame in update.frames.items()})
+
+    def statistics(self, now: int | None, instruments: int, health: FeedHealth) -> LiveStatistics:
+        """Return the counts as they stand."""
+        newest = max(self.complete.values(), default=None)
+        lag = None if now is None or newest is None else _lag(now, newest)
+        return LiveStatistics(
+            rows_in=sum(self.counts[name] for name in WENT),
+            **{name: self.counts[name] for name in (*WENT, "left_out", "from_store", "batches")},
+            instruments=instruments,
+            bars=dict(self.bars),
+            by_reason=dict(self.by_reason),
+            rows_per_second=self._rate(),
+            update_ms=self._update_ms(),
+            now=now,
+            newest=newest,
+            complete=MappingProxyType(self.complete),
+            lag_seconds=lag,
+            lagging=self._lagging(now),
+            corrections=tuple(self._corrections),
+            refusals=tuple(self._refusals),
+            error=next(iter(self.errors.values()), None),
+            saved_at=self.saved_at,
+            health=health,
+        )
+
+    def _note_corrections(self, rows: pl.DataFrame, length: int, update: LiveUpdate) -> None:
+        """Keep rows of earlier minutes whose bars have changed.
+
+        The engine says how many corrections there were, not which: a row that repeats what was
+        known changes no bar. A running minute that comes again is none.
+        """
+        seen = pl.DataFrame(
+            {"instrument": list(self.complete), "seen": list(self.complete.values())},
+            schema={"instrument": pl.String, "seen": pl.Int64},
+        )
+        frames = [frame.select("instrument", "timestamp") for frame in update.frames.values()]
+        changed = pl.concat(frames).group_by("instrument")
+        changed = changed.agg(first=pl.col("timestamp").min(), bars=pl.len())
+        earlier = (
+            rows.join(seen, on="instrument")
+            .filter(pl.col("timestamp").to_physical() + length < pl.col("seen"))
+            .join(changed, on="instrument")
+            .filter(pl.col("first") <= pl.col("timestamp"))
+            .select("instrument", "timestamp", "bars")
+        )
+        for row in earlier.tail(LIVE_EVENTS_KEPT).iter_rows():
+            self._corrections.append(Correction(*row))
+
+    def _pace(self, rows: int) -> None:
+        self._recent.append((time.monotonic(), rows))
+
+    def _rate(self) -> float:
+        now = time.monotonic()
+        while self._recent and self._recent[0][0] < now - LIVE_RATE_SECONDS:
+            self._recent.popleft()
+        span = min(LIVE_RATE_SECONDS, now - self._began)
+        return sum(rows for _, rows in self._recent) / span if span > 0 else 0.0
+
+    def _update_ms(self) -> tuple[float, float] | None:
+        if not self._seconds:
+            return None
+        ordered = sorted(self._seconds)
+        places = (len(ordered) // 2, min(len(ordered) * 99 // 100, len(ordered) - 1))
+        median, high = (ordered[place] * 1e3 for place in places)
+        return median, high
+
+    def _lagging(self, now: int | None) -> tuple[tuple[str, float], ...]:
+        if now is None:
+            return ()
+        last = heapq.nsmallest(LIVE_LAGGING_SHOWN, self.complete.items(), key=lambda item: item[1])
+        return tuple((name, _lag(now, moment)) for name, moment in last)
+
+
+def _lag(now: int, moment: int) -> float:
+    return max(0.0, (now - moment) / _US)

@@ -1,0 +1,224 @@
+"""Ticks on their way into a live engine: minutes that are running, closed, and corrected.
+
+A running minute's candle is in memory only, and changes with every tick. It is written to the store
+when it closes: a minute costs one row there, and what comes later is a revision of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import CandleInputError
+from tallow.core.limits import LIVE_TICK_MINUTES
+from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.data.buckets import MINUTE_US
+from tallow.data.interchange import from_native
+from tallow.data.schema import TIME_TYPE, find_column
+from tallow.data.tick_kernels import FOLDED, LATE, REPEATED
+from tallow.data.ticks import Minutes, TickBuilder
+from tallow.runtime.live.admit import TOO_OLD, Refused
+from tallow.runtime.live.core import Outcome
+from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.memory import FIELDS, TIME
+from tallow.runtime.live.rows import Flags, Floats, Times
+
+QUANTITIES = ("quantity", "day_volume")
+
+
+class TickIntake:
+    """Builds one-minute candles from ticks, and hands them on."""
+
+    def __init__(self, intake: Intake, calendars: CalendarAssignment, grace_us: int) -> None:
+        self.builder = TickBuilder(grace_us, LIVE_TICK_MINUTES)
+        self._intake = intake
+        self._anchors = anchor_table(calendars.calendars)
+        self._hours = _Hours(calendars)
+        self._running: dict[tuple[int, int], bytes] = {}
+
+    def take(self, ticks: Any) -> Outcome:
+        """Fold ticks in; the counts are those of ticks.
+
+        Parameters
+        ----------
+        ticks
+            A frame with `instrument`, `timestamp`, `price`, and `quantity` or `day_volume`;
+            `sequence`, if there is one, numbers the trades of one instant.
+
+        Raises
+        ------
+        CandleInputError
+            If a column is missing, or cannot be what it is to be.
+        """
+        frame, cumulative = tick_frame(ticks)
+        names, which = np.unique(frame["instrument"].to_numpy(), return_inverse=True)
+        numbers = self._intake.numbers(names.tolist())[which]
+        times = frame["timestamp"].to_physical().to_numpy()
+        rules = self._intake.rules(numbers, times.astype(np.float64))
+        refused: list[Refused] = []
+        if rules is not None:
+            good = np.array([rule is None for rule in rules])
+            told = zip(numbers.tolist(), times.tolist(), rules, strict=True)
+            refused = [(n, t, rule) for n, t, rule in told if rule is not None]
+            frame, numbers, times = frame.filter(good), numbers[good], times[good]
+        sessions = self._sessions(numbers, times)
+        if cumulative:
+            sessions[~self._hours.inside(self._intake.places(numbers), times)] = np.nan
+            self._begin(numbers, times, frame["quantity"].to_numpy(), sessions)
+        minutes = self.builder.add(
+            numbers,
+            times,
+            frame["price"].to_numpy(),
+            frame["quantity"].to_numpy(),
+            sessions,
+            cumulative=cumulative,
+            sequence=frame["sequence"].to_numpy() if "sequence" in frame.columns else None,
+        )
+        outcome = self._intake.take_minutes(*self._candles(minutes))
+        _recount(outcome, minutes, numbers, times)
+        outcome.refused += refused
+        return outcome
+
+    def advance(self, now: int) -> None:
+        """Set the clock: minutes that close are made durable."""
+        closed = self.builder.advance(now)
+        self._intake.make_durable(*self._candles(closed)[:2])
+
+    def _candles(self, minutes: Minutes) -> tuple[Times, Floats, Flags]:
+        """Return minutes as numbers and rows ``[rows, fields]``, and which have closed.
+
+        A minute that closes without another tick stays what it is: a feed's candle may have come
+        since its last tick, or a deletion.
+        """
+        numbers, rows = minutes.instrument, _rows(minutes)
+        good = np.ones(len(numbers), dtype=np.bool_)
+        keys = zip(numbers.tolist(), minutes.timestamp.tolist(), strict=True)
+        for place, key in enumerate(keys):
+            made = rows[place].tobytes()
+            if not minutes.closed[place]:
+                self._running[key] = made
+            elif self._running.pop(key, None) == made:
+                held = self._intake.held(key[0], rows[place])
+                good[place] = held is not None
+                rows[place] = rows[place] if held is None else held
+        return numbers[good], rows[good], minutes.closed[good]
+
+    def _sessions(self, numbers: Times, times: Times) -> Floats:
+        """Return each tick's session number."""
+        offsets = np.arange(len(numbers) + 1)
+        places = self._intake.places(numbers)
+        return anchor_columns(self._anchors, ["session"], times, offsets, places)["session"]
+
+    def _begin(self, numbers: Times, times: Times, totals: Floats, sessions: Floats) -> None:
+        """Tell the builder what had traded in a session before its first tick of an instrument.
+
+        Nothing in the session's first minute. An engine that begins later must not put all of the
+        day's volume into one minute: it counts from the first tick on.
+        """
+        order = np.lexsort((totals, times, numbers))
+        order = order[np.isfinite(sessions[order])]
+        first = order[np.diff(numbers[order], prepend=-1) != 0]
+        opens = self._hours.opened(self._intake.places(numbers[first]), times[first])
+        for row, minute in zip(first.tolist(), opens.tolist(), strict=True):
+            number, session = int(numbers[row]), float(sessions[row])
+            if not self.builder.knows(number, session):
+                in_first = times[row] < minute + MINUTE_US
+                self.builder.begin(number, session, 0.0 if in_first else float(totals[row]))
+
+
+class _Hours:
+    """Says which times lie in continuous trading.
+
+    Before it, brokers send yesterday's volume of the day once more.
+    """
+
+    def __init__(self, calendars: CalendarAssignment) -> None:
+        self._tables = [calendar.sessions() for calendar in calendars.calendars]
+
+    def inside(self, places: Times, times: Times) -> Flags:
+        """Say which times, of instruments of calendars at `places`, do."""
+        found = np.zeros(len(times), dtype=np.bool_)
+        for place, table in enumerate(self._tables):
+            mine = times[places == place]
+            segment = np.searchsorted(table.segment_open, mine, "right") - 1
+            found[places == place] = (segment >= 0) & (mine < table.segment_close[segment])
+        return found
+
+    def opened(self, places: Times, times: Times) -> Times:
+        """Return when the session of each time opened, int64 microseconds."""
+        found = np.zeros(len(times), dtype=np.int64)
+        for place, table in enumerate(self._tables):
+            mine = times[places == place]
+            day = np.searchsorted(table.day_open, mine, "right") - 1
+            found[places == place] = table.day_open[np.maximum(day, 0)]
+        return found
+
+
+def tick_frame(ticks: Any) -> tuple[pl.DataFrame, bool]:
+    """Return ticks with columns of the right types, and whether quantities are cumulative."""
+    frame, _ = from_native(ticks)
+    instrument, timestamp = (
+        find_column(field, frame.columns) for field in ("instrument", "timestamp")
+    )
+    quantity = [name for name in QUANTITIES if name in frame.columns]
+    if (
+        instrument is None
+        or timestamp is None
+        or "price" not in frame.columns
+        or len(quantity) != 1
+    ):
+        raise CandleInputError(
+            f"ticks: columns={', '.join(frame.columns)}; must be instrument, timestamp, price, and "
+            "either quantity or day_volume; rename them"
+        )
+    assert instrument is not None
+    assert timestamp is not None
+    dtype = frame.schema[timestamp]
+    if not (isinstance(dtype, pl.Datetime) and dtype.time_zone):
+        raise CandleInputError(f"ticks: {timestamp}: type={dtype}; must be a datetime with a zone")
+    columns = {
+        "instrument": pl.col(instrument).cast(pl.String),
+        "timestamp": pl.col(timestamp).cast(TIME_TYPE),
+        "price": pl.col("price").cast(pl.Float64).fill_null(np.nan),
+        "quantity": pl.col(quantity[0]).cast(pl.Float64).fill_null(np.nan),
+    }
+    if "sequence" in frame.columns:
+        columns["sequence"] = pl.col("sequence").cast(pl.Int64)
+    try:
+        taken = frame.select(expression.alias(name) for name, expression in columns.items())
+    except pl.exceptions.PolarsError as error:
+        raise CandleInputError(f"ticks: {error}; must be numbers") from error
+    missing = [name for name, count in taken.null_count().row(0, named=True).items() if count]
+    if missing:
+        raise CandleInputError(f"ticks: {missing[0]}: null; must be there; drop those rows")
+    return taken, quantity[0] == "day_volume"
+
+
+def _rows(minutes: Minutes) -> Floats:
+    """Return minutes as rows ``[rows, fields]``."""
+    rows = np.full((len(minutes.instrument), len(FIELDS)), np.nan)
+    rows[:, TIME] = minutes.timestamp
+    columns = (minutes.open, minutes.high, minutes.low, minutes.close, minutes.volume)
+    for place, column in enumerate(columns, start=1):
+        rows[:, place] = column
+    return rows
+
+
+def _recount(outcome: Outcome, minutes: Minutes, numbers: Times, times: Times) -> None:
+    """Count ticks where candles were counted."""
+    # Ticks of a minute before all that the state holds have changed nothing.
+    too_old = {(number, time) for number, time, _ in outcome.refused}
+    opens = zip(numbers.tolist(), (times // MINUTE_US * MINUTE_US).tolist(), strict=True)
+    lost = np.array([key in too_old for key in opens], dtype=np.bool_)
+    lost &= minutes.outcome <= REPEATED
+    counts = np.bincount(minutes.outcome[~lost], minlength=REPEATED + 1)
+    outcome.appended, outcome.late = int(counts[FOLDED]), int(counts[LATE])
+    outcome.revised = outcome.deleted = 0
+    outcome.repeated = int(counts[REPEATED])
+    told = zip(minutes.refused.tolist(), minutes.reasons, strict=True)
+    outcome.refused = [(int(numbers[row]), int(times[row]), reason) for row, reason in told]
+    rows = np.flatnonzero(lost)
+    outcome.refused += [(int(numbers[row]), int(times[row]), TOO_OLD) for row in rows]

@@ -1,0 +1,93 @@
+"""What an update of a live engine returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from tallow.core.errors import ParameterError
+from tallow.runtime.live.rows import Rows
+
+
+@dataclass(frozen=True)
+class LiveReport:
+    """Where the rows of an update went.
+
+    ``rows_in = appended + late + revised + deleted + repeated + refused``.
+
+    Attributes
+    ----------
+    appended
+        Candles later than all before of their instrument.
+    late
+        Candles that came after later ones.
+    revised, deleted
+        Candles that are now others, or none.
+    repeated
+        Rows that say what is known, or that a later row of the same update contradicts.
+    refused
+        Rows that were not taken; `quarantine` has them with the rule that each broke.
+    """
+
+    rows_in: int
+    appended: int
+    late: int
+    revised: int
+    deleted: int
+    repeated: int
+    refused: int
+    quarantine: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        went = self.appended + self.late + self.revised + self.deleted
+        assert self.rows_in == went + self.repeated + self.refused, self
+
+    @property
+    def corrected(self) -> int:
+        """Candles that changed what was known: late, revised and deleted ones."""
+        return self.late + self.revised + self.deleted
+
+
+@dataclass(frozen=True)
+class ArrayUpdate:
+    """The rows that an update changed, as arrays, by timeframe.
+
+    Of one instrument they ascend in time; instruments are in no order.
+    """
+
+    revision: int
+    rows: Mapping[str, Rows]
+    report: LiveReport
+
+
+@dataclass(frozen=True)
+class LiveUpdate:
+    """The rows that an update changed, as frames.
+
+    Attributes
+    ----------
+    revision
+        The engine's; it rises with every update that changes a row.
+    frames
+        Per timeframe: `instrument`, `timestamp`, the candle columns, `candles`, `is_final`,
+        `revision`, then one column per output; sorted by instrument and timestamp. A row with 0
+        candles says that the bar is gone. Rows that did not change are not there.
+    report
+        Where the rows went that were given.
+    """
+
+    revision: int
+    frames: Mapping[str, Any]
+    report: LiveReport
+
+    @property
+    def frame(self) -> Any:
+        """The frame of the one timeframe."""
+        if len(self.frames) != 1:
+            raise ParameterError(
+                f"frame: the engine has the timeframes {', '.join(self.frames)}; take frames[...]"
+            )
+        return next(iter(self.frames.values()))

@@ -1,0 +1,216 @@
+"""A stretch of one instrument's bars, kept with what it takes to go on: kernel states as marks.
+
+The last mark has seen all candles that were known; going on from it reads only what was appended.
+The marks before it lie ever further apart: after a correction the run goes on from the latest one
+that had not seen the corrected candle yet, and the bars before stay as they are. So to append and
+to correct are one operation, and a candle older than every mark makes the stretch useless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.calendars import Calendar
+from tallow.data import aggregate as bars
+from tallow.data.buckets import MINUTE_US
+from tallow.data.rules import time_view
+from tallow.plan.plan import Plan
+from tallow.runtime.batch import BarOptions, Counts
+from tallow.runtime.cache import Calculated, Found
+from tallow.runtime.checkpoints import Start
+from tallow.runtime.ranged import RangeRun, Target
+from tallow.runtime.spans import Buckets, Span
+from tallow.runtime.stored import StoredCandles
+
+LAST_OPEN = 2**62
+"""Later than any bar's open."""
+
+
+class Read(NamedTuple):
+    """What a stretch was made from: its candles counted, and the first and the last of them."""
+
+    counts: Counts
+    first: int | None
+    last: int | None
+
+    def plus(self, later: Read) -> Read:
+        """Return both together."""
+        sums = zip(astuple(self.counts), astuple(later.counts), strict=True)
+        last = self.last if later.last is None else later.last
+        first = later.first if self.first is None else self.first
+        return Read(Counts(*(a + b for a, b in sums)), first, last)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Bars without a gap, as they were known at a moment; times in microseconds since 1970 UTC.
+
+    Attributes
+    ----------
+    frame
+        All bars whose candles lie in the span, the last one perhaps still forming.
+    moment
+        The receipt time up to which it knows the log.
+    marks
+        States to go on from, ascending; the last has seen every candle. None where the instrument
+        had no candle yet.
+    quarantine
+        Candles off their grid; such a stretch is not kept.
+    """
+
+    frame: pl.DataFrame
+    span: Span
+    moment: int
+    marks: tuple[Start, ...]
+    read: Read
+    quarantine: pl.DataFrame
+
+    @cached_property
+    def opens(self) -> NDArray[np.int64]:
+        """When the bars open, int64; a view."""
+        return time_view(self.frame)
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Bytes of the bars and the states."""
+        return int(self.frame.estimated_size()) + sum(mark.state.nbytes for mark in self.marks)
+
+    def cut(self, span: Span) -> pl.DataFrame:
+        """Return the bars of a span within this one, without a copy of their columns."""
+        low, high = np.searchsorted(self.opens, (span.first, span.last)).tolist()
+        return self.frame.slice(low, high - low)
+
+    def reaches(self, span: Span) -> bool:
+        """Say whether every candle of a span that begins within this one has been seen."""
+        end = self.span.end
+        return end is None or (span.end is not None and span.end <= end)
+
+    def leads_to(self, span: Span) -> bool:
+        """Say whether a span begins within this one, or where this one ends."""
+        begin, end = self.span.start, self.span.end
+        if begin is not None and (span.start is None or span.start < begin):
+            return False
+        return end is None or span.start is None or span.start <= end
+
+    def is_untouched(self, earliest: int | None) -> bool:
+        """Say whether changes from a timestamp on leave these bars as they are."""
+        if earliest is None:
+            return True
+        end = self.span.end
+        if end is None or earliest < end or not self.marks:
+            return False
+        # Later candles decide whether the last bar is final, where its own do not.
+        state = self.marks[-1].state
+        return bool(state[bars.CLOSES] <= state[bars.LAST_END])
+
+    def known_at(self, moment: int) -> Stretch:
+        """Return this stretch, which nothing has touched until a later moment."""
+        return self if moment <= self.moment else replace(self, moment=moment)
+
+    def marks_before(self, earliest: int | None) -> tuple[Start, ...]:
+        """Return the marks that have not seen a candle from a timestamp on."""
+        if earliest is None:
+            return self.marks
+        return tuple(mark for mark in self.marks if mark.boundary <= earliest)
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What stretches are of: these indicators on these bars of one calendar.
+
+    `identity` says all that a stretch's values depend on, but the candles.
+    """
+
+    plan: Plan
+    options: BarOptions
+    calendar: Calendar
+    buckets: Buckets
+    source_buckets: Buckets
+    identity: Hashable
+
+    def target(self, span: Span) -> Target:
+        """Return what is wanted of an instrument; only the span's end limits the last bars."""
+        whole = replace(span, last=LAST_OPEN)
+        return Target(self.calendar, self.buckets, self.source_buckets, whole)
+
+
+def continued(
+    kept: Stretch,
+    kind: Kind,
+    name: str,
+    span: Span,
+    candles: StoredCandles,
+    make: Callable[[], RangeRun],
+) -> Calculated[Stretch] | None:
+    """Return a stretch that holds a span, from one that is kept; None where that does not help."""
+    if not kept.leads_to(span):
+        return None
+    earliest = None
+    if kept.moment < candles.known_until:
+        # Else another thread has looked later than this one.
+        earliest = candles.changed_between([name], kept.moment).get(name)
+    reaches = kept.reaches(span)
+    if reaches and kept.is_untouched(earliest):
+        return Calculated(kept.known_at(candles.known_until), Found.HIT)
+    marks = kept.marks_before(earliest)
+    if not marks:
+        return None
+    target = kind.target(replace(kept.span, end=kept.span.end if reaches else span.end))
+    longer = gone_on(kept, marks, make(), name, target)
+    if longer is None:
+        return None
+    was_last = marks[-1] is kept.marks[-1]
+    return Calculated(longer, Found.EXTENSION if was_last else Found.REPAIR)
+
+
+def made(run: RangeRun, name: str, span: Span) -> Stretch:
+    """Return what a run, which noted its marks, made of one instrument's span."""
+    assert run.marks is not None
+    frame = run.frames[0] if run.frames else run.make_run().empty_frame()
+    read = Read(run.counts, run.first, run.last)
+    marks = tuple(run.marks.get(name, ()))
+    moment = run.candles.known_until
+    return Stretch(frame.rechunk(), span, moment, marks, read, run.quarantine)
+
+
+def gone_on(
+    kept: Stretch, marks: Sequence[Start], run: RangeRun, name: str, target: Target
+) -> Stretch | None:
+    """Return a stretch made longer, or repaired, from the last of some of its marks on.
+
+    None where a candle that came makes its instrument fail: that is for a run of its own to tell.
+    """
+    run.go_on(name, marks[-1], target)
+    if run.failures or len(run.quarantine):
+        return None
+    later = made(run, name, target.span)
+    stay = kept.frame.head(int(np.searchsorted(kept.opens, _first_open(marks[-1]))))
+    return replace(
+        later,
+        frame=stay.vstack(later.frame).rechunk(),
+        marks=_thinned([*marks, *later.marks]),
+        read=kept.read.plus(later.read),
+    )
+
+
+def _first_open(mark: Start) -> int:
+    """Return the open of the first bar that a run from a mark on gives."""
+    has_bar = mark.state[bars.HAS_BAR] != 0.0
+    return int(mark.state[bars.OPENS]) if has_bar else mark.boundary
+
+
+def _thinned(marks: Sequence[Start]) -> tuple[Start, ...]:
+    """Return the oldest mark at each power of two of minutes before the last one, and that."""
+    newest, kept = marks[-1], dict[int, Start]()
+    for mark in marks:
+        minutes = -((mark.boundary - newest.boundary) // MINUTE_US)
+        if minutes:
+            kept.setdefault(minutes.bit_length(), mark)
+    return (*kept.values(), newest)

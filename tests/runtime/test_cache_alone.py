@@ -1,0 +1,75 @@
+"""Goal: the cache keeps what it is given within its bytes, and computes each key once at a time.
+
+Method: texts as values, of ten bytes each, and the room that an entry takes besides.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from tallow.core.errors import ParameterError
+from tallow.runtime.cache import Calculated, Found, IndicatorCache
+
+
+@dataclass
+class Text:
+    """A value."""
+
+    text: str
+    nbytes: int = 10
+
+
+def test_many_threads_compute_once():
+    cache, made = IndicatorCache(), []
+    entered = threading.Barrier(8)
+
+    def calculate(kept: Text | None) -> Calculated[Text]:
+        if kept is not None:
+            return Calculated(kept, Found.HIT)
+        made.append(1)
+        return Calculated(Text("once"), Found.MISS)
+
+    def ask(_: int) -> str:
+        entered.wait()
+        return cache.get_or_calculate("key", calculate).value.text
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == ["once"] * 8
+    assert len(made) == 1
+    assert (cache.counters.hits, cache.counters.misses, cache.counters.hit_rate) == (7, 1, 7 / 8)
+
+
+def test_an_entry_may_go_between_look_up_and_use():
+    """Another thread's entries push it out while it is used: the answer is right, and kept anew."""
+    cache = IndicatorCache(5_000)
+
+    def miss(text: str) -> Calculated[Text]:
+        return Calculated(Text(text), Found.MISS)
+
+    def use(kept: Text | None) -> Calculated[Text]:
+        assert kept is not None
+        for other in ("b", "c", "d"):
+            cache.get_or_calculate(other, lambda _: miss(other))  # noqa: B023
+        return Calculated(Text(kept.text + "!"), Found.EXTENSION)
+
+    def hit(kept: Text | None) -> Calculated[Text]:
+        assert kept is not None
+        return Calculated(kept, Found.HIT)
+
+    cache.get_or_calculate("a", lambda _: miss("a"))
+    assert cache.get_or_calculate("a", use).value.text == "a!"
+    assert cache.get_or_calculate("a", hit).value.text == "a!"
+    counters = cache.counters
+    assert counters.bytes <= 5_000
+    assert counters.entries == 2
+    cache.clear()
+    assert (cache.counters.bytes, cache.counters.entries, cache.counters.hits) == (0, 0, 2)
+
+
+def test_a_negative_bound_is_an_error():
+    with pytest.raises(ParameterError, match="cache: bytes_max=-1; must not be negative"):
+        IndicatorCache(-1)
