@@ -23,6 +23,8 @@ Candles may also come from a store, for a range of bars - `tallow.runtime.query.
     steps 5 to 8 are the same - `tallow.runtime.ranged.RangeRun`.
 11. What is asked again is cut from the bars in the cache, which go on from their last state where
     candles were appended - `tallow.runtime.stretches.continued`.
+
+While the market is open they come one by one - `tallow.runtime.live.engine.LiveEngine`.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -48,7 +50,7 @@ from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.aggregate import NoTrade
 from tallow.data.interchange import to_native
 from tallow.data.readers import expand_paths, read_candles
-from tallow.data.schema import TIME_TYPE
+from tallow.data.simulate import one_candle
 from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FrameWriter, check_output
 from tallow.plan.plan import Plan, make_plan
@@ -65,6 +67,9 @@ from tallow.runtime.results import (
     raise_if_all_failed,
 )
 from tallow.runtime.stream import Files, FrameList, Job, Sink, run_candles, run_files
+
+if TYPE_CHECKING:
+    from tallow.runtime.live.engine import LiveEngine
 
 Progress = Callable[[int, int], None]
 """Called with the candles done and the candles in all; raise in it to cancel."""
@@ -91,8 +96,7 @@ class AnalyticsEngine:
     threads
         Worker threads; as many as there are processors by default.
     store
-        The candles that `query` reads: a `Store`, or where one is; see
-        `tallow.data.store.store.open_store`.
+        The candles that `query` reads: a `Store`, or what `tallow.open_store` opens.
     cache
         Where `query` keeps what was asked; engines may share one. By default, one of its own.
 
@@ -140,9 +144,8 @@ class AnalyticsEngine:
         self._queries: StoreQueries | None = None
         if store is not None:
             opened = open_store(store) if isinstance(store, str | Path) else store
-            self._queries = StoreQueries(
-                opened, self.calendars, no_trade, self._pool, self.threads, self.cache
-            )
+            work = (self._pool, self.threads, self.cache)
+            self._queries = StoreQueries(opened, self.calendars, no_trade, *work)
 
     def process_candles(
         self,
@@ -271,10 +274,9 @@ class AnalyticsEngine:
         Notes
         -----
         The first query of its kind reads an instrument's whole history, where an indicator is
-        recursive, and leaves snapshots; later ones go on from these. Bars of one instrument stay
-        in the cache, and go on there as candles are appended or corrected; the report counts all
-        candles that they were made of. Of other queries, whole answers are kept until the next
-        write. Candles after the range are not looked at: they cannot make it fail.
+        recursive, and leaves snapshots for later ones. Bars of one instrument stay in the cache and
+        go on there; the report counts all candles that they were made of. Other answers are kept
+        until the next write. Candles after the range are not looked at.
         """
         if self._queries is None:
             raise ParameterError(
@@ -298,6 +300,22 @@ class AnalyticsEngine:
         sizes = map(parse_timeframe, timeframe)
         return {size.text: answer(question(timeframe=size)) for size in sizes}
 
+    def live(
+        self,
+        timeframes: str | Timeframe | Iterable[str | Timeframe] = "5m",
+        indicators: str | Iterable[str | Spec] = "default",
+        **options: Any,
+    ) -> LiveEngine:
+        """Return a `LiveEngine` of this engine's calendars, convention and store.
+
+        What it writes, `query` knows at once, from its cache. `options` are `grace` and `keep`.
+        """
+        from tallow.runtime.live.engine import LiveEngine
+
+        store = None if self._queries is None else self._queries.store
+        options |= {"no_trade": self.no_trade, "store": store, "convention": self.convention}
+        return LiveEngine(timeframes, indicators, calendar=self.calendars, **options)
+
     def is_warm(self, indicators: str | Iterable[str | Spec] = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""
         plan = make_plan(indicators, self.convention)
@@ -313,7 +331,7 @@ class AnalyticsEngine:
         `progress` is called with the kernels done and the kernels in all.
         """
         specs = parse_specs(indicators, self.convention)
-        candle = read_candles(_one_candle(self.calendars))
+        candle = read_candles(one_candle(self.calendars))
         for done, spec in enumerate(specs):
             self.process_candles(candle, "5m", [spec])
             if progress is not None:
@@ -334,13 +352,11 @@ class AnalyticsEngine:
             As `process_candles`.
         """
         read = read_candles(candles)
-        results = {}
-        if isinstance(timeframes, str | Timeframe):
-            timeframes = [timeframes]
-        for timeframe in map(parse_timeframe, timeframes):
-            result = self.process_candles(read, timeframe, (), as_of=as_of)
-            results[timeframe.text] = result.frame
-        return results
+        given = [timeframes] if isinstance(timeframes, str | Timeframe) else timeframes
+        return {
+            size.text: self.process_candles(read, size, (), as_of=as_of).frame
+            for size in map(parse_timeframe, given)
+        }
 
     def calculate_indicators(
         self, candles: Any, indicators: str | Iterable[str | Spec] = "default"
@@ -378,18 +394,7 @@ class AnalyticsEngine:
     ) -> tuple[Plan, Job]:
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         moment = None if as_of is None else moment_us("as_of", as_of)
-        options = BarOptions(
-            parse_timeframe(timeframe), source, self.calendars, self.no_trade, moment
-        )
+        size = parse_timeframe(timeframe)
+        options = BarOptions(size, source, self.calendars, self.no_trade, moment)
         make_run = partial(BarRun, plan, options, self._pool, self.threads)
         return plan, Job(wanted, make_run, sink, spill_folder, progress)
-
-
-def _one_candle(calendars: CalendarAssignment) -> pl.DataFrame:
-    """Return a candle of an instrument that has a calendar, in a session of that."""
-    name = calendars.some_instrument()
-    calendar = calendars.calendars[calendars.places([name])[0]]
-    opens = int(calendar.sessions().segment_open[-1])
-    price = {name: [1.0] for name in ("open", "high", "low", "close", "volume")}
-    time = pl.Series("timestamp", [opens]).cast(TIME_TYPE)
-    return pl.DataFrame({"instrument": [name], "timestamp": time, **price})

@@ -15,7 +15,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.calendars import Calendar, SessionTable
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CoverageError, ParameterError
+from tallow.data.schema import TIME_TYPE
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -338,3 +340,13 @@ def _fill(values: Floats, is_filler: Flags) -> None:
     last_trade = np.maximum.accumulate(np.where(is_filler, 0, np.arange(is_filler.size)))
     values[:4, is_filler] = values[3, last_trade[is_filler]]
     values[4, is_filler] = 0.0
+
+
+def one_candle(calendars: CalendarAssignment) -> pl.DataFrame:
+    """Return a candle of an instrument that has a calendar, in a session of that."""
+    name = calendars.some_instrument()
+    calendar = calendars.calendars[calendars.places([name])[0]]
+    opens = int(calendar.sessions().segment_open[-1])
+    price = {name: [1.0] for name in ("open", "high", "low", "close", "volume")}
+    time = pl.Series("timestamp", [opens]).cast(TIME_TYPE)
+    return pl.DataFrame({"instrument": [name], "timestamp": time, **price})

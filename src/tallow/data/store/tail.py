@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS batches (
 
 @dataclass(frozen=True)
 class TailBatch:
-    """One write: its number, its rows in the log's order, and the span of their times.
+    """One write: its number, its rows in the log's order, the span of their times, its receipt.
 
     `with_interest` are the timeframes and adjustments of rows that have open interest.
     """
@@ -56,6 +56,7 @@ class TailBatch:
     frame: pl.DataFrame
     first: int
     last: int
+    received: int
     with_interest: frozenset[tuple[str, str]]
 
 
@@ -126,10 +127,13 @@ class Tail:
     def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
         """Return the rows of a selection in the log's order."""
         low, high = selection.start, selection.end
+        since = selection.received_from
         hit = [
             batch
             for batch in self.batches
-            if (low is None or batch.last >= low) and (high is None or batch.first < high)
+            if (low is None or batch.last >= low)
+            and (high is None or batch.first < high)
+            and (since is None or batch.received >= since)
         ]
         if not hit:
             return NO_ROWS.select(columns)
@@ -320,12 +324,13 @@ class TailFile:
 
 def _decoded(number: int, body: bytes) -> TailBatch:
     frame = pl.read_ipc_stream(io.BytesIO(body))
-    time = frame["timestamp"].to_physical()
+    time, received = (frame[name].to_physical() for name in ("timestamp", "received_at"))
     kinds: frozenset[tuple[str, str]] = frozenset()
     if frame[OPEN_INTEREST].null_count() < len(frame):
         known = frame.filter(pl.col(OPEN_INTEREST).is_not_null())
         kinds = frozenset(known.select("timeframe", "adjustment").unique().rows())
-    return TailBatch(number, frame, int(time.min()), int(time.max()), kinds)  # type: ignore[arg-type]
+    span = int(time.min()), int(time.max())  # type: ignore[arg-type]
+    return TailBatch(number, frame, *span, int(received.max()), kinds)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -169,7 +169,7 @@ class LiveEngine:
 
     def _parts(self) -> Parts:
         made_with = identity(self._state, self.calendars, self._no_trade)
-        return Parts(self._state, self._intake, self._ticks.builder, made_with, self._interest)
+        return Parts(self._state, self._intake, self._ticks, made_with, self._interest)
 
     # Instruments
 

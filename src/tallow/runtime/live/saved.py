@@ -12,11 +12,11 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import StateError
 from tallow.core.kernel import kernel_digest
 from tallow.data.state_file import Arrays, read_state, write_state
-from tallow.data.ticks import TickBuilder
 from tallow.runtime.checkpoints import calendar_digest
 from tallow.runtime.live.core import LiveState
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.lane import Lane
+from tallow.runtime.live.ticking import TickIntake
 
 _LANE = ("before", "touched", "shown", "final", "revision")
 _TICKS = "ticks/"
@@ -52,7 +52,7 @@ class Parts:
 
     state: LiveState
     intake: Intake
-    ticks: TickBuilder
+    ticks: TickIntake
     made_with: dict[str, Any]
     interest: bool
 
@@ -73,9 +73,10 @@ def save_state(path: Path, parts: Parts) -> None:
             ]
             for lane in parts.state.lanes
         ],
+        "running": [[*key, made.hex()] for key, made in parts.ticks.running.items()],
         "store": None if source is None else [source.store.epoch, source.known_until],
     }
-    ticks = {f"{_TICKS}{name}": held for name, held in parts.ticks.arrays().items()}
+    ticks = {f"{_TICKS}{name}": held for name, held in parts.ticks.builder.arrays().items()}
     write_state(path, header, to_arrays(parts.state) | ticks)
 
 
@@ -103,12 +104,15 @@ def load_state(path: Path, parts: Parts) -> bool:
         source.known_until = known_until
     parts.intake.register(header["names"])
     from_arrays(parts.state, arrays)
-    parts.ticks.restore(
+    parts.ticks.builder.restore(
         {name.removeprefix(_TICKS): arrays[name] for name in arrays if name.startswith(_TICKS)}
     )
     for lane, (failed, failures) in zip(parts.state.lanes, header["failed"], strict=True):
         lane.failed = {name: set(held) for name, held in failed.items()}
         lane.failures = dict(failures)
+    parts.ticks.running = {
+        (number, time): bytes.fromhex(made) for number, time, made in header["running"]
+    }
     parts.state.now, parts.state.revision = header["now"], header["revision"]
     return bool(header["interest"])
 

@@ -191,8 +191,7 @@ class LiveSession:
         self._pending = None
         self._tally.errors.pop("store", None)
         self._now = max(self._now or batch.received_at, batch.received_at)
-        if self._store is not None:
-            self._token = self._store.token()
+        self._note_token()
         self._acknowledge(batch)
         return updates
 
@@ -221,10 +220,22 @@ class LiveSession:
         if self._pending is None:
             self._tally.errors.pop("store", None)
         self._told = self._now
+        if self._running:
+            # Minutes that closed were written.
+            self._note_token()
         closed = self._now - _TICKS_CLOSE_US - self._grace_us
         while self._running and self._running[0].received_at <= closed:
             self._feed.acknowledge(self._running.popleft())
         return [update]
+
+    def _note_token(self) -> None:
+        """Remember the store as it is after the engine's own write."""
+        if self._store is not None:
+            try:
+                self._token = self._store.token()
+            except StoreError:
+                # What was written is there; the next look will ask again.
+                self._token = None
 
     def _catch_up(self) -> list[LiveUpdate]:
         """Take what others have written to the store since the engine's own last write."""

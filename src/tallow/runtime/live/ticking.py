@@ -30,14 +30,20 @@ QUANTITIES = ("quantity", "day_volume")
 
 
 class TickIntake:
-    """Builds one-minute candles from ticks, and hands them on."""
+    """Builds one-minute candles from ticks, and hands them on.
+
+    Attributes
+    ----------
+    running
+        By instrument and minute, the bytes of a minute that has not closed, as ticks made it.
+    """
 
     def __init__(self, intake: Intake, calendars: CalendarAssignment, grace_us: int) -> None:
         self.builder = TickBuilder(grace_us, LIVE_TICK_MINUTES)
         self._intake = intake
         self._anchors = anchor_table(calendars.calendars)
         self._hours = _Hours(calendars)
-        self._running: dict[tuple[int, int], bytes] = {}
+        self.running: dict[tuple[int, int], bytes] = {}
 
     def take(self, ticks: Any) -> Outcome:
         """Fold ticks in; the counts are those of ticks.
@@ -99,8 +105,8 @@ class TickIntake:
         for place, key in enumerate(keys):
             made = rows[place].tobytes()
             if not minutes.closed[place]:
-                self._running[key] = made
-            elif self._running.pop(key, None) == made:
+                self.running[key] = made
+            elif self.running.pop(key, None) == made:
                 held = self._intake.held(key[0], rows[place])
                 good[place] = held is not None
                 rows[place] = rows[place] if held is None else held
