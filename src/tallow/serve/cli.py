@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import tallow
-from tallow.serve import options
+from tallow.serve import cli_live, options
 from tallow.serve.cli_store import store_app
 from tallow.serve.verbs import PROGRAM, add_verb, make_app
 
@@ -28,6 +28,7 @@ Examples:
   tallow run "data/*.parquet" -t 1h -i "ema(9), rsi(14)" -c XNYS -o bars.csv
   tallow ingest "days/*.csv" --store candles --timeframe 1m --adjustment raw
   tallow query "NSE_EQ|INE301A01014" --store candles -t 15m
+  tallow live --store candles --feed ws://localhost:8765
   tallow indicators bollinger
 
 \b
@@ -294,6 +295,9 @@ def query(
             json=json,
         )
     )
+
+
+_verb("live", cli_live.EPILOG)(cli_live.live)
 
 
 @_verb("demo", DEMO_EPILOG)

@@ -8,10 +8,14 @@ _OPTIONS = {
     "adjustment": "--adjustment",
     "beyond_coverage": "--beyond-coverage",
     "calendar_dates": "--calendar-dates",
+    "feed": "--feed",
     "format": "--format",
+    "grace": "--grace",
     "instrument": "--instrument",
+    "keep": "--keep",
     "pattern": "--pattern",
     "source_timeframe": "--source-timeframe",
+    "speed": "--speed",
     "timeframe": "--timeframe",
     "timezone": "--timezone",
 }
@@ -38,7 +42,7 @@ def in_options(message: str, verb: str = "run") -> str:
 
     def option(match: re.Match[str]) -> str:
         # A value follows, or the sentence goes on: "as calendar_dates=, with ...".
-        has_value = match[2].isalnum() or match[2] in {'"', "'"}
+        has_value = match[2].isalnum() or match[2] in {'"', "'", "-"}
         return options[match[1]] + " " * has_value
 
     return _PARAMETER.sub(option, message)

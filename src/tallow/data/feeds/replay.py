@@ -75,7 +75,10 @@ class ReplayFeed(Feed):
         if isinstance(store, Store):
             days = _days_of(store, start, end)
         else:
-            days = iter([_within(read_candles(source).frame, start, end)])
+            read = read_candles(source)
+            for record, rule in read.quarantine.select("record", "rule").iter_rows():
+                self._meter.reject(record, rule)
+            days = iter([_within(read.frame, start, end)])
         self._minutes = _minutes_of(days)
         self._next = next(self._minutes, None)
         self._due = self._clock()

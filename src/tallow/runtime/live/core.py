@@ -10,7 +10,7 @@ An update splits its rows by what they ask for:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tallow.runtime.live.admit import TOO_OLD, Given
 from tallow.runtime.live.edits import Edit, Merged, Replay, merge, with_interest
 from tallow.runtime.live.lane import Lane, State
 from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
-from tallow.runtime.live.rows import Flags, Floats, Rows, Times, no_rows
+from tallow.runtime.live.rows import Flags, Floats, Rows, Times, joined, newest, no_rows
 
 Older = Callable[[int, int], tuple[list[State], Floats] | None]
 """From an instrument and a moment to states before that moment, and its candles from there on; None
@@ -45,6 +45,13 @@ class Outcome:
         """Take the rows that a part of the update changed, one lane's after the other."""
         for kept, new in zip(self.rows, rows, strict=True):
             kept.append(new)
+
+    def after(self, earlier: Outcome | None) -> Outcome:
+        """Return this with the rows that were changed before it; of a bar, the last row counts."""
+        if earlier is None:
+            return self
+        pairs = zip(earlier.rows, self.rows, strict=True)
+        return replace(self, rows=[[newest(joined([*old, *new]))] for old, new in pairs])
 
 
 class LiveState:
@@ -75,6 +82,12 @@ class LiveState:
         """Begin an instrument with the candles of its past, after these states."""
         edit = Edit(number, 0, states, None, rows, restart=True)
         self._edit([edit], np.array([number]), commit=True)
+
+    def reach(self, number: int) -> float:
+        """Return the time of an instrument's newest candle that is older than all that is held."""
+        slot = self.memory.slot(self.memory.first[number])
+        before: float = self.memory.states[0][slot, number, bars.LAST_TIME]
+        return before
 
     def advance(self, now: int) -> Outcome:
         """Move the clock, never back; bars that have ended are final."""
@@ -172,8 +185,7 @@ class LiveState:
         """Return the edit that candles, late or other than they were, make."""
         memory, first = self.memory, int(self.memory.first[number])
         kept = memory.kept(number)
-        begin = memory.state(np.array([number]), np.array([first]))
-        reach = begin[0][0, bars.LAST_TIME]
+        reach = self.reach(number)
         if rows[0, TIME] <= reach:
             found = self.older(number, int(rows[0, TIME]))
             if found is not None:

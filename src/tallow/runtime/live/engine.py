@@ -115,7 +115,7 @@ class LiveEngine:
         lanes = [Lane(size, plan, calendar, no_trade, grace_us) for size in sizes]
         if not lanes:
             raise ParameterError("live: timeframes=[]; must name one at least")
-        self.timeframes = tuple(size.text for size in sizes)
+        self.timeframes, self.grace = tuple(size.text for size in sizes), grace
         self._lanes, self._state = lanes, LiveState(lanes, keep)
         self._no_trade = no_trade
         source, self._interest = None, False
@@ -324,11 +324,11 @@ class LiveEngine:
         """
         with self._lock:
             moment = now if isinstance(now, int) else moment_us("now", now)
-            self._ticks.advance(moment)
-            return self._as_frames(self._state.advance(moment))
+            waited = self._ticks.advance(moment)
+            return self._as_frames(self._state.advance(moment).after(waited))
 
-    def catch_up(self) -> LiveUpdate:
-        """Take what others have written to the store, and add all of its instruments.
+    def catch_up(self, instruments: Iterable[str] | None = None) -> LiveUpdate:
+        """Take what others have written to the store, and add instruments: all by default.
 
         Raises
         ------
@@ -338,7 +338,7 @@ class LiveEngine:
         if self._intake.source is None:
             raise ParameterError("catch_up: store=None; there is nothing to catch up with")
         with self._lock:
-            return self._as_frames(self._intake.catch_up())
+            return self._as_frames(self._intake.catch_up(instruments))
 
     # Answers
 

@@ -28,7 +28,7 @@ from tallow.runtime.live.admit import (
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.lane import State
 from tallow.runtime.live.memory import TIME
-from tallow.runtime.live.rows import Flags, Floats, Times, joined, newest
+from tallow.runtime.live.rows import Flags, Floats, Times
 from tallow.runtime.live.source import LiveStore, candle_frame
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Intake:
         kept = self._state.memory.kept(number)
         place = int(np.searchsorted(kept[:, TIME], row[TIME]))
         if place == len(kept) or kept[place, TIME] != row[TIME]:
-            return row if place == 0 else None
+            return row if row[TIME] <= self._state.reach(number) else None
         held: Floats = kept[place]
         return held
 
@@ -174,11 +174,11 @@ class Intake:
         report = None if self.source is None else self.source.delete(keys)
         return self._changed(given, report)
 
-    def catch_up(self) -> Outcome:
-        """Take what others have written to the store, and add all of its instruments."""
+    def catch_up(self, names: Iterable[str] | None) -> Outcome:
+        """Take what others have written to the store, and add instruments: all by default."""
         assert self.source is not None
         outcome = self._catch_up(self.source.store.last_received())
-        self.numbers(self.source.names())
+        self.numbers(self.source.names() if names is None else names)
         return outcome
 
     def _write(self, given: Given) -> WriteReport | None:
@@ -196,10 +196,7 @@ class Intake:
             received = report.received_at
             last = self.source.store.last_received() if received is None else received - 1
             theirs = self._catch_up(last)
-        outcome = self._state.apply(given)
-        if theirs is not None:
-            pairs = zip(theirs.rows, outcome.rows, strict=True)
-            outcome.rows = [[newest(joined([*before, *after]))] for before, after in pairs]
+        outcome = self._state.apply(given).after(theirs)
         if report.received_at is not None:
             self.source.known_until = report.received_at
         return outcome

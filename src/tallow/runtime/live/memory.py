@@ -92,15 +92,19 @@ class CandleMemory:
 
     def state(self, which: Times, position: Times) -> State:
         """Return the states before candles whose numbers are multiples of the stride."""
-        slots = position // self.stride % self.slots
+        slots = self.slot(position)
         return [kept[slots, which] for kept in self.states]
+
+    def slot(self, position: Times) -> Times:
+        """Return where the state before a candle lies whose number is a multiple of the stride."""
+        return position // self.stride % self.slots
 
     def mark(self, which: Times, position: Times, state: State) -> None:
         """Keep the states before candles whose numbers are multiples of the stride.
 
         What lies a whole ring further back is given up with it.
         """
-        slots = position // self.stride % self.slots
+        slots = self.slot(position)
         at = stretch(which)
         same = len(slots) > 0 and slots.min() == slots.max()
         for kept, new in zip(self.states, state, strict=True):

@@ -73,6 +73,10 @@ def save_state(path: Path, parts: Parts) -> None:
             ]
             for lane in parts.state.lanes
         ],
+        "waiting": [
+            [numbers.tolist(), rows.tobytes().hex(), closed.tolist()]
+            for numbers, rows, closed in parts.ticks.waiting
+        ],
         "running": [[*key, made.hex()] for key, made in parts.ticks.running.items()],
         "store": None if source is None else [source.store.epoch, source.known_until],
     }
@@ -110,6 +114,14 @@ def load_state(path: Path, parts: Parts) -> bool:
     for lane, (failed, failures) in zip(parts.state.lanes, header["failed"], strict=True):
         lane.failed = {name: set(held) for name, held in failed.items()}
         lane.failures = dict(failures)
+    parts.ticks.waiting = [
+        (
+            np.array(numbers, dtype=np.int64),
+            np.frombuffer(bytes.fromhex(rows)).reshape(len(numbers), -1),
+            np.array(closed, dtype=np.bool_),
+        )
+        for numbers, rows, closed in header["waiting"]
+    ]
     parts.ticks.running = {
         (number, time): bytes.fromhex(made) for number, time, made in header["running"]
     }

@@ -98,7 +98,7 @@ class LiveSession:
         self._told = -(2**62)
         self._pending: FeedBatch | None = None
         self._running: deque[FeedBatch] = deque()
-        self._grace_us = engine._state.lanes[0].grace_us
+        self._grace_us = round(engine.grace * 1_000_000)
         self._token: Hashable = store.token() if store is not None else None
         self._looked_at = self._saved_at = time.monotonic()
 
@@ -246,7 +246,7 @@ class LiveSession:
             token = self._store.token()
             if token == self._token:
                 return []
-            update = self._engine.catch_up()
+            update = self._engine.catch_up(self._instruments)
         except StoreError as error:
             self._tally.errors["store"] = str(error)
             return []

@@ -152,9 +152,11 @@ class Tally:
         self._seconds.append(seconds)
         if update.report.corrected:
             self._note_corrections(rows, length, update)
-        newest = rows.group_by("instrument").agg(pl.col("timestamp").max().to_physical())
-        for name, moment in newest.iter_rows():
-            self.complete[name] = max(self.complete.get(name, moment), moment + length)
+        # A loop: most updates have few rows, and a query would cost more than all of this.
+        times = rows["timestamp"].to_physical().to_list()
+        for name, moment in zip(rows["instrument"].to_list(), times, strict=True):
+            end = moment + length
+            self.complete[name] = max(self.complete.get(name, end), end)
 
     def add(self, report: LiveReport) -> None:
         """Count the rows of a batch, and keep the refused ones."""

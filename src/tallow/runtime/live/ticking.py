@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import CandleInputError
+from tallow.core.errors import CandleInputError, StoreError
 from tallow.core.limits import LIVE_TICK_MINUTES
 from tallow.data.anchors import anchor_columns, anchor_table
 from tallow.data.buckets import MINUTE_US
@@ -28,6 +28,9 @@ from tallow.runtime.live.rows import Flags, Floats, Times
 
 QUANTITIES = ("quantity", "day_volume")
 
+Candles = tuple[Times, Floats, Flags]
+"""Instruments' numbers, rows ``[rows, fields]``, and whether their minutes have closed."""
+
 
 class TickIntake:
     """Builds one-minute candles from ticks, and hands them on.
@@ -36,6 +39,8 @@ class TickIntake:
     ----------
     running
         By instrument and minute, the bytes of a minute that has not closed, as ticks made it.
+    waiting
+        Candles that the store did not take; they go before all others.
     """
 
     def __init__(self, intake: Intake, calendars: CalendarAssignment, grace_us: int) -> None:
@@ -44,6 +49,7 @@ class TickIntake:
         self._anchors = anchor_table(calendars.calendars)
         self._hours = _Hours(calendars)
         self.running: dict[tuple[int, int], bytes] = {}
+        self.waiting: list[Candles] = []
 
     def take(self, ticks: Any) -> Outcome:
         """Fold ticks in; the counts are those of ticks.
@@ -58,6 +64,8 @@ class TickIntake:
         ------
         CandleInputError
             If a column is missing, or cannot be what it is to be.
+        StoreError
+            If minutes that closed cannot be written; they are with the next call.
         """
         frame, cumulative = tick_frame(ticks)
         names, which = np.unique(frame["instrument"].to_numpy(), return_inverse=True)
@@ -83,17 +91,35 @@ class TickIntake:
             cumulative=cumulative,
             sequence=frame["sequence"].to_numpy() if "sequence" in frame.columns else None,
         )
-        outcome = self._intake.take_minutes(*self._candles(minutes))
+        outcome = self._hand_on(self._candles(minutes))
         _recount(outcome, minutes, numbers, times)
         outcome.refused += refused
         return outcome
 
-    def advance(self, now: int) -> None:
-        """Set the clock: minutes that close are made durable."""
-        closed = self.builder.advance(now)
-        self._intake.make_durable(*self._candles(closed)[:2])
+    def advance(self, now: int) -> Outcome | None:
+        """Set the clock: minutes that close are made durable.
 
-    def _candles(self, minutes: Minutes) -> tuple[Times, Floats, Flags]:
+        Return what minutes changed that could not be written when their ticks came; mostly None.
+        """
+        numbers, rows, closed = self._candles(self.builder.advance(now))
+        if self.waiting:
+            return self._hand_on((numbers, rows, closed))
+        try:
+            self._intake.make_durable(numbers, rows)
+        except StoreError:
+            self.waiting.append((numbers, rows, closed))
+            raise
+        return None
+
+    def _hand_on(self, candles: Candles) -> Outcome:
+        """Hand candles on, after those that could not be written before."""
+        self.waiting.append(candles)
+        numbers, rows, closed = (np.concatenate(parts) for parts in zip(*self.waiting, strict=True))
+        outcome = self._intake.take_minutes(numbers, rows, closed)
+        self.waiting.clear()
+        return outcome
+
+    def _candles(self, minutes: Minutes) -> Candles:
         """Return minutes as numbers and rows ``[rows, fields]``, and which have closed.
 
         A minute that closes without another tick stays what it is: a feed's candle may have come

@@ -1,0 +1,192 @@
+"""The verb ``tallow live``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tallow.serve import options
+
+EPILOG = """\b
+Examples:
+  tallow live --store candles --feed ws://localhost:8765 --state live.state
+  tallow live --store candles --feed "redis://localhost:6379/0?stream=candles"
+  tallow live --store candles --feed replay:tallow-demo/candles_1m.parquet --speed 600
+  tallow live --store candles --feed wss://broker/feed --timezone Asia/Kolkata \\
+      --subscribe '{"subscribe": ["RAYMOND"]}' -t 5m -t 1h -i "ema(9), rsi(14)"
+
+\b
+A message is JSON: a candle or a tick, or a list of them. A candle of the minute that is
+running may come as often as it changes; a late or changed one is a correction, and exactly
+the bars that it touches change. A tick has a price, and a quantity or the day's volume;
+give ticks of a Redis stream --state: after a restart those of the last minutes come again,
+and the state knows which of them were counted.
+
+\b
+Exit codes:
+  0    the feed ended, or Ctrl-C or SIGTERM ended the session; all that had come is in
+       the store
+  1    the same, but an instrument has no values, or rows were refused and --strict was
+       given
+  2    a wrong option, or the store cannot be written; the message says what to change
+  130  cancelled by Ctrl-C before the session began, or by a second one
+
+\b
+Next:
+  tallow query --help     bars and indicators out of the store
+  tallow store coverage   what is there, and what is missing
+"""
+
+FeedText = Annotated[
+    str,
+    options.option(
+        "--feed",
+        metavar="FEED",
+        text="replay:PATH (files, or a store's folder), ws://HOST/PATH, wss://..., or "
+        "redis://HOST/0?stream=NAME.",
+        panel=options.INPUT,
+    ),
+]
+Timeframes = Annotated[
+    list[str],
+    options.option(
+        "--timeframe",
+        "-t",
+        metavar="TF",
+        text="Bars to build, as in tallow run; may be given again for more. The first is shown.",
+        panel=options.BARS,
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    options.option(
+        "--instrument",
+        metavar="KEY",
+        text="Take only this instrument from the feed; may be given again for more.",
+        panel=options.INPUT,
+    ),
+]
+Speed = Annotated[
+    float | None,
+    options.option(
+        "--speed",
+        metavar="X",
+        text="Of a replay: how much faster than time; 0 does not wait. By default 60, a minute "
+        "each second.",
+        panel=options.INPUT,
+    ),
+]
+Subscribe = Annotated[
+    str | None,
+    options.option(
+        "--subscribe",
+        metavar="TEXT",
+        text="Message to send to a WebSocket server after each connect.",
+        panel=options.INPUT,
+    ),
+]
+Grace = Annotated[
+    float,
+    options.option(
+        "--grace",
+        metavar="SECONDS",
+        text="How long after its end a bar turns final by the clock.",
+        panel=options.BARS,
+    ),
+]
+Keep = Annotated[
+    int | None,
+    options.option(
+        "--keep",
+        metavar="N",
+        text="Candles per instrument held in memory; earlier ones are read from the store.",
+        panel=options.BARS,
+    ),
+]
+State = Annotated[
+    Path | None,
+    options.option(
+        "--state",
+        metavar="FILE",
+        text="Save the state here, every minute and at the end; the next session goes on from it.",
+        panel=options.OUTPUT,
+    ),
+]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain",
+        help="Print a line every few seconds instead of a screen.",
+        rich_help_panel=options.OUTPUT,
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Exit with 1 if any row is refused.", rich_help_panel=options.OUTPUT
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print the final report as one JSON object, and nothing before it.",
+        rich_help_panel=options.OUTPUT,
+    ),
+]
+
+
+def live(
+    store: options.StorePlace,
+    feed: FeedText,
+    instrument: Only = None,
+    timezone: options.Timezone = None,
+    subscribe: Subscribe = None,
+    speed: Speed = None,
+    timeframe: Timeframes = ["5m"],  # noqa: B006 - Typer copies it
+    indicators: options.Indicators = "default",
+    calendar: options.CalendarName = "XNSE",
+    convention: options.ConventionName = "tradingview",
+    no_trade: options.NoTradePolicy = "drop",
+    calendar_dates: options.CalendarDates = None,
+    beyond_coverage: options.BeyondCoverage = "raise",
+    grace: Grace = 2.0,
+    keep: Keep = None,
+    state: State = None,
+    plain: Plain = False,
+    strict: Strict = False,
+    json: Json = False,
+) -> int:
+    """Take a live feed into a store, and show its bars as they change.
+
+    Candles or ticks come in; each is on disk before the feed is told that it came. The screen has
+    the whole universe: latest bars with indicators, lag, rates, corrections, refused rows. Makes
+    the store where there is none. Ctrl-C ends the session.
+    """
+    from tallow.serve.live import LiveRequest, run_live
+
+    return run_live(
+        LiveRequest(
+            store=store,
+            feed=feed,
+            feed_options={"timezone": timezone, "subscribe": subscribe, "speed": speed},
+            instruments=instrument or None,
+            timeframes=timeframe,
+            engine={
+                "indicators": indicators,
+                "calendar": calendar,
+                "convention": convention,
+                "no_trade": no_trade,
+                "calendar_dates": calendar_dates,
+                "beyond_coverage": beyond_coverage,
+                "grace": grace,
+            }
+            | ({} if keep is None else {"keep": keep}),
+            state=state,
+            plain=plain,
+            strict=strict,
+            json=json,
+        )
+    )

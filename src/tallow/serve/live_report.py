@@ -1,0 +1,150 @@
+"""The report that ends `tallow live`: where every row went, what was wrong, what to try next."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from tallow.data.rules import RULES
+from tallow.runtime.live.admit import HINTS
+from tallow.runtime.live.tally import LiveStatistics
+from tallow.serve.console import BAD, QUIET, WARN, compact, make_counts, make_table, number
+from tallow.serve.live_view import printable
+from tallow.serve.report import marked, show_failures
+from tallow.serve.wording import in_options
+
+VERB = "live"
+REJECTIONS_SHOWN = 3
+"""Messages that were not understood, in the report."""
+
+COUNTS = ("rows_in", "appended", "late", "revised", "deleted", "repeated", "refused", "left_out")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A session that is over.
+
+    Attributes
+    ----------
+    feed, store
+        What to call them.
+    failures
+        Why instruments lack values, by name.
+    sizes
+        The timeframes that were asked for.
+    """
+
+    feed: str
+    store: str
+    statistics: LiveStatistics
+    failures: Mapping[str, str]
+    sizes: Sequence[str]
+    seconds: float
+
+    def bars(self) -> dict[str, int]:
+        """Return how many rows of bars were given out, by timeframe."""
+        return {size: self.statistics.bars.get(size, 0) for size in self.sizes}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report for scripts."""
+        statistics, health = self.statistics, self.statistics.health
+        kinds = ("messages", "rejected", "reconnects", "gaps", "redelivered")
+        return {name: getattr(statistics, name) for name in COUNTS} | {
+            "corrected": statistics.corrected,
+            "bars": self.bars(),
+            "instruments": statistics.instruments,
+            "by_reason": dict(statistics.by_reason),
+            "failures": dict(self.failures),
+            "feed": {name: getattr(health, name) for name in kinds},
+            "store": self.store,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def show_ended(console: Console, ended: Ended) -> None:
+    """Print the counts, then what was refused, not understood or failed, and what to do next."""
+    statistics = ended.statistics
+    console.print(_counts(ended))
+    if statistics.by_reason:
+        console.print("\n[bold]Refused[/]")
+        console.print(_reasons(statistics))
+    if statistics.health.rejections:
+        console.print("\n[bold]Not understood[/]")
+        console.print(_rejections(statistics))
+    if ended.failures:
+        show_failures(console, ended.failures, "instrument", VERB)
+    # Not wrapped: a command is copied whole.
+    console.print(_next(ended), soft_wrap=True)
+
+
+def _rejections(statistics: LiveStatistics) -> Table:
+    table = make_table("message", "why")
+    for each in statistics.health.rejections[-REJECTIONS_SHOWN:]:
+        reason = in_options(each.reason, VERB)
+        table.add_row(*(escape(printable(text)) for text in (each.text[:60], reason)))
+    return table
+
+
+def _counts(ended: Ended) -> Table:
+    statistics, health = ended.statistics, ended.statistics.health
+    kinds = ("late", "revised", "deleted")
+    corrected = ", ".join(f"{getattr(statistics, kind):,} {kind}" for kind in kinds)
+    bars = ended.bars()
+    rows = [
+        (f"{statistics.rows_in:,}", "rows in", ended.feed),
+        (f"{statistics.appended:,}", "appended", f"in {ended.store}"),
+        (f"{statistics.corrected:,}", "corrected", corrected),
+        (f"{statistics.repeated:,}", "repeated", "said again what is known"),
+        (marked(statistics.refused, WARN), "refused", "see below" if statistics.refused else ""),
+        (
+            f"{sum(bars.values()):,}",
+            "bar changes",
+            ", ".join(f"{count:,} of {size}" for size, count in bars.items()),
+        ),
+        (f"{statistics.instruments:,}", "instruments", ""),
+    ]
+    others = (
+        (statistics.left_out, "left out", "of instruments that were not asked for"),
+        (statistics.from_store, "from the store", "candles that others wrote"),
+        (health.reconnects, "reconnects", health.error or ""),
+        (health.gaps, "gaps", f"{health.backfilled:,} rows filled in"),
+        (health.redelivered, "redelivered", "entries that a consumer had been given before"),
+    )
+    rows += [(f"{count:,}", name, note) for count, name, note in others if count]
+    if health.rejected:
+        rows.append((marked(health.rejected, BAD), "not understood", "messages or rows, see below"))
+    pace = f"{compact(statistics.rows_in / ended.seconds)} rows/s" if ended.seconds else ""
+    if statistics.update_ms is not None:
+        median, high = statistics.update_ms
+        pace += f"; updates {median:.1f} ms, 99%: {high:.1f} ms"
+    rows.append((f"{ended.seconds:.2f} s", "time", pace))
+    table = make_counts()
+    for count, name, note in rows:
+        table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
+    return table
+
+
+def _reasons(statistics: LiveStatistics) -> Table:
+    hints = {rule.name: rule.hint for rule in RULES} | HINTS
+    table = make_table("reason", number("rows"), "hint")
+    for reason, count in statistics.by_reason.items():
+        hint = in_options(hints.get(reason, ""), VERB)
+        table.add_row(escape(printable(in_options(reason, VERB))), f"{count:,}", escape(hint))
+    return table
+
+
+def _next(ended: Ended) -> Text:
+    where = f"--store {shlex.quote(ended.store)}"
+    commands = [f"tallow store stats {where}", f"tallow store coverage {where}"]
+    for name in itertools.islice(ended.statistics.complete, 1):
+        commands.insert(0, f"tallow query {shlex.quote(name)} {where} -t {ended.sizes[0]}")
+    text = Text("\nNext, try\n", "bold")
+    return text.append("".join(f"  {command}\n" for command in commands), "not bold")

@@ -1,0 +1,68 @@
+"""What a live engine may be made with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tallow import LiveEngine
+from tallow.data.store.store import Store
+from tests.contract.cases import CASES
+from tests.runtime.live.markets import CALENDAR, NAMES
+
+TIMEFRAMES = ("1m", "5m", "7m", "1h", "1d", "1w", "1mo")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a live engine is made with."""
+
+    timeframes: Sequence[str]
+    indicators: str
+    convention: str = "tradingview"
+    no_trade: Any = "drop"
+    grace: float = 2.0
+    keep: int = 20
+    names: Sequence[str] = NAMES
+    interest: bool = False
+
+    @classmethod
+    def drawn(cls, draw: random.Random) -> Setup:
+        """Return any setup; `keep` is often shorter than what indicators look back."""
+        convention = draw.choice(["tradingview", "tradingview", "talib"])
+        return cls(
+            timeframes=draw.sample(TIMEFRAMES, draw.choice([1, 2, 3])),
+            indicators=drawn_indicators(draw, convention),
+            convention=convention,
+            no_trade=draw.choice(["drop", "drop", "keep"]),
+            grace=draw.choice([0.0, 2.0, 90.0]),
+            keep=draw.choice([1, 2, 7, 20, 100]),
+            names=draw.sample(NAMES, draw.choice([1, 2, 5])),
+            interest=draw.random() < 0.3,
+        )
+
+    def engine(self, store: Store | None = None) -> LiveEngine:
+        """Return a new engine."""
+        return LiveEngine(**self.options(store))
+
+    def options(self, store: Store | None = None) -> dict[str, Any]:
+        """Return a live engine's arguments."""
+        return {
+            "timeframes": self.timeframes,
+            "indicators": self.indicators,
+            "calendar": CALENDAR,
+            "convention": self.convention,
+            "no_trade": self.no_trade,
+            "grace": self.grace,
+            "keep": self.keep,
+            "store": store,
+        }
+
+
+def drawn_indicators(draw: random.Random, convention: str) -> str:
+    """Return up to three of the contract's cases, of different indicators."""
+    fitting = [case for case in CASES if case.convention == convention]
+    one_each = {case.indicator.name: case.spec for case in draw.sample(fitting, len(fitting))}
+    return ", ".join(draw.sample(list(one_each.values()), draw.choice([1, 2, 3])))

@@ -1,0 +1,230 @@
+"""Goal: every row of an update is taken or refused with its reason, and the counts add up; what
+fails for one instrument is its own; what was returned stays as it is.
+
+Method: rows that break each rule, days and names that calendars do not know, a kernel that raises
+on cue; arrays that are overwritten after the update.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tallow import AnalyticsEngine, LiveEngine
+from tallow.core.errors import CandleInputError, ParameterError
+from tests.frames import assert_same_frame, candles, flat_candle, market, minutes
+from tests.runtime.live.markets import Values, frame_of, microseconds
+from tests.runtime.test_batch import FRAGILE_SPEC
+
+OPEN = microseconds(minutes("2025-06-02T09:15+05:30", 1)[0])
+MINUTE_US = 60_000_000
+GOOD = Values(10.0, 12.0, 9.0, 11.0, 5.0)
+NAN = float("nan")
+BROKEN = {
+    "price_missing": GOOD._replace(open=NAN),
+    "high_below_low": GOOD._replace(high=8.0),
+    "open_outside_range": GOOD._replace(open=13.0),
+    "close_outside_range": GOOD._replace(close=8.5),
+    "volume_missing": GOOD._replace(volume=NAN),
+    "volume_negative": GOOD._replace(volume=-1.0),
+}
+
+
+def arrays(live: LiveEngine, rows: list[tuple[str, int, Values]]) -> tuple[Any, ...]:
+    """Return the arguments of `update_arrays`, without open interest."""
+    numbers = live.numbers([name for name, _, _ in rows])
+    times = np.array([time for _, time, _ in rows])
+    return numbers, times, *np.array([said[:5] for _, _, said in rows]).T
+
+
+def refused(update: Any) -> dict[tuple[str, int], str]:
+    """Return the rule of each refused row."""
+    held = update.report.quarantine
+    assert len(held) == update.report.refused
+    keys = held.select("instrument", pl.col("timestamp").to_physical()).rows()
+    return dict(zip(keys, held["rule"], strict=True))
+
+
+@pytest.mark.parametrize(("rule", "said"), BROKEN.items(), ids=BROKEN)
+def test_a_broken_row_is_refused_and_the_others_are_taken(rule, said):
+    rows = [("A", OPEN, GOOD), ("A", OPEN + MINUTE_US, said), ("B", OPEN, GOOD)]
+    for face in ("arrays", "frame"):
+        live = LiveEngine("5m", "ema(1)")
+        if face == "arrays":
+            update: Any = live.update_arrays(*arrays(live, rows))
+        else:
+            update = live.update(frame_of({row[:2]: row[2] for row in rows}, interest=False))
+        assert refused(update) == {("A", OPEN + MINUTE_US): rule}
+        assert (update.report.rows_in, update.report.appended) == (3, 2)
+        assert live.latest()["candles"].to_list() == [1, 1]
+
+
+def test_a_time_within_a_minute_is_refused():
+    live = LiveEngine("5m", "ema(1)")
+    update = live.update_arrays(*arrays(live, [("A", OPEN + 1, GOOD)]))
+    assert list(refused(update).values()) == ["off_grid"]
+    assert (update.revision, len(live.latest())) == (0, 0)
+
+
+def test_a_day_that_no_calendar_knows_is_refused_with_the_reason():
+    live = LiveEngine("5m", "ema(1)")
+    late = microseconds(minutes("2199-01-07T09:15+05:30", 1)[0])
+    update = live.update(frame_of({("A", late): GOOD, ("A", OPEN): GOOD}, interest=False))
+    assert refused(update) == {("A", late): "not_covered"}
+    assert live.latest()["timestamp"].to_physical().to_list() == [OPEN]
+
+
+def test_an_instrument_without_a_calendar_is_refused():
+    live = LiveEngine("5m", "ema(1)", calendar={"A": "XNSE"})
+    update = live.update(frame_of({("A", OPEN): GOOD, ("B", OPEN): GOOD}, interest=False))
+    assert refused(update) == {("B", OPEN): "no_calendar"}
+    assert live.latest()["instrument"].to_list() == ["A"]
+
+
+def test_rows_that_contradict_each_other_are_set_aside():
+    """In one input nobody knows which came last; in arrays the order says it."""
+    live = LiveEngine("5m", "ema(1)")
+    other = GOOD._replace(close=10.0)
+    both = [frame_of({("A", OPEN): said}, interest=False) for said in (GOOD, other)]
+    update = live.update(pl.concat(both))
+    assert (update.report.rows_in, update.report.refused) == (2, 2)
+    assert len(live.latest()) == 0
+    counted = live.update_arrays(*arrays(live, [("A", OPEN, GOOD), ("A", OPEN, other)])).report
+    assert (counted.rows_in, counted.appended, counted.repeated) == (2, 1, 1)
+    assert live.latest()["close"].to_list() == [10.0]
+
+
+@pytest.mark.parametrize("number", [-1, 1, 2**40])
+def test_a_number_that_was_not_given_is_an_error(number):
+    live = LiveEngine("5m", "ema(1)")
+    numbers, *columns = arrays(live, [("A", OPEN, GOOD)])
+    with pytest.raises(CandleInputError, match=rf"instrument={number}\.\..*must be numbers that"):
+        live.update_arrays(numbers * 0 + number, *columns)
+    assert len(live.latest()) == 0
+
+
+def test_arrays_of_other_lengths_are_an_error():
+    live = LiveEngine("5m", "ema(1)")
+    numbers, times, *prices = arrays(live, [("A", OPEN, GOOD)])
+    with pytest.raises(CandleInputError, match=r"timestamp: shape=\(2,\); must be \(1,\)"):
+        live.update_arrays(numbers, np.repeat(times, 2), *prices)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"keep": 0}, "keep=0; must be 1"),
+        ({"grace": -1.0}, "grace=-1.0; must be"),
+        ({"timeframes": []}, r"timeframes=\[\]; must name one"),
+    ],
+)
+def test_an_option_that_cannot_be_is_an_error(options, message):
+    with pytest.raises(ParameterError, match=message):
+        LiveEngine(**options)
+
+
+def test_a_bar_before_everything_kept_is_refused_and_nothing_changes():
+    live = LiveEngine("5m", "ema(3)", keep=1)
+    frame = candles("A", minutes("2025-06-02T09:15+05:30", 30))
+    live.update(frame[1:])
+    before = live.latest()
+    update = live.update(frame[:1])
+    assert set(refused(update).values()) == {"older_than_memory"}
+    assert_same_frame(live.latest(), before)
+    # What came with it is taken.
+    mixed = live.update(pl.concat([frame[:1], candles("A", minutes("2025-06-02T09:45+05:30", 2))]))
+    assert (mixed.report.appended, mixed.report.refused) == (2, 1)
+    assert live.latest()["candles"].to_list() == [2]
+
+
+def test_no_bar_opens_while_nobody_trades():
+    """Over a night, a weekend, a holiday and a gap."""
+    live = LiveEngine(["1m", "1d"], "ema(1)")
+    live.update(candles("A", minutes("2025-03-13T15:25+05:30", 5)))
+    rows = [
+        len(frame)
+        for time in ("2025-03-13T15:40+05:30", "2025-03-14T12:00+05:30", "2025-03-17T11:00+05:30")
+        for frame in live.advance(time).frames.values()
+    ]
+    assert rows == [1, 1, 0, 0, 0, 0]
+    assert live.latest("1m")["is_final"].to_list() == [True]
+
+
+def test_the_clock_never_goes_back():
+    live = LiveEngine("5m", "ema(1)")
+    live.advance("2025-06-02T10:00+05:30")
+    live.advance("2025-06-02T09:00+05:30")
+    assert live.update(candles("A", minutes("2025-06-02T09:15+05:30", 1))).frame["is_final"].all()
+
+
+# A kernel that raises
+
+
+def market_with_a_high_close() -> pl.DataFrame:
+    high = flat_candle("B", "2025-06-02T11:30+05:30", 950.0, 5.0)
+    closing = candles("B", minutes("2025-06-02T11:40+05:30", 1))
+    return pl.concat([market(["A", "B", "C"]), high, closing]).sort("instrument", "timestamp")
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_kernel_that_raises_is_its_instruments_own(tmp_path, resumed):
+    def engine(specs: Any) -> LiveEngine:
+        return LiveEngine("5m", specs, keep=50)
+
+    live, plain = engine([FRAGILE_SPEC, "ema(3)"]), engine("ema(3)")
+    frame = market_with_a_high_close()
+    times = frame["timestamp"].unique().sort()
+    for part in (times[:30], times[30:]):
+        piece = frame.filter(pl.col("timestamp").is_in(part.implode()))
+        live.update(piece)
+        plain.update(piece)
+    if resumed:
+        live.save(tmp_path / "state")
+        live = LiveEngine.load(tmp_path / "state", "5m", [FRAGILE_SPEC, "ema(3)"], keep=50)
+    for name in "ABC":
+        more = candles(name, minutes("2025-06-02T11:45+05:30", 12))
+        told = [each.update(more).frame.drop("revision") for each in (live, plain)]
+        assert_same_frame(told[0].drop("fragile"), told[1])
+        assert told[0]["fragile"].is_null().all() == (name == "B")
+    assert live.failures == {"B": "fragile: ArithmeticError: close=950.0"}
+
+
+# What was returned
+
+
+def overwrite(live: LiveEngine) -> None:
+    """Write nonsense into all arrays that the engine holds."""
+    for lane in live._lanes:
+        for part in [*lane.now, *lane.forming, lane.before, lane.shown]:
+            part[:] = 4321.0
+        lane.revision[:] = -1
+        lane.final[:] = False
+        for scratch in vars(lane._scratch).values():
+            if isinstance(scratch, np.ndarray):
+                scratch[:] = 77
+    live._state.memory.candles[:] = 1234.0
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 40])
+def test_what_is_returned_owns_its_memory(pieces):
+    frame = market(["A", "B"], rows=40)
+    engine = AnalyticsEngine("XNSE", threads=1)
+    live = LiveEngine("5m", "ema(3), bollinger(4)")
+    size = -(-len(frame) // pieces)
+    by_time = frame.sort("timestamp")
+    updates = [live.update(by_time[at : at + size]).frame for at in range(0, len(frame), size)]
+    latest = live.latest()
+    one = live.update_arrays(*arrays(live, [("C", OPEN, GOOD)]))
+    overwrite(live)
+    wanted = engine.process_candles(frame, "5m", "ema(3), bollinger(4)").frame.drop("is_final")
+    told = pl.concat(updates).unique(["instrument", "timestamp"], keep="last")
+    told = told.sort("instrument", "timestamp").select(wanted.columns)
+    assert_same_frame(told, wanted)
+    last = wanted.group_by("instrument", maintain_order=True).last()
+    assert_same_frame(latest.select(wanted.columns), last.select(wanted.columns))
+    assert one.rows["5m"]["close"].tolist() == [11.0]
+    assert one.rows["5m"].is_final.tolist() == [False]
+    assert one.rows["5m"].revision.tolist() == [one.revision]
