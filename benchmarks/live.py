@@ -28,8 +28,8 @@ from benchmarks.settings import Settings
 from tallow.core.calendars import load_calendar
 
 FIVE = ("1m", "5m", "15m", "1h", "1d")
-TURNS = 15
-"""Minutes that each contestant takes per round: a minute takes a millisecond."""
+MINUTES = 15
+"""Minutes that each contestant takes in its turn, one after the other: one is a millisecond."""
 
 WEEK_INSTRUMENTS, WEEK_SESSIONS = 10_000, 5
 REPEATS = 200
@@ -65,8 +65,7 @@ def measure(settings: Settings) -> Outcome:
     """Measure a minute of all instruments."""
     count = settings.market.instruments
     market = Minutes(count, 3)
-    total = WARM_UP + 1 + settings.rounds * TURNS
-    minutes = [market.next() for _ in range(total + TURNS)]
+    minutes = [market.next() for _ in range(WARM_UP + (settings.rounds + 1) * MINUTES)]
     rows = [list(map(tuple, minute.T.tolist())) for minute in minutes]
     history = np.stack(minutes[:WARM_UP], axis=2).transpose(1, 2, 0)
     peers: dict[str, Any] = {
@@ -83,11 +82,12 @@ def measure(settings: Settings) -> Outcome:
         "update, frames": _frames(market, minutes),
     }
     contestants |= {name: _one_by_one(peer, rows) for name, peer in peers.items()}
-    timings = take_turns(contestants, settings.rounds * TURNS, count)
+    turns = {name: _repeated(minute) for name, minute in contestants.items()}
+    timings = take_turns(turns, settings.rounds, count * MINUTES)
     ours, five, frames, talipp, talib, wickra = (timing.median for timing in timings.values())
     return Outcome(
         "live",
-        f"One new candle for each of {count:,} instruments, default set",
+        f"One new candle for each of {count:,} instruments, default set, {MINUTES} minutes a turn",
         TIMING_COLUMNS,
         [timing.cells() for timing in timings.values()],
         [
@@ -182,6 +182,14 @@ def _frame(names: list[str], time: int, minute: Floats) -> pl.DataFrame:
     columns = dict(zip(("open", "high", "low", "close", "volume"), minute, strict=True))
     stamp = pl.Series(np.full(len(names), time)).cast(pl.Datetime("us", "UTC"))
     return pl.DataFrame({"instrument": names, "timestamp": stamp, **columns})
+
+
+def _repeated(minute: Callable[[], object]) -> Callable[[], object]:
+    def turn() -> None:
+        for _ in range(MINUTES):
+            minute()
+
+    return turn
 
 
 def _one_by_one(peer: Any, rows: list[Any]) -> Callable[[], object]:

@@ -66,23 +66,27 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
         If they cannot be arrays of one length.
     """
     numbers = np.asarray(instrument, dtype=np.int64)
-    rows = np.empty((len(numbers), len(FIELDS)))
-    for place, (name, column) in enumerate(zip(FIELDS, columns, strict=True)):
+    table = np.empty((len(FIELDS), len(numbers)))
+    for row, name, column in zip(table, FIELDS, columns, strict=True):
         values = np.nan if column is None else np.asarray(column)
         if column is not None and np.shape(values) != numbers.shape:
             raise CandleInputError(
                 f"update: {name}: shape={np.shape(values)}; must be {numbers.shape}, a value for "
                 "each of the instruments"
             )
-        rows[:, place] = values
-    return numbers, rows
+        row[:] = values
+    # Rows over columns: the kernels take columns, and nothing else needs rows side by side.
+    return numbers, table.T
 
 
 def in_order(numbers: Times, rows: Floats) -> Given:
     """Return rows by instrument and time; of equal keys the last."""
     repeated = 0
     steps = np.diff(numbers)
-    if not (steps > 0).all():
+    if (steps > 0).all():
+        # A row of each: what a feed gives every minute.
+        return Given(numbers, np.arange(len(numbers) + 1), rows, 0)
+    if len(numbers):
         order = np.lexsort((rows[:, TIME], numbers))
         numbers, rows = numbers[order], rows[order]
         steps = np.diff(numbers)
@@ -120,6 +124,17 @@ class Coverage:
         # Days on which a session is announced, and nobody knows when.
         self._open = [table.day_open[~table.day_known] for table in tables]
         self._close = [table.day_close[~table.day_known] for table in tables]
+        self._covered = float(self._from.max()), float(self._until.min())
+        self._unknown = np.concatenate(self._open), np.concatenate(self._close)
+
+    def covers(self, times: Floats) -> bool:
+        """Say whether all calendars know all of some times, without a look at each of them."""
+        if not len(times):
+            return True
+        first, last = times.min(), times.max()
+        opens, closes = self._unknown
+        known = not ((opens <= last) & (closes > first)).any()
+        return bool(self._covered[0] <= first and last < self._covered[1] and known)
 
     def uncovered(self, places: Times, times: Floats) -> Flags:
         """Say which times their calendars do not know; those without a calendar are left out."""

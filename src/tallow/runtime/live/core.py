@@ -17,9 +17,9 @@ import numpy as np
 from tallow.data import aggregate as bars
 from tallow.runtime.live.admit import TOO_OLD, Given
 from tallow.runtime.live.edits import Edit, Merged, Replay, merge, with_interest
-from tallow.runtime.live.lane import Lane, State
+from tallow.runtime.live.lane import Lane, State, stretch
 from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
-from tallow.runtime.live.rows import Flags, Floats, Rows, Times, joined, newest, no_rows
+from tallow.runtime.live.rows import Flags, Floats, Rows, Times, joined, newest
 
 Older = Callable[[int, int], tuple[list[State], Floats] | None]
 """From an instrument and a moment to states before that moment, and its candles from there on; None
@@ -51,7 +51,8 @@ class Outcome:
         if earlier is None:
             return self
         pairs = zip(earlier.rows, self.rows, strict=True)
-        return replace(self, rows=[[newest(joined([*old, *new]))] for old, new in pairs])
+        both = [[*old, *new] for old, new in pairs]
+        return replace(self, rows=[[newest(joined(rows))] if rows else [] for rows in both])
 
 
 class LiveState:
@@ -104,20 +105,21 @@ class LiveState:
         outcome.repeated = given.repeated
         if not len(given.which):
             return outcome
-        newest = self.lanes[0].now[0][given.which, bars.LAST_TIME]
-        first = given.rows[given.offsets[:-1], TIME]
-        single = np.diff(given.offsets) == 1
-        gone = np.isnan(given.rows[given.offsets[:-1], CLOSE])
-        step, again = (single & ~gone & each for each in (first > newest, first == newest))
+        firsts = given.rows
+        single = np.ones(len(given.which), dtype=np.bool_)
+        if len(given.rows) > len(given.which):
+            firsts, single = given.rows[given.offsets[:-1]], np.diff(given.offsets) == 1
+        newest = self.lanes[0].now[0][stretch(given.which), bars.LAST_TIME]
+        single &= ~np.isnan(firsts[:, CLOSE])
+        step, again = single & (firsts[:, TIME] > newest), single & (firsts[:, TIME] == newest)
         if commit and step.all():
-            outcome.add(self._step(given.which, given.rows, revision))
+            outcome.add(self._step(given.which, firsts, revision))
             outcome.appended = len(given.which)
             return self._done(outcome, revision)
         rest = ~step if commit else np.ones(len(step), dtype=np.bool_)
         if commit and step.any():
-            rows = given.rows[given.offsets[:-1][step]]
-            outcome.add(self._step(given.which[step], rows, revision))
-            outcome.appended += len(rows)
+            outcome.add(self._step(given.which[step], firsts[step], revision))
+            outcome.appended += int(step.sum())
         if commit and again.any():
             rest[again] = self._again(given, np.flatnonzero(again), revision, outcome)
         self._edits(given, np.flatnonzero(rest), outcome, commit=commit)
@@ -126,14 +128,15 @@ class LiveState:
     # The three ways
 
     def _step(self, which: Times, rows: Floats, revision: int) -> list[Rows]:
-        memory, position = self.memory, self.memory.next[which]
+        memory, at = self.memory, stretch(which)
+        position = memory.next[at]
         due = position % memory.stride == 0
         if due.any():
             some = which[due]
             states = [part[some] for lane in self.lanes for part in lane.now]
             memory.mark(some, position[due], states)
-        candles, places = candle_arrays(rows, np.arange(len(which) + 1)), self.places[which]
-        memory.append(which, rows)
+        memory.append(which, position, rows)
+        candles, places = candle_arrays(rows, np.arange(len(which) + 1)), self.places[at]
         return [lane.step(which, places, candles, self.now, revision) for lane in self.lanes]
 
     def _again(self, given: Given, some: Times, revision: int, outcome: Outcome) -> Flags:
@@ -240,7 +243,7 @@ class LiveState:
         return [[next(parts) for _ in lane.now] for lane in self.lanes]
 
     def _nothing(self) -> Outcome:
-        return Outcome([[no_rows(lane.fields)] for lane in self.lanes])
+        return Outcome([[] for _ in self.lanes])
 
     def _done(self, outcome: Outcome, revision: int) -> Outcome:
         """Count the update if it changed anything."""

@@ -36,7 +36,7 @@ from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.history import History, candle_rows
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.lane import SOURCE, Lane
-from tallow.runtime.live.rows import Times, joined
+from tallow.runtime.live.rows import Rows, Times, joined, no_rows
 from tallow.runtime.live.saved import Parts, identity, load_state, save_state
 from tallow.runtime.live.source import LiveStore
 from tallow.runtime.live.ticking import TickIntake
@@ -266,9 +266,7 @@ class LiveEngine:
         with self._lock:
             self._interest |= open_interest is not None
             outcome = self._intake.take_any(numbers, rows)
-            found = {
-                size: joined(kept) for size, kept in zip(self.timeframes, outcome.rows, strict=True)
-            }
+            found = self._changed_rows(outcome)
             return ArrayUpdate(self._state.revision, found, self._report(outcome))
 
     def update_ticks(self, ticks: Any) -> LiveUpdate:
@@ -359,7 +357,8 @@ class LiveEngine:
             which = np.arange(len(self.names))
             if instruments is not None:
                 which = self._intake.known(instruments)
-            return lane.last(which).frame(*self._naming())
+            naming = (self._intake.name_column, self._intake.rank, self._interest)
+            return lane.last(which).frame(*naming)
 
     def _lane(self, timeframe: str | None) -> int:
         if timeframe is None and len(self.timeframes) == 1:
@@ -372,16 +371,15 @@ class LiveEngine:
         return self.timeframes.index(text)
 
     def _as_frames(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveUpdate:
-        frames = {
-            size: joined(kept).frame(*self._naming())
-            for size, kept in zip(self.timeframes, outcome.rows, strict=True)
-        }
+        naming = (self._intake.name_column, self._intake.rank, self._interest)
+        frames = {size: rows.frame(*naming) for size, rows in self._changed_rows(outcome).items()}
         return LiveUpdate(self._state.revision, frames, self._report(outcome, quarantine))
 
-    def _naming(self) -> tuple[pl.Series, Times, bool]:
-        source = self._intake.source
-        interest = self._interest or (source is not None and source.interest)
-        return self._intake.name_column, self._intake.rank, interest
+    def _changed_rows(self, outcome: Outcome) -> dict[str, Rows]:
+        return {
+            size: joined(kept) if kept else no_rows(lane.fields)
+            for size, lane, kept in zip(self.timeframes, self._lanes, outcome.rows, strict=True)
+        }
 
     def _report(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveReport:
         held = empty_quarantine() if quarantine is None else quarantine

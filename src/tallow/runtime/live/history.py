@@ -131,12 +131,13 @@ _END_OF_TIME = 2**62
 
 def candle_rows(frame: pl.DataFrame) -> Floats:
     """Return a candle frame's rows as float64 ``[rows, fields]``, in its order."""
-    rows = np.full((len(frame), len(CANDLE_SCHEMA)), np.nan)
-    rows[:, TIME] = time_view(frame)
-    for place, name in enumerate([*list(CANDLE_SCHEMA)[2:], OPEN_INTEREST], start=1):
+    names = [*list(CANDLE_SCHEMA)[2:], OPEN_INTEREST]
+    table = np.full((len(names) + 1, len(frame)), np.nan)
+    table[TIME] = time_view(frame)
+    for row, name in zip(table[1:], names, strict=True):
         if name in frame.columns:
-            rows[:, place] = frame[name].to_numpy()
-    return rows
+            row[:] = frame[name].to_numpy()
+    return table.T
 
 
 def _divided(lane: Lane, state: Floats) -> State:

@@ -58,14 +58,17 @@ class Intake:
         self._state, self._calendars = state, calendars
         self._coverage = Coverage(calendars)
         self._numbers: dict[str, int] = {}
+        self._have_calendars = True
         if source is not None:
             state.older = self._older
 
     def numbers(self, names: Iterable[str]) -> Times:
         """Return instruments' numbers; new ones are added, with their past in the store."""
         given = list(names)
-        new = [name for name in dict.fromkeys(given) if name not in self._numbers]
-        if new:
+        try:
+            return np.array([self._numbers[name] for name in given], dtype=np.int64)
+        except KeyError:
+            new = [name for name in dict.fromkeys(given) if name not in self._numbers]
             self.register(new)
             for name in new if self.source is not None else ():
                 assert self.source is not None
@@ -87,7 +90,9 @@ class Intake:
         self._numbers |= {name: first + place for place, name in enumerate(new)}
         self.name_column = pl.Series("instrument", self.names, dtype=pl.String)
         self.rank = np.argsort(np.argsort(np.array(self.names, dtype=object)))
-        self._state.grow(self._calendars.places(new))
+        places = self._calendars.places(new)
+        self._have_calendars &= bool((places >= 0).all())
+        self._state.grow(places)
 
     def places(self, numbers: Times) -> Times:
         """Return the places of instruments' calendars; -1 where there is none."""
@@ -95,6 +100,8 @@ class Intake:
 
     def rules(self, numbers: Times, times: Floats) -> list[str | None] | None:
         """Return which rule on calendars each row breaks; None where none does."""
+        if self._have_calendars and self._coverage.covers(times):
+            return None
         places = self.places(numbers)
         uncovered = self._coverage.uncovered(places, times)
         if not uncovered.any() and places.min(initial=0) >= 0:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data import aggregate as bars
 from tallow.data.anchors import anchor_columns, anchor_table
@@ -68,8 +69,14 @@ class Lane:
         self.grace_us = grace_us
         self._buckets = bucket_table(calendars.calendars, timeframe, SOURCE)
         self._anchors = anchor_table(calendars.calendars) if plan.anchors else None
+        self._one_calendar = len(calendars.calendars) == 1
         self._fresh = [bars.new_state, *fresh_states(plan)]
         self._scratch = bars.Scratch()
+        places = {name: place for place, name in enumerate(self.fields)}
+        self._outputs = [
+            (operation, [None if name is None else places[name] for name in operation.columns])
+            for operation in plan.operations
+        ]
         self.now: State = self.fresh(0)
         self.forming: State = self.fresh(0)[1:]
         self.before = bars.new_state(0)
@@ -109,7 +116,8 @@ class Lane:
         self.before[at] = state
         had = state[:, bars.HAS_BAR] != 0.0
         result = self._aggregate(state, candles, places)
-        self.now[0][at] = state
+        if not isinstance(at, slice):
+            self.now[0][at] = state
         rolled = np.diff(result.bars.offsets) > 0
         touched = result.counts[:, bars.INSIDE] > 0
         self.touched[at] = touched
@@ -163,14 +171,49 @@ class Lane:
     ) -> None:
         """Fill in the rows of open bars; `state` are the states of the bars."""
         at = stretch(which)
-        for before, after in zip(self.now[1:], self.forming, strict=True):
-            turn(before, after, which, opened)
+        self._turn(which, opened)
         forming = [each[at] for each in self.forming]
-        self._fill_open(which, places, state, forming, now, rows)
+        self._fill_bars(which, state, now, rows)
+        offsets = np.arange(len(which) + 1)
+        inputs = self._inputs(places, offsets, rows.timestamp, rows.values)
+        try:
+            self._run_all(forming, offsets, inputs, rows.values)
+        except Exception:  # noqa: BLE001
+            # A user's kernel may raise anything: once more, to find out for whom.
+            self._turn(which, np.zeros(len(which), dtype=np.bool_))
+            forming = [each[at] for each in self.forming]
+            self._run_kernels(which, forming, offsets, inputs, rows.values)
         if not isinstance(at, slice):
             for kept, part in zip(self.forming, forming, strict=True):
                 kept[at] = part
+        self._blank(which, offsets, rows.values)
         self._show(rows)
+
+    def _turn(self, which: Times, opened: Flags) -> None:
+        """Prepare the operations' states for the open bars' rows; see `turn`."""
+        at = stretch(which)
+        all_alike = isinstance(at, slice) and (opened.all() or not opened.any())
+        for before, after in zip(self.now[1:], self.forming, strict=True):
+            if not all_alike:
+                turn(before, after, which, opened)
+            elif opened[0]:
+                before[at] = after[at]
+            else:
+                after[at] = before[at]
+
+    def _run_all(
+        self, state: State, offsets: Times, inputs: dict[str, Floats], rows: Floats
+    ) -> None:
+        """Run every operation, for all instruments at once; whatever a kernel raises comes out."""
+        given = {name: read_only(column) for name, column in inputs.items()}
+        for (operation, fields), each in zip(self._outputs, state, strict=True):
+            operation.advance(
+                each,
+                operation.parameters,
+                offsets,
+                *[given[name] for name in operation.inputs],
+                *[np.empty(rows.shape[1]) if k is None else rows[k] for k in fields],
+            )
 
     def _empty_rows(self, count: int, revision: int) -> Rows:
         """Return rows of one revision, to be filled in."""
@@ -226,7 +269,8 @@ class Lane:
         values = np.empty((len(self.fields), len(numbers)))
         for field, name in enumerate(BAR_FIELDS):
             values[field] = getattr(built, name)
-        self._run_kernels(which, places, state[1:], built.offsets, built.timestamp, values)
+        inputs = self._inputs(places, built.offsets, built.timestamp, values)
+        self._run_kernels(which, state[1:], built.offsets, inputs, values)
         rows = Rows(
             numbers,
             built.timestamp.copy(),
@@ -249,24 +293,20 @@ class Lane:
         which, places, state = which[has_bar], places[has_bar], state[has_bar]
         rows = self._empty_rows(len(which), revision)
         some = [part[has_bar] for part in forming]
-        self._fill_open(which, places, state, some, now, rows)
+        self._fill_bars(which, state, now, rows)
+        offsets = np.arange(len(which) + 1)
+        inputs = self._inputs(places, offsets, rows.timestamp, rows.values)
+        self._run_kernels(which, some, offsets, inputs, rows.values)
         for part, filled in zip(forming, some, strict=True):
             part[has_bar] = filled
         return rows
 
-    def _fill_open(
-        self, which: Times, places: Times, state: Floats, forming: State, now: int, rows: Rows
-    ) -> None:
-        """Fill in the rows of open bars; `state` are the states of the bars.
-
-        `forming`, changed in place, are the operations' states before them.
-        """
+    def _fill_bars(self, which: Times, state: Floats, now: int, rows: Rows) -> None:
+        """Fill in all but the indicators in the rows of open bars, of which `state` are states."""
         rows.instrument[:] = which
         rows.timestamp[:], rows.end[:] = state[:, bars.OPENS], state[:, bars.CLOSES]
         rows.is_final[:] = rows.end + self.grace_us <= now
         rows.values[: len(BAR_FIELDS)] = state[:, _BAR].T
-        offsets = np.arange(len(which) + 1)
-        self._run_kernels(which, places, forming, offsets, rows.timestamp, rows.values)
 
     def install(
         self, which: Times, state: State, forming: State, before: Floats, touched: Flags, last: Rows
@@ -281,10 +321,14 @@ class Lane:
         self._show(last)
 
     def _run_kernels(
-        self, which: Times, places: Times, state: State, offsets: Times, times: Times, rows: Floats
+        self,
+        which: Times,
+        state: State,
+        offsets: Times,
+        inputs: dict[str, Floats],
+        rows: Floats,
     ) -> None:
         """Fill in the indicators of bars; `rows` are float64 ``[fields, bars]``."""
-        inputs = self._inputs(places, offsets, times, rows)
         done = run_operations(self.plan, state, offsets, inputs, rows[len(BAR_FIELDS) :])
         for failure in done.failures:
             number = int(which[failure.instrument])
@@ -297,10 +341,14 @@ class Lane:
         self, places: Times, offsets: Times, times: Times, rows: Floats
     ) -> dict[str, Floats]:
         inputs = dict(zip(PRICES, rows, strict=False))
-        if self._anchors is not None:
-            wanted = self.plan.anchors
-            inputs |= anchor_columns(self._anchors, wanted, times, offsets, places)
-        return inputs
+        if self._anchors is None:
+            return inputs
+        wanted, count = self.plan.anchors, len(times)
+        if self._one_calendar and count and len(offsets) == count + 1 and _alike(times):
+            # A minute of all instruments: one of them tells.
+            first = anchor_columns(self._anchors, wanted, times[:1], offsets[:2], places[:1])
+            return inputs | {name: np.full(count, value[0]) for name, value in first.items()}
+        return inputs | anchor_columns(self._anchors, wanted, times, offsets, places)
 
     def _blank(self, which: Times, offsets: Times, rows: Floats) -> None:
         """Take away the values of kernels that have failed."""
@@ -314,6 +362,10 @@ class Lane:
         return bars.aggregate(
             state, candles, places, False, self._buckets, self._no_trade, self._scratch
         )
+
+
+def _alike(times: Times) -> bool:
+    return bool((times == times[0]).all())
 
 
 def stretch(which: Times) -> Any:

@@ -115,15 +115,17 @@ class CandleMemory:
         oldest = position - (self.slots - 1) * self.stride
         self.first[which] = np.maximum(self.first[which], oldest)
 
-    def append(self, which: Times, rows: Floats) -> None:
-        """Add one candle to each of `which`; a state was marked where one is due."""
-        slots = self.next[which] % self.capacity
-        at = stretch(which)
+    def append(self, which: Times, position: Times, rows: Floats) -> None:
+        """Add one candle to each of `which`; a state was marked where one is due.
+
+        `position` are the candles' numbers.
+        """
+        at, slots = stretch(which), position % self.capacity
         if slots.min() == slots.max():
             self.candles[slots[0], at] = rows
         else:
             self.candles[slots, which] = rows
-        self.next[which] += 1
+        self.next[at] = position + 1
 
     def replace(self, number: int, position: int, rows: Floats) -> None:
         """Write an instrument's candles from a number on; there are none after them."""

@@ -93,27 +93,22 @@ class Rows:
         """
         order = np.lexsort((self.timestamp, rank[self.instrument]))
         which = self.instrument[order]
-        # One table for all floats: a column at a time takes twice as long.
-        schema = dict.fromkeys(self.fields, pl.Float64)
-        data = self.values[:, order] if len(self) else None
-        floats = pl.DataFrame(data, schema=schema, orient="col", nan_to_null=True)
-        if not interest:
-            floats.drop_in_place(OPEN_INTEREST)
-        candles = floats.drop_in_place("candles").cast(pl.UInt32)
-        columns = floats.get_columns()
-        bar = len(columns) - (len(self.fields) - len(BAR_FIELDS))
-        return pl.DataFrame(
-            [
-                # Indexed by a small type: that is a gather, without a query.
-                names[which.astype(np.uint32)],
-                pl.Series("timestamp", self.timestamp[order]).cast(TIME_TYPE),
-                *columns[:bar],
-                candles,
-                pl.Series("is_final", self.is_final[order]),
-                pl.Series("revision", self.revision[order]),
-                *columns[bar:],
-            ]
-        )
+        # One series for all floats, in slices: to make one takes as long as to fill it.
+        floats = pl.Series(self.values[:, order].ravel(), dtype=pl.Float64, nan_to_null=True)
+        count = len(order)
+        columns = []
+        for place, name in enumerate(self.fields):
+            column = floats.slice(place * count, count).alias(name)
+            if name == "candles":
+                columns.append(column.cast(pl.UInt32))
+                columns.append(pl.Series("is_final", self.is_final[order]))
+                columns.append(pl.Series("revision", self.revision[order]))
+            elif name != OPEN_INTEREST or interest:
+                columns.append(column)
+        # Indexed by a small type: that is a gather, without a query.
+        instrument = names[which.astype(np.uint32)]
+        time = pl.Series("timestamp", self.timestamp[order]).cast(TIME_TYPE)
+        return pl.DataFrame([instrument, time, *columns])
 
 
 def no_rows(fields: tuple[str, ...]) -> Rows:
