@@ -16,7 +16,7 @@ Times = NDArray[np.int64]
 NoTrade = Literal["drop", "keep"]
 
 STATE_SIZE = 15
-HAS_BAR, OPENS, CLOSES = 0, 1, 2
+HAS_BAR, OPENS, CLOSES, BAR = 0, 1, 2, 3
 LAST_CLOSE, LAST_TIME, FAILED, LAST_END = 11, 12, 13, 14
 """Places in an instrument's state; the others are `_pass`'s own."""
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.kernel import kernel, kernel_part
+from tallow.data.aggregate import BAR, CLOSES, HAS_BAR, INSIDE, OPENS
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -25,6 +26,97 @@ def turn(closed: Floats, forming: Floats, which: Times, opened: Flags) -> None:
         target, source = (closed, forming) if opened[k] else (forming, closed)
         for j in range(closed.shape[1]):
             target[i, j] = source[i, j]
+
+
+@kernel
+def find_rows(
+    which: Times,
+    before: Floats,
+    offsets: Times,
+    counts: Times,
+    final: Flags,
+    told: Flags,
+    touched: Flags,
+    opened: Flags,
+) -> tuple[int, int]:
+    """Find the rows that a candle of each of `which` changes; return how many of either kind.
+
+    Parameters
+    ----------
+    before
+        float64 ``[instruments, STATE_SIZE]``, the bars' states before the candles.
+    offsets, counts
+        Of the pass over the candles: bars that closed, and where the candles went.
+    final
+        Which instruments' last bars were known to have closed.
+    told, touched, opened
+        Filled in, per instrument of `which`: the bar that closed is to be told; the candle is in
+        the open bar; it opened that.
+    """
+    closing = opening = 0
+    for k in range(len(which)):
+        i = which[k]
+        rolled = offsets[k + 1] > offsets[k]
+        told[k] = rolled and not final[i]
+        touched[k] = counts[k, INSIDE] > 0
+        opened[k] = rolled or before[i, HAS_BAR] == 0.0
+        closing += told[k]
+        opening += touched[k]
+    return closing, opening
+
+
+@kernel
+def fill_rows(
+    which: Times,
+    told: Flags,
+    touched: Flags,
+    offsets: Times,
+    closed_times: Times,
+    closed: Floats,
+    state: Floats,
+    shown: Floats,
+    final_before: int,
+    closing: int,
+    times: Times,
+    final: Flags,
+    values: Floats,
+) -> None:
+    """Fill in the rows that `find_rows` has found: first those of closed bars, then of open ones.
+
+    Parameters
+    ----------
+    closed_times, closed
+        Opens and ends, ``[2, bars]``, and fields, ``[fields, bars]``, of bars that closed.
+    state
+        float64 ``[len(which), STATE_SIZE]``, the bars' states after the candles.
+    shown
+        float64 ``[columns, instruments]``, the indicators of the bars that closed.
+    final_before
+        Open bars that end up to then are final, in microseconds.
+    times, final, values
+        Filled in: instrument, open and end, ``[3, rows]``; whether final; ``[fields, rows]``. The
+        indicators of open bars are not.
+    """
+    row, last = 0, closing
+    fields = len(closed)
+    for k in range(len(which)):
+        if told[k]:
+            bar = offsets[k]
+            times[0, row] = which[k]
+            times[1, row], times[2, row] = closed_times[0, bar], closed_times[1, bar]
+            final[row] = True
+            for field in range(fields):
+                values[field, row] = closed[field, bar]
+            for column in range(len(shown)):
+                values[fields + column, row] = shown[column, which[k]]
+            row += 1
+        if touched[k]:
+            times[0, last] = which[k]
+            times[1, last], times[2, last] = np.int64(state[k, OPENS]), np.int64(state[k, CLOSES])
+            final[last] = times[2, last] <= final_before
+            for field in range(fields):
+                values[field, last] = state[k, BAR + field]
+            last += 1
 
 
 @kernel_part

@@ -17,14 +17,14 @@ from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data import aggregate as bars
 from tallow.data.anchors import anchor_columns, anchor_table
 from tallow.data.buckets import bucket_table
-from tallow.data.live_rows import turn
+from tallow.data.live_rows import fill_rows, find_rows, turn
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import PRICES
 from tallow.runtime.live.rows import BAR_FIELDS, Flags, Floats, Rows, Times, changes
 from tallow.runtime.operations import fresh_states, run_operations
 
 SOURCE = parse_timeframe("1m")
-_BAR = slice(3, 3 + len(BAR_FIELDS))
+_BAR = slice(bars.BAR, bars.BAR + len(BAR_FIELDS))
 """Places of the open bar in an instrument's state of `tallow.data.aggregate`."""
 
 State = list[Floats]
@@ -70,6 +70,7 @@ class Lane:
         self._buckets = bucket_table(calendars.calendars, timeframe, SOURCE)
         self._anchors = anchor_table(calendars.calendars) if plan.anchors else None
         self._one_calendar = len(calendars.calendars) == 1
+        self._session: tuple[int, int, dict[str, Floats]] = (0, 0, {})
         self._fresh = [bars.new_state, *fresh_states(plan)]
         self._scratch = bars.Scratch()
         places = {name: place for place, name in enumerate(self.fields)}
@@ -111,41 +112,41 @@ class Lane:
         `which` are ascending numbers, `places` their calendars, `now` the clock. Per instrument,
         the row of the bar that this one closes comes before the row of the open one.
         """
-        at = stretch(which)
+        at, count = stretch(which), len(which)
         state = self.now[0][at]
         self.before[at] = state
-        had = state[:, bars.HAS_BAR] != 0.0
         result = self._aggregate(state, candles, places)
         if not isinstance(at, slice):
             self.now[0][at] = state
-        rolled = np.diff(result.bars.offsets) > 0
-        touched = result.counts[:, bars.INSIDE] > 0
+        offsets = result.bars.offsets
+        told, touched, opened = np.empty((3, count), dtype=np.bool_)
+        closing, opening = find_rows(
+            which, self.before, offsets, result.counts, self.final, told, touched, opened
+        )
         self.touched[at] = touched
-        told = rolled & ~self.final[at]
-        closing, opening = int(told.sum()), int(touched.sum())
         rows = self._empty_rows(closing + opening, revision)
-        if closing:
-            self._close(which, result.bars, rolled, told, rows.take(slice(0, closing)))
+        floats, times = self._scratch.arrays(0)
+        fill_rows(
+            which,
+            told,
+            touched,
+            offsets,
+            times,
+            floats,
+            state,
+            self.shown,
+            now - self.grace_us,
+            closing,
+            rows.times,
+            rows.is_final,
+            rows.values,
+        )
         if opening:
-            opened = rolled | ~had
-            some = which, places, state, opened
-            if opening < len(which):
-                some = which[touched], places[touched], state[touched], opened[touched]
-            self._form(*some, now, rows.take(slice(closing, None)))
-            self.revision[stretch(some[0])] = revision
+            if opening < count:
+                which, places, opened = which[touched], places[touched], opened[touched]
+            self._form(which, places, opened, rows.take(slice(closing, None)))
+            self.revision[stretch(which)] = revision
         return rows
-
-    def _close(
-        self, which: Times, built: bars.BarArrays, rolled: Flags, told: Flags, rows: Rows
-    ) -> None:
-        """Fill in the rows of bars that have closed, and were not known to have."""
-        some = slice(None) if told.all() else told[rolled]
-        rows.instrument[:] = which[told]
-        rows.timestamp[:], rows.end[:] = built.timestamp[some], built.end[some]
-        rows.is_final[:] = True
-        for field, name in enumerate(BAR_FIELDS):
-            rows.values[field] = getattr(built, name)[some]
-        rows.values[len(BAR_FIELDS) :] = self.shown[:, stretch(rows.instrument)]
 
     def redo(
         self, which: Times, places: Times, candles: bars.CandleArrays, now: int, revision: int
@@ -161,19 +162,17 @@ class Lane:
         old = self.last(which)
         self.now[0][which] = state
         new = self._empty_rows(len(which), revision)
-        self._form(which, places, state, np.zeros(len(which), dtype=np.bool_), now, new)
+        self._fill_bars(which, state, now, new)
+        self._form(which, places, np.zeros(len(which), dtype=np.bool_), new)
         found = changes(old, new, which, revision)
         self.stamp(found)
         return found
 
-    def _form(
-        self, which: Times, places: Times, state: Floats, opened: Flags, now: int, rows: Rows
-    ) -> None:
-        """Fill in the rows of open bars; `state` are the states of the bars."""
+    def _form(self, which: Times, places: Times, opened: Flags, rows: Rows) -> None:
+        """Fill in the indicators in the rows of open bars."""
         at = stretch(which)
         self._turn(which, opened)
         forming = [each[at] for each in self.forming]
-        self._fill_bars(which, state, now, rows)
         offsets = np.arange(len(which) + 1)
         inputs = self._inputs(places, offsets, rows.timestamp, rows.values)
         try:
@@ -217,10 +216,9 @@ class Lane:
 
     def _empty_rows(self, count: int, revision: int) -> Rows:
         """Return rows of one revision, to be filled in."""
-        times = np.empty((3, count), dtype=np.int64)
-        values, final = np.empty((len(self.fields), count)), np.empty(count, dtype=np.bool_)
-        revisions = np.full(count, revision)
-        return Rows(times[0], times[1], times[2], final, revisions, values, self.fields)
+        times, final = np.empty((3, count), dtype=np.int64), np.empty(count, dtype=np.bool_)
+        values = np.empty((len(self.fields), count))
+        return Rows(times, final, np.full(count, revision), values, self.fields)
 
     def _show(self, rows: Rows) -> None:
         """Keep what is known of open bars besides their states."""
@@ -240,11 +238,10 @@ class Lane:
         which = which[self.now[0][stretch(which), bars.HAS_BAR] != 0.0]
         at = stretch(which)
         values = np.concatenate([self.now[0][at, _BAR].T, self.shown[:, at]])
-        begin, end = (
-            self.now[0][at, place].astype(np.int64) for place in (bars.OPENS, bars.CLOSES)
-        )
+        opens, closes = self.now[0][at, bars.OPENS], self.now[0][at, bars.CLOSES]
+        times = np.array([which, opens, closes], dtype=np.int64)
         final, revision = self.final[at].copy(), self.revision[at].copy()
-        return Rows(which, begin, end, final, revision, values, self.fields)
+        return Rows(times, final, revision, values, self.fields)
 
     def settle(self, now: int, revision: int) -> Rows:
         """Return the last bars that the clock makes final."""
@@ -272,9 +269,7 @@ class Lane:
         inputs = self._inputs(places, built.offsets, built.timestamp, values)
         self._run_kernels(which, state[1:], built.offsets, inputs, values)
         rows = Rows(
-            numbers,
-            built.timestamp.copy(),
-            built.end.copy(),
+            np.array([numbers, built.timestamp, built.end]),
             np.ones(len(numbers), dtype=np.bool_),
             np.full(len(numbers), revision),
             values,
@@ -344,11 +339,18 @@ class Lane:
         if self._anchors is None:
             return inputs
         wanted, count = self.plan.anchors, len(times)
-        if self._one_calendar and count and len(offsets) == count + 1 and _alike(times):
-            # A minute of all instruments: one of them tells.
-            first = anchor_columns(self._anchors, wanted, times[:1], offsets[:2], places[:1])
-            return inputs | {name: np.full(count, value[0]) for name, value in first.items()}
-        return inputs | anchor_columns(self._anchors, wanted, times, offsets, places)
+        if not self._one_calendar or not count or not _alike(times):
+            return inputs | anchor_columns(self._anchors, wanted, times, offsets, places)
+        # A minute of all instruments: one of them tells, and mostly the minute before has told.
+        first, until, numbers = self._session
+        if not first <= times[0] < until:
+            one = np.array([0, 1])
+            numbers = anchor_columns(self._anchors, wanted, times[:1], one, places[:1])
+            bounds = self._anchors.boundaries
+            after = int(np.searchsorted(bounds, times[0], "right"))
+            if 0 < after < len(bounds):
+                self._session = int(bounds[after - 1]), int(bounds[after]), numbers
+        return inputs | {name: np.full(count, number[0]) for name, number in numbers.items()}
 
     def _blank(self, which: Times, offsets: Times, rows: Floats) -> None:
         """Take away the values of kernels that have failed."""

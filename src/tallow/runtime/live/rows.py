@@ -29,10 +29,9 @@ class Rows:
 
     Attributes
     ----------
-    instrument
-        int64, the instruments' numbers.
-    timestamp, end
-        int64, the bars' opens and their calendar ends, in microseconds since 1970 UTC.
+    times
+        int64 ``[3, rows]``: the instruments' numbers; the bars' opens and their calendar ends, in
+        microseconds since 1970 UTC.
     is_final
         Whether the bar has closed.
     revision
@@ -44,16 +43,32 @@ class Rows:
         ``open`` to ``volume``, ``open_interest``, ``candles``, then the indicators' columns.
     """
 
-    instrument: Times
-    timestamp: Times
-    end: Times
+    times: Times
     is_final: Flags
     revision: Times
     values: Floats
     fields: tuple[str, ...]
 
     def __len__(self) -> int:
-        return len(self.timestamp)
+        return len(self.is_final)
+
+    @property
+    def instrument(self) -> Times:
+        """The instruments' numbers, int64."""
+        times: Times = self.times[0]
+        return times
+
+    @property
+    def timestamp(self) -> Times:
+        """When the bars open, int64 microseconds."""
+        times: Times = self.times[1]
+        return times
+
+    @property
+    def end(self) -> Times:
+        """When the bars end by the calendar, int64 microseconds."""
+        times: Times = self.times[2]
+        return times
 
     def __getitem__(self, field: str) -> Floats:
         """Return one field's values, as a view."""
@@ -62,15 +77,8 @@ class Rows:
 
     def take(self, where: Any) -> Rows:
         """Return some of the rows, by an index or a mask; by a slice, as views."""
-        return Rows(
-            self.instrument[where],
-            self.timestamp[where],
-            self.end[where],
-            self.is_final[where],
-            self.revision[where],
-            self.values[:, where],
-            self.fields,
-        )
+        final, revision = self.is_final[where], self.revision[where]
+        return Rows(self.times[:, where], final, revision, self.values[:, where], self.fields)
 
     def gone(self, revision: int) -> Rows:
         """Return these rows as those of bars that an update has taken away."""
@@ -78,9 +86,7 @@ class Rows:
         values[CANDLES] = 0.0
         final = np.ones(len(self), dtype=np.bool_)
         revisions = np.full(len(self), revision)
-        return Rows(
-            self.instrument, self.timestamp, self.end, final, revisions, values, self.fields
-        )
+        return Rows(self.times, final, revisions, values, self.fields)
 
     def in_order(self) -> Rows:
         """Return the rows by instrument, and by time."""
@@ -113,8 +119,8 @@ class Rows:
 
 def no_rows(fields: tuple[str, ...]) -> Rows:
     """Return rows of a timeframe's fields, of which there is none."""
-    times, flags = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_)
-    return Rows(times, times, times, flags, times, np.empty((len(fields), 0)), fields)
+    times, final = np.empty((3, 0), dtype=np.int64), np.empty(0, dtype=np.bool_)
+    return Rows(times, final, times[0], np.empty((len(fields), 0)), fields)
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -123,9 +129,7 @@ def joined(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     return Rows(
-        np.concatenate([part.instrument for part in parts]),
-        np.concatenate([part.timestamp for part in parts]),
-        np.concatenate([part.end for part in parts]),
+        np.concatenate([part.times for part in parts], axis=1),
         np.concatenate([part.is_final for part in parts]),
         np.concatenate([part.revision for part in parts]),
         np.concatenate([part.values for part in parts], axis=1),
