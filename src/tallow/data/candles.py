@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tallow.core.timeframe import Timeframe
 
@@ -69,6 +71,8 @@ class Candles:
         How long each candle lasts.
     native
         What the caller gave, and gets back: ``polars``, ``pandas`` or ``pyarrow``.
+    runs
+        The instruments, and where the rows of each begin, where reading has found that out.
     """
 
     frame: pl.DataFrame
@@ -76,6 +80,7 @@ class Candles:
     report: ReadReport
     source_timeframe: Timeframe
     native: str = "polars"
+    runs: tuple[list[str], NDArray[np.int64]] | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.frame)

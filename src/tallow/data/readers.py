@@ -31,8 +31,8 @@ from tallow.data.quarantine import (
     gather,
     records,
 )
-from tallow.data.rules import TIME_MAX_US, all_rows_hold
-from tallow.data.runs import OrderWatch, instrument_runs
+from tallow.data.rules import TIME_MAX_US, all_rows_hold, time_view
+from tallow.data.runs import OrderWatch, increasing_within, instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA
 from tallow.data.times import require_timezone
 
@@ -203,14 +203,13 @@ def _as_it_is(frame: pl.DataFrame, options: ReadOptions, native: str) -> Candles
     on_grid = options.source_timeframe.unit == "minute"
     if options.instrument is not None or not all_rows_hold(frame, on_grid, options.latest_us):
         return None
-    watch = OrderWatch()
-    watch.see(frame)
-    if not watch.in_order:
+    runs = instrument_runs(frame)
+    if not (frame["instrument"].is_sorted() and increasing_within(time_view(frame), runs[1])):
         return None
     rows, time = len(frame), frame["timestamp"]
     ends = cast("Any", time.min()), cast("Any", time.max())
-    report = ReadReport(rows, rows, 0, 0, {}, ("frame",), (), watch.instruments, *ends)
-    return Candles(frame, empty_quarantine(), report, options.source_timeframe, native)
+    report = ReadReport(rows, rows, 0, 0, {}, ("frame",), (), len(runs[0]), *ends)
+    return Candles(frame, empty_quarantine(), report, options.source_timeframe, native, runs)
 
 
 def _contradictions(

@@ -46,6 +46,8 @@ def instrument_runs(frame: pl.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
 
 def _runs_of(values: list[str]) -> tuple[list[str], NDArray[np.int64]]:
     """Return the runs of few rows: a query takes longer to begin than a loop to end."""
+    if len(set(values)) == len(values):
+        return values, np.arange(len(values) + 1)
     starts = [
         row
         for row, (before, value) in enumerate(zip([None, *values], values, strict=False))

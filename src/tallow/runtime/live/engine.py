@@ -224,7 +224,7 @@ class LiveEngine:
 
     def _update(self, candles: Any, *, commit: bool) -> LiveUpdate:
         read = read_candles(candles)
-        names, offsets = instrument_runs(read.frame)
+        names, offsets = read.runs or instrument_runs(read.frame)
         with self._lock:
             self._interest |= OPEN_INTEREST in read.frame.columns
             numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))

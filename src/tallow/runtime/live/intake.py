@@ -66,7 +66,7 @@ class Intake:
         """Return instruments' numbers; new ones are added, with their past in the store."""
         given = list(names)
         try:
-            return np.array([self._numbers[name] for name in given], dtype=np.int64)
+            return np.fromiter(map(self._numbers.__getitem__, given), np.int64, len(given))
         except KeyError:
             new = [name for name in dict.fromkeys(given) if name not in self._numbers]
             self.register(new)

@@ -97,7 +97,8 @@ class Rows:
 
         `names` are those of all instruments, and `rank` their places among the sorted ones.
         """
-        order = np.lexsort((self.timestamp, rank[self.instrument]))
+        # Each instrument's rows are in order of time; and sorted stretches are merged fast.
+        order = np.argsort(rank[self.instrument], kind="stable")
         which = self.instrument[order]
         # One series for all floats, in slices: to make one takes as long as to fill it.
         floats = pl.Series(self.values[:, order].ravel(), dtype=pl.Float64, nan_to_null=True)
