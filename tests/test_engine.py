@@ -315,3 +315,21 @@ def test_a_caller_may_cancel():
     with pytest.raises(StopError):
         ENGINE.process_candles(market(["A"]), "5m", progress=stop)
     assert len(ENGINE.process_candles(market(["A"]), "5m")) > 0
+
+
+def test_what_a_live_engine_takes_is_what_a_query_answers(tmp_path):
+    """One store, one cache: appended candles make what was asked longer, a late one repairs it."""
+    rows = candles("A", minutes("2025-06-02T09:15+05:30", 60))
+    with tallow.open_store(tmp_path, create=True) as store:
+        engine = AnalyticsEngine(store=store)
+        live = engine.live("5m", "default")
+        late = rows.filter(pl.int_range(len(rows)) == 21)
+        for share in (rows[:20], rows[20:21], rows[22:41], late, rows[41:]):
+            live.update(share)
+            answer = engine.query("A", "5m").frame
+            whole = engine.process_candles(store.read().drop("open_interest"), "5m").frame
+            assert_same_frame(answer.drop("open_interest", strict=False), whole)
+            newest = whole.drop("is_final")[-1]
+            assert_same_frame(live.latest("5m").select(newest.columns), newest)
+        counters = engine.cache.counters
+    assert (counters.misses, counters.extensions, counters.repairs) == (1, 3, 1)
