@@ -16,7 +16,7 @@ import numpy as np
 
 from tallow.data import aggregate as bars
 from tallow.runtime.live.admit import TOO_OLD, Given
-from tallow.runtime.live.edits import Edit, Merged, Replay, merge, with_interest
+from tallow.runtime.live.edits import Edit, Merged, Replay, equal_rows, merge, with_interest
 from tallow.runtime.live.lane import Lane, State, stretch
 from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
 from tallow.runtime.live.rows import Flags, Floats, Rows, Times, joined, newest
@@ -147,7 +147,7 @@ class LiveState:
         held = memory.candles[slots, which]
         known = held[:, TIME] == rows[:, TIME]
         rows[known] = with_interest(rows[known], held[known])
-        same = np.all((held == rows) | (np.isnan(held) & np.isnan(rows)), axis=1)
+        same = equal_rows(held, rows)
         outcome.repeated += int(same.sum())
         in_bars = np.logical_and.reduce([lane.touched[which] for lane in self.lanes])
         # A candle of zero volume may be a filler; what it was decides what comes after it.

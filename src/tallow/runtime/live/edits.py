@@ -62,7 +62,7 @@ def merge(rows: Floats, given: Floats) -> Merged:
     before = rows[place[known]]
     given = given.copy()
     given[known] = with_interest(given[known], before)
-    same[known] = _equal(before, given[known])
+    same[known] = equal_rows(before, given[known])
     same |= gone & ~known
     revised, deleted = known & ~same & ~gone, known & gone
     kept = np.delete(rows, place[known], axis=0)
@@ -83,7 +83,7 @@ def with_interest(rows: Floats, before: Floats) -> Floats:
     return result
 
 
-def _equal(a: Floats, b: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def equal_rows(a: Floats, b: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Say which rows have the same values; NaN is one."""
     alike: np.ndarray[tuple[int], np.dtype[np.bool_]]
     alike = np.all((a == b) | (np.isnan(a) & np.isnan(b)), axis=1)

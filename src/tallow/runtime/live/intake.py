@@ -129,9 +129,9 @@ class Intake:
         broken = broken_rules(rows)
         if broken is None:
             return self.take(numbers, rows)
-        good = np.array([rule is None for rule in broken])
+        good, refused = refuse(numbers, rows[:, TIME].astype(np.int64), broken)
         outcome = self.take(numbers[good], rows[good])
-        outcome.refused += refuse(numbers, rows, broken)
+        outcome.refused += refused
         return outcome
 
     def take(self, numbers: Times, rows: Floats, *, commit: bool = True) -> Outcome:
@@ -139,8 +139,7 @@ class Intake:
         refused: list[Refused] = []
         rules = self.rules(numbers, rows[:, TIME])
         if rules is not None:
-            refused = refuse(numbers, rows, rules)
-            good = np.array([rule is None for rule in rules])
+            good, refused = refuse(numbers, rows[:, TIME].astype(np.int64), rules)
             numbers, rows = numbers[good], rows[good]
         given = in_order(numbers, rows)
         if commit:

@@ -8,7 +8,7 @@ more than lie behind it, whatever the length of the history.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -104,14 +104,9 @@ class CandleMemory:
 
         What lies a whole ring further back is given up with it.
         """
-        slots = self.slot(position)
-        at = stretch(which)
-        same = len(slots) > 0 and slots.min() == slots.max()
+        at = _place(self.slot(position), which)
         for kept, new in zip(self.states, state, strict=True):
-            if same:
-                kept[slots[0], at] = new
-            else:
-                kept[slots, which] = new
+            kept[at] = new
         oldest = position - (self.slots - 1) * self.stride
         self.first[which] = np.maximum(self.first[which], oldest)
 
@@ -120,12 +115,8 @@ class CandleMemory:
 
         `position` are the candles' numbers.
         """
-        at, slots = stretch(which), position % self.capacity
-        if slots.min() == slots.max():
-            self.candles[slots[0], at] = rows
-        else:
-            self.candles[slots, which] = rows
-        self.next[at] = position + 1
+        self.candles[_place(position % self.capacity, which)] = rows
+        self.next[stretch(which)] = position + 1
 
     def replace(self, number: int, position: int, rows: Floats) -> None:
         """Write an instrument's candles from a number on; there are none after them."""
@@ -139,3 +130,10 @@ class CandleMemory:
         self.first[number] = self.next[number] = 0
         for kept, new in zip(self.states, state, strict=True):
             kept[0, number] = new[0]
+
+
+def _place(slots: Times, which: Times) -> Any:
+    """Return the index of places in a ring: one slot of a stretch of instruments needs no list."""
+    if len(slots) and slots.min() == slots.max():
+        return slots[0], stretch(which)
+    return slots, which

@@ -20,7 +20,7 @@ from tallow.data.interchange import from_native
 from tallow.data.schema import TIME_TYPE, find_column
 from tallow.data.tick_kernels import FOLDED, LATE, REPEATED
 from tallow.data.ticks import Minutes, TickBuilder
-from tallow.runtime.live.admit import TOO_OLD, Refused
+from tallow.runtime.live.admit import TOO_OLD, Refused, refuse
 from tallow.runtime.live.core import Outcome
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.memory import FIELDS, TIME
@@ -74,9 +74,7 @@ class TickIntake:
         rules = self._intake.rules(numbers, times.astype(np.float64))
         refused: list[Refused] = []
         if rules is not None:
-            good = np.array([rule is None for rule in rules])
-            told = zip(numbers.tolist(), times.tolist(), rules, strict=True)
-            refused = [(n, t, rule) for n, t, rule in told if rule is not None]
+            good, refused = refuse(numbers, times, rules)
             frame, numbers, times = frame.filter(good), numbers[good], times[good]
         sessions = self._sessions(numbers, times)
         if cumulative:
