@@ -195,7 +195,8 @@ class LiveState:
                 states, past = found
                 # A minute that ticks are making is in memory only.
                 past = np.concatenate([past[past[:, TIME] <= reach], kept])
-                return self._older(number, rows, states, past, outcome)
+                new = self._merged(number, past, rows, outcome)
+                return None if new is None else Edit(number, 0, states, past, new, restart=True)
             times = rows[:, TIME].astype(np.int64)
             known = times > reach
             outcome.refused += [(number, time, TOO_OLD) for time in times[~known].tolist()]
@@ -207,22 +208,17 @@ class LiveState:
         place = min(int(np.searchsorted(kept[:, TIME], moment)), max(len(kept) - 1, 0))
         position = max((first + place) // memory.stride * memory.stride, first)
         old = kept[position - first :]
-        merged = merge(old, rows)
-        self._count(outcome, number, rows, merged)
-        if not merged.late + merged.revised + merged.deleted:
+        new = self._merged(number, old, rows, outcome)
+        if new is None:
             return None
         flat = memory.state(np.array([number]), np.array([position]))
-        return Edit(number, position, self._per_lane(flat), old, merged.rows)
+        return Edit(number, position, self._per_lane(flat), old, new)
 
-    def _older(
-        self, number: int, rows: Floats, states: list[State], old: Floats, outcome: Outcome
-    ) -> Edit | None:
-        """Return the edit of candles from before all that is held: the store knows what was."""
+    def _merged(self, number: int, old: Floats, rows: Floats, outcome: Outcome) -> Floats | None:
+        """Return candles with an update's among them, counted; None where nothing changes."""
         merged = merge(old, rows)
         self._count(outcome, number, rows, merged)
-        if not merged.late + merged.revised + merged.deleted:
-            return None
-        return Edit(number, 0, states, old, merged.rows, restart=True)
+        return merged.rows if merged.late + merged.revised + merged.deleted else None
 
     def _count(self, outcome: Outcome, number: int, rows: Floats, merged: Merged) -> None:
         """Count what became of an instrument's rows."""
