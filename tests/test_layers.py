@@ -22,8 +22,8 @@ PACKAGE = ROOT / "src" / "tallow"
 # From the outside world down: a layer imports itself and what stands after it.
 LAYERS = (
     "serve",
-    "engine",
     "migrate",
+    "engine",
     "analysis",
     "runtime",
     "plan",

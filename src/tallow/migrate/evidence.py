@@ -1,0 +1,94 @@
+"""What is known of a candidate while it runs: observations in, totals of an interval out.
+
+Processes that serve write observations; whoever decides about a rollout reads totals. Neither
+needs the other, nor the code of the candidate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+Side = Literal["control", "candidate"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What comparing two answers to one call found; counts of values.
+
+    ``unexplained`` are values that differ for no cause that is known and accepted;
+    ``explained`` those that differ for one. ``flips`` are decisions that differ: crossings,
+    squeezes, overbought states.
+    """
+
+    compared: int = 0
+    equal: int = 0
+    explained: int = 0
+    unexplained: int = 0
+    flips: int = 0
+    causes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One call as it was answered, and what the side that ran aside made of it.
+
+    Parameters
+    ----------
+    experiment
+        The flag's name.
+    key
+        What the flag is sticky by: the instrument.
+    served
+        The side whose answer the caller got. A candidate that failed was replaced by the control.
+    control_ms, candidate_ms
+        How long each took; None where it did not run, or did not end.
+    error
+        What the candidate raised, or that it was too slow or too large; None where it was well.
+    staleness_seconds
+        How old the newest data in the served answer was, where the call tells it.
+    judgement
+        None where the answers were not compared.
+    """
+
+    experiment: str
+    at: datetime
+    key: str
+    served: Side
+    control_ms: float | None = None
+    candidate_ms: float | None = None
+    error: str | None = None
+    staleness_seconds: float | None = None
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Observations of one experiment in one interval, added up.
+
+    ``served`` counts calls whose answer was the candidate's; ``tried`` those where it ran at all;
+    ``skipped`` those that were sampled but did not fit the budget.
+    """
+
+    calls: int = 0
+    served: int = 0
+    tried: int = 0
+    errors: int = 0
+    skipped: int = 0
+    compared: int = 0
+    equal: int = 0
+    explained: int = 0
+    unexplained: int = 0
+    flips: int = 0
+    control_p99_ms: float | None = None
+    candidate_p99_ms: float | None = None
+    staleness_seconds: float | None = None
+    causes: dict[str, int] = field(default_factory=dict)
+
+
+class EvidenceSource(Protocol):
+    """Where a rollout reads what happened."""
+
+    def totals(self, experiment: str, since: datetime, until: datetime) -> Totals:
+        """Return what was observed in ``since <= at < until``."""

@@ -1,0 +1,52 @@
+"""A series as two engines tell it, side by side, and the causes that a difference can have."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Cause(enum.IntFlag):
+    """Why two values differ; several may act together (rounded, and seeded otherwise)."""
+
+    ROUNDING = enum.auto()
+    ZERO_IN_WARM_UP = enum.auto()
+    OTHER_SEED = enum.auto()
+    SHIFTED_LABEL = enum.auto()
+    RATIO_AGAINST_PERCENT = enum.auto()
+    SAMPLE_AGAINST_POPULATION = enum.auto()
+    CLOSE_AGAINST_TYPICAL = enum.auto()
+    LOOK_AHEAD = enum.auto()
+    RS_INSTEAD_OF_RSI = enum.auto()
+    HIGH_LOW_INSTEAD_OF_ATR = enum.auto()
+    PARTIAL_BAR = enum.auto()
+    ZERO_VOLUME_FILLER = enum.auto()
+    UNEXPLAINED = enum.auto()
+
+
+@dataclass(frozen=True)
+class SeriesPair:
+    """One series of one instrument; rows of both sides joined by their time, all kept.
+
+    Parameters
+    ----------
+    series
+        The column: ``sma_9``, or a bar's own (``close``).
+    timestamp
+        Shape (rows,), int64, microseconds since 1970 in UTC, rising.
+    control, candidate
+        Shape (rows,), float64; NaN where that side has no value.
+    in_control, in_candidate
+        Shape (rows,), bool: that side has the row.
+    """
+
+    instrument: str
+    series: str
+    timestamp: NDArray[np.int64]
+    control: NDArray[np.float64]
+    candidate: NDArray[np.float64]
+    in_control: NDArray[np.bool_]
+    in_candidate: NDArray[np.bool_]
