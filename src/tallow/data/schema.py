@@ -111,13 +111,13 @@ def resolve_layout(schema: Mapping[str, pl.DataType], where: str, instrument: st
     for column in held.values():
         _require_number(where, column, schema[column])
     _require_key(where, found["instrument"], schema)
-    times = _time_columns(schema, str(found["timestamp"]))
+    times = time_columns(schema, str(found["timestamp"]))
     used = {found["instrument"], *times, *held.values(), ORIGINAL}
     ignored = tuple(column for column in columns if column not in used)
     return Layout(found["instrument"], times, held, ignored)
 
 
-def _time_columns(schema: Mapping[str, pl.DataType], best: str) -> tuple[str, ...]:
+def time_columns(schema: Mapping[str, pl.DataType], best: str) -> tuple[str, ...]:
     """Pair a date with a time of day, where nothing better than these two is there."""
     by_name = {plain_name(column): column for column in reversed(list(schema))}
     if plain_name(best) != "time" or "date" not in by_name:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError
 from tallow.core.kernel import read_only
+from tallow.data.live_rows import ascends, span
 from tallow.data.rules import TIME_MAX_US, first_broken, rows_hold
 from tallow.data.schema import NUMBERS, TIME_TYPE
 from tallow.runtime.live.memory import FIELDS, TIME
@@ -65,16 +66,17 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
     CandleInputError
         If they cannot be arrays of one length.
     """
-    numbers = np.asarray(instrument, dtype=np.int64)
-    table = np.empty((len(FIELDS), len(numbers)))
-    for row, name, column in zip(table, FIELDS, columns, strict=True):
-        values = np.nan if column is None else np.asarray(column)
-        if column is not None and np.shape(values) != numbers.shape:
+    numbers = np.ascontiguousarray(instrument, dtype=np.int64)
+    missing = np.full(len(numbers), np.nan)
+    given = [missing if column is None else np.asarray(column) for column in columns]
+    for name, column in zip(FIELDS, given, strict=True):
+        if column.shape != numbers.shape:
             raise CandleInputError(
-                f"update: {name}: shape={np.shape(values)}; must be {numbers.shape}, a value for "
+                f"update: {name}: shape={column.shape}; must be {numbers.shape}, a value for "
                 "each of the instruments"
             )
-        row[:] = values
+    # One call: filling an array column by column takes three times as long.
+    table = np.concatenate(given, dtype=np.float64, casting="unsafe").reshape(len(FIELDS), -1)
     # Rows over columns: the kernels take columns, and nothing else needs rows side by side.
     return numbers, table.T
 
@@ -82,10 +84,10 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
 def in_order(numbers: Times, rows: Floats) -> Given:
     """Return rows by instrument and time; of equal keys the last."""
     repeated = 0
-    steps = np.diff(numbers)
-    if (steps > 0).all():
+    if ascends(read_only(numbers)):
         # A row of each: what a feed gives every minute.
         return Given(numbers, np.arange(len(numbers) + 1), rows, 0)
+    steps = np.diff(numbers)
     if len(numbers):
         order = np.lexsort((rows[:, TIME], numbers))
         numbers, rows = numbers[order], rows[order]
@@ -131,9 +133,9 @@ class Coverage:
         """Say whether all calendars know all of some times, without a look at each of them."""
         if not len(times):
             return True
-        first, last = times.min(), times.max()
+        first, last = span(times)
         opens, closes = self._unknown
-        known = not ((opens <= last) & (closes > first)).any()
+        known = not len(opens) or not ((opens <= last) & (closes > first)).any()
         return bool(self._covered[0] <= first and last < self._covered[1] and known)
 
     def uncovered(self, places: Times, times: Floats) -> Flags:

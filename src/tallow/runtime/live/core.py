@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tallow.data import aggregate as bars
+from tallow.data.live_rows import all_later, any_multiple
 from tallow.runtime.live.admit import TOO_OLD, Given
 from tallow.runtime.live.edits import Edit, Merged, Replay, equal_rows, merge, with_interest
 from tallow.runtime.live.lane import Lane, State, stretch
@@ -105,17 +106,19 @@ class LiveState:
         outcome.repeated = given.repeated
         if not len(given.which):
             return outcome
-        firsts = given.rows
-        single = np.ones(len(given.which), dtype=np.bool_)
-        if len(given.rows) > len(given.which):
-            firsts, single = given.rows[given.offsets[:-1]], np.diff(given.offsets) == 1
-        newest = self.lanes[0].now[0][stretch(given.which), bars.LAST_TIME]
-        single &= ~np.isnan(firsts[:, CLOSE])
-        step, again = single & (firsts[:, TIME] > newest), single & (firsts[:, TIME] == newest)
-        if commit and step.all():
+        firsts, state = given.rows, self.lanes[0].now[0]
+        one_each = len(given.rows) == len(given.which)
+        times, closes = (np.ascontiguousarray(firsts[:, field]) for field in (TIME, CLOSE))
+        if commit and one_each and all_later(given.which, times, closes, state):
             outcome.add(self._step(given.which, firsts, revision))
             outcome.appended = len(given.which)
             return self._done(outcome, revision)
+        single = np.ones(len(given.which), dtype=np.bool_)
+        if not one_each:
+            firsts, single = given.rows[given.offsets[:-1]], np.diff(given.offsets) == 1
+        newest = state[stretch(given.which), bars.LAST_TIME]
+        single &= ~np.isnan(firsts[:, CLOSE])
+        step, again = single & (firsts[:, TIME] > newest), single & (firsts[:, TIME] == newest)
         rest = ~step if commit else np.ones(len(step), dtype=np.bool_)
         if commit and step.any():
             outcome.add(self._step(given.which[step], firsts[step], revision))
@@ -130,8 +133,8 @@ class LiveState:
     def _step(self, which: Times, rows: Floats, revision: int) -> list[Rows]:
         memory, at = self.memory, stretch(which)
         position = memory.next[at]
-        due = position % memory.stride == 0
-        if due.any():
+        if any_multiple(position, memory.stride):
+            due = position % memory.stride == 0
             some = which[due]
             states = [part[some] for lane in self.lanes for part in lane.now]
             memory.mark(some, position[due], states)

@@ -14,6 +14,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, ParameterError
+from tallow.data.live_rows import span
 from tallow.runtime.live.admit import (
     NO_CALENDAR,
     NOT_COVERED,
@@ -121,10 +122,11 @@ class Intake:
         CandleInputError
             If a number is not known.
         """
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(self.names):
+        low, high = span(numbers) if len(numbers) else (0, 0)
+        if len(numbers) and not 0 <= low <= high < len(self.names):
             raise CandleInputError(
-                f"update: instrument={numbers.min()}..{numbers.max()}; must be numbers that "
-                f"`numbers` gave, 0..{len(self.names) - 1}"
+                f"update: instrument={low}..{high}; must be numbers that `numbers` gave, "
+                f"0..{len(self.names) - 1}"
             )
         broken = broken_rules(rows)
         if broken is None:

@@ -15,6 +15,7 @@ import numpy as np
 from tallow.core.kernel import read_only
 from tallow.core.limits import LIVE_STRIDE
 from tallow.data.aggregate import CandleArrays
+from tallow.data.live_rows import put_candles
 from tallow.runtime.live.lane import State, stretch
 from tallow.runtime.live.rows import Floats, Times
 
@@ -115,7 +116,8 @@ class CandleMemory:
 
         `position` are the candles' numbers.
         """
-        self.candles[_place(position % self.capacity, which)] = rows
+        columns = read_only(np.ascontiguousarray(rows.T))
+        put_candles(self.candles, position, which, columns)
         self.next[stretch(which)] = position + 1
 
     def replace(self, number: int, position: int, rows: Floats) -> None:
