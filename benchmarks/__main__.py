@@ -10,7 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tallow
-from benchmarks import cache, file_to_frame, kernels, live, memory, request, scaling, start, store
+from benchmarks import (
+    cache,
+    file_to_frame,
+    kernels,
+    live,
+    memory,
+    migration,
+    request,
+    scaling,
+    shadow,
+    start,
+    store,
+)
 from benchmarks.market import CALENDAR, Market
 from benchmarks.measure import Outcome
 from benchmarks.report import machine, make_console, show_machine, show_outcome, to_json
@@ -31,6 +43,8 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "live-memory": live.measure_memory,
     "cache": cache.measure_request,
     "hits": cache.measure_hits,
+    "migration": migration.measure,
+    "shadow": shadow.measure,
 }
 
 

@@ -17,11 +17,12 @@ from typing import Any
 import polars as pl
 
 import tallow
-from benchmarks import legacy
 from benchmarks.market import CALENDAR
 from benchmarks.measure import MEGABYTE, TIMING_COLUMNS, Figure, Outcome, Timing, take_turns
 from benchmarks.settings import Settings
 from tallow.data.store.store import Store, open_store
+from tallow.migrate.legacy.answer import five_minute_candles
+from tallow.migrate.legacy.candles import Candle
 from tallow.runtime.cache import IndicatorCache
 
 SESSIONS = 10
@@ -62,16 +63,16 @@ def measure_request(settings: Settings) -> Outcome:
             asked(each)
         assert asked(engine).cache_hits
         assert not asked(without).cache_hits
-        minutes = _as_rows(frame, name, days[-SESSIONS - 1])
-        limits = _midnight(start), minutes[-1]["timestamp"]
+        minutes = as_rows(frame, name, days[-SESSIONS - 1])
+        limits = midnight(start), minutes[-1].timestamp
         widths = _width_file(settings.market.folder / "widths.csv", names.to_list())
         rows = len(asked(engine))
-        assert len(legacy.answer(minutes, *limits)) == rows
+        assert len(five_minute_candles(minutes, *limits)) == rows
         contestants: dict[str, Callable[[], object]] = {
             "cached": lambda: [asked(engine) for _ in range(CALLS)],
             "computed from the store": lambda: asked(without),
-            "legacy way, no file": lambda: legacy.answer(minutes, *limits),
-            "legacy way": lambda: legacy.answer(minutes, *limits, widths),
+            "legacy way, no file": lambda: five_minute_candles(minutes, *limits),
+            "legacy way": lambda: five_minute_candles(minutes, *limits, (widths, name)),
         }
         timings = take_turns(contestants, settings.rounds, rows)
     shutil.rmtree(folder)
@@ -102,15 +103,16 @@ def _each(timing: Timing, calls: int) -> Timing:
     return replace(timing, wall=wall, cpu=cpu)
 
 
-def _midnight(day: date) -> int:
+def midnight(day: date) -> int:
     """Return a date's begin in UTC, before NSE's session of that date, in seconds since 1970."""
     return int(_instant(day).timestamp())
 
 
-def _as_rows(frame: pl.DataFrame, name: str, first: date) -> list[dict[str, Any]]:
-    """Return an instrument's candles from a date on as a database would, times in seconds."""
+def as_rows(frame: pl.DataFrame, name: str, first: date) -> list[Candle]:
+    """Return an instrument's candles from a date on as a database would."""
     own = frame.filter(pl.col("instrument") == name, pl.col("timestamp").dt.date() >= first)
-    return own.with_columns(pl.col("timestamp").dt.epoch("s")).to_dicts()
+    prices = own.select(pl.col("timestamp").dt.epoch("s"), "open", "high", "low", "close", "volume")
+    return [Candle(*row) for row in prices.iter_rows()]
 
 
 def _width_file(path: Path, names: Sequence[str]) -> Path:

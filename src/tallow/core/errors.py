@@ -95,6 +95,34 @@ class FeedError(TallowError, OSError):
     """A feed is unknown, cannot be opened, or is used against its rules."""
 
 
+class EngineError(TallowError, ValueError):
+    """A migration's engine is unknown, cannot be loaded, or cannot answer what it was asked."""
+
+
+class FlagError(TallowError, ValueError):
+    """A flag file cannot be read, or one of its flags contradicts itself."""
+
+
+class RolloutError(TallowError, ValueError):
+    """A rollout's plan is wrong, or it cannot do what was asked in the state that it is in."""
+
+
+class DamagedLogError(RolloutError):
+    """A rollout's log was cut or edited: where the rollout stands is not certain."""
+
+
+class ComparisonError(TallowError, ValueError):
+    """Two engines' answers cannot be compared."""
+
+
+class ShadowError(TallowError, ValueError):
+    """An experiment cannot be run as it was described: its functions, its budget, its share."""
+
+
+class EvidenceError(TallowError, OSError):
+    """The evidence of an experiment, or a mismatch of it, cannot be opened, read or written."""
+
+
 def near_matches(name: str, known: Iterable[str]) -> str:
     """Return a hint that lists names like `name`, whatever their case, or what there is."""
     choices = sorted(known)

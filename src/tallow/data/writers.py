@@ -56,9 +56,20 @@ def write_frame(path: str | os.PathLike[str], frame: pl.DataFrame) -> None:
         with FrameWriter(target, frame.schema) as writer:
             writer.write(frame)
         return
+    write_text(target, to_json(frame))
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write text to a file, which appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     aside = _aside(target)
     try:
-        aside.write_text(to_json(frame), "utf-8")
+        aside.write_text(text, "utf-8")
         aside.replace(target)
     except OSError as error:
         raise OutputError(f"output: {target}; could not be written; {error}") from error

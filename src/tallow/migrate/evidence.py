@@ -46,6 +46,9 @@ class Observation:
         How long each took; None where it did not run, or did not end.
     error
         What the candidate raised, or that it was too slow or too large; None where it was well.
+    skipped
+        Why the call, though sampled, was not compared: no room in the queue, inputs that cannot be
+        copied. None where it was, or was not sampled.
     staleness_seconds
         How old the newest data in the served answer was, where the call tells it.
     judgement
@@ -59,6 +62,7 @@ class Observation:
     control_ms: float | None = None
     candidate_ms: float | None = None
     error: str | None = None
+    skipped: str | None = None
     staleness_seconds: float | None = None
     judgement: Judgement | None = None
 
@@ -67,8 +71,9 @@ class Observation:
 class Totals:
     """Observations of one experiment in one interval, added up.
 
-    ``served`` counts calls whose answer was the candidate's; ``tried`` those where it ran at all;
-    ``skipped`` those that were sampled but did not fit the budget.
+    ``served`` counts calls whose answer was the candidate's; ``tried`` those where it ran at all,
+    or failed to; ``skipped`` those that were sampled but did not fit the budget. ``compared`` to
+    ``flips`` count values. The staleness is the worst that was seen.
     """
 
     calls: int = 0

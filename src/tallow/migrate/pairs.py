@@ -24,6 +24,7 @@ class Cause(enum.IntFlag):
     HIGH_LOW_INSTEAD_OF_ATR = enum.auto()
     PARTIAL_BAR = enum.auto()
     ZERO_VOLUME_FILLER = enum.auto()
+    CAPPED = enum.auto()
     UNEXPLAINED = enum.auto()
 
 

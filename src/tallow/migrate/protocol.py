@@ -7,7 +7,7 @@ them sees nothing else of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -35,6 +35,7 @@ class Request:
     end: Moment | None = None
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Something that answers a `Request`."""
 

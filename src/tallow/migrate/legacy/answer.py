@@ -1,0 +1,102 @@
+"""How the old API answers a request for five-minute candles: thirteen maps, and a join."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from tallow.core.errors import EngineError
+from tallow.migrate.legacy.aggregation import five_minute_bars
+from tallow.migrate.legacy.candles import DAY, Candle, Row, between, finite, newest_first, rounded
+from tallow.migrate.legacy.days import warm_up_start
+from tallow.migrate.legacy.kernels import indicators
+
+EMAS = (5, 9, 50)
+UNROUNDED = ("ma_9",)
+FOUR_DIGITS = ("bb_width_normalized", "bb_width_normalized_percentage")
+
+
+def window(start: int, end: int) -> tuple[int, int]:
+    """Return what the API makes of its parameters, where 0 stands for one not given.
+
+    Raises
+    ------
+    EngineError
+        If only the start is given: the old system compares them before it fills in the end.
+    """
+    if start > end:
+        raise EngineError(f"legacy: start={start}, end={end}; must not be after the end; give both")
+    return start or end - 7 * DAY, end
+
+
+def five_minute_candles(
+    minutes: Sequence[Candle],
+    start: int | None = None,
+    end: int | None = None,
+    lowest: tuple[Path, str] | None = None,
+) -> list[Row]:
+    """Return bars with their indicators, newest first.
+
+    Parameters
+    ----------
+    minutes
+        One instrument's, ascending: the table that the old system asks.
+    start, end
+        Both ends are included; None is no limit. A day before the start is read as warm-up.
+    lowest
+        The file of lowest widths, and the instrument's name in it: read anew for every bar, and
+        left out without it.
+    """
+    first = -math.inf if start is None else warm_up_start(start)
+    known = between(minutes, first, math.inf if end is None else end)
+    bars = newest_first(five_minute_bars(known))
+    assert all(newer.timestamp > older.timestamp for newer, older in pairwise(bars))
+    maps = {
+        name: {time: finite(value) for time, value in series}
+        for name, series in indicators(bars, *EMAS).items()
+    }
+    rows = []
+    for bar in bars:
+        if (start is None or bar.timestamp >= start) and (end is None or bar.timestamp <= end):
+            rows.append(_joined(bar, maps))
+            if lowest is not None:
+                rows[-1]["lowest_bb_width"] = lowest_width(*lowest)
+    return rows
+
+
+def lowest_width(path: Path, instrument: str) -> float:
+    """Return an instrument's lowest width from the job's file; `EngineError` where it has none."""
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["instrument_key"] == instrument:
+                return float(row["lowest_min_bb_width"])
+    raise EngineError(
+        f"{path}: instrument={instrument}; is not in it, and without it there is no answer; run "
+        "the job that writes the file"
+    )
+
+
+def fields(bar: Candle) -> Row:
+    """Return a bar's own columns."""
+    return {
+        "timestamp": bar.timestamp,
+        "open": bar.open,
+        "high": bar.high,
+        "low": bar.low,
+        "close": bar.close,
+        "volume": bar.volume,
+        "open_interest": bar.open_interest,
+    }
+
+
+def _joined(bar: Candle, maps: dict[str, dict[int, float]]) -> Row:
+    row = fields(bar)
+    for name, values in maps.items():
+        value = values.get(bar.timestamp, 0.0)
+        if name not in UNROUNDED:
+            value = rounded(value, 4 if name in FOUR_DIGITS else 2)
+        row[name] = value
+    return row

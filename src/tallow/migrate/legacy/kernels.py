@@ -1,0 +1,125 @@
+"""The wrappers around `cinar` that answers come from, each with its own idea of order.
+
+EMA, RSI, ATR and the bands reverse what they get, and their result back: they are right for candles
+that come newest first. SMA and VWAP do not, and are right for ascending ones. No order suits all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from tallow.migrate.legacy import cinar
+from tallow.migrate.legacy.candles import Candle, Series, in_india, rounded
+
+RSI_LENGTH = 14
+BAND_LENGTH, BAND_MULTIPLIER = 20, 2.0
+WIDTH_MAX, NORMALIZED_MAX, PERCENTAGE_MAX = 100.0, 10.0, 1_000.0
+WIDTHS = ("bb_width", "bb_width_normalized", "bb_width_normalized_percentage")
+
+
+def sma(candles: Sequence[Candle], length: int) -> Series:
+    """Return simple means in the order given: newest first, each looks ahead."""
+    if len(candles) < length:
+        return []
+    return _with_times(candles, cinar.sma(length, [candle.close for candle in candles]))
+
+
+def ema(candles: Sequence[Candle], length: int) -> Series:
+    """Return exponential means, from the last candle given to the first."""
+    if len(candles) < length:
+        return []
+    return _with_times(candles, cinar.ema(length, _reversed_closes(candles))[::-1])
+
+
+def rsi(candles: Sequence[Candle], length: int) -> Series:
+    """Return what the old system calls RSI: the relative strength over 14 rows, at two digits.
+
+    `length` only says how many candles there must be more than.
+    """
+    if len(candles) <= length:
+        return []
+    strength, _ = cinar.rsi(RSI_LENGTH, _reversed_closes(candles))
+    return _with_times(candles, [rounded(value, 2) for value in reversed(strength)])
+
+
+def atr(candles: Sequence[Candle], length: int) -> Series:
+    """Return what the old system calls ATR: high minus low; see `rsi` for `length`."""
+    if len(candles) <= length:
+        return []
+    backwards = candles[::-1]
+    ranges, _ = cinar.atr(
+        length, [c.high for c in backwards], [c.low for c in backwards], _reversed_closes(candles)
+    )
+    return _with_times(candles, ranges[::-1])
+
+
+def bollinger(
+    candles: Sequence[Candle], length: int = BAND_LENGTH, multiplier: float = BAND_MULTIPLIER
+) -> tuple[Series, Series, Series]:
+    """Return upper, middle and lower band, from the last candle given; zero in its warm-up."""
+    if len(candles) < length:
+        return [], [], []
+    bands = [(0.0, 0.0, 0.0)] * (length - 1)
+    closes = _reversed_closes(candles)
+    for last in range(length, len(closes) + 1):
+        window = closes[last - length : last]
+        mean = sum(window) / length
+        squares = 0.0
+        for close in window:
+            squares += (close - mean) * (close - mean)
+        reach = multiplier * math.sqrt(squares / length)
+        bands.append((mean + reach, mean, mean - reach))
+    upper, middle, lower = zip(*reversed(bands), strict=True)
+    return _with_times(candles, upper), _with_times(candles, middle), _with_times(candles, lower)
+
+
+def vwap(candles: Sequence[Candle]) -> Series:
+    """Return the mean close by volume in the order given, anew where day-of-year changes."""
+    values: Series = []
+    day, amount, volume = 0, 0.0, 0.0
+    for candle in candles:
+        today = in_india(candle.timestamp).timetuple().tm_yday
+        if today != day:
+            day, amount, volume = today, 0.0, 0.0
+        amount += candle.close * candle.volume
+        volume += candle.volume
+        values.append((candle.timestamp, amount / volume if volume else 0.0))
+    return values
+
+
+def widths(upper: Series, middle: Series, lower: Series) -> tuple[Series, Series, Series]:
+    """Return the width in rupees, as a share of the middle, and as percent of it; all capped."""
+    width: Series = []
+    normalized: Series = []
+    percentage: Series = []
+    for (time, high), (_, mid), (_, low) in zip(upper, middle, lower, strict=True):
+        is_band = mid != 0.0 and high >= low
+        share = _sound((high - low) / mid, NORMALIZED_MAX) if is_band else 0.0
+        width.append((time, _sound(high - low, WIDTH_MAX) if is_band else 0.0))
+        normalized.append((time, share))
+        percentage.append((time, _sound(100.0 * share, PERCENTAGE_MAX)))
+    return width, normalized, percentage
+
+
+def indicators(candles: Sequence[Candle], *emas: int) -> dict[str, Series]:
+    """Return every series by its old name, each made as its kernel makes it of the order given."""
+    upper, middle, lower = bollinger(candles)
+    bands = {"bb_upper": upper, "bb_middle": middle, "bb_lower": lower}
+    series = {"ma_9": sma(candles, 9), **bands, "vwap": vwap(candles)}
+    series |= {f"ema_{length}": ema(candles, length) for length in emas}
+    series |= {"atr": atr(candles, 14), "rsi": rsi(candles, 14)}
+    wide = widths(upper, middle, lower)
+    return series | dict(zip(WIDTHS, wide, strict=True))
+
+
+def _sound(value: float, most: float) -> float:
+    return min(value, most) if math.isfinite(value) and value >= 0.0 else 0.0
+
+
+def _reversed_closes(candles: Sequence[Candle]) -> list[float]:
+    return [candle.close for candle in reversed(candles)]
+
+
+def _with_times(candles: Sequence[Candle], values: Iterable[float]) -> Series:
+    return [(candle.timestamp, value) for candle, value in zip(candles, values, strict=True)]

@@ -1,0 +1,170 @@
+"""Goal: the engines that come with Tallow answer as what they stand for would, under our names.
+
+Method: ours beside `process_candles`; TA-Lib's beside calls of TA-Lib over each instrument's bars,
+both of its faces, for every indicator that it has. Then what is said where one is not there.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError
+
+import numpy as np
+import polars as pl
+import pytest
+import talib
+from talib._ta_lib import MA_Type
+
+import tallow
+from tallow.core.errors import EngineError, TallowWarning
+from tallow.migrate.engines import library, load_engine
+from tallow.migrate.engines.library import CALLS
+from tallow.migrate.protocol import Engine, Request
+from tests.migrate.engines.market import candles
+
+Columns = Mapping[str, np.ndarray]
+SIMPLE = MA_Type.SMA
+
+EXPECTED: dict[str, Callable[[Columns], np.ndarray]] = {
+    "sma_9": lambda b: talib.SMA(b["close"], 9),
+    "ema_50": lambda b: talib.EMA(b["close"], 50),
+    "wma_7": lambda b: talib.WMA(b["close"], 7),
+    "rsi_14": lambda b: talib.RSI(b["close"], 14),
+    "roc_9": lambda b: talib.ROC(b["close"], 9),
+    "atr_14": lambda b: talib.ATR(b["high"], b["low"], b["close"], 14),
+    "stddev_20": lambda b: talib.STDDEV(b["close"], 20, 1.0),
+    "bb_upper_20_2p5": lambda b: talib.BBANDS(b["close"], 20, 2.5, 2.5)[0],
+    "bb_lower_20_2p5": lambda b: talib.BBANDS(b["close"], 20, 2.5, 2.5)[2],
+    "bb_width_20_2p5": lambda b: 5.0 * talib.STDDEV(b["close"], 20, 1.0),
+    "volume_sma_20": lambda b: talib.SMA(b["volume"], 20),
+    "donchian_upper_20": lambda b: talib.MAX(b["high"], 20),
+    "donchian_middle_20": lambda b: talib.MIDPRICE(b["high"], b["low"], 20),
+    "adx_14": lambda b: talib.ADX(b["high"], b["low"], b["close"], 14),
+    "minus_di_14": lambda b: talib.MINUS_DI(b["high"], b["low"], b["close"], 14),
+    "true_range": lambda b: talib.TRANGE(b["high"], b["low"], b["close"]),
+    "obv": lambda b: talib.OBV(b["close"], b["volume"]),
+    "macd_signal_12_26_9": lambda b: talib.MACD(b["close"], 12, 26, 9)[1],
+    "stoch_d_14_1_3": lambda b: talib.STOCH(
+        b["high"], b["low"], b["close"], 14, 1, SIMPLE, 3, SIMPLE
+    )[1],
+}
+SPECS = (
+    "sma(9), ema(50), wma(7), rsi(14), roc(9), atr(14), stddev(20), bollinger(20, 2.5), "
+    "volume_sma(20), donchian(20), adx(14), true_range, obv, macd(12, 26, 9), stoch(14, 1, 3), "
+    "vwap"
+)
+
+
+def test_ours_is_process_candles() -> None:
+    asked = Request(candles(), "15m", "ema(9), vwap", start="2025-06-03")
+    result = tallow.AnalyticsEngine("XNSE").process_candles(
+        candles(), "15m", "ema(9), vwap", start="2025-06-03"
+    )
+    columns = ["instrument", "timestamp", "open", "high", "low", "close", "volume", "ema_9", "vwap"]
+    assert load_engine("tallow").answer(asked).equals(result.frame.select(columns))
+
+
+def test_ours_warns_of_an_instrument_that_fails() -> None:
+    """A calendar that does not know a year fails the instrument with candles in it."""
+    old = candles(1).with_columns(
+        pl.lit("OLD").alias("instrument"), pl.col("timestamp").dt.offset_by("-30y")
+    )
+    both = pl.concat([candles(), old]).sort("instrument", "timestamp")
+    with pytest.warns(TallowWarning, match="OLD: "):
+        frame = load_engine("tallow").answer(Request(both))
+    assert "OLD" not in frame["instrument"]
+
+
+@pytest.mark.parametrize("name", ["talib", "polars_talib"])
+class TestTalib:
+    def test_values_are_ta_libs_own(self, name: str) -> None:
+        frame = load_engine(name).answer(Request(candles(), indicators=SPECS))
+        for part in frame.partition_by("instrument"):
+            bars = {column: part[column].to_numpy() for column in part.columns[2:]}
+            for column, expected in EXPECTED.items():
+                own = np.where(part[column].is_null(), np.nan, bars[column])
+                np.testing.assert_allclose(own, expected(bars), 1e-9, 1e-9, err_msg=column)
+
+    def test_only_what_it_has_is_a_column(self, name: str) -> None:
+        asked = Request(candles(), indicators=SPECS)
+        theirs, ours = (load_engine(each).answer(asked) for each in (name, "tallow"))
+        assert set(ours.columns) - set(theirs.columns) == {"vwap"}
+        assert set(theirs.columns) <= set(ours.columns)
+        bars = ours.columns[:7]
+        assert theirs.select(bars).equals(ours.select(bars))
+
+    def test_a_range_sees_the_candles_before_it(self, name: str) -> None:
+        engine = load_engine(name)
+        whole = engine.answer(Request(candles()))
+        day = engine.answer(Request(candles(), start="2025-06-03", end="2025-06-03"))
+        assert day.equals(whole.filter(pl.col("timestamp").dt.date() == pl.date(2025, 6, 3)))
+        assert not day["ema_50"].null_count()
+
+    def test_no_candles_and_few_candles(self, name: str) -> None:
+        engine = load_engine(name)
+        assert len(engine.answer(Request(candles().clear()))) == 0
+        few = engine.answer(Request(candles().head(7)))
+        assert few["rsi_14"].null_count() == len(few) > 0
+
+    def test_values_that_ta_lib_refuses(self, name: str) -> None:
+        with pytest.raises(EngineError, match=rf"{name}: max .*refuses these values"):
+            load_engine(name).answer(Request(candles(), indicators="donchian(1)"))
+
+
+def test_every_call_is_tried() -> None:
+    assert {spec.partition("(")[0] for spec in SPECS.split(", ") if spec[0].isalpha()} >= set(CALLS)
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "package"),
+    [("talib", "talib", "TA-Lib"), ("polars_talib", "polars_talib", "polars-talib")],
+)
+def test_what_is_not_installed_is_named(
+    name: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(EngineError, match=f"pip install {package}"):
+        load_engine(name).answer(Request(candles()))
+
+
+def test_versions_say_what_answers() -> None:
+    assert load_engine("tallow").version == f"tallow {tallow.__version__}"
+    assert load_engine("talib").version.startswith(f"TA-Lib {talib.__version__}, tallow ")
+    assert load_engine("polars_talib").version.startswith("polars-talib ")
+
+
+def test_a_version_is_told_of_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(library, "version", version)
+    assert load_engine("talib").version.startswith("TA-Lib, not installed, tallow ")
+
+
+def test_ta_lib_is_imported_when_it_is_asked_and_not_before() -> None:
+    code = (
+        "import sys; from tallow.migrate.engines import load_engine; load_engine('talib');"
+        "assert not {'talib', 'polars_talib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_name_lists_near_ones() -> None:
+    with pytest.raises(EngineError, match="did you mean talib"):
+        load_engine("ta-lib")
+    for text in ("", "no such", "a b:c", "module:"):
+        with pytest.raises(EngineError, match="must be the name of an engine"):
+            load_engine(text)
+
+
+def test_a_declared_engine_takes_no_other_names() -> None:
+    with pytest.raises(EngineError, match="answers under our names"):
+        load_engine("tallow", series={"a": "b"})
+
+
+def test_each_is_an_engine() -> None:
+    assert all(
+        isinstance(load_engine(name), Engine) for name in ("tallow", "talib", "polars_talib")
+    )

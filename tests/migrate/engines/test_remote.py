@@ -1,0 +1,178 @@
+"""Goal: a user's engine may stand behind an address, and nothing that it does hangs or misleads.
+
+Method: an HTTP server in this process that answers as a test says: rows, Parquet, Arrow, errors,
+too much, too late, and too little.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+
+import polars as pl
+import pytest
+
+from tallow.core.errors import EngineError
+from tallow.migrate.engines import load_engine, remote
+from tallow.migrate.engines.answers import Reading
+from tallow.migrate.engines.remote import RemoteEngine
+from tallow.migrate.protocol import Request
+from tests.migrate.engines.market import candles
+
+Handler = Callable[[BaseHTTPRequestHandler, bytes], None]
+
+
+class Server:
+    """What it got, and how it answers."""
+
+    def __init__(self) -> None:
+        self.got: list[dict] = []
+        self.handle: Handler = lambda _request, _body: None
+        self.done = threading.Event()
+        outer = self
+
+        class Requests(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.got.append(json.loads(body))
+                outer.handle(self, body)
+
+            def log_message(self, *_: object) -> None:
+                """Print nothing."""
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Requests)
+        self.address = f"http://127.0.0.1:{self._http.server_port}/answer"
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.done.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+def send(request: BaseHTTPRequestHandler, body: bytes, length: int | None = None) -> None:
+    request.send_response(200)
+    request.send_header("Content-Length", str(len(body) if length is None else length))
+    request.send_header("Engine-Version", "theirs 3")
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@pytest.fixture(scope="module")
+def answer() -> pl.DataFrame:
+    return load_engine("tallow").answer(Request(candles()))
+
+
+def as_json(frame: pl.DataFrame) -> bytes:
+    text = frame.with_columns(pl.col("timestamp").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return json.dumps(text.to_dicts()).encode()
+
+
+def as_file(frame: pl.DataFrame, how: str) -> bytes:
+    file = BytesIO()
+    getattr(frame, f"write_{how}")(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("how", ["json", "parquet", "ipc", "ipc_stream"])
+def test_it_answers_in_any_form(server: Server, answer: pl.DataFrame, how: str) -> None:
+    theirs = answer.rename({"sma_9": "ma_9"})
+    body = as_json(theirs) if how == "json" else as_file(theirs, how)
+    server.handle = lambda request, _: send(request, body)
+    engine = load_engine(server.address)
+    assert engine.version.endswith("which did not say")
+    assert engine.answer(Request(candles())).equals(answer)
+    assert engine.version == "theirs 3"
+
+
+def test_it_gets_the_whole_request(server: Server) -> None:
+    server.handle = lambda request, _: send(request, as_json(candles().head(1)))
+    asked = Request(candles(), "15m", "ema(9)", start="2025-06-03")
+    load_engine(server.address).answer(asked)
+    [got] = server.got
+    rows = got.pop("candles")
+    assert got == {
+        "timeframe": "15m",
+        "indicators": "ema(9)",
+        "calendar": "XNSE",
+        "start": "2025-06-03",
+        "end": None,
+    }
+    sent = pl.DataFrame(rows).with_columns(pl.col("timestamp").str.to_datetime(time_zone="UTC"))
+    assert sent.equals(candles().select(sent.columns))
+
+
+def stall(server: Server, drips: bool) -> Handler:
+    def answer(request: BaseHTTPRequestHandler, _: bytes) -> None:
+        if not drips:
+            server.done.wait()
+            return
+        request.send_response(200)
+        request.send_header("Content-Length", "1000")
+        request.end_headers()
+        # A byte now and then: no single wait is too long.
+        while not server.done.wait(0.05):
+            try:
+                request.wfile.write(b" ")
+            except OSError:
+                return
+
+    return answer
+
+
+@pytest.mark.parametrize("drips", [True, False])
+def test_it_may_not_take_for_ever(server: Server, drips: bool) -> None:
+    server.handle = stall(server, drips)
+    engine = RemoteEngine(server.address, Reading(), seconds_max=0.3)
+    with pytest.raises(EngineError, match=r"TimeoutError: .*within 0\.3 s; is it running"):
+        engine.answer(Request(candles()))
+
+
+@pytest.mark.parametrize(
+    ("body", "length", "message"),
+    [
+        (b"<html>", None, "answered '<html>'; must answer a POST with rows"),
+        (b"PAR1 and no more", None, "answered 'PAR1 and no more'"),
+        (b"[1, 2]", None, "answered list; must be a frame, or a list of rows"),
+        (b"{}", None, "answered dict; must be"),
+        (b"[", 100, "ended 99 bytes too early"),
+    ],
+)
+def test_answers_that_cannot_be_read(
+    server: Server, body: bytes, length: int | None, message: str
+) -> None:
+    server.handle = lambda request, _: send(request, body, length)
+    with pytest.raises(EngineError, match=message):
+        load_engine(server.address).answer(Request(candles()))
+
+
+def test_its_own_error_is_told(server: Server) -> None:
+    server.handle = lambda request, _: request.send_error(500, "no database")
+    with pytest.raises(EngineError, match="status 500 no database"):
+        load_engine(server.address).answer(Request(candles()))
+
+
+def test_too_much_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.handle = lambda request, _: send(request, b" " * 5_000)
+    monkeypatch.setattr(remote, "ENGINE_ANSWER_BYTES_MAX", 4_000)
+    with pytest.raises(EngineError, match=r"request of .* at most 4,000; ask for fewer"):
+        load_engine(server.address).answer(Request(candles()))
+    with pytest.raises(EngineError, match=r"answer of .* at most 4,000"):
+        load_engine(server.address).answer(Request(candles().clear()))
+
+
+def test_nobody_is_there(server: Server) -> None:
+    address = server.address
+    server.close()
+    with pytest.raises(EngineError, match="is it running"):
+        load_engine(address).answer(Request(candles()))
