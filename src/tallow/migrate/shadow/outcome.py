@@ -1,0 +1,92 @@
+"""What a call came to, an answer or an exception, and what follows where it is an exception."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tallow.core.limits import ERROR_CHARACTERS
+from tallow.migrate.evidence import Judgement
+
+LATE = "tallow:late"
+"""In the place of an exception's class: the candidate did not answer in time."""
+
+_WAITS = Path("/proc/thread-self/schedstat")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An answer, or the exception in its place as text.
+
+    Parameters
+    ----------
+    value
+        The answer; None where there is none.
+    raised
+        The exception's class, ``builtins.ValueError``; None where there was none.
+    error
+        Class and message: ``ValueError: no candles``. Exceptions themselves are not kept: many
+        cannot be copied to another process.
+    """
+
+    value: Any = None
+    raised: str | None = None
+    error: str | None = None
+
+
+def failed(error: BaseException) -> Outcome:
+    """Return the outcome of a call that raised."""
+    kind = type(error)
+    return Outcome(None, f"{kind.__module__}.{kind.__qualname__}", error_text(error))
+
+
+def error_text(error: BaseException) -> str:
+    """Return ``Class: message``, cut to a length that can be stored many times."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - somebody else's __str__
+        message = "(its message cannot be read)"
+    return f"{type(error).__name__}: {message}"[:ERROR_CHARACTERS]
+
+
+def timed(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Outcome, float]:
+    """Call a function; return its outcome, and the milliseconds it took.
+
+    Time in which this thread waited for a processor is left out where the system tells it: a
+    process of low priority waits often, and that says nothing about the candidate.
+    """
+    began, waited = time.perf_counter(), waited_seconds(_WAITS)
+    try:
+        # Whatever it raises, SystemExit too: it is a finding.
+        outcome = Outcome(function(*args, **kwargs))
+    except BaseException as error:  # noqa: BLE001
+        outcome = failed(error)
+    elapsed = time.perf_counter() - began - (waited_seconds(_WAITS) - waited)
+    return outcome, 1e3 * max(elapsed, 0.0)
+
+
+def waited_seconds(schedstat: Path) -> float:
+    """Return the seconds that a thread waited for a processor; 0 where that is not known."""
+    try:
+        return int(schedstat.read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
+def weigh(control: Outcome, candidate: Outcome) -> tuple[str | None, Judgement | None]:
+    """Return the candidate's error and the judgement, as far as exceptions decide them.
+
+    The same exception on both sides is agreement: bad input is refused by both. None and None where
+    both answered, and the answers have to be compared.
+    """
+    if control.raised is None or candidate.raised == LATE:
+        return candidate.error, None
+    if control.raised == candidate.raised:
+        return None, Judgement(compared=1, equal=1)
+    cause = "NO_EXCEPTION" if candidate.raised is None else "OTHER_EXCEPTION"
+    return None, Judgement(compared=1, unexplained=1, causes={cause: 1})

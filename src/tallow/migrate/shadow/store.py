@@ -1,0 +1,302 @@
+"""The evidence of experiments: one SQLite file, written by many processes and read by one.
+
+Each serving process has a warden that writes what happened in it; whoever decides about a rollout
+reads totals. The file is in WAL mode: readers never wait, and a kill at any moment leaves whole
+batches. A cut of the power may take the last of them, and nothing else: evidence comes again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+import stat
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tallow.core.errors import EvidenceError
+from tallow.core.limits import (
+    EVIDENCE_LOCK_SECONDS,
+    EVIDENCE_ROWS,
+    MISMATCHES_BYTES,
+    MISMATCHES_KEPT,
+)
+from tallow.migrate.evidence import Observation, Totals
+from tallow.migrate.shadow.mismatch import Mismatch, read_mismatch
+
+_FORMAT = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS observation (
+    id INTEGER PRIMARY KEY, experiment TEXT NOT NULL, at INTEGER NOT NULL, key TEXT NOT NULL,
+    served TEXT NOT NULL, control_ms REAL, candidate_ms REAL, error TEXT, skipped TEXT,
+    staleness REAL, compared INTEGER, equal INTEGER, explained INTEGER, unexplained INTEGER,
+    flips INTEGER, causes TEXT
+);
+CREATE INDEX IF NOT EXISTS observation_at ON observation (experiment, at);
+CREATE TABLE IF NOT EXISTS mismatch (
+    id INTEGER PRIMARY KEY, experiment TEXT NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS mismatch_of ON mismatch (experiment, id);
+CREATE TABLE IF NOT EXISTS dropped (
+    experiment TEXT NOT NULL, what TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (experiment, what)
+) WITHOUT ROWID;
+"""
+_WITHIN = "FROM observation WHERE experiment = ? AND at >= ? AND at < ?"
+_SUMS = f"""
+SELECT count(*), sum(served = 'candidate'),
+    sum(coalesce(candidate_ms, error, compared) IS NOT NULL),
+    sum(error IS NOT NULL), sum(skipped IS NOT NULL), sum(compared), sum(equal), sum(explained),
+    sum(unexplained), sum(flips), count(control_ms), count(candidate_ms), max(staleness) {_WITHIN}
+"""
+_COUNTS = (
+    *("calls", "served", "tried", "errors", "skipped"),
+    *("compared", "equal", "explained", "unexplained", "flips"),
+)
+_PRUNE_EVERY = EVIDENCE_ROWS // 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class KeptMismatch:
+    """A mismatch as it is stored."""
+
+    experiment: str
+    body: bytes
+
+
+class EvidenceStore:
+    """Observations and mismatches of experiments in one file; an `EvidenceSource` of rollouts.
+
+    May be used by several threads, by several processes at once, and after a fork.
+
+    Parameters
+    ----------
+    path
+        The file; it is made where there is none, its folder must be there.
+
+    Raises
+    ------
+    EvidenceError
+        Here and in every method, where the file cannot be read or written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+        self._lock = threading.Lock()
+        self._connections: dict[int, sqlite3.Connection] = {}
+        self._unpruned = 0
+        weakref.finalize(self, _close, self._connections)
+        with self._connected() as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != _FORMAT:
+            raise EvidenceError(
+                f"evidence: file={self.path}, format={version}; this version reads {_FORMAT}"
+            )
+
+    def add(
+        self,
+        observations: Sequence[Observation],
+        mismatches: Sequence[KeptMismatch] = (),
+        dropped: dict[tuple[str, str], int] | None = None,
+    ) -> None:
+        """Write all of this, or nothing.
+
+        Parameters
+        ----------
+        dropped
+            What could not be kept: how many by experiment and kind (``mismatches``, ``lost``).
+        """
+        rows = [_row(observation) for observation in observations]
+        places = ", ".join("?" * 15)
+        with self._connected() as connection, connection:
+            # At once: a reader that turns writer in mid-transaction is refused without a wait.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(f"INSERT INTO observation VALUES (NULL, {places})", rows)
+            connection.executemany(
+                "INSERT INTO mismatch VALUES (NULL, ?, ?, ?)",
+                [(kept.experiment, len(kept.body), kept.body) for kept in mismatches],
+            )
+            for experiment in {kept.experiment for kept in mismatches}:
+                _prune_mismatches(connection, experiment)
+            for (experiment, what), count in (dropped or {}).items():
+                _drop(connection, experiment, what, count)
+            self._unpruned += len(rows)
+            if self._unpruned >= _PRUNE_EVERY:
+                for experiment in {row[0] for row in rows}:
+                    _prune_observations(connection, experiment)
+                self._unpruned = 0
+
+    def totals(self, experiment: str, since: datetime, until: datetime) -> Totals:
+        """Return what was observed in ``since <= at < until``; percentiles are of all of it."""
+        span = (experiment, _microseconds(since), _microseconds(until))
+        with self._connected() as connection:
+            # One state of the file for all of it.
+            connection.execute("BEGIN")
+            *sums, controls, candidates, staleness = connection.execute(_SUMS, span).fetchone()
+            causes: Counter[str] = Counter()
+            for (text,) in connection.execute(f"SELECT causes {_WITHIN} AND causes != ''", span):
+                causes.update(json.loads(text))
+            control = _p99(connection, "control_ms", span, controls)
+            candidate = _p99(connection, "candidate_ms", span, candidates)
+            connection.execute("COMMIT")
+        counts = {name: count or 0 for name, count in zip(_COUNTS, sums, strict=True)}
+        return Totals(
+            **counts,
+            control_p99_ms=control,
+            candidate_p99_ms=candidate,
+            staleness_seconds=staleness,
+            causes=dict(causes),
+        )
+
+    def mismatches(self, experiment: str) -> list[Mismatch]:
+        """Return the mismatches that are kept, the newest first.
+
+        Their pickled parts can be looked at only where the file cannot have been changed by others:
+        it belongs to this user, and nobody else may write to it.
+        """
+        trust = _is_ours(self.path)
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT id, body FROM mismatch WHERE experiment = ? ORDER BY id DESC", (experiment,)
+            ).fetchall()
+        return [read_mismatch(body, trust, f"{self.path}#{number}") for number, body in rows]
+
+    def dropped(self, experiment: str) -> dict[str, int]:
+        """Return what is not kept: ``observations``, ``mismatches`` beyond the limits; ``lost``."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT what, count FROM dropped WHERE experiment = ?", (experiment,)
+            )
+            return dict(rows.fetchall())
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        with self._lock:
+            _close(self._connections)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._connection()
+            except sqlite3.Error as error:
+                # A transaction left open behind an error would hold the lock for ever.
+                _close(self._connections)
+                raise EvidenceError(
+                    f"evidence: file={self.path}; cannot be read or written; {error}"
+                ) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        # By process: a connection that came along with a fork must not even be closed there.
+        connection = self._connections.get(os.getpid())
+        if connection is None:
+            connection = sqlite3.connect(
+                self.path,
+                timeout=EVIDENCE_LOCK_SECONDS,
+                check_same_thread=False,
+                isolation_level=None,
+            )
+            self._connections[os.getpid()] = connection
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if connection.execute("PRAGMA user_version").fetchone() == (0,):
+                connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+                connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        return connection
+
+
+def _close(connections: dict[int, sqlite3.Connection]) -> None:
+    """Close this process's own connection."""
+    connection = connections.pop(os.getpid(), None)
+    if connection is not None:
+        connection.close()
+
+
+def _row(seen: Observation) -> tuple[Any, ...]:
+    judged = seen.judgement
+    counts: tuple[Any, ...] = (None,) * 6
+    if judged is not None:
+        numbers = (
+            judged.compared,
+            judged.equal,
+            judged.explained,
+            judged.unexplained,
+            judged.flips,
+        )
+        counts = (*numbers, json.dumps(judged.causes) if judged.causes else "")
+    return (
+        *(seen.experiment, _microseconds(seen.at), seen.key, seen.served),
+        *(seen.control_ms, seen.candidate_ms, seen.error, seen.skipped, seen.staleness_seconds),
+        *counts,
+    )
+
+
+def _p99(
+    connection: sqlite3.Connection, column: str, span: tuple[Any, ...], count: int
+) -> float | None:
+    """Return the least value that 99 % of the values do not exceed; None where there are none."""
+    if not count:
+        return None
+    place = math.ceil(0.99 * count) - 1
+    (value,) = connection.execute(
+        f"SELECT {column} {_WITHIN} AND {column} IS NOT NULL ORDER BY {column} LIMIT 1 OFFSET ?",
+        (*span, place),
+    ).fetchone()
+    return float(value)
+
+
+def _prune_mismatches(connection: sqlite3.Connection, experiment: str) -> None:
+    """Keep the newest, as many and as large as the limits say."""
+    total, oldest = 0, 0
+    rows = connection.execute(
+        "SELECT id, bytes FROM mismatch WHERE experiment = ? ORDER BY id DESC", (experiment,)
+    ).fetchall()
+    for place, (number, size) in enumerate(rows):
+        total += size
+        if place == MISMATCHES_KEPT or total > MISMATCHES_BYTES:
+            oldest = number
+            break
+    done = connection.execute(
+        "DELETE FROM mismatch WHERE experiment = ? AND id <= ?", (experiment, oldest)
+    )
+    _drop(connection, experiment, "mismatches", done.rowcount)
+
+
+def _prune_observations(connection: sqlite3.Connection, experiment: str) -> None:
+    done = connection.execute(
+        "DELETE FROM observation WHERE experiment = ?1 AND at <= (SELECT at FROM observation "
+        "WHERE experiment = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
+        (experiment, EVIDENCE_ROWS),
+    )
+    _drop(connection, experiment, "observations", done.rowcount)
+
+
+def _drop(connection: sqlite3.Connection, experiment: str, what: str, count: int) -> None:
+    if count > 0:
+        connection.execute(
+            "INSERT INTO dropped VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            (experiment, what, count),
+        )
+
+
+def _microseconds(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise EvidenceError(f"evidence: at={moment.isoformat()}; must carry a zone")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether nobody but this user (and root) could have written a file."""
+    found = path.stat()
+    writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return found.st_uid in {os.getuid(), 0} and not writable
