@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 import tallow
-from tallow.serve import cli_live, options
+from tallow.serve import cli_compare, cli_live, options
+from tallow.serve.cli_rollout import rollout_app
 from tallow.serve.cli_store import store_app
 from tallow.serve.verbs import PROGRAM, add_verb, make_app
 
@@ -29,6 +30,8 @@ Examples:
   tallow ingest "days/*.csv" --store candles --timeframe 1m --adjustment raw
   tallow query "NSE_EQ|INE301A01014" --store candles -t 15m
   tallow live --store candles --feed ws://localhost:8765
+  tallow compare candles.csv --control talib --candidate tallow
+  tallow rollout plan > rollout.toml
   tallow indicators bollinger
 
 \b
@@ -126,6 +129,7 @@ Exit codes:
 
 app = make_app(PROGRAM, HELP, EPILOG)
 app.add_typer(store_app)
+app.add_typer(rollout_app)
 _verb = partial(add_verb, app)
 
 
@@ -298,6 +302,7 @@ def query(
 
 
 _verb("live", cli_live.EPILOG)(cli_live.live)
+_verb("compare", cli_compare.EPILOG)(cli_compare.compare)
 
 
 @_verb("demo", DEMO_EPILOG)

@@ -1,0 +1,234 @@
+"""What is counted of a series: rows by their match, causes, the largest differences, places."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.limits import COMPARE_PLACES
+from tallow.migrate.compare.matching import Match, distances
+from tallow.migrate.compare.pairing import Joined
+from tallow.migrate.pairs import Cause, SeriesPair
+
+PLACE_BARS = 30
+"""Bars on each side of a worst row that its chart shows; no two places are nearer than that."""
+
+Causes = NDArray[np.int64]
+
+
+def cause_name(cause: Cause) -> str:
+    """Return a cause as it is written in reports and on the command line.
+
+    Examples
+    --------
+    >>> cause_name(Cause.LOOK_AHEAD)
+    'look-ahead'
+    """
+    return (cause.name or "").lower().replace("_", "-")
+
+
+@dataclass
+class Counts:
+    """Values of one series: of one instrument, or added up.
+
+    Attributes
+    ----------
+    equal, rounded, tolerated
+        The same bits; the same after rounding to the coarser side's decimals; within tolerance.
+    different
+        Both sides have a value, and not the same one.
+    only_control, only_candidate
+        One side has a value where the other has none, or no row.
+    unexplained
+        Of the last three kinds: those without a cause that is accepted.
+    causes
+        How many values differ for a cause, by its name; a value may have several.
+    max_absolute, max_relative
+        Largest difference of two values, and as a share of the larger amount.
+    """
+
+    equal: int = 0
+    rounded: int = 0
+    tolerated: int = 0
+    different: int = 0
+    only_control: int = 0
+    only_candidate: int = 0
+    unexplained: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    max_absolute: float = 0.0
+    max_relative: float = 0.0
+
+    @property
+    def compared(self) -> int:
+        """Values that at least one side has."""
+        return self.same + self.differing
+
+    @property
+    def same(self) -> int:
+        """Values that count as equal."""
+        return self.equal + self.rounded + self.tolerated
+
+    @property
+    def differing(self) -> int:
+        """Values that do not: different, or on one side alone."""
+        return self.different + self.only_control + self.only_candidate
+
+    @property
+    def explained(self) -> int:
+        """Values that differ for an accepted cause."""
+        return self.differing - self.unexplained
+
+    def add(self, other: Counts) -> None:
+        """Add what was counted elsewhere."""
+        for name in ("equal", "rounded", "tolerated", "different", "only_control"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.only_candidate += other.only_candidate
+        self.unexplained += other.unexplained
+        self.causes.update(other.causes)
+        self.max_absolute = max(self.max_absolute, other.max_absolute)
+        self.max_relative = max(self.max_relative, other.max_relative)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; an infinite difference is None."""
+        whole = ("compared", "equal", "rounded", "tolerated", "different")
+        rest = ("only_control", "only_candidate", "explained", "unexplained")
+        return {name: getattr(self, name) for name in whole + rest} | {
+            "causes": dict(self.causes.most_common()),
+            "max_absolute": finite(self.max_absolute),
+            "max_relative": finite(self.max_relative),
+        }
+
+
+def total_of(counts: Iterable[Counts]) -> Counts:
+    """Return the sum."""
+    total = Counts()
+    for each in counts:
+        total.add(each)
+    return total
+
+
+def finite(value: float) -> float | None:
+    """Return a number as JSON can say it: None for what is missing or infinite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def unexplained_rows(causes: Causes, rejected: Cause) -> NDArray[np.bool_]:
+    """Say which differing rows have no cause, or one that is not accepted."""
+    wanting = np.int64(Cause.UNEXPLAINED | rejected)
+    lacking: NDArray[np.bool_] = (causes == 0) | ((causes & wanting) != 0)
+    return lacking
+
+
+def count_rows(
+    pair: SeriesPair, matches: NDArray[np.int8], causes: Causes, rejected: Cause
+) -> Counts:
+    """Count one series of one instrument; `causes` matter in rows that differ."""
+    number = np.bincount(matches, minlength=len(Match))
+    differs = matches >= Match.DIFFERENT
+    counts = Counts(
+        equal=int(number[Match.EQUAL]),
+        rounded=int(number[Match.ROUNDED]),
+        tolerated=int(number[Match.TOLERATED]),
+        different=int(number[Match.DIFFERENT]),
+        only_control=int(number[Match.ONLY_CONTROL]),
+        only_candidate=int(number[Match.ONLY_CANDIDATE]),
+        unexplained=int(np.count_nonzero(differs & unexplained_rows(causes, rejected))),
+    )
+    own = causes[differs]
+    for cause in Cause:
+        is_meant = (own & int(cause)) != 0
+        if cause is Cause.UNEXPLAINED:
+            is_meant |= own == 0
+        if found := int(np.count_nonzero(is_meant)):
+            counts.causes[cause_name(cause)] = found
+    apart, share = distances(pair.control, pair.candidate)
+    if np.any(valid := ~np.isnan(apart)):
+        counts.max_absolute = float(apart[valid].max())
+        counts.max_relative = float(share[valid].max())
+    return counts
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row that differs, with what stands around it.
+
+    Attributes
+    ----------
+    weight
+        How bad it is: unexplained before explained, then by the difference as a share.
+    timestamps, control, candidate, close
+        The rows around it; the row itself is at `at`.
+    """
+
+    instrument: str
+    series: str
+    weight: float
+    causes: tuple[str, ...]
+    at: int
+    timestamps: NDArray[np.int64]
+    control: NDArray[np.float64]
+    candidate: NDArray[np.float64]
+    close: NDArray[np.float64]
+
+    @property
+    def timestamp(self) -> int:
+        """The row's time, microseconds since 1970 in UTC."""
+        return int(self.timestamps[self.at])
+
+    def rank(self) -> tuple[float, str, int]:
+        """Return what places are sorted by: worst first, and the same order in every run."""
+        return -self.weight, self.instrument, self.timestamp
+
+    def values(self) -> tuple[float | None, float | None]:
+        """Return both sides' values; None where one has none."""
+        return finite(self.control[self.at]), finite(self.candidate[self.at])
+
+
+def worst_places(
+    pair: SeriesPair,
+    matches: NDArray[np.int8],
+    causes: Causes,
+    rejected: Cause,
+    rows: Joined,
+) -> Iterator[Place]:
+    """Yield the worst rows of a series of an instrument, worst first, each with its surroundings.
+
+    A row next to one that was chosen is left out: its neighbours mostly differ for its reason.
+    """
+    weight = _weights(pair, matches, unexplained_rows(causes, rejected))
+    close = rows.close()
+    for _ in range(COMPARE_PLACES):
+        # An instrument has as many places as a report has of all: the worst may all be its own.
+        row = int(np.argmax(weight))
+        if weight[row] < 0.0:
+            return
+        around = slice(max(row - PLACE_BARS, 0), row + PLACE_BARS + 1)
+        flags = int(causes[row]) or int(Cause.UNEXPLAINED)
+        yield Place(
+            pair.instrument,
+            pair.series,
+            float(weight[row]),
+            tuple(cause_name(cause) for cause in Cause if flags & cause),
+            row - around.start,
+            pair.timestamp[around].copy(),
+            pair.control[around].copy(),
+            pair.candidate[around].copy(),
+            close[around].copy(),
+        )
+        weight[around] = -1.0
+
+
+def _weights(
+    pair: SeriesPair, matches: NDArray[np.int8], unexplained: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return how bad each row is; -1 where it does not differ.
+
+    A value that one side lacks weighs least of its kind: there is nothing to see in a chart.
+    """
+    share = np.nan_to_num(distances(pair.control, pair.candidate)[1], posinf=2.0)
+    return np.where(matches >= Match.DIFFERENT, share + 10.0 * unexplained, -1.0)

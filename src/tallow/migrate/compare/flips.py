@@ -1,0 +1,195 @@
+"""Decisions that a trader takes from the series, and where the two sides decide otherwise.
+
+The rules, each a decision per bar, +1, -1 or 0 for none:
+
+=========================  ===============================================================
+close x average            the close crosses a moving average, up or down
+fast x slow average        averages of one kind, of neighbouring lengths, cross
+squeeze                    a band's width is the least of the last 20 bars
+rsi above 70, below 30     overbought or oversold, in every bar that it lasts
+close outside the bands    above the upper band, or below the lower one, in every such bar
+=========================  ===============================================================
+
+A crossing is one after a bar on the other side or on the line itself, as TradingView has it. Each
+side decides by its own close and its own rows; where it lacks a value it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.limits import COMPARE_FLIPS
+from tallow.core.spec import Spec, parse_specs
+from tallow.migrate.compare.pairing import Joined
+
+AVERAGES = ("sma", "ema", "wma", "rma")
+SQUEEZE_BARS = 20
+OVERBOUGHT, OVERSOLD = 70.0, 30.0
+
+Floats = NDArray[np.float64]
+Decisions = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: the series it reads, and the words for its decisions."""
+
+    name: str
+    series: tuple[str, ...]
+    decide: Callable[..., Decisions]
+    up: str
+    down: str
+
+    def word(self, decision: int) -> str:
+        """Return a decision in words."""
+        return self.up if decision > 0 else self.down if decision < 0 else "none"
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A bar in which the two sides decide otherwise."""
+
+    instrument: str
+    timestamp: int
+    control: str
+    candidate: str
+
+
+@dataclass
+class Decided:
+    """What one rule decided, added up over instruments.
+
+    Attributes
+    ----------
+    control, candidate
+        Decisions of each side.
+    same
+        Bars in which both take the same one.
+    flipped
+        Bars in which they differ: another decision, or one where the other takes none.
+    first
+        The first flips.
+    """
+
+    rule: Rule
+    control: int = 0
+    candidate: int = 0
+    same: int = 0
+    flipped: int = 0
+    first: list[Flip] = field(default_factory=list)
+
+    def add(self, other: Decided) -> None:
+        """Add what was decided elsewhere."""
+        self.control += other.control
+        self.candidate += other.candidate
+        self.same += other.same
+        self.flipped += other.flipped
+        self.first = [*self.first, *other.first][:COMPARE_FLIPS]
+
+
+def rules_for(indicators: str, compared: Iterable[str]) -> tuple[Rule, ...]:
+    """Return the rules that the series which both sides tell allow."""
+    there = set(compared)
+    rules = [rule for spec in parse_specs(indicators) for rule in _rules_of(spec)]
+    rules += _average_rules(parse_specs(indicators))
+    return tuple(rule for rule in rules if there.issuperset(rule.series))
+
+
+def decide(rule: Rule, rows: Joined) -> tuple[Decisions, Decisions]:
+    """Return both sides' decisions, shape (rows,), int8."""
+    sides = []
+    for answer, inside in ((rows.control, rows.in_control), (rows.candidate, rows.in_candidate)):
+        spread = np.zeros(len(inside), dtype=np.int8)
+        # Each side looks back over rows of its own: a row that only the other has is no bar there.
+        spread[inside] = rule.decide(*(answer.values(rows.instrument, s) for s in rule.series))
+        sides.append(spread)
+    return sides[0], sides[1]
+
+
+def add_decisions(total: Decided, rows: Joined) -> None:
+    """Count an instrument's decisions, and keep the first flips."""
+    left, right = decide(total.rule, rows)
+    total.control += int(np.count_nonzero(left))
+    total.candidate += int(np.count_nonzero(right))
+    total.same += int(np.count_nonzero((left == right) & (left != 0)))
+    places = np.flatnonzero(left != right)
+    total.flipped += len(places)
+    word = total.rule.word
+    total.first += [
+        Flip(rows.instrument, int(rows.timestamp[at]), word(int(left[at])), word(int(right[at])))
+        for at in places[: COMPARE_FLIPS - len(total.first)]
+    ]
+
+
+def _rules_of(spec: Spec) -> list[Rule]:
+    columns = dict(zip(spec.outputs, spec.columns, strict=True))
+    name = spec.indicator.name
+    if name in (*AVERAGES, "vwap"):
+        column = columns[name]
+        return [_crossing(f"close x {column}", ("close", column))]
+    if name == "rsi":
+        column = columns["rsi"]
+        return [Rule(f"{column} 70/30", (column,), _extreme, "overbought", "oversold")]
+    if name == "bollinger":
+        return _band_rules(columns)
+    return []
+
+
+def _band_rules(columns: dict[str, str]) -> list[Rule]:
+    rules = []
+    if {"upper", "lower"} <= columns.keys():
+        series = ("close", columns["upper"], columns["lower"])
+        name = f"close outside {series[1]}"
+        rules.append(Rule(name, series, _outside, "overbought", "oversold"))
+    if "width" in columns:
+        width = columns["width"]
+        rules.append(Rule(f"squeeze of {width}", (width,), _squeeze, "squeeze", ""))
+    return rules
+
+
+def _average_rules(specs: Sequence[Spec]) -> list[Rule]:
+    rules = []
+    for name in AVERAGES:
+        lengths = {
+            float(dict(spec.values)["length"]): spec.columns[0]
+            for spec in specs
+            if spec.indicator.name == name
+        }
+        for fast, slow in pairwise(sorted(lengths)):
+            pair = (lengths[fast], lengths[slow])
+            rules.append(_crossing(" x ".join(pair), pair))
+    return rules
+
+
+def _crossing(name: str, series: tuple[str, str]) -> Rule:
+    return Rule(name, series, _cross, "up", "down")
+
+
+def _cross(line: Floats, other: Floats) -> Decisions:
+    found = np.zeros(len(line), dtype=np.int8)
+    above = line - other
+    found[1:][(above[:-1] <= 0.0) & (above[1:] > 0.0)] = 1
+    found[1:][(above[:-1] >= 0.0) & (above[1:] < 0.0)] = -1
+    return found
+
+
+def _extreme(values: Floats) -> Decisions:
+    return (values > OVERBOUGHT).astype(np.int8) - (values < OVERSOLD).astype(np.int8)
+
+
+def _outside(close: Floats, upper: Floats, lower: Floats) -> Decisions:
+    return (close > upper).astype(np.int8) - (close < lower).astype(np.int8)
+
+
+def _squeeze(width: Floats) -> Decisions:
+    found = np.zeros(len(width), dtype=np.int8)
+    if len(width) >= SQUEEZE_BARS:
+        # A window that lacks a value has no least one: the comparison with NaN is False.
+        least = np.lib.stride_tricks.sliding_window_view(width, SQUEEZE_BARS).min(axis=1)
+        found[SQUEEZE_BARS - 1 :] = width[SQUEEZE_BARS - 1 :] <= least
+    return found

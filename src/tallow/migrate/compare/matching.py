@@ -1,0 +1,142 @@
+"""What two values of one row are to each other: the same, the same after rounding, or different."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.errors import ParameterError
+from tallow.migrate.pairs import SeriesPair
+
+DIGITS = 6
+"""Most decimals that are looked for; whoever keeps more keeps all, as far as one can tell."""
+
+ENOUGH_VALUES = 8
+"""Different values that it takes to tell decimals: by chance, one value in ten ends in a zero."""
+
+HALF = 0.5 + 1e-9
+"""Half a unit of the last decimal, and what the arithmetic of a tie may add to it."""
+
+
+class Match(enum.IntEnum):
+    """What a row is counted as; each row is one thing, the first that holds."""
+
+    NOTHING = 0
+    EQUAL = enum.auto()
+    ROUNDED = enum.auto()
+    TOLERATED = enum.auto()
+    DIFFERENT = enum.auto()
+    ONLY_CANDIDATE = enum.auto()
+    ONLY_CONTROL = enum.auto()
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far apart two values may be and still count as one; any of the three is enough.
+
+    Parameters
+    ----------
+    absolute
+        Largest difference, in the unit of the series.
+    relative
+        Largest difference, as a share of the larger of both amounts.
+    ulps
+        Most doubles from one to the other.
+    """
+
+    absolute: float = 1e-9
+    relative: float = 1e-9
+    ulps: int = 4
+
+    def __post_init__(self) -> None:
+        for name, value in (("absolute", self.absolute), ("relative", self.relative)):
+            if not 0.0 <= value < np.inf:
+                raise ParameterError(f"tolerance: {name}={value}; must be 0 or more, and finite")
+        if self.ulps < 0:
+            raise ParameterError(f"tolerance: ulps={self.ulps}; must be 0 or more")
+
+    def holds(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Say of each row whether its two values count as one; False where one is missing."""
+        apart, share = distances(left, right)
+        near = (apart <= self.absolute) | (share <= self.relative)
+        return near | (_ulps_apart(left, right) <= self.ulps)
+
+
+def distances(
+    left: NDArray[np.float64], right: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return absolute differences, and these as shares of the larger amount, 0 to 2.
+
+    NaN where a value is missing; the share is infinite beside an infinite value.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.where(left == right, 0.0, np.abs(left - right))
+    larger = np.maximum(np.abs(left), np.abs(right))
+    share = np.zeros_like(apart)
+    np.divide(apart, larger, out=share, where=(apart > 0.0) & np.isfinite(larger))
+    share[np.isinf(apart)] = np.inf
+    share[np.isnan(apart)] = np.nan
+    return apart, share
+
+
+def match_rows(
+    pair: SeriesPair, tolerance: Tolerance, decimals: tuple[int | None, int | None]
+) -> NDArray[np.int8]:
+    """Return each row's `Match`; `decimals` are those that each side keeps, from `decimals_of`."""
+    left, right = pair.control, pair.candidate
+    no_left, no_right = np.isnan(left), np.isnan(right)
+    found = np.full(len(left), Match.DIFFERENT, dtype=np.int8)
+    found[tolerance.holds(left, right)] = Match.TOLERATED
+    found[_rounds_to(left, right, decimals)] = Match.ROUNDED
+    found[left.view(np.int64) == right.view(np.int64)] = Match.EQUAL
+    found[no_left] = Match.ONLY_CANDIDATE
+    found[no_right] = Match.ONLY_CONTROL
+    found[no_left & no_right] = Match.NOTHING
+    return found
+
+
+def decimals_of(values: NDArray[np.float64]) -> int | None:
+    """Return the decimals that all values were rounded to, or None where they were not, or too few.
+
+    Examples
+    --------
+    >>> decimals_of(np.arange(20) / 4)
+    2
+    >>> decimals_of(np.array([700.25, 701.5])) is None
+    True
+    """
+    there = values[np.isfinite(values) & (values != 0.0)]
+    for digits in range(DIGITS + 1):
+        scale = 10.0**digits
+        # Two doubles of room: some round by multiplying with 0.05.
+        apart = np.abs(np.rint(there * scale) / scale - there)
+        if np.all(apart <= 2.0 * np.spacing(np.abs(there))):
+            return digits if len(np.unique(there[:1_000])) >= ENOUGH_VALUES else None
+    return None
+
+
+def _rounds_to(
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    decimals: tuple[int | None, int | None],
+) -> NDArray[np.bool_]:
+    """Say where the finer side, rounded, is the coarser one; ties count in both directions."""
+    fine, coarse = (DIGITS + 1 if digits is None else digits for digits in decimals)
+    if fine == coarse:
+        return np.zeros(len(left), dtype=np.bool_)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(left - right)
+    # A tie's own error is that of its larger value, not of the difference.
+    error = 4.0 * np.spacing(np.maximum(np.abs(left), np.abs(right)))
+    return apart <= HALF * 10.0 ** -min(fine, coarse) + error
+
+
+def _ulps_apart(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many doubles lie between two of one sign; infinite for all others."""
+    apart = np.full(len(left), np.inf)
+    same = (np.signbit(left) == np.signbit(right)) & np.isfinite(left) & np.isfinite(right)
+    apart[same] = np.abs(left[same].view(np.int64) - right[same].view(np.int64))
+    return apart

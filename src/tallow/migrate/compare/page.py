@@ -1,0 +1,193 @@
+"""The comparison as one web page: no script from elsewhere, no picture, no font, no request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from tallow.core.calendars import load_calendar
+from tallow.core.errors import ComparisonError
+from tallow.migrate.compare.charts import (
+    CLOSE_BOTTOM,
+    CLOSE_TOP,
+    HEIGHT,
+    VALUES_BOTTOM,
+    VALUES_TOP,
+    WIDTH,
+    Chart,
+    make_chart,
+    value_text,
+)
+from tallow.migrate.compare.comparison import Comparison, moment
+from tallow.migrate.compare.counts import Counts, cause_name, total_of
+from tallow.migrate.compare.verdict import percent_text
+from tallow.migrate.pairs import Cause
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATE = "report.html.j2"
+
+CHARTS_PER_SERIES = 3
+INSTRUMENTS_SHOWN = 50
+ERRORS_SHOWN = 20
+"""The page shows the worst; `Comparison.to_dict` has all."""
+
+PARTS = ("equal", "rounded", "tolerated", "explained", "unexplained")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A series or an instrument in a table; `parts` are shares of what was compared, in percent."""
+
+    name: str
+    counts: Counts
+    parts: tuple[tuple[str, float], ...]
+    decimals: str = ""
+
+    @classmethod
+    def of(cls, name: str, counts: Counts, decimals: str = "") -> Row:
+        """Return the row of a name."""
+        whole = counts.compared or 1
+        parts = tuple((part, 100.0 * getattr(counts, part) / whole) for part in PARTS)
+        return cls(name, counts, parts, decimals)
+
+
+def render(comparison: Comparison) -> str:
+    """Return the page.
+
+    Raises
+    ------
+    ComparisonError
+        If Jinja2 is not installed.
+    """
+    return page_template().render(view(comparison))
+
+
+def page_template() -> Template:
+    """Return the template; `ComparisonError` if Jinja2 is not installed."""
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ModuleNotFoundError as error:
+        raise ComparisonError(
+            "compare: html: needs jinja2; install it with: pip install 'tallow[compare]'"
+        ) from error
+    # Names come from whoever made the candles: everything is escaped.
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "count": "{:,}".format,
+        "percent": percent_text,
+        "value": value_text,
+    }
+    text = files("tallow.migrate.compare").joinpath(TEMPLATE).read_text("utf-8")
+    return environment.from_string(text)
+
+
+def view(comparison: Comparison) -> dict[str, Any]:
+    """Return what the template shows."""
+    from tallow.migrate.causes import DESCRIPTIONS
+
+    values = comparison.values
+    zone = load_calendar(comparison.request.calendar).timezone
+    by_series = values.series()
+    return {
+        "comparison": comparison,
+        "total": Row.of("all series", values.total()),
+        "series": [
+            Row.of(name, counts, decimals_text(values.decimals[name]))
+            for name, counts in by_series.items()
+        ],
+        "causes": list(cause_rows(by_series, DESCRIPTIONS)),
+        "flips": list(values.flips.values()),
+        "charts": _charts(comparison, zone),
+        "instruments": _worst_instruments(comparison),
+        "instruments_shown": INSTRUMENTS_SHOWN,
+        "errors_shown": ERRORS_SHOWN,
+        "span": span_text(comparison, zone),
+        "zone": zone,
+        "when": lambda microseconds: local_text(microseconds, zone),
+        "box": {
+            "width": WIDTH,
+            "height": HEIGHT,
+            "top": VALUES_TOP,
+            "bottom": VALUES_BOTTOM,
+            "close_top": CLOSE_TOP,
+            "close_bottom": CLOSE_BOTTOM,
+        },
+    }
+
+
+@dataclass(frozen=True)
+class CauseRow:
+    """A cause, what it means, and how many values of which series differ for it."""
+
+    name: str
+    text: str
+    count: int
+    series: tuple[tuple[str, int], ...]
+
+
+def cause_rows(
+    by_series: Mapping[str, Counts], descriptions: Mapping[Cause, str]
+) -> list[CauseRow]:
+    """Return the causes that were found, unexplained first, then the most frequent ones."""
+    total = total_of(by_series.values()).causes
+    rows = [
+        CauseRow(
+            name,
+            descriptions[cause],
+            total[name],
+            tuple((s, one.causes[name]) for s, one in by_series.items() if one.causes[name]),
+        )
+        for cause in Cause
+        if total[name := cause_name(cause)]
+    ]
+    return sorted(rows, key=lambda row: (row.name != cause_name(Cause.UNEXPLAINED), -row.count))
+
+
+def decimals_text(decimals: tuple[int | None, int | None]) -> str:
+    """Say how many decimals the sides keep, where they keep different ones.
+
+    Examples
+    --------
+    >>> decimals_text((2, None)), decimals_text((2, 2))
+    ('control 2 decimals, candidate all', '')
+    """
+    if decimals[0] == decimals[1]:
+        return ""
+    told = ["all" if each is None else f"{each} decimals" for each in decimals]
+    return f"control {told[0]}, candidate {told[1]}"
+
+
+def span_text(comparison: Comparison, zone: str) -> str:
+    """Return the first and the last bar's local time."""
+    values = comparison.values
+    if values.first is None or values.last is None:
+        return "no bars"
+    return f"{local_text(values.first, zone)} to {local_text(values.last, zone)}"
+
+
+def local_text(microseconds: int, zone: str) -> str:
+    """Return a time as a trader at the venue reads it."""
+    return f"{moment(microseconds).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
+def _charts(comparison: Comparison, zone: str) -> list[Chart]:
+    """Return charts, series by series: those with unexplained rows first, then the farthest."""
+    places = {name: found for name, found in comparison.values.places.items() if found}
+    order = sorted(places, key=lambda name: -places[name][0].weight)
+    return [make_chart(place, zone) for name in order for place in places[name][:CHARTS_PER_SERIES]]
+
+
+def _worst_instruments(comparison: Comparison) -> list[Row]:
+    totals = {
+        name: total_of(by_series.values())
+        for name, by_series in comparison.values.instruments.items()
+    }
+    order = sorted(totals, key=lambda name: (-totals[name].unexplained, -totals[name].differing))
+    return [Row.of(name, totals[name]) for name in order[:INSTRUMENTS_SHOWN]]

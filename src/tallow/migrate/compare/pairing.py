@@ -1,0 +1,172 @@
+"""Two answers, side by side: an outer join of their rows, series by series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.errors import ComparisonError
+from tallow.data.runs import instrument_runs
+from tallow.migrate.pairs import SeriesPair
+from tallow.migrate.protocol import Request
+from tallow.plan.plan import make_plan
+
+BAR = ("open", "high", "low", "close", "volume")
+KEYS = ("instrument", "timestamp")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One side's answer as arrays: `runs` tells where the rows of each instrument are."""
+
+    timestamp: NDArray[np.int64]
+    columns: dict[str, NDArray[np.float64]]
+    runs: dict[str, slice]
+
+    @classmethod
+    def of(cls, name: str, frame: pl.DataFrame) -> Answer:
+        """Read an engine's frame.
+
+        Raises
+        ------
+        ComparisonError
+            If it is not what an engine must answer; `name` is the engine's.
+        """
+        for key, kind in zip(KEYS, (pl.String, pl.Datetime("us", "UTC")), strict=True):
+            if frame.schema.get(key) != kind:
+                raise ComparisonError(
+                    f"compare: engine={name!r}; its answer must have a column {key!r} of type "
+                    f"{kind}, not {frame.schema.get(key)}"
+                )
+        frame = _sorted(name, frame)
+        numeric = [column for column, kind in frame.schema.items() if kind.is_numeric()]
+        values = frame.select(pl.col(numeric).cast(pl.Float64).fill_null(float("nan")))
+        names, offsets = instrument_runs(frame)
+        runs = map(slice, offsets[:-1], offsets[1:])
+        return cls(
+            timestamp=frame["timestamp"].to_physical().to_numpy(),
+            columns={column: values[column].to_numpy() for column in numeric},
+            runs=dict(zip(names, runs, strict=True)),
+        )
+
+    def time_of(self, instrument: str) -> NDArray[np.int64]:
+        """Return the times of an instrument's rows; none where it has none."""
+        return self.timestamp[self.runs.get(instrument, slice(0))]
+
+    def values(self, instrument: str, series: str) -> NDArray[np.float64]:
+        """Return an instrument's values; NaN in all its rows where the series is no column."""
+        rows = self.runs.get(instrument, slice(0))
+        column = self.columns.get(series)
+        return np.full(len(self.timestamp[rows]), np.nan) if column is None else column[rows]
+
+
+def _sorted(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame in order; a file of a user's own may have rows in another one."""
+    frame = frame.sort(KEYS)
+    twice = frame.filter(frame.select(KEYS).is_duplicated()) if len(frame) else frame
+    if len(twice):
+        instrument, moment = twice.row(0, named=True)["instrument"], twice["timestamp"][0]
+        raise ComparisonError(
+            f"compare: engine={name!r}; it answers {instrument} at {moment:%Y-%m-%dT%H:%MZ} more "
+            "than once; rows must be unique in instrument and timestamp"
+        )
+    return frame
+
+
+@dataclass(frozen=True)
+class SeriesNames:
+    """The series that are compared, and those that only one side tells."""
+
+    compared: tuple[str, ...] = ()
+    only_control: tuple[str, ...] = ()
+    only_candidate: tuple[str, ...] = ()
+
+    def merged(self, other: SeriesNames) -> SeriesNames:
+        """Return the names of two blocks: a user's engine may tell more for one of them."""
+        compared = dict.fromkeys((*self.compared, *other.compared))
+        control = dict.fromkeys((*self.only_control, *other.only_control))
+        candidate = dict.fromkeys((*self.only_candidate, *other.only_candidate))
+        return SeriesNames(
+            tuple(compared),
+            tuple(name for name in control if name not in compared),
+            tuple(name for name in candidate if name not in compared),
+        )
+
+
+def series_names(request: Request, control: Answer, candidate: Answer) -> SeriesNames:
+    """Return which series are compared: bars first, then indicators in the order asked for.
+
+    What was asked for, and the control tells, the candidate must tell, or all of it is missing.
+    Anything else is compared where both tell it.
+    """
+    asked = make_plan(request.indicators).columns
+    told, known = control.columns, candidate.columns
+    both = [name for name in told if name in known]
+    order = dict.fromkeys(
+        [
+            *(name for name in BAR if name in both),
+            *(name for name in asked if name in told),
+            *both,
+        ]
+    )
+    return SeriesNames(
+        compared=tuple(order),
+        only_control=tuple(name for name in told if name not in order),
+        only_candidate=tuple(name for name in known if name not in order),
+    )
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The rows of one instrument, of both sides.
+
+    Parameters
+    ----------
+    timestamp
+        Shape (rows,), int64, microseconds since 1970 in UTC, rising.
+    in_control, in_candidate
+        Shape (rows,), bool: that side has the row.
+    """
+
+    instrument: str
+    timestamp: NDArray[np.int64]
+    in_control: NDArray[np.bool_]
+    in_candidate: NDArray[np.bool_]
+    control: Answer
+    candidate: Answer
+
+    def pair(self, series: str) -> SeriesPair:
+        """Return one series of both sides."""
+        return SeriesPair(
+            self.instrument,
+            series,
+            self.timestamp,
+            self._spread(self.control.values(self.instrument, series), self.in_control),
+            self._spread(self.candidate.values(self.instrument, series), self.in_candidate),
+            self.in_control,
+            self.in_candidate,
+        )
+
+    def close(self) -> NDArray[np.float64]:
+        """Return a close for each row: the candidate's, else the control's."""
+        pair = self.pair("close")
+        return np.where(np.isnan(pair.candidate), pair.control, pair.candidate)
+
+    def _spread(self, values: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        spread = np.full(len(rows), np.nan)
+        spread[rows] = values
+        return spread
+
+
+def join_rows(control: Answer, candidate: Answer) -> Iterator[Joined]:
+    """Yield the rows of each instrument, all of both sides."""
+    for instrument in sorted(control.runs.keys() | candidate.runs.keys()):
+        left, right = control.time_of(instrument), candidate.time_of(instrument)
+        time = np.union1d(left, right)
+        yield Joined(
+            instrument, time, np.isin(time, left), np.isin(time, right), control, candidate
+        )

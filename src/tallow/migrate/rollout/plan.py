@@ -1,0 +1,286 @@
+"""A rollout's plan: one TOML file that says the stages, and what must hold at each."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from tallow.core.errors import RolloutError, near_matches
+from tallow.core.limits import (
+    ROLLOUT_COUNT_MAX,
+    ROLLOUT_INTERVAL_SECONDS_MAX,
+    ROLLOUT_STAGES_MAX,
+)
+from tallow.migrate.flags.setting import OFF, Setting
+
+GATES = {
+    "unexplained": "share of the compared values that differ for no accepted cause",
+    "flips": "share of the compared values whose decisions differ",
+    "errors": "share of the candidate's calls that failed",
+    "p99_ratio": "the candidate's 99th percentile over the control's",
+    "p99_ms": "the candidate's 99th percentile in milliseconds",
+    "staleness_seconds": "age of the newest data in what was served",
+}
+"""Gates and what they look at; each fails above its threshold."""
+
+SHARES = ("unexplained", "flips", "errors")
+"""Gates that are counts of bad things over counts of all."""
+
+EXAMPLE = """\
+# A rollout in stages. Paths are relative to this file.
+experiment = "new-engine"        # the flag's key, and the experiment's name
+flags = "flags.toml"             # read by the serving processes; made if missing
+evidence = "evidence.db"         # written by the serving processes
+log = "rollout.log"              # who changed what, when, from, to, and on which evidence
+
+# An analysis looks at one interval. It is a success, a failure or, with too few calls or a figure
+# between a gate's two thresholds, inconclusive.
+interval_seconds = 60            # longer than any call may take
+calls = 100                      # fewer calls of the candidate in an interval: inconclusive
+successes = 5                    # as many successes: the next stage
+failures = 0                     # as many are tolerated; one more: off at once
+inconclusive = 30                # as many are tolerated; one more: pause
+
+[gates]                          # a failure above; or { fail_above = 0.01, pass_below = 0.005 }
+unexplained = 0.001              # of the compared values
+errors = 0.01                    # of the candidate's calls
+# flips = 0.001                  # of the compared values; those with a known cause count, too
+# staleness_seconds = 120        # of what was served, where the calls tell it
+
+[[stages]]
+stage = "shadow"                 # the candidate runs aside; nobody sees its answers
+
+[[stages]]
+stage = 10                       # percent of the instruments; the others are shadowed
+gates.p99_ratio = 1.5            # not in shadow: there the candidate runs at the lowest priority
+
+[[stages]]
+stage = 50
+gates.p99_ratio = 1.5
+
+[[stages]]
+stage = 100
+gates.p99_ratio = 1.5
+"""
+
+_PLACES = ("experiment", "flags", "evidence", "log")
+_HINT = "`tallow rollout plan` prints an example"
+_WHOLE = {"calls": 1, "successes": 1, "failures": 0, "inconclusive": 0}
+_RULES = {"interval_seconds": 60.0, "calls": 100, "successes": 5, "failures": 0, "inconclusive": 30}
+_DEFAULT_GATES = {"unexplained": 0.001, "errors": 0.01}
+_DEFAULT_STAGES: list[dict[str, Any]] = [
+    {"stage": "shadow"},
+    *({"stage": share, "gates": {"p99_ratio": 1.5}} for share in (10, 50, 100)),
+]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A threshold: above `fail_above` is a failure, up to `pass_below` a success."""
+
+    name: str
+    fail_above: float
+    pass_below: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage, and the rules of its analyses.
+
+    Parameters
+    ----------
+    calls
+        Calls of the candidate in an interval below which an analysis is inconclusive.
+    successes
+        Analyses with success that lead to the next stage.
+    failures, inconclusive
+        Analyses that are tolerated; one more ends the rollout, or pauses it.
+    """
+
+    name: str
+    setting: Setting
+    interval_seconds: float = 60.0
+    calls: int = 100
+    successes: int = 5
+    failures: int = 0
+    inconclusive: int = 30
+    gates: tuple[Gate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a rollout is about, and where its files are."""
+
+    path: Path
+    experiment: str
+    flags: Path
+    evidence: Path
+    log: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rollout: its places, and its stages, of which the first is off."""
+
+    places: Places
+    stages: tuple[Stage, ...]
+    digest: str
+
+    def stage(self, name: str) -> Stage:
+        """Return a stage by its name.
+
+        Raises
+        ------
+        RolloutError
+            If there is none: the plan was changed.
+        """
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        known = ", ".join(stage.name for stage in self.stages)
+        raise RolloutError(
+            f"{self.places.path}: stage={name!r}, where the rollout is, is not in the plan any "
+            f"more ({known}); put it back, or revert"
+        )
+
+    def after(self, name: str) -> Stage | None:
+        """Return the stage after another; None after the last."""
+        place = self.stages.index(self.stage(name)) + 1
+        return self.stages[place] if place < len(self.stages) else None
+
+
+def read_places(path: Path) -> Places:
+    """Return what a plan is about; the rest of it may be wrong.
+
+    Raises
+    ------
+    RolloutError
+        If the file cannot be read, or does not say it.
+    """
+    return _places(path, _read(path)[0])
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan.
+
+    Raises
+    ------
+    RolloutError
+        If the file cannot be read, or the plan is wrong: what, where, and what to do.
+    """
+    table, digest = _read(path)
+    _known(path.name, table, {*_PLACES, *_RULES, "gates", "stages"})
+    rules = _rules(path.name, table, _RULES)
+    gates = _gates(f"{path.name}: gates", table.get("gates", _DEFAULT_GATES), {})
+    told = table.get("stages", _DEFAULT_STAGES)
+    if not isinstance(told, list) or not 1 <= len(told) <= ROLLOUT_STAGES_MAX:
+        raise RolloutError(f"{path.name}: stages; must be 1..{ROLLOUT_STAGES_MAX} tables; {_HINT}")
+    stages = [
+        _stage(f"{path.name}: stages[{number}]", each, rules, gates)
+        for number, each in enumerate(told, 1)
+    ]
+    if stages[0].setting != OFF:
+        stages.insert(0, replace(stages[0], name="off", setting=OFF))
+    _check_order(path.name, stages)
+    return Plan(_places(path, table), tuple(stages), digest)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str]:
+    try:
+        content = path.read_bytes()
+        table = tomllib.loads(content.decode())
+    except OSError as error:
+        raise RolloutError(f"plan: file={path}; {error.strerror}; {_HINT}") from error
+    except ValueError as error:
+        raise RolloutError(f"plan: file={path}; is no TOML: {error}; {_HINT}") from error
+    return table, hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _places(path: Path, table: Mapping[str, Any]) -> Places:
+    names = {"evidence": "evidence.db", "log": "rollout.log"} | dict(table)
+    for name in _PLACES:
+        value = names.get(name)
+        if not isinstance(value, str) or not value:
+            raise RolloutError(f"{path.name}: {name}={value!r}; must be a text; {_HINT}")
+    folder = path.absolute().parent
+    flags, evidence, log = (folder / names[name] for name in _PLACES[1:])
+    return Places(path.absolute(), names["experiment"], flags, evidence, log)
+
+
+def _known(where: str, table: Any, names: set[str]) -> None:
+    if not isinstance(table, dict):
+        raise RolloutError(f"{where}={table!r}; must be a table; {_HINT}")
+    for name in sorted(set(table) - names):
+        raise RolloutError(f"{where}: {name}: unknown; {near_matches(name, names)}")
+
+
+def _rules(where: str, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    rules = {name: table.get(name, value) for name, value in usual.items()}
+    seconds = rules["interval_seconds"]
+    if not _is_number(seconds) or not 0 < seconds <= ROLLOUT_INTERVAL_SECONDS_MAX:
+        raise RolloutError(
+            f"{where}: interval_seconds={seconds!r}; must be over 0 and at most "
+            f"{ROLLOUT_INTERVAL_SECONDS_MAX:g}"
+        )
+    for name, least in _WHOLE.items():
+        if type(rules[name]) is not int or not least <= rules[name] <= ROLLOUT_COUNT_MAX:
+            raise RolloutError(
+                f"{where}: {name}={rules[name]!r}; must be a whole number, {least} up"
+            )
+    return rules
+
+
+def _gates(where: str, table: Any, usual: Mapping[str, Gate]) -> dict[str, Gate]:
+    """Return gates by name; ``false`` takes one away."""
+    _known(where, table, set(GATES))
+    gates = dict(usual)
+    for name, told in table.items():
+        if told is False:
+            gates.pop(name, None)
+            continue
+        both = told if isinstance(told, dict) else {"fail_above": told}
+        _known(f"{where}.{name}", both, {"fail_above", "pass_below"})
+        fail = both.get("fail_above")
+        low = both.get("pass_below", fail)
+        if not (_is_number(fail) and _is_number(low) and 0 <= low <= fail):
+            raise RolloutError(
+                f"{where}.{name}={told!r}; must be a number or {{ fail_above = 0.01, pass_below = "
+                "0.005 }, 0 or more, pass_below not over fail_above; false takes it away"
+            )
+        gates[name] = Gate(name, float(fail), float(low))
+    return gates
+
+
+def _stage(where: str, table: Any, usual: Mapping[str, Any], gates: Mapping[str, Gate]) -> Stage:
+    _known(where, table, {"stage", "gates", *_RULES})
+    told = table.get("stage")
+    setting = {"off": OFF, "shadow": Setting("shadow")}.get(told) if _is_text(told) else None
+    if _is_number(told) and 0 < told <= 100:
+        setting = Setting("shadow", float(told))
+    if setting is None:
+        raise RolloutError(
+            f"{where}: stage={told!r}; must be shadow, or percent over 0 and up to 100; {_HINT}"
+        )
+    own = _gates(f"{where}.gates", table.get("gates", {}), gates)
+    name = f"{told:g}%" if setting.share else str(told)
+    return Stage(name, setting, **_rules(where, table, usual), gates=tuple(own.values()))
+
+
+def _check_order(where: str, stages: list[Stage]) -> None:
+    places = [(stage.setting.rest == "shadow", stage.setting.share) for stage in stages]
+    if places != sorted(set(places)):
+        names = ", ".join(stage.name for stage in stages)
+        raise RolloutError(f"{where}: stages={names}; each must be more than the one before")
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)

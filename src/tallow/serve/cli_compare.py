@@ -1,0 +1,205 @@
+"""The verb ``tallow compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tallow.serve import options
+
+EPILOG = """\b
+Examples:
+  tallow compare candles.csv --control talib --candidate tallow
+  tallow compare candles.csv --control stored.csv --candidate tallow \\
+      --timezone Asia/Kolkata --series ma_9=sma_9 --start 2025-07-18 --html report.html
+  tallow compare "2025/*.parquet" --control http://old:8080/bars --candidate tallow
+  tallow compare candles.csv --control talib --candidate my_engine:answer --runs 0
+  tallow compare --control old.csv --candidate new.csv --json - | jq .verdict.outcome
+
+\b
+An engine is
+  tallow, talib, polars_talib, or another that an installed package declares
+  package.module:name     your callable of a Request, or your Engine
+  http://HOST/PATH        POST of the request as JSON; rows, Parquet or Arrow back
+  FILE                    values that an engine stored: CSV, Parquet or Arrow
+
+\b
+Both sides are given the same candles. The control is asked twice first: what it changes
+by itself cannot be held against the candidate. A difference counts as explained where
+its cause is found, whichever side it is on: where the candidate must not look ahead, say
+--reject look-ahead.
+
+\b
+Exit codes:
+  0    go
+  1    no-go, or inconclusive: the control does not repeat its own values
+  2    not compared: a wrong option or input; the message says what to change
+  130  cancelled by Ctrl-C; no report is left half-written
+"""
+
+SIDES, VERDICT = "Engines", "Verdict"
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="Candles: CSV, Parquet or Arrow files, or globs in quotes. Not needed where both "
+        "sides are stored values.",
+        show_default=False,
+    ),
+]
+Control = Annotated[
+    str,
+    options.option("--control", metavar="ENGINE", text="What answers today.", panel=SIDES),
+]
+Candidate = Annotated[
+    str,
+    options.option("--candidate", metavar="ENGINE", text="What is to replace it.", panel=SIDES),
+]
+Series = Annotated[
+    list[str] | None,
+    options.option(
+        "--series",
+        metavar="THEIRS=OURS",
+        text="A name of a column in your engine's answers, and ours for it, such as ma_9=sma_9; "
+        "may be given again.",
+        panel=SIDES,
+    ),
+]
+Timezone = Annotated[
+    str | None,
+    options.option(
+        "--timezone",
+        metavar="ZONE",
+        text="Zone of times that carry none, in inputs and in answers, such as Asia/Kolkata.",
+        panel=options.INPUT,
+    ),
+]
+Absolute = Annotated[
+    float,
+    options.option(
+        "--absolute",
+        metavar="X",
+        text="Two values count as one that are no further apart,",
+        panel=VERDICT,
+    ),
+]
+Relative = Annotated[
+    float,
+    options.option(
+        "--relative", metavar="X", text="or by this share of the larger one,", panel=VERDICT
+    ),
+]
+Ulps = Annotated[
+    int, options.option("--ulps", metavar="N", text="or by so many doubles.", panel=VERDICT)
+]
+Reject = Annotated[
+    list[str] | None,
+    options.option(
+        "--reject",
+        metavar="CAUSE",
+        text="A cause that explains nothing here, such as look-ahead; may be given again.",
+        panel=VERDICT,
+    ),
+]
+Agree = Annotated[
+    float,
+    options.option(
+        "--agree", metavar="%", text="Values equal or explained, at least.", panel=VERDICT
+    ),
+]
+LessTime = Annotated[
+    float, options.option("--less-time", metavar="%", text="Less time, at least.", panel=VERDICT)
+]
+LessMemory = Annotated[
+    float,
+    options.option("--less-memory", metavar="%", text="Less memory, at least.", panel=VERDICT),
+]
+Runs = Annotated[
+    int,
+    options.option(
+        "--runs",
+        metavar="N",
+        text="Timed runs of each engine; 0 leaves time and memory open.",
+        panel=VERDICT,
+    ),
+]
+Html = Annotated[
+    Path | None,
+    options.option(
+        "--html",
+        metavar="FILE",
+        text="Write the report as one web page, with charts of the worst places.",
+        panel=options.OUTPUT,
+    ),
+]
+Json = Annotated[
+    str | None,
+    options.option(
+        "--json",
+        metavar="FILE|-",
+        text="Write everything as JSON; - prints it, and nothing else.",
+        panel=options.OUTPUT,
+    ),
+]
+
+
+def compare(
+    inputs: Inputs = None,
+    *,
+    control: Control,
+    candidate: Candidate,
+    series: Series = None,
+    timeframe: options.Timeframe = "5m",
+    indicators: options.Indicators = "default",
+    calendar: options.CalendarName = "XNSE",
+    start: options.Start = None,
+    end: options.End = None,
+    instrument: options.Instruments = None,
+    timezone: Timezone = None,
+    instrument_key: options.InstrumentKey = None,
+    absolute: Absolute = 1e-9,
+    relative: Relative = 1e-9,
+    ulps: Ulps = 4,
+    reject: Reject = None,
+    agree: Agree = 99.9,
+    less_time: LessTime = 40.0,
+    less_memory: LessMemory = 60.0,
+    runs: Runs = 5,
+    html: Html = None,
+    json: Json = None,
+) -> int:
+    """Compare two engines, and judge if one may replace the other.
+
+    Both are given the same candles. Per series: what is equal, equal after rounding, within
+    tolerance, different or missing, and why. Then decisions that flip - crossings, squeezes,
+    overbought states - and the verdict by values, time, memory and errors.
+    """
+    from tallow.serve.compare import CompareRequest, run_compare
+
+    return run_compare(
+        CompareRequest(
+            inputs=inputs or [],
+            control=control,
+            candidate=candidate,
+            series=series or [],
+            question={
+                "timeframe": timeframe,
+                "indicators": indicators,
+                "calendar": calendar,
+                "start": start,
+                "end": end,
+            },
+            instruments=instrument or None,
+            timezone=timezone,
+            instrument_key=instrument_key,
+            tolerance={"absolute": absolute, "relative": relative, "ulps": ulps},
+            reject=reject or [],
+            thresholds={"values": agree, "time": less_time, "memory": less_memory},
+            runs=runs,
+            html=html,
+            json=json,
+        )
+    )

@@ -1,0 +1,152 @@
+"""The verbs of ``tallow rollout``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tallow.serve import options
+from tallow.serve.options import option
+from tallow.serve.verbs import add_verb, make_app
+
+HELP = """Replace an engine in stages, and go back at once."""
+
+EPILOG = """\b
+Examples:
+  tallow rollout plan > rollout.toml
+  tallow rollout start
+  tallow rollout status
+  tallow rollout revert --reason "wrong VWAP on the first bar"
+
+\b
+A plan names the flag, its file, the evidence and the log, and says the stages: the
+candidate runs aside for all instruments (shadow), then answers for some of them,
+and at last for all. Evidence is written by the serving processes, see
+tallow.migrate.shadow; they read the flag at each call.
+"""
+
+START_EPILOG = """\b
+Examples:
+  tallow rollout start
+  tallow rollout start engines/rollout.toml
+  tallow rollout start --once        for cron, at least once an interval
+
+\b
+Exit codes:
+  0    one look with --once: all is well
+  1    the candidate is off: it failed, or was reverted
+  2    a wrong plan, a damaged log, or another controller is there
+  130  ended by Ctrl-C: the stage stays as it is, without anybody who watches it
+"""
+
+STATUS_EPILOG = """\b
+Examples:
+  tallow rollout status
+  tallow rollout status --json | jq -r .phase
+
+\b
+Exit codes:
+  0    all is as it should be
+  1    something is wrong; the page says what: nobody watches it, the log was
+       damaged, or the flag file says something else
+  2    a wrong plan
+"""
+
+REVERT_EPILOG = """\b
+Examples:
+  tallow rollout revert
+  tallow rollout revert engines/rollout.toml --reason "wrong VWAP on the first bar"
+
+\b
+Needs neither the candidate's code, nor a plan without mistakes, nor an intact log,
+nor the evidence. If even this fails: in the flag file, write enabled = false under
+the flag's heading.
+
+\b
+Exit codes:
+  0    the candidate is off
+  1    the candidate is off, but something is wrong besides; the message says what
+  2    the candidate is not off; the message says what to do
+"""
+
+PlanFile = Annotated[
+    Path, typer.Argument(metavar="PLAN", help="The rollout's plan.", show_default=True)
+]
+Who = Annotated[
+    str | None,
+    option("--who", metavar="NAME", text="Whose name stands in the log; by default user@host."),
+]
+Reason = Annotated[
+    str, option("--reason", metavar="TEXT", text="Why; it stands in the log beside your name.")
+]
+Once = Annotated[bool, typer.Option("--once", help="Look once, do what is due, and end.")]
+
+PLAN = Path("rollout.toml")
+
+rollout_app = make_app("rollout", HELP, EPILOG)
+_verb = partial(add_verb, rollout_app)
+
+
+@_verb("plan")
+def plan() -> int:
+    """Print a plan to begin with, with an explanation of each line."""
+    from tallow.migrate.rollout.plan import EXAMPLE
+
+    typer.echo(EXAMPLE, nl=False)
+    return 0
+
+
+@_verb("start", START_EPILOG)
+def start(plan: PlanFile = PLAN, once: Once = False, who: Who = None) -> int:
+    """Begin or resume a rollout, and control it.
+
+    Looks at the evidence, interval by interval: enough successes lead to the next stage, a failure
+    turns the candidate off, and where there is too little to tell, the rollout pauses. Stays until
+    Ctrl-C; killed at any moment, it resumes from the log.
+    """
+    from tallow.serve.rollout import control
+
+    return control(plan, once, who)
+
+
+@_verb("status", STATUS_EPILOG)
+def status(plan: PlanFile = PLAN, json: options.Json = False) -> int:
+    """Show the stage, the last analyses, and who did what."""
+    from tallow.serve.rollout import show_status
+
+    return show_status(plan, json)
+
+
+@_verb("advance")
+def advance(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
+    """Go to the next stage now, whatever the analyses say."""
+    from tallow.serve.rollout import act
+
+    return act("advance", plan, reason, who)
+
+
+@_verb("pause")
+def pause(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
+    """Stay at this stage; a failure still turns the candidate off."""
+    from tallow.serve.rollout import act
+
+    return act("pause", plan, reason, who)
+
+
+@_verb("resume")
+def resume(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
+    """Go on after a pause."""
+    from tallow.serve.rollout import act
+
+    return act("resume", plan, reason, who)
+
+
+@_verb("revert", REVERT_EPILOG)
+def revert(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
+    """Turn the candidate off for every instrument, at once."""
+    from tallow.serve.rollout import turn_off
+
+    return turn_off(plan, reason, who)

@@ -1,0 +1,230 @@
+"""What `tallow compare` prints: series, causes in words, flips, and the verdict last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
+
+from tallow.core.calendars import load_calendar
+from tallow.migrate.causes import DESCRIPTIONS
+from tallow.migrate.compare import Comparison
+from tallow.migrate.compare.charts import value_text
+from tallow.migrate.compare.counts import Counts, Place, cause_name
+from tallow.migrate.compare.page import CauseRow, cause_rows, local_text, span_text
+from tallow.migrate.pairs import Cause
+from tallow.serve.console import BAD, GOOD, QUIET, WARN, compact, make_table, number
+from tallow.serve.report import marked, show_failures
+
+VERB = "compare"
+PLACES_SHOWN = 5
+MANY = 100_000
+WHY_WIDTH = 25
+"""As wide as the longest cause."""
+
+STYLES = {
+    "go": GOOD, "no-go": BAD, "inconclusive": WARN, "pass": GOOD, "fail": BAD, "open": WARN,
+}  # fmt: skip
+
+
+def show_comparison(
+    console: Console, comparison: Comparison, files: Sequence[str], again: str
+) -> None:
+    """Print the comparison.
+
+    Parameters
+    ----------
+    files
+        Reports that were written.
+    again
+        The command that compares the same.
+    """
+    zone = load_calendar(comparison.request.calendar).timezone
+    console.print(_facts(comparison, zone))
+    console.print()
+    console.print(_series(comparison))
+    _show_not_compared(console, comparison)
+    causes = cause_rows(comparison.values.series(), DESCRIPTIONS)
+    if causes:
+        console.print("\n[bold]Why values differ[/]")
+        console.print(_causes(causes))
+    places = _worst(comparison)
+    if places:
+        console.print("\n[bold]Worst[/]")
+        console.print(_places(places, zone))
+    if comparison.values.flips:
+        console.print("\n[bold]Decisions that flip[/]")
+        console.print(_flips(comparison, zone))
+    for side in (comparison.control, comparison.candidate):
+        if side.errors:
+            console.print(f"\n{escape(side.name)} could not answer for {len(side.errors):,}:")
+            show_failures(console, side.errors, "instrument", VERB)
+    _show_verdict(console, comparison)
+    # Not wrapped: a command is copied whole.
+    console.print(_next(files, again), soft_wrap=True)
+
+
+def _facts(comparison: Comparison, zone: str) -> Table:
+    values, request, noise = comparison.values, comparison.request, comparison.noise
+    both, control, candidate = values.rows
+    bars = f"{both:,} on both sides"
+    bars += f", {control:,} only on the control's" if control else ""
+    bars += f", {candidate:,} only on the candidate's" if candidate else ""
+    candles = f"{len(request.candles):,} of {len(values.instruments):,} instruments, for both sides"
+    floor = f"the control asked twice says the same in {noise.compared:,} values"
+    if noise.differing:
+        told = ", ".join(f"{name} {count:,}" for name, count in noise.series.items())
+        floor = (
+            f"[{WARN}]the control differs from itself in {noise.differing:,} of "
+            f"{noise.compared:,} values: {escape(told)}[/]"
+        )
+    table = Table.grid(Column(style=QUIET, no_wrap=True), Column(overflow="fold"), padding=(0, 2))
+    rows = (
+        ("control", f"[bold]{escape(comparison.control.name)}[/]  {comparison.control.version}"),
+        (
+            "candidate",
+            f"[bold]{escape(comparison.candidate.name)}[/]  {comparison.candidate.version}",
+        ),
+        ("bars", f"{request.timeframe}, {span_text(comparison, zone)}; {bars}"),
+        ("candles", candles if len(request.candles) else "none: stored values on both sides"),
+        ("noise floor", floor),
+    )
+    for name, text in rows:
+        table.add_row(name, text)
+    return table
+
+
+def _series(comparison: Comparison) -> Table:
+    heads = ("compared", "equal", "rounded", "near", "different", "missing")
+    table = make_table(
+        Column("series", no_wrap=True), *map(number, heads), Column("why", min_width=WHY_WIDTH)
+    )
+    by_series = comparison.values.series()
+    for name, counts in by_series.items():
+        table.add_row(escape(name), *_counts(counts), _why(counts))
+    table.add_section()
+    total = comparison.values.total()
+    share = (
+        f"[{BAD}]{total.unexplained:,} unexplained[/]"
+        if total.unexplained
+        else "none unexplained"
+        if total.differing
+        else ""
+    )
+    table.add_row("all", *_counts(total), share)
+    return table
+
+
+def _counts(counts: Counts) -> tuple[str, ...]:
+    missing = counts.only_control + counts.only_candidate
+    parts = (counts.equal, counts.rounded, counts.tolerated, counts.different, missing)
+    return (short(counts.compared), *map(short, parts))
+
+
+def short(count: int) -> str:
+    """Write a count so that a row fits a terminal: a few are told exactly, thousands are not.
+
+    Examples
+    --------
+    >>> short(12), short(99_999), short(299_551)
+    ('12', '99,999', '300k')
+    """
+    if not count:
+        return f"[{QUIET}]-[/]"
+    return f"{count:,}" if count < MANY else compact(count)
+
+
+def _why(counts: Counts) -> str:
+    unexplained = cause_name(Cause.UNEXPLAINED)
+    told = []
+    for name, count in counts.causes.most_common():
+        style = BAD if name == unexplained else QUIET
+        # The number says something only where it is not that of all.
+        told.append(f"[{style}]{name}{'' if count == counts.differing else f' {short(count)}'}[/]")
+    return ", ".join(told)
+
+
+def _show_not_compared(console: Console, comparison: Comparison) -> None:
+    names = comparison.values.names
+    for side, only in (("control", names.only_control), ("candidate", names.only_candidate)):
+        if only:
+            told = escape(", ".join(only))
+            console.print(f"[{QUIET}]not compared, only the {side} tells it: {told}[/]")
+
+
+def _causes(rows: Sequence[CauseRow]) -> Table:
+    table = make_table(Column("cause", no_wrap=True), number("values"), "what it is")
+    unexplained = cause_name(Cause.UNEXPLAINED)
+    for row in rows:
+        name = f"[{BAD}]{row.name}[/]" if row.name == unexplained else row.name
+        table.add_row(name, f"{row.count:,}", escape(row.text))
+    return table
+
+
+def _worst(comparison: Comparison) -> list[Place]:
+    """Return the worst row of each series, the worst of them first."""
+    firsts = (places[0] for places in comparison.values.places.values() if places)
+    return sorted(firsts, key=Place.rank)[:PLACES_SHOWN]
+
+
+def _places(places: Sequence[Place], zone: str) -> Table:
+    heads = ("series", Column("instrument", overflow="fold"), "bar")
+    table = make_table(
+        *heads, number("control"), number("candidate"), Column("why", min_width=WHY_WIDTH)
+    )
+    for place in places:
+        values = map(value_text, place.values())
+        time = local_text(place.timestamp, zone)
+        table.add_row(
+            place.series, escape(place.instrument), time, *values, ", ".join(place.causes)
+        )
+    return table
+
+
+def _flips(comparison: Comparison, zone: str) -> Table:
+    heads = map(number, ("control", "candidate", "same", "flipped"))
+    table = make_table(Column("rule", no_wrap=True), *heads, "first")
+    for name, decided in comparison.values.flips.items():
+        where = ""
+        if decided.first:
+            flip = decided.first[0]
+            time = local_text(flip.timestamp, zone)
+            where = f"{time} {flip.control} -> {flip.candidate}"
+        counts = (decided.control, decided.candidate, decided.same)
+        flipped = marked(decided.flipped, BAD)
+        table.add_row(escape(name), *(f"{count:,}" for count in counts), flipped, where)
+    return table
+
+
+def _show_verdict(console: Console, comparison: Comparison) -> None:
+    verdict = comparison.verdict
+    console.print()
+    for criterion in verdict.criteria:
+        mark = f"[{STYLES[criterion.result]}]{criterion.result:4}[/]"
+        console.print(
+            f"{mark}  {criterion.name:7} {escape(criterion.text)} [{QUIET}]({criterion.rule})[/]"
+        )
+    if comparison.measured_instrument is not None:
+        where = f"{comparison.measured_instrument}, {comparison.measured_candles:,} candles"
+        console.print(f"[{QUIET}]time and memory: of one request, {escape(where)}[/]")
+    style = STYLES[verdict.outcome]
+    outcome, _, rest = verdict.text.partition(":")
+    console.print(f"\n[bold {style}]{outcome.upper()}[/]:{escape(rest)}")
+
+
+def _next(files: Sequence[str], again: str) -> Text:
+    text = Text()
+    for file in files:
+        text.append(f"report: {file}\n")
+    commands = [] if any(map(is_page, files)) else [f"{again} --html report.html"]
+    commands.append(f"{again} --json - | jq .series")
+    text.append("\nNext, try\n", "bold")
+    return text.append("".join(f"  {command}\n" for command in commands), "not bold")
+
+
+def is_page(file: str) -> bool:
+    """Say whether a report is the web page."""
+    return file.lower().endswith((".html", ".htm"))

@@ -1,0 +1,282 @@
+"""`tallow rollout`: control a rollout, show where it stands, and act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
+
+from tallow.core.errors import DamagedLogError, TallowError
+from tallow.migrate.rollout.audit import AuditLog, Entry
+from tallow.migrate.rollout.book import Book
+from tallow.migrate.rollout.controller import Controller
+from tallow.migrate.rollout.gates import shown
+from tallow.migrate.rollout.plan import Plan, read_places, read_plan
+from tallow.migrate.rollout.rollout import Rollout, revert, who_am_i
+from tallow.migrate.rollout.state import State, told
+from tallow.serve.console import (
+    BAD,
+    GOOD,
+    QUIET,
+    WARN,
+    make_console,
+    make_table,
+    number,
+    print_json,
+)
+from tallow.serve.verbs import EXIT_INCOMPLETE
+
+ANALYSES_SHOWN, ENTRIES_SHOWN = 5, 8
+"""Lines of the tables of `tallow rollout status`, the newest last; `--json` has some more."""
+
+JSON_ENTRIES = 100
+
+_COLOURS = {
+    "running": GOOD,
+    "complete": GOOD,
+    "success": GOOD,
+    "paused": WARN,
+    "inconclusive": WARN,
+    "edited": WARN,
+    "reverted": BAD,
+    "failure": BAD,
+    "fail": BAD,
+    "revert": BAD,
+}
+
+
+def control(path: Path, once: bool, who: str | None) -> int:
+    """Begin or resume a rollout, and stay as its controller."""
+    from tallow.migrate.shadow import EvidenceStore
+
+    plan, who, console = read_plan(path), who or who_am_i(), make_console()
+    controller = Controller(plan, EvidenceStore(plan.places.evidence), who)
+    state = Rollout(plan, who).start()
+    if once:
+        with controller.guard():
+            state = controller.step()
+    else:
+        state = _control(controller, plan, state, console)
+    console.print(_line(plan, state))
+    if state.phase != "reverted":
+        return 0
+    console.print(f"[{QUIET}]tallow rollout advance begins anew with the first stage[/]")
+    return EXIT_INCOMPLETE
+
+
+def _control(controller: Controller, plan: Plan, state: State, console: Console) -> State:
+    """Run a controller; print what it logs, and below it where it stands."""
+    log, news = AuditLog(plan.places.log), ""
+    log.read()
+    console.print(f"[{QUIET}]log: {escape(str(plan.places.log))}; Ctrl-C ends the control only[/]")
+    with Live(_line(plan, state), console=console, transient=True, auto_refresh=False) as live:
+
+        def tell(state: State, error: TallowError | None) -> None:
+            nonlocal news
+            for entry in log.read():
+                live.console.print(_told(entry))
+            if error is not None and str(error) != news:
+                live.console.print(Text(f"{error}; it is tried again", WARN))
+            news = str(error or "")
+            live.update(_line(plan, state), refresh=console.is_terminal)
+
+        try:
+            return controller.run(tell)
+        except KeyboardInterrupt:
+            where = Book(plan.places, "").refresh()
+            raise KeyboardInterrupt(
+                f"ended; {plan.places.experiment} stays at {_where(where)}, and nobody watches it: "
+                "tallow rollout start resumes, tallow rollout revert turns it off"
+            ) from None
+
+
+def act(
+    what: Literal["advance", "pause", "resume"], path: Path, reason: str, who: str | None
+) -> int:
+    """Do what a person asks for, and show where the rollout stands then."""
+    plan = read_plan(path)
+    state = getattr(Rollout(plan, who), what)(reason)
+    console = make_console()
+    console.print(_line(plan, state))
+    if state.is_on and AuditLog(plan.places.log).controller() is None:
+        console.print(Text("no controller watches it: tallow rollout start", WARN))
+    return 0
+
+
+def turn_off(path: Path, reason: str, who: str | None) -> int:
+    """Turn the candidate off, and tell what is wrong besides."""
+    places = read_places(path)
+    problems = revert(places, reason, who)
+    console = make_console()
+    console.print(f"{escape(places.experiment)}: off for every instrument")
+    for problem in problems:
+        console.print(Text(problem, WARN))
+    return EXIT_INCOMPLETE if problems else 0
+
+
+def show_status(path: Path, as_json: bool) -> int:
+    """Print where a rollout stands."""
+    plan = read_plan(path)
+    book = Book(plan.places, "")
+    problems = []
+    try:
+        book.refresh()
+    except DamagedLogError as error:
+        problems.append(str(error))
+    state, entries = book.state, AuditLog(plan.places.log).read()
+    found, why = book.found()
+    if state.phase != "new" and found != state.setting:
+        problems.append(why or f"the flag file says {found}, the log {state.setting}")
+    watching = book.log.controller()
+    if watching is None and state.is_on and state.phase != "new":
+        problems.append("no controller watches it: tallow rollout start")
+    if as_json:
+        print_json(_facts(plan, state, entries, watching, problems))
+    else:
+        _print_status(plan, state, entries, watching, problems)
+    return EXIT_INCOMPLETE if problems else 0
+
+
+def _facts(
+    plan: Plan, state: State, entries: Sequence[Entry], watching: str | None, problems: list[str]
+) -> dict[str, Any]:
+    return {
+        "experiment": plan.places.experiment,
+        "phase": state.phase,
+        "stage": state.stage,
+        "setting": told(state.setting),
+        "since": None if state.since is None else state.since.isoformat(),
+        "reason": state.reason,
+        "successes": state.successes,
+        "failures": state.failures,
+        "inconclusive": state.inconclusive,
+        "next": _next(plan, state),
+        "controller": watching,
+        "problems": problems,
+        "stages": [stage.name for stage in plan.stages],
+        "log": [asdict(each) | {"at": each.at.isoformat()} for each in entries[-JSON_ENTRIES:]],
+    }
+
+
+def _print_status(
+    plan: Plan, state: State, entries: Sequence[Entry], watching: str | None, problems: list[str]
+) -> None:
+    console = make_console()
+    console.print(_line(plan, state))
+    facts = Table.grid("", Column(overflow="fold"), padding=(0, 2))
+    facts.add_row("stages", " > ".join(_marked(stage.name, state) for stage in plan.stages))
+    if state.since is not None:
+        facts.add_row("since", f"{_local(state.since)} ({_ago(state.since)})")
+    for name, text in {"because": state.reason, "next": _next(plan, state)}.items():
+        facts.add_row(name, escape(text)) if text else None
+    facts.add_row("watched by", escape(watching or "nobody"))
+    console.print(facts)
+    for problem in problems:
+        console.print(Text(problem, BAD))
+    analyses = [entry for entry in entries if entry.what == "analysis"][-ANALYSES_SHOWN:]
+    if analyses:
+        console.print()
+        console.print(_analyses(analyses))
+    if entries:
+        console.print()
+        table = make_table("when", "who", "what", Column("why", overflow="fold"), title="Log")
+        acts = [each for each in entries if each.what not in ("analysis", "applied")]
+        for entry in acts[-ENTRIES_SHOWN:]:
+            why = entry.facts.get("reason", "")
+            what = Text(entry.what, _COLOURS.get(entry.what, ""))
+            table.add_row(_local(entry.at), escape(entry.who), what, escape(why))
+        console.print(table)
+
+
+def _analyses(entries: Sequence[Entry]) -> Table:
+    """Return the last analyses: each gate's figure, and below it what the gate allows."""
+    names = list(dict.fromkeys(each["gate"] for entry in entries for each in entry.facts["gates"]))
+    table = make_table("until", "stage", "verdict", *map(number, ["calls", *names]))
+    table.title = "Analyses"
+    for entry in entries:
+        gates = {each["gate"]: each for each in entry.facts["gates"]}
+        cells = [_figure(gates.get(name)) for name in names]
+        verdict = entry.facts["verdict"]
+        calls = f"{entry.facts['evidence']['tried']:,}"
+        stage = entry.facts["stage"]
+        table.add_row(_local(entry.at), stage, Text(verdict, _COLOURS[verdict]), calls, *cells)
+    limits = {each["gate"]: each for entry in entries for each in entry.facts["gates"]}
+    allowed = [f"<= {shown(name, limits[name]['fail_above'])}" for name in names]
+    table.add_row("", "", "", "", *(Text(each, QUIET) for each in allowed))
+    return table
+
+
+def _figure(gate: dict[str, Any] | None) -> Text:
+    if gate is None or gate["figure"] is None:
+        return Text("-")
+    return Text(shown(gate["gate"], gate["figure"]), _COLOURS[gate["verdict"]])
+
+
+def _line(plan: Plan, state: State) -> Text:
+    """Return a rollout in one line."""
+    line = Text.assemble(
+        (plan.places.experiment, "bold"),
+        "  ",
+        (state.phase, _COLOURS.get(state.phase, "")),
+        f"  {_where(state)}",
+    )
+    if state.phase in ("running", "complete"):
+        counts = f"{state.successes} successes, {state.failures} failures, "
+        line.append(f"  {counts}{state.inconclusive} inconclusive", QUIET)
+    elif state.reason:
+        line.append(f"  {state.reason}", QUIET)
+    return line
+
+
+def _where(state: State) -> str:
+    return "a setting that cannot be read" if state.setting is None else str(state.setting)
+
+
+def _next(plan: Plan, state: State) -> str:
+    """Return what happens next, by itself or by a person."""
+    if state.phase == "new":
+        return "tallow rollout start"
+    if state.phase == "reverted":
+        return "nothing; tallow rollout advance begins anew with the first stage"
+    if state.phase == "paused":
+        return "tallow rollout resume, advance or revert"
+    known = [stage for stage in plan.stages if stage.name == state.stage]
+    if state.phase == "complete" or not known:
+        return "" if known else f"the plan has no stage {state.stage} any more"
+    after = plan.after(state.stage)
+    missing = max(0, known[0].successes - state.successes)
+    return f"{after.name if after else 'complete'} after {missing} more successes"
+
+
+def _marked(name: str, state: State) -> str:
+    if name != state.stage:
+        return f"[{QUIET}]{name}[/]"
+    return f"[bold {_COLOURS.get(state.phase, '')}]{name}[/]"
+
+
+def _told(entry: Entry) -> Text:
+    what = entry.facts.get("verdict", entry.what)
+    why = entry.facts.get("reason", "")
+    return Text.assemble(
+        (_local(entry.at), QUIET), "  ", (what, _COLOURS.get(what, "")), f"  {why}".rstrip()
+    )
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _ago(moment: datetime) -> str:
+    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    for size, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name} ago"
+    return f"{seconds:.0f} seconds ago"

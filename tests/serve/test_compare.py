@@ -1,0 +1,205 @@
+"""Goal: `tallow compare` says what differs and why, writes its reports, and exits as it promises.
+
+Method: a simulated market; the control is ours, candidates are files of its answer with a defect
+that the test puts there. Wrong calls, each with the words that its message must hold.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tallow import AnalyticsEngine, load_calendar
+from tallow.data.simulate import simulate_candles
+from tests.serve.calling import tallow
+
+INDICATORS = "sma(9), ema(9), rsi(14)"
+
+
+@pytest.fixture(scope="module")
+def market() -> pl.DataFrame:
+    return simulate_candles(2, 2, calendar=load_calendar("XNSE"), start=date(2025, 7, 17))
+
+
+@pytest.fixture(scope="module")
+def bars(market: pl.DataFrame) -> pl.DataFrame:
+    frame = AnalyticsEngine("XNSE").process_candles(market, "5m", INDICATORS).frame
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+@pytest.fixture
+def candles(market: pl.DataFrame, tmp_path: Path) -> Path:
+    path = tmp_path / "candles.parquet"
+    market.write_parquet(path)
+    return path
+
+
+def stored(folder: Path, frame: pl.DataFrame, name: str = "stored.parquet") -> Path:
+    frame.write_parquet(folder / name)
+    return folder / name
+
+
+def compared(*arguments: object, runs: int = 0):
+    return tallow("compare", *arguments, "-i", INDICATORS, "--runs", runs)
+
+
+def told(*arguments: object) -> tuple[int, dict]:
+    result = compared(*arguments, "--json", "-")
+    assert result.exit_code in {0, 1}, result.output
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_equal_values_are_a_go(candles: Path, bars: pl.DataFrame, tmp_path: Path) -> None:
+    path = stored(tmp_path, bars)
+    result = compared(candles, "--control", path, "--candidate", "tallow")
+    assert result.exit_code == 0, result.output
+    assert "GO: every criterion that was measured passes; open: time, memory" in result.stdout
+    code, report = told(candles, "--control", path, "--candidate", "tallow")
+    assert code == 0
+    total = report["total"]
+    assert total["compared"] == total["equal"] > 1_000
+    assert report["verdict"]["outcome"] == "go"
+    assert report["bars"]["both"] == len(bars)
+
+
+def test_wrong_values_are_a_no_go_and_named(
+    candles: Path, bars: pl.DataFrame, tmp_path: Path
+) -> None:
+    spoilt = bars.with_columns(
+        pl.when(pl.int_range(pl.len()) % 50 == 40)
+        .then(pl.col("ema_9") * 1.01)
+        .otherwise("ema_9")
+        .alias("ema_9")
+    )
+    count = len(range(40, len(bars), 50))
+    result = compared(candles, "--control", "tallow", "--candidate", stored(tmp_path, spoilt))
+    assert result.exit_code == 1, result.output
+    assert f"{count} unexplained" in result.stdout
+    assert "NO-GO: values fails" in result.stdout
+    _, report = told(candles, "--control", "tallow", "--candidate", stored(tmp_path, spoilt))
+    series = report["series"]["ema_9"]
+    assert (series["different"], series["unexplained"]) == (count, count)
+    assert series["causes"] == {"unexplained": count}
+    worst = series["worst"][0]
+    assert worst["candidate"] == pytest.approx(worst["control"] * 1.01)
+    names = bars["instrument"].unique().to_list()
+    assert sum(report["instruments"][name]["ema_9"]["different"] for name in names) == count
+
+
+def test_a_cause_may_be_rejected(candles: Path, bars: pl.DataFrame, tmp_path: Path) -> None:
+    late = bars.with_columns(pl.col("sma_9").shift(1).over("instrument"))
+    sides = ("--control", "tallow", "--candidate", stored(tmp_path, late))
+    code, report = told(candles, *sides)
+    assert (code, list(report["series"]["sma_9"]["causes"])) == (0, ["shifted-label"])
+    code, report = told(candles, *sides, "--reject", "shifted-label")
+    assert (code, report["rules"]["rejected_causes"]) == (1, ["shifted-label"])
+    assert report["series"]["sma_9"]["unexplained"] > 100
+
+
+def test_old_names_and_two_files_need_no_candles(bars: pl.DataFrame, tmp_path: Path) -> None:
+    old = stored(tmp_path, bars.rename({"sma_9": "mean", "instrument": "symbol"}), "old.parquet")
+    new = stored(tmp_path, bars.drop("candles", "is_final"), "new.parquet")
+    sides = ("--control", old, "--candidate", new)
+    code, report = told(*sides, "--series", "mean=sma_9")
+    assert code == 0
+    assert report["series"]["sma_9"]["equal"] == report["series"]["sma_9"]["compared"] > 200
+    assert report["not_compared"] == {"only_control": [], "only_candidate": []}
+    _, report = told(*sides)
+    assert report["not_compared"]["only_control"] == ["mean"]
+
+
+def test_a_range_and_an_instrument_are_picked(candles: Path, bars: pl.DataFrame) -> None:
+    name = bars["instrument"][0]
+    sides = ("--control", "talib", "--candidate", "tallow")
+    code, report = told(candles, *sides, "--instrument", name, "--start", "2025-07-18")
+    assert code == 0
+    assert list(report["instruments"]) == [name]
+    # The day before is there for the warm-up: no value is missing in the first bar.
+    assert report["series"]["sma_9"]["compared"] == report["bars"]["both"]
+
+
+def test_both_engines_are_measured(candles: Path, market: pl.DataFrame) -> None:
+    arguments = (candles, "--control", "talib", "--candidate", "tallow", "--less-time", -1000)
+    result = compared(*arguments, "--json", "-", runs=1)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    for side in ("control", "candidate"):
+        assert report[side]["cost"]["seconds"] > 0
+        assert report[side]["cost"]["failed"] is False
+    assert report["measured_on"]["candles"] == market["instrument"].value_counts()["count"].max()
+
+
+def test_reports_are_written_whole(candles: Path, tmp_path: Path) -> None:
+    page, told_in = tmp_path / "report.html", tmp_path / "report.json"
+    sides = ("--control", "talib", "--candidate", "tallow")
+    result = compared(candles, *sides, "--html", page, "--json", told_in)
+    assert result.exit_code == 0, result.output
+    assert f"report: {page}" in result.stdout
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    report = json.loads(told_in.read_text("utf-8"))
+    assert report["schema_version"] == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "candles.parquet",
+        "report.html",
+        "report.json",
+    ]
+
+
+def test_rows_that_break_a_rule_are_told_of(candles: Path, market: pl.DataFrame) -> None:
+    bad = market.with_columns(
+        pl.when(pl.int_range(pl.len()) == 7).then(1e9).otherwise("low").alias("low")
+    )
+    bad.write_parquet(candles)
+    result = compared(candles, "--control", "talib", "--candidate", "tallow")
+    assert result.exit_code == 0, result.output
+    assert "given to neither side: 1 rows" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--control", "talib", "--candidate", "tallwo"), "did you mean tallow"),
+        (("--control", "talib", "--candidate", "tallow", "--reject", "lookahead"), "look-ahead"),
+        (("--control", "talib", "--candidate", "tallow", "--series", "ma_9"), "ma_9=sma_9"),
+        (("--control", "talib", "--candidate", "tallow", "--ulps", "-1"), "ulps=-1"),
+        (("--control", "talib", "--candidate", "tallow", "--agree", "101"), "values=101"),
+        (("--control", "talib", "--candidate", "tallow", "--html", "r.txt"), ".html"),
+        (("--control", "talib", "--candidate", "tallow", "--json", "r.txt"), ".json"),
+        (("--control", "talib", "--candidate", "tallow", "--start", "soon"), "soon"),
+        (("--control", "talib", "--candidate", "tallow", "--instrument", "Z"), "Z"),
+        (("--control", "talib", "--candidate", "tallow", "-t", "7x"), "7x"),
+        (("--control", "missing.csv", "--candidate", "tallow"), "missing.csv"),
+    ],
+)
+def test_a_wrong_call_says_what_to_change(candles: Path, arguments, words: str) -> None:
+    result = tallow("compare", candles, *arguments)
+    assert result.exit_code == 2, result.output
+    assert words in result.stderr
+
+
+def test_a_page_without_its_library_is_refused_before_anything_is_compared(
+    candles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    page = candles.with_name("report.html")
+    result = compared(candles, "--control", "talib", "--candidate", "tallow", "--html", page)
+    assert result.exit_code == 2
+    assert "pip install 'tallow[compare]'" in result.stderr
+
+
+def test_engines_need_candles() -> None:
+    result = tallow("compare", "--control", "talib", "--candidate", "tallow")
+    assert result.exit_code == 2
+    assert "no INPUT" in result.stderr
+
+
+def test_too_many_runs_are_refused(candles: Path) -> None:
+    result = compared(candles, "--control", "talib", "--candidate", "tallow", runs=101)
+    assert result.exit_code == 2
+    assert "must be 0..100" in result.stderr
