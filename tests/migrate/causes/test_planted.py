@@ -26,7 +26,7 @@ from tests.migrate.causes.pairing import pairs
 from tests.migrate.causes.planted import CLASSES, Planted, plant
 
 SHARE_MIN = 0.95
-CI_TRIALS, NIGHTLY_TRIALS = 2, 100
+CI_TRIALS, NIGHTLY_TRIALS = 1, 100
 SEED = 20_250_718
 
 

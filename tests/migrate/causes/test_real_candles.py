@@ -118,7 +118,7 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("symbol", ["AVANTEL", "IDEAFORGE"])
+@pytest.mark.parametrize("symbol", ["AVANTEL"])
 def test_what_the_old_system_stored_looks_ahead_and_all_of_it_is_explained(
     reference: Path, symbol: str
 ) -> None:

@@ -1,0 +1,160 @@
+"""The bars that an indicator may have seen: of one instrument, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.kernel import read_only
+from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.engine import AnalyticsEngine
+from tallow.migrate.protocol import Request
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+PRICES = ("open", "high", "low", "close")
+COLUMNS = (*PRICES, "volume")
+PERIODS = ("session", "week", "month")
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Bars of one instrument, in the order of computing: rising in time, or falling if reversed.
+
+    Parameters
+    ----------
+    time
+        Shape (rows,), int64, microseconds since 1970 in UTC.
+    columns
+        Float64 (rows,) by name, NaN where there is no value: `COLUMNS`, or those that are told.
+    periods
+        Number of each row's session, week and month, float64 (rows,).
+    """
+
+    time: Times
+    columns: dict[str, Floats]
+    periods: dict[str, Floats]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @cached_property
+    def key(self) -> bytes:
+        """Equal for bars that hold the same."""
+        return b"".join([self.time.tobytes(), *(c.tobytes() for c in self.columns.values())])
+
+    @cached_property
+    def backward(self) -> Bars:
+        """The same bars, newest first."""
+        turned = ({k: v[::-1].copy() for k, v in d.items()} for d in (self.columns, self.periods))
+        return Bars(self.time[::-1].copy(), *turned)
+
+    @cached_property
+    def at_close(self) -> Bars:
+        """The bars as an engine sees them that knows the close alone."""
+        return replace(self, columns=self.columns | dict.fromkeys(PRICES, self.columns["close"]))
+
+    @cached_property
+    def typical(self) -> Bars:
+        """The bars with the mean of high, low and close in the place of the close."""
+        mean = (self.columns["high"] + self.columns["low"] + self.columns["close"]) / 3.0
+        return replace(self, columns=self.columns | {"close": mean})
+
+    def holds(self, other: Bars, names: Collection[str]) -> bool:
+        """Say whether the named columns, and the times, are the same in both."""
+        same = [np.array_equal(self.columns[n], other.columns[n], equal_nan=True) for n in names]
+        return np.array_equal(self.time, other.time) and all(same)
+
+    def part(self, rows: slice) -> Bars:
+        """Return some rows, as views."""
+        parts = ({k: v[rows] for k, v in d.items()} for d in (self.columns, self.periods))
+        return Bars(self.time[rows], *parts)
+
+    def places(self, times: Times) -> Times:
+        """Return each time's row, or -1 where no bar opens then; for bars that rise in time."""
+        if not len(self.time):
+            return np.full(len(times), -1)
+        rows = np.minimum(np.searchsorted(self.time, times), len(self.time) - 1)
+        return np.where(self.time[rows] == times, rows, -1)
+
+
+def read_bars(frame: pl.DataFrame) -> Bars:
+    """Return the bars that a frame of one instrument tells, with the columns that it has."""
+    names = [name for name in COLUMNS if name in frame.columns]
+    columns = {n: frame[n].cast(pl.Float64).fill_null(float("nan")).to_numpy() for n in names}
+    times = frame["timestamp"].dt.timestamp("us").to_numpy()
+    return Bars(times, columns, {})
+
+
+def overlay(below: Bars, told: Bars) -> Bars:
+    """Return `below`, with `told` in the place of all rows from its first to its last time."""
+    if not len(told):
+        return below
+    first, last = np.searchsorted(below.time, [told.time[0], told.time[-1] + 1])
+    join = {
+        name: np.concatenate([below.columns[name][:first], column, below.columns[name][last:]])
+        for name, column in told.columns.items()
+        if name in below.columns
+    }
+    time = np.concatenate([below.time[:first], told.time, below.time[last:]])
+    return Bars(time, join, {})
+
+
+class Rebuilt:
+    """What a request's candles make of themselves: bars with and without fillers, and minutes."""
+
+    def __init__(self, request: Request) -> None:
+        self.calendars = CalendarAssignment(request.calendar)
+        self.request = request
+        self.minutes = by_instrument(request.candles)
+        self._dropped = self._aggregated("drop")
+        self._kept = self._aggregated("keep")
+
+    def dropped(self, instrument: str) -> Bars:
+        """Return the bars without those of minutes in which nothing was traded."""
+        return self._with_periods(instrument, self._dropped)
+
+    def kept(self, instrument: str) -> Bars:
+        """Return the bars of all candles, fillers too."""
+        return self._with_periods(instrument, self._kept)
+
+    def with_periods(self, instrument: str, bars: Bars) -> Bars:
+        """Return the bars with the numbers of their sessions, weeks and months."""
+        places = self.calendars.places([instrument])
+        table = anchor_table(self.calendars.calendars)
+        offsets = np.array([0, len(bars)])
+        periods = anchor_columns(table, PERIODS, read_only(bars.time), offsets, places)
+        return replace(bars, periods=periods)
+
+    def _with_periods(self, instrument: str, frames: dict[str, pl.DataFrame]) -> Bars:
+        frame = frames.get(instrument)
+        bars = read_bars(NO_BARS if frame is None else frame)
+        return self.with_periods(instrument, bars)
+
+    def _aggregated(self, no_trade: str) -> dict[str, pl.DataFrame]:
+        if not len(self.request.candles):
+            return {}
+        engine = AnalyticsEngine(self.request.calendar, no_trade=no_trade, threads=1)  # type: ignore[arg-type]
+        size = self.request.timeframe
+        return by_instrument(engine.process_candles(self.request.candles, size, ()).frame)
+
+
+NO_BARS = pl.DataFrame(
+    schema={"timestamp": pl.Datetime("us", "UTC"), **dict.fromkeys(COLUMNS, pl.Float64)}
+)
+
+
+def by_instrument(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return the rows of each instrument, in their order."""
+    if not len(frame):
+        return {}
+    parts = frame.partition_by("instrument", as_dict=True)
+    return {str(name): part for (name,), part in parts.items()}

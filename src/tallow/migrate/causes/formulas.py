@@ -1,0 +1,286 @@
+"""The textbook's formula of a series, and the others that engines are known to take for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from tallow.core.operator import CONVENTIONS
+from tallow.core.spec import Spec, parse_specs
+from tallow.migrate.causes.bars import COLUMNS, Bars, Flags, Floats
+from tallow.migrate.causes.seeds import (
+    Anchored,
+    Average,
+    Averages,
+    Growing,
+    Restarted,
+    Seeds,
+)
+from tallow.migrate.pairs import Cause
+from tallow.plan.plan import make_plan
+from tallow.runtime.operations import fresh_states, run_operations
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a formula makes of bars.
+
+    Attributes
+    ----------
+    plain
+        Shape (rows,), float64: begun at the first bar in its usual way; NaN where it has no value.
+    seeds
+        The same begun elsewhere, or otherwise; None where nothing of a start remains.
+    undefined
+        Bool (rows,): rows whose value is a convention, as nothing has moved yet.
+    """
+
+    plain: Floats
+    seeds: Seeds | None = None
+    undefined: Flags | None = None
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One way to compute a series; `causes` is how it departs from the textbook's."""
+
+    causes: Cause
+    compute: Callable[[Bars], Model]
+
+
+def formulas(spec: Spec, output: str) -> tuple[Formula, ...]:
+    """Return the ways to compute one output of an indicator, the textbook's first."""
+    textbook = Formula(Cause(0), partial(_textbook, spec, output))
+    find = _OTHERS.get(spec.indicator.name)
+    others = () if find is None else find(spec, output)
+    return (textbook, *others, *_conventions(spec, output))
+
+
+def warmup(spec: Spec) -> int:
+    """Return the leading rows without a value, of the output that has most."""
+    return max(spec.indicator.warmup(dict(spec.values)))
+
+
+def takes_one_price(spec: Spec) -> bool:
+    """Say whether the indicator sees one price of each bar, so that another may be put in."""
+    inputs = inputs_of(spec)
+    return "close" in inputs and not {"high", "low"} & set(inputs)
+
+
+def inputs_of(spec: Spec) -> tuple[str, ...]:
+    """Return the bars' columns, and the periods, that the indicator sees."""
+    return spec.indicator.input_names(dict(spec.values))
+
+
+def run(spec: Spec, output: str, bars: Bars) -> Floats:
+    """Return an indicator's output over bars in their order, by its own kernel."""
+    plan = make_plan([spec])
+    inputs = {name: bars.columns[name] for name in COLUMNS} | bars.periods
+    states = [make(1) for make in fresh_states(plan)]
+    computed = run_operations(plan, states, np.array([0, len(bars)]), inputs)
+    column = spec.columns[spec.outputs.index(output)]
+    return computed.columns[column]
+
+
+def _textbook(spec: Spec, output: str, bars: Bars) -> Model:
+    make = _SEEDS.get(spec.indicator.name, _restarted)
+    seeds = make(spec, output, bars)
+    plain = run(spec, output, bars)
+    if spec.indicator.name == "rsi":
+        gain, loss = _gains_and_losses(bars, spec)
+        rows = np.arange(len(bars))
+        first = np.zeros(1, dtype=np.int64)
+        moved = gain.values("mean", first, rows)[0] + loss.values("mean", first, rows)[0]
+        return Model(plain, seeds, moved == 0.0)
+    return Model(plain, seeds)
+
+
+def _number(spec: Spec, name: str) -> float:
+    return float(dict(spec.values)[name])
+
+
+def _length(spec: Spec) -> int:
+    return int(_number(spec, "length"))
+
+
+# How a series begins otherwise, by the indicator's name.
+
+
+def _restarted(spec: Spec, output: str, bars: Bars) -> Seeds:
+    return Restarted(lambda start: run(spec, output, bars.part(slice(start, None))), len(bars))
+
+
+def _ema_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
+    n = _length(spec)
+    return Average(bars.columns["close"], n, 1.0 - 2.0 / (n + 1))
+
+
+def _rma_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
+    n = _length(spec)
+    return Average(bars.columns["close"], n, 1.0 - 1.0 / n)
+
+
+def _sma_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
+    return Growing(bars.columns["volume" if "volume" in output else "close"], _length(spec))
+
+
+def _atr_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
+    n, spread = _length(spec), bars.columns["high"] - bars.columns["low"]
+    return Average(_true_range(bars), n, 1.0 - 1.0 / n, first=spread)
+
+
+def _rsi_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
+    return Averages(_gains_and_losses(bars, spec), _strength_index)
+
+
+def _vwap_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
+    values, columns = dict(spec.values), bars.columns
+    close = values["source"] == "close"
+    price = columns["close"] if close else bars.typical.columns["close"]
+    return Anchored(price, columns["volume"], bars.periods[str(values["anchor"])])
+
+
+_SEEDS: dict[str, Callable[[Spec, str, Bars], Seeds]] = {
+    "ema": _ema_seeds,
+    "rma": _rma_seeds,
+    "sma": _sma_seeds,
+    "volume_sma": _sma_seeds,
+    "atr": _atr_seeds,
+    "rsi": _rsi_seeds,
+    "vwap": _vwap_seeds,
+}
+
+
+def _true_range(bars: Bars) -> Floats:
+    high, low, close = (bars.columns[name] for name in ("high", "low", "close"))
+    before = np.concatenate([close[:1], close[:-1]])
+    spread: Floats = np.maximum(high, before) - np.minimum(low, before)
+    spread[:1] = (high - low)[:1]
+    return spread
+
+
+def _gains_and_losses(bars: Bars, spec: Spec) -> tuple[Average, Average]:
+    n, change = _length(spec), np.diff(bars.columns["close"], prepend=bars.columns["close"][:1])
+    nothing, decay = np.zeros(len(bars)), 1.0 - 1.0 / n
+    gain, loss = np.maximum(change, 0.0), np.maximum(-change, 0.0)
+    return Average(gain, n, decay, nothing), Average(loss, n, decay, nothing)
+
+
+def _strength_index(gain: Floats, loss: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(100.0 * (gain / (gain + loss)))
+
+
+def _strength(gain: Floats, loss: Floats) -> Floats:
+    """Return the relative strength; NaN while no loss has occurred."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(loss > 0.0, gain / loss, np.nan)
+
+
+# Other formulas, by the indicator's name.
+
+
+def _other_strengths(spec: Spec, output: str) -> tuple[Formula, ...]:
+    def compute(bars: Bars) -> Model:
+        seeds = Averages(_gains_and_losses(bars, spec), _strength)
+        start, rows = np.zeros(1, dtype=np.int64), np.arange(len(bars))
+        return Model(seeds.values("later mean", start, rows)[0], seeds)
+
+    return (Formula(Cause.RS_INSTEAD_OF_RSI, compute),)
+
+
+def _other_ranges(spec: Spec, output: str) -> tuple[Formula, ...]:
+    n = _length(spec)
+
+    def raw(bars: Bars) -> Model:
+        return Model(bars.columns["high"] - bars.columns["low"])
+
+    def averaged(average: str, bars: Bars) -> Model:
+        spread = bars.columns["high"] - bars.columns["low"]
+        spreads = Bars(bars.time, bars.columns | {"close": spread}, bars.periods)
+        (other,) = parse_specs(f"{average}({n})")
+        return _textbook(other, average, spreads)
+
+    computes = (raw, partial(averaged, "rma"), partial(averaged, "sma"))
+    return tuple(Formula(Cause.HIGH_LOW_INSTEAD_OF_ATR, compute) for compute in computes)
+
+
+def _other_bands(spec: Spec, output: str) -> tuple[Formula, ...]:
+    """Return the bands with the sample deviation, and widths in the other unit."""
+    n = _length(spec)
+    sample = math.sqrt(n / (n - 1))
+
+    def compute(stretch: float, other_unit: bool, bars: Bars) -> Model:
+        middle, width = run(whole, "middle", bars), run(whole, "width", bars) * stretch
+        share = 100.0 * width / middle
+        if output == "percent_b":
+            below = bars.columns["close"] - (middle - width / 2.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return Model(np.where(width > 0.0, below / width, np.nan))
+        by_output = {
+            "upper": middle + width / 2.0,
+            "middle": middle,
+            "lower": middle - width / 2.0,
+            "width": share if other_unit else width,
+            "width_percent": width if other_unit else share,
+        }
+        return Model(by_output[output])
+
+    (whole,) = parse_specs(f"bollinger({n}, {_number(spec, 'multiplier')})")
+    deviations = Cause.SAMPLE_AGAINST_POPULATION
+    found = [] if output == "middle" else [Formula(deviations, partial(compute, sample, False))]
+    if output in ("width", "width_percent"):
+        unit = Cause.RATIO_AGAINST_PERCENT
+        found.append(Formula(unit, partial(compute, 1.0, True)))
+        found.append(Formula(unit | deviations, partial(compute, sample, True)))
+    return tuple(found)
+
+
+def _other_deviation(spec: Spec, output: str) -> tuple[Formula, ...]:
+    n = _length(spec)
+
+    def compute(bars: Bars) -> Model:
+        return Model(run(spec, output, bars) * math.sqrt(n / (n - 1)))
+
+    return (Formula(Cause.SAMPLE_AGAINST_POPULATION, compute),)
+
+
+def _other_price(spec: Spec, output: str) -> tuple[Formula, ...]:
+    """Return the mean of the price that the spec does not ask for."""
+    values = dict(spec.values)
+    source = "hlc3" if values["source"] == "close" else "close"
+    (other,) = parse_specs(f"vwap(anchor={values['anchor']}, source={source})")
+    return (Formula(Cause.CLOSE_AGAINST_TYPICAL, partial(_textbook, other, output)),)
+
+
+_OTHERS: dict[str, Callable[[Spec, str], tuple[Formula, ...]]] = {
+    "rsi": _other_strengths,
+    "atr": _other_ranges,
+    "bollinger": _other_bands,
+    "stddev": _other_deviation,
+    "vwap": _other_price,
+}
+
+
+def _conventions(spec: Spec, output: str) -> tuple[Formula, ...]:
+    """Return the formula as it begins, and says nothing, under the other conventions."""
+    values = dict(spec.values)
+    found: dict[str, Formula] = {}
+    for convention in CONVENTIONS:
+        usual = spec.indicator.values((), {}, convention)
+        presets = {name for preset in spec.indicator.presets.values() for name in preset}
+        unlike = sorted(name for name in presets if usual[name] != values[name])
+        for names in [*([name] for name in unlike), unlike]:
+            other = values | {name: usual[name] for name in names}
+            causes = Cause(0)
+            for name in names:
+                causes |= Cause.ZERO_IN_WARM_UP if name == "flat" else Cause.OTHER_SEED
+            columns = spec.indicator.column_names(other, convention)
+            another = Spec(spec.indicator, tuple(other.items()), spec.outputs, columns)
+            if names:
+                found[another.text] = Formula(causes, partial(_textbook, another, output))
+    return tuple(found.values())

@@ -1,0 +1,173 @@
+"""Whether one series is another one, to the last bits or to the decimals it was printed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+DECIMALS_MAX = 10
+"""Most decimals that count as rounding: ratios are kept with so many."""
+
+SAME_RELATIVE = 1e-11
+"""What another order of the same arithmetic may change; far below any rounding or any cause."""
+
+SINGLE = 2.0**-24
+"""Largest relative error of a number kept in single precision."""
+
+HABIT_ROWS = 3
+"""Rows that must be rounded, or cut off, alike to believe it, where as many differ."""
+
+HABIT_SHARE = 0.2
+"""Share of the rows with few decimals that must be rounded: means of few prices have few, too."""
+
+_UNROUNDED = 99
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a model reproduces a side's values; each array bool, shape (rows,).
+
+    Attributes
+    ----------
+    same
+        The same value.
+    missing
+        No value in either.
+    rounded
+        The model, rounded.
+    zero
+        Zero, where the model has no value.
+    capped
+        The largest, or the smallest, of all values told, where the model goes beyond it.
+    tolerance
+        Float64 (rows,): how far the value may be from the model and still be it.
+    unit
+        What the values were rounded to; 0 where they were not.
+    """
+
+    same: Flags
+    missing: Flags
+    rounded: Flags
+    zero: Flags
+    capped: Flags
+    tolerance: Floats
+    unit: float
+
+    @cached_property
+    def explained(self) -> Flags:
+        """Rows that the model reproduces in one of these ways."""
+        return self.same | self.missing | self.rounded | self.zero | self.capped
+
+
+class Printed:
+    """A side's values of one series, and how they were rounded.
+
+    Parameters
+    ----------
+    values
+        Shape (rows,), float64, NaN where there is none.
+    noise
+        Absolute error that a sum of prices of this size brings with it.
+    """
+
+    def __init__(self, values: Floats, noise: float) -> None:
+        self.values = values
+        self.noise = noise
+
+    @cached_property
+    def decimals(self) -> NDArray[np.int64]:
+        """Each value's decimals, 0..`DECIMALS_MAX`; larger where it has more, or is missing."""
+        found = np.full(len(self.values), _UNROUNDED)
+        for digits in range(DECIMALS_MAX, -1, -1):
+            scale = 10.0**digits
+            # Two units in the last place: some divide by the scale, some multiply by its inverse.
+            off = np.abs(np.rint(self.values * scale) / scale - self.values)
+            found[off <= 2.0 * np.spacing(np.abs(self.values))] = digits
+        return found
+
+    @cached_property
+    def is_single(self) -> bool:
+        """Whether all values fit into single precision, and not just into few decimals."""
+        with np.errstate(over="ignore"):
+            narrow = self.values.astype(np.float32).astype(np.float64)
+        fits = (narrow == self.values) | np.isnan(self.values)
+        return bool(fits.all() and (self.decimals[~np.isnan(self.values)] == _UNROUNDED).any())
+
+    def part(self, rows: NDArray[np.int64]) -> Printed:
+        """Return some of the rows."""
+        taken = Printed(self.values[rows], self.noise)
+        taken.decimals = self.decimals[rows]
+        taken.is_single = self.is_single
+        return taken
+
+    def fit(self, model: Floats, undefined: Flags | None = None) -> Fit:
+        """Return where `model` reproduces the values.
+
+        `undefined` are rows where the model's value is a mere convention, as the strength of what
+        never moved: zero is as good there.
+        """
+        values = self.values
+        size, distance = np.abs(model), np.abs(values - model)
+        tolerance = SAME_RELATIVE * size + self.noise
+        gone, absent = np.isnan(model), np.isnan(values)
+        same, missing = distance <= tolerance, gone & absent
+        zero = (values == 0.0) & (gone if undefined is None else gone | undefined) & ~same
+        rest = ~(same | zero | gone | absent)
+        rounded, unit = self._rounded(model, distance, rest, tolerance)
+        if self.is_single:
+            tolerance = tolerance + unit * size
+        elif unit:
+            printable = np.rint(values / unit) * unit
+            near = np.abs(printable - values) <= tolerance
+            tolerance = np.where(near, unit / 2.0 + tolerance, tolerance)
+        capped = self._capped(model, rest & ~rounded)
+        return Fit(same, missing, rounded, zero, capped, tolerance, unit)
+
+    def _capped(self, model: Floats, rest: Flags) -> Flags:
+        """Return the rows that a limit cuts off: the extreme value, again and again."""
+        found = np.zeros(len(rest), dtype=np.bool_)
+        for beyond, extreme in ((model > self.values, np.fmax), (model < self.values, np.fmin)):
+            at = rest & beyond & (self.values == extreme.reduce(self.values, initial=np.nan))
+            if at.sum() >= HABIT_ROWS:
+                found |= at
+        return found
+
+    def _rounded(
+        self, model: Floats, distance: Floats, rest: Flags, tolerance: Floats
+    ) -> tuple[Flags, float]:
+        """Return the rows that are rounded the one way that most of them are, and to what."""
+        best, finest, most = np.zeros(len(rest), dtype=np.bool_), 0.0, 0
+        if self.is_single:
+            return rest & (distance <= SINGLE * np.abs(model) + tolerance), SINGLE
+        few = rest & (self.decimals <= DECIMALS_MAX)
+        # Zero is printed the same with any decimals, and tells nothing.
+        telling = self.values != 0.0
+        for digits in np.flatnonzero(np.bincount(self.decimals[few]))[::-1]:
+            unit = 10.0 ** -float(digits)
+            printable = few & (self.decimals <= digits)
+            near = printable & (distance <= unit / 2.0 + tolerance)
+            # Cut off, not rounded: toward zero, by less than one unit.
+            less = (np.abs(self.values) <= np.abs(model) + tolerance) & (self.values * model >= 0.0)
+            cut = printable & less & (distance < unit)
+            for found in (near, cut):
+                if (count := int((found & telling).sum())) > most:
+                    best, finest, most = found, unit, count
+        # One value with few decimals may be a wrong one; a habit shows in several, a share of all.
+        if most < max(min(HABIT_ROWS, int(rest.sum())), HABIT_SHARE * few.sum()):
+            return np.zeros_like(best), 0.0
+        return best, finest
+
+
+def is_finer(values: Floats, unit: float) -> bool:
+    """Say whether most values have digits below `unit`: only then can another be their rounding."""
+    told = values[~np.isnan(values)]
+    if not unit or not len(told):
+        return False
+    off = np.abs(np.rint(told / unit) * unit - told)
+    return bool((off > SAME_RELATIVE * np.abs(told)).sum() * 2 > len(told))

@@ -1,0 +1,224 @@
+"""The same formula, begun elsewhere or with another first value: what converges as it goes on.
+
+A recursive average forgets its start: two that differ in nothing else differ by a power of its
+decay. So the value at a row is known for every start at once, and a start is found by trying all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+FORGOTTEN = 1e-13
+"""Weight at which a start shows no more."""
+
+
+class Seeds(Protocol):
+    """A formula that can begin at any row, in several ways."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the ways to begin."""
+
+    def starts(self, row: int, usual: Times) -> Times:
+        """Return the starts that still show at `row`; `usual` are those that engines choose."""
+
+    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+        """Return float64 ``[starts, rows]``, NaN before a first value."""
+
+
+class Average:
+    """One recursive average, of inputs whose first one may count for something else.
+
+    Parameters
+    ----------
+    x
+        Shape (rows,), float64, without NaN: what is averaged.
+    length
+        Rows of the first mean.
+    decay
+        Weight of the value before in each step.
+    first
+        Shape (rows,): what a row counts as if it is the first one; `x` itself where that is None.
+    """
+
+    def __init__(self, x: Floats, length: int, decay: float, first: Floats | None = None) -> None:
+        self.first = x if first is None else first
+        self.x, self.length, self.decay = x, length, decay
+        self.kinds: tuple[str, ...] = ("mean", "first", "growing", "weighted")
+        if first is not None:
+            self.kinds += ("later mean", "later first", "later weighted")
+        self.reach = int(np.log(FORGOTTEN) / np.log(decay)) + 1 + length if decay > 0.0 else length
+        # Sums of small numbers: of prices near their middle.
+        self._middle = float(np.median(x)) if len(x) else 0.0
+        self._sums = np.concatenate([[0.0], np.cumsum(x - self._middle)])
+        self._from_zero = _filtered(x, decay)
+
+    def starts(self, row: int, usual: Times) -> Times:
+        """Return the starts that still show at `row`."""
+        return np.arange(max(0, row - self.reach), row + 1)
+
+    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+        """Return float64 ``[starts, rows]``, NaN before a first value."""
+        s, t = starts[:, None], rows[None, :]
+        if kind.startswith("later"):
+            # As if the next row was the first one, and an ordinary one.
+            return self._values(kind.removeprefix("later "), s + 1, t, self.x)
+        return self._values(kind, s, t, self.first)
+
+    def carried(self, row: int, value: float, rows: Times) -> Floats:
+        """Return the values at `rows` of an average that has `value` at `row`."""
+        begun = self._from_zero[rows] + self._weight(rows - row) * (value - self._from_zero[row])
+        return np.asarray(begun)
+
+    def _values(self, kind: str, s: Times, t: Times, first: Floats) -> Floats:
+        begin = np.minimum(s, len(self.x) - 1)
+        if kind == "weighted":
+            return self._weighted(begin, s, t, first)
+        seeded = s if kind == "first" else s + self.length - 1
+        seed = first[begin] if kind == "first" else self.mean(s, seeded, first[begin])
+        at = np.minimum(seeded, len(self.x) - 1)
+        values = self._from_zero[t] + self._weight(t - seeded) * (seed - self._from_zero[at])
+        values = np.where(t >= seeded, values, np.nan)
+        if kind == "growing":
+            early = (t >= s) & (t < seeded)
+            values = np.where(early, self.mean(s, t, first[begin]), values)
+        return values
+
+    def mean(self, s: Times, t: Times, first: Floats) -> Floats:
+        """Return the mean of rows ``s..t``, the first of which counts as `first`."""
+        last = np.minimum(t, len(self.x) - 1) + 1
+        after = self._sums[last] - self._sums[np.minimum(s + 1, len(self.x))]
+        rows = np.maximum(t - s + 1, 1)
+        return np.asarray((first - self._middle + after) / rows + self._middle)
+
+    def _weighted(self, begin: Times, s: Times, t: Times, first: Floats) -> Floats:
+        """Return the mean with weights that fall by the decay, over all rows since the start."""
+        before = np.where(s > 0, self._from_zero[np.maximum(begin - 1, 0)], 0.0)
+        old = self._weight(t - s)
+        total = self._from_zero[t] - old * self.decay * before
+        total = total + (1.0 - self.decay) * old * (first[begin] - self.x[begin])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(t >= s, total / (1.0 - old * self.decay), np.nan)
+
+    def _weight(self, steps: Times) -> Floats:
+        weights: Floats = np.power(self.decay, np.maximum(steps, 0).astype(np.float64))
+        return weights
+
+
+class Averages:
+    """A function of several averages that begin together: gains and losses."""
+
+    def __init__(self, parts: Sequence[Average], combine: Callable[..., Floats]) -> None:
+        self.parts, self.combine = parts, combine
+        self.kinds = parts[0].kinds
+
+    def starts(self, row: int, usual: Times) -> Times:
+        """Return the starts that still show at `row`."""
+        return self.parts[0].starts(row, usual)
+
+    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+        """Return float64 ``[starts, rows]``, NaN before a first value."""
+        return self.combine(*(part.values(kind, starts, rows) for part in self.parts))
+
+
+class Anchored:
+    """A weighted mean since the start of a period: begun late in it, or never begun anew."""
+
+    kinds = ("period", "running")
+
+    def __init__(self, price: Floats, volume: Floats, period: Floats) -> None:
+        self._middle = float(np.median(price)) if len(price) else 0.0
+        self._traded = np.concatenate([[0.0], np.cumsum((price - self._middle) * volume)])
+        self._units = np.concatenate([[0.0], np.cumsum(volume)])
+        change = np.flatnonzero(np.diff(period)) + 1
+        self._begin = np.zeros(len(price), dtype=np.int64)
+        self._begin[change] = change
+        self._begin = np.maximum.accumulate(self._begin)
+
+    def starts(self, row: int, usual: Times) -> Times:
+        """Return every row until `row`."""
+        return np.arange(row + 1)
+
+    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+        """Return float64 ``[starts, rows]``, NaN before a first value."""
+        s, t = starts[:, None], rows[None, :]
+        first = np.maximum(s, self._begin[t]) if kind == "period" else s
+        units = self._units[t + 1] - self._units[first]
+        traded = self._traded[t + 1] - self._traded[first]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = traded / units + self._middle
+        return np.where((t >= s) & (units > 0.0), mean, np.nan)
+
+
+class Growing:
+    """A plain mean that begins with fewer rows than its length."""
+
+    kinds = ("growing",)
+
+    def __init__(self, x: Floats, length: int) -> None:
+        self.length, self._average = length, Average(x, length, 0.5)
+
+    def starts(self, row: int, usual: Times) -> Times:
+        """Return the starts whose window is not full at `row`."""
+        return np.arange(max(0, row - self.length + 1), row + 1)
+
+    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+        """Return float64 ``[starts, rows]``, NaN before the start."""
+        s, t = starts[:, None], rows[None, :]
+        first = np.maximum(s, t - self.length + 1)
+        return np.where(t >= s, self._average.mean(first, t, self._average.x[first]), np.nan)
+
+
+class Restarted:
+    """Any formula, computed from a later row on: at the starts that engines choose."""
+
+    kinds = ("restarted",)
+
+    def __init__(self, compute: Callable[[int], Floats], rows: int) -> None:
+        self._compute, self._rows = compute, rows
+        self._known: dict[int, Floats] = {}
+
+    def starts(self, row: int, usual: Times) -> Times:
+        """Return the usual starts until `row`."""
+        return usual[usual <= row][-RESTARTS_MAX:]
+
+    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+        """Return float64 ``[starts, rows]``, NaN before a first value."""
+        return np.array([self._from(int(start))[rows] for start in starts]).reshape(-1, len(rows))
+
+    def _from(self, start: int) -> Floats:
+        if start not in self._known:
+            gap = np.full(start, np.nan)
+            self._known[start] = np.concatenate([gap, self._compute(start)])
+        return self._known[start]
+
+
+RESTARTS_MAX = 16
+"""Starts that are tried where each takes a computation of its own: the latest ones."""
+
+
+def _filtered(x: Floats, decay: float) -> Floats:
+    """Return ``y[t] = decay y[t - 1] + (1 - decay) x[t]``, from zero.
+
+    Block by block, by weights within the block; a loop over rows in Python would take longer than
+    all the rest.
+    """
+    block = 64
+    lags = np.arange(block)[:, None] - np.arange(block)[None, :]
+    weights = np.where(lags >= 0, (1.0 - decay) * np.power(decay, np.maximum(lags, 0.0)), 0.0)
+    rows = -(-len(x) // block) * block
+    within = np.concatenate([x, np.zeros(rows - len(x))]).reshape(-1, block) @ weights.T
+    carry, powers, last = 0.0, np.power(decay, np.arange(1.0, block + 1.0)), within[:, -1]
+    carries = np.empty(len(within))
+    for i in range(len(within)):
+        carries[i] = carry
+        carry = last[i] + powers[-1] * carry
+    filtered: Floats = within + carries[:, None] * powers
+    return filtered.reshape(-1)[: len(x)]
