@@ -31,12 +31,16 @@ LISTED_MAX = 12
 """Most built-in names that are listed; of more, only their number."""
 
 OPTIONAL = {"pandas": "pandas frames in and out", "pyarrow": "Arrow tables in and out"}
-STORE_PACKAGES = {
-    "deltalake": "stores in a folder",
-    "obstore": "stores in a bucket",
-    "adbc-driver-postgresql": "stores in PostgreSQL",
+EXTRAS = {
+    "deltalake": ("store", "stores in a folder"),
+    "obstore": ("store", "stores in a bucket"),
+    "adbc-driver-postgresql": ("store", "stores in PostgreSQL"),
+    "websockets": ("live", "feeds of WebSocket servers"),
+    "redis": ("live", "feeds of Redis Streams"),
+    "Jinja2": ("compare", "a comparison's report as a page"),
+    "openfeature-sdk": ("flags", "flags of a rollout"),
 }
-"""Packages of the extra ``store``, and what each is for."""
+"""Packages of extras: which, and what each is for."""
 
 OUTDATED_PANDAS = 3
 """From this version on, exchange_calendars cannot build the sessions of a few venues."""
@@ -116,12 +120,12 @@ def _check_optional_packages() -> Iterator[Finding]:
             yield Finding("ok", name, f"{metadata.version(name)}: {use}")
 
 
-def _check_store() -> Iterator[Finding]:
-    for name, use in STORE_PACKAGES.items():
+def _check_extras() -> Iterator[Finding]:
+    for name, (extra, use) in EXTRAS.items():
         try:
             yield Finding("ok", name, f"{metadata.version(name)}: {use}")
         except metadata.PackageNotFoundError:
-            yield Finding("warn", name, f"not installed: no {use}; pip install 'tallow[store]'")
+            yield Finding("warn", name, f"not installed: no {use}; pip install 'tallow[{extra}]'")
 
 
 def _check_kernels() -> Iterator[Finding]:
@@ -152,6 +156,14 @@ def _check_indicators() -> Iterator[Finding]:
     found = registry()
     modules = {name: own.advance.__module__ for name, own in found.indicators.items()}
     yield from _plug_ins("indicators", ENTRY_POINT_GROUP, modules, found.failures)
+
+
+def _check_engines() -> Iterator[Finding]:
+    from tallow.migrate.engines.registry import ENTRY_POINT_GROUP, engines
+
+    found = engines()
+    modules = {name: type(engine).__module__ for name, engine in found.engines.items()}
+    yield from _plug_ins("engines", ENTRY_POINT_GROUP, modules, found.failures)
 
 
 def _check_readers() -> Iterator[Finding]:
@@ -212,9 +224,10 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_python,
     _check_packages,
     _check_optional_packages,
-    _check_store,
+    _check_extras,
     _check_kernels,
     _check_indicators,
     _check_readers,
+    _check_engines,
     _check_calendars,
 )
