@@ -310,6 +310,9 @@ SHADOW_RETRY_SECONDS = 0.1
 SHADOW_RETRY_SECONDS_MAX = 30.0
 """Longest such wait."""
 
+SHADOW_WAIT_SECONDS = 30.0
+"""How long a call may wait behind workers that fail: evidence is to be of now."""
+
 SHADOW_CLOSE_SECONDS = 5.0
 """How long an experiment that is closed waits for what is still in its queue."""
 
@@ -353,4 +356,4 @@ MISMATCH_BYTES = 16_777_216
 """Largest mismatch that is kept."""
 
 MISMATCHES_AT_ONCE = 8
-"""Mismatches that are written at a time; of a candidate that is always wrong, not all are kept."""
+"""Mismatches that wait, or are written at a time; of a candidate always wrong, not all are kept."""

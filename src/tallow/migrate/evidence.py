@@ -43,16 +43,21 @@ class Observation:
     served
         The side whose answer the caller got. A candidate that failed was replaced by the control.
     control_ms, candidate_ms
-        How long each took; None where it did not run, or did not end.
+        How long each took in the serving process; None where it did not run there, or raised. A
+        candidate that was too late for the caller counts with its deadline.
     error
         What the candidate raised, or that it was too slow or too large; None where it was well.
     skipped
         Why the call, though sampled, was not compared: no room in the queue, inputs that cannot be
         copied. None where it was, or was not sampled.
     staleness_seconds
-        How old the newest data in the served answer was, where the call tells it.
+        How old the newest data in the served answer was, where the call tells it; not known where
+        there was nothing to compare.
     judgement
         None where the answers were not compared.
+    aside_ms
+        How long the other side took aside, in a process of the lowest priority; None where it did
+        not run there, or raised.
     """
 
     experiment: str
@@ -65,6 +70,7 @@ class Observation:
     skipped: str | None = None
     staleness_seconds: float | None = None
     judgement: Judgement | None = None
+    aside_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,11 @@ class Totals:
     ``served`` counts calls whose answer was the candidate's; ``tried`` those where it ran at all,
     or failed to; ``skipped`` those that were sampled but did not fit the budget. ``compared`` to
     ``flips`` count values. The staleness is the worst that was seen.
+
+    ``control_p99_ms`` and ``candidate_p99_ms`` are over calls that ran in the serving processes:
+    what callers waited for. The other two are over calls that ran aside, and never mixed in: on a
+    busy host the lowest priority is slow, whatever runs with it. None where there were too few
+    calls; of fewer than a hundred, one is left out: it may be an accident.
     """
 
     calls: int = 0
@@ -88,6 +99,8 @@ class Totals:
     flips: int = 0
     control_p99_ms: float | None = None
     candidate_p99_ms: float | None = None
+    control_aside_p99_ms: float | None = None
+    candidate_aside_p99_ms: float | None = None
     staleness_seconds: float | None = None
     causes: dict[str, int] = field(default_factory=dict)
 

@@ -9,7 +9,15 @@ BAD = 1.0
 """What is added to a wrong answer."""
 
 
+SECONDS = 0.04
+"""What a call takes."""
+
+SLOW_SECONDS = 10.0 * SECONDS
+"""What a call of a slow candidate takes."""
+
+
 def control(_folder: str, number: int) -> float:
+    time.sleep(SECONDS)
     return float(number)
 
 
@@ -20,8 +28,5 @@ def candidate(folder: str, number: int) -> float:
         mode = "good"
     if mode == "error":
         raise ValueError(number)
-    if mode == "slow":
-        time.sleep(1.0)
-    if mode == "hang":
-        time.sleep(60)
+    time.sleep(60.0 if mode == "hang" else SLOW_SECONDS if mode == "slow" else SECONDS)
     return number + BAD * (mode == "wrong")

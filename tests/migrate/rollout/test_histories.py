@@ -74,8 +74,9 @@ class Histories(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(["good", *KINDS]))
     def interval(self, kind: str) -> None:
         self.world.interval(KINDS[kind])
-        self.edited = False
-        if kind in ("wrong", "failing"):
+        # An edit by hand is noticed by this step, and watched from then on.
+        was_edited, self.edited = self.edited, False
+        if kind in ("wrong", "failing") and not was_edited:
             assert self.share() in (OFF, None)
 
     @rule(kind=st.sampled_from(list(KINDS)), seconds=st.integers(1, 59))
@@ -180,7 +181,7 @@ class ManyHistories(Histories):
 
 
 TestManyHistories = pytest.mark.nightly(ManyHistories.TestCase)
-TestManyHistories.settings = settings(max_examples=100, stateful_step_count=30)
+TestManyHistories.settings = settings(max_examples=50, stateful_step_count=30)
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=10, stateful_step_count=20)

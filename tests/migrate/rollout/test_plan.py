@@ -156,3 +156,32 @@ def test_a_share_is_diluted_by_calls_that_are_still_to_come() -> None:
     assert analyse(stage, early, expected=1_000).verdict != "failure"
     assert analyse(stage, replace(early, errors=101), expected=1_000).verdict == "failure"
     assert analyse(stage, early).verdict == "failure"
+
+
+BUSY = Totals(
+    calls=1_000,
+    tried=1_000,
+    served=100,
+    control_p99_ms=20.0,
+    candidate_p99_ms=22.0,
+    control_aside_p99_ms=100.0,
+    candidate_aside_p99_ms=200.0,
+)
+SLOW = replace(BUSY, candidate_p99_ms=200.0)
+
+
+@pytest.mark.parametrize("place", [2, 3])
+def test_times_aside_on_a_busy_host_say_nothing_of_what_callers_wait_for(
+    tmp_path: Path, place: int
+) -> None:
+    path = tmp_path / "rollout.toml"
+    path.write_text("experiment = 'engine'\nflags = 'flags.toml'\ngates.unexplained = false\n")
+    stage = read_plan(path).stages[place]
+    assert stage.name in {"10%", "50%"}
+    assert analyse(stage, BUSY).verdict == "success"
+    assert analyse(stage, SLOW).reason == "p99_ratio: 10x over 3x (200 ms against 20 ms)"
+    # None answered in a serving process: nothing is known, whatever it took aside.
+    assert analyse(stage, replace(BUSY, candidate_p99_ms=None)).verdict == "inconclusive"
+    # What a plan tells for all stages holds at those that it does not tell.
+    path.write_text(path.read_text() + "gates.p99_ratio = 1.05\n")
+    assert analyse(read_plan(path).stages[place], BUSY).verdict == "failure"

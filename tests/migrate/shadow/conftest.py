@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,9 +36,17 @@ class Run:
         return self.experiment.evidence.totals(self.experiment.name, *ALWAYS)
 
     def mismatches(self) -> list[Mismatch]:
-        """Return the mismatches, once all calls are written; those of killed workers come later."""
+        """Return the mismatches, once all calls are written and there is one.
+
+        Those of killed workers, and of served candidates that failed, come later than their calls.
+        """
         assert self.experiment.flush(PATIENCE)
-        return self.experiment.evidence.mismatches(self.experiment.name)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if found := self.experiment.evidence.mismatches(self.experiment.name):
+                return found
+            time.sleep(0.01)
+        raise AssertionError("there are no mismatches")
 
 
 Running = Callable[..., Run]

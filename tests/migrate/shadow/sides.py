@@ -114,6 +114,18 @@ def waits_for_file(path: str) -> str:
     return Path(path).read_text()
 
 
+def kind(value: object) -> str:
+    return type(value).__name__
+
+
+def total_or_text(value: Any) -> Any:
+    return value if isinstance(value, str) else sum(value)
+
+
+def waits_or_refuses(value: Any) -> Any:
+    return waits_for_file(value) if isinstance(value, str) else refuses(value)
+
+
 def path_itself(path: str) -> str:
     return path
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tallow.core.errors import ShadowError
-from tallow.core.limits import SHADOW_ABANDONED
+from tallow.core.limits import MISMATCHES_AT_ONCE, SHADOW_ABANDONED
 from tallow.migrate.shadow import Budget, Experiment
 from tests.migrate.shadow import sides
 from tests.migrate.shadow.conftest import BUDGET, PATIENCE, Running
@@ -158,7 +158,31 @@ def test_a_served_candidate_that_is_late_is_replaced_and_then_left_out(running: 
     assert [run([1.0]) for _ in range(calls)] == [1.0] * calls
     # Each that hangs holds a thread; no more than the limit are tried.
     assert threading.active_count() - before == SHADOW_ABANDONED
-    assert (run.totals().calls, run.totals().errors) == (calls, calls)
+    totals = run.totals()
+    assert (totals.calls, totals.errors, totals.served) == (calls, calls, 0)
+    # Each that was tried cost its caller the deadline.
+    assert totals.candidate_p99_ms == 10.0
+
+
+def test_what_is_known_does_not_wait_behind_what_hangs(running: Running, tmp_path: Path) -> None:
+    gate = str(tmp_path / "gate")
+    run = running(
+        sides.total_or_text,
+        sides.waits_or_refuses,
+        key=sides.kind,
+        decide=lambda key: "shadow" if key == "str" else "candidate",
+        budget=Budget(seconds=PATIENCE),
+    )
+    # The candidate aside waits for the gate; those that are served fail, more than are kept.
+    assert run(gate) == gate
+    failing = MISMATCHES_AT_ONCE + 4
+    assert [run([1.0]) for _ in range(failing)] == [1.0] * failing
+    while (totals := run.experiment.evidence.totals("test", *sides.ALWAYS)).errors < failing:
+        run.experiment.flush(0.05)
+    assert (totals.calls, totals.compared) == (failing, 0)
+    Path(gate).write_text(gate)
+    assert run.totals().equal == 1
+    assert run.mismatches()[0].args == ([1.0],)
 
 
 def test_bad_input_is_no_error_of_a_candidate_that_refuses_it_too(running: Running) -> None:

@@ -30,7 +30,7 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import EvidenceError
-from tallow.migrate.evidence import Judgement, Observation
+from tallow.migrate.evidence import Judgement, Observation, Side
 from tallow.migrate.shadow import EvidenceStore, load_mismatch, replay
 from tallow.migrate.shadow import store as store_module
 from tallow.migrate.shadow.mismatch import mismatch_body
@@ -52,6 +52,15 @@ def body(*args: Any, control: Outcome | None, **about: Any) -> bytes:
     return mismatch_body(observation, (args, {"last": 2}), outcomes, {"control": "1"}, "r7")
 
 
+SIDES: tuple[Side, Side] = ("control", "candidate")
+
+
+def p99(times: list[float | None]) -> float:
+    known = sorted(each for each in times if each is not None)
+    assert len(known) >= 100
+    return known[math.ceil(0.99 * len(known)) - 1]
+
+
 def random_observations(count: int, seed: int) -> list[Observation]:
     draw = random.Random(seed)
 
@@ -66,6 +75,7 @@ def random_observations(count: int, seed: int) -> list[Observation]:
             served=draw.choice(["control", "candidate"]),
             control_ms=draw.choice([None, draw.uniform(1.0, 50.0)]),
             candidate_ms=draw.choice([None, draw.uniform(1.0, 50.0)]),
+            aside_ms=draw.choice([None, draw.uniform(1.0, 500.0)]),
             error=draw.choice([None, None, "it failed"]),
             skipped=draw.choice([None, None, "the queue is full"]),
             staleness_seconds=draw.choice([None, draw.uniform(0.0, 9.0)]),
@@ -94,9 +104,23 @@ def test_totals_are_the_sums_of_an_interval(store: EvidenceStore) -> None:
     for name in ("compared", "equal", "explained", "unexplained", "flips"):
         assert getattr(totals, name) == sum(getattr(each, name) for each in judged)
     assert totals.causes == sum((Counter(each.causes) for each in judged), Counter())
-    times = sorted(each.control_ms for each in inside if each.control_ms is not None)
-    assert totals.control_p99_ms == times[math.ceil(0.99 * len(times)) - 1]
+    asides = {side: [each.aside_ms for each in inside if each.served == side] for side in SIDES}
+    assert totals.control_p99_ms == p99([each.control_ms for each in inside])
+    assert totals.candidate_p99_ms == p99([each.candidate_ms for each in inside])
+    assert totals.control_aside_p99_ms == p99(asides["candidate"])
+    assert totals.candidate_aside_p99_ms == p99(asides["control"])
     assert totals.staleness_seconds == max(each.staleness_seconds or 0.0 for each in inside)
+
+
+@pytest.mark.parametrize(("count", "place"), [(2, 0), (10, 8), (99, 97), (101, 99), (250, 247)])
+def test_one_accident_is_no_percentile(store: EvidenceStore, count: int, place: int) -> None:
+    times = [float(number) for number in range(count)]
+    random.Random(5).shuffle(times)
+    seen = [Observation("test", START, "", "control", control_ms=each) for each in times]
+    store.add(seen[:1])
+    assert store.totals("test", *ALWAYS).control_p99_ms is None
+    store.add(seen[1:])
+    assert store.totals("test", *ALWAYS).control_p99_ms == float(place)
 
 
 def test_nothing_observed_is_totals_of_nothing(store: EvidenceStore) -> None:
@@ -144,7 +168,7 @@ def test_what_is_no_evidence_is_told(tmp_path: Path) -> None:
         EvidenceStore(text)
     with closing(sqlite3.connect(tmp_path / "later")) as connection:
         connection.execute("PRAGMA user_version = 9")
-    with pytest.raises(EvidenceError, match="format=9; this version reads 1"):
+    with pytest.raises(EvidenceError, match="format=9; this version reads 2"):
         EvidenceStore(tmp_path / "later")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tallow.migrate.evidence import Totals
@@ -45,6 +45,7 @@ def analyse(stage: Stage, totals: Totals, expected: int = 0) -> Analysis:
     expected
         Calls that the interval will have when it is over; 0 if it is.
     """
+    totals = _timed(stage, totals)
     enough = totals.tried >= stage.calls
     part = min(1.0, totals.tried / max(stage.calls, expected))
     whole = enough and not expected
@@ -57,6 +58,20 @@ def analyse(stage: Stage, totals: Totals, expected: int = 0) -> Analysis:
     if unclear := [each for each in findings if each.verdict == "inconclusive"]:
         return Analysis("inconclusive", "; ".join(each.text for each in unclear), findings)
     return Analysis("success", f"all gates hold over {totals.tried:,} calls", findings)
+
+
+def _timed(stage: Stage, totals: Totals) -> Totals:
+    """Return totals with the times that are to be compared at a stage.
+
+    Those of the serving processes. Only where a side never answers there, its times aside: in
+    shadow the candidate's, which seem too long (so the example has no such gate); where the
+    candidate serves everybody the control's, so that the ratio seems too good.
+    """
+    if stage.setting.share == 0:
+        return replace(totals, candidate_p99_ms=totals.candidate_aside_p99_ms)
+    if stage.setting.share == 100:
+        return replace(totals, control_p99_ms=totals.control_aside_p99_ms)
+    return totals
 
 
 def _find(gate: Gate, totals: Totals, part: float, whole: bool) -> Finding:

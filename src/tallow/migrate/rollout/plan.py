@@ -40,7 +40,7 @@ log = "rollout.log"              # who changed what, when, from, to, and on whic
 
 # An analysis looks at one interval. It is a success, a failure or, with too few calls or a figure
 # between a gate's two thresholds, inconclusive.
-interval_seconds = 60            # longer than any call may take
+interval_seconds = 60            # at least twice as long as any call may take
 calls = 100                      # fewer calls of the candidate in an interval: inconclusive
 successes = 5                    # as many successes: the next stage
 failures = 0                     # as many are tolerated; one more: off at once
@@ -57,15 +57,18 @@ stage = "shadow"                 # the candidate runs aside; nobody sees its ans
 
 [[stages]]
 stage = 10                       # percent of the instruments; the others are shadowed
-gates.p99_ratio = 1.5            # not in shadow: there the candidate runs at the lowest priority
+# Times are those in the serving processes. Not in shadow: there the candidate runs aside, at the
+# lowest priority, and seems slow on a busy host. Two thresholds: a p99 of few calls is a rough one.
+gates.p99_ratio = { fail_above = 3.0, pass_below = 1.5 }
 
 [[stages]]
 stage = 50
-gates.p99_ratio = 1.5
+gates.p99_ratio = { fail_above = 3.0, pass_below = 1.5 }
 
 [[stages]]
-stage = 100
-gates.p99_ratio = 1.5
+stage = 100                      # here it is the control that runs aside: its p99 seems too long
+gates.p99_ratio = { fail_above = 3.0, pass_below = 1.5 }
+# gates.p99_ms = 250             # the candidate's own
 """
 
 _PLACES = ("experiment", "flags", "evidence", "log")
@@ -73,10 +76,7 @@ _HINT = "`tallow rollout plan` prints an example"
 _WHOLE = {"calls": 1, "successes": 1, "failures": 0, "inconclusive": 0}
 _RULES = {"interval_seconds": 60.0, "calls": 100, "successes": 5, "failures": 0, "inconclusive": 30}
 _DEFAULT_GATES = {"unexplained": 0.001, "errors": 0.01}
-_DEFAULT_STAGES: list[dict[str, Any]] = [
-    {"stage": "shadow"},
-    *({"stage": share, "gates": {"p99_ratio": 1.5}} for share in (10, 50, 100)),
-]
+_SERVING_GATES = {"p99_ratio": {"fail_above": 3.0, "pass_below": 1.5}}
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def read_plan(path: Path) -> Plan:
     _known(path.name, table, {*_PLACES, *_RULES, "gates", "stages"})
     rules = _rules(path.name, table, _RULES)
     gates = _gates(f"{path.name}: gates", table.get("gates", _DEFAULT_GATES), {})
-    told = table.get("stages", _DEFAULT_STAGES)
+    told = table.get("stages", _usual_stages(table.get("gates", {})))
     if not isinstance(told, list) or not 1 <= len(told) <= ROLLOUT_STAGES_MAX:
         raise RolloutError(f"{path.name}: stages; must be 1..{ROLLOUT_STAGES_MAX} tables; {_HINT}")
     stages = [
@@ -269,6 +269,12 @@ def _stage(where: str, table: Any, usual: Mapping[str, Any], gates: Mapping[str,
     own = _gates(f"{where}.gates", table.get("gates", {}), gates)
     name = f"{told:g}%" if setting.share else str(told)
     return Stage(name, setting, **_rules(where, table, usual), gates=tuple(own.values()))
+
+
+def _usual_stages(gates: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the stages of a plan that tells none; `gates` are those it tells for all of them."""
+    own = {name: gate for name, gate in _SERVING_GATES.items() if name not in gates}
+    return [{"stage": "shadow"}, *({"stage": share, "gates": own} for share in (10, 50, 100))]
 
 
 def _check_order(where: str, stages: list[Stage]) -> None:

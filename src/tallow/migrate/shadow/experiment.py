@@ -35,7 +35,7 @@ from tallow.migrate.shadow.messages import (
     pickled_functions,
     place_of,
 )
-from tallow.migrate.shadow.outcome import Outcome, error_text, failed, weigh
+from tallow.migrate.shadow.outcome import LATE, Outcome, error_text, failed, weigh
 from tallow.migrate.shadow.store import EvidenceStore
 
 P = ParamSpec("P")
@@ -160,6 +160,8 @@ class Experiment(Generic[P, T]):
         began = time.perf_counter()
         outcome = self._lanes.call(args, kwargs)
         if outcome.raised is not None:
+            if outcome.raised == LATE:
+                call.candidate_ms = 1e3 * self._budget.deadline_seconds
             return self._by_control(call, copier, args, kwargs, outcome)
         seconds = time.perf_counter() - began
         call.served, call.aside, call.candidate_ms = "candidate", "control", 1e3 * seconds

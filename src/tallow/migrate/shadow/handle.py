@@ -10,7 +10,7 @@ import socket
 import struct
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -37,11 +37,20 @@ _STALLED = struct.pack("ll", int(SHADOW_CLOSE_SECONDS), 0)
 
 @dataclass(frozen=True)
 class Job:
-    """A task with its payload; `is_retold` where its observation is written already."""
+    """A task with its payload.
+
+    Parameters
+    ----------
+    is_retold
+        Its observation is written already; what is left is to keep its mismatch.
+    since
+        When it began to wait, on the monotonic clock.
+    """
 
     task: Task
     payload: Payload
     is_retold: bool = False
+    since: float = field(default_factory=time.monotonic)
 
 
 class WorkerEndedError(Exception):
@@ -70,6 +79,7 @@ class Worker:
         self.is_ready = False
         self.job: Job | None = None
         self._folder = Path(f"/proc/{self._process.pid}")
+        self._started = time.monotonic()
         self._mark()
         with contextlib.suppress(OSError):
             self.connection.send_bytes(pickle.dumps(setup))
@@ -78,6 +88,11 @@ class Worker:
     def pid(self) -> int:
         """The process's number."""
         return self._process.pid
+
+    @property
+    def age_seconds(self) -> float:
+        """How long it has been there."""
+        return time.monotonic() - self._started
 
     @property
     def is_idle(self) -> bool:

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from tallow.core.limits import SHADOW_ABANDONED
-from tallow.migrate.shadow.outcome import LATE, Outcome, failed
+from tallow.migrate.shadow.outcome import LATE, UNTRIED, Outcome, failed
 
 
 def _held() -> threading.Lock:
@@ -53,7 +53,7 @@ class Lanes:
         call = _Call(copy_context(), args, kwargs)
         with self._lock:
             if self._abandoned >= SHADOW_ABANDONED:
-                return Outcome(None, LATE, f"not tried: {self._abandoned} calls of it hang")
+                return Outcome(None, UNTRIED, f"not tried: {self._abandoned} calls of it hang")
             inbox = self._idle.pop() if self._idle else None
         if inbox is None:
             inbox = SimpleQueue()

@@ -46,7 +46,8 @@ class Budget:
     seconds
         Longest call; a candidate that takes longer is killed, and a new worker started.
     memory_bytes
-        Resident memory of the worker, with the interpreter and all that it imports.
+        Resident memory of the worker, with the interpreter and all that it imports: some 300 MB
+        with an engine of this package. Memory that is touched takes bandwidth from everybody.
     queue
         Calls that wait for the worker; further ones are skipped, and counted.
     call_bytes
@@ -56,7 +57,7 @@ class Budget:
     """
 
     seconds: float = 5.0
-    memory_bytes: int = 1_073_741_824
+    memory_bytes: int = 536_870_912
     queue: int = 64
     call_bytes: int = 4_194_304
     deadline_seconds: float = 1.0

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tallow.core.limits import ERROR_CHARACTERS
-from tallow.migrate.evidence import Judgement
+from tallow.migrate.evidence import Judgement, Observation
 
 LATE = "tallow:late"
 """In the place of an exception's class: the candidate did not answer in time."""
+
+UNTRIED = "tallow:untried"
+"""Likewise: it was not even tried, for others that hang."""
 
 _WAITS = Path("/proc/thread-self/schedstat")
 
@@ -84,9 +87,16 @@ def weigh(control: Outcome, candidate: Outcome) -> tuple[str | None, Judgement |
     The same exception on both sides is agreement: bad input is refused by both. None and None where
     both answered, and the answers have to be compared.
     """
-    if control.raised is None or candidate.raised == LATE:
+    if control.raised is None or candidate.raised in (LATE, UNTRIED):
         return candidate.error, None
     if control.raised == candidate.raised:
         return None, Judgement(compared=1, equal=1)
     cause = "NO_EXCEPTION" if candidate.raised is None else "OTHER_EXCEPTION"
     return None, Judgement(compared=1, unexplained=1, causes={cause: 1})
+
+
+def disagrees(observation: Observation) -> bool:
+    """Whether a call is to be kept as a mismatch."""
+    judgement = observation.judgement
+    wrong = judgement is not None and (judgement.unexplained > 0 or judgement.flips > 0)
+    return observation.error is not None or wrong

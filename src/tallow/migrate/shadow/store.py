@@ -32,13 +32,13 @@ from tallow.core.limits import (
 from tallow.migrate.evidence import Observation, Totals
 from tallow.migrate.shadow.mismatch import Mismatch, read_mismatch
 
-_FORMAT = 1
+_FORMAT = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS observation (
     id INTEGER PRIMARY KEY, experiment TEXT NOT NULL, at INTEGER NOT NULL, key TEXT NOT NULL,
-    served TEXT NOT NULL, control_ms REAL, candidate_ms REAL, error TEXT, skipped TEXT,
-    staleness REAL, compared INTEGER, equal INTEGER, explained INTEGER, unexplained INTEGER,
-    flips INTEGER, causes TEXT
+    served TEXT NOT NULL, control_ms REAL, candidate_ms REAL, aside_ms REAL, error TEXT,
+    skipped TEXT, staleness REAL, compared INTEGER, equal INTEGER, explained INTEGER,
+    unexplained INTEGER, flips INTEGER, causes TEXT
 );
 CREATE INDEX IF NOT EXISTS observation_at ON observation (experiment, at);
 CREATE TABLE IF NOT EXISTS mismatch (
@@ -55,8 +55,15 @@ _SUMS = f"""
 SELECT count(*), sum(served = 'candidate'),
     sum(coalesce(candidate_ms, error, compared) IS NOT NULL),
     sum(error IS NOT NULL), sum(skipped IS NOT NULL), sum(compared), sum(equal), sum(explained),
-    sum(unexplained), sum(flips), count(control_ms), count(candidate_ms), max(staleness) {_WITHIN}
+    sum(unexplained), sum(flips), max(staleness) {_WITHIN}
 """
+_TIMES = {
+    "control_p99_ms": ("control_ms", ""),
+    "candidate_p99_ms": ("candidate_ms", ""),
+    "control_aside_p99_ms": ("aside_ms", "AND served = 'candidate'"),
+    "candidate_aside_p99_ms": ("aside_ms", "AND served = 'control'"),
+}
+"""Percentiles, each with its column and a condition."""
 _COUNTS = (
     *("calls", "served", "tried", "errors", "skipped"),
     *("compared", "equal", "explained", "unexplained", "flips"),
@@ -116,7 +123,7 @@ class EvidenceStore:
             What could not be kept: how many by experiment and kind (``mismatches``, ``lost``).
         """
         rows = [_row(observation) for observation in observations]
-        places = ", ".join("?" * 15)
+        places = ", ".join("?" * 16)
         with self._connected() as connection, connection:
             # At once: a reader that turns writer in mid-transaction is refused without a wait.
             connection.execute("BEGIN IMMEDIATE")
@@ -136,23 +143,23 @@ class EvidenceStore:
                 self._unpruned = 0
 
     def totals(self, experiment: str, since: datetime, until: datetime) -> Totals:
-        """Return what was observed in ``since <= at < until``; percentiles are of all of it."""
+        """Return what was observed in ``since <= at < until``; percentiles are exact."""
         span = (experiment, _microseconds(since), _microseconds(until))
         with self._connected() as connection:
             # One state of the file for all of it.
             connection.execute("BEGIN")
-            *sums, controls, candidates, staleness = connection.execute(_SUMS, span).fetchone()
+            *sums, staleness = connection.execute(_SUMS, span).fetchone()
             causes: Counter[str] = Counter()
             for (text,) in connection.execute(f"SELECT causes {_WITHIN} AND causes != ''", span):
                 causes.update(json.loads(text))
-            control = _p99(connection, "control_ms", span, controls)
-            candidate = _p99(connection, "candidate_ms", span, candidates)
+            times: dict[str, Any] = {
+                name: _p99(connection, *place, span) for name, place in _TIMES.items()
+            }
             connection.execute("COMMIT")
         counts = {name: count or 0 for name, count in zip(_COUNTS, sums, strict=True)}
         return Totals(
             **counts,
-            control_p99_ms=control,
-            candidate_p99_ms=candidate,
+            **times,
             staleness_seconds=staleness,
             causes=dict(causes),
         )
@@ -235,21 +242,26 @@ def _row(seen: Observation) -> tuple[Any, ...]:
         counts = (*numbers, json.dumps(judged.causes) if judged.causes else "")
     return (
         *(seen.experiment, _microseconds(seen.at), seen.key, seen.served),
-        *(seen.control_ms, seen.candidate_ms, seen.error, seen.skipped, seen.staleness_seconds),
+        *(seen.control_ms, seen.candidate_ms, seen.aside_ms),
+        *(seen.error, seen.skipped, seen.staleness_seconds),
         *counts,
     )
 
 
 def _p99(
-    connection: sqlite3.Connection, column: str, span: tuple[Any, ...], count: int
+    connection: sqlite3.Connection, column: str, which: str, span: tuple[Any, ...]
 ) -> float | None:
-    """Return the least value that 99 % of the values do not exceed; None where there are none."""
-    if not count:
+    """Return the least time that at most one in a hundred exceeds, but one in any case.
+
+    None for less than two. Without the second half, one accident in a few calls would be their p99.
+    """
+    within = f"{_WITHIN} AND {column} IS NOT NULL {which}"
+    (count,) = connection.execute(f"SELECT count(*) {within}", span).fetchone()
+    if count < 2:
         return None
-    place = math.ceil(0.99 * count) - 1
+    place = min(math.ceil(0.99 * count) - 1, count - 2)
     (value,) = connection.execute(
-        f"SELECT {column} {_WITHIN} AND {column} IS NOT NULL ORDER BY {column} LIMIT 1 OFFSET ?",
-        (*span, place),
+        f"SELECT {column} {within} ORDER BY {column} LIMIT 1 OFFSET ?", (*span, place)
     ).fetchone()
     return float(value)
 

@@ -16,9 +16,11 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 from tallow.core.limits import (
+    MISMATCHES_AT_ONCE,
     SHADOW_CLOSE_SECONDS,
     SHADOW_RETRY_SECONDS,
     SHADOW_RETRY_SECONDS_MAX,
+    SHADOW_WAIT_SECONDS,
     SHADOW_WATCH_SECONDS,
 )
 from tallow.migrate.evidence import Observation
@@ -31,6 +33,7 @@ from tallow.migrate.shadow.messages import (
     give_way,
     receive_call,
 )
+from tallow.migrate.shadow.outcome import disagrees
 from tallow.migrate.shadow.pipe import Inlet
 from tallow.migrate.shadow.writer import Writer
 
@@ -52,6 +55,7 @@ class Warden:
         self._setup, self._calls, self._progress = setup, calls, progress
         self._writer = Writer(setup.evidence, setup.experiment, progress)
         self._jobs: deque[Job] = deque()
+        self._retold: deque[Job] = deque()
         self._worker: Worker | None = None
         self._failures = 0
         self._unblamed: str | None = None
@@ -73,7 +77,9 @@ class Warden:
 
     @property
     def _is_busy(self) -> bool:
-        return bool(self._jobs) or (self._worker is not None and self._worker.job is not None)
+        return bool(self._jobs or self._retold) or (
+            self._worker is not None and self._worker.job is not None
+        )
 
     def _hear(self) -> None:
         """Wait for somebody to speak, no longer than until something else is to be done."""
@@ -113,7 +119,11 @@ class Warden:
             self._writer.note(task.observation)
             return
         job = Job(task, Payload(call.inputs, call.answer))
-        if self._unblamed is not None:
+        if task.aside is None:
+            # All is known: it must not wait behind work that may hang.
+            self._done(job, task.observation)
+            self._retell(job, task.observation)
+        elif self._unblamed is not None:
             reason, self._unblamed = self._unblamed, None
             self._blame(job, reason)
         else:
@@ -139,9 +149,10 @@ class Warden:
 
     def _hand_over(self) -> None:
         """Give an idle worker the next job."""
-        if self._worker is not None and self._worker.is_idle and self._jobs:
+        jobs = self._retold or self._jobs
+        if self._worker is not None and self._worker.is_idle and jobs:
             try:
-                self._worker.give(self._jobs.popleft())
+                self._worker.give(jobs.popleft())
             except WorkerEndedError as ended:
                 self._failed(str(ended))
 
@@ -173,7 +184,9 @@ class Warden:
             self._writer.drop()
         observation = finding.observation
         if excess is None:
-            self._failures = 0
+            # Not at its first answer: to start one each second takes memory's bandwidth from all.
+            if self._worker.age_seconds > SHADOW_RETRY_SECONDS_MAX:
+                self._failures = 0
         else:
             self._worker.end()
             self._dismiss()
@@ -186,13 +199,23 @@ class Warden:
         """Write down what became of the job at hand; start a new worker after a while."""
         job = self._worker.job if self._worker is not None else None
         self._dismiss()
-        if job is None and self._jobs:
+        jobs = self._jobs or self._retold
+        if job is None and jobs:
             # A worker that cannot start, say: it must not stay unseen.
-            job = self._jobs.popleft()
+            job = jobs.popleft()
         if job is None:
             self._unblamed = reason
         else:
             self._blame(job, reason)
+        self._skip_old()
+
+    def _skip_old(self) -> None:
+        """Make room for calls of now."""
+        oldest = time.monotonic() - SHADOW_WAIT_SECONDS
+        while self._jobs and self._jobs[0].since < oldest:
+            job = self._jobs.popleft()
+            reason = "waited too long behind calls that failed"
+            self._done(job, replace(job.task.observation, skipped=reason))
 
     def _dismiss(self) -> None:
         """Let go of a worker that has ended."""
@@ -204,18 +227,26 @@ class Warden:
     def _blame(self, job: Job, reason: str) -> None:
         """Note a call whose side aside ended, or never ran."""
         observation = job.task.observation
-        if job.is_retold or job.task.aside is None:
+        if job.is_retold:
             # It ended over keeping the inputs; the call itself is known.
             self._writer.drop()
-        elif job.task.aside == "control":
+            return
+        if job.task.aside == "control":
             observation = replace(observation, skipped=f"the control aside: {reason}")
         else:
             observation = replace(observation, error=reason)
-            # The next worker makes a mismatch of it: whoever could load the inputs is gone.
-            task = replace(job.task, observation=observation, aside=None)
-            self._jobs.appendleft(Job(task, job.payload, is_retold=True))
-        if not job.is_retold:
-            self._done(job, observation)
+            self._retell(job, observation)
+        self._done(job, observation)
+
+    def _retell(self, job: Job, observation: Observation) -> None:
+        """Let a worker make a mismatch of a call that is told: only there its inputs are loaded."""
+        if not disagrees(observation):
+            return
+        task = replace(job.task, observation=observation, aside=None)
+        self._retold.append(Job(task, job.payload, is_retold=True))
+        if len(self._retold) > MISMATCHES_AT_ONCE:
+            self._retold.popleft()
+            self._writer.drop()
 
     def _done(self, job: Job, observation: Observation) -> None:
         self._progress.add("bytes_done", job.payload.size)
@@ -224,7 +255,7 @@ class Warden:
 
     def _give_up(self) -> None:
         """End the worker, and note what was not done."""
-        jobs = list(self._jobs)
+        jobs = [*self._jobs, *self._retold]
         if self._worker is not None:
             if self._worker.job is not None:
                 jobs.insert(0, self._worker.job)
@@ -233,7 +264,5 @@ class Warden:
             if job.is_retold:
                 self._writer.drop()
                 continue
-            observation = job.task.observation
-            if job.task.aside is not None:
-                observation = replace(observation, skipped="the serving process ended first")
-            self._done(job, observation)
+            skipped = replace(job.task.observation, skipped="the serving process ended first")
+            self._done(job, skipped)

@@ -32,7 +32,7 @@ from tallow.migrate.shadow.messages import (
     receive_job,
 )
 from tallow.migrate.shadow.mismatch import mismatch_body
-from tallow.migrate.shadow.outcome import Outcome, error_text, timed, weigh
+from tallow.migrate.shadow.outcome import Outcome, disagrees, error_text, timed, weigh
 
 _PR_SET_PDEATHSIG = 1
 _READY = ""
@@ -83,19 +83,13 @@ def find(functions: Functions, setup: Setup, task: Task, payload: Payload) -> Fi
         side = functions.control if task.aside == "control" else functions.candidate
         outcomes[task.aside], milliseconds = timed(side, args, kwargs)
         if outcomes[task.aside].raised is None:
-            observation = _with_time(observation, task.aside, milliseconds)
+            observation = replace(observation, aside_ms=milliseconds)
         observation = _judged(functions, observation, outcomes, payload)
     try:
         observation = _with_staleness(functions, observation, served)
     except Exception as error:  # noqa: BLE001 - somebody else's function
         observation = replace(observation, error=f"newest: {error_text(error)}")
     return _kept(setup, task, observation, payload, outcomes)
-
-
-def _with_time(observation: Observation, side: Side, milliseconds: float) -> Observation:
-    if side == "control":
-        return replace(observation, control_ms=milliseconds)
-    return replace(observation, candidate_ms=milliseconds)
 
 
 def _judged(
@@ -133,9 +127,7 @@ def _kept(
     outcomes: dict[Side, Outcome],
 ) -> Finding:
     """Return what was found, with a mismatch where there is one."""
-    judgement = observation.judgement
-    wrong = judgement is not None and (judgement.unexplained > 0 or judgement.flips > 0)
-    if observation.error is None and not wrong:
+    if not disagrees(observation):
         return Finding(observation)
     try:
         inputs = pickle.loads(payload.inputs)
