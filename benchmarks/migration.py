@@ -6,7 +6,6 @@ what its process held before, in a process of its own; run as a module, this fil
 
 from __future__ import annotations
 
-import gc
 import json
 import subprocess
 import sys
@@ -16,14 +15,13 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
-import polars as pl
-
 import tallow
 from benchmarks import source_lines
 from benchmarks.cache import as_rows, midnight
 from benchmarks.market import CALENDAR
 from benchmarks.measure import MEGABYTE, ROOT, TIMING_COLUMNS, Figure, Outcome, take_turns
 from benchmarks.settings import Settings
+from tallow.migrate.compare.measured import added_peak
 from tallow.migrate.engines import load_engine
 from tallow.migrate.legacy.answer import five_minute_candles
 from tallow.migrate.protocol import Request
@@ -138,20 +136,9 @@ def _peak_of_request(name: str, path: Path) -> int:
     day = request.candles["timestamp"].dt.date()
     few = request.candles.filter(day.is_in(day.unique().sort().head(2).to_list()))
     engine.answer(replace(request, candles=few))
-    gc.collect()
-    # "5" forgets the peak so far.
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmHWM")
-    answer: pl.DataFrame = engine.answer(request)
-    grown = _status("VmHWM") - before
-    assert len(answer)
+    grown = added_peak(lambda: engine.answer(request))
+    assert grown is not None
     return grown
-
-
-def _status(field: str) -> int:
-    """Return a field of this process' status, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,16 @@ class Fit:
         return self.same | self.missing | self.rounded | self.zero | self.capped
 
 
+def has_decimals(values: Floats, digits: int) -> Flags:
+    """Say which values have no more decimals than so many; False where one is missing."""
+    scale = 10.0**digits
+    # Two units in the last place: some divide by the scale, some multiply by its inverse.
+    held: Flags = np.abs(np.rint(values * scale) / scale - values) <= 2.0 * np.spacing(
+        np.abs(values)
+    )
+    return held
+
+
 class Printed:
     """A side's values of one series, and how they were rounded.
 
@@ -85,10 +95,7 @@ class Printed:
         """Each value's decimals, 0..`DECIMALS_MAX`; larger where it has more, or is missing."""
         found = np.full(len(self.values), _UNROUNDED)
         for digits in range(DECIMALS_MAX, -1, -1):
-            scale = 10.0**digits
-            # Two units in the last place: some divide by the scale, some multiply by its inverse.
-            off = np.abs(np.rint(self.values * scale) / scale - self.values)
-            found[off <= 2.0 * np.spacing(np.abs(self.values))] = digits
+            found[has_decimals(self.values, digits)] = digits
         return found
 
     @cached_property

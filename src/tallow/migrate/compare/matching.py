@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.errors import ParameterError
+from tallow.migrate.causes.rounding import has_decimals
 from tallow.migrate.pairs import SeriesPair
 
 DIGITS = 6
@@ -110,10 +111,7 @@ def decimals_of(values: NDArray[np.float64]) -> int | None:
     """
     there = values[np.isfinite(values) & (values != 0.0)]
     for digits in range(DIGITS + 1):
-        scale = 10.0**digits
-        # Two doubles of room: some round by multiplying with 0.05.
-        apart = np.abs(np.rint(there * scale) / scale - there)
-        if np.all(apart <= 2.0 * np.spacing(np.abs(there))):
+        if has_decimals(there, digits).all():
             return digits if len(np.unique(there[:1_000])) >= ENOUGH_VALUES else None
     return None
 

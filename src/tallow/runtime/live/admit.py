@@ -83,22 +83,17 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
 
 def in_order(numbers: Times, rows: Floats) -> Given:
     """Return rows by instrument and time; of equal keys the last."""
-    repeated = 0
     if ascends(read_only(numbers)):
         # A row of each: what a feed gives every minute.
         return Given(numbers, np.arange(len(numbers) + 1), rows, 0)
-    steps = np.diff(numbers)
-    if len(numbers):
-        order = np.lexsort((rows[:, TIME], numbers))
-        numbers, rows = numbers[order], rows[order]
-        steps = np.diff(numbers)
-        last = np.append((steps != 0) | (np.diff(rows[:, TIME]) != 0), True)[: len(rows)]
-        repeated = len(last) - int(last.sum())
-        if repeated:
-            numbers, rows = numbers[last], rows[last]
-            steps = np.diff(numbers)
-    offsets = np.concatenate(([0], np.flatnonzero(steps) + 1, [len(numbers)]))
-    return Given(numbers[offsets[:-1]] if len(numbers) else numbers, offsets, rows, repeated)
+    order = np.lexsort((rows[:, TIME], numbers))
+    numbers, rows = numbers[order], rows[order]
+    last = np.append((np.diff(numbers) != 0) | (np.diff(rows[:, TIME]) != 0), True)
+    repeated = len(last) - int(last.sum())
+    if repeated:
+        numbers, rows = numbers[last], rows[last]
+    offsets = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1, [len(numbers)]))
+    return Given(numbers[offsets[:-1]], offsets, rows, repeated)
 
 
 def broken_rules(rows: Floats) -> list[str | None] | None:

@@ -108,11 +108,12 @@ class LiveState:
             return outcome
         firsts, state = given.rows, self.lanes[0].now[0]
         one_each = len(given.rows) == len(given.which)
-        times, closes = (np.ascontiguousarray(firsts[:, field]) for field in (TIME, CLOSE))
-        if commit and one_each and all_later(given.which, times, closes, state):
-            outcome.add(self._step(given.which, firsts, revision))
-            outcome.appended = len(given.which)
-            return self._done(outcome, revision)
+        if commit and one_each:
+            times, closes = (np.ascontiguousarray(firsts[:, field]) for field in (TIME, CLOSE))
+            if all_later(given.which, times, closes, state):
+                outcome.add(self._step(given.which, firsts, revision))
+                outcome.appended = len(given.which)
+                return self._done(outcome, revision)
         single = np.ones(len(given.which), dtype=np.bool_)
         if not one_each:
             firsts, single = given.rows[given.offsets[:-1]], np.diff(given.offsets) == 1
