@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tallow.core.errors import StateError
+from tallow.data.durable import sync_folder
 
 _MAGIC = b"tallow state 1\n"
 _DIGEST_BYTES = 32
@@ -47,7 +48,7 @@ def write_state(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise StateError(f"state: file={path}; {error.strerror}; choose another place") from error
@@ -74,13 +75,3 @@ def read_state(path: Path) -> tuple[dict[str, Any], Arrays]:
     with np.load(io.BytesIO(body), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return json.loads(arrays.pop("header").tobytes()), arrays
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name durable; systems that cannot open a folder need no such thing."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

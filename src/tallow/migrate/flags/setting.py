@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tallow.core.errors import FlagError
+from tallow.data.durable import sync_folder
 from tallow.migrate.flags.flag import parse_flags
 
 Rest = Literal["off", "shadow"]
@@ -244,10 +245,5 @@ def _replace(path: Path, content: bytes, fence: Callable[[], None]) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-    # Systems that cannot open a folder need no such thing.
     with suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)

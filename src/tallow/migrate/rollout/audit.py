@@ -21,6 +21,7 @@ from typing import Any
 
 from tallow.core.errors import DamagedLogError, RolloutError
 from tallow.core.limits import ROLLOUT_LOCK_SECONDS
+from tallow.data.durable import sync_folder
 
 _WAIT_SECONDS = 0.01
 _OWN = {"n", "at", "who", "what", "digest"}
@@ -116,7 +117,8 @@ class AuditLog:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            _sync_folder(self.path.parent)
+            with suppress(OSError):
+                sync_folder(self.path.parent)
         added = self.read()
         self._remember_head()
         return added
@@ -246,13 +248,3 @@ def _lock(path: Path, patience: float, who: str) -> Iterator[None]:
             file.write(f"{who} (process {os.getpid()})")
             file.flush()
         yield
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name durable; systems that cannot open a folder need no such thing."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
