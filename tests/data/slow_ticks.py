@@ -87,12 +87,13 @@ class Slow:
         self, before: dict[int, tuple[float, ...]], was: float, touched: set[int]
     ) -> list[Any]:
         """Return the minutes that changed, closed or were touched, as `rows` gives them."""
-        closed = self.closed_before()
-        return [
-            (minute, *candle, minute < closed, falls)
-            for minute, (*candle, falls) in sorted(self.minutes().items())
-            if before.get(minute) != (*candle, falls) or minute in touched or was <= minute < closed
-        ]
+        closed, given = self.closed_before(), []
+        for minute, (*candle, falls) in sorted(self.minutes().items()):
+            *candle_was, falls_were = before.get(minute, (None,))
+            renewed = minute in touched or candle != candle_was
+            if renewed or falls != falls_were or was <= minute < closed:
+                given.append((minute, *candle, minute < closed, falls, renewed))
+        return given
 
 
 class SlowBuilder:

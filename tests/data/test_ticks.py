@@ -40,13 +40,13 @@ def add(builder: TickBuilder, ticks: list[Tick], cumulative: bool = False) -> Mi
 
 
 def rows(given: Minutes) -> list[tuple[Any, ...]]:
-    """Return ``(instrument, minute, open, high, low, close, volume, closed, falls)`` per row."""
-    return list(zip(*(column.tolist() for column in given[:9]), strict=True))
+    """Return ``(instrument, minute, candle, closed, falls, renewed)`` per row."""
+    return list(zip(*(column.tolist() for column in given[:10]), strict=True))
 
 
 def candles(given: Minutes) -> list[tuple[Any, ...]]:
     """Return ``(instrument, second of the minute's open, candle, closed)``, for reading."""
-    return [(i, (at - OPENS) // SECOND, *candle) for i, at, *candle, _ in rows(given)]
+    return [(i, (at - OPENS) // SECOND, *candle) for i, at, *candle, _, _ in rows(given)]
 
 
 def at(second: float, price: float, quantity: float, instrument: int = 0, **more: Any) -> Tick:
@@ -140,7 +140,7 @@ def test_no_order_batching_or_repetition_changes_a_bit(seed, cumulative):
     while delivered:
         size = draw.choice([1, 2, 5, 40])
         batch, delivered = delivered[:size], delivered[size:]
-        for i, minute, *candle, _, falls in rows(add(builder, batch, cumulative)):
+        for i, minute, *candle, _, falls, _ in rows(add(builder, batch, cumulative)):
             table[i, minute] = (i, minute, *candle, falls)
     assert [table[key] for key in sorted(table)] == expected
 
@@ -167,7 +167,7 @@ def test_cumulative_and_plain_quantities_make_the_same_candles(late):
         builder, table = TickBuilder(GRACE, 60), {}
         for k in range(0, len(order), 7):
             batch = [ticks[place] for place in order[k : k + 7]]
-            for _, minute, *candle, _, falls in rows(add(builder, batch, cumulative)):
+            for _, minute, *candle, _, falls, _ in rows(add(builder, batch, cumulative)):
                 table[minute] = (*candle, falls)
         tables.append(table)
     assert tables[0] == tables[1]
@@ -202,10 +202,10 @@ def test_a_late_total_changes_every_minute_that_it_reaches():
     add(builder, feed, cumulative=True)
     # 09:17 came with a total below 09:16's: nothing traded, one fall. Now 160 turns up for 09:15.
     given = rows(add(builder, [at(59, 10.5, 160)], cumulative=True))
-    assert [((m - OPENS) // MINUTE, v, falls) for _, m, *_, v, _, falls in given] == [
-        (0, 160.0, 0),
-        (1, 0.0, 1),
-        (3, 10.0, 0),
+    assert [((m - OPENS) // MINUTE, v, falls, new) for _, m, *_, v, _, falls, new in given] == [
+        (0, 160.0, 0, True),
+        (1, 0.0, 1, True),
+        (3, 10.0, 0, True),
     ]
     # A new session counts from 0 again, and its tick closes 09:18.
     fresh = rows(add(builder, [at(301, 15, 30, session=2.0)], cumulative=True))
@@ -222,7 +222,7 @@ def test_one_instant_is_ordered_by_sequence_then_total_then_arrival():
     assert candles(add(numbered, ticks)) == [(0, 0, 10, 12, 10, 12, 3, False)]
     running = TickBuilder(GRACE, KEPT)
     given = add(running, [at(5, 12, 300), at(5, 10, 100), at(5, 11, 200)], cumulative=True)
-    assert rows(given) == [(0, OPENS, 10, 12, 10, 12, 300, False, 0)]
+    assert rows(given) == [(0, OPENS, 10, 12, 10, 12, 300, False, 0, True)]
 
 
 @pytest.mark.twin

@@ -92,7 +92,7 @@ class Clock(NamedTuple):
 
 
 class Out(NamedTuple):
-    """Where kernels write minutes: int64 ``[4, n]`` and float64 ``[5, n]``."""
+    """Where kernels write minutes: int64 ``[5, n]`` and float64 ``[5, n]``."""
 
     whole: Times
     real: Floats
@@ -100,7 +100,7 @@ class Out(NamedTuple):
     @classmethod
     def of(cls, rows: int) -> Out:
         """Return room for so many minutes, with any content."""
-        return cls(np.empty((4, rows), dtype=np.int64), np.empty((5, rows)))
+        return cls(np.empty((5, rows), dtype=np.int64), np.empty((5, rows)))
 
 
 @kernel_part
@@ -250,7 +250,7 @@ def _walk(
             session, peak, peak_was = ticks.real[SESSION, k], 0.0, 0.0
         minute, before, before_was = _minute(time[k]), peak, peak_was
         opened = high = low = close = ticks.real[PRICE, k]
-        volume, falls, falls_were, changed = 0.0, 0, 0, False
+        volume, falls, falls_were, renewed = 0.0, 0, 0, False
         while k < last and time[k] < minute + MINUTE_US:
             close, total, stored = ticks.real[PRICE, k], ticks.real[TOTAL, k], ticks.real[PEAK, k]
             high, low = max(high, close), min(low, close)
@@ -261,15 +261,16 @@ def _walk(
                 peak_was = stored
                 falls_were += 0.0 <= total < stored
             else:
-                changed = True
+                renewed = True
             ticks.real[PEAK, k] = peak
             k += 1
         rose, rose_before = peak - before, peak_was - before_was
-        changed = changed or rose != rose_before or falls != falls_were
-        if changed or was <= minute < closed:
+        renewed = renewed or rose != rose_before
+        if renewed or falls != falls_were or was <= minute < closed:
             volume += rose
             whole, real = out.whole, out.real
             whole[0, n], whole[1, n], whole[2, n], whole[3, n] = i, minute, minute < closed, falls
+            whole[4, n] = renewed
             real[0, n], real[1, n], real[2, n], real[3, n] = opened, high, low, close
             real[4, n] = volume
             n += 1

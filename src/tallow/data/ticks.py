@@ -69,6 +69,9 @@ class Minutes(NamedTuple):
         bool: the minute is closed now, or was before, and this corrects it.
     falls
         int64: ticks of the minute whose cumulative volume is below an earlier one of the session.
+    renewed
+        bool: a new tick of the minute, or a late total before it, says its candle anew; the others
+        are here because they closed, or for their falls.
     outcome
         int8, one per row of the input: a place in `OUTCOMES`.
     """
@@ -82,6 +85,7 @@ class Minutes(NamedTuple):
     volume: Floats
     closed: Flags
     falls: Times
+    renewed: Flags
     outcome: Codes
 
     @property
@@ -279,8 +283,7 @@ class TickBuilder:
 
 def _minutes(out: Out, count: int, outcome: Codes) -> Minutes:
     """Return the first `count` rows, as copies: the room was for the worst case."""
-    instrument, timestamp, closed, falls = out.whole[:, :count].copy()
+    instrument, timestamp, closed, falls, renewed = out.whole[:, :count].copy()
     opened, high, low, close, volume = out.real[:, :count].copy()
-    return Minutes(
-        instrument, timestamp, opened, high, low, close, volume, closed != 0, falls, outcome
-    )
+    candle = (opened, high, low, close, volume)
+    return Minutes(instrument, timestamp, *candle, closed != 0, falls, renewed != 0, outcome)

@@ -15,13 +15,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tallow import load_calendar, open_store
 from tallow.core.registry import registry
 from tests.contract.cases import CASES
+from tests.data.store.campaign import seed_of
 from tests.frames import minutes
 from tests.runtime.live.markets import Key, Values, microseconds
 from tests.runtime.live.setups import Setup
@@ -149,6 +150,12 @@ def check(machine: type[Histories], examples: int, steps: int) -> None:
     run_state_machine_as_test(machine, settings=effort)
 
 
+def check_a_part(machine: type[Histories], request: pytest.FixtureRequest, part: int) -> None:
+    """Check as many histories as the profile says, by a seed that no other part has."""
+    own = seed(seed_of(request) + part)(type(f"Part{part}", (machine,), {}))
+    check(own, settings().max_examples, 20)
+
+
 def test_what_was_told_is_what_a_run_from_scratch_says():
     check(Histories, 150, 9)
 
@@ -158,13 +165,15 @@ def test_so_it_is_with_a_store_to_which_others_write():
 
 
 @pytest.mark.nightly
-def test_so_it_is_at_length():
-    check(Histories, 8 * settings().max_examples, 20)
+@pytest.mark.parametrize("part", range(8))
+def test_so_it_is_at_length(request, part):
+    check_a_part(Histories, request, part)
 
 
 @pytest.mark.nightly
-def test_so_it_is_with_a_store_at_length():
-    check(StoredHistories, 2 * settings().max_examples, 20)
+@pytest.mark.parametrize("part", range(2))
+def test_so_it_is_with_a_store_at_length(request, part):
+    check_a_part(StoredHistories, request, part)
 
 
 @pytest.mark.parametrize("name", registry().indicators)

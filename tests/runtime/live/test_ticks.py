@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from tallow import LiveEngine, open_store
+from tallow.core.errors import StoreError
 from tests.frames import MINUTE, candles, flat_candle, minutes, moment
 from tests.runtime.live.markets import microseconds
 from tests.runtime.live.tickers import Tick, tick_frame
@@ -35,6 +36,10 @@ def store(request, tmp_path):
     else:
         with open_store(tmp_path / "store", create=True) as opened:
             yield opened
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    raise StoreError("store: no room")
 
 
 def closed_by(way: str, live: LiveEngine) -> Any:
@@ -77,6 +82,36 @@ def test_a_tick_that_comes_after_the_candle_counts(store, way):
     told = closed_by(way, live).frame.rows(named=True)[0]
     assert (told["open"], told["close"], told["volume"]) == (100.0, 101.0, 2.0)
     assert closes(live, store) == [101.0]
+
+
+@pytest.mark.parametrize("way", ["clock", "next tick"])
+def test_a_tick_that_closes_its_minute_and_changes_no_field_counts(store, way):
+    live = LiveEngine("1m", "ema(1)", grace=90.0, store=store)
+    live.update_ticks(pl.concat([tick(0, 100.0), tick(0, 101.0, second=40)]))
+    live.update(flat_candle("A", OPEN, 90.0, 9.0))
+    within = tick(0, 100.5, second=20).with_columns(quantity=0.0)
+    if way == "clock":
+        live.update_ticks(within)
+        live.advance(moment(OPEN) + 4 * MINUTE)
+    else:
+        live.update_ticks(pl.concat([tick(4, 120.0), within]))
+    assert closes(live, store) == [101.0]
+
+
+def test_what_the_store_did_not_take_is_written_when_it_can_be(tmp_path, monkeypatch):
+    """A minute that was running when a write failed, and closes without another tick."""
+    with open_store(tmp_path / "store", create=True) as store:
+        live = LiveEngine("1m", "ema(1)", store=store)
+        live.update_ticks(tick(0, 100.0))
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "write", refuse)
+            with pytest.raises(StoreError, match="no room"):
+                live.update_ticks(tick(1, 101.0, second=30))
+            with pytest.raises(StoreError, match="no room"):
+                live.advance(moment(OPEN) + 3 * MINUTE)
+        told = live.advance(moment(OPEN) + 4 * MINUTE).frame
+        assert told.select("close", "is_final").rows() == [(100.0, True), (101.0, True)]
+        assert store.read()["close"].to_list() == [100.0, 101.0]
 
 
 @pytest.mark.parametrize("way", ["clock", "next tick"])

@@ -77,7 +77,6 @@ def save_state(path: Path, parts: Parts) -> None:
             [numbers.tolist(), rows.tobytes().hex(), closed.tolist()]
             for numbers, rows, closed in parts.ticks.waiting
         ],
-        "running": [[*key, made.hex()] for key, made in parts.ticks.running.items()],
         "store": None if source is None else [source.store.epoch, source.known_until],
     }
     ticks = {f"{_TICKS}{name}": held for name, held in parts.ticks.builder.arrays().items()}
@@ -122,9 +121,6 @@ def load_state(path: Path, parts: Parts) -> bool:
         )
         for numbers, rows, closed in header["waiting"]
     ]
-    parts.ticks.running = {
-        (number, time): bytes.fromhex(made) for number, time, made in header["running"]
-    }
     parts.state.now, parts.state.revision = header["now"], header["revision"]
     return bool(header["interest"])
 

@@ -37,8 +37,6 @@ class TickIntake:
 
     Attributes
     ----------
-    running
-        By instrument and minute, the bytes of a minute that has not closed, as ticks made it.
     waiting
         Candles that the store did not take; they go before all others.
     """
@@ -48,7 +46,6 @@ class TickIntake:
         self._intake = intake
         self._anchors = anchor_table(calendars.calendars)
         self._hours = _Hours(calendars)
-        self.running: dict[tuple[int, int], bytes] = {}
         self.waiting: list[Candles] = []
 
     def take(self, ticks: Any) -> Outcome:
@@ -120,20 +117,18 @@ class TickIntake:
     def _candles(self, minutes: Minutes) -> Candles:
         """Return minutes as numbers and rows ``[rows, fields]``, and which have closed.
 
-        A minute that closes without another tick stays what it is: a feed's candle may have come
-        since its last tick, or a deletion.
+        A minute that ticks do not say anew stays what it is: a feed's candle may have come since
+        its last tick, or a deletion.
         """
         numbers, rows = minutes.instrument, _rows(minutes)
-        good = np.ones(len(numbers), dtype=np.bool_)
-        keys = zip(numbers.tolist(), minutes.timestamp.tolist(), strict=True)
-        for place, key in enumerate(keys):
-            made = rows[place].tobytes()
-            if not minutes.closed[place]:
-                self.running[key] = made
-            elif self.running.pop(key, None) == made:
-                held = self._intake.held(key[0], rows[place])
-                good[place] = held is not None
-                rows[place] = rows[place] if held is None else held
+        good = minutes.renewed.copy()
+        # What waits for the store is not in the state yet.
+        waits = {key for n, r, _ in self.waiting for key in zip(n, r[:, TIME], strict=True)}
+        for place in np.flatnonzero(~good).tolist():
+            key = (numbers[place], rows[place, TIME])
+            held = rows[place] if key in waits else self._intake.held(int(key[0]), rows[place])
+            if held is not None:
+                rows[place], good[place] = held, True
         return numbers[good], rows[good], minutes.closed[good]
 
     def _sessions(self, numbers: Times, times: Times) -> Floats:
