@@ -101,7 +101,8 @@ class Rows:
         order = np.argsort(rank[self.instrument], kind="stable")
         which = self.instrument[order]
         # One series for all floats, in slices: to make one takes as long as to fill it.
-        floats = pl.Series(self.values[:, order].ravel(), dtype=pl.Float64, nan_to_null=True)
+        values = np.take(self.values, order, axis=1).ravel()
+        floats = pl.Series(values, dtype=pl.Float64, nan_to_null=True)
         count = len(order)
         columns = []
         for place, name in enumerate(self.fields):
