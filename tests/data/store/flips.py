@@ -1,7 +1,8 @@
 """A process that reads a store again and again, each time with one bit of one file flipped.
 
 It is a process of its own because a damaged Parquet file can end the one that reads it. It prints a
-line per flip: the byte, and what came of it.
+line per flip: the byte, and what came of it. It is given how many flips to pass over, so that
+another one can go on where one ended.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ def outcome(store: Path, right: pl.DataFrame) -> str:
 
 
 def main() -> None:
-    store, file, seed, flips = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:5])
+    store, file = map(Path, sys.argv[1:3])
+    seed, flips, past = map(int, sys.argv[3:6])
     with open_store(store) as opened:
         right = opened.log()
     body, draw = file.read_bytes(), random.Random(seed)
-    for _ in range(flips):
-        byte, bit = draw.randrange(len(body)), draw.randrange(8)
+    drawn = [(draw.randrange(len(body)), draw.randrange(8)) for _ in range(flips)]
+    for byte, bit in drawn[past:]:
         damaged = bytearray(body)
         damaged[byte] ^= 1 << bit
         file.write_bytes(damaged)

@@ -66,6 +66,7 @@ from tallow.data.store.table import (
     delta_errors,
     has_landed,
     open_table,
+    properties_of,
     require_log,
     sync_commits,
 )
@@ -120,7 +121,7 @@ class DeltaBackend:
                 self._index = FileIndex.of(
                     self._table.version(),
                     self._table.transaction_version(self.tail_file.identity) or 0,
-                    self._table.metadata().configuration,
+                    properties_of(self._table, self.place.root),
                     self._table.get_add_actions(flatten=True),
                 )
             return self._index

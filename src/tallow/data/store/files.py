@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,12 +24,19 @@ from tallow.core.errors import DamagedFileError, StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_GROUP_ROWS
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
-from tallow.data.store.log import LOG_SCHEMA, Selection
+from tallow.data.store.log import LOG_SCHEMA, VALUES, Selection
 
 _STATISTICS = ("timeframe", "adjustment", "instrument", "timestamp", "revision", "received_at")
 WRITING = "check the disk, its room and its rights"
 READING = "restore it from a backup, or read the rest with partial=True"
 """What to do about a file that cannot be written, or read."""
+
+Query = Callable[[pl.LazyFrame], pl.DataFrame]
+"""Takes the rows of files, and collects what it makes of them."""
+
+_NEVER_NULL = tuple(name for name in LOG_SCHEMA if name not in VALUES)
+_ADVICE = re.compile(r", (?:hint:|consider passing).*")
+"""What Polars recommends to who calls it."""
 
 _ALLOW_HTTP = ("allow_http", "aws_allow_http")
 
@@ -49,14 +57,40 @@ class Place:
         """Return the whole name of a file of the table."""
         return f"{self.root.rstrip('/')}/{path}"
 
-    def scan(self, paths: Sequence[str]) -> pl.LazyFrame:
-        """Return the rows of files, one after the other."""
-        # glob: a bracket in a folder's name is no pattern.
-        return pl.scan_parquet(
-            [self.of(path) for path in paths],
-            glob=False,
-            storage_options=dict(self.options) if self.options else None,
-        )
+    def read(self, paths: Sequence[str], query: Query) -> pl.DataFrame:
+        """Return what a query makes of the rows of files, one after the other.
+
+        Raises
+        ------
+        StoreError
+            If one cannot be read, or holds what no log does; it names the first such file.
+        """
+        try:
+            return self._read(paths, query)
+        except StoreError:
+            if len(paths) == 1:
+                raise
+        # One by one, to find it; where all can be read, it was the way there that failed.
+        for path in paths:
+            self._read([path], query)
+        return self._read(paths, query)
+
+    def _read(self, paths: Sequence[str], query: Query) -> pl.DataFrame:
+        name = self.of(paths[0])
+        with naming(name, READING):
+            scan = pl.scan_parquet(
+                [self.of(path) for path in paths],
+                # A bracket in a folder's name is no pattern.
+                glob=False,
+                # A damaged file may say that its prices have half the bits: nothing is inferred.
+                schema=LOG_SCHEMA,
+                storage_options=dict(self.options) if self.options else None,
+            )
+            rows = query(scan)
+        for column in _NEVER_NULL:
+            if column in rows.columns and rows[column].null_count():
+                raise DamagedFileError(f"store: {name}: has rows without {column}; {READING}")
+        return rows
 
     def write(self, rows: pl.DataFrame) -> list[AddAction]:
         """Write rows as files of moderate size, durably; return what the log says of them."""
@@ -306,5 +340,5 @@ def naming(name: str, advice: str = WRITING) -> Iterator[None]:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         if isinstance(error, StoreError):
             raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = _ADVICE.sub("", (str(error).strip().splitlines() or [type(error).__name__])[0])
         raise StoreError(f"store: {name}: {reason}; {advice}") from error

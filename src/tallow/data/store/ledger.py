@@ -53,6 +53,7 @@ HELD_SCHEMA: dict[str, Any] = {
 }
 """Columns of the quarantine as a store keeps it: `ingest` and `settled_by` are entries' numbers."""
 
+_NULLABLE = (*QUARANTINE_SCHEMA, "settled_by")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS ingests (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER, source TEXT, timeframe TEXT,
@@ -121,13 +122,13 @@ class SqliteLedger:
 
     def entries(self) -> pl.DataFrame:
         """Return all writes."""
-        return self._frame(ENTRY_SCHEMA, "ingests")
+        return self._file.read(f"SELECT {', '.join(ENTRY_SCHEMA)} FROM ingests", ENTRY_SCHEMA)
 
     def held(self, everything: bool = False) -> pl.DataFrame:
         """Return the rows set aside."""
-        return self._frame(
-            HELD_SCHEMA, "quarantine" + " WHERE settled_by IS NULL" * (not everything)
-        )
+        query = f"SELECT {', '.join(HELD_SCHEMA)} FROM quarantine"
+        unsettled = "" if everything else " WHERE settled_by IS NULL"
+        return self._file.read(query + unsettled, HELD_SCHEMA, _NULLABLE)
 
     def settle(self, numbers: Sequence[int], entry: int) -> None:
         """Mark rows as settled by a later write."""
@@ -145,8 +146,3 @@ class SqliteLedger:
                 marks = ", ".join("?" * frame.width)
                 names = ", ".join(frame.columns)
                 self._file.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
-
-    def _frame(self, schema: dict[str, Any], table: str) -> pl.DataFrame:
-        rows = self._file.read(f"SELECT {', '.join(schema)} FROM {table}")
-        plain = {n: pl.Int64 if t in (TIME_TYPE, pl.UInt64()) else t for n, t in schema.items()}
-        return pl.DataFrame(rows, plain, orient="row").cast(schema)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ import polars as pl
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
-from tallow.data.store.files import Place, damaged, naming, remove_action, require_whole
+from tallow.data.store.files import Place, damaged, remove_action, require_whole
 from tallow.data.store.log import KEY, LOG_SCHEMA, SERIES_KEY, moment
 from tallow.data.store.order import in_log_order
 
@@ -114,9 +114,9 @@ def gathered(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 def stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.DataFrame]:
     """Return the rows of files in the log's order, whole series, a bounded number at a time."""
-    with naming(place.root):
-        lazy = place.scan(paths)
-        series = lazy.group_by(SERIES_KEY).len().collect(engine="streaming").sort(SERIES_KEY)
+    series = place.read(
+        paths, lambda rows: rows.group_by(SERIES_KEY).len().collect(engine="streaming")
+    ).sort(SERIES_KEY)
     number = (pl.col("len").cum_sum() - 1) // STORE_REWRITE_ROWS
     for (timeframe, adjustment, _), part in series.with_columns(number=number).group_by(
         "timeframe", "adjustment", "number", maintain_order=True
@@ -127,9 +127,12 @@ def stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.
             & (pl.col("instrument") >= part["instrument"][0])
             & (pl.col("instrument") <= part["instrument"][-1])
         )
-        with naming(place.root):
-            rows = in_log_order(lazy.filter(where).select(list(LOG_SCHEMA)).collect())
+        rows = in_log_order(_found(place, paths, where))
         yield rows if keep is None else keep(rows)
+
+
+def _found(place: Place, paths: list[str], where: pl.Expr) -> pl.DataFrame:
+    return place.read(paths, lambda rows: rows.filter(where).select(list(LOG_SCHEMA)).collect())
 
 
 def pruning(before: int | None, superseded_before: int | None) -> Keep:

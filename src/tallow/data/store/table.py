@@ -25,6 +25,7 @@ FORMAT, EPOCH, HORIZON = "tallow.format", "tallow.epoch", "tallow.horizon"
 """Properties of the table: its version; what changes where history is taken away; the moment before
 which `as_of` cannot reach."""
 
+_RESTORE = "restore it from a backup: tallow store restore"
 _PAINT = re.compile(r"\x1b\[\d*m|↳")
 _PRIMITIVES = {
     pl.String: "string",
@@ -65,12 +66,31 @@ def open_table(place: Place, create: bool) -> DeltaTable:
                 raise_if_key_not_exists=False,
             )
             sync_commits(place, 0, 0)
-    if table.metadata().configuration.get(FORMAT) != VERSION:
+    properties_of(table, place.root)
+    return table
+
+
+def properties_of(table: DeltaTable, root: str) -> dict[str, str]:
+    """Return the properties of a store's table.
+
+    Raises
+    ------
+    StoreError
+        If it is no store's.
+    DamagedFileError
+        If what every store has is missing, or cannot be.
+    """
+    found = table.metadata().configuration
+    if found.get(FORMAT) != VERSION:
         raise StoreError(
-            f"store: {place.root}: is a Delta table that tallow did not make, or that a newer one "
+            f"store: {root}: is a Delta table that tallow did not make, or that a newer one "
             "did; name another folder, or update tallow"
         )
-    return table
+    if EPOCH not in found or not found.get(HORIZON, "0").isdecimal():
+        raise DamagedFileError(
+            f"store: {root}/_delta_log: does not say {EPOCH} and {HORIZON}; {_RESTORE}"
+        )
+    return found
 
 
 def commit_file(folder: Path, version: int) -> Path:
@@ -88,11 +108,10 @@ def require_log(place: Place, version: int, reached: int) -> None:
     reached
         One that this machine has seen through.
     """
-    advice = "restore it from a backup: tallow store restore"
     if version < reached:
         raise DamagedFileError(
             f"store: {place.root}/_delta_log: ends at version {version}, and was at {reached}; "
-            f"{advice}"
+            f"{_RESTORE}"
         )
     if place.folder is None:
         return
@@ -100,7 +119,7 @@ def require_log(place: Place, version: int, reached: int) -> None:
         path = commit_file(place.folder, number)
         # Old ones are cleaned up; a file that is there and empty would be a commit of nothing.
         if path.exists() and not path.stat().st_size:
-            raise DamagedFileError(f"store: {path}: is empty; {advice}")
+            raise DamagedFileError(f"store: {path}: is empty; {_RESTORE}")
 
 
 def sync_commits(place: Place, first: int, last: int) -> None:
@@ -132,10 +151,12 @@ def delta_errors(root: str) -> Iterator[None]:
         raise
     except CommitFailedError as error:
         raise ConflictError(f"store: {root}: others committed first; try again") from error
-    except (DeltaError, OSError, ValueError) as error:
+    # Polars: what a damaged log says of its files may lack a column, or be of another kind.
+    except (DeltaError, OSError, ValueError, pl.exceptions.PolarsError) as error:
         # A cause a line, painted for a terminal; the last one says what the matter is.
         lines = [_PAINT.sub("", line).strip() for line in str(error).splitlines()]
         reason = ": ".join(filter(None, lines)) or type(error).__name__
         raise StoreError(
-            f"store: {root}: {reason}; check its name, the disk, its room and its rights"
+            f"store: {root}: {reason}; check its name, the disk, its room and its rights; "
+            f"where its log is damaged, {_RESTORE}"
         ) from error

@@ -19,11 +19,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import polars as pl
 
-from tallow.core.errors import DamagedFileError, StoreError
 from tallow.core.limits import (
     STORE_FILTER_INSTRUMENTS,
     STORE_LOCK_SECONDS,
@@ -35,6 +34,7 @@ from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.order import in_log_order
+from tallow.data.store.state import DAMAGED, checked, fact, naming
 
 NO_ROWS = pl.DataFrame(schema=LOG_SCHEMA)
 _TABLES = """
@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY AUTOINCREMENT, digest INTEGER NOT NULL, body BLOB NOT NULL
 );
 """
+_MADE = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'"
+"""The number of the newest batch that was ever made."""
 
 
 @dataclass(frozen=True)
@@ -170,21 +172,20 @@ class TailFile:
             self._reader = self._connect()
             self.writer.executescript(_TABLES)
             SqliteLedger.create(self.writer)
-            self.identity = self._identify()
+            self._identify()
+            self.identity: str = fact(self.writer, "identity", str)
         self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
         self._known = Tail()
         self._seen: int | None = None
 
-    def _identify(self) -> str:
-        known = "SELECT value FROM facts WHERE name = 'identity'"
-        if self.writer.execute(known).fetchone() is None:
+    def _identify(self) -> None:
+        if self.writer.execute("SELECT name FROM facts LIMIT 1").fetchone() is None:
             # Only then: who opens a store to read need not wait for a writer's lock.
             self.writer.execute(
                 "INSERT OR IGNORE INTO facts "
                 "VALUES ('identity', ?), ('received', 0), ('reached', 0), ('alone', 0)",
                 (uuid.uuid4().hex,),
             )
-        return str(self.writer.execute(known).fetchone()[0])
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -267,17 +268,24 @@ class TailFile:
 
         The last is the version since which all commits have been this machine's.
         """
-        return cast("int", self.read("SELECT value FROM facts WHERE name = ?", (name,))[0][0])
+        with self._read_lock, naming(self.path):
+            return int(fact(self._reader, name, int))
 
     def drop(self, until: int) -> None:
         """Drop the batches up to a number: they are in the table; inside `locked`."""
         with naming(self.path):
             self.writer.execute("DELETE FROM batches WHERE id <= ?", (until,))
 
-    def read(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """Run a query of one of the other tables."""
+    def read(
+        self, query: str, schema: dict[str, Any], nullable: Sequence[str] = ()
+    ) -> pl.DataFrame:
+        """Return the rows of a query of one of the other tables: texts, numbers and times."""
+        stored = {n: pl.String if kind == pl.String else pl.Int64 for n, kind in schema.items()}
+        plain = {n: str if kind == pl.String else int for n, kind in stored.items()}
+        kinds = [kind | None if n in nullable else kind for n, kind in plain.items()]
         with self._read_lock, naming(self.path):
-            return self._reader.execute(query, parameters).fetchall()
+            rows = checked(self._reader.execute(query), kinds)
+            return pl.DataFrame(rows, stored, orient="row").cast(schema)  # type: ignore[arg-type]
 
     def run(self, statement: str, rows: Sequence[Sequence[object]]) -> sqlite3.Cursor:
         """Run a statement of one of the other tables for each row; inside `locked`."""
@@ -301,28 +309,29 @@ class TailFile:
         if own:
             connection.execute("BEGIN")
         try:
-            received = connection.execute(
-                "SELECT value FROM facts WHERE name = 'received'"
-            ).fetchone()[0]
+            received = fact(connection, "received", int)
             first = connection.execute("SELECT min(id) FROM batches").fetchone()[0]
-            fresh = connection.execute(
-                "SELECT id, digest, body FROM batches WHERE id > ? ORDER BY id", (last,)
-            ).fetchall()
+            made = checked(connection.execute(_MADE), (int,))
+            fresh = checked(
+                connection.execute(
+                    "SELECT id, digest, body FROM batches WHERE id > ? ORDER BY id", (last,)
+                ),
+                (int, int, bytes),
+            )
         finally:
             if own:
                 connection.execute("COMMIT")
         kept = () if first is None else tuple(b for b in known.batches if b.id >= first)
-        return Tail((*kept, *(self._decoded(*row) for row in fresh)), received, known.index)
-
-    def _decoded(self, number: int, digest: int, body: bytes) -> TailBatch:
-        if zlib.crc32(body) != digest:
-            raise DamagedFileError(
-                f"store: {self.path}: is damaged; restore it from a backup: tallow store restore"
-            )
-        return _decoded(number, body)
+        batches = (*kept, *(_decoded(*row) for row in fresh))
+        # Numbers are given without a gap, and the oldest batches are dropped first.
+        if batches and made != [(batches[0].id + len(batches) - 1,)]:
+            raise sqlite3.DatabaseError(f"{DAMAGED}: a batch is missing")
+        return Tail(batches, received, known.index)
 
 
-def _decoded(number: int, body: bytes) -> TailBatch:
+def _decoded(number: int, digest: int, body: bytes) -> TailBatch:
+    if zlib.crc32(body) != digest:
+        raise sqlite3.DatabaseError(f"{DAMAGED}: batch {number} does not match its digest")
     frame = pl.read_ipc_stream(io.BytesIO(body))
     time, received = (frame[name].to_physical() for name in ("timestamp", "received_at"))
     kinds: frozenset[tuple[str, str]] = frozenset()
@@ -331,18 +340,3 @@ def _decoded(number: int, body: bytes) -> TailBatch:
         kinds = frozenset(known.select("timeframe", "adjustment").unique().rows())
     span = int(time.min()), int(time.max())  # type: ignore[arg-type]
     return TailBatch(number, frame, *span, int(received.max()), kinds)  # type: ignore[arg-type]
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one that names the file and what to do."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        hint = "is there room on its disk, and may this user write to its folder?"
-        if "locked" in str(error):
-            hint = f"another process held it for {STORE_LOCK_SECONDS} s; stop that one"
-        elif "malformed" in str(error) or "not a database" in str(error):
-            hint = "restore it from a backup: tallow store restore"
-        reason = getattr(error, "strerror", None) or error
-        raise StoreError(f"store: {path}: {reason}; {hint}") from error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from tallow.core.errors import StoreError
 from tallow.data.schema import OPEN_INTEREST
-from tallow.data.store.files import READING, FileIndex, Place, damaged, naming, require_whole
+from tallow.data.store.files import FileIndex, Place, damaged, require_whole
 from tallow.data.store.log import Selection, StoreStats
 from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import overlapping
@@ -83,21 +84,17 @@ class View:
     def _read(
         self, paths: list[str], selection: Selection, columns: Sequence[str], skip_damaged: bool
     ) -> pl.DataFrame:
-        def read(some: list[str], name: str) -> pl.DataFrame:
-            with naming(self.place.of(name), READING):
-                return self.place.scan(some).filter(selection.where()).select(columns).collect()
+        def read(some: list[str]) -> pl.DataFrame:
+            return self.place.read(
+                some, lambda rows: rows.filter(selection.where()).select(columns).collect()
+            )
 
-        try:
-            return read(paths, paths[0])
-        except StoreError:
-            if len(paths) == 1 and not skip_damaged:
-                raise
-        # One by one, to name the file that cannot be read, or to leave it out.
+        if not skip_damaged:
+            return read(paths)
+        with suppress(StoreError):
+            return read(paths)
         whole = [NO_ROWS.select(columns)]
         for path in paths:
-            try:
-                whole.append(read([path], path))
-            except StoreError:
-                if not skip_damaged:
-                    raise
+            with suppress(StoreError):
+                whole.append(read([path]))
         return pl.concat(whole)
