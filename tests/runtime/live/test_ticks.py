@@ -137,6 +137,18 @@ def test_a_minute_that_closes_hides_nothing_that_others_wrote(tmp_path):
         assert store.read()["close"].to_list() == [90.0, 101.0]
 
 
+def test_minutes_that_the_engine_wrote_are_no_news_to_it(tmp_path):
+    """Though they have left memory, and others wrote meanwhile."""
+    with open_store(tmp_path / "store", create=True) as store:
+        live = LiveEngine("5m", "ema(1)", keep=1, grace=90.0, store=store)
+        live.update_ticks(pl.concat([tick(minute, 100.0 + minute) for minute in (1, 2, 3)]))
+        store.write(flat_candle("B", OPEN, 90.0, 9.0))
+        told = live.advance(moment(OPEN) + 7 * MINUTE)
+        update = live.update(flat_candle("A", "2025-06-02T09:18+05:30", 9.0, 5.0))
+        assert update.revision == told.revision + 1
+        assert update.frame.select("instrument", "close", "candles").rows() == [("A", 9.0, 3)]
+
+
 def test_a_correction_from_before_memory_keeps_the_running_minute(tmp_path):
     with open_store(tmp_path / "store", create=True) as store:
         live = LiveEngine("5m", "ema(1)", keep=1, store=store)

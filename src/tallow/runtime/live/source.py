@@ -40,6 +40,8 @@ class LiveStore:
         self.interest = store.has_interest()
         self._history = history
         self._entry: int | None = None
+        # Receipts, beyond `known_until`, of what the engine wrote and knows.
+        self._own: set[int] = set()
 
     def write(self, candles: pl.DataFrame) -> WriteReport:
         """Make candles durable."""
@@ -57,10 +59,14 @@ class LiveStore:
 
     def note(self, report: WriteReport) -> None:
         """Take note of a write of what the engine knows; the next one sees what others wrote."""
-        if not self.is_alone(report):
+        alone = self.is_alone(report)
+        if not alone:
             self._entry = None
-        elif report.received_at is not None:
-            self.known_until = report.received_at
+        if report.received_at is not None:
+            if alone:
+                self.known_until = report.received_at
+            else:
+                self._own.add(report.received_at)
 
     def past(self, name: str, keep: int) -> Past:
         """Return what is known of an instrument that the engine meets first."""
@@ -76,7 +82,7 @@ class LiveStore:
         return sorted(self.store.changed_since(0))
 
     def changed(self, until: int) -> dict[str, Floats]:
-        """Return, per instrument, the candles that changed since `known_until`, up to a receipt.
+        """Return, per instrument, what others changed since `known_until`, up to a receipt.
 
         As ``[rows, fields]`` in ascending time; one that was deleted has no prices.
         """
@@ -91,8 +97,13 @@ class LiveStore:
             as_of=until,
         )
         key = ("instrument", "timestamp")
-        newest = log.filter(pl.col("received_at").to_physical() > self.known_until)
-        rows = newest.unique(key, keep="last", maintain_order=True).sort(key)
+        received = pl.col("received_at").to_physical()
+        newest = log.filter(received > self.known_until)
+        newest = newest.unique(key, keep="last", maintain_order=True)
+        rows = newest.filter(~received.is_in(list(self._own))).sort(key)
+        self._own = {receipt for receipt in self._own if receipt > until}
+        if rows.is_empty():
+            return {}
         self.interest |= rows[OPEN_INTEREST].is_not_null().any()
         names, offsets = instrument_runs(rows)
         return dict(zip(names, np.split(candle_rows(rows), offsets[1:-1]), strict=True))
