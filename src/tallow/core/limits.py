@@ -298,7 +298,7 @@ SHADOW_QUEUE_BYTES = 67_108_864
 SHADOW_NOTES = 65_536
 """Observations that wait in a serving process; further ones are lost, and counted."""
 
-SHADOW_BATCH_SECONDS = 0.05
+SHADOW_BATCH_SECONDS = 0.5
 """How long a serving process gathers observations before it sends them."""
 
 SHADOW_START_SECONDS = 60.0
@@ -356,4 +356,7 @@ MISMATCH_BYTES = 16_777_216
 """Largest mismatch that is kept."""
 
 MISMATCHES_AT_ONCE = 8
-"""Mismatches that wait, or are written at a time; of a candidate always wrong, not all are kept."""
+"""Mismatches that wait, or are written at a time."""
+
+MISMATCHES_PER_SECOND = 4.0
+"""Mismatches kept where there are always more: of a candidate always wrong, a few show why."""

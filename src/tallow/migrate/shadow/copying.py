@@ -9,7 +9,11 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+
+import numpy as np
+import polars as pl
 
 from tallow.core.limits import (
     SHADOW_DELAY_SECONDS,
@@ -44,7 +48,7 @@ class Allowance:
 class Copier:
     """Copies the parts of one call, and adds up what that takes.
 
-    Seconds are those of the thread, not of the clock: being interrupted is not its doing.
+    By the clock: what interrupts a copy delays the call, too.
     """
 
     def __init__(self, bytes_max: int) -> None:
@@ -66,17 +70,21 @@ class Copier:
         Exception
             Whatever pickling raises for a value that cannot be.
         """
-        began = time.thread_time()
+        began = time.perf_counter()
         try:
-            if sum(map(_known_bytes, large)) > self._left:
+            sizes = [_known_bytes(part) for part in large]
+            if sum(size or 0 for size in sizes) > self._left:
                 raise TooLargeError
-            sink = _Sink(self._left)
-            pickle.Pickler(sink, protocol=5).dump(value)
-            body = b"".join(sink.parts)
+            if None in sizes:
+                sink = _Sink(self._left)
+                pickle.Pickler(sink, protocol=5).dump(value)
+                body = b"".join(sink.parts)
+            else:
+                body = pickle.dumps(value, protocol=5)
             self._left -= len(body)
             return body
         finally:
-            self.seconds += time.thread_time() - began
+            self.seconds += time.perf_counter() - began
 
 
 class _Sink:
@@ -95,11 +103,12 @@ class _Sink:
         return size
 
 
-def _known_bytes(value: Any) -> int:
-    """Return the size of an array or a frame, which is cheap to ask for; 0 for anything else."""
-    library = type(value).__module__.partition(".")[0]
-    if library == "numpy":
-        return int(getattr(value, "nbytes", 0))
-    if library == "polars" and hasattr(value, "estimated_size"):
+def _known_bytes(value: Any) -> int | None:
+    """Return about the size of what is quickly asked for it; None for anything else."""
+    if isinstance(value, np.ndarray):
+        return None if value.dtype.hasobject else int(value.nbytes)
+    if isinstance(value, pl.DataFrame | pl.Series):
         return int(value.estimated_size())
-    return 0
+    if isinstance(value, str | bytes):
+        return len(value)
+    return 0 if value is None or isinstance(value, float | int | datetime) else None

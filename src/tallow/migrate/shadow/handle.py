@@ -26,7 +26,6 @@ from tallow.migrate.shadow.messages import (
     Payload,
     Setup,
     Task,
-    send_job,
     start_process,
 )
 from tallow.migrate.shadow.outcome import waited_seconds
@@ -78,7 +77,8 @@ class Worker:
             self.connection = Connection(ours.detach())
         self.is_ready = False
         self.job: Job | None = None
-        self._folder = Path(f"/proc/{self._process.pid}")
+        folder = Path(f"/proc/{self._process.pid}")
+        self._statm, self._schedstat = folder / "statm", folder / "schedstat"
         self._started = time.monotonic()
         self._mark()
         with contextlib.suppress(OSError):
@@ -110,7 +110,7 @@ class Worker:
         self.job = job
         self._mark()
         try:
-            send_job(self.connection, job.task, job.payload)
+            self.connection.send_bytes(pickle.dumps((job.task, job.payload), protocol=5))
         except OSError as error:
             raise WorkerEndedError(self.end()) from error
 
@@ -140,7 +140,7 @@ class Worker:
     def resident_bytes(self) -> int:
         """Return the memory that it has; 0 where the system does not tell."""
         with contextlib.suppress(OSError, IndexError, ValueError):
-            return int((self._folder / "statm").read_text().split()[1]) * _PAGE_BYTES
+            return int(self._statm.read_bytes().split()[1]) * _PAGE_BYTES
         return 0
 
     def end(self) -> str:
@@ -185,4 +185,4 @@ class Worker:
         return elapsed - (self._waiting() - self._waited)
 
     def _waiting(self) -> float:
-        return waited_seconds(self._folder / "schedstat")
+        return waited_seconds(self._schedstat)

@@ -28,6 +28,7 @@ from tallow.migrate.shadow.messages import (
     Call,
     Progress,
     Setup,
+    send_calls,
     shared_file,
     start_process,
 )
@@ -52,7 +53,7 @@ class Link:
         self._progress: Progress | None = None
         self._start_at = 0.0
         self._is_closed = False
-        self._closing = threading.Event()
+        self._hurry = threading.Event()
         # Of the present warden: tasks with a payload and their bytes, messages. Of all: the rest.
         self._tasks = self._bytes = self._sent = 0
         self._put = self._settled = self._lost = 0
@@ -89,10 +90,11 @@ class Link:
     def reserve(self) -> bool:
         """Take a place in the queue of tasks; False where there is none."""
         with self._lock:
-            tasks, size = self._tasks, self._bytes
-            if self._progress is not None:
-                tasks, size = tasks - self._progress.tasks_done, size - self._progress.bytes_done
-            if tasks >= self._setup.budget.queue or size >= SHADOW_QUEUE_BYTES:
+            tasks, size = (0, 0) if self._progress is None else self._progress.done()
+            if (
+                self._tasks - tasks >= self._setup.budget.queue
+                or self._bytes - size >= SHADOW_QUEUE_BYTES
+            ):
                 return False
             self._tasks += 1
             return True
@@ -124,6 +126,7 @@ class Link:
         """Wait until what was put is written; say whether it is."""
         end = time.monotonic() + seconds
         while not self._is_flushed():
+            self._hurry.set()
             if time.monotonic() > end or self._is_closed:
                 return self._is_flushed()
             time.sleep(SHADOW_WATCH_SECONDS / 4)
@@ -137,7 +140,7 @@ class Link:
             self._is_closed, thread = True, self._thread
         if thread is None:
             return
-        self._closing.set()
+        self._hurry.set()
         self._calls.put(None)
         thread.join(SHADOW_CLOSE_SECONDS + 2.0)
         if thread.is_alive() and self._process is not None:
@@ -161,14 +164,15 @@ class Link:
             self._send(calls)
             if call is not None:
                 # What comes meanwhile is sent at one go: fewer turns to take from the callers.
-                self._closing.wait(SHADOW_BATCH_SECONDS)
+                self._hurry.wait(SHADOW_BATCH_SECONDS)
+                self._hurry.clear()
                 call = self._calls.get()
         self._say_farewell()
 
     def _say_farewell(self) -> None:
         if self._pipe is not None and self._process is not None:
             with contextlib.suppress(OSError):
-                self._pipe.send([FAREWELL])
+                self._pipe.send(FAREWELL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(SHADOW_CLOSE_SECONDS + 1.0)
         self._bury()
@@ -183,7 +187,7 @@ class Link:
         assert self._pipe is not None
         self._sent += len(calls)
         try:
-            self._pipe.send([message for call in calls for message in call.messages()])
+            send_calls(self._pipe, calls)
         except OSError:
             self._bury()
 
@@ -201,7 +205,7 @@ class Link:
                 finally:
                     os.close(read)
                 progress = Progress(shared)
-            self._pipe.send([pickle.dumps(self._setup)])
+            self._pipe.send(pickle.dumps(self._setup))
         except OSError:
             self._bury()
             return False

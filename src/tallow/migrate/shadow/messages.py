@@ -20,13 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import spawn
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
 from tallow.core.errors import ShadowError
 from tallow.migrate.evidence import Judgement, Observation, Side
-from tallow.migrate.shadow.pipe import Inlet
+from tallow.migrate.shadow.pipe import Inlet, Outlet
 
 ASIDE = "TALLOW_SHADOW_ASIDE"
 """Set in the environment of a worker and of its children: experiments there do not run aside."""
@@ -91,11 +90,14 @@ class Task:
     ----------
     aside
         The side that is to run; None where there is nothing to run.
+    keeps
+        Whether a mismatch is to be made of it, if it is one: that takes longer than to compare.
     """
 
     observation: Observation
     aside: Side | None = None
     revision: str | None = None
+    keeps: bool = True
 
 
 @dataclass(frozen=True)
@@ -145,17 +147,11 @@ class Call:
         """Bytes of what is sent along."""
         return len(self.inputs or b"") + len(self.answer or b"")
 
-    def messages(self) -> list[bytes]:
-        """Return what `receive_call` makes the call of.
-
-        In a serving process the interpreter's lock is held for it: hence plain values, which take a
-        tenth of the time that objects of one's own do.
-        """
-        has_payload = self.inputs is not None and self.answer is not None
+    @property
+    def about(self) -> tuple[Any, ...]:
+        """Return the fields that are not copies, in their order."""
         about = (self.key, self.at, self.served, self.error, self.skipped, self.control_ms)
-        more = (self.candidate_ms, self.judgement, self.revision, self.aside)
-        head = pickle.dumps((*about, *more, has_payload))
-        return [head, self.inputs or b"", self.answer or b""] if has_payload else [head]
+        return (*about, self.candidate_ms, self.judgement, self.revision, self.aside)
 
     def task(self, experiment: str) -> Task:
         """Return what is to be done with it."""
@@ -187,6 +183,10 @@ class Progress:
     def __getattr__(self, name: str) -> int:
         return self._slots[_PLACES[name]]
 
+    def done(self) -> tuple[int, int]:
+        """Return how many tasks are done, and the bytes of their payloads."""
+        return self._slots[0], self._slots[1]
+
     def add(self, name: str, count: int) -> None:
         """Count; by the warden only."""
         self._slots[_PLACES[name]] += count
@@ -199,40 +199,41 @@ class Progress:
 _PLACES = {"tasks_done": 0, "bytes_done": 1, "written": 2, "lost": 3, "worker": 4}
 
 
-def receive_call(inlet: Inlet) -> Call | None:
-    """Return the next call, waiting for it; None for a farewell.
+def send_calls(outlet: Outlet, calls: Sequence[Call]) -> None:
+    """Send calls to the warden.
+
+    In a serving process the interpreter's lock is held for it: hence plain values, which take a
+    tenth of the time that objects of one's own do, and copies as they are.
+
+    Raises
+    ------
+    OSError
+        If it is gone.
+    """
+    heads: list[tuple[Any, ...]] = []
+    copies: list[bytes] = []
+    for call in calls:
+        parts = () if call.inputs is None or call.answer is None else (call.inputs, call.answer)
+        heads.append((call.about, [len(part) for part in parts]))
+        copies += parts
+    outlet.send(pickle.dumps(heads), copies)
+
+
+def receive_calls(inlet: Inlet) -> list[Call] | None:
+    """Return the next calls, waiting for them; None for a farewell.
 
     Raises
     ------
     EOFError
         If the other side ended without one.
     """
-    head = inlet.recv_bytes()
-    if head == FAREWELL:
+    message = inlet.message()
+    if message == FAREWELL:
         return None
-    *fields, has_payload = pickle.loads(head)
-    call = Call(*fields)
-    if has_payload:
-        call.inputs, call.answer = inlet.recv_bytes(), inlet.recv_bytes()
-    return call
-
-
-def send_job(connection: Connection, task: Task, payload: Payload) -> None:
-    """Send a task and its payload to a worker."""
-    for message in (pickle.dumps(task), payload.inputs, payload.served):
-        connection.send_bytes(message)
-
-
-def receive_job(connection: Connection) -> tuple[Task, Payload]:
-    """Return the next task and its payload, waiting for them.
-
-    Raises
-    ------
-    EOFError
-        If there will be none.
-    """
-    task: Task = pickle.loads(connection.recv_bytes())
-    return task, Payload(connection.recv_bytes(), connection.recv_bytes())
+    return [
+        Call(*about, *(inlet.read(length) for length in lengths))
+        for about, lengths in pickle.loads(message)
+    ]
 
 
 def pickled_functions(functions: Sequence[Callable[..., Any] | None]) -> bytes:

@@ -1,4 +1,4 @@
-"""A pipe for many messages at a time: one system call, so that the sender's thread is seldom seen.
+"""A pipe that takes many buffers in one system call, so that the sender's thread is seldom seen.
 
 Each call gives up the interpreter's lock, and to ask for it again takes a turn from some caller.
 """
@@ -20,7 +20,7 @@ class Inlet:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
-    def recv_bytes(self) -> bytes:
+    def message(self) -> bytes:
         """Return the next message; wait for it.
 
         Raises
@@ -28,10 +28,17 @@ class Inlet:
         EOFError
             If there will be none.
         """
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
-        return self._read(length)
+        (length,) = _LENGTH.unpack(self.read(_LENGTH.size))
+        return self.read(length)
 
-    def _read(self, length: int) -> bytes:
+    def read(self, length: int) -> bytes:
+        """Return so many bytes of what was sent along with a message; wait for them.
+
+        Raises
+        ------
+        EOFError
+            If there will be none.
+        """
         parts = []
         while length:
             part = os.read(self.descriptor, min(length, 1 << 20))
@@ -48,15 +55,15 @@ class Outlet:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def send(self, messages: Sequence[bytes]) -> None:
-        """Send messages; wait for room.
+    def send(self, message: bytes, along: Sequence[bytes] = ()) -> None:
+        """Send a message, and what its reader knows to come along with it; wait for room.
 
         Raises
         ------
         OSError
             If nobody reads any more.
         """
-        buffers = [part for body in messages for part in (_LENGTH.pack(len(body)), body)]
+        buffers = [_LENGTH.pack(len(message)), message, *along]
         for place in range(0, len(buffers), _AT_ONCE):
             self._write(buffers[place : place + _AT_ONCE])
 

@@ -26,12 +26,13 @@ from tallow.core.limits import (
 from tallow.migrate.evidence import Observation
 from tallow.migrate.shadow.handle import Job, Worker, WorkerEndedError
 from tallow.migrate.shadow.messages import (
+    Call,
     Finding,
     Payload,
     Progress,
     Setup,
     give_way,
-    receive_call,
+    receive_calls,
 )
 from tallow.migrate.shadow.outcome import disagrees
 from tallow.migrate.shadow.pipe import Inlet
@@ -44,7 +45,7 @@ def main(descriptors: list[int]) -> None:
     give_way("SCHED_BATCH")
     calls = Inlet(descriptors[0])
     with contextlib.suppress(EOFError), os.fdopen(descriptors[1], "r+b") as shared:
-        setup: Setup = pickle.loads(calls.recv_bytes())
+        setup: Setup = pickle.loads(calls.message())
         Warden(setup, calls, Progress(shared)).run()
 
 
@@ -106,14 +107,18 @@ class Warden:
     def _receive(self) -> None:
         """Take a message of the serving process."""
         try:
-            call = receive_call(self._calls)
+            calls = receive_calls(self._calls)
         except (EOFError, OSError):
             # It was killed: nobody waits for what it had asked.
             self._is_open = False
             return
-        if call is None:
+        if calls is None:
             self._is_open, self._end_at = False, time.monotonic() + SHADOW_CLOSE_SECONDS
             return
+        for call in calls:
+            self._take(call)
+
+    def _take(self, call: Call) -> None:
         task = call.task(self._setup.experiment)
         if call.inputs is None or call.answer is None:
             self._writer.note(task.observation)
@@ -152,7 +157,9 @@ class Warden:
         jobs = self._retold or self._jobs
         if self._worker is not None and self._worker.is_idle and jobs:
             try:
-                self._worker.give(jobs.popleft())
+                job = jobs.popleft()
+                keeps = job.is_retold or self._writer.has_room
+                self._worker.give(replace(job, task=replace(job.task, keeps=keeps)))
             except WorkerEndedError as ended:
                 self._failed(str(ended))
 
@@ -241,6 +248,9 @@ class Warden:
     def _retell(self, job: Job, observation: Observation) -> None:
         """Let a worker make a mismatch of a call that is told: only there its inputs are loaded."""
         if not disagrees(observation):
+            return
+        if not self._writer.has_room:
+            self._writer.drop()
             return
         task = replace(job.task, observation=observation, aside=None)
         self._retold.append(Job(task, job.payload, is_retold=True))

@@ -29,7 +29,6 @@ from tallow.migrate.shadow.messages import (
     Setup,
     Task,
     give_way,
-    receive_job,
 )
 from tallow.migrate.shadow.mismatch import mismatch_body
 from tallow.migrate.shadow.outcome import Outcome, disagrees, error_text, timed, weigh
@@ -63,7 +62,7 @@ def main(descriptors: list[int]) -> None:
         _limit_memory(setup.budget.memory_bytes)
         connection.send_bytes(pickle.dumps(_READY))
         while True:
-            task, payload = receive_job(connection)
+            task, payload = pickle.loads(connection.recv_bytes())
             finding = find(functions, setup, task, payload)
             connection.send_bytes(pickle.dumps(finding))
 
@@ -129,6 +128,8 @@ def _kept(
     """Return what was found, with a mismatch where there is one."""
     if not disagrees(observation):
         return Finding(observation)
+    if not task.keeps:
+        return Finding(observation, dropped=True)
     try:
         inputs = pickle.loads(payload.inputs)
         body = mismatch_body(observation, inputs, outcomes, setup.versions, task.revision)

@@ -11,6 +11,7 @@ from tallow.core.limits import (
     EVIDENCE_FLUSH_SECONDS,
     EVIDENCE_LOCK_SECONDS,
     MISMATCHES_AT_ONCE,
+    MISMATCHES_PER_SECOND,
 )
 from tallow.migrate.evidence import Observation
 from tallow.migrate.shadow.messages import Progress
@@ -27,6 +28,7 @@ class Writer:
         self._mismatches: deque[KeptMismatch] = deque()
         self._dropped: Counter[str] = Counter()
         self._due: float | None = None
+        self._room, self._room_at = float(MISMATCHES_AT_ONCE), time.monotonic()
 
     def note(self, observation: Observation) -> None:
         """Take an observation."""
@@ -36,8 +38,17 @@ class Writer:
             self._lose(1)
         self._set_due(EVIDENCE_FLUSH_SECONDS)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for one more mismatch, among those of now."""
+        now = time.monotonic()
+        self._room += MISMATCHES_PER_SECOND * (now - self._room_at)
+        self._room, self._room_at = min(self._room, float(MISMATCHES_AT_ONCE)), now
+        return self._room >= 1.0
+
     def keep(self, body: bytes) -> None:
-        """Take a mismatch; of many at once, the newest are kept."""
+        """Take a mismatch; of many that cannot be written, the newest are kept."""
+        self._room -= 1.0
         self._mismatches.append(KeptMismatch(self._experiment, body))
         if len(self._mismatches) > MISMATCHES_AT_ONCE:
             self._mismatches.popleft()
