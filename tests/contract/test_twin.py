@@ -11,9 +11,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.contract.cases import CASES, flat, gaps, ticking, walk, with_gaps
 from tests.contract.test_values import assert_textbook
@@ -56,6 +58,20 @@ def test_textbook_on_mixed_rows(case: Case) -> None:
 def test_textbook_without_prices(case: Case) -> None:
     """All-zero candles reach the branches for denominators of zero."""
     assert_textbook(case, flat(80, price=0.0, volume=0.0))
+
+
+@pytest.mark.twin
+@pytest.mark.skipif("NUMBA_DISABLE_JIT" not in os.environ, reason="fills buffers of plain Python")
+@every_small_case
+def test_what_lay_in_memory_is_not_worked_on(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overflow is a warning, and here every warning is an error."""
+
+    def empty(shape: int | tuple[int, ...], dtype: type = np.float64) -> NDArray[Any]:
+        return np.full(shape, 1e308 if dtype is np.float64 else 0, dtype)
+
+    clean = case.run(mixed())
+    monkeypatch.setattr(np, "empty", empty)
+    assert_same_bits(case.run(mixed()), clean)
 
 
 def test_compiled_and_python_give_the_same_bits(tmp_path: Path) -> None:

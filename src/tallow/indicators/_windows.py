@@ -14,6 +14,9 @@ Sums are kept as differences from the window's newest row. Equal rows then give 
 value as the mean and exactly zero as the deviation, and large prices lose no digits. Two parts are
 joined as in Chan, Golub and LeVeque (1983), "Algorithms for Computing the Sample Variance".
 
+A window of n rows exists from the n-th row on. Only such windows are joined: what buffers hold
+before them is whatever lay in memory, and arithmetic on that overflows, or crawls on denormals.
+
 Where each of many instruments has one new row only, as in a live update, a stretch of rows is one
 row each of `side` instruments instead, and element ``k * side + j`` of its window is row ``k`` of
 instrument ``j``. A step of one row is then a step of `side` elements, and all else is the same: the
@@ -220,13 +223,13 @@ def window_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
     joined, size = 0, 1
     while True:
         if length & size:
-            j = joined * side
-            _join_sums(x[j:], x[: stop - j], whole[j:], part[: stop - j], float(size), whole[j:])
+            i, k, end = (joined + size - 1) * side, (size - 1) * side, stop - joined * side
+            _join_sums(x[i:], x[k:end], whole[i:], part[k:end], float(size), whole[i:])
             joined += size
         if 2 * size > length:
             return whole[(length - 1) * side :]
-        k = size * side
-        _join_sums(x[k:], x[: stop - k], part[k:], part[: stop - k], float(size), spare[k:])
+        i, k, end = (2 * size - 1) * side, (size - 1) * side, stop - size * side
+        _join_sums(x[i:], x[k:end], part[i:], part[k:end], float(size), spare[i:])
         part, spare = spare, part
         size *= 2
 
@@ -244,38 +247,38 @@ def window_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Flo
     joined, size = 0, 1
     while True:
         if length & size:
-            j = joined * side
+            i, k, end = (joined + size - 1) * side, (size - 1) * side, stop - joined * side
             if joined:
                 _join_squares(
-                    x[j:],
-                    x[: stop - j],
-                    whole[j:],
-                    part[: stop - j],
-                    whole_sq[j:],
-                    part_sq[: stop - j],
+                    x[i:],
+                    x[k:end],
+                    whole[i:],
+                    part[k:end],
+                    whole_sq[i:],
+                    part_sq[k:end],
                     float(joined),
                     float(size),
-                    whole_sq[j:],
+                    whole_sq[i:],
                 )
             else:
-                copy_into(whole_sq, part_sq)
-            _join_sums(x[j:], x[: stop - j], whole[j:], part[: stop - j], float(size), whole[j:])
+                copy_into(whole_sq[i:], part_sq[i:])
+            _join_sums(x[i:], x[k:end], whole[i:], part[k:end], float(size), whole[i:])
             joined += size
         if 2 * size > length:
             return whole[(length - 1) * side :], whole_sq[(length - 1) * side :]
-        k = size * side
+        i, k, end = (2 * size - 1) * side, (size - 1) * side, stop - size * side
         _join_squares(
-            x[k:],
-            x[: stop - k],
-            part[k:],
-            part[: stop - k],
-            part_sq[k:],
-            part_sq[: stop - k],
+            x[i:],
+            x[k:end],
+            part[i:],
+            part[k:end],
+            part_sq[i:],
+            part_sq[k:end],
             float(size),
             float(size),
-            spare_sq[k:],
+            spare_sq[i:],
         )
-        _join_sums(x[k:], x[: stop - k], part[k:], part[: stop - k], float(size), spare[k:])
+        _join_sums(x[i:], x[k:end], part[i:], part[k:end], float(size), spare[i:])
         part, spare = spare, part
         part_sq, spare_sq = spare_sq, part_sq
         size *= 2
@@ -310,15 +313,17 @@ def window_weighted(x: Floats, length: int, side: int, work: Floats) -> Floats:
     joined, size = 0, 1
     while True:
         if length & size:
-            j, rest, far = joined * side, stop - joined * side, float(size)
-            _join_weighted(x[j:], x[:rest], whole_w[j:], whole[j:], part_w[:rest], far, whole_w[j:])
-            _join_sums(x[j:], x[:rest], whole[j:], part[:rest], far, whole[j:])
+            i, k, end = (joined + size - 1) * side, (size - 1) * side, stop - joined * side
+            old, far = x[k:end], float(size)
+            _join_weighted(x[i:], old, whole_w[i:], whole[i:], part_w[k:end], far, whole_w[i:])
+            _join_sums(x[i:], old, whole[i:], part[k:end], far, whole[i:])
             joined += size
         if 2 * size > length:
             return whole_w[(length - 1) * side :]
-        j, rest, far = size * side, stop - size * side, float(size)
-        _join_weighted(x[j:], x[:rest], part_w[j:], part[j:], part_w[:rest], far, spare_w[j:])
-        _join_sums(x[j:], x[:rest], part[j:], part[:rest], far, spare[j:])
+        i, k, end = (2 * size - 1) * side, (size - 1) * side, stop - size * side
+        old, far = x[k:end], float(size)
+        _join_weighted(x[i:], old, part_w[i:], part[i:], part_w[k:end], far, spare_w[i:])
+        _join_sums(x[i:], old, part[i:], part[k:end], far, spare[i:])
         part, spare = spare, part
         part_w, spare_w = spare_w, part_w
         size *= 2
