@@ -1,8 +1,9 @@
-"""What all tests share: the reference data's folder, and how hard hypothesis tries."""
+"""What all tests share: the reference data's folder, Ctrl-C, how hard hypothesis tries."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True, database=None, max_examples=100, deadline=None)
 settings.register_profile("nightly", max_examples=1_000, deadline=None, print_blob=True)
 settings.load_profile("ci")
+
+# A shell that runs tests in the background has them ignore Ctrl-C, and the programs they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

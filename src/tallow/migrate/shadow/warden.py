@@ -72,6 +72,8 @@ class Warden:
                 self._hand_over()
                 self._hear()
                 self._writer.write_if_due()
+                # A turn once had is kept, even by the lowest priority, unless it is given away.
+                os.sched_yield()
         finally:
             self._give_up()
             self._writer.close()
@@ -117,6 +119,7 @@ class Warden:
             return
         for call in calls:
             self._take(call)
+            os.sched_yield()
 
     def _take(self, call: Call) -> None:
         task = call.task(self._setup.experiment)
