@@ -130,7 +130,8 @@ def aggregate(
     _pass(state, candles, calendar_of, table, closing, no_trade == "drop", out)
     n = int(out.offsets[-1])
     built = BarArrays(out.offsets, *(column[:n] for column in (*times, *floats)))
-    return Aggregated(built, out.counts, out.off_grid[: out.counts[:, MISPLACED].sum()])
+    misplaced = out.counts[:, MISPLACED].sum() if len(out.off_grid) else 0
+    return Aggregated(built, out.counts, out.off_grid[:misplaced])
 
 
 class _Out(NamedTuple):

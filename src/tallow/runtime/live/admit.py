@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -122,16 +123,20 @@ class Coverage:
         self._open = [table.day_open[~table.day_known] for table in tables]
         self._close = [table.day_close[~table.day_known] for table in tables]
         self._covered = float(self._from.max()), float(self._until.min())
-        self._unknown = np.concatenate(self._open), np.concatenate(self._close)
+        opens, closes = np.concatenate(self._open), np.concatenate(self._close)
+        order = np.argsort(opens)
+        self._opens = opens[order].tolist()
+        # The latest of those that open no later.
+        self._closes = np.maximum.accumulate(closes[order]).tolist()
 
     def covers(self, times: Floats) -> bool:
         """Say whether all calendars know all of some times, without a look at each of them."""
         if not len(times):
             return True
         first, last = span(times)
-        opens, closes = self._unknown
-        known = not len(opens) or not ((opens <= last) & (closes > first)).any()
-        return bool(self._covered[0] <= first and last < self._covered[1] and known)
+        unknown = bisect_right(self._opens, last)
+        known = not unknown or self._closes[unknown - 1] <= first
+        return self._covered[0] <= first and last < self._covered[1] and known
 
     def uncovered(self, places: Times, times: Floats) -> Flags:
         """Say which times their calendars do not know; those without a calendar are left out."""

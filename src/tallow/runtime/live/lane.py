@@ -15,7 +15,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data import aggregate as bars
-from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.data.anchors import AnchorTable, anchor_columns, anchor_table
 from tallow.data.buckets import bucket_table
 from tallow.data.live_rows import fill_rows, find_rows, turn
 from tallow.plan.plan import Plan
@@ -204,13 +204,12 @@ class Lane:
         self, state: State, offsets: Times, inputs: dict[str, Floats], rows: Floats
     ) -> None:
         """Run every operation, for all instruments at once; whatever a kernel raises comes out."""
-        given = {name: read_only(column) for name, column in inputs.items()}
         for (operation, fields), each in zip(self._outputs, state, strict=True):
             operation.advance(
                 each,
                 operation.parameters,
                 offsets,
-                *[given[name] for name in operation.inputs],
+                *[inputs[name] for name in operation.inputs],
                 *[np.empty(rows.shape[1]) if k is None else rows[k] for k in fields],
             )
 
@@ -335,22 +334,29 @@ class Lane:
     def _inputs(
         self, places: Times, offsets: Times, times: Times, rows: Floats
     ) -> dict[str, Floats]:
-        inputs = dict(zip(PRICES, rows, strict=False))
-        if self._anchors is None:
-            return inputs
+        """Return what operations take, read-only."""
+        inputs = dict(zip(PRICES, read_only(rows), strict=False))
+        if self._anchors is not None:
+            inputs |= self._anchor_columns(self._anchors, places, offsets, times)
+        return inputs
+
+    def _anchor_columns(
+        self, table: AnchorTable, places: Times, offsets: Times, times: Times
+    ) -> dict[str, Floats]:
         wanted, count = self.plan.anchors, len(times)
         if not self._one_calendar or not count or not _alike(times):
-            return inputs | anchor_columns(self._anchors, wanted, times, offsets, places)
+            columns = anchor_columns(table, wanted, times, offsets, places)
+            return {name: read_only(column) for name, column in columns.items()}
         # A minute of all instruments: one of them tells, and mostly the minute before has told.
-        first, until, numbers = self._session
-        if not first <= times[0] < until:
-            one = np.array([0, 1])
-            numbers = anchor_columns(self._anchors, wanted, times[:1], one, places[:1])
-            bounds = self._anchors.boundaries
-            after = int(np.searchsorted(bounds, times[0], "right"))
-            if 0 < after < len(bounds):
-                self._session = int(bounds[after - 1]), int(bounds[after]), numbers
-        return inputs | {name: np.full(count, number[0]) for name, number in numbers.items()}
+        first, until, told = self._session
+        if first <= times[0] < until and len(next(iter(told.values()))) == count:
+            return told
+        numbers = anchor_columns(table, wanted, times[:1], np.array([0, 1]), places[:1])
+        told = {name: read_only(np.full(count, each[0])) for name, each in numbers.items()}
+        after = int(np.searchsorted(table.boundaries, times[0], "right"))
+        if 0 < after < len(table.boundaries):
+            self._session = int(table.boundaries[after - 1]), int(table.boundaries[after]), told
+        return told
 
     def _blank(self, which: Times, offsets: Times, rows: Floats) -> None:
         """Take away the values of kernels that have failed."""
