@@ -66,7 +66,7 @@ def read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
     frame is read-only already; so all inputs are, and no kernel can change its input.
     """
     view = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 

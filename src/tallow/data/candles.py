@@ -80,7 +80,7 @@ class Candles:
     report: ReadReport
     source_timeframe: Timeframe
     native: str = "polars"
-    runs: tuple[list[str], NDArray[np.int64]] | None = field(default=None, compare=False)
+    runs: tuple[tuple[str, ...], NDArray[np.int64]] | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.frame)

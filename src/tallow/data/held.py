@@ -81,12 +81,12 @@ def hold(
         candles = candles.filter(pl.col("instrument").is_in(list(instruments)))
         runs, offsets = instrument_runs(candles)
     times = read_only(time_view(candles))
-    if runs != sorted(set(runs)) or not increasing_within(times, offsets):
+    if list(runs) != sorted(set(runs)) or not increasing_within(times, offsets):
         raise CandleInputError(
             "coverage: candles=unsorted; rows must be sorted by instrument and timestamp, and "
             "unique in them; read them with read_candles"
         )
-    names = runs if instruments is None else sorted(set(instruments))
+    names = list(runs) if instruments is None else sorted(set(instruments))
     rows = dict(zip(runs, np.diff(offsets).tolist(), strict=True))
     places = places_of(calendars, names)
     return Held(candles, names, places, _offsets(rows.get(name, 0) for name in names), times)

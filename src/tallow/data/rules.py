@@ -175,15 +175,15 @@ def all_rows_hold(frame: pl.DataFrame, on_grid: bool, latest_us: int = TIME_MAX_
 
     Costs about a nanosecond a row: the kernel reads the columns in place.
     """
-    checked = ("instrument", "timestamp", *PRICES, "volume")
-    if any(frame[name].null_count() for name in checked):
+    columns = [frame[name] for name in ("instrument", "timestamp", *PRICES, "volume")]
+    if any(column.null_count() for column in columns):
         return False
-    instrument = frame["instrument"]
+    instrument, _, *numbers = columns
     # In order, the empty text comes first.
     suspects = instrument.head(1) if instrument.flags["SORTED_ASC"] else instrument
     if (suspects == "").any():
         return False
-    open_, high, low, close, volume = (frame[name].to_numpy() for name in (*PRICES, "volume"))
+    open_, high, low, close, volume = (column.to_numpy() for column in numbers)
     latest = min(max(latest_us, TIME_MIN_US), TIME_MAX_US)
     return bool(rows_hold(open_, high, low, close, volume, time_view(frame), on_grid, latest))
 

@@ -15,8 +15,13 @@ ROWS_IN_PYTHON_MAX = 4_096
 ROWS_PER_FALL_MIN = 64
 """Fewer rows than this between falls of time, and looking at each fall costs more than it saves."""
 
+Runs = tuple[tuple[str, ...], NDArray[np.int64]]
 
-def instrument_runs(frame: pl.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
+_minute: list[tuple[pl.Series, Runs]] = []
+"""The last column of few rows without a repeat: a feed's next minute mostly has the same one."""
+
+
+def instrument_runs(frame: pl.DataFrame) -> Runs:
     """Return the runs of equal instruments in consecutive rows.
 
     Parameters
@@ -33,7 +38,7 @@ def instrument_runs(frame: pl.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
     """
     column = frame["instrument"]
     if len(column) <= ROWS_IN_PYTHON_MAX:
-        return _runs_of(column.to_list())
+        return _runs_of_few(column)
     if column.is_sorted():
         found = _runs_by_time(column, time_view(frame))
         if found is not None:
@@ -41,20 +46,27 @@ def instrument_runs(frame: pl.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
     runs = column.rle().struct
     lengths = runs.field("len").to_numpy()
     offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-    return runs.field("value").to_list(), offsets
+    return tuple(runs.field("value").to_list()), offsets
 
 
-def _runs_of(values: list[str]) -> tuple[list[str], NDArray[np.int64]]:
+def _runs_of_few(column: pl.Series) -> Runs:
     """Return the runs of few rows: a query takes longer to begin than a loop to end."""
+    for known, runs in _minute:
+        if known.equals(column):
+            return runs
+    values = column.to_list()
     if len(set(values)) == len(values):
-        return values, np.arange(len(values) + 1)
+        runs = tuple(values), np.arange(len(values) + 1)
+        # In memory of its own: the column may be a part of something large.
+        _minute[:] = [(pl.Series(values, dtype=pl.String), runs)]
+        return runs
     starts = [
         row
         for row, (before, value) in enumerate(zip([None, *values], values, strict=False))
         if value != before
     ]
     offsets = np.array([*starts, len(values)], dtype=np.int64)
-    return [values[row] for row in starts], offsets
+    return tuple(values[row] for row in starts), offsets
 
 
 def mark_sorted(column: pl.Series) -> pl.Series:
@@ -126,7 +138,7 @@ def find_falls(time_us: IntArray, out: IntArray) -> None:
             found += 1
 
 
-def _runs_by_time(column: pl.Series, time: IntArray) -> tuple[list[str], NDArray[np.int64]] | None:
+def _runs_by_time(column: pl.Series, time: IntArray) -> Runs | None:
     """Find the runs of a sorted column from the times alone, or None where that does not work.
 
     A new instrument nearly always begins earlier than the one before ended. So the rows are cut
@@ -145,4 +157,4 @@ def _runs_by_time(column: pl.Series, time: IntArray) -> tuple[list[str], NDArray
         return None
     fresh = [cut for cut in range(len(starts)) if cut == 0 or firsts[cut] != firsts[cut - 1]]
     offsets = [starts[cut] for cut in fresh]
-    return [firsts[cut] for cut in fresh], np.array([*offsets, len(time)], dtype=np.int64)
+    return tuple(firsts[cut] for cut in fresh), np.array([*offsets, len(time)], dtype=np.int64)

@@ -23,7 +23,7 @@ class _Run:
     """One sorted file: which rows each instrument has in it."""
 
     path: Path
-    names: list[str]
+    names: Sequence[str]
     offsets: NDArray[np.int64]
 
     def read(self, names: Sequence[str]) -> pl.DataFrame:

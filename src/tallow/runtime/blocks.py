@@ -70,7 +70,8 @@ def whole_instruments(frames: Iterable[pl.DataFrame], limit: int) -> Iterator[Bl
         rows, last = candle_arrays(frame, offsets), len(names) - 1
         times = rows.timestamp
         follows = names[0] > name or (names[0] == name and times[0] > last_time)
-        if not (follows and sorted(set(names)) == names and increasing_within(times, offsets)):
+        ascend = sorted(set(names)) == list(names)
+        if not (follows and ascend and increasing_within(times, offsets)):
             raise NeedsWholeInputError
         first = 0
         if name:

@@ -59,23 +59,28 @@ class Intake:
         self._state, self._calendars = state, calendars
         self._coverage = Coverage(calendars)
         self._numbers: dict[str, int] = {}
+        # What was asked for last, if it cannot change: mostly it is asked for every minute.
+        self._minute: tuple[tuple[str, ...], Times] = (), np.empty(0, dtype=np.int64)
         self._have_calendars = True
         if source is not None:
             state.older = self._older
 
     def numbers(self, names: Iterable[str]) -> Times:
         """Return instruments' numbers; new ones are added, with their past in the store."""
+        if names is self._minute[0]:
+            return self._minute[1].copy()
         given = list(names)
-        try:
-            return np.fromiter(map(self._numbers.__getitem__, given), np.int64, len(given))
-        except KeyError:
-            new = [name for name in dict.fromkeys(given) if name not in self._numbers]
+        new = [name for name in dict.fromkeys(given) if name not in self._numbers]
+        if new:
             self.register(new)
-            for name in new if self.source is not None else ():
-                assert self.source is not None
-                past = self.source.past(name, self._state.memory.capacity)
-                self._state.begin(self._numbers[name], past.states, past.rows)
-        return np.array([self._numbers[name] for name in given], dtype=np.int64)
+        for name in new if self.source is not None else ():
+            assert self.source is not None
+            past = self.source.past(name, self._state.memory.capacity)
+            self._state.begin(self._numbers[name], past.states, past.rows)
+        found = np.fromiter(map(self._numbers.__getitem__, given), np.int64, len(given))
+        if isinstance(names, tuple):
+            self._minute = names, found
+        return found.copy()
 
     def known(self, names: Iterable[str]) -> Times:
         """Return the numbers of those instruments that are known, ascending."""
