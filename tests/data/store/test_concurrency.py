@@ -24,6 +24,9 @@ from tests.data.store import crowd
 from tests.data.store.campaign import lower_limits
 
 ROOT = Path(__file__).parents[3]
+PATIENCE_SECONDS = 900
+"""A long day takes two to three minutes alone on two processors, and shares them in a whole run."""
+
 Lines = list[list[Any]]
 Task = tuple[Any, ...]
 
@@ -43,7 +46,7 @@ def in_processes(folder: Path, tasks: list[Task]) -> list[Lines]:
     for role, process, _ in sorted(started, key=lambda each: each[0] != "write"):
         if role != "write":
             (folder / "stop").touch()
-        process.wait(timeout=300)
+        process.wait(timeout=PATIENCE_SECONDS)
     assert [process.returncode for _, process, _ in started] == [0] * len(started), started
     return [[json.loads(line) for line in said.read_text().splitlines()] for *_, said in started]
 
@@ -61,11 +64,11 @@ def in_threads(folder: Path, tasks: list[Task]) -> list[Lines]:
         ]
         try:
             for _, future in (each for each in started if each[0] == "write"):
-                future.result(timeout=300)
+                future.result(timeout=PATIENCE_SECONDS)
         finally:
             (folder / "stop").touch()
         for _, future in started:
-            future.result(timeout=300)
+            future.result(timeout=PATIENCE_SECONDS)
     return said
 
 
