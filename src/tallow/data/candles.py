@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tallow.core.timeframe import Timeframe
+from tallow.data.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Candles:
     report: ReadReport
     source_timeframe: Timeframe
     native: str = "polars"
-    runs: tuple[tuple[str, ...], NDArray[np.int64]] | None = field(default=None, compare=False)
+    runs: Runs | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.frame)

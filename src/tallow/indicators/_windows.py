@@ -118,6 +118,12 @@ def load_windows(
 
 
 @kernel_part
+def _joinable(near_rows: int, far_rows: int, side: int, stop: int) -> tuple[int, int, int]:
+    """Return from where windows of both parts exist, and from and to where their far parts lie."""
+    return (near_rows + far_rows - 1) * side, (far_rows - 1) * side, stop - near_rows * side
+
+
+@kernel_part
 def _join_sums(
     new: Floats, old: Floats, near: Floats, far: Floats, far_rows: float, out: Floats
 ) -> None:
@@ -223,12 +229,12 @@ def window_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
     joined, size = 0, 1
     while True:
         if length & size:
-            i, k, end = (joined + size - 1) * side, (size - 1) * side, stop - joined * side
+            i, k, end = _joinable(joined, size, side, stop)
             _join_sums(x[i:], x[k:end], whole[i:], part[k:end], float(size), whole[i:])
             joined += size
         if 2 * size > length:
             return whole[(length - 1) * side :]
-        i, k, end = (2 * size - 1) * side, (size - 1) * side, stop - size * side
+        i, k, end = _joinable(size, size, side, stop)
         _join_sums(x[i:], x[k:end], part[i:], part[k:end], float(size), spare[i:])
         part, spare = spare, part
         size *= 2
@@ -247,7 +253,7 @@ def window_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Flo
     joined, size = 0, 1
     while True:
         if length & size:
-            i, k, end = (joined + size - 1) * side, (size - 1) * side, stop - joined * side
+            i, k, end = _joinable(joined, size, side, stop)
             if joined:
                 _join_squares(
                     x[i:],
@@ -266,7 +272,7 @@ def window_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Flo
             joined += size
         if 2 * size > length:
             return whole[(length - 1) * side :], whole_sq[(length - 1) * side :]
-        i, k, end = (2 * size - 1) * side, (size - 1) * side, stop - size * side
+        i, k, end = _joinable(size, size, side, stop)
         _join_squares(
             x[i:],
             x[k:end],
@@ -313,14 +319,14 @@ def window_weighted(x: Floats, length: int, side: int, work: Floats) -> Floats:
     joined, size = 0, 1
     while True:
         if length & size:
-            i, k, end = (joined + size - 1) * side, (size - 1) * side, stop - joined * side
+            i, k, end = _joinable(joined, size, side, stop)
             old, far = x[k:end], float(size)
             _join_weighted(x[i:], old, whole_w[i:], whole[i:], part_w[k:end], far, whole_w[i:])
             _join_sums(x[i:], old, whole[i:], part[k:end], far, whole[i:])
             joined += size
         if 2 * size > length:
             return whole_w[(length - 1) * side :]
-        i, k, end = (2 * size - 1) * side, (size - 1) * side, stop - size * side
+        i, k, end = _joinable(size, size, side, stop)
         old, far = x[k:end], float(size)
         _join_weighted(x[i:], old, part_w[i:], part[i:], part_w[k:end], far, spare_w[i:])
         _join_sums(x[i:], old, part[i:], part[k:end], far, spare[i:])

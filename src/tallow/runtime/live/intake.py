@@ -70,17 +70,22 @@ class Intake:
         if names is self._minute[0]:
             return self._minute[1].copy()
         given = list(names)
-        new = [name for name in dict.fromkeys(given) if name not in self._numbers]
+        new = [name for name in given if name not in self._numbers]
         if new:
-            self.register(new)
-        for name in new if self.source is not None else ():
-            assert self.source is not None
-            past = self.source.past(name, self._state.memory.capacity)
-            self._state.begin(self._numbers[name], past.states, past.rows)
+            self._meet(list(dict.fromkeys(new)))
         found = np.fromiter(map(self._numbers.__getitem__, given), np.int64, len(given))
         if isinstance(names, tuple):
-            self._minute = names, found
-        return found.copy()
+            self._minute = names, found.copy()
+        return found
+
+    def _meet(self, new: Sequence[str]) -> None:
+        """Add instruments, with their past in the store."""
+        self.register(new)
+        if self.source is None:
+            return
+        for name in new:
+            past = self.source.past(name, self._state.memory.capacity)
+            self._state.begin(self._numbers[name], past.states, past.rows)
 
     def known(self, names: Iterable[str]) -> Times:
         """Return the numbers of those instruments that are known, ascending."""
