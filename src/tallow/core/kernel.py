@@ -2,15 +2,17 @@
 
 Numba's disk cache looks at the file of a kernel only: an edit in another file that the kernel calls
 into would be missed, and old numbers served in silence. So the cache folder's name carries a digest
-of every source file that holds kernels, and Numba's version.
+of every source file that holds kernels, of those that these import, and Numba's version. A change
+elsewhere leaves compiled kernels, snapshots and saved states as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _KERNEL_FOLDERS = ("core", "indicators", "data", "analysis")
+_IS_KERNEL = re.compile(r"^@kernel", re.MULTILINE)
+_IMPORT = re.compile(r"^(?:from|import) tallow\.([\w.]+)(?: import (.*))?", re.MULTILINE)
 
 F = TypeVar("F", bound=Callable[..., Any])
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -28,13 +32,40 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 @cache
 def kernel_digest() -> str:
     """Return a digest of all kernel sources and the Numba version, as 16 hexadecimal digits."""
-    package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(metadata.version("numba").encode())
     digest.update(metadata.version("llvmlite").encode() + sys.version.encode())
-    for folder in _KERNEL_FOLDERS:
-        for source in sorted((package / folder).glob("*.py")):
-            digest.update(source.read_bytes())
+    for _, text in sorted(_kernel_sources().items()):
+        digest.update(text)
     return digest.hexdigest()[:16]
+
+
+def _kernel_sources() -> dict[Path, bytes]:
+    """Return the text of each file that holds kernels, and of what it imports, by path.
+
+    A constant of another module is compiled into a kernel, so its file belongs to it.
+    """
+    package = Path(__file__).resolve().parent.parent
+    files = (file for name in _KERNEL_FOLDERS for file in (package / name).rglob("*.py"))
+    texts = {file: file.read_bytes() for file in files}
+    waiting = [file for file, text in texts.items() if _IS_KERNEL.search(text.decode())]
+    found: dict[Path, bytes] = {}
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found[file] = texts.get(file) or file.read_bytes()
+            waiting += _imported_files(package, found[file].decode())
+    return found
+
+
+def _imported_files(package: Path, text: str) -> Iterator[Path]:
+    """Yield the files of this package that a source imports at its top; of a package, all."""
+    for module, names in _IMPORT.findall(text):
+        target = package.joinpath(*module.split("."))
+        if target.is_dir():
+            named = [target / f"{name.strip()}.py" for name in names.split(",")]
+            yield from [file for file in named if file.is_file()] or target.glob("*.py")
+        elif target.with_suffix(".py").is_file():
+            yield target.with_suffix(".py")
 
 
 @cache
