@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 SEED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format docs picture nightly
+.PHONY: help setup demo test bench against lint format docs picture nightly
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ picture: setup  ## Draw docs/demo.svg from a run of the demo
 
 bench: $(BENCH_READY)  ## Measure against other libraries, and print the ratios
 	$(BIN)/python -m benchmarks
+
+against: $(BENCH_READY)  ## Measure this build and REVISION=... in turn, and tell what is slower
+	$(BIN)/python -m benchmarks.against $(REVISION)
 
 nightly: setup  ## Run the tests at full size, and the long campaigns
 	@echo "repeat this run with: make nightly SEED=$(SEED)"
