@@ -23,6 +23,7 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import DamagedFileError, StoreError, TallowWarning
+from tallow.data.store.maintenance import set_property
 from tallow.data.store.store import Store, open_store
 from tests.data.store.campaign import (
     LOG_COLUMNS,
@@ -165,7 +166,8 @@ def test_a_checkpoint_that_finds_the_disk_full_fails_no_write(disk, tmp_path):
         list(work(store, [SHORT[0], FLUSH]))
         # Delta's library writes a checkpoint with the version after this one.
         while store.stats().version < 98:
-            store._backend._set("tallow.test", str(store.stats().version))  # type: ignore[attr-defined]
+            backend = store._backend
+            set_property(backend, "tallow.test", str(store.stats().version))  # type: ignore[arg-type]
     outcomes = set()
     for pages in range(64, 78):
         full = disk()

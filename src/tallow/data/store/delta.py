@@ -11,11 +11,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-import uuid
-import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -23,41 +20,25 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from tallow.core.errors import ConflictError, StoreError, TallowWarning
+from tallow.core.errors import StoreError
 from tallow.core.limits import (
-    STORE_COMMIT_ATTEMPTS,
     STORE_FLUSH_ROWS,
     STORE_LOOK_SECONDS,
-    STORE_TAIL_BATCH_ROWS,
     STORE_VIEW_ATTEMPTS,
 )
-from tallow.data.store.classify import rebase
 from tallow.data.store.files import (
     FileIndex,
     Place,
     damaged,
-    require_whole,
 )
-from tallow.data.store.ledger import LedgerEntry, SqliteLedger
+from tallow.data.store.flush import DeltaWriting, flush, tidy
+from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.log import (
-    LOG_ORDER,
-    LOG_SCHEMA,
     Compacted,
     Selection,
     StoreStats,
-    around,
-    latest,
 )
-from tallow.data.store.order import in_log_order
-from tallow.data.store.rewrite import (
-    Keep,
-    gathered,
-    merge_small,
-    overlapping,
-    pruning,
-    rewrite,
-    stretches,
-)
+from tallow.data.store.maintenance import compact, load, pieces, prune
 from tallow.data.store.table import (
     EPOCH,
     HORIZON,
@@ -70,7 +51,7 @@ from tallow.data.store.table import (
     require_log,
     sync_commits,
 )
-from tallow.data.store.tail import Tail, TailFile
+from tallow.data.store.tail import TailFile
 from tallow.data.store.view import View
 
 
@@ -172,56 +153,24 @@ class DeltaBackend:
 
     def compact(self, keep_hours: float) -> Compacted:
         """Rewrite files that overlap, and remove those that no version of late needs."""
-        return self._rewritten(keep_hours, None, lambda group: len(group) > 1)
+        return compact(self, keep_hours)
 
     def prune(
         self, before: int | None, superseded_before: int | None, keep_hours: float
     ) -> Compacted:
         """Take rows away; see `tallow.data.store.store.Store.prune`."""
-        if superseded_before is not None:
-            # First, so that nobody asks for a state that is being taken apart.
-            self._set(HORIZON, str(max(superseded_before, self.horizon)))
+        return prune(self, before, superseded_before, keep_hours)
 
-        def wanted(group: pl.DataFrame) -> bool:
-            late = before is not None and bool((group["min.timestamp"] < before).any())
-            return late or (superseded_before is not None and group["max.revision"].max() != 1)
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
+        return pieces(self)
 
-        try:
-            return self._rewritten(keep_hours, pruning(before, superseded_before), wanted)
-        finally:
-            # Last, so that nothing derived from what is gone has the new mark.
-            self._set(EPOCH, uuid.uuid4().hex)
-
-    def _rewritten(
-        self, keep_hours: float, keep: Keep | None, wanted: Callable[[pl.DataFrame], bool]
-    ) -> Compacted:
-        self.flush()
-        before = self.files().facts
-        for _ in range(STORE_COMMIT_ATTEMPTS):
-            groups = list(filter(wanted, overlapping(self.files().facts)))
-            if all(rewrite(self, group, keep) for group in groups):
-                break
-        else:
-            raise ConflictError(f"store: {self.place.root}: others keep compacting; try later")
-        after = self.files().facts
-        with self._changing() as table:
-            gone = table.vacuum(
-                # Hours, whole; rounded up, so that nothing goes too early.
-                math.ceil(keep_hours),
-                dry_run=False,
-                enforce_retention_duration=False,
-                full=True,
-            )
-        removed = int(before["rows"].sum()) - int(after["rows"].sum())
-        return Compacted(len(before), len(after), removed, len(gone))
-
-    def _set(self, name: str, value: str) -> None:
-        """Change a property of the table."""
-        with self._changing() as table:
-            table.alter.set_table_properties({name: value}, raise_if_not_exists=False)
+    def load(self, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
+        """Take over all rows of another log, as they are, in one commit; this one is empty."""
+        load(self, pieces, horizon)
 
     @contextmanager
-    def _changing(self) -> Iterator[DeltaTable]:
+    def changing(self) -> Iterator[DeltaTable]:
         """Take the locks for a change of the newest version; make it durable at the end."""
         with self.tail_file.locked(), self._table_lock, delta_errors(self.place.root):
             # What others committed meanwhile is no remains to a vacuum.
@@ -234,28 +183,6 @@ class DeltaBackend:
     def stats(self) -> StoreStats:
         """Return how much there is, and how it lies."""
         return self.view().stats(self.horizon)
-
-    def pieces(self) -> Iterator[pl.DataFrame]:
-        """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
-        self.flush()
-        facts = self.files().facts
-        require_whole(damaged(self.place, facts))
-        if len(facts):
-            yield from stretches(self.place, facts["path"].to_list(), None)
-
-    def load(self, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
-        """Take over all rows of another log, as they are, in one commit; this one is empty."""
-        if horizon:
-            self._set(HORIZON, str(horizon))
-        with self.tail_file.locked():
-            version = self.files().version
-            if self.view().tail.rows or len(self.files().facts):
-                raise StoreError(
-                    f"store: {self.place.root}: is not empty; restore into a new folder"
-                )
-            actions = [action for rows in gathered(pieces) for action in self.place.write(rows)]
-            if actions:
-                self.commit(actions, version)
 
     def damaged(self) -> list[str]:
         """Return what is wrong with which files."""
@@ -274,19 +201,7 @@ class DeltaBackend:
             view = View(self.place, tail.after(files.flushed), files)
             yield DeltaWriting(self, view, max(self._clock(), last + 1))
         if self.tail_file.tail().rows >= STORE_FLUSH_ROWS:
-            self._tidy()
-
-    def _tidy(self) -> None:
-        """Flush and merge after a write, which is durable whatever becomes of this."""
-        try:
-            self.flush()
-            merge_small(self)
-        except StoreError as error:
-            warnings.warn(
-                f"{error} (the write itself is safe; the tail grows until this works)",
-                TallowWarning,
-                stacklevel=2,
-            )
+            tidy(self)
 
     def commit(
         self,
@@ -325,73 +240,8 @@ class DeltaBackend:
 
     def flush(self) -> None:
         """Move the tail into a file of the table."""
-        for _ in range(STORE_COMMIT_ATTEMPTS):
-            with self.tail_file.locked() as tail:
-                if not tail.batches:
-                    return
-                files, last = self.files(), tail.batches[-1].id
-                view = View(self.place, tail.after(files.flushed), files)
-                try:
-                    if view.tail.batches:
-                        self.commit_with_tail(None, view)
-                except ConflictError:
-                    continue
-                self.tail_file.drop(last)
-                return
-        raise ConflictError(f"store: {self.place.root}: others keep committing; try again later")
-
-    def commit_with_tail(self, rows: pl.DataFrame | None, view: View) -> None:
-        """Commit the tail's rows, and rows that were compared with them, as files."""
-        tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
-        both = tail if rows is None else in_log_order(pl.concat([tail, rows]))
-        actions = self.place.write(self._rebased(both, view))
-        self.commit(actions, view.files.version, view.tail.batches[-1].id)
-
-    def _rebased(self, rows: pl.DataFrame, view: View) -> pl.DataFrame:
-        """Return the tail's rows as revisions of what other machines committed meanwhile."""
-        if self.place.folder is not None:
-            return rows
-        table, parts = View(view.place, Tail(), view.files), []
-        for (timeframe, adjustment), part in rows.group_by(
-            "timeframe", "adjustment", maintain_order=True
-        ):
-            selection = around(part, str(timeframe), str(adjustment))
-            known = latest(table.scan(selection, [*LOG_ORDER]))
-            parts.append(rebase(part, known, view.files.last_received))
-        return pl.concat(parts)
+        flush(self)
 
     def close(self) -> None:
         """Close the tail's file."""
         self.tail_file.close()
-
-
-@dataclass
-class DeltaWriting:
-    """One write under the lock; see `tallow.data.store.log.Writing`."""
-
-    backend: DeltaBackend
-    view: View
-    received_at: int
-
-    def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
-        """Return rows of the state that this write adds to."""
-        return self.view.scan(selection, columns)
-
-    def append(self, rows: pl.DataFrame) -> None:
-        """Commit rows: few to the tail, many as files."""
-        file, place = self.backend.tail_file, self.backend.place
-        if len(rows) < STORE_TAIL_BATCH_ROWS:
-            file.add(rows)
-        elif place.folder is None and self.view.tail.batches:
-            # Another machine must not find these before what they are revisions of.
-            with file.room():
-                self.backend.commit_with_tail(rows, self.view)
-            file.drop(self.view.tail.batches[-1].id)
-        else:
-            with file.room():
-                self.backend.commit(place.write(rows), self.view.files.version)
-        file.received(self.received_at)
-
-    def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
-        """Enter a write in the ledger, in one transaction with a write to the tail."""
-        return self.backend.ledger().record(entry, quarantine)

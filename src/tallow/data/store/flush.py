@@ -1,0 +1,108 @@
+"""From the tail to the table: a flush, and a write under the lock, which may be one as well."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tallow.core.errors import ConflictError, StoreError, TallowWarning
+from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_TAIL_BATCH_ROWS
+from tallow.data.store.classify import rebase
+from tallow.data.store.ledger import LedgerEntry
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, around, latest
+from tallow.data.store.order import in_log_order
+from tallow.data.store.rewrite import merge_small
+from tallow.data.store.tail import Tail
+from tallow.data.store.view import View
+
+if TYPE_CHECKING:
+    from tallow.data.store.delta import DeltaBackend
+
+
+def flush(backend: DeltaBackend) -> None:
+    """Move the tail into a file of the table."""
+    for _ in range(STORE_COMMIT_ATTEMPTS):
+        with backend.tail_file.locked() as tail:
+            if not tail.batches:
+                return
+            files, last = backend.files(), tail.batches[-1].id
+            view = View(backend.place, tail.after(files.flushed), files)
+            try:
+                if view.tail.batches:
+                    commit_with_tail(backend, None, view)
+            except ConflictError:
+                continue
+            backend.tail_file.drop(last)
+            return
+    raise ConflictError(f"store: {backend.place.root}: others keep committing; try again later")
+
+
+def commit_with_tail(backend: DeltaBackend, rows: pl.DataFrame | None, view: View) -> None:
+    """Commit the tail's rows, and rows that were compared with them, as files."""
+    tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
+    both = tail if rows is None else in_log_order(pl.concat([tail, rows]))
+    actions = backend.place.write(_rebased(backend, both, view))
+    backend.commit(actions, view.files.version, view.tail.batches[-1].id)
+
+
+def _rebased(backend: DeltaBackend, rows: pl.DataFrame, view: View) -> pl.DataFrame:
+    """Return the tail's rows as revisions of what other machines committed meanwhile."""
+    if backend.place.folder is not None:
+        return rows
+    table, parts = View(view.place, Tail(), view.files), []
+    for (timeframe, adjustment), part in rows.group_by(
+        "timeframe", "adjustment", maintain_order=True
+    ):
+        selection = around(part, str(timeframe), str(adjustment))
+        known = latest(table.scan(selection, [*LOG_ORDER]))
+        parts.append(rebase(part, known, view.files.last_received))
+    return pl.concat(parts)
+
+
+def tidy(backend: DeltaBackend) -> None:
+    """Flush and merge after a write, which is durable whatever becomes of this."""
+    try:
+        flush(backend)
+        merge_small(backend)
+    except StoreError as error:
+        warnings.warn(
+            f"{error} (the write itself is safe; the tail grows until this works)",
+            TallowWarning,
+            stacklevel=2,
+        )
+
+
+@dataclass
+class DeltaWriting:
+    """One write under the lock; see `tallow.data.store.log.Writing`."""
+
+    backend: DeltaBackend
+    view: View
+    received_at: int
+
+    def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
+        """Return rows of the state that this write adds to."""
+        return self.view.scan(selection, columns)
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Commit rows: few to the tail, many as files."""
+        file, place = self.backend.tail_file, self.backend.place
+        if len(rows) < STORE_TAIL_BATCH_ROWS:
+            file.add(rows)
+        elif place.folder is None and self.view.tail.batches:
+            # Another machine must not find these before what they are revisions of.
+            with file.room():
+                commit_with_tail(self.backend, rows, self.view)
+            file.drop(self.view.tail.batches[-1].id)
+        else:
+            with file.room():
+                self.backend.commit(place.write(rows), self.view.files.version)
+        file.received(self.received_at)
+
+    def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
+        """Enter a write in the ledger, in one transaction with a write to the tail."""
+        return self.backend.ledger().record(entry, quarantine)

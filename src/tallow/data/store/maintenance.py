@@ -1,0 +1,102 @@
+"""What is done to a whole table: compaction, pruning, a copy of everything."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tallow.core.errors import ConflictError, StoreError
+from tallow.core.limits import STORE_COMMIT_ATTEMPTS
+from tallow.data.store.files import damaged, require_whole
+from tallow.data.store.flush import flush
+from tallow.data.store.log import Compacted
+from tallow.data.store.rewrite import Keep, gathered, overlapping, pruning, rewrite, stretches
+from tallow.data.store.table import EPOCH, HORIZON
+
+if TYPE_CHECKING:
+    from tallow.data.store.delta import DeltaBackend
+
+
+def compact(backend: DeltaBackend, keep_hours: float) -> Compacted:
+    """Rewrite files that overlap, and remove those that no version of late needs."""
+    return _rewritten(backend, keep_hours, None, lambda group: len(group) > 1)
+
+
+def prune(
+    backend: DeltaBackend, before: int | None, superseded_before: int | None, keep_hours: float
+) -> Compacted:
+    """Take rows away; see `tallow.data.store.store.Store.prune`."""
+    if superseded_before is not None:
+        # First, so that nobody asks for a state that is being taken apart.
+        set_property(backend, HORIZON, str(max(superseded_before, backend.horizon)))
+
+    def wanted(group: pl.DataFrame) -> bool:
+        late = before is not None and bool((group["min.timestamp"] < before).any())
+        return late or (superseded_before is not None and group["max.revision"].max() != 1)
+
+    try:
+        return _rewritten(backend, keep_hours, pruning(before, superseded_before), wanted)
+    finally:
+        # Last, so that nothing derived from what is gone has the new mark.
+        set_property(backend, EPOCH, uuid.uuid4().hex)
+
+
+def _rewritten(
+    backend: DeltaBackend,
+    keep_hours: float,
+    keep: Keep | None,
+    wanted: Callable[[pl.DataFrame], bool],
+) -> Compacted:
+    flush(backend)
+    before = backend.files().facts
+    for _ in range(STORE_COMMIT_ATTEMPTS):
+        groups = list(filter(wanted, overlapping(backend.files().facts)))
+        if all(rewrite(backend, group, keep) for group in groups):
+            break
+    else:
+        raise ConflictError(f"store: {backend.place.root}: others keep compacting; try later")
+    after = backend.files().facts
+    with backend.changing() as table:
+        gone = table.vacuum(
+            # Hours, whole; rounded up, so that nothing goes too early.
+            math.ceil(keep_hours),
+            dry_run=False,
+            enforce_retention_duration=False,
+            full=True,
+        )
+    removed = int(before["rows"].sum()) - int(after["rows"].sum())
+    return Compacted(len(before), len(after), removed, len(gone))
+
+
+def set_property(backend: DeltaBackend, name: str, value: str) -> None:
+    """Change a property of the table."""
+    with backend.changing() as table:
+        table.alter.set_table_properties({name: value}, raise_if_not_exists=False)
+
+
+def pieces(backend: DeltaBackend) -> Iterator[pl.DataFrame]:
+    """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
+    flush(backend)
+    facts = backend.files().facts
+    require_whole(damaged(backend.place, facts))
+    if len(facts):
+        yield from stretches(backend.place, facts["path"].to_list(), None)
+
+
+def load(backend: DeltaBackend, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
+    """Take over all rows of another log, as they are, in one commit; this one is empty."""
+    if horizon:
+        set_property(backend, HORIZON, str(horizon))
+    with backend.tail_file.locked():
+        version = backend.files().version
+        if backend.view().tail.rows or len(backend.files().facts):
+            raise StoreError(
+                f"store: {backend.place.root}: is not empty; restore into a new folder"
+            )
+        actions = [action for rows in gathered(pieces) for action in backend.place.write(rows)]
+        if actions:
+            backend.commit(actions, version)
