@@ -24,23 +24,23 @@ from tallow.core.limits import LIVE_CANDLES, LIVE_CANDLES_MAX, LIVE_GRACE_MAX_SE
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
 from tallow.data import aggregate as bars
-from tallow.data.quarantine import empty_quarantine
 from tallow.data.readers import read_candles
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.store import Store, open_store
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS
-from tallow.runtime.live.admit import columns_of, refused_frame
-from tallow.runtime.live.core import LiveState, Outcome
+from tallow.runtime.live.admit import columns_of
+from tallow.runtime.live.core import LiveState
 from tallow.runtime.live.history import History, candle_rows
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.lane import SOURCE, Lane
-from tallow.runtime.live.rows import Rows, Times, joined, no_rows
+from tallow.runtime.live.rows import Times
 from tallow.runtime.live.saved import Parts, identity, load_state, save_state
 from tallow.runtime.live.source import LiveStore
+from tallow.runtime.live.telling import Telling
 from tallow.runtime.live.ticking import TickIntake
-from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
+from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
 from tallow.runtime.ranges import moment_us
 
 _SECOND = 1_000_000
@@ -118,12 +118,13 @@ class LiveEngine:
         self.timeframes, self.grace = tuple(size.text for size in sizes), grace
         self._lanes, self._state = lanes, LiveState(lanes, keep)
         self._no_trade = no_trade
-        source, self._interest = None, False
+        source = None
         if store is not None:
             opened = open_store(store) if isinstance(store, str | Path) else store
             source = LiveStore(opened, History(opened, lanes, calendar, no_trade))
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, calendar, grace_us)
+        self._telling = Telling(self.timeframes, self._state, self._intake)
         self._lock = threading.RLock()
 
     @classmethod
@@ -146,7 +147,7 @@ class LiveEngine:
         engine = cls(*arguments, **options)
         source = engine._intake.source
         try:
-            engine._interest |= load_state(Path(path), engine._parts())
+            load_state(Path(path), engine._parts())
         except StateError as error:
             if source is None:
                 raise
@@ -169,7 +170,7 @@ class LiveEngine:
 
     def _parts(self) -> Parts:
         made_with = identity(self._state, self.calendars, self._no_trade)
-        return Parts(self._state, self._intake, self._ticks, made_with, self._interest)
+        return Parts(self._state, self._intake, self._ticks, made_with)
 
     # Instruments
 
@@ -226,11 +227,11 @@ class LiveEngine:
         read = read_candles(candles)
         names, offsets = read.runs or instrument_runs(read.frame)
         with self._lock:
-            self._interest |= OPEN_INTEREST in read.frame.columns
+            self._intake.saw_interest |= OPEN_INTEREST in read.frame.columns
             numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
             outcome = self._intake.take(numbers, candle_rows(read.frame), commit=commit)
             outcome.repeated += read.report.repeated
-            update = self._as_frames(outcome, read.quarantine)
+            update = self._telling.frames(outcome, read.quarantine)
             assert update.report.rows_in == read.report.rows_in, update.report
             return update
 
@@ -264,10 +265,9 @@ class LiveEngine:
         columns = (timestamp, open, high, low, close, volume, open_interest)
         numbers, rows = columns_of(instrument, *columns)
         with self._lock:
-            self._interest |= open_interest is not None
+            self._intake.saw_interest |= open_interest is not None
             outcome = self._intake.take_any(numbers, rows)
-            found = self._changed_rows(outcome)
-            return ArrayUpdate(self._state.revision, found, self._report(outcome))
+            return self._telling.arrays(outcome)
 
     def update_ticks(self, ticks: Any) -> LiveUpdate:
         """Take trades, or quotes of a broker: they make the one-minute candles.
@@ -296,7 +296,7 @@ class LiveEngine:
         A minute is made of ticks, or comes as a candle; whatever came last is the candle.
         """
         with self._lock:
-            return self._as_frames(self._ticks.take(ticks))
+            return self._telling.frames(self._ticks.take(ticks))
 
     def delete(self, keys: pl.DataFrame) -> LiveUpdate:
         """Delete candles; keys without a candle count as repeated.
@@ -310,7 +310,7 @@ class LiveEngine:
         names, offsets = instrument_runs(wanted)
         with self._lock:
             numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
-            return self._as_frames(self._intake.delete(wanted, numbers))
+            return self._telling.frames(self._intake.delete(wanted, numbers))
 
     def advance(self, now: int | str | datetime) -> LiveUpdate:
         """Set the clock: bars that ended `grace` seconds ago, or earlier, turn final.
@@ -323,7 +323,7 @@ class LiveEngine:
         with self._lock:
             moment = now if isinstance(now, int) else moment_us("now", now)
             waited = self._ticks.advance(moment)
-            return self._as_frames(self._state.advance(moment).after(waited))
+            return self._telling.frames(self._state.advance(moment).after(waited))
 
     def catch_up(self, instruments: Iterable[str] | None = None) -> LiveUpdate:
         """Take what others have written to the store, and add instruments: all by default.
@@ -336,7 +336,7 @@ class LiveEngine:
         if self._intake.source is None:
             raise ParameterError("catch_up: store=None; there is nothing to catch up with")
         with self._lock:
-            return self._as_frames(self._intake.catch_up(instruments))
+            return self._telling.frames(self._intake.catch_up(instruments))
 
     # Answers
 
@@ -353,45 +353,4 @@ class LiveEngine:
             Names, or None for all. One that has no bar yet has no row.
         """
         with self._lock:
-            lane = self._lanes[self._lane(timeframe)]
-            which = np.arange(len(self.names))
-            if instruments is not None:
-                which = self._intake.known(instruments)
-            naming = (self._intake.name_column, self._intake.rank, self._interest)
-            return lane.last(which).frame(*naming)
-
-    def _lane(self, timeframe: str | None) -> int:
-        if timeframe is None and len(self.timeframes) == 1:
-            return 0
-        text = "" if timeframe is None else parse_timeframe(timeframe).text
-        if text not in self.timeframes:
-            raise ParameterError(
-                f"live: timeframe={timeframe}; must be one of {', '.join(self.timeframes)}"
-            )
-        return self.timeframes.index(text)
-
-    def _as_frames(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveUpdate:
-        naming = (self._intake.name_column, self._intake.rank, self._interest)
-        frames = {size: rows.frame(*naming) for size, rows in self._changed_rows(outcome).items()}
-        return LiveUpdate(self._state.revision, frames, self._report(outcome, quarantine))
-
-    def _changed_rows(self, outcome: Outcome) -> dict[str, Rows]:
-        return {
-            size: joined(kept) if kept else no_rows(lane.fields)
-            for size, lane, kept in zip(self.timeframes, self._lanes, outcome.rows, strict=True)
-        }
-
-    def _report(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveReport:
-        held = empty_quarantine() if quarantine is None else quarantine
-        if outcome.refused:
-            refused = refused_frame(self.names, outcome.refused)
-            held = pl.concat([held, refused], how="diagonal")
-        went = (
-            outcome.appended,
-            outcome.late,
-            outcome.revised,
-            outcome.deleted,
-            outcome.repeated,
-            len(held),
-        )
-        return LiveReport(sum(went), *went, held)
+            return self._telling.latest(timeframe, instruments)

@@ -47,6 +47,8 @@ class Intake:
         The same as a column, and their places among the sorted names.
     source
         The engine's store, or None.
+    saw_interest
+        Whether what the engine was given had open interest.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Intake:
         self.name_column = pl.Series("instrument", [], dtype=pl.String)
         self.rank = np.empty(0, dtype=np.int64)
         self.source = source
+        self.saw_interest = False
         self._state, self._calendars = state, calendars
         self._coverage = Coverage(calendars)
         self._numbers: dict[str, int] = {}
@@ -64,6 +67,11 @@ class Intake:
         self._have_calendars = True
         if source is not None:
             state.older = self._older
+
+    @property
+    def has_interest(self) -> bool:
+        """Whether any candle may have open interest: bars have that column then."""
+        return self.saw_interest or (self.source is not None and self.source.interest)
 
     def numbers(self, names: Iterable[str]) -> Times:
         """Return instruments' numbers; new ones are added, with their past in the store."""

@@ -45,16 +45,12 @@ def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a live engine is made of, and what its numbers depend on besides candles.
-
-    `interest` says whether it has seen open interest.
-    """
+    """What a live engine is made of, and what its numbers depend on besides candles."""
 
     state: LiveState
     intake: Intake
     ticks: TickIntake
     made_with: dict[str, Any]
-    interest: bool
 
 
 def save_state(path: Path, parts: Parts) -> None:
@@ -65,7 +61,7 @@ def save_state(path: Path, parts: Parts) -> None:
         "names": parts.intake.names,
         "now": parts.state.now,
         "revision": parts.state.revision,
-        "interest": parts.interest,
+        "interest": parts.intake.saw_interest,
         "failed": [
             [
                 {name: sorted(held) for name, held in lane.failed.items()},
@@ -83,8 +79,8 @@ def save_state(path: Path, parts: Parts) -> None:
     write_state(path, header, to_arrays(parts.state) | ticks)
 
 
-def load_state(path: Path, parts: Parts) -> bool:
-    """Put a saved state into a new engine; return whether it has seen open interest.
+def load_state(path: Path, parts: Parts) -> None:
+    """Put a saved state into a new engine.
 
     Raises
     ------
@@ -122,7 +118,7 @@ def load_state(path: Path, parts: Parts) -> bool:
         for numbers, rows, closed in header["waiting"]
     ]
     parts.state.now, parts.state.revision = header["now"], header["revision"]
-    return bool(header["interest"])
+    parts.intake.saw_interest = bool(header["interest"])
 
 
 def to_arrays(state: LiveState) -> Arrays:

@@ -1,0 +1,81 @@
+"""What a live engine tells: the rows of an update with its counts, and the last bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import polars as pl
+
+from tallow.core.errors import ParameterError
+from tallow.core.timeframe import parse_timeframe
+from tallow.data.quarantine import empty_quarantine
+from tallow.runtime.live.admit import refused_frame
+from tallow.runtime.live.core import LiveState, Outcome
+from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.lane import Lane
+from tallow.runtime.live.rows import Rows, Times, joined, no_rows
+from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
+
+
+class Telling:
+    """Turns what has changed into what an engine's caller is given."""
+
+    def __init__(self, timeframes: Sequence[str], state: LiveState, intake: Intake) -> None:
+        self._timeframes = timeframes
+        self._state, self._intake = state, intake
+
+    def frames(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveUpdate:
+        """Return an update as frames; `quarantine` are rows that were set aside in reading."""
+        naming = self._naming
+        frames = {size: rows.frame(*naming) for size, rows in self._changed_rows(outcome).items()}
+        return LiveUpdate(self._state.revision, frames, self._report(outcome, quarantine))
+
+    def arrays(self, outcome: Outcome) -> ArrayUpdate:
+        """Return an update as arrays."""
+        found = self._changed_rows(outcome)
+        return ArrayUpdate(self._state.revision, found, self._report(outcome))
+
+    def latest(self, timeframe: str | None, instruments: Iterable[str] | None) -> pl.DataFrame:
+        """Return the last bars of some instruments, or of all."""
+        lane = self._lane(timeframe)
+        which = np.arange(len(self._intake.names))
+        if instruments is not None:
+            which = self._intake.known(instruments)
+        return lane.last(which).frame(*self._naming)
+
+    @property
+    def _naming(self) -> tuple[pl.Series, Times, bool]:
+        return self._intake.name_column, self._intake.rank, self._intake.has_interest
+
+    def _lane(self, timeframe: str | None) -> Lane:
+        if timeframe is None and len(self._timeframes) == 1:
+            return self._state.lanes[0]
+        text = "" if timeframe is None else parse_timeframe(timeframe).text
+        if text not in self._timeframes:
+            raise ParameterError(
+                f"live: timeframe={timeframe}; must be one of {', '.join(self._timeframes)}"
+            )
+        return self._state.lanes[self._timeframes.index(text)]
+
+    def _changed_rows(self, outcome: Outcome) -> dict[str, Rows]:
+        lanes = self._state.lanes
+        return {
+            size: joined(kept) if kept else no_rows(lane.fields)
+            for size, lane, kept in zip(self._timeframes, lanes, outcome.rows, strict=True)
+        }
+
+    def _report(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveReport:
+        held = empty_quarantine() if quarantine is None else quarantine
+        if outcome.refused:
+            refused = refused_frame(self._intake.names, outcome.refused)
+            held = pl.concat([held, refused], how="diagonal")
+        went = (
+            outcome.appended,
+            outcome.late,
+            outcome.revised,
+            outcome.deleted,
+            outcome.repeated,
+            len(held),
+        )
+        return LiveReport(sum(went), *went, held)
