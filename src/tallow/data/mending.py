@@ -152,7 +152,9 @@ def answered(
     # First by their times: nobody compares millions of names for the sake of a few rows.
     near = candles.frame.filter(pl.col("timestamp").is_in(own["timestamp"].implode()))
     key, row = ["instrument", "timestamp"], ["source", "row", "rule", "record"]
-    found = own.join(near, on=key, how="semi").join(candles.quarantine, on=row, how="anti")
+    found = own.join(near, on=key, how="semi").join(
+        candles.quarantine, on=row, how="anti", nulls_equal=True
+    )
     return found["id"].to_list()
 
 

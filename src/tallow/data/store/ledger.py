@@ -49,12 +49,21 @@ HELD_SCHEMA: dict[str, Any] = {
     "timeframe": pl.String,
     "adjustment": pl.String,
     **QUARANTINE_SCHEMA,
+    "reason": pl.String,
+    "times": pl.Int64,
     "settled_by": pl.Int64,
 }
-"""Columns of the quarantine as a store keeps it: `ingest` and `settled_by` are entries' numbers."""
+"""Columns of the quarantine as a store keeps it: `ingest` and `settled_by` are entries' numbers.
 
-_NULLABLE = (*QUARANTINE_SCHEMA, "settled_by")
-_TABLES = """
+`reason` says more where the rule alone says little. A row has no number where it came from a feed;
+the same of such rows is kept once, and `times` counts how often it came."""
+
+ONCE = ("timeframe", "adjustment", "coalesce(source, '')", "coalesce(row, -1)", "rule")
+"""What, beside its record, makes a row of the quarantine one of its own."""
+
+_NULLABLE = (*QUARANTINE_SCHEMA, "reason", "settled_by")
+_OWN = (*QUARANTINE_SCHEMA, "reason", "times")
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS ingests (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER, source TEXT, timeframe TEXT,
     adjustment TEXT, rows_in INTEGER, new INTEGER, identical INTEGER, revised INTEGER,
@@ -63,10 +72,21 @@ CREATE TABLE IF NOT EXISTS ingests (
 CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, ingest INTEGER, timeframe TEXT, adjustment TEXT,
     source TEXT, row INTEGER, rule TEXT, instrument TEXT, timestamp INTEGER, record TEXT,
-    settled_by INTEGER,
-    UNIQUE (source, row, rule, record)
+    settled_by INTEGER, reason TEXT, times INTEGER NOT NULL DEFAULT 1
 );
+CREATE UNIQUE INDEX IF NOT EXISTS quarantine_once ON quarantine ({", ".join(ONCE)}, record);
 """
+_OLD_COLUMNS = (
+    "id, ingest, timeframe, adjustment, source, row, rule, instrument, timestamp, record, "
+    "settled_by"
+)
+_RENEW = f"""
+ALTER TABLE quarantine RENAME TO old_quarantine;
+{_TABLES}
+INSERT INTO quarantine ({_OLD_COLUMNS}) SELECT {_OLD_COLUMNS} FROM old_quarantine ORDER BY id;
+DROP TABLE old_quarantine;
+"""
+"""Takes the rows of a table that kept one row where two series had the same one."""
 
 
 class Ledger(Protocol):
@@ -93,6 +113,25 @@ class Ledger(Protocol):
         ...
 
 
+def counted(quarantine: pl.DataFrame) -> pl.DataFrame:
+    """Return rows set aside with their `reason` and `times`; the same of a feed's rows once.
+
+    `quarantine` has the columns `QUARANTINE_SCHEMA`, and may have these two.
+    """
+    rows = quarantine
+    if "reason" not in rows.columns:
+        rows = rows.with_columns(reason=pl.lit(None, pl.String))
+    if "times" not in rows.columns:
+        rows = rows.with_columns(times=pl.lit(1, pl.Int64))
+    rows = rows.select(_OWN)
+    if len(rows) < 2 or not rows["row"].null_count():
+        return rows
+    key = ("source", "row", "rule", "record")
+    others = [pl.col(name).first() for name in ("instrument", "timestamp", "reason")]
+    same = rows.group_by(key, maintain_order=True).agg(*others, pl.col("times").sum())
+    return same.select(_OWN)
+
+
 class SqliteLedger:
     """A ledger in the state file of a store; see `Ledger`."""
 
@@ -101,21 +140,32 @@ class SqliteLedger:
 
     @staticmethod
     def create(connection: Any) -> None:
-        """Make the tables, where they are missing."""
+        """Make the tables, where they are missing; an older quarantine keeps its rows."""
+        if _is_old(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                # Another process may have been first.
+                for statement in _RENEW.split(";") if _is_old(connection) else ():
+                    connection.execute(statement)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
         connection.executescript(_TABLES)
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
-        """Enter a write; rows that were set aside before stay as they are."""
+        """Enter a write; rows that were set aside before stay as they are, counted again."""
         marks = ", ".join("?" * len(ENTRY_COLUMNS))
         names = ", ".join(ENTRY_COLUMNS)
         insert = f"INSERT INTO ingests ({names}) VALUES ({marks})"
         cursor = self._file.run(insert, [astuple(entry)])
         number = int(cursor.lastrowid or 0)
-        rows = quarantine.with_columns(pl.col("timestamp").to_physical()).iter_rows()
+        rows = counted(quarantine).with_columns(pl.col("timestamp").to_physical()).iter_rows()
         own = (number, entry.timeframe, entry.adjustment)
         self._file.run(
-            "INSERT OR IGNORE INTO quarantine (ingest, timeframe, adjustment, "
-            f"{', '.join(QUARANTINE_SCHEMA)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO quarantine (ingest, timeframe, adjustment, {', '.join(_OWN)}) "
+            f"VALUES ({', '.join('?' * (3 + len(_OWN)))}) ON CONFLICT ({', '.join(ONCE)}, record) "
+            "DO UPDATE SET times = times + excluded.times WHERE row IS NULL",
             [own + row for row in rows],
         )
         return number
@@ -146,3 +196,8 @@ class SqliteLedger:
                 marks = ", ".join("?" * frame.width)
                 names = ", ".join(frame.columns)
                 self._file.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+
+def _is_old(connection: Any) -> bool:
+    columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(quarantine)")}
+    return bool(columns) and "times" not in columns

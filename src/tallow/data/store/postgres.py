@@ -74,6 +74,7 @@ class PostgresBackend:
             self._create()
         if self._facts()["version"] != VERSION:
             raise StoreError(f"store: {name}: was made by a newer tallow; update this one")
+        self.ledger().renew()
 
     def _create(self) -> None:
         encoding = self._server.query("SELECT current_setting('server_encoding') AS name").item()
