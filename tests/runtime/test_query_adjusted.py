@@ -7,8 +7,10 @@ out by hand; `process_candles` on those, cut to the range, is what each query mu
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +19,8 @@ import pytest
 import tallow
 from tallow.core.calendars import load_calendar
 from tallow.data.simulate import simulate_candles
+from tallow.runtime import query
+from tests.frames import flat_candle
 
 PRICES = ("open", "high", "low", "close")
 SPLIT, BONUS, DIVIDEND = date(2025, 6, 10), date(2025, 6, 17), date(2025, 6, 20)
@@ -111,3 +115,45 @@ def test_candles_that_came_adjusted_are_used_where_there_are_no_raw_ones(tmp_pat
     with tallow.open_store(tmp_path / "vendor", create=True) as store:
         store.write(own, adjustment="split")
         assert asked(store, "split").equals(whole(own))
+
+
+class Clock:
+    """Python's `time`, but for what it is now."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(time, name)
+
+    def time_ns(self) -> int:
+        return int(self.now.timestamp()) * 10**9
+
+
+@pytest.mark.parametrize(
+    ("calendar", "traded", "midnight"),
+    [
+        ("XNSE", "2025-07-18T09:15+05:30", "2025-07-20T18:30+00:00"),
+        ("XNYS", "2025-07-18T09:30-04:00", "2025-07-21T04:00+00:00"),
+    ],
+)
+def test_an_announced_split_takes_effect_at_the_venues_midnight(
+    tmp_path, monkeypatch, calendar, traded, midnight
+):
+    """Half an hour into an hour of UTC in Mumbai; an engine that was asked before notices, too."""
+    split = actions("A", (date(2025, 7, 21), "split", 2, 1, None))
+    begins = datetime.fromisoformat(midnight)
+    clock = Clock(begins)
+    monkeypatch.setattr(query, "time", clock)
+    with tallow.open_store(tmp_path / "store", create=True) as store:
+        store.write(flat_candle("A", traded, 100.0, 1.0))
+        store.actions.record(split)
+        engine = tallow.AnalyticsEngine(calendar, store=store)
+
+        def close(moment: datetime) -> float:
+            clock.now = moment
+            asked = partial(engine.query, "A", "1d", indicators="ema(1)", adjustment="split")
+            return asked().frame["close"].item()
+
+        seconds = [timedelta(seconds=s) for s in (-600, -1, 0, 1, 1800)]
+        assert [close(begins + each) for each in seconds] == [100.0, 100.0, 50.0, 50.0, 50.0]

@@ -155,27 +155,52 @@ def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def effect_times(actions: pl.DataFrame, calendars: CalendarAssignment) -> list[int]:
+    """Return when each action takes effect: the midnight at its venue that begins its session.
+
+    Parameters
+    ----------
+    actions
+        As `tallow.data.actions.read_actions` returns them.
+
+    Returns
+    -------
+    list[int]
+        Ascending microseconds since 1970 UTC; those of instruments without a calendar are left out.
+    """
+    places = calendars.places(actions["instrument"].to_list())
+    found: list[int] = []
+    for place in np.unique(places[places >= 0]).tolist():
+        found += _moments(calendars.calendars[place], actions.filter(places == place)).tolist()
+    return sorted(found)
+
+
 def _due(actions: pl.DataFrame, calendars: CalendarAssignment, now: int) -> pl.DataFrame:
     """Return the actions that have happened, with `until` in microseconds."""
     names = actions["instrument"].unique().sort()
     places = pl.DataFrame({"instrument": names, "place": places_of(calendars, names.to_list())})
     placed = actions.join(places, on="instrument", how="left")
-    parts = [
-        own.with_columns(pl.Series("until", _moments(calendars.calendars[place], own, now)))
-        for (place,), own in placed.partition_by("place", as_dict=True).items()
-    ]
+    parts = []
+    for (place,), own in placed.partition_by("place", as_dict=True).items():
+        calendar = calendars.calendars[place]
+        _require_covered(calendar, own, now)
+        parts.append(own.with_columns(pl.Series("until", _moments(calendar, own))))
     nothing = placed.clear().with_columns(until=pl.lit(None, pl.Int64))
     return pl.concat([nothing, *parts]).filter(pl.col("until") <= now)
 
 
-def _moments(calendar: Calendar, actions: pl.DataFrame, now: int) -> Instants:
+def _require_covered(calendar: Calendar, actions: pl.DataFrame, now: int) -> None:
+    dates = actions["ex_date"].to_numpy().astype("datetime64[D]")
+    late = dates > np.datetime64(calendar.last_date)
+    if late.any() and now >= calendar.sessions().covered_until:
+        raise calendar.coverage_error(min(date_list(dates[late])))
+
+
+def _moments(calendar: Calendar, actions: pl.DataFrame) -> Instants:
     """Return the instants from which rows belong to the first session on or after each ex-date."""
     table, dates = calendar.sessions(), actions["ex_date"].to_numpy().astype("datetime64[D]")
     starts = np.append(anchor_boundaries(table, calendar.timezone), table.covered_until)
     found = starts[np.searchsorted(table.day_date, dates)]
-    late = dates > np.datetime64(calendar.last_date)
-    if late.any() and now >= table.covered_until:
-        raise calendar.coverage_error(min(date_list(dates[late])))
     early = dates < np.datetime64(calendar.first_date)
     found[early] = local_midnights(dates[early], calendar.timezone)
     return found

@@ -6,6 +6,7 @@ What is asked again is answered from the cache, as far as the store's log says t
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import QUERY_PLANS, QUERY_SPANS
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, require_multiple
-from tallow.data.adjust import ADJUSTMENTS
+from tallow.data.adjust import ADJUSTMENTS, effect_times
 from tallow.data.aggregate import NoTrade
 from tallow.data.candles import ReadReport
 from tallow.data.snapshots import Snapshots
@@ -50,7 +51,6 @@ Indicators = str | tuple[str | Spec, ...]
 SNAPSHOT_FILE = "snapshots.sqlite"
 RECENT_US = 7 * 86_400 * 1_000_000
 """What ends earlier is about the past: it has an entry of its own beside that of the present."""
-HOUR_US = 3_600 * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -77,7 +77,7 @@ class _Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class _Whole:
-    """An answer to one question, and the state of the store and the hour that it holds for."""
+    """An answer to one question; of which state of the store, and of how many actions in effect."""
 
     revision: Hashable
     frame: pl.DataFrame
@@ -221,18 +221,31 @@ class StoreQueries:
     def _from_whole(self, question: Question, plan: Plan, state: _State) -> _Answer:
         """Return the bars of any question, all at once."""
         now = time.time_ns() // 1_000 if question.as_of is None else question.as_of
-        # An action that was announced happens some day, without anything being written.
-        hour = now // HOUR_US if question.adjustment in ADJUSTMENTS else 0
+        revision = (state.token, self._in_effect(question, state, now))
 
         def calculate(kept: _Whole | None) -> Calculated[_Whole]:
-            if kept is not None and kept.revision == (state.token, hour):
+            if kept is not None and kept.revision == revision:
                 return Calculated(kept, Found.HIT)
             frame, report = self._compute(question, plan, state, now)
-            return Calculated(_Whole((state.token, hour), frame, report), Found.MISS)
+            return Calculated(_Whole(revision, frame, report), Found.MISS)
 
         # Of this engine alone: its calendars, and which candles count, are part of the answer.
         whole, found, _ = self._cache.get_or_calculate((self._own, question), calculate)
         return _Answer(whole.frame.clone(), whole.report, found)
+
+    def _in_effect(self, question: Question, state: _State, now: int) -> int:
+        """Return how many of the store's actions have happened; of one state, that says which.
+
+        One that was announced happens at a midnight, without anything being written.
+        """
+        if question.adjustment not in ADJUSTMENTS:
+            return 0
+        times = self._fact(
+            "actions",
+            state.token,
+            lambda: effect_times(self.store.actions.read(), self._calendars),
+        )
+        return bisect_right(times, now)
 
     def _compute(
         self, question: Question, plan: Plan, state: _State, now: int
