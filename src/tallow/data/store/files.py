@@ -22,8 +22,10 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from tallow.core.errors import DamagedFileError, StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_GROUP_ROWS
+from tallow.data.durable import sync_file
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.data.store.location import TableFolder
 from tallow.data.store.log import LOG_SCHEMA, VALUES, Selection
 
 _STATISTICS = ("timeframe", "adjustment", "instrument", "timestamp", "revision", "received_at")
@@ -38,6 +40,7 @@ _NEVER_NULL = tuple(name for name in LOG_SCHEMA if name not in VALUES)
 _ADVICE = re.compile(r", (?:hint:|consider passing).*")
 """What Polars recommends to who calls it."""
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 _ALLOW_HTTP = ("allow_http", "aws_allow_http")
 
 
@@ -51,7 +54,16 @@ class Place:
     @property
     def folder(self) -> Path | None:
         """The local folder, or None for a bucket."""
-        return None if "://" in self.root else Path(self.root)
+        return None if _URL.match(self.root) else Path(self.root)
+
+    @cached_property
+    def table(self) -> str:
+        """What deltalake is to open, so that it finds the log where this says."""
+        return self.root if self.folder is None else self._table_folder.name
+
+    @cached_property
+    def _table_folder(self) -> TableFolder:
+        return TableFolder(Path(self.root))
 
     def of(self, path: str) -> str:
         """Return the whole name of a file of the table."""
@@ -181,16 +193,6 @@ def _encode(frame: pl.DataFrame, target: str | io.BytesIO) -> None:
 def remove_action(path: str, size: int) -> RemoveAction:
     """Return what the log says of a file that is part of the table no more."""
     return RemoveAction(path, False, int(time.time() * 1000), size, {})
-
-
-def sync_file(path: Path) -> None:
-    """Wait until a file, and its name in its folder, are on disk."""
-    for each in (path, path.parent):
-        number = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
 
 
 def _statistics(frame: pl.DataFrame) -> str:

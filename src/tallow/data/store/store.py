@@ -23,6 +23,7 @@ from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.classify import classify, classify_deletions
+from tallow.data.store.location import plain_location
 from tallow.data.store.log import (
     LOG_SCHEMA,
     SERIES_KEY,
@@ -54,7 +55,8 @@ def open_store(
     Parameters
     ----------
     location
-        A folder, a bucket's URL (``s3://bucket/candles``), or ``postgresql://...``.
+        A folder (a name, or a ``file://`` URL), a bucket's URL (``s3://bucket/candles``), or
+        ``postgresql://...``.
     create
         Make it where there is none.
     state
@@ -80,12 +82,12 @@ def open_store(
         raise StoreError(
             f"store: {place}: needs {error.name}; install it with: pip install 'tallow[store]'"
         ) from error
-    if "://" in place:
-        folder = _local_state(place, state)
+    plain = plain_location(location)
+    if isinstance(plain, Path):
+        folder = state or plain / _STATE_FOLDER
     else:
-        place = str(Path(place).expanduser().absolute())
-        folder = state or Path(place) / _STATE_FOLDER
-    return Store(DeltaBackend(place, folder, storage_options, create, clock))
+        folder = _local_state(plain, state)
+    return Store(DeltaBackend(str(plain), folder, storage_options, create, clock))
 
 
 def _database(place: str, state: Path | None, create: bool, clock: Callable[[], int]) -> Backend:

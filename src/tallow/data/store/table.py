@@ -15,7 +15,8 @@ from deltalake.schema import Field, PrimitiveType, Schema
 from deltalake.transaction import AddAction, RemoveAction
 
 from tallow.core.errors import ConflictError, DamagedFileError, StoreError
-from tallow.data.store.files import Place, sync_file
+from tallow.data.durable import make_folder, sync_file
+from tallow.data.store.files import Place
 from tallow.data.store.log import LOG_SCHEMA
 
 VERSION = "1"
@@ -50,23 +51,28 @@ def open_table(place: Place, create: bool) -> DeltaTable:
     options = dict(place.options) if place.options else None
     with delta_errors(place.root):
         try:
-            table = DeltaTable(place.root, storage_options=options)
+            table = DeltaTable(place.table, storage_options=options)
         except TableNotFoundError:
             if not create:
                 raise StoreError(
                     f"store: {place.root}: holds no store; check the name, or create one with "
                     f"tallow ingest INPUT... --store {place.root}"
                 ) from None
+            if place.folder is not None:
+                (place.folder / "_delta_log").mkdir(parents=True, exist_ok=True)
             table = DeltaTable.create(
-                place.root,
+                place.table,
                 TABLE_SCHEMA,
                 mode="ignore",
                 configuration={FORMAT: VERSION, EPOCH: uuid.uuid4().hex},
                 storage_options=options,
                 raise_if_key_not_exists=False,
             )
+        properties_of(table, place.root)
+        if table.version() == 0 and place.folder is not None:
+            # Whoever made it may not have come so far.
             sync_commits(place, 0, 0)
-    properties_of(table, place.root)
+            make_folder(place.folder)
     return table
 
 

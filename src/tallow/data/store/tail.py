@@ -29,6 +29,7 @@ from tallow.core.limits import (
     STORE_ROOM_BYTES,
     STORE_TAIL_LOOSE,
 )
+from tallow.data.durable import make_folder
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.ledger import SqliteLedger
@@ -180,7 +181,9 @@ class TailFile:
 
     def _identify(self) -> None:
         if self.writer.execute("SELECT name FROM facts LIMIT 1").fetchone() is None:
-            # Only then: who opens a store to read need not wait for a writer's lock.
+            # Only then: who opens a store to read need not wait for a writer's lock. And who finds
+            # this knows that the file's name is on disk.
+            make_folder(self.path.parent)
             self.writer.execute(
                 "INSERT OR IGNORE INTO facts "
                 "VALUES ('identity', ?), ('received', 0), ('reached', 0), ('alone', 0)",

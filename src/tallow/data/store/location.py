@@ -1,0 +1,98 @@
+"""What a store's name means: a folder, or the URL of a bucket; never a second name of another.
+
+The libraries below take names for URLs, each in its own way: one decodes ``%41`` to ``A``, another
+does not, and ``a/../b`` is shortened without a look at links. Each would then work in a folder of
+its own. So a folder's name is made plain before they see it, and a bucket's is refused where it is
+not.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import weakref
+from pathlib import Path
+from tempfile import mkdtemp
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from tallow.core.errors import StoreError
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_CHANGED_IN_FOLDERS = re.compile(r"%[0-9A-Fa-f]{2}|[\\\x00-\x1f\x7f]")
+_CHANGED_IN_URLS = re.compile(r"[%?#\\\s\x00-\x1f\x7f]|/\.{0,2}(?=/|$)")
+"""What deltalake, obstore and Polars decode, cut off or shorten."""
+
+
+def plain_location(location: str | Path) -> Path | str:
+    """Return the folder that a name means, links followed, or a bucket's URL in its one spelling.
+
+    Raises
+    ------
+    StoreError
+        If it is a URL that means another place to one library than to the next.
+
+    Examples
+    --------
+    >>> plain_location("s3://bucket/candles/")
+    's3://bucket/candles'
+    """
+    text = str(location)
+    found = _SCHEME.fullmatch(text) if isinstance(location, str) else None
+    if found is None:
+        return _folder(text, text)
+    scheme, rest = found[1].lower(), found[2].rstrip("/")
+    if scheme == "file":
+        return _folder(_path_of(text), text)
+    if wrong := _CHANGED_IN_URLS.search(f"/{rest}"):
+        raise StoreError(
+            f"store: {text!r}: {wrong[0]!r} is changed in a URL; a bucket's folder is named "
+            "without spaces, %, ?, #, backslashes and dots alone; choose another name"
+        )
+    return f"{scheme}://{rest}"
+
+
+def _path_of(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+        raise StoreError(
+            f"store: {url!r}: names no folder of this machine; write file:///folder, with %23 for "
+            "# and %3F for ?, or the folder's plain name"
+        )
+    return url2pathname(parts.path)
+
+
+def _folder(path: str, text: str) -> Path:
+    try:
+        path.encode()
+        return Path(path).expanduser().resolve()
+    except (ValueError, RuntimeError, OSError) as error:
+        # No UTF-8, a zero byte, a home that nobody has, links in a circle.
+        raise StoreError(f"store: {text!r}: names no folder: {error}; name another") from error
+
+
+class TableFolder:
+    """A folder whose Delta table can be opened by `name`, whatever the folder's own name is.
+
+    Where a URL would change that, `name` is a folder of this process alone, in which ``_delta_log``
+    is a link to the real one: the library reads and writes nothing else. It goes with this object.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.name = str(folder)
+        if _CHANGED_IN_FOLDERS.search(self.name):
+            link = private_folder(self)
+            if _CHANGED_IN_FOLDERS.search(str(link)):
+                raise StoreError(
+                    f"store: {self.name!r}: is changed in a URL, and so is the folder for "
+                    f"temporary files, {str(link)!r}; set TMPDIR to one with a plain name"
+                )
+            (link / "_delta_log").symlink_to(folder / "_delta_log", target_is_directory=True)
+            self.name = str(link)
+
+
+def private_folder(owner: object) -> Path:
+    """Make a temporary folder that only this user can enter; it goes with its owner."""
+    folder = Path(mkdtemp(prefix="tallow-")).resolve()
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
