@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
 
 from tallow.core.timeframe import Timeframe
+from tallow.data.quarantine import count_by_rule
 from tallow.data.runs import Runs
 
 
@@ -92,3 +93,18 @@ class Candles:
             f"{self.report.instruments:,} instruments{span}, "
             f"{self.report.quarantined:,} quarantined)"
         )
+
+
+def with_more(candles: Candles, repeated: int, aside: pl.DataFrame | None) -> Candles:
+    """Return candles with rows that were told apart before they were read: counted, and kept."""
+    quarantine, report = candles.quarantine, candles.report
+    if aside is not None:
+        quarantine = pl.concat([quarantine, aside], how="diagonal")
+    report = replace(
+        report,
+        rows_in=report.rows_in + repeated + len(quarantine) - report.quarantined,
+        repeated=report.repeated + repeated,
+        quarantined=len(quarantine),
+        by_rule=count_by_rule(quarantine),
+    )
+    return replace(candles, quarantine=quarantine, report=report)

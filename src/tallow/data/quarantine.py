@@ -62,11 +62,17 @@ def records(rows: pl.DataFrame) -> pl.Series:
 
 
 def count_by_rule(quarantine: pl.DataFrame) -> dict[str, int]:
-    """Return how many rows broke each rule, in the order of the rules, without the zeros."""
+    """Return how many rows broke each rule, without the zeros.
+
+    In the order of the rules; after them those of live updates and feeds, by name. A quarantine as
+    a store keeps it says how often a row came.
+    """
     if not len(quarantine):
         return {}
-    counted = dict(quarantine.group_by("rule").len().iter_rows())
-    return {rule.name: counted[rule.name] for rule in RULES if rule.name in counted}
+    often = pl.col("times").sum() if "times" in quarantine.columns else pl.len()
+    counted = dict(quarantine.group_by("rule").agg(often).sort("rule").iter_rows())
+    known = [rule.name for rule in RULES if rule.name in counted]
+    return {name: counted[name] for name in dict.fromkeys([*known, *counted])}
 
 
 def gather(parts: Iterable[tuple[int, pl.DataFrame]]) -> pl.DataFrame:

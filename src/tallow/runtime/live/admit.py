@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,10 +27,6 @@ HINTS = {
     TOO_OLD: "no candle and no state is held from before it; give the engine a store, or a larger "
     "keep=",
 }
-
-
-Refused = tuple[int, int, str]
-"""An instrument's number, a time in microseconds and a rule."""
 
 
 @dataclass(frozen=True)
@@ -148,27 +143,6 @@ class Coverage:
                 inside = (day >= 0) & (times < self._close[place][day])
                 outside |= inside & (calendar == place)
         return outside & (places >= 0)
-
-
-def refuse(
-    numbers: Times, times: Times, rules: Sequence[str | None]
-) -> tuple[Flags, list[Refused]]:
-    """Return which rows break no rule, and the others."""
-    told = zip(numbers.tolist(), times.tolist(), rules, strict=True)
-    refused = [(number, time, rule) for number, time, rule in told if rule is not None]
-    return np.array([rule is None for rule in rules], dtype=np.bool_), refused
-
-
-def refused_frame(names: Sequence[str], refused: Sequence[Refused]) -> pl.DataFrame:
-    """Return refused rows as a quarantine has them."""
-    numbers, times, rules = zip(*refused, strict=True)
-    return pl.DataFrame(
-        [
-            pl.Series("instrument", [names[number] for number in numbers]),
-            pl.Series("timestamp", times, pl.Int64).cast(TIME_TYPE),
-            pl.Series("rule", rules, pl.String),
-        ]
-    )
 
 
 def deletions(numbers: Times, times: NDArray[np.int64]) -> Floats:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import polars as pl
 
 from tallow.data import aggregate as bars
 from tallow.data.live_rows import all_later, any_multiple
@@ -31,7 +32,8 @@ where nobody knows them."""
 class Outcome:
     """What an update did, by the lanes' order; and where its rows went.
 
-    `refused` are instruments, times and rules of rows that were not taken.
+    `aside` are rows that were set aside, as a quarantine has them; `refused` the instruments, times
+    and rules of those that came too late for an engine without a store.
     """
 
     rows: list[list[Rows]]
@@ -41,6 +43,7 @@ class Outcome:
     deleted: int = 0
     repeated: int = 0
     refused: list[tuple[int, int, str]] = field(default_factory=list)
+    aside: pl.DataFrame | None = None
 
     def add(self, rows: Sequence[Rows]) -> None:
         """Take the rows that a part of the update changed, one lane's after the other."""

@@ -31,6 +31,7 @@ from tallow.data.store.store import Store, open_store
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.live.admit import columns_of
+from tallow.runtime.live.aside import together
 from tallow.runtime.live.core import LiveState
 from tallow.runtime.live.history import History, candle_rows
 from tallow.runtime.live.intake import Intake
@@ -229,9 +230,14 @@ class LiveEngine:
         with self._lock:
             self._intake.saw_interest |= OPEN_INTEREST in read.frame.columns
             numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
-            outcome = self._intake.take(numbers, candle_rows(read.frame), commit=commit)
-            outcome.repeated += read.report.repeated
-            update = self._telling.frames(outcome, read.quarantine)
+            outcome = self._intake.take(
+                numbers,
+                candle_rows(read.frame),
+                repeated=read.report.repeated,
+                aside=together(read.quarantine),
+                commit=commit,
+            )
+            update = self._telling.frames(outcome)
             assert update.report.rows_in == read.report.rows_in, update.report
             return update
 
@@ -311,6 +317,23 @@ class LiveEngine:
         with self._lock:
             numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
             return self._telling.frames(self._intake.delete(wanted, numbers))
+
+    def set_aside(self, rows: pl.DataFrame) -> None:
+        """Put rows that a feed could not understand into the store's quarantine: durable then.
+
+        Parameters
+        ----------
+        rows
+            Columns of `tallow.data.quarantine.QUARANTINE_SCHEMA`, with `reason` and `times` where
+            there is more to say. Without a store nothing happens.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be written.
+        """
+        with self._lock:
+            self._intake.set_aside(rows)
 
     def advance(self, now: int | str | datetime) -> LiveUpdate:
         """Set the clock: bars that ended `grace` seconds ago, or earlier, turn final.

@@ -20,12 +20,11 @@ from tallow.runtime.live.admit import (
     NOT_COVERED,
     Coverage,
     Given,
-    Refused,
     broken_rules,
     deletions,
     in_order,
-    refuse,
 )
+from tallow.runtime.live.aside import candles_aside, keep_the_rules, together
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.lane import State
 from tallow.runtime.live.memory import TIME
@@ -34,6 +33,8 @@ from tallow.runtime.live.source import LiveStore, candle_frame
 
 if TYPE_CHECKING:
     from tallow.data.store.write import WriteReport
+
+_NONE = np.empty(0, dtype=np.int64)
 
 
 class Intake:
@@ -132,6 +133,13 @@ class Intake:
 
     # Candles
 
+    def set_aside(self, rows: pl.DataFrame) -> None:
+        """Make rows durable in the store's quarantine; nothing without a store."""
+        report = self._write(in_order(_NONE, deletions(_NONE, _NONE)), aside=together(rows))
+        if report is not None:
+            assert self.source is not None
+            self.source.note(report)
+
     def take_any(self, numbers: Times, rows: Floats) -> Outcome:
         """Take rows ``[rows, fields]`` of which nothing is known, in the order in which they came.
 
@@ -149,30 +157,48 @@ class Intake:
         broken = broken_rules(rows)
         if broken is None:
             return self.take(numbers, rows)
-        good, refused = refuse(numbers, rows[:, TIME].astype(np.int64), broken)
-        outcome = self.take(numbers[good], rows[good])
-        outcome.refused += refused
-        return outcome
+        aside, good = candles_aside(self.name_column, numbers, rows, broken), keep_the_rules(broken)
+        return self.take(numbers[good], rows[good], aside=aside)
 
-    def take(self, numbers: Times, rows: Floats, *, commit: bool = True) -> Outcome:
-        """Take rows that keep the rules of reading; of one key the last one counts."""
-        refused: list[Refused] = []
+    def take(
+        self,
+        numbers: Times,
+        rows: Floats,
+        *,
+        repeated: int = 0,
+        aside: pl.DataFrame | None = None,
+        commit: bool = True,
+    ) -> Outcome:
+        """Take rows that keep the rules of reading; of one key the last one counts.
+
+        `repeated` rows said the same as others, and those `aside` break rules: they are counted,
+        and with a store the latter are in its quarantine.
+        """
         rules = self.rules(numbers, rows[:, TIME])
         if rules is not None:
-            good, refused = refuse(numbers, rows[:, TIME].astype(np.int64), rules)
+            aside = together(aside, candles_aside(self.name_column, numbers, rows, rules))
+            good = keep_the_rules(rules)
             numbers, rows = numbers[good], rows[good]
         given = in_order(numbers, rows)
         if commit:
-            outcome = self._changed(given, self._write(given))
+            outcome = self._changed(given, self._write(given, repeated, aside))
         else:
             outcome = self._state.apply(given, commit=False)
-        outcome.refused += refused
+        outcome.repeated += repeated
+        outcome.aside = aside
         return outcome
 
-    def take_minutes(self, numbers: Times, rows: Floats, closed: Flags) -> Outcome:
-        """Take candles made of ticks, of which those that have closed are to be durable."""
+    def take_minutes(
+        self, numbers: Times, rows: Floats, closed: Flags, aside: pl.DataFrame | None
+    ) -> Outcome:
+        """Take candles made of ticks, of which those that have closed are to be durable.
+
+        As are ticks that were set aside.
+        """
         durable = in_order(numbers[closed], rows[closed])
-        return self._changed(in_order(numbers, rows), self._write(durable))
+        outcome = self._changed(in_order(numbers, rows), self._write(durable, aside=aside))
+        outcome.aside = aside
+        return outcome
 
     def make_durable(self, numbers: Times, rows: Floats) -> None:
         """Write candles that the state has taken already."""
@@ -207,11 +233,15 @@ class Intake:
         self.numbers(self.source.names() if names is None else names)
         return outcome
 
-    def _write(self, given: Given) -> WriteReport | None:
-        if self.source is None or not len(given.which):
+    def _write(
+        self, given: Given, repeated: int = 0, aside: pl.DataFrame | None = None
+    ) -> WriteReport | None:
+        if self.source is None or (aside is None and not len(given.which)):
             return None
         names, sizes = self.name_column[given.which], np.diff(given.offsets).tolist()
-        return self.source.write(candle_frame(names, sizes, given.rows))
+        return self.source.write(
+            candle_frame(names, sizes, given.rows), repeated + given.repeated, aside
+        )
 
     def _changed(self, given: Given, report: WriteReport | None) -> Outcome:
         """Take rows that are durable; before them what others wrote meanwhile."""

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from tallow.data.candles import with_more
+from tallow.data.readers import read_candles
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
+from tallow.runtime.live.aside import SOURCE_NAME, from_live
 from tallow.runtime.live.history import History, Past, candle_rows
 from tallow.runtime.live.lane import State
 from tallow.runtime.live.rows import Floats
@@ -18,9 +21,6 @@ from tallow.runtime.operations import to_series
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
     from tallow.data.store.write import WriteReport
-
-SOURCE_NAME = "live"
-"""What the store's ledger calls the engine."""
 
 
 class LiveStore:
@@ -43,9 +43,14 @@ class LiveStore:
         # Receipts, beyond `known_until`, of what the engine wrote and knows.
         self._own: set[int] = set()
 
-    def write(self, candles: pl.DataFrame) -> WriteReport:
-        """Make candles durable."""
-        return self.store.write(candles, source=SOURCE_NAME)
+    def write(
+        self, candles: pl.DataFrame, repeated: int, aside: pl.DataFrame | None
+    ) -> WriteReport:
+        """Make candles durable, with what was repeated and what was set aside before them."""
+        read = read_candles(candles)
+        if repeated or aside is not None:
+            read = with_more(read, repeated, None if aside is None else from_live(aside))
+        return self.store.write(read, source=SOURCE_NAME)
 
     def delete(self, keys: pl.DataFrame) -> WriteReport:
         """Make deletions durable."""

@@ -10,7 +10,7 @@ import polars as pl
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.quarantine import empty_quarantine
-from tallow.runtime.live.admit import refused_frame
+from tallow.runtime.live.aside import late_rows
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.lane import Lane
@@ -25,11 +25,11 @@ class Telling:
         self._timeframes = timeframes
         self._state, self._intake = state, intake
 
-    def frames(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveUpdate:
-        """Return an update as frames; `quarantine` are rows that were set aside in reading."""
+    def frames(self, outcome: Outcome) -> LiveUpdate:
+        """Return an update as frames."""
         naming = self._naming
         frames = {size: rows.frame(*naming) for size, rows in self._changed_rows(outcome).items()}
-        return LiveUpdate(self._state.revision, frames, self._report(outcome, quarantine))
+        return LiveUpdate(self._state.revision, frames, self._report(outcome))
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays."""
@@ -65,11 +65,11 @@ class Telling:
             for size, lane, kept in zip(self._timeframes, lanes, outcome.rows, strict=True)
         }
 
-    def _report(self, outcome: Outcome, quarantine: pl.DataFrame | None = None) -> LiveReport:
-        held = empty_quarantine() if quarantine is None else quarantine
+    def _report(self, outcome: Outcome) -> LiveReport:
+        held = empty_quarantine() if outcome.aside is None else outcome.aside
         if outcome.refused:
-            refused = refused_frame(self._intake.names, outcome.refused)
-            held = pl.concat([held, refused], how="diagonal")
+            late = late_rows(self._intake.names, outcome.refused)
+            held = pl.concat([held, late], how="diagonal")
         went = (
             outcome.appended,
             outcome.late,

@@ -6,6 +6,7 @@ when it closes: a minute costs one row there, and what comes later is a revision
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from tallow.data.interchange import from_native
 from tallow.data.schema import TIME_TYPE, find_column
 from tallow.data.tick_kernels import FOLDED, LATE, REPEATED
 from tallow.data.ticks import Minutes, TickBuilder
-from tallow.runtime.live.admit import TOO_OLD, Refused, refuse
+from tallow.runtime.live.admit import TOO_OLD
+from tallow.runtime.live.aside import keep_the_rules, rows_aside, together
 from tallow.runtime.live.core import Outcome
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.memory import FIELDS, TIME
@@ -69,10 +71,13 @@ class TickIntake:
         numbers = self._intake.numbers(names.tolist())[which]
         times = frame["timestamp"].to_physical().to_numpy()
         rules = self._intake.rules(numbers, times.astype(np.float64))
-        refused: list[Refused] = []
+        aside = None
         if rules is not None:
-            good, refused = refuse(numbers, times, rules)
+            good = keep_the_rules(rules)
+            broken = [rule for rule in rules if rule is not None]
+            aside = _aside(ticks, frame, np.flatnonzero(~good), broken)
             frame, numbers, times = frame.filter(good), numbers[good], times[good]
+            ticks = frame_of(ticks).filter(good)
         sessions = self._sessions(numbers, times)
         if cumulative:
             sessions[~self._hours.inside(self._intake.places(numbers), times)] = np.nan
@@ -86,9 +91,10 @@ class TickIntake:
             cumulative=cumulative,
             sequence=frame["sequence"].to_numpy() if "sequence" in frame.columns else None,
         )
-        outcome = self._hand_on(self._candles(minutes))
+        if len(minutes.refused):
+            aside = together(aside, _aside(ticks, frame, minutes.refused, minutes.reasons))
+        outcome = self._hand_on(self._candles(minutes), aside)
         _recount(outcome, minutes, numbers, times)
-        outcome.refused += refused
         return outcome
 
     def advance(self, now: int) -> Outcome | None:
@@ -106,11 +112,11 @@ class TickIntake:
             raise
         return None
 
-    def _hand_on(self, candles: Candles) -> Outcome:
+    def _hand_on(self, candles: Candles, aside: pl.DataFrame | None = None) -> Outcome:
         """Hand candles on, after those that could not be written before."""
         self.waiting.append(candles)
         numbers, rows, closed = (np.concatenate(parts) for parts in zip(*self.waiting, strict=True))
-        outcome = self._intake.take_minutes(numbers, rows, closed)
+        outcome = self._intake.take_minutes(numbers, rows, closed, aside)
         self.waiting.clear()
         return outcome
 
@@ -182,9 +188,14 @@ class _Hours:
         return found
 
 
+def frame_of(ticks: Any) -> pl.DataFrame:
+    """Return ticks as they were given, as a Polars frame."""
+    return from_native(ticks)[0]
+
+
 def tick_frame(ticks: Any) -> tuple[pl.DataFrame, bool]:
     """Return ticks with columns of the right types, and whether quantities are cumulative."""
-    frame, _ = from_native(ticks)
+    frame = frame_of(ticks)
     instrument, timestamp = (
         find_column(field, frame.columns) for field in ("instrument", "timestamp")
     )
@@ -243,7 +254,10 @@ def _recount(outcome: Outcome, minutes: Minutes, numbers: Times, times: Times) -
     outcome.appended, outcome.late = int(counts[FOLDED]), int(counts[LATE])
     outcome.revised = outcome.deleted = 0
     outcome.repeated = int(counts[REPEATED])
-    told = zip(minutes.refused.tolist(), minutes.reasons, strict=True)
-    outcome.refused = [(int(numbers[row]), int(times[row]), reason) for row, reason in told]
     rows = np.flatnonzero(lost)
-    outcome.refused += [(int(numbers[row]), int(times[row]), TOO_OLD) for row in rows]
+    outcome.refused = [(int(numbers[row]), int(times[row]), TOO_OLD) for row in rows]
+
+
+def _aside(ticks: Any, frame: pl.DataFrame, which: Times, rules: Sequence[str]) -> pl.DataFrame:
+    """Return some ticks, as they were given, as a quarantine."""
+    return rows_aside(frame[which], rules, frame_of(ticks)[which])

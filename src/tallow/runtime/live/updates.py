@@ -16,7 +16,7 @@ from tallow.runtime.live.rows import Rows
 class LiveReport:
     """Where the rows of an update went.
 
-    ``rows_in = appended + late + revised + deleted + repeated + refused``.
+    ``rows_in = appended + late + revised + deleted + repeated + quarantined``.
 
     Attributes
     ----------
@@ -28,8 +28,9 @@ class LiveReport:
         Candles that are now others, or none.
     repeated
         Rows that say what is known, or that a later row of the same update contradicts.
-    refused
-        Rows that were not taken; `quarantine` has them with the rule that each broke.
+    quarantined
+        Rows that were not taken; `quarantine` has them with the rule that each broke, and so has
+        the engine's store. `refused` is another name of this count.
     """
 
     rows_in: int
@@ -38,12 +39,17 @@ class LiveReport:
     revised: int
     deleted: int
     repeated: int
-    refused: int
+    quarantined: int
     quarantine: pl.DataFrame
 
     def __post_init__(self) -> None:
         went = self.appended + self.late + self.revised + self.deleted
-        assert self.rows_in == went + self.repeated + self.refused, self
+        assert self.rows_in == went + self.repeated + self.quarantined, self
+
+    @property
+    def refused(self) -> int:
+        """The same as `quarantined`."""
+        return self.quarantined
 
     @property
     def corrected(self) -> int:
