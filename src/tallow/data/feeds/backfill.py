@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Condition, Thread
 from typing import Any
 
-from tallow.core.limits import FEED_BACKFILL_SECONDS
+from tallow.core.limits import FEED_BACKFILL_SECONDS, FEED_CLOSE_SECONDS
 from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.gaps import Gap
 from tallow.data.feeds.health import Meter
@@ -65,11 +65,12 @@ class Backfiller:
             self._changed.notify()
 
     def close(self) -> None:
-        """Ask for nothing more. What is being fetched is waited for, and delivered if it can be."""
+        """Ask for nothing more; what is being fetched is waited for a moment."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        # The user's function may never return.
+        self._thread.join(FEED_CLOSE_SECONDS)
 
     def _put(self, gap: Gap) -> None:
         other = self._waiting.get(gap.instrument, gap)

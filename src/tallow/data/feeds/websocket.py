@@ -11,21 +11,25 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
 from datetime import datetime
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
 from websockets.exceptions import InvalidURI, WebSocketException
+from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 from websockets.uri import parse_uri
 
+from tallow.core.deadlines import Watchdog, result_of, shut, start, within
 from tallow.core.errors import FeedError, ParameterError
 from tallow.core.limits import (
     FEED_BATCH_MESSAGES,
     FEED_CLOSE_SECONDS,
     FEED_CONNECT_SECONDS,
     FEED_MESSAGE_BYTES_MAX,
+    FEED_REJECTION_CHARACTERS,
     FEED_STALL_SECONDS,
 )
 from tallow.data.feeds.backfill import Backfill, Backfiller
@@ -95,11 +99,13 @@ class WebSocketFeed(Feed):
         self._url, self._headers, self._timezone = url, headers, timezone
         self._greeting = subscribe if isinstance(subscribe, str | None) else json.dumps(subscribe)
         self._stall_seconds, self._clock = stall_seconds, clock
+        self._silence = f"no message for {stall_seconds:g} s"
         self._gaps = GapFinder(calendar, known or {})
         self._meter = Meter()
         self._mailbox: Mailbox[Message | FeedBatch] = Mailbox()
         self._ready: deque[FeedBatch] = deque()
         self._stop = Event()
+        self._opening: Future[ClientConnection] | None = None
         self._socket: ClientConnection | None = None
         self._connections = 0
         self._backfiller = (
@@ -125,13 +131,19 @@ class WebSocketFeed(Feed):
         return hand_out(self._ready.popleft(), self._meter, self._clock())
 
     def close(self) -> None:
-        """End the connection and the threads; `receive` still gives what had come."""
+        """End the connection and the threads; `receive` still gives what had come.
+
+        Returns within seconds, whatever the server does: a thread that waits for the answer of a
+        name server is left to end by itself.
+        """
         self._stop.set()
         self._mailbox.close()
-        socket = self._socket
-        if socket is not None:
-            socket.close()
-        self._thread.join()
+        opening, connection = self._opening, self._socket
+        if opening is not None:
+            opening.cancel()
+        if connection is not None:
+            _leave(connection)
+        self._thread.join(2 * FEED_CLOSE_SECONDS)
         if self._backfiller is not None:
             self._backfiller.close()
         self._meter.note(connected=False)
@@ -165,47 +177,102 @@ class WebSocketFeed(Feed):
 
     def _connect(self) -> None:
         """Read one connection to its end, and note why it ended."""
+        connection = self._opened()
+        if connection is None:
+            return
+        self._socket = connection
         try:
-            # No pings of our own: what counts is whether messages come, and a reader who takes his
-            # time must not look like a server that is gone.
-            with connect(
-                self._url,
-                additional_headers=self._headers,
-                open_timeout=FEED_CONNECT_SECONDS,
-                close_timeout=FEED_CLOSE_SECONDS,
-                ping_interval=None,
-                max_size=FEED_MESSAGE_BYTES_MAX,
-            ) as socket:
-                self._socket = socket
-                self._listen(socket)
-        except TimeoutError as error:
-            self._fail(str(error) or f"no answer for {FEED_CONNECT_SECONDS:g} s")
+            self._listen(connection)
         except (OSError, WebSocketException) as error:
-            self._fail(f"{type(error).__name__}: {error}")
+            self._fail(error)
         finally:
+            _leave(connection)
             self._socket = None
 
-    def _listen(self, socket: ClientConnection) -> None:
+    def _opened(self) -> ClientConnection | None:
+        """Return a connection, or None where there is none in time; the reason is noted."""
+        self._opening = start(self._entered, _leave)
+        try:
+            # A feed that is closed between two attempts finds nothing to cancel.
+            return None if self._stop.is_set() else result_of(self._opening, FEED_CONNECT_SECONDS)
+        except CancelledError:
+            return None
+        # Over what a server, or a proxy before it, answers the library may raise anything.
+        except Exception as error:  # noqa: BLE001
+            self._fail(error)
+            return None
+
+    def _entered(self) -> ClientConnection:
+        # No pings of our own: what counts is whether messages come, and a reader who takes his
+        # time must not look like a server that is gone.
+        return connect(
+            self._url,
+            additional_headers=self._headers,
+            open_timeout=FEED_CONNECT_SECONDS,
+            close_timeout=FEED_CLOSE_SECONDS,
+            ping_interval=None,
+            max_size=FEED_MESSAGE_BYTES_MAX,
+        ).__enter__()
+
+    def _listen(self, connection: ClientConnection) -> None:
         self._connections += 1
         self._meter.note(connected=True)
         self._meter.add(reconnects=int(self._connections > 1))
+        # The server may read nothing while it sends pings: the pong that waits for it then holds
+        # the lock of the connection, and `send`, `recv` and `close` wait for that without end.
+        with Watchdog(connection.socket, self._stall_seconds + FEED_CLOSE_SECONDS) as watchdog:
+            try:
+                self._take_all(connection, watchdog)
+            except WebSocketException as error:
+                if watchdog.has_shut:
+                    raise TimeoutError(self._silence) from error
+                raise
+
+    def _take_all(self, connection: ClientConnection, watchdog: Watchdog) -> None:
+        """Subscribe, and take messages until the feed is closed."""
+        watchdog.wait()
         if self._greeting is not None:
-            socket.send(self._greeting)
+            connection.send(self._greeting)
         # A feed that is closed in the midst of a connect finds no socket to close.
         while not self._stop.is_set():
-            try:
-                content = socket.recv(self._stall_seconds)
-            except TimeoutError as error:
-                silence = f"no message for {self._stall_seconds:g} s"
-                raise TimeoutError(silence) from error
-            message = Message(content, self._connections, self._clock())
-            if self._mailbox.put(message, len(content) + _ITEM_BYTES):
+            watchdog.wait()
+            message = self._next(connection)
+            watchdog.rest()
+            if self._mailbox.put(message, len(message.content) + _ITEM_BYTES):
                 self._meter.add(messages=1)
 
-    def _fail(self, reason: str) -> None:
+    def _next(self, connection: ClientConnection) -> Message:
+        """Wait for the next message."""
+        deadline = monotonic() + self._stall_seconds
+        while True:
+            seconds = min(FEED_CLOSE_SECONDS, seconds_until(deadline))
+            try:
+                # As bytes: a text that is none then spoils itself, and not the connection.
+                content = connection.recv(seconds, decode=False)
+            except TimeoutError as error:
+                if connection.state is not State.OPEN:
+                    # A server that broke the protocol was told so, and stays all the same: the
+                    # next `recv` says how it broke it.
+                    _leave(connection)
+                elif seconds_until(deadline) == 0.0:
+                    raise TimeoutError(self._silence) from error
+            else:
+                return Message(content, self._connections, self._clock())
+
+    def _fail(self, error: Exception) -> None:
         # A connection that we end ourselves has not failed.
         if not self._stop.is_set():
-            self._meter.note(error=reason)
+            is_late = isinstance(error, TimeoutError)
+            reason = str(error) if is_late else f"{type(error).__name__}: {error}"
+            self._meter.note(connected=False, error=reason[:FEED_REJECTION_CHARACTERS])
+
+
+def _leave(connection: ClientConnection) -> None:
+    """End a connection: with a farewell where the server takes it in time."""
+    try:
+        within(2 * FEED_CLOSE_SECONDS, connection.close)
+    except TimeoutError:
+        shut(connection.socket)
 
 
 def _require(url: str, stall_seconds: float, timezone: str | None) -> None:
