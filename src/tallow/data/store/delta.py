@@ -35,6 +35,7 @@ from tallow.data.store.flush import DeltaWriting, flush, tidy
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.log import (
     Compacted,
+    LogPoint,
     Selection,
     StoreStats,
 )
@@ -199,7 +200,7 @@ class DeltaBackend:
             files = self.files()
             last = max(tail.last_received, files.last_received)
             view = View(self.place, tail.after(files.flushed), files)
-            yield DeltaWriting(self, view, max(self._clock(), last + 1))
+            yield DeltaWriting(self, view, max(self._clock(), last + 1), LogPoint(self.epoch, last))
         if self.tail_file.tail().rows >= STORE_FLUSH_ROWS:
             tidy(self)
 

@@ -13,7 +13,7 @@ from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_TAIL_BATCH_ROWS
 from tallow.data.store.classify import rebase
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, around, latest
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, LogPoint, Selection, around, latest
 from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import merge_small
 from tallow.data.store.tail import Tail
@@ -83,6 +83,7 @@ class DeltaWriting:
     backend: DeltaBackend
     view: View
     received_at: int
+    follows: LogPoint
 
     def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
         """Return rows of the state that this write adds to."""

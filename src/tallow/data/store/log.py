@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
@@ -117,6 +117,16 @@ def moment(microseconds: int) -> pl.Expr:
     return pl.lit(microseconds, pl.Int64).cast(TIME_TYPE)
 
 
+class LogPoint(NamedTuple):
+    """A state of the log: its epoch, and the receipt of its newest write or 0.
+
+    Of one epoch, a later receipt adds to what an earlier one had.
+    """
+
+    epoch: str
+    received: int
+
+
 @dataclass(frozen=True)
 class StoreStats:
     """How much a store holds, and how it lies; times in microseconds since 1970 UTC.
@@ -160,6 +170,11 @@ class Writing(Protocol):
     @property
     def received_at(self) -> int:
         """The receipt time of this write, in microseconds since 1970 UTC; later than all before."""
+        ...
+
+    @property
+    def follows(self) -> LogPoint:
+        """The state that this write adds to."""
         ...
 
     def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:

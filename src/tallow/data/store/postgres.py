@@ -18,7 +18,7 @@ import polars as pl
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_REWRITE_ROWS
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Compacted, Selection, StoreStats
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Compacted, LogPoint, Selection, StoreStats
 from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
 from tallow.data.store.server import Server, Session, instant, literal
@@ -122,8 +122,9 @@ class PostgresBackend:
     def writing(self) -> Iterator[PostgresWriting]:
         """Take the lock for one write, which is a transaction."""
         with self._server.transaction() as session:
-            last = session.query("SELECT received FROM tallow.facts FOR UPDATE").item()
-            yield PostgresWriting(session, max(self._clock(), last + 1))
+            facts = session.query("SELECT epoch, received FROM tallow.facts FOR UPDATE")
+            follows = LogPoint(*facts.row(0))
+            yield PostgresWriting(session, max(self._clock(), follows.received + 1), follows)
 
     def ledger(self) -> PostgresLedger:
         """Return where ingests and quarantined rows are kept."""
@@ -222,6 +223,7 @@ class PostgresWriting:
 
     session: Session
     received_at: int
+    follows: LogPoint
 
     def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
         """Return rows of the state that this write adds to."""

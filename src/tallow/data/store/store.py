@@ -22,13 +22,15 @@ from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.actions import ACTION, StoredActions
+from tallow.data.store.backends import open_backend
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.location import plain_location
 from tallow.data.store.log import (
+    LOG_ORDER,
     LOG_SCHEMA,
     SERIES_KEY,
     Backend,
     Compacted,
+    LogPoint,
     Selection,
     StoreStats,
     current,
@@ -38,8 +40,6 @@ from tallow.data.store.write import WriteReport, append
 CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
 KEEP_HOURS = 168.0
 """How long files stay that compaction replaced: a week, as is usual for Delta tables."""
-
-_STATE_FOLDER = "_tallow"
 
 
 def open_store(
@@ -73,37 +73,7 @@ def open_store(
     StoreError
         If there is no store, it cannot be opened, or an extra is not installed.
     """
-    place = str(location)
-    try:
-        if place.startswith(("postgresql://", "postgres://")):
-            return Store(_database(place, state, create, clock))
-        from tallow.data.store.delta import DeltaBackend
-    except ModuleNotFoundError as error:
-        raise StoreError(
-            f"store: {place}: needs {error.name}; install it with: pip install 'tallow[store]'"
-        ) from error
-    plain = plain_location(location)
-    if isinstance(plain, Path):
-        folder = state or plain / _STATE_FOLDER
-    else:
-        folder = _local_state(plain, state)
-    return Store(DeltaBackend(str(plain), folder, storage_options, create, clock))
-
-
-def _database(place: str, state: Path | None, create: bool, clock: Callable[[], int]) -> Backend:
-    from tallow.data.store.postgres import PostgresBackend
-    from tallow.data.store.server import without_password
-
-    return PostgresBackend(place, _local_state(without_password(place), state), create, clock)
-
-
-def _local_state(place: str, state: Path | None) -> Path:
-    """Return the folder for what is kept on this machine of a store elsewhere."""
-    import hashlib
-    import os
-
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state or home / "tallow" / hashlib.sha256(place.encode()).hexdigest()[:16]
+    return Store(open_backend(location, create, state, storage_options, clock))
 
 
 class Store:
@@ -304,6 +274,17 @@ class Store:
     def last_received(self) -> int:
         """Return the receipt time of the newest write in microseconds, or 0."""
         return self._backend.last_received()
+
+    def point(self) -> LogPoint:
+        """Return which state this is: the epoch, and the receipt of the newest write."""
+        # In this order: who notes an old epoch for a new state looks again.
+        epoch = self.epoch
+        return LogPoint(epoch, self.last_received())
+
+    def has_received(self, received_at: int) -> bool:
+        """Say whether a write of that receipt is there."""
+        only = Selection(None, None, None, None, None, received_at, received_at + 1)
+        return len(self._backend.scan(only, [*LOG_ORDER])) > 0
 
     def changed_since(
         self,

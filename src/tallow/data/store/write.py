@@ -14,7 +14,16 @@ from tallow.data.candles import Candles
 from tallow.data.quarantine import empty_quarantine
 from tallow.data.store.classify import Classified
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_SCHEMA, VALUES, Backend, Writing, around, latest, moment
+from tallow.data.store.log import (
+    LOG_SCHEMA,
+    VALUES,
+    Backend,
+    LogPoint,
+    Writing,
+    around,
+    latest,
+    moment,
+)
 
 Compare = Callable[[pl.DataFrame, pl.DataFrame], Classified]
 """Takes rows, and what the log knows of their keys."""
@@ -36,6 +45,8 @@ class WriteReport:
         The rows set aside; the store's ledger keeps them, too.
     entry
         The write's number in the ledger.
+    follows
+        The state of the store that it was compared with, and added to.
     """
 
     rows_in: int
@@ -46,6 +57,7 @@ class WriteReport:
     received_at: int | None
     quarantine: pl.DataFrame
     entry: int
+    follows: LogPoint
 
 
 def append(
@@ -108,6 +120,7 @@ def write_rows(
         entry.received_at if len(found.rows) else None,
         quarantine,
         number,
+        writing.follows,
     )
 
 
