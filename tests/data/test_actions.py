@@ -108,6 +108,7 @@ def test_two_dividends_of_one_date_are_given_as_their_sum():
         (",2025-06-02,split,5,1,,", "instrument must be named"),
         ("A,02/06/2025,split,5,1,,", "ex_date must be a date; write it as 2025-06-02"),
         ("A,2025-02-30,split,5,1,,", "ex_date must be a date"),
+        ("A,0025-06-02,split,5,1,,", "ex_date must be of the years 1800 to 2199"),
         ("A,2025-06-02,spilt,5,1,,", "kind must be one of split, bonus, dividend"),
         ('A,2025-06-02,split,"1,000",1,,', "must be plain numbers"),
         ("A,2025-06-02,split,5,,,", "a split or bonus needs new and old"),

@@ -52,6 +52,9 @@ BROKEN = [
     ("instrument_missing", {"instrument": None}),
     ("instrument_missing", {"instrument": ""}),
     ("time_unreadable", {"timestamp": None}),
+    ("time_out_of_range", {"timestamp": datetime(1, 1, 1, tzinfo=UTC)}),
+    ("time_out_of_range", {"timestamp": datetime(1799, 12, 31, 23, 59, tzinfo=UTC)}),
+    ("time_out_of_range", {"timestamp": datetime(2200, 1, 1, tzinfo=UTC)}),
     ("price_missing", {"open": None}),
     ("price_missing", {"close": NAN}),
     ("price_missing", {"high": INF}),
@@ -112,6 +115,12 @@ def test_times_beyond_the_years_of_python_are_unreadable():
     later = pl.Series([1_748_835_960_000_000_000]).cast(pl.Datetime("us", "UTC"))
     rows = pl.concat([candle_frame([GOOD]), candle_frame([GOOD]).with_columns(timestamp=later)])
     assert read_candles(rows).quarantine["rule"].to_list() == ["time_unreadable"]
+
+
+def test_the_first_and_the_last_year_of_candles_are_taken_whole():
+    ends = [datetime(1800, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, 23, 59, tzinfo=UTC)]
+    rows = [changed(timestamp=each) for each in ends]
+    assert read_candles(candle_frame(rows)).frame["timestamp"].to_list() == ends
 
 
 def test_equal_repeats_collapse_and_contradicting_rows_all_go():

@@ -49,6 +49,10 @@ DOCUMENT_BYTES_MAX = 268_435_456
 DOCUMENT_HEAD_BYTES = 65_536
 """As much of a document as is looked at to find its format."""
 
+CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST = 1800, 2199
+"""The years that a candle or a corporate action may be of, in UTC: exchanges are not older, and the
+zero times of computers' libraries (year 1, year 1601) are no times."""
+
 STORE_FILE_ROWS = 1_048_576
 """Rows of a store's file."""
 

@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ActionError, near_matches
-from tallow.core.limits import BLOCK_ROWS
+from tallow.core.limits import BLOCK_ROWS, CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST
 from tallow.data.files import expand_paths, open_file
 from tallow.data.interchange import from_native
 from tallow.data.schema import CANDLE_SCHEMA, find_column, plain_name
@@ -61,6 +61,10 @@ RULES: tuple[tuple[str, pl.Expr], ...] = (
     (
         "ex_date must be a date; write it as 2025-06-02",
         pl.col("ex_date").is_null(),
+    ),
+    (
+        f"ex_date must be of the years {CANDLE_YEAR_FIRST} to {CANDLE_YEAR_LAST}; correct it",
+        ~pl.col("ex_date").dt.year().is_between(CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST),
     ),
     (
         f"kind must be one of {', '.join(KINDS)}; correct it",

@@ -7,22 +7,29 @@ of the table run where it says no, and name each row's first broken rule.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.kernel import kernel
+from tallow.core.limits import CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 PRICES = ("open", "high", "low", "close")
 
-TIME_MIN_US = -62_135_596_800_000_000
-TIME_MAX_US = 253_402_300_799_999_999
-"""The years 1 to 9999, which Python's datetime holds. Nanoseconds taken for microseconds are later;
-the first of these microseconds is a whole minute."""
+_PYTHON_MIN_US, _PYTHON_MAX_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999, which Python's datetime holds. Nanoseconds taken for microseconds are later.
+"""
+
+TIME_MIN_US, TIME_MAX_US = (
+    int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 - back
+    for year, back in ((CANDLE_YEAR_FIRST, 0), (CANDLE_YEAR_LAST + 1, 1))
+)
+"""The years that candles may be of; the first of these microseconds is a whole minute."""
 
 MINUTE_US = 60_000_000
 _UNSIGNED_MINUTE_US = np.uint64(MINUTE_US)
@@ -63,6 +70,12 @@ RULES: tuple[Rule, ...] = (
         "a row's time is ISO-8601 text, a datetime or an epoch, and exists once in its zone",
         "see tallow.data.times for the formats; give offsets where clocks go back",
         pl.col("timestamp").is_null(),
+    ),
+    Rule(
+        "time_out_of_range",
+        f"a row's time is of the years {CANDLE_YEAR_FIRST} to {CANDLE_YEAR_LAST}",
+        "check the unit and the century; a library's zero time stands for a missing one",
+        ~pl.col("timestamp").dt.epoch("us").is_between(TIME_MIN_US, TIME_MAX_US),
     ),
     Rule(
         "price_missing",
@@ -190,7 +203,7 @@ def all_rows_hold(frame: pl.DataFrame, on_grid: bool, latest_us: int = TIME_MAX_
 
 def within_years(time: pl.Expr) -> pl.Expr:
     """Return times with null for those outside the years 1 to 9999."""
-    return pl.when(time.dt.epoch("us").is_between(TIME_MIN_US, TIME_MAX_US)).then(time)
+    return pl.when(time.dt.epoch("us").is_between(_PYTHON_MIN_US, _PYTHON_MAX_US)).then(time)
 
 
 def time_view(frame: pl.DataFrame) -> IntArray:

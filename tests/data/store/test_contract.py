@@ -8,6 +8,8 @@ all ways: the tail, a flush, a file at once, a merge.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 
@@ -274,6 +276,55 @@ def test_pruning_takes_away_what_is_old_and_nothing_else(place):
     assert store.prune(before=at(2), keep_hours=0).rows_removed == 2
     assert read(store) == [row(A2, 3)]
     assert counts(store.write(candle_frame({A1: flat(2), A2: flat(3)}))) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("later", [0, 1, 10**15], ids=["the newest", "a moment later", "decades"])
+def test_pruning_up_to_a_moment_after_the_newest_write_leaves_what_is_known_now(place, later):
+    store = place.open(clock=Clock(step=10))
+    store.write(candle_frame({A0: flat(1)}))
+    store.write(candle_frame({A0: flat(2), A1: flat(3)}))
+    newest = store.last_received()
+    assert store.prune(superseded_before=newest + later, keep_hours=0).rows_removed == 1
+    known = [row(A0, 2), row(A1, 3)]
+    assert read(store) == read(store, as_of=newest) == read(store, as_of=newest + later) == known
+    with pytest.raises(RangeError, match="pruned"):
+        store.read(as_of=newest - 1)
+    # What comes later is superseded later: nothing of it was pruned.
+    store.write(candle_frame({A0: flat(4)}))
+    assert read(store, as_of=newest) == known
+
+
+NAMES = ["é", "\t\n\x01", '"\\', "\U0001f600", "\uffff", "x" * 40_000, "x" * 40_000 + "y", "%41"]
+
+
+def test_names_and_years_come_back_as_they_were_written(place):
+    store = place.open()
+    times = [datetime(1800, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, 23, 59, tzinfo=UTC)]
+    candles = {
+        (name, int(time.timestamp()) * 1_000_000): flat(price)
+        for price, name in enumerate(NAMES, 1)
+        for time in times
+    }
+    store.write(candle_frame(candles), adjustment="a\tb'", source="\x02\U0001f600")
+    store.flush()
+    store = place.open()
+    wanted = sorted((*key, *values) for key, values in candles.items())
+    assert read(store, ("1m", "a\tb'")) == wanted
+    for name in NAMES:
+        found = read(store, ("1m", "a\tb'"), instruments=[name])
+        assert found == [each for each in wanted if each[0] == name]
+
+
+def test_a_time_that_no_market_has_is_set_aside_and_the_store_opens_again(place):
+    store = place.open()
+    zero = datetime(1, 1, 1, tzinfo=UTC)
+    rows = candle_frame({A0: flat(1), A1: flat(2)})
+    bad = rows.head(1).with_columns(timestamp=pl.lit(zero, rows["timestamp"].dtype))
+    report = store.write(pl.concat([rows, bad]))
+    assert (report.new, report.quarantined) == (2, 1)
+    assert store.ledger.held()["rule"].to_list() == ["time_out_of_range"]
+    store.flush()
+    assert read(place.open()) == [row(A0, 1), row(A1, 2)]
 
 
 @pytest.mark.parametrize("other", ["folder", "database"])

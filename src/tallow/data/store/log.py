@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
+from tallow.core.errors import RangeError
 from tallow.core.limits import STORE_FILTER_INSTRUMENTS
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.rules import time_view
@@ -276,6 +278,21 @@ class Backend(Protocol):
     def close(self) -> None:
         """Release files and connections; what was acknowledged is durable already."""
         ...
+
+
+def require_kept(backend: Backend, selection: Selection) -> None:
+    """Raise `RangeError` if a selection asks for revisions that were pruned."""
+    asked = selection.received_before
+    if asked is None:
+        return
+    # Nothing was superseded after the newest write, whatever moment a pruning named.
+    horizon = min(backend.horizon, backend.last_received())
+    if asked <= horizon:
+        reached = datetime.fromtimestamp(horizon / 1e6, UTC).isoformat()
+        raise RangeError(
+            f"as_of: earlier than {reached}; what was superseded by then has been pruned; "
+            "ask for a later moment"
+        )
 
 
 def current(rows: pl.DataFrame) -> pl.DataFrame:

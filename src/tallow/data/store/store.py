@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import polars as pl
 
-from tallow.core.errors import ParameterError, RangeError, StoreError
+from tallow.core.errors import ParameterError, StoreError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.readers import read_candles
 from tallow.data.rules import time_view
@@ -34,6 +33,7 @@ from tallow.data.store.log import (
     Selection,
     StoreStats,
     current,
+    require_kept,
 )
 from tallow.data.store.write import WriteReport, append
 
@@ -227,9 +227,8 @@ class Store:
         """
         wanted = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
         columns = [*CANDLE_COLUMNS, "revision", "deleted"]
-        return current(self._backend.scan(self._known_by(wanted), columns, partial)).select(
-            CANDLE_COLUMNS
-        )
+        require_kept(self._backend, wanted)
+        return current(self._backend.scan(wanted, columns, partial)).select(CANDLE_COLUMNS)
 
     def log(
         self,
@@ -244,17 +243,6 @@ class Store:
         """Return every revision, with all columns of the log; arguments as in `read`."""
         selection = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
         return self._backend.scan(selection, list(LOG_SCHEMA))
-
-    def _known_by(self, selection: Selection) -> Selection:
-        """Return a selection, if it asks for nothing that was pruned."""
-        asked = selection.received_before
-        if asked is not None and asked <= self._backend.horizon:
-            horizon = datetime.fromtimestamp(self._backend.horizon / 1e6, UTC)
-            raise RangeError(
-                f"as_of: earlier than {horizon.isoformat()}; what was superseded by then has been "
-                "pruned; ask for a later moment"
-            )
-        return selection
 
     def series(self) -> pl.DataFrame:
         """Return each series with its first and last candle and their number. Reads all keys."""
@@ -339,11 +327,14 @@ class Store:
         before
             Candles with earlier timestamps go, with all their revisions.
         superseded_before
-            Revisions that were superseded by this moment go; `as_of` does not reach behind it then.
-            Both in microseconds since 1970 UTC.
+            Revisions that were superseded by this moment, or the newest write if that is earlier,
+            go; `as_of` does not reach behind it then. Both in microseconds since 1970 UTC.
         """
         if before is None and superseded_before is None:
             raise ParameterError("prune: before=None, superseded_before=None; give one of them")
+        if superseded_before is not None:
+            # What comes later is not pruned, whatever moment was named: questions about it hold.
+            superseded_before = min(superseded_before, self.last_received())
         return self._backend.prune(before, superseded_before, keep_hours)
 
     def backup(
