@@ -170,6 +170,9 @@ FEED_REPLAY_IDLE_SECONDS = 300.0
 FEED_REPLY_SECONDS = 5.0
 """How long a feed waits for Redis to answer, beyond the time it asked it to wait for entries."""
 
+FEED_REPLY_BYTES_MAX = 67_108_864
+"""Longest answer of Redis that a feed takes; of entries that are longer it asks for fewer."""
+
 FEED_CLAIM_SECONDS = 60.0
 """How long an entry of a Redis stream was with another consumer before it is taken over."""
 

@@ -190,3 +190,43 @@ def packed_without_end() -> bytes:
     packed = b"".join(packer.compress(b" " * 2**20) for _ in range(32))
     packed += packer.flush(zlib.Z_SYNC_FLUSH)
     return frame(packed[:-4], first_bits=0xC0)
+
+
+# Redis
+
+
+def answer_reads(content: bytes) -> Behaviour:
+    """Greet as Redis does, and answer every read of a stream with the same bytes."""
+
+    def behave(connection: socket.socket, over: Event) -> None:
+        while not over.is_set():
+            try:
+                heard = connection.recv(65_536)
+            except TimeoutError:
+                continue
+            if not heard:
+                return
+            connection.settimeout(None if b"XREADGROUP" in heard else 0.05)
+            greetings = len(re.findall(rb"(?i)\$6\r\nCLIENT", heard))
+            connection.sendall(content if b"XREADGROUP" in heard else b"+OK\r\n" * greetings)
+            connection.settimeout(0.05)
+
+    return behave
+
+
+def forward_to(path: str) -> Behaviour:
+    """Behave well: hand everything on to the server behind a Unix socket, and its answers back."""
+
+    def behave(connection: socket.socket, over: Event) -> None:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.connect(path)
+            server.settimeout(0.001)
+            while not over.is_set():
+                for source, target in ((connection, server), (server, connection)):
+                    with suppress(TimeoutError):
+                        content = source.recv(65_536)
+                        if not content:
+                            return
+                        target.sendall(content)
+
+    return behave

@@ -13,10 +13,17 @@ from threading import Event, Thread
 
 import pytest
 
-from tallow.data.feeds import websocket
+from tallow.data.feeds import exchanges, websocket
 from tallow.data.feeds.feed import Feed
+from tallow.data.feeds.streams import RedisFeed
 from tallow.data.feeds.websocket import WebSocketFeed
-from tests.data.feeds.conftest import PATIENCE_SECONDS, message, read_batches, wait_until
+from tests.data.feeds.conftest import (
+    PATIENCE_SECONDS,
+    RedisServer,
+    message,
+    read_batches,
+    wait_until,
+)
 from tests.data.feeds.hostile import (
     PAGE,
     TLS_ALERT,
@@ -25,8 +32,10 @@ from tests.data.feeds.hostile import (
     after_upgrade,
     answer,
     answer_and_leave,
+    answer_reads,
     drip,
     flood,
+    forward_to,
     frame,
     keep_silent,
     packed_without_end,
@@ -47,6 +56,9 @@ FRAGMENT = frame(b"", opcode=0, first_bits=0)
 def small_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "FEED_CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(websocket, "FEED_CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(exchanges, "FEED_CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(exchanges, "FEED_REPLY_SECONDS", 0.15)
+    monkeypatch.setattr(exchanges, "FEED_REPLY_BYTES_MAX", 100_000)
 
 
 def closed(feed: Feed) -> None:
@@ -135,3 +147,69 @@ def test_a_name_server_that_says_nothing_holds_nobody(monkeypatch: pytest.Monkey
         closed(feed)
     finally:
         over.set()
+
+
+NOTHING = b"*1\r\n*2\r\n$7\r\ncandles\r\n"
+
+
+@pytest.mark.parametrize(
+    ("behave", "reason"),
+    [
+        pytest.param(keep_silent, "Timeout", id="silent"),
+        pytest.param(reset, "Connection", id="reset"),
+        pytest.param(answer(PAGE), "InvalidResponse", id="a page"),
+        pytest.param(answer_and_leave(TLS_ALERT), "Connection", id="TLS"),
+        pytest.param(drip(b"+", b"O"), "Timeout", id="drops"),
+        pytest.param(flood(b"+", b"O" * 9_999), "more than 100,000 bytes", id="a line without end"),
+        pytest.param(answer_reads(b"+OK\r\n"), "wrong shape", id="a word"),
+        pytest.param(answer_reads(b":7\r\n"), "wrong shape", id="a number"),
+        pytest.param(answer_reads(b":x\r\n"), "wrong shape", id="a number that is none"),
+        pytest.param(answer_reads(b"*1\r\n:7\r\n"), "wrong shape", id="a number in a list"),
+        pytest.param(answer_reads(b"$99999999999\r\nx"), "Timeout", id="a huge text"),
+        pytest.param(answer_reads(b"*99999999999\r\n"), "Timeout", id="a huge list"),
+        pytest.param(answer_reads(b"$" + b"9" * 5_000 + b"\r\n"), "wrong", id="huge beyond sense"),
+        pytest.param(answer_reads(b"*1\r\n" * 9_999), "wrong shape", id="a deep list"),
+        pytest.param(answer_reads(NOTHING + b":1\r\n"), "wrong shape", id="no entries"),
+        pytest.param(answer_reads(NOTHING + b"*1\r\n*2\r\n$1\r\nx\r\n*0\r\n"), "wrong", id="no id"),
+        pytest.param(
+            answer_reads(NOTHING + b"*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n:1\r\n:2\r\n"),
+            "wrong shape",
+            id="no text",
+        ),
+        pytest.param(answer_reads(b"-NOGROUP for ever\r\n"), "Timeout|NOGROUP", id="no group"),
+        pytest.param(answer_reads(b"-" + b"E" * 50_000 + b"\r\n"), "EEE", id="a long reason"),
+    ],
+)
+def test_a_redis_feed_comes_back(behave: Behaviour, reason: str, redis_server: RedisServer) -> None:
+    with redis_server.client() as client:
+        client.xadd("candles", {"candle": CANDLE})
+    good = forward_to(f"{redis_server.folder}/socket")
+    with HostileServer([behave, good]) as server:
+        feed = RedisFeed(f"redis://127.0.0.1:{server.port}", consumer="me")
+        (batch,) = read_batches(feed, 1)
+        error = str(feed.health.error)
+        closed(feed)
+    assert batch.frame["instrument"].to_list() == ["A"]
+    assert any(part in error for part in reason.split("|")), error
+
+
+def test_entries_that_are_too_long_together_come_and_one_alone_is_set_aside(
+    redis_server: RedisServer,
+) -> None:
+    with redis_server.client() as client:
+        for _ in range(5):
+            client.xadd("candles", {"candle": CANDLE + " " * 20_000})
+        long = client.xadd("candles", {"candle": CANDLE + " " * 200_000}).decode()
+        for _ in range(5):
+            client.xadd("candles", {"candle": CANDLE + " " * 20_000})
+    with RedisFeed(redis_server.url, consumer="me") as feed:
+        rows = 0
+        while rows < 10:
+            rows += sum(len(batch.frame) for batch in read_batches(feed, 1))
+        wait_until(lambda: feed.receive(0.01) is None)
+        health = feed.health
+    assert (health.rows, health.rejected) == (10, 1)
+    assert health.rejections[0].text == long
+    assert "more than 100,000 bytes" in health.rejections[0].reason
+    with redis_server.client() as client:
+        assert client.xpending("candles", "tallow")["pending"] == 0

@@ -14,32 +14,29 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from time import monotonic, sleep
-from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import TimeoutError as TooLateError
 
 from tallow.core.errors import FeedError
 from tallow.core.limits import (
     FEED_BATCH_MESSAGES,
     FEED_CLAIM_SECONDS,
-    FEED_CONNECT_SECONDS,
+    FEED_REJECTION_CHARACTERS,
     FEED_REPLY_SECONDS,
     FEED_UNACKNOWLEDGED_MAX,
 )
 from tallow.data.feeds.batches import batches_of, hand_out
-from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, shown
+from tallow.data.feeds.exchanges import Entry, Exchanges, ReplyTooLongError
+from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us
 from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.messages import Message, read_messages
 from tallow.data.feeds.waiting import Backoff, seconds_until
 from tallow.data.times import require_timezone
 
-Entry = tuple[bytes, Mapping[bytes, bytes]]
-
 _FIRST = "0"
 _CLAIMED_ALL = "0-0"
+_PAGE_STEP = 8
 
 
 class RedisFeed(Feed):
@@ -83,9 +80,7 @@ class RedisFeed(Feed):
         clock: Callable[[], int] = now_us,
     ) -> None:
         require_timezone(timezone)
-        self._client = _client(url)
-        self._stream, self._group = stream, group
-        self._consumer = consumer or socket.gethostname()
+        self._server = Exchanges(url, stream, group, consumer or socket.gethostname())
         self._timezone, self._clock = timezone, clock
         self._meter = Meter()
         self._ready: deque[FeedBatch] = deque()
@@ -94,6 +89,7 @@ class RedisFeed(Feed):
         self._own_from: str | None = _FIRST
         self._claim_from, self._claimed_at = _CLAIMED_ALL, float("-inf")
         self._backoff, self._not_before = Backoff(), float("-inf")
+        self._page, self._has_made_group = FEED_BATCH_MESSAGES, False
         self._was_connected, self._closed = False, False
 
     @property
@@ -129,18 +125,20 @@ class RedisFeed(Feed):
         """Say that a batch is durable; if the server is away, it is told when it is back."""
         self._settled.update(batch.tokens)
         self._handed.difference_update(batch.tokens)
+        if monotonic() < self._not_before:
+            return
         try:
             self._settle()
         except RedisError as error:
             self._lose(error)
         if self._closed:
             # The client has connected once more.
-            self._client.close()
+            self._server.close()
 
     def close(self) -> None:
         """Let go of the connection. What was not acknowledged is given again, to whom asks."""
         self._closed = True
-        self._client.close()
+        self._server.close()
         self._meter.note(connected=False)
 
     def _fetch(self, deadline: float) -> None:
@@ -154,10 +152,12 @@ class RedisFeed(Feed):
             entries = self._entries(seconds_until(deadline))
         except ResponseError as error:
             # Anything else that the server refuses may be mended on its side: it is tried again.
-            if str(error).startswith("NOGROUP"):
+            if str(error).startswith("NOGROUP") and not self._has_made_group:
                 self._make_group()
             else:
                 self._lose(error)
+        except ReplyTooLongError as error:
+            self._ask_for_less(error)
         except RedisError as error:
             self._lose(error)
         else:
@@ -181,29 +181,20 @@ class RedisFeed(Feed):
         return self._not_in_hand(entries)
 
     def _read(self, start: str, block: int | None) -> Sequence[Entry]:
-        answer: Any = self._client.xreadgroup(
-            self._group, self._consumer, {self._stream: start}, FEED_BATCH_MESSAGES, block
-        )
-        entries: Sequence[Entry] = answer[0][1] if answer else []
-        return entries
+        return self._server.read(start, self._page, block)
 
     def _claim(self) -> Sequence[Entry]:
         """Take over a page of what was too long with its consumer."""
         idle = round(FEED_CLAIM_SECONDS * 1_000)
-        answer: Any = self._client.xautoclaim(
-            self._stream, self._group, self._consumer, idle, self._claim_from, FEED_BATCH_MESSAGES
-        )
-        self._claim_from = _text(answer[0])
+        self._claim_from, entries = self._server.claim(self._claim_from, idle, self._page)
         if self._claim_from == _CLAIMED_ALL:
             self._claimed_at = monotonic()
-        # Since Redis 7 those that were trimmed come apart.
-        trimmed: list[Entry] = [(entry, {}) for entry in answer[2:] and answer[2]]
-        return self._not_in_hand([*answer[1], *trimmed])
+        return self._not_in_hand(entries)
 
     def _not_in_hand(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Return the entries that the reader does not have, counting them as given again."""
         held = self._handed | self._settled
-        again = [entry for entry in entries if entry[0] and _text(entry[0]) not in held]
+        again = [entry for entry in entries if _text(entry[0]) not in held]
         self._meter.add(redelivered=len(again))
         return again
 
@@ -232,23 +223,45 @@ class RedisFeed(Feed):
         """Acknowledge what the reader has made durable."""
         while self._settled:
             some = list(islice(self._settled, FEED_BATCH_MESSAGES))
-            self._client.xack(self._stream, self._group, *some)
+            self._server.acknowledge(some)
             self._settled.difference_update(some)
 
     def _make_group(self) -> None:
         """Begin with the stream's first entry; a group that is gone knows of nothing handed out."""
         self._handed.clear()
         self._settled.clear()
+        self._has_made_group = True
         try:
-            self._client.xgroup_create(self._stream, self._group, _FIRST, mkstream=True)
+            self._server.make_group()
         except RedisError as error:
             # Somebody else made it first.
             if not str(error).startswith("BUSYGROUP"):
                 self._lose(error)
 
+    def _ask_for_less(self, error: ReplyTooLongError) -> None:
+        """Ask for fewer entries at a time; pass over one that is too long by itself.
+
+        What was handed out in an answer that was not read to its end is pending here.
+        """
+        self._meter.note(error=str(error))
+        start = _FIRST if self._own_from is None else self._own_from
+        if self._page == 1 and self._own_from is not None:
+            try:
+                entry = self._server.next_pending(start)
+            except RedisError as failure:
+                self._lose(failure)
+                return
+            if entry is not None:
+                self._meter.reject(entry, f"too long to be read: {error}")
+                self._settled.add(entry)
+                start = entry
+        self._own_from, self._page = start, max(1, self._page // _PAGE_STEP)
+
     def _gain(self) -> None:
         """Note that the server answers."""
         self._backoff.reset()
+        self._has_made_group = False
+        self._page = min(FEED_BATCH_MESSAGES, self._page * _PAGE_STEP)
         if not self._meter.health.connected:
             self._meter.add(reconnects=int(self._was_connected))
             self._meter.note(connected=True)
@@ -256,29 +269,15 @@ class RedisFeed(Feed):
 
     def _lose(self, error: RedisError) -> None:
         """Note why the server does not; an answer may be lost, so what it held is read again."""
-        self._meter.note(connected=False, error=f"{type(error).__name__}: {error}")
-        self._own_from = _FIRST
+        # Nothing that is still on its way may be taken for the answer to a later command.
+        self._server.leave()
+        reason = f"{type(error).__name__}: {error}"[:FEED_REJECTION_CHARACTERS]
+        self._meter.note(connected=False, error=reason)
+        if isinstance(error, TooLateError):
+            # Over a slow line a shorter answer may come in time.
+            self._page = max(1, self._page // _PAGE_STEP)
+        self._own_from, self._has_made_group = _FIRST, False
         self._not_before = monotonic() + self._backoff.wait()
-
-
-def _client(url: str) -> redis.Redis:
-    # The next attempt is this feed's to make, and old answers keep their shape (protocol 2).
-    try:
-        client = redis.Redis.from_url(
-            url,
-            socket_timeout=2 * FEED_REPLY_SECONDS,
-            socket_connect_timeout=FEED_CONNECT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
-        # An option of the URL that is none is noticed here, not at the first command.
-        pool = client.connection_pool
-        pool.connection_class(**pool.connection_kwargs)
-    except (ValueError, TypeError) as error:
-        raise FeedError(
-            f"feed: {shown(url)}; must be such as redis://localhost:6379/0; {error}"
-        ) from error
-    return client
 
 
 def _text(value: bytes) -> str:
