@@ -83,6 +83,9 @@ STORE_VIEW_ATTEMPTS = 20
 STORE_LOOK_SECONDS = 3_600.0
 """How long a store takes the absence of a next version for the whole truth."""
 
+STORE_UNFINISHED_HOURS = 24.0
+"""How long a file that no commit names stays: a write that takes longer than this has died."""
+
 STORE_ROOM_BYTES = 262_144
 """Room on the disk that a large write holds for its entry in the ledger."""
 

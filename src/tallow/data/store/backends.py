@@ -34,7 +34,7 @@ def open_backend(
         folder = state or plain / _STATE_FOLDER
     else:
         folder = _local_state(plain, state)
-    return DeltaBackend(str(plain), folder, storage_options, create, clock)
+    return DeltaBackend(plain, folder, storage_options, create, clock)
 
 
 def _database(place: str, state: Path | None, create: bool, clock: Callable[[], int]) -> Backend:

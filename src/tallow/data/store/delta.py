@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -61,16 +62,17 @@ class DeltaBackend:
 
     def __init__(
         self,
-        location: str,
+        location: Path | str,
         state: Path,
         options: Mapping[str, str] | None,
         create: bool,
         clock: Callable[[], int],
     ) -> None:
-        self.place = Place(location, options)
+        place = Place.at(location, options)
         self.state_folder = state
         self._clock = clock
-        self._table = open_table(self.place, create)
+        self._table = open_table(place, create)
+        self.place = replace(place, table_id=str(self._table.metadata().id))
         self._table_lock = threading.Lock()
         self.tail_file = TailFile(state / "state.sqlite")
         self._index: FileIndex | None = None
@@ -208,18 +210,19 @@ class DeltaBackend:
         self,
         actions: Sequence[AddAction | RemoveAction],
         version: int,
-        flushed: int | None = None,
+        known: Sequence[Transaction] = (),
     ) -> None:
         """Add one version to the table, if `version` is still its newest; durable where local.
+
+        `known` are the numbers that the log remembers with it.
 
         Raises
         ------
         ConflictError
             If it is not; the files that were to be added are removed then.
         """
-        known = [] if flushed is None else [Transaction(self.tail_file.identity, flushed)]
         # No retries: what these rows are was decided by what this version holds.
-        properties = CommitProperties(max_commit_retries=0, app_transactions=known)
+        properties = CommitProperties(max_commit_retries=0, app_transactions=list(known))
         with self._table_lock, delta_errors(self.place.root):
             try:
                 if self._table.version() != version:

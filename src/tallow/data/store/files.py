@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -36,34 +37,41 @@ READING = "restore it from a backup, or read the rest with partial=True"
 Query = Callable[[pl.LazyFrame], pl.DataFrame]
 """Takes the rows of files, and collects what it makes of them."""
 
+_OWN_NAME = re.compile(r"([0-9a-f]{32})-([0-9a-f]{16})\.parquet")
 _NEVER_NULL = tuple(name for name in LOG_SCHEMA if name not in VALUES)
 _ADVICE = re.compile(r", (?:hint:|consider passing).*")
 """What Polars recommends to who calls it."""
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 _ALLOW_HTTP = ("allow_http", "aws_allow_http")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table's files lie: a folder or a bucket, and how to get in."""
+    """Where a table's files lie: a folder or a bucket, and how to get in.
+
+    `table_id` is the table's own, which its log says; the names of its files are signed with it.
+    """
 
     root: str
     options: Mapping[str, str] | None = None
+    table_id: str = ""
+    link: TableFolder | None = None
+
+    @classmethod
+    def at(cls, location: Path | str, options: Mapping[str, str] | None) -> Place:
+        """Return the place of a `plain_location`."""
+        link = TableFolder(location) if isinstance(location, Path) else None
+        return cls(str(location), options, link=link)
 
     @property
     def folder(self) -> Path | None:
         """The local folder, or None for a bucket."""
-        return None if _URL.match(self.root) else Path(self.root)
+        return None if self.link is None else Path(self.root)
 
-    @cached_property
+    @property
     def table(self) -> str:
         """What deltalake is to open, so that it finds the log where this says."""
-        return self.root if self.folder is None else self._table_folder.name
-
-    @cached_property
-    def _table_folder(self) -> TableFolder:
-        return TableFolder(Path(self.root))
+        return self.root if self.link is None else self.link.name
 
     def of(self, path: str) -> str:
         """Return the whole name of a file of the table."""
@@ -122,12 +130,12 @@ class Place:
                 if self.folder is None:
                     import obstore
 
-                    obstore.delete(self._bucket, action.path)
+                    obstore.delete(self.bucket, action.path)
                 else:
                     (self.folder / action.path).unlink()
 
     def _write_one(self, frame: pl.DataFrame) -> AddAction:
-        path = f"{uuid.uuid4().hex}.parquet"
+        path = own_name(self.table_id)
         with naming(self.of(path)):
             size = self._put(frame, path) if self.folder is None else _save(frame, self.of(path))
         return AddAction(path, size, {}, int(time.time() * 1000), True, _statistics(frame))
@@ -138,11 +146,12 @@ class Place:
 
         body = io.BytesIO()
         _encode(frame, body)
-        obstore.put(self._bucket, path, body.getvalue())
+        obstore.put(self.bucket, path, body.getvalue())
         return body.tell()
 
     @cached_property
-    def _bucket(self) -> Any:
+    def bucket(self) -> Any:
+        """The client for a bucket."""
         from obstore.store import from_url
 
         options: Any = dict(self.options or {})
@@ -153,6 +162,22 @@ class Place:
         ]
         client: Any = {"allow_http": any(plain)}
         return from_url(self.root, config=options, client_options=client)
+
+
+def own_name(table_id: str) -> str:
+    """Return a new name for a file of a table, signed, so that nobody else's is taken for it."""
+    drawn = uuid.uuid4().hex
+    return f"{drawn}-{_signature(drawn, table_id)}.parquet"
+
+
+def is_own_name(name: str, table_id: str) -> bool:
+    """Say whether `own_name` made a name, for this table."""
+    found = _OWN_NAME.fullmatch(name)
+    return found is not None and found[2] == _signature(found[1], table_id)
+
+
+def _signature(drawn: str, table_id: str) -> str:
+    return hashlib.blake2b(f"{table_id} {drawn}".encode(), digest_size=8).hexdigest()
 
 
 def pieces(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
+from deltalake import Transaction
 
 from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_TAIL_BATCH_ROWS
@@ -46,7 +47,8 @@ def commit_with_tail(backend: DeltaBackend, rows: pl.DataFrame | None, view: Vie
     tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
     both = tail if rows is None else in_log_order(pl.concat([tail, rows]))
     actions = backend.place.write(_rebased(backend, both, view))
-    backend.commit(actions, view.files.version, view.tail.batches[-1].id)
+    flushed = Transaction(backend.tail_file.identity, view.tail.batches[-1].id)
+    backend.commit(actions, view.files.version, [flushed])
 
 
 def _rebased(backend: DeltaBackend, rows: pl.DataFrame, view: View) -> pl.DataFrame:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,8 +12,9 @@ from tallow.core.limits import STORE_COMMIT_ATTEMPTS
 from tallow.data.store.files import damaged, require_whole
 from tallow.data.store.flush import flush
 from tallow.data.store.log import Compacted
+from tallow.data.store.remains import remove_remains
 from tallow.data.store.rewrite import Keep, gathered, overlapping, pruning, rewrite, stretches
-from tallow.data.store.table import EPOCH, HORIZON
+from tallow.data.store.table import HORIZON
 
 if TYPE_CHECKING:
     from tallow.data.store.delta import DeltaBackend
@@ -38,11 +37,7 @@ def prune(
         late = before is not None and bool((group["min.timestamp"] < before).any())
         return late or (superseded_before is not None and group["max.revision"].max() != 1)
 
-    try:
-        return _rewritten(backend, keep_hours, pruning(before, superseded_before), wanted)
-    finally:
-        # Last, so that nothing derived from what is gone has the new mark.
-        set_property(backend, EPOCH, uuid.uuid4().hex)
+    return _rewritten(backend, keep_hours, pruning(before, superseded_before), wanted)
 
 
 def _rewritten(
@@ -60,16 +55,9 @@ def _rewritten(
     else:
         raise ConflictError(f"store: {backend.place.root}: others keep compacting; try later")
     after = backend.files().facts
-    with backend.changing() as table:
-        gone = table.vacuum(
-            # Hours, whole; rounded up, so that nothing goes too early.
-            math.ceil(keep_hours),
-            dry_run=False,
-            enforce_retention_duration=False,
-            full=True,
-        )
+    gone = remove_remains(backend, keep_hours)
     removed = int(before["rows"].sum()) - int(after["rows"].sum())
-    return Compacted(len(before), len(after), removed, len(gone))
+    return Compacted(len(before), len(after), removed, gone)
 
 
 def set_property(backend: DeltaBackend, name: str, value: str) -> None:

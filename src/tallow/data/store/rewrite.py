@@ -12,12 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
+from deltalake import Transaction
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
 from tallow.data.store.files import Place, damaged, remove_action, require_whole
 from tallow.data.store.log import KEY, LOG_SCHEMA, SERIES_KEY, moment
 from tallow.data.store.order import in_log_order
+from tallow.data.store.table import PRUNED
 
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
@@ -64,11 +66,14 @@ def rewrite(backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None = None
     added = _copied(backend, facts, keep)
     removed = [remove_action(*row) for row in facts.select("path", "size").iter_rows()]
     with backend.tail_file.locked():
-        if added is None or not (_is_current(backend, facts) and _are_there(backend, added)):
+        if added is None or not _is_current(backend, facts):
             backend.place.discard(added or [])
             return False
         moved = [replace(action, data_change=False) for action in added]
-        backend.commit([*moved, *removed], backend.files().version)
+        version = backend.files().version
+        # In one commit with what is gone: nothing derived from it is trusted from there on.
+        known = [] if keep is None else [Transaction(PRUNED, version + 1)]
+        backend.commit([*moved, *removed], version, known)
     return True
 
 
@@ -92,12 +97,6 @@ def _copied(
 
 def _is_current(backend: DeltaBackend, facts: pl.DataFrame) -> bool:
     return set(facts["path"]) <= set(backend.files().facts["path"])
-
-
-def _are_there(backend: DeltaBackend, added: list[AddAction]) -> bool:
-    # Nobody's yet: a compaction that keeps nothing takes them for remains, and removes them.
-    new = {"path": [a.path for a in added], "size": [a.size for a in added]}
-    return not damaged(backend.place, pl.DataFrame(new))
 
 
 def gathered(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -26,6 +26,10 @@ FORMAT, EPOCH, HORIZON = "tallow.format", "tallow.epoch", "tallow.horizon"
 """Properties of the table: its version; what changes where history is taken away; the moment before
 which `as_of` cannot reach."""
 
+PRUNED = "tallow.pruned"
+"""Transaction of the commits that take rows away: with them, and never without, the epoch changes,
+wherever a pruning is killed."""
+
 _RESTORE = "restore it from a backup: tallow store restore"
 _PAINT = re.compile(r"\x1b\[\d*m|↳")
 _PRIMITIVES = {
@@ -77,7 +81,7 @@ def open_table(place: Place, create: bool) -> DeltaTable:
 
 
 def properties_of(table: DeltaTable, root: str) -> dict[str, str]:
-    """Return the properties of a store's table.
+    """Return the properties of a store's table; its epoch as it is after the last pruning.
 
     Raises
     ------
@@ -96,7 +100,8 @@ def properties_of(table: DeltaTable, root: str) -> dict[str, str]:
         raise DamagedFileError(
             f"store: {root}/_delta_log: does not say {EPOCH} and {HORIZON}; {_RESTORE}"
         )
-    return found
+    pruned = table.transaction_version(PRUNED)
+    return found if pruned is None else found | {EPOCH: f"{found[EPOCH]}.{pruned}"}
 
 
 def commit_file(folder: Path, version: int) -> Path:

@@ -1,0 +1,98 @@
+"""What a table leaves behind: the files that compaction replaced, and those of unfinished writes.
+
+Nothing else is ever removed. A store's folder may hold a person's files, and the backups that lie
+in it; so what goes is what the table's own log once named, or what bears a name that only this
+table gives.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tallow.core.limits import STORE_UNFINISHED_HOURS
+from tallow.data.store.files import WRITING, Place, is_own_name, naming
+
+if TYPE_CHECKING:
+    from tallow.data.store.delta import DeltaBackend
+
+_HOUR_SECONDS = 3_600
+
+
+def remove_remains(backend: DeltaBackend, keep_hours: float) -> int:
+    """Remove the files that no version of late needs; return how many there were.
+
+    Parameters
+    ----------
+    keep_hours
+        Replaced files stay for so long, counted from their replacement. Those of unfinished writes
+        stay for a day at least: another machine may be writing one.
+    """
+    with backend.changing() as table:
+        current = set(pl.DataFrame(table.get_add_actions())["path"])
+        # Only what the log says was removed, and nothing is done. Hours are whole here; rounded
+        # up, so that nothing goes too early.
+        replaced, due = (
+            set(table.vacuum(hours, dry_run=True, enforce_retention_duration=False))
+            for hours in (0, math.ceil(keep_hours))
+        )
+    born_before = time.time() - max(keep_hours, STORE_UNFINISHED_HOURS) * _HOUR_SECONDS
+    place = backend.place
+    with naming(place.root, WRITING):
+        unfinished = {
+            name
+            for name, born in _files(place)
+            if born < born_before and name not in replaced and is_own_name(name, place.table_id)
+        }
+        return sum(_remove(place, path) for path in sorted((due | unfinished) - current))
+
+
+def _files(place: Place) -> Iterator[tuple[str, float]]:
+    """Return the files beside each other in a place, with the times of their last change."""
+    if place.folder is not None:
+        for path in place.folder.iterdir():
+            with suppress(FileNotFoundError):
+                yield path.name, path.lstat().st_mtime
+        return
+    import obstore
+
+    for each in obstore.list_with_delimiter(place.bucket)["objects"]:
+        yield each["path"], each["last_modified"].timestamp()
+
+
+def _remove(place: Place, path: str) -> bool:
+    """Remove a file of the table; say whether it was there."""
+    parts = PurePosixPath(path).parts
+    # Another tool's log may name what is not below the table.
+    if not parts or "://" in path or path.startswith("/") or ".." in parts or parts[0][0] in "_.":
+        return False
+    if place.folder is None:
+        return _remove_object(place, path)
+    file = place.folder / path
+    if not file.parent.resolve().is_relative_to(place.folder):
+        return False
+    try:
+        file.unlink()
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        # Gone already, or a folder that somebody gave its name.
+        if not file.exists() or file.is_dir():
+            return False
+        raise
+    return True
+
+
+def _remove_object(place: Place, path: str) -> bool:
+    import obstore
+
+    try:
+        obstore.head(place.bucket, path)
+    except FileNotFoundError:
+        return False
+    obstore.delete(place.bucket, path)
+    return True
