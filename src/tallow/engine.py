@@ -55,7 +55,7 @@ from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FrameWriter, check_output
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
-from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun, RowRun
+from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun
 from tallow.runtime.blocks import frame_blocks
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.query import Question, StoreQueries
@@ -63,9 +63,9 @@ from tallow.runtime.ranges import Moment, Range, moment_us
 from tallow.runtime.results import (
     ProcessingResult,
     RunReport,
-    failure_text,
     raise_if_all_failed,
 )
+from tallow.runtime.row_run import RowRun
 from tallow.runtime.stream import Files, FrameList, Job, Sink, run_candles, run_files
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class AnalyticsEngine:
     calendar_dates
         A TOML file that adds sessions and holidays; see `tallow.core.calendars.load_calendar`.
     beyond_coverage
-        ``raise``: rows in years that the calendar does not cover fail their instrument.
-        ``weekdays``: every weekday there is a regular session.
+        Years without facts; ``raise``: rows there are set aside; ``weekdays``: trade regularly.
     convention
         ``tradingview`` or ``talib``: the seeds and flat cases of the indicators.
     no_trade
@@ -363,7 +362,8 @@ class AnalyticsEngine:
     ) -> Any:
         """Compute indicators on the candles as they are; return them with a column per output.
 
-        No row is dropped or added: fillers, auction prints and rows outside the session count.
+        No row is dropped or added: fillers, auction prints and rows outside the session count. Of a
+        day that the calendar does not know, values that need a session warn (`TallowWarning`).
 
         Raises
         ------
@@ -375,8 +375,8 @@ class AnalyticsEngine:
         run = RowRun(plan, self.calendars, self._pool, self.threads)
         frames = [frame for block in frame_blocks(read.frame) for frame in run.feed(block)]
         raise_if_all_failed(run.failures, read.report.instruments)
-        if run.failures:
-            warnings.warn(failure_text(run.failures), TallowWarning, stacklevel=2)
+        for text in run.warnings():
+            warnings.warn(text, TallowWarning, stacklevel=2)
         empty = pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Float64))
         outputs = pl.concat([empty, *frames], rechunk=False)
         return to_native(read.frame.hstack(outputs), read.native)

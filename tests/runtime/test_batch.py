@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -23,12 +23,13 @@ from tallow.core.operator import RECURSIVE, Indicator, Output
 from tallow.core.spec import Spec
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.buckets import bucket_table
+from tallow.data.quarantine import empty_quarantine
 from tallow.plan.plan import make_plan
-from tallow.runtime import blocks
+from tallow.runtime import batch, blocks
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun
 from tallow.runtime.blocks import NeedsWholeInputError, empty_block, frame_blocks, whole_block
 from tallow.runtime.operations import split_evenly
-from tests.frames import assert_same_frame, candles, flat_candle, market, minutes
+from tests.frames import assert_same_frame, candles, flat_candle, market, minutes, moment
 
 CALENDARS = CalendarAssignment({"N": "XNYS", "*": "XNSE"})
 NAMES = ("A", "B", "C", "D", "N")
@@ -190,37 +191,52 @@ def test_a_run_without_candles_has_the_columns_of_one_with():
         assert new_run(interest=interest).empty_frame().schema == with_rows.schema
 
 
-# Failures
+# Rows of times that nobody knows
 
 
-def late_failure() -> pl.DataFrame:
-    """Return candles of A, and of B until the date whose hours nobody knows."""
-    before = [candles(name, minutes("2026-11-06T09:15+05:30", 30)) for name in "AB"]
-    muhurat = candles("B", minutes("2026-11-08T18:15+05:30", 5))
-    return pl.concat([*before, muhurat])
+def with_bad_stamps() -> pl.DataFrame:
+    """Return candles of A and B; some of B are of 1970, of a date without known hours, ahead."""
+    good = [candles(name, minutes("2026-11-06T09:15+05:30", 30)) for name in "AB"]
+    stamps = ["1970-01-01T05:30+05:30", "2026-11-08T18:15+05:30", "2026-12-30T10:00+05:30"]
+    bad = [candles("B", minutes(stamp, 2)) for stamp in stamps]
+    return pl.concat([*good, *bad]).sort("instrument", "timestamp")
 
 
 @pytest.mark.twin
-def test_an_instrument_that_fails_late_leaves_nothing_behind():
-    """Its bars had been returned when it failed; whole or in stretches, the result is the same."""
-    frame = late_failure()
+def test_rows_of_unknown_times_are_set_aside_and_take_nobody_along(monkeypatch):
+    """Whole or in stretches: the bars are those of the good rows alone, the last one forming."""
+    now = round(moment("2026-11-09T12:00+05:30").timestamp()) * 10**6
+    monkeypatch.setattr(batch, "latest_open", lambda _as_of: now)
+    frame = with_bad_stamps()
+    good = frame.filter(pl.col("timestamp").dt.date() == date(2026, 11, 6))
+    expected, _ = at_once(good, interest=False)
     whole, one = at_once(frame, interest=False)
-    assert set(whole["instrument"]) == {"A"}
-    assert not one.revised
+    assert_same_frame(whole, expected)
+    assert not one.failures
+    counts = one.counts
+    assert (counts.rows, counts.in_bars, counts.not_covered, counts.forming) == (66, 60, 4, 2)
     run = new_run(interest=False)
-    bars = in_stretches(run, stretches(frame, [0.3, 0.6, 0.95, 0.97]))
-    assert run.revised
-    assert_same_frame(bars, whole)
+    assert_same_frame(in_stretches(run, stretches(frame, [0.3, 0.6, 0.95, 0.97])), whole)
     assert (run.counts, run.failures) == (one.counts, one.failures)
-    assert (one.counts.failed, one.counts.in_bars) == (35, 30)
+    aside = run.quarantine(empty_quarantine())
+    assert aside.equals(one.quarantine(empty_quarantine()))
+    assert aside["rule"].to_list() == ["not_covered"] * 4 + ["forming"] * 2
+    assert set(aside["instrument"]) == {"B"}
 
 
-def test_rows_that_come_again_are_noticed_after_a_failure_too():
-    frame = late_failure()
+def test_an_instrument_without_a_row_of_a_known_time_fails_with_the_reason():
+    frame = candles("B", minutes("2035-07-18T09:15+05:30", 2))
+    _, run = at_once(frame, interest=False)
+    assert "date=2035-07-18; covers 2015-01-01..2026-12-31" in run.failures["B"]
+    # A row that counts comes later than one that does not: the instrument goes on.
     run = new_run(interest=False)
-    run.feed(whole_block(frame, closing=False))
-    with pytest.raises(NeedsWholeInputError):
-        run.feed(whole_block(frame.tail(1), closing=False))
+    run.feed(whole_block(candles("A", minutes("1970-01-01T05:30+05:30", 1)), closing=False))
+    run.feed(whole_block(candles("A", minutes("2025-06-02T09:15+05:30", 1)), closing=False))
+    assert [len(bars) for bars in run.finish()] == [1]
+    assert not run.failures
+
+
+# Failures
 
 
 def fragile(state, params, offsets, close, out):

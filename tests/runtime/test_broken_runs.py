@@ -114,7 +114,7 @@ def test_what_is_wrong_is_told_before_or_after_but_nothing_is_left(engine, tmp_p
     with pytest.raises(
         AllFailedError, match="A: calendar XNSE:cash-other: date=2027-01-04; covers"
     ):
-        engine.process_files([path, late], target, instruments="A")
+        engine.process_files([late], target, instruments="A")
     assert_untouched(target)
 
 

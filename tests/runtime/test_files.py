@@ -237,17 +237,18 @@ def test_instruments_that_nobody_wants_are_counted_as_well(change, sort, engine,
 
 
 @pytest.mark.parametrize("sort", [["instrument", "timestamp"], ["timestamp", "instrument"]])
-def test_an_instrument_that_fails_in_its_last_rows(sort, engine, tmp_path, ways):
-    """Whatever was streamed of it before is taken back."""
+def test_rows_of_unknown_times_are_set_aside_as_they_stream_by(sort, engine, tmp_path, ways):
+    """Rows of 1970, and of a date whose hours nobody knows, are no reason to read all at once."""
     good = [candles(name, minutes("2026-11-06T09:15+05:30", 3 * BLOCK)) for name in "AB"]
-    frame = pl.concat([*good, candles("B", minutes("2026-11-08T18:15+05:30", 4))])
+    stamps = ["1970-01-01T05:30+05:30", "2026-11-08T18:15+05:30"]
+    frame = pl.concat([*good, *(candles("B", minutes(stamp, 4)) for stamp in stamps)])
     path = write(frame.sort(sort), tmp_path / "in.parquet")
     (tmp_path / "out").mkdir()
     result = check(engine, [path], tmp_path / "out")
-    assert set(result.frame["instrument"]) == {"A"}
-    assert "B" in result.report.failures
-    assert result.report.candles.failed == 3 * BLOCK + 4
-    assert ways[:2] == ["_by_instrument", "_by_time"]
+    assert set(result.frame["instrument"]) == {"A", "B"}
+    assert (result.report.candles.not_covered, result.report.failures) == (8, {})
+    assert result.report.quarantine["rule"].to_list() == ["not_covered"] * 8
+    assert "settled" not in ways
 
 
 def test_coarser_candles_with_rows_off_their_grid(engine, tmp_path, ways):

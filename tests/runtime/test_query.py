@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tallow import AnalyticsEngine
 from tallow.core.errors import AllFailedError, ParameterError, RangeError, TimeframeError
+from tallow.data import known_times
 from tallow.data.readers import read_candles
 from tests.contract.cases import CASES
 from tests.frames import assert_same_frame, candles, flat_candle, minutes, moment
@@ -260,17 +261,39 @@ def test_bad_arguments_are_errors(engine):
 # What fails
 
 
-def test_candles_beyond_the_calendar_fail_their_instrument_only(tmp_path):
+def test_stored_rows_of_unknown_times_are_set_aside_in_every_query(tmp_path, monkeypatch):
+    """Two of 1970, one ahead of the clock by two days: no bar is another one, or final for them."""
+    today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    good = candles("C", [today - timedelta(minutes=k) for k in (2, 1)])
+    ahead = candles("C", [today + timedelta(days=2)])
+    early = candles("C", minutes("1970-01-01T05:30+05:30", 2))
+    with new_store(tmp_path) as store, new_store(tmp_path / "good") as right:
+        right.write(good)
+        assert store.write(ahead).quarantine["rule"].to_list() == ["forming"]
+        with monkeypatch.context() as before:
+            # As a store took them that knew no clock.
+            before.setattr(known_times, "latest_open", lambda: 2**62)
+            store.write(pl.concat([early, good, ahead]))
+        ranges: tuple[dict[str, Any], ...] = ({}, {"start": today - timedelta(hours=3)})
+        for asked in ranges:
+            engines = (AnalyticsEngine("24/7", store=each) for each in (store, right))
+            got, expected = (each.query("C", "1h", **asked) for each in engines)
+            assert_same_frame(got.frame, expected.frame)
+            got.report.candles.check()
+            rules = got.report.quarantine["rule"].to_list()
+            assert rules == ["not_covered", "not_covered", "forming"]
+
+
+def test_an_instrument_whose_candles_all_lie_beyond_the_calendar_fails_alone(tmp_path):
     early = candles("B", minutes("1999-03-01T09:15+05:30", 3))
     with new_store(tmp_path) as store:
-        few = MARKET.filter(pl.col("instrument").is_in(["A", "B"]))
-        store.write(pl.concat([few, early], how="diagonal"))
+        store.write(pl.concat([MARKET.filter(instrument="A"), early], how="diagonal"))
         engine = new_engine(store)
-        result = engine.query(["A", "B"], "1h", "2025-03-10", "2025-03-21")
+        result = engine.query(["A", "B"], "1h", None, "2025-03-21")
         assert result.frame["instrument"].unique().to_list() == ["A"]
         assert "1999-03-01" in result.report.failures["B"]
         with pytest.raises(AllFailedError, match="1999-03-01"):
-            engine.query(["B"], "1h", "2025-03-10", "2025-03-21")
+            engine.query(["B"], "1h", None, "2025-03-21")
 
 
 def test_a_kernel_that_raises_raises_again_from_a_snapshot(tmp_path):

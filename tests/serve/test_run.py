@@ -134,7 +134,7 @@ def test_long_lists_are_cut_with_a_count(candles: Path) -> None:
     text = tallow_run(candles, "-o", candles.with_name("bars.parquet")).stdout
     assert sum(name in text for name in names) == 10
     lines = text.splitlines()
-    assert lines.index("and 3 more") < lines.index("Failed") < lines.index("and 2 more")
+    assert lines.index("and 15 more") < lines.index("Failed") < lines.index("and 2 more")
 
 
 def test_every_instrument_failed_exits_with_1_and_writes_nothing(candles: Path) -> None:

@@ -188,6 +188,9 @@ TICKS_KEPT_MAX = 65_536
 TICK_AHEAD_SECONDS = 86_400
 """How far a tick's time may be ahead of the clock."""
 
+CLOCK_AHEAD_SECONDS = 60
+"""How far a venue's clock may be ahead of ours: a candle that opens later has not begun."""
+
 QUERY_SPANS = 4_096
 """Ranges of which a process remembers which candles they are made of."""
 

@@ -31,6 +31,9 @@ TIME_MIN_US, TIME_MAX_US = (
 )
 """The years that candles may be of; the first of these microseconds is a whole minute."""
 
+NOT_COVERED, FORMING = "not_covered", "forming"
+"""Rules that a row's time alone does not break: they need a calendar, or a clock."""
+
 MINUTE_US = 60_000_000
 _UNSIGNED_MINUTE_US = np.uint64(MINUTE_US)
 
@@ -110,9 +113,15 @@ RULES: tuple[Rule, ...] = (
         _OFF_GRID,
     ),
     Rule(
-        "forming",
-        "a candle has ended when it is read",
-        "ingest again after the candle has ended",
+        FORMING,
+        "a candle has begun when it is read, and has ended when it is ingested",
+        "ingest again after the candle has ended; check for local times taken for UTC",
+        None,
+    ),
+    Rule(
+        NOT_COVERED,
+        "the calendar knows the row's date, and its hours",
+        "see calendar_dates=, or check the unit and the zone of the times",
         None,
     ),
     Rule(
@@ -140,7 +149,7 @@ def first_broken(on_grid: bool, latest_us: int = TIME_MAX_US) -> pl.Expr:
         if rule.broken is not None and (on_grid or rule.name != "off_grid")
     ]
     forming = pl.col("timestamp").dt.epoch("us") > latest_us
-    return pl.coalesce(*checks, pl.when(forming).then(pl.lit("forming"))).alias("rule")
+    return pl.coalesce(*checks, pl.when(forming).then(pl.lit(FORMING))).alias("rule")
 
 
 @kernel

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -24,9 +22,11 @@ from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data import aggregate as bars
 from tallow.data.anchors import anchor_columns, anchor_table
 from tallow.data.buckets import bucket_table
+from tallow.data.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.schema import TIME_TYPE
 from tallow.plan.plan import Plan
-from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block
+from tallow.runtime.aside import aside_frame, calendar_problem, instant, set_aside
+from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block, kept_rows
 from tallow.runtime.operations import (
     Failure,
     Floats,
@@ -52,7 +52,6 @@ BAR_COLUMNS = (
 
 NO_CALENDAR = 'calendar: the mapping does not name this instrument; add it, or "*" for all others'
 _NO_CALENDAR = 6.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TALLY = 1
 """Place among an instrument's states of its tally, which no value depends on."""
 _BARS = 4
@@ -70,11 +69,13 @@ class Counts:
     off_grid: int = 0
     failed: int = 0
     bars: int = 0
+    not_covered: int = 0
+    forming: int = 0
 
     def check(self) -> None:
         """Assert that no candle is unaccounted for."""
         parts = (self.in_bars, self.outside_session, self.no_trade, self.off_grid, self.failed)
-        assert self.rows == sum(parts), self
+        assert self.rows == sum(parts) + self.not_covered + self.forming, self
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,10 @@ class BarRun:
         self._closed: set[str] = set()
         self._withdrawn: set[str] = set()
         self._missing: dict[str, set[str]] = {}
+        self._known = KnownTimes(options.calendars)
+        self._aside: list[pl.DataFrame] = []
+        # Instruments all of whose rows so far were set aside for their times.
+        self._unknown: set[str] = set()
 
     def feed(self, *blocks: Block) -> list[pl.DataFrame]:
         """Run blocks of different instruments; return the bars that are complete, in their order.
@@ -138,12 +143,13 @@ class BarRun:
             If a block holds rows before, or at, an instrument's last one.
         """
         shares: list[tuple[Block, slice, list[Floats]]] = []
-        for block in filter(lambda each: each.names, blocks):
-            states = self.states.take(block.names)
+        for given in filter(lambda each: each.names, blocks):
+            states = self.states.take(given.names)
+            block = self._known_rows(given, states[0])
             self._check_order(block, states[0])
             parts = split_evenly(block.candles.offsets, max(1, self.threads // len(blocks)))
             shares += [(block, part, states) for part in parts]
-            self.counts.rows += len(block)
+            self.counts.rows += len(given)
         done = in_parallel(self.pool, [partial(self._run_part, *share) for share in shares])
         for (block, where, states), part in zip(shares, done, strict=True):
             self._account(block.names[where], part)
@@ -176,15 +182,49 @@ class BarRun:
         return _no_bars(self.plan.columns, self.interest)
 
     def quarantine(self, read: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows set aside in reading, and those found off their source's grid here."""
-        if not self.off_grid:
+        """Return the rows set aside in reading, and those that were set aside here."""
+        found = list(self._aside)
+        if self.off_grid:
+            names, times = zip(*self.off_grid, strict=True)
+            found.append(aside_frame(names, np.array(times), "off_grid"))
+        if not found:
             return read
-        names, times = zip(*self.off_grid, strict=True)
-        found = pl.DataFrame(
-            {"instrument": names, "timestamp": times},
-            schema={"instrument": pl.String, "timestamp": pl.Int64},
-        ).with_columns(pl.col("timestamp").cast(TIME_TYPE), rule=pl.lit("off_grid"))
-        return pl.concat([read, found], how="diagonal")
+        # Whatever way the rows came in.
+        ordered = pl.concat(found).sort("instrument", "timestamp", "rule")
+        return pl.concat([read, ordered], how="diagonal")
+
+    def _known_rows(self, block: Block, state: Floats) -> Block:
+        """Return a block without the rows of times that no calendar knows, or that have not come.
+
+        They are set aside. An instrument that has no other rows fails, with the calendar's reason.
+        """
+        places, candles = self.options.calendars.places(block.names), block.candles
+        latest = latest_open(self.options.as_of)
+        codes = self._known.wrong(places, candles.offsets, candles.timestamp, latest)
+        if codes is not None:
+            for rule, aside in set_aside(block, codes):
+                self._aside.append(aside)
+                setattr(self.counts, rule, getattr(self.counts, rule) + len(aside))
+        if codes is None and not self._unknown:
+            return block
+        kept = block if codes is None else kept_rows(block, codes == RIGHT)
+        has_rows = (np.diff(kept.candles.offsets) > 0) | (state[:, bars.LAST_TIME] > -np.inf)
+        for i, name in enumerate(block.names):
+            if has_rows[i] and name in self._unknown:
+                self._unknown.remove(name)
+                del self.failures[name]
+            elif not has_rows[i] and len(rows := block.candles.part(slice(i, i + 1)).timestamp):
+                self._unknown.add(name)
+                self.failures[name] = self._unknown_reason(int(places[i]), rows)
+        return kept
+
+    def _unknown_reason(self, place: int, times: Times) -> str:
+        """Say why none of an instrument's rows counts."""
+        calendars = self.options.calendars
+        outside = self._known.uncovered(np.full(len(times), place), times)
+        if not outside.any():
+            return f"timestamp: {instant(int(times[0]))}; has not come yet; check zone and unit"
+        return calendar_problem(calendars, place, int(times[np.argmax(outside)]))
 
     def _check_order(self, block: Block, state: Floats) -> None:
         offsets, times = block.candles.offsets, block.candles.timestamp
@@ -280,7 +320,7 @@ class BarRun:
         if code == _NO_CALENDAR:
             return NO_CALENDAR
         moment = int(part.state[i, bars.LAST_TIME])
-        return _calendar_problem(self.options.calendars, place, moment, code == bars.UNKNOWN)
+        return calendar_problem(self.options.calendars, place, moment)
 
 
 @dataclass(frozen=True)
@@ -327,69 +367,3 @@ def _no_bars(columns: tuple[str, ...], interest: bool) -> pl.DataFrame:
     kinds |= {"candles": pl.UInt32(), "is_final": pl.Boolean()}
     names = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
     return pl.DataFrame(schema={n: kinds.get(n, pl.Float64()) for n in (*names, *columns)})
-
-
-def _calendar_problem(
-    calendars: CalendarAssignment, place: int, moment: int, hours_unknown: bool = False
-) -> str:
-    calendar = calendars.calendars[place]
-    try:
-        time = _EPOCH + timedelta(microseconds=moment)
-        day = time.astimezone(ZoneInfo(calendar.timezone)).date()
-    except OverflowError:
-        # On the first and last day that Python knows, another zone may be a day before or after.
-        day = date.min if moment < 0 else date.max
-    error = calendar.unknown_times_error if hours_unknown else calendar.coverage_error
-    return str(error(day))
-
-
-@dataclass
-class RowRun:
-    """One run over candles as they are: every row keeps its place, none is dropped."""
-
-    plan: Plan
-    calendars: CalendarAssignment
-    pool: Executor | None = None
-    threads: int = 1
-    failures: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._anchors = anchor_table(self.calendars.calendars) if self.plan.anchors else None
-        self._states = States(fresh_states(self.plan))
-
-    def feed(self, block: Block) -> list[pl.DataFrame]:
-        """Return the outputs of the block's rows, in frames, in the block's order."""
-        states = self._states.take(block.names)
-        parts = split_evenly(block.candles.offsets, self.threads)
-        jobs = [lambda part=part: self._run_part(block, part, states) for part in parts]
-        frames = in_parallel(self.pool, jobs)
-        if not block.closing:
-            self._states.keep(block.names, states)
-        return frames
-
-    def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> pl.DataFrame:
-        names, candles = block.names[part], block.candles.part(part)
-        times, offsets = candles.timestamp, candles.offsets
-        inputs: dict[str, Floats] = {name: getattr(candles, name) for name in PRICES}
-        if self._anchors is not None:
-            places = self.calendars.places(names)
-            inputs |= anchor_columns(self._anchors, self.plan.anchors, times, offsets, places)
-            self._check_covered(names, times, offsets, places)
-        computed = run_operations(self.plan, [s[part] for s in states], offsets, inputs)
-        self.failures.update({names[f.instrument]: f.reason for f in computed.failures})
-        return pl.DataFrame([to_series(n, v) for n, v in computed.columns.items()])
-
-    def _check_covered(
-        self, names: Sequence[str], times: Times, offsets: Times, places: Times
-    ) -> None:
-        """Record instruments with rows whose session no calendar knows."""
-        for i, name in enumerate(names):
-            if places[i] < 0:
-                self.failures.setdefault(name, NO_CALENDAR)
-                continue
-            table = self.calendars.calendars[places[i]].sessions()
-            ends = times[offsets[i] : offsets[i + 1]][[0, -1]]
-            outside = [t for t in ends if not table.covered_from <= t < table.covered_until]
-            if outside:
-                why = _calendar_problem(self.calendars, int(places[i]), int(outside[0]))
-                self.failures.setdefault(name, why)

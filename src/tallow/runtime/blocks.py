@@ -150,6 +150,16 @@ def _rows(candles: CandleArrays, low: Times, high: Times) -> CandleArrays:
     return CandleArrays(offsets, cut(candles.timestamp), *map(cut, candles[2:]))
 
 
+def kept_rows(block: Block, keep: NDArray[np.bool_]) -> Block:
+    """Return a block with some of its rows; every instrument stays, if without rows."""
+    before = np.concatenate(([0], np.cumsum(keep)))
+    candles = block.candles
+    cut = (read_only(column[keep]) if len(column) else column for column in candles[2:])
+    times = read_only(candles.timestamp[keep])
+    rows = CandleArrays(before[candles.offsets], times, *cut)
+    return Block(block.names, rows, block.closing)
+
+
 def empty_block(names: Sequence[str]) -> Block:
     """Return the block that only says that no more rows of these instruments follow."""
     none = read_only(np.empty(0))

@@ -19,6 +19,7 @@ from tallow.core.calendars import Calendar
 from tallow.core.limits import QUERY_ROWS
 from tallow.data import aggregate as bars
 from tallow.data.aggregate import CandleArrays
+from tallow.data.known_times import latest_open
 from tallow.data.quarantine import empty_quarantine
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
@@ -277,7 +278,7 @@ class RangeRun:
         inside = (opens >= span.first) & (opens < span.last)
         if not inside.all():
             wanted = wanted.filter(inside)
-        self.frames.append(self._with_finality(wanted, span))
+        self.frames.append(self._with_finality(wanted, target))
         run.counts.check()
         sums = zip(astuple(self.counts), astuple(run.counts), strict=True)
         self.counts = Counts(*(a + b for a, b in sums))
@@ -290,12 +291,15 @@ class RangeRun:
         self.first = first if self.first is None else min(self.first, first)
         self.last = last if self.last is None else max(self.last, last)
 
-    def _with_finality(self, built: pl.DataFrame, span: Span) -> pl.DataFrame:
+    def _with_finality(self, built: pl.DataFrame, target: Target) -> pl.DataFrame:
         """Return bars of which a later candle, which nobody needed, tells that they are final."""
+        span = target.span
         if self.options.as_of is not None or span.end is None or built["is_final"].all():
             return built
         forming = built.filter(~pl.col("is_final"))["instrument"].to_list()
-        ended = self.candles.which_go_on(forming, span.end)
+        # A candle that counts: neither ahead of the clock nor beyond what the calendar covers.
+        until = min(latest_open() + 1, int(target.buckets.table.covered_until[0]))
+        ended = self.candles.which_go_on(forming, span.end, until) if span.end < until else []
         return built.with_columns(pl.col("is_final") | pl.col("instrument").is_in(ended))
 
 

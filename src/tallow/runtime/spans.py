@@ -108,8 +108,8 @@ def span_of(
     """Return the span of the bars with ``limits[0] <= open < limits[1]``; None where there is none.
 
     `from_origin` and `to_end` say that there is no limit on that side. Where a limit lies beyond
-    what the calendar covers, the rows there are read too: they make their instrument fail, as they
-    do in a batch.
+    what the calendar covers, the rows there are read too: they are set aside, as they are in
+    a batch.
     """
     first, last = limits
     until = int(buckets.table.covered_until[0])

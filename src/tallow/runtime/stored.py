@@ -40,12 +40,15 @@ class StoredCandles:
             as_of=self.known_until,
         )
 
-    def which_go_on(self, names: Sequence[str], after: int) -> list[str]:
-        """Return the instruments with candles at or after an instant."""
+    def which_go_on(self, names: Sequence[str], after: int, until: int) -> list[str]:
+        """Return the instruments with candles at or after an instant, and before another one."""
         # Most that trade at all do so within days: nobody reads years to find that out.
-        near = _names(self.read(names, after, after + WEEK_US))
+        week = min(after + WEEK_US, until)
+        near = _names(self.read(names, after, week))
         rest = [name for name in names if name not in near]
-        return [*near, *(_names(self.read(rest, after + WEEK_US, None)) if rest else ())]
+        if week == until or not rest:
+            return near
+        return [*near, *_names(self.read(rest, week, until))]
 
     def changed_between(self, names: Sequence[str], moment: int) -> dict[str, int]:
         """Return which instruments have rows that were not known at both moments.

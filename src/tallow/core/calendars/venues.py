@@ -19,19 +19,21 @@ from tallow.core.errors import CalendarError
 from tallow.core.limits import CALENDAR_FIRST_DATE
 
 ALWAYS = "24/7"
-_ALWAYS_FIRST = date(1970, 1, 1)
 _ALWAYS_LAST = date(2099, 12, 31)
 _ALL_DAY: Hours = ((0, 24 * 60),)
 
 
 def always_open() -> Venue:
-    """Build ``24/7``: every UTC day from 1970 to 2099 is one session."""
+    """Build ``24/7``: every UTC day from 1990 to 2099 is one session.
+
+    Earlier times are no trades, but zeros, and units mistaken for others.
+    """
     end = np.datetime64(_ALWAYS_LAST) + np.timedelta64(1, "D")
-    days = np.arange(np.datetime64(_ALWAYS_FIRST), end)
+    days = np.arange(np.datetime64(CALENDAR_FIRST_DATE), end)
     opens = days.astype("datetime64[us]").astype(np.int64)
     segments = Segments(days, opens, opens + DAY_US, as_dates([]))
-    table = segments.table("UTC", _ALWAYS_FIRST, _ALWAYS_LAST)
-    return Venue(ALWAYS, "", "UTC", _ALWAYS_FIRST, _ALWAYS_LAST, table, lambda _: _ALL_DAY)
+    table = segments.table("UTC", CALENDAR_FIRST_DATE, _ALWAYS_LAST)
+    return Venue(ALWAYS, "", "UTC", CALENDAR_FIRST_DATE, _ALWAYS_LAST, table, lambda _: _ALL_DAY)
 
 
 def venue_codes() -> dict[str, str]:

@@ -16,6 +16,7 @@ import polars as pl
 
 from tallow.core.errors import ParameterError, StoreError
 from tallow.core.timeframe import parse_timeframe
+from tallow.data.known_times import only_begun
 from tallow.data.readers import read_candles
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
@@ -139,7 +140,7 @@ class Store:
         Parameters
         ----------
         candles
-            Whatever `tallow.read_candles` takes.
+            Whatever `tallow.read_candles` takes. Those that have not begun are set aside.
         timeframe, adjustment
             Of which series they are. Other prices of the same instrument are another series.
         source
@@ -153,7 +154,7 @@ class Store:
             If they cannot be written; nothing is then.
         """
         size = parse_timeframe(timeframe)
-        read = read_candles(candles, source_timeframe=size)
+        read = only_begun(read_candles(candles, source_timeframe=size))
         if read.source_timeframe != size:
             raise StoreError(
                 f"store: timeframe={timeframe}; these candles were read as "

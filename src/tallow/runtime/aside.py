@@ -1,0 +1,65 @@
+"""Rows that a run sets aside after reading: as its quarantine has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.data.known_times import RULES_OF_TIMES, Codes
+from tallow.data.schema import TIME_TYPE
+from tallow.runtime.blocks import Block
+from tallow.runtime.operations import Times
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def aside_frame(names: Sequence[str], times: Times, rule: str) -> pl.DataFrame:
+    """Return rows by instrument and time, int64 microseconds, with the rule that they broke."""
+    frame = pl.DataFrame(
+        [pl.Series("instrument", names, pl.String), pl.Series("timestamp", times, pl.Int64)]
+    )
+    return frame.with_columns(pl.col("timestamp").cast(TIME_TYPE), rule=pl.lit(rule))
+
+
+def set_aside(block: Block, codes: Codes) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield each rule that times of a block's rows break, with these rows."""
+    candles = block.candles
+    which = np.repeat(np.arange(len(block.names)), np.diff(candles.offsets))
+    for code, rule in enumerate(RULES_OF_TIMES):
+        rows = np.flatnonzero(codes == code)
+        if rule is not None and len(rows):
+            names = [block.names[i] for i in which[rows].tolist()]
+            yield rule, aside_frame(names, candles.timestamp[rows], rule)
+
+
+def aside_text(frames: Sequence[pl.DataFrame]) -> str:
+    """Say how many rows were set aside, and the first of them."""
+    first, rows = frames[0].row(0, named=True), sum(map(len, frames))
+    return (
+        f"{first['instrument']}: timestamp={first['timestamp'].isoformat()}; rule "
+        f"{first['rule']}: such rows={rows}, without values that need a "
+        "session; correct the times, or see calendar_dates="
+    )
+
+
+def calendar_problem(calendars: CalendarAssignment, place: int, moment: int) -> str:
+    """Return why a calendar does not know a time."""
+    calendar = calendars.calendars[place]
+    try:
+        day = instant(moment).astimezone(ZoneInfo(calendar.timezone)).date()
+    except OverflowError:
+        # On the first and last day that Python knows, another zone may be a day before or after.
+        day = date.min if moment < 0 else date.max
+    covered = calendar.first_date <= day <= calendar.last_date
+    error = calendar.unknown_times_error if covered else calendar.coverage_error
+    return str(error(day))
+
+
+def instant(moment: int) -> datetime:
+    """Return a time in microseconds since 1970 UTC as a datetime."""
+    return _EPOCH + timedelta(microseconds=moment)

@@ -1,0 +1,99 @@
+"""Indicators on candles as they are: no bars are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.data.known_times import RIGHT, KnownTimes
+from tallow.plan.plan import Plan
+from tallow.runtime.aside import aside_text, calendar_problem, set_aside
+from tallow.runtime.batch import NO_CALENDAR, PRICES
+from tallow.runtime.blocks import Block
+from tallow.runtime.operations import (
+    Floats,
+    States,
+    fresh_states,
+    in_parallel,
+    run_operations,
+    split_evenly,
+    to_series,
+)
+from tallow.runtime.results import failure_text
+
+_ALWAYS = 2**62
+
+
+@dataclass
+class RowRun:
+    """One run over candles as they are: every row keeps its place, none is dropped.
+
+    Attributes
+    ----------
+    failures
+        Why an instrument lacks values.
+    aside
+        Rows without a session, which the plan asks for: the calendar does not know their days.
+    """
+
+    plan: Plan
+    calendars: CalendarAssignment
+    pool: Executor | None = None
+    threads: int = 1
+    failures: dict[str, str] = field(default_factory=dict)
+    aside: list[pl.DataFrame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._anchors = anchor_table(self.calendars.calendars) if self.plan.anchors else None
+        self._states = States(fresh_states(self.plan))
+        self._known = KnownTimes(self.calendars)
+
+    def feed(self, block: Block) -> list[pl.DataFrame]:
+        """Return the outputs of the block's rows, in frames, in the block's order."""
+        if self._anchors is not None:
+            self._note_unknown(block)
+        states = self._states.take(block.names)
+        parts = split_evenly(block.candles.offsets, self.threads)
+        jobs = [lambda part=part: self._run_part(block, part, states) for part in parts]
+        frames = in_parallel(self.pool, jobs)
+        if not block.closing:
+            self._states.keep(block.names, states)
+        return frames
+
+    def warnings(self) -> list[str]:
+        """Return what a caller who gets only the values must know."""
+        told = [failure_text(self.failures)] if self.failures else []
+        return told + ([aside_text(self.aside)] if self.aside and not told else [])
+
+    def _note_unknown(self, block: Block) -> None:
+        """Note rows whose session no calendar knows, and instruments that have no others."""
+        candles, places = block.candles, self.calendars.places(block.names)
+        for i in np.flatnonzero(places < 0).tolist():
+            self.failures.setdefault(block.names[i], NO_CALENDAR)
+        codes = self._known.wrong(places, candles.offsets, candles.timestamp, _ALWAYS)
+        if codes is None:
+            return
+        self.aside += [frame for _, frame in set_aside(block, codes)]
+        wrong = np.concatenate(([0], np.cumsum(codes != RIGHT)))[candles.offsets]
+        none_right = (np.diff(wrong) == np.diff(candles.offsets)) & (np.diff(wrong) > 0)
+        for i in np.flatnonzero(none_right).tolist():
+            moment = int(candles.timestamp[candles.offsets[i]])
+            why = calendar_problem(self.calendars, int(places[i]), moment)
+            self.failures.setdefault(block.names[i], why)
+
+    def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> pl.DataFrame:
+        names, candles = block.names[part], block.candles.part(part)
+        times, offsets = candles.timestamp, candles.offsets
+        inputs: dict[str, Floats] = {name: getattr(candles, name) for name in PRICES}
+        if self._anchors is not None:
+            places = self.calendars.places(names)
+            inputs |= anchor_columns(self._anchors, self.plan.anchors, times, offsets, places)
+        computed = run_operations(self.plan, [s[part] for s in states], offsets, inputs)
+        self.failures.update({names[f.instrument]: f.reason for f in computed.failures})
+        return pl.DataFrame([to_series(n, v) for n, v in computed.columns.items()])
