@@ -7,7 +7,6 @@ a limit on time instead of a hang.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import threading
@@ -117,11 +116,13 @@ def test_a_sink_that_fails_is_told_and_does_not_hang(frames, old):
 
 @pytest.mark.parametrize("ending", ["parquet", "arrow", "csv"])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk(ending, tmp_path):
+def test_a_full_disk(ending, tmp_path, monkeypatch):
     """The file aside is made to lie on a device without room."""
     path = tmp_path / f"bars.{ending}"
     path.write_bytes(b"old")
-    (tmp_path / f".{path.name}.{os.getpid()}.partial").symlink_to("/dev/full")
+    aside = tmp_path / "aside"
+    aside.symlink_to("/dev/full")
+    monkeypatch.setattr(writers, "make_aside", lambda _path: aside)
     frame = market(["A"], rows=5_000)
     with pytest.raises(OutputError, match=r"could not be written; .*No space left") as caught:
         write(path, frame.schema, [frame] * 30)

@@ -340,7 +340,7 @@ def test_the_screen_tells_what_is_wrong() -> None:
     assert "corrected 06-02 09:17 B  4 bars changed" in text
     assert "refused   06-02 09:17 C  high_below_low" in text
     assert "refused   a batch  --keep 0; no" in text
-    assert "unread    no JSON  rub ish" in text
+    assert r"unread    no JSON  rub\x1bish" in text
     assert "2025-06-02*" in text
 
 

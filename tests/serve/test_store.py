@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 
 from tallow.data.store.store import open_store
 from tallow.serve.cli import app
-from tallow.serve.store import shown
 from tests.serve.calling import CLEAN, HIGH_BELOW_LOW, SAID, ingested, tallow, told
 
 # Of the 375 minutes of this session, three are there.
@@ -195,11 +194,6 @@ def test_upkeep_says_what_it_did(store: Path) -> None:
     assert f"as-of reaches back to {now}" in tallow("store", "stats", "--store", store).stdout
     text = tallow("store", "backup", store.with_name("backup"), "--store", store).stdout
     assert text.startswith("3 rows, all revisions, from ")
-
-
-def test_passwords_are_not_shown() -> None:
-    assert shown("postgresql://me:secret@server/db") == "postgresql://me@server/db"
-    assert shown("s3://bucket/candles") == "s3://bucket/candles"
 
 
 def test_candles_that_were_forming_are_not_exported(store: Path) -> None:

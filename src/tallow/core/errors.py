@@ -6,17 +6,24 @@ A message reads ``what: parameter=value; rule; hint`` so that it can be acted on
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from tallow.core.limits import KNOWN_SHOWN
+from tallow.core.limits import KNOWN_SHOWN, NAME_CHARACTERS_MAX, SHOWN_CHARACTERS
+from tallow.core.text import hide_secrets, printable
 
 
 class TallowError(Exception):
-    """Base of all errors raised by Tallow."""
+    """Base of all errors raised by Tallow; a message holds no secret, and steers no terminal."""
+
+    def __str__(self) -> str:
+        return printable(hide_secrets(super().__str__()))
 
 
 class TallowWarning(UserWarning):
     """Something was left out of a result that has no report of its own."""
+
+    def __str__(self) -> str:
+        return printable(hide_secrets(super().__str__()))
 
 
 class SpecError(TallowError, ValueError):
@@ -126,9 +133,38 @@ class EvidenceError(TallowError, OSError):
 def near_matches(name: str, known: Iterable[str]) -> str:
     """Return a hint that lists names like `name`, whatever their case, or what there is."""
     choices = sorted(known)
+    # A longer one is like none; to find that out would take its length times theirs.
+    name = name[:NAME_CHARACTERS_MAX]
     plain = {choice.lower(): choice for choice in reversed(choices)}
     near = difflib.get_close_matches(name.lower(), plain, n=3, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(plain[match] for match in near)}?"
     more = len(choices) - KNOWN_SHOWN
     return f"known: {', '.join(choices[:KNOWN_SHOWN])}{f' and {more} more' if more > 0 else ''}"
+
+
+def excerpt(value: object) -> str:
+    """Return a value as Python writes it, as an error shows it: of a long one, its beginning.
+
+    Examples
+    --------
+    >>> excerpt("ema(9)")
+    "'ema(9)'"
+    """
+    if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
+        more = len(value) - SHOWN_CHARACTERS
+        return f"{value[:SHOWN_CHARACTERS]!r} and {more:,} characters more"
+    return _written(repr, value)
+
+
+def shortened(value: object) -> str:
+    """Return a value as text, as an error shows it: of a long one, its beginning."""
+    return _written(str, value)
+
+
+def _written(write: Callable[[object], str], value: object) -> str:
+    try:
+        text = write(value)
+    except Exception:  # noqa: BLE001 - Python writes no whole number of thousands of digits
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 2 * SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

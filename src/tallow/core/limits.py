@@ -25,6 +25,15 @@ QUARANTINE_PREVIEW = 10
 DIGITS_MAX = 18
 """Most digits of a whole number in an indicator's text."""
 
+TEXT_CHARACTERS_MAX = 65_536
+"""Longest text of indicators in one request."""
+
+NAME_CHARACTERS_MAX = 1_024
+"""Longest name, time, timeframe, range, pattern or address; a longer one is refused unread."""
+
+SHOWN_CHARACTERS = 200
+"""As much of a wrong value as an error shows."""
+
 KNOWN_SHOWN = 40
 """Known names that an error lists where none is near."""
 

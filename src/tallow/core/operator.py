@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tallow.core.errors import DeclarationError, ParameterError, near_matches
+from tallow.core.errors import DeclarationError, ParameterError, near_matches, shortened
 
 Value = int | float | str
 Values = Mapping[str, Value]
@@ -52,7 +53,7 @@ class Parameter:
         ParameterError
             If the value has another type or lies outside the declared range.
         """
-        wrong = ParameterError(f"{owner}: {self.name}={value}; must be {self.rule}")
+        wrong = ParameterError(f"{owner}: {self.name}={shortened(value)}; must be {self.rule}")
         if self.choices:
             if value not in self.choices:
                 raise wrong
@@ -61,8 +62,8 @@ class Parameter:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong
-        # Infinity is in the range of a parameter without a limit.
-        if not (self.minimum <= value <= self.maximum and math.isfinite(value)):
+        # Infinity is in the range of a parameter without a limit; no float is larger.
+        if not (self.minimum <= value <= min(self.maximum, sys.float_info.max)):
             raise wrong
         if isinstance(self.default, int):
             if value != int(value):
@@ -193,9 +194,10 @@ class Indicator:
         given = dict(zip(known, positional, strict=False))
         for name, value in named.items():
             if name not in known:
-                raise ParameterError(f"{self.name}: {name}; unknown; {near_matches(name, known)}")
+                hint = near_matches(name, known)
+                raise ParameterError(f"{self.name}: {shortened(name)}; unknown; {hint}")
             if name in given:
-                raise ParameterError(f"{self.name}: {name}={value}; given twice")
+                raise ParameterError(f"{self.name}: {name}={shortened(value)}; given twice")
             given[name] = value
         merged = {p.name: p.default for p in self.parameters} | dict(
             self.presets.get(convention, {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from tallow.core.errors import SpecError, near_matches
+from tallow.core.errors import SpecError, excerpt, near_matches
 from tallow.core.operator import Indicator
 from tallow.core.plugins import load_plugins
 
@@ -36,9 +36,8 @@ class Registry:
             broken = "".join(
                 f"; {entry} failed to load: {why}" for entry, why in self.failures.items()
             )
-            raise SpecError(
-                f"indicator: {name!r}; unknown; {near_matches(name, self.indicators)}{broken}"
-            )
+            hint = near_matches(name, self.indicators)
+            raise SpecError(f"indicator: {excerpt(name)}; unknown; {hint}{broken}")
         return found
 
 

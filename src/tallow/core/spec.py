@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tallow.core.errors import SpecError, near_matches
-from tallow.core.limits import DIGITS_MAX, INDICATORS_MAX
+from tallow.core.errors import SpecError, excerpt, near_matches, shortened
+from tallow.core.limits import (
+    DIGITS_MAX,
+    INDICATORS_MAX,
+    TEXT_CHARACTERS_MAX,
+)
 from tallow.core.operator import CONVENTIONS, Convention, Indicator, Value
 from tallow.core.registry import registry
 
@@ -23,11 +27,9 @@ DEFAULT_SET = (
 )
 """What ``default`` stands for: twelve columns."""
 
-_SPEC = re.compile(
-    r"\s*(?P<name>[A-Za-z_]\w*)\s*(?:\((?P<arguments>[^()]*)\))?"
-    r"\s*(?:\[(?P<outputs>[^\[\]]*)\])?\s*"
-)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_BRACKETS = {"(": ")", "[": "]"}
 
 
 @dataclass(frozen=True)
@@ -63,20 +65,32 @@ def parse_specs(
     """
     known = check_convention(convention)
     if isinstance(text, str):
+        _check_length(len(text))
         text = _split(text)
     specs: list[Spec] = []
     for item in _items(text):
         if isinstance(item, Spec):
             specs.append(item)
-        elif item.strip() == "default":
-            specs.extend(_parse(each, known) for each in DEFAULT_SET)
-        elif len(parts := _split(item)) > 1:
-            specs.extend(parse_specs(parts, known))
         else:
-            specs.append(_parse(item, known))
-    if len(specs) > INDICATORS_MAX:
-        raise SpecError(f"indicators: {len(specs)} given; at most {INDICATORS_MAX}")
+            for part in _split(item) or [item]:
+                texts = DEFAULT_SET if part == "default" else (part,)
+                specs.extend(_parse(each, known) for each in texts)
+                _check_count(len(specs))
+    _check_count(len(specs))
     return tuple(dict.fromkeys(specs))
+
+
+def _check_length(length: int) -> None:
+    if length > TEXT_CHARACTERS_MAX:
+        raise SpecError(
+            f"indicators: {length:,} characters or more; at most {TEXT_CHARACTERS_MAX:,}; ask in "
+            "several requests"
+        )
+
+
+def _check_count(count: int) -> None:
+    if count > INDICATORS_MAX:
+        raise SpecError(f"indicators: {count} given; at most {INDICATORS_MAX}")
 
 
 def check_convention(convention: str) -> Convention:
@@ -85,32 +99,67 @@ def check_convention(convention: str) -> Convention:
         if convention == known:
             return known
     hint = near_matches(convention, CONVENTIONS)
-    raise SpecError(f"convention: {convention!r}; unknown; {hint}")
+    raise SpecError(f"convention: {excerpt(convention)}; unknown; {hint}")
 
 
 def _items(given: object) -> list[str | Spec]:
     items: list[str | Spec] = []
+    length = 0
     for item in given if isinstance(given, Iterable) else [given]:
         if not isinstance(item, str | Spec):
-            raise SpecError(f"indicators: {item!r}; must be text such as ema(9), or a list of it")
+            raise SpecError(
+                f"indicators: {excerpt(item)}; must be text such as ema(9), or a list of it"
+            )
         items.append(item)
+        # With a comma: a list without an end must not be read for ever.
+        length += len(item) + 1 if isinstance(item, str) else 1
+        _check_length(length)
     return items
 
 
 def _split(text: str) -> list[str]:
-    """Split at the commas that stand outside of brackets."""
-    parts = re.findall(r"(?:[^,(\[]|\([^)]*\)|\[[^\]]*\]|[(\[])+", text)
+    """Split at the commas that stand outside of brackets, in one pass.
+
+    A bracket that is opened twice, or never closed, is found wrong where the part is read.
+    """
+    parts, start, closing = [], 0, ""
+    for place, sign in enumerate(text):
+        if closing:
+            closing = "" if sign == closing else closing
+        elif sign in _BRACKETS:
+            closing = _BRACKETS[sign]
+        elif sign == ",":
+            parts.append(text[start:place])
+            start = place + 1
+    parts.append(text[start:])
     return [part.strip() for part in parts if part.strip()]
 
 
+def _pieces(text: str) -> tuple[str, str, str] | None:
+    """Return name, arguments and outputs of ``name(arguments)[outputs]``; None where it is not."""
+    found = _NAME.match(text)
+    if found is None:
+        return None
+    rest, inner = text[found.end() :].strip(), {"(": "", "[": ""}
+    for opening, closing in _BRACKETS.items():
+        if rest.startswith(opening):
+            inner[opening], closed, rest = rest[1:].partition(closing)
+            rest = rest.strip()
+            if not closed or opening in inner[opening]:
+                return None
+    return None if rest else (found[0], inner["("], inner["["])
+
+
 def _parse(text: str, convention: Convention) -> Spec:
-    match = _SPEC.fullmatch(text)
-    if match is None:
+    pieces = _pieces(text.strip())
+    if pieces is None:
         raise SpecError(
-            f"indicator: {text!r}; must read like ema(9), rsi(length=14) or bollinger(20, 2)[upper]"
+            f"indicator: {excerpt(text)}; must read like ema(9), rsi(length=14) or "
+            "bollinger(20, 2)[upper]"
         )
-    indicator = registry().find(match["name"])
-    positional, named = _arguments(text, match["arguments"] or "")
+    name, arguments, outputs_wanted = pieces
+    indicator = registry().find(name)
+    positional, named = _arguments(text, arguments)
     values = indicator.values(positional, named, convention)
     columns = dict(
         zip(
@@ -119,10 +168,11 @@ def _parse(text: str, convention: Convention) -> Spec:
             strict=True,
         )
     )
-    wanted = [name.strip() for name in (match["outputs"] or "").split(",") if name.strip()]
+    wanted = [name.strip() for name in outputs_wanted.split(",") if name.strip()]
     for name in wanted:
         if name not in columns:
-            raise SpecError(f"{text}: output {name!r}; unknown; {near_matches(name, columns)}")
+            hint = near_matches(name, columns)
+            raise SpecError(f"{shortened(text)}: output {excerpt(name)}; unknown; {hint}")
     outputs = tuple(wanted or columns)
     return Spec(indicator, tuple(values.items()), outputs, tuple(columns[o] for o in outputs))
 
@@ -134,10 +184,12 @@ def _arguments(spec: str, text: str) -> tuple[list[Value], dict[str, Value]]:
         name, equals, value = (piece.strip() for piece in part.rpartition("="))
         if not equals:
             if named:
-                raise SpecError(f"{spec}: {value}; must stand before the named parameters")
+                raise SpecError(
+                    f"{shortened(spec)}: {shortened(value)}; must stand before the named parameters"
+                )
             positional.append(_value(value))
         elif name in named:
-            raise SpecError(f"{spec}: {name}={value}; given twice")
+            raise SpecError(f"{shortened(spec)}: {shortened(name)}={shortened(value)}; given twice")
         else:
             named[name] = _value(value)
     return positional, named

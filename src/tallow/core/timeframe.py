@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from tallow.core.errors import TimeframeError
+from tallow.core.errors import TimeframeError, excerpt
 from tallow.core.limits import TIMEFRAME_MINUTES_MAX
 
 Unit = Literal["minute", "day", "week", "month"]
@@ -53,15 +53,17 @@ def parse_timeframe(text: str | Timeframe) -> Timeframe:
     """
     if isinstance(text, Timeframe):
         return text
-    known = str(text).strip()
+    given: object = text
+    # A caller may give anything, and str() of that may raise.
+    known = given.strip() if isinstance(given, str) else ""
     if known in _CALENDAR_UNITS:
         return Timeframe(known, _CALENDAR_UNITS[known], 0)
-    match = re.fullmatch(r"(\d{1,4})(m|min|h)", known)
+    match = re.fullmatch(r"([0-9]{1,4})(m|min|h)", known)
     minutes = int(match[1]) * (60 if match[2] == "h" else 1) if match else 0
     if not 1 <= minutes <= TIMEFRAME_MINUTES_MAX:
         raise TimeframeError(
-            f"timeframe: {text!r}; must be 1d, 1w, 1mo, or whole minutes or hours from 1m to "
-            f"{TIMEFRAME_MINUTES_MAX}m; for example 5m, 15m, 1h, 1d"
+            f"timeframe: {excerpt(text)}; must be 1d, 1w, 1mo, or whole minutes or hours "
+            f"from 1m to {TIMEFRAME_MINUTES_MAX}m; for example 5m, 15m, 1h, 1d"
         )
     hours, rest = divmod(minutes, 60)
     return Timeframe(f"{hours}h" if rest == 0 else f"{minutes}m", "minute", minutes)

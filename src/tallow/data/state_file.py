@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tallow.core.errors import StateError
-from tallow.data.durable import sync_folder
+from tallow.data.replacing import PRIVATE, replace_file
 
 _MAGIC = b"tallow state 1\n"
 _DIGEST_BYTES = 32
@@ -39,18 +38,11 @@ def write_state(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]
     content = io.BytesIO()
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     np.savez(content, allow_pickle=False, header=text, **arrays)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    body = content.getbuffer()
+    digest = hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()
     try:
-        with aside.open("wb") as file:
-            file.write(_MAGIC)
-            file.write(hashlib.blake2b(content.getbuffer(), digest_size=_DIGEST_BYTES).digest())
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        sync_folder(path.parent)
+        replace_file(path, b"".join((_MAGIC, digest, body)), mode=PRIVATE)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise StateError(f"state: file={path}; {error.strerror}; choose another place") from error
 
 

@@ -15,6 +15,7 @@ from polars.io.plugins import register_io_source
 from tallow.core.errors import OutputError
 from tallow.core.limits import WRITER_QUEUE
 from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS
+from tallow.data.replacing import make_aside, replaced
 
 OUTPUT_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS, ".csv")
 FRAME_ENDINGS = (*OUTPUT_ENDINGS, ".json")
@@ -67,14 +68,11 @@ def write_text(target: Path, text: str) -> None:
     OutputError
         If it cannot be written.
     """
-    aside = _aside(target)
     try:
-        aside.write_text(text, "utf-8")
-        aside.replace(target)
-    except OSError as error:
+        with replaced(target) as aside:
+            aside.write_text(text, "utf-8")
+    except (OSError, UnicodeEncodeError) as error:
         raise OutputError(f"output: {target}; could not be written; {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def to_json(frame: pl.DataFrame) -> str:
@@ -88,10 +86,6 @@ def to_json(frame: pl.DataFrame) -> str:
     return frame.with_columns(pl.col(pl.Datetime("us", "UTC")).dt.strftime(_ISO)).write_json()
 
 
-def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
-
-
 class FrameWriter:
     """A file that takes frame after frame, and appears whole or not at all.
 
@@ -101,7 +95,7 @@ class FrameWriter:
 
     def __init__(self, path: str | os.PathLike[str], schema: pl.Schema) -> None:
         self.path = check_output(path)
-        self._aside = _aside(self.path)
+        self._aside: Path
         self._frames: Queue[pl.DataFrame | None] = Queue(WRITER_QUEUE)
         self._abandoned = False
         self._source_ended = threading.Event()
@@ -111,6 +105,10 @@ class FrameWriter:
         self._thread = threading.Thread(target=self._sink, name="tallow-writer", daemon=True)
 
     def __enter__(self) -> FrameWriter:
+        try:
+            self._aside = make_aside(self.path)
+        except OSError as error:
+            raise OutputError(f"output: {self.path}; could not be written; {error}") from error
         self._thread.start()
         return self
 
@@ -137,7 +135,7 @@ class FrameWriter:
             self._thread.join()
             self._raise_failure()
             if kind is None:
-                self._aside.replace(self.path)
+                self._put_in_place()
         except BaseException:
             if kind is None:
                 raise
@@ -146,6 +144,12 @@ class FrameWriter:
             # under that thread is aborted.
             self._source_ended.wait(_END_SECONDS)
             self._aside.unlink(missing_ok=True)
+
+    def _put_in_place(self) -> None:
+        try:
+            self._aside.replace(self.path)
+        except OSError as error:
+            raise OutputError(f"output: {self.path}; could not be written; {error}") from error
 
     def _put(self, frame: pl.DataFrame | None) -> None:
         while True:

@@ -12,7 +12,7 @@ import polars as pl
 
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import RangeError, near_matches
+from tallow.core.errors import RangeError, excerpt, near_matches
 
 Moment = str | date | datetime
 """ISO-8601 text or an object; with a time of day it must carry a zone."""
@@ -44,13 +44,13 @@ def _read(name: str, moment: Moment) -> date | datetime:
             value = (date if bare else datetime).fromisoformat(value.strip())
         except ValueError as error:
             raise RangeError(
-                f"{name}: {moment!r}; must be a date such as 2025-06-02, or an instant such as "
-                "2025-06-02T09:15:00+05:30"
+                f"{name}: {excerpt(moment)}; must be a date such as 2025-06-02, or an instant such "
+                "as 2025-06-02T09:15:00+05:30"
             ) from error
     if not isinstance(value, date):
         raise RangeError(
-            f"{name}: {moment!r}; must be text, a date or a datetime with a zone; for example "
-            "2025-06-02, or 2025-06-02T09:15:00+05:30"
+            f"{name}: {excerpt(moment)}; must be text, a date or a datetime with a zone; for "
+            "example 2025-06-02, or 2025-06-02T09:15:00+05:30"
         )
     if isinstance(value, datetime) and value.tzinfo is None:
         raise RangeError(
@@ -100,7 +100,7 @@ class Range:
         for name in sorted(self.instruments or ()):
             if name not in known:
                 hint = near_matches(name, known) if known else f"{where} has none"
-                raise RangeError(f"instrument: {name!r}; not in {where}; {hint}")
+                raise RangeError(f"instrument: {excerpt(name)}; not in {where}; {hint}")
 
     def cut(self, frame: pl.DataFrame, calendars: CalendarAssignment) -> pl.DataFrame:
         """Return the bars whose open lies in the range; a date is one of their own calendar's."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import polars as pl
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column
@@ -16,6 +15,7 @@ from tallow.data.store.write import WriteReport
 from tallow.data.writers import to_json
 from tallow.serve.console import make_console, make_table, number, print_json
 from tallow.serve.report import show_more
+from tallow.serve.saying import say_json
 
 ACTIONS_SHOWN = 40
 """Actions that are listed, the newest first; `--json` has them all."""
@@ -29,7 +29,7 @@ def show_actions(place: str, file: str | None, as_json: bool) -> int:
             return 0
         known = store.actions.read()
     if as_json:
-        typer.echo(to_json(known))
+        say_json(to_json(known))
     else:
         _print_known(make_console(), known)
     return 0

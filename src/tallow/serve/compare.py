@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
+from tallow.core.text import without_secrets
 from tallow.data.files import expand_paths
 from tallow.data.readers import read_candles
 from tallow.data.schema import CANDLE_SCHEMA
@@ -30,6 +29,7 @@ from tallow.runtime.ranges import Range
 from tallow.serve.compare_report import show_comparison
 from tallow.serve.console import ShowProgress, make_console, print_json, progress_bar
 from tallow.serve.run import compile_kernels
+from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 
 PRINT = "-"
@@ -154,7 +154,7 @@ def _question(request: CompareRequest, needed: bool) -> Request:
     read = read_candles(paths, timezone=request.timezone, instrument=request.instrument_key)
     if read.report.quarantined:
         count = f"{read.report.quarantined:,}"
-        typer.echo(f"quarantined, and given to neither side: {count} rows", err=True)
+        say(f"quarantined, and given to neither side: {count} rows", err=True)
     candles = read.frame
     wanted = Range.of(None, None, request.instruments)
     wanted.check_found(candles["instrument"].unique().to_list())
@@ -194,7 +194,8 @@ def _write(request: CompareRequest, comparison: Comparison) -> None:
 
 def _again(request: CompareRequest) -> str:
     """Return the command that compares the same, without what it reports to."""
-    words = [*request.inputs, "--control", request.control, "--candidate", request.candidate]
+    sides = [without_secrets(each) for each in (request.control, request.candidate)]
+    words = [*request.inputs, "--control", sides[0], "--candidate", sides[1]]
     for name in request.instruments or ():
         words += ["--instrument", name]
     return f"tallow compare {shlex.join(words)}"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import typer
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
+
+from tallow.core.text import printable
+from tallow.serve.saying import say_json
 
 PLAIN_COLUMNS = 100
 """Width where there is no terminal to ask: rich would take 80, and cut what is longer."""
@@ -27,9 +30,25 @@ ShowProgress = Callable[[int, int], None]
 """Called with what is done, and what there is in all or 0 where nobody knows."""
 
 
+class SafeConsole(Console):
+    """A console on which text of others steers nothing: rich lets most control characters pass."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make text of a string; what would steer a terminal is written out."""
+        return super().render_str(printable(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Draw anything; of a `Text` that was made elsewhere, too, nothing steers a terminal."""
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(printable(text), style)
+
+
 def make_console(stderr: bool = False) -> Console:
     """Return a console for stdout or stderr that colours nothing by itself."""
-    console = Console(stderr=stderr, highlight=False)
+    console = SafeConsole(stderr=stderr, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PLAIN_COLUMNS
     return console
@@ -37,7 +56,7 @@ def make_console(stderr: bool = False) -> Console:
 
 def print_json(value: Any) -> None:
     """Print one JSON value, and nothing else, on stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    say_json(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def make_counts() -> Table:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
@@ -28,6 +27,7 @@ from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_fram
 from tallow.runtime.ranges import Range
 from tallow.serve.console import BAD, QUIET, WARN, make_console, make_table, number, progress_bar
 from tallow.serve.report import show_more
+from tallow.serve.saying import say_json
 from tallow.serve.verbs import take_interrupts_back
 
 ROWS_SHOWN = 25
@@ -69,7 +69,7 @@ def show_coverage(request: CoverageRequest) -> int:
         write_frame(request.output, found)
         console.print(f"{len(found):,} rows in {escape(str(request.output))}")
     elif request.json:
-        typer.echo(to_json(found))
+        say_json(to_json(found))
     elif request.missing:
         _show_segments(console, found)
     else:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from tallow.core.text import without_secrets
 from tallow.data.ingest import FileReport, IngestReport, find_documents, ingest
 from tallow.data.store.store import open_store
 from tallow.serve.console import (
@@ -29,7 +29,7 @@ from tallow.serve.console import (
     progress_bar,
 )
 from tallow.serve.report import marked, show_failures, show_more, show_quarantine
-from tallow.serve.store import shown
+from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 from tallow.serve.wording import in_options
 
@@ -68,9 +68,12 @@ def ingest_files(request: IngestRequest) -> int:
     report = _ingest(request)
     seconds = time.perf_counter() - began
     if request.json:
-        print_json(_as_dict(report) | {"store": shown(request.store), "seconds": round(seconds, 3)})
+        print_json(
+            _as_dict(report)
+            | {"store": without_secrets(request.store), "seconds": round(seconds, 3)}
+        )
     elif not request.quiet:
-        _show(make_console(), report, shown(request.store), seconds)
+        _show(make_console(), report, without_secrets(request.store), seconds)
     return _exit_code(report, request.strict)
 
 
@@ -89,8 +92,8 @@ def _ingest(request: IngestRequest) -> IngestReport:
             return ingest(store, list(request.inputs), progress=progress, **request.said)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"cancelled; {done:,} files are in {shown(request.store)} and stay there; the same "
-            "command does the rest"
+            f"cancelled; {done:,} files are in {without_secrets(request.store)} and stay there; "
+            "the same command does the rest"
         ) from None
 
 
@@ -182,9 +185,9 @@ def _exit_code(report: IngestReport, strict: bool) -> int:
     if report.failures:
         reason = in_options(next(iter(report.failures.values())), VERB)
         more = f" (and {len(report.failures) - 1} more files)" if len(report.failures) > 1 else ""
-        typer.echo(f"failed: {reason}{more}", err=True)
+        say(f"failed: {reason}{more}", err=True)
     quarantined = report.total("quarantined")
     is_dirty = strict and quarantined > 0
     if is_dirty:
-        typer.echo(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
+        say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
     return EXIT_INCOMPLETE if report.failures or is_dirty else 0

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.live import Live
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, TallowWarning
+from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.feed import Feed
-from tallow.data.feeds.feed import shown as without_secrets
 from tallow.data.feeds.open import REDIS, open_feed
 from tallow.data.store.store import Store, open_store
 from tallow.engine import AnalyticsEngine
@@ -32,7 +31,7 @@ from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.live_report import VERB, Ended, show_ended
 from tallow.serve.live_view import DAY, LiveView, line
 from tallow.serve.run import compile_kernels
-from tallow.serve.store import shown
+from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 from tallow.serve.wording import in_options
 
@@ -104,12 +103,12 @@ def run_live(request: LiveRequest) -> int:
                 statistics = session.run(stop, on_step)
             failures = engine.failures
     except KeyboardInterrupt:
-        place = shown(request.store)
+        place = without_secrets(request.store)
         raise KeyboardInterrupt(
             f"cancelled; what was acknowledged to the feed is in {place}"
         ) from None
     seconds = time.perf_counter() - began
-    places = (without_secrets(request.feed), shown(request.store))
+    places = (without_secrets(request.feed), without_secrets(request.store))
     ended = Ended(*places, statistics, failures, sizes, seconds)
     if request.json:
         print_json(ended.to_dict())
@@ -172,7 +171,7 @@ def _engine(request: LiveRequest, sizes: Sequence[str], store: Store) -> LiveEng
             warnings.simplefilter("always", TallowWarning)
             engine = LiveEngine.load(request.state, sizes, **options)
         for each in told:
-            typer.echo(f"Warning: {in_options(str(each.message), VERB)}", err=True)
+            say(f"Warning: {in_options(str(each.message), VERB)}", err=True)
         return engine
     engine = LiveEngine(sizes, **options)
     with progress_bar(console, "Catching up", "instruments") as move:
@@ -189,7 +188,7 @@ def _view(request: LiveRequest, engine: LiveEngine, size: str) -> LiveView:
         engine,
         size,
         feed=without_secrets(request.feed),
-        store=shown(request.store),
+        store=without_secrets(request.store),
         instruments=request.instruments,
         is_replay=request.feed.startswith("replay:"),
     )
@@ -211,7 +210,7 @@ def _shown(
 
 
 def _print_line(session: LiveSession, view: LiveView) -> None:
-    typer.echo(line(session.statistics, view.zone))
+    say(line(session.statistics, view.zone))
 
 
 @contextmanager
@@ -240,9 +239,9 @@ def _now_and_then(seconds: float, act: Callable[[], None]) -> OnStep:
 def _exit_code(request: LiveRequest, ended: Ended) -> int:
     """Say on stderr why not everything is well: the table may be hidden, or far above."""
     if ended.failures:
-        typer.echo(f"failed: {in_options(failure_text(ended.failures), VERB)}", err=True)
+        say(f"failed: {in_options(failure_text(ended.failures), VERB)}", err=True)
     refused = ended.statistics.refused + ended.statistics.health.rejected
     is_dirty = request.strict and refused > 0
     if is_dirty:
-        typer.echo(f"refused: {refused:,} rows, and --strict is given", err=True)
+        say(f"refused: {refused:,} rows, and --strict is given", err=True)
     return EXIT_INCOMPLETE if ended.failures or is_dirty else 0

@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tallow.core.text import printable
 from tallow.data.rules import RULES
 from tallow.runtime.live.admit import HINTS
 from tallow.runtime.live.tally import LiveStatistics
 from tallow.serve.console import BAD, QUIET, WARN, compact, make_counts, make_table, number
-from tallow.serve.live_view import printable
 from tallow.serve.report import marked, show_failures
 from tallow.serve.wording import in_options
 

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tallow.core.calendars import Calendar
+from tallow.core.text import printable
 from tallow.core.timeframe import parse_timeframe
 from tallow.runtime.live.engine import LiveEngine
 from tallow.runtime.live.tally import LiveStatistics
@@ -336,14 +337,3 @@ def _cut(text: Text, width: int) -> Text:
     cut.plain = printable(text.plain)
     cut.truncate(width, overflow="ellipsis")
     return cut
-
-
-def printable(text: str) -> str:
-    r"""Return a stranger's text without what moves a cursor or rings a bell, each as one space.
-
-    Examples
-    --------
-    >>> printable("a\x1b[2Jb")
-    'a [2Jb'
-    """
-    return "".join(each if each.isprintable() else " " for each in text)

@@ -6,20 +6,20 @@ import shlex
 from pathlib import Path
 
 import polars as pl
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column
 from rich.text import Text
 
 from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.core.text import without_secrets
 from tallow.data.mending import QUARANTINE_ID, mending_table
 from tallow.data.quarantine import count_by_rule
 from tallow.data.store.store import open_store
 from tallow.data.writers import check_output, to_json, write_frame
 from tallow.serve.console import QUIET, make_console, make_table, number
 from tallow.serve.report import show_more, show_rules
-from tallow.serve.store import shown
+from tallow.serve.saying import say_json
 
 
 def show_quarantined(place: str, export: Path | None, as_json: bool) -> int:
@@ -31,7 +31,7 @@ def show_quarantined(place: str, export: Path | None, as_json: bool) -> int:
     if export is not None:
         _export(held, export, place)
     elif as_json:
-        typer.echo(to_json(held.drop("settled_by").rename({"id": QUARANTINE_ID})))
+        say_json(to_json(held.drop("settled_by").rename({"id": QUARANTINE_ID})))
     else:
         _show(make_console(), held, place)
     return 0
@@ -44,7 +44,9 @@ def _export(held: pl.DataFrame, path: Path, place: str) -> None:
     console.print(f"{len(table):,} rows in {escape(str(path))}")
     if left_out:
         console.print(f"[{QUIET}]{left_out:,} candles that were forming come by themselves[/]")
-    command = f"tallow ingest {shlex.quote(str(path))} --store {shlex.quote(shown(place))}"
+    command = (
+        f"tallow ingest {shlex.quote(str(path))} --store {shlex.quote(without_secrets(place))}"
+    )
     console.print(Text(f"Mend their cells, then: {command}"), soft_wrap=True)
 
 
@@ -63,5 +65,7 @@ def _show(console: Console, held: pl.DataFrame, place: str) -> None:
     console.print()
     console.print(table)
     show_more(console, len(held) - QUARANTINE_PREVIEW)
-    command = f"tallow store quarantine --store {shlex.quote(shown(place))} --export mend.csv"
+    command = (
+        f"tallow store quarantine --store {shlex.quote(without_secrets(place))} --export mend.csv"
+    )
     console.print(Text(f"\nTo mend them: {command}"), soft_wrap=True)

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
@@ -32,6 +31,7 @@ from tallow.serve.console import (
 )
 from tallow.serve.report import show_more
 from tallow.serve.run import compile_kernels
+from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 from tallow.serve.wording import in_options
 
@@ -86,7 +86,7 @@ def query_store(request: QueryRequest) -> int:
         answers: dict[str, ProcessingResult] = engine.query(**request.question)
     zone = engine.calendars.calendars[0].timezone
     if request.json:
-        typer.echo(to_json(_together(answers)))
+        say_json(to_json(_together(answers)))
     elif request.output is not None:
         _write(request.output, answers)
     else:
@@ -95,7 +95,7 @@ def query_store(request: QueryRequest) -> int:
         name: why for result in answers.values() for name, why in result.report.failures.items()
     }
     if failures:
-        typer.echo(f"failed: {in_options(failure_text(failures), VERB)}", err=True)
+        say(f"failed: {in_options(failure_text(failures), VERB)}", err=True)
     return EXIT_INCOMPLETE if failures else 0
 
 

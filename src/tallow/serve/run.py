@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from tallow.core.errors import OutputError
 from tallow.data.files import expand_paths
 from tallow.data.writers import check_output
@@ -17,6 +15,7 @@ from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.report import show_report
+from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 from tallow.serve.wording import in_options
 
@@ -115,8 +114,8 @@ def _process(engine: AnalyticsEngine, request: RunRequest, output: Path) -> tupl
 def _exit_code(report: RunReport, strict: bool) -> int:
     """Say on stderr why a run is incomplete, if it is: the table may be hidden, or far above."""
     if report.failures:
-        typer.echo(f"failed: {in_options(failure_text(report.failures))}", err=True)
+        say(f"failed: {in_options(failure_text(report.failures))}", err=True)
     is_dirty = strict and len(report.quarantine) > 0
     if is_dirty:
-        typer.echo(f"quarantined: {len(report.quarantine):,} rows, and --strict is given", err=True)
+        say(f"quarantined: {len(report.quarantine):,} rows, and --strict is given", err=True)
     return EXIT_INCOMPLETE if report.failures or is_dirty else 0

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column
 
 from tallow.core.errors import ParameterError
+from tallow.core.text import without_secrets
 from tallow.data.store.log import Compacted, StoreStats
 from tallow.data.store.store import open_store
 from tallow.data.writers import to_json
@@ -26,6 +27,7 @@ from tallow.serve.console import (
     print_json,
 )
 from tallow.serve.report import marked, show_more
+from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import take_interrupts_back
 
 INGESTS_SHOWN = 20
@@ -33,15 +35,6 @@ INGESTS_SHOWN = 20
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGE = re.compile(r"(\d{1,5})d")
-
-
-def shown(place: str) -> str:
-    """Return where a store is as it may be printed: without a database's password."""
-    if not place.startswith(("postgres://", "postgresql://")):
-        return place
-    from tallow.data.store.server import without_password
-
-    return without_password(place)
 
 
 def show_stats(place: str, as_json: bool) -> int:
@@ -89,11 +82,13 @@ def copy_store(source: str, target: str, as_json: bool) -> int:
     with open_store(source) as store:
         stats = store.backup(target)
     if as_json:
-        print_json({"from": shown(source), "to": shown(target), "rows": stats.rows})
+        print_json(
+            {"from": without_secrets(source), "to": without_secrets(target), "rows": stats.rows}
+        )
     else:
         make_console().print(
-            f"{stats.rows:,} rows, all revisions, from {escape(shown(source))} to "
-            f"{escape(shown(target))}"
+            f"{stats.rows:,} rows, all revisions, from {escape(without_secrets(source))} to "
+            f"{escape(without_secrets(target))}"
         )
     return 0
 
@@ -103,7 +98,7 @@ def show_ingests(place: str, as_json: bool) -> int:
     with open_store(place) as store:
         entries = store.ledger.entries()
     if as_json:
-        typer.echo(to_json(entries))
+        say_json(to_json(entries))
         return 0
     console = make_console()
     counts = ("rows_in", "new", "identical", "revised", "quarantined")
@@ -155,8 +150,8 @@ def _ask(place: str, before: int | None, superseded_before: int | None) -> None:
             f"revisions that were superseded by {_time(superseded_before)}; --as-of does not reach "
             "behind that any more"
         )
-    typer.echo(f"Gone for good from {shown(place)}:", err=True)
-    typer.echo("".join(f"  {each}\n" for each in going), nl=False, err=True)
+    say(f"Gone for good from {without_secrets(place)}:", err=True)
+    say("".join(f"  {each}\n" for each in going), nl=False, err=True)
     try:
         agreed = typer.confirm("Take them away?", err=True)
     except typer.Abort as error:
@@ -193,7 +188,7 @@ def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> No
     for count, name, note in rows:
         table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
     console = make_console()
-    console.print(f"[bold]{escape(shown(place))}[/]")
+    console.print(f"[bold]{escape(without_secrets(place))}[/]")
     if first is not None:
         console.print(f"[{QUIET}]{first} to {last}[/]")
     console.print(table)

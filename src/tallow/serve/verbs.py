@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from tallow.core.errors import AllFailedError, TallowError
+from tallow.serve.saying import say
 from tallow.serve.wording import in_options
 
 PROGRAM = "tallow"
@@ -75,11 +76,11 @@ def add_verb(
                 code = function(*args, **kwargs)
             except KeyboardInterrupt as interrupt:
                 # A verb that knows what became of its files says so.
-                typer.echo(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
+                say(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
                 code = EXIT_CANCELLED
             except TallowError as error:
                 hint = f"Try '{PROGRAM} {path} --help' for help."
-                typer.echo(f"Error: {in_options(str(error), name)}\n{hint}", err=True)
+                say(f"Error: {in_options(str(error), name)}\n{hint}", err=True)
                 code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
             raise typer.Exit(code)
 

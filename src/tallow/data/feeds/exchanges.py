@@ -25,6 +25,7 @@ from tallow.core.limits import (
     FEED_REPLY_BYTES_MAX,
     FEED_REPLY_SECONDS,
 )
+from tallow.core.text import hide_secrets
 from tallow.data.feeds.feed import shown
 
 Entry = tuple[bytes, Mapping[bytes, bytes]]
@@ -210,7 +211,8 @@ def _client(url: str, allowance: _Allowance) -> redis.Redis:
         pool.connection_class(**pool.connection_kwargs)
     except (ValueError, TypeError) as error:
         raise FeedError(
-            f"feed: {shown(url)}; must be such as redis://localhost:6379/0; {error}"
+            f"feed: {shown(url)}; must be such as redis://localhost:6379/0; "
+            f"{hide_secrets(str(error), url)}"
         ) from error
     pool.connection_class = _bounded(pool.connection_class, allowance)
     return client

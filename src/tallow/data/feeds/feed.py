@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,9 +9,13 @@ from typing import Literal, Protocol, Self
 
 import polars as pl
 
+from tallow.core.text import without_secrets
 from tallow.data.feeds.health import FeedHealth
 
 Kind = Literal["candles", "ticks"]
+
+shown = without_secrets
+"""How a feed's address is shown."""
 
 
 class FeedEnded(Exception):  # noqa: N818 - an end is no error, as StopIteration is none
@@ -96,17 +99,6 @@ class Feed(Protocol):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def shown(url: str) -> str:
-    """Return a URL as it may be shown: passwords and tokens stand before an ``@`` or after a ``?``.
-
-    Examples
-    --------
-    >>> shown("wss://me:secret@server/candles?token=secret")
-    'wss://server/candles'
-    """
-    return re.sub(r"//[^/@]*@", "//", url.partition("?")[0])
 
 
 def now_us() -> int:

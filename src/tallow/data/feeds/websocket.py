@@ -278,8 +278,9 @@ def _leave(connection: ClientConnection) -> None:
 def _require(url: str, stall_seconds: float, timezone: str | None) -> None:
     try:
         parse_uri(url)
-    except InvalidURI as error:
-        raise FeedError(f"feed: {shown(url)}; must be such as ws://localhost:8765") from error
+    # Without what the library says: it has the whole address.
+    except InvalidURI:
+        raise FeedError(f"feed: {shown(url)}; must be such as ws://localhost:8765") from None
     if not stall_seconds > 0:
         raise ParameterError(f"feed: stall_seconds={stall_seconds}; must be more than 0")
     require_timezone(timezone)

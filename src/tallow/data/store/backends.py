@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tallow.core.errors import StoreError
+from tallow.core.text import without_secrets
 from tallow.data.store.location import plain_location
 from tallow.data.store.log import Backend
 
@@ -27,7 +28,8 @@ def open_backend(
         from tallow.data.store.delta import DeltaBackend
     except ModuleNotFoundError as error:
         raise StoreError(
-            f"store: {place}: needs {error.name}; install it with: pip install 'tallow[store]'"
+            f"store: {without_secrets(place)}: needs {error.name}; install it with: pip install "
+            "'tallow[store]'"
         ) from error
     plain = plain_location(location)
     if isinstance(plain, Path):
@@ -39,9 +41,9 @@ def open_backend(
 
 def _database(place: str, state: Path | None, create: bool, clock: Callable[[], int]) -> Backend:
     from tallow.data.store.postgres import PostgresBackend
-    from tallow.data.store.server import without_password
+    from tallow.data.store.server import identity
 
-    return PostgresBackend(place, _local_state(without_password(place), state), create, clock)
+    return PostgresBackend(place, _local_state(identity(place), state), create, clock)
 
 
 def _local_state(place: str, state: Path | None) -> Path:

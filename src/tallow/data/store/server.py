@@ -23,6 +23,7 @@ from adbc_driver_manager import (
 
 from tallow.core.errors import LostConnectionError, StoreError
 from tallow.core.limits import STORE_CONNECTIONS, STORE_LOCK_SECONDS
+from tallow.core.text import hide_secrets, without_secrets
 
 SCHEMA = "tallow"
 _SETTINGS = f"""
@@ -108,13 +109,13 @@ class Server:
     """A database, and the connections to it that wait for their next use."""
 
     def __init__(self, url: str) -> None:
-        self.name = without_password(url)
+        self.name = without_secrets(url)
         self._database = self._reach(url)
         self._idle: list[Session] = []
         self._lock = threading.Lock()
 
     def _reach(self, url: str) -> AdbcDatabase:
-        with database_errors(self.name):
+        with database_errors(self.name, url):
             database: AdbcDatabase = adbc_driver_postgresql.connect(url)
         return database
 
@@ -216,33 +217,37 @@ def instant(microseconds: int) -> str:
     return f"'{_EPOCH + timedelta(microseconds=within)}'::timestamptz"
 
 
-def without_password(url: str) -> str:
-    """Return a database's URL as it may be shown.
+def identity(url: str) -> str:
+    """Return what tells a database from others, whatever its password; not to be shown.
 
     Examples
     --------
-    >>> without_password("postgresql://me:secret@server/db?password=secret&port=5433")
+    >>> identity("postgresql://me:secret@server/db?password=secret&port=5433")
     'postgresql://me@server/db?port=5433'
     """
     head, _, query = url.partition("?")
     kept = [part for part in query.split("&") if part and "password=" not in part]
-    shown = re.sub(r"(//[^:/@]*):[^@]*@", r"\1@", head)
-    return "?".join([shown, "&".join(kept)] if kept else [shown])
+    plain = re.sub(r"(//[^:/@]*):[^@]*@", r"\1@", head)
+    return "?".join([plain, "&".join(kept)] if kept else [plain])
 
 
 @contextmanager
-def database_errors(name: str) -> Iterator[None]:
-    """Turn what the driver raises into an error that names the database and what to do."""
+def database_errors(name: str, url: str = "") -> Iterator[None]:
+    """Turn what the driver raises into an error that names the database and what to do.
+
+    A driver that reads an address, `url`, may say parts of it: then what it raised is not shown.
+    """
     try:
         yield
     except (Error, pl.exceptions.ComputeError) as error:
         said = re.split(r"(?:ERROR|FATAL): +|\[libpq\] ", str(error))[-1].strip()
-        reason = (said.splitlines() or [type(error).__name__])[0]
+        reason = hide_secrets((said.splitlines() or [type(error).__name__])[0], url)
+        cause = error if hide_secrets(str(error), url) == str(error) else None
         if isinstance(error, Error) and error.status_code == AdbcStatusCode.IO:
             raise LostConnectionError(
                 f"store: {name}: {reason}; is the server running, and are host, database, user and "
                 "password right? What was not acknowledged can be written again"
-            ) from error
+            ) from cause
         state = error.sqlstate if isinstance(error, Error) else None
         hint = _HINTS.get(state or "", "see the server's log")
-        raise StoreError(f"store: {name}: {reason}; {hint}") from error
+        raise StoreError(f"store: {name}: {reason}; {hint}") from cause

@@ -25,6 +25,7 @@ from tallow.core.limits import (
     ENGINE_READ_BYTES,
     ENGINE_TEXT_SHOWN,
 )
+from tallow.core.text import hide_secrets, without_secrets
 from tallow.migrate.engines.answers import Reading
 from tallow.migrate.protocol import Request
 from tallow.runtime.ranges import Moment
@@ -36,7 +37,8 @@ class RemoteEngine:
     def __init__(
         self, address: str, reading: Reading, seconds_max: float = ENGINE_ANSWER_SECONDS
     ) -> None:
-        self.name, self.version = address, f"{address}, which did not say"
+        self._address, self.name = address, without_secrets(address)
+        self.version = f"{self.name}, which did not say"
         self._reading, self._seconds_max = reading, seconds_max
 
     def answer(self, request: Request) -> pl.DataFrame:
@@ -53,7 +55,7 @@ class RemoteEngine:
         }
         deadline = time.monotonic() + self._seconds_max
         try:
-            asked = urllib.request.Request(self.name, data, headers)
+            asked = urllib.request.Request(self._address, data, headers)
             with urllib.request.urlopen(asked, timeout=self._seconds_max) as response:
                 body = self._read(response, deadline)
                 self.version = response.headers.get("Engine-Version") or self.version
@@ -62,7 +64,8 @@ class RemoteEngine:
                 told = error.read(ENGINE_TEXT_SHOWN).decode("utf-8", "replace")
             raise self._failed(f"status {error.code} {error.reason}: {told!r}") from error
         except (OSError, HTTPException, ValueError) as error:
-            raise self._failed(f"{type(error).__name__}: {error}") from error
+            why = hide_secrets(f"{type(error).__name__}: {error}", self._address)
+            raise self._failed(why) from error
         return body
 
     def _read(self, response: HTTPResponse, deadline: float) -> bytes:

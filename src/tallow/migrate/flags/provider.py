@@ -29,8 +29,8 @@ _REASONS = {
     "target": Reason.TARGETING_MATCH,
 }
 
-Signature = tuple[int, int, int]
-"""A file's inode, time of change in nanoseconds, and length in bytes."""
+Signature = tuple[int, int, int, int]
+"""A file's inode, times of change of content and of rights in nanoseconds, and length in bytes."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class FileProvider(AbstractProvider):
         except (OSError, ValueError) as error:
             problem = f"flags: file={self.path}; {error.args[-1]}; it is looked for"
             return self._take(known, problem=problem, signature=None)
-        signature = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        signature = (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
         if known.settled and known.signature == signature:
             return known
         return self._read(known, signature)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tallow.core.errors import FlagError
-from tallow.data.durable import sync_folder
+from tallow.data.replacing import RightsLostError, overwrite_file, replace_file
 from tallow.migrate.flags.flag import parse_flags
 
 Rest = Literal["off", "shadow"]
@@ -81,9 +81,21 @@ def write_setting(
     path = path.resolve()
     after = content_with(path, experiment, setting)
     try:
-        _replace(path, after, fence)
+        _put(path, after, fence)
     except OSError as error:
         raise FlagError(f"flags: file={path}; {error.strerror}; it is as it was") from error
+
+
+def _put(path: Path, content: bytes, fence: Callable[[], None]) -> None:
+    """Put content in the file's place; where that would hide it from its owner, into the file."""
+    try:
+        replace_file(path, content, shared=True, fence=fence)
+    except RightsLostError as lost:
+        fence()
+        try:
+            overwrite_file(path, content)
+        except OSError:
+            raise lost from None
 
 
 def content_with(path: Path, experiment: str, setting: Setting) -> bytes:
@@ -131,7 +143,7 @@ def _make_anew(path: Path, experiment: str, why: str) -> str:
         os.link(path, aside)
     fresh = _changed(_head(path), path.name, experiment, OFF)
     try:
-        _replace(path, fresh, lambda: None)
+        replace_file(path, fresh, shared=True)
         return f"{why}. Its old content is in {aside.name}; other flags must be put back from there"
     except OSError:
         pass
@@ -139,11 +151,11 @@ def _make_anew(path: Path, experiment: str, why: str) -> str:
     with suppress(OSError):
         aside.unlink(missing_ok=True)
     try:
-        path.write_bytes(fresh)
+        overwrite_file(path, fresh)
     except OSError as error:
         raise FlagError(
-            f"flags: file={path}; {error.strerror}; write enabled = false under "
-            f"[flags.{experiment}] by hand"
+            f"flags: file={path}; {error.strerror}; the candidate is NOT off; do it as the user "
+            f"who may write the file, or write enabled = false under [flags.{experiment}] by hand"
         ) from error
     return f"{why}. It was overwritten in place; other flags must be put back"
 
@@ -229,21 +241,3 @@ def _tomlkit() -> Any:
             "keep flags in a .json file"
         ) from error
     return tomlkit
-
-
-def _replace(path: Path, content: bytes, fence: Callable[[], None]) -> None:
-    """Put a file in place of another, durably; readers see the one or the other."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(OSError):
-            aside.chmod(path.stat().st_mode & 0o7777)
-        fence()
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    with suppress(OSError):
-        sync_folder(path.parent)

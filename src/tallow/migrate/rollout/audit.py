@@ -17,11 +17,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tallow.core.errors import DamagedLogError, RolloutError
 from tallow.core.limits import ROLLOUT_LOCK_SECONDS
 from tallow.data.durable import sync_folder
+from tallow.data.replacing import open_beside, replaced, share_new_file
 
 _WAIT_SECONDS = 0.01
 _OWN = {"n", "at", "who", "what", "digest"}
@@ -112,7 +113,7 @@ class AuditLog:
         body = {"n": self.number + 1, "at": at.isoformat(), "who": who, "what": what, **facts}
         line = _text(body | {"digest": _seal(self._digest, body)}).encode() + b"\n"
         is_new = not self.path.exists()
-        with self.path.open("ab") as file:
+        with self._opened() as file:
             file.write(b"\n" + line if self.torn else line)
             file.flush()
             os.fsync(file.fileno())
@@ -202,10 +203,17 @@ class AuditLog:
 
     def _remember_head(self) -> None:
         """Note how far the log goes. It may lag behind after a loss of power, never be ahead."""
-        aside = self._head.with_name(f".{self._head.name}.{os.getpid()}")
-        with suppress(OSError):
-            aside.write_text(f"{self.number} {self._digest}\n")
-            aside.replace(self._head)
+        text = f"{self.number} {self._digest}\n"
+        with suppress(OSError), replaced(self._head, shared=True) as aside:
+            aside.write_text(text)
+
+    def _opened(self) -> IO[bytes]:
+        """Open the log to add to it; a new one is for all who use its folder."""
+        is_new = not self.path.exists()
+        file = self.path.open("ab")
+        if is_new:
+            share_new_file(file.fileno(), self.path.parent)
+        return file
 
     def _known_length(self) -> int:
         try:
@@ -227,10 +235,10 @@ def _lock(path: Path, patience: float, who: str) -> Iterator[None]:
     """Hold a lock that ends with the process, whatever ends that."""
     until = time.monotonic() + patience
     try:
-        file = path.open("a+")
+        number = open_beside(path)
     except OSError as error:
         raise RolloutError(f"lock: file={path}; {error.strerror}; choose another place") from error
-    with file:
+    with os.fdopen(number) as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -244,7 +252,8 @@ def _lock(path: Path, patience: float, who: str) -> Iterator[None]:
                     ) from error
                 time.sleep(_WAIT_SECONDS)
         if who:
-            file.truncate(0)
-            file.write(f"{who} (process {os.getpid()})")
-            file.flush()
+            # Where the file is another's, the lock is what counts.
+            with suppress(OSError):
+                os.truncate(number, 0)
+                os.pwrite(number, f"{who} (process {os.getpid()})".encode(), 0)
         yield

@@ -1,0 +1,144 @@
+"""Text of others as it may be shown: nothing in it steers a terminal, nothing tells a password."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import unquote, unquote_plus
+
+HIDDEN = "***"
+"""Stands for what is not shown."""
+
+_SECRET_CHARACTERS = 3
+"""A shorter one would be found in every other word."""
+
+_RARE = re.compile(r"[^\n\t\x20-\x7e]+")
+_RARE_IN_JSON = re.compile(r"[^\n\x20-\x7e]+")
+_PLACE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}:/{0,2}")
+_SERVER = re.compile(r"[^/?#]*")
+_PORT = re.compile(r"[^:@]*(?::\d{1,5})?|\[[0-9A-Fa-f:.]*\](?::\d{1,5})?")
+_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,31}://[^\s\"'<>]+")
+_HARMLESS = {
+    *("stream", "group", "consumer", "timezone", "db", "protocol"),
+    *("host", "hostaddr", "port", "dbname", "user", "sslmode", "application_name"),
+    *("connect_timeout", "target_session_attrs", "region", "endpoint", "symbol", "interval"),
+}
+"""What a URL's query may say openly."""
+
+
+def printable(text: str) -> str:
+    r"""Return text without what steers a terminal: each such character as Python writes it.
+
+    That is control characters, those that change the direction of text, and what is no character.
+    Line ends and tabs stay.
+
+    Examples
+    --------
+    >>> printable("a\x1b[2Jb\u202ec")
+    'a\\x1b[2Jb\\u202ec'
+    """
+    return _RARE.sub(lambda found: "".join(map(_escaped, found[0])), text)
+
+
+def printable_json(text: str) -> str:
+    r"""Return JSON that means the same, and has no character that steers a terminal.
+
+    Examples
+    --------
+    >>> printable_json('{"name": "\x9b31m"}')
+    '{"name": "\\u009b31m"}'
+    """
+    return _RARE_IN_JSON.sub(lambda found: "".join(map(_escaped_json, found[0])), text)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
+def _escaped_json(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL, or any other name of a place, as it may be shown.
+
+    Passwords go, whatever is in them; of a query, only what is known to be harmless stays. The
+    user's name stays for databases; elsewhere it may be a token.
+
+    Examples
+    --------
+    >>> without_secrets("postgresql://me:s3@cret@server/db?password=secret&port=5433")
+    'postgresql://me@server/db?port=5433'
+    >>> without_secrets("wss://me:secret@server/candles?token=secret")
+    'wss://server/candles'
+    """
+    found = _PLACE.match(url)
+    if found is None:
+        return url
+    scheme, rest = found[0], url[found.end() :]
+    if "://" not in scheme and ":" not in rest.partition("@")[0]:
+        return url
+    secret, rest = _split_user(rest)
+    user = secret.partition(":")[0] if scheme.lower().startswith("postgres") else ""
+    return f"{scheme}{user}@{_harmless(rest)}" if user else scheme + _harmless(rest)
+
+
+def _harmless(rest: str) -> str:
+    """Return an address with what its query may say openly."""
+    path, _, query = rest.partition("?")
+    kept = [part for part in query.split("&") if part.partition("=")[0] in _HARMLESS]
+    return f"{path}?{'&'.join(kept)}" if kept else path
+
+
+def _split_user(rest: str) -> tuple[str, str]:
+    """Return what stands before the host, without its ``@``; and the host with what follows.
+
+    A password may hold any sign that nobody escaped, ``/`` and ``?`` too: then the last ``@`` is
+    taken, rather than to show the end of a password.
+    """
+    server = _SERVER.match(rest)[0]  # type: ignore[index]
+    before_query = rest.partition("?")[0]
+    if _PORT.fullmatch(server):
+        at = before_query.rfind("@") if ":" in server else -1
+    elif "@" in rest:
+        at = rest.rfind("@") if "@" not in before_query else before_query.rfind("@")
+    else:
+        # What follows the colon is no port; the rest of a password may be in another part.
+        return "", server.partition(":")[0] + rest[len(server) :]
+    return (rest[:at], rest[at + 1 :]) if at >= 0 else ("", rest)
+
+
+def hide_secrets(text: str, *urls: str) -> str:
+    """Return text, such as a driver's message, with the secrets of URLs hidden.
+
+    Those in `urls` are looked for one by one, as they are written and as they are meant; beside
+    them, whatever else in the text reads like a URL.
+
+    Examples
+    --------
+    >>> hide_secrets('bad "p%zz" in redis://:p%zz@host', "redis://:p%zz@host")
+    'bad "***" in redis://host'
+    """
+    # An address of which nothing is secret is left alone: it may be an example, ws://HOST:PORT.
+    shown = _URL.sub(lambda found: _cleaned(found[0]), text) if "://" in text else text
+    for secret in sorted({one for url in urls for one in _secrets(url)}, key=len, reverse=True):
+        shown = shown.replace(secret, HIDDEN)
+    return shown
+
+
+def _cleaned(url: str) -> str:
+    return without_secrets(url) if "@" in url else _harmless(url)
+
+
+def _secrets(url: str) -> set[str]:
+    """Return a URL's secrets as they are written, and as they are meant."""
+    found = _PLACE.match(url)
+    if found is None:
+        return set()
+    before, after = _split_user(url[found.end() :])
+    user, colon, password = before.partition(":")
+    parts = [part.partition("=") for part in after.partition("?")[2].split("&")]
+    secrets = [password if colon else user]
+    secrets += [value for name, _, value in parts if name not in _HARMLESS]
+    written = {each for each in secrets if len(each) >= _SECRET_CHARACTERS}
+    return written | {unquote(each) for each in written} | {unquote_plus(each) for each in written}

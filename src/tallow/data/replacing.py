@@ -1,0 +1,218 @@
+"""Files that are replaced: written aside, and put in place whole, with the rights of the old one.
+
+Who may read a file before may read it after: its owner, group, mode and access list are kept. The
+file that is written aside has a name that nobody can guess, and is made so that no link is
+followed. Where somebody else's file cannot be replaced so, it is written in place, or not at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tallow.data.durable import sync_folder
+
+PRIVATE = 0o600
+"""Mode of new files that hold what others need not see."""
+
+USUAL = 0o666
+"""Mode of new files, less what the process's own mask takes away."""
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_ALL = 0o7777
+_ACCESS_LIST = "system.posix_acl_access"
+
+
+class RightsLostError(OSError):
+    """A file would be another's afterwards, and those who read it now could not any more."""
+
+
+@contextmanager
+def replaced(path: Path, *, mode: int = USUAL, shared: bool = False) -> Iterator[Path]:
+    """Give the path of a file to write, empty; at the end it takes the place of another.
+
+    On an error nothing is left behind, and the old file is as it was.
+
+    Parameters
+    ----------
+    mode
+        Of a file that is new; an old one's is kept.
+    shared
+        Whether a new file is for those who use its folder: `share_new_file`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made, or be put in place.
+    RightsLostError
+        If the old file is somebody else's, and could not be read by them afterwards.
+    """
+    aside = make_aside(path, mode=mode, shared=shared)
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def make_aside(path: Path, *, mode: int = USUAL, shared: bool = False) -> Path:
+    """Make an empty file beside another, with its rights; arguments as in `replaced`.
+
+    Raises
+    ------
+    OSError
+        As `replaced` does.
+    """
+    # Not after the file's own name: that may be as long as a name can be.
+    aside = path.with_name(f".tallow-{secrets.token_hex(8)}.partial")
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        number = os.open(aside, _FLAGS, mode)
+        if shared:
+            share_new_file(number, path.parent)
+        os.close(number)
+        return aside
+    number = os.open(aside, _FLAGS, PRIVATE)
+    try:
+        _copy_rights(path, old, number)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(number)
+    return aside
+
+
+def replace_file(
+    path: Path,
+    content: bytes,
+    *,
+    mode: int = USUAL,
+    shared: bool = False,
+    fence: Callable[[], None] = lambda: None,
+) -> None:
+    """Put content in a file's place, durably; readers see the old one or the new one.
+
+    Parameters
+    ----------
+    fence
+        Called right before the file is replaced; raises if it must not be any more.
+
+    Raises
+    ------
+    OSError
+        As `replaced` does. The old file is as it was.
+    """
+    with replaced(path, mode=mode, shared=shared) as aside:
+        _write(os.open(aside, os.O_WRONLY | _NO_LINK), content)
+        fence()
+    with suppress(OSError):
+        sync_folder(path.parent)
+
+
+def overwrite_file(path: Path, content: bytes) -> None:
+    """Write content where the old one is: not at once, but with all of its rights.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    _write(os.open(path, os.O_WRONLY | _NO_LINK), content)
+
+
+def _write(number: int, content: bytes) -> None:
+    with os.fdopen(number, "wb") as file:
+        file.truncate(0)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def open_beside(path: Path, mode: int = USUAL) -> int:
+    """Open a lock file, or another one with a known name, for reading and writing; made if missing.
+
+    No link is followed. One that only others may write is opened for reading, which is enough to
+    lock it. A new one is given to those who use the folder: `share_new_file`.
+
+    Returns
+    -------
+    int
+        The descriptor.
+
+    Raises
+    ------
+    OSError
+        If it is a link, or cannot be opened.
+    """
+    is_new = not path.exists()
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, mode)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | _NO_LINK)
+    if is_new:
+        share_new_file(number, path.parent)
+    return number
+
+
+def share_new_file(number: int, folder: Path) -> None:
+    """Give a new file to those who use its folder, as far as this user may.
+
+    One that root makes in somebody's folder is theirs: they go on with it. In a folder that a group
+    writes to, the group may write the file, too.
+    """
+    with suppress(OSError, AttributeError):
+        found = folder.stat()
+        own = os.fstat(number)
+        if os.geteuid() == 0 and (own.st_uid, own.st_gid) != (found.st_uid, found.st_gid):
+            os.fchown(number, found.st_uid, found.st_gid)
+        group = found.st_mode & (stat.S_IRGRP | stat.S_IWGRP)
+        if group & stat.S_IWGRP and found.st_gid == os.fstat(number).st_gid:
+            os.fchmod(number, stat.S_IMODE(own.st_mode) | group)
+
+
+def _copy_rights(path: Path, old: os.stat_result, number: int) -> None:
+    """Give an open file the owner, group, mode and access list of another."""
+    if os.name != "posix":
+        return
+    own, mode = os.fstat(number), old.st_mode & _ALL
+    if (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(number, old.st_uid, old.st_gid)
+        except OSError:
+            _keep_group(path, old, number)
+    os.fchmod(number, mode)
+    _copy_access_list(path, number)
+
+
+def _keep_group(path: Path, old: os.stat_result, number: int) -> None:
+    """Do without the old owner, where all who read the file may read it as others or as a group."""
+    group_is_kept = True
+    try:
+        os.fchown(number, -1, old.st_gid)
+    except OSError:
+        group_is_kept = os.fstat(number).st_gid == old.st_gid
+    owner_reads = old.st_uid == os.fstat(number).st_uid or bool(old.st_mode & stat.S_IROTH)
+    group_reads = group_is_kept or not old.st_mode & stat.S_IRGRP or old.st_mode & stat.S_IROTH
+    if not (owner_reads and group_reads):
+        raise RightsLostError(
+            errno.EPERM,
+            f"belongs to user {old.st_uid}, who could not read it any more; do it as that user",
+            str(path),
+        )
+
+
+def _copy_access_list(path: Path, number: int) -> None:
+    """Copy the list of those who may read besides owner and group, where there is one."""
+    try:
+        listed = os.getxattr(path, _ACCESS_LIST)
+    except (OSError, AttributeError):
+        return
+    os.setxattr(number, _ACCESS_LIST, listed)
