@@ -146,6 +146,21 @@ FEED_QUEUE_BYTES = 67_108_864
 FEED_MESSAGE_BYTES_MAX = 16_777_216
 """Longest message of a feed; a longer one ends the connection, which is then made anew."""
 
+FEED_MESSAGE_VALUES_MAX = 1_000_000
+"""Most values (keys, numbers, texts, brackets) in a message: more would take too much memory."""
+
+FEED_MESSAGE_ROWS_MAX = 100_000
+"""Most rows in a message."""
+
+FEED_MESSAGE_OTHERS_MAX = 1_000
+"""Most elements of a message that are no objects; each is set aside by itself."""
+
+FEED_ROW_FIELDS_MAX = 256
+"""Most fields of a row in a message."""
+
+FEED_BATCH_BYTES = 4_194_304
+"""Bytes of messages at which a feed puts no more of them together, so that each step is short."""
+
 FEED_BATCH_MESSAGES = 10_000
 """Messages, or entries of a stream, that a feed puts together at a time."""
 
@@ -182,7 +197,7 @@ FEED_REPLAY_IDLE_SECONDS = 300.0
 FEED_REPLY_SECONDS = 5.0
 """How long a feed waits for Redis to answer, beyond the time it asked it to wait for entries."""
 
-FEED_REPLY_BYTES_MAX = 67_108_864
+FEED_REPLY_BYTES_MAX = 33_554_432
 """Longest answer of Redis that a feed takes; of entries that are longer it asks for fewer."""
 
 FEED_CLAIM_SECONDS = 60.0

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallow.data.feeds import contents, messages
 from tallow.data.feeds.batches import batches_of
 from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.health import FeedHealth, Meter
@@ -72,8 +73,9 @@ def test_the_quick_way_reads_times_as_the_thorough_one(written: int | str) -> No
 
 def test_a_time_without_a_zone_needs_one_and_spoils_no_other() -> None:
     naive = CANDLE | {"ts": "2025-06-02 09:15:00"}
-    batches, health = read([naive, CANDLE])
-    assert [len(batch.frame) for batch in batches] == [1]
+    other = CANDLE | {"symbol": "B", "ts": "20250602T0345Z"}
+    batches, health = read([naive, CANDLE, other])
+    assert [batch.frame["timestamp"].to_list() for batch in batches] == [[OPENED, OPENED]]
     assert [each.reason for each in health.rejections] == [
         "ts='2025-06-02 09:15:00'; has no zone; pass timezone=\"Asia/Kolkata\", say"
     ]
@@ -133,6 +135,38 @@ def test_what_is_not_understood_is_rejected_with_its_reason(content: Any, reason
     assert sum(len(batch.frame) for batch in batches) == 1
     assert health.rejected == 1
     assert reason in health.rejections[0].reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('"' + "x" * 999 + '"', "1,001 bytes in one message; at most 1,000"),
+        ("[[" + "1," * 59 + "1]]", "61 values in one message; at most 60"),
+        ("[" + "{}," * 25 + "{}]", "26 rows in one message; at most 25"),
+        ("[" + "1," * 9 + "1]", "10 elements that are no objects in one message; at most 9"),
+        ({f"k{n}": n for n in range(21)}, "fields; a row must have fewer"),
+    ],
+)
+def test_a_message_has_bounds(content: Any, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "FEED_MESSAGE_BYTES_MAX", 1_000)
+    monkeypatch.setattr(contents, "FEED_MESSAGE_VALUES_MAX", 60)
+    monkeypatch.setattr(contents, "FEED_MESSAGE_ROWS_MAX", 25)
+    monkeypatch.setattr(contents, "FEED_MESSAGE_OTHERS_MAX", 9)
+    monkeypatch.setattr(messages, "FEED_ROW_FIELDS_MAX", 20)
+    batches, health = read(content, CANDLE)
+    assert sum(len(batch.frame) for batch in batches) == 1
+    assert health.rejected == 1
+    assert reason in health.rejections[0].reason
+
+
+def test_a_number_of_a_million_digits_spoils_its_row_only() -> None:
+    long = json.dumps([CANDLE, CANDLE | {"seq": 7}]).replace("7}", "7" * 1_000_000 + "}")
+    batches, health = read(long)
+    assert sum(len(batch.frame) for batch in batches) == 1
+    (rejection,) = health.rejections
+    assert rejection.reason.startswith("seq='7777")
+    assert rejection.reason.endswith("must be a whole number")
+    assert len(rejection.reason) < 300
 
 
 def test_greetings_and_heartbeats_are_no_mistakes() -> None:

@@ -282,6 +282,14 @@ def test_a_full_mailbox_makes_its_sender_wait(monkeypatch: pytest.MonkeyPatch) -
     assert mailbox.take(0, 10) == ["next"]
 
 
+def test_a_reader_takes_a_bounded_piece_of_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "FEED_BATCH_BYTES", 10)
+    mailbox: Mailbox[str] = Mailbox()
+    for item in ("a", "b", "c", "d"):
+        mailbox.put(item, 6)
+    assert [mailbox.take(0, 10), mailbox.take(0, 1)] == [["a", "b"], ["c"]]
+
+
 def test_mistakes_are_told() -> None:
     with pytest.raises(FeedError, match=r"^feed: http://localhost; must be such as ws://"):
         WebSocketFeed("http://me:secret@localhost?token=secret")

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple, cast
 import polars as pl
 
 from tallow.core.errors import NaiveTimeError
-from tallow.core.limits import DIGITS_MAX, FEED_LAYOUTS
+from tallow.core.limits import DIGITS_MAX, FEED_LAYOUTS, FEED_ROW_FIELDS_MAX
 from tallow.data.days import microseconds
+from tallow.data.feeds.contents import items_of
 from tallow.data.feeds.health import Meter
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, find_column, plain_name
 from tallow.data.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
@@ -39,6 +40,8 @@ SEQUENCE = ("sequence", "sequence_number", "seq")
 
 
 _MINUTE = timedelta(minutes=1)
+_NO_ZONE = 'has no zone; pass timezone="Asia/Kolkata", say'
+_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,11 @@ class _Layout(NamedTuple):
     problem: str | None
 
 
+_TOO_WIDE = _Layout(
+    (), "", "", (), None, f"more than {FEED_ROW_FIELDS_MAX} fields; a row must have fewer"
+)
+
+
 def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | None) -> list[Row]:
     """Return the rows of messages, in their order; what is not understood is counted.
 
@@ -88,15 +96,17 @@ def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | Non
         Zone of times that carry none; without it they are rejected.
     """
     found = [(item, message) for message in messages for item in _items(message, meter)]
+    notices = 0
     kept: list[tuple[Mapping[str, Any], _Layout, Message]] = []
     for item, message in found:
-        layout = _layout(tuple(item))
+        layout = _layout(tuple(item)) if len(item) <= FEED_ROW_FIELDS_MAX else _TOO_WIDE
         if layout is None:
-            meter.add(notices=1)
+            notices += 1
         elif layout.problem:
             meter.reject(item, layout.problem)
         else:
             kept.append((item, layout, message))
+    meter.add(notices=notices)
     times = _times([item[layout.timestamp] for item, layout, _ in kept], timezone)
     rows = []
     for (item, layout, message), moment in zip(kept, times, strict=True):
@@ -110,17 +120,12 @@ def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | Non
 
 def _items(message: Message, meter: Meter) -> Iterator[Mapping[str, Any]]:
     """Yield the objects of a message, rejecting what is none."""
-    content = message.content
-    if isinstance(content, str | bytes):
-        try:
-            content = json.loads(content)
-        # A deep nest of brackets is no ValueError.
-        except (ValueError, RecursionError) as error:
-            meter.reject(message.content, f"no JSON: {error}")
-            return
-    if isinstance(content, dict) and isinstance(content.get("data"), list | dict):
-        content = content["data"]
-    for item in content if isinstance(content, list) else [content]:
+    try:
+        items = items_of(message.content)
+    except ValueError as error:
+        meter.reject(message.content, str(error))
+        return
+    for item in items:
         if isinstance(item, dict):
             yield item
         else:
@@ -172,10 +177,10 @@ def _row(
 ) -> Row | str:
     """Return the row, or why there is none."""
     if isinstance(moment, str):
-        return f"{layout.timestamp}={item[layout.timestamp]!r}; {moment}"
+        return f"{layout.timestamp}={_shown(item[layout.timestamp])}; {moment}"
     name = item[layout.instrument]
     if not _is_name(name):
-        return f"{layout.instrument}={name!r}; an instrument must be text or a whole number"
+        return f"{layout.instrument}={_shown(name)}; an instrument must be text or a whole number"
     values = []
     for field, key in zip(layout.fields, layout.values, strict=True):
         # A tick that names no quantity, as an index's, trades nothing.
@@ -183,12 +188,18 @@ def _row(
         try:
             values.append(_number(raw))
         except (ValueError, TypeError, OverflowError):
-            return f"{key}={raw!r}; must be a number"
+            return f"{key}={_shown(raw)}; must be a number"
     order = item[layout.sequence] if layout.sequence else None
     if order is not None and not _is_order(order):
-        return f"{layout.sequence}={order!r}; must be a whole number"
+        return f"{layout.sequence}={_shown(order)}; must be a whole number"
     order = None if order is None else int(order)
     return Row(layout.fields, str(name), moment, tuple(values), order, message)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as an error shows it: its beginning, where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _is_name(value: Any) -> bool:
@@ -241,11 +252,23 @@ def _other_times(values: Sequence[Any], timezone: str | None) -> list[int | str]
     try:
         read = to_utc(column, timezone, "feed")
     except NaiveTimeError:
-        if len(column) == 1:
-            return ['has no zone; pass timezone="Asia/Kolkata", say']
-        # One time without a zone must not spoil the others.
-        return [_other_times([value], timezone)[0] for value in values]
-    instants = read.dt.epoch("us").to_list()
+        return _zoned_times(column)
+    return _instants(read)
+
+
+def _zoned_times(column: pl.Series) -> list[int | str]:
+    """Return each time; those without a zone must not spoil the others.
+
+    A time without one is another instant in another zone, and one with a zone the same in all.
+    """
+    here, there = (to_utc(column, zone, "feed") for zone in ("UTC", "Etc/GMT-1"))
+    is_same = here.eq_missing(there).to_list()
+    pairs = zip(_instants(here), is_same, strict=True)
+    return [instant if same else _NO_ZONE for instant, same in pairs]
+
+
+def _instants(times: pl.Series) -> list[int | str]:
+    instants = times.dt.epoch("us").to_list()
     return [f"must be {FORMATS}" if instant is None else instant for instant in instants]
 
 

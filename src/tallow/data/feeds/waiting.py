@@ -8,7 +8,12 @@ from threading import Condition
 from time import monotonic
 from typing import Generic, TypeVar
 
-from tallow.core.limits import FEED_QUEUE_BYTES, FEED_RETRY_SECONDS, FEED_RETRY_SECONDS_MAX
+from tallow.core.limits import (
+    FEED_BATCH_BYTES,
+    FEED_QUEUE_BYTES,
+    FEED_RETRY_SECONDS,
+    FEED_RETRY_SECONDS_MAX,
+)
 from tallow.data.feeds.feed import FeedEnded
 
 T = TypeVar("T")
@@ -60,7 +65,7 @@ class Mailbox(Generic[T]):
             return True
 
     def take(self, timeout: float, most: int) -> list[T]:
-        """Return all items, up to `most`; none where none came within `timeout` seconds.
+        """Return items, up to `most` or `FEED_BATCH_BYTES`; none where none came in `timeout` s.
 
         Raises
         ------
@@ -69,14 +74,19 @@ class Mailbox(Generic[T]):
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or bool(self._items), timeout)
-            taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
-            self._bytes -= sum(size for _, size in taken)
+            taken: list[T] = []
+            size = 0
+            while self._items and len(taken) < most and size < FEED_BATCH_BYTES:
+                item, bytes_of_it = self._items.popleft()
+                taken.append(item)
+                size += bytes_of_it
+            self._bytes -= size
             self._changed.notify_all()
             if not taken and self._failure is not None:
                 raise self._failure
             if not taken and self._closed:
                 raise FeedEnded
-            return [item for item, _ in taken]
+            return taken
 
     def close(self, failure: BaseException | None = None) -> None:
         """Take nothing more; readers get what is there, then `failure` or the end."""
