@@ -92,6 +92,9 @@ STORE_VIEW_ATTEMPTS = 20
 STORE_LOOK_SECONDS = 3_600.0
 """How long a store takes the absence of a next version for the whole truth."""
 
+STORE_CHECKPOINT_VERSIONS = 100
+"""Versions of a table between two checkpoints, as is usual for Delta tables."""
+
 STORE_UNFINISHED_HOURS = 24.0
 """How long a file that no commit names stays: a write that takes longer than this has died."""
 

@@ -27,6 +27,14 @@ from tallow.core.limits import (
     STORE_LOOK_SECONDS,
     STORE_VIEW_ATTEMPTS,
 )
+from tallow.data.store.commits import (
+    ACTIONS,
+    NO_CHECKPOINT,
+    commit_file,
+    make_checkpoint,
+    require_log,
+    sync_commits,
+)
 from tallow.data.store.files import (
     FileIndex,
     Place,
@@ -45,15 +53,12 @@ from tallow.data.store.table import (
     EPOCH,
     HORIZON,
     TABLE_SCHEMA,
-    commit_file,
     delta_errors,
     has_landed,
     open_table,
     properties_of,
-    require_log,
-    sync_commits,
 )
-from tallow.data.store.tail import TailFile
+from tallow.data.store.tail import STATE_FILE, TailFile, reached_by
 from tallow.data.store.view import View
 
 
@@ -71,15 +76,15 @@ class DeltaBackend:
         place = Place.at(location, options)
         self.state_folder = state
         self._clock = clock
-        self._table = open_table(place, create)
+        self._table = open_table(place, create, lambda: reached_by(state / STATE_FILE))
         self.place = replace(place, table_id=str(self._table.metadata().id))
         self._table_lock = threading.Lock()
-        self.tail_file = TailFile(state / "state.sqlite")
+        self.tail_file = TailFile(state / STATE_FILE)
         self._index: FileIndex | None = None
         self._looked = -math.inf
         # In this order: meanwhile, others may commit.
         reached = self.tail_file.fact("reached")
-        require_log(self.place, self.files().version, reached)
+        require_log(self.place.folder, self.place.root, self.files().version, reached)
 
     @property
     def horizon(self) -> int:
@@ -222,14 +227,22 @@ class DeltaBackend:
             If it is not; the files that were to be added are removed then.
         """
         # No retries: what these rows are was decided by what this version holds.
-        properties = CommitProperties(max_commit_retries=0, app_transactions=list(known))
+        properties = CommitProperties(
+            max_commit_retries=0,
+            app_transactions=list(known),
+            custom_metadata={ACTIONS: str(len(actions) + len(known))},
+        )
         with self._table_lock, delta_errors(self.place.root):
             try:
                 if self._table.version() != version:
                     # A reader of this process moved on: the commit would go through, and be wrong.
                     raise CommitFailedError
                 self._table.create_write_transaction(
-                    list(actions), "append", TABLE_SCHEMA, commit_properties=properties
+                    list(actions),
+                    "append",
+                    TABLE_SCHEMA,
+                    commit_properties=properties,
+                    post_commithook_properties=NO_CHECKPOINT,
                 )
             except (DeltaError, OSError):
                 if not has_landed(self._table, actions):
@@ -239,8 +252,9 @@ class DeltaBackend:
 
     def _settle(self, version: int, newest: int) -> None:
         """Make durable what was committed after a version; inside the locks."""
-        sync_commits(self.place, version + 1, newest)
+        sync_commits(self.place.folder, version + 1, newest)
         self.tail_file.reached(newest, after=version)
+        make_checkpoint(self._table, self.place.folder, version, newest)
 
     def flush(self) -> None:
         """Move the tail into a file of the table."""

@@ -9,6 +9,7 @@ import polars as pl
 
 from tallow.core.errors import ConflictError, StoreError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS
+from tallow.data.store.commits import NO_CHECKPOINT
 from tallow.data.store.files import damaged, require_whole
 from tallow.data.store.flush import flush
 from tallow.data.store.log import Compacted
@@ -63,7 +64,9 @@ def _rewritten(
 def set_property(backend: DeltaBackend, name: str, value: str) -> None:
     """Change a property of the table."""
     with backend.changing() as table:
-        table.alter.set_table_properties({name: value}, raise_if_not_exists=False)
+        table.alter.set_table_properties(
+            {name: value}, raise_if_not_exists=False, post_commithook_properties=NO_CHECKPOINT
+        )
 
 
 def pieces(backend: DeltaBackend) -> Iterator[pl.DataFrame]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
@@ -15,7 +14,13 @@ from deltalake.schema import Field, PrimitiveType, Schema
 from deltalake.transaction import AddAction, RemoveAction
 
 from tallow.core.errors import ConflictError, DamagedFileError, StoreError
-from tallow.data.durable import make_folder, sync_file
+from tallow.data.durable import make_folder
+from tallow.data.store.commits import (
+    RESTORE,
+    drop_broken_checkpoint,
+    drop_unfinished,
+    sync_commits,
+)
 from tallow.data.store.files import Place
 from tallow.data.store.log import LOG_SCHEMA
 
@@ -30,7 +35,6 @@ PRUNED = "tallow.pruned"
 """Transaction of the commits that take rows away: with them, and never without, the epoch changes,
 wherever a pruning is killed."""
 
-_RESTORE = "restore it from a backup: tallow store restore"
 _PAINT = re.compile(r"\x1b\[\d*m|↳")
 _PRIMITIVES = {
     pl.String: "string",
@@ -44,8 +48,10 @@ TABLE_SCHEMA = Schema(
 )
 
 
-def open_table(place: Place, create: bool) -> DeltaTable:
-    """Open a store's table, or make it.
+def open_table(place: Place, create: bool, reached: Callable[[], int]) -> DeltaTable:
+    """Open a store's table, or make it; mend what a loss of power left of unfinished commits.
+
+    `reached` says which version was acknowledged last.
 
     Raises
     ------
@@ -54,8 +60,10 @@ def open_table(place: Place, create: bool) -> DeltaTable:
     """
     options = dict(place.options) if place.options else None
     with delta_errors(place.root):
+        if place.folder is not None:
+            drop_unfinished(place.folder, reached)
         try:
-            table = DeltaTable(place.table, storage_options=options)
+            table = _opened(place, options)
         except TableNotFoundError:
             if not create:
                 raise StoreError(
@@ -75,9 +83,20 @@ def open_table(place: Place, create: bool) -> DeltaTable:
         properties_of(table, place.root)
         if table.version() == 0 and place.folder is not None:
             # Whoever made it may not have come so far.
-            sync_commits(place, 0, 0)
+            sync_commits(place.folder, 0, 0)
             make_folder(place.folder)
     return table
+
+
+def _opened(place: Place, options: dict[str, str] | None) -> DeltaTable:
+    try:
+        return DeltaTable(place.table, storage_options=options)
+    except TableNotFoundError:
+        raise
+    except DeltaError:
+        if place.folder is None or not drop_broken_checkpoint(place.folder):
+            raise
+    return _opened(place, options)
 
 
 def properties_of(table: DeltaTable, root: str) -> dict[str, str]:
@@ -98,46 +117,10 @@ def properties_of(table: DeltaTable, root: str) -> dict[str, str]:
         )
     if EPOCH not in found or not found.get(HORIZON, "0").isdecimal():
         raise DamagedFileError(
-            f"store: {root}/_delta_log: does not say {EPOCH} and {HORIZON}; {_RESTORE}"
+            f"store: {root}/_delta_log: does not say {EPOCH} and {HORIZON}; {RESTORE}"
         )
     pruned = table.transaction_version(PRUNED)
     return found if pruned is None else found | {EPOCH: f"{found[EPOCH]}.{pruned}"}
-
-
-def commit_file(folder: Path, version: int) -> Path:
-    """Return where the commit of a version lies."""
-    return folder / "_delta_log" / f"{version:020d}.json"
-
-
-def require_log(place: Place, version: int, reached: int) -> None:
-    """Raise `DamagedFileError` if commits are missing: what they held would be, too, silently.
-
-    Parameters
-    ----------
-    version
-        The table's, by what lies there.
-    reached
-        One that this machine has seen through.
-    """
-    if version < reached:
-        raise DamagedFileError(
-            f"store: {place.root}/_delta_log: ends at version {version}, and was at {reached}; "
-            f"{_RESTORE}"
-        )
-    if place.folder is None:
-        return
-    for number in range(version + 1):
-        path = commit_file(place.folder, number)
-        # Old ones are cleaned up; a file that is there and empty would be a commit of nothing.
-        if path.exists() and not path.stat().st_size:
-            raise DamagedFileError(f"store: {path}: is empty; {_RESTORE}")
-
-
-def sync_commits(place: Place, first: int, last: int) -> None:
-    """Wait until the commits of versions are on disk, where the table is in a folder."""
-    if place.folder is not None:
-        for version in range(first, last + 1):
-            sync_file(commit_file(place.folder, version))
 
 
 def has_landed(table: DeltaTable, actions: Sequence[AddAction | RemoveAction]) -> bool:
@@ -169,5 +152,5 @@ def delta_errors(root: str) -> Iterator[None]:
         reason = ": ".join(filter(None, lines)) or type(error).__name__
         raise StoreError(
             f"store: {root}: {reason}; check its name, the disk, its room and its rights; "
-            f"where its log is damaged, {_RESTORE}"
+            f"where its log is damaged, {RESTORE}"
         ) from error

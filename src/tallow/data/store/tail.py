@@ -37,6 +37,9 @@ from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.order import in_log_order
 from tallow.data.store.state import DAMAGED, checked, fact, naming
 
+STATE_FILE = "state.sqlite"
+"""In a store's state folder: the tail, the ledger, and what this machine knows of the table."""
+
 NO_ROWS = pl.DataFrame(schema=LOG_SCHEMA)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -156,6 +159,17 @@ class Tail:
         spans = [span for name in names for span in held.places.get(name, ())]
         loose = [batch.frame for batch in hit if batch.id > held.last]
         return [held.frame[low:high] for low, high in spans] + loose
+
+
+def reached_by(path: Path) -> int:
+    """Return which version of the table a state file knows of, -1 where there is no such file."""
+    if not path.exists() or not path.stat().st_size:
+        return -1
+    file = TailFile(path)
+    try:
+        return file.fact("reached")
+    finally:
+        file.close()
 
 
 class TailFile:
