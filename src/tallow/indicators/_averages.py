@@ -26,6 +26,20 @@ def average_step(
     return count, value
 
 
+FAINT = 1e-300
+"""The least that is left of a mean of sizes which has known one that is not zero."""
+
+
+@kernel_part
+def keep_faint(value: float) -> float:
+    """Return a mean of sizes, kept from fading away.
+
+    On rows without change it shrinks for ever. Below this its digits would go one by one, and
+    arithmetic would crawl; any later change is so much larger that nothing depends on it.
+    """
+    return FAINT if 0.0 < value < FAINT else value
+
+
 @kernel_part
 def advance_average(
     state: Floats, length: float, weight: float, offsets: NDArray[np.int64], x: Floats, out: Floats

@@ -24,14 +24,15 @@ def _bands(newest, sums, squares, n, times, upper, middle, lower, width):  # typ
         upper[j] = mean + reach
         middle[j] = mean
         lower[j] = mean - reach
-        width[j] = (mean + reach) - (mean - reach)
+        # Not the difference of the bands: that has lost the digits which the price took.
+        width[j] = 2.0 * reach
 
 
 @kernel_part
-def _ratio(part, base, whole, out):  # type: ignore[no-untyped-def]
-    """``(part - base) / whole``, missing where `whole` is zero."""
+def _position(sums, n, width, out):  # type: ignore[no-untyped-def]
+    """Place of the newest close between the bands, from its distance to the mean."""
     for j in range(len(out)):
-        out[j] = (part[j] - base[j]) / whole[j] if whole[j] != 0.0 else np.nan
+        out[j] = 0.5 - (sums[j] / n) / width[j] if width[j] != 0.0 else np.nan
 
 
 @kernel_part
@@ -55,7 +56,7 @@ def advance(state, params, offsets, close, upper, middle, lower, width, percent,
         up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
         _bands(newest, sums, squares, n, params[1], up, mid, low, wide)
         _percent(wide, mid, percent[a:z])
-        _ratio(newest, low, wide, position[a:z])
+        _position(sums, n, wide, position[a:z])
         a = z
 
 
@@ -74,7 +75,7 @@ def advance_long(state, params, offsets, close, upper, middle, lower, width, per
         up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
         _bands(newest, sums, squares, n, params[1], up, mid, low, wide)
         _percent(wide, mid, percent[a:z])
-        _ratio(newest, low, wide, position[a:z])
+        _position(sums, n, wide, position[a:z])
         a = z
 
 
@@ -101,4 +102,5 @@ INDICATOR = Indicator(
     formula="mean +- multiplier x population deviation, over length rows of the close",
     reference="Bollinger (2001), Bollinger on Bollinger Bands",
     flat="width exactly 0, percent_b null; width_percent null at a mean of 0",
+    version=2,
 )

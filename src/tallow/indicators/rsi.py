@@ -6,34 +6,37 @@ import numpy as np
 
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter
-from tallow.indicators._averages import average_step
+from tallow.indicators._averages import average_step, keep_faint
 from tallow.indicators._declare import WILDER, length
 
 
 @kernel
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
-    """State: rows seen (0 or 1), close before, changes counted, mean gain, mean loss."""
+    """State: rows seen (0 or 1), close before, changes counted, mean gain, mean loss, value.
+
+    A row without a change shrinks both means alike, so the value stays what it was.
+    """
     n, flat = params[0], params[1]
     for i in range(len(state)):
         seen, before, count = state[i, 0], state[i, 1], state[i, 2]
-        gain, loss = state[i, 3], state[i, 4]
+        gain, loss, value = state[i, 3], state[i, 4], state[i, 5]
         for row in range(offsets[i], offsets[i + 1]):
             x = close[row]
             if x != x:
                 out[row] = np.nan
                 continue
             if seen > 0.0:
-                change = x - before
+                change, fresh = x - before, count < n
                 _, loss = average_step(count, loss, max(-change, 0.0), n, 1.0 / n)
                 count, gain = average_step(count, gain, max(change, 0.0), n, 1.0 / n)
+                loss, gain = keep_faint(loss), keep_faint(gain)
+                if change != 0.0 or fresh:
+                    both = gain + loss
+                    value = 100.0 * (gain / both) if both > 0.0 else flat
             seen, before = 1.0, x
-            if count < n:
-                out[row] = np.nan
-            else:
-                both = gain + loss
-                out[row] = 100.0 * (gain / both) if both > 0.0 else flat
+            out[row] = value if count == n else np.nan
         state[i, 0], state[i, 1], state[i, 2] = seen, before, count
-        state[i, 3], state[i, 4] = gain, loss
+        state[i, 3], state[i, 4], state[i, 5] = gain, loss, value
 
 
 FLAT = Parameter(
@@ -48,11 +51,12 @@ INDICATOR = Indicator(
     parameters=(length(14, minimum=2), FLAT),
     memory=RECURSIVE,
     warmup=lambda p: (int(p["length"]),),
-    state_size=lambda _: 5,
+    state_size=lambda _: 6,
     advance=advance,
     formula="100 x rma(gain) / (rma(gain) + rma(loss)) over length changes of the close",
     reference=WILDER,
     seed="means of the first length gains and losses",
     flat="100 on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": 0.0}},
+    version=2,
 )
