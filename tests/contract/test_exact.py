@@ -61,8 +61,8 @@ def assert_exact(case: Case, rows: Rows, got: list[Floats], want: Exact) -> None
 
 def alternating(rows: int) -> Rows:
     """Return prices that go up and down by one tick, which a large price hardly resolves."""
-    price = 1e11 + 0.05 * (np.arange(rows) % 2)
-    return walk(rows) | {"open": price, "high": price + 0.05, "low": price - 0.05, "close": price}
+    price = np.where(np.arange(rows) % 2, 1e11, 1e11 + 0.05)
+    return {**walk(rows), "open": price, "high": price + 0.05, "low": price - 0.05, "close": price}
 
 
 def of_all_sizes(rows: int) -> Rows:
@@ -125,7 +125,8 @@ def test_a_very_long_history_drifts_nowhere(case: Case, rows: int) -> None:
     history = walk(seen, 11)
     whole = joined([walk(rows - seen, 10, price=float(history["close"][0])), history])
     if "session" in case.inputs:
-        whole = whole | {"session": np.arange(rows) // 75 + 20_000.0}
+        sessions = np.float64(20_000.0) + np.arange(rows) // 75
+        whole = {**whole, "session": sessions}
     got = [column[-200:] for column in case.run(whole)]
     end = part(whole, rows - seen)
     if "session" in case.inputs:

@@ -12,7 +12,6 @@ import pytest
 
 from tallow.core.operator import RECURSIVE, Convention, Indicator
 from tests.contract.cases import (
-    RECURSIVE_CASES,
     every_case,
     every_indicator,
     every_recursive_case,
@@ -122,21 +121,7 @@ def test_recursive_is_null_on_a_missing_row_and_goes_on_as_without_it(case: Case
         assert_same_bits([column[~missing]], [kept])
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            each,
-            marks=pytest.mark.xfail(
-                each.values.get("source") == "close",
-                reason="vwap of the close does not look at the high and low that it declares",
-                strict=True,
-            ),
-        )
-        for each in RECURSIVE_CASES
-    ],
-    ids=str,
-)
+@every_recursive_case
 def test_a_row_that_lacks_any_input_is_a_missing_row(case: Case) -> None:
     rows = walk()
     missing = gaps(len(rows["close"]))
@@ -165,7 +150,7 @@ def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
     """A feed's all-zero candles crash nothing and make no infinity."""
     for column in case.run(flat(rows_for(case), price=0.0, volume=0.0)):
         values = np.unique(column[~np.isnan(column)])
-        assert set(values) <= {0.0, -1.0, case.values.get("flat")}
+        assert set(values) <= {0.0, -1.0, 1.0, case.values.get("flat")}
 
 
 # A market that stands still: the last value of each output, per convention
@@ -201,6 +186,7 @@ STILL_IN_TALIB: Table = STILL | {
     "obv": {"obv": VOLUME},
     "rsi": {"rsi": 0.0},
     "stoch": {"k": 0.0, "d": 0.0},
+    "supertrend": {"line": PRICE, "direction": 1.0},
 }
 
 every_convention = pytest.mark.parametrize(

@@ -55,7 +55,7 @@ SPECS = {
     "true_range": ("true_range()", "true_range"),
     "true_range()": ("true_range()", "true_range"),
     "supertrend(7, .5)": (
-        "supertrend(length=7, multiplier=0.5)",
+        "supertrend(length=7, multiplier=0.5, first_range=high_low, first_trend=down)",
         "supertrend_7_0p5 supertrend_direction_7_0p5",
     ),
     "bollinger(20, 2.5)[upper]": ("bollinger(length=20, multiplier=2.5)", "bb_upper_20_2p5"),

@@ -15,7 +15,7 @@ import pytest
 import tallow
 from tallow.data.aggregate import NoTrade
 from tests.oracles.reading import CANDLE, columns, records
-from tests.running import outputs
+from tests.running import all_indicators, outputs
 
 FOUR_DECIMALS = 0.5e-4
 """The printed values are rounded: at most half a unit of the last place is lost."""
@@ -24,6 +24,11 @@ FOUR_DECIMALS = 0.5e-4
 @pytest.fixture(scope="module")
 def candles(reference: Path) -> tallow.Candles:
     return tallow.read_candles(reference / "data" / "candles_1m.csv")
+
+
+def test_only_what_is_compared_here_is_said_to_be() -> None:
+    said = [each.name for each in all_indicators().values() if "tradingview" in each.compared]
+    assert said == ["bollinger"]
 
 
 @pytest.mark.parametrize(("interval", "count"), [("1m", 37), ("5m", 29)])

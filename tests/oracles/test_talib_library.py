@@ -17,7 +17,7 @@ from talib._ta_lib import MA_Type
 
 from tests.contract.cases import flat, ticking, walk
 from tests.oracles.reading import candles, records
-from tests.running import Floats, Rows, case, joined
+from tests.running import Floats, Rows, all_indicators, case, joined
 
 RELATIVE = 1e-9
 RESIDUE = 1e-12
@@ -26,11 +26,6 @@ SIMPLE = MA_Type.SMA
 LENGTHS = (2, 5, 14, 50)
 
 Function = Callable[[Rows], list[Floats]]
-
-
-def channel(high: Floats, low: Floats, length: int) -> list[Floats]:
-    top, bottom = talib.MAX(high, length), talib.MIN(low, length)
-    return [top, (top + bottom) / 2.0, bottom]
 
 
 def functions(length: int) -> dict[str, Function]:
@@ -47,12 +42,28 @@ def functions(length: int) -> dict[str, Function]:
         f"bollinger({n}, 0.5)": lambda r: [*talib.BBANDS(r["close"], n, 0.5, 0.5)],
         f"volume_sma({n})": lambda r: [talib.SMA(r["volume"], n)],
         f"roc({n})": lambda r: [talib.ROC(r["close"], n)],
-        f"donchian({n})": lambda r: channel(r["high"], r["low"], n),
+        f"rma({n})": lambda r: [talib.RMA(r["close"], n)],
+        f"donchian({n})": lambda r: [*talib.DONCHIAN(r["high"], r["low"], n)],
+        f"supertrend({n}, 3)": lambda r: supertrend(r, n, 3.0),
+        f"supertrend({n}, 0.5)": lambda r: supertrend(r, n, 0.5),
+        f"keltner({n}, 2, 10)": lambda r: [*talib.KC(r["high"], r["low"], r["close"], n, 10, 2.0)],
         f"adx({n})": lambda r: [
             of(r["high"], r["low"], r["close"], n)
             for of in (talib.ADX, talib.PLUS_DI, talib.MINUS_DI)
         ],
     }
+
+
+def supertrend(rows: Rows, length: int, multiplier: float) -> list[Floats]:
+    """Return the line and the direction, which TA-Lib gives as integers, 0 where there is none."""
+    line, trend = talib.SUPERTREND(rows["high"], rows["low"], rows["close"], length, multiplier)
+    return [line, np.where(trend == 0, np.nan, trend)]
+
+
+def one_session(rows: Rows) -> list[Floats]:
+    """Return TA-Lib's average price of all rows; it knows no sessions, and has 0 without volume."""
+    prices = talib.VWAP(rows["high"], rows["low"], rows["close"], rows["volume"])
+    return [np.where(np.cumsum(rows["volume"]) > 0.0, prices, np.nan)]
 
 
 def stochastic(length: int, smooth_k: int, smooth_d: int) -> Function:
@@ -66,6 +77,7 @@ FUNCTIONS: dict[str, Function] = {
 } | {
     "true_range": lambda r: [talib.TRANGE(r["high"], r["low"], r["close"])],
     "atr(1)": lambda r: [talib.ATR(r["high"], r["low"], r["close"], 1)],
+    "vwap": one_session,
     "obv": lambda r: [talib.OBV(r["close"], r["volume"])],
     "macd(12, 26, 9)": lambda r: [*talib.MACD(r["close"], 12, 26, 9)],
     "macd(3, 17, 5)": lambda r: [*talib.MACD(r["close"], 3, 17, 5)],
@@ -77,6 +89,7 @@ every_function = pytest.mark.parametrize("spec", FUNCTIONS)
 
 def assert_talib(spec: str, rows: Rows) -> None:
     ours = case(spec, "talib")
+    rows = {**rows, "session": np.ones(len(rows["close"]))}
     columns = ours.run(rows)
     # TA-Lib has no width and no place between the bands.
     for output, a, b in zip(ours.indicator.outputs, columns, FUNCTIONS[spec](rows), strict=False):
@@ -86,6 +99,11 @@ def assert_talib(spec: str, rows: Rows) -> None:
             scale = float(np.max(np.abs(rows["volume" if output.unit == "units" else "close"])))
         np.testing.assert_array_equal(np.isnan(a), np.isnan(b), f"{output.name}: null rows")
         np.testing.assert_allclose(a, b, RELATIVE, RESIDUE * scale, err_msg=output.name)
+
+
+def test_every_indicator_that_is_said_to_be_compared_is() -> None:
+    said = {each.name for each in all_indicators().values() if "talib" in each.compared}
+    assert said == {case(spec).indicator.name for spec in FUNCTIONS}
 
 
 def stops_and_goes_on() -> Rows:

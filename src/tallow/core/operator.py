@@ -118,6 +118,8 @@ class Indicator:
         Names of `INPUTS`; ``"{anchor}"`` stands for the value of the parameter ``anchor``.
     presets
         Per convention, the defaults that differ from those of ``tradingview``.
+    compared
+        Conventions under which a test compares the values with those of who it is named after.
     advance_long
         Replaces `advance` where the first parameter, a length, exceeds `SHORT_WINDOW`.
     version
@@ -141,6 +143,7 @@ class Indicator:
     advance_long: Kernel | None = None
     check: Callable[[Values], str | None] | None = None
     presets: Mapping[str, Values] = field(default_factory=lambda: MappingProxyType({}))
+    compared: tuple[Convention, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself, at import and not at first use."""

@@ -28,3 +28,11 @@ START = Parameter(
     choices=("each", "together"),
 )
 """TA-Lib returns all outputs of a function from the same row on."""
+
+
+FIRST_RANGE = Parameter(
+    "first_range",
+    "high_low",
+    "what the first row, which has no close before it, counts as",
+    choices=("high_low", "none"),
+)

@@ -104,4 +104,5 @@ INDICATOR = Indicator(
     flat="null while the mean range is zero; 0 in TA-Lib, which also keeps adx without movement",
     presets={"talib": {"seed": "short", "flat": "keep"}},
     version=2,
+    compared=("talib",),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.kernel import kernel
-from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter
+from tallow.core.operator import RECURSIVE, Indicator, Output
 from tallow.indicators._averages import average_step, range_step
-from tallow.indicators._declare import WILDER, length
+from tallow.indicators._declare import FIRST_RANGE, WILDER, length
 
 
 @kernel
@@ -30,13 +30,6 @@ def advance(state, params, offsets, high, low, close, out):  # type: ignore[no-u
         state[i, 0], state[i, 1], state[i, 2], state[i, 3] = seen, before, count, value
 
 
-FIRST_RANGE = Parameter(
-    "first_range",
-    "high_low",
-    "what the first row, which has no close before it, counts as",
-    choices=("high_low", "none"),
-)
-
 INDICATOR = Indicator(
     name="atr",
     title="Average true range",
@@ -51,4 +44,5 @@ INDICATOR = Indicator(
     reference=WILDER,
     seed="mean of the first length ranges; TradingView counts the first row's high minus low",
     presets={"talib": {"first_range": "none"}},
+    compared=("talib",),
 )

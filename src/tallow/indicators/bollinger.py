@@ -103,4 +103,5 @@ INDICATOR = Indicator(
     reference="Bollinger (2001), Bollinger on Bollinger Bands",
     flat="width exactly 0, percent_b null; width_percent null at a mean of 0",
     version=2,
+    compared=("tradingview", "talib"),
 )

@@ -87,4 +87,5 @@ INDICATOR = Indicator(
     seed="each average by the mean of its first rows; TA-Lib delays the fast one to the slow one's",
     check=_check,
     presets={"talib": {"seed": "aligned", "start": "together"}},
+    compared=("talib",),
 )

@@ -43,4 +43,5 @@ INDICATOR = Indicator(
     reference="Granville (1963), Granville's New Key to Stock Market Profits",
     seed="0 on TradingView, the first volume in TA-Lib",
     presets={"talib": {"first": "volume"}},
+    compared=("talib",),
 )

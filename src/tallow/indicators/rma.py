@@ -27,4 +27,5 @@ INDICATOR = Indicator(
     formula="rma += (close - rma) / length",
     reference=WILDER,
     seed="mean of the first length closes",
+    compared=("talib",),
 )

@@ -59,4 +59,5 @@ INDICATOR = Indicator(
     flat="100 on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": 0.0}},
     version=2,
+    compared=("talib",),
 )

@@ -66,4 +66,5 @@ INDICATOR = Indicator(
     formula="sqrt(mean((close - mean)^2)) over length rows",
     reference="Population standard deviation (divisor n), as ta.stdev and TA-Lib's STDDEV",
     flat="exactly 0",
+    compared=("talib",),
 )

@@ -5,25 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.kernel import kernel
-from tallow.core.operator import RECURSIVE, Indicator, Output
+from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter
 from tallow.indicators._averages import average_step, range_step
-from tallow.indicators._declare import length, multiplier
+from tallow.indicators._declare import FIRST_RANGE, length, multiplier
 
 
 @kernel
 def advance(state, params, offsets, high, low, close, line, direction):  # type: ignore[no-untyped-def]
-    """State: close before, count and average of the range, upper band, lower band, direction."""
-    n, times = params[0], params[1]
+    """State: close before, count and average of range, upper and lower band, direction, seen."""
+    n, times, none, up = params[0], params[1], params[2] == 1.0, params[3] == 1.0
     for i in range(len(state)):
         before, count, reach = state[i, 0], state[i, 1], state[i, 2]
-        upper, lower, way = state[i, 3], state[i, 4], state[i, 5]
+        upper, lower, way, seen = state[i, 3], state[i, 4], state[i, 5], state[i, 6]
         for row in range(offsets[i], offsets[i + 1]):
             line[row] = direction[row] = np.nan
             h, l, c = high[row], low[row], close[row]
             if h != h or l != l or c != c:
                 continue
-            x = range_step(h, l, before if count > 0.0 else np.nan)
-            count, reach = average_step(count, reach, x, n, 1.0 / n)
+            if seen > 0.0 or not none:
+                x = range_step(h, l, before if seen > 0.0 else np.nan)
+                count, reach = average_step(count, reach, x, n, 1.0 / n)
             if count == n:
                 above, below = (h + l) / 2.0 + times * reach, (h + l) / 2.0 - times * reach
                 # A band only moves towards the price, until a close has broken it.
@@ -31,15 +32,17 @@ def advance(state, params, offsets, high, low, close, line, direction):  # type:
                     upper = above
                 if way == 0.0 or below > lower or before < lower:
                     lower = below
-                if way > 0.0:
+                if way == 0.0:
+                    way = 1.0 if up else -1.0
+                elif way > 0.0:
                     way = -1.0 if c < lower else 1.0
                 else:
-                    way = 1.0 if way < 0.0 and c > upper else -1.0
+                    way = 1.0 if c > upper else -1.0
                 line[row] = lower if way > 0.0 else upper
                 direction[row] = way
-            before = c
+            before, seen = c, 1.0
         state[i, 0], state[i, 1], state[i, 2] = before, count, reach
-        state[i, 3], state[i, 4], state[i, 5] = upper, lower, way
+        state[i, 3], state[i, 4], state[i, 5], state[i, 6] = upper, lower, way, seen
 
 
 _N = "{length}_{multiplier}"
@@ -59,12 +62,20 @@ INDICATOR = Indicator(
             1.0,
         ),
     ),
-    parameters=(length(10), multiplier(3.0)),
+    parameters=(
+        length(10),
+        multiplier(3.0),
+        FIRST_RANGE,
+        Parameter("first_trend", "down", "direction of the first row", choices=("down", "up")),
+    ),
     memory=RECURSIVE,
-    warmup=lambda p: (int(p["length"]) - 1,) * 2,
-    state_size=lambda _: 6,
+    warmup=lambda p: (int(p["length"]) - (p["first_range"] == "high_low"),) * 2,
+    state_size=lambda _: 7,
     advance=advance,
     formula="(high + low) / 2 +- multiplier x atr(length), each band moving with the trend only",
     reference="Seban (2008), Tout le monde mérite d'être riche; as ta.supertrend",
-    seed="downward, at the first row that has an average range",
+    seed="downward on TradingView, upward in TA-Lib, at the first row that has an average range",
+    presets={"talib": {"first_range": "none", "first_trend": "up"}},
+    version=2,
+    compared=("talib",),
 )

@@ -34,4 +34,5 @@ INDICATOR = Indicator(
     advance=advance,
     formula="max(high - low, |high - close before|, |low - close before|)",
     reference=WILDER,
+    compared=("talib",),
 )

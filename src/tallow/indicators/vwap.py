@@ -15,10 +15,9 @@ def advance(state, params, offsets, high, low, close, volume, period, out):  # t
     for i in range(len(state)):
         now, value, units = state[i, 0], state[i, 1], state[i, 2]
         for row in range(offsets[i], offsets[i + 1]):
-            c = close[row]
-            price = (high[row] + low[row] + c) / 3.0 if typical else c
-            traded = price * volume[row]
-            if traded != traded or period[row] != period[row]:
+            h, l, c = high[row], low[row], close[row]
+            traded = ((h + l + c) / 3.0 if typical else c) * volume[row]
+            if traded != traded or h != h or l != l or period[row] != period[row]:
                 out[row] = np.nan
                 continue
             if period[row] != now:
@@ -50,4 +49,6 @@ INDICATOR = Indicator(
     formula="sum(price x volume) / sum(volume) since the anchor; hlc3 = (high + low + close) / 3",
     reference="Berkowitz, Logue and Noser (1988), Journal of Finance 43:1",
     flat="null before the first volume",
+    version=2,
+    compared=("talib",),
 )

@@ -39,4 +39,5 @@ INDICATOR = Indicator(
     advance=advance,
     formula="sum(weight x close) / sum(weight), weights 1..length, the newest heaviest",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
+    compared=("talib",),
 )

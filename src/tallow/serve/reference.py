@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from tallow.core.operator import CONVENTIONS, Indicator, Values
+from tallow.core.operator import Convention, Indicator, Values
 from tallow.core.registry import registry
 
 HEAD = """\
@@ -25,6 +25,9 @@ Rules for all of them:
 - A zero denominator gives null, unless *flat* says otherwise.
 - The convention (`tradingview`, the default, or `talib`) only sets defaults; every parameter can be
   given, too: `atr(14, first_range=none)`.
+- A convention has a row below only where a test compares the values with those of TA-Lib itself, or
+  with values that TradingView published. The other defaults of `tradingview` follow its
+  documentation.
 """
 
 
@@ -35,10 +38,19 @@ def markdown() -> str:
     lines += _table(
         ("spec", "columns", "memory", "formula", "reference"), map(_overview, indicators)
     )
-    lines += ["", "## Conventions", ""]
+    lines += ["", "## Defaults", ""]
     lines += _table(
-        ("indicator", "convention", "defaults", "first row", "seed", "flat"),
-        (row for indicator in indicators for row in _conventions(indicator)),
+        ("indicator", "defaults", "first row", "seed", "flat"),
+        ((each.name, *_defaults(each, "tradingview"), each.seed, each.flat) for each in indicators),
+    )
+    lines += ["", "## Conventions compared", ""]
+    lines += _table(
+        ("indicator", "convention", "defaults", "first row"),
+        (
+            (each.name, convention, *_defaults(each, convention))
+            for each in indicators
+            for convention in each.compared
+        ),
     )
     return "\n".join(lines) + "\n"
 
@@ -57,15 +69,14 @@ def _spec(indicator: Indicator, values: Values) -> str:
     return f"`{indicator.name}({numbers})`" if numbers else f"`{indicator.name}`"
 
 
-def _conventions(indicator: Indicator) -> Iterator[tuple[str, ...]]:
-    for convention in CONVENTIONS:
-        values = indicator.values((), {}, convention)
-        words = ", ".join(f"{name}={value}" for name, value in values.items()) or "none"
-        rows = ", ".join(
-            f"{output.name} {row}"
-            for output, row in zip(indicator.outputs, indicator.warmup(values), strict=True)
-        )
-        yield indicator.name, convention, words, rows, indicator.seed, indicator.flat
+def _defaults(indicator: Indicator, convention: Convention) -> tuple[str, str]:
+    """Return the parameters of a convention, and the first row of each output."""
+    values = indicator.values((), {}, convention)
+    rows = ", ".join(
+        f"{output.name} {row}"
+        for output, row in zip(indicator.outputs, indicator.warmup(values), strict=True)
+    )
+    return ", ".join(f"{name}={value}" for name, value in values.items()) or "none", rows
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
