@@ -141,7 +141,8 @@ def test_a_server_s_candles_are_in_the_store_when_ctrl_c_ends_the_session(tmp_pa
     assert "\x1b[?1049h" in screen
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", report)
     counts = {name: int(count) for count, name in re.findall(r" (\d+) +([a-z ]+?)  ", plain)}
-    assert counts["rows in"] == len(FRAME) + 1
+    # One message is no candle.
+    assert (counts["rows in"], counts["quarantined"]) == (len(FRAME) + 2, 1)
     # A row that came together with later ones of its instrument is in order.
     assert counts["appended"] + counts["corrected"] == len(FRAME) + 1
     assert counts["corrected"] >= 1
@@ -201,7 +202,7 @@ def test_a_second_ctrl_c_says_what_is_there(
     assert result.stderr.startswith("cancelled; what was acknowledged to the feed is in ")
 
 
-def test_without_a_terminal_lines_and_a_report_tell_what_was_refused(
+def test_without_a_terminal_lines_and_a_report_tell_what_was_set_aside(
     replay: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PLAIN_SECONDS", 0.0)
@@ -209,15 +210,15 @@ def test_without_a_terminal_lines_and_a_report_tell_what_was_refused(
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("2025-06-02 09:16:00  connected  1 rows, ")
-    assert "1 refused" in lines[1]
+    assert "1 quarantined" in lines[1]
     assert re.search(r"^ +1 +appended ", result.stdout, re.MULTILINE)
     assert re.search(r"^not_covered +1 .*--calendar-dates", result.stdout, re.MULTILINE)
 
 
-def test_strict_exits_with_1_when_a_row_is_refused(replay: tuple[object, ...]) -> None:
+def test_strict_exits_with_1_when_a_row_is_quarantined(replay: tuple[object, ...]) -> None:
     result = tallow("live", *replay, "--strict", "--json")
-    assert (result.exit_code, json.loads(result.stdout)["by_reason"]) == (1, {"not_covered": 1})
-    assert "refused: 1 row" in result.stderr
+    assert (result.exit_code, json.loads(result.stdout)["by_rule"]) == (1, {"not_covered": 1})
+    assert "quarantined: 1 row" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -326,7 +327,7 @@ def test_the_screen_tells_what_is_wrong() -> None:
             connected=False,
             reconnects=7,
             lag_seconds=90.0,
-            rejected=1,
+            quarantined=1,
             rejections=(Rejection("rub\x1bish", "no JSON"),),
         ),
     )
@@ -338,8 +339,8 @@ def test_the_screen_tells_what_is_wrong() -> None:
         assert words in head
     assert "corrected 06-02 09:17 A  1 bar changed" in text
     assert "corrected 06-02 09:17 B  4 bars changed" in text
-    assert "refused   06-02 09:17 C  high_below_low" in text
-    assert "refused   a batch  --keep 0; no" in text
+    assert "set aside 06-02 09:17 C  high_below_low" in text
+    assert "set aside a batch  --keep 0; no" in text
     assert r"unread    no JSON  rub\x1bish" in text
     assert "2025-06-02*" in text
 

@@ -19,6 +19,9 @@ BLOCK_ROWS = 262_144
 THREADS_MAX = 64
 """Most worker threads of one run."""
 
+QUARANTINE_RECORD_BYTES = 65_536
+"""Bytes of a message that could not be understood that the quarantine keeps."""
+
 QUARANTINE_PREVIEW = 10
 """Quarantined rows that a report prints."""
 

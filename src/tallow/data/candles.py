@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from tallow.core.timeframe import Timeframe
-from tallow.data.quarantine import count_by_rule
+from tallow.data.quarantine import count_by_rule, count_rows
 from tallow.data.runs import Runs
 
 
@@ -100,11 +100,12 @@ def with_more(candles: Candles, repeated: int, aside: pl.DataFrame | None) -> Ca
     quarantine, report = candles.quarantine, candles.report
     if aside is not None:
         quarantine = pl.concat([quarantine, aside], how="diagonal")
+    quarantined = count_rows(quarantine)
     report = replace(
         report,
-        rows_in=report.rows_in + repeated + len(quarantine) - report.quarantined,
+        rows_in=report.rows_in + repeated + quarantined - report.quarantined,
         repeated=report.repeated + repeated,
-        quarantined=len(quarantine),
+        quarantined=quarantined,
         by_rule=count_by_rule(quarantine),
     )
     return replace(candles, quarantine=quarantine, report=report)

@@ -35,7 +35,7 @@ FORMING = "forming"
 """The rule of rows that nobody mends: the candle itself comes once it has ended."""
 
 _CELLS = ("instrument", "timestamp", *NUMBERS, OPEN_INTEREST)
-MENDING_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", *_CELLS, "record")
+MENDING_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", "reason", *_CELLS, "record")
 """Columns of the table, in order."""
 
 _TIME = "%Y-%m-%dT%H:%M:%S%.f%:z"
@@ -80,11 +80,14 @@ def mending_table(held: pl.DataFrame) -> pl.DataFrame:
         {name: [row.get(name) for row in told] for name in _CELLS},
         schema=dict.fromkeys(_CELLS, pl.String()),
     )
+    if "reason" not in rows.columns:
+        rows = rows.with_columns(reason=pl.lit(None, pl.String))
     return rows.select(
         pl.col("id").alias(QUARANTINE_ID),
         "source",
         "row",
         "rule",
+        "reason",
         # What reading found out: a bare time has its zone, and a document names its instrument.
         pl.coalesce("instrument", cells["instrument"]).alias("instrument"),
         pl.coalesce(pl.col("timestamp").dt.strftime(_TIME), cells["timestamp"]).alias("timestamp"),

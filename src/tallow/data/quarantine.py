@@ -69,10 +69,19 @@ def count_by_rule(quarantine: pl.DataFrame) -> dict[str, int]:
     """
     if not len(quarantine):
         return {}
-    often = pl.col("times").sum() if "times" in quarantine.columns else pl.len()
+    often = pl.col("times").fill_null(1).sum() if "times" in quarantine.columns else pl.len()
     counted = dict(quarantine.group_by("rule").agg(often).sort("rule").iter_rows())
     known = [rule.name for rule in RULES if rule.name in counted]
     return {name: counted[name] for name in dict.fromkeys([*known, *counted])}
+
+
+def count_rows(quarantine: pl.DataFrame) -> int:
+    """Return how many rows a quarantine stands for: the same of a feed's rows is in it once."""
+    return (
+        int(quarantine["times"].fill_null(1).sum())
+        if "times" in quarantine.columns
+        else len(quarantine)
+    )
 
 
 def gather(parts: Iterable[tuple[int, pl.DataFrame]]) -> pl.DataFrame:

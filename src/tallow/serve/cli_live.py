@@ -28,7 +28,7 @@ and the state knows which of them were counted.
 Exit codes:
   0    the feed ended, or Ctrl-C or SIGTERM ended the session; all that had come is in
        the store
-  1    the same, but an instrument has no values, or rows were refused and --strict was
+  1    the same, but an instrument has no values, or rows were set aside and --strict was
        given
   2    a wrong option, or the store cannot be written; the message says what to change
   130  cancelled by Ctrl-C before the session began, or by a second one
@@ -125,7 +125,7 @@ Plain = Annotated[
 Strict = Annotated[
     bool,
     typer.Option(
-        "--strict", help="Exit with 1 if any row is refused.", rich_help_panel=options.OUTPUT
+        "--strict", help="Exit with 1 if any row is quarantined.", rich_help_panel=options.OUTPUT
     ),
 ]
 Json = Annotated[
@@ -162,8 +162,8 @@ def live(
     """Take a live feed into a store, and show its bars as they change.
 
     Candles or ticks come in; each is on disk before the feed is told that it came. The screen has
-    the whole universe: latest bars with indicators, lag, rates, corrections, refused rows. Makes
-    the store where there is none. Ctrl-C ends the session.
+    the whole universe: latest bars with indicators, lag, rates, corrections, rows set aside.
+    Makes the store where there is none. Ctrl-C ends the session.
     """
     from tallow.serve.live import LiveRequest, run_live
 

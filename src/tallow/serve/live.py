@@ -240,8 +240,8 @@ def _exit_code(request: LiveRequest, ended: Ended) -> int:
     """Say on stderr why not everything is well: the table may be hidden, or far above."""
     if ended.failures:
         say(f"failed: {in_options(failure_text(ended.failures), VERB)}", err=True)
-    refused = ended.statistics.refused + ended.statistics.health.rejected
-    is_dirty = request.strict and refused > 0
+    rows = ended.statistics.quarantined
+    is_dirty = request.strict and rows > 0
     if is_dirty:
-        say(f"refused: {refused:,} rows, and --strict is given", err=True)
+        say(f"quarantined: {rows:,} rows, and --strict is given", err=True)
     return EXIT_INCOMPLETE if ended.failures or is_dirty else 0

@@ -17,7 +17,7 @@ from tallow.core.text import printable
 from tallow.data.rules import RULES
 from tallow.runtime.live.admit import HINTS
 from tallow.runtime.live.tally import LiveStatistics
-from tallow.serve.console import BAD, QUIET, WARN, compact, make_counts, make_table, number
+from tallow.serve.console import QUIET, WARN, compact, make_counts, make_table, number
 from tallow.serve.report import marked, show_failures
 from tallow.serve.wording import in_options
 
@@ -25,7 +25,10 @@ VERB = "live"
 REJECTIONS_SHOWN = 3
 """Messages that were not understood, in the report."""
 
-COUNTS = ("rows_in", "appended", "late", "revised", "deleted", "repeated", "refused", "left_out")
+COUNTS = (
+    *("rows_in", "appended", "late", "revised", "deleted", "repeated", "quarantined"),
+    "left_out",
+)
 
 
 @dataclass(frozen=True)
@@ -56,25 +59,34 @@ class Ended:
     def to_dict(self) -> dict[str, Any]:
         """Return the report for scripts."""
         statistics, health = self.statistics, self.statistics.health
-        kinds = ("messages", "rejected", "reconnects", "gaps", "redelivered")
-        return {name: getattr(statistics, name) for name in COUNTS} | {
-            "corrected": statistics.corrected,
-            "bars": self.bars(),
-            "instruments": statistics.instruments,
-            "by_reason": dict(statistics.by_reason),
-            "failures": dict(self.failures),
-            "feed": {name: getattr(health, name) for name in kinds},
-            "store": self.store,
-            "seconds": round(self.seconds, 3),
+        kinds = ("messages", "notices", "quarantined", "reconnects", "gaps", "redelivered")
+        kept = {
+            # By their names of before, for scripts.
+            "refused": statistics.quarantined,
+            "by_reason": dict(statistics.by_rule),
         }
+        return (
+            {name: getattr(statistics, name) for name in COUNTS}
+            | kept
+            | {
+                "corrected": statistics.corrected,
+                "bars": self.bars(),
+                "instruments": statistics.instruments,
+                "by_rule": dict(statistics.by_rule),
+                "failures": dict(self.failures),
+                "feed": {name: getattr(health, name) for name in (*kinds, "rejected")},
+                "store": self.store,
+                "seconds": round(self.seconds, 3),
+            }
+        )
 
 
 def show_ended(console: Console, ended: Ended) -> None:
-    """Print the counts, then what was refused, not understood or failed, and what to do next."""
+    """Print the counts, then what was set aside or failed, and what to do next."""
     statistics = ended.statistics
     console.print(_counts(ended))
-    if statistics.by_reason:
-        console.print("\n[bold]Refused[/]")
+    if statistics.by_rule:
+        console.print("\n[bold]Quarantined[/]")
         console.print(_reasons(statistics))
     if statistics.health.rejections:
         console.print("\n[bold]Not understood[/]")
@@ -103,7 +115,11 @@ def _counts(ended: Ended) -> Table:
         (f"{statistics.appended:,}", "appended", f"in {ended.store}"),
         (f"{statistics.corrected:,}", "corrected", corrected),
         (f"{statistics.repeated:,}", "repeated", "said again what is known"),
-        (marked(statistics.refused, WARN), "refused", "see below" if statistics.refused else ""),
+        (
+            marked(statistics.quarantined, WARN),
+            "quarantined",
+            "set aside, see below" if statistics.quarantined else "",
+        ),
         (
             f"{sum(bars.values()):,}",
             "bar changes",
@@ -112,6 +128,7 @@ def _counts(ended: Ended) -> Table:
         (f"{statistics.instruments:,}", "instruments", ""),
     ]
     others = (
+        (health.quarantined, "not understood", "messages, or rows of them; among the quarantined"),
         (statistics.left_out, "left out", "of instruments that were not asked for"),
         (statistics.from_store, "from the store", "candles that others wrote"),
         (health.reconnects, "reconnects", health.error or ""),
@@ -119,8 +136,6 @@ def _counts(ended: Ended) -> Table:
         (health.redelivered, "redelivered", "entries that a consumer had been given before"),
     )
     rows += [(f"{count:,}", name, note) for count, name, note in others if count]
-    if health.rejected:
-        rows.append((marked(health.rejected, BAD), "not understood", "messages or rows, see below"))
     pace = f"{compact(statistics.rows_in / ended.seconds)} rows/s" if ended.seconds else ""
     if statistics.update_ms is not None:
         median, high = statistics.update_ms
@@ -134,8 +149,8 @@ def _counts(ended: Ended) -> Table:
 
 def _reasons(statistics: LiveStatistics) -> Table:
     hints = {rule.name: rule.hint for rule in RULES} | HINTS
-    table = make_table("reason", number("rows"), "hint")
-    for reason, count in statistics.by_reason.items():
+    table = make_table("rule broken", number("rows"), "hint")
+    for reason, count in statistics.by_rule.items():
         hint = in_options(hints.get(reason, ""), VERB)
         table.add_row(escape(printable(in_options(reason, VERB))), f"{count:,}", escape(hint))
     return table
@@ -144,6 +159,8 @@ def _reasons(statistics: LiveStatistics) -> Table:
 def _next(ended: Ended) -> Text:
     where = f"--store {shlex.quote(ended.store)}"
     commands = [f"tallow store stats {where}", f"tallow store coverage {where}"]
+    if ended.statistics.quarantined:
+        commands.append(f"tallow store quarantine {where}")
     for name in itertools.islice(ended.statistics.complete, 1):
         commands.insert(0, f"tallow query {shlex.quote(name)} {where} -t {ended.sizes[0]}")
     text = Text("\nNext, try\n", "bold")

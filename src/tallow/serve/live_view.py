@@ -176,7 +176,7 @@ class LiveView:
         is_today = now is not None and _local(now, self.zone).date() == local.date()
         return f"{local:%H:%M}" if is_today else f"{local:%m-%d %H:%M}"
 
-    # What was corrected and refused
+    # What was corrected and set aside
 
     def _events(self, statistics: LiveStatistics, width: int) -> list[Text]:
         """Return the last corrections, and rows that were not taken, a line each."""
@@ -193,7 +193,7 @@ class LiveView:
             local = f"{when.astimezone(self.zone):%m-%d %H:%M} " if when else ""
             what = f"{local}{refusal.instrument or 'a batch'}"
             why = in_options(refusal.reason, "live")
-            lines.append(Text.assemble(("refused   ", BAD), what, (f"  {why}", QUIET)))
+            lines.append(Text.assemble(("set aside ", BAD), what, (f"  {why}", QUIET)))
         for each in statistics.health.rejections[-EVENTS_SHOWN:]:
             why = in_options(each.reason, "live")
             lines.append(Text.assemble(("unread    ", BAD), why, (f"  {each.text}", QUIET)))
@@ -280,11 +280,11 @@ def _counts(statistics: LiveStatistics) -> list[Text]:
 
 
 def _troubles(statistics: LiveStatistics) -> list[tuple[int, str]]:
-    """Return what is worth a word where it is not 0; corrections and refusals always are."""
+    """Return what is worth a word where it is not 0; corrected and quarantined rows always are."""
     health = statistics.health
-    found = [(statistics.corrected, "corrected"), (statistics.refused, "refused")]
+    found = [(statistics.corrected, "corrected"), (statistics.quarantined, "quarantined")]
     others = (
-        (health.rejected, "not understood"),
+        (health.quarantined, "not understood"),
         (health.reconnects, "reconnects"),
         (health.gaps_open, "gaps open"),
         (statistics.from_store, "from the store"),

@@ -21,6 +21,9 @@ from tallow.serve.console import QUIET, make_console, make_table, number
 from tallow.serve.report import show_more, show_rules
 from tallow.serve.saying import say_json
 
+RECORD_SHOWN = 500
+"""Characters of a record that the table shows; `--json` and `--export` have all."""
+
 
 def show_quarantined(place: str, export: Path | None, as_json: bool) -> int:
     """List the rows that wait to be mended, or write them into a table."""
@@ -56,12 +59,21 @@ def _show(console: Console, held: pl.DataFrame, place: str) -> None:
         return
     show_rules(console, count_by_rule(held), "ingest")
     table = make_table(
-        number("id"), Column("source", overflow="fold"), number("row"), "rule broken", "record"
+        number("id"),
+        Column("source", overflow="fold"),
+        number("row"),
+        number("times"),
+        "rule broken",
+        "record",
     )
-    columns = ("id", "source", "row", "rule", "record")
+    columns = ("id", "source", "row", "times", "rule", "reason", "record")
     newest = held.sort("id", descending=True).head(QUARANTINE_PREVIEW)
-    for id_, source, row, rule, record in newest.select(columns).iter_rows():
-        table.add_row(str(id_), escape(source or "-"), f"{row:,}", rule, escape(record))
+    for id_, source, row, times, rule, reason, record in newest.select(columns).iter_rows():
+        # A feed's rows have no number.
+        place = "-" if row is None else f"{row:,}"
+        why = f"{rule}: {reason}" if reason else rule
+        cells = (source or "-", place, f"{times:,}", why, record[:RECORD_SHOWN])
+        table.add_row(str(id_), *map(escape, cells))
     console.print()
     console.print(table)
     show_more(console, len(held) - QUARANTINE_PREVIEW)

@@ -83,12 +83,16 @@ def show_quarantine(
 def show_rules(console: Console, by_rule: Mapping[str, int], verb: str = "run") -> None:
     """Print how many rows broke which rule, and what to do about it."""
     from tallow.data.rules import RULES
+    from tallow.runtime.live.admit import HINTS
 
     rules = make_table("rule broken", number("rows"), "it asks for", "hint")
     for rule in RULES:
         if count := by_rule.get(rule.name):
             hint = in_options(rule.hint, verb)
             rules.add_row(rule.name, f"{count:,}", escape(rule.text), escape(hint))
+    for name in by_rule.keys() - {rule.name for rule in RULES}:
+        hint = in_options(HINTS.get(name, ""), verb)
+        rules.add_row(name, f"{by_rule[name]:,}", "a live engine can take it", escape(hint))
     console.print("\n[bold]Quarantined[/]")
     console.print(rules)
 

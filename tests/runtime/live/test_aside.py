@@ -159,12 +159,12 @@ def test_rows_of_a_feed_are_durable_when_they_are_set_aside(store: Store) -> Non
     text = '{"symbol": "B", "ts": "noon"}'
     quarantine = empty_quarantine().with_columns(reason=pl.lit(None, pl.String))
     row = {"source": "ws://host", "rule": "not_understood", "record": text, "reason": "no time"}
-    rows = pl.concat([quarantine, pl.DataFrame([row] * 2)], how="diagonal")
-    for times in (2, 4):
+    rows = pl.concat([quarantine, pl.DataFrame([row | {"times": 3}, row])], how="diagonal")
+    for times in (4, 8):
         live.set_aside(rows)
         with open_store(store.state_folder.parent) as other:
             held = other.ledger.held().select("source", "rule", "record", "reason", "times")
             assert held.rows() == [("ws://host", "not_understood", text, "no time", times)]
     # The engine goes on, and so does the ledger.
     assert live.update(two_rows()).report.appended == 3
-    assert store.ledger.entries()["quarantined"].to_list() == [2, 2, 0]
+    assert store.ledger.entries()["quarantined"].to_list() == [4, 4, 0]

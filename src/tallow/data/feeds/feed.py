@@ -10,9 +10,9 @@ from typing import Literal, Protocol, Self
 import polars as pl
 
 from tallow.core.text import without_secrets
-from tallow.data.feeds.health import FeedHealth
+from tallow.data.feeds.health import FeedHealth, Meter
 
-Kind = Literal["candles", "ticks"]
+Kind = Literal["candles", "ticks", "quarantine"]
 
 shown = without_secrets
 """How a feed's address is shown."""
@@ -29,12 +29,14 @@ class FeedBatch:
     Attributes
     ----------
     kind
-        ``candles`` (forming ones too, each later one a revision) or ``ticks``.
+        ``candles`` (forming ones too, each later one a revision) or ``ticks``; ``quarantine`` is
+        what could not be understood, and comes from `Feed.quarantined` only.
     frame
         Candles: what `tallow.read_candles` takes, no key twice, so that revisions of a candle come
         in batches of their own, in their order. Ticks: `instrument`, `timestamp` (datetime[us,
         UTC]), `price` and either `quantity` or `day_volume` (float64), and `sequence` (int64) where
-        the feed numbers them.
+        the feed numbers them. A quarantine: columns of `tallow.data.quarantine.QUARANTINE_SCHEMA`,
+        `reason`, and `times`, how often a row came.
     received_at
         When the last row came, in microseconds since 1970 UTC. In a replay: when it would have.
     backfill
@@ -80,6 +82,20 @@ class Feed(Protocol):
         """Say that a batch, and those handed out before it, need not be sent again."""
         return
 
+    def hold_quarantined(self) -> None:
+        """Keep what is not understood until `quarantined` gives it.
+
+        Without this it is counted only, and counts as acknowledged.
+        """
+        return
+
+    def quarantined(self) -> FeedBatch | None:
+        """Return what was not understood since the last call, to be made durable; None for nothing.
+
+        It is acknowledged as any other batch; before those that `receive` gave in the meantime.
+        """
+        return None
+
     def close(self) -> None:
         """Let go of connections and threads. What was received can still be read to its end."""
         ...
@@ -99,6 +115,14 @@ class Feed(Protocol):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def quarantine_batch(meter: Meter, now: int) -> FeedBatch | None:
+    """Return what a feed's meter holds for the quarantine, at `now`; None where that is nothing."""
+    rows, tokens = meter.held.take() if meter.held else (None, set[str]())
+    if rows is None or not len(rows):
+        return None
+    return FeedBatch("quarantine", rows, now, tokens=tuple(tokens))
 
 
 def now_us() -> int:

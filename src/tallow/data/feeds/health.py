@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any
 
 from tallow.core.limits import FEED_REJECTION_CHARACTERS, FEED_REJECTIONS_KEPT
+from tallow.data.feeds.held import HeldRows, text_of
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class FeedHealth:
         Those that are neither candle nor tick, nor look like it: greetings, heartbeats.
     batches, rows
         Handed out, backfilled ones included.
-    rejected
-        Messages or rows that were not understood; `rejections` are the last of them.
+    quarantined
+        Messages, or rows of them, that were not understood and are set aside; `rejections` are the
+        last of them. `rejected` is another name of this count.
     redelivered
         Entries of a stream that were given to a consumer before, to this one or to a dead one.
     reconnects
@@ -53,7 +55,7 @@ class FeedHealth:
     notices: int = 0
     batches: int = 0
     rows: int = 0
-    rejected: int = 0
+    quarantined: int = 0
     rejections: tuple[Rejection, ...] = ()
     redelivered: int = 0
     reconnects: int = 0
@@ -63,13 +65,25 @@ class FeedHealth:
     lag_seconds: float | None = None
     error: str | None = None
 
+    @property
+    def rejected(self) -> int:
+        """The same as `quarantined`."""
+        return self.quarantined
+
 
 class Meter:
-    """Keeps a feed's health."""
+    """Keeps a feed's health.
+
+    Attributes
+    ----------
+    held
+        What was not understood, where the reader wants it.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._health = FeedHealth()
+        self.held: HeldRows | None = None
 
     @property
     def health(self) -> FeedHealth:
@@ -87,11 +101,15 @@ class Meter:
         with self._lock:
             self._health = replace(self._health, **values)
 
-    def reject(self, text: object, reason: str) -> None:
-        """Count a rejected message, and keep it."""
-        shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-        rejection = Rejection(shown[:FEED_REJECTION_CHARACTERS], reason)
+    def reject(self, content: object, reason: str, token: str = "") -> None:
+        """Count a message, or a row of one, that is not understood, and keep it.
+
+        `token` is the entry's that it is, or is a part of.
+        """
+        if self.held is not None:
+            self.held.add(content, reason, token)
+        rejection = Rejection(text_of(content)[:FEED_REJECTION_CHARACTERS], reason)
         with self._lock:
             kept = (*self._health.rejections, rejection)[-FEED_REJECTIONS_KEPT:]
-            count = self._health.rejected + 1
-            self._health = replace(self._health, rejected=count, rejections=kept)
+            count = self._health.quarantined + 1
+            self._health = replace(self._health, quarantined=count, rejections=kept)

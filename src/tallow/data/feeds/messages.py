@@ -103,7 +103,7 @@ def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | Non
         if layout is None:
             notices += 1
         elif layout.problem:
-            meter.reject(item, layout.problem)
+            meter.reject(item, layout.problem, message.token)
         else:
             kept.append((item, layout, message))
     meter.add(notices=notices)
@@ -114,7 +114,7 @@ def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | Non
         if isinstance(row, Row):
             rows.append(row)
         else:
-            meter.reject(item, row)
+            meter.reject(item, row, message.token)
     return rows
 
 
@@ -123,13 +123,14 @@ def _items(message: Message, meter: Meter) -> Iterator[Mapping[str, Any]]:
     try:
         items = items_of(message.content)
     except ValueError as error:
-        meter.reject(message.content, str(error))
+        meter.reject(message.content, str(error), message.token)
         return
     for item in items:
         if isinstance(item, dict):
             yield item
         else:
-            meter.reject(json.dumps(item), "no JSON object; a row must be an object of fields")
+            why = "no JSON object; a row must be an object of fields"
+            meter.reject(json.dumps(item), why, message.token)
 
 
 @lru_cache(maxsize=FEED_LAYOUTS)

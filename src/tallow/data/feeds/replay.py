@@ -15,8 +15,10 @@ import polars as pl
 from tallow.core.errors import ParameterError
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
 from tallow.data.days import microseconds
-from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded
+from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, quarantine_batch
 from tallow.data.feeds.health import FeedHealth, Meter
+from tallow.data.feeds.held import HeldRows
+from tallow.data.quarantine import empty_quarantine
 from tallow.data.readers import read_candles
 from tallow.data.rules import MINUTE_US
 from tallow.data.schema import OPEN_INTEREST
@@ -68,7 +70,7 @@ class ReplayFeed(Feed):
         if speed is not None and not speed > 0:
             raise ParameterError(f"feed: speed={speed}; must be above 0, or None for no waiting")
         self._speed, self._clock, self._sleep = speed, clock, sleep
-        self._meter = Meter()
+        self._meter, self._aside = Meter(), empty_quarantine()
         is_place = isinstance(source, str | Path) and ("://" in str(source) or _is_folder(source))
         self._opened: Store | None = open_store(source) if is_place else None
         store = self._opened or source
@@ -78,6 +80,7 @@ class ReplayFeed(Feed):
             read = read_candles(source)
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)
+            self._aside = read.quarantine
             days = iter([_within(read.frame, start, end)])
         self._minutes = _minutes_of(days)
         self._next = next(self._minutes, None)
@@ -88,6 +91,15 @@ class ReplayFeed(Feed):
     def health(self) -> FeedHealth:
         """The counts so far."""
         return self._meter.health
+
+    def hold_quarantined(self) -> None:
+        """Keep the rows that were set aside in reading until `quarantined` gives them."""
+        self._meter.held = HeldRows("replay")
+        self._meter.held.add_rows(self._aside)
+
+    def quarantined(self) -> FeedBatch | None:
+        """Return the rows that were set aside in reading; the second time nothing."""
+        return quarantine_batch(self._meter, now_us())
 
     def receive(self, timeout: float) -> FeedBatch | None:
         """Return the next minute's candles, or None if they are not due within `timeout`."""

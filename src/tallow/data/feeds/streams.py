@@ -28,8 +28,9 @@ from tallow.core.limits import (
 )
 from tallow.data.feeds.batches import batches_of, hand_out
 from tallow.data.feeds.exchanges import Entry, Exchanges, ReplyTooLongError
-from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us
+from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, quarantine_batch, shown
 from tallow.data.feeds.health import FeedHealth, Meter
+from tallow.data.feeds.held import HeldRows
 from tallow.data.feeds.messages import Message, read_messages
 from tallow.data.feeds.waiting import Backoff, seconds_until
 from tallow.data.times import require_timezone
@@ -81,6 +82,7 @@ class RedisFeed(Feed):
     ) -> None:
         require_timezone(timezone)
         self._server = Exchanges(url, stream, group, consumer or socket.gethostname())
+        self._name = shown(url)
         self._timezone, self._clock = timezone, clock
         self._meter = Meter()
         self._ready: deque[FeedBatch] = deque()
@@ -96,6 +98,14 @@ class RedisFeed(Feed):
     def health(self) -> FeedHealth:
         """The counts so far."""
         return self._meter.health
+
+    def hold_quarantined(self) -> None:
+        """Keep what is not understood, unacknowledged, until `quarantined` gives it."""
+        self._meter.held = HeldRows(self._name)
+
+    def quarantined(self) -> FeedBatch | None:
+        """Return what was not understood since the last call."""
+        return quarantine_batch(self._meter, self._clock())
 
     def receive(self, timeout: float) -> FeedBatch | None:
         """Return the next batch, or None if nothing came within `timeout` seconds.
@@ -204,6 +214,10 @@ class RedisFeed(Feed):
         messages = [m for entry, fields in entries if (m := self._message(entry, fields, now))]
         batches = batches_of(read_messages(messages, self._meter, self._timezone))
         tokens = {token for batch in batches for token in batch.tokens}
+        if self._meter.held is not None:
+            # Where some rows are good, the entry is acknowledged with these: they come later.
+            self._meter.held.tokens -= tokens
+            tokens |= self._meter.held.tokens
         self._ready.extend(batches)
         self._handed |= tokens
         self._settled |= {_text(entry) for entry, _ in entries} - tokens
@@ -212,7 +226,8 @@ class RedisFeed(Feed):
     def _message(self, entry: bytes, fields: Mapping[bytes, bytes], now: int) -> Message | None:
         """Return an entry's content: the JSON of its only field, or the fields of a row."""
         if not fields:
-            self._meter.reject(entry, "trimmed from the stream before it was read")
+            why = "trimmed from the stream before it was read"
+            self._meter.reject(entry, why, _text(entry))
             return None
         if len(fields) == 1:
             return Message(next(iter(fields.values())), 0, now, _text(entry))

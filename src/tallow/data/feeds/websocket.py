@@ -34,9 +34,10 @@ from tallow.core.limits import (
 )
 from tallow.data.feeds.backfill import Backfill, Backfiller
 from tallow.data.feeds.batches import batches_of, hand_out
-from tallow.data.feeds.feed import Feed, FeedBatch, now_us, shown
+from tallow.data.feeds.feed import Feed, FeedBatch, now_us, quarantine_batch, shown
 from tallow.data.feeds.gaps import Calendars, GapFinder
 from tallow.data.feeds.health import FeedHealth, Meter
+from tallow.data.feeds.held import HeldRows
 from tallow.data.feeds.messages import Message, read_messages
 from tallow.data.feeds.waiting import Backoff, Mailbox, seconds_until
 from tallow.data.times import require_timezone
@@ -118,6 +119,14 @@ class WebSocketFeed(Feed):
     def health(self) -> FeedHealth:
         """The counts so far."""
         return self._meter.health
+
+    def hold_quarantined(self) -> None:
+        """Keep what is not understood until `quarantined` gives it."""
+        self._meter.held = HeldRows(shown(self._url))
+
+    def quarantined(self) -> FeedBatch | None:
+        """Return what was not understood since the last call."""
+        return quarantine_batch(self._meter, self._clock())
 
     def receive(self, timeout: float) -> FeedBatch | None:
         """Return the next batch, or None if nothing came within `timeout` seconds."""

@@ -123,7 +123,7 @@ def counted(quarantine: pl.DataFrame) -> pl.DataFrame:
         rows = rows.with_columns(reason=pl.lit(None, pl.String))
     if "times" not in rows.columns:
         rows = rows.with_columns(times=pl.lit(1, pl.Int64))
-    rows = rows.select(_OWN)
+    rows = rows.select(_OWN).with_columns(pl.col("times").fill_null(1))
     if len(rows) < 2 or not rows["row"].null_count():
         return rows
     key = ("source", "row", "rule", "record")

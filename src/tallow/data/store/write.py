@@ -11,7 +11,7 @@ import polars as pl
 from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
 from tallow.data.candles import Candles
-from tallow.data.quarantine import empty_quarantine
+from tallow.data.quarantine import count_rows, empty_quarantine
 from tallow.data.store.classify import Classified
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import (
@@ -98,17 +98,18 @@ def write_rows(
     if len(found.rows):
         writing.append(_log_rows(found.rows, series, writing.received_at))
     quarantine = read.quarantine if read is not None else empty_quarantine()
+    quarantined = count_rows(quarantine)
     repeated += read.report.repeated if read is not None else 0
     entry = LedgerEntry(
         received_at=writing.received_at,
         source=source,
         timeframe=timeframe,
         adjustment=adjustment,
-        rows_in=len(rows) + repeated + len(quarantine),
+        rows_in=len(rows) + repeated + quarantined,
         new=found.new,
         identical=found.identical + repeated,
         revised=found.revised,
-        quarantined=len(quarantine),
+        quarantined=quarantined,
     )
     number = writing.record(entry, quarantine)
     return WriteReport(

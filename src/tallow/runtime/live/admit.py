@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError
 from tallow.core.kernel import read_only
+from tallow.data.feeds.held import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
 from tallow.data.live_rows import ascends, span
 from tallow.data.rules import TIME_MAX_US, first_broken, rows_hold
 from tallow.data.schema import NUMBERS, TIME_TYPE
@@ -26,6 +27,10 @@ HINTS = {
     NOT_COVERED: "the calendar does not know this day, or its hours; see calendar_dates=",
     TOO_OLD: "no candle and no state is held from before it; give the engine a store, or a larger "
     "keep=",
+    NOT_UNDERSTOOD: NOT_UNDERSTOOD_HINT,
+    "bad_price": "a tick's price is a finite number above 0; check the feed",
+    "bad_quantity": "a tick's quantity is a finite number, 0 or more; check the feed",
+    "too_late": "the tick came long after its minute had closed; ingest the candles of that time",
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from tallow.data.feeds.held import NOT_UNDERSTOOD
 from tallow.data.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.rules import TIME_MAX_US, TIME_MIN_US
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
@@ -60,6 +61,15 @@ def together(*parts: pl.DataFrame | None) -> pl.DataFrame | None:
     """Join quarantines; None where no row was set aside."""
     found = [part for part in parts if part is not None and len(part)]
     return pl.concat(found, how="diagonal") if found else None
+
+
+def unreadable_rows(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
+    """Return the rows of a batch that cannot be candles or ticks at all, as a quarantine."""
+    told = pl.DataFrame({"record": records(rows)}).with_columns(
+        pl.lit(SOURCE_NAME).alias("source"), pl.lit(NOT_UNDERSTOOD).alias("rule")
+    )
+    whole = pl.concat([empty_quarantine(), told], how="diagonal")
+    return whole.with_columns(pl.lit(reason).alias("reason"))
 
 
 def from_live(quarantine: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Hashable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.readers import read_candles
 from tallow.data.rules import MINUTE_US
 from tallow.data.schema import find_column
+from tallow.runtime.live.aside import unreadable_rows
 from tallow.runtime.live.tally import LiveStatistics, Tally
 from tallow.runtime.live.updates import LiveUpdate
 
@@ -97,6 +99,8 @@ class LiveSession:
         self._now: int | None = None
         self._told = -(2**62)
         self._pending: FeedBatch | None = None
+        self._aside: FeedBatch | None = None
+        feed.hold_quarantined()
         self._running: deque[FeedBatch] = deque()
         self._grace_us = round(engine.grace * 1_000_000)
         self._token: Hashable = store.token() if store is not None else None
@@ -120,13 +124,12 @@ class LiveSession:
         A batch that the engine refuses as a whole is counted with its reason, and the session goes
         on. While the store cannot be written, the batch waits, and is tried again by each step.
         """
-        batch = self._pending or self._feed.receive(timeout)
-        updates = []
+        batch, updates = self._receive(timeout), []
         if batch is not None:
             updates += self._take(batch)
-            if self._pending is not None:
-                time.sleep(timeout)
-        elif self._clock is not None:
+        if self._pending is not None or self._aside is not None:
+            time.sleep(timeout)
+        elif batch is None and self._clock is not None:
             self._now = self._clock()
         updates += self._advance()
         updates += self._catch_up()
@@ -166,6 +169,36 @@ class LiveSession:
 
     # A step's parts
 
+    def _receive(self, timeout: float) -> FeedBatch | None:
+        """Return the next batch; what the feed did not understand before it is durable then."""
+        if not self._set_aside():
+            return None
+        try:
+            batch = self._pending or self._feed.receive(timeout)
+        finally:
+            # Also where the feed has ended.
+            is_durable = self._set_aside()
+        if not is_durable:
+            self._pending, batch = batch, None
+        return batch
+
+    def _set_aside(self) -> bool:
+        """Put what the feed did not understand into the store's quarantine; say if it is there."""
+        batch = self._aside or self._feed.quarantined()
+        if batch is None:
+            return True
+        try:
+            self._engine.set_aside(batch.frame)
+        except StoreError as error:
+            self._aside, self._tally.errors["store"] = batch, str(error)
+            return False
+        self._aside = None
+        self._tally.errors.pop("store", None)
+        self._tally.set_aside(batch.frame)
+        self._note_token()
+        self._feed.acknowledge(batch)
+        return True
+
     def _take(self, batch: FeedBatch) -> list[LiveUpdate]:
         """Let the engine take a batch, and acknowledge it; keep it if the store fails."""
         began = time.perf_counter()
@@ -181,19 +214,22 @@ class LiveSession:
             self._pending, self._tally.errors["store"] = batch, str(error)
             return []
         except TallowError as error:
-            self._tally.refuse(len(batch.frame), str(error))
-            updates = []
-        else:
-            length = MINUTE_US if batch.kind == "candles" else 0
-            self._tally.take(rows, length, update, time.perf_counter() - began)
-            self._tally.counts["left_out"] += len(batch.frame) - len(wanted)
-            updates = [update]
+            # Nothing of it can be taken: its rows are set aside, and the session goes on.
+            rows = unreadable_rows(batch.frame, str(error))
+            self._aside = replace(batch, kind="quarantine", frame=rows)
+            self._pending = None
+            self._tally.refuse(str(error))
+            self._set_aside()
+            return []
+        length = MINUTE_US if batch.kind == "candles" else 0
+        self._tally.take(rows, length, update, time.perf_counter() - began)
+        self._tally.counts["left_out"] += len(batch.frame) - len(wanted)
         self._pending = None
         self._tally.errors.pop("store", None)
         self._now = max(self._now or batch.received_at, batch.received_at)
         self._note_token()
         self._acknowledge(batch)
-        return updates
+        return [update]
 
     def _wanted(self, frame: pl.DataFrame) -> pl.DataFrame:
         name = find_column("instrument", frame.columns)
@@ -276,10 +312,12 @@ class LiveSession:
         """Take what the feed still holds after it was closed."""
         updates = []
         with contextlib.suppress(FeedEnded):
-            while (batch := self._pending or self._feed.receive(0.0)) is not None:
+            while (batch := self._receive(0.0)) is not None:
                 updates += self._take(batch)
                 if self._pending is not None:
-                    raise StoreError(self._tally.errors["store"])
+                    break
+        if self._pending is not None or self._aside is not None:
+            raise StoreError(self._tally.errors["store"])
         return updates + self._advance()
 
     def _given(self, updates: list[LiveUpdate]) -> list[LiveUpdate]:

@@ -19,9 +19,10 @@ from tallow.core.limits import (
     LIVE_TIMINGS_KEPT,
 )
 from tallow.data.feeds.health import FeedHealth
+from tallow.data.quarantine import count_by_rule, count_rows
 from tallow.runtime.live.updates import LiveReport, LiveUpdate
 
-WENT = ("appended", "late", "revised", "deleted", "repeated", "refused")
+WENT = ("appended", "late", "revised", "deleted", "repeated", "quarantined")
 """Where rows go, as in a `LiveReport`."""
 
 _US = 1_000_000
@@ -38,7 +39,7 @@ class Correction:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that was not taken, or a whole batch, which names no instrument; and why."""
+    """A row that was set aside, or a whole batch, which names no instrument; and why."""
 
     instrument: str | None
     timestamp: datetime | None
@@ -49,7 +50,8 @@ class Refusal:
 class LiveStatistics:
     """How a live session does. Counts are since it began.
 
-    ``rows_in = appended + late + revised + deleted + repeated + refused``, each as in `LiveReport`.
+    ``rows_in = appended + late + revised + deleted + repeated + quarantined``, each as in
+    `LiveReport`; messages that were not understood, or parts of them, count as rows.
 
     Attributes
     ----------
@@ -59,8 +61,8 @@ class LiveStatistics:
         Candles that others had written to the store.
     bars
         Per timeframe, rows that were given out as changed.
-    by_reason
-        Refused rows, by rule or message.
+    by_rule
+        Quarantined rows, by the rule that they broke.
     rows_per_second
         Over the last `LIVE_RATE_SECONDS`.
     update_ms
@@ -88,13 +90,13 @@ class LiveStatistics:
     revised: int
     deleted: int
     repeated: int
-    refused: int
+    quarantined: int
     left_out: int
     from_store: int
     batches: int
     instruments: int
     bars: Mapping[str, int]
-    by_reason: Mapping[str, int]
+    by_rule: Mapping[str, int]
     rows_per_second: float
     update_ms: tuple[float, float] | None
     now: int | None
@@ -113,6 +115,16 @@ class LiveStatistics:
         """Rows that changed what was known: late, revised and deleted ones."""
         return self.late + self.revised + self.deleted
 
+    @property
+    def refused(self) -> int:
+        """The same as `quarantined`."""
+        return self.quarantined
+
+    @property
+    def by_reason(self) -> Mapping[str, int]:
+        """The same as `by_rule`."""
+        return self.by_rule
+
 
 @dataclass
 class Tally:
@@ -128,7 +140,7 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     bars: Counter[str] = field(default_factory=Counter)
-    by_reason: Counter[str] = field(default_factory=Counter)
+    by_rule: Counter[str] = field(default_factory=Counter)
     complete: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     saved_at: int | None = None
@@ -159,21 +171,25 @@ class Tally:
             self.complete[name] = max(self.complete.get(name, end), end)
 
     def add(self, report: LiveReport) -> None:
-        """Count the rows of a batch, and keep the refused ones."""
+        """Count the rows of a batch, and keep those that were set aside."""
         self._pace(report.rows_in)
         self.counts.update({name: getattr(report, name) for name in WENT}, batches=1)
         columns = ("instrument", "timestamp", "rule")
         for row in report.quarantine.select(columns).tail(LIVE_EVENTS_KEPT).iter_rows():
             self._refusals.append(Refusal(*row))
-        if report.refused:
-            rules = report.quarantine["rule"].value_counts()
-            self.by_reason.update(dict(rules.iter_rows()))
+        if report.quarantined:
+            self.by_rule.update(count_by_rule(report.quarantine))
 
-    def refuse(self, rows: int, reason: str) -> None:
-        """Count a batch that cannot be taken at all."""
+    def set_aside(self, quarantine: pl.DataFrame) -> None:
+        """Count what a feed did not understand; its health has the last of them."""
+        rows = count_rows(quarantine)
         self._pace(rows)
-        self.counts.update(refused=rows, batches=1)
-        self.by_reason[reason] += rows
+        self.counts.update(quarantined=rows)
+        self.by_rule.update(count_by_rule(quarantine))
+
+    def refuse(self, reason: str) -> None:
+        """Keep why a batch cannot be taken at all; its rows are set aside."""
+        self.counts.update(batches=1)
         self._refusals.append(Refusal(None, None, reason))
 
     def give(self, update: LiveUpdate) -> None:
@@ -189,7 +205,7 @@ class Tally:
             **{name: self.counts[name] for name in (*WENT, "left_out", "from_store", "batches")},
             instruments=instruments,
             bars=dict(self.bars),
-            by_reason=dict(self.by_reason),
+            by_rule=dict(self.by_rule),
             rows_per_second=self._rate(),
             update_ms=self._update_ms(),
             now=now,
