@@ -35,8 +35,8 @@ FORMING = "forming"
 """The rule of rows that nobody mends: the candle itself comes once it has ended."""
 
 _CELLS = ("instrument", "timestamp", *NUMBERS, OPEN_INTEREST)
-MENDING_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", "reason", *_CELLS, "record")
-"""Columns of the table, in order."""
+MENDING_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", *_CELLS, "record")
+"""Columns of the table, in order; after them `reason`, where one of the rows has one."""
 
 _TIME = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
@@ -72,27 +72,27 @@ def mending_table(held: pl.DataFrame) -> pl.DataFrame:
     """Return rows of a quarantine as a table of text.
 
     `held` has the columns of `tallow.data.store.ledger.HELD_SCHEMA`. Rows of candles that were
-    forming are left out: as they are, they would be taken for whole ones.
+    forming are left out: as they are, they would be taken for whole ones. Those of a feed, which
+    have no row number, were ahead of the clock: they do not come again by themselves.
     """
-    rows = held.filter(pl.col("rule") != FORMING)
+    rows = held.filter((pl.col("rule") != FORMING) | pl.col("row").is_null())
     told = [_cells(record) for record in rows["record"]]
     cells = pl.DataFrame(
         {name: [row.get(name) for row in told] for name in _CELLS},
         schema=dict.fromkeys(_CELLS, pl.String()),
     )
-    if "reason" not in rows.columns:
-        rows = rows.with_columns(reason=pl.lit(None, pl.String))
+    has_reasons = "reason" in rows.columns and rows["reason"].null_count() < len(rows)
     return rows.select(
         pl.col("id").alias(QUARANTINE_ID),
         "source",
         "row",
         "rule",
-        "reason",
         # What reading found out: a bare time has its zone, and a document names its instrument.
         pl.coalesce("instrument", cells["instrument"]).alias("instrument"),
         pl.coalesce(pl.col("timestamp").dt.strftime(_TIME), cells["timestamp"]).alias("timestamp"),
         *(cells[name] for name in (*NUMBERS, OPEN_INTEREST)),
         "record",
+        *(["reason"] if has_reasons else []),
     )
 
 

@@ -70,9 +70,9 @@ def _show(console: Console, held: pl.DataFrame, place: str) -> None:
     newest = held.sort("id", descending=True).head(QUARANTINE_PREVIEW)
     for id_, source, row, times, rule, reason, record in newest.select(columns).iter_rows():
         # A feed's rows have no number.
-        place = "-" if row is None else f"{row:,}"
+        stands = "-" if row is None else f"{row:,}"
         why = f"{rule}: {reason}" if reason else rule
-        cells = (source or "-", place, f"{times:,}", why, record[:RECORD_SHOWN])
+        cells = (source or "-", stands, f"{times:,}", why, record[:RECORD_SHOWN])
         table.add_row(str(id_), *map(escape, cells))
     console.print()
     console.print(table)
