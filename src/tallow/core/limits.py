@@ -296,6 +296,9 @@ ROLLOUT_LOOK_SECONDS_MAX = 5.0
 ROLLOUT_LATE_INTERVALS = 10
 """Intervals back in which a rollout looks again for evidence that came late."""
 
+ROLLOUT_CLOCK_SECONDS = 1.0
+"""How far the clock may be behind a rollout's log, by its small corrections, and be waited for."""
+
 ROLLOUT_STAGES_MAX = 100
 """Most stages of a rollout."""
 
@@ -397,6 +400,9 @@ MISMATCHES_BYTES = 268_435_456
 
 MISMATCH_BYTES = 16_777_216
 """Largest mismatch that is kept."""
+
+MISMATCH_UNPACKED_BYTES = 268_435_456
+"""Largest mismatch, unpacked, that is read."""
 
 MISMATCHES_AT_ONCE = 8
 """Mismatches that wait, or are written at a time."""

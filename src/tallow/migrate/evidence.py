@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 Side = Literal["control", "candidate"]
 
@@ -110,3 +110,21 @@ class EvidenceSource(Protocol):
 
     def totals(self, experiment: str, since: datetime, until: datetime) -> Totals:
         """Return what was observed in ``since <= at < until``."""
+
+
+@runtime_checkable
+class OrderedEvidence(EvidenceSource, Protocol):
+    """Evidence that knows its own order, whatever the clocks of its observations say.
+
+    A clock that is set back passes the same times twice: only the order tells them apart.
+    """
+
+    def position(self, experiment: str) -> int:
+        """Return a number that no observation of before exceeds, and each one after does."""
+        ...
+
+    def totals_after(
+        self, experiment: str, since: datetime, until: datetime, position: int
+    ) -> Totals:
+        """Return what was observed in ``since <= at < until``, and written after a position."""
+        ...

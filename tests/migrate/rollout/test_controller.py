@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from tallow.core.errors import DamagedLogError, FlagError, RolloutError
-from tallow.migrate.evidence import Totals
+from tallow.migrate.evidence import Judgement, Observation, Totals
 from tallow.migrate.flags.setting import OFF, Setting, read_setting, write_setting
+from tallow.migrate.rollout.controller import Controller
 from tallow.migrate.rollout.state import State
+from tallow.migrate.shadow import EvidenceStore
 from tests.migrate.rollout.acting import BEGIN, GOOD, World
 
 WRONG = replace(GOOD, equal=1_990, unexplained=10)
@@ -280,3 +282,66 @@ def test_a_stage_that_left_the_plan_is_asked_for(world: World) -> None:
     path.write_text(path.read_text() + "stages = [{stage = 20}]")
     with pytest.raises(RolloutError, match="stage='10%', where the rollout is, is not in the plan"):
         world.person.start()
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=5), timedelta(hours=6), timedelta(days=9_000)])
+def test_a_clock_that_is_set_back_blinds_nobody(world: World, back: timedelta) -> None:
+    world.interval()
+    world.clock.now -= back
+    assert world.interval(FAILING) == "reverted"
+    assert setting(world) == OFF
+    assert world.whats()[-4:] == ["clock", "analysis", "fail", "applied"]
+
+
+def test_a_rollout_goes_on_after_the_clock_was_set_back(world: World) -> None:
+    """It showed a year to come for a while; as many successes lead on as ever."""
+    world = World(world.folder, "stages = [{stage = 'shadow'}, {stage = 10}, {stage = 50}]")
+    world.clock.now += timedelta(days=3_650)
+    world.interval()
+    world.clock.now -= timedelta(days=3_650)
+    assert [world.interval() for _ in range(3)] == ["10%", "10%", "50%"]
+
+
+def test_small_corrections_of_a_clock_are_waited_for(world: World) -> None:
+    world.interval()
+    world.clock.wait(-0.5)
+    world.controller.step()
+    assert "clock" not in world.whats()
+
+
+def test_times_that_come_twice_are_told_apart(world: World, tmp_path: Path) -> None:
+    """Many good calls of the first hour must not make few bad ones of the second look well."""
+    store = EvidenceStore(tmp_path / "evidence.db")
+
+    def add(calls: int, error: str | None) -> None:
+        seen = Observation("engine", world.clock.now, "A", "control", error=error)
+        good = Judgement(compared=1, equal=1)
+        store.add([seen if error else replace(seen, judgement=good)] * calls)
+
+    def step() -> str:
+        return Controller(world.plan, store, "ann@desk", world.clock).step().phase
+
+    world.clock.wait(30)
+    add(20_000, None)
+    world.clock.wait(31)
+    assert step() == "running"
+    world.clock.wait(-31)
+    add(120, None)
+    add(30, "ValueError: none")
+    world.clock.wait(1)
+    assert step() == "reverted"
+    failed = next(entry for entry in world.log() if entry.what == "fail")
+    assert failed.facts["evidence"]["tried"] == 150
+
+
+def test_the_newest_evidence_is_kept_whatever_the_clock_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tallow.migrate.shadow.store.EVIDENCE_ROWS", 100)
+    monkeypatch.setattr("tallow.migrate.shadow.store._PRUNE_EVERY", 10)
+    store = EvidenceStore(tmp_path / "evidence.db")
+    ahead, now = BEGIN + timedelta(days=3_650), BEGIN
+    for at in (ahead, now):
+        store.add([Observation("engine", at, "A", "control") for _ in range(100)])
+    assert store.totals("engine", now, now + timedelta(seconds=1)).calls == 100
+    assert store.totals("engine", ahead, ahead + timedelta(seconds=1)).calls == 0

@@ -7,9 +7,11 @@ is saved, loaded and replayed as a user's test would. Writers are real processes
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
+import pickle
 import random
 import signal
 import sqlite3
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -242,6 +244,11 @@ class Request:
     side: Literal["a", "b"] = "a"
 
 
+class Pair(NamedTuple):
+    first: int
+    second: str
+
+
 FRAME = pl.DataFrame(
     {
         "instrument": ["NSE_EQ|INE301A01014"] * 3,
@@ -253,6 +260,8 @@ VALUES: list[Any] = [
     *(None, True, 7, -(1 << 70), 0.1, math.inf, "₹", b"\x00\xff", Decimal("1.50")),
     *(START, START.replace(tzinfo=None), START.date(), timedelta(days=-1, microseconds=5)),
     *([1, [2.0]], (1, ()), {1, 2}, {"a": {2: None}, (1, 2): [3]}),
+    *(START.astimezone(ZoneInfo("Asia/Kolkata")), START.time(), np.float32(0.5)),
+    *([10**5_000], Pair(1, "b")),
     Request(FRAME, START.date()),
 ]
 
@@ -283,23 +292,103 @@ def test_frames_and_arrays_come_back_without_a_pickle(tmp_path: Path) -> None:
     assert numbers.tobytes() == array.tobytes()
 
 
-def test_a_pickle_is_loaded_for_those_who_trust_it(tmp_path: Path) -> None:
+def test_frames_of_pandas_come_back_with_their_index(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    index = pandas.DatetimeIndex([START, START + timedelta(minutes=1)], name="at")
+    frame = pandas.DataFrame({"close": [1.5, math.nan], "name": ["a", None]}, index=index)
     file = tmp_path / "mismatch.zip"
-    zone = START.astimezone(ZoneInfo("Asia/Kolkata"))
-    file.write_bytes(body(zone, control=None))
-    with pytest.raises(EvidenceError, match="can run any code when it is loaded"):
-        _ = load_mismatch(file).args
-    assert load_mismatch(file, trust=True).args == (zone,)
+    file.write_bytes(body(frame, frame["close"], control=None))
+    back, series = load_mismatch(file).args
+    pandas.testing.assert_frame_equal(back, frame)
+    pandas.testing.assert_series_equal(series, frame["close"])
 
 
-def test_a_stored_pickle_is_trusted_where_only_we_can_write(store: EvidenceStore) -> None:
-    zone = START.astimezone(ZoneInfo("Asia/Kolkata"))
-    store.add([], [KeptMismatch("test", body(zone, control=None))])
-    store.path.chmod(0o644)
-    assert store.mismatches("test")[0].args == (zone,)
-    store.path.chmod(0o666)
-    with pytest.raises(EvidenceError, match="can run any code"):
-        _ = store.mismatches("test")[0].args
+def test_what_fits_no_type_is_kept_as_text_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "mismatch.zip"
+    file.write_bytes(body(1 + 2j, control=Outcome(3.0)))
+    mismatch = load_mismatch(file)
+    assert mismatch.control == Outcome(3.0)
+    with pytest.raises(EvidenceError, match=r"type builtins:complex, and kept as text: \(1\+2j\)"):
+        _ = mismatch.args
+
+
+def damaged(page: dict[str, Any], parts: dict[str, bytes], path: Path) -> Path:
+    """Write a mismatch with its page and its files changed, as somebody else might."""
+    source = body([1.0], control=None)
+    with zipfile.ZipFile(io.BytesIO(source)) as archive:
+        told = json.loads(archive.read("mismatch.json"))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mismatch.json", json.dumps(told | page))
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+class Bomb:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path(self.path),)
+
+
+def test_a_pickle_is_never_loaded(tmp_path: Path, store: EvidenceStore) -> None:
+    """As older versions wrote them, in a file or in the store, whoever owns it."""
+    ran = tmp_path / "ran"
+    bomb = pickle.dumps(Bomb(str(ran)))
+    tree = ["tuple", [["pickle", "0.pickle"]]]
+    path = damaged({"format": 1, "args": tree}, {"0.pickle": bomb}, tmp_path / "old.zip")
+    store.add([], [KeptMismatch("test", path.read_bytes())])
+    for mismatch in (load_mismatch(path), *store.mismatches("test")):
+        with pytest.raises(EvidenceError, match=r"a pickle of an older version.*keep a new one"):
+            _ = mismatch.args
+    assert not ran.exists()
+
+
+def test_a_class_of_a_file_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "planted_module.py").write_text("raise SystemExit('ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    tree = ["tuple", [["dataclass", "planted_module:Thing", {}]]]
+    path = damaged({"args": tree}, {}, tmp_path / "mismatch.zip")
+    with pytest.raises(EvidenceError, match="import planted_module first"):
+        _ = load_mismatch(path).args
+
+
+BROKEN_TREES: list[Any] = [
+    ["frame", "0.arrow"],
+    ["array", "gone.npy"],
+    ["int", "0x"],
+    ["enum", "datetime:datetime", "x"],
+    ["dataclass", "tests.migrate.shadow.sides:total", {}],
+    ["unheard-of", 1],
+    ["dict", [[["list", []], 1]]],
+    [],
+]
+
+
+@pytest.mark.parametrize("tree", BROKEN_TREES)
+def test_a_damaged_value_is_told(tree: Any, tmp_path: Path) -> None:
+    path = damaged({"args": ["tuple", [tree]]}, {"0.arrow": b"ARROW1??"}, tmp_path / "m.zip")
+    with pytest.raises(EvidenceError, match="mismatch: "):
+        _ = load_mismatch(path).args
+
+
+def test_a_page_nested_without_end_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "deep.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mismatch.json", "[" * 100_000 + "]" * 100_000)
+    with pytest.raises(EvidenceError, match="is none, or damaged"):
+        load_mismatch(path)
+
+
+def test_an_archive_that_unpacks_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tallow.migrate.shadow.mismatch.MISMATCH_UNPACKED_BYTES", 10_000)
+    path = damaged({}, {"0.npy": bytes(20_000)}, tmp_path / "mismatch.zip")
+    with pytest.raises(EvidenceError, match="more than 10,000 bytes unpacked"):
+        load_mismatch(path)
 
 
 def test_a_mismatch_becomes_a_test(running: Running, tmp_path: Path) -> None:
@@ -334,10 +423,10 @@ def test_a_file_that_is_no_mismatch_is_told(tmp_path: Path) -> None:
     file.write_text("no archive")
     with pytest.raises(EvidenceError, match=r"mismatch\.zip; is none, or damaged"):
         load_mismatch(file)
-    page = {"format": 2}
+    page = {"format": 3}
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("mismatch.json", json.dumps(page))
-    with pytest.raises(EvidenceError, match="format=2; this version reads 1"):
+    with pytest.raises(EvidenceError, match="format=3; this version reads 1 and 2"):
         load_mismatch(file)
     file.write_bytes(body(1, control=None))
     with pytest.raises(EvidenceError, match="its answer is not there"):
@@ -351,7 +440,11 @@ def test_only_dataclasses_and_enumerations_are_filled_from_a_file(tmp_path: Path
     with zipfile.ZipFile(file) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     own = b"tests.migrate.shadow.test_evidence:Request"
-    for other, rule in ((b"subprocess:Popen", "must be a dataclass"), (b"gone:It", "is gone")):
+    for other, rule in (
+        (b"subprocess:Popen", "must be a dataclass"),
+        (b"gone:It", "import gone first"),
+        (b"os:It", "is gone"),
+    ):
         with zipfile.ZipFile(file, "w") as archive:
             for name, part in parts.items():
                 archive.writestr(name, part.replace(own, other))

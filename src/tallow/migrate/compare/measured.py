@@ -25,11 +25,11 @@ STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def main(folder: Path, runs: int) -> None:
     """Measure what lies in the folder, and leave the figures there."""
     sys.path[:] = json.loads((folder / "path").read_text("utf-8"))
-    source = pickle.loads((folder / "engine").read_bytes())
+    source = pickle.load(sys.stdin.buffer)
     engine = source if isinstance(source, Engine) else source.load()
     # Not mapped from the file: pages that come in while the engine reads would count as its own.
     candles = pl.read_ipc(BytesIO((folder / "candles").read_bytes()))
-    request = replace(pickle.loads((folder / "request").read_bytes()), candles=candles)
+    request = replace(pickle.load(sys.stdin.buffer), candles=candles)
     _answer_a_little(engine, request)
     memory = added_peak(lambda: engine.answer(request))
     seconds = [_timed(lambda: engine.answer(request)) for _ in range(runs)]

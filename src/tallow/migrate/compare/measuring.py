@@ -98,15 +98,14 @@ def _in_a_process(payload: bytes, request: Request, runs: int) -> Cost:
         folder = Path(name)
         # A user's module is found there as it was found here.
         (folder / "path").write_text(json.dumps(sys.path), "utf-8")
-        (folder / "engine").write_bytes(payload)
         request.candles.write_ipc(folder / "candles")
         told = replace(request, candles=request.candles.clear())
-        (folder / "request").write_bytes(pickle.dumps(told))
         try:
             # Not forked: what this process holds would count, and its threads' locks come along.
             done = subprocess.run(
                 [sys.executable, "-m", "tallow.migrate.compare.measured", name, str(runs)],
-                stdin=subprocess.DEVNULL,
+                # By its pipe: a pickle in a file might be another's by the time it is loaded.
+                input=payload + pickle.dumps(told),
                 capture_output=True,
                 timeout=COMPARE_MEASURE_SECONDS,
                 check=False,

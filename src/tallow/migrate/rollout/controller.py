@@ -11,16 +11,17 @@ from typing import Any
 
 from tallow.core.errors import DamagedLogError, TallowError
 from tallow.core.limits import (
+    ROLLOUT_CLOCK_SECONDS,
     ROLLOUT_LATE_INTERVALS,
     ROLLOUT_LOOK_SECONDS_MAX,
     ROLLOUT_LOOKS,
 )
-from tallow.migrate.evidence import EvidenceSource, Totals
+from tallow.migrate.evidence import EvidenceSource, OrderedEvidence, Totals
 from tallow.migrate.rollout.book import Book
 from tallow.migrate.rollout.gates import Analysis, analyse
 from tallow.migrate.rollout.plan import Plan, Stage
 from tallow.migrate.rollout.rollout import Clock, now_utc, who_am_i
-from tallow.migrate.rollout.state import State, Window
+from tallow.migrate.rollout.state import State
 
 
 class Controller:
@@ -62,6 +63,7 @@ class Controller:
         with self._book.locked(now):
             if self._act(now):
                 return self._book.state
+            self._follow_clock(now)
             state = self._book.state
         # Without the lock: evidence may take long, and a person who reverts does not wait for it.
         looked = self._look(state, now)
@@ -150,6 +152,21 @@ class Controller:
             )
         return True
 
+    def _follow_clock(self, now: datetime) -> None:
+        """Begin a new interval where the clock shows a time before this one's; lock held.
+
+        Else nothing would be looked at until it shows that time again. Evidence of before, whose
+        times come once more, counts no more.
+        """
+        state = self._book.state
+        back = timedelta(seconds=ROLLOUT_CLOCK_SECONDS)
+        if not state.is_on or state.window is None or now >= state.window - back:
+            return
+        # It was set back since the last look: what is new since then was not judged yet.
+        since = now - timedelta(seconds=self.plan.stage(state.stage).interval_seconds)
+        reason = f"the clock was set back: it showed {state.window:%Y-%m-%d %H:%M:%S} UTC before"
+        self._book.add("clock", now, {"reason": reason, "since": since.isoformat()})
+
     def _held(self, state: State) -> str:
         return f"{state.successes} analyses of stage {state.stage} were successes"
 
@@ -161,6 +178,7 @@ class Controller:
             return None
         stage = self.plan.stage(state.stage)
         is_over = now >= state.window + timedelta(seconds=stage.interval_seconds)
+        position = self._position()
         totals, analysis = self._judge(stage, state, now, is_over)
         fails = analysis.verdict == "failure" and state.failures >= stage.failures
         if not (is_over or fails):
@@ -173,6 +191,7 @@ class Controller:
             "reason": analysis.reason,
             "gates": [asdict(finding) for finding in analysis.findings],
             "evidence": asdict(totals),
+            "position": position,
         }
 
     def _judge(
@@ -183,19 +202,20 @@ class Controller:
             0 if is_over else max(stage.calls, state.last.evidence["tried"] if state.last else 0)
         )
         try:
-            totals = self._totals(state.window, now)
+            totals = self._totals(state, state.window, now)
             analysis = analyse(stage, totals, expected)
-            late = self._late(state.last) or self._very_late(stage, state)
+            late = self._late(state) or self._very_late(stage, state)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is no evidence
             text = f"the evidence cannot be read: {type(error).__name__}: {error}"
             return Totals(), Analysis("inconclusive", text, ())
         return (totals, analysis) if late is None else late
 
-    def _late(self, last: Window | None) -> tuple[Totals, Analysis] | None:
+    def _late(self, state: State) -> tuple[Totals, Analysis] | None:
         """Look again at the last interval: a call that hung is observed when it is given up."""
+        last = state.last
         if last is None or last.verdict == "failure":
             return None
-        totals = self._totals(last.since, last.until)
+        totals = self._totals(state, last.since, last.until)
         analysis = analyse(self.plan.stage(last.stage), totals)
         if analysis.verdict != "failure":
             return None
@@ -211,12 +231,24 @@ class Controller:
             return None
         reach = timedelta(seconds=ROLLOUT_LATE_INTERVALS * stage.interval_seconds)
         since = max(state.since, state.window - reach)
-        totals = self._totals(since, state.window)
+        totals = self._totals(state, since, state.window)
         analysis = analyse(stage, totals)
         if analysis.verdict != "failure":
             return None
         reason = f"evidence that came late, since {since:%H:%M:%S} UTC: {analysis.reason}"
         return totals, Analysis("failure", reason, analysis.findings)
 
-    def _totals(self, since: datetime, until: datetime) -> Totals:
-        return self._evidence.totals(self.plan.places.experiment, since, until)
+    def _position(self) -> int:
+        """Return how far the evidence goes, in its own order; 0 where nobody knows."""
+        if not isinstance(self._evidence, OrderedEvidence):
+            return 0
+        try:
+            return self._evidence.position(self.plan.places.experiment)
+        except Exception:  # noqa: BLE001 - what is wrong with it is told where it is judged
+            return self._book.state.looked
+
+    def _totals(self, state: State, since: datetime, until: datetime) -> Totals:
+        experiment = self.plan.places.experiment
+        if state.position and isinstance(self._evidence, OrderedEvidence):
+            return self._evidence.totals_after(experiment, since, until, state.position)
+        return self._evidence.totals(experiment, since, until)

@@ -47,6 +47,10 @@ class State:
         The interval that was analysed last, unless the candidate was off since.
     reason
         Why the phase is what it is.
+    looked
+        How far evidence went, in its own order, when it was analysed last.
+    position
+        Evidence up to there is of before the clock was set back, and counts no more.
     """
 
     phase: Phase = "new"
@@ -63,6 +67,8 @@ class State:
     reason: str = ""
     plan: str = ""
     number: int = 0
+    looked: int = 0
+    position: int = 0
 
     @property
     def is_on(self) -> bool:
@@ -114,6 +120,9 @@ def fold(state: State, entry: Entry) -> State:
             return replace(state, phase="complete", reason=facts["reason"])
         case "edited":
             return _edited(state, entry)
+        case "clock":
+            since = datetime.fromisoformat(facts["since"])
+            return replace(state, since=since, window=since, last=None, position=state.looked)
         case "plan":
             return replace(state, plan=facts["plan"])
     return state
@@ -151,6 +160,7 @@ def _analysed(state: State, facts: Mapping[str, Any]) -> State:
         successes=state.successes + (verdict == "success"),
         failures=state.failures + (verdict == "failure"),
         inconclusive=state.inconclusive + (verdict == "inconclusive"),
+        looked=facts.get("position", 0),
     )
 
 

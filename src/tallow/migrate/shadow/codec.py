@@ -1,7 +1,8 @@
-"""Values as files that are safe to open: JSON, Arrow, NumPy; pickle only where nothing else fits.
+"""Values as files that are safe to open: JSON, Arrow, NumPy. Nothing in them is ever run.
 
 A value becomes a tree for JSON, in which a list ``[tag, ...]`` is everything but null, booleans and
-text, and parts, files that the tree names. A pickle is code when it is loaded: that takes `trust`.
+text, and parts, files that the tree names. A value of a kind that fits none of these is kept as its
+text: to be looked at, not to be used again.
 """
 
 from __future__ import annotations
@@ -9,36 +10,30 @@ from __future__ import annotations
 import base64
 import dataclasses
 import enum
-import importlib
 import io
-import pickle
+import json
 import sys
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from tallow.core.errors import EvidenceError
+from tallow.core.errors import EvidenceError, shortened
 
 Parts = dict[str, bytes]
 """Files by name, ``0.arrow``."""
 
 
 def pack(value: Any, parts: Parts) -> Any:
-    """Return the tree of a value; what is no JSON goes to `parts`.
-
-    Raises
-    ------
-    Exception
-        Whatever `pickle` raises for a value that it cannot copy.
-    """
+    """Return the tree of a value; what is no JSON goes to `parts`."""
     match value:
         case None | bool() | str() if type(value) in _BARE:
             return value
         case float() if type(value) is float:
             return ["float", value.hex()]
         case int() if type(value) is int:
-            return ["int", str(value)]
+            return ["int", hex(value)]
         case list() | tuple() | set() | frozenset() if type(value) in _SEQUENCES.values():
             return [type(value).__name__, [pack(item, parts) for item in value]]
         case dict() if type(value) is dict:
@@ -47,31 +42,59 @@ def pack(value: Any, parts: Parts) -> Any:
     return _pack_text(value) or _pack_object(value, parts)
 
 
-def unpack(tree: Any, parts: Mapping[str, bytes], trust: bool) -> Any:
+def unpack(tree: Any, parts: Mapping[str, bytes]) -> Any:
     """Return the value of a tree.
 
     Raises
     ------
     EvidenceError
-        For a pickle where `trust` is false, for a class that is gone, for a damaged tree.
+        For a value that is kept as text, for a class that is not there, for a damaged tree.
     """
+    try:
+        return _unpack(tree, parts)
+    except EvidenceError:
+        raise
+    # Polars panics over some broken Arrow files, and a panic is a BaseException.
+    except BaseException as error:
+        if not isinstance(error, (Exception, *_panics())):
+            raise
+        raise EvidenceError(
+            f"mismatch: a value of it is damaged: {type(error).__name__}: {error}; take another"
+        ) from error
+
+
+def _panics() -> tuple[type[BaseException], ...]:
+    polars = sys.modules.get("polars")
+    return () if polars is None else (polars.exceptions.PanicException,)
+
+
+def _unpack(tree: Any, parts: Mapping[str, bytes]) -> Any:
     if not isinstance(tree, list):
         return tree
     tag, *rest = tree
     if tag in _SEQUENCES:
-        return _SEQUENCES[tag](unpack(item, parts, trust) for item in rest[0])
+        return _SEQUENCES[tag](_unpack(item, parts) for item in rest[0])
     if tag == "dict":
-        return {unpack(k, parts, trust): unpack(item, parts, trust) for k, item in rest[0]}
+        return {_unpack(k, parts): _unpack(item, parts) for k, item in rest[0]}
     if tag in _TEXTS:
         return _TEXTS[tag](rest[0])
     if tag == "dataclass":
-        return _filled(rest[0], {k: unpack(item, parts, trust) for k, item in rest[1].items()})
+        return _filled(rest[0], {k: _unpack(item, parts) for k, item in rest[1].items()})
     if tag == "enum":
         return _found(rest[0])[rest[1]]
-    if tag == "pickle" and not trust:
+    if tag == "named":
+        return _made(rest[0], [_unpack(item, parts) for item in rest[1]])
+    if tag == "zoned":
+        return datetime.fromisoformat(rest[0]).replace(tzinfo=ZoneInfo(rest[1]), fold=rest[2])
+    if tag == "text":
         raise EvidenceError(
-            "mismatch: a part of it is a pickle, which can run any code when it is loaded; "
-            "pass trust=True if you know who wrote this file, and that nobody else could"
+            f"mismatch: a value of it is of type {rest[0]}, and kept as text: {rest[1]}; let the "
+            "call take and answer dataclasses, frames, arrays and plain values, to replay it"
+        )
+    if tag == "pickle":
+        raise EvidenceError(
+            "mismatch: a value of it is a pickle of an older version, which can run any code when "
+            "it is loaded, and is not any more; keep a new one of the same call"
         )
     return _LOADERS[tag](parts[rest[0]])
 
@@ -86,6 +109,10 @@ def _pack_text(value: Any) -> list[Any] | None:
         return ["datetime", value.isoformat()]
     if kind is date:
         return ["date", value.isoformat()]
+    if kind is time:
+        return ["time", value.isoformat()] if value.tzinfo is None else None
+    if kind is datetime and type(value.tzinfo) is ZoneInfo and value.tzinfo.key:
+        return ["zoned", value.replace(tzinfo=None).isoformat(), value.tzinfo.key, value.fold]
     if kind is timedelta:
         return ["timedelta", str(value // timedelta(microseconds=1))]
     if kind is Decimal:
@@ -96,7 +123,7 @@ def _pack_text(value: Any) -> list[Any] | None:
 
 
 def _pack_object(value: Any, parts: Parts) -> list[Any]:
-    """Return a frame, an array or a dataclass as parts of its own, anything else as a pickle."""
+    """Return a frame, an array or a dataclass as parts of its own, anything else as text."""
     polars, numpy = sys.modules.get("polars"), sys.modules.get("numpy")
     if polars is not None and type(value) in {polars.DataFrame, polars.Series}:
         tag = "frame" if isinstance(value, polars.DataFrame) else "series"
@@ -104,10 +131,15 @@ def _pack_object(value: Any, parts: Parts) -> list[Any]:
         if polars.Object not in (value.dtypes if tag == "frame" else [value.dtype]):
             (value if tag == "frame" else value.to_frame()).write_ipc(buffer, compression="lz4")
             return [tag, _part(parts, "arrow", buffer.getvalue())]
-    if numpy is not None and type(value) is numpy.ndarray and not value.dtype.hasobject:
-        buffer = io.BytesIO()
-        numpy.save(buffer, value, allow_pickle=False)
-        return ["array", _part(parts, "npy", buffer.getvalue())]
+    if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
+        tag = {numpy.ndarray: "array"}.get(type(value), "scalar")
+        plain = tag == "array" or isinstance(value, numpy.generic)
+        if plain and not value.dtype.hasobject:
+            buffer = io.BytesIO()
+            numpy.save(buffer, value, allow_pickle=False)
+            return [tag, _part(parts, "npy", buffer.getvalue())]
+    if (table := _pandas_table(value)) is not None:
+        return [type(value).__name__, _part(parts, "arrow", table)]
     if (
         dataclasses.is_dataclass(value)
         and not isinstance(value, type)
@@ -115,7 +147,38 @@ def _pack_object(value: Any, parts: Parts) -> list[Any]:
     ):
         tree = {name: pack(item, parts) for name, item in vars(value).items()}
         return ["dataclass", _name(type(value)), tree]
-    return ["pickle", _part(parts, "pickle", pickle.dumps(value, protocol=5))]
+    if isinstance(value, tuple) and hasattr(type(value), "_fields"):
+        return ["named", _name(type(value)), [pack(item, parts) for item in value]]
+    return ["text", _name(type(value)), shortened(value)]
+
+
+def _pandas_table(value: Any) -> bytes | None:
+    """Return a frame or a series of pandas as an Arrow file, which keeps its index and types."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or type(value) not in {pandas.DataFrame, pandas.Series}:
+        return None
+    try:
+        import pyarrow as pa
+
+        frame = value if isinstance(value, pandas.DataFrame) else value.to_frame("0")
+        table = pa.Table.from_pandas(frame)
+    except Exception:  # noqa: BLE001 - no PyArrow, or objects in it that no table holds
+        return None
+    if isinstance(value, pandas.Series):
+        name = json.dumps(None if value.name is None else str(value.name))
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"series": name})
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def _pandas(body: bytes) -> Any:
+    import pyarrow as pa
+
+    table = pa.ipc.open_file(pa.BufferReader(body)).read_all()
+    frame, told = table.to_pandas(), (table.schema.metadata or {}).get(b"series")
+    return frame if told is None else frame["0"].rename(json.loads(told))
 
 
 def _part(parts: Parts, ending: str, body: bytes) -> str:
@@ -129,20 +192,31 @@ def _name(kind: type) -> str:
 
 
 def _found(name: str) -> Any:
-    """Return the class of ``module:name``, which must be a dataclass or an enumeration."""
+    """Return the class of ``module:name``, which must be one of plain data.
+
+    Nothing is imported by a name out of a file: that would run whatever is found by it.
+    """
     module, _, path = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for step in path.split("."):
-            found = getattr(found, step)
-    except (ImportError, AttributeError) as error:
-        raise EvidenceError(f"mismatch: class={name}; is gone; {error}") from error
+    found: Any = sys.modules.get(module)
+    if found is None:
+        raise EvidenceError(f"mismatch: class={name}; is not known here; import {module} first")
+    for step in path.split("."):
+        found = vars(found).get(step) if hasattr(found, "__dict__") else None
     plain = isinstance(found, type) and (
-        dataclasses.is_dataclass(found) or issubclass(found, enum.Enum)
+        dataclasses.is_dataclass(found)
+        or issubclass(found, enum.Enum)
+        or (issubclass(found, tuple) and hasattr(found, "_fields"))
     )
     if not plain:
-        raise EvidenceError(f"mismatch: class={name}; must be a dataclass or an enumeration")
+        raise EvidenceError(
+            f"mismatch: class={name}; is gone; must be a dataclass, an enumeration or a named tuple"
+        )
     return found
+
+
+def _made(name: str, items: list[Any]) -> Any:
+    """Return a named tuple, made without calling what its class may define."""
+    return tuple.__new__(_found(name), items)
 
 
 def _filled(name: str, fields: Mapping[str, Any]) -> Any:
@@ -173,10 +247,11 @@ _SEQUENCES: dict[str, Callable[..., Any]] = {
 }
 _TEXTS: dict[str, Callable[[str], Any]] = {
     "float": float.fromhex,
-    "int": int,
+    "int": lambda text: int(text, 16) if "x" in text else int(text),
     "bytes": base64.b64decode,
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
+    "time": time.fromisoformat,
     "timedelta": lambda text: timedelta(microseconds=int(text)),
     "Decimal": Decimal,
 }
@@ -184,5 +259,7 @@ _LOADERS: dict[str, Callable[[bytes], Any]] = {
     "frame": _frame,
     "series": lambda body: _frame(body).to_series(),
     "array": _array,
-    "pickle": pickle.loads,
+    "scalar": lambda body: _array(body)[()],
+    "DataFrame": _pandas,
+    "Series": _pandas,
 }

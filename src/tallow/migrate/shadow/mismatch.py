@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -13,12 +14,18 @@ from pathlib import Path
 from typing import Any, cast
 
 from tallow.core.errors import EvidenceError
-from tallow.core.limits import MISMATCH_BYTES
+from tallow.core.limits import MISMATCH_BYTES, MISMATCH_UNPACKED_BYTES
+from tallow.data.replacing import PRIVATE, replace_file
 from tallow.migrate.evidence import Judgement, Observation, Side
 from tallow.migrate.shadow.codec import Parts, pack, unpack
 from tallow.migrate.shadow.outcome import Outcome, failed, weigh
 
-_FORMAT = 1
+_FORMAT = 2
+_FORMATS = (1, _FORMAT)
+"""The first had pickles in it; what else it has is read as ever."""
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
+"""What the standard library raises over archives that are damaged, locked or of unknown kinds."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,6 @@ class Mismatch:
     _trees: Mapping[str, Any] = field(repr=False, compare=False)
     _parts: Mapping[str, bytes] = field(repr=False, compare=False)
     _body: bytes = field(repr=False)
-    _trust: bool = field(repr=False, compare=False)
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -77,28 +83,41 @@ class Mismatch:
         return cast("Outcome | None", self._value("candidate"))
 
     def save(self, path: str | Path) -> None:
-        """Write it to a file: a ZIP of a JSON page, Arrow and NumPy files."""
-        Path(path).write_bytes(self._body)
+        """Write it to a file: a ZIP of a JSON page, Arrow and NumPy files; for this user alone.
+
+        Raises
+        ------
+        EvidenceError
+            If it cannot be written.
+        """
+        target = Path(path)
+        try:
+            replace_file(target, self._body, mode=PRIVATE)
+        except (OSError, ValueError) as error:
+            raise EvidenceError(
+                f"mismatch: file={target}; could not be written; {error}"
+            ) from error
 
     def _value(self, name: str) -> Any:
-        return unpack(self._trees[name], self._parts, self._trust)
+        return unpack(self._trees[name], self._parts)
 
 
-def load_mismatch(path: str | Path, *, trust: bool = False) -> Mismatch:
-    """Read a mismatch that was saved.
+def load_mismatch(path: str | Path) -> Mismatch:
+    """Read a mismatch that was saved. Nothing in the file is run, whoever wrote it.
 
-    Parameters
-    ----------
-    trust
-        Load parts that are pickles, which can run any code; only for files that nobody else could
-        have changed. Frames, arrays, dataclasses and plain values need no trust.
+    Classes of its values are found in modules that are imported already.
 
     Raises
     ------
     EvidenceError
-        If it is no such file; where a part that is asked for is a pickle, unless trusted.
+        If it is no such file; where a value is asked for that is kept as text.
     """
-    return read_mismatch(Path(path).read_bytes(), trust, str(path))
+    try:
+        with Path(path).open("rb") as file:
+            body = file.read(MISMATCH_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"mismatch: file={path}; cannot be read; {error}") from error
+    return read_mismatch(body, str(path))
 
 
 def replay(
@@ -182,15 +201,36 @@ def mismatch_body(
     return buffer.getvalue()
 
 
-def read_mismatch(body: bytes, trust: bool, source: str) -> Mismatch:
+def _unpacked(body: bytes) -> dict[str, bytes]:
+    """Return the files of an archive, which are bounded: it may be of anybody's making.
+
+    Raises
+    ------
+    ValueError
+        If it is larger than `MISMATCH_BYTES`, or they than `MISMATCH_UNPACKED_BYTES`.
+    """
+    if len(body) > MISMATCH_BYTES:
+        raise ValueError(f"it has more than {MISMATCH_BYTES:,} bytes")
+    left, parts = MISMATCH_UNPACKED_BYTES, dict[str, bytes]()
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as file:
+                parts[name] = file.read(left + 1)
+            left -= len(parts[name])
+            if left < 0:
+                raise ValueError(f"it has more than {MISMATCH_UNPACKED_BYTES:,} bytes unpacked")
+    return parts
+
+
+def read_mismatch(body: bytes, source: str) -> Mismatch:
     """Return the mismatch of a stored body; `source` is named where it is none."""
     try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            page = json.loads(archive.read("mismatch.json"))
-            parts = {name: archive.read(name) for name in archive.namelist()}
-        if page["format"] != _FORMAT:
+        parts = _unpacked(body)
+        page = json.loads(parts["mismatch.json"])
+        if page["format"] not in _FORMATS:
             raise EvidenceError(
-                f"mismatch: file={source}, format={page['format']}; this version reads {_FORMAT}"
+                f"mismatch: file={source}, format={page['format']}; this version reads "
+                f"{' and '.join(map(str, _FORMATS))}; read it with the version that wrote it"
             )
         judged = page["judgement"]
         return Mismatch(
@@ -202,7 +242,6 @@ def read_mismatch(body: bytes, trust: bool, source: str) -> Mismatch:
             _trees={name: page[name] for name in ("args", "kwargs", "control", "candidate")},
             _parts=parts,
             _body=body,
-            _trust=trust,
         )
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except (*_BROKEN, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise EvidenceError(f"mismatch: file={source}; is none, or damaged; {error}") from error

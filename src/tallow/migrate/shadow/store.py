@@ -11,7 +11,6 @@ import json
 import math
 import os
 import sqlite3
-import stat
 import threading
 import weakref
 from collections import Counter
@@ -29,6 +28,7 @@ from tallow.core.limits import (
     MISMATCHES_BYTES,
     MISMATCHES_KEPT,
 )
+from tallow.data.replacing import PRIVATE, open_beside
 from tallow.migrate.evidence import Observation, Totals
 from tallow.migrate.shadow.mismatch import Mismatch, read_mismatch
 
@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS dropped (
     PRIMARY KEY (experiment, what)
 ) WITHOUT ROWID;
 """
-_WITHIN = "FROM observation WHERE experiment = ? AND at >= ? AND at < ?"
+_WITHIN = "FROM observation WHERE experiment = ? AND at >= ? AND at < ? AND id > ?"
 _SUMS = f"""
 SELECT count(*), sum(served = 'candidate'),
     sum(coalesce(candidate_ms, error, compared) IS NOT NULL),
@@ -94,6 +94,10 @@ class EvidenceStore:
     ------
     EvidenceError
         Here and in every method, where the file cannot be read or written.
+
+    Notes
+    -----
+    A new file is for its owner alone; in a folder that a group writes to, for the group.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -144,7 +148,21 @@ class EvidenceStore:
 
     def totals(self, experiment: str, since: datetime, until: datetime) -> Totals:
         """Return what was observed in ``since <= at < until``; percentiles are exact."""
-        span = (experiment, _microseconds(since), _microseconds(until))
+        return self.totals_after(experiment, since, until, 0)
+
+    def position(self, experiment: str) -> int:
+        """Return the number of the observation that was written last; 0 where there is none."""
+        with self._connected() as connection:
+            (last,) = connection.execute(
+                "SELECT max(id) FROM observation WHERE experiment = ?", (experiment,)
+            ).fetchone()
+        return last or 0
+
+    def totals_after(
+        self, experiment: str, since: datetime, until: datetime, position: int
+    ) -> Totals:
+        """Return what was observed in ``since <= at < until``, and written after a position."""
+        span = (experiment, _microseconds(since), _microseconds(until), position)
         with self._connected() as connection:
             # One state of the file for all of it.
             connection.execute("BEGIN")
@@ -165,17 +183,12 @@ class EvidenceStore:
         )
 
     def mismatches(self, experiment: str) -> list[Mismatch]:
-        """Return the mismatches that are kept, the newest first.
-
-        Their pickled parts can be looked at only where the file cannot have been changed by others:
-        it belongs to this user, and nobody else may write to it.
-        """
-        trust = _is_ours(self.path)
+        """Return the mismatches that are kept, the newest first; nothing in them is ever run."""
         with self._connected() as connection:
             rows = connection.execute(
                 "SELECT id, body FROM mismatch WHERE experiment = ? ORDER BY id DESC", (experiment,)
             ).fetchall()
-        return [read_mismatch(body, trust, f"{self.path}#{number}") for number, body in rows]
+        return [read_mismatch(body, f"{self.path}#{number}") for number, body in rows]
 
     def dropped(self, experiment: str) -> dict[str, int]:
         """Return what is not kept: ``observations``, ``mismatches`` beyond the limits; ``lost``."""
@@ -195,7 +208,7 @@ class EvidenceStore:
         with self._lock:
             try:
                 yield self._connection()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError, ValueError) as error:
                 # A transaction left open behind an error would hold the lock for ever.
                 _close(self._connections)
                 raise EvidenceError(
@@ -206,6 +219,7 @@ class EvidenceStore:
         # By process: a connection that came along with a fork must not even be closed there.
         connection = self._connections.get(os.getpid())
         if connection is None:
+            self._make_private()
             connection = sqlite3.connect(
                 self.path,
                 timeout=EVIDENCE_LOCK_SECONDS,
@@ -219,6 +233,14 @@ class EvidenceStore:
                 connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
                 connection.execute(f"PRAGMA user_version = {_FORMAT}")
         return connection
+
+    def _make_private(self) -> None:
+        """Make the file where there is none: it holds what was asked and answered.
+
+        The system makes its side files with the same rights.
+        """
+        if not self.path.exists():
+            os.close(open_beside(self.path, PRIVATE))
 
 
 def _close(connections: dict[int, sqlite3.Connection]) -> None:
@@ -285,8 +307,9 @@ def _prune_mismatches(connection: sqlite3.Connection, experiment: str) -> None:
 
 def _prune_observations(connection: sqlite3.Connection, experiment: str) -> None:
     done = connection.execute(
-        "DELETE FROM observation WHERE experiment = ?1 AND at <= (SELECT at FROM observation "
-        "WHERE experiment = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
+        # In the order in which they came: by a clock that was set back, the newest seem the oldest.
+        "DELETE FROM observation WHERE experiment = ?1 AND id <= (SELECT id FROM observation "
+        "WHERE experiment = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
         (experiment, EVIDENCE_ROWS),
     )
     _drop(connection, experiment, "observations", done.rowcount)
@@ -305,10 +328,3 @@ def _microseconds(moment: datetime) -> int:
     if moment.tzinfo is None:
         raise EvidenceError(f"evidence: at={moment.isoformat()}; must carry a zone")
     return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether nobody but this user (and root) could have written a file."""
-    found = path.stat()
-    writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return found.st_uid in {os.getuid(), 0} and not writable
