@@ -77,8 +77,14 @@ STORE_TAIL_BATCH_ROWS = 65_536
 STORE_FLUSH_ROWS = 262_144
 """Rows in the tail at which it becomes a file."""
 
+STORE_TAIL_FOLD = 16
+"""Small batches of the tail that become one: a tail has at most twice as many, and long ones."""
+
+STORE_TAIL_FOLD_ROWS = 512
+"""Rows of a batch of the tail that is not small: a tail has at most as many as make a file."""
+
 STORE_TAIL_LOOSE = 16
-"""Batches of the tail that a read of one instrument looks through one by one."""
+"""Long batches of the tail that a read of one instrument looks through one by one."""
 
 STORE_SMALL_FILES = 8
 """Small files that a store may have before they are merged into one."""

@@ -23,6 +23,9 @@ from tallow.data.store.store import Store
 
 SMALL_LIMITS = {
     "STORE_TAIL_BATCH_ROWS": 400,
+    "STORE_TAIL_FOLD": 3,
+    "STORE_TAIL_FOLD_ROWS": 100,
+    "STORE_TAIL_LOOSE": 2,
     "STORE_FLUSH_ROWS": 1_000,
     "STORE_SMALL_FILES": 3,
     "STORE_FILE_ROWS": 3_000,

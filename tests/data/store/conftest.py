@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tallow.data.store import delta, files, log, postgres, rewrite
+from tallow.data.store import batches, delta, files, flush, log, postgres, rewrite
 from tallow.data.store.store import Store, open_store
 from tests.data.store.bucket import BUCKET
 from tests.data.store.cluster import Cluster, binaries
@@ -122,6 +122,9 @@ def place(request: pytest.FixtureRequest, new_place: Callable[[str], Place]) -> 
 
 TINY = {
     "STORE_TAIL_BATCH_ROWS": 4,
+    "STORE_TAIL_FOLD": 2,
+    "STORE_TAIL_FOLD_ROWS": 3,
+    "STORE_TAIL_LOOSE": 2,
     "STORE_FLUSH_ROWS": 7,
     "STORE_SMALL_FILES": 3,
     "STORE_FILE_ROWS": 8,
@@ -133,6 +136,6 @@ TINY = {
 @pytest.fixture
 def tiny_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make stores flush, split, merge and rewrite at a handful of rows."""
-    for module in (delta, files, log, postgres, rewrite):
+    for module in (batches, delta, files, flush, log, postgres, rewrite):
         for name in TINY.keys() & vars(module).keys():
             monkeypatch.setattr(module, name, TINY[name])

@@ -124,7 +124,7 @@ def test_tidiers_that_keep_nothing_take_nothing_from_each_other(tmp_path):
 
 
 def test_who_opens_and_reads_does_not_wait_for_a_writer(tmp_path, monkeypatch):
-    monkeypatch.setattr("tallow.data.store.tail.STORE_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("tallow.data.store.state.STORE_LOCK_SECONDS", 0.1)
     with open_store(tmp_path, create=True) as store:
         store.write(crowd.batch("first", 0))
         with store._backend.writing(), open_store(tmp_path) as other:

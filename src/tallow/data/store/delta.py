@@ -205,6 +205,9 @@ class DeltaBackend:
         """Take this machine's lock for one write; flush the tail after it where that is long."""
         with self.tail_file.locked() as tail:
             files = self.files()
+            if tail.made < files.flushed:
+                # The tail's file is an older copy: no number may be used again.
+                self.tail_file.drop(files.flushed)
             last = max(tail.last_received, files.last_received)
             view = View(self.place, tail.after(files.flushed), files)
             yield DeltaWriting(self, view, max(self._clock(), last + 1), LogPoint(self.epoch, last))

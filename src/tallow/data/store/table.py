@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import polars as pl
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Field, PrimitiveType, Schema
 from deltalake.transaction import AddAction, RemoveAction
@@ -70,16 +70,7 @@ def open_table(place: Place, create: bool, reached: Callable[[], int]) -> DeltaT
                     f"store: {place.root}: holds no store; check the name, or create one with "
                     f"tallow ingest INPUT... --store {place.root}"
                 ) from None
-            if place.folder is not None:
-                (place.folder / "_delta_log").mkdir(parents=True, exist_ok=True)
-            table = DeltaTable.create(
-                place.table,
-                TABLE_SCHEMA,
-                mode="ignore",
-                configuration={FORMAT: VERSION, EPOCH: uuid.uuid4().hex},
-                storage_options=options,
-                raise_if_key_not_exists=False,
-            )
+            table = _create(place, options)
         properties_of(table, place.root)
         if table.version() == 0 and place.folder is not None:
             # Whoever made it may not have come so far.
@@ -97,6 +88,29 @@ def _opened(place: Place, options: dict[str, str] | None) -> DeltaTable:
         if place.folder is None or not drop_broken_checkpoint(place.folder):
             raise
     return _opened(place, options)
+
+
+def _create(place: Place, options: dict[str, str] | None) -> DeltaTable:
+    """Make a table, or open the one that somebody else makes at the same moment."""
+    if place.folder is not None:
+        (place.folder / "_delta_log").mkdir(parents=True, exist_ok=True)
+    failed = None
+    try:
+        DeltaTable.create(
+            place.table,
+            TABLE_SCHEMA,
+            configuration={FORMAT: VERSION, EPOCH: uuid.uuid4().hex},
+            storage_options=options,
+            # A second try would put these properties over those of the first one's table.
+            commit_properties=CommitProperties(max_commit_retries=0),
+            raise_if_key_not_exists=False,
+        )
+    except DeltaError as error:
+        failed = error
+    try:
+        return _opened(place, options)
+    except TableNotFoundError as error:
+        raise failed or error from None
 
 
 def properties_of(table: DeltaTable, root: str) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """The durable tail: small writes, each on disk before it is acknowledged, in one SQLite file.
 
-A write is one row: its candles as an Arrow stream. Readers keep what they decoded, and ask SQLite
-only for what came since. The number of a batch is never used twice, so that a table can say up to
-which one it holds the tail: a batch that is in both, after a kill in between, is seen once.
+A write is one row: its candles as an Arrow stream. The sixteenth small one takes the place of all
+sixteen, in the transaction that adds it, so that there are never many. Readers keep what they
+decoded, and ask SQLite only for what came since. The number of a batch is never used twice, so that
+a table can say up to which one it holds the tail: a batch that is in both, after a kill in between,
+is seen once.
 """
 
 from __future__ import annotations
@@ -10,155 +12,26 @@ from __future__ import annotations
 import io
 import sqlite3
 import threading
-import uuid
 import zlib
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tallow.core.limits import (
-    STORE_FILTER_INSTRUMENTS,
-    STORE_LOCK_SECONDS,
-    STORE_ROOM_BYTES,
-    STORE_TAIL_LOOSE,
-)
-from tallow.data.durable import make_folder
-from tallow.data.runs import instrument_runs
+from tallow.core.limits import STORE_ROOM_BYTES
 from tallow.data.schema import OPEN_INTEREST
-from tallow.data.store.ledger import SqliteLedger
-from tallow.data.store.log import LOG_SCHEMA, Selection
-from tallow.data.store.order import in_log_order
-from tallow.data.store.state import DAMAGED, checked, fact, naming
+from tallow.data.store.batches import Tail, TailBatch, fold
+from tallow.data.store.state import DAMAGED, checked, connect, fact, naming, prepare
 
 STATE_FILE = "state.sqlite"
 """In a store's state folder: the tail, the ledger, and what this machine knows of the table."""
 
-NO_ROWS = pl.DataFrame(schema=LOG_SCHEMA)
-_TABLES = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS batches (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, digest INTEGER NOT NULL, body BLOB NOT NULL
-);
-"""
 _MADE = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'"
-"""The number of the newest batch that was ever made."""
-
-
-@dataclass(frozen=True)
-class TailBatch:
-    """One write: its number, its rows in the log's order, the span of their times, its receipt.
-
-    `with_interest` are the timeframes and adjustments of rows that have open interest.
-    """
-
-    id: int
-    frame: pl.DataFrame
-    first: int
-    last: int
-    received: int
-    with_interest: frozenset[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class SortedBatches:
-    """The rows of batches `first` to `last` in the log's order, and where each name's are."""
-
-    first: int
-    last: int
-    frame: pl.DataFrame
-    places: dict[str, list[tuple[int, int]]]
-
-    @classmethod
-    def of(cls, batches: Sequence[TailBatch]) -> SortedBatches:
-        """Sort the rows of batches."""
-        frame = in_log_order(pl.concat([batch.frame for batch in batches]))
-        names, offsets = instrument_runs(frame)
-        places: dict[str, list[tuple[int, int]]] = {}
-        for name, span in zip(names, pairwise(offsets.tolist()), strict=True):
-            places.setdefault(name, []).append(span)
-        return cls(batches[0].id, batches[-1].id, frame, places)
-
-
-class TailIndex:
-    """What successive states of a tail share: most of their rows, sorted."""
-
-    def __init__(self) -> None:
-        self._held: SortedBatches | None = None
-
-    def of(self, batches: Sequence[TailBatch]) -> SortedBatches:
-        """Return the sorted rows of all of these batches but the last few."""
-        held = self._held
-        fits = held is not None and held.first == batches[0].id and held.last <= batches[-1].id
-        if held is None or not fits or len(batches) - self._rank(held, batches) > STORE_TAIL_LOOSE:
-            held = self._held = SortedBatches.of(batches)
-        return held
-
-    @staticmethod
-    def _rank(held: SortedBatches, batches: Sequence[TailBatch]) -> int:
-        return bisect_right(batches, held.last, key=lambda batch: batch.id)
-
-
-@dataclass(frozen=True)
-class Tail:
-    """One state of the tail. Immutable, so that readers share it."""
-
-    batches: tuple[TailBatch, ...] = ()
-    last_received: int = 0
-    index: TailIndex = field(default_factory=TailIndex, compare=False)
-
-    @property
-    def token(self) -> tuple[int, int, int]:
-        """What changes with every change of the tail."""
-        ends = (self.batches[0].id, self.batches[-1].id) if self.batches else (0, 0)
-        return (*ends, self.last_received)
-
-    @cached_property
-    def rows(self) -> int:
-        """Rows of all batches."""
-        return sum(len(batch.frame) for batch in self.batches)
-
-    def after(self, flushed: int) -> Tail:
-        """Return the tail without the batches that a table holds already."""
-        if not self.batches or self.batches[0].id > flushed:
-            return self
-        return Tail(tuple(b for b in self.batches if b.id > flushed), self.last_received)
-
-    def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
-        """Return the rows of a selection in the log's order."""
-        low, high = selection.start, selection.end
-        since = selection.received_from
-        hit = [
-            batch
-            for batch in self.batches
-            if (low is None or batch.last >= low)
-            and (high is None or batch.first < high)
-            and (since is None or batch.received >= since)
-        ]
-        if not hit:
-            return NO_ROWS.select(columns)
-        names = selection.instruments
-        if names is not None and len(names) <= STORE_FILTER_INSTRUMENTS:
-            frames = self._of_names(names, hit)
-        else:
-            frames = [batch.frame for batch in hit]
-        found = pl.concat([NO_ROWS, *frames], rechunk=False)
-        return in_log_order(found.filter(selection.where()).select(columns))
-
-    def _of_names(self, names: Sequence[str], hit: Sequence[TailBatch]) -> list[pl.DataFrame]:
-        """Return frames that hold all rows of a few names, and little else."""
-        if len(hit) <= STORE_TAIL_LOOSE:
-            return [batch.frame for batch in hit]
-        held = self.index.of(self.batches)
-        spans = [span for name in names for span in held.places.get(name, ())]
-        loose = [batch.frame for batch in hit if batch.id > held.last]
-        return [held.frame[low:high] for low, high in spans] + loose
+"""The number of the newest batch that was ever made: as many writes were."""
+_ADD = "INSERT INTO batches (writes, digest, body) VALUES (?, ?, ?)"
+_FRESH = "SELECT id, writes, digest, body FROM batches WHERE id > ? ORDER BY id"
 
 
 def reached_by(path: Path) -> int:
@@ -183,35 +56,13 @@ class TailFile:
         self.path = path
         with naming(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.writer = self._connect()
-            self._reader = self._connect()
-            self.writer.executescript(_TABLES)
-            SqliteLedger.create(self.writer)
-            self._identify()
+            self.writer = connect(path)
+            prepare(self.writer, path)
+            self._reader = connect(path)
             self.identity: str = fact(self.writer, "identity", str)
         self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
         self._known = Tail()
         self._seen: int | None = None
-
-    def _identify(self) -> None:
-        if self.writer.execute("SELECT name FROM facts LIMIT 1").fetchone() is None:
-            # Only then: who opens a store to read need not wait for a writer's lock. And who finds
-            # this knows that the file's name is on disk.
-            make_folder(self.path.parent)
-            self.writer.execute(
-                "INSERT OR IGNORE INTO facts "
-                "VALUES ('identity', ?), ('received', 0), ('reached', 0), ('alone', 0)",
-                (uuid.uuid4().hex,),
-            )
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, STORE_LOCK_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA journal_mode = WAL")
-        # Acknowledged means on disk, not in the operating system's memory.
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
 
     def tail(self) -> Tail:
         """Return the tail as it is now."""
@@ -258,13 +109,18 @@ class TailFile:
         finally:
             held.unlink(missing_ok=True)
 
-    def add(self, rows: pl.DataFrame) -> None:
-        """Add a batch; inside `locked`."""
+    def add(self, rows: pl.DataFrame, tail: Tail) -> None:
+        """Add a write's rows to those of a tail, small batches folded into one; inside `locked`."""
+        folded = fold(rows, tail.batches)
         body = io.BytesIO()
-        rows.write_ipc_stream(body)
-        batch = zlib.crc32(body.getbuffer()), body.getvalue()
+        folded.rows.write_ipc_stream(body)
+        batch = folded.writes, zlib.crc32(body.getbuffer()), body.getvalue()
         with naming(self.path):
-            self.writer.execute("INSERT INTO batches (digest, body) VALUES (?, ?)", batch)
+            for number in folded.replaced:
+                self.writer.execute("DELETE FROM batches WHERE id = ?", (number,))
+            self.writer.execute(
+                "INSERT INTO batches (writes, digest, body) VALUES (?, ?, ?)", batch
+            )
 
     def received(self, moment: int) -> None:
         """Remember the receipt time of the newest write; inside `locked`."""
@@ -292,6 +148,11 @@ class TailFile:
         """Drop the batches up to a number: they are in the table; inside `locked`."""
         with naming(self.path):
             self.writer.execute("DELETE FROM batches WHERE id <= ?", (until,))
+            # Of a file that is older than its table: a number is never used twice.
+            self.writer.execute(
+                "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'batches'", (until,)
+            )
+        self._remember("dropped", until)
 
     def read(
         self, query: str, schema: dict[str, Any], nullable: Sequence[str] = ()
@@ -326,27 +187,23 @@ class TailFile:
         if own:
             connection.execute("BEGIN")
         try:
-            received = fact(connection, "received", int)
-            first = connection.execute("SELECT min(id) FROM batches").fetchone()[0]
+            received, dropped = (fact(connection, name, int) for name in ("received", "dropped"))
             made = checked(connection.execute(_MADE), (int,))
-            fresh = checked(
-                connection.execute(
-                    "SELECT id, digest, body FROM batches WHERE id > ? ORDER BY id", (last,)
-                ),
-                (int, int, bytes),
-            )
+            fresh = checked(connection.execute(_FRESH, (last,)), (int, int, int, bytes))
+            kept = tuple(batch for batch in known.batches if batch.id > dropped)
+            if any(writes > 1 for _, writes, _, _ in fresh):
+                there = {number for (number,) in connection.execute("SELECT id FROM batches")}
+                kept = tuple(batch for batch in kept if batch.id in there)
         finally:
             if own:
                 connection.execute("COMMIT")
-        kept = () if first is None else tuple(b for b in known.batches if b.id >= first)
-        batches = (*kept, *(_decoded(*row) for row in fresh))
-        # Numbers are given without a gap, and the oldest batches are dropped first.
-        if batches and made != [(batches[0].id + len(batches) - 1,)]:
+        tail = Tail((*kept, *(_decoded(*row) for row in fresh)), received, dropped, known.index)
+        if tail.made != sum(number for (number,) in made):
             raise sqlite3.DatabaseError(f"{DAMAGED}: a batch is missing")
-        return Tail(batches, received, known.index)
+        return tail
 
 
-def _decoded(number: int, digest: int, body: bytes) -> TailBatch:
+def _decoded(number: int, writes: int, digest: int, body: bytes) -> TailBatch:
     if zlib.crc32(body) != digest:
         raise sqlite3.DatabaseError(f"{DAMAGED}: batch {number} does not match its digest")
     frame = pl.read_ipc_stream(io.BytesIO(body))
@@ -355,5 +212,5 @@ def _decoded(number: int, digest: int, body: bytes) -> TailBatch:
     if frame[OPEN_INTEREST].null_count() < len(frame):
         known = frame.filter(pl.col(OPEN_INTEREST).is_not_null())
         kinds = frozenset(known.select("timeframe", "adjustment").unique().rows())
-    span = int(time.min()), int(time.max())  # type: ignore[arg-type]
-    return TailBatch(number, frame, *span, int(received.max()), kinds)  # type: ignore[arg-type]
+    first, last, newest = int(time.min()), int(time.max()), int(received.max())  # type: ignore[arg-type]
+    return TailBatch(number, writes, frame, first, last, newest, kinds)

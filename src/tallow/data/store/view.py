@@ -10,11 +10,11 @@ import polars as pl
 
 from tallow.core.errors import StoreError
 from tallow.data.schema import OPEN_INTEREST
+from tallow.data.store.batches import NO_ROWS, Tail
 from tallow.data.store.files import FileIndex, Place, damaged, require_whole
 from tallow.data.store.log import Selection, StoreStats
 from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import overlapping
-from tallow.data.store.tail import NO_ROWS, Tail
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,200 @@
+"""The tail in memory: batches of rows, few whatever the number of writes, and found by name.
+
+A small batch is folded with others of its kind, so that a tail of any number of one-row writes has
+some dozens of batches; each row is copied twice on its way. Longer ones stay as they were written.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+import polars as pl
+
+from tallow.core.limits import (
+    STORE_FILTER_INSTRUMENTS,
+    STORE_TAIL_FOLD,
+    STORE_TAIL_FOLD_ROWS,
+    STORE_TAIL_LOOSE,
+)
+from tallow.data.runs import instrument_runs
+from tallow.data.store.log import LOG_SCHEMA, Selection
+from tallow.data.store.order import in_log_order
+
+NO_ROWS = pl.DataFrame(schema=LOG_SCHEMA)
+
+
+@dataclass(frozen=True)
+class TailBatch:
+    """The rows of some writes in the log's order: the newest one's number, how many there are.
+
+    `first` and `last` are the ends of their times, `received` is the newest receipt.
+    `with_interest` are the timeframes and adjustments of rows that have open interest.
+    """
+
+    id: int
+    writes: int
+    frame: pl.DataFrame
+    first: int
+    last: int
+    received: int
+    with_interest: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A batch to be: its rows, how many writes it holds, and the batches that it replaces."""
+
+    rows: pl.DataFrame
+    writes: int
+    replaced: tuple[int, ...]
+
+
+def fold(rows: pl.DataFrame, batches: Sequence[TailBatch]) -> Folded:
+    """Return a write's rows with those of the small batches that it completes a set of."""
+    folded, rest = Folded(rows, 1, ()), batches
+    while (rank := _rank(folded.rows)) is not None:
+        alike = [batch for batch in rest if _rank(batch.frame) == rank]
+        if len(alike) + 1 < STORE_TAIL_FOLD:
+            break
+        rest = [batch for batch in rest if _rank(batch.frame) != rank]
+        folded = Folded(
+            in_log_order(pl.concat([*(batch.frame for batch in alike), folded.rows])),
+            folded.writes + sum(batch.writes for batch in alike),
+            (*folded.replaced, *(batch.id for batch in alike)),
+        )
+    return folded
+
+
+def _rank(rows: pl.DataFrame) -> bool | None:
+    """Return of which kind a small batch is; None for one that is not folded."""
+    return len(rows) >= STORE_TAIL_FOLD if len(rows) < STORE_TAIL_FOLD_ROWS else None
+
+
+@dataclass(frozen=True)
+class SortedBatches:
+    """The rows of batches `first` to `last` in the log's order, and where each name's are."""
+
+    first: int
+    last: int
+    count: int
+    frame: pl.DataFrame
+    places: dict[str, list[tuple[int, int]]]
+
+    @classmethod
+    def of(cls, first: int, last: int, count: int, parts: Sequence[Framed]) -> SortedBatches:
+        """Sort the rows of so many batches."""
+        frame = in_log_order(pl.concat([part.frame for part in parts]))
+        names, offsets = instrument_runs(frame)
+        places: dict[str, list[tuple[int, int]]] = {}
+        for name, span in zip(names, pairwise(offsets.tolist()), strict=True):
+            places.setdefault(name, []).append(span)
+        return cls(first, last, count, frame, places)
+
+    def of_names(self, names: Sequence[str]) -> list[pl.DataFrame]:
+        """Return the rows of some instruments."""
+        return [self.frame[low:high] for name in names for low, high in self.places.get(name, ())]
+
+
+Framed = TailBatch | SortedBatches
+
+
+class TailIndex:
+    """What successive states of a tail share: most rows of its long batches, sorted."""
+
+    def __init__(self) -> None:
+        self._held: tuple[SortedBatches, ...] = ()
+
+    def of(self, batches: Sequence[TailBatch]) -> tuple[SortedBatches, ...]:
+        """Return the sorted rows of all of these batches but the last few, in a few pieces."""
+        held = self._held
+        if held and (held[0].first != batches[0].id or held[-1].last > batches[-1].id):
+            held = ()
+        known = held[-1].last if held else 0
+        loose = batches[bisect_right(batches, known, key=lambda batch: batch.id) :]
+        for low in range(0, len(loose) - STORE_TAIL_LOOSE + 1, STORE_TAIL_LOOSE):
+            part = loose[low : low + STORE_TAIL_LOOSE]
+            held = (*held, SortedBatches.of(part[0].id, part[-1].id, len(part), part))
+            last = held[-STORE_TAIL_LOOSE:]
+            if len(last) == STORE_TAIL_LOOSE and last[0].count == last[-1].count:
+                count = len(last) * last[0].count
+                joined = SortedBatches.of(last[0].first, last[-1].last, count, last)
+                held = (*held[:-STORE_TAIL_LOOSE], joined)
+        self._held = held
+        return held
+
+
+@dataclass(frozen=True)
+class Tail:
+    """One state of the tail. Immutable, so that readers share it.
+
+    `dropped` is the number of the newest write that was taken out of it.
+    """
+
+    batches: tuple[TailBatch, ...] = ()
+    last_received: int = 0
+    dropped: int = 0
+    index: TailIndex = field(default_factory=TailIndex, compare=False)
+
+    @property
+    def token(self) -> tuple[int, int]:
+        """What changes with every change of the tail's rows."""
+        return (self.batches[-1].id if self.batches else 0, self.last_received)
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows of all batches."""
+        return sum(len(batch.frame) for batch in self.batches)
+
+    @cached_property
+    def writes(self) -> int:
+        """Writes that these rows came by."""
+        return sum(batch.writes for batch in self.batches)
+
+    @property
+    def made(self) -> int:
+        """The number of the newest write that ever was in the tail."""
+        return self.dropped + self.writes
+
+    def after(self, flushed: int) -> Tail:
+        """Return the tail without the batches that a table holds already."""
+        if not self.batches or self.batches[0].id > flushed:
+            return self
+        kept = tuple(batch for batch in self.batches if batch.id > flushed)
+        gone = self.writes - sum(batch.writes for batch in kept)
+        return Tail(kept, self.last_received, self.dropped + gone)
+
+    def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
+        """Return the rows of a selection in the log's order."""
+        low, high = selection.start, selection.end
+        since = selection.received_from
+        hit = [
+            batch
+            for batch in self.batches
+            if (low is None or batch.last >= low)
+            and (high is None or batch.first < high)
+            and (since is None or batch.received >= since)
+        ]
+        if not hit:
+            return NO_ROWS.select(columns)
+        names = selection.instruments
+        if names is not None and len(names) <= STORE_FILTER_INSTRUMENTS:
+            frames = self._of_names(names, hit)
+        else:
+            frames = [batch.frame for batch in hit]
+        found = pl.concat([NO_ROWS, *frames], rechunk=False)
+        return in_log_order(found.filter(selection.where()).select(columns))
+
+    def _of_names(self, names: Sequence[str], hit: Sequence[TailBatch]) -> list[pl.DataFrame]:
+        """Return frames that hold all rows of a few names, and little else."""
+        if sum(_rank(batch.frame) is None for batch in hit) <= STORE_TAIL_LOOSE:
+            return [batch.frame for batch in hit]
+        # Short batches come and go; there are never many.
+        held = self.index.of([batch for batch in self.batches if _rank(batch.frame) is None])
+        frames = [rows for piece in held for rows in piece.of_names(names)]
+        last = held[-1].last if held else 0
+        loose = [b.frame for b in hit if b.id > last or _rank(b.frame) is not None]
+        return frames + loose
