@@ -17,8 +17,8 @@ import pytest
 from deltalake import DeltaTable
 
 from tallow.data.store import remains
-from tallow.data.store.files import own_name
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA
+from tallow.data.store.statistics import own_name
 from tallow.data.store.store import Store, open_store
 from tallow.data.store.table import EPOCH, properties_of
 from tests.frames import market
@@ -32,7 +32,7 @@ MINE = (
     "notes.csv",
     "flags.toml",
     "deadbeefdeadbeefdeadbeefdeadbeef.parquet",
-    own_name("another table"),
+    own_name("another table", ()),
     "part-00000-1.snappy.parquet",
     "old/candles.parquet",
     "_mine/candles.parquet",

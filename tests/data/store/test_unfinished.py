@@ -1,5 +1,5 @@
-"""Goal: what a loss of power leaves of commits and checkpoints that were not on disk is no harm: the
-store opens with all that was acknowledged; what was acknowledged and is damaged is refused.
+"""Goal: what a loss of power leaves of commits and checkpoints that were not on disk is no harm:
+the store opens with all that was acknowledged; what was acknowledged and is damaged is refused.
 
 Method: a process ends just before it waits for a commit, or for a checkpoint, whose file is then
 emptied, cut off, filled with zeros or removed.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import NUMBERS, OPEN_INTEREST
-from tallow.data.store.log import VALUES, moment
+from tallow.data.store.log import VALUES, latest, moment
 
 Positions = NDArray[np.int64]
 
@@ -91,15 +91,37 @@ def rebase(rows: pl.DataFrame, known: pl.DataFrame, last_received: int) -> pl.Da
         The receipt time of the newest row by now: who has read until then has not seen these, so
         that those with an earlier one are received just after it.
     """
-    if len(known):
-        at, key = positions(rows, known), ("instrument", "timestamp")
-        held = pl.Series(np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0))
-        is_late = pl.col("revision").min().over(key) <= held
-        moved = held + pl.int_range(1, pl.len() + 1).over(key)
-        revision = pl.when(is_late).then(moved).otherwise("revision").cast(pl.Int32)
-        rows = rows.with_columns(revision.alias("revision"))
+    rows = _raised(rows, known)
     received = pl.max_horizontal("received_at", moment(last_received + 1))
     return rows.with_columns(received.alias("received_at"))
+
+
+def following(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of the tail as revisions that come after a table's rows, which others changed.
+
+    Both in the log's order, with the same columns; received when they were.
+    """
+    if not len(rows) or not len(table):
+        return rows
+    if "timeframe" not in rows.columns:
+        return _raised(rows, latest(table))
+    kind, parts = ("timeframe", "adjustment"), []
+    tables = table.partition_by(kind, as_dict=True)
+    for name, part in rows.partition_by(kind, as_dict=True, maintain_order=True).items():
+        parts.append(_raised(part, latest(tables[name])) if name in tables else part)
+    return pl.concat(parts)
+
+
+def _raised(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of one kind of series with revisions above those of the latest known rows."""
+    if not len(known):
+        return rows
+    at, key = positions(rows, known), ("instrument", "timestamp")
+    held = pl.Series(np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0))
+    is_late = pl.col("revision").min().over(key) <= held
+    moved = held + pl.int_range(1, pl.len() + 1).over(key)
+    revision = pl.when(is_late).then(moved).otherwise("revision").cast(pl.Int32)
+    return rows.with_columns(revision.alias("revision"))
 
 
 def with_revision(candles: pl.DataFrame, revision: int) -> pl.DataFrame:

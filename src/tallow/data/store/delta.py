@@ -35,13 +35,11 @@ from tallow.data.store.commits import (
     require_log,
     sync_commits,
 )
-from tallow.data.store.files import (
-    FileIndex,
-    Place,
-    damaged,
-)
+from tallow.data.store.files import Place, damaged
 from tallow.data.store.flush import DeltaWriting, flush, tidy
+from tallow.data.store.index import Examiner, FileIndex
 from tallow.data.store.ledger import SqliteLedger
+from tallow.data.store.lineage import lineage_of
 from tallow.data.store.log import (
     Compacted,
     LogPoint,
@@ -78,7 +76,8 @@ class DeltaBackend:
         self._clock = clock
         self._table = open_table(place, create, lambda: reached_by(state / STATE_FILE))
         self.place = replace(place, table_id=str(self._table.metadata().id))
-        self._table_lock = threading.Lock()
+        self._table_lock = threading.RLock()
+        self._examiner = Examiner(self.place)
         self.tail_file = TailFile(state / STATE_FILE)
         self._index: FileIndex | None = None
         self._looked = -math.inf
@@ -95,11 +94,12 @@ class DeltaBackend:
     def epoch(self) -> str:
         """What changes where history is taken away, so that nothing derived from it is trusted."""
         files = self.files()
+        mark = f"{files.properties[EPOCH]} {files.lineage.id}"
         if self.place.folder is not None:
-            return files.properties[EPOCH]
+            return mark
         # Another machine's rows may have been received before the last ones that this one saw.
         own = files.version <= self.tail_file.fact("reached")
-        return f"{files.properties[EPOCH]} {self.tail_file.fact('alone') if own else files.version}"
+        return f"{mark} {self.tail_file.fact('alone') if own else files.version}"
 
     def files(self) -> FileIndex:
         """Return the newest version's files."""
@@ -107,11 +107,14 @@ class DeltaBackend:
             if self._index is None or self._has_newer(self._index.version):
                 self._table.update_incremental()
                 self._looked = time.monotonic()
+                version = self._table.version()
                 self._index = FileIndex.of(
-                    self._table.version(),
+                    version,
                     self._table.transaction_version(self.tail_file.identity) or 0,
                     properties_of(self._table, self.place.root),
+                    lineage_of(self.place, version),
                     self._table.get_add_actions(flatten=True),
+                    self._examiner,
                 )
             return self._index
 
@@ -178,15 +181,32 @@ class DeltaBackend:
         load(self, pieces, horizon)
 
     @contextmanager
-    def changing(self) -> Iterator[DeltaTable]:
+    def changing(self) -> Iterator[tuple[DeltaTable, CommitProperties]]:
         """Take the locks for a change of the newest version; make it durable at the end."""
         with self.tail_file.locked(), self._table_lock, delta_errors(self.place.root):
             # What others committed meanwhile is no remains to a vacuum.
             self._table.update_incremental()
-            version = self._table.version()
-            yield self._table
+            files = self.files()
+            yield self._table, CommitProperties(self._mark(files), max_commit_retries=0)
             self._table.update_incremental()
-            self._settle(version, self._table.version())
+            self._settle(files.version, self._table.version())
+
+    def _mark(
+        self,
+        files: FileIndex,
+        actions: Sequence[AddAction | RemoveAction] = (),
+        known: Sequence[Transaction] = (),
+    ) -> dict[str, str]:
+        """Return the mark of a commit that follows a version; inside the locks."""
+        checked = files.is_checked
+        if not checked:
+            # Then the tail's rows may be revisions of what another tool took away since.
+            own = self.tail_file.identity
+            flushed = max([files.flushed, *(each.version for each in known if each.app_id == own)])
+            waiting = self.tail_file.tail().after(flushed).batches
+            gone = {each.path for each in actions if isinstance(each, RemoveAction)}
+            checked = not waiting and files.own_without(gone)
+        return files.lineage.with_checked(checked).mark(files.version)
 
     def stats(self) -> StoreStats:
         """Return how much there is, and how it lies."""
@@ -229,17 +249,16 @@ class DeltaBackend:
         ConflictError
             If it is not; the files that were to be added are removed then.
         """
-        # No retries: what these rows are was decided by what this version holds.
-        properties = CommitProperties(
-            max_commit_retries=0,
-            app_transactions=list(known),
-            custom_metadata={ACTIONS: str(len(actions) + len(known))},
-        )
         with self._table_lock, delta_errors(self.place.root):
             try:
-                if self._table.version() != version:
+                files = self.files()
+                if files.version != version:
                     # A reader of this process moved on: the commit would go through, and be wrong.
                     raise CommitFailedError
+                told = {ACTIONS: str(len(actions) + len(known))}
+                told |= self._mark(files, actions, known)
+                # No retries: what these rows are was decided by what this version holds.
+                properties = CommitProperties(told, 0, list(known))
                 self._table.create_write_transaction(
                     list(actions),
                     "append",

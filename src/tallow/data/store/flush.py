@@ -52,16 +52,21 @@ def commit_with_tail(backend: DeltaBackend, rows: pl.DataFrame | None, view: Vie
 
 
 def _rebased(backend: DeltaBackend, rows: pl.DataFrame, view: View) -> pl.DataFrame:
-    """Return the tail's rows as revisions of what other machines committed meanwhile."""
-    if backend.place.folder is not None:
+    """Return the tail's rows as revisions of what others committed meanwhile.
+
+    Where they lie in a folder, others are other tools, and readers saw the tail's rows already.
+    """
+    local = backend.place.folder is not None
+    if local and view.files.is_checked:
         return rows
     table, parts = View(view.place, Tail(), view.files), []
+    last = 0 if local else view.files.last_received
     for (timeframe, adjustment), part in rows.group_by(
         "timeframe", "adjustment", maintain_order=True
     ):
         selection = around(part, str(timeframe), str(adjustment))
         known = latest(table.scan(selection, [*LOG_ORDER]))
-        parts.append(rebase(part, known, view.files.last_received))
+        parts.append(rebase(part, known, last))
     return pl.concat(parts)
 
 
@@ -96,8 +101,8 @@ class DeltaWriting:
         file, place = self.backend.tail_file, self.backend.place
         if len(rows) < STORE_TAIL_BATCH_ROWS:
             file.add(rows, self.view.tail)
-        elif place.folder is None and self.view.tail.batches:
-            # Another machine must not find these before what they are revisions of.
+        elif self.view.tail.batches and not (place.folder and self.view.files.is_checked):
+            # Others must not find these before what they are revisions of.
             with file.room():
                 commit_with_tail(self.backend, rows, self.view)
             file.drop(self.view.tail.batches[-1].id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -50,7 +51,12 @@ def _rewritten(
     flush(backend)
     before = backend.files().facts
     for _ in range(STORE_COMMIT_ATTEMPTS):
-        groups = list(filter(wanted, overlapping(backend.files().facts)))
+        groups = [
+            group
+            for group in overlapping(backend.files().facts)
+            # What others wrote is sorted, whatever else is asked for.
+            if wanted(group) or not group["own"].all()
+        ]
         if all(rewrite(backend, group, keep) for group in groups):
             break
     else:
@@ -63,10 +69,16 @@ def _rewritten(
 
 def set_property(backend: DeltaBackend, name: str, value: str) -> None:
     """Change a property of the table."""
-    with backend.changing() as table:
-        table.alter.set_table_properties(
-            {name: value}, raise_if_not_exists=False, post_commithook_properties=NO_CHECKPOINT
-        )
+    for _ in range(STORE_COMMIT_ATTEMPTS):
+        with suppress(ConflictError), backend.changing() as (table, properties):
+            table.alter.set_table_properties(
+                {name: value},
+                raise_if_not_exists=False,
+                commit_properties=properties,
+                post_commithook_properties=NO_CHECKPOINT,
+            )
+            return
+    raise ConflictError(f"store: {backend.place.root}: others keep committing; try again later")
 
 
 def pieces(backend: DeltaBackend) -> Iterator[pl.DataFrame]:

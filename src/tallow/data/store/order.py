@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tallow.core.errors import DamagedFileError
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
 from tallow.data.store.log import LOG_ORDER
@@ -36,6 +37,33 @@ def in_log_order(rows: pl.DataFrame) -> pl.DataFrame:
     if len(names) * ROWS_PER_RUN_MIN <= len(rows) or len(names) == 1:
         return _runs_in_order(rows, names, offsets)
     return _sorted(rows)
+
+
+def once_each(rows: pl.DataFrame, skip_contradicting: bool = False) -> pl.DataFrame:
+    """Return rows in the log's order, those that another tool put there twice only once.
+
+    Raises
+    ------
+    DamagedFileError
+        If two rows of one key and revision say different things; with `skip_contradicting`, rows of
+        such keys are left out instead.
+    """
+    key = [name for name in LOG_ORDER if name in rows.columns]
+    again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in reversed(key))
+    twice = rows.select(again.fill_null(False)).to_series()
+    if not twice.any():
+        return rows
+    same = pl.all_horizontal(pl.all().eq_missing(pl.all().shift()))
+    against = rows.filter(twice & ~rows.select(same).to_series())
+    if len(against) and not skip_contradicting:
+        told = ", ".join(f"{name}={against[name][0]}" for name in key)
+        raise DamagedFileError(
+            f"store: {told}; another tool wrote a second row of this key and revision, which says "
+            f"something else ({len(against):,} such rows); with that tool, delete the wrong ones, "
+            "or restore an earlier version"
+        )
+    once = rows.filter(~twice)
+    return once.join(against, on=key[:-1], how="anti", maintain_order="left")
 
 
 def _sorted(rows: pl.DataFrame) -> pl.DataFrame:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tallow.core.limits import STORE_UNFINISHED_HOURS
-from tallow.data.store.files import WRITING, Place, is_own_name, naming
+from tallow.data.store.files import WRITING, Place, naming
+from tallow.data.store.statistics import is_own_name
 
 if TYPE_CHECKING:
     from tallow.data.store.delta import DeltaBackend
@@ -34,7 +35,7 @@ def remove_remains(backend: DeltaBackend, keep_hours: float) -> int:
         Replaced files stay for so long, counted from their replacement. Those of unfinished writes
         stay for a day at least: another machine may be writing one.
     """
-    with backend.changing() as table:
+    with backend.changing() as (table, _):
         current = set(pl.DataFrame(table.get_add_actions())["path"])
         # Only what the log says was removed, and nothing is done. Hours are whole here; rounded
         # up, so that nothing goes too early.

@@ -18,7 +18,7 @@ from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
 from tallow.data.store.files import Place, damaged, remove_action, require_whole
 from tallow.data.store.log import KEY, LOG_SCHEMA, SERIES_KEY, moment
-from tallow.data.store.order import in_log_order
+from tallow.data.store.order import in_log_order, once_each
 from tallow.data.store.table import PRUNED
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.
             & (pl.col("instrument") >= part["instrument"][0])
             & (pl.col("instrument") <= part["instrument"][-1])
         )
-        rows = in_log_order(_found(place, paths, where))
+        rows = once_each(in_log_order(_found(place, paths, where)))
         yield rows if keep is None else keep(rows)
 
 

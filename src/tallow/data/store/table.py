@@ -22,7 +22,9 @@ from tallow.data.store.commits import (
     sync_commits,
 )
 from tallow.data.store.files import Place
+from tallow.data.store.lineage import Lineage
 from tallow.data.store.log import LOG_SCHEMA
+from tallow.data.store.protocol import require_plain
 
 VERSION = "1"
 """Of the table's columns and properties, and of what lies beside it."""
@@ -102,7 +104,7 @@ def _create(place: Place, options: dict[str, str] | None) -> DeltaTable:
             configuration={FORMAT: VERSION, EPOCH: uuid.uuid4().hex},
             storage_options=options,
             # A second try would put these properties over those of the first one's table.
-            commit_properties=CommitProperties(max_commit_retries=0),
+            commit_properties=CommitProperties(Lineage.new().mark(-1), max_commit_retries=0),
             raise_if_key_not_exists=False,
         )
     except DeltaError as error:
@@ -124,6 +126,7 @@ def properties_of(table: DeltaTable, root: str) -> dict[str, str]:
         If what every store has is missing, or cannot be.
     """
     found = table.metadata().configuration
+    require_plain(table, TABLE_SCHEMA, root)
     if found.get(FORMAT) != VERSION:
         raise StoreError(
             f"store: {root}: is a Delta table that tallow did not make, or that a newer one "

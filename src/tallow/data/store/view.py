@@ -11,9 +11,11 @@ import polars as pl
 from tallow.core.errors import StoreError
 from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.batches import NO_ROWS, Tail
-from tallow.data.store.files import FileIndex, Place, damaged, require_whole
+from tallow.data.store.classify import following
+from tallow.data.store.files import Place, damaged, require_whole
+from tallow.data.store.index import FileIndex
 from tallow.data.store.log import Selection, StoreStats
-from tallow.data.store.order import in_log_order
+from tallow.data.store.order import in_log_order, once_each
 from tallow.data.store.rewrite import overlapping
 
 
@@ -39,12 +41,18 @@ class View:
             facts = facts.filter(~pl.col("path").is_in(list(broken)))
         paths = facts["path"].to_list()
         parts = [self._read(paths, selection, columns, skip_damaged)] if paths else []
-        if len(late := self.tail.scan(selection, columns)):
+        late = self.tail.scan(selection, columns)
+        if parts and not self.files.is_checked:
+            parts = [once_each(in_log_order(parts[0]), skip_damaged)]
+            late = following(late, parts[0])
+        if len(late):
             parts.append(late)
         if not parts:
             return NO_ROWS.select(columns)
         rows = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)
-        return rows if len(parts) == len(facts) == 1 else in_log_order(rows)
+        # A file that Tallow wrote is sorted.
+        sorted_already = len(parts) == len(facts) == 1 and self.files.is_checked
+        return rows if sorted_already else in_log_order(rows)
 
     def has_interest(self, selection: Selection) -> bool:
         """Say whether any row of a timeframe and adjustment has open interest."""
@@ -64,7 +72,8 @@ class View:
     def stats(self, horizon: int) -> StoreStats:
         """Return how much there is, and how it lies."""
         facts, tail = self.files.facts, self.tail
-        ends = facts.select(pl.col("min.timestamp").min(), pl.col("max.timestamp").max()).row(0)
+        known = facts.filter(pl.col("refused").is_null())
+        ends = known.select(pl.col("min.timestamp").min(), pl.col("max.timestamp").max()).row(0)
         firsts = [batch.first for batch in tail.batches] + [e for e in ends[:1] if e is not None]
         lasts = [batch.last for batch in tail.batches] + [e for e in ends[1:] if e is not None]
         return StoreStats(

@@ -1,0 +1,212 @@
+"""The files of one version of the table: which of them a read needs, and which can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from tallow.core.errors import StoreError
+from tallow.data.rules import within_years
+from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.store.files import NEVER_NULL, Place, damaged
+from tallow.data.store.lineage import Lineage
+from tallow.data.store.log import Selection
+from tallow.data.store.statistics import (
+    END_NAMES,
+    FACTS_SCHEMA,
+    TIMES,
+    Facts,
+    is_vouched,
+    measures,
+)
+
+INDEX_SCHEMA: dict[str, Any] = {
+    "path": pl.String,
+    "size": pl.Int64,
+    **FACTS_SCHEMA,
+    "own": pl.Boolean,
+    "refused": pl.String,
+}
+_SELECTED = ("timeframe", "adjustment", "instrument", "timestamp", "received_at")
+_ORDER = [f"min.{name}" for name in ("timeframe", "adjustment", "instrument", "timestamp")]
+_LEAST = ("", "", "", -(2**62), 1, -(2**62))
+_GREATEST = (*["\U0010ffff" * 8] * 3, 2**62, 2**31 - 1, 2**62)
+_WIDEST = (0, *_LEAST, *_GREATEST, False)
+FOREIGN = (
+    "another tool wrote it; take it out of the table, or restore an earlier version with that tool"
+)
+
+
+class Examiner:
+    """Reads the files that nobody vouches for, each once: what others wrote, or said of ours."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._known: dict[tuple[str, int], Facts | str] = {}
+
+    def look(self, path: str, size: int) -> Facts | str:
+        """Return a file's facts by its rows, or why it is refused."""
+        if (path, size) not in self._known:
+            self._known[path, size] = self._examined(path, size)
+        return self._known[path, size]
+
+    def _examined(self, path: str, size: int) -> Facts | str:
+        cut = damaged(self._place, pl.DataFrame({"path": [path], "size": [size]}))
+        if cut:
+            return cut[path]
+        try:
+            found = self._place.read([path], lambda rows: rows.select(_questions()).collect())
+        except StoreError as error:
+            return str(error).removeprefix("store: ")
+        told = found.row(0, named=True)
+        if not told["rows"]:
+            return f"{self._place.of(path)}: has no rows; {FOREIGN}"
+        for question, wrong in told.items():
+            if question.startswith("has ") and wrong:
+                return f"{self._place.of(path)}: {question}; {FOREIGN}"
+        return tuple(told[name] for name in FACTS_SCHEMA)
+
+
+def _questions() -> list[pl.Expr]:
+    """Return a file's facts, and under the name of each fault how many rows have it."""
+    nulls = [pl.col(name).null_count().alias(f"has rows without {name}") for name in NEVER_NULL]
+    finite = pl.all_horizontal(pl.col(name).is_finite().fill_null(False) for name in NUMBERS)
+    none = pl.all_horizontal(pl.col(name).is_null() for name in NUMBERS)
+    wrong = {
+        "has deletions with prices, or candles without": ~pl.when("deleted")
+        .then(none)
+        .otherwise(finite),
+        "has revisions below 1": pl.col("revision") < 1,
+        "has times that no calendar knows": pl.any_horizontal(
+            within_years(pl.col(name)).is_null() for name in TIMES
+        ),
+    }
+    return [*measures(), *nulls, *(rows.sum().alias(name) for name, rows in wrong.items())]
+
+
+@dataclass(frozen=True)
+class FileIndex:
+    """The files of one version of the table, with the ends of what is in them.
+
+    `facts` has a row per file, in the order of the keys they begin with: path, size, rows,
+    ``min.`` and ``max.`` of the key's columns, the revision and the receipt time (times as
+    microseconds), and `interest`, whether it holds open interest; `own`, whether Tallow wrote it
+    and it was said so; `refused`, why it cannot be read, or null.
+    """
+
+    version: int
+    flushed: int
+    properties: Mapping[str, str]
+    lineage: Lineage
+    facts: pl.DataFrame
+
+    @classmethod
+    def of(
+        cls,
+        version: int,
+        flushed: int,
+        properties: Mapping[str, str],
+        lineage: Lineage,
+        actions: Any,
+        examiner: Examiner,
+    ) -> FileIndex:
+        """Return the index of a table's add actions, as deltalake flattens them."""
+        facts = _believed(_told(pl.DataFrame(actions)), lineage.checked, examiner)
+        return cls(version, flushed, properties, lineage, facts.sort(_ORDER))
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether no row lies out of order, or twice."""
+        return self.lineage.checked and self.all_own
+
+    @cached_property
+    def all_own(self) -> bool:
+        """Whether Tallow wrote all files."""
+        return bool(self.facts["own"].all())
+
+    def own_without(self, gone: Collection[str]) -> bool:
+        """Say whether Tallow wrote all files but these."""
+        return set(self.facts.filter(~pl.col("own"))["path"]) <= set(gone)
+
+    @cached_property
+    def last_received(self) -> int:
+        """The latest receipt time in any file, or 0."""
+        known = self.facts if self.all_own else self.facts.filter(pl.col("refused").is_null())
+        return int(known["max.received_at"].max() or 0)  # type: ignore[arg-type]
+
+    @cached_property
+    def _ends(self) -> list[tuple[Any, ...]]:
+        return self.facts.select(
+            f"{end}.{name}" for name in _SELECTED for end in ("min", "max")
+        ).rows()
+
+    def select(self, selection: Selection) -> pl.DataFrame:
+        """Return the facts of the files that may hold rows of a selection."""
+        names = selection.instruments
+        limits = [
+            (selection.timeframe, selection.timeframe),
+            (selection.adjustment, selection.adjustment),
+            (None, None) if names is None else (names[0], names[-1]) if names else ("", ""),
+            (selection.start, _before(selection.end)),
+            (selection.received_from, _before(selection.received_before)),
+        ]
+        # In plain Python: a query over a few hundred files would take longer to plan.
+        hit = [i for i, ends in enumerate(self._ends) if _overlaps(ends, limits)]
+        return self.facts if len(hit) == len(self._ends) else self.facts[hit]
+
+
+def _told(actions: pl.DataFrame) -> pl.DataFrame:
+    """Return what the log says of each file, null where it says nothing."""
+    there = dict.fromkeys(actions.columns)
+    wanted = {"path": "path", "size": "size_bytes", "rows": "num_records"}
+    wanted |= {name: name for name in END_NAMES}
+    columns = []
+    for name, source in wanted.items():
+        column = pl.col(source) if source in there else pl.lit(None)
+        if name.endswith(TIMES):
+            column = column.cast(TIME_TYPE).to_physical()
+        columns.append(column.cast(INDEX_SCHEMA[name]).alias(name))
+    nulls = f"null_count.{OPEN_INTEREST}"
+    interest = pl.col(nulls) < pl.col("num_records") if nulls in there else pl.lit(None)
+    if not len(actions):
+        return pl.DataFrame(schema=list(INDEX_SCHEMA.items())[:-2])
+    return actions.select(*columns, interest.cast(pl.Boolean).alias("interest"))
+
+
+def _believed(told: pl.DataFrame, checked: bool, examiner: Examiner) -> pl.DataFrame:
+    """Return the facts of files: what the log says where it is vouched for, or what is in them."""
+    known = told.select(~pl.any_horizontal(pl.all().is_null())).to_series()
+    if checked and known.all():
+        return told.with_columns(own=pl.lit(True), refused=pl.lit(None, pl.String))
+    rows = []
+    for (path, size, *said), whole in zip(told.iter_rows(), known, strict=True):
+        if whole and (checked or is_vouched(path, tuple(said))):
+            rows.append((path, size, *said, True, None))
+            continue
+        found = examiner.look(path, size)
+        refused = found if isinstance(found, str) else None
+        facts = _widest(said) if isinstance(found, str) else found
+        rows.append((path, size, *facts, False, refused))
+    return pl.DataFrame(rows, INDEX_SCHEMA, orient="row")
+
+
+def _widest(said: Sequence[Any]) -> Facts:
+    """Return what a refused file may hold at most, by what the log says of it."""
+    pairs = zip(said, _WIDEST, strict=True)
+    return tuple(widest if value is None else value for value, widest in pairs)
+
+
+def _before(end: int | None) -> int | None:
+    return None if end is None else end - 1
+
+
+def _overlaps(ends: Sequence[Any], limits: Sequence[tuple[Any, Any]]) -> bool:
+    """Say whether a file's ends, two a column, overlap all limits, both included; None is none."""
+    for (low, high), first, last in zip(limits, ends[::2], ends[1::2], strict=True):
+        if (low is not None and last < low) or (high is not None and first > high):
+            return False
+    return True
