@@ -276,7 +276,7 @@ ENGINE_ANSWER_BYTES_MAX = 1_073_741_824
 """Longest answer of a user's HTTP engine, and longest request to it: both are held whole."""
 
 ENGINE_READ_BYTES = 1_048_576
-"""As much of an HTTP engine's answer as is read at a time, between looks at the clock."""
+"""As much of an HTTP engine's answer as is read at a time, between looks at its length."""
 
 ENGINE_TEXT_SHOWN = 200
 """As much of a wrong answer's text as an error shows."""

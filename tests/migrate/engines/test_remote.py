@@ -20,6 +20,7 @@ from tallow.migrate.engines import load_engine, remote
 from tallow.migrate.engines.answers import Reading
 from tallow.migrate.engines.remote import RemoteEngine
 from tallow.migrate.protocol import Request
+from tests.data.feeds import hostile
 from tests.migrate.engines.market import candles
 
 Handler = Callable[[BaseHTTPRequestHandler, bytes], None]
@@ -138,6 +139,39 @@ def test_it_may_not_take_for_ever(server: Server, drips: bool) -> None:
         engine.answer(Request(candles()))
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+AGAIN = b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("behave", "message"),
+    [
+        pytest.param(hostile.keep_silent, "TimeoutError", id="silent"),
+        pytest.param(hostile.reset, "Connection|BrokenPipe", id="reset"),
+        pytest.param(hostile.answer_and_leave(hostile.TLS_ALERT), "BadStatusLine", id="TLS"),
+        pytest.param(hostile.drip(b"", b"H"), "TimeoutError", id="drops of a status"),
+        pytest.param(hostile.drip(b"HTTP/1.1 200 OK\r\nA: ", b"b"), "Timeout", id="of a header"),
+        pytest.param(hostile.drip(CHUNKED, b"0"), "TimeoutError", id="of a chunk's size"),
+        pytest.param(hostile.drip(b"HTTP/1.1 500 No\r\n\r\n", b"x"), "Timeout", id="of a reason"),
+        pytest.param(
+            hostile.flood(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n" * 99), "100 headers", id="headers"
+        ),
+        pytest.param(
+            hostile.flood(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 9_999), "at most 4,000", id="a body"
+        ),
+        pytest.param(hostile.answer_and_leave(AGAIN), "infinite loop", id="redirects"),
+    ],
+)
+def test_no_server_holds_it(
+    behave: hostile.Behaviour, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "ENGINE_ANSWER_BYTES_MAX", 4_000)
+    with hostile.HostileServer([behave]) as server:
+        engine = RemoteEngine(f"http://127.0.0.1:{server.port}/", Reading(), seconds_max=0.5)
+        with pytest.raises(EngineError, match=message):
+            engine.answer(Request(candles().clear()))
+
+
 @pytest.mark.parametrize(
     ("body", "length", "message"),
     [
@@ -146,6 +180,7 @@ def test_it_may_not_take_for_ever(server: Server, drips: bool) -> None:
         (b"[1, 2]", None, "answered list; must be a frame, or a list of rows"),
         (b"{}", None, "answered dict; must be"),
         (b"[", 100, "ended 99 bytes too early"),
+        (b"[" * 100_000, None, "answered '.*; must answer a POST with rows"),
     ],
 )
 def test_answers_that_cannot_be_read(

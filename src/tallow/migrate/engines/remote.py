@@ -8,13 +8,12 @@ rows as JSON, or a Parquet or Arrow file; its header ``Engine-Version`` says wha
 from __future__ import annotations
 
 import json
-import time
-import urllib.error
 import urllib.request
 from datetime import date
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from io import BytesIO
 from typing import Any
+from urllib.error import HTTPError
 
 import polars as pl
 
@@ -27,8 +26,17 @@ from tallow.core.limits import (
 )
 from tallow.core.text import hide_secrets, without_secrets
 from tallow.migrate.engines.answers import Reading
+from tallow.migrate.engines.posting import Response, post
 from tallow.migrate.protocol import Request
 from tallow.runtime.ranges import Moment
+
+_UNREADABLE = (
+    ValueError,
+    RecursionError,
+    MemoryError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
 
 
 class RemoteEngine:
@@ -53,33 +61,28 @@ class RemoteEngine:
             "Accept": "application/json, application/vnd.apache.parquet, "
             "application/vnd.apache.arrow.stream",
         }
-        deadline = time.monotonic() + self._seconds_max
         try:
             asked = urllib.request.Request(self._address, data, headers)
-            with urllib.request.urlopen(asked, timeout=self._seconds_max) as response:
-                body = self._read(response, deadline)
-                self.version = response.headers.get("Engine-Version") or self.version
-        except urllib.error.HTTPError as error:
-            with error:
-                told = error.read(ENGINE_TEXT_SHOWN).decode("utf-8", "replace")
-            raise self._failed(f"status {error.code} {error.reason}: {told!r}") from error
+            return post(asked, self._seconds_max, self._read)
+        except EngineError:
+            raise
         except (OSError, HTTPException, ValueError) as error:
-            why = hide_secrets(f"{type(error).__name__}: {error}", self._address)
+            why = hide_secrets(f"{type(error).__name__}: {_clipped(error)}", self._address)
             raise self._failed(why) from error
-        return body
 
-    def _read(self, response: HTTPResponse, deadline: float) -> bytes:
-        """Read the body; the socket's own timeout would let one come drop by drop for ever."""
+    def _read(self, response: Response) -> bytes:
+        if isinstance(response, HTTPError):
+            told = response.read(ENGINE_TEXT_SHOWN).decode("utf-8", "replace")
+            raise self._failed(f"status {response.code} {_clipped(response.reason)}: {told!r}")
         parts: list[bytes] = []
         size = 0
         while part := response.read1(ENGINE_READ_BYTES):
             parts.append(part)
             size += len(part)
             _require_size(self.name, "answer", size)
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no whole answer within {self._seconds_max:g} s")
         if response.length:
             raise ConnectionError(f"the answer ended {response.length} bytes too early")
+        self.version = _clipped(response.headers.get("Engine-Version") or self.version)
         return b"".join(parts)
 
     def _table(self, body: bytes) -> Any:
@@ -92,7 +95,7 @@ class RemoteEngine:
                 return pl.read_ipc_stream(BytesIO(body))
             return json.loads(body)
         # Some broken Parquet files make Polars panic, and a panic is a BaseException.
-        except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        except _UNREADABLE as error:
             shown = body[:ENGINE_TEXT_SHOWN].decode("utf-8", "replace")
             raise self._failed(f"answered {shown!r}") from error
 
@@ -109,6 +112,10 @@ def _require_size(name: str, what: str, size: int) -> None:
             f"{name}: {what} of {size:,} bytes or more; at most {ENGINE_ANSWER_BYTES_MAX:,}; ask "
             "for fewer instruments or a shorter range"
         )
+
+
+def _clipped(text: object) -> str:
+    return str(text)[:ENGINE_TEXT_SHOWN]
 
 
 def _body(request: Request) -> bytes:
