@@ -113,6 +113,18 @@ STORE_ROOM_BYTES = 262_144
 STORE_LOCK_SECONDS = 120
 """How long a writer waits for another one of the same machine."""
 
+STORE_CONNECT_SECONDS = 10.0
+"""How long a store waits for an address of its database to take the connection."""
+
+STORE_ANSWER_SECONDS = 180.0
+"""How long a store waits for a database's few rows: longer than it may wait for a lock."""
+
+STORE_ROWS_SECONDS = 600.0
+"""How long a store waits for a database to give, or to take, many rows."""
+
+STORE_STATEMENT_SECONDS = 3_600.0
+"""How long any other statement in a database may take."""
+
 STORE_CONNECTIONS = 8
 """Connections to a database that a store keeps for their next use."""
 

@@ -214,14 +214,20 @@ def answer_reads(content: bytes) -> Behaviour:
     return behave
 
 
-def forward_to(path: str) -> Behaviour:
-    """Behave well: hand everything on to the server behind a Unix socket, and its answers back."""
+def forward_to(path: str, held: Event | None = None) -> Behaviour:
+    """Hand everything on to the server behind a Unix socket, and its answers back; but not `held`.
+
+    A connection that was held once stays so: what is on its way is never handed on.
+    """
 
     def behave(connection: socket.socket, over: Event) -> None:
         with socket.socket(socket.AF_UNIX) as server:
             server.connect(path)
             server.settimeout(0.001)
             while not over.is_set():
+                if held is not None and held.is_set():
+                    over.wait()
+                    return
                 for source, target in ((connection, server), (server, connection)):
                     with suppress(TimeoutError):
                         content = source.recv(65_536)

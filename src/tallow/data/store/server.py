@@ -5,11 +5,13 @@ ADBC's own low-level interface is used, because its DB-API one needs pyarrow to 
 
 from __future__ import annotations
 
+import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import adbc_driver_postgresql
 import polars as pl
@@ -21,14 +23,38 @@ from adbc_driver_manager import (
     Error,
 )
 
+from tallow.core.deadlines import result_of, start, within
 from tallow.core.errors import LostConnectionError, StoreError
-from tallow.core.limits import STORE_CONNECTIONS, STORE_LOCK_SECONDS
+from tallow.core.limits import (
+    STORE_ANSWER_SECONDS,
+    STORE_CONNECT_SECONDS,
+    STORE_CONNECTIONS,
+    STORE_LOCK_SECONDS,
+    STORE_ROWS_SECONDS,
+    STORE_STATEMENT_SECONDS,
+)
 from tallow.core.text import hide_secrets, without_secrets
+
+T = TypeVar("T")
 
 SCHEMA = "tallow"
 _SETTINGS = f"""
 SET standard_conforming_strings = on;
-SET lock_timeout = '{STORE_LOCK_SECONDS}s'
+SET lock_timeout = '{STORE_LOCK_SECONDS}s';
+DO $$ BEGIN
+    IF current_setting('statement_timeout') = '0' THEN
+        PERFORM set_config('statement_timeout', '{STORE_STATEMENT_SECONDS:g}s', false);
+    END IF;
+END $$
+"""
+_PARAMETERS = {
+    "connect_timeout": f"{STORE_CONNECT_SECONDS:g}",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+"""What libpq is told where the URL does not say it: a machine that is gone is noticed in a minute.
 """
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = (
@@ -45,30 +71,39 @@ _HINTS = {
 
 
 class Session:
-    """A connection in the hands of one thread."""
+    """A connection in the hands of one thread.
+
+    What it asks runs in another thread, since the driver waits for a server that says nothing
+    without end, and for no signal. A thread that was left behind keeps the connection.
+    """
 
     def __init__(self, connection: AdbcConnection, name: str) -> None:
         self._connection = connection
         self._name = name
+        self._is_left = False
 
     def query(self, sql: str) -> pl.DataFrame:
         """Return the few rows of a query."""
-        return self._rows(sql, **{"adbc.postgresql.use_copy": "false"})
+        options = {"adbc.postgresql.use_copy": "false"}
+        return self._asked(lambda: self._rows(sql, options), STORE_ANSWER_SECONDS)
 
     def scan(self, sql: str) -> pl.DataFrame:
         """Return the many rows of a query, by `COPY`: in a third of the memory."""
-        return self._rows(sql)
+        return self._asked(lambda: self._rows(sql, {}), STORE_ROWS_SECONDS)
 
-    def _rows(self, sql: str, **options: str) -> pl.DataFrame:
+    def _rows(self, sql: str, options: Mapping[str, str]) -> pl.DataFrame:
         # What fails in the middle of a `COPY` comes out as an error of its reader.
-        with database_errors(self._name), AdbcStatement(self._connection) as statement:
+        with AdbcStatement(self._connection) as statement:
             statement.set_options(**options)
             statement.set_sql_query(sql)
             return pl.DataFrame(statement.execute_query()[0])
 
     def run(self, sql: str, values: pl.DataFrame | None = None) -> int:
         """Run a statement, once for each row of values; return how many rows it changed."""
-        with database_errors(self._name), AdbcStatement(self._connection) as statement:
+        return self._asked(lambda: self._changed(sql, values), STORE_STATEMENT_SECONDS)
+
+    def _changed(self, sql: str, values: pl.DataFrame | None = None) -> int:
+        with AdbcStatement(self._connection) as statement:
             statement.set_sql_query(sql)
             if values is not None:
                 statement.bind_stream(values)
@@ -76,33 +111,62 @@ class Session:
 
     def copy(self, table: str, rows: pl.DataFrame) -> None:
         """Append rows to a table by one `COPY`; columns go by their names."""
-        with database_errors(self._name), AdbcStatement(self._connection) as statement:
-            statement.set_options(
-                **{
-                    "adbc.ingest.target_table": table,
-                    "adbc.ingest.target_db_schema": SCHEMA,
-                    "adbc.ingest.mode": "adbc.ingest.mode.append",
-                }
-            )
-            statement.bind_stream(rows)
-            statement.execute_update()
+
+        def act() -> None:
+            with AdbcStatement(self._connection) as statement:
+                statement.set_options(
+                    **{
+                        "adbc.ingest.target_table": table,
+                        "adbc.ingest.target_db_schema": SCHEMA,
+                        "adbc.ingest.mode": "adbc.ingest.mode.append",
+                    }
+                )
+                statement.bind_stream(rows)
+                statement.execute_update()
+
+        self._asked(act, STORE_ROWS_SECONDS)
 
     def begin(self, isolation: str) -> None:
         """Begin a transaction."""
-        with database_errors(self._name):
+
+        def act() -> None:
             self._connection.set_autocommit(False)
-        # The driver begins with the first statement: here a connection shows that it is dead.
-        self.run(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
+            # The driver begins with the first statement: here a connection shows that it is dead.
+            self._changed(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
+
+        self._asked(act, STORE_ANSWER_SECONDS)
 
     def commit(self) -> None:
         """Commit the transaction."""
-        with database_errors(self._name):
+
+        def act() -> None:
             self._connection.commit()
             self._connection.set_autocommit(True)
 
+        self._asked(act, STORE_ANSWER_SECONDS)
+
     def close(self) -> None:
         """Close the connection; a transaction that is not committed is undone."""
-        self._connection.close()
+        if not self._is_left:
+            self._connection.close()
+
+    def _asked(self, act: Callable[[], T], seconds: float) -> T:
+        """Let the server do something, and wait for it; longer than its own limits would."""
+        future = start(lambda: self._acted(act), lambda _result: self._connection.close())
+        with database_errors(self._name):
+            try:
+                return result_of(future, seconds + STORE_CONNECT_SECONDS)
+            except BaseException:
+                self._is_left = future.cancelled()
+                raise
+
+    def _acted(self, act: Callable[[], T]) -> T:
+        try:
+            return act()
+        except BaseException:
+            if self._is_left:
+                self._connection.close()
+            raise
 
 
 class Server:
@@ -115,9 +179,9 @@ class Server:
         self._lock = threading.Lock()
 
     def _reach(self, url: str) -> AdbcDatabase:
+        known = _with_parameters(url)
         with database_errors(self.name, url):
-            database: AdbcDatabase = adbc_driver_postgresql.connect(url)
-        return database
+            return within(3 * STORE_CONNECT_SECONDS, lambda: _database(known))
 
     def query(self, sql: str) -> pl.DataFrame:
         """Return the few rows of a query; one statement sees one state."""
@@ -184,7 +248,13 @@ class Server:
 
     def _connected(self) -> Session:
         with database_errors(self.name):
-            session = Session(AdbcConnection(self._database), self.name)
+            # Of several addresses, each has the time that libpq is told.
+            connection = within(
+                3 * STORE_CONNECT_SECONDS,
+                lambda: AdbcConnection(self._database),
+                lambda late: late.close(),
+            )
+        session = Session(connection, self.name)
         session.run(_SETTINGS)
         return session
 
@@ -194,6 +264,21 @@ class Server:
             idle, self._idle = self._idle, []
         for session in idle:
             session.close()
+
+
+def _database(url: str) -> AdbcDatabase:
+    database: AdbcDatabase = adbc_driver_postgresql.connect(url)
+    return database
+
+
+def _with_parameters(url: str) -> str:
+    """Return a URL that also says how long to wait for its server."""
+    head, _, query = url.partition("?")
+    said = {part.partition("=")[0] for part in query.split("&")}
+    if "PGCONNECT_TIMEOUT" in os.environ:
+        said.add("connect_timeout")
+    added = [f"{name}={value}" for name, value in _PARAMETERS.items() if name not in said]
+    return "?".join([head, "&".join([*([query] if query else []), *added])])
 
 
 def literal(value: str | int) -> str:
@@ -239,6 +324,11 @@ def database_errors(name: str, url: str = "") -> Iterator[None]:
     """
     try:
         yield
+    except TimeoutError as error:
+        raise LostConnectionError(
+            f"store: {name}: {error}; the server must answer; is it held, or what stands before "
+            "it? What was not acknowledged can be written again"
+        ) from error
     except (Error, pl.exceptions.ComputeError) as error:
         said = re.split(r"(?:ERROR|FATAL): +|\[libpq\] ", str(error))[-1].strip()
         reason = hide_secrets((said.splitlines() or [type(error).__name__])[0], url)
