@@ -82,6 +82,34 @@ def test_a_replay_fills_the_store_and_the_state_s_file_resumes(tmp_path: Path) -
     assert_same_frame(*shown)
 
 
+def test_a_replay_that_ctrl_c_ended_goes_on_and_says_when_it_is_finished(tmp_path: Path) -> None:
+    file, store, state = (tmp_path / name for name in ("day.parquet", "store", "live.state"))
+    FRAME.write_parquet(file)
+    where = ("--store", store, "--feed", f"replay:{file}", "--state", state)
+    command = [sys.executable, "-m", "tallow", "live", *map(str, where), *SPEC, "--json"]
+    # Forty minutes in two: there is time for a signal.
+    slow = [*command, "--speed", "20"]
+    with subprocess.Popen(slow, stdout=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not has_rows(store, 6):
+            assert time.monotonic() < until, "the candles do not come"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        first = json.loads(process.communicate(timeout=PATIENCE_SECONDS)[0])
+    assert 6 <= first["appended"] == first["rows_in"] < len(FRAME)
+    assert first["appended"] == len(stored(store))
+    told = []
+    for rest in (len(FRAME) - first["rows_in"], 0):
+        again = [*command, "--speed", "0"]
+        done = subprocess.run(again, capture_output=True, text=True, check=False)
+        report = json.loads(done.stdout)
+        assert (report["rows_in"], report["appended"], report["repeated"]) == (rest, rest, 0)
+        told.append(done.stderr)
+    assert ": goes on after 2025-06-02T" in told[0]
+    assert ": was replayed to its end, 2025-06-02T04:24:00+00:00, and has nothing new" in told[1]
+    assert stored(store).equals(FRAME)
+
+
 @contextmanager
 def in_a_terminal(*arguments: object) -> Iterator[tuple[subprocess.Popen[bytes], list[bytes]]]:
     """Run the verb in a terminal; give the process, and what it has written when it is over."""

@@ -98,6 +98,8 @@ def run_live(request: LiveRequest) -> int:
                 state=request.state,
                 instruments=request.instruments,
             )
+            if session.resumption:
+                say(in_options(session.resumption, VERB), err=True)
             view = _view(request, engine, sizes[0])
             with asked_to_stop() as stop, _shown(request, session, view) as on_step:
                 statistics = session.run(stop, on_step)

@@ -6,6 +6,8 @@ come back through the feed; time is a number that the test itself moves.
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -139,3 +141,64 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         ReplayFeed(TRUTH, speed=0)
     with pytest.raises(StoreError):
         ReplayFeed(tmp_path)
+
+
+def played_in_part(frame: pl.DataFrame, minutes_taken: int) -> dict[str, Any]:
+    """Return the position of a replay of which so many minutes were acknowledged, one was not."""
+    feed = ReplayFeed(frame)
+    for _ in range(minutes_taken):
+        batch = feed.receive(0.0)
+        assert batch is not None
+        feed.acknowledge(batch)
+    with contextlib.suppress(FeedEnded):
+        feed.receive(0.0)
+    position = feed.position()
+    assert position is not None
+    read: dict[str, Any] = json.loads(json.dumps(position))
+    return read
+
+
+def rest_of(feed: ReplayFeed) -> pl.DataFrame:
+    frames = []
+    with contextlib.suppress(FeedEnded):
+        while (batch := feed.receive(0.0)) is not None:
+            frames.append(batch.frame)
+    return pl.concat(frames) if frames else CANDLES.clear()
+
+
+CANDLES = market(["A", "B"], rows=20)
+TIMES = CANDLES["timestamp"].unique().sort()
+
+
+def test_a_replay_goes_on_after_what_was_acknowledged(tmp_path: Path) -> None:
+    position = played_in_part(CANDLES, 7)
+    rest = CANDLES.filter(pl.col("timestamp") > TIMES[6]).sort("timestamp", "instrument")
+    CANDLES.sort("timestamp").write_parquet(tmp_path / "day.parquet")
+    with open_store(tmp_path / "store", create=True) as store:
+        store.write(CANDLES)
+        # The same candles, in whatever they lie.
+        for source in (CANDLES, tmp_path / "day.parquet", store):
+            feed = ReplayFeed(source)
+            assert f"goes on after {TIMES[6].isoformat()}" in str(feed.go_on(position))
+            assert rest_of(feed).sort("timestamp", "instrument").equals(rest)
+
+
+def test_candles_that_came_since_are_played_and_a_replay_at_its_end_says_so() -> None:
+    earlier = CANDLES.filter(pl.col("timestamp") <= TIMES[8])
+    position = played_in_part(earlier, 9)
+    again = ReplayFeed(earlier)
+    assert "was replayed to its end" in str(again.go_on(position))
+    assert len(rest_of(again)) == 0
+    longer = ReplayFeed(CANDLES)
+    longer.go_on(position)
+    assert len(rest_of(longer)) == len(CANDLES) - len(earlier)
+
+
+def test_what_is_not_the_same_as_before_is_told_and_played_from_the_start() -> None:
+    position = played_in_part(CANDLES, 7)
+    one = pl.int_range(pl.len()) == 3
+    changed = CANDLES.with_columns(volume=pl.when(one).then(1.0).otherwise("volume"))
+    for other in (changed, CANDLES.filter(~one), CANDLES.filter(pl.col("timestamp") > TIMES[6])):
+        feed = ReplayFeed(other)
+        assert "begins again" in str(feed.go_on(position))
+        assert len(rest_of(feed)) == len(other)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import polars as pl
 
@@ -94,6 +94,17 @@ class Feed(Protocol):
 
         It is acknowledged as any other batch; before those that `receive` gave in the meantime.
         """
+        return None
+
+    def position(self) -> dict[str, Any] | None:
+        """Return how far the reader has acknowledged, as `go_on` takes it; None where that is told.
+
+        Feeds whose servers know it, or that cannot go back, have none.
+        """
+        return None
+
+    def go_on(self, position: dict[str, Any]) -> str | None:
+        """Leave out what was acknowledged before; return in words what that means, if anything."""
         return None
 
     def close(self) -> None:

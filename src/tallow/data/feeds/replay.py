@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +28,24 @@ from tallow.data.store.store import Store, open_store
 
 _DAY = timedelta(days=1)
 _US = 1_000_000
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What of a replay was taken: up to which minute, how many candles, and a digest of them.
+
+    `until` is in microseconds since 1970 UTC; None before the first candle.
+    """
+
+    until: int | None = None
+    rows: int = 0
+    digest: int = 0
+
+    def after(self, frame: pl.DataFrame) -> Replayed:
+        """Return this with more candles, in whatever parts they come."""
+        until = pl.Series(frame["timestamp"]).dt.epoch("us").max()
+        digest = int(frame.hash_rows().to_numpy().sum(dtype=np.uint64))
+        return Replayed(cast("int", until), self.rows + len(frame), (self.digest + digest) % 2**64)
 
 
 class ReplayFeed(Feed):
@@ -74,15 +94,19 @@ class ReplayFeed(Feed):
         is_place = isinstance(source, str | Path) and ("://" in str(source) or _is_folder(source))
         self._opened: Store | None = open_store(source) if is_place else None
         store = self._opened or source
+        self._days: Callable[[], Iterator[pl.DataFrame]]
         if isinstance(store, Store):
-            days = _days_of(store, start, end)
+            self._days = partial(_days_of, store, start, end)
         else:
             read = read_candles(source)
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)
             self._aside = read.quarantine
-            days = iter([_within(read.frame, start, end)])
-        self._minutes = _minutes_of(days)
+            whole = _within(read.frame, start, end)
+            self._days = lambda: iter([whole])
+        self._replayed = Replayed()
+        self._name = f"replay: {source}" if isinstance(source, str | Path) else "replay"
+        self._minutes = _minutes_of(self._days())
         self._next = next(self._minutes, None)
         self._due = self._clock()
         self._meter.note(connected=True)
@@ -121,6 +145,50 @@ class ReplayFeed(Feed):
             self._due += min(idle, FEED_REPLAY_IDLE_SECONDS) / self._speed
         self._meter.add(messages=1, batches=1, rows=len(frame))
         return FeedBatch("candles", frame, received_at)
+
+    def acknowledge(self, batch: FeedBatch) -> None:
+        """Remember that a minute was taken."""
+        if batch.kind == "candles":
+            self._replayed = self._replayed.after(batch.frame)
+
+    def position(self) -> dict[str, Any] | None:
+        """Return how far the replay was taken, with a digest of what was."""
+        return asdict(self._replayed)
+
+    def go_on(self, position: dict[str, Any]) -> str | None:
+        """Go on after what was replayed before, if it is the same; else begin anew.
+
+        Reads all of it again, to compare it.
+        """
+        before = Replayed(**position)
+        if before.until is None:
+            return None
+        end = datetime.fromtimestamp(before.until / _US, UTC)
+        seen = Replayed()
+        for day in self._days():
+            part = day.filter(pl.col("timestamp") <= end)
+            seen = seen.after(part) if len(part) else seen
+        if seen != before:
+            self._minutes = _minutes_of(self._days())
+            self._next = next(self._minutes, None)
+            return (
+                f"{self._name}: candles up to {end.isoformat()} are not those that were replayed "
+                "before; it begins again with the first one"
+            )
+        self._replayed = seen
+        self._minutes = _minutes_of(d.filter(pl.col("timestamp") > end) for d in self._days())
+        self._next = next(self._minutes, None)
+        # What was set aside in reading is in the store since the first time.
+        self._aside = self._aside.clear()
+        if self._meter.held is not None:
+            self._meter.held.take()
+        self._meter.note(quarantined=0, rejections=())
+        if self._next is None:
+            return (
+                f"{self._name}: was replayed to its end, {end.isoformat()}, and has nothing new; "
+                "to play it again, give another state, or none"
+            )
+        return f"{self._name}: goes on after {end.isoformat()}"
 
     def close(self) -> None:
         """End the replay; a store that the feed opened is closed."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -68,6 +69,8 @@ class LiveState:
         self.places = np.empty(0, dtype=np.int64)
         self.now = -(2**62)
         self.revision = 0
+        # How far the feed was taken, as it tells it itself.
+        self.position: dict[str, Any] | None = None
         self.older: Older = lambda _number, _moment: None
         self._replay = Replay(lanes, self.memory)
 

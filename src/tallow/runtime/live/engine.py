@@ -158,8 +158,18 @@ class LiveEngine:
             engine.catch_up()
         return engine
 
-    def save(self, path: str | Path) -> None:
+    @property
+    def feed_position(self) -> dict[str, Any] | None:
+        """How far a feed had been taken when the state was saved; see `Feed.position`."""
+        return self._state.position
+
+    def save(self, path: str | Path, feed_position: dict[str, Any] | None = None) -> None:
         """Write the whole state to a file, which appears whole or not at all.
+
+        Parameters
+        ----------
+        feed_position
+            How far the feed was taken, for who resumes it: any JSON.
 
         Raises
         ------
@@ -167,6 +177,7 @@ class LiveEngine:
             If the file cannot be written.
         """
         with self._lock:
+            self._state.position = feed_position
             save_state(Path(path), self._parts())
 
     def _parts(self) -> Parts:

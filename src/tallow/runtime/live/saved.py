@@ -60,6 +60,7 @@ def save_state(path: Path, parts: Parts) -> None:
         "made_with": parts.made_with,
         "names": parts.intake.names,
         "now": parts.state.now,
+        "position": parts.state.position,
         "revision": parts.state.revision,
         "interest": parts.intake.saw_interest,
         "failed": [
@@ -118,6 +119,7 @@ def load_state(path: Path, parts: Parts) -> None:
         for numbers, rows, closed in header["waiting"]
     ]
     parts.state.now, parts.state.revision = header["now"], header["revision"]
+    parts.state.position = header.get("position")
     parts.intake.saw_interest = bool(header["interest"])
 
 

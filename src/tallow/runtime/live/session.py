@@ -62,6 +62,12 @@ class LiveSession:
         Gives the time in microseconds since 1970 UTC. By default that of the machine; for a replay
         the time of its candles, so that bars turn final as they did on the day.
 
+    Attributes
+    ----------
+    resumption
+        What it means for the feed that the engine's state was saved before, in words; None where
+        there is nothing to say. A replay goes on after the last candle that was taken.
+
     Notes
     -----
     Ticks are acknowledged when their minutes have closed. A feed that gives again what was not
@@ -101,6 +107,8 @@ class LiveSession:
         self._pending: FeedBatch | None = None
         self._aside: FeedBatch | None = None
         feed.hold_quarantined()
+        position = engine.feed_position if state is not None else None
+        self.resumption = feed.go_on(position) if position is not None else None
         self._running: deque[FeedBatch] = deque()
         self._grace_us = round(engine.grace * 1_000_000)
         self._token: Hashable = store.token() if store is not None else None
@@ -163,7 +171,7 @@ class LiveSession:
             self._feed.close()
             on_step(self._given(self._rest()))
         if self._state is not None:
-            self._engine.save(self._state)
+            self._engine.save(self._state, self._feed.position())
             self._tally.saved_at = now_us()
         return self.statistics
 
@@ -295,7 +303,7 @@ class LiveSession:
         assert self._state is not None
         self._saved_at = time.monotonic()
         try:
-            self._engine.save(self._state)
+            self._engine.save(self._state, self._feed.position())
         except StateError as error:
             self._tally.errors["state"] = str(error)
         else:
