@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from tallow.data.store.commits import (
     require_log,
     sync_commits,
 )
+from tallow.data.store.copying import contents, load, take_ledger
 from tallow.data.store.files import Place, damaged
 from tallow.data.store.flush import DeltaWriting, flush, tidy
 from tallow.data.store.index import Examiner, FileIndex
@@ -42,12 +43,14 @@ from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.lineage import lineage_of
 from tallow.data.store.log import (
     Compacted,
+    Contents,
     LogPoint,
     Selection,
     StoreStats,
 )
-from tallow.data.store.maintenance import compact, load, pieces, prune
+from tallow.data.store.maintenance import compact, prune
 from tallow.data.store.table import (
+    COPIED,
     EPOCH,
     HORIZON,
     TABLE_SCHEMA,
@@ -83,6 +86,7 @@ class DeltaBackend:
         self._looked = -math.inf
         # In this order: meanwhile, others may commit.
         reached = self.tail_file.fact("reached")
+        take_ledger(self, self._table.transaction_version(COPIED))
         require_log(self.place.folder, self.place.root, self.files().version, reached)
 
     @property
@@ -172,13 +176,13 @@ class DeltaBackend:
         """Take rows away; see `tallow.data.store.store.Store.prune`."""
         return prune(self, before, superseded_before, keep_hours)
 
-    def pieces(self) -> Iterator[pl.DataFrame]:
-        """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
-        return pieces(self)
+    def contents(self) -> AbstractContextManager[Contents]:
+        """Give all that there is, of one moment, whatever is written in the block."""
+        return contents(self)
 
-    def load(self, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
-        """Take over all rows of another log, as they are, in one commit; this one is empty."""
-        load(self, pieces, horizon)
+    def load(self, found: Contents) -> None:
+        """Take over all of another store, as it is, in one commit; this one is empty."""
+        load(self, found)
 
     @contextmanager
     def changing(self) -> Iterator[tuple[DeltaTable, CommitProperties]]:

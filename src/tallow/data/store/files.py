@@ -19,7 +19,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from tallow.core.errors import DamagedFileError, StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_GROUP_ROWS
-from tallow.data.durable import sync_file
+from tallow.data.durable import make_folder, sync_file
 from tallow.data.runs import instrument_runs
 from tallow.data.store.location import TableFolder
 from tallow.data.store.log import LOG_SCHEMA, VALUES
@@ -145,6 +145,21 @@ class Place:
         with naming(self.of(path)):
             size = self._put(frame, path) if self.folder is None else _save(frame, self.of(path))
         return AddAction(path, size, {}, int(time.time() * 1000), True, to_json(facts))
+
+    def put(self, frame: pl.DataFrame, path: str) -> None:
+        """Write a frame beside the table, durably."""
+        with naming(self.of(path)):
+            if self.folder is None:
+                self._put(frame, path)
+            else:
+                make_folder((self.folder / path).parent)
+                _save(frame, self.of(path))
+
+    def get(self, path: str) -> pl.DataFrame:
+        """Read what `put` wrote."""
+        options = dict(self.options) if self.options else None
+        with naming(self.of(path), READING):
+            return pl.read_parquet(self.of(path), glob=False, storage_options=options)
 
     def _put(self, frame: pl.DataFrame, path: str) -> int:
         """Upload a file. Encoded here, because Polars does not say how long it was."""

@@ -108,10 +108,6 @@ class Ledger(Protocol):
         """Mark rows as settled by a later write."""
         ...
 
-    def load(self, entries: pl.DataFrame, held: pl.DataFrame) -> None:
-        """Take over another ledger, its numbers too; this one is empty."""
-        ...
-
 
 def counted(quarantine: pl.DataFrame) -> pl.DataFrame:
     """Return rows set aside with their `reason` and `times`; the same of a feed's rows once.
@@ -180,13 +176,12 @@ class SqliteLedger:
             )
 
     def load(self, entries: pl.DataFrame, held: pl.DataFrame) -> None:
-        """Take over another ledger."""
-        with self._file.locked():
-            for table, frame in (("ingests", entries), ("quarantine", held)):
-                rows = frame.with_columns(pl.col(pl.Datetime).to_physical()).rows()
-                marks = ", ".join("?" * frame.width)
-                names = ", ".join(frame.columns)
-                self._file.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+        """Take over another ledger, its numbers too; this one is empty. Under the lock."""
+        for table, frame in (("ingests", entries), ("quarantine", held)):
+            rows = frame.with_columns(pl.col(pl.Datetime).to_physical()).rows()
+            marks = ", ".join("?" * frame.width)
+            names = ", ".join(frame.columns)
+            self._file.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
 
 
 def _is_old(connection: Any) -> bool:

@@ -7,7 +7,7 @@ which classifies rows under a backend's lock; a backend only keeps them, and fin
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -166,6 +166,26 @@ class Compacted:
     files_removed: int
 
 
+@dataclass(frozen=True)
+class Contents:
+    """All that a store holds at one moment.
+
+    Attributes
+    ----------
+    horizon
+        The moment before which `as_of` cannot reach, or 0.
+    entries, held
+        The ledger: all writes, and all rows that were set aside.
+    pieces
+        All rows of the log in `LOG_ORDER`, a bounded number at a time; to be read once.
+    """
+
+    horizon: int
+    entries: pl.DataFrame
+    held: pl.DataFrame
+    pieces: Iterator[pl.DataFrame]
+
+
 class Writing(Protocol):
     """A write in progress, under the backend's lock: what it reads stays true until it commits."""
 
@@ -263,12 +283,12 @@ class Backend(Protocol):
         """Take away rows with older timestamps, and revisions superseded by a moment."""
         ...
 
-    def pieces(self) -> Iterator[pl.DataFrame]:
-        """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
+    def contents(self) -> AbstractContextManager[Contents]:
+        """Give all that there is, of one moment, whatever is written in the block."""
         ...
 
-    def load(self, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
-        """Take over all rows of another log, as they are: all or none; this one must be empty."""
+    def load(self, found: Contents) -> None:
+        """Take over all of another store, as it is: all or nothing; this one must be empty."""
         ...
 
     def flush(self) -> None:

@@ -1,21 +1,20 @@
-"""What is done to a whole table: compaction, pruning, a copy of everything."""
+"""What is done to a whole table: compaction and pruning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tallow.core.errors import ConflictError, StoreError
+from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS
 from tallow.data.store.commits import NO_CHECKPOINT
-from tallow.data.store.files import damaged, require_whole
 from tallow.data.store.flush import flush
 from tallow.data.store.log import Compacted
 from tallow.data.store.remains import remove_remains
-from tallow.data.store.rewrite import Keep, gathered, overlapping, pruning, rewrite, stretches
+from tallow.data.store.rewrite import Keep, overlapping, pruning, rewrite
 from tallow.data.store.table import HORIZON
 
 if TYPE_CHECKING:
@@ -79,27 +78,3 @@ def set_property(backend: DeltaBackend, name: str, value: str) -> None:
             )
             return
     raise ConflictError(f"store: {backend.place.root}: others keep committing; try again later")
-
-
-def pieces(backend: DeltaBackend) -> Iterator[pl.DataFrame]:
-    """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
-    flush(backend)
-    facts = backend.files().facts
-    require_whole(damaged(backend.place, facts))
-    if len(facts):
-        yield from stretches(backend.place, facts["path"].to_list(), None)
-
-
-def load(backend: DeltaBackend, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
-    """Take over all rows of another log, as they are, in one commit; this one is empty."""
-    if horizon:
-        set_property(backend, HORIZON, str(horizon))
-    with backend.tail_file.locked():
-        version = backend.files().version
-        if backend.view().tail.rows or len(backend.files().facts):
-            raise StoreError(
-                f"store: {backend.place.root}: is not empty; restore into a new folder"
-            )
-        actions = [action for rows in gathered(pieces) for action in backend.place.write(rows)]
-        if actions:
-            backend.commit(actions, version)

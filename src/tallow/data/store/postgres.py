@@ -7,7 +7,7 @@ there. Writers wait for each other at the one row of `facts`, which also makes r
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,15 @@ import polars as pl
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_REWRITE_ROWS
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Compacted, LogPoint, Selection, StoreStats
+from tallow.data.store.log import (
+    LOG_ORDER,
+    LOG_SCHEMA,
+    Compacted,
+    Contents,
+    LogPoint,
+    Selection,
+    StoreStats,
+)
 from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
 from tallow.data.store.server import Server, Session, instant, literal
@@ -179,35 +187,29 @@ class PostgresBackend:
             run(f"UPDATE tallow.facts SET epoch = '{uuid.uuid4().hex}'")
         return Compacted(0, 0, removed, 0)
 
-    def pieces(self) -> Iterator[pl.DataFrame]:
-        """Return all rows of one state, in `LOG_ORDER`, a bounded number at a time."""
-        order, after = ", ".join(LOG_ORDER), ""
+    @contextmanager
+    def contents(self) -> Iterator[Contents]:
+        """Give all that there is, of one moment: the block is a transaction."""
         with self._server.transaction("REPEATABLE READ, READ ONLY") as session:
-            while True:
-                rows = session.scan(
-                    f"SELECT {', '.join(LOG_SCHEMA)} FROM tallow.log {after} "
-                    f"ORDER BY {order} LIMIT {STORE_REWRITE_ROWS}"
-                )
-                if len(rows):
-                    yield rows
-                if len(rows) < STORE_REWRITE_ROWS:
-                    return
-                after = f"WHERE ({order}) > ({_last_key(rows)})"
+            ledger = PostgresLedger(lambda: nullcontext(session))
+            horizon = session.query("SELECT horizon FROM tallow.facts").item()
+            entries, held = ledger.entries(), ledger.held(everything=True)
+            yield Contents(horizon, entries, held, _pieces(session))
 
-    def load(self, pieces: Iterable[pl.DataFrame], horizon: int) -> None:
-        """Take over all rows of another log, as they are; this one is empty."""
+    def load(self, found: Contents) -> None:
+        """Take over all of another store, as it is, in one transaction; this one is empty."""
         received = 0
         with self.writing() as writing:
-            if writing.session.query("SELECT EXISTS (SELECT FROM tallow.log) AS found").item():
+            session = writing.session
+            if session.query(_IS_FILLED).item():
                 raise StoreError(
                     f"store: {self._server.name}: is not empty; restore into a new database"
                 )
-            for rows in pieces:
-                writing.session.copy("log", rows)
+            for rows in found.pieces:
+                session.copy("log", rows)
                 received = max(received, *rows["received_at"].to_physical().unique())
-            writing.session.run(
-                f"UPDATE tallow.facts SET received = {received}, horizon = {horizon}"
-            )
+            session.run(f"UPDATE tallow.facts SET received = {received}, horizon = {found.horizon}")
+            PostgresLedger(lambda: nullcontext(session)).load(found.entries, found.held)
 
     def flush(self) -> None:
         """Do nothing: there is no tail."""
@@ -238,6 +240,10 @@ class PostgresWriting:
         """Enter the write in the ledger."""
         return PostgresLedger(lambda: nullcontext(self.session)).record(entry, quarantine)
 
+
+_IS_FILLED = (
+    "SELECT EXISTS (SELECT FROM tallow.log) OR EXISTS (SELECT FROM tallow.ingests) AS found"
+)
 
 _SUPERSEDED = """
 DELETE FROM tallow.log AS old USING tallow.log AS new
@@ -288,6 +294,20 @@ def _where(selection: Selection) -> str:
         every = _EVERY_NAME.format(kind=" AND ".join(kind))
         names = [f"instrument = ANY (ARRAY({every}))"]
     return " AND ".join([*kind, *names, *limits]) or "true"
+
+
+def _pieces(session: Session) -> Iterator[pl.DataFrame]:
+    order, after = ", ".join(LOG_ORDER), ""
+    while True:
+        rows = session.scan(
+            f"SELECT {', '.join(LOG_SCHEMA)} FROM tallow.log {after} "
+            f"ORDER BY {order} LIMIT {STORE_REWRITE_ROWS}"
+        )
+        if len(rows):
+            yield rows
+        if len(rows) < STORE_REWRITE_ROWS:
+            return
+        after = f"WHERE ({order}) > ({_last_key(rows)})"
 
 
 def _last_key(rows: pl.DataFrame) -> str:

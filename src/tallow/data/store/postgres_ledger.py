@@ -103,7 +103,7 @@ class PostgresLedger:
             )
 
     def load(self, entries: pl.DataFrame, held: pl.DataFrame) -> None:
-        """Take over another ledger; its numbers go on from the highest."""
+        """Take over another ledger, its numbers too; they go on from the highest."""
         with self._work() as session:
             for table, frame in (("ingests", entries), ("quarantine", held)):
                 session.copy(table, _plain(frame))

@@ -23,6 +23,7 @@ from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.backends import open_backend
+from tallow.data.store.backup import copy
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.log import (
     LOG_ORDER,
@@ -348,7 +349,8 @@ class Store:
         """Copy everything, all revisions and the ledger, to a new store, and return its stats.
 
         The copy is a store like any other, whatever the kind of either: to restore is to back up
-        the other way round. It appears whole or stays empty.
+        the other way round. It is of one moment, whatever is written meanwhile; it appears whole or
+        stays empty, and can be begun again where it was cut off.
 
         Raises
         ------
@@ -356,8 +358,7 @@ class Store:
             If the target holds rows already, or a file of this store is damaged.
         """
         with open_store(target, create=True, state=state, storage_options=storage_options) as other:
-            other._backend.load(self._backend.pieces(), self._backend.horizon)
-            other.ledger.load(self.ledger.entries(), self.ledger.held(everything=True))
+            copy(self._backend, other._backend)
             return other.stats()
 
     def flush(self) -> None:

@@ -33,6 +33,9 @@ FORMAT, EPOCH, HORIZON = "tallow.format", "tallow.epoch", "tallow.horizon"
 """Properties of the table: its version; what changes where history is taken away; the moment before
 which `as_of` cannot reach."""
 
+COPIED = "tallow.copied"
+"""Transaction of the commit that took over another store: the number of the ledger's files."""
+
 PRUNED = "tallow.pruned"
 """Transaction of the commits that take rows away: with them, and never without, the epoch changes,
 wherever a pruning is killed."""
@@ -136,8 +139,12 @@ def properties_of(table: DeltaTable, root: str) -> dict[str, str]:
         raise DamagedFileError(
             f"store: {root}/_delta_log: does not say {EPOCH} and {HORIZON}; {RESTORE}"
         )
-    pruned = table.transaction_version(PRUNED)
-    return found if pruned is None else found | {EPOCH: f"{found[EPOCH]}.{pruned}"}
+    if (pruned := table.transaction_version(PRUNED)) is not None:
+        found |= {EPOCH: f"{found[EPOCH]}.{pruned}"}
+    if (copied := table.transaction_version(HORIZON)) is not None:
+        # Of a store that was taken over, in one commit with its rows.
+        found |= {HORIZON: str(max(copied, int(found.get(HORIZON, "0"))))}
+    return found
 
 
 def has_landed(table: DeltaTable, actions: Sequence[AddAction | RemoveAction]) -> bool:

@@ -1,0 +1,102 @@
+"""A store's contents at one moment, and how another store takes them over: all of them, or none."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import polars as pl
+from deltalake import Transaction
+
+from tallow.core.errors import ConflictError, StoreError
+from tallow.core.limits import STORE_COMMIT_ATTEMPTS
+from tallow.data.store.files import damaged, require_whole
+from tallow.data.store.flush import flush
+from tallow.data.store.log import Contents
+from tallow.data.store.rewrite import gathered, stretches
+from tallow.data.store.table import COPIED, HORIZON
+
+if TYPE_CHECKING:
+    from deltalake.transaction import AddAction
+
+    from tallow.data.store.delta import DeltaBackend
+    from tallow.data.store.files import Place
+
+_TAKEN = "copied"
+"""In the state file: the number of the copy whose ledger it has."""
+
+
+@contextmanager
+def contents(backend: DeltaBackend) -> Iterator[Contents]:
+    """Give all that a store in files holds at one moment, whatever is written meanwhile."""
+    for _ in range(STORE_COMMIT_ATTEMPTS):
+        flush(backend)
+        with backend.tail_file.locked() as tail:
+            # Nobody writes: rows and ledger are of one moment.
+            files, ledger = backend.files(), backend.ledger()
+            if tail.after(files.flushed).batches:
+                continue
+            require_whole(damaged(backend.place, files.facts))
+            paths = files.facts["path"].to_list()
+            pieces = stretches(backend.place, paths, None) if paths else iter(())
+            found = Contents(
+                backend.horizon, ledger.entries(), ledger.held(everything=True), pieces
+            )
+        yield found
+        return
+    raise ConflictError(f"store: {backend.place.root}: others keep writing; try again later")
+
+
+def load(backend: DeltaBackend, found: Contents) -> None:
+    """Take over all of another store, as it is, in one commit; this one is empty.
+
+    The ledger lies in files beside the table, which the commit names by their number: rows and
+    ledger are there at once. Whoever opens the table next takes the ledger into its state file.
+    """
+    place, number = backend.place, uuid.uuid4().int >> 66
+    with backend.tail_file.locked() as tail:
+        files, entries = backend.files(), backend.ledger().entries()
+        if tail.after(files.flushed).batches or len(files.facts) or len(entries):
+            raise StoreError(f"store: {place.root}: is not empty; restore into a new folder")
+        actions = _written(place, found.pieces)
+        for name, frame in (("ingests", found.entries), ("quarantine", found.held)):
+            place.put(frame, _ledger_file(name, number))
+        known = [Transaction(COPIED, number), Transaction(HORIZON, found.horizon)]
+        backend.commit(actions, files.version, known)
+    take_ledger(backend, number)
+
+
+def _written(place: Place, pieces: Iterator[pl.DataFrame]) -> list[AddAction]:
+    actions: list[AddAction] = []
+    try:
+        for rows in gathered(pieces):
+            actions += place.write(rows)
+    except BaseException:
+        place.discard(actions)
+        raise
+    return actions
+
+
+def take_ledger(backend: DeltaBackend, number: int | None) -> None:
+    """Take the ledger of a copy into the state file, once; one that has entries keeps its own."""
+    if number is None or _taken(backend) == number:
+        return
+    frames = [backend.place.get(_ledger_file(name, number)) for name in ("ingests", "quarantine")]
+    with backend.tail_file.locked():
+        if _taken(backend) == number:
+            return
+        if not len(backend.ledger().entries()):
+            backend.ledger().load(*frames)
+        backend.tail_file.run("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(_TAKEN, number)])
+
+
+def _taken(backend: DeltaBackend) -> int | None:
+    query = f"SELECT value FROM facts WHERE name = '{_TAKEN}'"
+    found = backend.tail_file.read(query, {"value": pl.Int64})["value"]
+    return found[0] if len(found) else None
+
+
+def _ledger_file(name: str, number: int) -> str:
+    return f"_tallow/{name}-{number:016x}.parquet"
