@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
 
 import polars as pl
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import CALENDARS_MAX
+from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.data.rules import time_view
+from tallow.data.runs import instrument_runs
 from tallow.engine import AnalyticsEngine
-from tallow.migrate.engines.library import CALLS, DERIVED, Library
+from tallow.migrate.engines.library import DERIVED, Library, calls_for
 from tallow.migrate.protocol import Request
 from tallow.plan.plan import Operation, make_plan
 from tallow.runtime.batch import BAR_COLUMNS
@@ -71,6 +76,7 @@ class TalibEngine:
         made = engine.aggregate_timeframes(request.candles, request.timeframe)
         bars = next(iter(made.values())).select(BARS)
         plan = make_plan(request.indicators, "talib", BAR_COLUMNS)
+        bars = bars.hstack(_anchors(bars, plan.anchors, engine.calendars))
         for operation in plan.operations:
             bars = self._with(bars, operation)
         known = [column for column in plan.columns if column in bars.columns]
@@ -80,10 +86,11 @@ class TalibEngine:
     def _with(self, bars: pl.DataFrame, operation: Operation) -> pl.DataFrame:
         """Return `bars` with the columns of an indicator, where TA-Lib has it."""
         name = operation.indicator.name
-        if name not in CALLS:
+        calls = calls_for(name, operation.values)
+        if not calls:
             return bars
-        calls = [self._library.outputs(bars, call, operation.values) for call in CALLS[name]]
-        made = pl.concat([bars.select("close"), *calls], how="horizontal")
+        answers = [self._library.outputs(bars, call, operation.values) for call in calls]
+        made = pl.concat([bars.select("close"), *answers], how="horizontal")
         outputs = [output.name for output in operation.indicator.outputs]
         columns = {
             column: DERIVED.get((name, output), pl.col(output))
@@ -91,3 +98,14 @@ class TalibEngine:
             if column is not None
         }
         return bars.hstack(made.select(**columns).fill_nan(None))
+
+
+def _anchors(
+    bars: pl.DataFrame, wanted: Sequence[str], calendars: CalendarAssignment
+) -> pl.DataFrame:
+    """Return the session, week or month of each bar, where an indicator begins anew with it."""
+    names, offsets = instrument_runs(bars)
+    found = anchor_columns(
+        anchor_table(calendars.calendars), wanted, time_view(bars), offsets, calendars.places(names)
+    )
+    return pl.DataFrame(found)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -14,17 +16,28 @@ import polars as pl
 
 from tallow.core.errors import EngineError
 from tallow.core.operator import Value, Values
-from tallow.data.runs import instrument_runs
 
 
 @dataclass(frozen=True)
 class Call:
-    """A function of TA-Lib: our inputs, its parameters, and our outputs in its order."""
+    """A function of TA-Lib: our inputs, its parameters, and our outputs in its order.
+
+    `anchored`: begins anew with each session, week or month, of which TA-Lib itself knows nothing.
+    """
 
     function: str
     inputs: tuple[str, ...]
     parameters: Callable[[Values], dict[str, Value]]
     outputs: tuple[str, ...]
+    anchored: bool = False
+
+    def within(self, values: Values) -> tuple[str, ...]:
+        """Return the columns whose every change begins a new series."""
+        return ("instrument", str(values["anchor"])) if self.anchored else ("instrument",)
+
+    def numbers(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Return the inputs as float64: for a column of text, a plugin would end the process."""
+        return bars.select(pl.col(self.inputs).cast(pl.Float64))
 
 
 class Library(Protocol):
@@ -51,14 +64,15 @@ class Talib:
 
     def outputs(self, bars: pl.DataFrame, call: Call, values: Values) -> pl.DataFrame:
         """Return float64 columns named after the call's outputs, NaN where there is no value."""
-        function = getattr(_imported("talib", "TA-Lib"), call.function.upper())
-        inputs = [bars[name].to_numpy() for name in call.inputs]
-        offsets = instrument_runs(bars)[1]
+        module = _imported("talib", "TA-Lib")
+        function = getattr(module, call.function.upper())
+        inputs = [column.to_numpy() for column in call.numbers(bars)]
         parts = [np.empty((len(call.outputs), 0))]
         try:
-            for a, z in pairwise(offsets):
-                made = function(*(column[a:z] for column in inputs), **call.parameters(values))
-                parts.append(np.atleast_2d(made))
+            with _usual_settings(module):
+                for a, z in pairwise(_offsets(bars, call.within(values))):
+                    made = function(*(column[a:z] for column in inputs), **call.parameters(values))
+                    parts.append(np.atleast_2d(made))
         # The wrapper raises plain exceptions for values that its library refuses.
         except Exception as error:
             raise _refused("talib", call, values) from error
@@ -85,12 +99,52 @@ class PolarsTalib:
         """Return float64 columns named after the call's outputs, NaN where there is no value."""
         function = getattr(_imported("polars_talib", "polars-talib"), call.function)
         made = function(*map(pl.col, call.inputs), **call.parameters(values))
+        within = call.within(values)
+        rows = bars.select(within).hstack(call.numbers(bars))
         try:
-            column = bars.select(made.over("instrument")).to_series()
+            column = rows.select(made.over(within)).to_series()
         except pl.exceptions.PolarsError as error:
             raise _refused(self.name, call, values) from error
         frame = column.struct.unnest() if column.dtype == pl.Struct else column.to_frame()
         return frame.rename(dict(zip(frame.columns, call.outputs, strict=True)))
+
+
+_SETTINGS = threading.Lock()
+
+_UNSTABLE = frozenset(
+    (
+        *("ADX", "ATR", "CMO", "DX", "EMA", "HT_DCPERIOD", "HT_DCPHASE", "HT_PHASOR"),
+        *("HT_SINE", "HT_TRENDLINE", "HT_TRENDMODE", "KAMA", "MAMA", "MINUS_DI"),
+        *("MINUS_DM", "NATR", "PLUS_DI", "PLUS_DM", "RMA", "RSI", "T3"),
+    )
+)
+"""TA-Lib's functions whose first rows a setting can hide."""
+
+
+@contextmanager
+def _usual_settings(talib: Any) -> Iterator[None]:
+    """Set the settings that TA-Lib keeps for the whole process to its own; put them back after."""
+    with _SETTINGS:
+        periods = {name: talib.get_unstable_period(name) for name in _UNSTABLE}
+        compatibility = talib.get_compatibility()
+        try:
+            talib.set_compatibility(0)
+            for name in _UNSTABLE:
+                talib.set_unstable_period(name, 0)
+            yield
+        finally:
+            talib.set_compatibility(compatibility)
+            for name, period in periods.items():
+                talib.set_unstable_period(name, period)
+
+
+def _offsets(bars: pl.DataFrame, within: tuple[str, ...]) -> list[int]:
+    """Return where runs of equal values begin, and the number of rows."""
+    if not len(bars):
+        return [0]
+    starts = pl.any_horizontal(pl.col(within).ne_missing(pl.col(within).shift(1)))
+    found = bars.select(pl.arg_where(starts | (pl.int_range(pl.len()) == 0))).to_series().to_list()
+    return [*found, len(bars)]
 
 
 def _refused(name: str, call: Call, values: Values) -> EngineError:
@@ -137,6 +191,14 @@ def _stochastic(values: Values) -> dict[str, Value]:
     }
 
 
+def _channel(values: Values) -> dict[str, Value]:
+    return {**_length(values), "atrperiod": values["atr_length"], "nbdev": values["multiplier"]}
+
+
+def _trend(values: Values) -> dict[str, Value]:
+    return {**_length(values), "multiplier": values["multiplier"]}
+
+
 def _periods(values: Values) -> dict[str, Value]:
     return {f"{name}period": values[f"{name}_length"] for name in ("fast", "slow", "signal")}
 
@@ -153,10 +215,11 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "stddev": (Call("stddev", ("close",), lambda v: {**_length(v), "nbdev": 1.0}, ("stddev",)),),
     "bollinger": (Call("bbands", ("close",), _bands, ("upper", "middle", "lower")),),
     "volume_sma": (Call("sma", ("volume",), _length, ("volume_sma",)),),
-    "donchian": (
-        Call("max", ("high",), _length, ("upper",)),
-        Call("min", ("low",), _length, ("lower",)),
-    ),
+    "rma": (Call("rma", ("close",), _length, ("rma",)),),
+    "donchian": (Call("donchian", ("high", "low"), _length, ("upper", "middle", "lower")),),
+    "keltner": (Call("kc", _BAR, _channel, ("upper", "middle", "lower")),),
+    "supertrend": (Call("supertrend", _BAR, _trend, ("line", "direction")),),
+    "vwap": (Call("vwap", (*_BAR, "volume"), lambda _: {}, ("vwap",), anchored=True),),
     "adx": (
         Call("adx", _BAR, _length, ("adx",)),
         Call("plus_di", _BAR, _length, ("plus_di",)),
@@ -167,7 +230,15 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "macd": (Call("macd", ("close",), _periods, ("macd", "signal", "histogram")),),
     "stoch": (Call("stoch", _BAR, _stochastic, ("k", "d")),),
 }
-"""By our indicator; one that is not here, such as ``vwap``, TA-Lib does not have."""
+"""By our indicator; one that is not here TA-Lib does not have."""
+
+
+def calls_for(indicator: str, values: Values) -> tuple[Call, ...]:
+    """Return the calls that make an indicator's outputs; none where TA-Lib does not have it."""
+    # Its average price is of (high + low + close) / 3 only.
+    is_other = indicator == "vwap" and values["source"] != "hlc3"
+    return () if is_other else CALLS.get(indicator, ())
+
 
 _UPPER, _LOWER = pl.col("upper"), pl.col("lower")
 
@@ -175,6 +246,8 @@ DERIVED: dict[tuple[str, str], pl.Expr] = {
     ("bollinger", "width"): _UPPER - _LOWER,
     ("bollinger", "width_percent"): 100.0 * (_UPPER - _LOWER) / pl.col("middle"),
     ("bollinger", "percent_b"): (pl.col("close") - _LOWER) / (_UPPER - _LOWER),
-    ("donchian", "middle"): (_UPPER + _LOWER) / 2.0,
+    # What TA-Lib has for null where it has integers, and where nothing has traded.
+    ("supertrend", "direction"): pl.when(pl.col("direction") != 0.0).then(pl.col("direction")),
+    ("vwap", "vwap"): pl.when(pl.col("vwap") != 0.0).then(pl.col("vwap")),
 }
 """Outputs that follow from its own, as expressions over these."""
