@@ -64,10 +64,30 @@ def test_a_correction_of_what_another_machine_deleted_comes_after_it(place):
     first.flush()
     revisions = [(number, close) for *_, number, _, close in log(second)]
     assert revisions == [(1, 1.0), (2, None), (3, 5.0), (4, 6.0)]
-    moments = [moment for *_, moment, _ in log(second)]
-    assert moments == sorted(moments)
+    assert [moment for *_, moment, _ in log(second)] == [1_000, 2_000, 2_001, 2_002]
+    assert read(second, as_of=2_001) == [(*A0, *flat(5))]
     assert read(first) == read(second)
     assert read(second) == [(*A0, *flat(6))]
+
+
+def test_writes_that_a_flush_moves_keep_a_moment_each(place, tiny_limits):
+    """The first machine's clock is behind; its long write takes what is in its tail with it."""
+    first, second = place.open("first", Clock(1_000)), place.open("second", Clock(2_000))
+    for price in (1, 2):
+        first.write(candle_frame({A0: flat(price)}))
+    first.write(candle_frame({A0: flat(3)}), adjustment="split")
+    second.write(candle_frame({B0: flat(9)}))
+    second.flush()
+    rows = {A0: flat(4), **{("C", at(minute)): flat(1) for minute in range(4)}}
+    report = first.write(candle_frame(rows))
+    assert report.received_at == 2_004
+    assert [row for row in log(second) if row[0] == "A"] == [
+        (*A0, 1, 2_001, 1.0),
+        (*A0, 2, 2_002, 2.0),
+        (*A0, 3, 2_004, 4.0),
+    ]
+    assert log(second, ("1m", "split")) == [(*A0, 1, 2_003, 3.0)]
+    assert read(second, instruments=["A"], as_of=2_003) == [(*A0, *flat(2))]
 
 
 def test_machines_that_write_at_once_lose_nothing(place, tiny_limits):

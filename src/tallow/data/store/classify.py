@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
-from tallow.data.schema import NUMBERS, OPEN_INTEREST
-from tallow.data.store.log import VALUES, latest, moment
+from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.store.log import VALUES, latest
 
 Positions = NDArray[np.int64]
 
@@ -78,8 +78,8 @@ def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame) -> Classified:
     return Classified(rows, 0, len(keys) - len(rows), len(rows))
 
 
-def rebase(rows: pl.DataFrame, known: pl.DataFrame, last_received: int) -> pl.DataFrame:
-    """Return log rows as what comes after others' rows, committed after these were classified.
+def rebase(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return log rows as revisions that follow others', committed after these were classified.
 
     Parameters
     ----------
@@ -87,12 +87,25 @@ def rebase(rows: pl.DataFrame, known: pl.DataFrame, last_received: int) -> pl.Da
         In the log's order, of one series kind; there may be several revisions of a key.
     known
         The latest row of each key by now, sorted and unique.
-    last_received
-        The receipt time of the newest row by now: who has read until then has not seen these, so
-        that those with an earlier one are received just after it.
     """
-    rows = _raised(rows, known)
-    received = pl.max_horizontal("received_at", moment(last_received + 1))
+    if not len(known):
+        return rows
+    at, key = positions(rows, known), ("instrument", "timestamp")
+    held = pl.Series(np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0))
+    is_late = pl.col("revision").min().over(key) <= held
+    moved = held + pl.int_range(1, pl.len() + 1).over(key)
+    revision = pl.when(is_late).then(moved).otherwise("revision").cast(pl.Int32)
+    return rows.with_columns(revision.alias("revision"))
+
+
+def receive_after(rows: pl.DataFrame, last_received: int) -> pl.DataFrame:
+    """Return the log rows of some writes as received after the newest row by now.
+
+    Who has read until then has not seen them. The n-th write's keep their time, or get that of n
+    microseconds after it: no two writes have one.
+    """
+    turn = pl.col("received_at").rank("dense").cast(pl.Int64) + last_received
+    received = pl.max_horizontal("received_at", turn.cast(TIME_TYPE))
     return rows.with_columns(received.alias("received_at"))
 
 
@@ -104,24 +117,12 @@ def following(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     if not len(rows) or not len(table):
         return rows
     if "timeframe" not in rows.columns:
-        return _raised(rows, latest(table))
+        return rebase(rows, latest(table))
     kind, parts = ("timeframe", "adjustment"), []
     tables = table.partition_by(kind, as_dict=True)
     for name, part in rows.partition_by(kind, as_dict=True, maintain_order=True).items():
-        parts.append(_raised(part, latest(tables[name])) if name in tables else part)
+        parts.append(rebase(part, latest(tables[name])) if name in tables else part)
     return pl.concat(parts)
-
-
-def _raised(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Return rows of one kind of series with revisions above those of the latest known rows."""
-    if not len(known):
-        return rows
-    at, key = positions(rows, known), ("instrument", "timestamp")
-    held = pl.Series(np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0))
-    is_late = pl.col("revision").min().over(key) <= held
-    moved = held + pl.int_range(1, pl.len() + 1).over(key)
-    revision = pl.when(is_late).then(moved).otherwise("revision").cast(pl.Int32)
-    return rows.with_columns(revision.alias("revision"))
 
 
 def with_revision(candles: pl.DataFrame, revision: int) -> pl.DataFrame:

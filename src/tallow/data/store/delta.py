@@ -234,7 +234,10 @@ class DeltaBackend:
                 self.tail_file.drop(files.flushed)
             last = max(tail.last_received, files.last_received)
             view = View(self.place, tail.after(files.flushed), files)
-            yield DeltaWriting(self, view, max(self._clock(), last + 1), LogPoint(self.epoch, last))
+            # A flush may move each write in the tail to a moment after the newest in the table.
+            before = max(last, files.last_received + view.tail.writes)
+            received = max(self._clock(), before + 1)
+            yield DeltaWriting(self, view, received, LogPoint(self.epoch, last))
         if self.tail_file.tail().rows >= STORE_FLUSH_ROWS:
             tidy(self)
 

@@ -13,7 +13,7 @@ from deltalake import Transaction
 from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_TAIL_BATCH_ROWS
 from tallow.data.store.batches import Tail
-from tallow.data.store.classify import rebase
+from tallow.data.store.classify import rebase, receive_after
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, LogPoint, Selection, around, latest
 from tallow.data.store.order import in_log_order
@@ -60,13 +60,14 @@ def _rebased(backend: DeltaBackend, rows: pl.DataFrame, view: View) -> pl.DataFr
     if local and view.files.is_checked:
         return rows
     table, parts = View(view.place, Tail(), view.files), []
-    last = 0 if local else view.files.last_received
+    if not local:
+        rows = receive_after(rows, view.files.last_received)
     for (timeframe, adjustment), part in rows.group_by(
         "timeframe", "adjustment", maintain_order=True
     ):
         selection = around(part, str(timeframe), str(adjustment))
         known = latest(table.scan(selection, [*LOG_ORDER]))
-        parts.append(rebase(part, known, last))
+        parts.append(rebase(part, known))
     return pl.concat(parts)
 
 
