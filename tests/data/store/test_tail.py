@@ -1,0 +1,140 @@
+"""Goal: a tail stays short however many small writes make it, and nobody misses or doubles a row.
+
+Method: rows are added to the file of a tail one by one. After each, the batches are counted; who
+wrote, who looks now and then, and who opens the file anew must find the rows added so far. Twice
+fifteen batches is what the rule leaves: sixteen of a kind become one of the next.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tallow.core.limits import STORE_TAIL_FOLD, STORE_TAIL_FOLD_ROWS, STORE_TAIL_LOOSE
+from tallow.data.schema import NUMBERS, OPEN_INTEREST
+from tallow.data.store.log import LOG_SCHEMA, Selection
+from tallow.data.store.store import open_store
+from tallow.data.store.tail import TailFile
+from tests.data.store.model import at, candle_frame, flat, read
+
+WRITES = 400
+SMALL_BATCHES_MAX = 2 * (STORE_TAIL_FOLD - 1)
+ALL = Selection(None, None, None)
+
+
+def write_of(number: int, rows: int = 1) -> pl.DataFrame:
+    """Return rows of the log as a write's: of an instrument of seven, received at its number."""
+    same = {"timeframe": "1m", "adjustment": "raw", "instrument": f"I{number % 7}"}
+    prices = dict.fromkeys((*NUMBERS, OPEN_INTEREST), 100.0 + number)
+    own = {"revision": 1, "received_at": number, "source": "feed", "deleted": False}
+    times = pl.Series("timestamp", range(at(number), at(number) + rows))
+    row = {name: pl.lit(value) for name, value in (same | prices | own).items()}
+    return pl.DataFrame(times).with_columns(**row).select(list(LOG_SCHEMA)).cast(LOG_SCHEMA)  # type: ignore[arg-type]
+
+
+def add(file: TailFile, rows: pl.DataFrame) -> None:
+    with file.locked() as tail:
+        file.add(rows, tail)
+
+
+def numbers_in(file: TailFile, selection: Selection = ALL) -> list[int]:
+    """Return the receipts of all rows, sorted: each stands for a write."""
+    rows = file.tail().scan(selection, ["instrument", "timestamp", "revision", "received_at"])
+    return sorted(rows["received_at"].to_physical().to_list())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where a tail's file is to lie."""
+    return tmp_path / "state" / "state.sqlite"
+
+
+def test_a_tail_of_small_writes_stays_short_for_everybody(path):
+    file, other = TailFile(path), TailFile(path)
+    for number in range(WRITES):
+        add(file, write_of(number))
+        assert len(file.tail().batches) <= SMALL_BATCHES_MAX + number // STORE_TAIL_FOLD_ROWS
+        if number % 37 == 0:
+            assert numbers_in(other) == list(range(number + 1))
+    new = TailFile(path)
+    for each in (file, other, new):
+        assert numbers_in(each) == list(range(WRITES))
+        assert each.tail().token == file.tail().token
+        assert [b.id for b in each.tail().batches] == [b.id for b in file.tail().batches]
+    one = ALL.replace(instruments=("I3",))
+    assert numbers_in(other, one) == [number for number in range(WRITES) if number % 7 == 3]
+    (held,) = sqlite3.connect(path).execute("SELECT sum(length(body)) FROM batches").fetchone()
+    assert held < 1_000 * WRITES
+    for each in (file, other, new):
+        each.close()
+
+
+def test_long_writes_are_left_alone_among_short_ones(path):
+    file = TailFile(path)
+    long = range(0, 60, 3)
+    for number in range(60):
+        add(file, write_of(number, STORE_TAIL_FOLD_ROWS if number in long else 1))
+    batches = file.tail().batches
+    assert sum(len(batch.frame) == STORE_TAIL_FOLD_ROWS for batch in batches) == len(long)
+    assert len(batches) - len(long) <= SMALL_BATCHES_MAX
+    assert len(long) > STORE_TAIL_LOOSE
+    for name in range(7):
+        wanted = [n for n in range(60) if n % 7 == name for _ in range(512 if n in long else 1)]
+        assert numbers_in(file, ALL.replace(instruments=(f"I{name}",))) == wanted
+    file.close()
+
+
+def test_what_was_dropped_is_gone_for_who_knew_it_and_numbers_go_on(path):
+    file, other = TailFile(path), TailFile(path)
+    for number in range(20):
+        add(file, write_of(number))
+    assert numbers_in(other) == list(range(20))
+    with file.locked() as tail:
+        file.drop(tail.batches[-1].id)
+    add(file, write_of(20))
+    for each in (file, other):
+        assert numbers_in(each) == [20]
+        assert [batch.id for batch in each.tail().batches] == [21]
+        each.close()
+
+
+def test_a_file_from_before_folding_goes_on(path):
+    """It has no count of writes in a batch, and the first two of five were flushed."""
+    file = TailFile(path)
+    for number in range(5):
+        add(file, write_of(number))
+    file.close()
+    old = sqlite3.connect(path)
+    old.executescript(
+        "DELETE FROM batches WHERE id <= 2; ALTER TABLE batches DROP COLUMN writes;"
+        "DELETE FROM facts WHERE name = 'dropped'; PRAGMA user_version = 0;"
+    )
+    old.close()
+    file = TailFile(path)
+    for number in range(5, 40):
+        add(file, write_of(number))
+    assert numbers_in(file) == list(range(2, 40))
+    assert len(file.tail().batches) <= SMALL_BATCHES_MAX
+    file.close()
+
+
+def test_an_older_copy_of_the_file_uses_no_number_again(tmp_path):
+    """A number that the table names as flushed would make a write invisible."""
+    with open_store(tmp_path / "store", create=True) as store:
+        store.write(candle_frame({("A", at(0)): flat(1)}))
+    state, copy = tmp_path / "store" / "_tallow", tmp_path / "copy"
+    shutil.copytree(state, copy)
+    with open_store(tmp_path / "store") as store:
+        store.write(candle_frame({("A", at(1)): flat(2)}))
+        store.write(candle_frame({("A", at(2)): flat(3)}))
+        store.flush()
+    shutil.rmtree(state)
+    shutil.copytree(copy, state)
+    # What the copy knows of the table is older, too: that it grew is no harm.
+    with open_store(tmp_path / "store") as store:
+        store.write(candle_frame({("A", at(3)): flat(4)}))
+        assert [close for *_, close, _, _ in read(store)] == [1.0, 2.0, 3.0, 4.0]
