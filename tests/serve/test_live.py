@@ -210,10 +210,10 @@ def test_an_instrument_without_values_is_named_and_exits_with_1(
     replay: tuple[object, ...], tmp_path: Path
 ) -> None:
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(candles("B", [moment("2035-06-01T09:15+05:30")]))
+        store.write(candles("B", [moment("1999-06-01T09:15+05:30")]))
     result = tallow("live", *replay)
     assert result.exit_code == 1
-    assert re.search(r"^B +a stored candle lies on a day", result.stdout, re.MULTILINE)
+    assert re.search(r"^B +all stored candles lie on days", result.stdout, re.MULTILINE)
     assert result.stderr.startswith("failed: ")
     assert list(json.loads(tallow("live", *replay, "--json").stdout)["failures"]) == ["B"]
 

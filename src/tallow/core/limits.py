@@ -254,6 +254,10 @@ FEED_AHEAD_SECONDS = 86_400
 LIVE_TICK_MINUTES = 30
 """Minutes back from an instrument's newest tick in which a live engine takes late ones."""
 
+LIVE_AHEAD_SECONDS = 3_300
+"""Trading time by which rows may be ahead of a live engine's own clock, which stands still between
+two calls: less than the hour by which any zone's wall clock may pass for UTC."""
+
 LIVE_GRACE_MAX_SECONDS = 1_500.0
 """Longest time after its end at which a bar turns final: within the minutes of late ticks."""
 

@@ -53,3 +53,11 @@ def settle(frame: pl.DataFrame) -> Settled:
     unique = ordered.join(dropped, on="position", how="anti", maintain_order="left")
     repeated = len(repeats) - len(contradicting) - len(kept)
     return Settled(unique.drop("position"), repeated, contradicting)
+
+
+def settle_latest(frame: pl.DataFrame) -> Settled:
+    """Sort candle rows; of one key the last counts, and the others are repeated."""
+    ordered = frame.sort(KEY, maintain_order=True)
+    latest = ordered.unique(KEY, keep="last", maintain_order=True)
+    nothing = frame.clear().with_columns(position=pl.lit(None, pl.UInt32))
+    return Settled(latest, len(frame) - len(latest), nothing)

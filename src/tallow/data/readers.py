@@ -23,7 +23,7 @@ from tallow.data.batches import Batch, ReadOptions, read_batches
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.files import RawSource, expand_paths, open_file, split
 from tallow.data.interchange import from_native
-from tallow.data.merge import Settled, settle
+from tallow.data.merge import Settled, settle, settle_latest
 from tallow.data.quarantine import (
     as_quarantine,
     count_by_rule,
@@ -33,7 +33,7 @@ from tallow.data.quarantine import (
 )
 from tallow.data.rules import TIME_MAX_US, all_rows_hold, time_view
 from tallow.data.runs import OrderWatch, increasing_within, instrument_runs
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.schema import CANDLE_SCHEMA, find_sequence
 from tallow.data.times import require_timezone
 
 __all__ = [
@@ -110,6 +110,35 @@ def read_candles(
     return assemble(raws, options, native)
 
 
+def read_latest(source: Any) -> Candles:
+    """Read one-minute candles as live engines do: of several versions of one the last counts.
+
+    Parameters
+    ----------
+    source
+        As in `read_candles`, which sets all of them aside. The order is that of a frame's
+        `sequence`, else that of the rows; versions before the last count as repeated.
+
+    Raises
+    ------
+    CandleInputError, NaiveTimeError
+        As `read_candles`.
+    """
+    if isinstance(source, Candles | str | Path | list | tuple):
+        return read_candles(source)
+    options = read_options("1m", None, None)
+    frame, native = from_native(source)
+    number = find_sequence(frame.columns)
+    if number is not None:
+        order = frame[number].cast(pl.Int64, strict=False)
+        frame = frame.with_columns(order).sort(number, maintain_order=True)
+    candles = _as_it_is(frame, options, native)
+    if candles is not None:
+        return candles
+    raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
+    return assemble(raws, options, native, settle_latest)
+
+
 def scan_batches(
     paths: Sequence[Path],
     *,
@@ -174,8 +203,16 @@ def read_options(
     return ReadOptions(parse_timeframe(source_timeframe), timezone, instrument, latest_us)
 
 
-def assemble(raws: Sequence[RawSource], options: ReadOptions, native: str = "polars") -> Candles:
-    """Check every row of opened sources, and put them together; see `read_candles`."""
+def assemble(
+    raws: Sequence[RawSource],
+    options: ReadOptions,
+    native: str = "polars",
+    settle_rows: Callable[[pl.DataFrame], Settled] = settle,
+) -> Candles:
+    """Check every row of opened sources, and put them together; see `read_candles`.
+
+    `settle_rows` says which rows of one key count.
+    """
     watch, placed, position = OrderWatch(), [], 0
     for place, raw in enumerate(raws):
         for batch in read_batches(raw.rows(), raw.schema, raw.name, options):
@@ -184,7 +221,7 @@ def assemble(raws: Sequence[RawSource], options: ReadOptions, native: str = "pol
             position += len(batch.frame)
     # Not rechunked: that would copy everything once more.
     together = pl.concat([each.batch.frame for each in placed], how="diagonal", rechunk=False)
-    settled = Settled(together, 0, together.clear()) if watch.in_order else settle(together)
+    settled = Settled(together, 0, together.clear()) if watch.in_order else settle_rows(together)
     parts = [(each.place, each.batch.quarantine) for each in placed]
     parts += _contradictions(raws, placed, settled.contradicting)
     quarantine = gather(parts)

@@ -83,6 +83,16 @@ def find_column(field: str, columns: Sequence[str]) -> str | None:
     return None
 
 
+SEQUENCE = ("sequence", "sequence_number", "seq")
+"""Names of a number that rises by one with each row of an instrument."""
+
+
+def find_sequence(columns: Sequence[str]) -> str | None:
+    """Return the column that numbers the rows, by the best of its names."""
+    by_name = {plain_name(column): column for column in reversed(columns)}
+    return next((by_name[name] for name in map(plain_name, SEQUENCE) if name in by_name), None)
+
+
 def resolve_layout(schema: Mapping[str, pl.DataType], where: str, instrument: str | None) -> Layout:
     """Find the columns of an input.
 

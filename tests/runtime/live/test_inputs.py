@@ -7,6 +7,7 @@ on cue; arrays that are overwritten after the update.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -84,17 +85,44 @@ def test_an_instrument_without_a_calendar_is_refused():
     assert live.latest()["instrument"].to_list() == ["A"]
 
 
-def test_rows_that_contradict_each_other_are_set_aside():
-    """In one input nobody knows which came last; in arrays the order says it."""
+def test_the_last_version_of_a_candle_counts_however_it_comes():
+    """By the order of rows or, where there is one, by a sequence number; in frames and arrays."""
+    other, bad = GOOD._replace(close=10.0), GOOD._replace(low=1e9)
+    both = pl.concat([frame_of({("A", OPEN): said}, interest=False) for said in (GOOD, other)])
+    told = frame_of({("A", OPEN): bad}, interest=False)
+    given = [
+        (both, 10.0, 0),
+        (both.reverse(), GOOD.close, 0),
+        (both.reverse().with_columns(seq=pl.Series([12, 11])), 10.0, 0),
+        (pl.concat([both, told]), 10.0, 1),
+    ]
+    for frame, close, aside in given:
+        live = LiveEngine("5m", "ema(1)")
+        assert live.peek(frame).frame["close"].to_list() == [close]
+        report = live.update(frame).report
+        assert (report.rows_in, report.appended, report.repeated) == (2 + aside, 1, 1)
+        assert (report.quarantined, live.latest()["close"].to_list()) == (aside, [close])
     live = LiveEngine("5m", "ema(1)")
-    other = GOOD._replace(close=10.0)
-    both = [frame_of({("A", OPEN): said}, interest=False) for said in (GOOD, other)]
-    update = live.update(pl.concat(both))
-    assert (update.report.rows_in, update.report.refused) == (2, 2)
-    assert len(live.latest()) == 0
     counted = live.update_arrays(*arrays(live, [("A", OPEN, GOOD), ("A", OPEN, other)])).report
     assert (counted.rows_in, counted.appended, counted.repeated) == (2, 1, 1)
     assert live.latest()["close"].to_list() == [10.0]
+
+
+def test_rows_ahead_of_the_clock_are_set_aside_and_move_nothing():
+    """A candle 5:30 h ahead of what `advance` said, and one ahead of the machine's clock."""
+    live = LiveEngine("5m", "", calendar="24/7")
+    live.advance(OPEN)
+    ahead, now = OPEN + 330 * MINUTE_US, time.time_ns() // 60_000_000_000 * MINUTE_US
+    for keys in ([("A", OPEN), ("A", ahead), ("B", OPEN)], [("A", ahead)]):
+        update = live.update(frame_of(dict.fromkeys(keys, GOOD), interest=False))
+        assert refused(update) == {("A", ahead): "forming"}
+        assert not live.latest()["is_final"].any()
+    # One after the other they may run ahead, as after one call of `advance` a day.
+    follow = {("A", OPEN + k * MINUTE_US): GOOD for k in range(0, 200, 40)}
+    assert live.update(frame_of(follow, interest=False)).report.quarantined == 0
+    for fresh in (live, LiveEngine("5m", "", calendar="24/7")):
+        rows = arrays(fresh, [("A", now + 3 * MINUTE_US, GOOD)])
+        assert fresh.update_arrays(*rows).report.quarantine["rule"].to_list() == ["forming"]
 
 
 @pytest.mark.parametrize("number", [-1, 1, 2**40])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import polars as pl
 
+from tallow.core.limits import DIGITS_MAX
 from tallow.data.feeds.feed import FeedBatch, Kind
 from tallow.data.feeds.health import Meter
 from tallow.data.feeds.messages import CANDLE, Row
@@ -18,11 +20,11 @@ _US = 1_000_000
 def batches_of(rows: Sequence[Row]) -> list[FeedBatch]:
     """Put rows together in as few batches as keep their order and every revision.
 
-    A batch has rows of one kind, and a candle once: within one input, two versions of a candle
-    contradict each other; in two, the later one is a revision. An entry's token goes with the last
-    batch that holds rows of it.
+    A batch has rows of one kind, and a candle once: each later version is a revision. Versions are
+    in the order of their sequence numbers or else of a stream's entries, where all have them; else
+    as they arrived. An entry's token goes with the last batch that holds rows of it.
     """
-    pieces = list(_pieces(rows))
+    pieces = list(_pieces(_in_sequence(rows)))
     last = {row.message.token: place for place, piece in enumerate(pieces) for row in piece}
     tokens: list[list[str]] = [[] for _ in pieces]
     for token, place in last.items():
@@ -43,6 +45,32 @@ def hand_out(batch: FeedBatch, meter: Meter, now: int) -> FeedBatch:
     meter.add(batches=1, rows=rows)
     meter.note(lag_seconds=max(0.0, (now - complete) / _US))
     return batch
+
+
+def _in_sequence(rows: Sequence[Row]) -> Sequence[Row]:
+    """Return rows of which the versions of each candle stand in order, in the places they had."""
+    places: dict[tuple[str, int], list[int]] = {}
+    for place, row in enumerate(rows):
+        if row.fields is CANDLE:
+            places.setdefault((row.instrument, row.timestamp), []).append(place)
+    ordered = list(rows)
+    for held in places.values():
+        versions = [rows[place] for place in held]
+        numbers = [row.sequence for row in versions]
+        entries = [_entry(row.message.token) for row in versions]
+        known: Sequence[Any] = numbers if None not in numbers else entries
+        if len(held) > 1 and None not in known:
+            order = sorted(range(len(held)), key=known.__getitem__)
+            for place, version in zip(held, order, strict=True):
+                ordered[place] = versions[version]
+    return ordered
+
+
+def _entry(token: str) -> tuple[int, int] | None:
+    """Return a stream's entry, milliseconds and a number, such as ``1526919030474-55``."""
+    moment, _, number = token.partition("-")
+    digits = moment.isdecimal() and number.isdecimal() and len(token) <= 2 * DIGITS_MAX
+    return (int(moment), int(number)) if digits else None
 
 
 def _pieces(rows: Sequence[Row]) -> Iterator[list[Row]]:

@@ -22,7 +22,7 @@ from tallow.core.limits import DIGITS_MAX, FEED_LAYOUTS, FEED_ROW_FIELDS_MAX
 from tallow.data.days import microseconds
 from tallow.data.feeds.contents import items_of
 from tallow.data.feeds.health import Meter
-from tallow.data.schema import NUMBERS, OPEN_INTEREST, find_column, plain_name
+from tallow.data.schema import NUMBERS, OPEN_INTEREST, find_column, find_sequence, plain_name
 from tallow.data.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
 
 PRICES = NUMBERS[:4]
@@ -34,10 +34,6 @@ TICK_ALIASES: dict[str, tuple[str, ...]] = {
     "timestamp": ("exchange_timestamp", "last_trade_time", "ltt"),
 }
 """Names of a tick's fields beside those of `tallow.data.schema.ALIASES`, best first."""
-
-SEQUENCE = ("sequence", "sequence_number", "seq")
-"""Names of a number that rises by one with each row of an instrument."""
-
 
 _MINUTE = timedelta(minutes=1)
 _NO_ZONE = 'has no zone; pass timezone="Asia/Kolkata", say'
@@ -153,7 +149,7 @@ def _layout(keys: tuple[str, ...]) -> _Layout | None:
     problem = f"without {', '.join(missing)}" if missing else None
     if fields is TRADE and not held["quantity"] and numbers["volume"]:
         problem = "a tick's volume must be named quantity or day_volume"
-    sequence = _first(SEQUENCE, keys)
+    sequence = find_sequence(keys)
     values = tuple(held[name] for name in fields)
     return _Layout(fields, str(instrument), str(timestamp), values, sequence, problem)
 

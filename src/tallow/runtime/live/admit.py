@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError
 from tallow.core.kernel import read_only
 from tallow.data.feeds.held import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
-from tallow.data.live_rows import ascends, span
+from tallow.data.live_rows import ascends
 from tallow.data.rules import TIME_MAX_US, first_broken, rows_hold
 from tallow.data.schema import NUMBERS, TIME_TYPE
 from tallow.runtime.live.memory import FIELDS, TIME
-from tallow.runtime.live.rows import Flags, Floats, Times
+from tallow.runtime.live.rows import Floats, Times
 
-NO_CALENDAR, NOT_COVERED, TOO_OLD = "no_calendar", "not_covered", "older_than_memory"
+NO_CALENDAR, TOO_OLD = "no_calendar", "older_than_memory"
 """Rules of a live update besides those of reading; each is told with its instrument and time."""
 
 HINTS = {
     NO_CALENDAR: 'the mapping of calendars does not name this instrument; add it, or "*"',
-    NOT_COVERED: "the calendar does not know this day, or its hours; see calendar_dates=",
     TOO_OLD: "no candle and no state is held from before it; give the engine a store, or a larger "
     "keep=",
     NOT_UNDERSTOOD: NOT_UNDERSTOOD_HINT,
@@ -110,44 +107,6 @@ def broken_rules(rows: Floats) -> list[str | None] | None:
     )
     rules: list[str | None] = frame.select(first_broken(on_grid=True)).to_series().to_list()
     return rules
-
-
-class Coverage:
-    """Says which times the calendars know."""
-
-    def __init__(self, calendars: CalendarAssignment) -> None:
-        tables = [calendar.sessions() for calendar in calendars.calendars]
-        self._from = np.array([table.covered_from for table in tables])
-        self._until = np.array([table.covered_until for table in tables])
-        # Days on which a session is announced, and nobody knows when.
-        self._open = [table.day_open[~table.day_known] for table in tables]
-        self._close = [table.day_close[~table.day_known] for table in tables]
-        self._covered = float(self._from.max()), float(self._until.min())
-        opens, closes = np.concatenate(self._open), np.concatenate(self._close)
-        order = np.argsort(opens)
-        self._opens = opens[order].tolist()
-        # The latest of those that open no later.
-        self._closes = np.maximum.accumulate(closes[order]).tolist()
-
-    def covers(self, times: Floats) -> bool:
-        """Say whether all calendars know all of some times, without a look at each of them."""
-        if not len(times):
-            return True
-        first, last = span(times)
-        unknown = bisect_right(self._opens, last)
-        known = not unknown or self._closes[unknown - 1] <= first
-        return self._covered[0] <= first and last < self._covered[1] and known
-
-    def uncovered(self, places: Times, times: Floats) -> Flags:
-        """Say which times their calendars do not know; those without a calendar are left out."""
-        calendar = np.maximum(places, 0)
-        outside: Flags = (times < self._from[calendar]) | (times >= self._until[calendar])
-        for place, opens in enumerate(self._open):
-            if len(opens):
-                day = np.searchsorted(opens, times, "right") - 1
-                inside = (day >= 0) & (times < self._close[place][day])
-                outside |= inside & (calendar == place)
-        return outside & (places >= 0)
 
 
 def deletions(numbers: Times, times: NDArray[np.int64]) -> Floats:

@@ -24,7 +24,7 @@ from tallow.core.limits import LIVE_CANDLES, LIVE_CANDLES_MAX, LIVE_GRACE_MAX_SE
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
 from tallow.data import aggregate as bars
-from tallow.data.readers import read_candles
+from tallow.data.readers import read_latest
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.store import Store, open_store
@@ -202,8 +202,10 @@ class LiveEngine:
         reasons = {
             number: reason for lane in self._lanes for number, reason in lane.failures.items()
         }
-        for number in np.flatnonzero(self._lanes[0].now[0][: len(self.names), bars.FAILED]):
-            reasons[int(number)] = "a stored candle lies on a day that the calendar does not know"
+        source = self._intake.source
+        for number in self._intake.known(source.unknown if source is not None else ()).tolist():
+            if not self._lanes[0].now[0][number, bars.LAST_TIME] > -np.inf:
+                reasons[number] = "all stored candles lie on days that the calendar does not know"
         return {self.names[number]: reason for number, reason in sorted(reasons.items())}
 
     # Changes
@@ -214,8 +216,8 @@ class LiveEngine:
         Parameters
         ----------
         candles
-            `tallow.Candles`, or whatever `tallow.read_candles` takes. A candle of the minute that
-            is running may come as often as it changes.
+            `tallow.Candles`, or whatever `tallow.read_candles` takes. A candle may come as often as
+            it changes: the last one counts, by a column `sequence` or the order of rows.
 
         Returns
         -------
@@ -236,7 +238,7 @@ class LiveEngine:
         return self._update(candles, commit=False)
 
     def _update(self, candles: Any, *, commit: bool) -> LiveUpdate:
-        read = read_candles(candles)
+        read = read_latest(candles)
         names, offsets = read.runs or instrument_runs(read.frame)
         with self._lock:
             self._intake.saw_interest |= OPEN_INTEREST in read.frame.columns
@@ -352,12 +354,22 @@ class LiveEngine:
         Parameters
         ----------
         now
-            An instant, or microseconds since 1970 UTC. Going back changes nothing.
+            An instant, or microseconds since 1970 UTC. Going back changes nothing. From then on,
+            rows far ahead of it are set aside: see `tallow.runtime.live.clock`.
         """
         with self._lock:
             moment = now if isinstance(now, int) else moment_us("now", now)
+            self._intake.clock.tell(moment)
             waited = self._ticks.advance(moment)
             return self._telling.frames(self._state.advance(moment).after(waited))
+
+    def note_time(self, now: int) -> None:
+        """Say what time it is, in microseconds since 1970 UTC, before rows are given.
+
+        No bar turns final: that is for `advance`, after them. Rows ahead of it are set aside.
+        """
+        with self._lock:
+            self._intake.clock.tell(now)
 
     def catch_up(self, instruments: Iterable[str] | None = None) -> LiveUpdate:
         """Take what others have written to the store, and add instruments: all by default.

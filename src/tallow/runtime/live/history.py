@@ -15,6 +15,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.data import aggregate as bars
+from tallow.data.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.rules import time_view
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.snapshots import Snapshots
@@ -22,7 +23,7 @@ from tallow.runtime.batch import BarOptions
 from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_starts
 from tallow.runtime.live.lane import SOURCE, Lane, State
 from tallow.runtime.live.memory import TIME, Table
-from tallow.runtime.live.rows import Floats
+from tallow.runtime.live.rows import Flags, Floats
 from tallow.runtime.query import SNAPSHOT_FILE
 from tallow.runtime.stored import StoredCandles
 
@@ -41,7 +42,13 @@ class Past:
 
 
 class History:
-    """The stored candles of a live engine's instruments."""
+    """The stored candles of a live engine's instruments.
+
+    Attributes
+    ----------
+    unknown
+        Instruments that had stored candles, and not one of a time that the calendar knows.
+    """
 
     def __init__(
         self,
@@ -54,10 +61,26 @@ class History:
         self._lanes, self._calendars, self._no_trade = lanes, calendars, no_trade
         self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
         self._validity = Validity()
+        self._known = KnownTimes(calendars)
+        self.unknown: set[str] = set()
 
     def rows(self, name: str, start: int | None, known_until: int) -> Floats:
-        """Return an instrument's candles from `start` on, as they were known at a receipt."""
-        return candle_rows(self._candles(known_until).read([name], start, None))
+        """Return an instrument's candles from `start` on, as they were known at a receipt.
+
+        Those that a live update would set aside for their times are left out.
+        """
+        rows = candle_rows(self._candles(known_until).read([name], start, None))
+        right = self.is_right(name, rows)
+        if len(rows) and not right.any():
+            self.unknown.add(name)
+        return rows if right.all() else rows[right]
+
+    def is_right(self, name: str, rows: Floats) -> Flags:
+        """Say which of an instrument's rows, in order, are of known times that have come."""
+        places, offsets = self._calendars.places([name]), np.array([0, len(rows)])
+        times = rows[:, TIME].astype(np.int64)
+        codes = self._known.wrong(places, offsets, times, latest_open())
+        return np.ones(len(rows), dtype=np.bool_) if codes is None else codes == RIGHT
 
     def before(self, name: str, moment: int, known_until: int) -> tuple[int | None, list[State]]:
         """Return the latest boundary, not after `moment`, before which every lane's state is known.

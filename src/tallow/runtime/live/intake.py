@@ -14,17 +14,18 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, ParameterError
+from tallow.data.known_times import KnownTimes
 from tallow.data.live_rows import span
+from tallow.data.rules import FORMING, NOT_COVERED
 from tallow.runtime.live.admit import (
     NO_CALENDAR,
-    NOT_COVERED,
-    Coverage,
     Given,
     broken_rules,
     deletions,
     in_order,
 )
 from tallow.runtime.live.aside import candles_aside, keep_the_rules, together
+from tallow.runtime.live.clock import LiveClock
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.lane import State
 from tallow.runtime.live.memory import TIME
@@ -61,7 +62,8 @@ class Intake:
         self.source = source
         self.saw_interest = False
         self._state, self._calendars = state, calendars
-        self._coverage = Coverage(calendars)
+        self._known = KnownTimes(calendars)
+        self.clock = LiveClock(calendars)
         self._numbers: dict[str, int] = {}
         # What was asked for last, if it cannot change: mostly it is asked for every minute.
         self._minute: tuple[tuple[str, ...], Times] = (), np.empty(0, dtype=np.int64)
@@ -118,18 +120,24 @@ class Intake:
         """Return the places of instruments' calendars; -1 where there is none."""
         return self._state.places[numbers]
 
-    def rules(self, numbers: Times, times: Floats) -> list[str | None] | None:
-        """Return which rule on calendars each row breaks; None where none does."""
-        if self._have_calendars and self._coverage.covers(times):
+    def rules(self, numbers: Times, times: Floats, ahead: str = FORMING) -> list[str | None] | None:
+        """Return which rule on calendars and clocks each row breaks; None where none does.
+
+        `ahead` is the rule of rows that are ahead of the clock.
+        """
+        if not len(times):
+            return None
+        first, last = span(times)
+        known = self._have_calendars and self._known.covers_span(first, last)
+        if known and self.clock.is_behind(last):
             return None
         places = self.places(numbers)
-        uncovered = self._coverage.uncovered(places, times)
-        if not uncovered.any() and places.min(initial=0) >= 0:
-            return None
-        return [
-            NO_CALENDAR if place < 0 else NOT_COVERED if outside else None
-            for place, outside in zip(places.tolist(), uncovered.tolist(), strict=True)
-        ]
+        uncovered = self._known.uncovered(places, times)
+        wrong = np.select([places < 0, uncovered], [NO_CALENDAR, NOT_COVERED], "").astype(object)
+        right = wrong == ""
+        if right.any():
+            wrong[right] = np.where(self.clock.ahead(places[right], times[right]), ahead, "")
+        return [rule or None for rule in wrong.tolist()] if (wrong != "").any() else None
 
     # Candles
 
@@ -181,6 +189,8 @@ class Intake:
             numbers, rows = numbers[good], rows[good]
         given = in_order(numbers, rows)
         if commit:
+            if len(rows):
+                self.clock.follow(span(rows[:, TIME])[1])
             outcome = self._changed(given, self._write(given, repeated, aside))
         else:
             outcome = self._state.apply(given, commit=False)

@@ -21,7 +21,7 @@ from tallow.core.errors import StateError, StoreError, TallowError
 from tallow.core.limits import LIVE_CATCH_UP_SECONDS, LIVE_SAVE_SECONDS, LIVE_WAIT_SECONDS
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us
 from tallow.data.feeds.replay import ReplayFeed
-from tallow.data.readers import read_candles
+from tallow.data.readers import read_latest
 from tallow.data.rules import MINUTE_US
 from tallow.data.schema import find_column
 from tallow.runtime.live.aside import unreadable_rows
@@ -212,8 +212,9 @@ class LiveSession:
         began = time.perf_counter()
         try:
             wanted = self._wanted(batch.frame)
+            self._engine.note_time(batch.received_at)
             if batch.kind == "candles":
-                candles = read_candles(wanted)
+                candles = read_latest(wanted)
                 rows, update = candles.frame, self._engine.update(candles)
             else:
                 rows, update = wanted, self._engine.update_ticks(wanted)

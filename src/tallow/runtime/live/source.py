@@ -73,6 +73,11 @@ class LiveStore:
             else:
                 self._own.add(report.received_at)
 
+    @property
+    def unknown(self) -> set[str]:
+        """Instruments that had stored candles, and not one of a time that the calendar knows."""
+        return self._history.unknown
+
     def past(self, name: str, keep: int) -> Past:
         """Return what is known of an instrument that the engine meets first."""
         return self._history.past(name, keep, self.known_until)
@@ -111,7 +116,8 @@ class LiveStore:
             return {}
         self.interest |= rows[OPEN_INTEREST].is_not_null().any()
         names, offsets = instrument_runs(rows)
-        return dict(zip(names, np.split(candle_rows(rows), offsets[1:-1]), strict=True))
+        parts = zip(names, np.split(candle_rows(rows), offsets[1:-1]), strict=True)
+        return {name: part[self._history.is_right(name, part)] for name, part in parts}
 
 
 def candle_frame(names: pl.Series, sizes: Sequence[int], rows: Floats) -> pl.DataFrame:

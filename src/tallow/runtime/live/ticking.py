@@ -28,6 +28,9 @@ from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.memory import FIELDS, TIME
 from tallow.runtime.live.rows import Flags, Floats, Times
 
+TOO_FAR_AHEAD = "too_far_ahead"
+"""Rule of ticks that are ahead of the clock."""
+
 QUANTITIES = ("quantity", "day_volume")
 
 Candles = tuple[Times, Floats, Flags]
@@ -70,7 +73,7 @@ class TickIntake:
         names, which = np.unique(frame["instrument"].to_numpy(), return_inverse=True)
         numbers = self._intake.numbers(names.tolist())[which]
         times = frame["timestamp"].to_physical().to_numpy()
-        rules = self._intake.rules(numbers, times.astype(np.float64))
+        rules = self._intake.rules(numbers, times.astype(np.float64), TOO_FAR_AHEAD)
         aside = None
         if rules is not None:
             good = keep_the_rules(rules)
@@ -78,6 +81,8 @@ class TickIntake:
             aside = _aside(ticks, frame, np.flatnonzero(~good), broken)
             frame, numbers, times = frame.filter(good), numbers[good], times[good]
             ticks = frame_of(ticks).filter(good)
+        if len(times):
+            self._intake.clock.follow(int(times.max()))
         sessions = self._sessions(numbers, times)
         if cumulative:
             sessions[~self._hours.inside(self._intake.places(numbers), times)] = np.nan
