@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallow.core.errors import CandleInputError, NaiveTimeError
+from tallow.data import files
 from tallow.data.readers import read_candles, scan_batches
 
 HEADER = "symbol,ts,o,h,l,c,v\n"
@@ -186,3 +187,33 @@ def test_daily_quotes_need_their_zone(reference):
     )
     assert (len(candles), len(candles.quarantine)) == (502, 0)
     assert candles.report.first == datetime(2017, 1, 3, 5, tzinfo=UTC)
+
+
+def test_a_small_file_may_not_unpack_to_a_huge_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FILE_UNPACKED_BYTES", 100_000)
+    rows = gzip.compress((HEADER + ROW * 200_000).encode())
+    told = error_of(tmp_path / "rows.csv.gz", rows)
+    assert f"unpacks to more than {100_000 + 100 * len(rows):,} bytes, 100 times its size" in told
+    # Of many different rows, less than a tenth is saved.
+    lines = "".join(f"A,{1_748_835_900 + 60 * n},{n},{n},{n},{n},{n}\n" for n in range(20_000))
+    (tmp_path / "right.csv.gz").write_bytes(gzip.compress((HEADER + lines).encode()))
+    assert len(read_candles(tmp_path / "right.csv.gz").frame) > 19_000
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_header_has_bounds(pack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "FILE_COLUMNS_MAX", 100)
+    monkeypatch.setattr(files, "FILE_LINE_BYTES_MAX", 1_000)
+    path = tmp_path / ("many.csv" if pack is bytes else "many.csv.gz")
+    wide = HEADER[:-1] + "".join(f",k{n}" for n in range(94)) + "\n" + ROW
+    assert "101 columns; at most 100" in error_of(path, pack(wide.encode()))
+    assert "its first line has 1,000 bytes or more" in error_of(path, pack(b"x" * 9_999))
+
+
+def test_a_wide_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "FILE_COLUMNS_MAX", 6)
+    MANY.write_parquet(tmp_path / "wide.parquet")
+    with pytest.raises(CandleInputError, match="7 columns; at most 6"):
+        read_candles(tmp_path / "wide.parquet")

@@ -55,6 +55,18 @@ CALENDAR_LAST_DATE = date(2060, 12, 31)
 WRITER_QUEUE = 4
 """Frames that wait for the writer before the run does."""
 
+FILE_COLUMNS_MAX = 10_000
+"""Most columns of a file of candles."""
+
+FILE_LINE_BYTES_MAX = 4_194_304
+"""Longest first line of a text file."""
+
+FILE_UNPACKED_RATIO = 100
+"""How many times its size a file packed with gzip may unpack to, above `FILE_UNPACKED_BYTES`."""
+
+FILE_UNPACKED_BYTES = 268_435_456
+"""What any file packed with gzip may unpack to."""
+
 DOCUMENT_BYTES_MAX = 268_435_456
 """Longest document of a data provider, unpacked: it is held in memory whole."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import gzip
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,12 @@ from pathlib import Path
 import polars as pl
 
 from tallow.core.errors import CandleInputError
+from tallow.core.limits import (
+    FILE_COLUMNS_MAX,
+    FILE_LINE_BYTES_MAX,
+    FILE_UNPACKED_BYTES,
+    FILE_UNPACKED_RATIO,
+)
 
 TEXT_ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -78,12 +85,15 @@ def open_file(path: Path, chunk_rows: int) -> RawSource:
     with _naming(path):
         frame = _scan(path)
         schema = frame.collect_schema()
+    _require_narrow(path, len(schema))
 
     def rows() -> Iterator[pl.DataFrame]:
+        room = _Room(path)
         with _naming(path):
             # No chunk_size: Polars would build its batches from several chunks, and a kernel that
             # wants one array would pay for a copy of everything.
             for batch in frame.collect_batches(maintain_order=True):
+                room.take(batch)
                 filled = _without_blank_lines(batch) if ending_of(path) in TEXT_ENDINGS else batch
                 yield from split(filled, chunk_rows)
 
@@ -156,10 +166,52 @@ def _scan(path: Path) -> pl.LazyFrame:
 def _require_text(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(_PROBE_BYTES)
-    if b"\x00" in head and not head.startswith(_GZIP_MARK):
+    is_packed = head.startswith(_GZIP_MARK)
+    if b"\x00" in head and not is_packed:
         raise CandleInputError(
             f"{path}: is not UTF-8 text; a table of text is needed; save it as UTF-8"
         )
+    opener = gzip.open if is_packed else open
+    try:
+        with opener(path, "rb") as file:
+            first = file.readline(FILE_LINE_BYTES_MAX)
+    except (OSError, EOFError, zlib.error):
+        return  # Polars tells what is wrong with it.
+    if len(first) == FILE_LINE_BYTES_MAX and not first.endswith(b"\n"):
+        raise CandleInputError(
+            f"{path}: its first line has {FILE_LINE_BYTES_MAX:,} bytes or more; must be a header; "
+            "is it a table of text, with lines?"
+        )
+    # Counted before Polars makes columns of them, which takes a minute for a million.
+    _require_narrow(path, first.count(TEXT_ENDINGS[str(ending_of(path))].encode()) + 1)
+
+
+def _require_narrow(path: Path, width: int) -> None:
+    if width > FILE_COLUMNS_MAX:
+        raise CandleInputError(
+            f"{path}: {width:,} columns; at most {FILE_COLUMNS_MAX:,}; is it a table of candles? "
+            "Leave out what is none of them"
+        )
+
+
+class _Room:
+    """What a packed file may still unpack to: a table of candles packs to a tenth, say."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        packed = path.stat().st_size if path.name.lower().endswith(".gz") else None
+        self._most = None if packed is None else FILE_UNPACKED_BYTES + FILE_UNPACKED_RATIO * packed
+        self._taken = 0
+
+    def take(self, batch: pl.DataFrame) -> None:
+        if self._most is None:
+            return
+        self._taken += int(batch.estimated_size())
+        if self._taken > self._most:
+            raise CandleInputError(
+                f"{self._path}: unpacks to more than {self._most:,} bytes, {FILE_UNPACKED_RATIO} "
+                "times its size; no table of candles does; unpack it by hand if it is one"
+            )
 
 
 def _without_blank_lines(batch: pl.DataFrame) -> pl.DataFrame:
@@ -191,7 +243,8 @@ def _long_line(path: Path) -> str | None:
     opener = gzip.open if ending.endswith(".gz") else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter=TEXT_ENDINGS[ending])
+            pieces = iter(lambda: file.readline(FILE_LINE_BYTES_MAX), "")
+            lines = csv.reader(pieces, delimiter=TEXT_ENDINGS[ending])
             width = len(next(lines))
             for cells in lines:
                 if len(cells) > width:
