@@ -67,6 +67,9 @@ FILE_UNPACKED_RATIO = 100
 FILE_UNPACKED_BYTES = 268_435_456
 """What any file packed with gzip may unpack to."""
 
+ARROW_MESSAGES_MAX = 1_000_000
+"""Messages of an Arrow file whose lengths are looked at before it is read."""
+
 DOCUMENT_BYTES_MAX = 268_435_456
 """Longest document of a data provider, unpacked: it is held in memory whole."""
 

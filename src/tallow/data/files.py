@@ -20,13 +20,13 @@ from tallow.core.limits import (
     FILE_UNPACKED_BYTES,
     FILE_UNPACKED_RATIO,
 )
+from tallow.data.arrow_claims import FILE_MARK, require_honest
 
 TEXT_ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 PARQUET_ENDINGS = (".parquet", ".pq")
 ARROW_ENDINGS = (".arrow", ".ipc", ".feather")
 ENDINGS = (*TEXT_ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS)
 
-_ARROW_FILE_MARK = b"ARROW1"
 _GZIP_MARK = b"\x1f\x8b"
 _PROBE_BYTES = 4_096
 
@@ -158,7 +158,9 @@ def _scan(path: Path) -> pl.LazyFrame:
             path, separator=TEXT_ENDINGS[str(ending)], infer_schema=False, glob=False
         )
     with path.open("rb") as file:
-        if file.read(len(_ARROW_FILE_MARK)) == _ARROW_FILE_MARK:
+        require_honest(file, str(path))
+        file.seek(0)
+        if file.read(len(FILE_MARK)) == FILE_MARK:
             return pl.scan_ipc(path, glob=False)
     return pl.read_ipc_stream(path).lazy()
 

@@ -25,6 +25,7 @@ from tallow.core.limits import (
     ENGINE_TEXT_SHOWN,
 )
 from tallow.core.text import hide_secrets, without_secrets
+from tallow.data.arrow_claims import FILE_MARK, require_honest
 from tallow.migrate.engines.answers import Reading
 from tallow.migrate.engines.posting import Response, post
 from tallow.migrate.protocol import Request
@@ -89,9 +90,11 @@ class RemoteEngine:
         try:
             if body[:4] == b"PAR1":
                 return pl.read_parquet(BytesIO(body))
-            if body[:6] == b"ARROW1":
+            if body[:6] == FILE_MARK:
+                require_honest(BytesIO(body), "answer")
                 return pl.read_ipc(BytesIO(body))
             if body[:4] == b"\xff\xff\xff\xff":
+                require_honest(BytesIO(body), "answer")
                 return pl.read_ipc_stream(BytesIO(body))
             return json.loads(body)
         # Some broken Parquet files make Polars panic, and a panic is a BaseException.
