@@ -81,7 +81,7 @@ def test_wrong_values_are_a_no_go_and_named(
     result = compared(candles, "--control", "tallow", "--candidate", stored(tmp_path, spoilt))
     assert result.exit_code == 1, result.output
     assert f"{count} unexplained" in result.stdout
-    assert "NO-GO: values fails" in result.stdout
+    assert "NO-GO: values, decisions fail" in result.stdout
     _, report = told(candles, "--control", "tallow", "--candidate", stored(tmp_path, spoilt))
     series = report["series"]["ema_9"]
     assert (series["different"], series["unexplained"]) == (count, count)

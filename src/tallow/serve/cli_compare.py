@@ -110,6 +110,15 @@ Agree = Annotated[
         "--agree", metavar="%", text="Values equal or explained, at least.", panel=VERDICT
     ),
 ]
+AgreeDecisions = Annotated[
+    float,
+    options.option(
+        "--agree-decisions",
+        metavar="%",
+        text="Decisions the same or explained, at least.",
+        panel=VERDICT,
+    ),
+]
 LessTime = Annotated[
     float, options.option("--less-time", metavar="%", text="Less time, at least.", panel=VERDICT)
 ]
@@ -165,6 +174,7 @@ def compare(
     ulps: Ulps = 4,
     reject: Reject = None,
     agree: Agree = 99.9,
+    agree_decisions: AgreeDecisions = 99.9,
     less_time: LessTime = 40.0,
     less_memory: LessMemory = 60.0,
     runs: Runs = 5,
@@ -175,7 +185,7 @@ def compare(
 
     Both are given the same candles. Per series: what is equal, equal after rounding, within
     tolerance, different or missing, and why. Then decisions that flip - crossings, squeezes,
-    overbought states - and the verdict by values, time, memory and errors.
+    overbought states - and the verdict by values, decisions, series, time, memory and errors.
     """
     from tallow.serve.compare import CompareRequest, run_compare
 
@@ -197,7 +207,12 @@ def compare(
             instrument_key=instrument_key,
             tolerance={"absolute": absolute, "relative": relative, "ulps": ulps},
             reject=reject or [],
-            thresholds={"values": agree, "time": less_time, "memory": less_memory},
+            thresholds={
+                "values": agree,
+                "decisions": agree_decisions,
+                "time": less_time,
+                "memory": less_memory,
+            },
             runs=runs,
             html=html,
             json=json,

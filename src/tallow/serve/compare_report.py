@@ -185,7 +185,7 @@ def _places(places: Sequence[Place], zone: str) -> Table:
 
 
 def _flips(comparison: Comparison, zone: str) -> Table:
-    heads = map(number, ("control", "candidate", "same", "flipped"))
+    heads = map(number, ("control", "candidate", "same", "flipped", "unexplained"))
     table = make_table(Column("rule", no_wrap=True), *heads, "first")
     for name, decided in comparison.values.flips.items():
         where = ""
@@ -194,8 +194,8 @@ def _flips(comparison: Comparison, zone: str) -> Table:
             time = local_text(flip.timestamp, zone)
             where = f"{time} {flip.control} -> {flip.candidate}"
         counts = (decided.control, decided.candidate, decided.same)
-        flipped = marked(decided.flipped, BAD)
-        table.add_row(escape(name), *(f"{count:,}" for count in counts), flipped, where)
+        flips = (f"{decided.flipped:,}", marked(decided.unexplained, BAD))
+        table.add_row(escape(name), *(f"{count:,}" for count in counts), *flips, where)
     return table
 
 
@@ -205,7 +205,7 @@ def _show_verdict(console: Console, comparison: Comparison) -> None:
     for criterion in verdict.criteria:
         mark = f"[{STYLES[criterion.result]}]{criterion.result:4}[/]"
         console.print(
-            f"{mark}  {criterion.name:7} {escape(criterion.text)} [{QUIET}]({criterion.rule})[/]"
+            f"{mark}  {criterion.name:9} {escape(criterion.text)} [{QUIET}]({criterion.rule})[/]"
         )
     if comparison.measured_instrument is not None:
         where = f"{comparison.measured_instrument}, {comparison.measured_candles:,} candles"

@@ -5,6 +5,9 @@ Method: closes, averages and bands written by hand; the decisions are worked out
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import polars as pl
 
 from tallow.migrate.compare.flips import Decided, add_decisions, rules_for
@@ -12,12 +15,22 @@ from tallow.migrate.compare.pairing import Answer, join_rows
 from tests.migrate.compare.answers import answer
 
 
-def decided(rule_name: str, indicators: str, control: pl.DataFrame, candidate: pl.DataFrame):
+def decided(
+    rule_name: str,
+    indicators: str,
+    control: pl.DataFrame,
+    candidate: pl.DataFrame,
+    differs: Sequence[int] = (),
+    lacking: Sequence[int] = (),
+):
+    """Decide over all rows; `differs` and `lacking` are the numbers of rows of each series."""
     sides = Answer.of("control", control), Answer.of("candidate", candidate)
     (rule,) = (rule for rule in rules_for(indicators, sides[0].columns) if rule.name == rule_name)
     total = Decided(rule)
     for rows in join_rows(*sides):
-        add_decisions(total, rows)
+        number = np.arange(len(rows.timestamp))
+        account = (np.isin(number, differs), np.isin(number, lacking))
+        add_decisions(total, rows, dict.fromkeys(rule.series, account))
     return total
 
 
@@ -82,6 +95,19 @@ def test_a_squeeze_needs_twenty_widths() -> None:
     total = decided("squeeze of bb_width_20_2", "bollinger(20, 2)", control, candidate)
     assert (total.control, total.candidate, total.same) == (3, 1, 1)
     assert bars_of(total) == [19, 21]
+
+
+def test_a_flip_is_explained_by_the_values_that_its_rule_looked_at() -> None:
+    close = [9.0, 11.0, 11.0, 9.0]
+    control = answer(4, close=close, sma_2=[10.0] * 4)
+    candidate = answer(4, close=close, sma_2=[12.0] * 4)
+    sides = ("close x sma_2", "sma(2)", control, candidate)
+    # The control crosses in bars 1 and 3, and a crossing looks back on one bar.
+    assert decided(*sides, differs=[0, 2]).unexplained == 0
+    assert decided(*sides, differs=[0]).unexplained == 1
+    assert decided(*sides).unexplained == 2
+    assert decided(*sides, differs=[0, 1, 2, 3], lacking=[2]).unexplained == 1
+    assert decided(*sides, differs=[0, 1, 2, 3], lacking=[1]).unexplained == 1
 
 
 def test_a_side_looks_back_over_bars_of_its_own() -> None:

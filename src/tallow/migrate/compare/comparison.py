@@ -18,7 +18,7 @@ from tallow.migrate.compare.counts import Counts, Place, cause_name
 from tallow.migrate.compare.flips import Decided
 from tallow.migrate.compare.measuring import Cost, Named, measure, measured_part
 from tallow.migrate.compare.values import Rules, Values, compare_answers
-from tallow.migrate.compare.verdict import Thresholds, Verdict, judge_by
+from tallow.migrate.compare.verdict import Found, Thresholds, Verdict, judge_by
 from tallow.migrate.evidence import Judgement
 from tallow.migrate.protocol import Engine, Request
 from tallow.plan.plan import make_plan
@@ -175,9 +175,17 @@ def compare(
         _costs(sources, part, runs, progress) if is_measured else [Cost(why="not asked for")] * 2
     )
     failed = [asked.errors[side] for side in ("control", "candidate")]
-    numbers = (len(failed[0]), len(failed[1]))
-    total, noise = asked.values.total(), asked.noise.differing
-    verdict = judge_by(thresholds, total, noise, numbers, (costs[0], costs[1]))
+    wanted = make_plan(request.indicators).columns
+    compared = asked.values.names.compared
+    found = Found(
+        asked.values.total(),
+        asked.noise.differing,
+        asked.values.decisions(),
+        len(wanted),
+        tuple(name for name in wanted if name not in compared),
+        (len(failed[0]), len(failed[1])),
+    )
+    verdict = judge_by(thresholds, found, (costs[0], costs[1]))
     # A remote engine says its version with its first answer.
     sides = [
         Side(engine.name, engine.version, errors, cost)
@@ -270,5 +278,5 @@ def _flips(decided: Decided) -> dict[str, Any]:
         dataclasses.asdict(flip) | {"timestamp": time_text(flip.timestamp)}
         for flip in decided.first
     ]
-    names = ("control", "candidate", "same", "flipped")
+    names = ("control", "candidate", "same", "flipped", "unexplained")
     return {name: getattr(decided, name) for name in names} | {"first": first}

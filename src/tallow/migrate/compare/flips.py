@@ -16,7 +16,7 @@ side decides by its own close and its own rows; where it lacks a value it decide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -33,17 +33,21 @@ OVERBOUGHT, OVERSOLD = 70.0, 30.0
 
 Floats = NDArray[np.float64]
 Decisions = NDArray[np.int8]
+Mask = NDArray[np.bool_]
+Account = tuple[Mask, Mask]
+"""Rows in which a series is not the same to the bit, and those of them without accepted cause."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: the series it reads, and the words for its decisions."""
+    """One rule: the series it reads, the words for its decisions, and the bars it looks back on."""
 
     name: str
     series: tuple[str, ...]
     decide: Callable[..., Decisions]
     up: str
     down: str
+    looks_back: int = 0
 
     def word(self, decision: int) -> str:
         """Return a decision in words."""
@@ -72,6 +76,9 @@ class Decided:
         Bars in which both take the same one.
     flipped
         Bars in which they differ: another decision, or one where the other takes none.
+    unexplained
+        Flips that no accepted cause explains: a value that the rule looked at differs without one,
+        or none differs.
     first
         The first flips.
     """
@@ -81,6 +88,7 @@ class Decided:
     candidate: int = 0
     same: int = 0
     flipped: int = 0
+    unexplained: int = 0
     first: list[Flip] = field(default_factory=list)
 
     def add(self, other: Decided) -> None:
@@ -89,6 +97,7 @@ class Decided:
         self.candidate += other.candidate
         self.same += other.same
         self.flipped += other.flipped
+        self.unexplained += other.unexplained
         self.first = [*self.first, *other.first][:COMPARE_FLIPS]
 
 
@@ -111,19 +120,37 @@ def decide(rule: Rule, rows: Joined) -> tuple[Decisions, Decisions]:
     return sides[0], sides[1]
 
 
-def add_decisions(total: Decided, rows: Joined) -> None:
-    """Count an instrument's decisions, and keep the first flips."""
+def add_decisions(total: Decided, rows: Joined, accounts: Mapping[str, Account]) -> None:
+    """Count an instrument's decisions, and keep the first flips; `accounts` by series."""
     left, right = decide(total.rule, rows)
     total.control += int(np.count_nonzero(left))
     total.candidate += int(np.count_nonzero(right))
     total.same += int(np.count_nonzero((left == right) & (left != 0)))
     places = np.flatnonzero(left != right)
     total.flipped += len(places)
+    total.unexplained += int(np.count_nonzero(_unexplained(total.rule, accounts)[places]))
     word = total.rule.word
     total.first += [
         Flip(rows.instrument, int(rows.timestamp[at]), word(int(left[at])), word(int(right[at])))
         for at in places[: COMPARE_FLIPS - len(total.first)]
     ]
+
+
+def _unexplained(rule: Rule, accounts: Mapping[str, Account]) -> Mask:
+    """Say of each bar whether a flip in it has no accepted cause."""
+    differs, lacking = (
+        np.logical_or.reduce([_within(rule.looks_back, rows) for rows in found])
+        for found in zip(*(accounts[name] for name in rule.series), strict=True)
+    )
+    return np.asarray(lacking | ~differs)
+
+
+def _within(bars: int, rows: Mask) -> Mask:
+    """Say of each row whether it is marked, or one of so many before it."""
+    found = rows.copy()
+    for back in range(1, min(bars, len(rows) - 1) + 1):
+        found[back:] |= rows[:-back]
+    return found
 
 
 def _rules_of(spec: Spec) -> list[Rule]:
@@ -148,7 +175,9 @@ def _band_rules(columns: dict[str, str]) -> list[Rule]:
         rules.append(Rule(name, series, _outside, "overbought", "oversold"))
     if "width" in columns:
         width = columns["width"]
-        rules.append(Rule(f"squeeze of {width}", (width,), _squeeze, "squeeze", ""))
+        rules.append(
+            Rule(f"squeeze of {width}", (width,), _squeeze, "squeeze", "", SQUEEZE_BARS - 1)
+        )
     return rules
 
 
@@ -167,7 +196,7 @@ def _average_rules(specs: Sequence[Spec]) -> list[Rule]:
 
 
 def _crossing(name: str, series: tuple[str, str]) -> Rule:
-    return Rule(name, series, _cross, "up", "down")
+    return Rule(name, series, _cross, "up", "down", 1)
 
 
 def _cross(line: Floats, other: Floats) -> Decisions:

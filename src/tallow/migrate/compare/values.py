@@ -18,9 +18,10 @@ from tallow.migrate.compare.counts import (
     Place,
     count_rows,
     total_of,
+    unexplained_rows,
     worst_places,
 )
-from tallow.migrate.compare.flips import Decided, add_decisions, rules_for
+from tallow.migrate.compare.flips import Account, Decided, add_decisions, rules_for
 from tallow.migrate.compare.matching import Match, Tolerance, decimals_of, match_rows
 from tallow.migrate.compare.pairing import Answer, Joined, SeriesNames, join_rows, series_names
 from tallow.migrate.pairs import Cause, SeriesPair
@@ -93,6 +94,13 @@ class Values:
         """Decisions that differ, over all rules."""
         return sum(decided.flipped for decided in self.flips.values())
 
+    def decisions(self) -> tuple[int, int]:
+        """Return bars with a decision of either side, and unexplained flips, over all rules."""
+        flips = self.flips.values()
+        return sum(each.same + each.flipped for each in flips), sum(
+            each.unexplained for each in flips
+        )
+
     def add(self, other: Values) -> None:
         """Add what was found for other instruments."""
         self.names = self.names.merged(other.names)
@@ -143,12 +151,14 @@ def compare_answers(
     classifier = _Lazy(request, control, candidate)
     for rows in join_rows(left, right):
         _add_rows(found, rows)
-        found.instruments[rows.instrument] = {
+        compared = {
             name: _compare_series(found, rows, name, classifier, rules)
             for name in found.names.compared
         }
+        found.instruments[rows.instrument] = {name: one[0] for name, one in compared.items()}
+        accounts = {name: one[1] for name, one in compared.items()}
         for decided in found.flips.values():
-            add_decisions(decided, rows)
+            add_decisions(decided, rows, accounts)
         on_instrument()
     return found
 
@@ -176,15 +186,15 @@ def _decimals(answer: Answer, series: str) -> int | None:
 
 def _compare_series(
     found: Values, rows: Joined, series: str, classifier: Classifies, rules: Rules
-) -> Counts:
+) -> tuple[Counts, Account]:
     pair = rows.pair(series)
     matches = match_rows(pair, rules.tolerance, found.decimals[series])
-    if not np.any(matches >= Match.DIFFERENT):
-        return count_rows(pair, matches, np.zeros(len(matches), np.int64), rules.rejected)
-    causes = classifier.causes(pair)
-    worst = worst_places(pair, matches, causes, rules.rejected, rows)
-    found.keep_places(series, list(worst))
-    return count_rows(pair, matches, causes, rules.rejected)
+    causes = np.zeros(len(matches), np.int64)
+    if np.any(matches >= Match.DIFFERENT):
+        causes = classifier.causes(pair)
+        found.keep_places(series, list(worst_places(pair, matches, causes, rules.rejected, rows)))
+    lacking = (matches >= Match.DIFFERENT) & unexplained_rows(causes, rules.rejected)
+    return count_rows(pair, matches, causes, rules.rejected), (matches > Match.EQUAL, lacking)
 
 
 def _add_rows(found: Values, rows: Joined) -> None:

@@ -1,7 +1,8 @@
 """May the candidate replace the control? Each criterion with its figure, its threshold and result.
 
 A criterion that fails is a *no-go*. One that could not be measured stays open: the verdict says so,
-and goes by the others. A control that does not repeat its own values can condemn a candidate, and
+and goes by the others. A series that was asked for and that nobody compared leaves the verdict
+*inconclusive*. A control that does not repeat its own values can condemn a candidate, and
 not acquit it: where the values that differ without cause are no more than those that the control
 changes by itself, the verdict is *inconclusive*; so is it where they would pass.
 """
@@ -31,16 +32,19 @@ class Thresholds:
     ----------
     values
         Values that are equal or explained, at least.
+    decisions
+        Decisions that are the same or explained, at least.
     time, memory
         Less than the control, at least; negative where more is allowed.
     """
 
     values: float = 99.9
+    decisions: float = 99.9
     time: float = 40.0
     memory: float = 60.0
 
     def __post_init__(self) -> None:
-        for name, least in (("values", 0.0), ("time", -1e6), ("memory", -1e6)):
+        for name, least in (("values", 0.0), ("decisions", 0.0), ("time", -1e6), ("memory", -1e6)):
             value = getattr(self, name)
             if not least <= value <= 100.0:
                 raise ParameterError(f"thresholds: {name}={value}; must be {least:g}..100")
@@ -72,10 +76,11 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome, and the criteria that it follows from."""
+    """The outcome, the criteria that it follows from, and what leaves it inconclusive."""
 
     outcome: Outcome
     criteria: tuple[Criterion, ...]
+    doubt: str = ""
 
     @property
     def text(self) -> str:
@@ -86,7 +91,7 @@ class Verdict:
         if failed:
             return f"no-go: {', '.join(failed)} {'fails' if len(failed) == 1 else 'fail'}{rest}"
         if self.outcome == "inconclusive":
-            return f"inconclusive: the control does not repeat its own values{rest}"
+            return f"inconclusive: {self.doubt}{rest}"
         return (
             f"go: every criterion that was measured passes{rest}"
             if rest
@@ -99,29 +104,67 @@ class Verdict:
         return {"outcome": self.outcome, "text": self.text, "criteria": criteria}
 
 
-def judge_by(
-    thresholds: Thresholds,
-    total: Counts,
-    noise: int,
-    errors: tuple[int, int],
-    costs: tuple[Cost, Cost],
-) -> Verdict:
-    """Return the verdict; pairs are the control's and the candidate's.
+@dataclass(frozen=True)
+class Found:
+    """What a comparison found, as far as its verdict goes by it.
 
-    Parameters
+    Attributes
     ----------
     noise
         Values in which the control differed from itself.
+    decisions
+        Bars with a decision of either side, and unexplained flips.
+    asked, left_out
+        Series that were asked for, and the names of those that nobody compared.
+    errors
+        Instruments that the control, and the candidate, could not answer for.
     """
+
+    total: Counts
+    noise: int = 0
+    decisions: tuple[int, int] = (0, 0)
+    asked: int = 0
+    left_out: tuple[str, ...] = ()
+    errors: tuple[int, int] = (0, 0)
+
+
+def judge_by(thresholds: Thresholds, found: Found, costs: tuple[Cost, Cost]) -> Verdict:
+    """Return the verdict; pairs are the control's and the candidate's."""
     criteria = (
-        _values(thresholds.values, total, noise),
+        _values(thresholds.values, found.total, found.noise),
+        _decisions(thresholds.decisions, *found.decisions),
+        _series(found.asked, found.left_out),
         _less("time", thresholds.time, [cost.seconds for cost in costs], costs, seconds_text),
         _memory(thresholds.memory, costs),
-        _errors(errors),
+        _errors(found.errors),
     )
     if any(each.result == "fail" for each in criteria):
         return Verdict("no-go", criteria)
-    return Verdict("inconclusive" if noise else "go", criteria)
+    doubts = []
+    if found.left_out:
+        doubts.append(f"nobody compared {', '.join(found.left_out)}")
+    if found.noise:
+        doubts.append("the control does not repeat its own values")
+    return Verdict("inconclusive" if doubts else "go", criteria, " and ".join(doubts))
+
+
+def _decisions(threshold: float, decided: int, unexplained: int) -> Criterion:
+    rule = f"at least {threshold:g} %"
+    if not decided:
+        text = "no decision was taken: no rule goes by these series"
+        return Criterion("decisions", None, threshold, "open", text, rule)
+    share = 100.0 * (decided - unexplained) / decided
+    text = f"{percent_text(share)} the same or explained, {unexplained:,} flipped without a cause"
+    result: Result = "pass" if share >= threshold else "fail"
+    return Criterion("decisions", share, threshold, result, text, rule)
+
+
+def _series(asked: int, left_out: tuple[str, ...]) -> Criterion:
+    result: Result = "open" if left_out else "pass"
+    text = f"{asked - len(left_out)} of {asked} compared"
+    if left_out:
+        text += f", not {', '.join(left_out)}; ask for what both have, or add it to the answers"
+    return Criterion("series", asked - len(left_out), asked, result, text, "all that was asked for")
 
 
 def _values(threshold: float, total: Counts, noise: int) -> Criterion:
