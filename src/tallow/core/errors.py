@@ -8,7 +8,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 
-from tallow.core.limits import KNOWN_SHOWN, NAME_CHARACTERS_MAX, SHOWN_CHARACTERS
+from tallow.core.limits import (
+    KNOWN_SHOWN,
+    MESSAGE_CHARACTERS_MAX,
+    NAME_CHARACTERS_MAX,
+    SHOWN_CHARACTERS,
+)
 from tallow.core.text import hide_secrets, printable
 
 
@@ -16,14 +21,14 @@ class TallowError(Exception):
     """Base of all errors raised by Tallow; a message holds no secret, and steers no terminal."""
 
     def __str__(self) -> str:
-        return printable(hide_secrets(super().__str__()))
+        return _told(super().__str__())
 
 
 class TallowWarning(UserWarning):
     """Something was left out of a result that has no report of its own."""
 
     def __str__(self) -> str:
-        return printable(hide_secrets(super().__str__()))
+        return _told(super().__str__())
 
 
 class SpecError(TallowError, ValueError):
@@ -128,6 +133,15 @@ class ShadowError(TallowError, ValueError):
 
 class EvidenceError(TallowError, OSError):
     """The evidence of an experiment, or a mismatch of it, cannot be opened, read or written."""
+
+
+def _told(message: str) -> str:
+    """Return a message as it may be shown anywhere; of a very long one, beginning and end."""
+    left_out = len(message) - MESSAGE_CHARACTERS_MAX
+    if left_out > 0:
+        half = MESSAGE_CHARACTERS_MAX // 2
+        message = f"{message[:half]} ({left_out:,} characters left out) {message[-half:]}"
+    return printable(hide_secrets(message))
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:

@@ -12,7 +12,9 @@ import hashlib
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +22,9 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tallow.core.errors import TallowWarning
+from tallow.core.private import is_private, own_folder
 
 _KERNEL_FOLDERS = ("core", "indicators", "data", "analysis")
 _IS_KERNEL = re.compile(r"^@kernel", re.MULTILINE)
@@ -70,15 +75,36 @@ def _imported_files(package: Path, text: str) -> Iterator[Path]:
 
 @cache
 def cache_folder() -> Path:
-    """Return the folder of compiled kernels: below ``TALLOW_CACHE_DIR``, or the user's cache."""
+    """Return the folder of compiled kernels: below ``TALLOW_CACHE_DIR``, or the user's cache.
+
+    What is in it is run. One that others may write to is not used, nor one where this user has no
+    home: then kernels are compiled anew in each process.
+    """
+    try:
+        folder = _cache_root() / f"kernels-{kernel_digest()}"
+    except RuntimeError:
+        return own_folder()
+    if not is_private(folder):
+        warnings.warn(
+            f"kernels: folder={folder}; others may write there, and compiled code is run; it is "
+            "not used; set TALLOW_CACHE_DIR to a folder that is yours alone",
+            TallowWarning,
+            stacklevel=2,
+        )
+        return own_folder()
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _cache_root() -> Path:
     chosen = os.environ.get("TALLOW_CACHE_DIR")
     if chosen:
-        root = Path(chosen)
-    elif sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "tallow"
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tallow"
-    return root / f"kernels-{kernel_digest()}"
+        return Path(chosen)
+    name = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
+    kept = os.environ.get(name)
+    usual = "" if sys.platform == "win32" else ".cache"
+    return (Path(kept) if kept else Path.home() / usual) / "tallow"
 
 
 def is_compiled(function: Callable[..., Any]) -> bool:

@@ -34,6 +34,18 @@ TEXT_CHARACTERS_MAX = 65_536
 NAME_CHARACTERS_MAX = 1_024
 """Longest name, time, timeframe, range, pattern or address; a longer one is refused unread."""
 
+TOML_BYTES_MAX = 4_194_304
+"""Longest file of dates, or of a rollout's plan."""
+
+PATH_BYTES_MAX = 4_095
+"""Longest name of a file with its folders."""
+
+FILE_NAME_BYTES_MAX = 255
+"""Longest name of a file or of a folder."""
+
+MESSAGE_CHARACTERS_MAX = 4_096
+"""Longest message of an error or a warning; of a longer one, beginning and end are shown."""
+
 SHOWN_CHARACTERS = 200
 """As much of a wrong value as an error shows."""
 

@@ -111,8 +111,8 @@ def _items(given: object) -> list[str | Spec]:
                 f"indicators: {excerpt(item)}; must be text such as ema(9), or a list of it"
             )
         items.append(item)
-        # With a comma: a list without an end must not be read for ever.
-        length += len(item) + 1 if isinstance(item, str) else 1
+        # A list without an end must not be read for ever.
+        length += max(len(item), 1) if isinstance(item, str) else 1
         _check_length(length)
     return items
 

@@ -17,7 +17,8 @@ _RARE_IN_JSON = re.compile(r"[^\n\x20-\x7e]+")
 _PLACE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}:/{0,2}")
 _SERVER = re.compile(r"[^/?#]*")
 _PORT = re.compile(r"[^:@]*(?::\d{1,5})?|\[[0-9A-Fa-f:.]*\](?::\d{1,5})?")
-_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,31}://[^\s\"'<>]+")
+# One slash is left of two where an address was taken for a path.
+_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{1,31}:/{1,2}[^\s\"'<>]+")
 _HARMLESS = {
     *("stream", "group", "consumer", "timezone", "db", "protocol"),
     *("host", "hostaddr", "port", "dbname", "user", "sslmode", "application_name"),
@@ -120,7 +121,7 @@ def hide_secrets(text: str, *urls: str) -> str:
     'bad "***" in redis://host'
     """
     # An address of which nothing is secret is left alone: it may be an example, ws://HOST:PORT.
-    shown = _URL.sub(lambda found: _cleaned(found[0]), text) if "://" in text else text
+    shown = _URL.sub(lambda found: _cleaned(found[0]), text) if ":/" in text else text
     for secret in sorted({one for url in urls for one in _secrets(url)}, key=len, reverse=True):
         shown = shown.replace(secret, HIDDEN)
     return shown

@@ -24,6 +24,10 @@ WEEKS_AROUND, USUAL_SHARE = 12, 4
 change of the hours, or a fortnight of holidays, leaves more than that."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US, _LAST_US = (
+    (datetime(*day, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+    for day in ((1, 1, 2), (9999, 12, 31))
+)
 _MICROSECOND = timedelta(microseconds=1)
 _ONE_DAY = np.timedelta64(1, "D")
 
@@ -85,8 +89,11 @@ def session_start(calendar: Calendar, day: date) -> int:
 
 
 def local_date(calendar: Calendar, instant: int) -> date:
-    """Return what date it is at the venue, at `instant` in microseconds since 1970 UTC."""
-    moment = _EPOCH + timedelta(microseconds=instant)
+    """Return what date it is at the venue, at `instant` in microseconds since 1970 UTC.
+
+    Of an instant that Python's calendar does not reach in every zone, the last date that it does.
+    """
+    moment = _EPOCH + timedelta(microseconds=min(max(instant, _FIRST_US), _LAST_US))
     return moment.astimezone(ZoneInfo(calendar.timezone)).date()
 
 

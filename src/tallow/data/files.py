@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from tallow.core.errors import CandleInputError
+from tallow.core.given import file_path
 from tallow.core.limits import (
     FILE_COLUMNS_MAX,
     FILE_LINE_BYTES_MAX,
@@ -21,6 +22,8 @@ from tallow.core.limits import (
     FILE_UNPACKED_RATIO,
 )
 from tallow.data.arrow_claims import FILE_MARK, require_honest
+from tallow.data.schema import find_column
+from tallow.data.spreadsheet import unmark_formulas
 
 TEXT_ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -94,7 +97,7 @@ def open_file(path: Path, chunk_rows: int) -> RawSource:
             # wants one array would pay for a copy of everything.
             for batch in frame.collect_batches(maintain_order=True):
                 room.take(batch)
-                filled = _without_blank_lines(batch) if ending_of(path) in TEXT_ENDINGS else batch
+                filled = _as_text(batch) if ending_of(path) in TEXT_ENDINGS else batch
                 yield from split(filled, chunk_rows)
 
     return RawSource(str(path), schema, rows)
@@ -118,7 +121,7 @@ def _expand_one(source: str | Path) -> list[Path]:
             f"read: input={type(source).__name__}; must be a path, a glob, a list of these or a "
             "frame; pass several frames one by one"
         )
-    path = Path(source).expanduser()
+    path = file_path("read: input", source, CandleInputError)
     # A file that exists is meant literally, even with a bracket in its name.
     if path.exists() or not glob.has_magic(str(path)):
         return [path]
@@ -214,6 +217,13 @@ class _Room:
                 f"{self._path}: unpacks to more than {self._most:,} bytes, {FILE_UNPACKED_RATIO} "
                 "times its size; no table of candles does; unpack it by hand if it is one"
             )
+
+
+def _as_text(batch: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a text file; names that a spreadsheet must not run are as they were."""
+    names = find_column("instrument", batch.columns)
+    rows = _without_blank_lines(batch)
+    return rows if names is None else unmark_formulas(rows, names)
 
 
 def _without_blank_lines(batch: pl.DataFrame) -> pl.DataFrame:

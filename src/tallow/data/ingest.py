@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from tallow.core.errors import CandleInputError, StoreError, TallowError
+from tallow.core.given import file_path
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.data.candles import Candles
 from tallow.data.mending import answered, is_mending_table, read_mended
@@ -177,7 +178,7 @@ def find_documents(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def _matching(source: str | Path) -> Iterator[Path]:
-    path = Path(source).expanduser()
+    path = file_path("ingest: input", source, CandleInputError)
     if path.is_dir():
         raise CandleInputError(
             f"{path}: is a folder; a file is needed; name its files, such as {path / '*'}"

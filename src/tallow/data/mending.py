@@ -27,6 +27,7 @@ from tallow.data.providers.facts import latest_open
 from tallow.data.quarantine import QUARANTINE_SCHEMA
 from tallow.data.readers import assemble, read_options
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, find_column
+from tallow.data.spreadsheet import unmark_formulas
 
 QUARANTINE_ID = "quarantine_id"
 """The column that tells such a table from any other."""
@@ -124,7 +125,8 @@ def read_mended(path: Path, held: pl.DataFrame, timezone: str | None, now: int) 
     table = pl.concat([pl.DataFrame(schema=raw.schema), *raw.rows()])
     numbers = _numbers(path, table, set(held["id"]))
     own = held.with_columns(pl.col("id").alias(QUARANTINE_ID))
-    rows = table.with_columns(numbers)
+    texts = [name for name in table.columns if name != QUARANTINE_ID and name not in _CELLS[:1]]
+    rows = unmark_formulas(table, *texts).with_columns(numbers)
     parts = []
     for (timeframe, adjustment), known in own.group_by("timeframe", "adjustment"):
         mine = rows.filter(numbers.is_in(known["id"].implode()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -145,4 +145,13 @@ def _instant(moment: Moment | None, apart: timedelta) -> datetime | None:
     """Return an instant that lies so far apart from a date, or from an instant."""
     if isinstance(moment, date) and not isinstance(moment, datetime):
         moment = datetime.fromisoformat(f"{moment}T00:00+00:00")
-    return None if moment is None else moment + apart
+    if moment is None:
+        return None
+    try:
+        return moment + apart
+    except OverflowError:
+        return (
+            datetime(9999, 12, 31, tzinfo=UTC)
+            if apart > timedelta(0)
+            else datetime(1, 1, 1, tzinfo=UTC)
+        )

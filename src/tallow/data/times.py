@@ -20,6 +20,7 @@ import zoneinfo
 import polars as pl
 
 from tallow.core.errors import CandleInputError, NaiveTimeError, near_matches
+from tallow.core.given import name_text
 from tallow.data.schema import TIME_TYPE
 
 FORMATS = (
@@ -45,7 +46,7 @@ _ISO = (
 
 def require_timezone(timezone: str | None) -> None:
     """Raise `CandleInputError` unless `timezone` is None or a zone that can be read."""
-    if timezone is None or _is_zone(timezone):
+    if timezone is None or _is_zone(name_text("read: timezone", timezone, CandleInputError)):
         return
     hint = near_matches(str(timezone), zoneinfo.available_timezones())
     hint = hint if hint.startswith("did") else 'for example "Asia/Kolkata"'

@@ -13,9 +13,11 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from tallow.core.errors import OutputError
+from tallow.core.given import file_path
 from tallow.core.limits import WRITER_QUEUE
 from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS
 from tallow.data.replacing import make_aside, replaced
+from tallow.data.spreadsheet import mark_formulas
 
 OUTPUT_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS, ".csv")
 FRAME_ENDINGS = (*OUTPUT_ENDINGS, ".json")
@@ -34,7 +36,7 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = OUTPUT_E
     OutputError
         If its ending names no format that is written, or its folder does not exist.
     """
-    target = Path(path)
+    target = file_path("output", path, OutputError)
     if target.suffix.lower() not in endings:
         raise OutputError(f"output: {target}; must end in {', '.join(endings)}")
     if not target.resolve().parent.is_dir():
@@ -184,9 +186,12 @@ class FrameWriter:
                     continue
                 if frame is None or self._abandoned:
                     return
-                yield frame if with_columns is None else frame.select(with_columns)
+                yield self._formed(frame if with_columns is None else frame.select(with_columns))
         finally:
             self._source_ended.set()
+
+    def _formed(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return mark_formulas(frame) if self.path.suffix.lower() == ".csv" else frame
 
     def _sink(self) -> None:
         ending = self.path.suffix.lower()

@@ -13,6 +13,7 @@ import polars as pl
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError, excerpt, near_matches
+from tallow.core.given import name_text
 
 Moment = str | date | datetime
 """ISO-8601 text or an object; with a time of day it must carry a zone."""
@@ -83,6 +84,8 @@ class Range:
         if first is not None and last is not None and type(first) is type(last) and last < first:
             raise RangeError(f"end: {end}; must not be before start={start}")
         names = [instruments] if isinstance(instruments, str) else instruments
+        for name in names or ():
+            name_text("instrument", name, RangeError)
         return cls(first, last, None if names is None else frozenset(names))
 
     def pick(self, frame: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,8 @@ from typing import Any
 
 from tallow.core.calendars.base import Venue
 from tallow.core.calendars.table import Hours
-from tallow.core.errors import CalendarError, near_matches
+from tallow.core.errors import CalendarError, near_matches, shortened
+from tallow.core.limits import TOML_BYTES_MAX
 
 _KEYS = {
     "file": {"covered_until", "session", "holiday"},
@@ -73,11 +74,18 @@ class _Reader:
 
     def _content(self) -> dict[str, Any]:
         try:
-            return tomllib.loads(Path(self.source).read_text("utf-8"))
+            with Path(self.source).open("rb") as file:
+                content = file.read(TOML_BYTES_MAX + 1)
+            if len(content) > TOML_BYTES_MAX:
+                raise self._error("file", f"is longer than {TOML_BYTES_MAX:,} bytes")
+            return tomllib.loads(content.decode())
         except OSError as error:
             raise self._error("file", f"cannot be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise self._error("file", f"is no TOML ({error})") from error
+        except (ValueError, RecursionError) as error:
+            # Not only what the parser says itself: a date of 31 February, brackets without end.
+            if isinstance(error, CalendarError):
+                raise
+            raise self._error("file", f"is no TOML ({shortened(error)})") from error
 
     def _add_session(self, entry: str, table: dict[str, Any]) -> None:
         self._check_keys("session", table, entry)

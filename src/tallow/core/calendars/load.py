@@ -19,8 +19,14 @@ from tallow.core.calendars.calendar import Calendar
 from tallow.core.calendars.nse import DEFAULT_SEGMENT, NAME, SEGMENTS, nse
 from tallow.core.calendars.table import Hours, Segments, date_list, planned_segments, segments_of
 from tallow.core.calendars.venues import ALWAYS, always_open, exchange_venue, venue_codes
-from tallow.core.errors import CalendarError, near_matches
-from tallow.core.limits import CALENDAR_FIRST_DATE, CALENDAR_LAST_DATE, CALENDARS_MAX
+from tallow.core.errors import CalendarError, excerpt, near_matches
+from tallow.core.given import file_path
+from tallow.core.limits import (
+    CALENDAR_FIRST_DATE,
+    CALENDAR_LAST_DATE,
+    CALENDARS_MAX,
+    NAME_CHARACTERS_MAX,
+)
 
 Beyond = Literal["raise", "weekdays"]
 
@@ -79,9 +85,11 @@ def load_calendar(
     """
     if beyond_coverage not in ("raise", "weekdays"):
         raise CalendarError(
-            f"calendar: beyond_coverage={beyond_coverage!r}; must be 'raise' or 'weekdays'"
+            f"calendar: beyond_coverage={excerpt(beyond_coverage)}; must be 'raise' or 'weekdays'"
         )
-    path = None if calendar_dates is None else str(Path(calendar_dates).resolve())
+    path = None
+    if calendar_dates is not None:
+        path = str(file_path("dates: file", calendar_dates, CalendarError).resolve())
     with _loading:
         return _load(_canonical(name), path, _edition(path), beyond_coverage)
 
@@ -120,6 +128,10 @@ def _venue(name: str) -> Venue:
 
 def _canonical(name: str) -> str:
     """Resolve aliases and defaults, so that every spelling of a name shares one calendar."""
+    if len(name) > NAME_CHARACTERS_MAX:
+        raise CalendarError(
+            f"calendar: name={excerpt(name)}; at most {NAME_CHARACTERS_MAX:,} characters are read"
+        )
     code, colon, segment = (part.strip() for part in name.partition(":"))
     if code.upper() in _NSE_NAMES:
         segment = segment.lower() if colon else DEFAULT_SEGMENT

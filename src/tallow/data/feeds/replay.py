@@ -14,7 +14,8 @@ from typing import Any, cast
 import numpy as np
 import polars as pl
 
-from tallow.core.errors import ParameterError
+from tallow.core.errors import FeedError, ParameterError
+from tallow.core.given import file_path
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
 from tallow.data.days import microseconds
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, quarantine_batch
@@ -201,7 +202,7 @@ class ReplayFeed(Feed):
 
 
 def _is_folder(source: str | Path) -> bool:
-    return Path(source).expanduser().is_dir()
+    return file_path("feed: replay", source, FeedError).is_dir()
 
 
 def _days_of(store: Store, start: datetime | None, end: datetime | None) -> Iterator[pl.DataFrame]:

@@ -288,7 +288,7 @@ def _require(url: str, stall_seconds: float, timezone: str | None) -> None:
     try:
         parse_uri(url)
     # Without what the library says: it has the whole address.
-    except InvalidURI:
+    except (InvalidURI, ValueError):
         raise FeedError(f"feed: {shown(url)}; must be such as ws://localhost:8765") from None
     if not stall_seconds > 0:
         raise ParameterError(f"feed: stall_seconds={stall_seconds}; must be more than 0")

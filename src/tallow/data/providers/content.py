@@ -20,6 +20,7 @@ from typing import IO, Any
 import narwhals
 
 from tallow.core.errors import CandleInputError
+from tallow.core.given import file_path
 from tallow.core.limits import DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
 
 _GZIP_MARK = b"\x1f\x8b"
@@ -103,7 +104,7 @@ def open_content(source: Any) -> Content:
         )
     if not isinstance(source, str | Path):
         return Content("frame", frame=narwhals.to_native(source, pass_through=True))
-    path = Path(source).expanduser()
+    path = file_path("read: input", source, CandleInputError)
     _require_file(path)
     with _unpacked(path) as file:
         head = file.read(DOCUMENT_HEAD_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")

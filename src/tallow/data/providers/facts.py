@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tallow.core.errors import CandleInputError, NaiveTimeError, TimeframeError, near_matches
+import polars as pl
+
+from tallow.core.errors import (
+    CandleInputError,
+    NaiveTimeError,
+    TimeframeError,
+    excerpt,
+    near_matches,
+)
+from tallow.core.given import name_text
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.batches import read_batches
 from tallow.data.providers.content import Content
@@ -57,7 +66,7 @@ def said_by_name(content: Content, pattern: str | None) -> dict[str, str | None]
     if pattern is None:
         return {}
     try:
-        expression = re.compile(pattern)
+        expression = re.compile(name_text("read: pattern", pattern, CandleInputError))
     except (re.error, RecursionError, OverflowError) as error:
         raise CandleInputError(
             f"read: pattern={pattern!r}; must be a regular expression; {error}"
@@ -71,13 +80,32 @@ def said_by_name(content: Content, pattern: str | None) -> dict[str, str | None]
         )
     if content.path is None:
         raise CandleInputError(f"{content.name}: has no file name that pattern={pattern!r} fits")
-    match = expression.fullmatch(content.path.name)
+    match = _matched(pattern, content.path.name)
     if match is None:
         raise CandleInputError(
             f"{content.name}: pattern={pattern!r} must fit the whole name {content.path.name!r}; "
             "add .* where any text may stand"
         )
-    return match.groupdict()
+    return {name: match[name] for name in groups}
+
+
+def _matched(pattern: str, name: str) -> dict[str, str | None] | None:
+    """Return what a pattern's groups find in a whole name; None where it does not fit.
+
+    By Polars, whose expressions take linear time: Python's may take ages over a name.
+    """
+    whole = pl.Series([name]).str
+    expression = f"^(?:{pattern})$"
+    try:
+        if not whole.contains(expression)[0]:
+            return None
+        return dict(whole.extract_groups(expression)[0])
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise CandleInputError(
+            f"read: pattern={pattern!r}; must be a regular expression without look-around and "
+            f"references to groups; {reason}"
+        ) from error
 
 
 def settle_facts(content: Content, reading: Reading, given: Said, named: Said) -> Facts:
@@ -99,10 +127,13 @@ def settle_facts(content: Content, reading: Reading, given: Said, named: Said) -
         raise CandleInputError(
             f"{content.name}: {', '.join(missing)} not said by the document; add {adding}"
         )
+    for name in ("instrument", "adjustment"):
+        if facts[name] is not None:
+            name_text(f"{content.name}: {name}", facts[name], CandleInputError)
     adjustment, timeframe = str(facts["adjustment"]), facts["timeframe"]
     if not re.fullmatch("[A-Za-z0-9_]+", adjustment):
         raise CandleInputError(
-            f"{content.name}: adjustment={adjustment!r}; must be letters, digits and _; "
+            f"{content.name}: adjustment={excerpt(adjustment)}; must be letters, digits and _; "
             "raw, split and total are the usual ones"
         )
     assert isinstance(timeframe, Timeframe)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tallow.core.calendars import load_calendar
 from tallow.core.errors import ComparisonError
+from tallow.core.text import printable
 from tallow.migrate.compare.charts import (
     CLOSE_BOTTOM,
     CLOSE_TOP,
@@ -77,7 +78,12 @@ def page_template() -> Template:
         ) from error
     # Names come from whoever made the candles: everything is escaped.
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Nor may they change the direction of what stands beside them.
+        finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.filters |= {
         "count": "{:,}".format,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from tallow.core.errors import EngineError, near_matches
+from tallow.core.errors import EngineError, excerpt, near_matches
 from tallow.core.plugins import load_plugins
 from tallow.data.files import ENDINGS
 from tallow.migrate.engines.answers import Reading
@@ -43,7 +43,7 @@ class Engines:
         if found is None:
             broken = "".join(f"; {entry} failed: {why}" for entry, why in self.failures.items())
             hint = near_matches(name, self.engines)
-            raise EngineError(f"engine: {name!r}; {_FORMS}; {hint}{broken}")
+            raise EngineError(f"engine: {excerpt(name)}; {_FORMS}; {hint}{broken}")
         return found
 
     def series(self) -> dict[str, str]:
@@ -97,7 +97,8 @@ def load_engine(
     if text.lower().endswith(ENDINGS):
         return StoredEngine(text, reading)
     module, colon, name = text.partition(":")
-    if colon and name and all(part.isidentifier() for part in module.split(".")):
+    names = [*module.split("."), *name.split(".")]
+    if colon and all(part.isidentifier() for part in names):
         return load_own(module, name, reading)
     return known.find(text)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from tallow.core.errors import FlagError
+from tallow.core.errors import FlagError, shortened
 from tallow.data.replacing import RightsLostError, overwrite_file, replace_file
 from tallow.migrate.flags.flag import parse_flags
 
@@ -199,9 +199,15 @@ def _changed(content: bytes, name: str, experiment: str, setting: Setting) -> by
         _set(document, experiment, setting, dict)
         return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
     tomlkit = _tomlkit()
-    document = tomlkit.parse(content.decode())
-    _set(document, experiment, setting, tomlkit.table)
-    return str(tomlkit.dumps(document)).encode()
+    try:
+        document = tomlkit.parse(content.decode())
+        _set(document, experiment, setting, tomlkit.table)
+        return str(tomlkit.dumps(document)).encode()
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FlagError(
+            f"flags: file={name}; cannot be changed and kept as it is: {shortened(error)}; set it "
+            "by hand"
+        ) from error
 
 
 def _set(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from tallow.core.errors import RolloutError, near_matches
+from tallow.core.errors import RolloutError, near_matches, shortened
+from tallow.core.given import file_path
 from tallow.core.limits import (
     ROLLOUT_COUNT_MAX,
     ROLLOUT_INTERVAL_SECONDS_MAX,
     ROLLOUT_STAGES_MAX,
+    TOML_BYTES_MAX,
 )
 from tallow.migrate.flags.setting import OFF, Setting
 
@@ -192,13 +194,21 @@ def read_plan(path: Path) -> Plan:
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
     try:
-        content = path.read_bytes()
-        table = tomllib.loads(content.decode())
+        with path.open("rb") as file:
+            content = file.read(TOML_BYTES_MAX + 1)
+        table = _parsed(content)
     except OSError as error:
         raise RolloutError(f"plan: file={path}; {error.strerror}; {_HINT}") from error
-    except ValueError as error:
-        raise RolloutError(f"plan: file={path}; is no TOML: {error}; {_HINT}") from error
+    except (ValueError, RecursionError) as error:
+        why = shortened(error)
+        raise RolloutError(f"plan: file={path}; is no TOML: {why}; {_HINT}") from error
     return table, hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    if len(content) > TOML_BYTES_MAX:
+        raise ValueError(f"it has more than {TOML_BYTES_MAX:,} bytes")
+    return tomllib.loads(content.decode())
 
 
 def _places(path: Path, table: Mapping[str, Any]) -> Places:
@@ -208,7 +218,10 @@ def _places(path: Path, table: Mapping[str, Any]) -> Places:
         if not isinstance(value, str) or not value:
             raise RolloutError(f"{path.name}: {name}={value!r}; must be a text; {_HINT}")
     folder = path.absolute().parent
-    flags, evidence, log = (folder / names[name] for name in _PLACES[1:])
+    flags, evidence, log = (
+        folder / file_path(f"{path.name}: {name}", names[name], RolloutError)
+        for name in _PLACES[1:]
+    )
     return Places(path.absolute(), names["experiment"], flags, evidence, log)
 
 
@@ -285,7 +298,7 @@ def _check_order(where: str, stages: list[Stage]) -> None:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _is_text(value: Any) -> bool:
