@@ -199,6 +199,15 @@ class TickBuilder:
         written = close_minutes(self._book, before, self._clock, out)
         return _minutes(out, written, np.empty(0, dtype=np.int8))
 
+    def running(self) -> Minutes:
+        """Return the minutes that are not closed, as they are now; they go on running."""
+        newest = int(self._book.spans[:, NEWEST].max(initial=NEVER))
+        copy = TickBuilder(self._clock.grace, self._clock.kept // MINUTE_US)
+        copy.restore(self.arrays())
+        if newest == NEVER:
+            return copy.advance(TIME_FIRST_US)
+        return copy.advance(min(newest + 2 * MINUTE_US + self._clock.grace, TIME_LAST_US))
+
     def knows(self, instrument: int, session: float) -> bool:
         """Say whether an instrument has ticks, or began with what had traded, in a session."""
         if instrument >= len(self._book.spans):

@@ -239,6 +239,19 @@ def test_ticks_are_acknowledged_when_their_minute_is_durable(store: Store) -> No
     assert feed.seen == [1]
 
 
+def test_a_minute_that_still_runs_is_in_the_store_when_the_session_ends(store: Store) -> None:
+    feed = Script([one_tick()], store=store)
+    engine = LiveEngine("5m", "", store=store)
+    LiveSession(engine, feed, store=store, clock=lambda: microseconds(moment(OPEN))).run()
+    assert store.read().select("open", "close", "volume").rows() == [(100.0, 100.0, 5.0)]
+    # It was not closed: a feed that can give its ticks again gives them to the next session.
+    assert feed.acknowledged == []
+    later = one_tick().frame.with_columns(pl.col("timestamp") + timedelta(seconds=9), price=101.0)
+    engine.update_ticks(later)
+    engine.advance(microseconds(moment(OPEN) + timedelta(minutes=2)))
+    assert store.read().select("open", "close", "volume").rows() == [(100.0, 101.0, 10.0)]
+
+
 def test_a_minute_of_ticks_that_cannot_be_written_is_written_later(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

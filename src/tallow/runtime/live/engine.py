@@ -371,6 +371,20 @@ class LiveEngine:
         with self._lock:
             self._intake.clock.tell(now)
 
+    def write_running(self) -> LiveUpdate:
+        """Write the minutes that ticks are making to the store as they are, as before an end.
+
+        They go on running, and are written once more when they close.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be written.
+        """
+        with self._lock:
+            waited = self._ticks.write_running()
+            return self._telling.frames(self._state.advance(self._state.now).after(waited))
+
     def catch_up(self, instruments: Iterable[str] | None = None) -> LiveUpdate:
         """Take what others have written to the store, and add instruments: all by default.
 

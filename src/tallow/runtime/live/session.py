@@ -169,7 +169,7 @@ class LiveSession:
             except FeedEnded:
                 on_step(self._given(self._end_of_replay()))
             self._feed.close()
-            on_step(self._given(self._rest()))
+            on_step(self._given([*self._rest(), self._engine.write_running()]))
         if self._state is not None:
             self._engine.save(self._state, self._feed.position())
             self._tally.saved_at = now_us()

@@ -117,6 +117,14 @@ class TickIntake:
             raise
         return None
 
+    def write_running(self) -> Outcome | None:
+        """Make minutes durable that still run, as they are; they go on running."""
+        numbers, rows, closed = self._candles(self.builder.running())
+        if self.waiting:
+            return self._hand_on((numbers, rows, closed))
+        self._intake.make_durable(numbers, rows)
+        return None
+
     def _hand_on(self, candles: Candles, aside: pl.DataFrame | None = None) -> Outcome:
         """Hand candles on, after those that could not be written before."""
         self.waiting.append(candles)
