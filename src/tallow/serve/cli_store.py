@@ -46,6 +46,10 @@ Examples:
 A row leaves the quarantine when it comes back mended: in an exported table, whose
 column quarantine_id says which it is, or in its own file, ingested again. A candle
 that was still forming leaves it when the whole one comes.
+
+\b
+Rows of a live feed have no row number; the same one again is counted (times), and a
+message that was not understood is there with its text and the reason.
 """
 
 PRUNE_EPILOG = """\b

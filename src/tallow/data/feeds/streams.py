@@ -267,8 +267,9 @@ class RedisFeed(Feed):
                 self._lose(failure)
                 return
             if entry is not None:
-                self._meter.reject(entry, f"too long to be read: {error}")
-                self._settled.add(entry)
+                self._meter.reject(entry, f"too long to be read: {error}", entry)
+                # Told as done only when that is in the quarantine, where somebody keeps one.
+                (self._settled if self._meter.held is None else self._handed).add(entry)
                 start = entry
         self._own_from, self._page = start, max(1, self._page // _PAGE_STEP)
 
