@@ -146,6 +146,7 @@ def test_going_back_and_forth_with_a_tail_loses_nothing_and_doubles_nothing(fold
         received = store.last_received()
         report = store.write(candle_frame({A0: flat(6), A1: flat(2)}))
         assert counts(report) == (0, 1, 1)
+        assert report.received_at is not None
         assert report.received_at > received
         DeltaTable(folder).restore(2)
         for _ in range(2):

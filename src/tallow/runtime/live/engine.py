@@ -35,6 +35,7 @@ from tallow.runtime.live.aside import together
 from tallow.runtime.live.core import LiveState
 from tallow.runtime.live.history import History, candle_rows
 from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.keeping import Keeping
 from tallow.runtime.live.lane import SOURCE, Lane
 from tallow.runtime.live.rows import Times
 from tallow.runtime.live.saved import Parts, identity, load_state, save_state
@@ -47,7 +48,7 @@ from tallow.runtime.ranges import moment_us
 _SECOND = 1_000_000
 
 
-class LiveEngine:
+class LiveEngine(Keeping):
     """Many instruments, several timeframes and one plan of indicators, candle by candle.
 
     Parameters
@@ -157,11 +158,6 @@ class LiveEngine:
         if source is not None:
             engine.catch_up()
         return engine
-
-    @property
-    def feed_position(self) -> dict[str, Any] | None:
-        """How far a feed had been taken when the state was saved; see `Feed.position`."""
-        return self._state.position
 
     def save(self, path: str | Path, feed_position: dict[str, Any] | None = None) -> None:
         """Write the whole state to a file, which appears whole or not at all.
@@ -331,23 +327,6 @@ class LiveEngine:
             numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
             return self._telling.frames(self._intake.delete(wanted, numbers))
 
-    def set_aside(self, rows: pl.DataFrame) -> None:
-        """Put rows that a feed could not understand into the store's quarantine: durable then.
-
-        Parameters
-        ----------
-        rows
-            Columns of `tallow.data.quarantine.QUARANTINE_SCHEMA`, with `reason` and `times` where
-            there is more to say. Without a store nothing happens.
-
-        Raises
-        ------
-        StoreError
-            If the store cannot be written.
-        """
-        with self._lock:
-            self._intake.set_aside(rows)
-
     def advance(self, now: int | str | datetime) -> LiveUpdate:
         """Set the clock: bars that ended `grace` seconds ago, or earlier, turn final.
 
@@ -370,20 +349,6 @@ class LiveEngine:
         """
         with self._lock:
             self._intake.clock.tell(now)
-
-    def write_running(self) -> LiveUpdate:
-        """Write the minutes that ticks are making to the store as they are, as before an end.
-
-        They go on running, and are written once more when they close.
-
-        Raises
-        ------
-        StoreError
-            If the store cannot be written.
-        """
-        with self._lock:
-            waited = self._ticks.write_running()
-            return self._telling.frames(self._state.advance(self._state.now).after(waited))
 
     def catch_up(self, instruments: Iterable[str] | None = None) -> LiveUpdate:
         """Take what others have written to the store, and add instruments: all by default.
