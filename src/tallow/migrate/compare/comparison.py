@@ -13,7 +13,7 @@ import polars as pl
 from tallow.core.errors import ParameterError
 from tallow.core.limits import COMPARE_RUNS_MAX, THREADS_MAX
 from tallow.core.timeframe import parse_timeframe
-from tallow.migrate.compare.asking import Noise, Progress, ask_and_compare
+from tallow.migrate.compare.asking import Asked, Noise, Progress, ask_and_compare
 from tallow.migrate.compare.counts import Counts, Place, cause_name
 from tallow.migrate.compare.flips import Decided
 from tallow.migrate.compare.measuring import Cost, Named, measure, measured_part
@@ -175,16 +175,7 @@ def compare(
         _costs(sources, part, runs, progress) if is_measured else [Cost(why="not asked for")] * 2
     )
     failed = [asked.errors[side] for side in ("control", "candidate")]
-    wanted = make_plan(request.indicators).columns
-    compared = asked.values.names.compared
-    found = Found(
-        asked.values.total(),
-        asked.noise.differing,
-        asked.values.decisions(),
-        len(wanted),
-        tuple(name for name in wanted if name not in compared),
-        (len(failed[0]), len(failed[1])),
-    )
+    found = _found(asked, make_plan(request.indicators).columns, failed)
     verdict = judge_by(thresholds, found, (costs[0], costs[1]))
     # A remote engine says its version with its first answer.
     sides = [
@@ -201,6 +192,19 @@ def compare(
         verdict=verdict,
         measured_instrument=part.candles["instrument"][0] if is_measured else None,
         measured_candles=len(part.candles) if is_measured else 0,
+    )
+
+
+def _found(asked: Asked, wanted: Sequence[str], failed: Sequence[Mapping[str, str]]) -> Found:
+    """Return what a verdict is made of."""
+    compared = asked.values.names.compared
+    return Found(
+        asked.values.total(),
+        asked.noise.differing,
+        asked.values.decisions(),
+        len(wanted),
+        tuple(name for name in wanted if name not in compared),
+        (len(failed[0]), len(failed[1])),
     )
 
 
