@@ -115,14 +115,15 @@ class TailIndex:
             held = ()
         known = held[-1].last if held else 0
         loose = batches[bisect_right(batches, known, key=lambda batch: batch.id) :]
-        for low in range(0, len(loose) - STORE_TAIL_LOOSE + 1, STORE_TAIL_LOOSE):
-            part = loose[low : low + STORE_TAIL_LOOSE]
-            held = (*held, SortedBatches.of(part[0].id, part[-1].id, len(part), part))
-            last = held[-STORE_TAIL_LOOSE:]
-            if len(last) == STORE_TAIL_LOOSE and last[0].count == last[-1].count:
-                count = len(last) * last[0].count
-                joined = SortedBatches.of(last[0].first, last[-1].last, count, last)
-                held = (*held[:-STORE_TAIL_LOOSE], joined)
+        while len(loose) >= STORE_TAIL_LOOSE:
+            # As many as a power of two times that: joined by twos, a row is moved a few times.
+            count = STORE_TAIL_LOOSE << (len(loose) // STORE_TAIL_LOOSE).bit_length() - 1
+            part, loose = loose[:count], loose[count:]
+            held = (*held, SortedBatches.of(part[0].id, part[-1].id, count, part))
+            while len(held) > 1 and held[-2].count <= held[-1].count:
+                low, high = held[-2:]
+                both = SortedBatches.of(low.first, high.last, low.count + high.count, (low, high))
+                held = (*held[:-2], both)
         self._held = held
         return held
 
@@ -148,6 +149,11 @@ class Tail:
     def rows(self) -> int:
         """Rows of all batches."""
         return sum(len(batch.frame) for batch in self.batches)
+
+    @cached_property
+    def long(self) -> tuple[TailBatch, ...]:
+        """The batches that are not folded."""
+        return tuple(batch for batch in self.batches if _rank(batch.frame) is None)
 
     @cached_property
     def writes(self) -> int:
@@ -190,11 +196,11 @@ class Tail:
 
     def _of_names(self, names: Sequence[str], hit: Sequence[TailBatch]) -> list[pl.DataFrame]:
         """Return frames that hold all rows of a few names, and little else."""
-        if sum(_rank(batch.frame) is None for batch in hit) <= STORE_TAIL_LOOSE:
+        if len(hit) <= STORE_TAIL_LOOSE or not self.long:
             return [batch.frame for batch in hit]
         # Short batches come and go; there are never many.
-        held = self.index.of([batch for batch in self.batches if _rank(batch.frame) is None])
-        frames = [rows for piece in held for rows in piece.of_names(names)]
+        held = self.index.of(self.long)
+        found = [rows for piece in held for rows in piece.of_names(names)]
+        frames = [pl.concat(found, rechunk=True)] if found else []
         last = held[-1].last if held else 0
-        loose = [b.frame for b in hit if b.id > last or _rank(b.frame) is not None]
-        return frames + loose
+        return frames + [b.frame for b in hit if b.id > last or _rank(b.frame) is not None]
