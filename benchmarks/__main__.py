@@ -38,6 +38,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "ingest": store.measure_ingest,
     "range": store.measure_range,
     "day": store.measure_day,
+    "small-writes": store.measure_small_writes,
     "live": live.measure,
     "corrections": live.measure_corrections,
     "live-memory": live.measure_memory,

@@ -1,4 +1,4 @@
-"""The store: bulk ingest, a range of one instrument among a thousand, and a day of small writes.
+"""The store: bulk ingest, a range of one among a thousand, a day of writes, 10,000 small ones.
 
 The peer is deltalake's own bare write, append and scan: what the format costs, without revisions,
 durability, or anything computed.
@@ -30,6 +30,9 @@ HISTORY_START, HISTORY_SESSIONS = date(2020, 8, 3), 1_240
 
 MINUTES = 375
 """Writes of a day."""
+
+SMALL_WRITES, SMALL_WRITES_MEASURED = 10_000, 256
+"""Writes of one candle, and how many of them are measured together: a whole round of folding."""
 
 FRESH_APPENDS = 10
 """Bare appends to a table that is fresh: with every version it becomes slower."""
@@ -179,6 +182,43 @@ def measure_day(settings: Settings) -> Outcome:
             Figure("query after / before", median(after) / median(before), target=1.5),
         ],
         ["the mean counts the flushes; every append is on disk when it returns"],
+    )
+
+
+def measure_small_writes(settings: Settings) -> Outcome:
+    """Measure writes of a candle each, from the tenth on, to the ten-thousandth."""
+    folder = settings.market.folder / "small"
+    first = datetime(2025, 7, 18, 3, 45, tzinfo=UTC)
+    store, times = open_store(folder, create=True), []
+    for number in range(SMALL_WRITES):
+        price = 100.0 + number % 7
+        candle = {name: [price] for name in ("open", "high", "low", "close")}
+        names, moments = [f"I{number % 20}"], [first + timedelta(minutes=number // 20)]
+        rows = pl.DataFrame({"instrument": names, "timestamp": moments, **candle, "volume": [1.0]})
+        began = time.perf_counter()
+        assert store.write(rows).new == 1
+        times.append(time.perf_counter() - began)
+    store.close()
+    began = time.perf_counter()
+    with open_store(folder) as again:
+        assert len(again.read(["I1"])) == SMALL_WRITES // 20
+    opened = time.perf_counter() - began
+    shutil.rmtree(folder)
+    ends = (10 + SMALL_WRITES_MEASURED, 1_000, SMALL_WRITES)
+    spans = {f"up to number {end:,}": times[end - SMALL_WRITES_MEASURED : end] for end in ends}
+    tenth, thousandth, last = (mean(span) for span in spans.values())
+    return Outcome(
+        "small",
+        f"Small writes: {SMALL_WRITES:,} of one candle, {SMALL_WRITES_MEASURED} at each place",
+        MILLISECONDS,
+        [
+            *((n, 1e3 * median(t), 1e3 * mean(t), 1e3 * max(t)) for n, t in spans.items()),
+            ("opening with all in the tail, and a read", *[1e3 * opened] * 3),
+        ],
+        [
+            Figure("number 1,000 / number 10", thousandth / tenth, target=1.2),
+            Figure("number 10,000 / number 10", last / tenth, target=1.2),
+        ],
     )
 
 
