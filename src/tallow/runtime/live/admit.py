@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,16 @@ class Given:
     offsets: Times
     rows: Floats
     repeated: int
+
+    def without(self, numbers: Collection[int]) -> Given:
+        """Return the rows of all instruments but some."""
+        if not numbers:
+            return self
+        kept = ~np.isin(self.which, list(numbers))
+        sizes = np.diff(self.offsets)
+        rows = self.rows[np.repeat(kept, sizes)]
+        offsets = np.concatenate(([0], np.cumsum(sizes[kept])))
+        return Given(self.which[kept], offsets, rows, self.repeated)
 
     def of(self, place: int) -> Floats:
         """Return the rows of one of the instruments, by its place in `which`."""

@@ -9,7 +9,8 @@ An update splits its rows by what they ask for:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,12 +22,23 @@ from tallow.data.live_rows import all_later, any_multiple
 from tallow.runtime.live.admit import TOO_OLD, Given
 from tallow.runtime.live.edits import Edit, Merged, Replay, equal_rows, merge, with_interest
 from tallow.runtime.live.lane import Lane, State, stretch
-from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
+from tallow.runtime.live.memory import ALWAYS_TOLD, CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
 from tallow.runtime.live.rows import Flags, Floats, Rows, Times, joined, newest
 
-Older = Callable[[int, int], tuple[list[State], Floats] | None]
-"""From an instrument and a moment to states before that moment, and its candles from there on; None
-where nobody knows them."""
+
+@dataclass(frozen=True)
+class Past:
+    """An instrument's candles from some moment on, and every lane's state before them.
+
+    The candles are float64 ``[rows, fields]``.
+    """
+
+    states: list[State]
+    rows: Floats
+
+
+Older = Callable[[int, int], Past | None]
+"""From an instrument and a moment to its past from before that moment; None where nobody knows."""
 
 
 @dataclass
@@ -34,7 +46,8 @@ class Outcome:
     """What an update did, by the lanes' order; and where its rows went.
 
     `aside` are rows that were set aside, as a quarantine has them; `refused` the instruments, times
-    and rules of those that came too late for an engine without a store.
+    and rules of those that came too late for an engine without a store. `unread` are instruments
+    of which nothing was taken, since what lies before their rows cannot be read, and why.
     """
 
     rows: list[list[Rows]]
@@ -45,19 +58,30 @@ class Outcome:
     repeated: int = 0
     refused: list[tuple[int, int, str]] = field(default_factory=list)
     aside: pl.DataFrame | None = None
+    unread: list[tuple[int, Exception]] = field(default_factory=list)
 
     def add(self, rows: Sequence[Rows]) -> None:
         """Take the rows that a part of the update changed, one lane's after the other."""
         for kept, new in zip(self.rows, rows, strict=True):
             kept.append(new)
 
+    def extend(self, other: Outcome) -> None:
+        """Take the rows that other instruments changed."""
+        for kept, new in zip(self.rows, other.rows, strict=True):
+            kept.extend(new)
+
     def after(self, earlier: Outcome | None) -> Outcome:
         """Return this with the rows that were changed before it; of a bar, the last row counts."""
-        if earlier is None:
-            return self
-        pairs = zip(earlier.rows, self.rows, strict=True)
-        both = [[*old, *new] for old, new in pairs]
-        return replace(self, rows=[[newest(joined(rows))] if rows else [] for rows in both])
+        return self if earlier is None else replace(self, rows=_last_of(earlier, self))
+
+    def then(self, later: Outcome) -> Outcome:
+        """Return this with the rows that were changed after it; of a bar, the last row counts."""
+        return replace(self, rows=_last_of(self, later))
+
+
+def _last_of(earlier: Outcome, later: Outcome) -> list[list[Rows]]:
+    both = [[*old, *new] for old, new in zip(earlier.rows, later.rows, strict=True)]
+    return [[newest(joined(rows))] if rows else [] for rows in both]
 
 
 class LiveState:
@@ -86,10 +110,48 @@ class LiveState:
             for lane in self.lanes:
                 lane.grow(count)
 
-    def begin(self, number: int, states: list[State], rows: Floats) -> None:
-        """Begin an instrument with the candles of its past, after these states."""
-        edit = Edit(number, 0, states, None, rows, restart=True)
-        self._edit([edit], np.array([number]), commit=True)
+    def begin(self, number: int, states: list[State], rows: Floats) -> Outcome:
+        """Begin an instrument with the candles of its past, after states; tell its last bar."""
+        edit, revision = Edit(number, 0, states, None, rows, restart=True), self._next()
+        which = np.array([number])
+        self._edit([edit], which, revision, commit=True)
+        self.memory.told_from[number] = self._newest(number)
+        outcome = self.nothing()
+        outcome.add([lane.last(which) for lane in self.lanes])
+        return self._done(outcome, revision)
+
+    def held(self, number: int, whole: bool) -> Past:
+        """Return what is in memory of an instrument; nothing where that is not `whole`."""
+        if not whole:
+            return Past([lane.fresh(1) for lane in self.lanes], self.memory.kept(number)[:0])
+        first = self.memory.first[number]
+        flat = self.memory.state(np.array([number]), np.array([first]))
+        return Past(self._per_lane(flat), self.memory.kept(number))
+
+    def renew(self, number: int, states: list[State], rows: Floats, old: Past) -> Outcome:
+        """Make an instrument of these candles, after these states; tell how it differs from `old`.
+
+        Bars that end before all of `old`, and were never told, are not told.
+        """
+        edit = Edit(number, 0, states, old.rows, rows, restart=True, before=old.states)
+        told_from, revision = self.memory.told_from, self._next()
+        since = min([told_from[number], *old.rows[:1, TIME]])
+        found = self._edit([edit], np.array([number]), revision, commit=True)
+        told_from[number] = min(since, self._newest(number))
+        outcome = self.nothing()
+        outcome.add([told.take(told.end > since) for told in found])
+        return self._done(outcome, revision)
+
+    def _newest(self, number: int) -> int:
+        """Return the time of an instrument's newest candle, or of before all candles."""
+        return int(max(self.lanes[0].now[0][number, bars.LAST_TIME], ALWAYS_TOLD))
+
+    def _next(self) -> int:
+        """Return a revision higher than all before, of this engine and of earlier ones: the time.
+
+        In microseconds since 1970 UTC.
+        """
+        return max(self.revision + 1, time.time_ns() // 1_000)
 
     def reach(self, number: int) -> float:
         """Return the time of an instrument's newest candle that is older than all that is held."""
@@ -100,15 +162,21 @@ class LiveState:
     def advance(self, now: int) -> Outcome:
         """Move the clock, never back; bars that have ended are final."""
         self.now = max(self.now, now)
-        revision = self.revision + 1
+        revision = self._next()
         found = [lane.settle(self.now, revision) for lane in self.lanes]
-        outcome = self._nothing()
+        outcome = self.nothing()
         outcome.add(found)
         return self._done(outcome, revision)
 
     def apply(self, given: Given, *, commit: bool = True) -> Outcome:
-        """Take candles, and deletions."""
-        outcome, revision = self._nothing(), self.revision + 1
+        """Take candles, and deletions; of an instrument all that is given, or nothing.
+
+        Raises
+        ------
+        TallowError
+            Unless it is to `commit`: if what lies before rows cannot be read.
+        """
+        outcome, revision = self.nothing(), self._next()
         outcome.repeated = given.repeated
         if not len(given.which):
             return outcome
@@ -123,6 +191,13 @@ class LiveState:
         single = np.ones(len(given.which), dtype=np.bool_)
         if not one_each:
             firsts, single = given.rows[given.offsets[:-1]], np.diff(given.offsets) == 1
+        pasts, unread = self._pasts(given, firsts)
+        if unread:
+            if not commit:
+                raise unread[0][1]
+            outcome = self.apply(given.without(dict(unread)))
+            outcome.unread += unread
+            return outcome
         newest = state[stretch(given.which), bars.LAST_TIME]
         single &= ~np.isnan(firsts[:, CLOSE])
         step, again = single & (firsts[:, TIME] > newest), single & (firsts[:, TIME] == newest)
@@ -132,8 +207,28 @@ class LiveState:
             outcome.appended += int(step.sum())
         if commit and again.any():
             rest[again] = self._again(given, np.flatnonzero(again), revision, outcome)
-        self._edits(given, np.flatnonzero(rest), outcome, commit=commit)
+        self._edits(given, np.flatnonzero(rest), pasts, revision, outcome, commit=commit)
         return self._done(outcome, revision) if commit else outcome
+
+    def _pasts(
+        self, given: Given, firsts: Floats
+    ) -> tuple[dict[int, Past | None], list[tuple[int, Exception]]]:
+        """Return, by number, what lies before rows that are older than memory; and what fails.
+
+        All is read before anything changes.
+        """
+        slots = self.memory.slot(self.memory.first[given.which])
+        reach = self.memory.states[0][slots, given.which, bars.LAST_TIME]
+        found: dict[int, Past | None] = {}
+        unread: list[tuple[int, Exception]] = []
+        for place in np.flatnonzero(firsts[:, TIME] <= reach).tolist():
+            number = int(given.which[place])
+            try:
+                found[number] = self.older(number, int(firsts[place, TIME]))
+            except Exception as error:  # noqa: BLE001
+                # A damaged file, a server that is away, no memory: the others need not wait.
+                unread.append((number, error))
+        return found, unread
 
     # The three ways
 
@@ -173,7 +268,16 @@ class LiveState:
         replayed: Flags = ~same & ~good
         return replayed
 
-    def _edits(self, given: Given, some: Times, outcome: Outcome, *, commit: bool) -> None:
+    def _edits(
+        self,
+        given: Given,
+        some: Times,
+        pasts: Mapping[int, Past | None],
+        revision: int,
+        outcome: Outcome,
+        *,
+        commit: bool,
+    ) -> None:
         """Make edits of what is asked of some of the instruments, and replay them."""
         added: list[Edit] = []
         changed: list[Edit] = []
@@ -186,27 +290,34 @@ class LiveState:
                 added.append(Edit(number, int(self.memory.next[number]), states, None, rows))
                 outcome.appended += len(rows)
             else:
-                edit = self._correction(number, rows, outcome)
+                edit = self._correction(number, rows, pasts.get(number), outcome)
                 if edit is not None:
                     changed.append(edit)
+                    if commit:
+                        self._told(number, rows)
         for edits in (added, changed):
             if edits:
                 which = np.array([edit.number for edit in edits])
-                outcome.add(self._edit(edits, which, commit=commit))
+                outcome.add(self._edit(edits, which, revision, commit=commit))
 
-    def _correction(self, number: int, rows: Floats, outcome: Outcome) -> Edit | None:
+    def _told(self, number: int, rows: Floats) -> None:
+        """Remember from when on an instrument's bars may have been told."""
+        told_from = self.memory.told_from
+        told_from[number] = min(told_from[number], int(rows[0, TIME]))
+
+    def _correction(
+        self, number: int, rows: Floats, past: Past | None, outcome: Outcome
+    ) -> Edit | None:
         """Return the edit that candles, late or other than they were, make."""
         memory, first = self.memory, int(self.memory.first[number])
         kept = memory.kept(number)
         reach = self.reach(number)
         if rows[0, TIME] <= reach:
-            found = self.older(number, int(rows[0, TIME]))
-            if found is not None:
-                states, past = found
+            if past is not None:
                 # A minute that ticks are making is in memory only.
-                past = np.concatenate([past[past[:, TIME] <= reach], kept])
-                new = self._merged(number, past, rows, outcome)
-                return None if new is None else Edit(number, 0, states, past, new, restart=True)
+                old = np.concatenate([past.rows[past.rows[:, TIME] <= reach], kept])
+                new = self._merged(number, old, rows, outcome)
+                return None if new is None else Edit(number, 0, past.states, old, new, restart=True)
             times = rows[:, TIME].astype(np.int64)
             known = times > reach
             outcome.refused += [(number, time, TOO_OLD) for time in times[~known].tolist()]
@@ -240,15 +351,15 @@ class LiveState:
         outcome.deleted += merged.deleted
         outcome.repeated += merged.repeated
 
-    def _edit(self, edits: list[Edit], which: Times, *, commit: bool) -> list[Rows]:
-        places = self.places[which]
-        return self._replay.apply(edits, places, self.now, self.revision + 1, commit=commit)
+    def _edit(self, edits: list[Edit], which: Times, revision: int, *, commit: bool) -> list[Rows]:
+        return self._replay.apply(edits, self.places[which], self.now, revision, commit=commit)
 
     def _per_lane(self, flat: State) -> list[State]:
         parts = iter(flat)
         return [[next(parts) for _ in lane.now] for lane in self.lanes]
 
-    def _nothing(self) -> Outcome:
+    def nothing(self) -> Outcome:
+        """Return the outcome of an update that changes nothing."""
         return Outcome([[] for _ in self.lanes])
 
     def _done(self, outcome: Outcome, revision: int) -> Outcome:

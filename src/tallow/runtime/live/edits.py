@@ -28,6 +28,11 @@ class Edit:
     old, new
         The candles as they were and as they are, ``[rows, fields]``. Where `old` is None, the
         candles are added to those before, and nothing else can change than the last bar.
+    restart
+        Forget what is held: the candles begin anew, after these states.
+    before
+        Every lane's state before the old candles, where those begin elsewhere; the instrument is
+        made anew then, its failures too.
     """
 
     number: int
@@ -36,6 +41,7 @@ class Edit:
     old: Floats | None
     new: Floats
     restart: bool = False
+    before: list[State] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ class Replay:
         All of them have an old version, or none has. `places` are the instruments' calendars.
         """
         which = np.array([edit.number for edit in edits], dtype=np.int64)
-        states = self._stacked(edits)
+        states = self._stacked([edit.states for edit in edits])
         for edit in edits:
             if commit and edit.restart:
                 self._memory.restart(edit.number, [p for state in edit.states for p in state])
@@ -112,8 +118,12 @@ class Replay:
             old = [lane.last(which) for lane in self._lanes]
         else:
             table = Table.of([edit.old for edit in edits if edit.old is not None])
-            copies = [[part.copy() for part in state] for state in states]
+            copies = self._stacked([edit.before or edit.states for edit in edits])
             old = self._rows_of(table, which, places, copies, now)
+            for edit in edits:
+                if commit and edit.before is not None:
+                    for lane in self._lanes:
+                        lane.forget_failures(edit.number)
         new = self._run(edits, which, places, states, now, revision, commit=commit)
         found = [changes(a, b, which, revision) for a, b in zip(old, new, strict=True)]
         if commit:
@@ -123,10 +133,10 @@ class Replay:
                 self._memory.replace(edit.number, edit.position, edit.new)
         return found
 
-    def _stacked(self, edits: Sequence[Edit]) -> list[State]:
-        """Return the states of all edits, per lane."""
+    def _stacked(self, states: Sequence[list[State]]) -> list[State]:
+        """Return copies of the states of all edits, per lane."""
         return [
-            [np.concatenate(parts) for parts in zip(*(e.states[k] for e in edits), strict=True)]
+            [np.concatenate(parts) for parts in zip(*(each[k] for each in states), strict=True)]
             for k in range(len(self._lanes))
         ]
 

@@ -155,8 +155,8 @@ class LiveEngine(Keeping):
                 raise
             warnings.warn(f"{error}; rebuilding from the store", TallowWarning, stacklevel=2)
             engine = cls(*arguments, **options)
-        if source is not None:
-            engine.catch_up()
+        if engine._intake.follower is not None:
+            engine._intake.follower.keep(engine._intake.catch_up(None))
         return engine
 
     def save(self, path: str | Path, feed_position: dict[str, Any] | None = None) -> None:
@@ -194,15 +194,8 @@ class LiveEngine(Keeping):
 
     @property
     def failures(self) -> dict[str, str]:
-        """Why instruments lack values, by name: a kernel raised, or a stored row is not covered."""
-        reasons = {
-            number: reason for lane in self._lanes for number, reason in lane.failures.items()
-        }
-        source = self._intake.source
-        for number in self._intake.known(source.unknown if source is not None else ()).tolist():
-            if not self._lanes[0].now[0][number, bars.LAST_TIME] > -np.inf:
-                reasons[number] = "all stored candles lie on days that the calendar does not know"
-        return {self.names[number]: reason for number, reason in sorted(reasons.items())}
+        """Why instruments lack values, or are behind the store, by name."""
+        return self._telling.failures()
 
     # Changes
 
@@ -246,7 +239,8 @@ class LiveEngine(Keeping):
                 aside=together(read.quarantine),
                 commit=commit,
             )
-            update = self._telling.frames(outcome)
+            told = self._telling.frames if commit else self._telling.peeked
+            update = told(outcome)
             assert update.report.rows_in == read.report.rows_in, update.report
             return update
 
@@ -339,6 +333,7 @@ class LiveEngine(Keeping):
         with self._lock:
             moment = now if isinstance(now, int) else moment_us("now", now)
             self._intake.clock.tell(moment)
+            self._intake.look()
             waited = self._ticks.advance(moment)
             return self._telling.frames(self._state.advance(moment).after(waited))
 
@@ -358,10 +353,14 @@ class LiveEngine(Keeping):
         ParameterError
             If the engine has no store.
         """
-        if self._intake.source is None:
+        if self._intake.follower is None:
             raise ParameterError("catch_up: store=None; there is nothing to catch up with")
         with self._lock:
-            return self._telling.frames(self._intake.catch_up(instruments))
+            outcome = self._intake.catch_up(instruments)
+            if self._intake.follower.behind:
+                self._intake.follower.keep(outcome)
+                self._intake.follower.require_level()
+            return self._telling.frames(outcome)
 
     # Answers
 

@@ -7,7 +7,6 @@ month ends (`tallow.runtime.checkpoints`), and leaves its own there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.snapshots import Snapshots
 from tallow.runtime.batch import BarOptions
 from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_starts
+from tallow.runtime.live.core import Past
 from tallow.runtime.live.lane import SOURCE, Lane, State
 from tallow.runtime.live.memory import TIME, Table
 from tallow.runtime.live.rows import Flags, Floats
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 _SERIES = ("1m", "raw")
 
 
-@dataclass(frozen=True)
-class Past:
-    """An instrument's candles from some moment on, and every lane's state before them."""
-
-    states: list[State]
-    rows: Floats
-
-
 class History:
     """The stored candles of a live engine's instruments.
 
@@ -48,6 +40,8 @@ class History:
     ----------
     unknown
         Instruments that had stored candles, and not one of a time that the calendar knows.
+    epoch
+        Of the store's history, as far as the engine has seen it: states kept are of one epoch.
     """
 
     def __init__(
@@ -57,7 +51,7 @@ class History:
         calendars: CalendarAssignment,
         no_trade: bars.NoTrade,
     ) -> None:
-        self.store = store
+        self.store, self.epoch = store, store.epoch
         self._lanes, self._calendars, self._no_trade = lanes, calendars, no_trade
         self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
         self._validity = Validity()
@@ -103,7 +97,7 @@ class History:
 
         Where they lie behind months without a state, those are run through, and leave states.
         """
-        boundary, states = self.before(name, _END_OF_TIME, known_until)
+        boundary, states = self.before(name, END_OF_TIME, known_until)
         rows = self.rows(name, boundary, known_until)
         if boundary is not None and len(rows) < keep:
             earlier, states = self.before(name, boundary - 1, known_until)
@@ -132,7 +126,7 @@ class History:
         return Past(past.states, past.rows[done:])
 
     def _candles(self, known_until: int) -> StoredCandles:
-        return StoredCandles(self.store, *_SERIES, known_until, self.store.epoch)
+        return StoredCandles(self.store, *_SERIES, known_until, self.epoch)
 
     def _points(self, name: str, known_until: int) -> list[Checkpoints]:
         """Return every lane's snapshots of an instrument's calendar."""
@@ -149,7 +143,7 @@ class History:
         ]
 
 
-_END_OF_TIME = 2**62
+END_OF_TIME = 2**62
 
 
 def candle_rows(frame: pl.DataFrame) -> Floats:

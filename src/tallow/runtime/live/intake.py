@@ -27,7 +27,7 @@ from tallow.runtime.live.admit import (
 from tallow.runtime.live.aside import candles_aside, keep_the_rules, together
 from tallow.runtime.live.clock import LiveClock
 from tallow.runtime.live.core import LiveState, Outcome
-from tallow.runtime.live.lane import State
+from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.memory import TIME
 from tallow.runtime.live.rows import Flags, Floats, Times
 from tallow.runtime.live.source import LiveStore, candle_frame
@@ -47,8 +47,8 @@ class Intake:
         The instruments, by number.
     name_column, rank
         The same as a column, and their places among the sorted names.
-    source
-        The engine's store, or None.
+    follower
+        What keeps the state that of the engine's store, or None.
     saw_interest
         Whether what the engine was given had open interest.
     """
@@ -59,7 +59,6 @@ class Intake:
         self.names: list[str] = []
         self.name_column = pl.Series("instrument", [], dtype=pl.String)
         self.rank = np.empty(0, dtype=np.int64)
-        self.source = source
         self.saw_interest = False
         self._state, self._calendars = state, calendars
         self._known = KnownTimes(calendars)
@@ -68,8 +67,14 @@ class Intake:
         # What was asked for last, if it cannot change: mostly it is asked for every minute.
         self._minute: tuple[tuple[str, ...], Times] = (), np.empty(0, dtype=np.int64)
         self._have_calendars = True
+        self.follower = None
         if source is not None:
-            state.older = self._older
+            self.follower = Follower(state, source, self.names, self._numbers)
+
+    @property
+    def source(self) -> LiveStore | None:
+        """The engine's store."""
+        return None if self.follower is None else self.follower.source
 
     @property
     def has_interest(self) -> bool:
@@ -89,14 +94,14 @@ class Intake:
             self._minute = names, found.copy()
         return found
 
-    def _meet(self, new: Sequence[str]) -> None:
-        """Add instruments, with their past in the store."""
+    def _meet(self, new: Sequence[str]) -> Outcome:
+        """Add instruments, with their past in the store; return their last bars."""
+        if self.follower is None:
+            self.register(new)
+            return self._state.nothing()
+        self.follower.look()
         self.register(new)
-        if self.source is None:
-            return
-        for name in new:
-            past = self.source.past(name, self._state.memory.capacity)
-            self._state.begin(self._numbers[name], past.states, past.rows)
+        return self.follower.meet(new)
 
     def known(self, names: Iterable[str]) -> Times:
         """Return the numbers of those instruments that are known, ascending."""
@@ -145,8 +150,8 @@ class Intake:
         """Make rows durable in the store's quarantine; nothing without a store."""
         report = self._write(in_order(_NONE, deletions(_NONE, _NONE)), aside=together(rows))
         if report is not None:
-            assert self.source is not None
-            self.source.note(report)
+            assert self.follower is not None
+            self.follower.note(report)
 
     def take_any(self, numbers: Times, rows: Floats) -> Outcome:
         """Take rows ``[rows, fields]`` of which nothing is known, in the order in which they came.
@@ -214,8 +219,8 @@ class Intake:
         """Write candles that the state has taken already."""
         report = self._write(in_order(numbers, rows))
         if report is not None:
-            assert self.source is not None
-            self.source.note(report)
+            assert self.follower is not None
+            self.follower.note(report)
 
     def held(self, number: int, row: Floats) -> Floats | None:
         """Return what the state holds of a candle's minute, or the candle if it is too old.
@@ -238,10 +243,22 @@ class Intake:
 
     def catch_up(self, names: Iterable[str] | None) -> Outcome:
         """Take what others have written to the store, and add instruments: all by default."""
-        assert self.source is not None
-        outcome = self._catch_up(self.source.store.last_received())
-        self.numbers(self.source.names() if names is None else names)
+        assert self.follower is not None
+        outcome = self.follower.follow(self.follower.source.store.point())
+        wanted = self.follower.strangers() if names is None else dict.fromkeys(names)
+        new = [name for name in wanted if name not in self._numbers]
+        if new:
+            outcome = outcome.then(self._meet(new)).then(self.follower.mend())
         return outcome
+
+    def look(self) -> None:
+        """Notice where history of the store was taken away, and make anew what must be."""
+        if self.follower is not None:
+            self.follower.look()
+
+    def told(self, outcome: Outcome) -> Outcome:
+        """Return an update with all that has changed before it and was not told."""
+        return outcome if self.follower is None else self.follower.told(outcome)
 
     def _write(
         self, given: Given, repeated: int = 0, aside: pl.DataFrame | None = None
@@ -255,29 +272,6 @@ class Intake:
 
     def _changed(self, given: Given, report: WriteReport | None) -> Outcome:
         """Take rows that are durable; before them what others wrote meanwhile."""
-        if self.source is None or report is None:
+        if self.follower is None:
             return self._state.apply(given)
-        theirs = None
-        if not self.source.is_alone(report):
-            received = report.received_at
-            last = self.source.store.last_received() if received is None else received - 1
-            theirs = self._catch_up(last)
-        outcome = self._state.apply(given).after(theirs)
-        if report.received_at is not None:
-            self.source.known_until = report.received_at
-        return outcome
-
-    def _catch_up(self, until: int) -> Outcome:
-        """Take what the store has received up to a moment of instruments that are known."""
-        assert self.source is not None
-        parts = {n: rows for n, rows in self.source.changed(until).items() if n in self._numbers}
-        sizes = [len(rows) for rows in parts.values()]
-        numbers = np.repeat(self.numbers(parts), sizes)
-        rows = np.concatenate([deletions(numbers[:0], numbers[:0]), *parts.values()])
-        outcome = self._state.apply(in_order(numbers, rows))
-        self.source.known_until = max(self.source.known_until, until)
-        return outcome
-
-    def _older(self, number: int, moment: int) -> tuple[list[State], Floats] | None:
-        assert self.source is not None
-        return self.source.older(self.names[number], moment)
+        return self.follower.take(given, report)

@@ -230,6 +230,12 @@ class Lane:
         last = changed.timestamp == self.now[0][changed.instrument, bars.OPENS]
         self.revision[changed.instrument[last]] = changed.revision[last]
 
+    def forget_failures(self, number: int) -> None:
+        """Let an instrument that is made anew have values again where kernels failed."""
+        self.failures.pop(number, None)
+        for numbers in self.failed.values():
+            numbers.discard(number)
+
     # The last bars
 
     def last(self, which: Times) -> Rows:

@@ -24,6 +24,9 @@ FIELDS = ("timestamp", "open", "high", "low", "close", "volume", "open_interest"
 TIME, CLOSE, VOLUME, INTEREST = 0, 4, 5, 6
 
 
+ALWAYS_TOLD, NEVER_TOLD = -(2**62), 2**62
+
+
 class Table(NamedTuple):
     """Candles of instruments: rows ``offsets[i]:offsets[i + 1]`` of float64 ``[rows, fields]``."""
 
@@ -59,6 +62,8 @@ class CandleMemory:
     first, next
         int64 ``[instruments]``: number of the oldest candle that is kept, which has a state, and of
         the next one to come.
+    told_from
+        int64 ``[instruments]``: a time, in microseconds; bars that ended by then were never told.
     """
 
     def __init__(self, keep: int) -> None:
@@ -68,6 +73,7 @@ class CandleMemory:
         self.candles = np.empty((self.capacity, 0, len(FIELDS)))
         self.first = np.empty(0, dtype=np.int64)
         self.next = np.empty(0, dtype=np.int64)
+        self.told_from = np.empty(0, dtype=np.int64)
         self.states: list[Floats] = []
 
     def grow(self, count: int, fresh: State) -> None:
@@ -77,6 +83,7 @@ class CandleMemory:
         self.candles = np.concatenate([self.candles, room], axis=1)
         zeros = np.zeros(more, dtype=np.int64)
         self.first, self.next = np.append(self.first, zeros), np.append(self.next, zeros)
+        self.told_from = np.append(self.told_from, zeros + ALWAYS_TOLD)
         kept = [np.zeros((self.slots, *state.shape)) for state in fresh]
         for slots, state in zip(kept, fresh, strict=True):
             slots[0] = state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import StateError
 from tallow.core.kernel import kernel_digest
 from tallow.data.state_file import Arrays, read_state, write_state
+from tallow.data.store.log import LogPoint
 from tallow.runtime.checkpoints import calendar_digest
 from tallow.runtime.live.core import LiveState
+from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.lane import Lane
+from tallow.runtime.live.source import goes_on
 from tallow.runtime.live.ticking import TickIntake
 
 _LANE = ("before", "touched", "shown", "final", "revision")
 _TICKS = "ticks/"
-_MEMORY = ("candles", "first", "next")
+_MEMORY = ("candles", "first", "next", "told_from")
 
 
 def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> dict[str, Any]:
@@ -55,7 +59,7 @@ class Parts:
 
 def save_state(path: Path, parts: Parts) -> None:
     """Write an engine's whole state to a file."""
-    source = parts.intake.source
+    follower = parts.intake.follower
     header = {
         "made_with": parts.made_with,
         "names": parts.intake.names,
@@ -74,7 +78,7 @@ def save_state(path: Path, parts: Parts) -> None:
             [numbers.tolist(), rows.tobytes().hex(), closed.tolist()]
             for numbers, rows, closed in parts.ticks.waiting
         ],
-        "store": None if source is None else [source.store.epoch, source.known_until],
+        "store": None if follower is None else follower.place(),
     }
     ticks = {f"{_TICKS}{name}": held for name, held in parts.ticks.builder.arrays().items()}
     write_state(path, header, to_arrays(parts.state) | ticks)
@@ -93,15 +97,9 @@ def load_state(path: Path, parts: Parts) -> None:
     others = [name for name in mine if saved.get(name) != mine[name]]
     if others:
         raise StateError(f"state: file={path}; made with other {', '.join(others)}; rebuild it")
-    source = parts.intake.source
-    if source is not None:
-        epoch, known_until = header["store"] or ("", 0)
-        if epoch != source.store.epoch:
-            raise StateError(
-                f"state: file={path}; made with another store, or one that was pruned since; "
-                "rebuild it"
-            )
-        source.known_until = known_until
+    follower = parts.intake.follower
+    if follower is not None:
+        _require_store(path, follower, header["store"])
     parts.intake.register(header["names"])
     from_arrays(parts.state, arrays)
     parts.ticks.builder.restore(
@@ -118,9 +116,30 @@ def load_state(path: Path, parts: Parts) -> None:
         )
         for numbers, rows, closed in header["waiting"]
     ]
-    parts.state.now, parts.state.revision = header["now"], header["revision"]
     parts.state.position = header.get("position")
+    parts.state.now = header["now"]
+    parts.state.revision = max(parts.state.revision, header["revision"])
+    if follower is not None:
+        follower.go_to(header["store"])
     parts.intake.saw_interest = bool(header["interest"])
+
+
+def _require_store(path: Path, follower: Follower, place: dict[str, Any] | None) -> None:
+    """Raise `StateError` unless the store has all rows that the state was made of."""
+    if place is None:
+        raise StateError(f"state: file={path}; made without a store, not with this one; rebuild it")
+    seen, now = LogPoint(*place["point"]), follower.source.point
+    if seen.epoch != now.epoch:
+        raise StateError(
+            f"state: file={path}; made with another store, or one whose history was changed since, "
+            "as by pruning or restoring; rebuild it"
+        )
+    if not goes_on(follower.source.store, seen, now):
+        newest = datetime.fromtimestamp(seen.received / 1e6, UTC).isoformat()
+        raise StateError(
+            f"state: file={path}; made with rows, received at {newest}, which the store does not "
+            "have: another store, or a backup of before was put back; rebuild it"
+        )
 
 
 def to_arrays(state: LiveState) -> Arrays:

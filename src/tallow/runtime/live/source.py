@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ from tallow.data.readers import read_candles
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
 from tallow.runtime.live.aside import SOURCE_NAME, from_live
-from tallow.runtime.live.history import History, Past, candle_rows
-from tallow.runtime.live.lane import State
+from tallow.runtime.live.core import Past
+from tallow.runtime.live.history import END_OF_TIME, History, candle_rows
+from tallow.runtime.live.memory import TIME
 from tallow.runtime.live.rows import Floats
 from tallow.runtime.operations import to_series
 
 if TYPE_CHECKING:
+    from tallow.data.store.log import LogPoint
     from tallow.data.store.store import Store
     from tallow.data.store.write import WriteReport
 
@@ -28,20 +31,31 @@ class LiveStore:
 
     Attributes
     ----------
-    known_until
-        The receipt, in microseconds, up to which the engine has seen everything.
+    point
+        The state of the store that the engine has seen.
     interest
         Whether candles of the store have open interest.
     """
 
     def __init__(self, store: Store, history: History) -> None:
         self.store = store
-        self.known_until = store.last_received()
-        self.interest = store.has_interest()
         self._history = history
-        self._entry: int | None = None
-        # Receipts, beyond `known_until`, of what the engine wrote and knows.
-        self._own: set[int] = set()
+        self.point = store.point()
+        self.interest = store.has_interest()
+
+    def begin(self, point: LogPoint) -> None:
+        """Begin anew where history was taken away: nothing of before is used any more."""
+        self.interest = self.store.has_interest()
+        epoch = point.epoch
+        if epoch == self.point.epoch:
+            # A copy of before was put back: what is kept under its epoch may be of what is gone.
+            epoch = f"{epoch} {uuid.uuid4().hex}"
+        self._history.epoch = epoch
+        self.point = point
+
+    def is_rewritten(self, now: LogPoint) -> bool:
+        """Say whether a state of the store is another one than what was seen with more added."""
+        return not goes_on(self.store, self.point, now)
 
     def write(
         self, candles: pl.DataFrame, repeated: int, aside: pl.DataFrame | None
@@ -56,47 +70,54 @@ class LiveStore:
         """Make deletions durable."""
         return self.store.delete(keys, source=SOURCE_NAME)
 
-    def is_alone(self, report: WriteReport) -> bool:
-        """Say whether nobody else has written since the engine's write before this one."""
-        alone = self._entry is not None and report.entry == self._entry + 1
-        self._entry = report.entry
-        return alone
+    def past(self, name: str, keep: int, received: int | None = None) -> Past:
+        """Return what is known of an instrument that the engine meets first; as of a receipt."""
+        known_until = self.point.received if received is None else received
+        return self._history.past(name, keep, known_until)
 
-    def note(self, report: WriteReport) -> None:
-        """Take note of a write of what the engine knows; the next one sees what others wrote."""
-        alone = self.is_alone(report)
-        if not alone:
-            self._entry = None
-        if report.received_at is not None:
-            if alone:
-                self.known_until = report.received_at
-            else:
-                self._own.add(report.received_at)
+    def past_from(self, name: str, keep: int, moment: int) -> Past:
+        """Return an instrument's past from a moment on, of `keep` candles at least."""
+        past = self.past(name, keep)
+        if not len(past.rows) or past.rows[0, TIME] <= moment:
+            return past
+        return self.older(name, moment)
 
     @property
     def unknown(self) -> set[str]:
         """Instruments that had stored candles, and not one of a time that the calendar knows."""
         return self._history.unknown
 
-    def past(self, name: str, keep: int) -> Past:
-        """Return what is known of an instrument that the engine meets first."""
-        return self._history.past(name, keep, self.known_until)
+    def older(self, name: str, moment: int) -> Past:
+        """Return an instrument's past from before a moment on."""
+        known_until = self.point.received
+        boundary, states = self._history.before(name, moment, known_until)
+        return Past(states, self._history.rows(name, boundary, known_until))
 
-    def older(self, name: str, moment: int) -> tuple[list[State], Floats]:
-        """Return states before a moment, and an instrument's candles from there on."""
-        boundary, states = self._history.before(name, moment, self.known_until)
-        return states, self._history.rows(name, boundary, self.known_until)
+    def versions(self, name: str, received: int, whole: bool) -> tuple[Past, Past] | None:
+        """Return an instrument's past as it is now, and as it was at a receipt.
+
+        From before all in which they differ; None where they do not, if the state is `whole`.
+        """
+        until = self.point.received
+        earliest = self.store.changed_since(received, [name], as_of=until).get(name)
+        if earliest is None and whole:
+            return None
+        moment = END_OF_TIME if earliest is None else earliest
+        boundary, states = self._history.before(name, moment, until)
+        new, old = (self._history.rows(name, boundary, each) for each in (until, received))
+        return Past(states, new), Past(states, old)
 
     def names(self) -> list[str]:
         """Return all instruments that ever had candles. Reads all keys."""
         return sorted(self.store.changed_since(0))
 
     def changed(self, until: int) -> dict[str, Floats]:
-        """Return, per instrument, what others changed since `known_until`, up to a receipt.
+        """Return, per instrument, what was changed since the engine's point, up to a receipt.
 
         As ``[rows, fields]`` in ascending time; one that was deleted has no prices.
         """
-        earliest = self.store.changed_since(self.known_until, as_of=until)
+        since = self.point.received
+        earliest = self.store.changed_since(since, as_of=until)
         if not earliest:
             return {}
         log = self.store.log(
@@ -108,16 +129,24 @@ class LiveStore:
         )
         key = ("instrument", "timestamp")
         received = pl.col("received_at").to_physical()
-        newest = log.filter(received > self.known_until)
-        newest = newest.unique(key, keep="last", maintain_order=True)
-        rows = newest.filter(~received.is_in(list(self._own))).sort(key)
-        self._own = {receipt for receipt in self._own if receipt > until}
+        newest = log.filter(received > since)
+        rows = newest.unique(key, keep="last", maintain_order=True).sort(key)
         if rows.is_empty():
             return {}
         self.interest |= rows[OPEN_INTEREST].is_not_null().any()
         names, offsets = instrument_runs(rows)
         parts = zip(names, np.split(candle_rows(rows), offsets[1:-1]), strict=True)
         return {name: part[self._history.is_right(name, part)] for name, part in parts}
+
+
+def goes_on(store: Store, seen: LogPoint, now: LogPoint) -> bool:
+    """Say whether a store, as it is now, is one that was seen before with more added or nothing.
+
+    Receipts are never used twice: who has the newest that was seen, has all before it.
+    """
+    if now.epoch != seen.epoch or now.received < seen.received:
+        return False
+    return now.received == seen.received or not seen.received or store.has_received(seen.received)
 
 
 def candle_frame(names: pl.Series, sizes: Sequence[int], rows: Floats) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import polars as pl
 
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
+from tallow.data import aggregate as bars
 from tallow.data.quarantine import empty_quarantine
 from tallow.runtime.live.aside import late_rows
 from tallow.runtime.live.core import LiveState, Outcome
@@ -26,23 +27,45 @@ class Telling:
         self._state, self._intake = state, intake
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
-        """Return an update as frames."""
+        """Return an update as frames, with all that changed before it and was not told."""
+        return self.peeked(self._intake.told(outcome))
+
+    def peeked(self, outcome: Outcome) -> LiveUpdate:
+        """Return as frames what an update would change."""
         naming = self._naming
         frames = {size: rows.frame(*naming) for size, rows in self._changed_rows(outcome).items()}
         return LiveUpdate(self._state.revision, frames, self._report(outcome))
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
-        """Return an update as arrays."""
-        found = self._changed_rows(outcome)
+        """Return an update as arrays, with all that changed before it and was not told."""
+        found = self._changed_rows(self._intake.told(outcome))
         return ArrayUpdate(self._state.revision, found, self._report(outcome))
 
     def latest(self, timeframe: str | None, instruments: Iterable[str] | None) -> pl.DataFrame:
         """Return the last bars of some instruments, or of all."""
+        self._intake.look()
         lane = self._lane(timeframe)
         which = np.arange(len(self._intake.names))
         if instruments is not None:
             which = self._intake.known(instruments)
         return lane.last(which).frame(*self._naming)
+
+    def failures(self) -> dict[str, str]:
+        """Return why instruments lack values, by name.
+
+        A kernel raised, no stored row is covered, or what was written cannot be read.
+        """
+        lanes, names, follower = self._state.lanes, self._intake.names, self._intake.follower
+        reasons = {number: reason for lane in lanes for number, reason in lane.failures.items()}
+        if follower is not None:
+            for number in self._intake.known(follower.source.unknown).tolist():
+                if not lanes[0].now[0][number, bars.LAST_TIME] > -np.inf:
+                    reasons[number] = (
+                        "all stored candles lie on days that the calendar does not know"
+                    )
+            for number, error in follower.reasons.items():
+                reasons[number] = f"behind the store: {error}"
+        return {names[number]: reason for number, reason in sorted(reasons.items())}
 
     @property
     def _naming(self) -> tuple[pl.Series, Times, bool]:
