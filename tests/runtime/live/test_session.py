@@ -147,7 +147,7 @@ def test_a_store_that_fails_after_a_write_has_the_batch_once(
 ) -> None:
     feed = Script(one_by_one(ROWS[:2]), store=store)
     session = LiveSession(LiveEngine("5m", "", store=store), feed, store=store)
-    monkeypatch.setattr(store, "token", fails)
+    monkeypatch.setattr(store, "point", fails)
     drive(session, 2)
     assert (feed.seen, session.statistics.repeated) == ([1, 2], 0)
 
@@ -300,7 +300,7 @@ def test_what_others_write_to_the_store_is_taken(
     with open_store(tmp_path / "store") as other:
         other.write(ROWS[2:4])
     with monkeypatch.context() as broken:
-        broken.setattr(store, "token", fails)
+        broken.setattr(store, "point", fails)
         assert drive(session, 1) == []
         assert session.statistics.error == "store: no room"
     (update,) = drive(session, 1)

@@ -126,13 +126,12 @@ def load_state(path: Path, parts: Parts) -> None:
 
 def _require_store(path: Path, follower: Follower, place: dict[str, Any] | None) -> None:
     """Raise `StateError` unless the store has all rows that the state was made of."""
-    if place is None:
-        raise StateError(f"state: file={path}; made without a store, not with this one; rebuild it")
-    seen, now = LogPoint(*place["point"]), follower.source.point
+    seen = LogPoint(*place["point"]) if place is not None else LogPoint("", 0)
+    now = follower.source.point
     if seen.epoch != now.epoch:
         raise StateError(
-            f"state: file={path}; made with another store, or one whose history was changed since, "
-            "as by pruning or restoring; rebuild it"
+            f"state: file={path}; made with another store or none, or its history was changed since, as "
+            "by pruning or restoring; rebuild it"
         )
     if not goes_on(follower.source.store, seen, now):
         newest = datetime.fromtimestamp(seen.received / 1e6, UTC).isoformat()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -111,7 +111,6 @@ class LiveSession:
         self.resumption = feed.go_on(position) if position is not None else None
         self._running: deque[FeedBatch] = deque()
         self._grace_us = round(engine.grace * 1_000_000)
-        self._token: Hashable = store.token() if store is not None else None
         self._looked_at = self._saved_at = time.monotonic()
 
     @property
@@ -203,7 +202,6 @@ class LiveSession:
         self._aside = None
         self._tally.errors.pop("store", None)
         self._tally.set_aside(batch.frame)
-        self._note_token()
         self._feed.acknowledge(batch)
         return True
 
@@ -219,7 +217,7 @@ class LiveSession:
             else:
                 rows, update = wanted, self._engine.update_ticks(wanted)
         except StoreError as error:
-            # Nothing has changed: what is not durable must be neither acknowledged nor lost.
+            # What is not durable, or not taken yet, must be neither acknowledged nor lost.
             self._pending, self._tally.errors["store"] = batch, str(error)
             return []
         except TallowError as error:
@@ -236,7 +234,6 @@ class LiveSession:
         self._pending = None
         self._tally.errors.pop("store", None)
         self._now = max(self._now or batch.received_at, batch.received_at)
-        self._note_token()
         self._acknowledge(batch)
         return [update]
 
@@ -265,37 +262,21 @@ class LiveSession:
         if self._pending is None:
             self._tally.errors.pop("store", None)
         self._told = self._now
-        if self._running:
-            # Minutes that closed were written.
-            self._note_token()
         closed = self._now - _TICKS_CLOSE_US - self._grace_us
         while self._running and self._running[0].received_at <= closed:
             self._feed.acknowledge(self._running.popleft())
         return [update]
 
-    def _note_token(self) -> None:
-        """Remember the store as it is after the engine's own write."""
-        if self._store is not None:
-            try:
-                self._token = self._store.token()
-            except StoreError:
-                # What was written is there; the next look will ask again.
-                self._token = None
-
     def _catch_up(self) -> list[LiveUpdate]:
-        """Take what others have written to the store since the engine's own last write."""
+        """Take what others have done to the store; costs little where that is nothing."""
         if self._store is None or not self._is_due(self._looked_at, LIVE_CATCH_UP_SECONDS):
             return []
         self._looked_at = time.monotonic()
         try:
-            token = self._store.token()
-            if token == self._token:
-                return []
             update = self._engine.catch_up(self._instruments)
         except StoreError as error:
             self._tally.errors["store"] = str(error)
             return []
-        self._token = token
         report = update.report
         self._tally.counts["from_store"] += report.rows_in - report.repeated
         return [update]
