@@ -357,9 +357,7 @@ class LiveEngine(Keeping):
             raise ParameterError("catch_up: store=None; there is nothing to catch up with")
         with self._lock:
             outcome = self._intake.catch_up(instruments)
-            if self._intake.follower.behind:
-                self._intake.follower.keep(outcome)
-                self._intake.follower.require_level()
+            self._intake.follower.require_level(outcome)
             return self._telling.frames(outcome)
 
     # Answers

@@ -122,8 +122,7 @@ class Follower:
             point = point._replace(received=report.received_at)
         outcome = self._apply(given, point)
         if not self.behind.keys().isdisjoint(given.which.tolist()):
-            self.keep(outcome)
-            self.require_level()
+            self.require_level(outcome)
         return outcome
 
     def note(self, report: WriteReport) -> None:
@@ -131,8 +130,10 @@ class Follower:
         if report.follows == self.source.point and report.received_at is not None:
             self.source.point = report.follows._replace(received=report.received_at)
 
-    def require_level(self) -> None:
-        """Raise `StoreError` if an instrument is behind its store."""
+    def require_level(self, outcome: Outcome) -> None:
+        """Raise `StoreError` if an instrument is behind its store; the rest is told later then."""
+        if self.reasons:
+            self.keep(outcome)
         for number, error in self.reasons.items():
             others = f", and {len(self.reasons) - 1} more" if len(self.reasons) > 1 else ""
             raise StoreError(

@@ -130,8 +130,8 @@ def _require_store(path: Path, follower: Follower, place: dict[str, Any] | None)
     now = follower.source.point
     if seen.epoch != now.epoch:
         raise StateError(
-            f"state: file={path}; made with another store or none, or its history was changed since, as "
-            "by pruning or restoring; rebuild it"
+            f"state: file={path}; made with another store or none, or its history was changed "
+            "since, as by pruning or restoring; rebuild it"
         )
     if not goes_on(follower.source.store, seen, now):
         newest = datetime.fromtimestamp(seen.received / 1e6, UTC).isoformat()
