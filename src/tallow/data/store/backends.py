@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,37 @@ from tallow.data.store.location import plain_location
 from tallow.data.store.log import Backend
 
 _STATE_FOLDER = "_tallow"
+
+
+class Opened:
+    """A store's backend, opened anew where its files were replaced: a backup was put back, say.
+
+    Parameters
+    ----------
+    open_it
+        Opens the backend; told whether to create it.
+    """
+
+    def __init__(self, open_it: Callable[[bool], Backend], create: bool) -> None:
+        self._open, self._lock = open_it, threading.Lock()
+        self._backend = open_it(create)
+
+    def backend(self) -> Backend:
+        """Return the backend of the files that are there now.
+
+        Raises
+        ------
+        StoreError
+            If there is no store any more; nothing is written to what was taken away.
+        """
+        backend = self._backend
+        if not backend.is_replaced():
+            return backend
+        with self._lock:
+            if self._backend is backend:
+                self._backend = self._open(False)
+                self._backend.begin_generation()
+            return self._backend
 
 
 def open_backend(

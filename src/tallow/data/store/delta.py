@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -83,6 +84,7 @@ class DeltaBackend:
         self._examiner = Examiner(self.place)
         self.tail_file = TailFile(state / STATE_FILE)
         self._index: FileIndex | None = None
+        self._generation = ""
         self._looked = -math.inf
         # In this order: meanwhile, others may commit.
         reached = self.tail_file.fact("reached")
@@ -98,12 +100,20 @@ class DeltaBackend:
     def epoch(self) -> str:
         """What changes where history is taken away, so that nothing derived from it is trusted."""
         files = self.files()
-        mark = f"{files.properties[EPOCH]} {files.lineage.id}"
+        mark = f"{files.properties[EPOCH]} {files.lineage.id}{self._generation}"
         if self.place.folder is not None:
             return mark
         # Another machine's rows may have been received before the last ones that this one saw.
         own = files.version <= self.tail_file.fact("reached")
         return f"{mark} {self.tail_file.fact('alone') if own else files.version}"
+
+    def is_replaced(self) -> bool:
+        """Say whether another store, or none, lies where the one lay that was opened."""
+        return self.tail_file.is_replaced()
+
+    def begin_generation(self) -> None:
+        """Change the epoch, as this process sees it."""
+        self._generation = f" {uuid.uuid4().hex}"
 
     def files(self) -> FileIndex:
         """Return the newest version's files."""

@@ -231,6 +231,14 @@ class Backend(Protocol):
         """What changes where history is taken away, so that nothing derived from it is trusted."""
         ...
 
+    def is_replaced(self) -> bool:
+        """Say whether another store, or none, lies where the one lay that was opened. Cheap."""
+        ...
+
+    def begin_generation(self) -> None:
+        """Change the epoch for this process: it may have derived things from what is gone."""
+        ...
+
     def token(self) -> Hashable:
         """Return what changes with every change of the log that a reader would see. Cheap."""
         ...

@@ -106,6 +106,13 @@ class PostgresBackend:
         """What changes where history is taken away, so that nothing derived from it is trusted."""
         return str(self._facts()["epoch"])
 
+    def is_replaced(self) -> bool:
+        """Return False: a server's connections end with what they are to."""
+        return False
+
+    def begin_generation(self) -> None:
+        """Do nothing; see `is_replaced`."""
+
     def token(self) -> Hashable:
         """Return what changes with every change of the log."""
         facts = self._facts()

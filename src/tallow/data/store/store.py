@@ -22,7 +22,7 @@ from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.actions import ACTION, StoredActions
-from tallow.data.store.backends import open_backend
+from tallow.data.store.backends import Opened, open_backend
 from tallow.data.store.backup import copy
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.log import (
@@ -75,7 +75,11 @@ def open_store(
     StoreError
         If there is no store, it cannot be opened, or an extra is not installed.
     """
-    return Store(open_backend(location, create, state, storage_options, clock))
+
+    def open_it(creating: bool) -> Backend:
+        return open_backend(location, creating, state, storage_options, clock)
+
+    return Store(Opened(open_it, create))
 
 
 class Store:
@@ -94,8 +98,12 @@ class Store:
     (1, 0, 1, [701.0])
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    @property
+    def _backend(self) -> Backend:
+        return self._opened.backend()
 
     def __enter__(self) -> Store:
         return self

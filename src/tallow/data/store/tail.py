@@ -60,9 +60,14 @@ class TailFile:
             prepare(self.writer, path)
             self._reader = connect(path)
             self.identity: str = fact(self.writer, "identity", str)
+            self._opened = _file_number(path)
         self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
         self._known = Tail()
         self._seen: int | None = None
+
+    def is_replaced(self) -> bool:
+        """Say whether another file, or none, lies where the one lay that was opened."""
+        return _file_number(self.path) != self._opened
 
     def tail(self) -> Tail:
         """Return the tail as it is now."""
@@ -201,6 +206,14 @@ class TailFile:
         if tail.made != sum(number for (number,) in made):
             raise sqlite3.DatabaseError(f"{DAMAGED}: a batch is missing")
         return tail
+
+
+def _file_number(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _decoded(number: int, writes: int, digest: int, body: bytes) -> TailBatch:

@@ -66,7 +66,8 @@ class Follower:
         self._untold: Outcome | None = None
         # Instruments that others wrote and the engine does not have: the receipt before theirs.
         self._unmet: dict[str, int] = {}
-        self._knows_all = False
+        # Whether all of the store's instruments were met, and those that were not are new since.
+        self._knows_all = self._rest_is_new = False
         state.older = self._older
         # Receipts rise though a clock is set back: what was told before is of earlier ones.
         state.revision = max(state.revision, source.point.received)
@@ -79,6 +80,7 @@ class Follower:
             "point": self.source.point,
             "behind": [[number, *mark] for number, mark in self.behind.items()],
             "unmet": self._unmet,
+            "knows_all": self._knows_all,
         }
 
     def go_to(self, place: Mapping[str, Any]) -> None:
@@ -86,8 +88,7 @@ class Follower:
         self.source.point = LogPoint(*place["point"])
         for number, point, whole in place["behind"]:
             self.behind[number] = Mark(LogPoint(*point), whole)
-        self._unmet = dict(place["unmet"])
-        self._knows_all = False
+        self._unmet, self._knows_all = dict(place["unmet"]), place["knows_all"]
 
     # What is told
 
@@ -165,6 +166,7 @@ class Follower:
             for number in range(len(self._names)):
                 self.behind.setdefault(number, Mark(before))
             self._unmet.clear()
+            self._rest_is_new |= self._knows_all
             self._knows_all = False
         elif now.received > source.point.received:
             parts = source.changed(now.received)
@@ -185,8 +187,11 @@ class Follower:
         names = set(self._unmet)
         if not self._knows_all:
             names.update(self.source.names())
+            names -= self._numbers.keys()
+            if self._rest_is_new:
+                self._unmet |= dict.fromkeys(names - self._unmet.keys(), 0)
             self._knows_all = True
-        return sorted(name for name in names if name not in self._numbers)
+        return sorted(names - self._numbers.keys())
 
     def meet(self, names: Sequence[str]) -> Outcome:
         """Give new instruments their past; return their last bars.

@@ -22,7 +22,7 @@ from tallow.runtime.batch import BarOptions
 from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_starts
 from tallow.runtime.live.core import Past
 from tallow.runtime.live.lane import SOURCE, Lane, State
-from tallow.runtime.live.memory import TIME, Table
+from tallow.runtime.live.memory import FIELDS, TIME, Table
 from tallow.runtime.live.rows import Flags, Floats
 from tallow.runtime.query import SNAPSHOT_FILE
 from tallow.runtime.stored import StoredCandles
@@ -57,6 +57,10 @@ class History:
         self._validity = Validity()
         self._known = KnownTimes(calendars)
         self.unknown: set[str] = set()
+
+    def nothing(self) -> Past:
+        """Return the past of an instrument that has none."""
+        return Past([lane.fresh(1) for lane in self._lanes], np.empty((0, len(FIELDS))))
 
     def rows(self, name: str, start: int | None, known_until: int) -> Floats:
         """Return an instrument's candles from `start` on, as they were known at a receipt.

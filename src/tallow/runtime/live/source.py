@@ -72,8 +72,9 @@ class LiveStore:
 
     def past(self, name: str, keep: int, received: int | None = None) -> Past:
         """Return what is known of an instrument that the engine meets first; as of a receipt."""
-        known_until = self.point.received if received is None else received
-        return self._history.past(name, keep, known_until)
+        if received == 0:
+            return self._history.nothing()
+        return self._history.past(name, keep, received or self.point.received)
 
     def past_from(self, name: str, keep: int, moment: int) -> Past:
         """Return an instrument's past from a moment on, of `keep` candles at least."""
@@ -104,8 +105,10 @@ class LiveStore:
             return None
         moment = END_OF_TIME if earliest is None else earliest
         boundary, states = self._history.before(name, moment, until)
-        new, old = (self._history.rows(name, boundary, each) for each in (until, received))
-        return Past(states, new), Past(states, old)
+        new = Past(states, self._history.rows(name, boundary, until))
+        if not received:
+            return new, self._history.nothing()
+        return new, Past(states, self._history.rows(name, boundary, received))
 
     def names(self) -> list[str]:
         """Return all instruments that ever had candles. Reads all keys."""
