@@ -199,7 +199,8 @@ def _keep_group(path: Path, old: os.stat_result, number: int) -> None:
         os.fchown(number, -1, old.st_gid)
     except OSError:
         group_is_kept = os.fstat(number).st_gid == old.st_gid
-    owner_reads = old.st_uid == os.fstat(number).st_uid or bool(old.st_mode & stat.S_IROTH)
+    by_group = group_is_kept and old.st_mode & stat.S_IRGRP and _is_member(old.st_uid, old.st_gid)
+    owner_reads = old.st_uid == os.fstat(number).st_uid or old.st_mode & stat.S_IROTH or by_group
     group_reads = group_is_kept or not old.st_mode & stat.S_IRGRP or old.st_mode & stat.S_IROTH
     if not (owner_reads and group_reads):
         raise RightsLostError(
@@ -207,6 +208,16 @@ def _keep_group(path: Path, old: os.stat_result, number: int) -> None:
             f"belongs to user {old.st_uid}, who could not read it any more; do it as that user",
             str(path),
         )
+
+
+def _is_member(user: int, group: int) -> bool:
+    import pwd
+
+    try:
+        found = pwd.getpwuid(user)
+        return group in os.getgrouplist(found.pw_name, found.pw_gid)
+    except (KeyError, OSError):
+        return False
 
 
 def _copy_access_list(path: Path, number: int) -> None:

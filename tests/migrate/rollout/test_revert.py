@@ -11,13 +11,14 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tallow.core.errors import RolloutError
+from tallow.core.errors import FlagError, RolloutError
 from tallow.migrate.flags import FileProvider, decide
 from tallow.migrate.flags.setting import OFF, Setting, force_off, read_setting, write_setting
 from tallow.migrate.rollout.controller import Controller
@@ -217,3 +218,93 @@ def test_a_file_of_any_content_is_off(tmp_path: Path, name: str, text: str) -> N
     assert read_setting(path, "engine") == OFF
     (aside,) = tmp_path.glob("*.before-*")
     assert aside.read_text() == text
+
+
+NOBODY, SOMEBODY = 65_534, 65_533
+two_users = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for two users")
+
+
+@contextmanager
+def acting_as(user: int) -> Iterator[None]:
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def served(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return a rollout whose files are all of the user who serves, for that user alone."""
+    folder = tmp_path_factory.mktemp("served")
+    for above in (folder, *folder.parents[:2]):
+        above.chmod(0o755)
+    world = World(folder)
+    world.person.start()
+    world.person.advance()
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, NOBODY, NOBODY)
+    world.flags.chmod(0o600)
+    return world
+
+
+def stage_as_served(world: World) -> str:
+    provider = FileProvider(world.flags)
+    with acting_as(NOBODY):
+        return decide("engine", provider)("X")
+
+
+@two_users
+def test_a_revert_by_root_counts_for_those_who_serve(served: World) -> None:
+    (served.folder / "rollout.log").unlink()
+    places = read_places(served.folder / "plan.toml")
+    assert not [each for each in revert(places, "wrong") if "flags" in each]
+    assert stage_as_served(served) == "off"
+    # What root made besides is theirs: their controller goes on with it.
+    made = {path.name: path.stat().st_uid for path in served.folder.iterdir()}
+    assert made == dict.fromkeys(made, NOBODY)
+
+
+@two_users
+def test_a_revert_that_does_not_count_says_so(served: World) -> None:
+    """Another user may put files into the folder, and may neither read nor write this one."""
+    served.folder.chmod(0o777)
+    before = served.flags.read_bytes()
+    with acting_as(SOMEBODY), pytest.raises(FlagError, match="the candidate is NOT off; do it as"):
+        revert(read_places(served.folder / "plan.toml"), "wrong")
+    assert served.flags.read_bytes() == before
+
+
+@two_users
+def test_a_file_of_others_is_written_in_place_where_that_is_all_one_may(served: World) -> None:
+    """A group may write the file, and the user who serves reads it as its owner only."""
+    served.folder.chmod(0o777)
+    os.chown(served.flags, NOBODY, SOMEBODY)
+    served.flags.chmod(0o660)
+    inode = served.flags.stat().st_ino
+    groups = os.getgroups()
+    os.setegid(SOMEBODY)
+    os.setgroups([])
+    try:
+        with acting_as(SOMEBODY):
+            revert(read_places(served.folder / "plan.toml"), "wrong")
+    finally:
+        os.setegid(0)
+        os.setgroups(groups)
+    assert stage_as_served(served) == "off"
+    assert (served.flags.stat().st_ino, served.flags.stat().st_uid) == (inode, NOBODY)
+
+
+@two_users
+def test_a_file_that_becomes_readable_again_counts(served: World) -> None:
+    provider = FileProvider(served.flags)
+    with acting_as(NOBODY):
+        decide("engine", provider)
+    os.chown(served.flags, 0, 0)
+    write_setting(served.flags, "engine", OFF)
+    with acting_as(NOBODY):
+        assert provider.problem is not None
+    served.flags.chmod(0o644)
+    with acting_as(NOBODY):
+        assert decide("engine", provider)("X") == "off"
+        assert provider.problem is None

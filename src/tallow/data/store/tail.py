@@ -10,6 +10,7 @@ is seen once.
 from __future__ import annotations
 
 import io
+import os
 import sqlite3
 import threading
 import zlib
@@ -21,6 +22,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.limits import STORE_ROOM_BYTES
+from tallow.data.replacing import PRIVATE, open_beside
 from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.batches import Tail, TailBatch, fold
 from tallow.data.store.state import DAMAGED, checked, connect, fact, naming, prepare
@@ -108,8 +110,8 @@ class TailFile:
         """
         held = self.path.with_suffix(".room")
         try:
-            with naming(self.path):
-                held.write_bytes(bytes(STORE_ROOM_BYTES))
+            with naming(self.path), os.fdopen(open_beside(held, PRIVATE), "r+b") as file:
+                file.write(bytes(STORE_ROOM_BYTES))
             yield
         finally:
             held.unlink(missing_ok=True)

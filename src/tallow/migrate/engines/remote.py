@@ -68,8 +68,10 @@ class RemoteEngine:
         except EngineError:
             raise
         except (OSError, HTTPException, ValueError) as error:
-            why = hide_secrets(f"{type(error).__name__}: {_clipped(error)}", self._address)
-            raise self._failed(why) from error
+            said = f"{type(error).__name__}: {_clipped(error)}"
+            why = hide_secrets(said, self._address)
+            # What says a password must not stand in a traceback either.
+            raise self._failed(why) from (error if why == said else None)
 
     def _read(self, response: Response) -> bytes:
         if isinstance(response, HTTPError):
