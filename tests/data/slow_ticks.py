@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
+AHEAD = 55 * MINUTE
 OPENS = 1_748_835_900 * SECOND  # 2025-06-02 09:15 in India, a full minute
 
 
@@ -36,9 +37,21 @@ class Slow:
     ticks: list[tuple[Tick, bool]] = field(default_factory=list)
     clock: int | None = None
 
+    newest: float = -math.inf
+
     def now(self) -> float:
-        newest = max((tick.time for tick, _ in self.ticks), default=-math.inf)
-        return max(newest, -math.inf if self.clock is None else self.clock)
+        return self.newest if self.clock is None else max(self.clock, self.newest - AHEAD)
+
+    def note_newest(self) -> None:
+        """Without a clock, a tick far after all others is not believed until the next comes."""
+        times = sorted({tick.time for tick, _ in self.ticks})
+        if self.clock is not None:
+            found = times[-1]
+        elif len(times) < 2:
+            return
+        else:
+            found = times[-1] if times[-1] - times[-2] <= AHEAD else times[-2]
+        self.newest = max(self.newest, found)
 
     def closed_before(self) -> float:
         now = self.now() - self.grace
@@ -46,15 +59,15 @@ class Slow:
 
     def outcome(self, tick: Tick, cumulative: bool) -> str:
         if not 631_152_000 * SECOND <= tick.time <= 2_871_676_800 * SECOND:  # 1990 to 2060
-            return "bad_time"
-        if not (math.isfinite(tick.price) and tick.price > 0):
-            return "bad_price"
-        if not (math.isfinite(tick.quantity) and tick.quantity >= 0):
-            return "bad_quantity"
+            return "time_out_of_range"
+        if not math.isfinite(tick.price):
+            return "price_missing"
+        if not math.isfinite(tick.quantity):
+            return "volume_missing"
+        if tick.quantity < 0:
+            return "volume_negative"
         if cumulative and math.isnan(tick.session):
             return "no_session"
-        if self.clock is not None and tick.time > self.clock + DAY:
-            return "too_far_ahead"
         now = self.now()
         oldest = now if math.isinf(now) else now // MINUTE * MINUTE - self.kept * MINUTE
         return "too_late" if tick.time < oldest else "folded"
@@ -112,6 +125,9 @@ class SlowBuilder:
                 outcomes[place] = self.take(tick, cumulative, before[tick.instrument][1])
                 if outcomes[place] != "repeated":
                     touched[tick.instrument].add(tick.time // MINUTE * MINUTE)
+        for i, each in enumerate(self.own):
+            if touched[i]:
+                each.note_newest()
         given = [
             (i, *row)
             for i, each in enumerate(self.own)
@@ -135,6 +151,7 @@ class SlowBuilder:
         given = []
         for i, each in enumerate(self.own):
             before, was = each.minutes(), each.closed_before()
+            each.newest += AHEAD if each.clock is None else 0
             each.clock = now if each.clock is None else max(now, each.clock)
             given += [(i, *row) for row in each.changed(before, was, set())]
         return given

@@ -188,11 +188,9 @@ def test_a_minute_from_its_first_tick_to_its_correction():
     late = add(builder, [at(0.5, 13, 1), at(30, 12, 2)])
     assert candles(late) == [(0, 0, 10, 13, 9, 9, 9, True)]
     assert [tick_kernels.OUTCOMES[code] for code in late.outcome] == ["late", "repeated"]
-    # Two minutes on, the tick closes what it finds open, and no minute is made up between.
-    assert candles(add(builder, [at(182, 7, 1)])) == [
-        (0, 60, 11, 11, 8, 8, 5, True),
-        (0, 180, 7, 7, 7, 7, 1, False),
-    ]
+    # Two minutes on, by the tick's time: the clock closes what is open, and makes up no minute.
+    assert candles(add(builder, [at(182, 7, 1)])) == [(0, 180, 7, 7, 7, 7, 1, False)]
+    assert candles(builder.advance(OPENS + 182_000_000)) == [(0, 60, 11, 11, 8, 8, 5, True)]
 
 
 @pytest.mark.twin
@@ -231,10 +229,12 @@ def test_what_is_refused_and_why():
     builder.advance(OPENS + 5 * MINUTE)
     good = at(300, 10, 1)
     cases = {
-        "bad_time": [good._replace(time=time) for time in (0, good.time // 1000, good.time * 1000)],
-        "bad_price": [good._replace(price=price) for price in (0.0, -1.0, math.nan, math.inf)],
-        "bad_quantity": [good._replace(quantity=each) for each in (-1.0, math.nan, math.inf)],
-        "too_far_ahead": [good._replace(time=good.time + DAY + 1)],
+        "time_out_of_range": [
+            good._replace(time=time) for time in (0, good.time // 1000, good.time * 1000)
+        ],
+        "price_missing": [good._replace(price=price) for price in (math.nan, math.inf)],
+        "volume_missing": [good._replace(quantity=each) for each in (math.nan, math.inf)],
+        "volume_negative": [good._replace(quantity=-1.0)],
         "too_late": [at(59.999999, 10, 1)],
         "no_session": [good._replace(session=math.nan)],
     }
@@ -255,7 +255,8 @@ def test_an_instrument_is_not_closed_by_another_ones_ticks():
     add(builder, [at(day * 86_400, 10, 1) for day in range(3)])
     given = add(builder, [at(day * 86_400, 20, 1, instrument=1) for day in range(3)])
     assert [row[1] for row in rows(given)] == [OPENS + day * DAY for day in range(3)]
-    assert [row[7] for row in rows(given)] == [True, True, False]
+    # The last one stands alone, and may be a wrong stamp: it has closed what was before the second.
+    assert [row[7] for row in rows(given)] == [True, False, False]
 
 
 @pytest.mark.twin
@@ -324,3 +325,24 @@ def test_mistakes_are_told():
     builder.advance(OPENS + 10 * MINUTE)
     builder.advance(OPENS)
     assert add(builder, [at(1, 10, 1)]).reasons == ["too_late"]
+
+
+@pytest.mark.twin
+def test_a_lone_stamp_far_ahead_shuts_out_no_right_tick():
+    """Without a clock, whether it comes first, in the midst, or together with the right ones."""
+    right = [at(20 * k, 10 + k, 1) for k in range(12)]
+    wrong = at(330 * 60 + 1, 99, 1)
+    for place in (0, 1, 5):
+        for size in (1, 4, 20):
+            ticks, builder, table = (
+                [*right[:place], wrong, *right[place:]],
+                TickBuilder(GRACE, 4),
+                {},
+            )
+            while ticks:
+                given, ticks = add(builder, ticks[:size]), ticks[size:]
+                assert not given.reasons
+                table |= {row[1]: row for row in rows(given)}
+            minutes = sorted(table)[:-1]
+            assert [table[minute][6] for minute in minutes] == [3.0, 3.0, 3.0, 3.0]
+            assert [table[minute][7] for minute in minutes] == [True, True, True, False]

@@ -262,9 +262,6 @@ FEED_UNACKNOWLEDGED_MAX = 1_000_000
 TICKS_KEPT_MAX = 65_536
 """Ticks of an instrument that are kept for late ones; of minutes not yet closed, all are."""
 
-TICK_AHEAD_SECONDS = 86_400
-"""How far a tick's time may be ahead of the clock."""
-
 CLOCK_AHEAD_SECONDS = 60
 """How far a venue's clock may be ahead of ours: a candle that opens later has not begun."""
 

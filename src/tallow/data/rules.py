@@ -31,6 +31,7 @@ TIME_MIN_US, TIME_MAX_US = (
 )
 """The years that candles may be of; the first of these microseconds is a whole minute."""
 
+OUT_OF_RANGE = "time_out_of_range"
 NOT_COVERED, FORMING = "not_covered", "forming"
 """Rules that a row's time alone does not break: they need a calendar, or a clock."""
 
@@ -75,7 +76,7 @@ RULES: tuple[Rule, ...] = (
         pl.col("timestamp").is_null(),
     ),
     Rule(
-        "time_out_of_range",
+        OUT_OF_RANGE,
         f"a row's time is of the years {CANDLE_YEAR_FIRST} to {CANDLE_YEAR_LAST}",
         "check the unit and the century; a library's zero time stands for a missing one",
         ~pl.col("timestamp").dt.epoch("us").is_between(TIME_MIN_US, TIME_MAX_US),

@@ -12,7 +12,7 @@ from tallow.core.kernel import kernel, kernel_part
 from tallow.core.limits import (
     CALENDAR_FIRST_DATE,
     CALENDAR_LAST_DATE,
-    TICK_AHEAD_SECONDS,
+    LIVE_AHEAD_SECONDS,
     TICKS_KEPT_MAX,
 )
 from tallow.data.aggregate import first_after
@@ -40,17 +40,20 @@ OUTCOMES = (
     "folded",
     "late",
     "repeated",
-    "bad_time",
-    "bad_price",
-    "bad_quantity",
+    "time_out_of_range",
+    "price_missing",
+    "volume_missing",
+    "volume_negative",
     "no_session",
-    "too_far_ahead",
     "too_late",
 )
-"""What became of a tick: `late` ones changed a closed minute; from `bad_time` on it was refused."""
+"""What became of a tick: `late` ones changed a closed minute; those after `repeated` were refused.
 
-FOLDED, LATE, REPEATED, BAD_TIME, BAD_PRICE, BAD_QUANTITY, NO_SESSION, TOO_FAR_AHEAD, TOO_LATE = (
-    range(len(OUTCOMES))
+Where candles have the same rule, in `tallow.data.rules`, it has the same name.
+"""
+
+FOLDED, LATE, REPEATED, BAD_TIME, NO_PRICE, NO_QUANTITY, NEGATIVE, NO_SESSION, TOO_LATE = range(
+    len(OUTCOMES)
 )
 
 
@@ -62,7 +65,7 @@ TIME_FIRST_US = _midnight_us(CALENDAR_FIRST_DATE)
 TIME_LAST_US = _midnight_us(CALENDAR_LAST_DATE)
 """Times outside are seconds, milliseconds or nanoseconds taken for microseconds, or nonsense."""
 
-AHEAD_US = TICK_AHEAD_SECONDS * 1_000_000
+AHEAD_US = LIVE_AHEAD_SECONDS * 1_000_000
 NEVER = -(2**62)
 """The clock before it was told, and the newest of no ticks."""
 
@@ -75,12 +78,14 @@ class Book(NamedTuple):
     """Everything kept: the pool of ticks, each instrument's span ``[n, 6]`` in it, and its base.
 
     A span's ticks are in order. The base, float64 ``[n, 2]``, is the session and the peak of the
-    last tick that was let go.
+    last tick that was let go; or, where `begun`, int64 ``[n]``, is 1, what had traded before the
+    first tick.
     """
 
     ticks: Ticks
     spans: Times
     base: Floats
+    begun: Times
 
 
 class Clock(NamedTuple):
@@ -109,15 +114,44 @@ def _minute(us: int) -> int:
 
 
 @kernel_part
+def _now(span: Times, clock: Clock) -> int:
+    """Return an instrument's now: the clock's where one was told, else its newest tick's time.
+
+    A clock that stands still trails the newest tick by `AHEAD_US` at most, or nothing would close.
+    """
+    if clock.now == NEVER:
+        return int(span[NEWEST])
+    return int(max(clock.now, span[NEWEST] - AHEAD_US))
+
+
+@kernel_part
 def _open_from(span: Times, clock: Clock) -> int:
     """Return from which minute on an instrument's minutes are not closed."""
-    return _minute(max(clock.now, span[NEWEST]) - clock.grace)
+    return _minute(_now(span, clock) - clock.grace)
+
+
+@kernel_part
+def _newest(time: Times, span: Times, clock: Clock) -> int:
+    """Return the time of an instrument's newest tick, as far as it can be believed.
+
+    Without a clock nothing tells a wrong stamp from a quiet market: a tick that no other one is
+    near closes and refuses nothing, until a later one comes.
+    """
+    last = span[LAST] - 1
+    newest = time[last]
+    if clock.now != NEVER:
+        return int(newest)
+    while last >= span[FIRST] and time[last] == newest:
+        last -= 1
+    if last < span[FIRST]:
+        return NEVER
+    return int(newest if newest - time[last] <= AHEAD_US else time[last])
 
 
 @kernel_part
 def _horizon(span: Times, clock: Clock) -> int:
     """Return from which minute on an instrument takes ticks."""
-    return int(max(span[HORIZON], _minute(max(clock.now, span[NEWEST])) - clock.kept))
+    return int(max(span[HORIZON], _minute(_now(span, clock)) - clock.kept))
 
 
 @kernel_part
@@ -127,14 +161,14 @@ def _verdict(ticks: Ticks, q: int, cumulative: bool, span: Times, clock: Clock) 
     quantity = ticks.real[TOTAL if cumulative else TRADED, q]
     if not TIME_FIRST_US <= time <= TIME_LAST_US:
         return BAD_TIME
-    if not 0.0 < price < np.inf:
-        return BAD_PRICE
-    if not 0.0 <= quantity < np.inf:
-        return BAD_QUANTITY
+    if not -np.inf < price < np.inf:
+        return NO_PRICE
+    if not -np.inf < quantity < np.inf:
+        return NO_QUANTITY
+    if quantity < 0.0:
+        return NEGATIVE
     if cumulative and session != session:
         return NO_SESSION
-    if clock.now != NEVER and time > clock.now + AHEAD_US:
-        return TOO_FAR_AHEAD
     return TOO_LATE if time < _horizon(span, clock) else FOLDED
 
 
@@ -230,21 +264,33 @@ def _sift(
 
 @kernel_part
 def _walk(
-    i: int, book: Book, start: int, until: int, was: int, closed: int, out: Out, n: int
+    i: int,
+    book: Book,
+    base_was: float,
+    start: int,
+    until: int,
+    was: int,
+    closed: int,
+    out: Out,
+    n: int,
 ) -> int:
     """Rebuild an instrument's minutes, write those that changed or closed, return `n` after them.
 
     From the minute of `start` to that before `until`, and on as far as a changed total reaches.
     Minutes before `was` were closed before, those before `closed` are now. Of ticks that were here
-    before, the peaks still say what the minutes were: nothing else has to be remembered of them.
+    before, the peaks still say what the minutes were: nothing else has to be remembered of them
+    but `base_was`, the base's peak, NaN where it is the same.
     """
     ticks, last = book.ticks, book.spans[i, LAST]
     time = ticks.whole[TIME]
     k = first_after(time, book.spans[i, FIRST], last, start - 1)
     session, peak = book.base[i, 0], book.base[i, 1]
+    peak_was = peak
     if k > book.spans[i, FIRST]:
         session, peak = ticks.real[SESSION, k - 1], ticks.real[PEAK, k - 1]
-    peak_was = peak
+        peak_was = peak
+    elif base_was == base_was:
+        peak_was = base_was
     while k < last and (time[k] < until or peak != peak_was):
         if ticks.real[SESSION, k] != session:
             session, peak, peak_was = ticks.real[SESSION, k], 0.0, 0.0
@@ -294,6 +340,7 @@ def _let_go(book: Book, i: int, clock: Clock) -> None:
         span[FIRST] = first_after(time, span[FIRST], span[LAST], horizon - 1)
         book.base[i, 0] = book.ticks.real[SESSION, span[FIRST] - 1]
         book.base[i, 1] = book.ticks.real[PEAK, span[FIRST] - 1]
+        book.begun[i] = 0
 
 
 @kernel
@@ -302,6 +349,7 @@ def fold(
     order: Times,
     ends: Times,
     book: Book,
+    base_was: Floats,
     clock: Clock,
     fresh: Ticks,
     outcome: Codes,
@@ -323,13 +371,14 @@ def fold(
         merge(fresh, count, book.ticks, span[FIRST], span[LAST])
         span[LAST] += count
         newest = fresh.whole[TIME, count - 1]
-        span[NEWEST] = max(span[NEWEST], newest)
+        span[NEWEST] = max(span[NEWEST], _newest(book.ticks.whole[TIME], span, clock))
         closed = _open_from(span, clock)
         start = _minute(fresh.whole[TIME, 0])
         if closed > was:
             # The newest tick closes minutes before it, those without new ticks too.
             start = min(start, was)
-        n = _walk(i, book, start, newest + 1, was, closed, out, n)
+        until = max(newest + 1, closed)
+        n = _walk(i, book, base_was[i], start, until, was, closed, out, n)
         _let_go(book, i, clock)
     return n
 
@@ -340,10 +389,14 @@ def close_minutes(book: Book, before: Clock, clock: Clock, out: Out) -> int:
     n = 0
     for i in range(len(book.spans)):
         span = book.spans[i]
+        was = _open_from(span, before)
+        if before.now == NEVER and span[NEWEST] != NEVER:
+            # From now on the newest tick counts less: what it has closed stays so.
+            span[NEWEST] += AHEAD_US
         if span[FIRST] == span[LAST]:
             continue
-        was, closed = _open_from(span, before), _open_from(span, clock)
+        closed = _open_from(span, clock)
         if was < closed and book.ticks.whole[TIME, span[LAST] - 1] >= was:
-            n = _walk(i, book, was, closed, was, closed, out, n)
+            n = _walk(i, book, np.nan, was, closed, was, closed, out, n)
         _let_go(book, i, clock)
     return n

@@ -11,8 +11,9 @@ Order: by time; at one instant by sequence number where there is one, then by cu
 then as they arrived. A tick that equals a kept one in all fields is a repeat and is folded in once;
 so two equal trades of one instant need sequence numbers to count as two.
 
-An instrument's "now" is the later of the clock and of its own newest tick: another instrument's
-clock, or its history replayed first, closes nothing of it. A minute is closed `grace_us` after its
+"Now" is the clock's or, before it was told, an instrument's own newest tick: another one's history
+replayed first closes nothing of it. A lone tick more than `LIVE_AHEAD_SECONDS` after all others may
+be a wrong stamp: it is no newest one until the next comes. A minute is closed `grace_us` after its
 end. Ticks are kept for `minutes_kept` minutes before now, and at most `TICKS_KEPT_MAX` of an
 instrument, those of minutes not yet closed aside. Older ones, as of before a call, are refused:
 what a candle is made of is always there in full. Memory: 64 bytes per instrument and 56 per tick
@@ -31,6 +32,7 @@ from tallow.core.errors import ParameterError
 from tallow.core.kernel import read_only
 from tallow.data.buckets import MINUTE_US
 from tallow.data.tick_kernels import (
+    AHEAD_US,
     BAD_TIME,
     FIRST,
     HIGH,
@@ -51,7 +53,7 @@ from tallow.data.tick_kernels import (
     move,
     repack,
 )
-from tallow.data.tick_order import SEQUENCE, SESSION, TIME, Floats, Ticks, Times, empty_ticks
+from tallow.data.tick_order import SEQUENCE, SESSION, TIME, TOTAL, Floats, Ticks, Times, empty_ticks
 
 Flags = NDArray[np.bool_]
 
@@ -124,7 +126,13 @@ class TickBuilder:
                 "minute; keep more"
             )
         self._clock = Clock(NEVER, grace_us, minutes_kept * MINUTE_US)
-        self._book = Book(empty_ticks(0), np.empty((0, 6), dtype=np.int64), np.empty((0, 2)))
+        self._book = Book(
+            empty_ticks(0),
+            np.empty((0, 6), dtype=np.int64),
+            np.empty((0, 2)),
+            np.empty(0, dtype=np.int64),
+        )
+        self._base_was: dict[int, float] = {}
         self._used = 0
 
     def add(
@@ -171,10 +179,14 @@ class TickBuilder:
         self._make_room(arriving)
         held = self._book.spans[:, LAST] - self._book.spans[:, FIRST]
         # Beside minutes of these ticks, a late total may change all that are kept.
-        most = np.minimum(held, self._clock.kept // MINUTE_US + 1)[arriving > 0].sum()
+        minutes = (self._clock.kept + AHEAD_US) // MINUTE_US + 3
+        most = np.minimum(held, minutes)[arriving > 0].sum()
         out = Out.of(int(ends[-1] + most))
         fresh = empty_ticks(int(arriving.max(initial=0)))
-        written = fold(ticks, order, ends, self._book, self._clock, fresh, outcome, out)
+        was = np.full(len(self._book.spans), np.nan)
+        was[list(self._base_was)] = list(self._base_was.values())
+        self._base_was.clear()
+        written = fold(ticks, order, ends, self._book, was, self._clock, fresh, outcome, out)
         return _minutes(out, written, outcome)
 
     def advance(self, now_us: int) -> Minutes:
@@ -190,12 +202,9 @@ class TickBuilder:
                 f"ticks: now={now_us}; must be microseconds since 1970, "
                 f"{TIME_FIRST_US}..{TIME_LAST_US}; check the unit"
             )
-        before, spans = self._clock, self._book.spans
+        before = self._clock
         self._clock = before._replace(now=max(now_us, before.now))
-        # An instrument's newest tick has closed what stands before its grace.
-        since = spans[:, NEWEST] - np.maximum(spans[:, NEWEST], before.now) + before.grace
-        waiting = np.where(spans[:, LAST] > spans[:, FIRST], since // MINUTE_US + 2, 0)
-        out = Out.of(int(np.maximum(waiting, 0).sum()))
+        out = Out.of(self._waiting(before.now))
         written = close_minutes(self._book, before, self._clock, out)
         return _minutes(out, written, np.empty(0, dtype=np.int8))
 
@@ -212,22 +221,55 @@ class TickBuilder:
         """Say whether an instrument has ticks, or began with what had traded, in a session."""
         if instrument >= len(self._book.spans):
             return False
-        ticks, spans, base = self._book
+        ticks, spans, base = self._book[:3]
         first, last = spans[instrument, FIRST], spans[instrument, LAST]
         held = last > first and ticks.real[SESSION, last - 1] == session
         return bool(held or base[instrument, 0] == session)
 
+    def begins_after(self, instrument: int, session: float, tick: tuple[int, int, float]) -> bool:
+        """Say whether an instrument began in a session, by `begin`, with a later tick.
+
+        The `tick`, by its time, sequence number and total, must be one that is still taken.
+        """
+        ticks, spans, base, begun = self._book
+        if instrument >= len(spans) or not begun[instrument]:
+            return False
+        (first, last), now = spans[instrument, [FIRST, LAST]], self._clock.now
+        if first == last or base[instrument, 0] != session:
+            return False
+        newest = int(spans[instrument, NEWEST])
+        now = newest if now == NEVER else max(now, newest - AHEAD_US)
+        taken = tick[0] >= now // MINUTE_US * MINUTE_US - self._clock.kept
+        whole, total = ticks.whole[:, first].tolist(), float(ticks.real[TOTAL, first])
+        return taken and tick < (whole[TIME], whole[SEQUENCE], total)
+
     def begin(self, instrument: int, session: float, total: float) -> None:
-        """Say what had traded in a session before an instrument's first tick of it."""
+        """Say what had traded in a session before an instrument's first tick of it.
+
+        Again, where an earlier tick turns up, which comes with the next `add`.
+        """
         self._grow(instrument + 1)
-        spans = self._book.spans
-        if spans[instrument, LAST] == spans[instrument, FIRST]:
-            self._book.base[instrument] = session, total
+        _, spans, base, begun = self._book
+        if spans[instrument, LAST] > spans[instrument, FIRST]:
+            if not (begun[instrument] and base[instrument, 0] == session):
+                return
+            self._base_was.setdefault(instrument, float(base[instrument, 1]))
+        base[instrument], begun[instrument] = (session, total), 1
+
+    def _waiting(self, before: int) -> int:
+        """Return how many minutes stand open since the clock was at `before`, at most."""
+        ticks, spans = self._book[:2]
+        held = spans[:, LAST] - spans[:, FIRST]
+        some = held > 0
+        newest, last = spans[some, NEWEST], ticks.whole[TIME, spans[some, LAST] - 1]
+        now = newest if before == NEVER else np.maximum(before, newest - AHEAD_US)
+        minutes = np.maximum((last - now + self._clock.grace) // MINUTE_US + 2, 0)
+        return int(np.minimum(held[some], minutes).sum())
 
     @property
     def nbytes(self) -> int:
         """Bytes that are held between calls."""
-        ticks, spans, base = self._book
+        ticks, spans, base = self._book[:3]
         return ticks.whole.nbytes + ticks.real.nbytes + spans.nbytes + base.nbytes
 
     def arrays(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
@@ -238,6 +280,7 @@ class TickBuilder:
             "clock": np.array(self._clock, dtype=np.int64),
             "spans": packed.spans,
             "base": packed.base,
+            "begun": packed.begun,
             "whole": packed.ticks.whole,
             "real": packed.ticks.real,
         }
@@ -257,17 +300,22 @@ class TickBuilder:
             )
         ticks = Ticks(np.array(arrays["whole"], np.int64), np.array(arrays["real"], np.float64))
         spans, base = np.array(arrays["spans"], np.int64), np.array(arrays["base"], np.float64)
-        self._clock, self._book, self._used = clock, Book(ticks, spans, base), len(ticks.whole[0])
+        begun = np.array(arrays["begun"], np.int64)
+        self._clock, self._used = clock, len(ticks.whole[0])
+        self._book = Book(ticks, spans, base, begun)
 
     def _grow(self, instruments: int) -> None:
         """Have spans for so many instruments, doubling."""
-        ticks, spans, base = self._book
+        ticks, spans, base, begun = self._book
         if instruments > len(spans):
             more = max(instruments, 2 * len(spans)) - len(spans)
             fresh = np.array([[0, 0, 0, 0, NEVER, NEVER]], dtype=np.int64).repeat(more, axis=0)
             nothing = np.array([[np.nan, 0.0]]).repeat(more, axis=0)
             self._book = Book(
-                ticks, np.concatenate([spans, fresh]), np.concatenate([base, nothing])
+                ticks,
+                np.concatenate([spans, fresh]),
+                np.concatenate([base, nothing]),
+                np.concatenate([begun, np.zeros(more, dtype=np.int64)]),
             )
 
     def _make_room(self, arriving: Times) -> None:
@@ -285,7 +333,7 @@ class TickBuilder:
         ends = np.cumsum(sizes)
         ticks, spans = empty_ticks(int(sizes.sum()) + spare), self._book.spans.copy()
         spans[:, LOW], spans[:, HIGH] = ends - sizes, ends
-        packed = Book(ticks, spans, self._book.base.copy())
+        packed = Book(ticks, spans, self._book.base.copy(), self._book.begun.copy())
         repack(self._book, packed)
         return packed
 

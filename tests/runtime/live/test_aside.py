@@ -90,7 +90,7 @@ ENTRIES: dict[Callable[[LiveEngine], LiveReport], str] = {
     frame_without_a_calendar: "no_calendar",
     arrays: "volume_negative",
     arrays_beyond_the_years: "time_out_of_range",
-    ticks: "bad_price",
+    ticks: "price_missing",
     ticks_of_another_day: "not_covered",
     ticks_too_late: "too_late",
 }

@@ -19,6 +19,7 @@ from tallow.runtime.live.memory import FIELDS, TIME
 from tallow.runtime.live.rows import Floats, Times
 
 NO_CALENDAR, TOO_OLD = "no_calendar", "older_than_memory"
+TOO_FAR_AHEAD = "too_far_ahead"
 """Rules of a live update besides those of reading; each is told with its instrument and time."""
 
 HINTS = {
@@ -26,8 +27,7 @@ HINTS = {
     TOO_OLD: "no candle and no state is held from before it; give the engine a store, or a larger "
     "keep=",
     NOT_UNDERSTOOD: NOT_UNDERSTOOD_HINT,
-    "bad_price": "a tick's price is a finite number above 0; check the feed",
-    "bad_quantity": "a tick's quantity is a finite number, 0 or more; check the feed",
+    TOO_FAR_AHEAD: "the tick is ahead of the clock; check for local times taken for UTC",
     "too_late": "the tick came long after its minute had closed; ingest the candles of that time",
 }
 

@@ -16,7 +16,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, ParameterError
 from tallow.data.known_times import KnownTimes
 from tallow.data.live_rows import span
-from tallow.data.rules import FORMING, NOT_COVERED
+from tallow.data.rules import FORMING, NOT_COVERED, OUT_OF_RANGE, TIME_MAX_US, TIME_MIN_US
 from tallow.runtime.live.admit import (
     NO_CALENDAR,
     Given,
@@ -138,7 +138,9 @@ class Intake:
             return None
         places = self.places(numbers)
         uncovered = self._known.uncovered(places, times)
-        wrong = np.select([places < 0, uncovered], [NO_CALENDAR, NOT_COVERED], "").astype(object)
+        outside = (times < TIME_MIN_US) | (times > TIME_MAX_US)
+        rules = [OUT_OF_RANGE, NO_CALENDAR, NOT_COVERED]
+        wrong = np.select([outside, places < 0, uncovered], rules, "").astype(object)
         right = wrong == ""
         if right.any():
             wrong[right] = np.where(self.clock.ahead(places[right], times[right]), ahead, "")

@@ -21,15 +21,12 @@ from tallow.data.interchange import from_native
 from tallow.data.schema import TIME_TYPE, find_column
 from tallow.data.tick_kernels import FOLDED, LATE, REPEATED
 from tallow.data.ticks import Minutes, TickBuilder
-from tallow.runtime.live.admit import TOO_OLD
+from tallow.runtime.live.admit import TOO_FAR_AHEAD, TOO_OLD
 from tallow.runtime.live.aside import keep_the_rules, rows_aside, together
 from tallow.runtime.live.core import Outcome
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.memory import FIELDS, TIME
 from tallow.runtime.live.rows import Flags, Floats, Times
-
-TOO_FAR_AHEAD = "too_far_ahead"
-"""Rule of ticks that are ahead of the clock."""
 
 QUANTITIES = ("quantity", "day_volume")
 
@@ -86,7 +83,7 @@ class TickIntake:
         sessions = self._sessions(numbers, times)
         if cumulative:
             sessions[~self._hours.inside(self._intake.places(numbers), times)] = np.nan
-            self._begin(numbers, times, frame["quantity"].to_numpy(), sessions)
+            self._begin(frame, numbers, times, sessions)
         minutes = self.builder.add(
             numbers,
             times,
@@ -156,19 +153,27 @@ class TickIntake:
         places = self._intake.places(numbers)
         return anchor_columns(self._anchors, ["session"], times, offsets, places)["session"]
 
-    def _begin(self, numbers: Times, times: Times, totals: Floats, sessions: Floats) -> None:
+    def _begin(self, frame: pl.DataFrame, numbers: Times, times: Times, sessions: Floats) -> None:
         """Tell the builder what had traded in a session before its first tick of an instrument.
 
         Nothing in the session's first minute. An engine that begins later must not put all of the
-        day's volume into one minute: it counts from the first tick on.
+        day's volume into one minute: it counts from the first tick on, by the order of ticks and
+        not of their coming: one that comes late, and was before the others, is the first.
         """
-        order = np.lexsort((totals, times, numbers))
-        order = order[np.isfinite(sessions[order])]
+        totals, sequence = frame["quantity"].to_numpy(), np.zeros(len(frame), dtype=np.int64)
+        if "sequence" in frame.columns:
+            sequence = frame["sequence"].to_numpy()
+        order = np.lexsort((totals, sequence, times, numbers))
+        prices = frame["price"].to_numpy()
+        taken = np.isfinite(sessions) & np.isfinite(prices) & (totals >= 0) & np.isfinite(totals)
+        order = order[taken[order]]
         first = order[np.diff(numbers[order], prepend=-1) != 0]
         opens = self._hours.opened(self._intake.places(numbers[first]), times[first])
         for row, minute in zip(first.tolist(), opens.tolist(), strict=True):
             number, session = int(numbers[row]), float(sessions[row])
-            if not self.builder.knows(number, session):
+            new = not self.builder.knows(number, session)
+            tick = int(times[row]), int(sequence[row]), float(totals[row])
+            if new or self.builder.begins_after(number, session, tick):
                 in_first = times[row] < minute + MINUTE_US
                 self.builder.begin(number, session, 0.0 if in_first else float(totals[row]))
 
