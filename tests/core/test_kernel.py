@@ -121,3 +121,12 @@ def test_the_first_use_compiles_and_the_second_finds_it(tmp_path):
 def test_every_built_in_kernel_has_its_python_twin():
     for indicator in registry().indicators.values():
         assert callable(getattr(indicator.advance, "py_func", indicator.advance))
+
+
+def test_who_may_not_write_to_the_cache_compiles_for_one_process(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("TALLOW_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    folder = cache_folder.__wrapped__()
+    assert folder.is_dir()
+    assert tmp_path not in folder.parents

@@ -94,7 +94,7 @@ def cache_folder() -> Path:
         return own_folder()
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return folder if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else own_folder()
 
 
 def _cache_root() -> Path:

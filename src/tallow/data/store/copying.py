@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,7 +15,7 @@ from tallow.core.errors import ConflictError, StoreError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS
 from tallow.data.store.files import damaged, require_whole
 from tallow.data.store.flush import flush
-from tallow.data.store.log import Contents
+from tallow.data.store.log import LOG_SCHEMA, Contents, Selection
 from tallow.data.store.rewrite import gathered, stretches
 from tallow.data.store.table import COPIED, HORIZON
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from tallow.data.store.delta import DeltaBackend
     from tallow.data.store.files import Place
+    from tallow.data.store.index import FileIndex
 
 _TAKEN = "copied"
 """In the state file: the number of the copy whose ledger it has."""
@@ -31,6 +33,9 @@ _TAKEN = "copied"
 @contextmanager
 def contents(backend: DeltaBackend) -> Iterator[Contents]:
     """Give all that a store in files holds at one moment, whatever is written meanwhile."""
+    if not backend.tail_file.may_write:
+        yield _readable(backend)
+        return
     for _ in range(STORE_COMMIT_ATTEMPTS):
         flush(backend)
         with backend.tail_file.locked() as tail:
@@ -38,15 +43,35 @@ def contents(backend: DeltaBackend) -> Iterator[Contents]:
             files, ledger = backend.files(), backend.ledger()
             if tail.after(files.flushed).batches:
                 continue
-            require_whole(damaged(backend.place, files.facts))
-            paths = files.facts["path"].to_list()
-            pieces = stretches(backend.place, paths, None) if paths else iter(())
             found = Contents(
-                backend.horizon, ledger.entries(), ledger.held(everything=True), pieces
+                backend.horizon,
+                ledger.entries(),
+                ledger.held(everything=True),
+                _pieces(backend.place, files),
             )
         yield found
         return
     raise ConflictError(f"store: {backend.place.root}: others keep writing; try again later")
+
+
+def _readable(backend: DeltaBackend) -> Contents:
+    """Return what a store holds that cannot be kept still, the tail's rows after the others."""
+    for _ in range(STORE_COMMIT_ATTEMPTS):
+        token, view, ledger = backend.token(), backend.view(), backend.ledger()
+        entries, held = ledger.entries(), ledger.held(everything=True)
+        # A long write is in the table before it is in the ledger.
+        settled = view.files.version <= backend.tail_file.fact("reached")
+        if settled and backend.token() == token and ledger.entries().equals(entries):
+            tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
+            pieces = chain(_pieces(backend.place, view.files), [tail] if len(tail) else [])
+            return Contents(backend.horizon, entries, held, pieces)
+    raise ConflictError(f"store: {backend.place.root}: others keep writing; try again later")
+
+
+def _pieces(place: Place, files: FileIndex) -> Iterator[pl.DataFrame]:
+    require_whole(damaged(place, files.facts))
+    paths = files.facts["path"].to_list()
+    return stretches(place, paths, None) if paths else iter(())
 
 
 def load(backend: DeltaBackend, found: Contents) -> None:
@@ -81,7 +106,7 @@ def _written(place: Place, pieces: Iterator[pl.DataFrame]) -> list[AddAction]:
 
 def take_ledger(backend: DeltaBackend, number: int | None) -> None:
     """Take the ledger of a copy into the state file, once; one that has entries keeps its own."""
-    if number is None or _taken(backend) == number:
+    if number is None or _taken(backend) == number or not backend.tail_file.may_write:
         return
     frames = [backend.place.get(_ledger_file(name, number)) for name in ("ingests", "quarantine")]
     with backend.tail_file.locked():

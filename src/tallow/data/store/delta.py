@@ -50,6 +50,7 @@ from tallow.data.store.log import (
     StoreStats,
 )
 from tallow.data.store.maintenance import compact, prune
+from tallow.data.store.reading import TailCopy, open_tail
 from tallow.data.store.table import (
     COPIED,
     EPOCH,
@@ -60,7 +61,7 @@ from tallow.data.store.table import (
     open_table,
     properties_of,
 )
-from tallow.data.store.tail import STATE_FILE, TailFile, reached_by
+from tallow.data.store.tail import STATE_FILE, reached_by
 from tallow.data.store.view import View
 
 
@@ -82,7 +83,10 @@ class DeltaBackend:
         self.place = replace(place, table_id=str(self._table.metadata().id))
         self._table_lock = threading.RLock()
         self._examiner = Examiner(self.place)
-        self.tail_file = TailFile(state / STATE_FILE)
+        self.tail_file = open_tail(state / STATE_FILE)
+        if isinstance(self.tail_file, TailCopy):
+            # What is derived has no place beside it.
+            self.state_folder = self.tail_file.home
         self._index: FileIndex | None = None
         self._generation = ""
         self._looked = -math.inf

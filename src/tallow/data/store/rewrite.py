@@ -17,7 +17,7 @@ from deltalake import Transaction
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
 from tallow.data.store.files import Place, damaged, remove_action, require_whole
-from tallow.data.store.log import KEY, LOG_SCHEMA, SERIES_KEY, moment
+from tallow.data.store.log import KEY, LOG_ORDER, LOG_SCHEMA, SERIES_KEY, moment
 from tallow.data.store.order import in_log_order, once_each
 from tallow.data.store.table import PRUNED
 
@@ -100,15 +100,20 @@ def _is_current(backend: DeltaBackend, facts: pl.DataFrame) -> bool:
 
 
 def gathered(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Join short stretches to the length of a file."""
+    """Join short stretches that follow each other to the length of a file."""
     held: list[pl.DataFrame] = []
-    for rows in pieces:
-        if held and sum(map(len, held)) + len(rows) > STORE_FILE_ROWS:
+    for rows in filter(len, pieces):
+        is_long = sum(map(len, held)) + len(rows) > STORE_FILE_ROWS
+        if held and (is_long or not _follows(rows, held[-1])):
             yield pl.concat(held)
             held = []
         held.append(rows)
-    if sum(map(len, held)):
+    if held:
         yield pl.concat(held)
+
+
+def _follows(rows: pl.DataFrame, before: pl.DataFrame) -> bool:
+    return bool(before.select(LOG_ORDER).row(-1) < rows.select(LOG_ORDER).row(0))
 
 
 def stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.DataFrame]:

@@ -54,18 +54,26 @@ class TailFile:
     lock decides.
     """
 
+    may_write = True
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        with naming(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.writer = connect(path)
-            prepare(self.writer, path)
-            self._reader = connect(path)
-            self.identity: str = fact(self.writer, "identity", str)
-            self._opened = _file_number(path)
         self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
         self._known = Tail()
         self._seen: int | None = None
+        with naming(path):
+            self._open()
+            self.identity: str = fact(self.writer, "identity", str)
+            self._opened = _file_number(self.path)
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.writer = connect(self.path)
+        prepare(self.writer, self.path)
+        self._reader = connect(self.path)
+
+    def _reading(self) -> sqlite3.Connection:
+        return self._reader
 
     def is_replaced(self) -> bool:
         """Say whether another file, or none, lies where the one lay that was opened."""
@@ -74,9 +82,10 @@ class TailFile:
     def tail(self) -> Tail:
         """Return the tail as it is now."""
         with self._read_lock, naming(self.path):
-            seen = self._reader.execute("PRAGMA data_version").fetchone()[0]
+            reader = self._reading()
+            seen = reader.execute("PRAGMA data_version").fetchone()[0]
             if seen != self._seen:
-                self._known, self._seen = self._look(self._reader), seen
+                self._known, self._seen = self._look(reader), seen
             return self._known
 
     def is_now(self, tail: Tail) -> bool:
@@ -149,7 +158,7 @@ class TailFile:
         The last is the version since which all commits have been this machine's.
         """
         with self._read_lock, naming(self.path):
-            return int(fact(self._reader, name, int))
+            return int(fact(self._reading(), name, int))
 
     def drop(self, until: int) -> None:
         """Drop the batches up to a number: they are in the table; inside `locked`."""
@@ -169,7 +178,7 @@ class TailFile:
         plain = {n: str if kind == pl.String else int for n, kind in stored.items()}
         kinds = [kind | None if n in nullable else kind for n, kind in plain.items()]
         with self._read_lock, naming(self.path):
-            rows = checked(self._reader.execute(query), kinds)
+            rows = checked(self._reading().execute(query), kinds)
             return pl.DataFrame(rows, stored, orient="row").cast(schema)  # type: ignore[arg-type]
 
     def run(self, statement: str, rows: Sequence[Sequence[object]]) -> sqlite3.Cursor:
