@@ -31,6 +31,8 @@ BAD = pl.DataFrame(
     }
 )
 OLD_TABLE = """
+PRAGMA user_version = 0;
+ALTER TABLE batches DROP COLUMN writes;
 DROP TABLE quarantine;
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, ingest INTEGER, timeframe TEXT, adjustment TEXT,
