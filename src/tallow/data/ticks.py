@@ -210,7 +210,9 @@ class TickBuilder:
 
     def running(self) -> Minutes:
         """Return the minutes that are not closed, as they are now; they go on running."""
-        newest = int(self._book.spans[:, NEWEST].max(initial=NEVER))
+        ticks, spans = self._book[:2]
+        ends = spans[spans[:, LAST] > spans[:, FIRST], LAST]
+        newest = int(ticks.whole[TIME, ends - 1].max(initial=NEVER))
         copy = TickBuilder(self._clock.grace, self._clock.kept // MINUTE_US)
         copy.restore(self.arrays())
         if newest == NEVER:
