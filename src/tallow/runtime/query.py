@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.limits import QUERY_PLANS, QUERY_SPANS
+from tallow.core.errors import ConflictError
+from tallow.core.limits import QUERY_PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
@@ -134,14 +135,25 @@ class StoreQueries:
         TallowError
             As `tallow.engine.AnalyticsEngine.query`.
         """
-        began, state = time.perf_counter(), self._current()
+        began = time.perf_counter()
         plan = _plan(question.indicators, question.convention)
-        frame, report, found = self._from_stretch(question, plan, state) or self._from_whole(
-            question, plan, state
-        )
+        frame, report, found = self._of_one_state(question, plan)
         outputs = IndicatorSet(frame, plan.columns)
         hits = len(plan.columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
+
+    def _of_one_state(self, question: Question, plan: Plan) -> _Answer:
+        """Return an answer; again where history was taken away while it was made."""
+        for _ in range(STORE_VIEW_ATTEMPTS):
+            state = self._current()
+            answer = self._from_stretch(question, plan, state) or self._from_whole(
+                question, plan, state
+            )
+            if answer.found is Found.HIT or self.store.epoch == state.home[1]:
+                return answer
+        raise ConflictError(
+            "query: others keep taking history away from the store; try again later"
+        )
 
     def _current(self) -> _State:
         """Return what the store's state is now."""

@@ -14,10 +14,13 @@ from functools import partial
 import polars as pl
 import pytest
 from deltalake import DeltaTable, TableFeatures
+from deltalake.transaction import AddAction
 
 from tallow import AnalyticsEngine, LiveEngine
 from tallow.core.errors import DamagedFileError, StoreError, TallowWarning
 from tallow.data.store.store import open_store
+from tallow.data.store.table import TABLE_SCHEMA
+from tallow.data.store.view import View
 from tests.data.store.model import at, candle_frame, counts, flat, log, read
 from tests.data.store.others import Shared
 from tests.frames import assert_same_frame
@@ -289,3 +292,58 @@ def test_a_file_of_which_the_log_says_little_is_looked_into(folder, said):
         assert counts(store.write(candle_frame({(names[0], at(0)): far}))) == (0, 0, 1)
         store.compact(keep_hours=1)
         assert [row[2] for row in read(store, instruments=names)] == [8, 3]
+
+
+@pytest.mark.parametrize("names", ["A", ["A", "B"]], ids=["one", "several"])
+def test_an_answer_is_of_one_state_when_a_correction_is_withdrawn_meanwhile(
+    folder, names, monkeypatch
+):
+    """Half of the rows are read before another tool's restore, and half after it."""
+    with open_store(folder) as store:
+        store.write(candle_frame({A0: flat(5_000), B0: flat(5_000)}))
+        store.flush()
+        scan, left = View.scan, [2]
+
+        def scan_then_restore(view, *arguments, **options):
+            rows = scan(view, *arguments, **options)
+            if len(rows) and left[0]:
+                left[0] -= 1
+                DeltaTable(folder).restore(2 - left[0])
+            return rows
+
+        monkeypatch.setattr(View, "scan", scan_then_restore)
+        engine = AnalyticsEngine(calendar="24/7", store=store)
+        ask = partial(engine.query, names, "5m", "2025-06-01", "2025-06-02", "ema(2)")
+        first, later = ask().frame, ask().frame
+        assert left == [0]
+        assert first["close"].max() < 5_000
+        assert_same_frame(first, later)
+        fresh = AnalyticsEngine(calendar="24/7", store=open_store(folder))
+        assert_same_frame(
+            fresh.query(names, "5m", "2025-06-01", "2025-06-02", "ema(2)").frame, later
+        )
+
+
+@pytest.mark.parametrize("unit", ["us", "ms", "ns", "int96"])
+def test_times_as_other_writers_write_them_are_right_or_refused(folder, unit):
+    """A file that the log takes for a plain one holds its times in another form."""
+    import pyarrow.parquet as pq
+
+    rows = (
+        pl.read_delta(str(folder))
+        .filter(instrument="B")
+        .with_columns(instrument=pl.lit("C"), received_at=pl.col("received_at").dt.truncate("1ms"))
+    )
+    kind = pl.Datetime("us" if unit == "int96" else unit, "UTC")
+    rows = rows.with_columns(pl.col("timestamp", "received_at").cast(kind))
+    path, int96 = folder / "part-0.parquet", unit == "int96"
+    pq.write_table(rows.to_arrow(), path, use_deprecated_int96_timestamps=int96)
+    action = AddAction(path.name, path.stat().st_size, {}, 1, True, "{}")
+    DeltaTable(folder).create_write_transaction([action], "append", TABLE_SCHEMA)
+    with open_store(folder) as store:
+        if unit in ("us", "int96"):
+            assert [row[:3] for row in read(store)][-1] == ("C", at(0), 3)
+            return
+        with pytest.raises(DamagedFileError, match=path.name):
+            store.read()
+        assert [row[:3] for row in read(store, partial=True)][-1] == (*B0, 3)
