@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import random
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,10 +19,10 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from tallow import AnalyticsEngine
-from tallow.core.errors import DamagedFileError, RangeError
+from tallow import AnalyticsEngine, LiveEngine
+from tallow.core.errors import DamagedFileError, RangeError, TallowWarning
 from tallow.data.schema import CANDLE_SCHEMA
-from tallow.data.store.store import open_store
+from tallow.data.store.store import Store, open_store
 from tests.data.store.conftest import Clock
 from tests.data.store.model import Key, Values, candle_frame, counts, flat, keys_frame, read
 from tests.frames import assert_same_frame
@@ -36,6 +37,7 @@ TIMES = [
 ]
 KEYS = [(name, time) for name in NAMES for time in TIMES]
 WEEK = 7 * 24.0
+LIVE = ("5m", "ema(3)")
 
 
 @dataclass
@@ -124,7 +126,7 @@ class Shared:
         self.folder, self.draw, self.clock = folder, random.Random(seed), Clock(step=7)
         self.store = open_store(folder, create=True, clock=self.clock)
         self.engine = AnalyticsEngine(calendar="24/7", store=self.store)
-        self.model = Expected()
+        self.model, self.saved = Expected(), folder.parent / "live"
         self.remember()
 
     def remember(self) -> None:
@@ -159,6 +161,12 @@ class Shared:
         moment = self.draw.choice([*self.model.receipts(), self.clock.now + 10**9])
         self.store.prune(superseded_before=moment, keep_hours=WEEK)
         self.model.prune(moment)
+
+    def save_live(self) -> None:
+        """Leave a live engine's state behind, for whoever comes later."""
+        live = LiveEngine(*LIVE, calendar="24/7", store=self.store)
+        live.catch_up()
+        live.save(self.saved)
 
     # What other tools do
 
@@ -238,7 +246,14 @@ class Shared:
         """Do something, and look."""
         acts = [self.write] * 6 + [self.remove, self.flush, self.flush, self.compact, self.prune]
         acts += [self.optimize, self.z_order, self.delete_rows, self.update_rows, self.restore]
-        acts += [self.restore, self.vacuum, self.overwrite, self.append_again, self.contradict]
+        acts += [
+            self.save_live,
+            self.restore,
+            self.vacuum,
+            self.overwrite,
+            self.append_again,
+            self.contradict,
+        ]
         self.act = self.draw.choice(acts)
         self.act()
         self.remember()
@@ -256,6 +271,8 @@ class Shared:
             self.ask(self.engine)
             if self.draw.random() < 0.3:
                 self.ask(AnalyticsEngine(calendar="24/7", store=fresh))
+            if self.saved.exists() and self.draw.random() < 0.2:
+                self.go_on(fresh)
 
     def look_back(self, store, moment: int) -> None:
         try:
@@ -278,6 +295,16 @@ class Shared:
         wanted = whole.filter(pl.col("timestamp") >= begins)
         got = engine.query(name, "5m", f"2025-{month:02d}-01", "2025-06-30", "ema(3)").frame
         assert_same_frame(got, wanted)
+
+    def go_on(self, store: Store) -> None:
+        """Compare a saved live state that goes on, or is rebuilt, with an engine from scratch."""
+        with warnings.catch_warnings(action="ignore", category=TallowWarning):
+            resumed = LiveEngine.load(self.saved, *LIVE, calendar="24/7", store=store)
+        fresh = LiveEngine(*LIVE, calendar="24/7", store=store)
+        for live in (resumed, fresh):
+            live.catch_up()
+        frames = [live.latest("5m").drop("revision") for live in (resumed, fresh)]
+        assert_same_frame(*(frame.sort("instrument", "timestamp") for frame in frames))
 
 
 def _microseconds(moment: datetime) -> int:

@@ -347,3 +347,27 @@ def test_times_as_other_writers_write_them_are_right_or_refused(folder, unit):
         with pytest.raises(DamagedFileError, match=path.name):
             store.read()
         assert [row[:3] for row in read(store, partial=True)][-1] == (*B0, 3)
+
+
+def test_two_machines_notice_what_another_tool_does_to_a_bucket(new_place):
+    """One of them has a correction in its tail, of a revision that is withdrawn."""
+    place = new_place("bucket")
+    table = partial(DeltaTable, place.location, storage_options=place.options)
+    one, two = place.open("one"), place.open("two")
+    one.write(candle_frame({A0: flat(1), B0: flat(3)}))
+    one.flush()
+    version = table().version()
+    one.write(candle_frame({A0: flat(5)}))
+    one.flush()
+    assert rows(two) == [(*A0, 5), (*B0, 3)]
+    two.write(candle_frame({A0: flat(6)}))
+    epochs = one.epoch, two.epoch
+    table().restore(version)
+    table().optimize.z_order(["close"])
+    assert (rows(one), rows(two)) == ([(*A0, 1), (*B0, 3)], [(*A0, 6), (*B0, 3)])
+    assert counts(one.write(candle_frame({A0: flat(1), B0: flat(4)}))) == (0, 1, 1)
+    one.flush()
+    two.flush()
+    two.compact(keep_hours=1)
+    assert rows(one) == rows(two) == rows(place.open("three")) == [(*A0, 6), (*B0, 4)]
+    assert not {one.epoch, two.epoch} & set(epochs)
