@@ -11,7 +11,13 @@ import json
 import pytest
 
 from tallow.core.errors import StoreError, TallowWarning
-from tallow.core.text import hide_secrets, printable, printable_json, without_secrets
+from tallow.core.text import (
+    has_unescaped_user,
+    hide_secrets,
+    printable,
+    printable_json,
+    without_secrets,
+)
 
 ADDRESSES = {
     "postgresql://me:secret@server/db": "postgresql://me@server/db",
@@ -81,3 +87,10 @@ def test_what_steers_a_terminal_is_written_out(text: str) -> None:
 def test_other_text_is_left_as_it_is() -> None:
     text = "NSE_EQ|INE301A01014\tनमस्ते 株式 é ₿\nnext"
     assert printable(text) == text
+
+
+def test_a_password_that_a_driver_would_take_apart_is_noticed() -> None:
+    for url in ("postgresql://me:s3@cret@host/x", "postgresql://me:s3/cret@host/x"):
+        assert has_unescaped_user(url)
+    for url in ("postgresql://me:s3%40cret@host/x", "postgresql://host/x", "folder/a@b"):
+        assert not has_unescaped_user(url)

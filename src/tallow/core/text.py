@@ -109,6 +109,16 @@ def _split_user(rest: str) -> tuple[str, str]:
     return (rest[:at], rest[at + 1 :]) if at >= 0 else ("", rest)
 
 
+def has_unescaped_user(url: str) -> bool:
+    """Say whether a user or password has signs that end it for who reads the URL.
+
+    What follows such a sign is taken for a host or a path, and told as such.
+    """
+    found = _PLACE.match(url)
+    before = "" if found is None else _split_user(url[found.end() :])[0]
+    return any(sign in before for sign in "@/?#")
+
+
 def hide_secrets(text: str, *urls: str) -> str:
     """Return text, such as a driver's message, with the secrets of URLs hidden.
 

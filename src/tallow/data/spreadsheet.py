@@ -43,7 +43,7 @@ def unmark_formulas(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     >>> unmark_formulas(mark_formulas(told), "instrument").equals(told)
     True
     """
-    marked = [name for name in columns if frame[name].str.contains(_MARKED).any()]
+    marked = [name for name in columns if frame[name].str.starts_with("'").any()]
     return frame.with_columns(_unmarked(pl.col(name)) for name in marked)
 
 
