@@ -57,7 +57,8 @@ def require_log(folder: Path | None, root: str, version: int, reached: int) -> N
     """
     if version < reached:
         raise DamagedFileError(
-            f"store: {root}/{_LOG}: ends at version {version}, and was at {reached}; {RESTORE}"
+            f"store: {root}/{_LOG}: ends at version {version}, and was at {reached}; {RESTORE}; "
+            "a folder that others write to is copied whole by tallow store backup"
         )
     for number in range(version + 1) if folder is not None else ():
         path = commit_file(folder, number)  # type: ignore[arg-type]

@@ -18,6 +18,10 @@ from tallow.data.durable import make_folder
 from tallow.data.store.ledger import SqliteLedger
 
 DAMAGED = "is damaged"
+TORN = (
+    "it was copied while it was written to; copy it again while nobody writes, or with "
+    "tallow store backup, which may run at any time"
+)
 LAYOUT = 1
 """Number of the tables' layout, as the file says it: it grows with every change to them."""
 
@@ -88,6 +92,26 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def require_whole_copy(connection: sqlite3.Connection, path: Path) -> None:
+    """Look through a file that lies elsewhere than when it was written: it may be torn.
+
+    A folder that is copied while it is written to has parts of several moments.
+
+    Raises
+    ------
+    DamagedFileError
+        If it is.
+    """
+    status = path.stat()
+    here = f"{status.st_dev}:{status.st_ino}"
+    known = connection.execute("SELECT value FROM facts WHERE name = 'home'").fetchone()
+    if known == (here,):
+        return
+    if known is not None and connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+        raise sqlite3.DatabaseError(f"{DAMAGED}: {TORN}")
+    connection.execute("INSERT OR REPLACE INTO facts VALUES ('home', ?)", (here,))
 
 
 def _layout(connection: sqlite3.Connection) -> int:

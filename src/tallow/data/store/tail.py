@@ -25,7 +25,15 @@ from tallow.core.limits import STORE_ROOM_BYTES
 from tallow.data.replacing import PRIVATE, open_beside
 from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.batches import Tail, TailBatch, fold
-from tallow.data.store.state import DAMAGED, checked, connect, fact, naming, prepare
+from tallow.data.store.state import (
+    DAMAGED,
+    checked,
+    connect,
+    fact,
+    naming,
+    prepare,
+    require_whole_copy,
+)
 
 STATE_FILE = "state.sqlite"
 """In a store's state folder: the tail, the ledger, and what this machine knows of the table."""
@@ -70,6 +78,7 @@ class TailFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.writer = connect(self.path)
         prepare(self.writer, self.path)
+        require_whole_copy(self.writer, self.path)
         self._reader = connect(self.path)
 
     def _reading(self) -> sqlite3.Connection:
