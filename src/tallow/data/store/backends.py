@@ -83,5 +83,13 @@ def _local_state(place: str, state: Path | None) -> Path:
     import hashlib
     import os
 
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state or home / "tallow" / hashlib.sha256(place.encode()).hexdigest()[:16]
+    if state is not None:
+        return state
+    try:
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError as error:
+        raise StoreError(
+            f"store: {without_secrets(place)}: this user has no home; give state=, or set "
+            "XDG_STATE_HOME"
+        ) from error
+    return home / "tallow" / hashlib.sha256(place.encode()).hexdigest()[:16]
