@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tallow.core.errors import StoreError
 from tests.data.store.conftest import Clock
 from tests.data.store.model import at, candle_frame, flat, keys_frame, log, read
+from tests.frames import market
 
 A0, A1, B0 = ("A", at(0)), ("A", at(1)), ("B", at(0))
 
@@ -117,3 +119,17 @@ def test_machines_that_write_at_once_lose_nothing(place, tiny_limits):
     for machine in range(3):
         prices = [row[4] for row in shared if row[4] % 10 == machine]
         assert prices == sorted(prices)
+
+
+def test_a_bucket_that_refuses_a_file_is_an_error_that_names_it(new_place, monkeypatch):
+    from obstore.exceptions import PermissionDeniedError
+
+    def refuse(*_: object) -> None:
+        raise PermissionDeniedError("403 Forbidden")
+
+    store = new_place("bucket").open()
+    store.write(market(["A"], rows=9))
+    monkeypatch.setattr("obstore.put", refuse)
+    with pytest.raises(StoreError, match="403 Forbidden; check"):
+        store.flush()
+    assert len(store.read()) > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -255,13 +256,22 @@ def require_whole(found: Mapping[str, str]) -> None:
         raise DamagedFileError(f"store: {'; '.join(found.values())}; {READING}")
 
 
+def _errors_over_files() -> tuple[type[BaseException], ...]:
+    # A damaged file can make Polars panic, and a panic is a BaseException.
+    found = pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError
+    if "obstore" not in sys.modules:
+        return found
+    from obstore.exceptions import BaseError
+
+    return (*found, BaseError)
+
+
 @contextmanager
 def naming(name: str, advice: str = WRITING) -> Iterator[None]:
     """Turn what Polars and the system raise over a file into an error that names it."""
     try:
         yield
-    # A damaged file can make Polars panic, and a panic is a BaseException.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+    except _errors_over_files() as error:
         if isinstance(error, StoreError):
             raise
         reason = _ADVICE.sub("", (str(error).strip().splitlines() or [type(error).__name__])[0])
