@@ -334,11 +334,8 @@ def test_a_lone_stamp_far_ahead_shuts_out_no_right_tick():
     wrong = at(330 * 60 + 1, 99, 1)
     for place in (0, 1, 5):
         for size in (1, 4, 20):
-            ticks, builder, table = (
-                [*right[:place], wrong, *right[place:]],
-                TickBuilder(GRACE, 4),
-                {},
-            )
+            ticks, builder = [*right[:place], wrong, *right[place:]], TickBuilder(GRACE, 4)
+            table: dict[Any, Any] = {}
             while ticks:
                 given, ticks = add(builder, ticks[:size]), ticks[size:]
                 assert not given.reasons
