@@ -52,9 +52,7 @@ OUTCOMES = (
 Where candles have the same rule, in `tallow.data.rules`, it has the same name.
 """
 
-FOLDED, LATE, REPEATED, BAD_TIME, NO_PRICE, NO_QUANTITY, NEGATIVE, NO_SESSION, TOO_LATE = range(
-    len(OUTCOMES)
-)
+FOLDED, LATE, REPEATED, BAD_TIME, NO_PRICE, NO_QUANTITY, NEGATIVE, NO_SESSION, TOO_LATE = range(9)
 
 
 def _midnight_us(day: date) -> int:
