@@ -123,7 +123,7 @@ def _now(span: Times, clock: Clock) -> int:
 
 
 @kernel_part
-def _open_from(span: Times, clock: Clock) -> int:
+def open_from(span: Times, clock: Clock) -> int:
     """Return from which minute on an instrument's minutes are not closed."""
     return _minute(_now(span, clock) - clock.grace)
 
@@ -332,7 +332,7 @@ def _let_go(book: Book, i: int, clock: Clock) -> None:
     excess = span[LAST] - TICKS_KEPT_MAX
     if excess > span[FIRST]:
         full = _minute(time[excess - 1]) + MINUTE_US
-        horizon = max(horizon, min(full, _open_from(span, clock)))
+        horizon = max(horizon, min(full, open_from(span, clock)))
     span[HORIZON] = horizon
     if span[FIRST] < span[LAST] and time[span[FIRST]] < horizon:
         span[FIRST] = first_after(time, span[FIRST], span[LAST], horizon - 1)
@@ -360,7 +360,7 @@ def fold(
         if ends[i] == ends[i + 1]:
             continue
         span = book.spans[i]
-        was = _open_from(span, clock)
+        was = open_from(span, clock)
         sort(ticks, order, ends[i], ends[i + 1], buffer)
         own = order[ends[i] : ends[i + 1]]
         count = _sift(ticks, own, book.ticks, span, was, fresh, outcome)
@@ -368,14 +368,12 @@ def fold(
             continue
         merge(fresh, count, book.ticks, span[FIRST], span[LAST])
         span[LAST] += count
-        newest = fresh.whole[TIME, count - 1]
         span[NEWEST] = max(span[NEWEST], _newest(book.ticks.whole[TIME], span, clock))
-        closed = _open_from(span, clock)
+        closed = open_from(span, clock)
         start = _minute(fresh.whole[TIME, 0])
         if closed > was:
-            # The newest tick closes minutes before it, those without new ticks too.
-            start = min(start, was)
-        until = max(newest + 1, closed)
+            start = min(start, was)  # Minutes without new ticks close, too.
+        until = max(fresh.whole[TIME, count - 1] + 1, closed)
         n = _walk(i, book, base_was[i], start, until, was, closed, out, n)
         _let_go(book, i, clock)
     return n
@@ -387,13 +385,13 @@ def close_minutes(book: Book, before: Clock, clock: Clock, out: Out) -> int:
     n = 0
     for i in range(len(book.spans)):
         span = book.spans[i]
-        was = _open_from(span, before)
+        was = open_from(span, before)
         if before.now == NEVER and span[NEWEST] != NEVER:
             # From now on the newest tick counts less: what it has closed stays so.
             span[NEWEST] += AHEAD_US
         if span[FIRST] == span[LAST]:
             continue
-        closed = _open_from(span, clock)
+        closed = open_from(span, clock)
         if was < closed and book.ticks.whole[TIME, span[LAST] - 1] >= was:
             n = _walk(i, book, np.nan, was, closed, was, closed, out, n)
         _let_go(book, i, clock)

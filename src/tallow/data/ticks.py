@@ -51,6 +51,7 @@ from tallow.data.tick_kernels import (
     fold,
     group,
     move,
+    open_from,
     repack,
 )
 from tallow.data.tick_order import SEQUENCE, SESSION, TIME, TOTAL, Floats, Ticks, Times, empty_ticks
@@ -244,6 +245,15 @@ class TickBuilder:
         taken = tick[0] >= now // MINUTE_US * MINUTE_US - self._clock.kept
         whole, total = ticks.whole[:, first].tolist(), float(ticks.real[TOTAL, first])
         return taken and tick < (whole[TIME], whole[SEQUENCE], total)
+
+    def running_minutes(self, instrument: int) -> Times:
+        """Return the minutes of an instrument, int64 microseconds, that are not closed."""
+        if instrument >= len(self._book.spans):
+            return np.empty(0, dtype=np.int64)
+        ticks, spans = self._book[:2]
+        span = spans[instrument]
+        minutes = np.unique(ticks.whole[TIME, span[FIRST] : span[LAST]] // MINUTE_US * MINUTE_US)
+        return minutes[minutes >= open_from(span, self._clock)]
 
     def begin(self, instrument: int, session: float, total: float) -> None:
         """Say what had traded in a session before an instrument's first tick of it.

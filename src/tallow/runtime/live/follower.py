@@ -165,7 +165,7 @@ class Follower:
             source.begin(now)
             for number in range(len(self._names)):
                 self.behind.setdefault(number, Mark(before))
-            self._unmet.clear()
+            self._unmet = dict.fromkeys(self._unmet, 0)
             self._rest_is_new |= self._knows_all
             self._knows_all = False
         elif now.received > source.point.received:
@@ -186,10 +186,10 @@ class Follower:
         """Return the store's instruments that the engine does not have."""
         names = set(self._unmet)
         if not self._knows_all:
-            names.update(self.source.names())
-            names -= self._numbers.keys()
+            names = set(self.source.names()) - self._numbers.keys()
             if self._rest_is_new:
-                self._unmet |= dict.fromkeys(names - self._unmet.keys(), 0)
+                self._unmet = dict.fromkeys(names, 0) | self._unmet
+            self._unmet = {name: self._unmet[name] for name in self._unmet if name in names}
             self._knows_all = True
         return sorted(names - self._numbers.keys())
 

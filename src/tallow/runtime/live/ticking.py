@@ -46,6 +46,8 @@ class TickIntake:
     def __init__(self, intake: Intake, calendars: CalendarAssignment, grace_us: int) -> None:
         self.builder = TickBuilder(grace_us, LIVE_TICK_MINUTES)
         self._intake = intake
+        if intake.follower is not None:
+            intake.follower.running = self.builder.running_minutes
         self._anchors = anchor_table(calendars.calendars)
         self._hours = _Hours(calendars)
         self.waiting: list[Candles] = []
