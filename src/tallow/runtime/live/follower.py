@@ -68,6 +68,7 @@ class Follower:
         self._unmet: dict[str, int] = {}
         # Whether all of the store's instruments were met, and those that were not are new since.
         self._knows_all = self._rest_is_new = False
+        self._began = source.point.received
         state.older = self._older
         # Receipts rise though a clock is set back: what was told before is of earlier ones.
         state.revision = max(state.revision, source.point.received)
@@ -186,9 +187,9 @@ class Follower:
         """Return the store's instruments that the engine does not have."""
         names = set(self._unmet)
         if not self._knows_all:
-            names = set(self.source.names()) - self._numbers.keys()
-            if self._rest_is_new:
-                self._unmet = dict.fromkeys(names, 0) | self._unmet
+            names = self.source.names() - self._numbers.keys()
+            new = names if self._rest_is_new else names - self.source.names(self._began)
+            self._unmet = dict.fromkeys(new, 0) | self._unmet
             self._unmet = {name: self._unmet[name] for name in self._unmet if name in names}
             self._knows_all = True
         return sorted(names - self._numbers.keys())

@@ -110,9 +110,9 @@ class LiveStore:
             return new, self._history.nothing()
         return new, Past(states, self._history.rows(name, boundary, received))
 
-    def names(self) -> list[str]:
-        """Return all instruments that ever had candles. Reads all keys."""
-        return sorted(self.store.changed_since(0))
+    def names(self, received: int | None = None) -> set[str]:
+        """Return all instruments that had candles, by a receipt or ever. Reads all keys."""
+        return set(self.store.changed_since(0, as_of=received))
 
     def changed(self, until: int) -> dict[str, Floats]:
         """Return, per instrument, what was changed since the engine's point, up to a receipt.
