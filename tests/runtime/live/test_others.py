@@ -320,8 +320,9 @@ def check_at_random(folder: Path, seed: int, steps: int) -> None:
                 other.prune(before=BEGINS + gone * MINUTE_US)
                 # What lay before memory is told no more, and who keeps it drops it himself.
                 early = datetime.fromtimestamp(BEGINS / 1e6, UTC) + timedelta(minutes=gone)
-                for kept in market.view.values():
-                    for place in [place for place in kept if place[1] < early]:
+                for size, kept in market.view.items():
+                    length = timedelta(minutes=5 if size == "5m" else 60)
+                    for place in [place for place in kept if place[1] + length <= early]:
                         del kept[place]
             else:
                 getattr(other, act)()

@@ -218,7 +218,8 @@ class LiveEngine(Keeping):
         CandleInputError
             If the input cannot be candles at all; rows that break a rule are quarantined.
         StoreError
-            If the store cannot be written; nothing has changed then.
+            If the store cannot be written; nothing has changed then. Or if what the rows depend on
+            cannot be read: they are durable then, as the message says, and taken by a later call.
         """
         return self._update(candles, commit=True)
 

@@ -67,7 +67,7 @@ class Follower:
         # Instruments that others wrote and the engine does not have: the receipt before theirs.
         self._unmet: dict[str, int] = {}
         # Whether all of the store's instruments were met, and those that were not are new since.
-        self._knows_all = self._rest_is_new = False
+        self._knows_all = self._rest_is_new = self._is_rewritten = False
         self._began = source.point.received
         state.older = self._older
         # Receipts rise though a clock is set back: what was told before is of earlier ones.
@@ -167,6 +167,7 @@ class Follower:
             for number in range(len(self._names)):
                 self.behind.setdefault(number, Mark(before))
             self._unmet = dict.fromkeys(self._unmet, 0)
+            self._is_rewritten = True
             self._rest_is_new |= self._knows_all
             self._knows_all = False
         elif now.received > source.point.received:
@@ -188,8 +189,6 @@ class Follower:
         names = set(self._unmet)
         if not self._knows_all:
             names = self.source.names() - self._numbers.keys()
-            new = names if self._rest_is_new else names - self.source.names(self._began)
-            self._unmet = dict.fromkeys(new, 0) | self._unmet
             self._unmet = {name: self._unmet[name] for name in self._unmet if name in names}
             self._knows_all = True
         return sorted(names - self._numbers.keys())
@@ -200,7 +199,7 @@ class Follower:
         What others wrote of one while the engine ran is told whole, by mending it.
         """
         outcome, memory = self._state.nothing(), self._state.memory
-        since = {name: self._unmet.pop(name, None) for name in names}
+        since = {name: self._came_after(name) for name in names}
         for name, received in since.items():
             number = self._numbers[name]
             if received is not None:
@@ -215,6 +214,15 @@ class Follower:
             if received is None:
                 del self.behind[number]
         return outcome
+
+    def _came_after(self, name: str) -> int | None:
+        """Return the receipt after which an instrument's rows are new; None for none of them."""
+        if name in self._unmet or not self._is_rewritten:
+            return self._unmet.pop(name, None)
+        # Where history was changed, nobody saw it come.
+        return (
+            0 if self._rest_is_new or name not in self.source.names(self._began, [name]) else None
+        )
 
     # Into the state
 

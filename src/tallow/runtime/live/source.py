@@ -110,9 +110,12 @@ class LiveStore:
             return new, self._history.nothing()
         return new, Past(states, self._history.rows(name, boundary, received))
 
-    def names(self, received: int | None = None) -> set[str]:
-        """Return all instruments that had candles, by a receipt or ever. Reads all keys."""
-        return set(self.store.changed_since(0, as_of=received))
+    def names(self, received: int | None = None, of: Sequence[str] | None = None) -> set[str]:
+        """Return those instruments, of some or all, that had candles by a receipt, or ever.
+
+        Reads all their keys.
+        """
+        return set(self.store.changed_since(0, of, as_of=received))
 
     def changed(self, until: int) -> dict[str, Floats]:
         """Return, per instrument, what was changed since the engine's point, up to a receipt.

@@ -76,7 +76,8 @@ class LiveUpdate:
     Attributes
     ----------
     revision
-        The engine's; it rises with every update that changes a row.
+        The engine's; it rises with every update that changes a row, also over a restart: a time in
+        microseconds since 1970 UTC.
     frames
         Per timeframe: `instrument`, `timestamp`, the candle columns, `candles`, `is_final`,
         `revision`, then one column per output; sorted by instrument and timestamp. A row with 0
