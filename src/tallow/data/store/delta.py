@@ -248,9 +248,9 @@ class DeltaBackend:
                 self.tail_file.drop(files.flushed)
             last = max(tail.last_received, files.last_received)
             view = View(self.place, tail.after(files.flushed), files)
-            # A flush may move each write in the tail to a moment after the newest in the table.
-            before = max(last, files.last_received + view.tail.writes)
-            received = max(self._clock(), before + 1)
+            # A flush to a bucket may move each write of the tail to after the newest there.
+            moved = 0 if self.place.folder else files.last_received + view.tail.writes
+            received = max(self._clock(), max(last, moved) + 1)
             yield DeltaWriting(self, view, received, LogPoint(self.epoch, last))
         if self.tail_file.tail().rows >= STORE_FLUSH_ROWS:
             tidy(self)
