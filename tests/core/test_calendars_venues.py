@@ -78,7 +78,7 @@ def test_the_clock_around_never_closes():
     table = calendar.sessions()
     assert (table.day_close[:-1] == table.day_open[1:]).all()
     assert len(table.day_date) == 40_177  # 1990..2099 has 110 years and 27 leap days
-    assert table.covered_from == 0
+    assert table.covered_from == 631_152_000_000_000  # 1990-01-01 UTC
     assert (anchor_boundaries(table, "UTC") == table.day_open).all()
     assert load_calendar("24/7", beyond_coverage="weekdays").last_date == date(2099, 12, 31)
 

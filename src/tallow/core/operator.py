@@ -63,7 +63,8 @@ class Parameter:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong
         # Infinity is in the range of a parameter without a limit; no float is larger.
-        if not (self.minimum <= value <= min(self.maximum, sys.float_info.max)):
+        most = sys.float_info.max
+        if not (max(self.minimum, -most) <= value <= min(self.maximum, most)):
             raise wrong
         if isinstance(self.default, int):
             if value != int(value):
