@@ -97,21 +97,17 @@ class FrameWriter:
 
     def __init__(self, path: str | os.PathLike[str], schema: pl.Schema) -> None:
         self.path = check_output(path)
-        self._aside: Path
+        self._aside: Path | None = None
         self._frames: Queue[pl.DataFrame | None] = Queue(WRITER_QUEUE)
         self._abandoned = False
         self._source_ended = threading.Event()
         self._source_ended.set()
+        self._sink_ended = threading.Event()
         self._error: BaseException | None = None
         self._frame = register_io_source(self._source, schema=schema)
         self._thread = threading.Thread(target=self._sink, name="tallow-writer", daemon=True)
 
     def __enter__(self) -> FrameWriter:
-        try:
-            self._aside = make_aside(self.path)
-        except OSError as error:
-            raise OutputError(f"output: {self.path}; could not be written; {error}") from error
-        self._thread.start()
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
@@ -122,7 +118,17 @@ class FrameWriter:
         OutputError
             If writing has failed, for example because the disk is full.
         """
+        # Here, and not on entering: an interrupt there would end the program under the thread.
+        if self._aside is None:
+            self._start()
         self._put(frame)
+
+    def _start(self) -> None:
+        try:
+            self._aside = make_aside(self.path)
+        except OSError as error:
+            raise OutputError(f"output: {self.path}; could not be written; {error}") from error
+        self._thread.start()
 
     def __exit__(
         self,
@@ -132,12 +138,15 @@ class FrameWriter:
     ) -> None:
         try:
             self._abandoned = kind is not None
-            if self._thread.is_alive():
+            if self._aside is None and kind is None:
+                self._start()
+            if self._aside is not None:
                 self._put(None)
-            self._thread.join()
+                # An interrupt may have come while the thread was being started.
+                self._sink_ended.wait(None if kind is None else _END_SECONDS)
             self._raise_failure()
-            if kind is None:
-                self._put_in_place()
+            if kind is None and self._aside is not None:
+                self._put_in_place(self._aside)
         except BaseException:
             if kind is None:
                 raise
@@ -145,11 +154,12 @@ class FrameWriter:
             # A sink that failed may leave a thread of its own in `_source`, and a program that ends
             # under that thread is aborted.
             self._source_ended.wait(_END_SECONDS)
-            self._aside.unlink(missing_ok=True)
+            if self._aside is not None:
+                self._aside.unlink(missing_ok=True)
 
-    def _put_in_place(self) -> None:
+    def _put_in_place(self, aside: Path) -> None:
         try:
-            self._aside.replace(self.path)
+            aside.replace(self.path)
         except OSError as error:
             raise OutputError(f"output: {self.path}; could not be written; {error}") from error
 
@@ -194,6 +204,7 @@ class FrameWriter:
         return mark_formulas(frame) if self.path.suffix.lower() == ".csv" else frame
 
     def _sink(self) -> None:
+        assert self._aside is not None
         ending = self.path.suffix.lower()
         try:
             if ending in PARQUET_ENDINGS:
@@ -205,3 +216,5 @@ class FrameWriter:
         except BaseException as error:  # noqa: BLE001
             # Polars' panics are BaseExceptions; whatever it is, the writing thread must tell.
             self._error = error
+        finally:
+            self._sink_ended.set()
