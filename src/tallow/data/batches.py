@@ -15,7 +15,7 @@ from tallow.core.timeframe import Timeframe
 from tallow.data.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.rules import TIME_MAX_US, all_rows_hold, first_broken, within_years
 from tallow.data.runs import mark_sorted
-from tallow.data.schema import CANDLE_SCHEMA, Layout, resolve_layout
+from tallow.data.schema import NUMBERS, OPEN_INTEREST, Layout, resolve_layout
 from tallow.data.times import FORMATS, join_date_and_time, to_utc
 
 EXAMPLES_SHOWN = 3
@@ -26,13 +26,15 @@ EXAMPLES_SHOWN = 3
 class ReadOptions:
     """What the caller said about an input; see `tallow.data.readers.read_candles`.
 
-    Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming.
+    Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming. With
+    `no_volume`, inputs have none.
     """
 
     source_timeframe: Timeframe
     timezone: str | None
     instrument: str | None
     latest_us: int = TIME_MAX_US
+    no_volume: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def read_batches(
     NaiveTimeError
         If times carry no zone and none was given.
     """
-    layout = resolve_layout(schema, source, options.instrument)
+    layout = resolve_layout(schema, source, options.instrument, options.no_volume)
     rows_seen = unreadable = 0
     examples: list[str] = []
     for raw in raws:
@@ -132,11 +134,16 @@ def _candle_columns(
     time = times[0] if len(times) == 1 else join_date_and_time(*times)
     columns = [
         mark_sorted(instrument.alias("instrument")),
-        to_utc(time, options.timezone, source).alias("timestamp"),
+        to_utc(time, layout.timezone or options.timezone, source).alias("timestamp"),
     ]
-    columns += [_to_float(raw[column]).alias(field) for field, column in layout.numbers.items()]
+    numbers = {field: _to_float(raw[column]) for field, column in layout.numbers.items()}
+    if "volume" not in numbers:
+        numbers["volume"] = pl.Series([0.0]).new_from_index(0, len(raw))
+    columns += [
+        numbers[field].alias(field) for field in (*NUMBERS, OPEN_INTEREST) if field in numbers
+    ]
     frame = pl.DataFrame(columns)
-    if len(layout.numbers) > len(CANDLE_SCHEMA) - 2:
+    if OPEN_INTEREST in numbers:
         # No rule asks for open interest; what is no number is unavailable, and that is null.
         finite = pl.col("open_interest").is_finite()
         frame = frame.with_columns(pl.when(finite).then("open_interest"))

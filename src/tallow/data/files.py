@@ -27,10 +27,13 @@ from tallow.data.spreadsheet import unmark_formulas
 
 TEXT_ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 PARQUET_ENDINGS = (".parquet", ".pq")
-ARROW_ENDINGS = (".arrow", ".ipc", ".feather")
+ARROW_ENDINGS = (".arrow", ".arrows", ".ipc", ".feather", ".fea", ".ft", ".stream")
+"""File and stream format; which of them a file holds is told by its content."""
+
 ENDINGS = (*TEXT_ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS)
 
 _GZIP_MARK = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PROBE_BYTES = 4_096
 
 
@@ -154,11 +157,15 @@ def _scan(path: Path) -> pl.LazyFrame:
     if ending in PARQUET_ENDINGS:
         return pl.scan_parquet(path, glob=False)
     if ending in TEXT_ENDINGS:
-        _require_text(path)
+        is_address = _is_address(_first_line(path))
         # Every cell as text: a bad one then spoils its row instead of the file, and the quarantine
         # can show what was written.
         return pl.scan_csv(
-            path, separator=TEXT_ENDINGS[str(ending)], infer_schema=False, glob=False
+            path,
+            separator=TEXT_ENDINGS[str(ending)],
+            infer_schema=False,
+            glob=False,
+            skip_rows=int(is_address),
         )
     with path.open("rb") as file:
         require_honest(file, str(path))
@@ -168,7 +175,13 @@ def _scan(path: Path) -> pl.LazyFrame:
     return pl.read_ipc_stream(path).lazy()
 
 
-def _require_text(path: Path) -> None:
+def _is_address(line: bytes) -> bool:
+    """Say whether a line is the address of a page: some providers write theirs above the header."""
+    return line.removeprefix(_BYTE_ORDER_MARK).lower().startswith((b"http://", b"https://"))
+
+
+def _first_line(path: Path) -> bytes:
+    """Return the first line of a table of text, which must be no wider than a header may be."""
     with path.open("rb") as file:
         head = file.read(_PROBE_BYTES)
     is_packed = head.startswith(_GZIP_MARK)
@@ -181,7 +194,7 @@ def _require_text(path: Path) -> None:
         with opener(path, "rb") as file:
             first = file.readline(FILE_LINE_BYTES_MAX)
     except (OSError, EOFError, zlib.error):
-        return  # Polars tells what is wrong with it.
+        return b""  # Polars tells what is wrong with it.
     if len(first) == FILE_LINE_BYTES_MAX and not first.endswith(b"\n"):
         raise CandleInputError(
             f"{path}: its first line has {FILE_LINE_BYTES_MAX:,} bytes or more; must be a header; "
@@ -189,6 +202,7 @@ def _require_text(path: Path) -> None:
         )
     # Counted before Polars makes columns of them, which takes a minute for a million.
     _require_narrow(path, first.count(TEXT_ENDINGS[str(ending_of(path))].encode()) + 1)
+    return first
 
 
 def _require_narrow(path: Path, width: int) -> None:
@@ -257,7 +271,8 @@ def _long_line(path: Path) -> str | None:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             pieces = iter(lambda: file.readline(FILE_LINE_BYTES_MAX), "")
             lines = csv.reader(pieces, delimiter=TEXT_ENDINGS[ending])
-            width = len(next(lines))
+            header = next(lines)
+            width = len(next(lines) if _is_address("".join(header[:1]).encode()) else header)
             for cells in lines:
                 if len(cells) > width:
                     return f"line {lines.line_num} has {len(cells)} cells, the header {width}"

@@ -10,6 +10,8 @@ import polars as pl
 
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import COLUMN_NAMES_KNOWN
+from tallow.data.shape import Shape
+from tallow.data.shapes import table_shape
 
 TIME_TYPE = pl.Datetime("us", "UTC")
 
@@ -52,35 +54,72 @@ class Layout:
     """Which column of an input holds which field.
 
     `time_columns` has two names where a date and a time of day stand apart; `instrument` is None
-    where the input has no such column.
+    where the input has no such column, and `numbers` has no volume where that is said. `timezone`
+    is that of its times, where its columns tell.
     """
 
     instrument: str | None
     time_columns: tuple[str, ...]
     numbers: Mapping[str, str]
     ignored: tuple[str, ...]
+    timezone: str | None = None
+
+
+_MARKS = "\ufeff\"'_<>/.-"
 
 
 @lru_cache(maxsize=COLUMN_NAMES_KNOWN)
 def plain_name(column: str) -> str:
-    r"""Return a column's name without case, spaces, underscores, quotes and byte-order mark.
+    r"""Return a column's name without case, spaces, marks such as ``_ < > / .``, and quotes.
 
     Examples
     --------
     >>> plain_name('\ufeff"Open Interest"')
     'openinterest'
+    >>> plain_name("<Date/Time>")
+    'datetime'
     """
-    kept = (letter for letter in column.casefold() if letter not in "\ufeff\"'_" and letter.strip())
+    kept = (letter for letter in column.casefold() if letter not in _MARKS and letter.strip())
     return "".join(kept)
 
 
 def find_column(field: str, columns: Sequence[str]) -> str | None:
-    """Return the column that holds a field: the best alias wins, then the leftmost column."""
-    plain = [plain_name(column) for column in columns]
-    for alias in ALIASES[field]:
-        if plain_name(alias) in plain:
-            return columns[plain.index(plain_name(alias))]
+    """Return the column that holds a field: the best alias, spelled exactly, then the leftmost."""
+    return find_name(ALIASES[field], columns)
+
+
+def find_name(aliases: Sequence[str], names: Sequence[str]) -> str | None:
+    """Return the name that is the best of some aliases; as they are spelled where two are."""
+    for alias in aliases:
+        same = [name for name in names if plain_name(name) == plain_name(alias)]
+        if same:
+            return alias if alias in same else same[0]
     return None
+
+
+def rival_names(aliases: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return names of which nobody can say which is meant; none where one of them is the best.
+
+    The first alias wins over the others, and a name spelled as an alias over one that is not.
+    """
+    fitting = [name for name in names if plain_name(name) in set(map(plain_name, aliases))]
+    own = [name for name in fitting if plain_name(name) == plain_name(aliases[0])]
+    exact = [name for name in fitting if name in aliases]
+    best = next(filter(None, ([name for name in own if name in aliases], own, exact, fitting)), [])
+    return best if len(best) > 1 else []
+
+
+def rival_columns(field: str, columns: Sequence[str]) -> list[str]:
+    """Return columns of which nobody can say which holds a field.
+
+    A time and an instrument may be told by several columns, each in its way: there, only columns of
+    one name are rivals.
+    """
+    aliases: Sequence[str] = ALIASES[field]
+    if field in ("instrument", "timestamp"):
+        best = find_column(field, columns)
+        aliases = [alias for alias in aliases if best and plain_name(alias) == plain_name(best)]
+    return rival_names(aliases, columns) if aliases else []
 
 
 SEQUENCE = ("sequence", "sequence_number", "seq")
@@ -89,11 +128,15 @@ SEQUENCE = ("sequence", "sequence_number", "seq")
 
 def find_sequence(columns: Sequence[str]) -> str | None:
     """Return the column that numbers the rows, by the best of its names."""
-    by_name = {plain_name(column): column for column in reversed(columns)}
-    return next((by_name[name] for name in map(plain_name, SEQUENCE) if name in by_name), None)
+    return find_name(SEQUENCE, columns)
 
 
-def resolve_layout(schema: Mapping[str, pl.DataType], where: str, instrument: str | None) -> Layout:
+def resolve_layout(
+    schema: Mapping[str, pl.DataType],
+    where: str,
+    instrument: str | None,
+    no_volume: bool = False,
+) -> Layout:
     """Find the columns of an input.
 
     Parameters
@@ -104,15 +147,21 @@ def resolve_layout(schema: Mapping[str, pl.DataType], where: str, instrument: st
         What the input is called in an error.
     instrument
         The key of an input without an instrument column, if the caller gave one.
+    no_volume
+        Whether the caller says that the input has no volume: every candle's is 0.
 
     Raises
     ------
     CandleInputError
-        If a field is missing, or a column's type cannot hold it.
+        If a field is missing or stands in two columns, or a column's type cannot hold it.
     """
     columns = list(schema)
-    found = {field: find_column(field, columns) for field in ALIASES}
+    shape = table_shape(tuple(columns))
+    found = {field: _column(field, columns, shape, where) for field in ALIASES}
     optional = {OPEN_INTEREST} | ({"instrument"} if instrument is not None else set())
+    if no_volume or (shape is not None and shape.without_volume):
+        _require_no_volume(where, found["volume"])
+        optional.add("volume")
     missing = [name for name, column in found.items() if column is None and name not in optional]
     if missing:
         raise CandleInputError(_missing_message(where, columns, missing))
@@ -122,9 +171,32 @@ def resolve_layout(schema: Mapping[str, pl.DataType], where: str, instrument: st
         _require_number(where, column, schema[column])
     _require_key(where, found["instrument"], schema)
     times = time_columns(schema, str(found["timestamp"]))
+    timezone = None if shape is None else shape.timezone
     used = {found["instrument"], *times, *held.values(), ORIGINAL}
     ignored = tuple(column for column in columns if column not in used)
-    return Layout(found["instrument"], times, held, ignored)
+    return Layout(found["instrument"], times, held, ignored, timezone)
+
+
+def _column(field: str, columns: Sequence[str], shape: Shape | None, where: str) -> str | None:
+    """Return the column that holds a field: the one that the shape names, or the best by name."""
+    named = None if shape is None else shape.column(field, columns)
+    if named is not None:
+        return named
+    doubtful = rival_columns(field, columns)
+    if doubtful:
+        shown = ", ".join(repr(column[:COLUMNS_SHOWN]) for column in doubtful[:COLUMNS_SHOWN])
+        raise CandleInputError(
+            f"{where}: columns {shown} all fit {field}; one must; rename the right one {field!r}"
+        )
+    return find_column(field, columns)
+
+
+def _require_no_volume(where: str, column: str | None) -> None:
+    if column is not None:
+        raise CandleInputError(
+            f"{where}: no_volume=True, but column {column!r} holds volumes; leave out no_volume=, "
+            "or the column"
+        )
 
 
 def time_columns(schema: Mapping[str, pl.DataType], best: str) -> tuple[str, ...]:
@@ -168,8 +240,14 @@ def _missing_hint(columns: Sequence[str], missing: Sequence[str]) -> str:
         return "cells must be separated by commas (.csv) or tabs (.tsv)"
     if columns and sum(_is_number(column) for column in columns) * 2 >= len(columns):
         return "the first line looks like data: add a header line with the column names"
+    if list(missing) == ["volume"]:
+        return f"pass no_volume=True if there is none, or {_rename(missing)}"
     if list(missing) == ["instrument"]:
         return 'pass instrument="..." if all rows belong to one instrument'
+    return _rename(missing)
+
+
+def _rename(missing: Sequence[str]) -> str:
     names = "; ".join(f"{field}: {', '.join(ALIASES[field])}" for field in missing)
     return f"rename the columns to one of these ({names})"
 

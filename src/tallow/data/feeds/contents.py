@@ -14,13 +14,14 @@ from tallow.core.limits import (
     FEED_MESSAGE_ROWS_MAX,
     FEED_MESSAGE_VALUES_MAX,
 )
+from tallow.data.feeds.envelopes import inside
 
 _DIGITS_MAX = 400
 """Digits beyond which no whole number is a price, a time or a name."""
 
 
 def items_of(content: Any) -> list[Any]:
-    """Return the items of a message: of its list, of the list in its `data`, or itself.
+    """Return the items of a message: of its list, of its `data`, or itself.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ def items_of(content: Any) -> list[Any]:
     """
     if isinstance(content, str | bytes):
         content = _parsed(content)
-    if isinstance(content, dict) and isinstance(content.get("data"), list | dict):
-        content = content["data"]
+    if isinstance(content, dict):
+        content = inside(content) or [content]
     if not isinstance(content, list):
         return [content]
     _require("rows", len(content), FEED_MESSAGE_ROWS_MAX)

@@ -1,8 +1,11 @@
 """From messages to rows: JSON text, or a stream's flat fields, into candles and ticks.
 
-A message is one object, a list of them, or an object whose `data` is either. A row with any of
-open, high, low and close is a candle; one with a price is a tick; anything else is a notice and
-only counted. A row that is not understood is rejected alone: the others of its message go on.
+A message is one object, a list of them, or an object whose `data` is either; what providers nest
+is laid flat first (`envelopes`). An object in a declared shape (`tallow.data.shapes`) is what the
+shape says. Of the others, one with any of open, high, low and close is a candle; one with a last
+price is a tick, also beside the prices of its day: that is a broker's quote, and no candle.
+Anything else is a notice and only counted, unless there are prices in it. A row that is not
+understood is rejected alone: the others of its message go on.
 """
 
 from __future__ import annotations
@@ -21,8 +24,20 @@ from tallow.core.errors import NaiveTimeError
 from tallow.core.limits import DIGITS_MAX, FEED_LAYOUTS, FEED_ROW_FIELDS_MAX
 from tallow.data.days import microseconds
 from tallow.data.feeds.contents import items_of
+from tallow.data.feeds.envelopes import laid_flat, names_a_price
 from tallow.data.feeds.health import Meter
-from tallow.data.schema import NUMBERS, OPEN_INTEREST, find_column, find_sequence, plain_name
+from tallow.data.schema import (
+    ALIASES,
+    NUMBERS,
+    OPEN_INTEREST,
+    find_column,
+    find_name,
+    find_sequence,
+    rival_columns,
+    rival_names,
+)
+from tallow.data.shape import Shape
+from tallow.data.shapes import message_shapes
 from tallow.data.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
 
 PRICES = NUMBERS[:4]
@@ -35,6 +50,19 @@ TICK_ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Names of a tick's fields beside those of `tallow.data.schema.ALIASES`, best first."""
 
+LAST_PRICES = TICK_ALIASES["price"][:-1]
+"""Names of a last price: beside open, high, low and close, these are the day's so far."""
+OF_A_DAY = (
+    "last", "prev_close", "previous_close", "prev_close_price", "yesterday_close",
+    "total_buy_quantity", "total_sell_quantity",
+)  # fmt: skip
+"""Names that only a quote has, never a candle of a minute."""
+
+_QUANTITIES = ("quantity", "day_volume")
+_UNKNOWN = (
+    "no shape that is known; a candle has open, high, low, close and volume, a tick price, ltp or "
+    "last_price"
+)
 _MINUTE = timedelta(minutes=1)
 _NO_ZONE = 'has no zone; pass timezone="Asia/Kolkata", say'
 _SHOWN = 200
@@ -76,11 +104,14 @@ class _Layout(NamedTuple):
     values: tuple[str | None, ...]
     sequence: str | None
     problem: str | None
+    shape: Shape | None = None
 
 
-_TOO_WIDE = _Layout(
-    (), "", "", (), None, f"more than {FEED_ROW_FIELDS_MAX} fields; a row must have fewer"
-)
+def _refused(problem: str) -> _Layout:
+    return _Layout((), "", "", (), None, problem)
+
+
+_TOO_WIDE = _refused(f"more than {FEED_ROW_FIELDS_MAX} fields; a row must have fewer")
 
 
 def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | None) -> list[Row]:
@@ -95,7 +126,7 @@ def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | Non
     notices = 0
     kept: list[tuple[Mapping[str, Any], _Layout, Message]] = []
     for item, message in found:
-        layout = _layout(tuple(item)) if len(item) <= FEED_ROW_FIELDS_MAX else _TOO_WIDE
+        layout = _layout_of(item)
         if layout is None:
             notices += 1
         elif layout.problem:
@@ -123,35 +154,111 @@ def _items(message: Message, meter: Meter) -> Iterator[Mapping[str, Any]]:
         return
     for item in items:
         if isinstance(item, dict):
-            yield item
+            yield from laid_flat(item)
         else:
             why = "no JSON object; a row must be an object of fields"
             meter.reject(json.dumps(item), why, message.token)
+
+
+def _layout_of(item: Mapping[str, Any]) -> _Layout | None:
+    """Return where an object's fields are, or None for a notice."""
+    if len(item) > FEED_ROW_FIELDS_MAX:
+        return _TOO_WIDE
+    keys = tuple(item)
+    for shaped in _shaped(keys):
+        shape = shaped.shape
+        if shape is not None and shape.agrees(item):
+            return _as_said(item, shape, shaped)
+    layout = _layout(keys)
+    if layout is not None:
+        return layout
+    name = names_a_price(item)
+    return None if name is None else _refused(f"{name}: a price, but {_UNKNOWN}")
+
+
+def _as_said(item: Mapping[str, Any], shape: Shape, layout: _Layout) -> _Layout | None:
+    """Return the layout of an object in a declared shape, or None while its candle forms."""
+    if shape.lasting is not None:
+        name, minute = shape.lasting
+        if item.get(name, minute) != minute:
+            return _refused(f"{name}={_shown(item[name])}; a candle must last a minute, {minute}")
+    return None if shape.closed is not None and item[shape.closed] is False else layout
+
+
+@lru_cache(maxsize=FEED_LAYOUTS)
+def _shaped(keys: tuple[str, ...]) -> tuple[_Layout, ...]:
+    """Return the layout of each declared shape that an object with these keys may have."""
+    return tuple(_layout_in(shape, keys) for shape in message_shapes(keys))
+
+
+def _layout_in(shape: Shape, keys: tuple[str, ...]) -> _Layout:
+    if shape.form == "refused":
+        return _refused(str(shape.why))._replace(shape=shape)
+
+    def held(name: str, aliases: Sequence[str]) -> str | None:
+        return shape.column(name, keys) or (
+            None if name in shape.fields else find_name(aliases, keys)
+        )
+
+    if shape.form == "candle":
+        fields, found = CANDLE, {name: held(name, ALIASES[name]) for name in CANDLE}
+    else:
+        found = {name: held(name, TICK_ALIASES[name]) for name in ("price", *_QUANTITIES)}
+        fields = QUOTE if found["day_volume"] else TRADE
+    names = {name: held(name, ALIASES[name]) for name in ("instrument", "timestamp")}
+    sequence = None if "sequence" in shape.fields else find_sequence(keys)
+    return _put_together(fields, names | found, sequence)._replace(shape=shape)
 
 
 @lru_cache(maxsize=FEED_LAYOUTS)
 def _layout(keys: tuple[str, ...]) -> _Layout | None:
     """Return where the fields of an object with these keys are, or None for a notice."""
     numbers = {name: find_column(name, keys) for name in CANDLE}
-    price = _find("price", keys)
-    if any(numbers[name] for name in PRICES):
-        fields, held = CANDLE, numbers
-    elif price:
-        total = _find("day_volume", keys)
+    has_prices = any(numbers[name] for name in PRICES)
+    last = find_name(LAST_PRICES, keys)
+    price = last or (None if has_prices else _find("price", keys))
+    if price:
+        total = _find("day_volume", keys) or (numbers["volume"] if has_prices else None)
         fields = QUOTE if total else TRADE
         held = {"price": price, "day_volume": total, "quantity": _find("quantity", keys)}
+    elif has_prices:
+        fields, held = CANDLE, numbers
     else:
         return None
-    instrument, timestamp = find_column("instrument", keys), _time_key(keys, fields)
-    needed = {"instrument": instrument, "timestamp": timestamp}
-    needed |= {name: held[name] for name in fields if name not in (OPEN_INTEREST, "quantity")}
-    missing = [name for name, key in needed.items() if key is None]
+    names = {"instrument": find_column("instrument", keys), "timestamp": _time_key(keys, fields)}
+    layout = _put_together(fields, names | held, find_sequence(keys))
+    return layout if layout.problem else layout._replace(problem=_problem(keys, fields, held))
+
+
+def _put_together(
+    fields: tuple[str, ...], held: Mapping[str, str | None], sequence: str | None
+) -> _Layout:
+    needed = ("instrument", "timestamp", *fields)
+    optional = (OPEN_INTEREST, "quantity")
+    missing = [name for name in needed if held[name] is None and name not in optional]
     problem = f"without {', '.join(missing)}" if missing else None
-    if fields is TRADE and not held["quantity"] and numbers["volume"]:
-        problem = "a tick's volume must be named quantity or day_volume"
-    sequence = find_sequence(keys)
     values = tuple(held[name] for name in fields)
-    return _Layout(fields, str(instrument), str(timestamp), values, sequence, problem)
+    name, time = str(held["instrument"]), str(held["timestamp"])
+    return _Layout(fields, name, time, values, sequence, problem)
+
+
+def _problem(
+    keys: tuple[str, ...], fields: tuple[str, ...], held: Mapping[str, str | None]
+) -> str | None:
+    """Return what leaves a doubt about an object that has all that a row needs."""
+    if fields is TRADE and not held["quantity"] and find_column("volume", keys):
+        return "a tick's volume must be named quantity or day_volume"
+    of_a_day = find_name(OF_A_DAY, keys) if fields is CANDLE else None
+    if of_a_day is not None:
+        return f"{of_a_day}: a quote, whose open, high and low are the day's; name its last price"
+    wanted: dict[str, Sequence[str]] = {name: ALIASES[name] for name in fields if name in ALIASES}
+    wanted |= {name: TICK_ALIASES[name] for name in fields if name in TICK_ALIASES}
+    rivals = {name: rival_columns(name, keys) for name in ("instrument", "timestamp")}
+    rivals |= {name: rival_names(aliases, keys) for name, aliases in wanted.items()}
+    doubtful = next((name for name, found in rivals.items() if found), None)
+    if doubtful is None:
+        return None
+    return f"{', '.join(rivals[doubtful])}: all fit {doubtful}; one must"
 
 
 def _time_key(keys: Sequence[str], fields: tuple[str, ...]) -> str | None:
@@ -160,13 +267,7 @@ def _time_key(keys: Sequence[str], fields: tuple[str, ...]) -> str | None:
 
 
 def _find(field: str, keys: Sequence[str]) -> str | None:
-    return _first(TICK_ALIASES[field], keys)
-
-
-def _first(aliases: Sequence[str], keys: Sequence[str]) -> str | None:
-    """Return the key that is the best of some aliases, by the rules of `find_column`."""
-    by_name = {plain_name(key): key for key in reversed(keys)}
-    return next((by_name[name] for name in map(plain_name, aliases) if name in by_name), None)
+    return find_name(TICK_ALIASES[field], keys)
 
 
 def _row(
@@ -178,7 +279,7 @@ def _row(
     name = item[layout.instrument]
     if not _is_name(name):
         return f"{layout.instrument}={_shown(name)}; an instrument must be text or a whole number"
-    values = []
+    values: list[float | None] = []
     for field, key in zip(layout.fields, layout.values, strict=True):
         # A tick that names no quantity, as an index's, trades nothing.
         raw = item[key] if key else (0.0 if field == "quantity" else None)
@@ -186,11 +287,23 @@ def _row(
             values.append(_number(raw))
         except (ValueError, TypeError, OverflowError):
             return f"{key}={_shown(raw)}; must be a number"
+    if layout.shape is not None and layout.shape.divisor is not None:
+        values = _divided(layout.fields, values, layout.shape.divisor(item))
     order = item[layout.sequence] if layout.sequence else None
     if order is not None and not _is_order(order):
         return f"{layout.sequence}={_shown(order)}; must be a whole number"
     order = None if order is None else int(order)
     return Row(layout.fields, str(name), moment, tuple(values), order, message)
+
+
+def _divided(
+    fields: tuple[str, ...], values: Sequence[float | None], divisor: float
+) -> list[float | None]:
+    """Return values of which the prices are divided: sent as whole numbers of a small unit."""
+    return [
+        value / divisor if name in (*PRICES, "price") and value is not None else value
+        for name, value in zip(fields, values, strict=True)
+    ]
 
 
 def _shown(value: Any) -> str:

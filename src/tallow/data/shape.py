@@ -1,0 +1,94 @@
+"""What a shape is: the exact names by which one provider's tables, documents or messages are known.
+
+A table and a message are the same thing here: names, and which of them holds which field. That is
+how a file, a frame and a live message of one provider share what is known of it. The shapes
+themselves are declared in `tallow.data.shapes`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Form = Literal["document", "table", "candle", "tick", "refused"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a shape is written down: a page, or a public client's file, and when it was read."""
+
+    address: str
+    read: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One shape of one provider.
+
+    Attributes
+    ----------
+    provider, text
+        Whose it is, and what, in one line.
+    form
+        ``document``: one of the readers of `tallow.data.providers` reads it. ``table``: columns of
+        a file or a frame. ``candle``, ``tick``: an object of a live message. ``refused``: such an
+        object, understood to be neither.
+    names
+        Names that are all there, spelled like this.
+    fields
+        Which names may hold a field, best first; they come before `tallow.data.schema.ALIASES`.
+    says
+        Names whose values tell the shape, and these values.
+    patterns
+        Fields whose column is the first of several that begin with this text.
+    timezone
+        Zone of its times, where they carry none and the shape says which.
+    without_volume
+        Whether it is known to come without volume.
+    divisor
+        From an object's prices as they are sent to prices.
+    closed
+        The name of a field that is False while the candle still forms.
+    lasting
+        The name of a field that says how long the candle lasts, and what it says of a minute.
+    why
+        Why such an object is refused.
+    """
+
+    provider: str
+    text: str
+    form: Form
+    sources: tuple[Source, ...]
+    names: frozenset[str] = frozenset()
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    says: Mapping[str, frozenset[Any]] = field(default_factory=dict)
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    timezone: str | None = None
+    without_volume: bool = False
+    divisor: Callable[[Mapping[str, Any]], float] | None = None
+    closed: str | None = None
+    lasting: tuple[str, str] | None = None
+    why: str | None = None
+
+    def fits(self, names: Collection[str]) -> bool:
+        """Say whether all of its names are among these."""
+        has_all = self.names <= set(names) and self.says.keys() <= set(names)
+        return has_all and all(
+            sum(name.startswith(start) for name in names) > 1 for start in self.patterns.values()
+        )
+
+    def agrees(self, item: Mapping[str, Any]) -> bool:
+        """Say whether an object with its names says what such objects say."""
+        return all(_among(item[name], values) for name, values in self.says.items())
+
+    def column(self, of: str, names: Sequence[str]) -> str | None:
+        """Return the name that holds a field, or None where the shape does not say."""
+        if of in self.patterns:
+            return next(name for name in names if name.startswith(self.patterns[of]))
+        return next((name for name in self.fields.get(of, ()) if name in names), None)
+
+
+def _among(value: Any, values: frozenset[Any]) -> bool:
+    # A list is no key of a set, and 1 is True.
+    return isinstance(value, str | int) and not isinstance(value, bool) and value in values
