@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from tallow.core.errors import StoreError, TallowWarning
+from tallow.core.errors import EvidenceError, StoreError, TallowWarning
 from tallow.core.text import (
     has_unescaped_user,
     hide_secrets,
@@ -67,6 +67,13 @@ def test_messages_hide_what_reads_like_a_password(kind: type[Exception]) -> None
     assert told == "cannot reach redis://host/0 try again"
     example = "must be such as redis://HOST:PORT/0?stream=candles&group=tallow"
     assert str(kind(example)) == example
+
+
+def test_an_error_itself_holds_no_password() -> None:
+    # What a log writes of an error is its text, its arguments, or what Python writes of it.
+    error = StoreError("cannot reach redis://me:secret@host/0", 7)
+    assert error.args == ("cannot reach redis://host/0", 7)
+    assert "secret" not in f"{error!r}{error}{EvidenceError('redis://me:secret@host/0')!r}"
 
 
 STEERING = ["\x1b]0;owned\x07", "\x9b31m", "\x08\x7f", "\r", "\u202e", "\u2066", "\u200f", "\ud800"]

@@ -20,15 +20,15 @@ from tallow.core.text import hide_secrets, printable
 class TallowError(Exception):
     """Base of all errors raised by Tallow; a message holds no secret, and steers no terminal."""
 
-    def __str__(self) -> str:
-        return _told(super().__str__())
+    def __init__(self, *told: object) -> None:
+        super().__init__(*map(_told, told))
 
 
 class TallowWarning(UserWarning):
     """Something was left out of a result that has no report of its own."""
 
-    def __str__(self) -> str:
-        return _told(super().__str__())
+    def __init__(self, *told: object) -> None:
+        super().__init__(*map(_told, told))
 
 
 class SpecError(TallowError, ValueError):
@@ -135,8 +135,10 @@ class EvidenceError(TallowError, OSError):
     """The evidence of an experiment, or a mismatch of it, cannot be opened, read or written."""
 
 
-def _told(message: str) -> str:
+def _told(message: object) -> object:
     """Return a message as it may be shown anywhere; of a very long one, beginning and end."""
+    if not isinstance(message, str):
+        return message
     left_out = len(message) - MESSAGE_CHARACTERS_MAX
     if left_out > 0:
         half = MESSAGE_CHARACTERS_MAX // 2

@@ -87,6 +87,9 @@ ARROW_MESSAGES_MAX = 1_000_000
 DOCUMENT_BYTES_MAX = 268_435_456
 """Longest document of a data provider, unpacked: it is held in memory whole."""
 
+DOCUMENT_VALUES_MAX = 20_000_000
+"""Most values (cells, keys, brackets) in such a document: each takes some sixty bytes of memory."""
+
 DOCUMENT_HEAD_BYTES = 65_536
 """As much of a document as is looked at to find its format."""
 
@@ -249,6 +252,9 @@ FEED_REPLAY_IDLE_SECONDS = 300.0
 
 FEED_REPLY_SECONDS = 5.0
 """How long a feed waits for Redis to answer, beyond the time it asked it to wait for entries."""
+
+FEED_ASK_AGAIN_SECONDS = 0.05
+"""Pause before Redis is asked again where it said "nothing" at once, though it was told to wait."""
 
 FEED_REPLY_BYTES_MAX = 33_554_432
 """Longest answer of Redis that a feed takes; of entries that are longer it asks for fewer."""

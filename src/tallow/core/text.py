@@ -119,6 +119,15 @@ def has_unescaped_user(url: str) -> bool:
     return any(sign in before for sign in "@/?#")
 
 
+def require_escaped_user(what: str, url: str, kind: type[Exception]) -> None:
+    """Raise an error of a kind where a user or password has signs that must be escaped."""
+    if has_unescaped_user(url):
+        raise kind(
+            f"{what}: {without_secrets(url)}: user or password has a sign that must be escaped; "
+            "write %40 for @, %2F for /, %3F for ? and %23 for #"
+        )
+
+
 def hide_secrets(text: str, *urls: str) -> str:
     """Return text, such as a driver's message, with the secrets of URLs hidden.
 

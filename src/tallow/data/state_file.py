@@ -14,7 +14,7 @@ import numpy as np
 from tallow.core.errors import StateError
 from tallow.data.replacing import PRIVATE, replace_file
 
-_MAGIC = b"tallow state 2\n"
+_MAGIC = b"tallow state 3\n"
 _DIGEST_BYTES = 32
 
 Arrays = dict[str, np.ndarray[Any, Any]]

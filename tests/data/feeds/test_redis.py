@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tallow.core.errors import FeedError
-from tallow.data.feeds import streams
+from tallow.data.feeds import exchanges, streams
 from tallow.data.feeds.feed import FeedBatch, FeedEnded
 from tallow.data.feeds.streams import RedisFeed
 from tests.data.feeds.conftest import (
@@ -266,6 +266,30 @@ def test_a_server_that_is_not_there_is_waited_for() -> None:
 def test_what_is_no_url_of_redis_is_told(url: str) -> None:
     with pytest.raises(FeedError, match=r"^feed: .*; must be such as redis://localhost:6379/0"):
         RedisFeed(url)
+
+
+@pytest.mark.parametrize("url", ["redis://:s3/cret@localhost/0", "redis://:s3cret#@localhost/0"])
+def test_a_password_with_bare_signs_is_refused_untold(url: str) -> None:
+    with pytest.raises(FeedError, match=r"must be escaped; write %40 for @") as refused:
+        RedisFeed(url)
+    assert "s3" not in repr(refused.value)
+    assert refused.value.__context__ is None
+
+
+def test_a_proxy_that_does_not_wait_is_asked_with_pauses(
+    feed_of: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read = [], exchanges.Exchanges.read
+
+    def read_at_once(self: Any, start: str, count: int, block: int | None = None) -> Any:
+        asked.append(block)
+        return read(self, start, count)
+
+    monkeypatch.setattr(exchanges.Exchanges, "read", read_at_once)
+    monkeypatch.setattr(streams, "FEED_ASK_AGAIN_SECONDS", 0.2)
+    assert feed_of().receive(timeout=0.6) is None
+    # Once for what was its own, twice where the group was made; then every fifth of a second.
+    assert len(asked) <= 6
 
 
 def test_an_acknowledgement_waits_for_the_server(

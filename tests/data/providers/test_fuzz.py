@@ -123,3 +123,21 @@ def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
         archive.writestr("a.json", " " * 1_000_001)
     with pytest.raises(TallowError, match=r"bomb\.zip: longer than 1000000 bytes"):
         read_document(path, format="ccxt")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("a.json", f"[{'[],' * 1_000}[]]", "ccxt"),
+        ("a.json", f"[{'{},' * 1_000}[]]", "ccxt"),
+        ("a.csv", f"{',' * 11}\n" * 100, "binance"),
+    ],
+)
+def test_a_document_of_more_values_than_memory_holds_is_refused(
+    tmp_path, monkeypatch, name, text, form
+):
+    monkeypatch.setattr("tallow.data.providers.cells.DOCUMENT_VALUES_MAX", 1_000)
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(TallowError, match=r"values; at most 1,000 in a document"):
+        read_document(path, format=form)

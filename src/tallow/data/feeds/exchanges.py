@@ -25,7 +25,7 @@ from tallow.core.limits import (
     FEED_REPLY_BYTES_MAX,
     FEED_REPLY_SECONDS,
 )
-from tallow.core.text import hide_secrets
+from tallow.core.text import hide_secrets, require_escaped_user
 from tallow.data.feeds.feed import shown
 
 Entry = tuple[bytes, Mapping[bytes, bytes]]
@@ -197,6 +197,7 @@ class Exchanges:
 
 
 def _client(url: str, allowance: _Allowance) -> redis.Redis:
+    require_escaped_user("feed", url, FeedError)
     # The next attempt is the feed's to make, and old answers keep their shape (protocol 2).
     try:
         client = redis.Redis.from_url(

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 import polars as pl
 
 from tallow.core.errors import NaiveTimeError
-from tallow.core.limits import DIGITS_MAX, FEED_LAYOUTS, FEED_ROW_FIELDS_MAX
+from tallow.core.limits import DIGITS_MAX, FEED_LAYOUTS, FEED_ROW_FIELDS_MAX, NAME_CHARACTERS_MAX
 from tallow.data.days import microseconds
 from tallow.data.feeds.contents import items_of
 from tallow.data.feeds.envelopes import laid_flat, names_a_price
@@ -278,7 +278,10 @@ def _row(
         return f"{layout.timestamp}={_shown(item[layout.timestamp])}; {moment}"
     name = item[layout.instrument]
     if not _is_name(name):
-        return f"{layout.instrument}={_shown(name)}; an instrument must be text or a whole number"
+        return (
+            f"{layout.instrument}={_shown(name)}; an instrument must be text of at most "
+            f"{NAME_CHARACTERS_MAX:,} characters, or a whole number"
+        )
     values: list[float | None] = []
     for field, key in zip(layout.fields, layout.values, strict=True):
         # A tick that names no quantity, as an index's, trades nothing.
@@ -314,7 +317,8 @@ def _shown(value: Any) -> str:
 
 def _is_name(value: Any) -> bool:
     # Half of a surrogate pair is JSON, but no text.
-    text = isinstance(value, str) and value.encode("utf-8", "ignore").decode() == value != ""
+    text = isinstance(value, str) and len(value) <= NAME_CHARACTERS_MAX
+    text = text and value.encode("utf-8", "ignore").decode() == value != ""
     return text or (isinstance(value, int) and not isinstance(value, bool))
 
 

@@ -20,6 +20,7 @@ from redis.exceptions import TimeoutError as TooLateError
 
 from tallow.core.errors import FeedError
 from tallow.core.limits import (
+    FEED_ASK_AGAIN_SECONDS,
     FEED_BATCH_MESSAGES,
     FEED_CLAIM_SECONDS,
     FEED_REJECTION_CHARACTERS,
@@ -182,7 +183,12 @@ class RedisFeed(Feed):
             return self._claim()
         # Redis takes 0 for ever.
         block = round(min(timeout, FEED_REPLY_SECONDS) * 1_000) or None
-        return self._read(">", block)
+        asked = monotonic()
+        entries = self._read(">", block)
+        if block and not entries:
+            # A proxy may not wait: it would be asked as often as it can answer.
+            sleep(min(seconds_until(asked + block / 1_000), FEED_ASK_AGAIN_SECONDS))
+        return entries
 
     def _read_own(self, start: str) -> Sequence[Entry]:
         """Return the next page of what this consumer was given; after the last one, none."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from tallow.core.errors import CandleInputError
-from tallow.core.limits import BLOCK_ROWS
+from tallow.core.limits import BLOCK_ROWS, DOCUMENT_VALUES_MAX
 from tallow.data.files import RawSource, split
 from tallow.data.providers.content import Content
 from tallow.data.schema import ORIGINAL
@@ -70,9 +70,11 @@ def csv_lines(content: Content) -> list[list[str]]:
     Raises
     ------
     CandleInputError
-        If it is no CSV text: a quote is never closed, say.
+        If it is no CSV text: a quote is never closed, say; or has too many cells.
     """
-    lines = csv.reader(io.StringIO(content.text(), newline=""), strict=True)
+    text = content.text()
+    _require_values(content, text, ",\n\r")
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         return [cells for cells in lines if any(cell.strip() for cell in cells)]
     except csv.Error as error:
@@ -96,9 +98,11 @@ def read_json(content: Content) -> Any:
     Raises
     ------
     CandleInputError
-        If it is no whole JSON document, says one thing twice, or is nested without end.
+        If it is no whole JSON document, says one thing twice, is nested without end, or has too
+        many values.
     """
     text = content.text()
+    _require_values(content, text, ",[{")
     try:
         return json.loads(
             text,
@@ -111,6 +115,16 @@ def read_json(content: Content) -> Any:
         raise CandleInputError(
             f"{content.name}: {error}; must be a whole JSON document; fetch it again"
         ) from error
+
+
+def _require_values(content: Content, text: str, marks: str) -> None:
+    """Raise where a text has more values than may be held; each stands at one of some marks."""
+    count = sum(map(text.count, marks))
+    if count > DOCUMENT_VALUES_MAX:
+        raise CandleInputError(
+            f"{content.name}: {count:,} values; at most {DOCUMENT_VALUES_MAX:,} in a document, as "
+            "it is read whole; split it"
+        )
 
 
 def json_table(

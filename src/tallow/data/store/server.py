@@ -33,7 +33,7 @@ from tallow.core.limits import (
     STORE_ROWS_SECONDS,
     STORE_STATEMENT_SECONDS,
 )
-from tallow.core.text import has_unescaped_user, hide_secrets, without_secrets
+from tallow.core.text import hide_secrets, require_escaped_user, without_secrets
 
 T = TypeVar("T")
 
@@ -174,11 +174,7 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self.name = without_secrets(url)
-        if has_unescaped_user(url):
-            raise StoreError(
-                f"store: {self.name}: user or password has a sign that must be escaped; write %40 "
-                "for @, %2F for /, %3F for ? and %23 for #"
-            )
+        require_escaped_user("store", url, StoreError)
         self._database = self._reach(url)
         self._idle: list[Session] = []
         self._lock = threading.Lock()
