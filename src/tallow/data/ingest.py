@@ -20,6 +20,7 @@ import polars as pl
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.given import file_path
 from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
 from tallow.data.mending import answered, is_mending_table, read_mended
 from tallow.data.providers.document import Document, read_document
@@ -112,6 +113,8 @@ def ingest(
     timezone: str | None = None,
     adjustment: str | None = None,
     pattern: str | None = None,
+    time_format: str | None = None,
+    stamped: Stamped = "open",
     now: int | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
@@ -122,7 +125,7 @@ def ingest(
     inputs
         Paths and globs; a glob's files come sorted by name. Where two files say different things
         of a candle, the later one is right.
-    format, instrument, timeframe, timezone, adjustment, pattern, now
+    format, instrument, timeframe, timezone, adjustment, pattern, time_format, stamped, now
         As in `tallow.data.providers.document.read_document`, the same for all files.
 
     Raises
@@ -148,6 +151,8 @@ def ingest(
         timezone=timezone,
         adjustment=adjustment,
         pattern=pattern,
+        time_format=time_format,
+        stamped=stamped,
         now=moment,
     )
     work = _Work(store, read, timezone, moment, store.ledger.held())

@@ -14,6 +14,7 @@ import narwhals
 import polars as pl
 
 from tallow.core.errors import CandleInputError
+from tallow.data.fixed_offsets import any_zone, frame_in_utc
 from tallow.data.schema import ALIASES, find_column
 
 NATIVES = ("polars", "pandas", "pyarrow")
@@ -27,6 +28,12 @@ def from_native(source: object) -> tuple[pl.DataFrame, str]:
     CandleInputError
         If `source` is no frame.
     """
+    with any_zone():
+        frame, native = _from_native(source)
+    return frame_in_utc(frame), native
+
+
+def _from_native(source: object) -> tuple[pl.DataFrame, str]:
     source = narwhals.to_native(source, pass_through=True)
     if isinstance(source, pl.DataFrame):
         return source, "polars"
@@ -107,7 +114,7 @@ def _from_pandas_column(pandas: Any, name: str, column: Any) -> pl.Series:
     if extension and sys.modules.get("pyarrow") and hasattr(column.array, "__arrow_array__"):
         # What pandas holds in Arrow, text above all, needs no detour over Python objects.
         arrow: Any = pl.from_arrow(column.array.__arrow_array__())
-        return pl.Series(name, arrow)
+        return frame_in_utc(pl.DataFrame([pl.Series(name, arrow)])).to_series()
     if dtype.kind == "M":
         return _from_numpy_time(name, column.to_numpy())
     if not extension and dtype.kind in "iufb":

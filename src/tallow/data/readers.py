@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.batches import Batch, ReadOptions, read_batches
+from tallow.data.batches import Batch, ReadOptions, Stamped, read_batches
 from tallow.data.candles import Candles, ReadReport
+from tallow.data.file_names import FilesApart, by_name, require_no_pattern
 from tallow.data.files import RawSource, expand_paths, open_file, split
 from tallow.data.interchange import from_native
 from tallow.data.merge import Settled, settle, settle_latest
@@ -34,7 +35,8 @@ from tallow.data.quarantine import (
 from tallow.data.rules import TIME_MAX_US, all_rows_hold, time_view
 from tallow.data.runs import OrderWatch, increasing_within, instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, find_sequence
-from tallow.data.times import require_timezone
+from tallow.data.time_texts import require_time_format
+from tallow.data.zones import require_timezone
 
 __all__ = [
     "Batch",
@@ -56,8 +58,11 @@ def read_candles(
     source_timeframe: str | Timeframe = "1m",
     timezone: str | None = None,
     instrument: str | None = None,
+    time_format: str | None = None,
+    stamped: Stamped = "open",
+    pattern: str | None = None,
 ) -> Candles:
-    """Read candles from files or a frame.
+    r"""Read candles from files or a frame.
 
     Parameters
     ----------
@@ -73,7 +78,15 @@ def read_candles(
     timezone
         Zone of times that carry none, such as ``Asia/Kolkata``.
     instrument
-        Key of inputs that have no instrument column.
+        Key of inputs that have no instrument column. Of several files whose times overlap only
+        `pattern` can say which are whose.
+    time_format
+        How times are written, with the letters of Python's ``strftime``: ``%d-%m-%Y %H:%M``.
+    stamped
+        Where the stamps of candles lie: at their ``open``, or at their ``close``.
+    pattern
+        A regular expression that fits each whole file name, with a group ``instrument``, and
+        perhaps ``timezone``: ``(?P<instrument>.+)_minute\.csv``.
 
     Returns
     -------
@@ -97,17 +110,25 @@ def read_candles(
     """
     if isinstance(source, Candles):
         return source
-    options = read_options(source_timeframe, timezone, instrument)
-    native, raws = "polars", []
+    options = read_options(
+        source_timeframe, timezone, instrument, time_format=time_format, stamped=stamped
+    )
     if isinstance(source, str | Path | list | tuple):
-        raws = [open_file(path, BLOCK_ROWS) for path in expand_paths(source)]
-    else:
-        frame, native = from_native(source)
-        candles = _as_it_is(frame, options, native)
-        if candles is not None:
-            return candles
-        raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
+        return _read_files(expand_paths(source), options, pattern)
+    require_no_pattern(pattern)
+    frame, native = from_native(source)
+    candles = _as_it_is(frame, options, native)
+    if candles is not None:
+        return candles
+    raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
     return assemble(raws, options, native)
+
+
+def _read_files(paths: Sequence[Path], options: ReadOptions, pattern: str | None) -> Candles:
+    raws = [open_file(path, BLOCK_ROWS) for path in paths]
+    if pattern is None:
+        return assemble(raws, options)
+    return assemble(raws, [by_name(path, pattern, options) for path in paths])
 
 
 def read_latest(source: Any) -> Candles:
@@ -145,6 +166,9 @@ def scan_batches(
     source_timeframe: str | Timeframe = "1m",
     timezone: str | None = None,
     instrument: str | None = None,
+    time_format: str | None = None,
+    stamped: Stamped = "open",
+    pattern: str | None = None,
     chunk_rows: int = BLOCK_ROWS,
 ) -> Iterator[Batch]:
     """Read files batch by batch, every row checked on its own, in file order.
@@ -153,10 +177,17 @@ def scan_batches(
     across them: settling that is the caller's. Parameters and errors are those of `read_candles`;
     a broken file may raise after some of its batches were given.
     """
-    options = read_options(source_timeframe, timezone, instrument)
+    options = read_options(
+        source_timeframe, timezone, instrument, time_format=time_format, stamped=stamped
+    )
+    apart = FilesApart(instrument)
     for path in paths:
         raw = open_file(path, chunk_rows)
-        yield from read_batches(raw.rows(), raw.schema, raw.name, options)
+        own = options if pattern is None else by_name(path, pattern, options)
+        for batch in read_batches(raw.rows(), raw.schema, raw.name, own):
+            apart.see(batch.source, batch.frame, own.instrument)
+            yield batch
+    apart.check()
 
 
 def original_records(
@@ -189,6 +220,9 @@ def read_options(
     timezone: str | None,
     instrument: str | None,
     latest_us: int = TIME_MAX_US,
+    *,
+    time_format: str | None = None,
+    stamped: Stamped = "open",
 ) -> ReadOptions:
     """Return what the caller said about an input; see `read_candles` for parameters and errors.
 
@@ -200,34 +234,43 @@ def read_options(
             f"read: instrument={instrument!r}; must be text that is not empty; "
             "for example instrument='NSE_EQ|INE301A01014'"
         )
-    return ReadOptions(parse_timeframe(source_timeframe), timezone, instrument, latest_us)
+    require_time_format(time_format)
+    if stamped not in ("open", "close"):
+        raise CandleInputError(f"read: stamped={stamped!r}; must be 'open' or 'close'")
+    size = parse_timeframe(source_timeframe)
+    return ReadOptions(size, timezone, instrument, latest_us, time_format, stamped)
 
 
 def assemble(
     raws: Sequence[RawSource],
-    options: ReadOptions,
+    options: ReadOptions | Sequence[ReadOptions],
     native: str = "polars",
     settle_rows: Callable[[pl.DataFrame], Settled] = settle,
 ) -> Candles:
     """Check every row of opened sources, and put them together; see `read_candles`.
 
-    `settle_rows` says which rows of one key count.
+    `options` are those of all, or of each. `settle_rows` says which rows of one key count.
     """
+    each = [options] * len(raws) if isinstance(options, ReadOptions) else options
     watch, placed, position = OrderWatch(), [], 0
+    # By their names each file says whose it is.
+    apart = FilesApart(options.instrument if isinstance(options, ReadOptions) else None)
     for place, raw in enumerate(raws):
-        for batch in read_batches(raw.rows(), raw.schema, raw.name, options):
+        for batch in read_batches(raw.rows(), raw.schema, raw.name, each[place]):
+            apart.see(batch.source, batch.frame, each[place].instrument)
             watch.see(batch.frame)
             placed.append(_Placed(place, position, batch))
             position += len(batch.frame)
+    apart.check()
     # Not rechunked: that would copy everything once more.
-    together = pl.concat([each.batch.frame for each in placed], how="diagonal", rechunk=False)
+    together = pl.concat([one.batch.frame for one in placed], how="diagonal", rechunk=False)
     settled = Settled(together, 0, together.clear()) if watch.in_order else settle_rows(together)
-    parts = [(each.place, each.batch.quarantine) for each in placed]
+    parts = [(one.place, one.batch.quarantine) for one in placed]
     parts += _contradictions(raws, placed, settled.contradicting)
     quarantine = gather(parts)
     count = watch.instruments if watch.in_order else _count_instruments(settled.frame)
     report = _report(raws, placed, settled, quarantine, count)
-    return Candles(settled.frame, quarantine, report, options.source_timeframe, native)
+    return Candles(settled.frame, quarantine, report, each[0].source_timeframe, native)
 
 
 def _as_it_is(frame: pl.DataFrame, options: ReadOptions, native: str) -> Candles | None:
@@ -238,6 +281,8 @@ def _as_it_is(frame: pl.DataFrame, options: ReadOptions, native: str) -> Candles
     if len(frame) == 0 or frame.n_chunks() > 1 or frame.schema != _CANDLE_SCHEMA:
         return None
     on_grid = options.source_timeframe.unit == "minute"
+    if options.stamped != "open":
+        return None
     if options.instrument is not None or not all_rows_hold(frame, on_grid, options.latest_us):
         return None
     runs = instrument_runs(frame)

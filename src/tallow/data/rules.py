@@ -32,6 +32,7 @@ TIME_MIN_US, TIME_MAX_US = (
 """The years that candles may be of; the first of these microseconds is a whole minute."""
 
 OUT_OF_RANGE = "time_out_of_range"
+OFF_GRID = "off_grid"
 NOT_COVERED, FORMING = "not_covered", "forming"
 """Rules that a row's time alone does not break: they need a calendar, or a clock."""
 
@@ -54,7 +55,7 @@ class Rule:
 
 
 _OPEN, _HIGH, _LOW, _CLOSE = (pl.col(name) for name in PRICES)
-_OFF_GRID = pl.col("timestamp").dt.epoch("us") % MINUTE_US != 0
+_IS_OFF_GRID = pl.col("timestamp").dt.epoch("us") % MINUTE_US != 0
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -108,10 +109,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("volume_negative", "volume >= 0", "check the sign", pl.col("volume") < 0),
     Rule(
-        "off_grid",
-        "an intraday candle opens on a whole minute",
-        "give the bar's open, not its last trade; source_timeframe='1d' takes any time",
-        _OFF_GRID,
+        OFF_GRID,
+        "an intraday candle opens on a whole minute, and no finer row is in that minute",
+        "give the bar's open, not its last trade; build minutes of finer rows first",
+        _IS_OFF_GRID,
     ),
     Rule(
         FORMING,
@@ -147,7 +148,7 @@ def first_broken(on_grid: bool, latest_us: int = TIME_MAX_US) -> pl.Expr:
     checks = [
         pl.when(rule.broken).then(pl.lit(rule.name))
         for rule in RULES
-        if rule.broken is not None and (on_grid or rule.name != "off_grid")
+        if rule.broken is not None and (on_grid or rule.name != OFF_GRID)
     ]
     forming = pl.col("timestamp").dt.epoch("us") > latest_us
     return pl.coalesce(*checks, pl.when(forming).then(pl.lit(FORMING))).alias("rule")

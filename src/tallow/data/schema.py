@@ -219,7 +219,9 @@ def _require_number(where: str, column: str, dtype: pl.DataType) -> None:
 
 
 def _require_key(where: str, column: str | None, schema: Mapping[str, pl.DataType]) -> None:
-    if column is not None and (schema[column].is_nested() or schema[column] == pl.Object):
+    if column is None:
+        return
+    if schema[column].is_nested() or schema[column] in (pl.Object, pl.Boolean):
         raise CandleInputError(
             f"{where}: column {column!r} is {schema[column]}; an instrument must be text or a "
             "whole number; cast the column"

@@ -16,12 +16,13 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypedDict, cast
 
 import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe
+from tallow.data.batches import Stamped
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.files import open_file, row_count
 from tallow.data.merge import settle
@@ -58,14 +59,23 @@ class Sink(Protocol):
     ) -> None: ...
 
 
+class Reading(TypedDict, total=False):
+    """What candle files leave out; as in `tallow.data.readers.read_candles`."""
+
+    timezone: str | None
+    instrument: str | None
+    time_format: str | None
+    stamped: Stamped
+    pattern: str | None
+
+
 @dataclass(frozen=True)
 class Files:
     """Candle files, and what they leave out; as in `tallow.data.readers.read_candles`."""
 
     paths: Sequence[Path]
     source_timeframe: Timeframe
-    timezone: str | None = None
-    instrument: str | None = None
+    reading: Reading = field(default_factory=Reading)
 
     @cached_property
     def has_interest(self) -> bool:
@@ -182,8 +192,7 @@ def run_files(files: Files, job: Job) -> RunReport:
     candles = read_candles(
         list(files.paths),
         source_timeframe=files.source_timeframe,
-        timezone=files.timezone,
-        instrument=files.instrument,
+        **files.reading,
     )
     return run_candles(candles, job)
 
@@ -273,8 +282,7 @@ def _batches(files: Files) -> Iterator[Batch]:
     for batch in scan_batches(
         files.paths,
         source_timeframe=files.source_timeframe,
-        timezone=files.timezone,
-        instrument=files.instrument,
+        **files.reading,
     ):
         if files.has_interest and OPEN_INTEREST not in batch.frame.columns:
             none = pl.lit(None, pl.Float64).alias(OPEN_INTEREST)

@@ -167,6 +167,9 @@ def run(
     source_timeframe: options.SourceTimeframe = "1m",
     timezone: options.Timezone = None,
     instrument_key: options.InstrumentKey = None,
+    time_format: options.TimeFormat = None,
+    stamped: options.StampPlace = "open",
+    pattern: options.NamePattern = None,
     convention: options.ConventionName = "tradingview",
     no_trade: options.NoTradePolicy = "drop",
     calendar_dates: options.CalendarDates = None,
@@ -202,6 +205,9 @@ def run(
                 "source_timeframe": source_timeframe,
                 "timezone": timezone,
                 "instrument": instrument_key,
+                "time_format": time_format,
+                "stamped": stamped,
+                "pattern": pattern,
             },
             inputs=inputs,
             output=output,
@@ -224,6 +230,8 @@ def ingest(
     timezone: options.Timezone = None,
     adjustment: options.DocumentAdjustment = None,
     pattern: options.NamePattern = None,
+    time_format: options.TimeFormat = None,
+    stamped: options.StampPlace = "open",
     strict: options.Strict = False,
     json: options.RunJson = False,
     quiet: options.Quiet = False,
@@ -244,6 +252,8 @@ def ingest(
         "timezone": timezone,
         "adjustment": adjustment,
         "pattern": pattern,
+        "time_format": time_format,
+        "stamped": stamped,
     }
     return ingest_files(IngestRequest(inputs, store, said, strict, json, quiet))
 

@@ -50,6 +50,24 @@ InstrumentKey = Annotated[
         panel=INPUT,
     ),
 ]
+TimeFormat = Annotated[
+    str | None,
+    option(
+        "--time-format",
+        metavar="FORMAT",
+        text='How times are written, such as "%d-%m-%Y %H:%M".',
+        panel=INPUT,
+    ),
+]
+StampPlace = Annotated[
+    str,
+    option(
+        "--stamped",
+        metavar="open|close",
+        text="Whether candles carry the time of their open or of their close.",
+        panel=INPUT,
+    ),
+]
 Timeframe = Annotated[
     str,
     option(

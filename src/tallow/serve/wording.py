@@ -16,6 +16,8 @@ _OPTIONS = {
     "pattern": "--pattern",
     "source_timeframe": "--source-timeframe",
     "speed": "--speed",
+    "stamped": "--stamped",
+    "time_format": "--time-format",
     "timeframe": "--timeframe",
     "timezone": "--timezone",
 }

@@ -15,6 +15,7 @@ from typing import Any
 
 from tallow.core.errors import CandleInputError, TallowError
 from tallow.core.timeframe import Timeframe
+from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
 from tallow.data.providers.content import Content, open_content
 from tallow.data.providers.facts import Facts, latest_open, said_by_name, settle_facts
@@ -52,6 +53,8 @@ def read_document(
     timezone: str | None = None,
     adjustment: str | None = None,
     pattern: str | None = None,
+    time_format: str | None = None,
+    stamped: Stamped = "open",
     now: int | None = None,
 ) -> Document:
     r"""Read one document.
@@ -68,6 +71,8 @@ def read_document(
     pattern
         A regular expression that fits the whole file name, and says more by groups named as these
         parameters: ``(?P<instrument>.+)_(?P<timeframe>\w+)\.json``.
+    time_format, stamped
+        As in `tallow.data.readers.read_candles`.
     now
         The moment of reading in microseconds since 1970 UTC; the clock's where it is not given. A
         candle that ends later is still forming, and quarantined.
@@ -94,7 +99,7 @@ def read_document(
     }
     facts = settle_facts(content, reading, given, said_by_name(content, pattern))
     moment = time.time_ns() // 1_000 if now is None else now
-    candles = _candles(reading, facts, moment)
+    candles = _candles(reading, facts, moment, time_format, stamped)
     _require_only(content, facts.instrument, candles)
     return Document(candles, facts.timeframe, facts.adjustment, reader.name)
 
@@ -112,9 +117,18 @@ def _read(reader: Reader, content: Content) -> Reading:
         ) from error
 
 
-def _candles(reading: Reading, facts: Facts, now: int) -> Candles:
+def _candles(
+    reading: Reading, facts: Facts, now: int, time_format: str | None, stamped: Stamped
+) -> Candles:
     latest = now if reading.complete else latest_open(now, facts.timeframe, facts.timezone)
-    options = read_options(facts.timeframe, facts.timezone, facts.instrument, latest)
+    options = read_options(
+        facts.timeframe,
+        facts.timezone,
+        facts.instrument,
+        latest,
+        time_format=time_format,
+        stamped=stamped,
+    )
     return assemble([reading.raw], options, reading.native)
 
 

@@ -12,31 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
-from tallow.core.errors import (
-    CandleInputError,
-    NaiveTimeError,
-    TimeframeError,
-    excerpt,
-    near_matches,
-)
+from tallow.core.errors import CandleInputError, NaiveTimeError, TimeframeError, excerpt
 from tallow.core.given import name_text
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.batches import read_batches
+from tallow.data.file_names import EXAMPLES, name_facts, require_pattern
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reading
 from tallow.data.readers import read_options
 from tallow.data.schema import find_column
-from tallow.data.times import require_timezone
-
-EXAMPLES = {
-    "instrument": 'instrument="NSE_EQ|INE301A01014"',
-    "timeframe": 'timeframe="1m"',
-    "timezone": 'timezone="Asia/Kolkata"',
-    "adjustment": 'adjustment="raw"',
-}
-"""The facts, and how a caller says them."""
+from tallow.data.zones import require_timezone
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,51 +46,14 @@ def said_by_name(content: Content, pattern: str | None) -> dict[str, str | None]
     Raises
     ------
     CandleInputError
-        If the pattern is none, has groups of other names, or does not fit.
+        As `tallow.data.file_names.name_facts`; also if the document has no file's name.
     """
     if pattern is None:
         return {}
-    try:
-        expression = re.compile(name_text("read: pattern", pattern, CandleInputError))
-    except (re.error, RecursionError, OverflowError) as error:
-        raise CandleInputError(
-            f"read: pattern={pattern!r}; must be a regular expression; {error}"
-        ) from error
-    groups = list(expression.groupindex)
-    unknown = next((name for name in groups if name not in EXAMPLES), None)
-    if unknown is not None or not groups:
-        raise CandleInputError(
-            f"read: pattern={pattern!r}; must have groups such as (?P<instrument>.+), and none of "
-            f"other names; {near_matches(unknown or '', EXAMPLES)}"
-        )
     if content.path is None:
+        require_pattern(pattern)
         raise CandleInputError(f"{content.name}: has no file name that pattern={pattern!r} fits")
-    match = _matched(pattern, content.path.name)
-    if match is None:
-        raise CandleInputError(
-            f"{content.name}: pattern={pattern!r} must fit the whole name {content.path.name!r}; "
-            "add .* where any text may stand"
-        )
-    return {name: match[name] for name in groups}
-
-
-def _matched(pattern: str, name: str) -> dict[str, str | None] | None:
-    """Return what a pattern's groups find in a whole name; None where it does not fit.
-
-    By Polars, whose expressions take linear time: Python's may take ages over a name.
-    """
-    whole = pl.Series([name]).str
-    expression = f"^(?:{pattern})$"
-    try:
-        if not whole.contains(expression)[0]:
-            return None
-        return dict(whole.extract_groups(expression)[0])
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise CandleInputError(
-            f"read: pattern={pattern!r}; must be a regular expression without look-around and "
-            f"references to groups; {reason}"
-        ) from error
+    return name_facts(content.path, pattern)
 
 
 def settle_facts(content: Content, reading: Reading, given: Said, named: Said) -> Facts:
@@ -198,6 +146,9 @@ def _needs_zone(reading: Reading) -> bool:
         next(read_batches(raw.rows(), raw.schema, raw.name, options))
     except NaiveTimeError:
         return True
+    except CandleInputError:
+        # Told when the rows are read, by all that is said of them then.
+        return False
     return False
 
 
