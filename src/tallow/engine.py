@@ -37,10 +37,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
+from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, TallowWarning
 from tallow.core.kernel import is_compiled
@@ -86,7 +87,8 @@ class AnalyticsEngine:
     calendar_dates
         A TOML file that adds sessions and holidays; see `tallow.core.calendars.load_calendar`.
     beyond_coverage
-        Years without facts; ``raise``: rows there are set aside; ``weekdays``: trade regularly.
+        Dates without facts; ``assume``: up to 400 days on, regular sessions, marked provisional;
+        ``raise``: rows there are set aside; ``weekdays``: trade regularly.
     convention
         ``tradingview`` or ``talib``: the seeds and flat cases of the indicators.
     no_trade
@@ -123,7 +125,7 @@ class AnalyticsEngine:
         calendar: str | Mapping[str, str | tuple[str, str]] = "XNSE",
         *,
         calendar_dates: str | os.PathLike[str] | None = None,
-        beyond_coverage: Literal["raise", "weekdays"] = "raise",
+        beyond_coverage: Beyond = "assume",
         convention: str = "tradingview",
         no_trade: NoTrade = "drop",
         threads: int | None = None,

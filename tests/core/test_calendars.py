@@ -161,7 +161,7 @@ def test_bse_differs_on_the_known_dates_only():
 
 
 def test_unknown_hours_are_said_not_guessed():
-    calendar = load_calendar("XNSE")
+    calendar = load_calendar("XNSE", beyond_coverage="raise")
     with pytest.raises(
         SessionTimesUnknownError, match=r"date=2026-11-08; .*calendar_dates=.*\[\[session"
     ):
@@ -179,11 +179,11 @@ def test_unknown_hours_are_said_not_guessed():
 def test_a_date_beyond_the_coverage_raises(day):
     expected = f"calendar XNSE:cash-other: date={day}; covers 2015-01-01..2026-12-31; .*weekdays"
     with pytest.raises(CoverageError, match=expected):
-        load_calendar("XNSE").session(day)
+        load_calendar("XNSE", beyond_coverage="raise").session(day)
 
 
 def test_the_table_spans_local_midnights():
-    table = load_calendar("XNSE").sessions()
+    table = load_calendar("XNSE", beyond_coverage="raise").sessions()
     assert table.covered_from == microseconds("2014-12-31T18:30")
     assert table.covered_until == microseconds("2026-12-31T18:30")
     assert not table.segment_open.flags.writeable
@@ -192,7 +192,7 @@ def test_the_table_spans_local_midnights():
 def test_weekdays_lengthen_the_coverage_by_the_nearest_hours():
     name = "XNSE:derivatives"
     calendar = load_calendar(name, beyond_coverage="weekdays")
-    assert (calendar.first_date, calendar.last_date) == (date(1990, 1, 1), date(2060, 12, 31))
+    assert (calendar.first_date, calendar.last_date) == (date(1800, 1, 1), date(2060, 12, 31))
     assert calendar.session(date(2014, 12, 27)) is None
     early = calendar.session(date(2014, 12, 31))
     late = calendar.session(date(2027, 1, 4))
@@ -241,9 +241,9 @@ def test_an_unknown_name_is_answered_with_near_ones(name, message):
         load_calendar(name)
 
 
-def test_beyond_must_be_one_of_two():
+def test_beyond_must_be_one_of_three():
     with pytest.raises(
-        CalendarError, match="beyond_coverage='guess'; must be 'raise' or 'weekdays'"
+        CalendarError, match="beyond_coverage='guess'; must be 'assume', 'raise' or"
     ):
         load_calendar("XNSE", beyond_coverage="guess")  # type: ignore[arg-type]
 

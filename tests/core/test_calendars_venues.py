@@ -83,21 +83,26 @@ def test_the_clock_around_never_closes():
     assert load_calendar("24/7", beyond_coverage="weekdays").last_date == date(2099, 12, 31)
 
 
-def test_a_venue_that_pandas_breaks_is_refused():
-    # XBOM's schedule without its special weeks is what exchange_calendars 4.13 gives with pandas 3.
-    class Bombay:
-        weekmask = "1111100"
-        special_weekmasks = ((None, None, "1111110"),)
-
-    days = np.array(["2024-01-18", "2024-01-19", "2024-01-22"], dtype="datetime64[D]")
+def test_a_venue_begins_where_the_library_lacks_no_weekday(monkeypatch):
+    """A week of six days that lost its Saturday, as exchange_calendars 4.13 gives with pandas 3."""
+    weeks = [(date(2024, 1, 15), date(2024, 1, 21), "1111110")]
+    monkeypatch.setattr(venues, "_special_weeks", lambda code: weeks)
+    days = np.arange("2024-01-01", "2024-02-01", dtype="datetime64[D]")
     opens = days.astype("datetime64[us]").astype(np.int64)
-    weekdays_only = Segments(days, opens, opens + 1, days[:0])
-    with pytest.raises(
-        CalendarError, match=r"name='XBOM'; exchange_calendars .* install \"pandas<"
-    ):
-        venues._require_special_weeks("XBOM", Bombay(), weekdays_only)
-    with_saturday = weekdays_only.joined(Segments(days[:1] + 2, opens[:1], opens[:1] + 1, days[:0]))
-    venues._require_special_weeks("XBOM", Bombay(), with_saturday)
+    whole = Segments(days, opens, opens + 1, days[:0]).without(
+        date(2024, 1, day) for day in (6, 7, 13, 14, 21, 27, 28)
+    )
+    first = date(2024, 1, 1)
+    assert venues._whole_from("X", first, whole) == first
+    assert venues._whole_from("X", first, whole.without([date(2024, 1, 20)])) == date(2024, 1, 22)
+
+
+@pytest.mark.parametrize("name", ["XKRX", "XMOS"])
+def test_venues_with_special_weeks_work_beside_any_pandas(name):
+    calendar = load_calendar(name)
+    assert date(1990, 1, 1) <= calendar.first_date <= date(2025, 1, 1)
+    # 09:00 in Seoul, and 09:50 in Moscow.
+    assert utc_hours(calendar, "2025-06-02")[0][:5] in {"00:00", "07:00", "06:50"}
 
 
 @pytest.mark.parametrize("failing_call", ["first", "second"])

@@ -165,11 +165,11 @@ def test_a_week_that_ends_with_unknown_hours_lasts_to_the_end_of_that_date(as_of
 def test_rows_in_unknown_hours_are_set_aside():
     muhurat = candles("M", minutes("2026-11-08T18:15+05:30", 10))
     frame = pl.concat([day("2026-11-06", 10), day("2026-11-06", 10, "M"), muhurat])
-    result = bars(frame, "5m")
+    result = bars(frame, "5m", beyond_coverage="raise")
     assert (result.report.candles.in_bars, result.report.candles.not_covered) == (20, 10)
     assert result.frame["instrument"].to_list() == ["A", "A", "M", "M"]
     with pytest.raises(AllFailedError) as failed:
-        bars(muhurat, "5m")
+        bars(muhurat, "5m", beyond_coverage="raise")
     assert str(failed.value) == (
         "M: "
         "calendar XNSE:cash-other: date=2026-11-08; a session is announced, its hours are not "
@@ -197,7 +197,7 @@ def test_hours_from_a_file_put_that_right(tmp_path):
 )
 def test_rows_in_years_without_facts_fail_their_instrument(start, date):
     with pytest.raises(AllFailedError, match=f"date={date}; covers 2015-01-01..2026-12-31"):
-        bars(candles("A", minutes(start, 2)), "5m")
+        bars(candles("A", minutes(start, 2)), "5m", beyond_coverage="raise")
 
 
 def test_weekdays_may_stand_in_for_missing_facts():

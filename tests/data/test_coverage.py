@@ -247,7 +247,7 @@ def test_real_candles_have_no_gaps(reference):
 @pytest.mark.parametrize("ask", [coverage, missing_segments])
 def test_mistakes_are_errors(ask, error, message, changes):
     given_ = {"candles": full_day("2025-06-02"), "now": LATE, "start": date(2025, 6, 2), **changes}
-    calendars = CalendarAssignment(given_.pop("calendars", "XNSE"))
+    calendars = CalendarAssignment(given_.pop("calendars", "XNSE"), beyond="raise")
     with pytest.raises(error, match=message):
         ask(given_.pop("candles"), calendars, **given_)
 

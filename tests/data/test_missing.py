@@ -134,7 +134,10 @@ def test_daily_candles_are_fetched_once_their_session_is_over():
 def test_a_session_of_unknown_hours_is_an_error():
     with pytest.raises(SessionTimesUnknownError, match="date=2026-11-08; a session is announced"):
         missing_segments(
-            full_day("2026-11-06"), NSE, now=us("2026-11-09T09:15+05:30"), start=date(2026, 11, 6)
+            full_day("2026-11-06"),
+            CalendarAssignment("XNSE", beyond="raise"),
+            now=us("2026-11-09T09:15+05:30"),
+            start=date(2026, 11, 6),
         )
 
 

@@ -112,9 +112,9 @@ def test_what_is_wrong_is_told_before_or_after_but_nothing_is_left(engine, tmp_p
         engine.process_files(path, target, instruments=["A", "BB"])
     with pytest.raises(TimeframeError):
         engine.process_files(path, target, "5m", source_timeframe="15m")
-    late = write(flat_candle("A", "2027-01-04T09:15+05:30", 1.0, 1.0), tmp_path / "late.parquet")
+    late = write(flat_candle("A", "2014-12-31T09:15+05:30", 1.0, 1.0), tmp_path / "late.parquet")
     with pytest.raises(
-        AllFailedError, match="A: calendar XNSE:cash-other: date=2027-01-04; covers"
+        AllFailedError, match="A: calendar XNSE:cash-other: date=2014-12-31; covers"
     ):
         engine.process_files([late], target, instruments="A")
     assert_untouched(target)

@@ -61,7 +61,14 @@ CALENDARS_MAX = 64
 """Calendars, and tables derived from them, that a process keeps."""
 
 CALENDAR_FIRST_DATE = date(1990, 1, 1)
-"""Earliest date to which a calendar is lengthened without facts."""
+"""Earliest date whose facts are taken from a library of calendars."""
+
+WEEKDAYS_FIRST_DATE = date(1800, 1, 1)
+"""Earliest date to which a calendar is lengthened without facts: that of the oldest candles."""
+
+ASSUMED_DAYS = 400
+"""Days after the last fact for which sessions are assumed: over a year, as holidays are published
+some weeks before it begins."""
 
 CALENDAR_LAST_DATE = date(2060, 12, 31)
 """Latest date to which a calendar is lengthened without facts."""

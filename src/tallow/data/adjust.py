@@ -191,7 +191,7 @@ def _due(actions: pl.DataFrame, calendars: CalendarAssignment, now: int) -> pl.D
 
 def _require_covered(calendar: Calendar, actions: pl.DataFrame, now: int) -> None:
     dates = actions["ex_date"].to_numpy().astype("datetime64[D]")
-    late = dates > np.datetime64(calendar.last_date)
+    late = dates > np.datetime64(calendar.assumed_until)
     if late.any() and now >= calendar.sessions().covered_until:
         raise calendar.coverage_error(min(date_list(dates[late])))
 

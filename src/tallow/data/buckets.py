@@ -73,7 +73,8 @@ def _segments(
     """Return open, close, bucket open and close, row end and known, per segment of a calendar."""
     table = calendar.sessions()
     opens, closes, days = _segment_times(calendar, table, source)
-    # A session whose hours are unknown takes its whole date: rows in it are refused, not guessed.
+    # A session whose hours are unknown takes its whole date: rows in it are refused, not guessed,
+    # unless sessions are assumed.
     unknown = np.flatnonzero(~table.day_known)
     if source.unit == "minute" and len(unknown):
         opens = np.concatenate([opens, table.day_open[unknown]])
@@ -81,7 +82,7 @@ def _segments(
         days = np.concatenate([days, unknown])
         order = np.argsort(opens, kind="stable")
         opens, closes, days = opens[order], closes[order], days[order]
-    known = table.day_known[days].astype(np.int64)
+    known = (~table.day_refused[days]).astype(np.int64)
     row_end = closes
     if source.unit != "minute":
         # Daily and longer rows need no hours.

@@ -22,7 +22,6 @@ from tallow.data import aggregate as bars
 from tallow.data.buckets import Times, bucket_table
 from tallow.data.days import (
     KINDS,
-    UNKNOWN,
     WEEKEND,
     Days,
     closed_before,
@@ -81,7 +80,8 @@ def coverage(
         Columns of `COVERAGE_SCHEMA`, sorted by instrument and session.
 
         - `kind`: ``regular``; ``special``, where hours or weekday are not the usual ones of these
-          weeks; ``unknown``, where a session is known to exist but not when; ``holiday``, a weekday
+          weeks; ``provisional``, where no fact tells of the session, or of its hours, and it is
+          assumed; ``unknown``, where it is known to exist but not when; ``holiday``, a weekday
           without a session; ``weekend``, listed only where it has rows.
         - `expected`: candles of the session's continuous trading; null where its hours are unknown.
         - `present`, `missing`: how many of them are there, and are not.
@@ -117,7 +117,7 @@ def _first_date(calendar: Calendar, start: Moment | None, held: Held, i: int) ->
         start = local_date(calendar, held.candle(i, 0))
     elif isinstance(start, datetime):
         start = local_date(calendar, microseconds(start))
-    if not calendar.first_date <= start <= calendar.last_date:
+    if not calendar.first_date <= start <= calendar.assumed_until:
         raise calendar.coverage_error(start)
     return start
 
@@ -128,9 +128,9 @@ def _last_date(calendar: Calendar, end: Moment | None, now: int) -> date:
     if isinstance(end, datetime):
         end = local_date(calendar, microseconds(end))
     last = last if end is None else min(last, end)
-    if last > calendar.last_date and now >= calendar.sessions().covered_until:
+    if last > calendar.assumed_until and now >= calendar.sessions().covered_until:
         raise calendar.coverage_error(last)
-    return min(last, calendar.last_date)
+    return min(last, calendar.assumed_until)
 
 
 class _Plan(NamedTuple):
@@ -158,7 +158,8 @@ def _plan(calendar: Calendar, source: Timeframe, first: date, last: date, now: i
     by_session = np.bincount(on - 1, counts, len(calendar.sessions().day_date)).astype(np.int64)
     expected = np.where(dates.session >= 0, by_session[dates.session], 0)
     if step:
-        expected[dates.kind == UNKNOWN] = -1
+        known = calendar.sessions().day_known
+        expected[(dates.session >= 0) & ~known[dates.session]] = -1
     return _Plan(dates, expected, min(closed, int(dates.start[-1])), calendar.sessions().day_open)
 
 

@@ -15,8 +15,8 @@ from tallow.core.calendars.table import Dates, Instants, local_midnights
 from tallow.core.limits import CALENDARS_MAX
 from tallow.data.buckets import BucketTable
 
-KINDS = ("regular", "special", "unknown", "holiday", "weekend")
-REGULAR, SPECIAL, UNKNOWN, HOLIDAY, WEEKEND = range(len(KINDS))
+KINDS = ("regular", "special", "unknown", "holiday", "weekend", "provisional")
+REGULAR, SPECIAL, UNKNOWN, HOLIDAY, WEEKEND, PROVISIONAL = range(len(KINDS))
 
 WEEKS_AROUND, USUAL_SHARE = 12, 4
 """A date is compared with the same weekday of so many weeks before and after; what at least one in
@@ -52,7 +52,7 @@ def days(calendar: Calendar, first: date, last: date) -> Days:
     through the night; another one at its local midnight.
     """
     assert calendar.first_date <= first, "the dates begin before the coverage"
-    assert last <= calendar.last_date, "the dates end after the coverage"
+    assert last <= calendar.assumed_until, "the dates end after the coverage"
     table = calendar.sessions()
     # One more: where the last one ends.
     dates = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 2 * _ONE_DAY)
@@ -118,8 +118,9 @@ def _kinds(calendar: Calendar) -> NDArray[np.int8]:
     kinds = np.where(trading, HOLIDAY, WEEKEND)
     kinds = np.where(hours > 0, np.where(usual, REGULAR, SPECIAL), kinds)[hours >= 0]
     table = calendar.sessions()
-    unknown = table.day_date[~table.day_known] - np.datetime64(calendar.first_date, "D")
-    kinds[unknown.astype(np.int64)] = UNKNOWN
+    at = (table.day_date - np.datetime64(calendar.first_date, "D")).astype(np.int64)
+    kinds[at[table.day_refused]] = UNKNOWN
+    kinds[at[table.day_provisional]] = PROVISIONAL
     return kinds.astype(np.int8)
 
 
@@ -141,8 +142,8 @@ def _hours_by_week(calendar: Calendar) -> NDArray[np.int64]:
     hours = np.stack([table.day_open - midnight, table.day_close - midnight, traded], axis=1)
     numbers = np.unique(hours, axis=0, return_inverse=True)[1].reshape(-1) + 1
     first = calendar.first_date - timedelta(days=calendar.first_date.weekday())
-    weeks = ((calendar.last_date - first).days + 7) // 7
+    weeks = ((calendar.assumed_until - first).days + 7) // 7
     found = np.full(weeks * 7, -1, dtype=np.int64)
-    found[calendar.first_date.weekday() : (calendar.last_date - first).days + 1] = 0
+    found[calendar.first_date.weekday() : (calendar.assumed_until - first).days + 1] = 0
     found[(table.day_date - np.datetime64(first, "D")).astype(np.int64)] = numbers
     return found.reshape(-1, 7)

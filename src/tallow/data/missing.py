@@ -83,7 +83,8 @@ def missing_segments(
     CoverageError
         If the range lies outside the years that a calendar covers.
     SessionTimesUnknownError
-        If it holds a session whose hours are not known; daily candles need none.
+        If it holds a session whose hours are not known; daily candles need none. Where sessions
+        are assumed it is left out: nobody can say which candles it lacks.
     RangeError
         If the range has too many candles, or `start` is None for an instrument without any.
     CalendarError, CandleInputError, TimeframeError
@@ -127,7 +128,7 @@ def _begin(calendar: Calendar, start: Moment | None, held: Held, i: int) -> int:
         return held.candle(i, -1) + 1
     if isinstance(start, datetime):
         return microseconds(start)
-    if not calendar.first_date <= start <= calendar.last_date:
+    if not calendar.first_date <= start <= calendar.assumed_until:
         raise calendar.coverage_error(start)
     return session_start(calendar, start)
 
@@ -137,7 +138,7 @@ def _end(calendar: Calendar, end: Moment | None) -> int:
         return _NEVER
     if isinstance(end, datetime):
         return microseconds(end)
-    return _NEVER if end > calendar.last_date else session_start(calendar, end + _ONE_DAY)
+    return _NEVER if end > calendar.assumed_until else session_start(calendar, end + _ONE_DAY)
 
 
 def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _Slots:
@@ -149,6 +150,8 @@ def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _S
     inside = (table.segment_close > begin) & (table.segment_open < until)
     for place in np.flatnonzero(inside & ~table.known)[:1]:
         raise calendar.unknown_times_error(local_date(calendar, int(table.segment_open[place])))
+    if table.step_us:
+        inside &= np.isin(table.segment_open, sessions.segment_open)
     opens, closes, ends = table.segment_open[inside], table.segment_close[inside], table.row_end
     slots = _Slots(opens, closes, ends[inside])
     if table.step_us:

@@ -55,7 +55,7 @@ def calendar_problem(calendars: CalendarAssignment, place: int, moment: int) -> 
     except OverflowError:
         # On the first and last day that Python knows, another zone may be a day before or after.
         day = date.min if moment < 0 else date.max
-    covered = calendar.first_date <= day <= calendar.last_date
+    covered = calendar.first_date <= day <= calendar.assumed_until
     error = calendar.unknown_times_error if covered else calendar.coverage_error
     return str(error(day))
 

@@ -9,7 +9,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -24,6 +24,7 @@ from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
 from tallow.data.aggregate import NoTrade
 from tallow.data.candles import ReadReport
+from tallow.data.provisional import provisional_bars
 from tallow.data.snapshots import Snapshots
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
@@ -138,6 +139,10 @@ class StoreQueries:
         began = time.perf_counter()
         plan = _plan(question.indicators, question.convention)
         frame, report, found = self._of_one_state(question, plan)
+        assumed = provisional_bars(self._calendars, question.timeframe)
+        if len(provisional := assumed.among(frame)):
+            said = assumed.sentence(provisional)
+            report = replace(report, provisional=provisional, assumed=said)
         outputs = IndicatorSet(frame, plan.columns)
         hits = len(plan.columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)

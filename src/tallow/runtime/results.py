@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import polars as pl
@@ -12,6 +12,7 @@ import polars as pl
 from tallow.core.errors import AllFailedError
 from tallow.data.candles import ReadReport
 from tallow.data.interchange import to_native
+from tallow.data.provisional import NONE_PROVISIONAL
 from tallow.runtime.batch import Counts
 
 Model = TypeVar("Model")
@@ -34,6 +35,11 @@ class RunReport:
         Why an instrument has no values, by instrument; the others are not affected.
     quarantine
         The rows set aside, each with its source, row number, rule and original record.
+    provisional
+        `instrument` and `timestamp` of the bars in sessions that no fact tells of, but that are
+        assumed: they are made anew once the facts are there.
+    assumed
+        A sentence on these; empty where there are none.
     """
 
     read: ReadReport
@@ -41,6 +47,8 @@ class RunReport:
     bars: int
     failures: dict[str, str]
     quarantine: pl.DataFrame
+    provisional: pl.DataFrame = field(default_factory=lambda: NONE_PROVISIONAL)
+    assumed: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values, for JSON."""
@@ -54,6 +62,8 @@ class RunReport:
             "candles": dataclasses.asdict(self.candles),
             "bars": self.bars,
             "quarantined": len(self.quarantine),
+            "provisional": len(self.provisional),
+            "assumed": self.assumed,
             "failures": self.failures,
         }
 
@@ -145,6 +155,11 @@ class ProcessingResult:
     ) -> ProcessingResult:
         """Return a result whose frame is of the kind that the caller gave."""
         return cls(to_native(bars, native), IndicatorSet(bars, columns), report, process_time)
+
+    @property
+    def provisional(self) -> pl.DataFrame:
+        """The bars in assumed sessions, by `instrument` and `timestamp`; see `RunReport`."""
+        return self.report.provisional
 
     @property
     def _bars(self) -> pl.DataFrame:

@@ -26,6 +26,7 @@ from tallow.data.batches import Stamped
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.files import open_file, row_count
 from tallow.data.merge import settle
+from tallow.data.provisional import NONE_PROVISIONAL, provisional_bars
 from tallow.data.quarantine import count_by_rule, empty_quarantine
 from tallow.data.readers import Batch, read_candles, scan_batches
 from tallow.data.rules import time_view
@@ -301,6 +302,8 @@ class _Output:
         self._job, self._run, self._rows = job, run, rows
         self._sink: Sink | None = None
         self._bars = 0
+        self._assumed = provisional_bars(run.options.calendars, run.options.timeframe)
+        self._provisional: list[pl.DataFrame] = []
 
     def __enter__(self) -> _Output:
         return self
@@ -324,6 +327,7 @@ class _Output:
             sink = self._sink or self._open(frame.schema)
             if len(frame):
                 self._bars += len(frame)
+                self._provisional.append(self._assumed.among(frame))
                 sink.write(frame)
 
     def show_progress(self, rows: int) -> None:
@@ -339,7 +343,16 @@ class _Output:
         run.counts.check()
         self._job.wanted.check_found(names)
         raise_if_all_failed(run.failures, self._job.wanted.count(read.instruments))
-        return RunReport(read, run.counts, self._bars, run.failures, run.quarantine(quarantine))
+        provisional = pl.concat([NONE_PROVISIONAL, *self._provisional])
+        return RunReport(
+            read,
+            run.counts,
+            self._bars,
+            run.failures,
+            run.quarantine(quarantine),
+            provisional,
+            self._assumed.sentence(provisional),
+        )
 
     def _open(self, schema: pl.Schema) -> Sink:
         self._sink = self._job.open(schema).__enter__()

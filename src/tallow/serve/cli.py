@@ -173,7 +173,7 @@ def run(
     convention: options.ConventionName = "tradingview",
     no_trade: options.NoTradePolicy = "drop",
     calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "raise",
+    beyond_coverage: options.BeyondCoverage = "assume",
     as_of: options.AsOf = None,
     threads: options.Threads = None,
     strict: options.Strict = False,
@@ -274,7 +274,7 @@ def query(
     convention: options.ConventionName = "tradingview",
     no_trade: options.NoTradePolicy = "drop",
     calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "raise",
+    beyond_coverage: options.BeyondCoverage = "assume",
     output: options.QueryOutput = None,
     json: options.QueryJson = False,
 ) -> int:

@@ -151,7 +151,7 @@ def live(
     convention: options.ConventionName = "tradingview",
     no_trade: options.NoTradePolicy = "drop",
     calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "raise",
+    beyond_coverage: options.BeyondCoverage = "assume",
     grace: Grace = 2.0,
     keep: Keep = None,
     state: State = None,

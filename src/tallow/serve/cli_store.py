@@ -96,7 +96,7 @@ def coverage(
     adjustment: options.Adjustment = "raw",
     calendar: options.CalendarName = "XNSE",
     calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "raise",
+    beyond_coverage: options.BeyondCoverage = "assume",
     output: options_store.FrameOutput = None,
     json: options.Json = False,
 ) -> int:

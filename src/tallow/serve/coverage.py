@@ -147,7 +147,7 @@ def _lacking(found: pl.DataFrame) -> pl.DataFrame:
 
     Columns are those of `found`, and `until`, the run's last session, and `sessions`, their number.
     """
-    lacks = (pl.col("missing") > 0) | (pl.col("kind") == "unknown")
+    lacks = (pl.col("missing") > 0) | pl.col("expected").is_null()
     is_empty = (pl.col("present") == 0) & (pl.col("missing") > 0)
     # Runs go on over days without a session.
     held = found.filter(pl.col("expected").is_null() | (pl.col("expected") > 0))

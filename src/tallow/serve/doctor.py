@@ -201,6 +201,8 @@ def _check_calendars() -> Iterator[Finding]:
     # A name may stand for another one: XNSE for its default segment.
     for calendar in dict.fromkeys(map(load_calendar, calendar_names())):
         covered = f"{calendar}: {calendar.first_date} to {calendar.last_date}"
+        if calendar.assumed_days:
+            covered += f", assumed to {calendar.assumed_until} (provisional)"
         warning = coverage_warning(calendar, today)
         text = in_options(warning or covered).removeprefix("calendar ")
         yield Finding("warn" if warning else "ok", "calendar", text)
@@ -215,8 +217,8 @@ def _other_venues() -> Finding:
     text = f"by exchange_calendars {metadata.version('exchange_calendars')}, loaded when asked for"
     pandas = metadata.version("pandas")
     if int(pandas.partition(".")[0]) >= OUTDATED_PANDAS:
-        lack = f'with pandas {pandas} XKRX, XMOS and a few more are refused; install "pandas<3"'
-        return Finding("warn", "other venues", f"{text}; {lack} if you need one of them")
+        years = "XKRX begins in 1998-12, XMOS in 2024-12, XTAE in 2026-01"
+        text += f'; beside pandas {pandas} {years}; for earlier years, install "pandas<3"'
     return Finding("ok", "other venues", text)
 
 

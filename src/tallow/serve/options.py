@@ -112,8 +112,9 @@ BeyondCoverage = Annotated[
     str,
     option(
         "--beyond-coverage",
-        metavar="raise|weekdays",
-        text="In years without calendar facts: fail, or trade on every weekday.",
+        metavar="assume|raise|weekdays",
+        text="Dates without calendar facts: assume sessions for 400 days, fail, or trade on every "
+        "weekday.",
         panel=BARS,
     ),
 ]

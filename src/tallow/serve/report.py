@@ -29,6 +29,7 @@ def show_report(console: Console, report: RunReport, output: str, seconds: float
     console.print(_counts(report, output, seconds))
     if len(report.quarantine):
         show_quarantine(console, count_by_rule(report.quarantine), report.quarantine)
+    show_assumed(console, report.assumed)
     if report.failures:
         show_failures(console, report.failures, "instrument")
 
@@ -38,6 +39,8 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
     span = f"{read.first:%Y-%m-%d} to {read.last:%Y-%m-%d}" if read.first and read.last else ""
     rate = f"{compact(read.rows_in / seconds)} rows/s" if seconds else ""
     set_aside = len(report.quarantine)
+    assumed = len(report.provisional)
+    provisional = [(marked(assumed, WARN), "provisional", "in assumed sessions")] if assumed else []
     table = make_counts()
     rows = (
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
@@ -47,6 +50,7 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
         (f"{candles.outside_session:,}", "outside session", "in no bar"),
         (f"{candles.no_trade:,}", "no-trade", "minutes filled without a trade, in no bar"),
         (f"{report.bars:,}", "bars out", escape(output)),
+        *provisional,
         (f"{read.instruments:,}", "instruments", ""),
         (marked(len(report.failures), BAD), "failures", ""),
         (f"{seconds:.2f} s", "time", rate),
@@ -78,6 +82,12 @@ def show_quarantine(
     console.print()
     console.print(rows)
     show_more(console, sum(by_rule.values()) - len(shown))
+
+
+def show_assumed(console: Console, sentence: str) -> None:
+    """Say what is assumed of provisional bars, if there are any."""
+    if sentence:
+        console.print(f"\n[bold]Provisional[/]\n{escape(in_options(sentence))}")
 
 
 def show_rules(console: Console, by_rule: Mapping[str, int], verb: str = "run") -> None:

@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tallow.core.calendars.base import Venue
+from tallow.core.calendars.base import DAY_MINUTES, Venue
 from tallow.core.calendars.table import Hours
 from tallow.core.errors import CalendarError, near_matches, shortened
 from tallow.core.limits import TOML_BYTES_MAX
@@ -93,11 +93,11 @@ class _Reader:
         opens = self._minute(f"{entry}: open", table.get("open"))
         closes = self._minute(f"{entry}: close", table.get("close"))
         if closes <= opens:
-            raise self._error(
-                f"{entry}: close={table['close']}",
-                f"must be after open={table['open']}; a session that crosses midnight cannot be "
-                "added",
-            )
+            # It crosses midnight: from the evening before, where the venue's sessions do so.
+            if self.venue.opens_the_evening_before:
+                opens -= DAY_MINUTES
+            else:
+                closes += DAY_MINUTES
         if not self._concerns_venue(entry, table.get("segment")):
             return
         intervals = sorted((*self.hours.get(day, ()), (opens, closes)))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.calendars.calendar import Calendar
-from tallow.core.calendars.load import load_calendar
+from tallow.core.calendars.load import Beyond, load_calendar
 from tallow.core.errors import CalendarError
 
 EVERY_OTHER = "*"
@@ -31,7 +30,7 @@ class CalendarAssignment:
         self,
         calendar: str | Mapping[str, str | tuple[str, str]],
         dates: str | os.PathLike[str] | None = None,
-        beyond: Literal["raise", "weekdays"] = "raise",
+        beyond: Beyond = "assume",
     ) -> None:
         named = {EVERY_OTHER: calendar} if isinstance(calendar, str) else dict(calendar)
         if not named:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tallow.core.calendars.table import MICROSECONDS, Hours, SessionTable
+from tallow.core.calendars.table import MICROSECONDS, Hours, SessionTable, local_midnights
 
 RegularHours = Callable[[date], Hours]
 """Hours of a date on which nothing special happens; ``()`` where the weekday has no trading."""
 
+DAY_MINUTES = 24 * 60
 _SAMPLE = 60
 
 
@@ -33,6 +34,12 @@ class Venue:
     regular: RegularHours
     segment_names: frozenset[str] = frozenset()
     known_segment_names: frozenset[str] = frozenset()
+
+    @property
+    def opens_the_evening_before(self) -> bool:
+        """Whether a session opens before the midnight at which its date begins."""
+        latest = self.table.day_date[-1:]
+        return bool(self.table.day_open[-1] < local_midnights(latest, self.timezone)[0])
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -18,17 +18,27 @@ from tallow.core.calendars.base import Venue, days_between
 from tallow.core.calendars.calendar import Calendar
 from tallow.core.calendars.nse import DEFAULT_SEGMENT, NAME, SEGMENTS, nse
 from tallow.core.calendars.table import Hours, Segments, date_list, planned_segments, segments_of
-from tallow.core.calendars.venues import ALWAYS, always_open, exchange_venue, venue_codes
+from tallow.core.calendars.venues import (
+    ALWAYS,
+    FX,
+    FX_NAMES,
+    always_open,
+    currencies,
+    exchange_venue,
+    venue_codes,
+)
 from tallow.core.errors import CalendarError, excerpt, near_matches
 from tallow.core.given import file_path
 from tallow.core.limits import (
-    CALENDAR_FIRST_DATE,
+    ASSUMED_DAYS,
     CALENDAR_LAST_DATE,
     CALENDARS_MAX,
     NAME_CHARACTERS_MAX,
+    WEEKDAYS_FIRST_DATE,
 )
 
-Beyond = Literal["raise", "weekdays"]
+Beyond = Literal["assume", "raise", "weekdays"]
+BEYOND: tuple[Beyond, ...] = get_args(Beyond)
 
 _NSE_NAMES = {NAME, "NSE"}
 # Two threads that ask for one calendar get the same object, and pay for building it once.
@@ -39,7 +49,7 @@ def load_calendar(
     name: str,
     *,
     calendar_dates: str | os.PathLike[str] | None = None,
-    beyond_coverage: Beyond = "raise",
+    beyond_coverage: Beyond = "assume",
 ) -> Calendar:
     """Return a calendar; equal arguments give the same object.
 
@@ -47,8 +57,9 @@ def load_calendar(
     ----------
     name
         ``XNSE`` (or ``NSE``; segment ``cash-other``), ``XNSE:derivatives``,
-        ``XNSE:cash-eligible-for-closing-auction``, ``24/7``, or any code or alias of
-        exchange_calendars, such as ``XNYS`` or ``NYSE``. Case does not matter.
+        ``XNSE:cash-eligible-for-closing-auction``, ``FX`` (or ``forex``: Sunday 17:00 to Friday
+        17:00 in New York), ``24/7``, or any code or alias of exchange_calendars, such as ``XNYS``
+        or ``NYSE``. Case does not matter.
     calendar_dates
         A TOML file of your own sessions, holidays and later years::
 
@@ -57,7 +68,7 @@ def load_calendar(
             [[session]]                     # replaces the whole date; several make a split session
             date = 2026-11-08
             open = "18:15"                  # the venue's wall clock; a close may be "24:00"
-            close = "19:15"
+            close = "19:15"                 # one that is not later crosses midnight
             segment = "derivatives"         # optional; default: all segments
 
             [[holiday]]
@@ -65,11 +76,15 @@ def load_calendar(
             name = "Republic Day"           # optional
 
         Up to `covered_until`, the weekdays on which the venue trades are sessions of its regular
-        hours. An edited file is read again.
+        hours. A session that crosses midnight opens on the evening before its date where the
+        venue's own do (``FX``, ``CMES``), and closes on the morning after elsewhere. An edited file
+        is read again.
     beyond_coverage
-        ``raise``: dates that nobody has facts for are errors. ``weekdays``: from 1990 to 2060 they
-        are sessions of the nearest known regular hours, on the weekdays on which the venue trades;
-        no holiday is known there.
+        Dates that nobody has facts for. ``assume``: for 400 days after the last fact they are
+        sessions of the regular hours, on the weekdays on which the venue trades, and a session
+        that is announced without hours may be at any time of its date; all these are marked
+        provisional. ``raise``: they are errors. ``weekdays``: from 1800 to 2060 they are sessions
+        of the nearest known regular hours; no holiday is known there.
 
     Raises
     ------
@@ -83,9 +98,10 @@ def load_calendar(
     >>> [f"{opens:%H:%M}-{closes:%H:%M}" for opens, closes in session.segments]
     ['03:45-04:30', '06:00-07:00']
     """
-    if beyond_coverage not in ("raise", "weekdays"):
+    if beyond_coverage not in BEYOND:
         raise CalendarError(
-            f"calendar: beyond_coverage={excerpt(beyond_coverage)}; must be 'raise' or 'weekdays'"
+            f"calendar: beyond_coverage={excerpt(beyond_coverage)}; must be 'assume', 'raise' or "
+            "'weekdays'"
         )
     path = None
     if calendar_dates is not None:
@@ -100,14 +116,14 @@ def calendar_names() -> list[str]:
     All codes of exchange_calendars work too (`exchange_calendars.get_calendar_names()`); they are
     not listed, because the library takes a second to import.
     """
-    return [NAME, *(f"{NAME}:{segment}" for segment in SEGMENTS), ALWAYS]
+    return [NAME, *(f"{NAME}:{segment}" for segment in SEGMENTS), FX, ALWAYS]
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
 def _load(name: str, path: str | None, edition: tuple[int, int] | None, beyond: Beyond) -> Calendar:
     venue = _venue(name)
     additions = read_additions(path, venue) if path else Additions()
-    first, last = _coverage(venue, additions, beyond)
+    first, facts_until, last = _coverage(venue, additions, beyond)
     table = venue.table
     if (first, last) != (venue.first_date, venue.last_date) or additions.hours:
         _check_covered(venue, additions, first, last)
@@ -115,13 +131,18 @@ def _load(name: str, path: str | None, edition: tuple[int, int] | None, beyond: 
         segments = segments_of(table).without(plan).joined(planned_segments(plan, venue.timezone))
         _check_disjoint(venue, additions, segments)
         table = segments.table(venue.timezone, first, last)
-    return Calendar(venue.name, venue.segment, venue.timezone, first, last, table)
+    if beyond == "assume":
+        table = table.assumed_after(facts_until, except_for=additions.hours)
+    names = venue.name, venue.segment, venue.timezone
+    return Calendar(*names, first, facts_until, table, (last - facts_until).days, beyond)
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
 def _venue(name: str) -> Venue:
     if name == ALWAYS:
         return always_open()
+    if name == FX:
+        return currencies()
     code, _, segment = name.partition(":")
     return nse(segment) if code == NAME else exchange_venue(code)
 
@@ -141,6 +162,8 @@ def _canonical(name: str) -> str:
         return f"{NAME}:{segment}"
     if colon:
         raise CalendarError(f"calendar: name={name!r}; only {NAME} has segments; ask for {code!r}")
+    if code.upper() in FX_NAMES:
+        return FX
     return ALWAYS if code == ALWAYS else _exchange_code(code)
 
 
@@ -148,7 +171,8 @@ def _exchange_code(name: str) -> str:
     codes = {known.upper(): code for known, code in venue_codes().items()}
     if name.upper() in codes:
         return codes[name.upper()]
-    near = difflib.get_close_matches(name.upper(), [*codes, *_NSE_NAMES, ALWAYS], n=3, cutoff=0.5)
+    known = [*codes, *_NSE_NAMES, *FX_NAMES, ALWAYS]
+    near = difflib.get_close_matches(name.upper(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"for example {NAME}, XNYS, {ALWAYS}"
     raise CalendarError(f"calendar: name={name!r}; no such calendar; {hint}")
 
@@ -161,7 +185,8 @@ def _edition(path: str | None) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _coverage(venue: Venue, additions: Additions, beyond: Beyond) -> tuple[date, date]:
+def _coverage(venue: Venue, additions: Additions, beyond: Beyond) -> tuple[date, date, date]:
+    """Return the first date covered, the last one with facts, and the last one covered."""
     first, last = venue.first_date, max(venue.last_date, additions.covered_until or date.min)
     if last > max(venue.last_date, CALENDAR_LAST_DATE):
         raise CalendarError(
@@ -169,8 +194,12 @@ def _coverage(venue: Venue, additions: Additions, beyond: Beyond) -> tuple[date,
             f"{CALENDAR_LAST_DATE}"
         )
     if beyond == "weekdays":
-        return min(first, CALENDAR_FIRST_DATE), max(last, CALENDAR_LAST_DATE)
-    return first, last
+        until = max(last, CALENDAR_LAST_DATE)
+        return min(first, WEEKDAYS_FIRST_DATE), until, until
+    if beyond == "assume":
+        assumed = min(last + timedelta(days=ASSUMED_DAYS), CALENDAR_LAST_DATE)
+        return first, last, max(last, assumed)
+    return first, last, last
 
 
 def _check_covered(venue: Venue, additions: Additions, first: date, last: date) -> None:

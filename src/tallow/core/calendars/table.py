@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -29,10 +29,14 @@ DAY_US = 86_400 * MICROSECONDS
 
 @dataclass(frozen=True)
 class Session:
-    """One trading date and its open intervals, which are aware in UTC, ascending and disjoint."""
+    """One trading date and its open intervals, which are aware in UTC, ascending and disjoint.
+
+    `provisional` where no fact says so: the session, or its hours, are assumed.
+    """
 
     date: date
     segments: tuple[tuple[datetime, datetime], ...]
+    provisional: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,9 @@ class SessionTable:
     day_known
         ``[d]`` bool. False where a session exists but its hours are unknown: `day_open` and
         `day_close` are then the local midnights around the date, and it has no segment.
+    day_provisional
+        ``[d]`` bool. True where a session is assumed by the venue's rule, or is announced without
+        hours and may then be at any time of its date.
     covered_from, covered_until
         First instant covered, and first instant no longer covered.
     """
@@ -65,6 +72,7 @@ class SessionTable:
     day_open: Instants
     day_close: Instants
     day_known: NDArray[np.bool_]
+    day_provisional: NDArray[np.bool_]
     covered_from: int
     covered_until: int
 
@@ -78,6 +86,17 @@ class SessionTable:
         assert bool(np.all(self.day_close[:-1] <= self.day_open[1:])), "days overlap"
         assert self.covered_from <= self.day_open[0], "a session opens before the coverage"
         assert self.day_close[-1] <= self.covered_until, "a session closes after the coverage"
+
+    @property
+    def day_refused(self) -> NDArray[np.bool_]:
+        """``[d]`` bool: sessions whose hours are unknown, and of which nothing is assumed."""
+        return ~(self.day_known | self.day_provisional)
+
+    def assumed_after(self, last_fact: date, except_for: Iterable[date]) -> SessionTable:
+        """Mark what no fact says: the sessions after `last_fact`, and those without hours."""
+        late = self.day_date > np.datetime64(last_fact, "D")
+        late &= ~np.isin(self.day_date, as_dates(except_for))
+        return replace(self, day_provisional=late | ~self.day_known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +114,13 @@ class Segments:
         keep = ~np.isin(self.dates, dropped)
         unknown = self.unknown[~np.isin(self.unknown, dropped)]
         return Segments(self.dates[keep], self.opens[keep], self.closes[keep], unknown)
+
+    def since(self, first: date) -> Segments:
+        """Drop everything before a date."""
+        keep, unknown = (days >= np.datetime64(first, "D") for days in (self.dates, self.unknown))
+        return Segments(
+            self.dates[keep], self.opens[keep], self.closes[keep], self.unknown[unknown]
+        )
 
     def joined(self, other: Segments) -> Segments:
         """Return the intervals of both."""
@@ -127,6 +153,7 @@ class Segments:
             day_open=day_open,
             day_close=day_close,
             day_known=np.isin(day_date, traded),
+            day_provisional=np.zeros(len(day_date), dtype=np.bool_),
             covered_from=covered[0],
             covered_until=covered[1],
         )

@@ -1,4 +1,4 @@
-"""Venues other than NSE: those of exchange_calendars, and ``24/7``.
+"""Venues of exchange_calendars, and those that trade by a rule: ``24/7`` and ``FX``.
 
 exchange_calendars imports pandas and takes a second to do so, hence only inside the functions.
 """
@@ -7,18 +7,31 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from tallow.core.calendars.base import Venue, days_between, usual_hours
-from tallow.core.calendars.table import DAY_US, Hours, Instants, Segments, as_dates, date_list
+from tallow.core.calendars.table import (
+    DAY_US,
+    Hours,
+    Instants,
+    Segments,
+    as_dates,
+    date_list,
+    planned_segments,
+)
 from tallow.core.errors import CalendarError
 from tallow.core.limits import CALENDAR_FIRST_DATE
 
 ALWAYS = "24/7"
+FX = "FX"
+FX_NAMES = (FX, "FOREX", "CURRENCIES")
+_FX_FIRST = date(1971, 1, 1)
+_NEW_YORK = "America/New_York"
+_SATURDAY = 5
 _ALWAYS_LAST = date(2099, 12, 31)
 _ALL_DAY: Hours = ((0, 24 * 60),)
 
@@ -36,6 +49,21 @@ def always_open() -> Venue:
     return Venue(ALWAYS, "", "UTC", CALENDAR_FIRST_DATE, _ALWAYS_LAST, table, lambda _: _ALL_DAY)
 
 
+def currencies() -> Venue:
+    """Build ``FX``: currencies between banks, from Sunday 17:00 to Friday 17:00 in New York.
+
+    A session ends at 17:00 and has the date on which it ends. No holidays: brokers differ in them.
+    """
+    first, last = _FX_FIRST, _ALWAYS_LAST
+    plan = {day: hours for day in days_between(first, last) if (hours := _fx_hours(day))}
+    table = planned_segments(plan, _NEW_YORK).table(_NEW_YORK, first, last)
+    return Venue(FX, "", _NEW_YORK, first, last, table, _fx_hours)
+
+
+def _fx_hours(day: date) -> Hours:
+    return ((-7 * 60, 17 * 60),) if day.weekday() < _SATURDAY else ()
+
+
 def venue_codes() -> dict[str, str]:
     """Return every name that exchange_calendars knows, aliases too, with the code it stands for."""
     import exchange_calendars
@@ -46,6 +74,9 @@ def venue_codes() -> dict[str, str]:
 
 def exchange_venue(code: str) -> Venue:
     """Build a venue of exchange_calendars, from 1990 or from where the library's facts begin.
+
+    Beside pandas 3 the library's weeks of six trading days silently stop working: a table that
+    lacks sessions loses candles, so a venue begins after the last such week there.
 
     Covers what the library does: a year from today, or less. After its import this takes 0.05 to
     0.4 s, and 2 s for XKRX and XMOS, whatever the range.
@@ -60,8 +91,9 @@ def exchange_venue(code: str) -> Venue:
         warnings.simplefilter("ignore")
         source, first = _longest(code)
         segments = _schedule_segments(source.schedule)
+        first = _whole_from(code, first, segments)
+        segments = segments.since(first)
         timezone, last = str(source.tz), source.default_end().date()
-        _require_special_weeks(code, source, segments)
     table = segments.table(timezone, first, last)
     return Venue(code, "", timezone, first, last, table, usual_hours(table, timezone))
 
@@ -96,30 +128,47 @@ def _longest(code: str) -> tuple[Any, date]:
         first: date = (default.bound_min() or default.default_start()).date()
         return exchange_calendars.get_calendar(code, start=first.isoformat()), first
     except ValueError as error:
+        weeks = _special_weeks(code)
+        if not weeks:
+            raise _broken_by_pandas(code) from error
+    # It cannot be built where it lacks sessions.
+    first = max(end for _, end, _ in weeks) + timedelta(days=1)
+    return _from(code, first), first
+
+
+def _from(code: str, first: date) -> Any:
+    import exchange_calendars
+
+    try:
+        return exchange_calendars.get_calendar(code, start=first.isoformat())
+    except ValueError as error:
         raise _broken_by_pandas(code) from error
 
 
-def _require_special_weeks(code: str, source: Any, segments: Segments) -> None:
-    # With pandas 3 the library's weeks of six trading days silently stop working: XBOM lacks two
-    # sessions, XMOS 40, XKRX 442. A table that lacks sessions loses candles, so refuse it.
-    first, last = date_list(segments.dates[[0, -1]])
-    usual: str = source.weekmask
-    extra = [
-        day
-        for start, end, mask in getattr(source, "special_weekmasks", [])
-        for day in days_between(_later(start, first), _earlier(end, last))
-        if mask[day.weekday()] == "1" and usual[day.weekday()] == "0"
+def _special_weeks(code: str) -> list[tuple[date, date, str]]:
+    """Return stretches in which a venue trades on other weekdays, and on which: ``1111110``."""
+    from exchange_calendars import calendar_utils
+
+    kind = calendar_utils._default_calendar_factories[code]
+    weeks = getattr(kind, "special_weekmasks", None)
+    found = weeks.__get__(object.__new__(kind)) if isinstance(weeks, property) else weeks or []
+    return [
+        (CALENDAR_FIRST_DATE if start is None else start.date(), end.date(), mask)
+        for start, end, mask in found
+        if end is not None
     ]
-    if extra and not np.isin(as_dates(extra), segments.dates).any():
-        raise _broken_by_pandas(code)
 
 
-def _later(start: Any, first: date) -> date:
-    return first if start is None else max(start.date(), first)
-
-
-def _earlier(end: Any, last: date) -> date:
-    return last if end is None else min(end.date(), last)
+def _whole_from(code: str, first: date, segments: Segments) -> date:
+    """Return the first date from which a table lacks no weekday that a special week has."""
+    last = segments.dates[-1].astype(object)
+    for start, end, mask in sorted(_special_weeks(code), reverse=True):
+        days = as_dates(days_between(max(start, first), min(end, last)))
+        wanted = {day.weekday() for day in date_list(days) if mask[day.weekday()] == "1"}
+        there = date_list(days[np.isin(days, segments.dates)])
+        if not wanted <= {day.weekday() for day in there}:
+            return max(first, end + timedelta(days=1))
+    return first
 
 
 def _broken_by_pandas(code: str) -> CalendarError:

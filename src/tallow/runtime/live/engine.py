@@ -13,11 +13,12 @@ import warnings
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, StateError, TallowWarning
 from tallow.core.limits import LIVE_CANDLES, LIVE_CANDLES_MAX, LIVE_GRACE_MAX_SECONDS
@@ -92,7 +93,7 @@ class LiveEngine(Keeping):
         *,
         calendar: str | Mapping[str, str | tuple[str, str]] | CalendarAssignment = "XNSE",
         calendar_dates: str | os.PathLike[str] | None = None,
-        beyond_coverage: Literal["raise", "weekdays"] = "raise",
+        beyond_coverage: Beyond = "assume",
         convention: str = "tradingview",
         no_trade: bars.NoTrade = "drop",
         store: Store | str | Path | None = None,
