@@ -87,8 +87,7 @@ class AnalyticsEngine:
     calendar_dates
         A TOML file that adds sessions and holidays; see `tallow.core.calendars.load_calendar`.
     beyond_coverage
-        Dates without facts; ``assume``: up to 400 days on, regular sessions, marked provisional;
-        ``raise``: rows there are set aside; ``weekdays``: trade regularly.
+        Dates without facts; ``assume``, ``raise`` or ``weekdays``: see `load_calendar`.
     convention
         ``tradingview`` or ``talib``: the seeds and flat cases of the indicators.
     no_trade

@@ -129,7 +129,7 @@ def expected_hours(folder, segment):
 @pytest.mark.parametrize("segment", SEGMENTS)
 def test_every_date_equals_the_reference_facts(segment, reference):
     name = f"XNSE:{segment}"
-    table = load_calendar(name).sessions()
+    table = load_calendar(name, beyond_coverage="raise").sessions()
     found = {
         str(day): local_hours(str(day), name) if known else None
         for day, known in zip(table.day_date, table.day_known, strict=True)

@@ -102,7 +102,8 @@ def test_venues_with_special_weeks_work_beside_any_pandas(name):
     calendar = load_calendar(name)
     assert date(1990, 1, 1) <= calendar.first_date <= date(2025, 1, 1)
     # 09:00 in Seoul, and 09:50 in Moscow.
-    assert utc_hours(calendar, "2025-06-02")[0][:5] in {"00:00", "07:00", "06:50"}
+    hours = utc_hours(calendar, "2025-06-02") or [""]
+    assert hours[0][:5] in {"00:00", "07:00", "06:50"}
 
 
 @pytest.mark.parametrize("failing_call", ["first", "second"])

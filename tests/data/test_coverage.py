@@ -108,15 +108,17 @@ def test_daily_candles_need_no_hours():
     now = us("2026-11-09T15:29+05:30")
     assert summary(coverage(rows, NSE, now=now, timeframe="1d")) == [
         ("2026-11-06", "regular", 1, 1, 0, 0, 0),
-        ("2026-11-08", "unknown", 1, 1, 0, 0, 0),
+        ("2026-11-08", "provisional", 1, 1, 0, 0, 0),
         ("2026-11-09", "regular", 0, 0, 0, 0, 0),
     ]
 
 
 def test_a_session_of_unknown_hours_is_marked_and_never_guessed():
     rows = candles("A", minutes("2026-11-08T18:15+05:30", 5))
-    first = summary(coverage(rows, NSE, now=us("2026-11-09T09:15+05:30")))[0]
-    assert first == ("2026-11-08", "unknown", None, 5, None, 0, 0)
+    strict, assuming = CalendarAssignment("XNSE", beyond="raise"), NSE
+    for calendars, kind in ((strict, "unknown"), (assuming, "provisional")):
+        first = summary(coverage(rows, calendars, now=us("2026-11-09T09:15+05:30")))[0]
+        assert first == ("2026-11-08", kind, None, 5, None, 0, 0)
 
 
 def test_an_evening_session_belongs_to_its_own_date():
@@ -192,7 +194,7 @@ def test_kinds_are_those_of_the_exchanges_own_lists(reference):
 
     every = coverage(
         NOBODY,
-        NSE,
+        CalendarAssignment("XNSE", beyond="raise"),
         now=us("2026-12-31T23:00+05:30"),
         start=date(2015, 1, 1),
         instruments=["A"],

@@ -22,7 +22,8 @@ class Venue:
     """A calendar's facts before a user's additions and extensions.
 
     `segment_names` are the names under which a user's file may speak of this segment, and
-    `known_segment_names` all that the venue has; both are empty where it has one segment only.
+    `known_segment_names` all that the venue has; both are empty where it has one segment only. A
+    venue `by_rule` needs no facts: all its years are right.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Venue:
     regular: RegularHours
     segment_names: frozenset[str] = frozenset()
     known_segment_names: frozenset[str] = frozenset()
+    by_rule: bool = False
 
     @property
     def opens_the_evening_before(self) -> bool:

@@ -193,6 +193,8 @@ def _coverage(venue: Venue, additions: Additions, beyond: Beyond) -> tuple[date,
             f"dates: file={additions.source}; covered_until={last}; must not be after "
             f"{CALENDAR_LAST_DATE}"
         )
+    if venue.by_rule:
+        return first, last, last
     if beyond == "weekdays":
         until = max(last, CALENDAR_LAST_DATE)
         return min(first, WEEKDAYS_FIRST_DATE), until, until

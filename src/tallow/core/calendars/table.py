@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -58,11 +58,11 @@ class SessionTable:
     day_known
         ``[d]`` bool. False where a session exists but its hours are unknown: `day_open` and
         `day_close` are then the local midnights around the date, and it has no segment.
-    day_provisional
-        ``[d]`` bool. True where a session is assumed by the venue's rule, or is announced without
-        hours and may then be at any time of its date.
     covered_from, covered_until
         First instant covered, and first instant no longer covered.
+    day_provisional
+        ``[d]`` bool, none by default. True where a session is assumed by the venue's rule, or is
+        announced without hours and may then be at any time of its date.
     """
 
     segment_open: Instants
@@ -72,13 +72,16 @@ class SessionTable:
     day_open: Instants
     day_close: Instants
     day_known: NDArray[np.bool_]
-    day_provisional: NDArray[np.bool_]
     covered_from: int
     covered_until: int
+    day_provisional: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            values = getattr(self, field.name)
+        if not len(self.day_provisional):
+            none = np.zeros(len(self.day_date), dtype=np.bool_)
+            object.__setattr__(self, "day_provisional", none)
+        for each in fields(self):
+            values = getattr(self, each.name)
             if isinstance(values, np.ndarray):
                 values.setflags(write=False)
         assert bool(np.all(self.segment_open < self.segment_close)), "a segment is empty"
@@ -153,7 +156,6 @@ class Segments:
             day_open=day_open,
             day_close=day_close,
             day_known=np.isin(day_date, traded),
-            day_provisional=np.zeros(len(day_date), dtype=np.bool_),
             covered_from=covered[0],
             covered_until=covered[1],
         )

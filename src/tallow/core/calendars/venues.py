@@ -46,7 +46,16 @@ def always_open() -> Venue:
     opens = days.astype("datetime64[us]").astype(np.int64)
     segments = Segments(days, opens, opens + DAY_US, as_dates([]))
     table = segments.table("UTC", CALENDAR_FIRST_DATE, _ALWAYS_LAST)
-    return Venue(ALWAYS, "", "UTC", CALENDAR_FIRST_DATE, _ALWAYS_LAST, table, lambda _: _ALL_DAY)
+    return Venue(
+        ALWAYS,
+        "",
+        "UTC",
+        CALENDAR_FIRST_DATE,
+        _ALWAYS_LAST,
+        table,
+        lambda _: _ALL_DAY,
+        by_rule=True,
+    )
 
 
 def currencies() -> Venue:
@@ -57,7 +66,7 @@ def currencies() -> Venue:
     first, last = _FX_FIRST, _ALWAYS_LAST
     plan = {day: hours for day in days_between(first, last) if (hours := _fx_hours(day))}
     table = planned_segments(plan, _NEW_YORK).table(_NEW_YORK, first, last)
-    return Venue(FX, "", _NEW_YORK, first, last, table, _fx_hours)
+    return Venue(FX, "", _NEW_YORK, first, last, table, _fx_hours, by_rule=True)
 
 
 def _fx_hours(day: date) -> Hours:

@@ -127,7 +127,7 @@ class LiveEngine(Keeping):
             source = LiveStore(opened, History(opened, lanes, calendar, no_trade))
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, calendar, grace_us)
-        self._telling = Telling(self.timeframes, self._state, self._intake)
+        self._telling = Telling(self.timeframes, self._state, self._intake, calendar)
         self._lock = threading.RLock()
 
     @classmethod

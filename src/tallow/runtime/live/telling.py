@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import polars as pl
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data import aggregate as bars
+from tallow.data.provisional import ProvisionalBars
 from tallow.data.quarantine import empty_quarantine
 from tallow.runtime.live.aside import late_rows
 from tallow.runtime.live.core import LiveState, Outcome
@@ -22,8 +24,15 @@ from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
 class Telling:
     """Turns what has changed into what an engine's caller is given."""
 
-    def __init__(self, timeframes: Sequence[str], state: LiveState, intake: Intake) -> None:
+    def __init__(
+        self,
+        timeframes: Sequence[str],
+        state: LiveState,
+        intake: Intake,
+        calendars: CalendarAssignment,
+    ) -> None:
         self._timeframes = timeframes
+        self._assumed = [ProvisionalBars(calendars, lane.timeframe) for lane in state.lanes]
         self._state, self._intake = state, intake
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
@@ -34,7 +43,9 @@ class Telling:
         """Return as frames what an update would change."""
         naming = self._naming
         frames = {size: rows.frame(*naming) for size, rows in self._changed_rows(outcome).items()}
-        return LiveUpdate(self._state.revision, frames, self._report(outcome))
+        assumed = zip(frames.items(), self._assumed, strict=True)
+        provisional = {size: bars.among(frame) for (size, frame), bars in assumed}
+        return LiveUpdate(self._state.revision, frames, self._report(outcome), provisional)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with all that changed before it and was not told."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -84,11 +84,14 @@ class LiveUpdate:
         candles says that the bar is gone. Rows that did not change are not there.
     report
         Where the rows went that were given.
+    provisional
+        Per timeframe, `instrument` and `timestamp` of the rows whose sessions are assumed.
     """
 
     revision: int
     frames: Mapping[str, Any]
     report: LiveReport
+    provisional: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
     def frame(self) -> Any:
