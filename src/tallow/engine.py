@@ -51,6 +51,7 @@ from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.aggregate import NoTrade
 from tallow.data.interchange import to_native
 from tallow.data.readers import expand_paths, read_candles
+from tallow.data.reading import read_as_given
 from tallow.data.simulate import one_candle
 from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FrameWriter, check_output
@@ -183,16 +184,15 @@ class AnalyticsEngine:
         if isinstance(candles, str | Path | list | tuple):
             files, native = Files(expand_paths(candles), parse_timeframe("1m")), "polars"
             plan, job = make(wanted, files.source_timeframe)
-            report = run_files(files, job)
+            report = read_as_given(run_files, files, job)
         else:
-            read = read_candles(candles)
+            read = read_as_given(read_candles, candles)
             native = read.native
             plan, job = make(wanted, read.source_timeframe)
             report = run_candles(read, job)
         # Not rechunked: the copy would cost more than the kernels.
         frame = pl.concat(bars.frames, rechunk=False)
-        took = time.perf_counter() - began
-        return ProcessingResult.of(frame, plan.columns, report, took, native)
+        return ProcessingResult.of(frame, plan.columns, report, time.perf_counter() - began, native)
 
     def process_files(
         self,
@@ -350,7 +350,7 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`.
         """
-        read = read_candles(candles)
+        read = read_as_given(read_candles, candles)
         given = [timeframes] if isinstance(timeframes, str | Timeframe) else timeframes
         return {
             size.text: self.process_candles(read, size, (), as_of=as_of).frame
@@ -370,7 +370,7 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`; also if a kernel fails for every instrument.
         """
-        read = read_candles(candles)
+        read = read_as_given(read_candles, candles)
         plan = make_plan(indicators, self.convention, read.frame.columns)
         run = RowRun(plan, self.calendars, self._pool, self.threads)
         frames = [frame for block in frame_blocks(read.frame) for frame in run.feed(block)]

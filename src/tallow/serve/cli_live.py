@@ -59,6 +59,15 @@ Timeframes = Annotated[
         panel=options.BARS,
     ),
 ]
+ReplayKey = Annotated[
+    str | None,
+    options.option(
+        "--instrument-key",
+        metavar="KEY",
+        text="Of a replay: instrument of files that have no instrument column.",
+        panel=options.INPUT,
+    ),
+]
 Only = Annotated[
     list[str] | None,
     options.option(
@@ -143,6 +152,7 @@ def live(
     feed: FeedText,
     instrument: Only = None,
     timezone: options.Timezone = None,
+    instrument_key: ReplayKey = None,
     subscribe: Subscribe = None,
     speed: Speed = None,
     timeframe: Timeframes = ["5m"],  # noqa: B006 - Typer copies it
@@ -171,7 +181,12 @@ def live(
         LiveRequest(
             store=store,
             feed=feed,
-            feed_options={"timezone": timezone, "subscribe": subscribe, "speed": speed},
+            feed_options={
+                "timezone": timezone,
+                "instrument": instrument_key,
+                "subscribe": subscribe,
+                "speed": speed,
+            },
             instruments=instrument or None,
             timeframes=timeframe,
             engine={

@@ -204,7 +204,7 @@ def _check_calendars() -> Iterator[Finding]:
         if calendar.assumed_days:
             covered += f", assumed to {calendar.assumed_until} (provisional)"
         warning = coverage_warning(calendar, today)
-        text = in_options(warning or covered).removeprefix("calendar ")
+        text = in_options(warning or covered, "doctor").removeprefix("calendar ")
         yield Finding("warn" if warning else "ok", "calendar", text)
     yield _other_venues()
 

@@ -13,11 +13,13 @@ _OPTIONS = {
     "grace": "--grace",
     "instrument": "--instrument",
     "keep": "--keep",
+    "no_volume": "--no-volume",
     "pattern": "--pattern",
     "source_timeframe": "--source-timeframe",
     "speed": "--speed",
     "stamped": "--stamped",
     "time_format": "--time-format",
+    "subscribe": "--subscribe",
     "timeframe": "--timeframe",
     "timezone": "--timezone",
 }
@@ -25,11 +27,14 @@ _OPTIONS = {
 
 _OPTIONS_OF = {
     "run": {"instrument": "--instrument-key"},
+    "live": {"instrument": "--instrument-key"},
+    "compare": {"instrument": "--instrument-key"},
+    "doctor": {"calendar_dates": "--calendar-dates of tallow run"},
     "ingest": {"source_timeframe": "--timeframe"},
 }
 """Where a verb's option is called otherwise."""
 
-_PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})=(?=(\S?))")
+_PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})=(?:True\b|(?=(\S?)))")
 
 
 def in_options(message: str, verb: str = "run") -> str:
@@ -44,7 +49,8 @@ def in_options(message: str, verb: str = "run") -> str:
 
     def option(match: re.Match[str]) -> str:
         # A value follows, or the sentence goes on: "as calendar_dates=, with ...".
-        has_value = match[2].isalnum() or match[2] in {'"', "'", "-"}
+        follows = match[2] or ""
+        has_value = follows.isalnum() or follows in {'"', "'", "-"}
         return options[match[1]] + " " * has_value
 
     return _PARAMETER.sub(option, message)

@@ -50,7 +50,7 @@ def test_an_unknown_option_is_told_without_secrets() -> None:
     with pytest.raises(ParameterError) as caught:
         open_feed("wss://me:secret@server/candles?token=secret", stall_secs=3)
     assert str(caught.value) == (
-        "feed: wss://server/candles: stall_secs; no option of it; did you mean stall_seconds?"
+        "feed: wss://server/candles: stall_secs=; no option of it; did you mean stall_seconds?"
     )
 
 

@@ -19,5 +19,5 @@ def test_a_user_without_a_home_is_told_what_to_give(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", nobody)
-    with pytest.raises(StoreError, match="this user has no home; give state="):
+    with pytest.raises(StoreError, match="this user has no home; set XDG_STATE_HOME"):
         open_store("s3://bucket/candles")

@@ -59,9 +59,10 @@ def open_feed(text: str, **options: Any) -> Feed:
         options = inside | options
     known = list(inspect.signature(make).parameters)[1:]
     for name in options.keys() - known:
-        raise ParameterError(
-            f"feed: {shown(text)}: {name}; no option of it; {near_matches(name, known)}"
-        )
+        hint = near_matches(name, known)
+        # Not what else there is: the command line has some of it only.
+        hint = hint if hint.startswith("did") else "leave it out"
+        raise ParameterError(f"feed: {shown(text)}: {name}=; no option of it; {hint}")
     return make(source, **options)
 
 

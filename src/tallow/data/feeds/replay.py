@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import polars as pl
 
-from tallow.core.errors import FeedError, ParameterError
+from tallow.core.errors import FeedError, ParameterError, excerpt
 from tallow.core.given import file_path
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
 from tallow.data.days import microseconds
@@ -63,13 +63,16 @@ class ReplayFeed(Feed):
         long stretch without candles, as a night, is waited through only in part.
     start, end
         Candles with ``start <= timestamp < end`` only; aware datetimes.
+    timezone, instrument
+        Of files and frames whose times carry no zone, or whose rows name no instrument; as in
+        `read_candles`. A store's candles have both.
     clock, sleep
         In seconds, as `time.monotonic` and `time.sleep`.
 
     Raises
     ------
     ParameterError
-        If `speed` is not above 0.
+        If `speed` is not above 0, or a store's zone or instrument is given.
     TallowError
         If the source cannot be read.
 
@@ -85,6 +88,8 @@ class ReplayFeed(Feed):
         speed: float | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        timezone: str | None = None,
+        instrument: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -97,9 +102,10 @@ class ReplayFeed(Feed):
         store = self._opened or source
         self._days: Callable[[], Iterator[pl.DataFrame]]
         if isinstance(store, Store):
+            _require_unsaid(self._opened, timezone=timezone, instrument=instrument)
             self._days = partial(_days_of, store, start, end)
         else:
-            read = read_candles(source)
+            read = read_candles(source, timezone=timezone, instrument=instrument)
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)
             self._aside = read.quarantine
@@ -199,6 +205,16 @@ class ReplayFeed(Feed):
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+
+
+def _require_unsaid(opened: Store | None, **said: str | None) -> None:
+    for name, value in said.items():
+        if value is not None:
+            if opened is not None:
+                opened.close()
+            raise ParameterError(
+                f"feed: {name}={excerpt(value)}; a store's candles have it already; leave it out"
+            )
 
 
 def _is_folder(source: str | Path) -> bool:

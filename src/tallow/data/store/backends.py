@@ -89,7 +89,7 @@ def _local_state(place: str, state: Path | None) -> Path:
         home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     except RuntimeError as error:
         raise StoreError(
-            f"store: {without_secrets(place)}: this user has no home; give state=, or set "
-            "XDG_STATE_HOME"
+            f"store: {without_secrets(place)}: this user has no home; set XDG_STATE_HOME, or "
+            "give open_store(..., state=FOLDER)"
         ) from error
     return home / "tallow" / hashlib.sha256(place.encode()).hexdigest()[:16]

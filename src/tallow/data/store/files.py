@@ -27,7 +27,7 @@ from tallow.data.store.log import LOG_SCHEMA, VALUES
 from tallow.data.store.statistics import facts_of, own_name, to_json
 
 WRITING = "check the disk, its room and its rights"
-READING = "restore it from a backup, or read the rest with partial=True"
+READING = "restore it from a backup, or read the rest with Store.read(..., partial=True)"
 """What to do about a file that cannot be written, or read."""
 
 Query = Callable[[pl.LazyFrame], pl.DataFrame]

@@ -18,6 +18,7 @@ from tallow.core.errors import ParameterError, StoreError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.known_times import only_begun
 from tallow.data.readers import read_candles
+from tallow.data.reading import read_as_given
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
@@ -163,11 +164,12 @@ class Store:
             If they cannot be written; nothing is then.
         """
         size = parse_timeframe(timeframe)
-        read = only_begun(read_candles(candles, source_timeframe=size))
+        read = only_begun(read_as_given(read_candles, candles, source_timeframe=size))
         if read.source_timeframe != size:
             raise StoreError(
                 f"store: timeframe={timeframe}; these candles were read as "
-                f"{read.source_timeframe.text}; read them with source_timeframe={timeframe!r}"
+                f"{read.source_timeframe.text}; read them with read_candles(candles, "
+                f"source_timeframe={size.text!r})"
             )
         frame = read.frame
         if OPEN_INTEREST not in frame.columns:

@@ -26,6 +26,7 @@ from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
 from tallow.data import aggregate as bars
 from tallow.data.readers import read_latest
+from tallow.data.reading import read_as_given
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.store import Store, open_store
@@ -229,7 +230,7 @@ class LiveEngine(Keeping):
         return self._update(candles, commit=False)
 
     def _update(self, candles: Any, *, commit: bool) -> LiveUpdate:
-        read = read_latest(candles)
+        read = read_as_given(read_latest, candles)
         names, offsets = read.runs or instrument_runs(read.frame)
         with self._lock:
             self._intake.saw_interest |= OPEN_INTEREST in read.frame.columns
