@@ -1,0 +1,40 @@
+"""Candles of those who cannot say how they are written: their errors name who can be told.
+
+`read_candles` has parameters for what an input leaves out, such as its times' zone, and its errors
+ask for them. Functions that take any candles have none of these: they take what it returns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from tallow.core.errors import CandleInputError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PASSED = re.compile(r"""\bpass ([a-z_]+=(?:"[^"]*"|'[^']*'|\w+))""")
+
+
+def read_as_given(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Read candles for a function without the parameters of `read_candles`.
+
+    Parameters
+    ----------
+    read
+        `read_candles`, or another with its errors.
+    args, kwargs
+        What it is given.
+
+    Raises
+    ------
+    CandleInputError, NaiveTimeError
+        As `read`; what they ask for is to be given to `read_candles`.
+    """
+    try:
+        return read(*args, **kwargs)
+    except CandleInputError as error:
+        told = _PASSED.sub(r"pass read_candles(candles, \1)", str(error))
+        raise type(error)(told) from error
