@@ -92,8 +92,8 @@ class AnalyticsEngine:
     convention
         ``tradingview`` or ``talib``: the seeds and flat cases of the indicators.
     no_trade
-        ``drop``: a zero-volume candle that only fills a minute makes no bar, as on TradingView;
-        instruments that have no volume at all are recognised and kept. ``keep``: it counts.
+        ``drop``: a candle without volume that repeats the close before it makes no bar, as on
+        TradingView; instruments without any volume are recognised and kept. ``keep``: it counts.
     threads
         Worker threads; as many as there are processors by default.
     store

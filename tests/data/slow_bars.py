@@ -76,6 +76,7 @@ def slow_bars(
     off_grid = []
     fillers = Fillers() if no_trade == "drop" else None
     for row in sorted(rows, key=lambda candle: candle.time):
+        repeats = fillers is not None and fillers.sees(row)
         place = locate(calendar, row.time, source)
         if place is None:
             went["outside_session"] += 1
@@ -85,7 +86,7 @@ def slow_bars(
             went["off_grid"] += 1
             off_grid.append(row.time)
             continue
-        if fillers is not None and fillers.hides(row):
+        if fillers is not None and fillers.hides(row, repeats):
             went["no_trade"] += 1
             continue
         went["in_bars"] += 1
@@ -97,24 +98,32 @@ def slow_bars(
 
 
 class Fillers:
-    """Which candles of zero volume only fill a minute; told row by row, looking back only."""
+    """Which candles without volume only fill a minute; told row by row, looking back only.
+
+    Every row of the series is to be shown with `repeats`, also those outside the session: what has
+    traded, and the close before, are of any row.
+    """
 
     def __init__(self) -> None:
         self.traded = self.has_no_volume = False
-        self.before: float | None = None
+        self.before: Candle | None = None
 
-    def hides(self, row: Candle) -> bool:
-        moved = row.high > row.low or (
-            self.before is not None and {row.open, row.close} != {self.before}
-        )
-        self.before = row.close
+    def sees(self, row: Candle) -> bool:
+        """Take the next row; say whether it repeats the close of the row before it."""
+        before, self.before = self.before, row
+        self.traded = self.traded or row.volume > 0
+        prices = {row.open, row.high, row.low, row.close}
+        if before is None:
+            return len(prices) == 1
+        return prices == {before.close}
+
+    def hides(self, row: Candle, repeats: bool) -> bool:
+        """Say whether a row of a session, which `sees` was told of, is a filler."""
         if row.volume > 0:
-            self.traded = True
             return False
-        if self.traded:
-            return True
-        self.has_no_volume = self.has_no_volume or moved
-        return not self.has_no_volume
+        if not self.traded and not repeats:
+            self.has_no_volume = True
+        return repeats and (self.traded or not self.has_no_volume)
 
 
 def size(timeframe: str) -> timedelta:

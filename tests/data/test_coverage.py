@@ -156,11 +156,13 @@ def test_an_instant_stands_for_its_date_at_the_venue():
 
 
 def test_rows_before_the_range_tell_what_a_filler_is():
-    # Zero volume and prices that move: a filler, but only of an instrument that has traded before.
+    # After a candle that moved, nine that repeat its close: fillers, once there was volume.
     traded = candles("A", minutes("2025-06-02T09:15+05:30", 1), volume=5.0)
-    moving = candles("A", minutes("2025-06-03T09:15+05:30", 9), volume=0.0)
+    moving = candles("A", minutes("2025-06-03T09:15+05:30", 1), volume=0.0)
+    times = minutes("2025-06-03T09:16+05:30", 9)
+    still = pl.concat(flat_candle("A", time, moving["close"][0], 0.0) for time in times)
     for history, fillers in ((traded.clear(), 0), (traded, 9)):
-        rows = pl.concat([history, moving])
+        rows = pl.concat([history, moving, still])
         found = coverage(rows, NSE, now=us("2025-06-03T20:00+05:30"), start=date(2025, 6, 3))
         assert found["no_trade"].to_list() == [fillers]
 

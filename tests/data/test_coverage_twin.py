@@ -59,11 +59,11 @@ def slow_coverage(rows: list[Candle], calendar: Calendar, slots, source: str, li
     fillers = Fillers()
     for row in (row for row in rows if row.time < limit):
         here = found.get(row.time.astimezone(ZoneInfo(calendar.timezone)).date(), [0] * 5)
-        segment = segment_at(calendar, row.time)
+        segment, repeats = segment_at(calendar, row.time), fillers.sees(row)
         if segment and (row.time - segment[0]) % size(source) == timedelta(0):
             here[1] += 1
             here[2] -= 1
-            here[3] += fillers.hides(row)
+            here[3] += fillers.hides(row, repeats)
         else:
             here[4] += 1
     return found

@@ -27,12 +27,15 @@ HOURS = {
 }
 """Zone, first minute and minutes: A and B have rows before and after the session too."""
 NAMES = tuple(HOURS)
+OHLC = ("open", "high", "low", "close")
 FIRST = date(2025, 2, 20)
 """Three weeks before New York's clocks change; the months end within."""
 
 
 def market(seed: int = 1, days: int = 40, share: float = 0.12) -> pl.DataFrame:
     """Return gapped candles of five instruments: with fillers, an index, and open interest.
+
+    Of the candles without volume, about half repeat the close before.
 
     B starts two weeks later than the others; every instrument misses whole sessions.
     """
@@ -47,8 +50,11 @@ def market(seed: int = 1, days: int = 40, share: float = 0.12) -> pl.DataFrame:
         frame = candles(name, times, seed + place, volume=0.0 if name == "IDX" else None)
         quiet = pl.Series([draw.random() < 0.25 for _ in times])
         known = pl.Series([draw.random() < 0.5 for _ in times])
+        still = quiet & pl.Series([k > 0 and draw.random() < 0.5 for k in range(len(times))])
+        last = pl.when(~still).then("close").forward_fill()
         frames.append(
             frame.with_columns(
+                *(pl.when(still).then(last).otherwise(name).alias(name) for name in OHLC),
                 pl.when(quiet).then(0.0).otherwise("volume").alias("volume"),
                 pl.when(known).then(pl.col("volume").round()).alias("open_interest"),
             )

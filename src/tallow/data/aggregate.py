@@ -15,10 +15,18 @@ Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 NoTrade = Literal["drop", "keep"]
 
+BARS_VERSION = 2
+"""Which rules make bars of candles: part of all that is kept, raised where a bar's numbers change.
+
+2: once volume was traded, a candle without volume is a filler only where its prices repeat the
+close of the row before it.
+"""
+
 STATE_SIZE = 15
 HAS_BAR, OPENS, CLOSES, BAR = 0, 1, 2, 3
 LAST_CLOSE, LAST_TIME, FAILED, LAST_END = 11, 12, 13, 14
-"""Places in an instrument's state; the others are `_pass`'s own."""
+"""Places in an instrument's state; the others are `_pass`'s own. `LAST_CLOSE` and `LAST_TIME` are
+those of the row before, wherever it went."""
 
 INSIDE, OUTSIDE, NO_TRADE, MISPLACED = 0, 1, 2, 3
 """Where a row goes, as columns of the counts: in a bar, outside the session, a filler, off grid."""
@@ -184,16 +192,18 @@ def first_after(values: Times, low: int, high: int, limit: int) -> int:
 
 
 @kernel_part
-def _kind_without_volume(kind, before, o, h, l, c):  # type: ignore[no-untyped-def]
-    """Learn from a candle of zero volume what its instrument is; `before` is the close before.
+def _without_volume(kind, before, o, h, l, c):  # type: ignore[no-untyped-def]
+    """Say what a candle without volume tells of its instrument, and whether it is a filler.
 
-    Once volume was seen (`TRADED`), such a candle only fills a minute without trades. Before that,
-    the instrument may be one that has no volume at all (an index, a currency): it shows itself by
-    prices that move, which a filler's never do. The decision looks back only, so a longer history
-    changes nothing.
+    `before` is the close of the row before it, NaN where there is none. A filler repeats that close
+    in all prices. Until volume was seen, the instrument may be one that has none at all (an index,
+    a currency): it shows itself by prices that move, and keeps all its candles from then on.
+    The decision looks back only, so a longer history changes nothing.
     """
     moved = h > l or (before == before and (c != before or o != before))
-    return VOLUMELESS if kind == UNDECIDED and moved else kind
+    if kind == UNDECIDED and moved:
+        kind = VOLUMELESS
+    return kind, kind != VOLUMELESS and not moved
 
 
 @kernel_part
@@ -286,7 +296,8 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
         # Rows in [enter, leave) lie in the segment and the bucket of the row before.
         enter = leave = opens = closes = np.int64(0)
         # Unsigned: an index that cannot be negative costs no check.
-        for row in range(np.uint64(offsets[i]), np.uint64(offsets[i + 1])):
+        first_row = np.uint64(offsets[i])
+        for row in range(first_row, np.uint64(offsets[i + 1])):
             t, x, units = stamps[row], close[row], volume[row]
             fresh = t < enter or t >= leave
             if fresh:
@@ -295,6 +306,8 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
                 if where >= UNCOVERED:
                     s[LAST_TIME], s[FAILED] = t, where
                     break
+                # Shares are traded in an auction, too.
+                kind = TRADED if units > 0.0 else kind
                 if where != INSIDE:
                     counts[i, where] += 1
                     continue
@@ -304,12 +317,12 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
                     counts[i, MISPLACED] += 1
                     continue
                 opens, closes = _bucket(t, anchor, until, table.step_us, bucket)
-            earlier, before = before, x
             if units > 0.0:
                 kind = TRADED
             elif drop:
-                kind = _kind_without_volume(kind, earlier, opn[row], high[row], low[row], x)
-                if kind != VOLUMELESS:
+                earlier = close[row - np.uint64(1)] if row > first_row else before
+                kind, fills = _without_volume(kind, earlier, opn[row], high[row], low[row], x)
+                if fills:
                     counts[i, NO_TRADE] += 1
                     continue
             if fresh:
@@ -327,7 +340,9 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
             continue
         counts[i, INSIDE] = rows - counts[i, OUTSIDE] - counts[i, NO_TRADE] - counts[i, MISPLACED]
         if rows > 0:
-            s[LAST_TIME] = last = stamps[offsets[i + 1] - 1]
+            newest = offsets[i + 1] - 1
+            before, s[LAST_TIME] = close[newest], stamps[newest]
+            last = stamps[newest]
             s[LAST_END] = last + source if source or until <= last else table.row_end[j]
         if closing and has_bar:
             n, has_bar = _emit(times, bars, n, begin, end, bar), False

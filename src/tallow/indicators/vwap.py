@@ -48,7 +48,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="sum(price x volume) / sum(volume) since the anchor; hlc3 = (high + low + close) / 3",
     reference="Berkowitz, Logue and Noser (1988), Journal of Finance 43:1",
-    flat="null before the first volume",
+    flat="null while no volume was traded since the anchor",
     version=2,
     compared=("talib",),
 )

@@ -164,7 +164,7 @@ def run_identity(plan: Plan, options: BarOptions, calendar: Calendar) -> bytes:
     operations = [
         (o.indicator.name, o.indicator.version, sorted(o.values.items())) for o in plan.operations
     ]
-    bars_are = (options.timeframe.text, options.source.text, options.no_trade)
+    bars_are = (bars.BARS_VERSION, options.timeframe.text, options.source.text, options.no_trade)
     text = repr((kernel_digest(), plan.convention, operations, bars_are)).encode()
     return hashlib.blake2b(text + calendar_digest(calendar), digest_size=_DIGEST_BYTES).digest()
 

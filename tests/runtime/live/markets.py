@@ -54,11 +54,18 @@ class Values(NamedTuple):
 
 
 def values(draw: random.Random, name: str, interest: bool) -> Values:
-    """Return a candle on ticks of 0.05; some are fillers, an index has no volume."""
+    """Return a candle on ticks of 0.05; an index has no volume.
+
+    Many close at 100, and some without volume stay there: fillers or not, as the close before says.
+    """
     opened, close = (100.0 + 0.05 * draw.randrange(40) for _ in "oc")
+    if draw.random() < 0.4:
+        close = 100.0
     if draw.random() < 0.2:
-        close = opened
+        opened = close
     wide = draw.random() < 0.7
+    if draw.random() < 0.15:
+        return Values(100.0, 100.0, 100.0, 100.0, 0.0)
     high = max(opened, close) + 0.05 * draw.randrange(3) * wide
     low = min(opened, close) - 0.05 * draw.randrange(3) * wide
     volume = 0.0 if name == "IDX" or draw.random() < 0.15 else float(draw.randrange(1, 999))

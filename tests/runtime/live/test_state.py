@@ -18,9 +18,15 @@ from typing import Any
 
 import pytest
 
-from tallow import LiveEngine, open_store
+from tallow import LiveEngine, load_calendar, open_store
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import StateError, TallowWarning
+from tallow.core.timeframe import parse_timeframe
+from tallow.data import aggregate as bars
 from tallow.data.state_file import read_state, write_state
+from tallow.plan.plan import make_plan
+from tallow.runtime.batch import BAR_COLUMNS, BarOptions
+from tallow.runtime.checkpoints import run_identity
 from tallow.runtime.live import saved
 from tests.frames import assert_same_frame, candles, market, minutes
 
@@ -53,6 +59,18 @@ def store(tmp_path):
     with open_store(tmp_path / "store", create=True) as opened:
         opened.write(MARKET)
         yield opened
+
+
+def test_a_state_of_other_rules_for_bars_is_refused(path, monkeypatch):
+    """In a store's snapshots and the cache, the version is in what names them."""
+    monkeypatch.setattr(bars, "BARS_VERSION", bars.BARS_VERSION - 1)
+    with pytest.raises(StateError, match="made with other bars; rebuild it"):
+        LiveEngine.load(path, **OPTIONS)
+    options = BarOptions(parse_timeframe("5m"), parse_timeframe("1m"), CalendarAssignment("XNSE"))
+    plan, calendar = make_plan("ema(3)", "tradingview", BAR_COLUMNS), load_calendar("XNSE")
+    before = run_identity(plan, options, calendar)
+    monkeypatch.undo()
+    assert run_identity(plan, options, calendar) != before
 
 
 def assert_same_state(one: LiveEngine, other: LiveEngine) -> None:

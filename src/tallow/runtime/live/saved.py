@@ -12,6 +12,7 @@ import numpy as np
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import StateError
 from tallow.core.kernel import kernel_digest
+from tallow.data import aggregate as bars
 from tallow.data.state_file import Arrays, read_state, write_state
 from tallow.data.store.log import LogPoint
 from tallow.runtime.checkpoints import calendar_digest
@@ -36,6 +37,7 @@ def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> 
     ]
     return {
         "kernels": kernel_digest(),
+        "bars": bars.BARS_VERSION,
         "timeframes": [lane.timeframe.text for lane in state.lanes],
         "indicators": operations,
         "columns": list(plan.columns),
