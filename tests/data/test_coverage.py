@@ -60,10 +60,11 @@ def test_a_week_counts_every_row_and_says_why_a_day_has_none():
             candles("A", minutes("2025-04-01T09:16+05:30", 1)),
         ]
     )
-    # 2025-03-31, a Monday, was Id-Ul-Fitr; the 29th and 30th are a weekend.
+    # 2025-03-31, a Monday, was Id-Ul-Fitr; the 29th and 30th are a weekend. At 11:10 the price fell,
+    # without volume; the two minutes after it only repeat that.
     assert summary(coverage(rows, NSE, now=us("2025-04-01T18:00+05:30"))) == [
         ("2025-03-27", "regular", 375, 375, 0, 0, 0),
-        ("2025-03-28", "regular", 375, 103, 272, 3, 2),
+        ("2025-03-28", "regular", 375, 103, 272, 2, 2),
         ("2025-03-30", "weekend", 0, 0, 0, 0, 1),
         ("2025-03-31", "holiday", 0, 0, 0, 0, 0),
         ("2025-04-01", "regular", 375, 1, 374, 0, 0),
@@ -159,7 +160,7 @@ def test_rows_before_the_range_tell_what_a_filler_is():
     # After a candle that moved, nine that repeat its close: fillers, once there was volume.
     traded = candles("A", minutes("2025-06-02T09:15+05:30", 1), volume=5.0)
     moving = candles("A", minutes("2025-06-03T09:15+05:30", 1), volume=0.0)
-    times = minutes("2025-06-03T09:16+05:30", 9)
+    times = [f"2025-06-03T09:{minute}+05:30" for minute in range(16, 25)]
     still = pl.concat(flat_candle("A", time, moving["close"][0], 0.0) for time in times)
     for history, fillers in ((traded.clear(), 0), (traded, 9)):
         rows = pl.concat([history, moving, still])

@@ -50,7 +50,8 @@ def market(seed: int = 1, days: int = 40, share: float = 0.12) -> pl.DataFrame:
         frame = candles(name, times, seed + place, volume=0.0 if name == "IDX" else None)
         quiet = pl.Series([draw.random() < 0.25 for _ in times])
         known = pl.Series([draw.random() < 0.5 for _ in times])
-        still = quiet & pl.Series([k > 0 and draw.random() < 0.5 for k in range(len(times))])
+        again = random.Random(place)
+        still = quiet & pl.Series([k > 0 and again.random() < 0.5 for k in range(len(times))])
         last = pl.when(~still).then("close").forward_fill()
         frames.append(
             frame.with_columns(
