@@ -60,8 +60,8 @@ def test_a_week_counts_every_row_and_says_why_a_day_has_none():
             candles("A", minutes("2025-04-01T09:16+05:30", 1)),
         ]
     )
-    # 2025-03-31, a Monday, was Id-Ul-Fitr; the 29th and 30th are a weekend. At 11:10 the price fell,
-    # without volume; the two minutes after it only repeat that.
+    # 2025-03-31, a Monday, was Id-Ul-Fitr; the 29th and 30th are a weekend.
+    # At 11:10 the price fell without volume; the two minutes after it only repeat that.
     assert summary(coverage(rows, NSE, now=us("2025-04-01T18:00+05:30"))) == [
         ("2025-03-27", "regular", 375, 375, 0, 0, 0),
         ("2025-03-28", "regular", 375, 103, 272, 2, 2),
