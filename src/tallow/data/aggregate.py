@@ -296,9 +296,9 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
         # Rows in [enter, leave) lie in the segment and the bucket of the row before.
         enter = leave = opens = closes = np.int64(0)
         # Unsigned: an index that cannot be negative costs no check.
-        first_row = np.uint64(offsets[i])
-        for row in range(first_row, np.uint64(offsets[i + 1])):
+        for row in range(np.uint64(offsets[i]), np.uint64(offsets[i + 1])):
             t, x, units = stamps[row], close[row], volume[row]
+            kind = TRADED if units > 0.0 else kind
             fresh = t < enter or t >= leave
             if fresh:
                 if t >= until or t < anchor:
@@ -306,8 +306,6 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
                 if where >= UNCOVERED:
                     s[LAST_TIME], s[FAILED] = t, where
                     break
-                # Shares are traded in an auction, too.
-                kind = TRADED if units > 0.0 else kind
                 if where != INSIDE:
                     counts[i, where] += 1
                     continue
@@ -317,10 +315,8 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
                     counts[i, MISPLACED] += 1
                     continue
                 opens, closes = _bucket(t, anchor, until, table.step_us, bucket)
-            if units > 0.0:
-                kind = TRADED
-            elif drop:
-                earlier = close[row - np.uint64(1)] if row > first_row else before
+            if drop and not units > 0.0:
+                earlier = close[row - np.uint64(1)] if row > np.uint64(offsets[i]) else before
                 kind, fills = _without_volume(kind, earlier, opn[row], high[row], low[row], x)
                 if fills:
                     counts[i, NO_TRADE] += 1
@@ -340,9 +336,8 @@ def _pass(state, candles, calendar_of, table, closing, drop, out):  # type: igno
             continue
         counts[i, INSIDE] = rows - counts[i, OUTSIDE] - counts[i, NO_TRADE] - counts[i, MISPLACED]
         if rows > 0:
-            newest = offsets[i + 1] - 1
-            before, s[LAST_TIME] = close[newest], stamps[newest]
-            last = stamps[newest]
+            before, last = close[offsets[i + 1] - 1], stamps[offsets[i + 1] - 1]
+            s[LAST_TIME] = last
             s[LAST_END] = last + source if source or until <= last else table.row_end[j]
         if closing and has_bar:
             n, has_bar = _emit(times, bars, n, begin, end, bar), False
