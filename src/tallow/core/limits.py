@@ -116,6 +116,9 @@ STORE_TAIL_BATCH_ROWS = 65_536
 STORE_FLUSH_ROWS = 262_144
 """Rows in the tail at which it becomes a file."""
 
+STORE_TIDY_SECONDS = 30.0
+"""Pause before a long tail is flushed again, where that failed: each try costs seconds."""
+
 STORE_TAIL_FOLD = 16
 """Small batches of the tail that become one: a tail has at most twice as many, and long ones."""
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from tallow import open_store
 from tests.data.store.model import at, candle_frame, flat, log
 
 SECOND_PROCESS = """
@@ -97,3 +98,25 @@ def test_no_reader_sees_half_a_write(place, tiny_limits):
         finally:
             done.set()
     assert all(reader.result() <= {float(price) for price in range(1, 12)} for reader in readers)
+
+
+def test_tails_beside_one_folder_never_use_a_revision_or_a_receipt_twice(tmp_path):
+    """As of machines that share a folder, each with a state of its own; one has it in the folder."""
+    folder, key = tmp_path / "store", ("A", at(0))
+    stores = [
+        open_store(folder, create=True, state=None if machine == 1 else tmp_path / str(machine))
+        for machine in range(3)
+    ]
+    for turn in range(2):
+        for machine, store in enumerate(stores):
+            store.write(candle_frame({key: flat(10.0 * turn + machine + 1.0)}))
+        for store in stores:
+            store.flush()
+    rows = stores[0].log(["A"])
+    assert rows["revision"].to_list() == [1, 2, 3, 4, 5, 6]
+    assert rows["close"].to_list() == [1.0, 2.0, 3.0, 11.0, 12.0, 13.0]
+    assert rows["received_at"].is_sorted()
+    assert rows["received_at"].is_unique().all()
+    for store in stores:
+        assert store.read()["close"].to_list() == [13.0]
+        store.close()

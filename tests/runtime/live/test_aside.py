@@ -68,15 +68,25 @@ def arrays_beyond_the_years(live: LiveEngine) -> LiveReport:
     return live.update_arrays(numbers, times, *columns).report
 
 
-def ticks(live: LiveEngine, third: float = np.nan, time: int = 20) -> LiveReport:
-    seconds = [OPENS + timedelta(seconds=each) for each in (5, 65, time)]
-    names, prices = ["A", "A", "B"], [100.0, 101.0, third]
+def ticks(
+    live: LiveEngine, third: float = np.nan, time: int | None = 20, name: str | None = "B"
+) -> LiveReport:
+    seconds = [each and OPENS + timedelta(seconds=each) for each in (5, 65, time)]
+    names, prices = ["A", "A", name], [100.0, 101.0, third]
     given = {"instrument": names, "timestamp": seconds, "price": prices, "quantity": [1.0] * 3}
     return live.update_ticks(pl.DataFrame(given)).report
 
 
 def ticks_of_another_day(live: LiveEngine) -> LiveReport:
     return ticks(live, 100.0, int((UNKNOWN - OPENS).total_seconds()))
+
+
+def ticks_without_a_time(live: LiveEngine) -> LiveReport:
+    return ticks(live, 100.0, None)
+
+
+def ticks_without_a_name(live: LiveEngine) -> LiveReport:
+    return ticks(live, 100.0, name=None)
 
 
 def ticks_too_late(live: LiveEngine) -> LiveReport:
@@ -93,6 +103,8 @@ ENTRIES: dict[Callable[[LiveEngine], LiveReport], str] = {
     ticks: "price_missing",
     ticks_of_another_day: "not_covered",
     ticks_too_late: "too_late",
+    ticks_without_a_time: "time_unreadable",
+    ticks_without_a_name: "instrument_missing",
 }
 
 
@@ -115,7 +127,7 @@ def test_each_way_in_puts_its_bad_row_into_the_quarantine(
         rows = held.select("timeframe", "adjustment", "source", "row", "rule", "times").rows()
         # The same row again is no other row.
         assert rows == [("1m", "raw", "live", None, ENTRIES[give], times)]
-        assert json.loads(held["record"][0])["instrument"] in ("B", "C")
+        assert json.loads(held["record"][0])["instrument"] in ("B", "C", None)
         entries = store.ledger.entries()
         assert entries["quarantined"].sum() == times
         parts = ("new", "identical", "revised", "quarantined")

@@ -134,6 +134,15 @@ def test_a_number_that_was_not_given_is_an_error(number):
     assert len(live.latest()) == 0
 
 
+@pytest.mark.parametrize("place", [0, 1, 4])
+def test_text_among_numbers_is_an_error(place):
+    live = LiveEngine("5m", "ema(1)")
+    given = list(arrays(live, [("A", OPEN, GOOD)]))
+    given[place] = ["many"]
+    with pytest.raises(CandleInputError, match=r"^update: \w+: .*; must be numbers"):
+        live.update_arrays(*given)
+
+
 def test_arrays_of_other_lengths_are_an_error():
     live = LiveEngine("5m", "ema(1)")
     numbers, times, *prices = arrays(live, [("A", OPEN, GOOD)])

@@ -107,6 +107,7 @@ class Twin:
         """Give candles to the engine, in any order and by any of its ways."""
         order = draw.sample(list(candles), len(candles))
         given = {key: candles[key] for key in order}
+        self._tell_time(key[1] for key in given)
         if draw.random() < 0.3:
             self._update_arrays(draw, given)
             return
@@ -134,6 +135,11 @@ class Twin:
         update = self.live.update_arrays(self.live.numbers(frame["instrument"]), *columns)
         self.take(given, update, versions=len(rows) - len(given))
 
+    def _tell_time(self, times: Iterable[int]) -> None:
+        """Keep a clock that was told a right one: rows far ahead of it would be set aside."""
+        if self.now > NEVER:
+            self.live.note_time(max(times, default=NEVER))
+
     def update_ticks(self, draw: random.Random) -> None:
         """Give the next minutes, or late and repeated parts of earlier ones, as ticks."""
         self._meet_others()
@@ -144,6 +150,7 @@ class Twin:
         given += draw.sample(given, min(len(given), draw.choice([0, 0, 1])))
         self.waiting = [tick for tick in self.waiting if tick not in late] + kept
         draw.shuffle(given)
+        self._tell_time(tick.time for _, tick in given)
         update = self.live.update_ticks(tick_frame(given))
         held = update.report.quarantine
         refused = set(held.select("instrument", pl.col("timestamp").to_physical()).rows())

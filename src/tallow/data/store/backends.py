@@ -8,10 +8,8 @@ from pathlib import Path
 
 from tallow.core.errors import StoreError
 from tallow.core.text import without_secrets
-from tallow.data.store.location import plain_location
+from tallow.data.store.location import STATE_FOLDER, plain_location
 from tallow.data.store.log import Backend
-
-_STATE_FOLDER = "_tallow"
 
 
 class Opened:
@@ -65,7 +63,7 @@ def open_backend(
         ) from error
     plain = plain_location(location)
     if isinstance(plain, Path):
-        folder = state or plain / _STATE_FOLDER
+        folder = state or plain / STATE_FOLDER
     else:
         folder = _local_state(plain, state)
     return DeltaBackend(plain, folder, storage_options, create, clock)

@@ -42,6 +42,7 @@ from tallow.data.store.flush import DeltaWriting, flush, tidy
 from tallow.data.store.index import Examiner, FileIndex
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.lineage import lineage_of
+from tallow.data.store.location import STATE_FOLDER
 from tallow.data.store.log import (
     Compacted,
     Contents,
@@ -90,6 +91,9 @@ class DeltaBackend:
         self._index: FileIndex | None = None
         self._generation = ""
         self._looked = -math.inf
+        self.tidy_from = -math.inf
+        # A tail that lies elsewhere may be one of several.
+        self._has_others = place.folder is None or state != place.folder / STATE_FOLDER
         # In this order: meanwhile, others may commit.
         reached = self.tail_file.fact("reached")
         take_ledger(self, self._table.transaction_version(COPIED))
@@ -105,11 +109,15 @@ class DeltaBackend:
         """What changes where history is taken away, so that nothing derived from it is trusted."""
         files = self.files()
         mark = f"{files.properties[EPOCH]} {files.lineage.id}{self._generation}"
-        if self.place.folder is not None:
+        if not self._has_others:
             return mark
         # Another machine's rows may have been received before the last ones that this one saw.
         own = files.version <= self.tail_file.fact("reached")
         return f"{mark} {self.tail_file.fact('alone') if own else files.version}"
+
+    def is_alone(self, files: FileIndex) -> bool:
+        """Say whether nobody else, with a tail elsewhere, may have committed; inside `locked`."""
+        return not self._has_others and files.version <= self.tail_file.fact("reached")
 
     def is_replaced(self) -> bool:
         """Say whether another store, or none, lies where the one lay that was opened."""
@@ -248,11 +256,11 @@ class DeltaBackend:
                 self.tail_file.drop(files.flushed)
             last = max(tail.last_received, files.last_received)
             view = View(self.place, tail.after(files.flushed), files)
-            # A flush to a bucket may move each write of the tail to after the newest there.
-            moved = 0 if self.place.folder else files.last_received + view.tail.writes
+            # A flush beside other tails may move each write of this one to after the newest there.
+            moved = 0 if self.is_alone(files) else files.last_received + view.tail.writes
             received = max(self._clock(), max(last, moved) + 1)
             yield DeltaWriting(self, view, received, LogPoint(self.epoch, last))
-        if self.tail_file.tail().rows >= STORE_FLUSH_ROWS:
+        if self.tail_file.tail().rows >= STORE_FLUSH_ROWS and time.monotonic() >= self.tidy_from:
             tidy(self)
 
     def commit(

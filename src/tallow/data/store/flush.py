@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import polars as pl
 from deltalake import Transaction
 
 from tallow.core.errors import ConflictError, StoreError, TallowWarning
-from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_TAIL_BATCH_ROWS
+from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_TAIL_BATCH_ROWS, STORE_TIDY_SECONDS
 from tallow.data.store.batches import Tail
 from tallow.data.store.classify import rebase, receive_after
 from tallow.data.store.ledger import LedgerEntry
@@ -54,13 +55,12 @@ def commit_with_tail(backend: DeltaBackend, rows: pl.DataFrame | None, view: Vie
 def _rebased(backend: DeltaBackend, rows: pl.DataFrame, view: View) -> pl.DataFrame:
     """Return the tail's rows as revisions of what others committed meanwhile.
 
-    Where they lie in a folder, others are other tools, and readers saw the tail's rows already.
+    Where only other tools did, readers saw the tail's rows already: these keep their receipt times.
     """
-    local = backend.place.folder is not None
-    if local and view.files.is_checked:
+    if backend.is_alone(view.files) and view.files.is_checked:
         return rows
     table, parts = View(view.place, Tail(), view.files), []
-    if not local:
+    if not backend.is_alone(view.files):
         rows = receive_after(rows, view.files.last_received)
     for (timeframe, adjustment), part in rows.group_by(
         "timeframe", "adjustment", maintain_order=True
@@ -77,6 +77,7 @@ def tidy(backend: DeltaBackend) -> None:
         flush(backend)
         merge_small(backend)
     except StoreError as error:
+        backend.tidy_from = time.monotonic() + STORE_TIDY_SECONDS
         warnings.warn(
             f"{error} (the write itself is safe; the tail grows until this works)",
             TallowWarning,
@@ -102,7 +103,9 @@ class DeltaWriting:
         file, place = self.backend.tail_file, self.backend.place
         if len(rows) < STORE_TAIL_BATCH_ROWS:
             file.add(rows, self.view.tail)
-        elif self.view.tail.batches and not (place.folder and self.view.files.is_checked):
+        elif self.view.tail.batches and not (
+            self.backend.is_alone(self.view.files) and self.view.files.is_checked
+        ):
             # Others must not find these before what they are revisions of.
             with file.room():
                 commit_with_tail(self.backend, rows, self.view)

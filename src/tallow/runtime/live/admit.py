@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -73,11 +74,14 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
     Raises
     ------
     CandleInputError
-        If they cannot be arrays of one length.
+        If they cannot be arrays of numbers, of one length.
     """
-    numbers = np.ascontiguousarray(instrument, dtype=np.int64)
+    numbers = np.ascontiguousarray(_array("instrument", instrument, np.int64))
     missing = np.full(len(numbers), np.nan)
-    given = [missing if column is None else np.asarray(column) for column in columns]
+    given = [
+        missing if column is None else _array(name, column)
+        for name, column in zip(FIELDS, columns, strict=True)
+    ]
     for name, column in zip(FIELDS, given, strict=True):
         if column.shape != numbers.shape:
             raise CandleInputError(
@@ -88,6 +92,15 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
     table = np.concatenate(given, dtype=np.float64, casting="unsafe").reshape(len(FIELDS), -1)
     # Rows over columns: the kernels take columns, and nothing else needs rows side by side.
     return numbers, table.T
+
+
+def _array(name: str, column: object, dtype: type[np.int64] | None = None) -> NDArray[Any]:
+    """Return a column as an array; without a `dtype`, numbers stay what they are."""
+    try:
+        found = np.asarray(column, dtype)
+        return found if found.dtype.kind in "iuf" else found.astype(np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise CandleInputError(f"update: {name}: {error}; must be numbers") from error
 
 
 def in_order(numbers: Times, rows: Floats) -> Given:

@@ -69,17 +69,16 @@ class TickIntake:
             If minutes that closed cannot be written; they are with the next call.
         """
         frame, cumulative = tick_frame(ticks)
+        ticks, frame, unnamed = _split(ticks, frame, _what_lacks(frame))
         names, which = np.unique(frame["instrument"].to_numpy(), return_inverse=True)
         numbers = self._intake.numbers(names.tolist())[which]
         times = frame["timestamp"].to_physical().to_numpy()
         rules = self._intake.rules(numbers, times.astype(np.float64), TOO_FAR_AHEAD)
-        aside = None
         if rules is not None:
             good = keep_the_rules(rules)
-            broken = [rule for rule in rules if rule is not None]
-            aside = _aside(ticks, frame, np.flatnonzero(~good), broken)
-            frame, numbers, times = frame.filter(good), numbers[good], times[good]
-            ticks = frame_of(ticks).filter(good)
+            numbers, times = numbers[good], times[good]
+        ticks, frame, aside = _split(ticks, frame, rules)
+        aside = together(unnamed, aside)
         if len(times):
             self._intake.clock.follow(int(times.max()))
         sessions = self._sessions(numbers, times)
@@ -242,15 +241,36 @@ def tick_frame(ticks: Any) -> tuple[pl.DataFrame, bool]:
         "quantity": pl.col(quantity[0]).cast(pl.Float64).fill_null(np.nan),
     }
     if "sequence" in frame.columns:
-        columns["sequence"] = pl.col("sequence").cast(pl.Int64)
+        columns["sequence"] = pl.col("sequence").cast(pl.Int64).fill_null(0)
     try:
         taken = frame.select(expression.alias(name) for name, expression in columns.items())
     except pl.exceptions.PolarsError as error:
         raise CandleInputError(f"ticks: {error}; must be numbers") from error
-    missing = [name for name, count in taken.null_count().row(0, named=True).items() if count]
-    if missing:
-        raise CandleInputError(f"ticks: {missing[0]}: null; must be there; drop those rows")
     return taken, quantity[0] == "day_volume"
+
+
+def _what_lacks(frame: pl.DataFrame) -> list[str | None] | None:
+    """Return which rule ticks break that lack a name or a time; None where none does."""
+    nameless = pl.col("instrument").fill_null("") == ""
+    timeless = pl.col("timestamp").is_null()
+    if not frame.select((nameless | timeless).any()).item():
+        return None
+    rule = pl.when(nameless).then(pl.lit("instrument_missing"))
+    found = frame.select(rule.when(timeless).then(pl.lit("time_unreadable")).alias("rule"))
+    rules: list[str | None] = found["rule"].to_list()
+    return rules
+
+
+def _split(
+    ticks: Any, frame: pl.DataFrame, rules: Sequence[str | None] | None
+) -> tuple[Any, pl.DataFrame, pl.DataFrame | None]:
+    """Return ticks as given, and as read, without those that break a rule; and these set aside."""
+    if rules is None:
+        return ticks, frame, None
+    good = keep_the_rules(rules)
+    broken = [rule for rule in rules if rule is not None]
+    aside = _aside(ticks, frame, np.flatnonzero(~good), broken)
+    return frame_of(ticks).filter(good), frame.filter(good), aside
 
 
 def _rows(minutes: Minutes) -> Floats:
