@@ -13,7 +13,11 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tallow import open_store
+from tallow.core.errors import StoreError, TallowWarning
+from tallow.data.store import flush
 from tests.data.store.model import at, candle_frame, flat, log
 
 SECOND_PROCESS = """
@@ -101,7 +105,7 @@ def test_no_reader_sees_half_a_write(place, tiny_limits):
 
 
 def test_tails_beside_one_folder_never_use_a_revision_or_a_receipt_twice(tmp_path):
-    """As of machines that share a folder, each with a state of its own; one has it in the folder."""
+    """As of machines that share a folder, each with its own state; one has it in the folder."""
     folder, key = tmp_path / "store", ("A", at(0))
     stores = [
         open_store(folder, create=True, state=None if machine == 1 else tmp_path / str(machine))
@@ -120,3 +124,20 @@ def test_tails_beside_one_folder_never_use_a_revision_or_a_receipt_twice(tmp_pat
     for store in stores:
         assert store.read()["close"].to_list() == [13.0]
         store.close()
+
+
+def test_a_flush_that_fails_is_not_tried_at_every_write(tmp_path, tiny_limits, monkeypatch):
+    def fail(backend):
+        raise StoreError("store: no room")
+
+    monkeypatch.setattr(flush, "flush", fail)
+    rows = [candle_frame({("A", at(number)): flat(1.0)}) for number in range(20)]
+    with open_store(tmp_path / "store", create=True) as store:
+        for row in rows[:6]:
+            store.write(row)
+        with pytest.warns(TallowWarning, match="no room .the write itself is safe"):
+            store.write(rows[6])
+        # A second warning would be an error here.
+        for row in rows[7:]:
+            store.write(row)
+        assert store.stats().tail_rows == len(store.read()) == 20
