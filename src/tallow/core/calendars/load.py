@@ -15,13 +15,16 @@ import numpy as np
 
 from tallow.core.calendars.additions import Additions, read_additions
 from tallow.core.calendars.base import Venue, days_between
+from tallow.core.calendars.bse import NAME as BSE
+from tallow.core.calendars.bse import bse
 from tallow.core.calendars.calendar import Calendar
+from tallow.core.calendars.mcx import NAME as MCX
+from tallow.core.calendars.mcx import mcx
 from tallow.core.calendars.nse import DEFAULT_SEGMENT, NAME, SEGMENTS, nse
 from tallow.core.calendars.table import Hours, Segments, date_list, planned_segments, segments_of
 from tallow.core.calendars.venues import (
     ALWAYS,
     FX,
-    FX_NAMES,
     always_open,
     currencies,
     exchange_venue,
@@ -40,7 +43,17 @@ from tallow.core.limits import (
 Beyond = Literal["assume", "raise", "weekdays"]
 BEYOND: tuple[Beyond, ...] = get_args(Beyond)
 
-_NSE_NAMES = {NAME, "NSE"}
+_SEGMENTED = {NAME: nse, BSE: bse}
+_ALIASES = {
+    **dict.fromkeys((NAME, "NSE"), NAME),
+    **dict.fromkeys((BSE, "BSE"), BSE),
+    **dict.fromkeys((MCX, "XIMC"), MCX),
+    **dict.fromkeys((FX, "FOREX", "CURRENCIES"), FX),
+    ALWAYS: ALWAYS,
+}
+"""Names of our own calendars, and what each stands for."""
+
+_WHOLE = {MCX: mcx, FX: currencies, ALWAYS: always_open}
 # Two threads that ask for one calendar get the same object, and pay for building it once.
 _loading = RLock()
 
@@ -57,7 +70,8 @@ def load_calendar(
     ----------
     name
         ``XNSE`` (or ``NSE``; segment ``cash-other``), ``XNSE:derivatives``,
-        ``XNSE:cash-eligible-for-closing-auction``, ``FX`` (or ``forex``: Sunday 17:00 to Friday
+        ``XNSE:cash-eligible-for-closing-auction``, ``XBOM`` (or ``BSE``, with the same segments),
+        ``MCX`` (its non-agricultural contracts), ``FX`` (or ``forex``: Sunday 17:00 to Friday
         17:00 in New York), ``24/7``, or any code or alias of exchange_calendars, such as ``XNYS``
         or ``NYSE``. Case does not matter.
     calendar_dates
@@ -116,7 +130,8 @@ def calendar_names() -> list[str]:
     All codes of exchange_calendars work too (`exchange_calendars.get_calendar_names()`); they are
     not listed, because the library takes a second to import.
     """
-    return [NAME, *(f"{NAME}:{segment}" for segment in SEGMENTS), FX, ALWAYS]
+    names = [name for code in _SEGMENTED for name in (code, *(f"{code}:{s}" for s in SEGMENTS))]
+    return [*names, *_WHOLE]
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
@@ -139,12 +154,10 @@ def _load(name: str, path: str | None, edition: tuple[int, int] | None, beyond: 
 
 @lru_cache(maxsize=CALENDARS_MAX)
 def _venue(name: str) -> Venue:
-    if name == ALWAYS:
-        return always_open()
-    if name == FX:
-        return currencies()
     code, _, segment = name.partition(":")
-    return nse(segment) if code == NAME else exchange_venue(code)
+    if code in _SEGMENTED:
+        return _SEGMENTED[code](segment)
+    return _WHOLE[code]() if code in _WHOLE else exchange_venue(code)
 
 
 def _canonical(name: str) -> str:
@@ -154,24 +167,26 @@ def _canonical(name: str) -> str:
             f"calendar: name={excerpt(name)}; at most {NAME_CHARACTERS_MAX:,} characters are read"
         )
     code, colon, segment = (part.strip() for part in name.partition(":"))
-    if code.upper() in _NSE_NAMES:
+    own = _ALIASES.get(code.upper(), "")
+    if own in _SEGMENTED:
         segment = segment.lower() if colon else DEFAULT_SEGMENT
         if segment not in SEGMENTS:
             hint = near_matches(segment, SEGMENTS)
             raise CalendarError(f"calendar: name={name!r}; unknown segment {segment!r}; {hint}")
-        return f"{NAME}:{segment}"
+        return f"{own}:{segment}"
     if colon:
-        raise CalendarError(f"calendar: name={name!r}; only {NAME} has segments; ask for {code!r}")
-    if code.upper() in FX_NAMES:
-        return FX
-    return ALWAYS if code == ALWAYS else _exchange_code(code)
+        segmented = " and ".join(_SEGMENTED)
+        raise CalendarError(
+            f"calendar: name={name!r}; only {segmented} have segments; ask for {code!r}"
+        )
+    return own or _exchange_code(code)
 
 
 def _exchange_code(name: str) -> str:
     codes = {known.upper(): code for known, code in venue_codes().items()}
     if name.upper() in codes:
         return codes[name.upper()]
-    known = [*codes, *_NSE_NAMES, *FX_NAMES, ALWAYS]
+    known = [*codes, *_ALIASES]
     near = difflib.get_close_matches(name.upper(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"for example {NAME}, XNYS, {ALWAYS}"
     raise CalendarError(f"calendar: name={name!r}; no such calendar; {hint}")

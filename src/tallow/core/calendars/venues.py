@@ -28,7 +28,6 @@ from tallow.core.limits import CALENDAR_FIRST_DATE
 
 ALWAYS = "24/7"
 FX = "FX"
-FX_NAMES = (FX, "FOREX", "CURRENCIES")
 _FX_FIRST = date(1971, 1, 1)
 _NEW_YORK = "America/New_York"
 _SATURDAY = 5
