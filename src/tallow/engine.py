@@ -372,7 +372,7 @@ class AnalyticsEngine:
         """
         read = read_as_given(read_candles, candles)
         plan = make_plan(indicators, self.convention, read.frame.columns)
-        run = RowRun(plan, self.calendars, self._pool, self.threads)
+        run = RowRun(plan, self.calendars, read.source_timeframe, self._pool, self.threads)
         frames = [frame for block in frame_blocks(read.frame) for frame in run.feed(block)]
         raise_if_all_failed(run.failures, read.report.instruments)
         for text in run.warnings():

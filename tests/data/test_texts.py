@@ -18,6 +18,7 @@ import pytest
 import tallow
 from tallow import read_candles
 from tallow.core.errors import CandleInputError
+from tallow.serve.ingest import IngestRequest, ingest_files
 
 OPENING = datetime(2025, 7, 18, 3, 45, tzinfo=UTC)
 IST = timezone(timedelta(hours=5, minutes=30))
@@ -237,3 +238,18 @@ def test_a_file_per_instrument_is_read_by_a_pattern_and_never_mixed(tmp_path):
 def test_files_of_one_instrument_one_after_the_other_take_one_key(tmp_path):
     read = read_candles(two_files(tmp_path, shift=3), instrument="X")
     assert (len(read), read.report.instruments) == (4, 1)
+
+
+def test_rows_that_are_all_refused_are_a_failure(tmp_path, capsys):
+    path, out = tmp_path / "a.csv", tmp_path / "out.parquet"
+    frame_of([OPENING, OPENING + timedelta(minutes=1)], high=0.1).write_csv(path)
+    for source in (path, pl.read_csv(path)):
+        with pytest.raises(CandleInputError, match=r"rows=2; all were set aside: high_below_low 2"):
+            tallow.AnalyticsEngine("XNSE").process_candles(source, "5m", "")
+    said = {"timeframe": "1m", "adjustment": "raw"}
+    request = IngestRequest([str(path)], str(tmp_path / "store"), said, quiet=True)
+    assert ingest_files(request) == 1
+    assert "every row was set aside: high_below_low" in capsys.readouterr().err
+    with pytest.raises(CandleInputError):
+        tallow.AnalyticsEngine("XNSE").process_files(path, out, "5m", "")
+    assert not out.exists()

@@ -100,7 +100,7 @@ def coverage(
         If an instrument has no calendar, the frame is not sorted, or a candle lasts over a day.
     """
     source = source_timeframe(timeframe)
-    held = hold(candles, calendars, instruments)
+    held = hold(candles, calendars, instruments).dated(calendars, source)
     plans: dict[int, _Plan] = {}
     for place in sorted(set(held.places.tolist())):
         calendar = calendars.calendars[place]

@@ -34,6 +34,6 @@ def require_minutes(source: str, rows: int, off_grid: int) -> None:
     """Raise `CandleInputError` where too many rows open within a minute to be strays."""
     if off_grid > 1 and off_grid * FINER_SHARE >= rows:
         raise CandleInputError(
-            f"{source}: {off_grid} of {rows} rows open within a minute; a candle of whole minutes "
-            "opens on one; build minutes of finer rows first, or say source_timeframe='1d' of daily"
+            f"{source}: {off_grid} of {rows} rows open within a minute; candles must open on whole "
+            "minutes, as finer rows are no minutes; build minutes of them first"
         )

@@ -14,6 +14,7 @@ from tallow.core.errors import CalendarError, CandleInputError, RangeError, Time
 from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.buckets import Times
+from tallow.data.dated import dated_frame
 from tallow.data.rules import time_view
 from tallow.data.runs import increasing_within, instrument_runs
 
@@ -29,6 +30,11 @@ class Held(NamedTuple):
     places: Times
     offsets: Times
     times: Times
+
+    def dated(self, calendars: CalendarAssignment, source: Timeframe) -> Held:
+        """Return the candles with the times at which those of days are looked up."""
+        frame = dated_frame(self.frame, calendars, source)
+        return self._replace(frame=frame, times=read_only(time_view(frame)))
 
     def own(self, i: int) -> Times:
         """Return the times of an instrument's rows."""

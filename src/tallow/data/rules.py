@@ -33,6 +33,7 @@ TIME_MIN_US, TIME_MAX_US = (
 
 OUT_OF_RANGE = "time_out_of_range"
 OFF_GRID = "off_grid"
+REPEATED_PERIOD = "repeated_period"
 NOT_COVERED, FORMING = "not_covered", "forming"
 """Rules that a row's time alone does not break: they need a calendar, or a clock."""
 
@@ -124,6 +125,12 @@ RULES: tuple[Rule, ...] = (
         NOT_COVERED,
         "the calendar knows the row's date, and its hours",
         "see calendar_dates=, or check the unit and the zone of the times",
+        None,
+    ),
+    Rule(
+        REPEATED_PERIOD,
+        "an instrument has one candle of each day, week or month: the last row by time counts",
+        "keep the final row; a provider's candle of today may come twice while it is forming",
         None,
     ),
     Rule(

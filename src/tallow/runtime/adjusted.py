@@ -10,7 +10,6 @@ from typing import cast
 
 import polars as pl
 
-from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.data.adjust import (
     FACTOR_SCHEMA,
     Adjustment,
@@ -31,7 +30,6 @@ class AdjustedCandles(StoredCandles):
     decides which actions have happened, in microseconds since 1970 UTC.
     """
 
-    calendars: CalendarAssignment
     now: int
     _factors: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False)
     _raw_names: dict[str, bool] = field(default_factory=dict, compare=False)
@@ -69,7 +67,9 @@ class AdjustedCandles(StoredCandles):
 
     @cached_property
     def _raw(self) -> StoredCandles:
-        return StoredCandles(self.store, self.timeframe, RAW, self.known_until, self.epoch)
+        return StoredCandles(
+            self.store, self.timeframe, RAW, self.known_until, self.epoch, self.calendars
+        )
 
     @cached_property
     def _actions(self) -> pl.DataFrame:

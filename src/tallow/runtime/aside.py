@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.data.known_times import RULES_OF_TIMES, Codes
@@ -28,13 +29,18 @@ def aside_frame(names: Sequence[str], times: Times, rule: str) -> pl.DataFrame:
 
 def set_aside(block: Block, codes: Codes) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield each rule that times of a block's rows break, with these rows."""
+    for code, rule in enumerate(RULES_OF_TIMES):
+        rows = codes == code
+        if rule is not None and rows.any():
+            yield rule, aside_rows(block, rows, rule)
+
+
+def aside_rows(block: Block, rows: NDArray[np.bool_], rule: str) -> pl.DataFrame:
+    """Return some of a block's rows as `aside_frame` does."""
     candles = block.candles
     which = np.repeat(np.arange(len(block.names)), np.diff(candles.offsets))
-    for code, rule in enumerate(RULES_OF_TIMES):
-        rows = np.flatnonzero(codes == code)
-        if rule is not None and len(rows):
-            names = [block.names[i] for i in which[rows].tolist()]
-            yield rule, aside_frame(names, candles.timestamp[rows], rule)
+    names = [block.names[i] for i in which[rows].tolist()]
+    return aside_frame(names, candles.timestamp[rows], rule)
 
 
 def aside_text(frames: Sequence[pl.DataFrame]) -> str:

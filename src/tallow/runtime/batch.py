@@ -25,7 +25,7 @@ from tallow.data.buckets import bucket_table
 from tallow.data.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.schema import TIME_TYPE
 from tallow.plan.plan import Plan
-from tallow.runtime.aside import aside_frame, calendar_problem, instant, set_aside
+from tallow.runtime.aside import aside_frame, aside_rows, calendar_problem, instant, set_aside
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block, kept_rows
 from tallow.runtime.operations import (
     Failure,
@@ -38,6 +38,7 @@ from tallow.runtime.operations import (
     split_evenly,
     to_series,
 )
+from tallow.runtime.period_rows import PeriodRows
 
 PRICES = ("open", "high", "low", "close", "volume")
 BAR_COLUMNS = (
@@ -130,6 +131,7 @@ class BarRun:
         self._withdrawn: set[str] = set()
         self._missing: dict[str, set[str]] = {}
         self._known = KnownTimes(options.calendars)
+        self._periods = PeriodRows(options.calendars, options.source)
         self._aside: list[pl.DataFrame] = []
         # Instruments all of whose rows so far were set aside for their times.
         self._unknown: set[str] = set()
@@ -145,7 +147,9 @@ class BarRun:
         shares: list[tuple[Block, slice, list[Floats]]] = []
         for given in filter(lambda each: each.names, blocks):
             states = self.states.take(given.names)
-            block = self._known_rows(given, states[0])
+            block = self._known_rows(self._periods.dated(given), states[0])
+            if self._periods.is_needed:
+                block = self._one_a_period(block, states[0])
             self._check_order(block, states[0])
             parts = split_evenly(block.candles.offsets, max(1, self.threads // len(blocks)))
             shares += [(block, part, states) for part in parts]
@@ -217,6 +221,16 @@ class BarRun:
                 self._unknown.add(name)
                 self.failures[name] = self._unknown_reason(int(places[i]), rows)
         return kept
+
+    def _one_a_period(self, block: Block, state: Floats) -> Block:
+        """Return a block without rows whose period has another row; they are set aside."""
+        others = self._periods.others(block, state)
+        if others is None:
+            return block
+        aside = aside_rows(block, others, self._periods.rule)
+        self._aside.append(aside)
+        self.counts.off_grid += len(aside)
+        return kept_rows(block, ~others)
 
     def _unknown_reason(self, place: int, times: Times) -> str:
         """Say why none of an instrument's rows counts."""

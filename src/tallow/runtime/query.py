@@ -212,7 +212,9 @@ class StoreQueries:
         if changes is None or home != state.home:
             changes = Changes(state.moment)
             self._changes[series] = (state.home, changes)
-        candles = TrackedCandles(self.store, *series, state.moment, state.home[1], changes)
+        candles = TrackedCandles(
+            self.store, *series, state.moment, state.home[1], self._calendars, changes
+        )
         changes.look(candles)
         return candles
 
@@ -287,9 +289,9 @@ class StoreQueries:
         if question.as_of is not None:
             known_until = min(known_until, question.as_of)
         source, adjustment = question.source.text, question.adjustment
-        series = (self.store, source, adjustment, known_until, state.home[1])
+        series = (self.store, source, adjustment, known_until, state.home[1], self._calendars)
         if adjustment in ADJUSTMENTS:
-            return AdjustedCandles(*series, self._calendars, now)
+            return AdjustedCandles(*series, now)
         return StoredCandles(*series)
 
     def _run_by_calendar(self, run: RangeRun, names: Sequence[str], question: Question) -> None:

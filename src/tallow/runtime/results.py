@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from tallow.core.errors import AllFailedError
+from tallow.core.errors import AllFailedError, CandleInputError
 from tallow.data.candles import ReadReport
 from tallow.data.interchange import to_native
 from tallow.data.provisional import NONE_PROVISIONAL
+from tallow.data.quarantine import count_by_rule
+from tallow.data.rules import RULES
 from tallow.runtime.batch import Counts
 
 Model = TypeVar("Model")
@@ -66,6 +68,20 @@ class RunReport:
             "assumed": self.assumed,
             "failures": self.failures,
         }
+
+
+def raise_if_all_refused(read: ReadReport, counts: Counts, quarantine: pl.DataFrame) -> None:
+    """Raise `CandleInputError` where there are rows, and every one was set aside for a rule."""
+    nothing_read = read.rows_in > 0 and not read.accepted
+    if not nothing_read and not (counts.rows and counts.off_grid == counts.rows):
+        return
+    by_rule = count_by_rule(quarantine)
+    first = next(rule for rule in RULES if rule.name in by_rule)
+    told = ", ".join(f"{name} {rows}" for name, rows in by_rule.items())
+    raise CandleInputError(
+        f"{', '.join(read.sources[:1])}: rows={read.rows_in}; all were set aside: {told}; "
+        f"{first.name}: {first.text}; {first.hint}"
+    )
 
 
 def raise_if_all_failed(failures: Mapping[str, str], instruments: int) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.timeframe import Timeframe
 from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.data.dated import dated_times, noon_shifts
 from tallow.data.known_times import RIGHT, KnownTimes
 from tallow.plan.plan import Plan
 from tallow.runtime.aside import aside_text, calendar_problem, set_aside
@@ -44,6 +46,7 @@ class RowRun:
 
     plan: Plan
     calendars: CalendarAssignment
+    source: Timeframe
     pool: Executor | None = None
     threads: int = 1
     failures: dict[str, str] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class RowRun:
         self._anchors = anchor_table(self.calendars.calendars) if self.plan.anchors else None
         self._states = States(fresh_states(self.plan))
         self._known = KnownTimes(self.calendars)
+        self._shifts = noon_shifts(self.calendars.calendars, self.source)
 
     def feed(self, block: Block) -> list[pl.DataFrame]:
         """Return the outputs of the block's rows, in frames, in the block's order."""
@@ -93,6 +97,7 @@ class RowRun:
         inputs: dict[str, Floats] = {name: getattr(candles, name) for name in PRICES}
         if self._anchors is not None:
             places = self.calendars.places(names)
+            times = dated_times(times, offsets, places, self._shifts)
             inputs |= anchor_columns(self._anchors, self.plan.anchors, times, offsets, places)
         computed = run_operations(self.plan, [s[part] for s in states], offsets, inputs)
         self.failures.update({names[f.instrument]: f.reason for f in computed.failures})

@@ -65,6 +65,17 @@ class Buckets:
         run = self._run(number)
         return int(self.starts[run]) + (number - int(self.numbers[run])) * self.step
 
+    def period_start(self, time: int) -> int:
+        """Return from when on rows belong to the bucket of a time, or to one shortly before."""
+        run = int(np.searchsorted(self.starts, time, "right")) - 1
+        if run < 0:
+            return time
+        if not self.step:
+            # A date at midnight in UTC may lie in the evening before.
+            return int(self.starts[run])
+        start = int(self.starts[run])
+        return start + (time - start) // self.step * self.step
+
     def end(self, number: int) -> int:
         """Return from when on rows do not belong to a bucket any more."""
         end = int(self.ends[self._run(number)])

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.dated import dated_frame, noon_shifts
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -28,17 +33,35 @@ class StoredCandles:
     adjustment: str
     known_until: int
     epoch: str
+    calendars: CalendarAssignment
 
     def read(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
-        """Return candles with ``start <= timestamp < end``, sorted by instrument and time."""
-        return self.store.read(
+        """Return candles with ``start <= timestamp < end``, sorted by instrument and time.
+
+        Times of days, weeks and months are those at which they are looked up.
+        """
+        shift = int(noon_shifts(self.calendars.calendars, self._size).max())
+        found = self.store.read(
             names,
             timeframe=self.timeframe,
             adjustment=self.adjustment,
-            start=start,
+            start=None if start is None else start - shift,
             end=end,
             as_of=self.known_until,
         )
+        if not shift:
+            return found
+        time = pl.col("timestamp").to_physical()
+        inside = pl.lit(value=True)
+        if start is not None:
+            inside &= time >= start
+        if end is not None:
+            inside &= time < end
+        return dated_frame(found, self.calendars, self._size).filter(inside)
+
+    @cached_property
+    def _size(self) -> Timeframe:
+        return parse_timeframe(self.timeframe)
 
     def which_go_on(self, names: Sequence[str], after: int, until: int) -> list[str]:
         """Return the instruments with candles at or after an instant, and before another one."""

@@ -42,7 +42,7 @@ from tallow.runtime.blocks import (
     whole_instruments,
 )
 from tallow.runtime.ranges import Range
-from tallow.runtime.results import RunReport, raise_if_all_failed
+from tallow.runtime.results import RunReport, raise_if_all_failed, raise_if_all_refused
 
 Progress = Callable[[int, int], None]
 
@@ -337,9 +337,10 @@ class _Output:
 
     def finished(self, read: ReadReport, quarantine: pl.DataFrame, names: set[str]) -> RunReport:
         """Return the run's report; without a single bar, the sink gets an empty frame's columns."""
+        run = self._run
+        raise_if_all_refused(read, run.counts, run.quarantine(quarantine))
         if self._sink is None:
             self._open(self._run.empty_frame().schema)
-        run = self._run
         run.counts.check()
         self._job.wanted.check_found(names)
         raise_if_all_failed(run.failures, self._job.wanted.count(read.instruments))

@@ -156,6 +156,9 @@ def continued(
     if kept.moment < candles.known_until:
         # Else another thread has looked later than this one.
         earliest = candles.changed_between([name], kept.moment).get(name)
+        if earliest is not None and kind.options.source.minutes != 1:
+            # A row beside another one of its period changes what that one was counted as.
+            earliest = kind.source_buckets.period_start(earliest)
     reaches = kept.reaches(span)
     if reaches and kept.is_untouched(earliest):
         return Calculated(kept.known_at(candles.known_until), Found.HIT)

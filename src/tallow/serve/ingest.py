@@ -187,7 +187,12 @@ def _exit_code(report: IngestReport, strict: bool) -> int:
         more = f" (and {len(report.failures) - 1} more files)" if len(report.failures) > 1 else ""
         say(f"failed: {reason}{more}", err=True)
     quarantined = report.total("quarantined")
+    refused = [file for file in report.files if file.rows_in and file.quarantined == file.rows_in]
+    if refused:
+        rules = ", ".join(refused[0].by_rule)
+        more = f" (and {len(refused) - 1} more files)" if len(refused) > 1 else ""
+        say(f"refused: {refused[0].source}{more}: every row was set aside: {rules}", err=True)
     is_dirty = strict and quarantined > 0
     if is_dirty:
         say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
-    return EXIT_INCOMPLETE if report.failures or is_dirty else 0
+    return EXIT_INCOMPLETE if report.failures or refused or is_dirty else 0

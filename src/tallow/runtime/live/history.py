@@ -130,7 +130,7 @@ class History:
         return Past(past.states, past.rows[done:])
 
     def _candles(self, known_until: int) -> StoredCandles:
-        return StoredCandles(self.store, *_SERIES, known_until, self.epoch)
+        return StoredCandles(self.store, *_SERIES, known_until, self.epoch, self._calendars)
 
     def _points(self, name: str, known_until: int) -> list[Checkpoints]:
         """Return every lane's snapshots of an instrument's calendar."""
