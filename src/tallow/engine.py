@@ -218,7 +218,8 @@ class AnalyticsEngine:
         progress
             Called with the rows done and the rows in all (0 where that is not known).
         source_timeframe, reading
-            As in `read_candles`: `timezone`, `instrument`, `time_format`, `stamped`, `pattern`.
+            As in `read_candles`: `timezone`, `instrument`, `time_format`, `stamped`, `pattern`,
+            `no_volume`.
 
         Raises
         ------

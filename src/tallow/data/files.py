@@ -32,6 +32,8 @@ ARROW_ENDINGS = (".arrow", ".arrows", ".ipc", ".feather", ".fea", ".ft", ".strea
 """File and stream format; which of them a file holds is told by its content."""
 
 ENDINGS = (*TEXT_ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS)
+DOCUMENT_ENDINGS = (".json", ".json.gz", ".zip")
+"""Of files that only a provider's reader may know."""
 
 _GZIP_MARK = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -43,12 +45,15 @@ class RawSource:
     """An input before its columns are understood.
 
     `rows()` starts again from the first row each time it is called; each frame it gives has at most
-    the asked-for rows, and its columns are of one chunk.
+    the asked-for rows, and its columns are of one chunk. `instrument` and `timezone` are what it
+    says of all its rows, where it does.
     """
 
     name: str
     schema: Mapping[str, pl.DataType]
     rows: Callable[[], Iterator[pl.DataFrame]]
+    instrument: str | None = None
+    timezone: str | None = None
 
 
 def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -72,7 +77,7 @@ def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
 
 def row_count(paths: Sequence[Path]) -> int:
     """Return the rows in all files together, or 0 where only reading them would tell."""
-    if any(ending_of(path) in TEXT_ENDINGS for path in paths):
+    if any(ending_of(path) not in (*PARQUET_ENDINGS, *ARROW_ENDINGS) for path in paths):
         return 0
     total = 0
     for path in paths:
@@ -89,6 +94,11 @@ def open_file(path: Path, chunk_rows: int) -> RawSource:
     CandleInputError
         If the file is not what its ending says.
     """
+    if ending_of(path) is None:
+        raise CandleInputError(
+            f"{path}: ending={path.suffix!r}; a table is needed here, that ends in "
+            f"{', '.join(ENDINGS)}; convert it"
+        )
     with _naming(path), any_zone():
         frame = _scan(path)
         schema = frame.collect_schema()
@@ -141,14 +151,14 @@ def _expand_one(source: str | Path) -> list[Path]:
 
 
 def _require_candle_file(path: Path) -> None:
-    known = f"must end in {', '.join(ENDINGS)}"
+    known = f"must end in {', '.join((*ENDINGS, *DOCUMENT_ENDINGS))}"
     if path.is_dir():
         raise CandleInputError(
             f"{path}: is a folder; a file is needed; name its files, such as {path / '*.parquet'}"
         )
     if not path.exists():
         raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
-    if ending_of(path) is None:
+    if ending_of(path) is None and not path.name.lower().endswith(DOCUMENT_ENDINGS):
         raise CandleInputError(f"{path}: ending={path.suffix!r}; {known}; rename or convert it")
     if path.stat().st_size == 0:
         raise CandleInputError(

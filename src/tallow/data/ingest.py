@@ -115,6 +115,7 @@ def ingest(
     pattern: str | None = None,
     time_format: str | None = None,
     stamped: Stamped = "open",
+    no_volume: bool = False,
     now: int | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
@@ -125,8 +126,8 @@ def ingest(
     inputs
         Paths and globs; a glob's files come sorted by name. Where two files say different things
         of a candle, the later one is right.
-    format, instrument, timeframe, timezone, adjustment, pattern, time_format, stamped, now
-        As in `tallow.data.providers.document.read_document`, the same for all files.
+    format, instrument, timeframe, timezone, adjustment, pattern, time_format, stamped, no_volume
+        As in `tallow.data.providers.document.read_document`, the same for all files; `now`, too.
 
     Raises
     ------
@@ -153,6 +154,7 @@ def ingest(
         pattern=pattern,
         time_format=time_format,
         stamped=stamped,
+        no_volume=no_volume,
         now=moment,
     )
     work = _Work(store, read, timezone, moment, store.ledger.held())

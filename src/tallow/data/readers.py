@@ -8,7 +8,7 @@ that come more than once. `scan_batches` stops before the last step, for inputs 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,9 +22,10 @@ from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.batches import Batch, ReadOptions, Stamped, read_batches
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.file_names import FilesApart, by_name, require_no_pattern
-from tallow.data.files import RawSource, expand_paths, open_file, split
+from tallow.data.files import RawSource, expand_paths, split
 from tallow.data.interchange import from_native
 from tallow.data.merge import Settled, settle, settle_latest
+from tallow.data.providers.opening import open_frame, open_source, open_sources
 from tallow.data.quarantine import (
     as_quarantine,
     count_by_rule,
@@ -61,6 +62,7 @@ def read_candles(
     time_format: str | None = None,
     stamped: Stamped = "open",
     pattern: str | None = None,
+    no_volume: bool = False,
 ) -> Candles:
     r"""Read candles from files or a frame.
 
@@ -69,10 +71,13 @@ def read_candles(
     source
         A path, a glob, a list of these; or a frame: Polars, pandas, Arrow, anything with the
         Arrow C stream or that narwhals reads. `Candles` are returned as they are. Files are CSV
-        (``.csv``, ``.tsv``, also ``.gz``), Parquet (``.parquet``, ``.pq``) or Arrow (``.arrow``,
-        ``.ipc``, ``.feather``). Column names are those of `tallow.data.schema.ALIASES`; a
-        ``date`` and a ``time`` column are joined where no better one names the time. Times are
-        those of `tallow.data.times`. A line of a text file without any value is no row.
+        (``.csv``, ``.tsv``, also ``.gz``), Parquet (``.parquet``, ``.pq``), Arrow (``.arrow``,
+        ``.arrows``, ``.ipc``, ``.feather``) or providers' documents (``.json``, ``.zip``): those,
+        and providers' frames, are read by the readers of `tallow.data.providers`. Column
+        names are those of `tallow.data.schema.ALIASES` and of the shapes in
+        `tallow.data.shapes`; a ``date`` and a ``time`` column are joined where no better one names
+        the time. Times are those of `tallow.data.times`. A line of a text file without any value
+        is no row.
     source_timeframe
         How long each candle lasts.
     timezone
@@ -87,6 +92,8 @@ def read_candles(
     pattern
         A regular expression that fits each whole file name, with a group ``instrument``, and
         perhaps ``timezone``: ``(?P<instrument>.+)_minute\.csv``.
+    no_volume
+        That the inputs have no volume: every candle's is 0.
 
     Returns
     -------
@@ -111,11 +118,18 @@ def read_candles(
     if isinstance(source, Candles):
         return source
     options = read_options(
-        source_timeframe, timezone, instrument, time_format=time_format, stamped=stamped
+        source_timeframe,
+        timezone,
+        instrument,
+        time_format=time_format,
+        stamped=stamped,
+        no_volume=no_volume,
     )
     if isinstance(source, str | Path | list | tuple):
         return _read_files(expand_paths(source), options, pattern)
     require_no_pattern(pattern)
+    if (opened := _provider_frame(source)) is not None:
+        return assemble([opened[0]], options, opened[1])
     frame, native = from_native(source)
     candles = _as_it_is(frame, options, native)
     if candles is not None:
@@ -125,7 +139,7 @@ def read_candles(
 
 
 def _read_files(paths: Sequence[Path], options: ReadOptions, pattern: str | None) -> Candles:
-    raws = [open_file(path, BLOCK_ROWS) for path in paths]
+    raws = open_sources(paths, BLOCK_ROWS)
     if pattern is None:
         return assemble(raws, options)
     return assemble(raws, [by_name(path, pattern, options) for path in paths])
@@ -148,6 +162,8 @@ def read_latest(source: Any) -> Candles:
     if isinstance(source, Candles | str | Path | list | tuple):
         return read_candles(source)
     options = read_options("1m", None, None)
+    if (opened := _provider_frame(source)) is not None:
+        return assemble([opened[0]], options, opened[1], settle_latest)
     frame, native = from_native(source)
     number = find_sequence(frame.columns)
     if number is not None:
@@ -169,6 +185,7 @@ def scan_batches(
     time_format: str | None = None,
     stamped: Stamped = "open",
     pattern: str | None = None,
+    no_volume: bool = False,
     chunk_rows: int = BLOCK_ROWS,
 ) -> Iterator[Batch]:
     """Read files batch by batch, every row checked on its own, in file order.
@@ -178,16 +195,36 @@ def scan_batches(
     a broken file may raise after some of its batches were given.
     """
     options = read_options(
-        source_timeframe, timezone, instrument, time_format=time_format, stamped=stamped
+        source_timeframe,
+        timezone,
+        instrument,
+        time_format=time_format,
+        stamped=stamped,
+        no_volume=no_volume,
     )
     apart = FilesApart(instrument)
     for path in paths:
-        raw = open_file(path, chunk_rows)
         own = options if pattern is None else by_name(path, pattern, options)
-        for batch in read_batches(raw.rows(), raw.schema, raw.name, own):
+        for batch in _batches(open_source(path, chunk_rows), own):
             apart.see(batch.source, batch.frame, own.instrument)
             yield batch
     apart.check()
+
+
+def _batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
+    """Read a source; what it says of all its rows counts where they and the caller do not."""
+    said = replace(
+        options,
+        instrument=options.instrument or raw.instrument,
+        timezone=raw.timezone or options.timezone,
+    )
+    return read_batches(raw.rows(), raw.schema, raw.name, said)
+
+
+def _provider_frame(source: Any) -> tuple[RawSource, str] | None:
+    # Candles as they are need nobody's reader; live engines get them every minute.
+    is_plain = isinstance(source, pl.DataFrame) and source.schema == _CANDLE_SCHEMA
+    return None if is_plain else open_frame(source)
 
 
 def original_records(
@@ -223,6 +260,7 @@ def read_options(
     *,
     time_format: str | None = None,
     stamped: Stamped = "open",
+    no_volume: bool = False,
 ) -> ReadOptions:
     """Return what the caller said about an input; see `read_candles` for parameters and errors.
 
@@ -239,7 +277,13 @@ def read_options(
         raise CandleInputError(f"read: stamped={stamped!r}; must be 'open' or 'close'")
     size = parse_timeframe(source_timeframe)
     return ReadOptions(
-        size, timezone, instrument, latest_us, time_format=time_format, stamped=stamped
+        size,
+        timezone,
+        instrument,
+        latest_us,
+        no_volume=no_volume,
+        time_format=time_format,
+        stamped=stamped,
     )
 
 
@@ -258,7 +302,7 @@ def assemble(
     # By their names each file says whose it is.
     apart = FilesApart(options.instrument if isinstance(options, ReadOptions) else None)
     for place, raw in enumerate(raws):
-        for batch in read_batches(raw.rows(), raw.schema, raw.name, each[place]):
+        for batch in _batches(raw, each[place]):
             apart.see(batch.source, batch.frame, each[place].instrument)
             watch.see(batch.frame)
             placed.append(_Placed(place, position, batch))

@@ -24,8 +24,9 @@ from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles, ReadReport
-from tallow.data.files import open_file, row_count
+from tallow.data.files import row_count
 from tallow.data.merge import settle
+from tallow.data.providers.opening import open_source
 from tallow.data.provisional import NONE_PROVISIONAL, provisional_bars
 from tallow.data.quarantine import count_by_rule, empty_quarantine
 from tallow.data.readers import Batch, read_candles, scan_batches
@@ -68,6 +69,7 @@ class Reading(TypedDict, total=False):
     time_format: str | None
     stamped: Stamped
     pattern: str | None
+    no_volume: bool
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Files:
     @cached_property
     def has_interest(self) -> bool:
         """Whether any of the files has open interest: then every candle has the column."""
-        schemas = (open_file(path, BLOCK_ROWS).schema for path in self.paths)
+        schemas = (open_source(path, BLOCK_ROWS).schema for path in self.paths)
         return any(find_column(OPEN_INTEREST, list(schema)) is not None for schema in schemas)
 
 

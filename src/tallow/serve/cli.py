@@ -169,6 +169,7 @@ def run(
     instrument_key: options.InstrumentKey = None,
     time_format: options.TimeFormat = None,
     stamped: options.StampPlace = "open",
+    no_volume: options.NoVolume = False,
     pattern: options.NamePattern = None,
     convention: options.ConventionName = "tradingview",
     no_trade: options.NoTradePolicy = "drop",
@@ -207,6 +208,7 @@ def run(
                 "instrument": instrument_key,
                 "time_format": time_format,
                 "stamped": stamped,
+                "no_volume": no_volume,
                 "pattern": pattern,
             },
             inputs=inputs,
@@ -232,14 +234,15 @@ def ingest(
     pattern: options.NamePattern = None,
     time_format: options.TimeFormat = None,
     stamped: options.StampPlace = "open",
+    no_volume: options.NoVolume = False,
     strict: options.Strict = False,
     json: options.RunJson = False,
     quiet: options.Quiet = False,
 ) -> int:
     """Put candle files of any provider into a store.
 
-    Reads tables (CSV, Parquet, Arrow), Upstox, Kite and ccxt JSON, Binance and yfinance files and
-    NSE's bhavcopy; packed ones, too. What is there already changes nothing, a different candle
+    Reads tables (CSV, Parquet, Arrow) and the answers and files of brokers, exchanges and data
+    providers (docs/shapes.md); packed ones, too. What is there already changes nothing, a different candle
     becomes a revision, and a row that breaks a rule is set aside. Makes the store where there is
     none.
     """
@@ -254,6 +257,7 @@ def ingest(
         "pattern": pattern,
         "time_format": time_format,
         "stamped": stamped,
+        "no_volume": no_volume,
     }
     return ingest_files(IngestRequest(inputs, store, said, strict, json, quiet))
 

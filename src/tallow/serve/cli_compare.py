@@ -169,6 +169,7 @@ def compare(
     instrument: options.Instruments = None,
     timezone: Timezone = None,
     instrument_key: options.InstrumentKey = None,
+    no_volume: options.NoVolume = False,
     absolute: Absolute = 1e-9,
     relative: Relative = 1e-9,
     ulps: Ulps = 4,
@@ -205,6 +206,7 @@ def compare(
             instruments=instrument or None,
             timezone=timezone,
             instrument_key=instrument_key,
+            no_volume=no_volume,
             tolerance={"absolute": absolute, "relative": relative, "ulps": ulps},
             reject=reject or [],
             thresholds={

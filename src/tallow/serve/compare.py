@@ -64,6 +64,7 @@ class CompareRequest:
     runs: int
     html: Path | None
     json: str | None
+    no_volume: bool = False
 
 
 def run_compare(request: CompareRequest) -> int:
@@ -151,7 +152,12 @@ def _question(request: CompareRequest, needed: bool) -> Request:
             )
         return Request(pl.DataFrame(schema=CANDLE_SCHEMA), **request.question)
     paths = expand_paths(list(request.inputs))
-    read = read_candles(paths, timezone=request.timezone, instrument=request.instrument_key)
+    read = read_candles(
+        paths,
+        timezone=request.timezone,
+        instrument=request.instrument_key,
+        no_volume=request.no_volume,
+    )
     if read.report.quarantined:
         count = f"{read.report.quarantined:,}"
         say(f"quarantined, and given to neither side: {count} rows", err=True)

@@ -182,6 +182,10 @@ def _example(report: IngestReport, where: str) -> str:
 
 def _exit_code(report: IngestReport, strict: bool) -> int:
     """Say on stderr why not everything is in the store: the table may be hidden, or far above."""
+    empty = [file.source for file in report.files if not file.rows_in]
+    if empty:
+        more = f" (and {len(empty) - 1} more files)" if len(empty) > 1 else ""
+        say(f"no candles: {empty[0]}{more} holds no row, as the answer of a holiday", err=True)
     if report.failures:
         reason = in_options(next(iter(report.failures.values())), VERB)
         more = f" (and {len(report.failures) - 1} more files)" if len(report.failures) > 1 else ""

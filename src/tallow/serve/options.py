@@ -68,6 +68,14 @@ StampPlace = Annotated[
         panel=INPUT,
     ),
 ]
+NoVolume = Annotated[
+    bool,
+    option(
+        "--no-volume",
+        text="Inputs have no volume, as an index or a currency: every candle's is 0.",
+        panel=INPUT,
+    ),
+]
 Timeframe = Annotated[
     str,
     option(

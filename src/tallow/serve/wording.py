@@ -14,6 +14,7 @@ _OPTIONS = {
     "instrument": "--instrument",
     "keep": "--keep",
     "no_volume": "--no-volume",
+    "no_volume": "--no-volume",
     "pattern": "--pattern",
     "source_timeframe": "--source-timeframe",
     "speed": "--speed",

@@ -282,7 +282,6 @@ JUNK = [
     ("latin.json", UPSTOX.replace("success", "ä").encode("latin-1"), "not UTF-8 text; byte 12"),
     ("other.json", '{"candles": []}', "looks like upstox and like kite"),
     ("rows.json", UPSTOX.replace(", 0]", "]"), r"not one row is an array \[timestamp, open"),
-    ("empty.json", '{"data": {"candles": []}}', 'looks like upstox and like kite.*format="upstox"'),
     ("page.html", "<html><body>Too many requests</body></html>", "its format is not recognised"),
     ("nothing.csv", b"", "size=0"),
     ("cut.zip", zipped("a.csv", BHAVCOPY)[:-30], "must be readable, and whole"),

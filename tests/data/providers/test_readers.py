@@ -73,7 +73,8 @@ def test_the_built_in_readers_come_the_same_way():
     assert readers() is readers()
     assert readers().failures == {}
     assert set(readers().readers) == {
-        "upstox", "kite", "binance", "ccxt", "yfinance", "bhavcopy", "generic"
+        "upstox", "kite", "openalgo", "dhan", "fyers", "angel", "binance", "ccxt", "alpaca",
+        "polygon", "databento", "yfinance", "bhavcopy", "generic",
     }  # fmt: skip
 
 

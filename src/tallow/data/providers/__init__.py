@@ -11,7 +11,23 @@ from tallow.data.providers.reader import Reader
 
 def builtin() -> tuple[Reader, ...]:
     """Return Tallow's own readers."""
-    from tallow.data.providers import bhavcopy, binance, ccxt, generic, kite, upstox, yfinance
+    from tallow.data.providers import (
+        alpaca,
+        angel,
+        bhavcopy,
+        binance,
+        ccxt,
+        databento,
+        dhan,
+        fyers,
+        generic,
+        kite,
+        openalgo,
+        polygon,
+        upstox,
+        yfinance,
+    )
 
-    modules = (upstox, kite, binance, ccxt, yfinance, bhavcopy, generic)
-    return tuple(module.READER for module in modules)
+    indian = (upstox, kite, openalgo, dhan, fyers, angel, bhavcopy)
+    others = (binance, ccxt, alpaca, polygon, databento, yfinance, generic)
+    return tuple(module.READER for module in (*indian, *others))

@@ -1,22 +1,27 @@
-"""NSE's UDiFF common bhavcopy of the capital market: a day's candle of every security traded.
+"""Bhavcopies of the capital market of NSE and BSE: a day's candle of every security traded.
 
-CSV of 34 columns, as it is or in the zip archive that NSE ships. Prices are as traded, so raw; a
-candle opens at midnight in India, as a broker's daily candle does. The file is published after the
-session, so its candles have ended.
+CSV, as it is or in the zip archive that an exchange ships, in three layouts: the UDiFF common
+bhavcopy of both since July 2024, and what each of them published before. Prices are as traded, so
+raw; a candle opens at midnight in India, as a broker's daily candle does. The file is published
+after the session, so its candles have ended. BSE's old file without ISIN and date is not read:
+EQ_ISINCODE has both.
 
-**Instrument.** ``NSE_EQ|<ISIN>``, the key that brokers use, whatever the series: a stock that moves
-from EQ to trade-to-trade (BE, BZ) keeps its key. `SIDE_SERIES` trade a security once more beside
-its own series on the same day; they are ``NSE_<series>|<ISIN>``. Should one ISIN still come twice,
-its rows are quarantined: none wins by chance.
+**Instrument.** ``NSE_EQ|<ISIN>`` or ``BSE_EQ|<ISIN>``, the key that brokers use, whatever the
+series: a stock that moves from EQ to trade-to-trade (BE, BZ) keeps its key. `SIDE_SERIES` trade a
+security once more beside its own series on the same day; they are ``NSE_<series>|<ISIN>``. Should
+one ISIN still come twice, its rows are quarantined: none wins by chance.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from tallow.core.errors import CandleInputError
 from tallow.data.providers.broker import TIMEZONE
-from tallow.data.providers.cells import csv_lines, csv_rows, frame_source, table
+from tallow.data.providers.cells import frame_of, frame_source
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.quarantine import records
@@ -26,60 +31,122 @@ SIDE_SERIES = ("BL", "BT", "IL", "IQ", "T0")
 """Block deals, physical shares, two kinds of institutional trades, settlement on the same day."""
 
 SEGMENT = "CM"
+_PRICES = ("open", "high", "low", "close")
 
-FIELDS = {
-    "timestamp": "TradDt",
-    "open": "OpnPric",
-    "high": "HghPric",
-    "low": "LwPric",
-    "close": "ClsPric",
-    "volume": "TtlTradgVol",
-}
-NEEDED = ("Sgmt", "Src", "ISIN", "SctySrs", *FIELDS.values())
+
+@dataclass(frozen=True)
+class Layout:
+    """One layout: which column is what; `series`, `segment` and `exchange` where they have one.
+
+    `exchange` is a column's name, or with `is_named` the exchange itself. `date` is how dates are
+    written, None for ISO.
+    """
+
+    fields: Mapping[str, str]
+    isin: str
+    exchange: str
+    is_named: bool = False
+    series: str | None = None
+    segment: str | None = None
+    date: str | None = None
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that must be there."""
+        exchange = None if self.is_named else self.exchange
+        named = (self.segment, exchange, self.isin, self.series, *self.fields.values())
+        return tuple(name for name in named if name)
+
+
+def _fields(timestamp: str, prices: Sequence[str], volume: str) -> dict[str, str]:
+    names = ("timestamp", *_PRICES, "volume")
+    return dict(zip(names, (timestamp, *prices, volume), strict=True))
+
+
+_OLD_PRICES = ("OPEN", "HIGH", "LOW", "CLOSE")
+UDIFF = Layout(
+    _fields("TradDt", ("OpnPric", "HghPric", "LwPric", "ClsPric"), "TtlTradgVol"),
+    "ISIN",
+    "Src",
+    series="SctySrs",
+    segment="Sgmt",
+)
+NSE_BEFORE = Layout(
+    _fields("TIMESTAMP", _OLD_PRICES, "TOTTRDQTY"), "ISIN", "NSE", True, "SERIES", date="%d-%b-%Y"
+)
+BSE_BEFORE = Layout(
+    _fields("TRADING_DATE", _OLD_PRICES, "NO_OF_SHRS"), "ISIN_CODE", "BSE", True, date="%d-%b-%y"
+)
+FIELDS = {**BSE_BEFORE.fields, **NSE_BEFORE.fields, **UDIFF.fields}
+LAYOUTS = (UDIFF, NSE_BEFORE, BSE_BEFORE)
+_SIGNS = {"TOTTRDQTY": NSE_BEFORE, "NO_OF_SHRS": BSE_BEFORE}
 
 
 def _recognises(content: Content) -> bool:
-    return {cell.strip() for cell in content.columns} >= set(NEEDED)
+    return _layout(content) is not None
+
+
+def _layout(content: Content) -> Layout | None:
+    columns = {cell.strip() for cell in content.columns}
+    return next((each for each in LAYOUTS if columns >= set(each.columns())), None)
 
 
 def _read(content: Content) -> Reading:
-    lines = csv_lines(content)
-    header = [cell.strip() for cell in lines[0]] if lines else []
-    missing = [name for name in NEEDED if name not in header]
+    rows, native = frame_of(content)
+    layout = _layout(content) or next(
+        (held for sign, held in _SIGNS.items() if sign in rows.columns), UDIFF
+    )
+    missing = [name for name in layout.columns() if name not in rows.columns]
     if missing:
         raise CandleInputError(
-            f"{content.name}: columns missing: {', '.join(missing)}; must be NSE's UDiFF common "
-            "bhavcopy; fetch it again, or name its format"
+            f"{content.name}: columns missing: {', '.join(missing)}; must be a bhavcopy of NSE or "
+            "BSE: the UDiFF common one, or the one of before with ISIN and date; fetch it again, "
+            "or name its format"
         )
-    rows = table(content.name, header, csv_rows(lines[1:], len(header)))
-    segments = rows["Sgmt"].drop_nulls().unique()
+    segments = rows[layout.segment].drop_nulls().unique() if layout.segment else pl.Series()
     if len(segments) and SEGMENT not in segments:
         raise CandleInputError(
             f"{content.name}: Sgmt={segments[0]!r}; must be {SEGMENT}, the capital market; an ISIN "
             "names no contract of another segment"
         )
     return Reading(
-        frame_source(content.name, _candles(rows)),
+        frame_source(content.name, _candles(rows, layout)),
         timeframe="1d",
         timezone=TIMEZONE,
         adjustment="raw",
         complete=True,
+        native=native,
     )
 
 
-def _candles(rows: pl.DataFrame) -> pl.DataFrame:
+def _candles(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """Return the rows' fields under our names, each row with all its cells as `ORIGINAL`."""
-    segment, exchange, isin, series = (
-        pl.col(name).str.strip_chars() for name in ("Sgmt", "Src", "ISIN", "SctySrs")
-    )
+    isin = _text(layout.isin)
+    exchange = pl.lit(layout.exchange) if layout.is_named else _text(layout.exchange)
+    series = _text(layout.series) if layout.series else pl.lit("EQ")
+    segment = _text(layout.segment) if layout.segment else pl.lit(SEGMENT)
     book = pl.when(series.is_in(SIDE_SERIES)).then(series).when(series != "").then(pl.lit("EQ"))
     known = (segment == SEGMENT) & (isin != "") & (exchange != "")
     key = pl.concat_str(exchange, pl.lit("_"), book, pl.lit("|"), isin)
+    numbers = {name: column for name, column in layout.fields.items() if name != "timestamp"}
     return rows.select(
         pl.when(known).then(key).alias("instrument"),
-        *(pl.col(column).alias(name) for name, column in FIELDS.items()),
+        _date(rows, layout).alias("timestamp"),
+        *(pl.col(column).alias(name) for name, column in numbers.items()),
         records(rows).alias(ORIGINAL),
     )
 
 
-READER = Reader("bhavcopy", "NSE UDiFF common bhavcopy, CSV or zip", _recognises, _read)
+def _text(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String).str.strip_chars()
+
+
+def _date(rows: pl.DataFrame, layout: Layout) -> pl.Expr:
+    column = layout.fields["timestamp"]
+    if layout.date is None or rows[column].dtype != pl.String:
+        return pl.col(column)
+    return _text(column).str.to_date(layout.date, strict=False)
+
+
+READER = Reader(
+    "bhavcopy", "bhavcopies of NSE and BSE, new and old, CSV or zip", _recognises, _read
+)

@@ -1,5 +1,7 @@
 """Binance's public candle files: CSV, alone or in a zip archive, with a header only sometimes.
 
+And the klines that its API answers with: an array of such rows, with prices as text.
+
 Times are epochs in UTC: milliseconds, since 2025 microseconds for spot. A row says when it opens
 and closes, and so its timeframe; a public file's name, ``BTCUSDT-1m-2025-01.csv``, says instrument
 and timeframe. Prices are raw. A candle cut short by an outage counts like the others.
@@ -12,7 +14,15 @@ import re
 import polars as pl
 
 from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import csv_lines, csv_rows, frame_source, table
+from tallow.data.providers.cells import (
+    Number,
+    array_row,
+    csv_lines,
+    csv_rows,
+    frame_source,
+    read_json,
+    table,
+)
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.times import to_utc
@@ -33,6 +43,7 @@ COLUMNS = (
 )
 
 _LINE = re.compile(r"^\d{13}(?:\d{3})?(?:,[^,\n]*){5},\d{13}(?:\d{3})?,", re.MULTILINE)
+_KLINES = re.compile(r'\s*\[\s*\[\s*\d{13}\s*,\s*(?:"-?[\d.]+"\s*,\s*){5}\d{13}\s*,')
 _NAME = re.compile(r"(\w+)-(1mo|1M|\d{1,4}[smhdw])-\d{4}-\d\d(?:-\d\d)?(?:\.csv)?(?:\.zip|\.gz)?")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _CALENDAR = {
@@ -45,14 +56,12 @@ _MICROSECONDS = 1_000_000
 
 def _recognises(content: Content) -> bool:
     header = tuple(cell.strip().lower() for cell in content.columns[:7])
-    return header == COLUMNS[:7] or _LINE.search(content.head) is not None
+    is_file = header == COLUMNS[:7] or _LINE.search(content.head) is not None
+    return is_file or _KLINES.match(content.head) is not None
 
 
 def _read(content: Content) -> Reading:
-    lines = csv_lines(content)
-    if lines and lines[0][0].strip().lower() == COLUMNS[0]:
-        lines = lines[1:]
-    rows = table(content.name, COLUMNS, csv_rows(lines, len(COLUMNS)))
+    rows = _klines(content) if _KLINES.match(content.head) else _lines(content)
     instrument, named = _by_name(content)
     lasting = _by_rows(rows)
     if None not in {named, lasting} and named != lasting:
@@ -67,6 +76,19 @@ def _read(content: Content) -> Reading:
         timezone="UTC",
         adjustment="raw",
     )
+
+
+def _lines(content: Content) -> pl.DataFrame:
+    lines = csv_lines(content)
+    if lines and lines[0][0].strip().lower() == COLUMNS[0]:
+        lines = lines[1:]
+    return table(content.name, COLUMNS, csv_rows(lines, len(COLUMNS)))
+
+
+def _klines(content: Content) -> pl.DataFrame:
+    kinds = (Number, str)
+    rows = [array_row(row, len(COLUMNS), *kinds) for row in read_json(content)]
+    return table(content.name, COLUMNS, rows)
 
 
 def _by_name(content: Content) -> tuple[str | None, str | None]:
@@ -97,4 +119,6 @@ def _lasting(seconds: int) -> str:
     return _CALENDAR.get(seconds) or (f"{seconds}s" if rest else f"{minutes}m")
 
 
-READER = Reader("binance", "Binance's public candle files, CSV or zip", _recognises, _read)
+READER = Reader(
+    "binance", "Binance's public candle files, CSV or zip, and its klines, JSON", _recognises, _read
+)

@@ -16,6 +16,7 @@ from tallow.data.providers.reader import Reading
 TIMEZONE = "Asia/Kolkata"
 
 _CANDLES = re.compile(r'"candles"\s*:\s*\[')
+_FYERS = re.compile(r'"s"\s*:\s*"')
 _FAILED = re.compile(r'"status"\s*:\s*"error"')
 _OFFSET = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?[+-]\d\d(:?)\d\d"')
 
@@ -30,7 +31,7 @@ def looks_like(content: Content, colon: str, error_key: str) -> bool:
     error_key
         A key of its answers that are errors.
     """
-    if not content.head.lstrip().startswith("{"):
+    if not content.head.lstrip().startswith("{") or _FYERS.search(content.head):
         return False
     if _FAILED.search(content.head):
         return f'"{error_key}"' in content.head

@@ -10,14 +10,22 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_VALUES_MAX
-from tallow.data.files import RawSource, split
+from tallow.data.files import (
+    ARROW_ENDINGS,
+    PARQUET_ENDINGS,
+    RawSource,
+    ending_of,
+    open_file,
+    split,
+)
+from tallow.data.interchange import from_native
 from tallow.data.providers.content import Content
 from tallow.data.schema import ORIGINAL
 
@@ -62,6 +70,21 @@ def table(name: str, columns: Sequence[str], rows: Iterable[Row]) -> pl.DataFram
 def frame_source(name: str, frame: pl.DataFrame) -> RawSource:
     """Return a frame as a source."""
     return RawSource(name, frame.schema, lambda: split(frame, BLOCK_ROWS))
+
+
+def frame_of(content: Content) -> tuple[pl.DataFrame, str]:
+    """Return a table in any container, and the kind of frame that it came as.
+
+    Columns of text files are text; those of frames, Parquet and Arrow files are what they are.
+    """
+    if content.path is None:
+        return from_native(content.frame)
+    if ending_of(content.path) in (*PARQUET_ENDINGS, *ARROW_ENDINGS):
+        raw = open_file(content.path, BLOCK_ROWS)
+        return pl.concat([pl.DataFrame(schema=raw.schema), *raw.rows()]), "polars"
+    lines = csv_lines(content)
+    header = [cell.strip() for cell in lines[0]] if lines else []
+    return table(content.name, header, csv_rows(lines[1:], len(header))), "polars"
 
 
 def csv_lines(content: Content) -> list[list[str]]:
@@ -145,14 +168,57 @@ def json_table(
     CandleInputError
         If there are rows, and not one has as many cells as that.
     """
-    columns = ARRAY_COLUMNS[: max(widths)]
+    columns = ARRAY_COLUMNS[: min(max(widths), len(ARRAY_COLUMNS))]
+    return _rows_source(
+        content, columns, rows, "an array", lambda row: _json_row(row, columns, widths, time)
+    )
+
+
+def object_table(
+    content: Content,
+    rows: Sequence[object],
+    fields: Mapping[str, str],
+    times: tuple[type[str], ...],
+) -> RawSource:
+    """Return the rows of a JSON document, each an object; `fields` says which key holds what.
+
+    Parameters
+    ----------
+    times
+        What a time may be: `str`, `Number`. Instruments are text, the other fields numbers. A cell
+        of another kind is null, and so is one that is not there.
+
+    Raises
+    ------
+    CandleInputError
+        If there are rows, and not one is an object with an open.
+    """
+    kinds: dict[str, tuple[type[str], ...]] = {"timestamp": times, "instrument": (str, Number)}
+
+    def read(row: object) -> Row:
+        original = _as_json(row)
+        if not isinstance(row, dict) or fields["open"] not in row:
+            return Row(None, original)
+        cells = [_text(row.get(key), *kinds.get(of, (Number,))) for of, key in fields.items()]
+        return Row(cells, original)
+
+    return _rows_source(content, list(fields), rows, "an object with", read)
+
+
+def _rows_source(
+    content: Content,
+    columns: Sequence[str],
+    rows: Sequence[object],
+    what: str,
+    read_row: Callable[[object], Row],
+) -> RawSource:
     try:
-        read = [_json_row(row, columns, widths, time) for row in rows]
+        read = [read_row(row) for row in rows]
     except RecursionError as error:
         raise CandleInputError(f"{content.name}: a row is nested too deeply; {error}") from error
     if read and all(row.cells is None for row in read):
         raise CandleInputError(
-            f"{content.name}: row={str(read[0].original)[:_SHOWN]}; not one row is an array "
+            f"{content.name}: row={str(read[0].original)[:_SHOWN]}; not one row is {what} "
             f"[{', '.join(columns)}]; fetch it again, or name its format"
         )
     return frame_source(content.name, table(content.name, columns, read))
@@ -179,11 +245,20 @@ def _repeated(names: Sequence[str]) -> str | None:
     return Counter(names).most_common(1)[0][0]
 
 
+def array_row(row: object, width: int, *kinds: type[str]) -> Row:
+    """Return a row that is an array of `width` cells of some kinds; any other has its own text."""
+    original = _as_json(row)
+    if not isinstance(row, list) or len(row) != width:
+        return Row(None, original)
+    return Row([_text(cell, *kinds) for cell in row], original)
+
+
 def _json_row(row: object, columns: Sequence[str], widths: Collection[int], time: type[str]) -> Row:
     original = _as_json(row)
     if not isinstance(row, list) or len(row) not in widths:
         return Row(None, original)
-    cells = [_text(cell, time if place == 0 else Number) for place, cell in enumerate(row)]
+    held = row[: len(columns)]
+    cells = [_text(cell, time if place == 0 else Number) for place, cell in enumerate(held)]
     return Row(cells + [None] * (len(columns) - len(cells)), original)
 
 
@@ -199,9 +274,9 @@ def _as_json(value: object) -> str:
     return json.dumps(value)
 
 
-def _text(cell: object, kind: type[str]) -> str | None:
+def _text(cell: object, *kinds: type[str]) -> str | None:
     # The type itself: a Number is a str, too.
-    if type(cell) is not kind:
+    if type(cell) not in kinds:
         return None
     # Half a surrogate pair can be written in JSON, but not in UTF-8.
     return str(cell).encode("utf-8", "replace").decode()

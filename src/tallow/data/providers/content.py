@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import narwhals
+import polars as pl
 
 from tallow.core.errors import CandleInputError
 from tallow.core.given import file_path
-from tallow.core.limits import DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
+from tallow.core.limits import BLOCK_ROWS, DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
+from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS, ending_of, open_file
 
 _GZIP_MARK = b"\x1f\x8b"
 _ZIP_MARK = b"PK\x03\x04"
@@ -54,7 +56,8 @@ class Content:
     head
         The first characters of a file, unpacked; of a frame, nothing.
     columns
-        The cells of the first line, where that is a line of a table.
+        The names of a frame, a Parquet or an Arrow file; of another file the cells of the first
+        line, where that is a line of a table.
     """
 
     name: str
@@ -103,12 +106,34 @@ def open_content(source: Any) -> Content:
             f"read: input={type(source).__name__}; must be one file or one frame; read each alone"
         )
     if not isinstance(source, str | Path):
-        return Content("frame", frame=narwhals.to_native(source, pass_through=True))
+        frame = narwhals.to_native(source, pass_through=True)
+        return Content("frame", frame=frame, columns=_frame_columns(frame))
     path = file_path("read: input", source, CandleInputError)
     _require_file(path)
     with _unpacked(path) as file:
         head = file.read(DOCUMENT_HEAD_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")
-    return Content(str(path), path, None, head, _first_cells(head))
+    return Content(str(path), path, None, head, _container_columns(path) or _first_cells(head))
+
+
+def _container_columns(path: Path) -> tuple[str, ...]:
+    """Return the columns of a Parquet or Arrow file; of a broken one none: its reader tells."""
+    if ending_of(path) not in (*PARQUET_ENDINGS, *ARROW_ENDINGS):
+        return ()
+    try:
+        return tuple(open_file(path, BLOCK_ROWS).schema)
+    except CandleInputError:
+        return ()
+
+
+def _frame_columns(frame: Any) -> tuple[str, ...]:
+    """Return a frame's names where they are at hand: a lazy frame would have to be computed."""
+    if type(frame).__module__.partition(".")[0] == "pyarrow":
+        return tuple(getattr(getattr(frame, "schema", None), "names", ()))
+    names = None if isinstance(frame, pl.LazyFrame) else getattr(frame, "columns", None)
+    try:
+        return tuple(map(str, names))  # type: ignore[arg-type]
+    except TypeError:
+        return ()
 
 
 def _require_file(path: Path) -> None:

@@ -13,13 +13,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tallow.core.errors import CandleInputError, TallowError
+from tallow.core.errors import CandleInputError
 from tallow.core.timeframe import Timeframe
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
 from tallow.data.providers.content import Content, open_content
-from tallow.data.providers.facts import Facts, latest_open, said_by_name, settle_facts
-from tallow.data.providers.reader import Reader, Reading
+from tallow.data.providers.facts import latest_open, said_by_name, settle_facts
+from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
 from tallow.data.readers import assemble, read_options
 
@@ -55,6 +55,7 @@ def read_document(
     pattern: str | None = None,
     time_format: str | None = None,
     stamped: Stamped = "open",
+    no_volume: bool = False,
     now: int | None = None,
 ) -> Document:
     r"""Read one document.
@@ -71,7 +72,7 @@ def read_document(
     pattern
         A regular expression that fits the whole file name, and says more by groups named as these
         parameters: ``(?P<instrument>.+)_(?P<timeframe>\w+)\.json``.
-    time_format, stamped
+    time_format, stamped, no_volume
         As in `tallow.data.readers.read_candles`.
     now
         The moment of reading in microseconds since 1970 UTC; the clock's where it is not given. A
@@ -90,7 +91,7 @@ def read_document(
     content = open_content(source)
     known = readers()
     reader = known.recognise(content) if format is None else known.find(format)
-    reading = _read(reader, content)
+    reading = read_by(reader, content)
     given = {
         "instrument": instrument,
         "timeframe": timeframe,
@@ -99,28 +100,7 @@ def read_document(
     }
     facts = settle_facts(content, reading, given, said_by_name(content, pattern))
     moment = time.time_ns() // 1_000 if now is None else now
-    candles = _candles(reading, facts, moment, time_format, stamped)
-    _require_only(content, facts.instrument, candles)
-    return Document(candles, facts.timeframe, facts.adjustment, reader.name)
-
-
-def _read(reader: Reader, content: Content) -> Reading:
-    try:
-        return reader.read(content)
-    except TallowError:
-        raise
-    except Exception as error:
-        # Others' readers may fail in any way, and one file's failure is not another's.
-        raise CandleInputError(
-            f"{content.name}: the reader {reader.name} failed: {type(error).__name__}: {error}; "
-            "is it such a document?"
-        ) from error
-
-
-def _candles(
-    reading: Reading, facts: Facts, now: int, time_format: str | None, stamped: Stamped
-) -> Candles:
-    latest = now if reading.complete else latest_open(now, facts.timeframe, facts.timezone)
+    latest = moment if reading.complete else latest_open(moment, facts.timeframe, facts.timezone)
     options = read_options(
         facts.timeframe,
         facts.timezone,
@@ -128,8 +108,11 @@ def _candles(
         latest,
         time_format=time_format,
         stamped=stamped,
+        no_volume=no_volume,
     )
-    return assemble([reading.raw], options, reading.native)
+    candles = assemble([reading.raw], options, reading.native)
+    _require_only(content, facts.instrument, candles)
+    return Document(candles, facts.timeframe, facts.adjustment, reader.name)
 
 
 def _require_only(content: Content, instrument: str | None, candles: Candles) -> None:

@@ -48,23 +48,43 @@ class Readers:
         CandleInputError
             If none does, or several do.
         """
-        providers = [name for name in self.readers if name != GENERIC]
-        tables = [name for name in self.readers if name == GENERIC]
-        found = self._asked(providers, content) or self._asked(tables, content)
-        if len(found) == 1:
-            return self.readers[found[0]]
-        if found:
-            raise CandleInputError(
-                f"{content.name}: looks like {' and like '.join(found)}; one format is needed; "
-                f'add format="{found[0]}", say'
-            )
+        found = self.provider_of(content)
+        if found is None and self._asked([GENERIC], content):
+            found = self.readers[GENERIC]
+        if found is not None:
+            return found
         raise CandleInputError(
             f"{content.name}: its format is not recognised; known: {', '.join(self.readers)}; is "
             f"the file whole? If it is, say what it is with format={self._broken()}"
         )
 
+    def provider_of(self, content: Content) -> Reader | None:
+        """Return the one provider's reader that recognises a document; None for any other table.
+
+        An empty answer may be of several: it has no rows that one of them would read otherwise.
+
+        Raises
+        ------
+        CandleInputError
+            If several do.
+        """
+        found = self._asked([name for name in self.readers if name != GENERIC], content)
+        if len(found) > 1 and not all(self._is_empty(name, content) for name in found):
+            raise CandleInputError(
+                f"{content.name}: looks like {' and like '.join(found)}; one format is needed; "
+                f'add format="{found[0]}", say'
+            )
+        return self.readers[found[0]] if found else None
+
+    def _is_empty(self, name: str, content: Content) -> bool:
+        try:
+            return not any(map(len, self.readers[name].read(content).raw.rows()))
+        except Exception:  # noqa: BLE001
+            # A plug-in may fail in any way; the caller tells what the document looks like.
+            return False
+
     def _asked(self, names: list[str], content: Content) -> list[str]:
-        return [name for name in names if self._recognises(name, content)]
+        return [name for name in names if name in self.readers and self._recognises(name, content)]
 
     def _recognises(self, name: str, content: Content) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What yfinance returns: pandas frames of `download` and of `Ticker.history`, or these as CSV.
+"""What yfinance returns: frames of `download` and of `Ticker.history`, in any container.
 
 Columns are Open, High, Low, Close, Volume, of one ticker or, on a second level, of several. A wide
 frame has a row for every date that any ticker has: where a ticker has no value at all, it has no
@@ -11,15 +11,23 @@ timeframe is never said. The dates of `download` have no zone; all other times h
 
 from __future__ import annotations
 
+import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from tallow.core.errors import CandleInputError
 from tallow.data.interchange import from_native
-from tallow.data.providers.cells import Row, csv_lines, csv_rows, frame_source, table
+from tallow.data.providers.cells import (
+    Row,
+    csv_lines,
+    csv_rows,
+    frame_of,
+    frame_source,
+    table,
+)
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -33,11 +41,17 @@ _SIGNS = ({ADJUSTED}, {"Dividends", "Stock Splits"})
 
 
 def _recognises(content: Content) -> bool:
+    if _levels(content.columns):
+        return True
     if content.frame is not None:
         return _is_pandas(content.frame) and _has_shape(content.frame)
     first = content.columns[:1]
+    if first and first[0] in TIMES and _second_line(content).startswith(","):
+        return set(content.columns[1:]) >= set(FIELDS)
     if first and first[0] in LEVELS:
-        return set(content.columns[1:]) >= set(FIELDS) or _second_line(content).startswith(LEVELS)
+        # A table may have a column Ticker, too: the other level stands below.
+        other = LEVELS[1 - LEVELS.index(first[0])]
+        return _second_line(content).startswith(f"{other},")
     signs = any(set(content.columns) >= sign for sign in _SIGNS)
     return bool(first) and first[0] in TIMES and set(content.columns) >= set(FIELDS) and signs
 
@@ -47,6 +61,9 @@ def _second_line(content: Content) -> str:
 
 
 def _read(content: Content) -> Reading:
+    if levels := _levels(content.columns):
+        frame, native = frame_of(content)
+        return _reading(content, _from_levels(frame, levels), native)
     if content.frame is None:
         return _reading(content, _from_csv(content), "polars")
     if not (_is_pandas(content.frame) and _has_shape(content.frame)):
@@ -54,7 +71,7 @@ def _read(content: Content) -> Reading:
             f"{content.name}: must be a pandas frame with a DatetimeIndex and columns "
             f"{', '.join(FIELDS)}; name its format"
         )
-    return _reading(content, _from_pandas(content.frame), "pandas")
+    return _reading(content, from_native(content.frame)[0], "pandas")
 
 
 def _reading(content: Content, rows: pl.DataFrame, native: str) -> Reading:
@@ -69,20 +86,45 @@ def _is_pandas(frame: object) -> bool:
 
 def _has_shape(frame: Any) -> bool:
     columns = frame.columns
-    names = set(columns) if columns.nlevels == 1 else set().union(*map(set, columns))
-    return columns.nlevels <= len(LEVELS) and names >= set(FIELDS) and frame.index.dtype.kind == "M"
+    named = columns.nlevels == 1 and set(columns) >= set(FIELDS)
+    return named and frame.index.dtype.kind == "M"
 
 
-def _from_pandas(frame: Any) -> pl.DataFrame:
-    if frame.columns.nlevels == 1:
-        return from_native(frame)[0]
-    # Which level holds the tickers depends on `group_by`.
-    level = 1 if set(frame.columns.get_level_values(0)) >= set(FIELDS) else 0
+def _levels(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return the ticker and the field of each column of two levels, as ``('Close', 'MSFT')``.
+
+    So pandas writes such columns where a container has one level: Parquet, Arrow, other libraries.
+    """
+    pairs = {name: pair for name in names if (pair := _pair(name)) is not None}
+    for field in (0, 1):
+        if {pair[field] for pair in pairs.values()} >= set(FIELDS):
+            return {name: (pair[1 - field], pair[field]) for name, pair in pairs.items()}
+    return {}
+
+
+def _pair(name: str) -> tuple[str, str] | None:
+    if not name.startswith("("):
+        return None
+    try:
+        pair = ast.literal_eval(name)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    both = isinstance(pair, tuple) and len(pair) == len(LEVELS)
+    return pair if both and all(isinstance(part, str) for part in pair) else None
+
+
+def _from_levels(frame: pl.DataFrame, levels: Mapping[str, tuple[str, str]]) -> pl.DataFrame:
+    """Return a row per ticker and time, ticker after ticker."""
+    fields = {name: pair for name, pair in levels.items() if "" not in pair}
+    # An index that became a column has one level, and that is empty on the other.
+    index = {
+        name: "".join(levels.get(name, (name,))) for name in frame.columns if name not in fields
+    }
     parts = []
-    for ticker in frame.columns.get_level_values(level).unique():
-        rows = from_native(frame.xs(ticker, axis=1, level=level))[0]
-        named = pl.lit(str(ticker)).alias(LEVELS[1])
-        parts.append(rows.filter(_has_value(rows)).with_columns(named))
+    for ticker in dict.fromkeys(ticker for ticker, _ in fields.values()):
+        held = {name: field for name, (held, field) in fields.items() if held == ticker}
+        rows = frame.select(*index, *held).rename(index | held)
+        parts.append(rows.filter(_has_value(rows)).with_columns(pl.lit(ticker).alias(LEVELS[1])))
     return pl.concat(parts, how="diagonal_relaxed")
 
 
@@ -97,6 +139,9 @@ def _has_value(rows: pl.DataFrame) -> pl.Expr:
 
 def _from_csv(content: Content) -> pl.DataFrame:
     lines = csv_lines(content)
+    if len(lines) > 1 and lines[0][0] in TIMES and not lines[1][0]:
+        # The index was made a column before the frame was saved.
+        lines = [["Price", *lines[0][1:]], ["Ticker", *lines[1][1:]], *lines[2:]]
     if not lines or lines[0][0] not in LEVELS:
         header = lines[0] if lines else []
         return table(content.name, header, csv_rows(lines[1:], len(header)))
@@ -135,4 +180,4 @@ def _long_rows(
     yield from csv_rows((line for line in lines if len(line) != width), width)
 
 
-READER = Reader("yfinance", "yfinance frames, and such frames saved as CSV", _recognises, _read)
+READER = Reader("yfinance", "yfinance frames, in pandas, CSV, Parquet, Arrow", _recognises, _read)

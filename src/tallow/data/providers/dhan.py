@@ -1,0 +1,54 @@
+"""Dhan's historical and intraday charts: ``{"open": [...], ..., "timestamp": [...]}``.
+
+An array per field, alone or as `data` of the Python client's answer. It says neither instrument nor
+timeframe, nor whether prices are adjusted. Times are epochs in seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tallow.core.errors import CandleInputError
+from tallow.data.providers.cells import Number, clipped, json_table, read_json
+from tallow.data.providers.content import Content
+from tallow.data.providers.reader import Reader, Reading
+
+FIELDS = ("timestamp", "open", "high", "low", "close", "volume")
+INTEREST = "open_interest"
+_KEYS = "|".join((*FIELDS, INTEREST))
+_SHAPE = re.compile(
+    rf'\s*\{{(?:[^{{}}\[\]]*"data"\s*:\s*\{{)?\s*"(?:{_KEYS})"\s*:\s*\[\s*(?:-?\d|\])'
+)
+
+
+def _recognises(content: Content) -> bool:
+    return _SHAPE.match(content.head) is not None
+
+
+def _read(content: Content) -> Reading:
+    document = read_json(content)
+    held = document.get("data", document) if isinstance(document, dict) else None
+    arrays = _arrays(held if isinstance(held, dict) else {})
+    if arrays is None:
+        raise CandleInputError(
+            f"{content.name}: document={clipped(document)}; must have an array of one length for "
+            f"each of {', '.join(FIELDS)}; fetch it again, or name its format"
+        )
+    rows = [list(row) for row in zip(*arrays, strict=True)]
+    raw = json_table(content, rows, widths=(len(arrays),), time=Number)
+    return Reading(raw, timezone="Asia/Kolkata")
+
+
+def _arrays(held: dict[str, Any]) -> list[list[Any]] | None:
+    """Return the arrays in the order of a row; None where one lacks, or is of another length."""
+    found = [held.get(name) for name in FIELDS]
+    interest = held.get(INTEREST)
+    # It is asked for; where it was not, the array is empty.
+    found += [interest] if interest else []
+    arrays = [array for array in found if isinstance(array, list)]
+    same = len(arrays) == len(found) and len(set(map(len, arrays))) == 1
+    return arrays if same else None
+
+
+READER = Reader("dhan", "Dhan historical and intraday charts, JSON", _recognises, _read)

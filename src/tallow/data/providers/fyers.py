@@ -1,0 +1,42 @@
+"""Fyers' history: ``{"s": "ok", "candles": [[seconds, open, high, low, close, volume], ...]}``.
+
+A seventh cell is the open interest, where it was asked for. It says neither instrument nor
+timeframe, nor whether prices are adjusted. ``"no_data"`` is an answer without candles.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tallow.core.errors import CandleInputError
+from tallow.data.providers.cells import Number, clipped, json_table, read_json
+from tallow.data.providers.content import Content
+from tallow.data.providers.reader import Reader, Reading
+
+_STATUS = re.compile(r'"s"\s*:\s*"(ok|no_data|error)"')
+_CANDLES = re.compile(r'"candles"\s*:\s*\[')
+
+
+def _recognises(content: Content) -> bool:
+    status = _STATUS.search(content.head)
+    if status is None or not content.head.lstrip().startswith("{"):
+        return False
+    return _CANDLES.search(content.head) is not None or status[1] != "ok"
+
+
+def _read(content: Content) -> Reading:
+    document = read_json(content)
+    said = document.get("s") if isinstance(document, dict) else None
+    rows = document.get("candles") if isinstance(document, dict) else None
+    if said == "no_data":
+        rows = []
+    if said == "error" or not isinstance(rows, list):
+        raise CandleInputError(
+            f'{content.name}: document={clipped(document)}; must be {{"s": "ok", "candles": '
+            "[...]}; fetch it again, or name its format"
+        )
+    raw = json_table(content, rows, widths=(6, 7), time=Number)
+    return Reading(raw, timezone="Asia/Kolkata")
+
+
+READER = Reader("fyers", "Fyers history, JSON", _recognises, _read)

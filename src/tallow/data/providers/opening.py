@@ -1,0 +1,72 @@
+"""Opening what candles are read from: the one way in for whoever reads them.
+
+Providers' documents and frames are read by their readers, other tables as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tallow.core.errors import CandleInputError, TallowError
+from tallow.data.files import RawSource, ending_of, open_file
+from tallow.data.providers.content import Content, open_content
+from tallow.data.providers.reader import Reader, Reading
+from tallow.data.providers.registry import readers
+
+
+def open_sources(paths: Sequence[Path], chunk_rows: int) -> list[RawSource]:
+    """Open files without reading the rows of plain tables; see `open_source`."""
+    return [open_source(path, chunk_rows) for path in paths]
+
+
+def open_source(path: Path, chunk_rows: int) -> RawSource:
+    """Open a file: a provider's document by its reader, any other table as it is.
+
+    Raises
+    ------
+    CandleInputError
+        If it cannot be read at all.
+    """
+    is_table = ending_of(path) is not None
+    try:
+        content = open_content(path)
+    except CandleInputError:
+        if is_table:
+            # What is wrong with a table is told by whoever reads tables.
+            return open_file(path, chunk_rows)
+        raise
+    reader = readers().provider_of(content)
+    if reader is None and is_table:
+        return open_file(path, chunk_rows)
+    return _said(read_by(reader or readers().recognise(content), content))
+
+
+def open_frame(frame: Any) -> tuple[RawSource, str] | None:
+    """Return a provider's frame, read by its reader, and the kind to give back; None for others."""
+    content = open_content(frame)
+    reader = readers().provider_of(content)
+    if reader is None:
+        return None
+    reading = read_by(reader, content)
+    return _said(reading), reading.native
+
+
+def _said(reading: Reading) -> RawSource:
+    return replace(reading.raw, instrument=reading.instrument, timezone=reading.timezone)
+
+
+def read_by(reader: Reader, content: Content) -> Reading:
+    """Return what a reader makes of a document; whatever it raises is an error that names it."""
+    try:
+        return reader.read(content)
+    except TallowError:
+        raise
+    except Exception as error:
+        # Others' readers may fail in any way, and one file's failure is not another's.
+        raise CandleInputError(
+            f"{content.name}: the reader {reader.name} failed: {type(error).__name__}: {error}; "
+            "is it such a document?"
+        ) from error

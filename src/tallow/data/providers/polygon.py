@@ -1,0 +1,43 @@
+"""Polygon's aggregates: ``{"ticker": ..., "adjusted": true, "results": [{"t": ..., "o": ...}]}``.
+
+It says its ticker, and whether prices are adjusted for splits; the timeframe stands in the request.
+Times are epochs in milliseconds. Of a day without trades there are no results.
+"""
+
+from __future__ import annotations
+
+from tallow.core.errors import CandleInputError
+from tallow.data.providers.cells import Number, clipped, object_table, read_json
+from tallow.data.providers.content import Content
+from tallow.data.providers.reader import Reader, Reading
+
+FIELDS = {
+    "timestamp": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v",
+}  # fmt: skip
+_SIGNS = ('"ticker"', '"adjusted"', '"queryCount"')
+
+
+def _recognises(content: Content) -> bool:
+    head = content.head.lstrip()
+    return head.startswith("{") and all(sign in head for sign in _SIGNS)
+
+
+def _read(content: Content) -> Reading:
+    document = read_json(content)
+    rows = document.get("results", []) if isinstance(document, dict) else None
+    ticker = document.get("ticker") if isinstance(document, dict) else None
+    if not isinstance(rows, list) or not isinstance(ticker, str):
+        raise CandleInputError(
+            f'{content.name}: document={clipped(document)}; must be {{"ticker": ..., "results": '
+            "[...]}; fetch it again, or name its format"
+        )
+    adjusted = document.get("adjusted")
+    return Reading(
+        object_table(content, rows, FIELDS, (Number,)),
+        instrument=ticker,
+        timezone="UTC",
+        adjustment={True: "split", False: "raw"}.get(adjusted) if adjusted is not None else None,
+    )
+
+
+READER = Reader("polygon", "Polygon aggregates, JSON", _recognises, _read)

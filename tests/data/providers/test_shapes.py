@@ -1,0 +1,274 @@
+"""Goal: files and frames of each provider give exactly their candles, wherever candles are read; a
+near neighbour is not taken for one of them; an answer of a holiday is no rows, and no error.
+
+Method: a few rows per provider, written after the source that `tallow.data.shapes` names, with
+prices of our own; the candles beside them; the same frame in every container.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import tallow
+from tallow.core.errors import CandleInputError
+from tallow.data.providers.document import read_document
+from tallow.data.readers import read_candles
+from tallow.data.shapes import TABLES, table_shape
+from tests.data.providers.documents import utc
+
+FIRST, SECOND = utc("2025-07-18T03:45"), utc("2025-07-18T03:46")
+S = 1_752_810_300
+PRICES = [(100.0, 102.0, 99.0, 101.0, 900.0), (101.0, 101.5, 100.5, 101.0, 40.0)]
+NAMES = ("open", "high", "low", "close", "volume")
+ROWS: list[list[Any]] = [[S + 60 * place, *prices] for place, prices in enumerate(PRICES)]
+OBJECTS = [
+    {"timestamp": S + 60 * place} | dict(zip(NAMES, prices, strict=True))
+    for place, prices in enumerate(PRICES)
+]
+SHORT = [
+    {"t": (S + 60 * place) * 1000, "n": 3, "vw": 100.5} | dict(zip("ohlcv", prices, strict=True))
+    for place, prices in enumerate(PRICES)
+]
+ARRAYS = {name: [row[name] for row in OBJECTS] for name in (*NAMES, "timestamp")}
+IN_INDIA: list[list[Any]] = [
+    [f"2025-07-18T09:1{5 + place}:00+05:30", *row[1:]] for place, row in enumerate(ROWS)
+]
+ALPACA = [row | {"t": f"2025-07-18T03:4{5 + place}:00Z"} for place, row in enumerate(SHORT)]
+KLINES = [
+    [at, *map(str, prices), at + 59_999, "9", 3, "1", "2", "0"]
+    for at, prices in zip((S * 1000, S * 1000 + 60_000), PRICES, strict=True)
+]
+RECORDS = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume,symbol\n" + "".join(
+    f"{(S + 60 * place) * 10**9},33,1,7,"
+    + ",".join(str(round(price * 1e9)) for price in prices[:4])
+    + f",{prices[4]:.0f},X\n"
+    for place, prices in enumerate(PRICES)
+)
+DOCUMENTS: dict[str, Any] = {
+    "openalgo": {"status": "success", "data": OBJECTS},
+    "dhan": ARRAYS | {"open_interest": []},
+    "dhan, by the client": {"status": "success", "remarks": "", "data": ARRAYS},
+    "fyers": {"s": "ok", "candles": ROWS},
+    "angel": {"status": True, "message": "SUCCESS", "errorcode": "", "data": IN_INDIA},
+    "ccxt": [[row[0] * 1000, *row[1:]] for row in ROWS],
+    "ccxt, with counts": [[row[0] * 1000, *row[1:], 7] for row in ROWS],
+    "binance": KLINES,
+    "alpaca": {"bars": {"X": ALPACA}, "next_page_token": None},
+    "alpaca, one symbol": {"bars": ALPACA, "symbol": "X", "next_page_token": None},
+    "polygon": {"ticker": "X", "queryCount": 2, "resultsCount": 2, "adjusted": False,
+                "results": SHORT, "status": "OK"},
+    "databento": RECORDS,
+    "kite": {"status": "success", "data": {"candles": [
+        [row[0].replace("+05:30", "+0530"), *row[1:]] for row in IN_INDIA]}},
+    "upstox": {"status": "success", "data": {"candles": [[*row, 0] for row in IN_INDIA[::-1]]}},
+}  # fmt: skip
+GIVEN: dict[str, Any] = {"instrument": "X", "timeframe": "1m", "adjustment": "raw"}
+
+
+def write(folder, content, name="a.json"):
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def candles_of(frame):
+    assert frame["timestamp"].to_list() == [FIRST, SECOND]
+    assert frame["instrument"].to_list() == ["X", "X"]
+    return frame.select(NAMES).rows()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_of_each_provider(name, tmp_path):
+    path = write(tmp_path, DOCUMENTS[name], "a.csv" if name == "databento" else "a.json")
+    document = read_document(path, **GIVEN)
+    assert document.format == name.split(",")[0]
+    assert candles_of(document.candles.frame) == PRICES
+    assert document.candles.report.quarantined == 0
+    # What `ingest` reads, every way of reading candles reads.
+    assert candles_of(read_candles(path, instrument="X").frame) == PRICES
+
+
+def test_documents_go_through_the_engine(tmp_path):
+    path = write(tmp_path, DOCUMENTS["kite"])
+    engine = tallow.AnalyticsEngine("XNSE")
+    report = engine.process_files(path, tmp_path / "o.csv", "5m", "", instrument="X")
+    assert (report.read.rows_in, report.read.accepted) == (2, 2)
+
+
+EMPTY = {
+    "kite or upstox": {"status": "success", "data": {"candles": []}},
+    "openalgo": {"status": "success", "data": []},
+    "dhan": {name: [] for name in ARRAYS},
+    "fyers": {"s": "no_data", "candles": [], "nextTime": S},
+    "angel": {"status": True, "message": "SUCCESS", "errorcode": "", "data": None},
+    "ccxt": [],
+    "alpaca": {"bars": None, "next_page_token": None, "symbol": "X"},
+    "alpaca, several": {"bars": {}, "next_page_token": None},
+    "polygon": {"ticker": "X", "queryCount": 0, "resultsCount": 0, "adjusted": False},
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_answer_of_a_holiday_is_no_rows(name, tmp_path):
+    path = write(tmp_path, EMPTY[name])
+    candles = read_document(path, **GIVEN).candles
+    assert (len(candles), candles.report.rows_in) == (0, 0)
+    assert len(read_candles(path, instrument="X")) == 0
+
+
+WRONG = {
+    "an error of fyers": ({"s": "error", "code": -300, "message": "no"}, "must be"),
+    "an error of angel": ({"status": False, "errorcode": "AB1", "data": None}, "must be"),
+    "arrays of two lengths": (ARRAYS | {"close": [1.0]}, "an array of one length"),
+    "short names in arrays": ({"s": "ok", "t": [S], "o": [1]}, "not recognised"),
+    "objects of something else": ({"status": "success", "data": [{"name": "x"}]}, "not recognised"),
+    "arrays of another order": ({"status": "success", "data": [[1, 2]]}, "not recognised"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_near_neighbour_of_a_document_is_not_read(name, tmp_path):
+    content, told = WRONG[name]
+    with pytest.raises(CandleInputError, match=told):
+        read_document(write(tmp_path, content), **GIVEN)
+
+
+LEVELS = pd.DataFrame(
+    [[prices[at] for at in (3, 1, 2, 0, 4)] for prices in PRICES],
+    index=pd.DatetimeIndex([FIRST, SECOND], name="Datetime").tz_convert("Asia/Kolkata"),
+    columns=pd.MultiIndex.from_product(
+        [["Close", "High", "Low", "Open", "Volume"], ["X"]], names=["Price", "Ticker"]
+    ),
+)
+AS_POLARS: Any = pl.from_arrow(pa.Table.from_pandas(LEVELS))
+CONTAINERS = {
+    "pandas": LEVELS,
+    "pandas, by ticker": LEVELS.swaplevel(axis=1),
+    "pandas, index a column": LEVELS.reset_index(),
+    "pyarrow": pa.Table.from_pandas(LEVELS),
+    "polars": AS_POLARS,
+    "csv": LEVELS.to_csv,
+    "csv, by ticker": lambda path: LEVELS.swaplevel(axis=1).to_csv(path),
+    "csv, index a column": lambda path: LEVELS.reset_index().to_csv(path, index=False),
+    "parquet": LEVELS.to_parquet,
+    "arrow": AS_POLARS.write_ipc,
+    "arrows": AS_POLARS.write_ipc_stream,
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_columns_of_two_levels_in_every_container(name, tmp_path):
+    held: Any = CONTAINERS[name]
+    if callable(held):
+        path = tmp_path / f"a.{name.split(',')[0]}"
+        held(path)
+        held = path
+    assert candles_of(read_candles(held).frame) == PRICES
+    document = read_document(held, timeframe="1m", adjustment="raw")
+    assert document.format == "yfinance"
+    assert candles_of(document.candles.frame) == PRICES
+
+
+def test_columns_of_two_levels_reach_the_engine_and_live():
+    bars = tallow.AnalyticsEngine("XNSE").process_candles(LEVELS, "5m", "").frame
+    assert bars[list(NAMES)].to_numpy().tolist() == [[100.0, 102.0, 99.0, 101.0, 940.0]]
+    live = tallow.LiveEngine("5m", "")
+    assert live.update(LEVELS) is not None
+    tuples = pl.DataFrame({"('Close', 'X')": [1.0], "('Name', 'X')": ["x"]})
+    with pytest.raises(CandleInputError, match="missing"):
+        read_candles(tuples)
+
+
+TEXTS = {
+    "metatrader5": "time,open,high,low,close,tick_volume,spread,real_volume\n{s},{p},{v},5,0\n",
+    "stooq": "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\n"
+    "X,1,20250718,091500,{p},{v},0\n",
+    "cryptodatadownload": "https://www.example.com\nunix,date,symbol,open,high,low,close,"
+    "Volume BTC,Volume USDT\n{s}000,2025-07-18 09:15:00,X,{p},{v},99\n",
+    "polygon": "ticker,volume,open,close,high,low,window_start,transactions\n"
+    "X,{v},{q},{s}000000000,3\n",
+    "tradingview": "time,open,high,low,close,EMA,Volume\n{s},{p},100.5,{v}\n",
+    "several spellings": "Time,OPEN,High,low,Close,V,v\n{s},{p},1,{v}\n",
+    "slashes": "Ticker,Date/Time,Open,High,Low,Close,Volume,Open Interest\n"
+    "X,2025/07/18 09:15,{p},{v},0\n",
+    "trailing comma": "time,open,high,low,close,volume,\n{s},{p},{v},\n",
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_table_by_its_own_names(name, tmp_path):
+    first = {"s": S, "p": "100,102,99,101", "q": "100,101,102,99", "v": 900}
+    path = write(tmp_path, TEXTS[name].format(**first), "a.csv")
+    read = read_candles(path, instrument="X", timezone="Asia/Kolkata").frame
+    assert read.select("instrument", "timestamp", *NAMES).rows() == [("X", FIRST, *PRICES[0])]
+
+
+def test_each_table_has_a_source_and_is_told_by_all_of_its_names():
+    for shape in TABLES:
+        names = tuple(sorted(shape.names)) + tuple(f"{p}{x}" for p in shape.patterns.values()
+                                                   for x in "AB")  # fmt: skip
+        assert table_shape(names) is shape
+        assert shape.sources
+        for name in shape.names:
+            assert table_shape(tuple(each for each in names if each != name)) is not shape
+
+
+def test_a_doubt_about_a_column_is_an_error(tmp_path):
+    text = "symbol,time,open,high,low,close,VOL,Vol\nX,1752810300,1,1,1,1,5,6\n"
+    with pytest.raises(CandleInputError, match="columns 'VOL', 'Vol' all fit volume; one must"):
+        read_candles(write(tmp_path, text, "a.csv"))
+    two = text.replace("VOL,Vol", "Volume BTC,Volume USDT")
+    with pytest.raises(CandleInputError, match="missing: volume"):
+        read_candles(write(tmp_path, two, "b.csv"))
+
+
+def test_a_file_without_volume_is_asked_about(tmp_path):
+    text = "symbol,time,open,high,low,close\nX,1752810300,1,1,1,1\n"
+    path = write(tmp_path, text, "a.csv")
+    with pytest.raises(CandleInputError, match="missing: volume; pass no_volume=True"):
+        read_candles(path)
+    assert read_candles(path, no_volume=True).frame["volume"].to_list() == [0.0]
+    held = write(tmp_path, text.replace("close", "close,volume").replace("1\n", "1,5\n"), "b.csv")
+    with pytest.raises(CandleInputError, match="'volume' holds volumes; leave out no_volume="):
+        read_candles(held, no_volume=True)
+
+
+UDIFF = (
+    "TradDt,Sgmt,Src,ISIN,TckrSymb,SctySrs,OpnPric,HghPric,LwPric,ClsPric,TtlTradgVol\n"
+    "2025-07-18,CM,BSE,INE000A00001,SYM,A ,100,102,99,101,900\n"
+)
+NSE_BEFORE = (
+    "SYMBOL,SERIES,OPEN,HIGH,LOW,CLOSE,LAST,PREVCLOSE,TOTTRDQTY,TOTTRDVAL,TIMESTAMP,TOTALTRADES,"
+    "ISIN,\nSYM,EQ,100,102,99,101,101,99,900,90900,03-JUN-2024,12,INE000A00001,\n"
+)
+BSE_BEFORE = (
+    "SC_CODE,SC_NAME,SC_GROUP,SC_TYPE,OPEN,HIGH,LOW,CLOSE,LAST,PREVCLOSE,NO_TRADES,NO_OF_SHRS,"
+    "NET_TURNOV,TDCLOINDI,ISIN_CODE,TRADING_DATE,FILLER2,FILLER3\n"
+    "500000,SYM ,A ,Q,100,102,99,101,101,99,12,900,90900,,INE000A00001,03-Jun-24,,\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "opened"),
+    [
+        (UDIFF, "BSE_EQ|INE000A00001", "2025-07-17T18:30"),
+        (NSE_BEFORE, "NSE_EQ|INE000A00001", "2024-06-02T18:30"),
+        (BSE_BEFORE, "BSE_EQ|INE000A00001", "2024-06-02T18:30"),
+    ],
+)
+def test_bhavcopies_of_both_exchanges_new_and_old(text, key, opened, tmp_path):
+    path = write(tmp_path, text, "b.csv")
+    for held in (path, pd.read_csv(path), pl.read_csv(path)):
+        document = read_document(held)
+        assert (document.format, str(document.timeframe)) == ("bhavcopy", "1d")
+        frame = document.candles.frame
+        assert frame.rows() == [(key, utc(opened), *PRICES[0])]
+    without = text.replace("ISIN", "I")
+    with pytest.raises(CandleInputError):
+        read_document(write(tmp_path, without, "c.csv"))
