@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import polars as pl
@@ -51,6 +51,14 @@ __all__ = [
 
 
 _CANDLE_SCHEMA = pl.Schema(CANDLE_SCHEMA)
+
+
+class _Said(TypedDict):
+    """What a caller says of an input beside its timeframe, zone and instrument."""
+
+    time_format: str | None
+    stamped: Stamped
+    no_volume: bool
 
 
 def read_candles(
@@ -112,22 +120,20 @@ def read_candles(
 
     Notes
     -----
-    A clean file in order costs about a third more than Polars needs to read it; one that has to be
-    sorted, several times that.
+    A clean file in order costs a third more than Polars needs to read it; one to be sorted, several
+    times that.
     """
     if isinstance(source, Candles):
         return source
-    options = read_options(
-        source_timeframe,
-        timezone,
-        instrument,
-        time_format=time_format,
-        stamped=stamped,
-        no_volume=no_volume,
-    )
+    said = _Said(time_format=time_format, stamped=stamped, no_volume=no_volume)
+    options = read_options(source_timeframe, timezone, instrument, **said)
     if isinstance(source, str | Path | list | tuple):
         return _read_files(expand_paths(source), options, pattern)
     require_no_pattern(pattern)
+    return _read_frame(source, options)
+
+
+def _read_frame(source: Any, options: ReadOptions) -> Candles:
     if (opened := _provider_frame(source)) is not None:
         return assemble([opened[0]], options, opened[1])
     frame, native = from_native(source)
@@ -194,14 +200,8 @@ def scan_batches(
     across them: settling that is the caller's. Parameters and errors are those of `read_candles`;
     a broken file may raise after some of its batches were given.
     """
-    options = read_options(
-        source_timeframe,
-        timezone,
-        instrument,
-        time_format=time_format,
-        stamped=stamped,
-        no_volume=no_volume,
-    )
+    said = _Said(time_format=time_format, stamped=stamped, no_volume=no_volume)
+    options = read_options(source_timeframe, timezone, instrument, **said)
     apart = FilesApart(instrument)
     for path in paths:
         own = options if pattern is None else by_name(path, pattern, options)

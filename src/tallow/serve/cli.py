@@ -242,9 +242,9 @@ def ingest(
     """Put candle files of any provider into a store.
 
     Reads tables (CSV, Parquet, Arrow) and the answers and files of brokers, exchanges and data
-    providers (docs/shapes.md); packed ones, too. What is there already changes nothing, a different candle
-    becomes a revision, and a row that breaks a rule is set aside. Makes the store where there is
-    none.
+    providers (docs/shapes.md); packed ones, too. What is there already changes nothing, a different
+    candle becomes a revision, and a row that breaks a rule is set aside. Makes the store where
+    there is none.
     """
     from tallow.serve.ingest import IngestRequest, ingest_files
 
