@@ -14,7 +14,6 @@ _OPTIONS = {
     "instrument": "--instrument",
     "keep": "--keep",
     "no_volume": "--no-volume",
-    "no_volume": "--no-volume",
     "pattern": "--pattern",
     "source_timeframe": "--source-timeframe",
     "speed": "--speed",
