@@ -218,8 +218,7 @@ class AnalyticsEngine:
         progress
             Called with the rows done and the rows in all (0 where that is not known).
         source_timeframe, reading
-            As in `read_candles`: `timezone`, `instrument`, `time_format`, `stamped`, `pattern`,
-            `no_volume`.
+            As in `read_candles`; `reading` are its parameters from `timezone` on, by name.
 
         Raises
         ------

@@ -70,10 +70,10 @@ StampPlace = Annotated[
 ]
 NoVolume = Annotated[
     bool,
-    option(
+    typer.Option(
         "--no-volume",
-        text="Inputs have no volume, as an index or a currency: every candle's is 0.",
-        panel=INPUT,
+        help="Inputs have no volume, as those of indices: every candle's is 0.",
+        rich_help_panel=INPUT,
     ),
 ]
 Timeframe = Annotated[
