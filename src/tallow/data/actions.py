@@ -10,6 +10,9 @@ does that.
 - a dividend of `amount` per share held before the ex-date: ``1 - amount / c``, with the last raw
   close `c` before the ex-date's session;
 - or any of them by its price `factor`, as it is published.
+
+The same table may join a key to its history: a row of the kind ``join`` names the `predecessor`
+where `instrument` goes on from the date; see `tallow.data.joins`.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ SHARE_KINDS = ("split", "bonus")
 
 KINDS = (*SHARE_KINDS, "dividend")
 
+JOIN = "join"
+"""The kind of a row that is no action; see `tallow.data.joins`."""
+
 TERMS = ("new", "old", "amount", "factor")
 
 ACTION_SCHEMA: dict[str, pl.DataType] = {
@@ -45,6 +51,16 @@ ACTION_SCHEMA: dict[str, pl.DataType] = {
 TERM_MIN, TERM_MAX = 1e-9, 1e9
 """What a term may be: far beyond any real one, and no product of them leaves float64."""
 
+_PREDECESSOR = "predecessor"
+_COLUMNS = (*ACTION_SCHEMA, _PREDECESSOR)
+
+JOIN_SCHEMA: dict[str, pl.DataType] = {
+    "instrument": pl.String(),
+    "ex_date": pl.Date(),
+    _PREDECESSOR: pl.String(),
+}
+"""Columns of a table of joins, in order."""
+
 _KEY = ["instrument", "ex_date", "kind"]
 
 _IS_SPLIT, _IS_DIVIDEND = pl.col("kind") == "split", pl.col("kind") == "dividend"
@@ -53,7 +69,7 @@ _RATIO = _GIVEN["new"] & _GIVEN["old"] & ~_GIVEN["amount"] & ~_GIVEN["factor"] &
 _AMOUNT = _GIVEN["amount"] & ~_GIVEN["new"] & ~_GIVEN["old"] & ~_GIVEN["factor"] & _IS_DIVIDEND
 _FACTOR = _GIVEN["factor"] & ~_GIVEN["new"] & ~_GIVEN["old"] & ~_GIVEN["amount"]
 
-RULES: tuple[tuple[str, pl.Expr], ...] = (
+_DATED: tuple[tuple[str, pl.Expr], ...] = (
     (
         "instrument must be named; fill the column",
         pl.col("instrument").fill_null("") == "",
@@ -66,8 +82,29 @@ RULES: tuple[tuple[str, pl.Expr], ...] = (
         f"ex_date must be of the years {CANDLE_YEAR_FIRST} to {CANDLE_YEAR_LAST}; correct it",
         ~pl.col("ex_date").dt.year().is_between(CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST),
     ),
+)
+
+JOIN_RULES: tuple[tuple[str, pl.Expr], ...] = (
+    *_DATED,
     (
-        f"kind must be one of {', '.join(KINDS)}; correct it",
+        "a join needs the predecessor whose history the instrument goes on with; fill the column",
+        pl.col(_PREDECESSOR).is_null(),
+    ),
+    (
+        "a key cannot go on where it ended itself; name the key of before",
+        pl.col(_PREDECESSOR) == pl.col("instrument"),
+    ),
+    (
+        "a join has no other term than its predecessor; give an exchange as a split of that date",
+        pl.any_horizontal(pl.col(term).is_not_null() for term in TERMS),
+    ),
+)
+"""What every row of a join must keep, and how it is broken."""
+
+RULES: tuple[tuple[str, pl.Expr], ...] = (
+    *_DATED,
+    (
+        f"kind must be one of {', '.join((*KINDS, JOIN))}; correct it",
         ~pl.col("kind").is_in(KINDS).fill_null(False),
     ),
     (
@@ -90,6 +127,10 @@ RULES: tuple[tuple[str, pl.Expr], ...] = (
         "the factor of a bonus or dividend must be below 1; it is what prices are multiplied by",
         ~_IS_SPLIT & (pl.col("factor") >= 1),
     ),
+    (
+        "only a join has a predecessor; write it as a row of its own, of the kind join",
+        pl.col(_PREDECESSOR).is_not_null(),
+    ),
 )
 """What every row must keep, and how it is broken."""
 
@@ -104,7 +145,7 @@ def read_actions(source: Any) -> pl.DataFrame:
         are `instrument` (or one of its other names), `ex_date` (a date, or text such as
         ``2025-06-02``), `kind` (``split``, ``bonus`` or ``dividend``) and, as far as they are
         needed, `new`, `old`, `amount` and `factor`, as this module's page explains them. Others
-        are ignored.
+        are ignored, and so are joins, which `read_records` returns.
 
     Returns
     -------
@@ -136,13 +177,39 @@ def read_actions(source: Any) -> pl.DataFrame:
     >>> read_actions(table).select("kind", "new", "old", "amount", "factor").rows()
     [('dividend', None, None, 2.5, None), ('split', 5.0, 1.0, None, None)]
     """
+    return read_records(source)[0]
+
+
+def read_records(source: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read a table of corporate actions and joins; see `read_actions`.
+
+    Returns
+    -------
+    tuple[pl.DataFrame, pl.DataFrame]
+        The actions, and the joins: columns of `JOIN_SCHEMA`, sorted by instrument and date, unique
+        in them.
+
+    Raises
+    ------
+    ActionError, CandleInputError
+        As `read_actions`.
+
+    Examples
+    --------
+    >>> table = pl.DataFrame({"symbol": ["META"], "ex_date": ["2022-06-09"], "kind": ["join"]})
+    >>> read_records(table.with_columns(predecessor=pl.lit("FB")))[1].rows()
+    [('META', datetime.date(2022, 6, 9), 'FB')]
+    """
     if isinstance(source, str | Path | list | tuple):
         raws = [open_file(path, BLOCK_ROWS) for path in expand_paths(source)]
         tables = [pl.concat([pl.DataFrame(schema=raw.schema), *raw.rows()]) for raw in raws]
         names = [raw.name for raw in raws]
     else:
         tables, names = [from_native(source)[0]], ["actions"]
-    return _settle(pl.concat(map(_checked, tables, names)))
+    checked = pl.concat(map(_checked, tables, names))
+    is_join = pl.col("kind") == JOIN
+    actions = checked.filter(~is_join).select(*ACTION_SCHEMA)
+    return _settle(actions), _settled_joins(checked.filter(is_join).select(*JOIN_SCHEMA))
 
 
 def actions_to_rows(actions: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -206,17 +273,21 @@ def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
         told = ", ".join(f"{k}={v}" for k, v in texts.row(place, named=True).items() if v)
         rule = actions[place].select(_first_broken()).item()
         raise ActionError(f"{where}: row={place + 1}, {told}; {rule}")
-    return actions.select(*ACTION_SCHEMA)
+    return actions.select(*_COLUMNS)
 
 
 def _first_broken() -> pl.Expr:
-    return pl.coalesce(pl.when(broken).then(pl.lit(rule)) for rule, broken in RULES)
+    joins, others = (
+        pl.coalesce(pl.when(broken).then(pl.lit(rule)) for rule, broken in rules)
+        for rules in (JOIN_RULES, RULES)
+    )
+    return pl.when((pl.col("kind") == JOIN).fill_null(False)).then(joins).otherwise(others)
 
 
 def _columns(table: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Return the columns of `ACTION_SCHEMA` as text without blanks, null where there is none."""
+    """Return the columns of a record as text without blanks, null where there is none."""
     by_name = {plain_name(column): column for column in reversed(table.columns)}
-    found = {name: by_name.get(plain_name(name)) for name in ACTION_SCHEMA}
+    found = {name: by_name.get(plain_name(name)) for name in _COLUMNS}
     found["instrument"] = find_column("instrument", table.columns)
     missing = [name for name in _KEY if found[name] is None]
     if missing:
@@ -253,3 +324,21 @@ def _settle(actions: pl.DataFrame) -> pl.DataFrame:
             "dividends of one date as their sum"
         )
     return told.unique(_KEY, keep="first", maintain_order=True).drop("says")
+
+
+def _settled_joins(joins: pl.DataFrame) -> pl.DataFrame:
+    """Sort, and collapse rows that say the same.
+
+    Raises
+    ------
+    ActionError
+        If a key has two predecessors on one date.
+    """
+    told = joins.unique().sort(*JOIN_SCHEMA)
+    key = ["instrument", "ex_date"]
+    for name, day, predecessor in told.filter(told.select(key).is_duplicated()).head(1).iter_rows():
+        raise ActionError(
+            f"actions: instrument={name!r}, ex_date={day}, kind={JOIN!r}, "
+            f"predecessor={predecessor!r}; a key goes on where one other ended; keep the right row"
+        )
+    return told

@@ -155,6 +155,36 @@ def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def apply_later_factors(
+    candles: pl.DataFrame, factors: pl.DataFrame, received: pl.Series
+) -> pl.DataFrame:
+    """Return candles that came adjusted, adjusted for what has happened since they came.
+
+    Parameters
+    ----------
+    candles
+        Any order, any instruments.
+    factors
+        As `resolve_factors` returns them.
+    received
+        Microseconds since 1970 UTC, when each candle came: it is adjusted for the actions that had
+        taken effect by then.
+    """
+    since = np.maximum(time_view(candles), received.to_numpy())
+    columns = ("price_factor", "volume_factor")
+    found = {name: np.ones(len(candles)) for name in columns}
+    for (instrument,), own in factors.partition_by("instrument", as_dict=True).items():
+        rows = (candles["instrument"] == instrument).to_numpy()
+        place = np.searchsorted(own["until"].to_physical().to_numpy(), since[rows], "right")
+        for name in columns:
+            found[name][rows] = np.append(own[name].to_numpy(), 1.0)[place]
+    price, volume = (pl.Series(name, found[name]) for name in columns)
+    counts = [name for name in ("volume", OPEN_INTEREST) if name in candles.columns]
+    return candles.with_columns(
+        *(pl.col(name) * price for name in PRICES), *(pl.col(name) * volume for name in counts)
+    )
+
+
 def effect_times(actions: pl.DataFrame, calendars: CalendarAssignment) -> list[int]:
     """Return when each action takes effect: the midnight at its venue that begins its session.
 
@@ -171,7 +201,9 @@ def effect_times(actions: pl.DataFrame, calendars: CalendarAssignment) -> list[i
     places = calendars.places(actions["instrument"].to_list())
     found: list[int] = []
     for place in np.unique(places[places >= 0]).tolist():
-        found += _moments(calendars.calendars[place], actions.filter(places == place)).tolist()
+        found += session_starts(
+            calendars.calendars[place], actions.filter(places == place)["ex_date"]
+        ).tolist()
     return sorted(found)
 
 
@@ -184,7 +216,7 @@ def _due(actions: pl.DataFrame, calendars: CalendarAssignment, now: int) -> pl.D
     for (place,), own in placed.partition_by("place", as_dict=True).items():
         calendar = calendars.calendars[place]
         _require_covered(calendar, own, now)
-        parts.append(own.with_columns(pl.Series("until", _moments(calendar, own))))
+        parts.append(own.with_columns(pl.Series("until", session_starts(calendar, own["ex_date"]))))
     nothing = placed.clear().with_columns(until=pl.lit(None, pl.Int64))
     return pl.concat([nothing, *parts]).filter(pl.col("until") <= now)
 
@@ -196,9 +228,9 @@ def _require_covered(calendar: Calendar, actions: pl.DataFrame, now: int) -> Non
         raise calendar.coverage_error(min(date_list(dates[late])))
 
 
-def _moments(calendar: Calendar, actions: pl.DataFrame) -> Instants:
+def session_starts(calendar: Calendar, ex_dates: pl.Series) -> Instants:
     """Return the instants from which rows belong to the first session on or after each ex-date."""
-    table, dates = calendar.sessions(), actions["ex_date"].to_numpy().astype("datetime64[D]")
+    table, dates = calendar.sessions(), ex_dates.to_numpy().astype("datetime64[D]")
     starts = np.append(anchor_boundaries(table, calendar.timezone), table.covered_until)
     found = starts[np.searchsorted(table.day_date, dates)]
     early = dates < np.datetime64(calendar.first_date)

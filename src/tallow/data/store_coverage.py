@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, partial
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from tallow.core.limits import COVERAGE_ROWS
 from tallow.data.coverage import COVERAGE_SCHEMA, coverage
 from tallow.data.days import microseconds
 from tallow.data.held import Moment, source_timeframe
+from tallow.data.joins import Joined
 from tallow.data.missing import SEGMENT_SCHEMA, missing_segments
 from tallow.data.store.store import Store
 
@@ -30,7 +32,8 @@ class StoredSeries:
     """Which candles of a store are looked at; `now` in microseconds since 1970 UTC.
 
     `start` and `end` are those of `tallow.data.coverage` and `tallow.data.missing`; `instruments`
-    are all that the store has of the kind, if they are None.
+    are all that the store has of the kind, if they are None, but for those that ended and go on
+    under another key: the candles of predecessors are an instrument's own (`tallow.data.joins`).
     """
 
     store: Store
@@ -116,7 +119,8 @@ class StoredSeries:
     def _groups(self, known: pl.DataFrame) -> Iterator[list[str]]:
         """Yield names, sorted, a bounded number of candles at a time."""
         counts = dict(known.select("instrument", "candles").iter_rows())
-        names = sorted(counts if self.instruments is None else set(self.instruments))
+        given = self.instruments
+        names = sorted(counts.keys() - self._joined.ended(counts) if given is None else set(given))
         group: list[str] = []
         rows = 0
         for done, name in enumerate(names):
@@ -130,15 +134,16 @@ class StoredSeries:
         if group:
             yield group
 
+    @cached_property
+    def _joined(self) -> Joined:
+        return Joined.of(self.store.actions.joins(), self.calendars)
+
     def _read(self, names: Sequence[str], since: datetime | None) -> pl.DataFrame:
         until = _instant(self.end, _AROUND)
-        return self.store.read(
-            names,
-            timeframe=self.timeframe,
-            adjustment=self.adjustment,
-            start=None if since is None else microseconds(since),
-            end=None if until is None else microseconds(until),
-        )
+        start = None if since is None else microseconds(since)
+        end = None if until is None else microseconds(until)
+        read = partial(self.store.read, timeframe=self.timeframe, adjustment=self.adjustment)
+        return self._joined.read(names, start, end, lambda keys, a, b: read(keys, start=a, end=b))
 
 
 def _instant(moment: Moment | None, apart: timedelta) -> datetime | None:

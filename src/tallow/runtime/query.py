@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -23,7 +22,7 @@ from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
 from tallow.data.aggregate import NoTrade
-from tallow.data.candles import ReadReport
+from tallow.data.joins import Joined
 from tallow.data.provisional import provisional_bars
 from tallow.data.snapshots import Snapshots
 from tallow.plan.plan import Plan, make_plan
@@ -32,6 +31,7 @@ from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import Calculated, Found, IndicatorCache
 from tallow.runtime.changes import Changes, TrackedCandles
 from tallow.runtime.checkpoints import Validity, run_identity
+from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import (
@@ -42,7 +42,7 @@ from tallow.runtime.results import (
 )
 from tallow.runtime.spans import Span, calendar_buckets, span_of
 from tallow.runtime.stored import StoredCandles
-from tallow.runtime.stretches import Kind, Read, Stretch, continued, made
+from tallow.runtime.stretches import Kind, Read, Stretch, continued, made, report_of
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -53,7 +53,6 @@ Indicators = str | tuple[str | Spec, ...]
 SNAPSHOT_FILE = "snapshots.sqlite"
 RECENT_US = 7 * 86_400 * 1_000_000
 """What ends earlier is about the past: it has an entry of its own beside that of the present."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -179,6 +178,8 @@ class StoreQueries:
         place = int(self._calendars.places([name])[0])
         if place < 0 or question.adjustment in ADJUSTMENTS:
             return None
+        if self._joined(state).among(names):
+            return None
         kind = self._kind(question, plan, place)
         span = _span(kind, question.wanted)
         if span is None:
@@ -202,7 +203,7 @@ class StoreQueries:
         stretch, found, _ = self._cache.get_or_calculate(key, calculate)
         frame = stretch.cut(span)
         instruments = int(stretch.read.first is not None)
-        report = _report(stretch.read, instruments, {}, stretch.quarantine, len(frame))
+        report = report_of(stretch.read, instruments, {}, stretch.quarantine, len(frame))
         return _Answer(frame, report, found)
 
     def _tracked(self, question: Question, state: _State) -> TrackedCandles:
@@ -281,7 +282,7 @@ class StoreQueries:
         self._check(run, names, question, state)
         frame = _in_order(run.frames or [run.make_run().empty_frame()])
         read = Read(run.counts, run.first, run.last)
-        return frame, _report(read, len(run.seen), run.failures, run.quarantine, len(frame))
+        return frame, report_of(read, len(run.seen), run.failures, run.quarantine, len(frame))
 
     def _candles(self, question: Question, state: _State, now: int) -> StoredCandles:
         """Return the candles that a question is about, as one state of the store has them."""
@@ -290,9 +291,12 @@ class StoreQueries:
             known_until = min(known_until, question.as_of)
         source, adjustment = question.source.text, question.adjustment
         series = (self.store, source, adjustment, known_until, state.home[1], self._calendars)
+        joined = self._joined(state)
+        if question.as_of is not None and joined.pieces:
+            joined = Joined.of(self.store.actions.joins(known_until), self._calendars)
         if adjustment in ADJUSTMENTS:
-            return AdjustedCandles(*series, now)
-        return StoredCandles(*series)
+            return AdjustedCandles(*series, joined, now)
+        return JoinedCandles(*series, joined)
 
     def _run_by_calendar(self, run: RangeRun, names: Sequence[str], question: Question) -> None:
         """Compute the bars of all instruments, those of one calendar together."""
@@ -333,6 +337,14 @@ class StoreQueries:
             question.wanted.check_found(self._names(run.candles, state), "the store")
         raise_if_all_failed(run.failures, len(names))
 
+    def _joined(self, state: _State) -> Joined:
+        """Return which instruments go on where others ended."""
+        return self._fact(
+            "joins",
+            state.token,
+            lambda: Joined.of(self.store.actions.joins(), self._calendars),
+        )
+
     def _interest(self, candles: StoredCandles, state: _State) -> bool:
         what = ("interest", candles.timeframe, candles.adjustment)
         return self._fact(what, state.token, candles.has_interest)
@@ -369,26 +381,3 @@ def _in_order(frames: Collection[pl.DataFrame]) -> pl.DataFrame:
     if frame["instrument"].is_sorted():
         return frame
     return frame.sort("instrument", maintain_order=True)
-
-
-def _report(
-    read: Read, instruments: int, failures: dict[str, str], quarantine: pl.DataFrame, bars: int
-) -> RunReport:
-    rows = read.counts.rows
-    report = ReadReport(
-        rows_in=rows,
-        accepted=rows,
-        repeated=0,
-        quarantined=0,
-        by_rule={},
-        sources=("store",),
-        ignored_columns=(),
-        instruments=instruments,
-        first=_instant(read.first),
-        last=_instant(read.last),
-    )
-    return RunReport(report, read.counts, bars, failures, quarantine)
-
-
-def _instant(moment: int | None) -> datetime | None:
-    return None if moment is None else _EPOCH + timedelta(microseconds=moment)

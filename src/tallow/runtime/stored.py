@@ -41,14 +41,7 @@ class StoredCandles:
         Times of days, weeks and months are those at which they are looked up.
         """
         shift = int(noon_shifts(self.calendars.calendars, self._size).max())
-        found = self.store.read(
-            names,
-            timeframe=self.timeframe,
-            adjustment=self.adjustment,
-            start=None if start is None else start - shift,
-            end=end,
-            as_of=self.known_until,
-        )
+        found = self._kept(names, None if start is None else start - shift, end)
         if not shift:
             return found
         time = pl.col("timestamp").to_physical()
@@ -58,6 +51,17 @@ class StoredCandles:
         if end is not None:
             inside &= time < end
         return dated_frame(found, self.calendars, self._size).filter(inside)
+
+    def _kept(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
+        """Return candles with the times that the store keeps."""
+        return self.store.read(
+            names,
+            timeframe=self.timeframe,
+            adjustment=self.adjustment,
+            start=start,
+            end=end,
+            as_of=self.known_until,
+        )
 
     @cached_property
     def _size(self) -> Timeframe:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
@@ -20,15 +21,18 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar
 from tallow.data import aggregate as bars
 from tallow.data.buckets import MINUTE_US
+from tallow.data.candles import ReadReport
 from tallow.data.rules import time_view
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, Counts
 from tallow.runtime.cache import Calculated, Found
 from tallow.runtime.checkpoints import Start
 from tallow.runtime.ranged import RangeRun, Target
+from tallow.runtime.results import RunReport
 from tallow.runtime.spans import Buckets, Span
 from tallow.runtime.stored import StoredCandles
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_OPEN = 2**62
 """Later than any bar's open."""
 
@@ -217,3 +221,27 @@ def _thinned(marks: Sequence[Start]) -> tuple[Start, ...]:
         if minutes:
             kept.setdefault(minutes.bit_length(), mark)
     return (*kept.values(), newest)
+
+
+def report_of(
+    read: Read, instruments: int, failures: dict[str, str], quarantine: pl.DataFrame, bars: int
+) -> RunReport:
+    """Return the report of bars made of what was read from a store."""
+    rows = read.counts.rows
+    report = ReadReport(
+        rows_in=rows,
+        accepted=rows,
+        repeated=0,
+        quarantined=0,
+        by_rule={},
+        sources=("store",),
+        ignored_columns=(),
+        instruments=instruments,
+        first=_instant(read.first),
+        last=_instant(read.last),
+    )
+    return RunReport(report, read.counts, bars, failures, quarantine)
+
+
+def _instant(moment: int | None) -> datetime | None:
+    return None if moment is None else _EPOCH + timedelta(microseconds=moment)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column
 
-from tallow.data.actions import TERMS
+from tallow.data.actions import JOIN, TERMS
 from tallow.data.store.store import open_store
 from tallow.data.store.write import WriteReport
 from tallow.data.writers import to_json
@@ -27,7 +27,9 @@ def show_actions(place: str, file: str | None, as_json: bool) -> int:
         if file is not None:
             _print_recorded(store.actions.record(file), as_json)
             return 0
-        known = store.actions.read()
+        known, joins = store.actions.read(), store.actions.joins()
+    if len(joins):
+        known = pl.concat([known, joins.with_columns(kind=pl.lit(JOIN))], how="diagonal")
     if as_json:
         say_json(to_json(known))
     else:
@@ -53,12 +55,15 @@ def _print_known(console: Console, known: pl.DataFrame) -> None:
     if not len(known):
         console.print("no corporate actions are recorded")
         return
+    joined = [Column("predecessor", overflow="fold")] if "predecessor" in known.columns else []
     table = make_table(
-        Column("instrument", overflow="fold"), "ex-date", "kind", *map(number, TERMS)
+        Column("instrument", overflow="fold"), "ex-date", "kind", *map(number, TERMS), *joined
     )
     newest = known.sort("ex_date", descending=True, maintain_order=True).head(ACTIONS_SHOWN)
     for row in newest.iter_rows(named=True):
         terms = ("" if row[name] is None else f"{row[name]:g}" for name in TERMS)
-        table.add_row(escape(row["instrument"]), f"{row['ex_date']}", row["kind"], *terms)
+        before = [escape(row["predecessor"] or "")] if joined else []
+        name = escape(row["instrument"])
+        table.add_row(name, f"{row['ex_date']}", row["kind"], *terms, *before)
     console.print(table)
     show_more(console, len(known) - ACTIONS_SHOWN)

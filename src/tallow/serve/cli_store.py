@@ -64,11 +64,13 @@ Examples:
   tallow query A --store candles --adjustment split
 
 \b
-Columns of the file: instrument, ex_date, kind (split, bonus or dividend), and
+Columns of the file: instrument, ex_date, kind (split, bonus, dividend or join), and
   new, old   of a split or bonus: 5 and 1 for five shares out of one; a bonus of
              1:1 gives 1 new for 1 old
   amount     of a dividend, per share
   factor     instead of these: what earlier prices are multiplied by
+  predecessor  of a join: the key that ended; instrument goes on where it did, from
+             ex_date on, as after a split in India, a new symbol or a merger
 """
 
 store_app = make_app("store", HELP, EPILOG)
@@ -149,7 +151,7 @@ def ingests(store: options.StorePlace, json: options.Json = False) -> int:
 def actions(
     file: options_store.ActionsFile = None, *, store: options.StorePlace, json: options.Json = False
 ) -> int:
-    """Record splits, bonuses and dividends, or list them."""
+    """Record splits, bonuses, dividends and joins, or list them."""
     from tallow.serve.actions import show_actions
 
     return show_actions(store, file, json)

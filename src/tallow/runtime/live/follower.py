@@ -172,6 +172,8 @@ class Follower:
             self._knows_all = False
         elif now.received > source.point.received:
             parts = source.changed(now.received)
+            for name in source.rejoined(parts, now.received) & self._numbers.keys():
+                self.behind.setdefault(self._numbers[name], Mark(source.point))
             outcome = self._apply(self._of_known(parts, source.point), now)
         return outcome.then(self.mend())
 

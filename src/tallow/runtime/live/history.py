@@ -6,7 +6,7 @@ month ends (`tallow.runtime.checkpoints`), and leaves its own there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,18 +14,19 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.data import aggregate as bars
+from tallow.data.joins import Joined
 from tallow.data.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.rules import time_view
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.snapshots import Snapshots
 from tallow.runtime.batch import BarOptions
 from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_starts
+from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.live.core import Past
 from tallow.runtime.live.lane import SOURCE, Lane, State
 from tallow.runtime.live.memory import FIELDS, TIME, Table
 from tallow.runtime.live.rows import Flags, Floats
 from tallow.runtime.query import SNAPSHOT_FILE
-from tallow.runtime.stored import StoredCandles
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -57,6 +58,7 @@ class History:
         self._validity = Validity()
         self._known = KnownTimes(calendars)
         self.unknown: set[str] = set()
+        self._joined: dict[tuple[str, int], Joined] = {}
 
     def nothing(self) -> Past:
         """Return the past of an instrument that has none."""
@@ -129,8 +131,36 @@ class History:
             done = end
         return Past(past.states, past.rows[done:])
 
-    def _candles(self, known_until: int) -> StoredCandles:
-        return StoredCandles(self.store, *_SERIES, known_until, self.epoch, self._calendars)
+    def joined(self, known_until: int) -> Joined:
+        """Return which instruments go on where others ended, as known at a receipt."""
+        moment = (self.epoch, known_until)
+        if moment not in self._joined:
+            self._joined.clear()
+            records = self.store.actions.joins(known_until)
+            self._joined[moment] = Joined.of(records, self._calendars)
+        return self._joined[moment]
+
+    def changed_since(self, name: str, received: int, until: int) -> int | None:
+        """Return the earliest time at which an instrument's history is another one since."""
+        joined, before = self.joined(until), self.joined(received)
+        if joined.pieces.get(name) != before.pieces.get(name):
+            return BEGIN_OF_TIME
+        return self._candles(until).changed_between([name], received).get(name)
+
+    def rejoined(self, changed: Collection[str], received: int, until: int) -> set[str]:
+        """Return the instruments of which other joins, or changed predecessors, are the history."""
+        joined, before = self.joined(until), self.joined(received)
+        names = joined.pieces.keys() | before.pieces.keys()
+        return {
+            name
+            for name in names
+            if joined.pieces.get(name) != before.pieces.get(name)
+            or any(p.key in changed for p in joined.pieces[name] if p.key != name)
+        }
+
+    def _candles(self, known_until: int) -> JoinedCandles:
+        series = (self.store, *_SERIES, known_until, self.epoch, self._calendars)
+        return JoinedCandles(*series, self.joined(known_until))
 
     def _points(self, name: str, known_until: int) -> list[Checkpoints]:
         """Return every lane's snapshots of an instrument's calendar."""
@@ -147,7 +177,7 @@ class History:
         ]
 
 
-END_OF_TIME = 2**62
+BEGIN_OF_TIME, END_OF_TIME = -(2**62), 2**62
 
 
 def candle_rows(frame: pl.DataFrame) -> Floats:

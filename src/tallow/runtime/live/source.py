@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,7 +100,7 @@ class LiveStore:
         From before all in which they differ; None where they do not, if the state is `whole`.
         """
         until = self.point.received
-        earliest = self.store.changed_since(received, [name], as_of=until).get(name)
+        earliest = self._history.changed_since(name, received, until)
         if earliest is None and whole:
             return None
         moment = END_OF_TIME if earliest is None else earliest
@@ -116,6 +116,10 @@ class LiveStore:
         Reads all their keys.
         """
         return set(self.store.changed_since(0, of, as_of=received))
+
+    def rejoined(self, changed: Collection[str], until: int) -> set[str]:
+        """Return the instruments whose history others changed by what lies under another key."""
+        return self._history.rejoined(changed, self.point.received, until)
 
     def changed(self, until: int) -> dict[str, Floats]:
         """Return, per instrument, what was changed since the engine's point, up to a receipt.
