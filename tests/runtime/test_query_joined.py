@@ -15,6 +15,7 @@ import pytest
 import tallow
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ActionError
+from tallow.data.adjust import FACTOR_SCHEMA, apply_later_factors
 from tallow.data.store_coverage import StoredSeries
 from tests.frames import flat_candle
 
@@ -161,3 +162,17 @@ def test_adjusted_and_raw_candles_of_one_instrument_are_taken_by_their_days(tmp_
         assert asked(store, "A", "split") == [20.0, 105 * 0.2, 110 * 0.2, 23.0]
         assert asked(store, "A", "split", start=date(2025, 9, 17)) == [110 * 0.2, 23.0]
         assert asked(store, "A") == [105.0, 110.0, 23.0]
+
+
+def test_what_came_adjusted_is_multiplied_by_what_happened_after_it_came():
+    """Of three alike, one came before both actions, one between them, and one after them."""
+    rows = daily("A", d15=20.0, d16=20.0, d17=20.0)
+    first, second = (datetime(2025, 10, day, tzinfo=UTC) for day in (1, 8))
+    factors = pl.DataFrame(
+        [("A", first, 0.1, 10.0), ("A", second, 0.5, 2.0)], schema=FACTOR_SCHEMA, orient="row"
+    )
+    came = [datetime(2025, *day, tzinfo=UTC) for day in ((9, 30), (10, 1), (10, 9))]
+    received = pl.Series(came).cast(pl.Datetime("us")).to_physical()
+    found = apply_later_factors(rows, factors, received)
+    assert found["close"].to_list() == [2.0, 10.0, 20.0]
+    assert found["volume"].to_list() == [100.0, 20.0, 10.0]

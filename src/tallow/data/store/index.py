@@ -128,6 +128,11 @@ class FileIndex:
         """Whether Tallow wrote all files."""
         return bool(self.facts["own"].all())
 
+    @cached_property
+    def interest(self) -> dict[tuple[str | None, str | None], bool]:
+        """Whether series of a timeframe and adjustment have open interest, as far as was asked."""
+        return {}
+
     def own_without(self, gone: Collection[str]) -> bool:
         """Say whether Tallow wrote all files but these."""
         return set(self.facts.filter(~pl.col("own"))["path"]) <= set(gone)

@@ -59,6 +59,12 @@ class View:
         kind = (selection.timeframe, selection.adjustment)
         if any(kind in batch.with_interest for batch in self.tail.batches):
             return True
+        known = self.files.interest
+        if kind not in known:
+            known[kind] = self._files_have_interest(selection)
+        return known[kind]
+
+    def _files_have_interest(self, selection: Selection) -> bool:
         facts = self.files.select(selection).filter("interest")
         ends = (("min.timeframe", "max.timeframe"), ("min.adjustment", "max.adjustment"))
         mixed = facts.filter(pl.any_horizontal(pl.col(low) != pl.col(high) for low, high in ends))
