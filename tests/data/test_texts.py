@@ -18,6 +18,8 @@ import pytest
 import tallow
 from tallow import read_candles
 from tallow.core.errors import CandleInputError
+from tallow.data.feeds.replay import ReplayFeed
+from tallow.data.times import to_utc
 from tallow.serve.ingest import IngestRequest, ingest_files
 
 OPENING = datetime(2025, 7, 18, 3, 45, tzinfo=UTC)
@@ -93,7 +95,7 @@ def test_a_stray_date_among_others_spoils_its_row_only():
     [("18-07-25 09:15", "%d-%m-%y %H:%M"), ("2025-07-18 09:15 AM", "%Y-%m-%d %I:%M %p")],
 )
 def test_the_only_format_that_fits_is_suggested_and_works(text, time_format):
-    with pytest.raises(CandleInputError, match=f'time_format="{time_format}" would read them'):
+    with pytest.raises(CandleInputError, match=f'pass time_format="{time_format}"'):
         read_candles(frame_of([text]), timezone="Asia/Kolkata")
     read = read_candles(frame_of([text]), timezone="Asia/Kolkata", time_format=time_format)
     assert read.frame["timestamp"].to_list() == [OPENING]
@@ -253,3 +255,31 @@ def test_rows_that_are_all_refused_are_a_failure(tmp_path, capsys):
     with pytest.raises(CandleInputError):
         tallow.AnalyticsEngine("XNSE").process_files(path, out, "5m", "")
     assert not out.exists()
+
+
+def test_a_replay_reads_what_it_is_told_of_its_files(tmp_path):
+    paths, pattern = two_files(tmp_path, shift=1), r"(?P<instrument>.+)_minute\.parquet"
+    feed = ReplayFeed([str(path) for path in paths], pattern=pattern, stamped="close")
+    batches = [feed.receive(1.0) for _ in range(4)]
+    rows = (
+        pl.concat([batch.frame for batch in batches if batch is not None])
+        .select("instrument", "timestamp")
+        .rows()
+    )
+    minute = timedelta(minutes=1)
+    right = {("ONE", OPENING - minute), ("TWO", OPENING), ("ONE", OPENING + minute)}
+    assert set(rows) == right | {("TWO", OPENING + 2 * minute)}
+
+
+def test_the_date_of_a_live_message_is_never_told_by_another_message():
+    column = pl.Series("time", ["18-07-2025 09:15", "05-07-2025 09:15", "2025-07-18 9:15"])
+    read = to_utc(column, "Asia/Kolkata", "feed")
+    assert read.to_list() == [None, None, OPENING]
+
+
+def test_numbers_of_a_date_and_a_time_of_day_are_one_time():
+    frame = frame_of([915, 916]).with_columns(date=pl.lit(20250718))
+    read = read_candles(frame, timezone="Asia/Kolkata")
+    assert read.frame["timestamp"].to_list() == [OPENING, OPENING + timedelta(minutes=1)]
+    epochs = frame_of([1752810300, 1752810360]).with_columns(date=pl.lit(20250718))
+    assert read_candles(epochs).frame["timestamp"].to_list() == read.frame["timestamp"].to_list()

@@ -143,8 +143,8 @@ class FilesApart:
             if latest is not None and low < latest[0]:
                 raise CandleInputError(
                     f"{source}: instrument={self.key!r} given for it and for {latest[1]}, whose "
-                    "times overlap; are they one instrument? If each file has its own, say which "
-                    "by pattern='(?P<instrument>.+)[.]csv'; if they are one, join them first"
+                    "times overlap; are they one instrument? If each file has its own, pass "
+                    "pattern='(?P<instrument>.+)[.]csv'; if they are one, join them first"
                 )
             if latest is None or high > latest[0]:
                 latest = high, source

@@ -45,6 +45,9 @@ ORIGINAL = "__original__"
 """A raw column that a provider's reader may add: the row's own text, where the columns beside it do
 not show it. It holds no field, and goes to the quarantine with a row that is set aside."""
 
+_NAMED = (".csv", ".tsv", ".gz", ".parquet", ".pq", ".arrow", ".ipc", ".feather")
+"""How names of files end: a frame has no name that could say more."""
+
 COLUMNS_SHOWN = 40
 """Most column names that an error prints."""
 
@@ -205,7 +208,9 @@ def time_columns(schema: Mapping[str, pl.DataType], best: str) -> tuple[str, ...
     if plain_name(best) != "time" or "date" not in by_name:
         return (best,)
     date = by_name["date"]
-    apart = schema[date] in (pl.String, pl.Date) and schema[best] in (pl.String, pl.Time)
+    # A date as a number, 20250718; a time that is a whole instant is taken alone all the same.
+    is_date = schema[date] in (pl.String, pl.Date) or schema[date].is_integer()
+    apart = is_date and (schema[best] in (pl.String, pl.Time) or schema[best].is_integer())
     return (date, best) if apart else (best,)
 
 
@@ -233,11 +238,11 @@ def _missing_message(where: str, columns: Sequence[str], missing: Sequence[str])
     more = f" and {len(columns) - COLUMNS_SHOWN} more" if len(columns) > COLUMNS_SHOWN else ""
     return (
         f"{where}: columns found: {shown or 'none'}{more}; missing: {', '.join(missing)}; "
-        f"{_missing_hint(columns, missing)}"
+        f"{_missing_hint(where, columns, missing)}"
     )
 
 
-def _missing_hint(columns: Sequence[str], missing: Sequence[str]) -> str:
+def _missing_hint(where: str, columns: Sequence[str], missing: Sequence[str]) -> str:
     if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
         return "cells must be separated by commas (.csv) or tabs (.tsv)"
     if columns and sum(_is_number(column) for column in columns) * 2 >= len(columns):
@@ -245,7 +250,10 @@ def _missing_hint(columns: Sequence[str], missing: Sequence[str]) -> str:
     if list(missing) == ["volume"]:
         return f"pass no_volume=True if there is none, or {_rename(missing)}"
     if list(missing) == ["instrument"]:
-        return 'pass instrument="..." if all rows belong to one instrument'
+        hint = 'pass instrument="..." if all rows belong to one instrument'
+        if where.endswith(_NAMED):
+            hint += ", or pass pattern='(?P<instrument>.+)[.]csv', say, if file names say them"
+        return hint
     return _rename(missing)
 
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from tallow.core.errors import CandleInputError, excerpt
 from tallow.core.given import name_text
-from tallow.data.zones import zones_meant
+from tallow.data.zones import ABBREVIATIONS, zones_meant
 
 _CLOCK = (
     r"(?:(?:T|[\s,]+)([01]?\d|2[0-3]):?([0-5]\d)(?::?([0-5]\d)(?:[.,](\d+))?)?)?"
@@ -77,10 +77,14 @@ class Written:
         What the caller said, with the letters of Python's ``strftime``.
     day_first
         Whether a date whose year comes last begins with its day, once a date has shown it.
+    whole
+        Whether the times are those of a whole column. Of a live message's time no other one may
+        tell how it is to be read.
     """
 
     time_format: str | None = None
     day_first: bool | None = None
+    whole: bool = True
 
 
 def require_time_format(time_format: str | None) -> None:
@@ -154,18 +158,18 @@ def explain_unreadable(texts: list[str]) -> str:
         if meant is not None:
             return (
                 f"; {word} is an abbreviation, and may mean {meant}: write offsets, or leave it "
-                "out and give the zone's name as timezone="
+                f'out and pass timezone="{ABBREVIATIONS[word.upper()][0]}", say'
             )
     column = pl.Series("text", texts)
     fitting = [
         name for name in CANDIDATES if not read_formatted(column, name)[0].null_count() and texts
     ]
     if len(fitting) == 1:
-        return f'; time_format="{fitting[0]}" would read them'
+        return f'; pass time_format="{fitting[0]}", which reads them'
     if fitting:
-        either = " or ".join(f'time_format="{name}"' for name in fitting)
+        either = " or ".join(f'pass time_format="{name}"' for name in fitting)
         return f"; say which of their readings is right: {either}"
-    return '; another way to write them is said by time_format="%d-%m-%Y %H:%M", say'
+    return '; if they are written in another way, pass time_format="%d-%m-%Y %H:%M", say'
 
 
 def _read_by(texts: pl.Series, pattern: str, date: object, clock: int) -> pl.DataFrame:
@@ -194,7 +198,7 @@ def _read_year_last(
         .select(first=pl.col("1").cast(pl.Int64), second=pl.col("2").cast(pl.Int64), text=texts)
         .drop_nulls("first")
     )
-    if not len(numbers):
+    if not len(numbers) or not written.whole:
         return None
     order = _order(numbers, written, where)
     if order is None:
@@ -238,7 +242,7 @@ def _both_formats(example: str) -> str:
     clock = example.strip().partition(" ")[2]
     tail = " %H:%M:%S" if clock.count(":") > 1 else " %H:%M" if clock else ""
     return " or ".join(
-        f'time_format="{mark.join(letters)}{tail}"'
+        f'pass time_format="{mark.join(letters)}{tail}"'
         for letters in (("%d", "%m", "%Y"), ("%m", "%d", "%Y"))
     )
 

@@ -55,7 +55,8 @@ def to_utc(
         What the input is called in an error.
     written
         How the source writes its times, where more of it is known or comes: what this column shows
-        is added.
+        is added. None for times that have nothing to do with each other: dates whose year comes
+        last are then unreadable.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def to_utc(
     ... ).dt.to_string().to_list()
     ['2025-06-02 03:45:00.000000+00:00', '2025-06-02 03:45:00.000000+00:00']
     """
-    dtype, written = column.dtype, written or Written()
+    dtype, written = column.dtype, written or Written(whole=False)
     if dtype in (TIME_TYPE, pl.Null):
         return column.cast(TIME_TYPE)
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:

@@ -59,6 +59,24 @@ Timeframes = Annotated[
         panel=options.BARS,
     ),
 ]
+ReplayStamps = Annotated[
+    str | None,
+    options.option(
+        "--stamped",
+        metavar="open|close",
+        text="Of a replay: whether candles carry the time of their open or of their close.",
+        panel=options.INPUT,
+    ),
+]
+ReplayPattern = Annotated[
+    str | None,
+    options.option(
+        "--pattern",
+        metavar="REGEX",
+        text="Of a replay: what file names say, by groups called instrument and timezone.",
+        panel=options.INPUT,
+    ),
+]
 ReplayKey = Annotated[
     str | None,
     options.option(
@@ -153,6 +171,9 @@ def live(
     instrument: Only = None,
     timezone: options.Timezone = None,
     instrument_key: ReplayKey = None,
+    time_format: options.TimeFormat = None,
+    stamped: ReplayStamps = None,
+    pattern: ReplayPattern = None,
     subscribe: Subscribe = None,
     speed: Speed = None,
     timeframe: Timeframes = ["5m"],  # noqa: B006 - Typer copies it
@@ -184,6 +205,9 @@ def live(
             feed_options={
                 "timezone": timezone,
                 "instrument": instrument_key,
+                "time_format": time_format,
+                "stamped": stamped,
+                "pattern": pattern,
                 "subscribe": subscribe,
                 "speed": speed,
             },

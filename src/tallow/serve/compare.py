@@ -44,6 +44,8 @@ class CompareRequest:
     ----------
     question
         The fields of `Request`, but for candles.
+    reading
+        Keyword arguments of `read_candles`.
     tolerance, thresholds
         Those of `Tolerance` and `Thresholds`.
     json
@@ -57,14 +59,13 @@ class CompareRequest:
     question: Mapping[str, Any]
     instruments: list[str] | None
     timezone: str | None
-    instrument_key: str | None
+    reading: Mapping[str, Any]
     tolerance: Mapping[str, Any]
     reject: Sequence[str]
     thresholds: Mapping[str, float]
     runs: int
     html: Path | None
     json: str | None
-    no_volume: bool = False
 
 
 def run_compare(request: CompareRequest) -> int:
@@ -152,12 +153,7 @@ def _question(request: CompareRequest, needed: bool) -> Request:
             )
         return Request(pl.DataFrame(schema=CANDLE_SCHEMA), **request.question)
     paths = expand_paths(list(request.inputs))
-    read = read_candles(
-        paths,
-        timezone=request.timezone,
-        instrument=request.instrument_key,
-        no_volume=request.no_volume,
-    )
+    read = read_candles(paths, timezone=request.timezone, **request.reading)
     if read.report.quarantined:
         count = f"{read.report.quarantined:,}"
         say(f"quarantined, and given to neither side: {count} rows", err=True)

@@ -17,6 +17,7 @@ import polars as pl
 from tallow.core.errors import FeedError, ParameterError, excerpt
 from tallow.core.given import file_path
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
+from tallow.data.batches import Stamped
 from tallow.data.days import microseconds
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, quarantine_batch
 from tallow.data.feeds.health import FeedHealth, Meter
@@ -63,9 +64,9 @@ class ReplayFeed(Feed):
         long stretch without candles, as a night, is waited through only in part.
     start, end
         Candles with ``start <= timestamp < end`` only; aware datetimes.
-    timezone, instrument
-        Of files and frames whose times carry no zone, or whose rows name no instrument; as in
-        `read_candles`. A store's candles have both.
+    timezone, instrument, time_format, stamped, pattern
+        Of files and frames whose rows do not say it; as in `read_candles`. A store's candles have
+        it all.
     clock, sleep
         In seconds, as `time.monotonic` and `time.sleep`.
 
@@ -90,6 +91,9 @@ class ReplayFeed(Feed):
         end: datetime | None = None,
         timezone: str | None = None,
         instrument: str | None = None,
+        time_format: str | None = None,
+        stamped: Stamped = "open",
+        pattern: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -102,10 +106,19 @@ class ReplayFeed(Feed):
         store = self._opened or source
         self._days: Callable[[], Iterator[pl.DataFrame]]
         if isinstance(store, Store):
-            _require_unsaid(self._opened, timezone=timezone, instrument=instrument)
+            said = {"timezone": timezone, "instrument": instrument, "time_format": time_format}
+            said |= {"stamped": None if stamped == "open" else stamped, "pattern": pattern}
+            _require_unsaid(self._opened, **said)
             self._days = partial(_days_of, store, start, end)
         else:
-            read = read_candles(source, timezone=timezone, instrument=instrument)
+            read = read_candles(
+                source,
+                timezone=timezone,
+                instrument=instrument,
+                time_format=time_format,
+                stamped=stamped,
+                pattern=pattern,
+            )
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)
             self._aside = read.quarantine

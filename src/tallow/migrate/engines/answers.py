@@ -11,6 +11,7 @@ import polars as pl
 from tallow.core.errors import EngineError, TallowError
 from tallow.data.interchange import from_native
 from tallow.data.schema import NUMBERS, TIME_TYPE, find_column, time_columns
+from tallow.data.time_texts import Written
 from tallow.data.times import FORMATS, join_date_and_time, to_utc
 from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.protocol import Request
@@ -79,7 +80,7 @@ class Reading:
         at = time_columns(frame.schema, time)
         held = [frame[column] for column in at]
         joined = held[0] if len(held) == 1 else join_date_and_time(*held)
-        times = to_utc(joined, self.timezone, where)
+        times = to_utc(joined, self.timezone, where, Written())
         names = pl.repeat(asked[0], len(frame), eager=True) if name is None else frame[name]
         for column, shown in ((times, held[0]), (names, names)):
             if column.null_count():
