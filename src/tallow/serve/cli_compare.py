@@ -193,6 +193,8 @@ def compare(
     """
     from tallow.serve.compare import CompareRequest, run_compare
 
+    files: dict[str, object] = {"instrument": instrument_key, "pattern": pattern}
+    files |= {"time_format": time_format, "stamped": stamped, "no_volume": no_volume}
     return run_compare(
         CompareRequest(
             inputs=inputs or [],
@@ -208,13 +210,7 @@ def compare(
             },
             instruments=instrument or None,
             timezone=timezone,
-            reading={
-                "instrument": instrument_key,
-                "time_format": time_format,
-                "stamped": stamped,
-                "pattern": pattern,
-                "no_volume": no_volume,
-            },
+            reading=files,
             tolerance={"absolute": absolute, "relative": relative, "ulps": ulps},
             reject=reject or [],
             thresholds={
