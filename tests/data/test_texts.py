@@ -201,6 +201,11 @@ def test_a_minute_that_has_a_finer_row_is_set_aside_with_it():
 def test_stamps_at_the_close_are_those_of_the_bar_before_them(tmp_path):
     stamps = [OPENING + timedelta(minutes=k + 1) for k in range(375)]
     frame = frame_of(stamps).with_columns(open=pl.int_range(375).cast(float), high=999.0, low=-1.0)
+    days = pl.concat([frame, frame.with_columns(pl.col("time") - timedelta(days=1))])
+    engine = tallow.AnalyticsEngine("XNSE")
+    assert 'stamped="close"' in engine.process_candles(days, "5m", "").report.hint
+    opens = days.with_columns(pl.col("time") - timedelta(minutes=1))
+    assert not engine.process_candles(opens, "5m", "").report.hint
     read = read_candles(frame, stamped="close")
     result = tallow.AnalyticsEngine("XNSE").process_candles(read, "5m", "")
     assert result.report.candles.outside_session == 0

@@ -39,6 +39,7 @@ from tallow.runtime.operations import (
     to_series,
 )
 from tallow.runtime.period_rows import PeriodRows
+from tallow.runtime.stamp_watch import StampWatch
 
 PRICES = ("open", "high", "low", "close", "volume")
 BAR_COLUMNS = (
@@ -132,6 +133,7 @@ class BarRun:
         self._missing: dict[str, set[str]] = {}
         self._known = KnownTimes(options.calendars)
         self._periods = PeriodRows(options.calendars, options.source)
+        self.stamps = StampWatch(options.calendars.calendars)
         self._aside: list[pl.DataFrame] = []
         # Instruments all of whose rows so far were set aside for their times.
         self._unknown: set[str] = set()
@@ -300,6 +302,8 @@ class BarRun:
         total = went.sum(axis=0).tolist()
         self.counts.in_bars += total[bars.INSIDE]
         self.counts.outside_session += total[bars.OUTSIDE]
+        if total[bars.OUTSIDE] > 0 and self.options.source.unit == "minute":
+            self.stamps.see(part.candles, part.places, part.result.counts)
         self.counts.no_trade += total[bars.NO_TRADE]
         self.counts.off_grid += total[bars.MISPLACED]
         self.counts.bars += total[_BARS]

@@ -42,6 +42,8 @@ class RunReport:
         assumed: they are made anew once the facts are there.
     assumed
         A sentence on these; empty where there are none.
+    hint
+        A sentence where stamps look like those of the close; empty elsewhere.
     """
 
     read: ReadReport
@@ -51,6 +53,7 @@ class RunReport:
     quarantine: pl.DataFrame
     provisional: pl.DataFrame = field(default_factory=lambda: NONE_PROVISIONAL)
     assumed: str = ""
+    hint: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values, for JSON."""
@@ -66,6 +69,7 @@ class RunReport:
             "quarantined": len(self.quarantine),
             "provisional": len(self.provisional),
             "assumed": self.assumed,
+            "hint": self.hint,
             "failures": self.failures,
         }
 

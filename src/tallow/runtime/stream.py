@@ -355,6 +355,7 @@ class _Output:
             run.quarantine(quarantine),
             provisional,
             self._assumed.sentence(provisional),
+            run.stamps.hint(),
         )
 
     def _open(self, schema: pl.Schema) -> Sink:

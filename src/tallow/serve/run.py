@@ -115,6 +115,8 @@ def _exit_code(report: RunReport, strict: bool) -> int:
     """Say on stderr why a run is incomplete, if it is: the table may be hidden, or far above."""
     if not report.read.rows_in:
         say("no candles: the input holds no row, as the answer of a holiday", err=True)
+    if report.hint:
+        say(f"hint: {in_options(report.hint)}", err=True)
     if report.failures:
         say(f"failed: {in_options(failure_text(report.failures))}", err=True)
     is_dirty = strict and len(report.quarantine) > 0
