@@ -6,10 +6,12 @@ and outside; the bars are worked out by hand.
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 import pytest
 
-from tallow import AnalyticsEngine, read_candles
+from tallow import AnalyticsEngine, LiveEngine, open_store, read_candles
 from tests.frames import candles, flat_candle, local, minutes
 
 
@@ -84,3 +86,28 @@ def test_which_candles_are_fillers_does_not_depend_on_what_comes_later():
         .drop("is_final")
         .equals(short.drop("is_final"))
     )
+
+
+def test_live_a_correction_has_the_candle_after_it_judged_again():
+    def minute(time, price, volume):
+        return flat_candle("A", f"2025-06-02T09:{time}+05:30", price, volume)
+
+    live = LiveEngine("1m", "", calendar="XNSE")
+    live.update(pl.concat([minute(15, 100.0, 5.0), minute(16, 100.0, 0.0), minute(17, 99.0, 0.0)]))
+    assert local(live.latest()["timestamp"]) == ["2025-06-02 09:17"]
+    told = live.update(minute(15, 101.0, 5.0)).frame
+    assert local(told["timestamp"]) == ["2025-06-02 09:15", "2025-06-02 09:16"]
+    update = live.update(minute(16, 99.0, 0.0))
+    # A row without candles says that the bar is gone.
+    assert local(update.frame["timestamp"]) == ["2025-06-02 09:16", "2025-06-02 09:17"]
+    assert update.frame["candles"].to_list() == [1, 0]
+
+
+def test_a_range_from_a_store_knows_the_close_before_its_first_row(tmp_path):
+    rows = [("2025-05-30T15:29", 100.0, 5.0), ("2025-06-02T09:15", 100.0, 0.0)]
+    rows += [("2025-06-02T09:16", 101.0, 0.0), ("2025-06-02T09:17", 101.0, 0.0)]
+    with open_store(tmp_path / "store", create=True) as store:
+        store.write(pl.concat([flat_candle("A", f"{t}+05:30", p, v) for t, p, v in rows]))
+        engine = AnalyticsEngine("XNSE", store=store)
+        found = engine.query("A", "1m", start=date(2025, 6, 2), indicators="").frame
+        assert local(found["timestamp"]) == ["2025-06-02 09:16"]
