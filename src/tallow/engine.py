@@ -83,8 +83,8 @@ class AnalyticsEngine:
     Parameters
     ----------
     calendar
-        One name (``"XNSE"``, ``"XNSE:derivatives"``, ``"XNYS"``, ``"24/7"``), or a mapping from
-        instrument to such a name; the key ``"*"`` stands for all others.
+        One name (``"XNSE"``, ``"XNSE:derivatives"``, ``"FX"``, ``"XNSE, XNSE:derivatives from
+        2026-09-01"``), or a mapping from instrument to names; the key ``"*"`` is for all others.
     calendar_dates
         A TOML file that adds sessions and holidays; see `tallow.core.calendars.load_calendar`.
     beyond_coverage

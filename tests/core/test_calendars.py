@@ -233,7 +233,7 @@ def test_every_spelling_shares_one_object():
         ("XNSR", "name='XNSR'; no such calendar; did you mean .*XNSE"),
         ("", "no such calendar; for example XNSE, XNYS, 24/7"),
         ("XNSE:derivative", "unknown segment 'derivative'; did you mean derivatives"),
-        ("24/7:spot", "only XNSE has segments; ask for '24/7'"),
+        ("24/7:spot", "only XNSE and XBOM have segments; ask for '24/7'"),
     ],
 )
 def test_an_unknown_name_is_answered_with_near_ones(name, message):

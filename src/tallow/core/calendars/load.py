@@ -21,6 +21,7 @@ from tallow.core.calendars.calendar import Calendar
 from tallow.core.calendars.mcx import NAME as MCX
 from tallow.core.calendars.mcx import mcx
 from tallow.core.calendars.nse import DEFAULT_SEGMENT, NAME, SEGMENTS, nse
+from tallow.core.calendars.stretches import joined_calendar, name_stretches
 from tallow.core.calendars.table import Hours, Segments, date_list, planned_segments, segments_of
 from tallow.core.calendars.venues import (
     ALWAYS,
@@ -73,7 +74,8 @@ def load_calendar(
         ``XNSE:cash-eligible-for-closing-auction``, ``XBOM`` (or ``BSE``, with the same segments),
         ``MCX`` (its non-agricultural contracts), ``FX`` (or ``forex``: Sunday 17:00 to Friday
         17:00 in New York), ``24/7``, or any code or alias of exchange_calendars, such as ``XNYS``
-        or ``NYSE``. Case does not matter.
+        or ``NYSE``. Case does not matter. Several of one time zone, where an instrument's segment
+        changes on a date: ``XNSE, XNSE:cash-eligible-for-closing-auction from 2026-09-01``.
     calendar_dates
         A TOML file of your own sessions, holidays and later years::
 
@@ -120,8 +122,13 @@ def load_calendar(
     path = None
     if calendar_dates is not None:
         path = str(file_path("dates: file", calendar_dates, CalendarError).resolve())
+    if len(name) > NAME_CHARACTERS_MAX:
+        raise CalendarError(
+            f"calendar: name={excerpt(name)}; at most {NAME_CHARACTERS_MAX:,} characters are read"
+        )
+    stretches = tuple((_canonical(part), since) for part, since in name_stretches(name))
     with _loading:
-        return _load(_canonical(name), path, _edition(path), beyond_coverage)
+        return _load_all(stretches, path, _edition(path), beyond_coverage)
 
 
 def calendar_names() -> list[str]:
@@ -132,6 +139,20 @@ def calendar_names() -> list[str]:
     """
     names = [name for code in _SEGMENTED for name in (code, *(f"{code}:{s}" for s in SEGMENTS))]
     return [*names, *_WHOLE]
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def _load_all(
+    stretches: tuple[tuple[str, date | None], ...],
+    path: str | None,
+    edition: tuple[int, int] | None,
+    beyond: Beyond,
+) -> Calendar:
+    parts = [(_load(name, path, edition, beyond), since) for name, since in stretches]
+    if len(parts) == 1:
+        return parts[0][0]
+    names = (str(calendar) + (f" from {since}" if since else "") for calendar, since in parts)
+    return joined_calendar(", ".join(names), parts)
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
@@ -162,10 +183,6 @@ def _venue(name: str) -> Venue:
 
 def _canonical(name: str) -> str:
     """Resolve aliases and defaults, so that every spelling of a name shares one calendar."""
-    if len(name) > NAME_CHARACTERS_MAX:
-        raise CalendarError(
-            f"calendar: name={excerpt(name)}; at most {NAME_CHARACTERS_MAX:,} characters are read"
-        )
     code, colon, segment = (part.strip() for part in name.partition(":"))
     own = _ALIASES.get(code.upper(), "")
     if own in _SEGMENTED:

@@ -120,7 +120,12 @@ class Segments:
 
     def since(self, first: date) -> Segments:
         """Drop everything before a date."""
-        keep, unknown = (days >= np.datetime64(first, "D") for days in (self.dates, self.unknown))
+        return self.between(first, date.max)
+
+    def between(self, first: date, last: date) -> Segments:
+        """Drop everything before a date, and after another."""
+        low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
+        keep, unknown = ((low <= days) & (days <= high) for days in (self.dates, self.unknown))
         return Segments(
             self.dates[keep], self.opens[keep], self.closes[keep], self.unknown[unknown]
         )
