@@ -116,3 +116,15 @@ def test_a_bucket_is_one_store_by_all_its_names(tmp_path, bucket_options, monkey
             assert other.read()["instrument"].to_list() == ["A"]
             other.flush()
         assert store.read()["instrument"].to_list() == ["A"]
+
+
+def test_a_buckets_address_has_no_key():
+    with pytest.raises(StoreError, match=r"s3://bucket/a: has a key in it; .* storage_options="):
+        open_store("s3://name:secret@bucket/a")
+    other = "abfss://container@account.dfs.core.windows.net/a"
+    assert plain_location(other) == other
+
+
+def test_an_address_of_a_database_may_be_written_in_capitals():
+    with pytest.raises(StoreError, match=r"postgresql://me@127\.0\.0\.1:1/db: Failed to connect"):
+        open_store("POSTGRESQL://me:secret@127.0.0.1:1/db")

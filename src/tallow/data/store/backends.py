@@ -53,8 +53,10 @@ def open_backend(
     """Open what keeps a store; see `tallow.data.store.store.open_store`."""
     place = str(location)
     try:
-        if place.startswith(("postgresql://", "postgres://")):
-            return _database(place, state, create, clock)
+        scheme, mark, rest = place.partition("://")
+        if mark and scheme.lower() in ("postgresql", "postgres"):
+            # The server's library takes another spelling for a database's name.
+            return _database(f"{scheme.lower()}://{rest}", state, create, clock)
         from tallow.data.store.delta import DeltaBackend
     except ModuleNotFoundError as error:
         raise StoreError(

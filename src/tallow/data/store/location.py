@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from tallow.core.errors import StoreError
+from tallow.core.text import without_secrets
 
 STATE_FOLDER = "_tallow"
 """In a store's folder, what is kept beside its table: the tail, the ledger."""
@@ -47,6 +48,12 @@ def plain_location(location: str | Path) -> Path | str:
     scheme, rest = found[1].lower(), found[2].rstrip("/")
     if scheme == "file":
         return _folder(_path_of(text), text)
+    if ":" in rest.partition("/")[0].rpartition("@")[0]:
+        # Not with the address in it: a library's message would hand the key on.
+        raise StoreError(
+            f"store: {without_secrets(text)}: has a key in it; a bucket's address has none; give "
+            "keys by storage_options=, or by the environment, such as AWS_SECRET_ACCESS_KEY"
+        )
     if wrong := _CHANGED_IN_URLS.search(f"/{rest}"):
         raise StoreError(
             f"store: {text!r}: {wrong[0]!r} is changed in a URL; a bucket's folder is named "
