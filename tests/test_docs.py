@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tallow.data.shapes import markdown as shapes_page
 from tallow.serve.reference import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_reference_page_is_what_the_declarations_say() -> None:
     page = (ROOT / "docs" / "indicators.md").read_text("utf-8")
     assert page == markdown(), "run `make docs`"
+
+
+def test_the_page_of_shapes_is_what_the_table_says() -> None:
+    page = (ROOT / "docs" / "shapes.md").read_text("utf-8")
+    assert page == shapes_page()
 
 
 def test_documents_name_only_targets_and_files_that_exist() -> None:

@@ -44,8 +44,10 @@ class Shape:
         Fields whose column is the first of several that begin with this text.
     timezone
         Zone of its times, where they carry none and the shape says which.
+    some
+        Names of which at least one is there, too.
     without_volume
-        Whether it is known to come without volume.
+        Whether it is known to come without volume; it then has no name of one.
     divisor
         From an object's prices as they are sent to prices.
     closed
@@ -65,6 +67,7 @@ class Shape:
     says: Mapping[str, frozenset[Any]] = field(default_factory=dict)
     patterns: Mapping[str, str] = field(default_factory=dict)
     timezone: str | None = None
+    some: frozenset[str] = frozenset()
     without_volume: bool = False
     divisor: Callable[[Mapping[str, Any]], float] | None = None
     closed: str | None = None
@@ -74,6 +77,10 @@ class Shape:
     def fits(self, names: Collection[str]) -> bool:
         """Say whether all of its names are among these."""
         has_all = self.names <= set(names) and self.says.keys() <= set(names)
+        if self.some and not self.some & set(names):
+            return False
+        if self.without_volume and any("vol" in name.lower() for name in names):
+            return False
         return has_all and all(
             sum(name.startswith(start) for name in names) > 1 for start in self.patterns.values()
         )

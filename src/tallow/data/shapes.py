@@ -2,7 +2,7 @@
 
 A shape is known by what only it has. Where a shape names the column of a field, that column it is;
 the other fields are found by `tallow.data.schema.ALIASES`. `docs/shapes.md` is made of this table.
-Nothing stands here that was not seen at its source; what could not be seen is named in `LEFT_OUT`.
+Each source says whether it was opened; what is not read at all is named in `LEFT_OUT`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from typing import Any
 from tallow.core.limits import COLUMN_NAMES_KNOWN
 from tallow.data.shape import Shape, Source
 
-READ = "2026-11-29"
-"""When the sources were read."""
+READ = "opened 2026-11-29"
+NOT_OPENED = "named 2026-11-29, not opened"
+"""Whether a source was opened when its shape was written down, or is only where it should stand."""
 
 
-def _git(path: str) -> Source:
+def _opened(path: str) -> Source:
     return Source(f"https://github.com/{path}", READ)
 
 
+def _git(path: str) -> Source:
+    return Source(f"https://github.com/{path}", NOT_OPENED)
+
+
 def _page(address: str) -> Source:
-    return Source(f"https://{address}", READ)
+    return Source(f"https://{address}", NOT_OPENED)
 
 
 _KLINES = _page("binance-docs.github.io/apidocs/spot/en/")
@@ -31,7 +36,7 @@ _ALPACA = _page("docs.alpaca.markets/docs/real-time-stock-pricing-data")
 _POLYGON = _git("polygon-io/client-python/blob/master/polygon/websocket/models/models.py")
 _MT5_API = _page("www.mql5.com/en/docs/python_metatrader5/mt5copyratesfrom_py")
 _DATABENTO = _git("databento/databento-python/blob/main/databento/common/constants.py")
-_CENT, _PAISE, _CURRENCY = 1.0, 100.0, 10_000_000.0
+_PAISE, _CURRENCY = 100.0, 10_000_000.0
 
 STUDIES = frozenset(
     {
@@ -94,8 +99,60 @@ TABLES: tuple[Shape, ...] = (
         {"timestamp": ("window_start",)},
         timezone="UTC",
     ),
+    Shape(
+        "tradingview",
+        "TradingView, a chart's data with a plot of its studies and without volume: it is 0",
+        "table",
+        (_page("www.tradingview.com/support/solutions/43000537255/"),),
+        frozenset({"time", "open", "high", "low", "close"}),
+        some=STUDIES,
+        without_volume=True,
+    ),
 )
 """Columns of files and frames."""
+
+DOCUMENTS: tuple[Shape, ...] = tuple(
+    Shape(provider, text, "document", (_page(address),))
+    for provider, text, address in (
+        ("alpaca", "bars, JSON", "docs.alpaca.markets/reference/stockbars"),
+        ("angel", "candle data, JSON", "smartapi.angelbroking.com/docs/Historical"),
+        ("bhavcopy", "NSE and BSE, UDiFF and before, CSV", "www.nseindia.com/all-reports"),
+        ("binance", "public files and klines", "github.com/binance/binance-public-data"),
+        ("ccxt", "rows of six and seven, JSON", "github.com/ccxt/ccxt/wiki/manual"),
+        ("databento", "ohlcv records, CSV and frames", "databento.com/docs/"),
+        ("dhan", "charts, JSON", "dhanhq.co/docs/v2/historical-data/"),
+        ("fyers", "history, JSON", "myapi.fyers.in/docsv3"),
+        ("kite", "historical candles, JSON", "kite.trade/docs/connect/v3/historical/"),
+        ("openalgo", "history, JSON", "docs.openalgo.in/api-documentation/v1/data-api/history"),
+        ("polygon", "aggregates, JSON", "polygon.io/docs/rest/stocks/aggregates/custom-bars"),
+        ("upstox", "historical candles V2, V3, JSON", "upstox.com/developer/api-documentation"),
+        ("yfinance", "frames, in every container", "github.com/ranaroussi/yfinance"),
+    )
+)
+"""What the readers of `tallow.data.providers` read."""
+
+LEFT_OUT = (
+    "MetaTrader 4's export without a header",
+    "BSE's old file without ISIN and date",
+    "NSE's full bhavcopy with deliveries, which has no ISIN",
+    "live messages of TradingView, whose alerts are free text",
+    "binary frames of brokers before their clients decode them",
+)
+"""What is not read."""
+
+
+def markdown() -> str:
+    """Return the page of all shapes."""
+    rows = [
+        f"| {shape.provider} | {shape.form} | {shape.text} | "
+        f"{', '.join(f'<{source.address}> ({source.read})' for source in shape.sources)} |"
+        for shape in sorted((*DOCUMENTS, *TABLES, *MESSAGES), key=lambda each: each.provider)
+    ]
+    head = "# Shapes\n\nFiles, frames and live messages that are known by what only they have.\n"
+    table = "| provider | form | what | source |\n|---|---|---|---|\n"
+    left = "\n".join(f"- {each}" for each in LEFT_OUT)
+    return f"{head}\n{table}" + "\n".join(rows) + f"\n\nLeft out:\n\n{left}\n"
+
 
 QUOTE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "instrument": ("instrument_token",),
@@ -133,10 +190,23 @@ _ANGEL_CURRENCIES = 13
 
 MESSAGES: tuple[Shape, ...] = (
     Shape(
+        "upstox",
+        "Upstox v3, decoded feeds of every mode, laid flat",
+        "tick",
+        (
+            _opened(
+                "upstox/upstox-python/blob/42fa80c/upstox_client/feeder/proto/"
+                "MarketDataFeedV3.proto"
+            ),
+        ),
+        frozenset({"instrument_key", "ltp", "ltt"}),
+        {"instrument": ("instrument_key",), "timestamp": ("ltt",), "price": ("ltp",)},
+    ),
+    Shape(
         "kite",
         "Kite Connect, ticks of every mode that say a time; the volume is the day's",
         "tick",
-        (_git("zerodha/pykiteconnect/blob/master/kiteconnect/ticker.py"),),
+        (_opened("zerodha/pykiteconnect/blob/master/kiteconnect/ticker.py"),),
         frozenset({"instrument_token", "last_price"}),
         QUOTE_FIELDS,
     ),

@@ -211,12 +211,20 @@ def test_a_table_by_its_own_names(name, tmp_path):
 
 def test_each_table_has_a_source_and_is_told_by_all_of_its_names():
     for shape in TABLES:
-        names = tuple(sorted(shape.names)) + tuple(f"{p}{x}" for p in shape.patterns.values()
-                                                   for x in "AB")  # fmt: skip
+        several = [f"{start}{end}" for start in shape.patterns.values() for end in "AB"]
+        names = (*sorted(shape.names), *sorted(shape.some)[:1], *several)
         assert table_shape(names) is shape
         assert shape.sources
         for name in shape.names:
             assert table_shape(tuple(each for each in names if each != name)) is not shape
+
+
+def test_a_chart_without_volume_is_told_by_the_plots_of_its_studies(tmp_path):
+    text = "time,open,high,low,close,EMA\n1752810300,100,102,99,101,100.5\n"
+    frame = read_candles(write(tmp_path, text, "a.csv"), instrument="X").frame
+    assert frame["volume"].to_list() == [0.0]
+    with pytest.raises(CandleInputError, match="missing: volume"):
+        read_candles(write(tmp_path, text.replace("EMA", "spread"), "b.csv"), instrument="X")
 
 
 def test_a_doubt_about_a_column_is_an_error(tmp_path):
