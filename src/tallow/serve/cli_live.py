@@ -77,6 +77,14 @@ ReplayPattern = Annotated[
         panel=options.INPUT,
     ),
 ]
+ReplayVolume = Annotated[
+    bool,
+    typer.Option(
+        "--no-volume",
+        help="Of a replay: files have no volume, as those of indices; every candle's is 0.",
+        rich_help_panel=options.INPUT,
+    ),
+]
 ReplayKey = Annotated[
     str | None,
     options.option(
@@ -174,6 +182,7 @@ def live(
     time_format: options.TimeFormat = None,
     stamped: ReplayStamps = None,
     pattern: ReplayPattern = None,
+    no_volume: ReplayVolume = False,
     subscribe: Subscribe = None,
     speed: Speed = None,
     timeframe: Timeframes = ["5m"],  # noqa: B006 - Typer copies it
@@ -208,6 +217,7 @@ def live(
                 "time_format": time_format,
                 "stamped": stamped,
                 "pattern": pattern,
+                "no_volume": no_volume or None,
                 "subscribe": subscribe,
                 "speed": speed,
             },

@@ -64,7 +64,7 @@ class ReplayFeed(Feed):
         long stretch without candles, as a night, is waited through only in part.
     start, end
         Candles with ``start <= timestamp < end`` only; aware datetimes.
-    timezone, instrument, time_format, stamped, pattern
+    timezone, instrument, time_format, stamped, pattern, no_volume
         Of files and frames whose rows do not say it; as in `read_candles`. A store's candles have
         it all.
     clock, sleep
@@ -94,6 +94,7 @@ class ReplayFeed(Feed):
         time_format: str | None = None,
         stamped: Stamped = "open",
         pattern: str | None = None,
+        no_volume: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -108,7 +109,7 @@ class ReplayFeed(Feed):
         if isinstance(store, Store):
             said = {"timezone": timezone, "instrument": instrument, "time_format": time_format}
             said |= {"stamped": None if stamped == "open" else stamped, "pattern": pattern}
-            _require_unsaid(self._opened, **said)
+            _require_unsaid(self._opened, **said, no_volume=no_volume or None)
             self._days = partial(_days_of, store, start, end)
         else:
             read = read_candles(
@@ -118,6 +119,7 @@ class ReplayFeed(Feed):
                 time_format=time_format,
                 stamped=stamped,
                 pattern=pattern,
+                no_volume=no_volume,
             )
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)
@@ -220,7 +222,7 @@ class ReplayFeed(Feed):
             self._opened = None
 
 
-def _require_unsaid(opened: Store | None, **said: str | None) -> None:
+def _require_unsaid(opened: Store | None, **said: str | bool | None) -> None:
     for name, value in said.items():
         if value is not None:
             if opened is not None:
