@@ -243,21 +243,6 @@ def test_without_a_terminal_lines_and_a_report_tell_what_was_set_aside(
     assert re.search(r"^not_covered +1 .*--calendar-dates", result.stdout, re.MULTILINE)
 
 
-def test_files_without_volume_are_replayed_where_that_is_said(tmp_path: Path) -> None:
-    file, store = tmp_path / "index.csv", tmp_path / "store"
-    FRAME.drop("volume").write_csv(file)
-    where = ("--feed", f"replay:{file}", "--speed", "0", *SPEC)
-    asked = tallow("live", *where, "--store", store)
-    assert (asked.exit_code, store.exists()) == (2, False)
-    assert "pass --no-volume if there is none" in asked.stderr
-    done = tallow("live", *where, "--store", store, "--no-volume")
-    assert done.exit_code == 0, done.output
-    assert stored(store).equals(FRAME.with_columns(volume=pl.lit(0.0)))
-    for other in (f"replay:{store}", "ws://localhost:1"):
-        refused = tallow("live", "--feed", other, "--store", store, "--no-volume")
-        assert (refused.exit_code, "leave it out" in refused.stderr) == (2, True), refused.output
-
-
 def test_strict_exits_with_1_when_a_row_is_quarantined(replay: tuple[object, ...]) -> None:
     result = tallow("live", *replay, "--strict", "--json")
     assert (result.exit_code, json.loads(result.stdout)["by_rule"]) == (1, {"not_covered": 1})
