@@ -169,7 +169,7 @@ def test_a_failed_instrument_is_named_and_exits_with_1(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert json.loads(result.stdout) == [FIRST, SECOND]
     assert result.stderr.startswith("failed: B: ")
-    assert "--calendar-dates" in result.stderr
+    assert "--beyond-coverage" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_upkeep_says_what_it_did(store: Path) -> None:
 
 def test_candles_that_were_forming_are_not_exported(store: Path) -> None:
     table = store.with_name("mend.csv")
-    ingested(store.parent, CLEAN.replace("A,2025", "A,2085"), "future.csv")
+    ingested(store.parent, CLEAN + CLEAN.replace("A,2025", "A,2085"), "future.csv")
     result = tallow("store", "quarantine", "--store", store, "--export", table)
     assert "3 candles that were forming" in result.stderr
     assert len(pl.read_csv(table)) == 0

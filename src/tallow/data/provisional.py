@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 
 import numpy as np
@@ -44,25 +45,32 @@ class ProvisionalBars:
             return NONE_PROVISIONAL
         names, offsets = instrument_runs(bars)
         places = np.repeat(self._calendars.places(names), np.diff(offsets))
-        times = time_view(bars)
-        found = np.zeros(len(times), dtype=np.bool_)
-        for place, spans in enumerate(self._spans):
-            found |= (places == place) & _inside(spans, times)
+        found = self.marks(places, time_view(bars))
         return bars.select("instrument", "timestamp").filter(pl.Series(found))
+
+    def marks(self, places: Times, times: Times) -> NDArray[np.bool_]:
+        """Say which bars are provisional, by the places of their calendars and their opens."""
+        found = np.zeros(len(times), dtype=np.bool_)
+        if len(times) and int(times.max()) >= self._first:
+            for place, spans in enumerate(self._spans):
+                found |= (places == place) & _inside(spans, times)
+        return found
 
     def sentence(self, bars: pl.DataFrame) -> str:
         """Say what is assumed of provisional bars, as `among` returned them; empty without any."""
-        if not len(bars):
-            return ""
-        first = bars.row(0, named=True)
-        place = int(self._calendars.places([first["instrument"]])[0])
-        calendar = self._calendars.calendars[place]
-        return (
-            f"calendar {calendar}: last_date={calendar.last_date}; bars={len(bars)} of assumed "
-            f"sessions, the first at {first['timestamp'].isoformat()} of {first['instrument']}; "
-            "they are made anew once the facts are there: update the package, or give a TOML file "
-            "as calendar_dates="
-        )
+        return assumed_sentence(self._calendars, bars.row(0), len(bars)) if len(bars) else ""
+
+
+def assumed_sentence(calendars: CalendarAssignment, first: tuple[str, datetime], bars: int) -> str:
+    """Say what is assumed of so many bars, of which the first is an instrument's at a moment."""
+    name, moment = first
+    calendar = calendars.calendars[int(calendars.places([name])[0])]
+    return (
+        f"calendar {calendar}: last_date={calendar.last_date}; bars={bars} of assumed "
+        f"sessions, the first at {moment.isoformat()} of {name}; "
+        "they are made anew once the facts are there: update the package, or give a TOML file "
+        "as calendar_dates="
+    )
 
 
 @lru_cache(maxsize=CALENDARS_MAX)

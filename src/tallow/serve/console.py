@@ -24,6 +24,9 @@ PLAIN_COLUMNS = 100
 QUIET = "dim"
 GOOD, WARN, BAD = "green", "yellow", "red"
 
+ASSUMED = "?"
+"""Stands behind what lies in an assumed session."""
+
 SPARKS = "▁▂▃▄▅▆▇█"
 
 ShowProgress = Callable[[int, int], None]

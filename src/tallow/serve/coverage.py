@@ -140,6 +140,13 @@ def _show_sessions(console: Console, found: pl.DataFrame) -> None:
         console.print("\n[bold]Sessions that lack candles, the newest first[/]")
         console.print(_sessions(lacking))
         show_more(console, len(lacking) - ROWS_SHOWN)
+    assumed = found.filter(pl.col("kind") == "provisional")["session"].unique().sort()
+    if len(assumed):
+        console.print(
+            f"\n[bold]Provisional[/]\nsessions={len(assumed)} are assumed, the first on "
+            f"{assumed[0]}: no fact tells of them or of their hours; what they lack is a guess; "
+            "update the package, or give a TOML file as --calendar-dates"
+        )
 
 
 def _lacking(found: pl.DataFrame) -> pl.DataFrame:

@@ -111,7 +111,7 @@ def run_live(request: LiveRequest) -> int:
         ) from None
     seconds = time.perf_counter() - began
     places = (without_secrets(request.feed), without_secrets(request.store))
-    ended = Ended(*places, statistics, failures, sizes, seconds)
+    ended = Ended(*places, statistics, failures, sizes, seconds, calendars)
     if request.json:
         print_json(ended.to_dict())
     else:

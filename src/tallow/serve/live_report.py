@@ -13,12 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.text import printable
+from tallow.data.provisional import assumed_sentence
 from tallow.data.rules import RULES
 from tallow.runtime.live.admit import HINTS
 from tallow.runtime.live.tally import LiveStatistics
 from tallow.serve.console import QUIET, WARN, compact, make_counts, make_table, number
-from tallow.serve.report import marked, show_failures
+from tallow.serve.report import marked, show_assumed, show_failures
 from tallow.serve.wording import in_options
 
 VERB = "live"
@@ -51,10 +53,22 @@ class Ended:
     failures: Mapping[str, str]
     sizes: Sequence[str]
     seconds: float
+    calendars: CalendarAssignment
 
     def bars(self) -> dict[str, int]:
         """Return how many rows of bars were given out, by timeframe."""
         return {size: self.statistics.bars.get(size, 0) for size in self.sizes}
+
+    @property
+    def assumed(self) -> str:
+        """What is assumed of provisional bars, in words; empty where facts tell of all."""
+        first, count = self.statistics.first_provisional, sum(self.provisional().values())
+        return assumed_sentence(self.calendars, first, count) if first and count else ""
+
+    def provisional(self) -> dict[str, int]:
+        """Return how many of these rows lie in assumed sessions, by timeframe."""
+        counts = self.statistics.provisional
+        return {size: counts[size] for size in self.sizes if size in counts}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report for scripts."""
@@ -71,6 +85,8 @@ class Ended:
             | {
                 "corrected": statistics.corrected,
                 "bars": self.bars(),
+                "provisional": self.provisional(),
+                "assumed": self.assumed,
                 "instruments": statistics.instruments,
                 "by_rule": dict(statistics.by_rule),
                 "failures": dict(self.failures),
@@ -91,6 +107,7 @@ def show_ended(console: Console, ended: Ended) -> None:
     if statistics.health.rejections:
         console.print("\n[bold]Not understood[/]")
         console.print(_rejections(statistics))
+    show_assumed(console, ended.assumed, VERB)
     if ended.failures:
         show_failures(console, ended.failures, "instrument", VERB)
     # Not wrapped: a command is copied whole.
@@ -125,6 +142,7 @@ def _counts(ended: Ended) -> Table:
             "bar changes",
             ", ".join(f"{count:,} of {size}" for size, count in bars.items()),
         ),
+        *_provisional(ended.provisional()),
         (f"{statistics.instruments:,}", "instruments", ""),
     ]
     others = (
@@ -145,6 +163,12 @@ def _counts(ended: Ended) -> Table:
     for count, name, note in rows:
         table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
     return table
+
+
+def _provisional(counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    by_size = ", ".join(f"{count:,} of {size}" for size, count in counts.items())
+    note = f"bar changes in assumed sessions: {by_size}"
+    return [(marked(sum(counts.values()), WARN), "provisional", note)] if counts else []
 
 
 def _reasons(statistics: LiveStatistics) -> Table:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,7 +18,7 @@ from tallow.core.text import printable
 from tallow.core.timeframe import parse_timeframe
 from tallow.runtime.live.engine import LiveEngine
 from tallow.runtime.live.tally import LiveStatistics
-from tallow.serve.console import BAD, GOOD, QUIET, WARN, compact, make_table, number
+from tallow.serve.console import ASSUMED, BAD, GOOD, QUIET, WARN, compact, make_table, number
 from tallow.serve.wording import in_options
 
 DAY = "1d"
@@ -77,7 +78,9 @@ class LiveView:
         room = max(1, height - len(head) - len(events) - 5)
         shown = rows.head(room)
         more = f"and {len(rows) - len(shown):,} more; " if len(rows) > len(shown) else ""
-        foot = _cut(Text(f"{more}{_FORMING} still forming; Ctrl-C ends the session", QUIET), width)
+        assumed = f"{ASSUMED} provisional: the session is assumed; " * any(shown["assumed"])
+        marks = f"{more}{_FORMING} still forming; {assumed}"
+        foot = _cut(Text(f"{marks}Ctrl-C ends the session", QUIET), width)
         table = self._table(shown, len(rows), statistics, width)
         self._revision = max([self._revision, *rows["revision"]])
         return Group(*head, Text(), table, *events, foot)
@@ -125,7 +128,10 @@ class LiveView:
             change=(pl.col("close") / pl.col("open") - 1.0) * 100.0,
             day_volume=pl.col("volume"),
         )
-        joined = bars.join(days, on="instrument", how="left", maintain_order="left")
+        assumed = self._engine.provisional(bars, self._size).select("instrument", assumed=True)
+        joined = bars.join(days, on="instrument", how="left", maintain_order="left").join(
+            assumed, on="instrument", how="left", maintain_order="left"
+        )
         return joined.sort(
             "timestamp",
             pl.col("change").abs(),
@@ -139,7 +145,7 @@ class LiveView:
     ) -> Table:
         names = [printable(name.rpartition("|")[2]) for name in rows["instrument"]]
         longest = min(max(map(len, names), default=10), 20)
-        known = rows.columns[rows.columns.index("revision") + 1 : -2]
+        known = rows.columns[rows.columns.index("revision") + 1 : -3]
         order = [*(name for name in FIRST if name in known)]
         order += [name for name in known if name not in FIRST]
         indicators, left = [], width - BESIDE - longest
@@ -159,7 +165,7 @@ class LiveView:
             is_new = row["revision"] > self._revision > 0
             table.add_row(
                 Text(name, "bold" if is_new else ""),
-                self._bar(row["timestamp"], statistics.now) + _FORMING * (not row["is_final"]),
+                self._bar(row, statistics.now),
                 price(row["close"]),
                 _change(row["change"]),
                 "-" if row["day_volume"] is None else compact(row["day_volume"]),
@@ -168,13 +174,14 @@ class LiveView:
             )
         return table
 
-    def _bar(self, opens: datetime, now: int | None) -> str:
-        """Return when a bar opens; with its date if that is not the day of the clock."""
-        local = opens.astimezone(self.zone)
+    def _bar(self, row: Mapping[str, Any], now: int | None) -> str:
+        """Return when a bar opens, and its marks; with its date if not the day of the clock."""
+        local = row["timestamp"].astimezone(self.zone)
+        marks = _FORMING * (not row["is_final"]) + ASSUMED * bool(row["assumed"])
         if parse_timeframe(self._size).unit != "minute":
-            return f"{local:%Y-%m-%d}"
+            return f"{local:%Y-%m-%d}{marks}"
         is_today = now is not None and _local(now, self.zone).date() == local.date()
-        return f"{local:%H:%M}" if is_today else f"{local:%m-%d %H:%M}"
+        return (f"{local:%H:%M}" if is_today else f"{local:%m-%d %H:%M}") + marks
 
     # What was corrected and set aside
 
@@ -234,12 +241,22 @@ def market(calendar: Calendar, now: int | None) -> Text:
     if closes is not None:
         # Where trading never ends, midnight says nothing.
         until = "" if calendar.name == "24/7" else f" until {_local(closes, zone):%H:%M}"
-        return Text(f"{calendar.name} open{until}", GOOD)
+        return Text(f"{calendar.name} open{until}{_if_assumed(calendar, now)}", GOOD)
+    day = int(np.searchsorted(table.day_open, now, "right")) - 1
+    if day >= 0 and now < table.day_close[day] and not table.day_known[day]:
+        return Text(f"{calendar.name} trades today, at hours that are not known", WARN)
     place = int(np.searchsorted(table.segment_open, now, "right"))
     if now < table.covered_from or place == len(table.segment_open):
         return Text(f"{calendar.name} closed, as far as is known", WARN)
     opens = _local(int(table.segment_open[place]), zone)
-    return Text(f"{calendar.name} closed, opens {opens:%a %H:%M}", WARN)
+    assumed = _if_assumed(calendar, int(table.segment_open[place]))
+    return Text(f"{calendar.name} closed, opens {opens:%a %H:%M}{assumed}", WARN)
+
+
+def _if_assumed(calendar: Calendar, moment: int) -> str:
+    table = calendar.sessions()
+    place = int(np.searchsorted(table.segment_open, moment, "right")) - 1
+    return ", as is assumed" * bool(table.day_provisional[table.segment_day[place]])
 
 
 def price(value: float | None) -> str:

@@ -21,7 +21,9 @@ from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_fram
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import ProcessingResult, failure_text
 from tallow.serve.console import (
+    ASSUMED,
     QUIET,
+    WARN,
     draws_sparks,
     make_console,
     make_counts,
@@ -29,7 +31,7 @@ from tallow.serve.console import (
     number,
     sparkline,
 )
-from tallow.serve.report import show_more
+from tallow.serve.report import marked, show_assumed, show_more
 from tallow.serve.run import compile_kernels
 from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
@@ -87,6 +89,9 @@ def query_store(request: QueryRequest) -> int:
     zone = engine.calendars.calendars[0].timezone
     if request.json:
         say_json(to_json(_together(answers)))
+        for result in answers.values():
+            if said := result.report.assumed:
+                say(f"provisional: {in_options(said, VERB)}", err=True)
     elif request.output is not None:
         _write(request.output, answers)
     else:
@@ -113,7 +118,12 @@ def _write(output: Path, answers: Mapping[str, ProcessingResult]) -> None:
     console, table = make_console(), make_counts()
     for size, result in answers.items():
         table.add_row(f"{len(result):,}", f"bars of {size}", f"[{QUIET}]{escape(str(output))}[/]")
+        if assumed := len(result.provisional):
+            note = f"[{QUIET}]in assumed sessions[/]"
+            table.add_row(marked(assumed, WARN), f"provisional of {size}", note)
     console.print(table)
+    for result in answers.values():
+        show_assumed(console, result.report.assumed, VERB)
 
 
 def _show(
@@ -129,12 +139,19 @@ def _show(
         for name in names[:INSTRUMENTS_SHOWN]:
             own = found.get(name, result.frame.clear())
             columns = [*NUMBERS, OPEN_INTEREST, *result.indicators]
-            _show_bars(console, name, size, own, columns, zone)
+            _show_bars(console, name, size, _with_marks(own, result.provisional), columns, zone)
         if not names:
             console.print(f"no bars of {size} in the range")
         if len(names) > INSTRUMENTS_SHOWN:
             show_more(console, len(names) - INSTRUMENTS_SHOWN)
             console.print(f"[{QUIET}]all of them: --output FILE, or --json[/]")
+        show_assumed(console, result.report.assumed, VERB)
+
+
+def _with_marks(bars: pl.DataFrame, provisional: pl.DataFrame) -> pl.DataFrame:
+    """Return an instrument's bars with a column that is not null where they are provisional."""
+    marks = provisional.select("instrument", "timestamp", assumed=True)
+    return bars.join(marks, on=["instrument", "timestamp"], how="left", maintain_order="left")
 
 
 def _show_bars(
@@ -152,6 +169,8 @@ def _show_bars(
     console.print(_table(console, bars, shown, size, zone))
     if not bars["is_final"][-1]:
         console.print(f"[{QUIET}]{_FORMING} still forming[/]")
+    if bars["assumed"].any():
+        console.print(f"[{QUIET}]{ASSUMED} provisional: the session is assumed[/]")
 
 
 def _table(
@@ -174,12 +193,12 @@ def _table(
 
 
 def _headings(bars: pl.DataFrame, size: str, zone: str) -> list[str]:
-    """Return when bars open, by the venue's clocks, marked if they are still forming."""
+    """Return when bars open, by the venue's clocks, marked if still forming or provisional."""
     text = "%m-%d %H:%M" if parse_timeframe(size).unit == "minute" else "%Y-%m-%d"
     opens = [moment.astimezone(ZoneInfo(zone)) for moment in bars["timestamp"]]
     return [
-        f"{moment:{text}}" + _FORMING * (not final)
-        for moment, final in zip(opens, bars["is_final"], strict=True)
+        f"{moment:{text}}" + _FORMING * (not final) + ASSUMED * bool(assumed)
+        for moment, final, assumed in zip(opens, bars["is_final"], bars["assumed"], strict=True)
     ]
 
 

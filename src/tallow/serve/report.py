@@ -84,10 +84,10 @@ def show_quarantine(
     show_more(console, sum(by_rule.values()) - len(shown))
 
 
-def show_assumed(console: Console, sentence: str) -> None:
+def show_assumed(console: Console, sentence: str, verb: str = "run") -> None:
     """Say what is assumed of provisional bars, if there are any."""
     if sentence:
-        console.print(f"\n[bold]Provisional[/]\n{escape(in_options(sentence))}")
+        console.print(f"\n[bold]Provisional[/]\n{escape(in_options(sentence, verb))}")
 
 
 def show_rules(console: Console, by_rule: Mapping[str, int], verb: str = "run") -> None:

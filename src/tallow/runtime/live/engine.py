@@ -379,3 +379,7 @@ class LiveEngine(Keeping):
         """
         with self._lock:
             return self._telling.latest(timeframe, instruments)
+
+    def provisional(self, bars: pl.DataFrame, timeframe: str | None = None) -> pl.DataFrame:
+        """Return `instrument` and `timestamp` of those of its bars whose sessions are assumed."""
+        return self._telling.provisional(timeframe, bars)

@@ -61,6 +61,8 @@ class LiveStatistics:
         Candles that others had written to the store.
     bars
         Per timeframe, rows that were given out as changed.
+    provisional
+        Those of them whose sessions are assumed, per timeframe; `first_provisional` is the first.
     by_rule
         Quarantined rows, by the rule that they broke.
     rows_per_second
@@ -109,6 +111,8 @@ class LiveStatistics:
     error: str | None
     saved_at: int | None
     health: FeedHealth
+    provisional: Mapping[str, int] = field(default_factory=dict)
+    first_provisional: tuple[str, datetime] | None = None
 
     @property
     def corrected(self) -> int:
@@ -144,6 +148,8 @@ class Tally:
     complete: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     saved_at: int | None = None
+    provisional: Counter[str] = field(default_factory=Counter)
+    _first_provisional: tuple[str, datetime] | None = None
     _corrections: deque[Correction] = field(default_factory=lambda: deque(maxlen=LIVE_EVENTS_KEPT))
     _refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=LIVE_EVENTS_KEPT))
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=LIVE_TIMINGS_KEPT))
@@ -195,6 +201,10 @@ class Tally:
     def give(self, update: LiveUpdate) -> None:
         """Count the rows that are given out."""
         self.bars.update({size: len(frame) for size, frame in update.frames.items()})
+        for size, assumed in update.provisional.items():
+            if len(assumed):
+                self.provisional[size] += len(assumed)
+                self._first_provisional = self._first_provisional or assumed.row(0)
 
     def statistics(self, now: int | None, instruments: int, health: FeedHealth) -> LiveStatistics:
         """Return the counts as they stand."""
@@ -218,6 +228,8 @@ class Tally:
             error=next(iter(self.errors.values()), None),
             saved_at=self.saved_at,
             health=health,
+            provisional=dict(self.provisional),
+            first_provisional=self._first_provisional,
         )
 
     def _note_corrections(self, rows: pl.DataFrame, length: int, update: LiveUpdate) -> None:

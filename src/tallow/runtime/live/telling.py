@@ -11,7 +11,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data import aggregate as bars
-from tallow.data.provisional import ProvisionalBars
+from tallow.data.provisional import provisional_bars
 from tallow.data.quarantine import empty_quarantine
 from tallow.runtime.live.aside import late_rows
 from tallow.runtime.live.core import LiveState, Outcome
@@ -32,7 +32,10 @@ class Telling:
         calendars: CalendarAssignment,
     ) -> None:
         self._timeframes = timeframes
-        self._assumed = [ProvisionalBars(calendars, lane.timeframe) for lane in state.lanes]
+        self._assumed = {
+            size: provisional_bars(calendars, lane.timeframe)
+            for size, lane in zip(timeframes, state.lanes, strict=True)
+        }
         self._state, self._intake = state, intake
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
@@ -43,14 +46,17 @@ class Telling:
         """Return as frames what an update would change."""
         naming = self._naming
         frames = {size: rows.frame(*naming) for size, rows in self._changed_rows(outcome).items()}
-        assumed = zip(frames.items(), self._assumed, strict=True)
-        provisional = {size: bars.among(frame) for (size, frame), bars in assumed}
+        provisional = {size: self._assumed[size].among(frame) for size, frame in frames.items()}
         return LiveUpdate(self._state.revision, frames, self._report(outcome), provisional)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with all that changed before it and was not told."""
         found = self._changed_rows(self._intake.told(outcome))
-        return ArrayUpdate(self._state.revision, found, self._report(outcome))
+        provisional = {
+            size: self._assumed[size].marks(self._state.places[rows.instrument], rows.timestamp)
+            for size, rows in found.items()
+        }
+        return ArrayUpdate(self._state.revision, found, self._report(outcome), provisional)
 
     def latest(self, timeframe: str | None, instruments: Iterable[str] | None) -> pl.DataFrame:
         """Return the last bars of some instruments, or of all."""
@@ -60,6 +66,10 @@ class Telling:
         if instruments is not None:
             which = self._intake.known(instruments)
         return lane.last(which).frame(*self._naming)
+
+    def provisional(self, timeframe: str | None, shown: pl.DataFrame) -> pl.DataFrame:
+        """Return which of some bars lie in assumed sessions."""
+        return self._assumed[self._lane(timeframe).timeframe.text].among(shown)
 
     def failures(self) -> dict[str, str]:
         """Return why instruments lack values, by name.

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ParameterError
-from tallow.runtime.live.rows import Rows
+from tallow.runtime.live.rows import Flags, Rows
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,14 @@ class LiveReport:
 class ArrayUpdate:
     """The rows that an update changed, as arrays, by timeframe.
 
-    Of one instrument they ascend in time; instruments are in no order.
+    Of one instrument they ascend in time; instruments are in no order. `provisional` says per
+    timeframe which rows' sessions are assumed.
     """
 
     revision: int
     rows: Mapping[str, Rows]
     report: LiveReport
+    provisional: Mapping[str, Flags] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
