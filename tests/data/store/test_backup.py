@@ -11,6 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +19,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
 from tallow.core.errors import StoreError
+from tallow.data.store import copying, flush, reading
+from tallow.data.store.delta import DeltaBackend
+from tallow.data.store.files import Place as FilePlace
+from tallow.data.store.location import plain_location
 from tallow.data.store.store import Store, open_store
 from tests.data.store.conftest import KINDS, Place
 from tests.frames import flat_candle
@@ -64,22 +70,26 @@ def filled(place: Place) -> Store:
 
 # Each step costs a place of its own.
 @pytest.mark.parametrize(("kind", "stride"), [("folder", 1), ("bucket", 3), ("database", 4)])
-def test_a_copy_cut_off_at_any_step_is_whole_or_not_there(kind, stride, new_place, monkeypatch):
+@pytest.mark.parametrize("into", ["nothing", "an empty store"])
+def test_a_copy_cut_off_at_any_step_is_whole_or_not_there(
+    into, kind, stride, new_place, monkeypatch
+):
     source = filled(new_place("folder"))
-    empty = told(new_place("folder").open())
+    before = told(new_place("folder").open()) if into == "an empty store" else None
     outcomes = []
     for step in range(0, 40, stride):
         target = new_place(kind)
-        target.open().close()
+        if before is not None:
+            target.open().close()
         with monkeypatch.context() as patch:
             left = cut_off_at(patch, step)
             with suppress(Killed):
-                source.backup(target.location, state=target.state(), storage_options=target.options)
-        found = told(target.open())
-        assert found in (empty, told(source)), step
-        outcomes.append(found == empty)
-        if found == empty:
-            source.backup(target.location, state=target.state(), storage_options=target.options)
+                backup(source, target)
+        found = told_if_a_store(target)
+        assert found in (before, told(source)), step
+        outcomes.append(found == before)
+        if found == before:
+            backup(source, target)
             assert told(target.open()) == told(source)
         if left():
             break
@@ -88,10 +98,83 @@ def test_a_copy_cut_off_at_any_step_is_whole_or_not_there(kind, stride, new_plac
     assert len(outcomes) < 40 // stride
 
 
+def backup(source: Store, target: Place) -> None:
+    source.backup(target.location, state=target.state(), storage_options=target.options)
+
+
+def told_if_a_store(target: Place) -> dict[str, Any] | None:
+    """Return all that a copy has; None where it is not opened, whoever asks for it."""
+    try:
+        store = open_store(target.location, state=target.state(), storage_options=target.options)
+    except StoreError as error:
+        if "holds no store" not in str(error):
+            with pytest.raises(StoreError, match="is not whole; begin it again"):
+                target.open()
+        return None
+    with store:
+        return told(store)
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_ledgers_of_copies_that_were_cut_off_go_with_the_next_one(kind, new_place, monkeypatch):
+    source, target = filled(new_place("folder")), new_place(kind)
+    source.flush()
+    at = place_of(target)
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr(DeltaBackend, "commit", kill)
+        # A power cut cleans nothing up.
+        patch.setattr(type(at), "remove", lambda *_: None)
+        backup(source, target)
+    left = ledgers(at)
+    assert len(left) == 2
+    backup(source, target)
+    assert len(ledgers(at)) == 2
+    assert not ledgers(at) & left
+
+
+def kill(*_: Any) -> None:
+    raise Killed
+
+
+def place_of(target: Place) -> FilePlace:
+    return FilePlace.at(plain_location(target.location), target.options)
+
+
+def ledgers(place: FilePlace) -> set[str]:
+    return {path for path in place.beside("_tallow") if path.endswith(".parquet")}
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_a_store_that_is_only_read_is_copied_after_commits_that_its_ledger_lacks(
+    kind, new_place, monkeypatch
+):
+    place, copies = new_place(kind), [new_place("folder") for _ in range(2)]
+    store = filled(place)
+    table = DeltaTable(place.location, storage_options=place.options)
+    table.alter.set_table_properties({"owner": "somebody"}, raise_if_not_exists=False)
+    monkeypatch.setattr(reading, "may_write", lambda path: path.parent != state_folder(place))
+    with monkeypatch.context() as patch:
+        # Nobody waits for another tool to enter what it did: none does.
+        patch.setattr(time, "sleep", kill)
+        backup(place.open(), copies[0])
+    assert told(copies[0].open()) == told(store)
+    # And a writer that died between the table and the ledger.
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr(DeltaBackend, "_settle", kill)
+        patch.setattr(flush, "STORE_TAIL_BATCH_ROWS", 1)
+        store.write(flat_candle("Z", MINUTE, 10.0, 1.0))
+    monkeypatch.setattr(copying, "STORE_COMMIT_ATTEMPTS", 3)
+    backup(place.open(), copies[1])
+    assert told(copies[1].open()) == told(store)
+    assert "Z" in told(store)["log"][-1]
+
+
+def state_folder(place: Place) -> Path:
+    return place.state() or place.folder / "_tallow"
+
+
 def cut_off_at(patch: pytest.MonkeyPatch, step: int) -> Callable[[], bool]:
     """Make the process end at the n-th durable step of what follows; say whether it came so far."""
-    from deltalake import DeltaTable
-
     from tallow.data.store import files, server, tail
 
     count = [step]

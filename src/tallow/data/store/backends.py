@@ -49,14 +49,19 @@ def open_backend(
     state: Path | None,
     storage_options: Mapping[str, str] | None,
     clock: Callable[[], int],
+    to_fill: bool = False,
 ) -> Backend:
-    """Open what keeps a store; see `tallow.data.store.store.open_store`."""
+    """Open what keeps a store; see `tallow.data.store.store.open_store`.
+
+    With `to_fill`, for a copy of another store: one that is made is a store when that is whole, and
+    nobody else can open it before.
+    """
     place = str(location)
     try:
         scheme, mark, rest = place.partition("://")
         if mark and scheme.lower() in ("postgresql", "postgres"):
             # The server's library takes another spelling for a database's name.
-            return _database(f"{scheme.lower()}://{rest}", state, create, clock)
+            return _database(f"{scheme.lower()}://{rest}", state, create, clock, to_fill)
         from tallow.data.store.delta import DeltaBackend
     except ModuleNotFoundError as error:
         raise StoreError(
@@ -68,14 +73,16 @@ def open_backend(
         folder = state or plain / STATE_FOLDER
     else:
         folder = _local_state(plain, state)
-    return DeltaBackend(plain, folder, storage_options, create, clock)
+    return DeltaBackend(plain, folder, storage_options, create, clock, to_fill)
 
 
-def _database(place: str, state: Path | None, create: bool, clock: Callable[[], int]) -> Backend:
+def _database(
+    place: str, state: Path | None, create: bool, clock: Callable[[], int], to_fill: bool
+) -> Backend:
     from tallow.data.store.postgres import PostgresBackend
     from tallow.data.store.server import identity
 
-    return PostgresBackend(place, _local_state(identity(place), state), create, clock)
+    return PostgresBackend(place, _local_state(identity(place), state), create, clock, to_fill)
 
 
 def _local_state(place: str, state: Path | None) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,11 @@ import polars as pl
 from deltalake import Transaction
 
 from tallow.core.errors import ConflictError, StoreError
-from tallow.core.limits import STORE_COMMIT_ATTEMPTS
+from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
 from tallow.data.store.files import damaged, require_whole
 from tallow.data.store.flush import flush
+from tallow.data.store.lineage import is_foreign
+from tallow.data.store.location import STATE_FOLDER
 from tallow.data.store.log import LOG_SCHEMA, Contents, Selection
 from tallow.data.store.rewrite import gathered, stretches
 from tallow.data.store.table import COPIED, HORIZON
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from tallow.data.store.files import Place
     from tallow.data.store.index import FileIndex
 
+_LEDGER = ("ingests", "quarantine")
+_LEDGER_FILE = re.compile(rf"{STATE_FOLDER}/({'|'.join(_LEDGER)})-[0-9a-f]{{16}}\.parquet")
 _TAKEN = "copied"
 """In the state file: the number of the copy whose ledger it has."""
 
@@ -56,16 +62,30 @@ def contents(backend: DeltaBackend) -> Iterator[Contents]:
 
 def _readable(backend: DeltaBackend) -> Contents:
     """Return what a store holds that cannot be kept still, the tail's rows after the others."""
-    for _ in range(STORE_COMMIT_ATTEMPTS):
+    first = None
+    for attempt in range(1, STORE_COMMIT_ATTEMPTS + 1):
         token, view, ledger = backend.token(), backend.view(), backend.ledger()
         entries, held = ledger.entries(), ledger.held(everything=True)
-        # A long write is in the table before it is in the ledger.
-        settled = view.files.version <= backend.tail_file.fact("reached")
+        first = token if first is None else first
+        # Where nothing has moved for so long, whoever wrote it has died, or has another ledger.
+        settled = _is_entered(backend, view.files.version) or (
+            attempt == STORE_COMMIT_ATTEMPTS and token == first
+        )
         if settled and backend.token() == token and ledger.entries().equals(entries):
             tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
             pieces = chain(_pieces(backend.place, view.files), [tail] if len(tail) else [])
             return Contents(backend.horizon, entries, held, pieces)
+        time.sleep(STORE_RETRY_SECONDS * attempt)
     raise ConflictError(f"store: {backend.place.root}: others keep writing; try again later")
+
+
+def _is_entered(backend: DeltaBackend, version: int) -> bool:
+    """Say whether the ledger tells of all that a version holds of this machine's.
+
+    A long write is in the table before it is in the ledger; what other tools commit never is.
+    """
+    reached = backend.tail_file.fact("reached")
+    return all(is_foreign(backend.place, each) for each in range(reached + 1, version + 1))
 
 
 def _pieces(place: Place, files: FileIndex) -> Iterator[pl.DataFrame]:
@@ -86,11 +106,24 @@ def load(backend: DeltaBackend, found: Contents) -> None:
         if tail.after(files.flushed).batches or len(files.facts) or len(entries):
             raise StoreError(f"store: {place.root}: is not empty; restore into a new folder")
         actions = _written(place, found.pieces)
-        for name, frame in (("ingests", found.entries), ("quarantine", found.held)):
-            place.put(frame, _ledger_file(name, number))
+        try:
+            for path, frame in zip(_ledger(number), (found.entries, found.held), strict=True):
+                place.put(frame, path)
+        except BaseException:
+            place.discard(actions)
+            place.remove(_ledger(number))
+            raise
         known = [Transaction(COPIED, number), Transaction(HORIZON, found.horizon)]
         backend.commit(actions, files.version, known)
+        _remove_others(place, number)
     take_ledger(backend, number)
+
+
+def _remove_others(place: Place, number: int) -> None:
+    """Remove the ledgers of copies that were cut off: no commit names them, and none will."""
+    with suppress(StoreError):
+        others = set(filter(_LEDGER_FILE.fullmatch, place.beside(STATE_FOLDER)))
+        place.remove(others.difference(_ledger(number)))
 
 
 def _written(place: Place, pieces: Iterator[pl.DataFrame]) -> list[AddAction]:
@@ -108,7 +141,7 @@ def take_ledger(backend: DeltaBackend, number: int | None) -> None:
     """Take the ledger of a copy into the state file, once; one that has entries keeps its own."""
     if number is None or _taken(backend) == number or not backend.tail_file.may_write:
         return
-    frames = [backend.place.get(_ledger_file(name, number)) for name in ("ingests", "quarantine")]
+    frames = [backend.place.get(path) for path in _ledger(number)]
     with backend.tail_file.locked():
         if _taken(backend) == number:
             return
@@ -123,5 +156,6 @@ def _taken(backend: DeltaBackend) -> int | None:
     return found[0] if len(found) else None
 
 
-def _ledger_file(name: str, number: int) -> str:
-    return f"_tallow/{name}-{number:016x}.parquet"
+def _ledger(number: int) -> list[str]:
+    """Return the files in which a copy's ledger lies: its writes, and its quarantine."""
+    return [f"{STATE_FOLDER}/{name}-{number:016x}.parquet" for name in _LEDGER]

@@ -76,11 +76,12 @@ class DeltaBackend:
         options: Mapping[str, str] | None,
         create: bool,
         clock: Callable[[], int],
+        to_fill: bool = False,
     ) -> None:
         place = Place.at(location, options)
         self.state_folder = state
         self._clock = clock
-        self._table = open_table(place, create, lambda: reached_by(state / STATE_FILE))
+        self._table = open_table(place, create, lambda: reached_by(state / STATE_FILE), to_fill)
         self.place = replace(place, table_id=str(self._table.metadata().id))
         self._table_lock = threading.RLock()
         self._examiner = Examiner(self.place)

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,14 +131,18 @@ class Place:
 
     def discard(self, written: Sequence[AddAction]) -> None:
         """Remove files that will never be part of the table: a full disk needs their room."""
-        for action in written:
+        self.remove([action.path for action in written])
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files that nothing needs, as far as that works."""
+        for path in paths:
             with suppress(Exception):
                 if self.folder is None:
                     import obstore
 
-                    obstore.delete(self.bucket, action.path)
+                    obstore.delete(self.bucket, path)
                 else:
-                    (self.folder / action.path).unlink()
+                    (self.folder / path).unlink()
 
     def _write_one(self, frame: pl.DataFrame) -> AddAction:
         facts = facts_of(frame)
@@ -161,6 +165,17 @@ class Place:
         options = dict(self.options) if self.options else None
         with naming(self.of(path), READING):
             return pl.read_parquet(self.of(path), glob=False, storage_options=options)
+
+    def beside(self, folder: str) -> list[str]:
+        """Return the files in a folder beside the table, none where there is no such folder."""
+        with naming(self.of(folder)), suppress(FileNotFoundError):
+            if self.folder is not None:
+                return [f"{folder}/{path.name}" for path in (self.folder / folder).iterdir()]
+            import obstore
+
+            found = obstore.list_with_delimiter(self.bucket, f"{folder}/")["objects"]
+            return [each["path"] for each in found]
+        return []
 
     def _put(self, frame: pl.DataFrame, path: str) -> int:
         """Upload a file. Encoded here, because Polars does not say how long it was."""

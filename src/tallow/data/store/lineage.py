@@ -51,11 +51,22 @@ class Lineage:
 def lineage_of(place: Place, version: int) -> Lineage:
     """Return the line that a version's commit belongs to: a new one where it is another tool's."""
     body = place.commit(version)
+    if own := _marked(body, version):
+        return own
+    return Lineage(f"{version}-{hashlib.blake2b(body, digest_size=8).hexdigest()}", False)
+
+
+def is_foreign(place: Place, version: int) -> bool:
+    """Say whether a version is another tool's, as far as the log still says."""
+    return _marked(place.commit(version), version) is None
+
+
+def _marked(body: bytes, version: int) -> Lineage | None:
     info = _commit_info(body)
     line = info.get(_LINE)
     if isinstance(line, str) and info.get(_AFTER) == str(version - 1):
         return Lineage(line, info.get(_CHECKED) == "true")
-    return Lineage(f"{version}-{hashlib.blake2b(body, digest_size=8).hexdigest()}", False)
+    return None
 
 
 def _commit_info(body: bytes) -> dict[str, Any]:

@@ -47,6 +47,13 @@ LOG_ORDER = (*KEY, "revision")
 VALUES = (*NUMBERS, OPEN_INTEREST)
 
 
+UNFINISHED = (
+    "store: {}: is a copy of another store, and is not whole; begin it again, with tallow store "
+    "backup or restore, or remove what is there"
+)
+"""What is said of a place that a backup, or a restore, was cut off in."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which rows of the log: of one timeframe and adjustment, or all where these are None.

@@ -21,6 +21,7 @@ from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import (
     LOG_ORDER,
     LOG_SCHEMA,
+    UNFINISHED,
     Compacted,
     Contents,
     LogPoint,
@@ -31,8 +32,8 @@ from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
 from tallow.data.store.server import Server, Session, instant, literal
 
-VERSION = "1"
-"""Of the tables."""
+VERSION, FILLING = "1", "filling"
+"""Of the tables; what stands for it until they have taken over another store."""
 
 # Collation "C" is the order of bytes: LOG_ORDER, and the same on every server for ever.
 _TABLES = f"""
@@ -57,7 +58,7 @@ CREATE INDEX IF NOT EXISTS log_interest ON tallow.log (timeframe, adjustment)
 CREATE TABLE IF NOT EXISTS tallow.facts (
     version text NOT NULL, epoch text NOT NULL, horizon bigint NOT NULL, received bigint NOT NULL
 );
-INSERT INTO tallow.facts SELECT '{VERSION}', '{{epoch}}', 0, 0
+INSERT INTO tallow.facts SELECT '{{version}}', '{{epoch}}', 0, 0
     WHERE NOT EXISTS (SELECT FROM tallow.facts);
 """
 
@@ -65,13 +66,20 @@ INSERT INTO tallow.facts SELECT '{VERSION}', '{{epoch}}', 0, 0
 class PostgresBackend:
     """Keeps a log in a database; see `tallow.data.store.log.Backend`."""
 
-    def __init__(self, url: str, state: Path, create: bool, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        url: str,
+        state: Path,
+        create: bool,
+        clock: Callable[[], int],
+        to_fill: bool = False,
+    ) -> None:
         self.state_folder = state
         self._clock = clock
         self._server = Server(url)
-        self._open(create)
+        self._open(create, to_fill)
 
-    def _open(self, create: bool) -> None:
+    def _open(self, create: bool, to_fill: bool) -> None:
         name, exists = self._server.name, "SELECT to_regclass('tallow.facts') IS NOT NULL AS found"
         if not self._server.query(exists).item():
             if not create:
@@ -79,19 +87,22 @@ class PostgresBackend:
                     f"store: {name}: holds no store; check the name, or create one with "
                     f"tallow ingest INPUT... --store {name}"
                 )
-            self._create()
-        if self._facts()["version"] != VERSION:
+            self._create(FILLING if to_fill else VERSION)
+        version = self._facts()["version"]
+        if version == FILLING and not to_fill:
+            raise StoreError(UNFINISHED.format(name))
+        if version not in (VERSION, FILLING):
             raise StoreError(f"store: {name}: was made by a newer tallow; update this one")
         self.ledger().renew()
 
-    def _create(self) -> None:
+    def _create(self, version: str) -> None:
         encoding = self._server.query("SELECT current_setting('server_encoding') AS name").item()
         if encoding != "UTF8":
             raise StoreError(
                 f"store: {self._server.name}: encoding={encoding}; must be UTF8; create another "
                 "database with ENCODING 'UTF8'"
             )
-        self._server.run(_TABLES.format(epoch=uuid.uuid4().hex))
+        self._server.run(_TABLES.format(version=version, epoch=uuid.uuid4().hex))
 
     def _facts(self) -> dict[str, Any]:
         return self._server.query("SELECT * FROM tallow.facts").row(0, named=True)
@@ -215,7 +226,8 @@ class PostgresBackend:
             for rows in found.pieces:
                 session.copy("log", rows)
                 received = max(received, *rows["received_at"].to_physical().unique())
-            session.run(f"UPDATE tallow.facts SET received = {received}, horizon = {found.horizon}")
+            facts = f"received = {received}, horizon = {found.horizon}, version = '{VERSION}'"
+            session.run(f"UPDATE tallow.facts SET {facts}")
             PostgresLedger(lambda: nullcontext(session)).load(found.entries, found.held)
 
     def flush(self) -> None:

@@ -45,13 +45,18 @@ KEEP_HOURS = 168.0
 """How long files stay that compaction replaced: a week, as is usual for Delta tables."""
 
 
+def system_clock() -> int:
+    """Return the time in microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
 def open_store(
     location: str | Path,
     *,
     create: bool = False,
     state: Path | None = None,
     storage_options: Mapping[str, str] | None = None,
-    clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+    clock: Callable[[], int] = system_clock,
 ) -> Store:
     """Open a store, in a folder, a bucket or a database.
 
@@ -76,9 +81,20 @@ def open_store(
     StoreError
         If there is no store, it cannot be opened, or an extra is not installed.
     """
+    return _opened(location, create, state, storage_options, clock, to_fill=False)
 
+
+def _opened(
+    location: str | Path,
+    create: bool,
+    state: Path | None,
+    storage_options: Mapping[str, str] | None,
+    clock: Callable[[], int],
+    *,
+    to_fill: bool,
+) -> Store:
     def open_it(creating: bool) -> Backend:
-        return open_backend(location, creating, state, storage_options, clock)
+        return open_backend(location, creating, state, storage_options, clock, to_fill)
 
     return Store(Opened(open_it, create))
 
@@ -359,15 +375,15 @@ class Store:
         """Copy everything, all revisions and the ledger, to a new store, and return its stats.
 
         The copy is a store like any other, whatever the kind of either: to restore is to back up
-        the other way round. It is of one moment, whatever is written meanwhile; it appears whole or
-        stays empty, and can be begun again where it was cut off.
+        the other way round. It is of one moment, whatever is written meanwhile; until it is whole
+        it cannot be opened, and where it was cut off it can be begun again.
 
         Raises
         ------
         StoreError
             If the target holds rows already, or a file of this store is damaged.
         """
-        with open_store(target, create=True, state=state, storage_options=storage_options) as other:
+        with _opened(target, True, state, storage_options, system_clock, to_fill=True) as other:
             copy(self._backend, other._backend)
             return other.stats()
 

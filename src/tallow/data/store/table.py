@@ -23,7 +23,7 @@ from tallow.data.store.commits import (
 )
 from tallow.data.store.files import Place
 from tallow.data.store.lineage import Lineage
-from tallow.data.store.log import LOG_SCHEMA
+from tallow.data.store.log import LOG_SCHEMA, UNFINISHED
 from tallow.data.store.protocol import require_plain
 
 VERSION = "1"
@@ -32,6 +32,9 @@ VERSION = "1"
 FORMAT, EPOCH, HORIZON = "tallow.format", "tallow.epoch", "tallow.horizon"
 """Properties of the table: its version; what changes where history is taken away; the moment before
 which `as_of` cannot reach."""
+
+FILLING = "tallow.filling"
+"""Property of a table that was made to take over another store: it is one from that commit on."""
 
 COPIED = "tallow.copied"
 """Transaction of the commit that took over another store: the number of the ledger's files."""
@@ -53,10 +56,17 @@ TABLE_SCHEMA = Schema(
 )
 
 
-def open_table(place: Place, create: bool, reached: Callable[[], int]) -> DeltaTable:
+def open_table(
+    place: Place, create: bool, reached: Callable[[], int], to_fill: bool = False
+) -> DeltaTable:
     """Open a store's table, or make it; mend what a loss of power left of unfinished commits.
 
-    `reached` says which version was acknowledged last.
+    Parameters
+    ----------
+    reached
+        Says which version was acknowledged last.
+    to_fill
+        It is to take over another store; then it may be one that a cut-off copy began.
 
     Raises
     ------
@@ -75,8 +85,10 @@ def open_table(place: Place, create: bool, reached: Callable[[], int]) -> DeltaT
                     f"store: {place.root}: holds no store; check the name, or create one with "
                     f"tallow ingest INPUT... --store {place.root}"
                 ) from None
-            table = _create(place, options)
-        properties_of(table, place.root)
+            table = _create(place, options, to_fill)
+        is_begun = FILLING in properties_of(table, place.root)
+        if is_begun and not to_fill and table.transaction_version(COPIED) is None:
+            raise StoreError(UNFINISHED.format(place.root))
         if table.version() == 0 and place.folder is not None:
             # Whoever made it may not have come so far.
             sync_commits(place.folder, 0, 0)
@@ -95,16 +107,16 @@ def _opened(place: Place, options: dict[str, str] | None) -> DeltaTable:
     return _opened(place, options)
 
 
-def _create(place: Place, options: dict[str, str] | None) -> DeltaTable:
+def _create(place: Place, options: dict[str, str] | None, to_fill: bool) -> DeltaTable:
     """Make a table, or open the one that somebody else makes at the same moment."""
     if place.folder is not None:
         (place.folder / "_delta_log").mkdir(parents=True, exist_ok=True)
-    failed = None
+    failed, properties = None, {FORMAT: VERSION, EPOCH: uuid.uuid4().hex}
     try:
         DeltaTable.create(
             place.table,
             TABLE_SCHEMA,
-            configuration={FORMAT: VERSION, EPOCH: uuid.uuid4().hex},
+            configuration=properties | ({FILLING: "true"} if to_fill else {}),
             storage_options=options,
             # A second try would put these properties over those of the first one's table.
             commit_properties=CommitProperties(Lineage.new().mark(-1), max_commit_retries=0),
