@@ -231,8 +231,8 @@ def test_calculating_keeps_every_row():
 
 @pytest.mark.twin
 def test_calculating_says_what_failed():
-    frame = pl.concat([market(["A"]), candles("L", minutes("2027-01-04T09:15+05:30", 3))])
-    with pytest.warns(TallowWarning, match="L: calendar XNSE:cash-other: date=2027-01-04"):
+    frame = pl.concat([market(["A"]), candles("L", minutes("2029-01-04T09:15+05:30", 3))])
+    with pytest.warns(TallowWarning, match="L: calendar XNSE:cash-other: date=2029-01-04"):
         out = ENGINE.calculate_indicators(frame, "vwap, ema(1)")
     late = out.filter(instrument="L")
     assert late["vwap"].is_null().all()

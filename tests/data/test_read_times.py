@@ -206,6 +206,7 @@ def test_epochs_in_each_unit(moments):
         ([date(2025, 6, 2)], [time(9, 15)]),
         (["ignored"], ["2025-06-02T09:15:00+05:30"]),
         (["ignored"], ["1748835900000"]),
+        (["02-06-2025"], [EPOCH]),
     ],
 )
 def test_a_date_and_a_time_of_day_apart(dates, times):
@@ -214,11 +215,3 @@ def test_a_date_and_a_time_of_day_apart(dates, times):
     candles = read_candles(frame, instrument="A", timezone="Asia/Kolkata")
     assert candles.frame["timestamp"].to_list() == [INSTANT]
     assert candles.report.ignored_columns == ()
-
-
-def test_a_complete_time_column_stands_alone_beside_a_date():
-    bar = {name: [1.0] for name in "ohlcv"}
-    frame = pl.DataFrame({"date": ["02-06-2025"], "time": [EPOCH], **bar})
-    candles = read_candles(frame, instrument="A")
-    assert candles.frame["timestamp"].to_list() == [INSTANT]
-    assert candles.report.ignored_columns == ("date",)

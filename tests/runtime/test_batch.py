@@ -195,9 +195,9 @@ def test_a_run_without_candles_has_the_columns_of_one_with():
 
 
 def with_bad_stamps() -> pl.DataFrame:
-    """Return candles of A and B; some of B are of 1970, of a date without known hours, ahead."""
+    """Return candles of A and B; some of B are of 1970, of a date before the facts, ahead."""
     good = [candles(name, minutes("2026-11-06T09:15+05:30", 30)) for name in "AB"]
-    stamps = ["1970-01-01T05:30+05:30", "2026-11-08T18:15+05:30", "2026-12-30T10:00+05:30"]
+    stamps = ["1970-01-01T05:30+05:30", "2012-06-04T10:00+05:30", "2026-12-30T10:00+05:30"]
     bad = [candles("B", minutes(stamp, 2)) for stamp in stamps]
     return pl.concat([*good, *bad]).sort("instrument", "timestamp")
 

@@ -52,7 +52,7 @@ def test_this_installation_is_whole() -> None:
     assert said["tallow"] == [("ok", metadata.version("tallow"))]
     assert said["polars"] == [("ok", metadata.version("polars"))]
     covered = [text for _, text in said["calendar"]]
-    assert [text.split(":")[0] for text in covered] == ["XNSE", "XNSE", "XNSE", "24/7"]
+    assert [text.split(":")[0] for text in covered] == [*["XNSE"] * 3, *["XBOM"] * 3, "MCX", "FX", "24/7"]
 
 
 def test_the_page_has_a_line_for_each_check() -> None:
@@ -117,12 +117,12 @@ def test_a_missing_or_broken_package_fails_and_an_optional_one_warns(
     assert said["pyarrow"][0][0] == "warn"
 
 
-@pytest.mark.parametrize(("version", "status"), [("2.3.3", "ok"), ("3.1.0", "warn")])
-def test_a_pandas_that_some_venues_do_not_work_with_warns(
-    monkeypatch: pytest.MonkeyPatch, version: str, status: str
+@pytest.mark.parametrize(("version", "limited"), [("2.3.3", False), ("3.1.0", True)])
+def test_a_pandas_beside_which_some_venues_begin_late_is_told(
+    monkeypatch: pytest.MonkeyPatch, version: str, limited: bool
 ) -> None:
     monkeypatch.setattr(metadata, "version", lambda _: version)
-    assert tallow_doctor()[1]["other venues"][0][0] == status
+    assert ("XKRX begins in" in tallow_doctor()[1]["other venues"][0][1]) == limited
 
 
 def test_a_calendar_that_runs_out_warns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_a_calendar_that_runs_out_warns(monkeypatch: pytest.MonkeyPatch) -> None
     assert code == 0
     assert said["calendar"][0] == (
         "warn",
-        "XNSE:derivatives: ends; give a TOML file as --calendar-dates",
+        "XNSE:derivatives: ends; give a TOML file as --calendar-dates of tallow run",
     )
 
 

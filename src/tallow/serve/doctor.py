@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -130,6 +129,7 @@ def _check_extras() -> Iterator[Finding]:
 
 def _check_kernels() -> Iterator[Finding]:
     from tallow.core.kernel import cache_folder, is_compiled
+    from tallow.core.private import own_folder
     from tallow.core.registry import registry
 
     folder = cache_folder()
@@ -137,13 +137,10 @@ def _check_kernels() -> Iterator[Finding]:
     compiled = sum(map(is_compiled, kernels))
     rest = "" if compiled == len(kernels) else "; the others are compiled at their first use"
     yield Finding("ok", "kernels", f"{compiled} of {len(kernels)} indicators compiled{rest}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        hint = "set TALLOW_CACHE_DIR to a folder that can be written"
-        yield Finding("fail", "kernel cache", f"{folder}: {error.strerror}; {hint}")
+    if folder == own_folder():
+        hint = "set TALLOW_CACHE_DIR to a folder that is yours alone and can be written"
+        why = f"{folder}: goes with this process, and kernels are compiled anew in each"
+        yield Finding("fail", "kernel cache", f"{why}; {hint}")
         return
     others = [other for other in folder.parent.glob("kernels-*") if other != folder]
     older = f"; {len(others)} of other versions beside it may be deleted" if others else ""

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CALLS = (
-    "openat,write,pwrite64,writev,pwritev,lseek,ftruncate,fsync,fdatasync,rename,renameat,"
-    "renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat"
+    "openat,close,write,pwrite64,writev,pwritev,lseek,ftruncate,fsync,fdatasync,rename,renameat,"
+    "renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,clone,clone3,fork,vfork"
 )
 MODELS = ("strict", "names", "sizes", "prefix")
 """Kept of what was not waited for: nothing; names only, files empty; names and sizes, with zeros;
 the first so many names, and of each file its first so many writes."""
+
+_BEGINNING = ("clone", "clone3", "fork", "vfork")
 
 _CALL = re.compile(r"(\d+) +(?:<\.\.\. )?(\w+)(\(| resumed>)(.*)")
 _END = re.compile(r"(.*)\) += (-?\d+)")
@@ -53,6 +55,7 @@ class Journal:
     def read(self, trace: Path) -> Journal:
         """Take the calls of a trace; a call counts when it returned."""
         begun: dict[str, str] = {}
+        others: set[str] = set()
         for line in trace.read_text().splitlines():
             found = _CALL.match(line)
             if found is None:
@@ -62,7 +65,13 @@ class Journal:
                 begun[pid] = rest.partition(" <unfinished")[0]
                 continue
             rest = begun.pop(pid, "") + rest if how != "(" else rest
-            if (end := _END.fullmatch(rest)) and int(end[2]) >= 0:
+            end = _END.fullmatch(rest)
+            if end is None or int(end[2]) < 0 or pid in others:
+                continue
+            if name in _BEGINNING:
+                # A process that is no thread has numbers of its own for what it opens.
+                others |= set() if "CLONE_FILES" in rest else {end[2]}
+            else:
                 self._take(name, end[1].split(", "), int(end[2]))
         return self
 
@@ -74,6 +83,8 @@ class Journal:
             self._opened(paths[0], args[2], result)
         elif name in ("write", "pwrite64"):
             self._written(int(args[0]), texts, args, result, name == "pwrite64")
+        elif name == "close":
+            self._open.pop(int(args[0]), None)
         elif name == "lseek":
             self._places[int(args[0])] = result
         elif name in ("fsync", "fdatasync", "ftruncate", "writev", "pwritev"):
