@@ -63,6 +63,6 @@ bench: $(BENCH_READY)  ## Measure against other libraries, and print the ratios
 against: $(BENCH_READY)  ## Measure this build and REVISION=... in turn, and tell what is slower
 	$(BIN)/python -m benchmarks.against $(REVISION)
 
-nightly: setup  ## Run the tests at full size, and the long campaigns
-	@echo "repeat this run with: make nightly SEED=$(SEED)"
-	$(PYTEST) -m '' --hypothesis-profile=nightly --hypothesis-seed=$(SEED) --randomly-seed=$(SEED)
+nightly: setup  ## Run the tests at full size, and the long campaigns; PART=tests/... for a part
+	@echo "repeat this run with: make nightly SEED=$(SEED)$(if $(PART), PART='$(PART)')"
+	$(PYTEST) $(PART) -m '' --hypothesis-profile=nightly --hypothesis-seed=$(SEED) --randomly-seed=$(SEED)
