@@ -88,7 +88,7 @@ def test_each_rule_names_the_row_and_keeps_its_values(rule, values):
 
 
 def test_every_rule_of_the_table_is_tested_above_or_below():
-    # What is forming, not covered or of one day twice depends on clocks and calendars: tested there.
+    # These depend on clocks, calendars and other rows, and are tested with them.
     apart = {"repeated_key", "repeated_period", "forming", "not_covered"}
     assert {rule for rule, _ in BROKEN} | apart == {rule.name for rule in RULES}
 
