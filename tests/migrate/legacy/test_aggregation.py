@@ -11,16 +11,12 @@ from datetime import datetime
 import pytest
 
 from tallow.core.errors import EngineError
-from tallow.migrate.legacy import days, textbook
-from tallow.migrate.legacy.aggregation import (
-    COPIED,
-    daily_bars,
-    file_bars,
-    five_minute_bars,
-    fixed_bars,
-)
+from tallow.migrate.legacy import days
+from tallow.migrate.legacy.aggregation import five_minute_bars
 from tallow.migrate.legacy.answer import five_minute_candles, window
 from tallow.migrate.legacy.candles import DAY, INDIA, Candle, rounded
+from tests.migrate.legacy import textbook, weekdays
+from tests.migrate.legacy.file_bars import COPIED, daily_bars, file_bars, fixed_bars
 from tests.migrate.legacy.made import OPEN, minutes, walk
 from tests.migrate.legacy.reading import seconds
 
@@ -71,9 +67,9 @@ def test_the_calendar_knows_weekends_only() -> None:
     monday = at("2025-07-21T10:00")
     assert days.previous(monday) == at("2025-07-18T10:00")
     assert days.previous(at("2025-07-20T10:00")) == at("2025-07-18T10:00")
-    assert days.following(at("2025-07-18T10:00")) == monday
+    assert weekdays.following(at("2025-07-18T10:00")) == monday
     # 15 August is a holiday, and counts.
-    assert days.days_between(at("2025-08-14T09:00"), at("2025-08-18T01:00")) == 3
+    assert weekdays.days_between(at("2025-08-14T09:00"), at("2025-08-18T01:00")) == 3
     assert days.warm_up_start(int(monday.timestamp())) == int(at("2025-07-18T10:00").timestamp())
 
 

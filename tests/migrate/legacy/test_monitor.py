@@ -12,13 +12,14 @@ import pytest
 
 from tallow.migrate.legacy.candles import DAY
 from tallow.migrate.legacy.kernels import bollinger
-from tallow.migrate.legacy.lowest import (
+from tests.migrate.legacy.lowest import (
     QuietDay,
     quietest_day,
     sample_widths,
     smallest_positive,
 )
-from tallow.migrate.legacy.monitor import (
+from tests.migrate.legacy.made import OPEN, minutes
+from tests.migrate.legacy.monitor import (
     Alert,
     AlertLimits,
     Watched,
@@ -27,7 +28,6 @@ from tallow.migrate.legacy.monitor import (
     morning_range,
     watched,
 )
-from tests.migrate.legacy.made import OPEN, minutes
 from tests.migrate.legacy.reading import seconds
 
 FALLING = [20.0, 16.0, 13.0, 11.0, 10.0, 9.5, 9.4]

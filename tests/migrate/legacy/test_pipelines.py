@@ -13,17 +13,17 @@ import pytest
 
 from tallow.migrate.legacy.aggregation import five_minute_bars
 from tallow.migrate.legacy.candles import DAY, Row
-from tallow.migrate.legacy.ingestion import ingested, intraday, latest_time
 from tallow.migrate.legacy.kernels import vwap, widths
-from tallow.migrate.legacy.stored import (
+from tests.migrate.legacy.ingestion import ingested, intraday, latest_time
+from tests.migrate.legacy.made import OPEN, minutes, walk
+from tests.migrate.legacy.reading import seconds
+from tests.migrate.legacy.stored import (
     bands_of_range,
     batch_window,
     live_bars,
     stored_at,
     stored_range,
 )
-from tests.migrate.legacy.made import OPEN, minutes, walk
-from tests.migrate.legacy.reading import seconds
 
 FRIDAY = OPEN
 THURSDAY = OPEN - DAY

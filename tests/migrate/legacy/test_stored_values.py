@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tallow.migrate.legacy.aggregation import COPIED, file_bars
 from tallow.migrate.legacy.answer import five_minute_candles, lowest_width
 from tallow.migrate.legacy.candles import Candle, Row
-from tallow.migrate.legacy.ingestion import ingested
-from tallow.migrate.legacy.june import stored_in_june
 from tests.migrate.legacy import reading
+from tests.migrate.legacy.file_bars import COPIED, file_bars
+from tests.migrate.legacy.ingestion import ingested
+from tests.migrate.legacy.june import stored_in_june
 
 STORED_DIGITS = 0.5001e-4
 """Half of the last place of DECIMAL(18,4)."""

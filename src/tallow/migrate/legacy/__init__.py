@@ -6,13 +6,10 @@ it goes in one commit: this folder, its tests, its line under ``tallow.engines``
 and the benchmarks that use it.
 
 1. Minutes become bars - `aggregation`.
-2. Kernels of a library - `cinar` - are called by wrappers with their own idea of order - `kernels`;
-   `textbook` has those before them.
+2. Kernels of a library - `cinar` - are called by wrappers with their own idea of order - `kernels`.
 3. The API answers for five-minute candles - `answer`; it reads a trading day before - `days`.
-4. What is stored comes about otherwise: with fetched minutes - `ingestion` - and at every
-   five-minute mark - `stored`; in June 2025, from the newest candle to the oldest - `june`.
-5. A job finds the lowest band widths - `lowest` - and a monitor compares with them - `monitor`.
 
+What it stored otherwise, its jobs and its monitor are with the tests that prove all of it.
 Trends, filters and orders, which the old system also has, are not here.
 """
 

@@ -1,4 +1,4 @@
-"""Minutes into bars, in each of the ways that the old system's SQL has.
+"""Minutes into bars, as the old system's API has them.
 
 Buckets are whole multiples of their length since 1970; 09:15 in India is one of five minutes. So
 minutes before the open or after the close make bars of their own, zero-volume fillers count, empty
@@ -8,20 +8,12 @@ buckets are absent, and a bucket that is not whole is not marked.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
-from tallow.migrate.legacy.candles import INDIA, Candle, Row, in_india
+from tallow.migrate.legacy.candles import Candle
 
 BAR = 300
 """Seconds of a bar."""
-
-FIXED_LENGTH = 20
-COPIED = (
-    "ma_9", "bb_upper", "bb_middle", "bb_lower", "vwap", "ema_5", "ema_9", "ema_50", "atr", "rsi",
-    "bb_width", "lowest_bb_width",
-)  # fmt: skip
-"""Indicators that the query in the file takes over from a bucket's last minute."""
 
 
 def five_minute_bars(minutes: Sequence[Candle]) -> list[Candle]:
@@ -32,63 +24,22 @@ def five_minute_bars(minutes: Sequence[Candle]) -> list[Candle]:
         if minute.timestamp >= end:
             start = minute.timestamp // BAR * BAR
             end = start + BAR
-            bars.append(_begun(start, minute))
+            bars.append(begin_bar(start, minute))
         else:
-            _extend(bars[-1], minute)
+            extend_bar(bars[-1], minute)
     return bars
 
 
-def daily_bars(minutes: Sequence[Candle]) -> list[Candle]:
-    """Return a bar for each date in India, at its midnight."""
-    bars: dict[int, Candle] = {}
-    for minute in minutes:
-        midnight = datetime.combine(in_india(minute.timestamp).date(), datetime.min.time(), INDIA)
-        day = int(midnight.timestamp())
-        if day in bars:
-            _extend(bars[day], minute)
-        else:
-            bars[day] = _begun(day, minute)
-    return list(bars.values())
-
-
-def file_bars(minutes: Sequence[Candle], stored: Mapping[int, Row]) -> list[Row]:
-    """Return the bars of the query kept in a file: with the last minute's indicators as their own.
-
-    `stored` has the indicators of each minute. The time is that of the first minute there is, and
-    open interest is added up.
-    """
-    return [_file_bar(bucket, stored) for bucket in _buckets(minutes)]
-
-
-def fixed_bars(minutes: Sequence[Candle]) -> list[Row]:
-    """Return the bars of the file's later query: bands over up to 20 buckets, the first 19 dropped.
-
-    They are dropped by the clock: a gap does not count. ``minutes`` tells whether a bar is whole.
-    """
-    buckets = _buckets(minutes)
-    rows: list[Row] = []
-    closes = [bucket[-1].close for bucket in buckets]
-    for place, bucket in enumerate(buckets):
-        start = bucket[0].timestamp // BAR * BAR
-        if start < buckets[0][0].timestamp // BAR * BAR + (FIXED_LENGTH - 1) * BAR:
-            continue
-        window = closes[max(0, place + 1 - FIXED_LENGTH) : place + 1]
-        mean = sum(window) / len(window)
-        reach = 2.0 * math.sqrt(sum((close - mean) ** 2 for close in window) / len(window))
-        bands = {"bb_upper": mean + reach, "bb_middle": mean, "bb_lower": mean - reach}
-        width = {"bb_width": 2.0 * reach / mean * 100.0, "minutes": float(len(bucket))}
-        rows.append({**_prices(bucket), "timestamp": start, **bands, **width})
-    return rows
-
-
-def _begun(start: int, first: Candle) -> Candle:
+def begin_bar(start: int, first: Candle) -> Candle:
+    """Return a bar of one minute, which starts where it is said."""
     # Field by field: dataclasses.replace takes four times as long.
     return Candle(
         start, first.open, first.high, first.low, first.close, first.volume, first.open_interest
     )
 
 
-def _extend(bar: Candle, minute: Candle) -> None:
+def extend_bar(bar: Candle, minute: Candle) -> None:
+    """Add a later minute to a bar."""
     if minute.high > bar.high:
         bar.high = minute.high
     if minute.low < bar.low:
@@ -96,36 +47,3 @@ def _extend(bar: Candle, minute: Candle) -> None:
     bar.close = minute.close
     bar.volume += minute.volume
     bar.open_interest = minute.open_interest
-
-
-def _buckets(minutes: Sequence[Candle]) -> list[list[Candle]]:
-    buckets: dict[int, list[Candle]] = {}
-    for minute in minutes:
-        buckets.setdefault(minute.timestamp // BAR, []).append(minute)
-    return list(buckets.values())
-
-
-def _prices(bucket: Sequence[Candle]) -> Row:
-    return {
-        "open": bucket[0].open,
-        "high": max(minute.high for minute in bucket),
-        "low": min(minute.low for minute in bucket),
-        "close": bucket[-1].close,
-        "volume": sum(minute.volume for minute in bucket),
-        "open_interest": sum(minute.open_interest for minute in bucket),
-    }
-
-
-def _file_bar(bucket: Sequence[Candle], stored: Mapping[int, Row]) -> Row:
-    first, last = bucket[0], bucket[-1]
-    row: Row = {"timestamp": first.timestamp, **_prices(bucket), "minutes": float(len(bucket))}
-    row |= {name: stored[last.timestamp][name] for name in COPIED}
-    amount = sum(minute.close * minute.volume for minute in bucket)
-    row["vwap_5min"] = amount / row["volume"] if row["volume"] else math.nan
-    row["range"], row["change"] = row["high"] - row["low"], row["close"] - row["open"]
-    row["change_percent"] = row["change"] / row["open"] * 100.0
-    middle, lower, upper = row["bb_middle"], row["bb_lower"], row["bb_upper"]
-    row["bb_position_percent"] = (row["close"] - middle) / middle * 100.0 if middle else math.nan
-    wide = upper - lower
-    row["bb_percentile"] = (row["close"] - lower) / wide * 100.0 if wide > 0.0 else 50.0
-    return row

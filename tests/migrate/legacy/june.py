@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tallow.migrate.legacy import textbook
 from tallow.migrate.legacy.answer import fields
 from tallow.migrate.legacy.candles import Candle, Row, newest_first
 from tallow.migrate.legacy.kernels import bollinger, sma, vwap, widths
+from tests.migrate.legacy import textbook
 
 BAND = 20
 
