@@ -55,15 +55,32 @@ def read_state(path: Path) -> tuple[dict[str, Any], Arrays]:
         If the file cannot be read, is no state, or is not what was written.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            # A file of something else may be of any length.
+            is_state = file.read(len(_MAGIC)) == _MAGIC
+            content = file.read() if is_state else b""
     except OSError as error:
         raise StateError(f"state: file={path}; {error.strerror}; rebuild it") from error
-    if not content.startswith(_MAGIC):
+    if not is_state:
         raise StateError(f"state: file={path}; not a state of this version; rebuild it")
-    begin = len(_MAGIC) + _DIGEST_BYTES
-    body = memoryview(content)[begin:]
-    if hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != content[len(_MAGIC) : begin]:
+    body = memoryview(content)[_DIGEST_BYTES:]
+    if hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != content[:_DIGEST_BYTES]:
         raise StateError(f"state: file={path}; its checksum is wrong; rebuild it")
+    try:
+        return _parsed(body)
+    except Exception as error:
+        # Its checksum is right, so nobody wrote it as we do: what libraries raise then has no end.
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise StateError(f"state: file={path}; cannot be read: {reason}; rebuild it") from error
+
+
+def _parsed(body: memoryview) -> tuple[dict[str, Any], Arrays]:
     with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+        members = archive.zip.infolist()
+        if sum(each.file_size for each in members) > len(body):
+            raise ValueError("what it holds is longer than the file")
         arrays = {name: archive[name] for name in archive.files}
-    return json.loads(arrays.pop("header").tobytes()), arrays
+    header = json.loads(arrays.pop("header").tobytes())
+    if not isinstance(header, dict) or not all(isinstance(a, np.ndarray) for a in arrays.values()):
+        raise TypeError("it has no header of names, or no arrays")
+    return header, arrays

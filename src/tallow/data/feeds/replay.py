@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -24,7 +24,7 @@ from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows
 from tallow.data.quarantine import empty_quarantine
 from tallow.data.readers import read_candles
-from tallow.data.rules import MINUTE_US
+from tallow.data.rules import MINUTE_US, TIME_MAX_US, TIME_MIN_US
 from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.store import Store, open_store
 
@@ -42,6 +42,17 @@ class Replayed:
     until: int | None = None
     rows: int = 0
     digest: int = 0
+
+    @classmethod
+    def of(cls, position: object) -> Replayed | None:
+        """Return what a saved position says; None where it is none of a replay."""
+        names = [field.name for field in fields(cls)]
+        if not isinstance(position, dict) or sorted(position) != sorted(names):
+            return None
+        until, rows, digest = (position[name] for name in names)
+        whole = all(type(each) is int and 0 <= each < 2**64 for each in (rows, digest))
+        told = until is None or (type(until) is int and TIME_MIN_US <= until <= TIME_MAX_US)
+        return cls(until, rows, digest) if whole and told else None
 
     def after(self, frame: pl.DataFrame) -> Replayed:
         """Return this with more candles, in whatever parts they come."""
@@ -182,7 +193,12 @@ class ReplayFeed(Feed):
 
         Reads all of it again, to compare it.
         """
-        before = Replayed(**position)
+        before = Replayed.of(position)
+        if before is None:
+            return (
+                f"{self._name}: the state does not say how far this replay was taken, as after "
+                "another feed; it begins with the first candle"
+            )
         if before.until is None:
             return None
         end = datetime.fromtimestamp(before.until / _US, UTC)

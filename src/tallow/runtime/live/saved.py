@@ -10,22 +10,19 @@ from typing import Any
 import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import StateError
+from tallow.core.errors import ParameterError, StateError
 from tallow.core.kernel import kernel_digest
 from tallow.data import aggregate as bars
 from tallow.data.state_file import Arrays, read_state, write_state
 from tallow.data.store.log import LogPoint
 from tallow.runtime.checkpoints import calendar_digest
+from tallow.runtime.live.arrays import from_arrays, to_arrays
 from tallow.runtime.live.core import LiveState
+from tallow.runtime.live.fitting import TICKS, require_arrays, require_header, require_ticks
 from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.intake import Intake
-from tallow.runtime.live.lane import Lane
 from tallow.runtime.live.source import goes_on
 from tallow.runtime.live.ticking import TickIntake
-
-_LANE = ("before", "touched", "shown", "final", "revision")
-_TICKS = "ticks/"
-_MEMORY = ("candles", "first", "next", "told_from")
 
 
 def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> dict[str, Any]:
@@ -82,7 +79,7 @@ def save_state(path: Path, parts: Parts) -> None:
         ],
         "store": None if follower is None else follower.place(),
     }
-    ticks = {f"{_TICKS}{name}": held for name, held in parts.ticks.builder.arrays().items()}
+    ticks = {f"{TICKS}{name}": held for name, held in parts.ticks.builder.arrays().items()}
     write_state(path, header, to_arrays(parts.state) | ticks)
 
 
@@ -95,18 +92,16 @@ def load_state(path: Path, parts: Parts) -> None:
         If it is damaged, or of another engine or store; with the reason. Nothing has changed then.
     """
     header, arrays = read_state(path)
-    saved, mine = header["made_with"], parts.made_with
-    others = [name for name in mine if saved.get(name) != mine[name]]
-    if others:
-        raise StateError(f"state: file={path}; made with other {', '.join(others)}; rebuild it")
-    follower = parts.intake.follower
-    if follower is not None:
-        _require_store(path, follower, header["store"])
-    parts.intake.register(header["names"])
+    _require_fit(path, header, arrays, parts)
+    follower, ticks = parts.intake.follower, len(TICKS)
+    try:
+        parts.ticks.builder.restore(
+            {name[ticks:]: held for name, held in arrays.items() if name.startswith(TICKS)}
+        )
+        parts.intake.register(header["names"])
+    except ParameterError as error:
+        raise StateError(f"state: file={path}; {error}; rebuild it") from error
     from_arrays(parts.state, arrays)
-    parts.ticks.builder.restore(
-        {name.removeprefix(_TICKS): arrays[name] for name in arrays if name.startswith(_TICKS)}
-    )
     for lane, (failed, failures) in zip(parts.state.lanes, header["failed"], strict=True):
         lane.failed = {name: set(held) for name, held in failed.items()}
         lane.failures = dict(failures)
@@ -126,6 +121,21 @@ def load_state(path: Path, parts: Parts) -> None:
     parts.intake.saw_interest = bool(header["interest"])
 
 
+def _require_fit(path: Path, header: dict[str, Any], arrays: Arrays, parts: Parts) -> None:
+    """Raise `StateError` unless a state is of such an engine and store, and has all of it."""
+    saved, mine = header.get("made_with"), parts.made_with
+    known = saved if isinstance(saved, dict) else {}
+    others = [name for name in mine if known.get(name) != mine[name]]
+    if others:
+        raise StateError(f"state: file={path}; made with other {', '.join(others)}; rebuild it")
+    require_header(path, header, parts.state)
+    if parts.intake.follower is not None:
+        _require_store(path, parts.intake.follower, header["store"])
+    count = len(header["names"])
+    require_arrays(path, arrays, parts.state, count)
+    require_ticks(path, arrays, parts.ticks.builder.arrays(), count)
+
+
 def _require_store(path: Path, follower: Follower, place: dict[str, Any] | None) -> None:
     """Raise `StateError` unless the store has all rows that the state was made of."""
     seen = LogPoint(*place["point"]) if place is not None else LogPoint("", 0)
@@ -141,35 +151,3 @@ def _require_store(path: Path, follower: Follower, place: dict[str, Any] | None)
             f"state: file={path}; made with rows, received at {newest}, which the store does not "
             "have: another store, or a backup of before was put back; rebuild it"
         )
-
-
-def to_arrays(state: LiveState) -> Arrays:
-    """Return the state of all instruments, without a copy."""
-    arrays = {f"memory/{name}": getattr(state.memory, name) for name in _MEMORY}
-    arrays |= {f"memory/states/{k}": each for k, each in enumerate(state.memory.states)}
-    for lane, place in _lanes(state):
-        arrays |= {f"{place}/{name}": getattr(lane, name) for name in _LANE}
-        arrays |= {f"{place}/now/{k}": each for k, each in enumerate(lane.now)}
-        arrays |= {f"{place}/forming/{k}": each for k, each in enumerate(lane.forming)}
-    return arrays
-
-
-def from_arrays(state: LiveState, arrays: Arrays) -> None:
-    """Put a state back; the instruments' calendars are the caller's to set."""
-    for name in _MEMORY:
-        setattr(state.memory, name, arrays[f"memory/{name}"])
-    state.memory.states = _listed(arrays, "memory/states")
-    for lane, place in _lanes(state):
-        for name in _LANE:
-            setattr(lane, name, arrays[f"{place}/{name}"])
-        lane.now = _listed(arrays, f"{place}/now")
-        lane.forming = _listed(arrays, f"{place}/forming")
-
-
-def _lanes(state: LiveState) -> list[tuple[Lane, str]]:
-    return [(lane, f"lane/{k}") for k, lane in enumerate(state.lanes)]
-
-
-def _listed(arrays: Arrays, place: str) -> list[np.ndarray[Any, Any]]:
-    count = sum(name.startswith(f"{place}/") for name in arrays)
-    return [arrays[f"{place}/{k}"] for k in range(count)]

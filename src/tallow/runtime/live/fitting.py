@@ -1,0 +1,218 @@
+"""Whether a state's file holds what this engine saves: each value of its kind, each array its size.
+
+A file may be older, from elsewhere, or made by hand, and its checksum right all the same. Nothing
+of it is taken before all of it is known to fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tallow.core.errors import StateError, excerpt
+from tallow.data.rules import TIME_MAX_US
+from tallow.data.state_file import Arrays
+from tallow.data.tick_kernels import FIRST, HIGH, LAST, LOW, NEVER, TIME_FIRST_US, TIME_LAST_US
+from tallow.runtime.live.arrays import to_arrays
+from tallow.runtime.live.core import LiveState
+from tallow.runtime.live.memory import FIELDS, TIME
+
+Check = Callable[[Any], bool]
+"""Says whether a value of the header is one."""
+
+TICKS = "ticks/"
+_LONG = 2**62
+_FORM = "is not what this version writes; rebuild it"
+
+
+def is_text(value: Any) -> bool:
+    """Say whether a value is text."""
+    # Half of a surrogate pair is JSON, but no text.
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
+
+
+def is_flag(value: Any) -> bool:
+    """Say whether a value is true or false."""
+    return isinstance(value, bool)
+
+
+def whole(low: int, high: int) -> Check:
+    """Return what says whether a value is a whole number in a range."""
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def each(check: Check) -> Check:
+    """Return what says whether a value is a list, and each of its values one of a kind."""
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def row(*checks: Check) -> Check:
+    """Return what says whether a value is a list of so many values, of these kinds in order."""
+
+    def fits(value: Any) -> bool:
+        right = isinstance(value, list) and len(value) == len(checks)
+        return right and all(check(one) for check, one in zip(checks, value, strict=True))
+
+    return fits
+
+
+def by_name(check: Check, names: Collection[str] | None = None) -> Check:
+    """Return what says whether a value has names, of those that are known, for values of a kind."""
+
+    def fits(value: Any) -> bool:
+        right = isinstance(value, dict) and (names is None or value.keys() <= set(names))
+        return right and all(map(check, value.values()))
+
+    return fits
+
+
+def record(checks: Mapping[str, Check]) -> Check:
+    """Return what says whether a value has all of these names, each with one of its kind."""
+    return lambda value: (
+        isinstance(value, dict)
+        and checks.keys() <= value.keys()
+        and all(check(value[name]) for name, check in checks.items())
+    )
+
+
+def require_header(path: Path, header: Mapping[str, Any], state: LiveState) -> None:
+    """Raise `StateError` unless a state's header says all that an engine with these lanes says."""
+    names: Any = header.get("names")
+    if not _are_names(names):
+        raise StateError(f"state: file={path}; its list of instruments {_FORM}")
+    for name, check in _checks(state, len(names)).items():
+        if name not in header:
+            raise StateError(f"state: file={path}; it does not say {name!r}; rebuild it")
+        if not check(header[name]):
+            raise StateError(f"state: file={path}; {name}={excerpt(header[name])}; {_FORM}")
+
+
+def require_arrays(path: Path, arrays: Arrays, state: LiveState, count: int) -> None:
+    """Raise `StateError` unless a state's arrays are those of so many instruments."""
+    shapes = _shapes(state, _length(arrays, "memory/next"))
+    own = {name: held for name, held in arrays.items() if not name.startswith(TICKS)}
+    _require_shapes(path, own, shapes)
+    first, after = own["memory/first"], own["memory/next"]
+    memory = state.memory
+    right = (first >= 0) & (first <= after) & (first % memory.stride == 0)
+    right &= (after - first <= memory.capacity) & (after < _LONG)
+    if len(after) < count or not right.all():
+        raise StateError(f"state: file={path}; which candles it holds {_FORM}")
+
+
+def require_ticks(path: Path, arrays: Arrays, empty: Arrays, count: int) -> None:
+    """Raise `StateError` unless a state's ticks are those of so many instruments.
+
+    `empty` are a builder's arrays without instruments and ticks.
+    """
+    own = {name.removeprefix(TICKS): a for name, a in arrays.items() if name.startswith(TICKS)}
+    sizes = {name: _length(own, name) for name in ("begun", "whole")}
+    sizes |= {"base": sizes["begun"], "spans": sizes["begun"], "real": sizes["whole"]}
+    shapes = {
+        name: (held.dtype, tuple(sizes[name] if axis == 0 else axis for axis in held.shape))
+        for name, held in empty.items()
+    }
+    _require_shapes(path, own, shapes)
+    spans, times = own["spans"], own["whole"][TIME]
+    low, high, first, last = (spans[:, column] for column in (LOW, HIGH, FIRST, LAST))
+    right = (low >= 0) & (low <= first) & (first <= last) & (last <= high) & (high <= len(times))
+    right[count:] &= first[count:] == last[count:]
+    in_days = (times >= TIME_FIRST_US) & (times <= TIME_LAST_US)
+    now = int(own["clock"][0])
+    is_told = now == NEVER or TIME_FIRST_US <= now <= TIME_LAST_US
+    if not (right.all() and in_days.all() and is_told):
+        raise StateError(f"state: file={path}; what ticks it holds {_FORM}")
+
+
+def _length(arrays: Arrays, name: str) -> int:
+    """Return how long the last axis of an array is."""
+    return arrays[name].shape[-1] if name in arrays and arrays[name].ndim else 0
+
+
+Shapes = Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]
+
+
+def _require_shapes(path: Path, arrays: Arrays, shapes: Shapes) -> None:
+    for name in sorted(shapes.keys() ^ arrays.keys()):
+        said = "is missing" if name in shapes else "is of another version"
+        raise StateError(f"state: file={path}; array {name!r} {said}; rebuild it")
+    for name, (dtype, shape) in shapes.items():
+        found = arrays[name]
+        if (found.dtype, found.shape) != (dtype, shape):
+            raise StateError(
+                f"state: file={path}; array {name!r} is {found.dtype} {list(found.shape)}; must be "
+                f"{dtype} {list(shape)}; rebuild it"
+            )
+
+
+def _shapes(state: LiveState, room: int) -> Shapes:
+    """Return what an engine with these lanes saves with room for so many instruments."""
+    one, two = (to_arrays(_with_room(state, more)) for more in (1, 2))
+    return {
+        name: (
+            held.dtype,
+            tuple(
+                room if size != other else size
+                for size, other in zip(held.shape, two[name].shape, strict=True)
+            ),
+        )
+        for name, held in one.items()
+        # A memory has no states before the first instrument.
+        if room or not name.startswith("memory/states/")
+    }
+
+
+def _with_room(state: LiveState, more: int) -> LiveState:
+    """Return a state like another one, with room for more instruments; that one stays as it is."""
+    like = copy(state)
+    like.lanes, like.memory = [copy(lane) for lane in state.lanes], copy(state.memory)
+    count = len(state.memory.next) + more
+    like.memory.grow(count, [part for lane in like.lanes for part in lane.fresh(more)])
+    for lane in like.lanes:
+        lane.grow(count)
+    return like
+
+
+def _checks(state: LiveState, count: int) -> dict[str, Check]:
+    """Return of what kind each value of the header of so many instruments is."""
+    number, moment = whole(0, count - 1), whole(0, TIME_MAX_US)
+    point = row(is_text, moment)
+    store = record(
+        {
+            "point": point,
+            "behind": each(row(number, point, is_flag)),
+            "unmet": by_name(moment),
+            "knows_all": is_flag,
+        }
+    )
+    failures = each(row(number, is_text))
+    return {
+        "now": whole(-_LONG, TIME_MAX_US),
+        "revision": whole(0, _LONG),
+        "interest": is_flag,
+        "failed": row(*(row(by_name(each(number), lane.fields), failures) for lane in state.lanes)),
+        "waiting": each(lambda value: _are_minutes(value, number)),
+        "store": lambda value: value is None or store(value),
+    }
+
+
+def _are_minutes(value: Any, number: Check) -> bool:
+    """Say whether a value is of candles that wait for the store."""
+    if not row(each(number), is_text, each(is_flag))(value):
+        return False
+    numbers, rows, closed = value
+    try:
+        found = np.frombuffer(bytes.fromhex(rows)).reshape(len(numbers), len(FIELDS))
+    except ValueError:
+        return False
+    in_years = np.abs(found[:, TIME]) <= TIME_MAX_US
+    return len(closed) == len(numbers) and bool(in_years.all())
+
+
+def _are_names(names: Any) -> bool:
+    right = each(lambda name: is_text(name) and name != "")
+    return right(names) and len(set(names)) == len(names)
