@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import groupby, pairwise
+from math import isnan, nan
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -43,7 +44,8 @@ earlier `until`, are multiplied by these."""
 
 CloseBefore = Callable[[pl.DataFrame], pl.Series]
 """Takes moments, in columns `instrument` and `until`, and returns of each the instrument's last raw
-close before it, float64, null where it has no earlier candle; as `closes_before` does."""
+close before it, float64, null where it has no earlier candle; as `closes_before` does. NaN where
+nobody knows it: factors that need it are NaN, too."""
 
 
 def resolve_factors(
@@ -116,14 +118,18 @@ def closes_before(candles: pl.DataFrame, moments: pl.DataFrame) -> pl.Series:
     pl.Series
         float64, null where an instrument has no earlier candle.
     """
-    held = _by_instrument(candles)
-    times, closes = time_view(candles), candles["close"]
-    found: list[float | None] = []
+    return last_before(candles, moments, candles["close"])
+
+
+def last_before(candles: pl.DataFrame, moments: pl.DataFrame, values: pl.Series) -> pl.Series:
+    """Do as `closes_before` with any values of the candles."""
+    held, times = _by_instrument(candles), time_view(candles)
+    found: list[Any] = []
     for name, moment in moments.select("instrument", pl.col("until").to_physical()).iter_rows():
         low, high = held.get(name, (0, 0))
         row = low + int(np.searchsorted(times[low:high], moment)) - 1
-        found.append(closes[row] if row >= low else None)
-    return pl.Series("close", found, dtype=pl.Float64)
+        found.append(values[row] if row >= low else None)
+    return pl.Series(values.name, found, dtype=values.dtype)
 
 
 def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
@@ -142,6 +148,13 @@ def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
         The same rows and columns. Each adjusted number is one product, so it is rounded once more;
         all other rows keep their bits. Where no row changes, `candles` itself; else the columns of
         numbers are copied.
+
+    Notes
+    -----
+    A filler, as `tallow.data.aggregate` tells them, repeats a price of before it, also on the
+    ex-date: those from there on with the last close before it are adjusted as that close is, and
+    stay fillers. Where rows begin without volume, what lies before them counts; see
+    `begins_in_doubt`.
     """
     stretches = list(_stretches(candles, factors))
     if not stretches:
@@ -153,6 +166,24 @@ def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
         *(_scaled(candles[name], by_price) for name in PRICES),
         *(_scaled(candles[name], by_shares) for name in counts),
     )
+
+
+def begins_in_doubt(candles: pl.DataFrame, factors: pl.DataFrame) -> list[str]:
+    """Return the instruments of which rows before these may say how these are adjusted.
+
+    Those whose rows have no volume from the first one on to after an ex-date, or since one.
+    """
+    times, volume, held = time_view(candles), candles["volume"].to_numpy(), _by_instrument(candles)
+    found = []
+    for (name,), own in factors.partition_by("instrument", as_dict=True).items():
+        low, high = held.get(name, (0, 0))
+        if low == high or volume[low] > 0.0:
+            continue
+        traded = low + int(np.argmax(volume[low:high] > 0.0))
+        last = traded - 1 if traded > low else high - 1
+        if int(own["until"].to_physical()[0]) <= times[last]:
+            found.append(str(name))
+    return found
 
 
 def apply_later_factors(
@@ -241,19 +272,21 @@ def session_starts(calendar: Calendar, ex_dates: pl.Series) -> Instants:
 def _products(actions: pl.DataFrame) -> Iterator[tuple[str, int, float, float]]:
     """Yield the factors of sorted actions: each the product of its own and of all later ones."""
     for name, rows in groupby(actions.iter_rows(named=True), key=itemgetter("instrument")):
-        price = shares = Fraction(1)
+        price: Fraction | None = Fraction(1)
+        shares = Fraction(1)
         found: dict[int, tuple[float, float]] = {}
         for row in reversed(list(rows)):
             factor = _factor(row)
-            price *= factor
-            shares *= factor if row["kind"] in SHARE_KINDS else 1
+            price = None if price is None or factor is None else price * factor
+            if factor is not None and row["kind"] in SHARE_KINDS:
+                shares *= factor
             # Several actions of one moment: the last one to be written has them all.
-            found[row["until"]] = float(price), float(1 / shares)
+            found[row["until"]] = nan if price is None else float(price), float(1 / shares)
         yield from ((name, until, *both) for until, both in found.items())
 
 
-def _factor(action: Mapping[str, Any]) -> Fraction:
-    """Return what prices are multiplied by for one action."""
+def _factor(action: Mapping[str, Any]) -> Fraction | None:
+    """Return what prices are multiplied by for one action; None where nobody knows it."""
     if action["factor"] is not None:
         return _written(action["factor"])
     if action["amount"] is not None:
@@ -262,10 +295,12 @@ def _factor(action: Mapping[str, Any]) -> Fraction:
     return old / (old + new) if action["kind"] == "bonus" else old / new
 
 
-def _dividend_factor(action: Mapping[str, Any]) -> Fraction:
+def _dividend_factor(action: Mapping[str, Any]) -> Fraction | None:
     amount, close = action["amount"], action.get("close")
     if close is None:
         return Fraction(1)
+    if isnan(close):
+        return None
     if not amount < close:
         raise ActionError(
             f"actions: instrument={action['instrument']!r}, ex_date={action['ex_date']}, "
@@ -293,11 +328,35 @@ def _stretches(
     for (name,), own in factors.partition_by("instrument", as_dict=True).items():
         low, high = held.get(name, (0, 0))
         untils = own["until"].to_physical().to_numpy()
-        edges = (low + np.searchsorted(times[low:high], untils)).tolist()
+        edges = [
+            _after_fillers(candles, low, edge, high)
+            for edge in (low + np.searchsorted(times[low:high], untils)).tolist()
+        ]
         columns = own["price_factor"].to_list(), own["volume_factor"].to_list()
         for (first, stop), price, volume in zip(pairwise([low, *edges]), *columns, strict=True):
             if first < stop:
                 yield first, stop, price, volume
+
+
+def _after_fillers(candles: pl.DataFrame, low: int, edge: int, high: int) -> int:
+    """Return the first row from an edge on that does not fill with the close before the edge."""
+    row = edge
+    while low < row < high and _fills(candles, row):
+        row += 1
+    return row if row > edge and _has_fillers(candles[low:edge]) else edge
+
+
+def _has_fillers(candles: pl.DataFrame) -> bool:
+    """Say whether rows after these may be fillers: prices without volume have not moved so far."""
+    if (candles["volume"] > 0.0).any():
+        return True
+    first = candles["close"][0]
+    return all(bool((candles[name] == first).all()) for name in PRICES)
+
+
+def _fills(candles: pl.DataFrame, row: int) -> bool:
+    before = candles["close"][row - 1]
+    return candles["volume"][row] == 0.0 and all(candles[name][row] == before for name in PRICES)
 
 
 def _scaled(column: pl.Series, stretches: Iterable[tuple[int, int, float]]) -> pl.Series:

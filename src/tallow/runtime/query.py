@@ -279,6 +279,8 @@ class StoreQueries:
         given = question.wanted.instruments
         names = sorted(self._names(candles, state) if given is None else given)
         self._run_by_calendar(run, names, question)
+        if isinstance(candles, AdjustedCandles):
+            run.failures.update(candles.refused)
         self._check(run, names, question, state)
         frame = _in_order(run.frames or [run.make_run().empty_frame()])
         read = Read(run.counts, run.first, run.last)

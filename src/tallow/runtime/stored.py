@@ -71,11 +71,14 @@ class StoredCandles:
         """Return the instruments with candles at or after an instant, and before another one."""
         # Most that trade at all do so within days: nobody reads years to find that out.
         week = min(after + WEEK_US, until)
-        near = _names(self.read(names, after, week))
+        near = self._that_have_rows(names, after, week)
         rest = [name for name in names if name not in near]
         if week == until or not rest:
-            return near
-        return [*near, *_names(self.read(rest, week, until))]
+            return sorted(near)
+        return sorted(near | self._that_have_rows(rest, week, until))
+
+    def _that_have_rows(self, names: Sequence[str], start: int, end: int) -> set[str]:
+        return set(self.read(names, start, end)["instrument"].unique())
 
     def changed_between(self, names: Sequence[str], moment: int) -> dict[str, int]:
         """Return which instruments have rows that were not known at both moments.
@@ -106,7 +109,3 @@ class StoredCandles:
     def identity(self, name: str) -> tuple[str, ...]:
         """Return what says which candles an instrument's are, revisions aside."""
         return (self.epoch, self.timeframe, self.adjustment, name)
-
-
-def _names(frame: pl.DataFrame) -> list[str]:
-    return frame["instrument"].unique().to_list()
