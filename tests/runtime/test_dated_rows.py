@@ -7,6 +7,7 @@ by ranges; two rows of one period written at once and one after the other.
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
@@ -15,8 +16,11 @@ import pytest
 import tallow
 from tallow import open_store, read_candles
 from tallow.core.errors import CandleInputError
+from tallow.runtime.ranges import Range
+from tests.frames import assert_same_frame
 
 VENUES = ("XNYS", "XNSE", "XTKS", "24/7", "XASX")
+DAYS_OF_2025 = [date(2025, 1, 10) + timedelta(days=k) for k in range(160)]
 DAYS = [date(2025, 7, day) for day in (14, 15, 16, 17, 18, 22, 23, 24, 25, 28)]
 
 
@@ -86,6 +90,11 @@ def test_first_dates_of_weeks_and_months_are_in_them_across_the_year(venue, unit
         assert [day - timedelta(days=day.weekday()) for day in got] == firsts
 
 
+def since(frame: pl.DataFrame, start: date | None, venue: str) -> pl.DataFrame:
+    calendars = tallow.AnalyticsEngine(venue).calendars
+    return Range.of(start, None, None).cut(frame, calendars)
+
+
 def two_of_one_day() -> list[datetime]:
     final = datetime(2025, 7, 17, 3, 45, tzinfo=UTC)
     return [final, datetime(2025, 7, 18, tzinfo=UTC), final + timedelta(days=1)]
@@ -130,3 +139,36 @@ def test_rows_finer_than_their_candles_are_no_candles():
     result = engine.process_candles(read_candles(stray, source_timeframe="5m"), "5m", "")
     assert result.frame["open"].to_list() == [1.0, 4.0]
     assert result.report.quarantine["rule"].to_list() == ["off_grid", "off_grid"]
+
+
+@pytest.mark.parametrize("unit", ["1d", "1w", "1mo"])
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_of_a_period_that_snapshots_and_writes_come_between_are_one_candle(
+    unit, seed, tmp_path
+):
+    """Half a year on four venues, written in three parts; weeks go on across the months' ends."""
+    draw = random.Random(seed)
+    venue = ("XNSE", "XNYS", "24/7", "XASX")[seed]
+    stamps = [
+        datetime(2025, 1, 1, hour, tzinfo=UTC) + timedelta(days=k)
+        for k in range(180)
+        for hour in (0, 14)
+    ]
+    share = {"1d": 0.7, "1w": 0.25, "1mo": 0.06}[unit]
+    frame = candles_at(sorted(draw.sample(stamps, int(share * len(stamps)))))
+    order = draw.sample(range(len(frame)), len(frame))
+    parts = [frame[sorted(order[k::3])] for k in range(3)]
+    with open_store(tmp_path / "store", create=True) as store:
+        engine = tallow.AnalyticsEngine(venue, store=store)
+        known = frame.clear()
+        for part in parts:
+            store.write(part, timeframe=unit)
+            known = pl.concat([known, part]).sort("ts")
+            right = tallow.AnalyticsEngine(venue).process_candles(
+                read_candles(known, source_timeframe=unit), unit, "ema(3)"
+            )
+            assert right.report.candles.off_grid > 0
+            starts = [None, *draw.sample(DAYS_OF_2025, 6)]
+            for start in starts:
+                got = engine.query("A", unit, start, indicators="ema(3)", source_timeframe=unit)
+                assert_same_frame(got.frame, since(right.frame, start, venue))

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.kernel import kernel_digest
 from tallow.core.limits import CALENDARS_MAX, SNAPSHOTS_KNOWN
+from tallow.core.timeframe import Timeframe
 from tallow.data import aggregate as bars
 from tallow.data.buckets import period_ids
 from tallow.data.snapshots import SnapshotKey, Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import TALLY, BarOptions
 from tallow.runtime.operations import Floats, States, fresh_states
+from tallow.runtime.spans import calendar_buckets
 from tallow.runtime.stored import StoredCandles
 
 _DIGEST_BYTES = 16
@@ -83,7 +85,8 @@ class Checkpoints:
         """Return those of the runs of `plan` with `options` over `candles`."""
         size = bars.STATE_SIZE + sum(make(0).shape[1] for make in fresh_states(plan))
         identity = run_identity(plan, options, calendar)
-        return cls(snapshots, validity, candles, identity, size, month_starts(calendar))
+        months = month_starts(calendar, options.source)
+        return cls(snapshots, validity, candles, identity, size, months)
 
     def latest(self, names: Sequence[str], until: int) -> dict[str, Start]:
         """Return the latest valid snapshot of each instrument that has one at or before `until`."""
@@ -93,13 +96,17 @@ class Checkpoints:
         starts = {}
         for name, digest in series.items():
             for key in found.get(digest, ()):
-                if not self._holds(key, name, changed):
+                if not self._is_boundary(key) or not self._holds(key, name, changed):
                     continue
                 state = self.snapshots.load(key)
                 if state is not None and len(state) == self.state_size:
                     starts[name] = Start(key.boundary, state)
                     break
         return starts
+
+    def _is_boundary(self, key: SnapshotKey) -> bool:
+        """Say whether rows of one candle's period never lie on both sides; once they did."""
+        return len(self.between(key.boundary - 1, key.boundary)) > 0
 
     def _holds(self, key: SnapshotKey, name: str, changed: Callable[[int], dict[str, int]]) -> bool:
         """Say whether no row before a snapshot's boundary came between its moment and ours."""
@@ -151,12 +158,19 @@ def take(states: States, names: Sequence[str], boundary: int) -> list[tuple[str,
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def month_starts(calendar: Calendar) -> NDArray[np.int64]:
-    """Return from when on rows belong to the first session of each month, int64 microseconds."""
+def month_starts(calendar: Calendar, source: Timeframe) -> NDArray[np.int64]:
+    """Return from when on rows belong to the first session of each month, int64 microseconds.
+
+    Or to the candle that this session is in, where candles are longer.
+    """
     table = calendar.sessions()
     months = period_ids(table, "month")
     first = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
-    return anchor_boundaries(table, calendar.timezone)[first]
+    starts = anchor_boundaries(table, calendar.timezone)[first]
+    if source.unit == "minute":
+        return starts
+    periods = calendar_buckets(calendar, source, source).starts
+    return np.unique(periods[np.searchsorted(periods, starts, "right") - 1])
 
 
 def run_identity(plan: Plan, options: BarOptions, calendar: Calendar) -> bytes:

@@ -117,7 +117,7 @@ class History:
         place = self._calendars.places([name])
         if place[0] < 0:
             return past
-        months = month_starts(self._calendars.calendars[int(place[0])])
+        months = month_starts(self._calendars.calendars[int(place[0])], SOURCE)
         times, points = past.rows[:, TIME], self._points(name, known_until)
         first, last = times[0], times[len(times) - keep]
         done = 0
