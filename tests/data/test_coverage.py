@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
-from tallow import read_candles
+from tallow import AnalyticsEngine, read_candles
 from tallow.core.calendars import Calendar, load_calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import planned_segments
@@ -99,9 +100,10 @@ def test_nothing_is_expected_of_what_is_not_closed():
 
 def test_a_short_last_candle_is_expected_and_one_off_the_grid_is_outside():
     rows = candles("A", minutes("2025-06-02T09:15+05:30", 7, step=60))
-    stray = candles("A", minutes("2025-06-02T15:20+05:30", 1))
-    found = coverage(pl.concat([rows, stray]), NSE, now=LATE, timeframe="1h", end=date(2025, 6, 2))
-    assert summary(found) == [("2025-06-02", "regular", 7, 7, 0, 0, 1)]
+    stray = candles("A", minutes("2025-06-02T11:20+05:30", 1))
+    held = pl.concat([rows[:2], stray, rows[3:]])
+    found = coverage(held, NSE, now=LATE, timeframe="1h", end=date(2025, 6, 2))
+    assert summary(found) == [("2025-06-02", "regular", 7, 6, 1, 0, 1)]
 
 
 def test_daily_candles_need_no_hours():
@@ -266,3 +268,28 @@ def test_a_row_outside_the_calendars_years_is_an_error():
 def test_nothing_held_is_nothing_told():
     assert len(coverage(NOBODY, NSE, now=LATE)) == 0
     assert len(missing_segments(NOBODY, NSE, now=LATE)) == 0
+
+
+def test_of_two_rows_of_one_day_one_is_present_as_one_is_a_candle():
+    """A forming candle beside the final one; and two rows in five minutes, of which none is one."""
+    days = pl.concat(
+        flat_candle("A", f"2025-03-{day}T{hour}:00+05:30", 9.0, 5.0)
+        for day, hour in (("26", "00"), ("27", "00"), ("27", "16"), ("28", "16"))
+    )
+    asked: dict[str, Any] = {"now": LATE, "start": date(2025, 3, 26), "end": date(2025, 3, 28)}
+    told = coverage(days, NSE, timeframe="1d", **asked)
+    assert told.select("present", "missing", "outside").rows() == [(1, 0, 0), (1, 0, 1), (1, 0, 0)]
+    fives = pl.concat(
+        flat_candle("A", f"2025-03-28T{time}+05:30", 9.0, 5.0)
+        for time in ("09:15", "09:17", "09:20")
+    )
+    asked["start"] = date(2025, 3, 28)
+    told = coverage(fives, NSE, timeframe="5m", **asked)
+    assert told.select("present", "missing", "outside").rows() == [(1, 74, 2)]
+    fetch = missing_segments(fives, NSE, timeframe="5m", **asked)
+    assert fetch.select("start", "candles").rows() == [
+        (moment("2025-03-28T09:15+05:30"), 1),
+        (moment("2025-03-28T09:25+05:30"), 73),
+    ]
+    bars = AnalyticsEngine().process_candles(read_candles(fives, source_timeframe="5m"), "5m", "")
+    assert bars.frame["timestamp"].to_list() == [moment("2025-03-28T09:20+05:30")]

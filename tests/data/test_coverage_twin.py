@@ -57,8 +57,13 @@ def slow_coverage(rows: list[Candle], calendar: Calendar, slots, source: str, li
     """Return ``{date: [expected, present, missing, no_trade, outside]}``."""
     found = {day: [len(own), 0, len(own), 0, 0] for day, own in slots.items()}
     fillers = Fillers()
-    for row in (row for row in rows if row.time < limit):
+    early = [row for row in rows if row.time < limit]
+    several = sharing(early, calendar, source)
+    for row in early:
         here = found.get(row.time.astimezone(ZoneInfo(calendar.timezone)).date(), [0] * 5)
+        if row.time in several:
+            here[4] += 1
+            continue
         segment, repeats = segment_at(calendar, row.time), fillers.sees(row)
         if segment and (row.time - segment[0]) % size(source) == timedelta(0):
             here[1] += 1
@@ -67,6 +72,17 @@ def slow_coverage(rows: list[Candle], calendar: Calendar, slots, source: str, li
         else:
             here[4] += 1
     return found
+
+
+def sharing(rows: list[Candle], calendar: Calendar, source: str) -> set[datetime]:
+    """Return the times of rows that lie in one candle's time with another row."""
+    together: dict[object, list[datetime]] = {}
+    for row in rows:
+        segment = segment_at(calendar, row.time)
+        if segment:
+            step = (row.time - segment[0]) // size(source)
+            together.setdefault((segment[0], step), []).append(row.time)
+    return {time for times in together.values() if len(times) > 1 for time in times}
 
 
 def slow_segments(missing: list[bool], slots, longest: timedelta | None):
@@ -89,12 +105,15 @@ def segment_at(calendar: Calendar, time: datetime) -> tuple[datetime, datetime] 
     return place[1] if place else None
 
 
-def history(calendar: Calendar, first: date, days: int, draw: random.Random) -> list[Candle]:
-    """Return candles in and around the hours, some of them without volume."""
+def history(
+    calendar: Calendar, first: date, days: int, draw: random.Random, source: str
+) -> list[Candle]:
+    """Return candles in and around the hours, some without volume, and a few finer rows."""
     rows, share = [], draw.choice([0.02, 0.5, 0.97])
     midnight = datetime(first.year, first.month, first.day, 2, tzinfo=ZoneInfo(calendar.timezone))
+    every = size(source) // MINUTE
     for k in range((days * DAY - timedelta(hours=4)) // MINUTE):
-        if draw.random() < share:
+        if draw.random() < (share if k % every in (0, 15) else 0.02):
             price = draw.choice([9.0, 9.0, 9.5])
             volume = draw.choice([0.0, 7.0]) if draw.random() < 0.3 else 7.0
             time = midnight.astimezone(UTC) + k * MINUTE
@@ -114,7 +133,7 @@ def test_counts_and_segments_are_those_of_a_walk_over_every_minute(seed, case, s
     name, text, days = CASES[case]
     first = date.fromisoformat(text)
     calendar, last = load_calendar(name), first + (days - 1) * DAY
-    rows = history(calendar, first, days, draw)
+    rows = history(calendar, first, days, draw, source)
     now = moment(f"{text}T09:30+00:00") + draw.randrange(days * 1440) * MINUTE + MINUTE / 3
     slots = expected_slots(calendar, first, days, size(source), now)
     open_now = segment_at(calendar, now)
@@ -136,7 +155,7 @@ def test_counts_and_segments_are_those_of_a_walk_over_every_minute(seed, case, s
     assert not any(any(own) for day, own in slow.items() if day not in counts)
 
     places = [slot for own in slots.values() for slot in own]
-    times = {row.time for row in rows}
+    times = {row.time for row in rows} - sharing(rows, calendar, source)
     fetch = missing_segments(frame, CalendarAssignment(name), longest=longest, **asked_for)
     gaps = [opens not in times for opens, _ in places]
     assert fetch.drop("instrument").rows() == slow_segments(gaps, places, longest)

@@ -87,8 +87,8 @@ def coverage(
         - `present`, `missing`: how many of them are there, and are not.
         - `no_trade`: those among the present that make no bar, because they only fill minutes
           without trades, as `tallow.data.aggregate` tells them.
-        - `outside`: the date's other rows: auctions, and what is off the timeframe's grid. Together
-          with `present` these are all.
+        - `outside`: the date's other rows: auctions, what is off the timeframe's grid, and such as
+          count in no bar since another row has their day. Together with `present` these are all.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def coverage(
         first = min(_first_date(calendar, start, held, i) for i in held.members(place))
         plans[place] = _plan(calendar, source, first, _last_date(calendar, end, now), now)
     held = held.before({place: plan.until for place, plan in plans.items()})
-    counted = _count(held, calendars, source)
+    counted = _count(held.one_a_period(calendars, source), calendars, source)
     parts = [_rows(held, place, plan, counted, start is None) for place, plan in plans.items()]
     return pl.concat([pl.DataFrame(schema=COVERAGE_SCHEMA), *parts]).sort("instrument", "session")
 

@@ -15,6 +15,7 @@ from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.buckets import Times
 from tallow.data.dated import dated_frame
+from tallow.data.periods import Periods
 from tallow.data.rules import time_view
 from tallow.data.runs import increasing_within, instrument_runs
 
@@ -58,6 +59,24 @@ class Held(NamedTuple):
                 "give a start"
             )
         return int(self.own(i)[row])
+
+    def one_a_period(self, calendars: CalendarAssignment, source: Timeframe) -> Held:
+        """Return the candles without rows that count in no bar, as another has their period."""
+        periods = Periods(calendars.calendars, source)
+        if not periods.is_needed:
+            return self
+        which = np.repeat(np.arange(len(self.names)), np.diff(self.offsets))
+        others = periods.others(which, periods.of(self.times, self.places[which]))
+        if others is None:
+            return self
+        kept = self.frame.filter(pl.Series(~others))
+        lengths = np.bincount(which[~others], minlength=len(self.names)).tolist()
+        times = read_only(time_view(kept))
+        return self._replace(frame=kept, offsets=_offsets(lengths), times=times)
+
+    def settled(self, calendars: CalendarAssignment, source: Timeframe) -> Held:
+        """Return the candles that count, with the times at which they are looked up."""
+        return self.dated(calendars, source).one_a_period(calendars, source)
 
     def before(self, limits: Mapping[int, int]) -> Held:
         """Return the rows before a limit, one for each calendar's place."""

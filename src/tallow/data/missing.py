@@ -91,7 +91,7 @@ def missing_segments(
         As `coverage` does.
     """
     source = source_timeframe(timeframe)
-    held = hold(candles, calendars, instruments).dated(calendars, source)
+    held = hold(candles, calendars, instruments).settled(calendars, source)
     fetched = _intervals(asked)
     found = [np.empty((0, 4), dtype=np.int64)]
     for place in sorted(set(held.places.tolist())):
