@@ -22,10 +22,11 @@ from tallow.core.given import file_path
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
-from tallow.data.mending import answered, is_mending_table, read_mended
+from tallow.data.mending import is_mending_table, read_mended
 from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
 from tallow.data.quarantine import empty_quarantine
+from tallow.data.store.settling import answered, open_rows
 from tallow.data.store.store import Store
 
 MENDED = "mended"
@@ -157,7 +158,7 @@ def ingest(
         no_volume=no_volume,
         now=moment,
     )
-    work = _Work(store, read, timezone, moment, store.ledger.held())
+    work = _Work(store, read, timezone, moment)
     for done, path in enumerate(paths, 1):
         work.take(path)
         if progress is not None:
@@ -206,13 +207,12 @@ def _matching(source: str | Path) -> Iterator[Path]:
 
 @dataclass
 class _Work:
-    """The files so far. `open_rows` are those of the quarantine when the work began."""
+    """The files so far."""
 
     store: Store
     read: Callable[[Path], Document]
     timezone: str | None
     now: int
-    open_rows: pl.DataFrame
     files: list[FileReport] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
@@ -234,19 +234,18 @@ class _Work:
         aside = document.candles.quarantine.with_columns(source=pl.lit(source))
         candles = replace(document.candles, quarantine=aside)
         series = (document.timeframe.text, document.adjustment)
-        settled = answered(self.open_rows, candles, [source], *series)
-        by_rule = candles.report.by_rule
-        self._write(path, document.format, candles, series, settled, by_rule)
+        self._write(path, document.format, candles, series, set(), candles.report.by_rule)
 
     def _mended(self, path: Path) -> None:
         held = self.store.ledger.held(everything=True)
+        waiting = open_rows(held)
+        numbers = set(held.filter(pl.col("settled_by").is_null())["id"])
         # All are read before the first is written: a mistake in one is seen in time.
         for part in read_mended(path, held, self.timezone, self.now):
             series = (part.timeframe, part.adjustment)
-            others = answered(self.open_rows, part.candles, part.sources, *series)
-            waiting = set(self.open_rows["id"])
-            settled = sorted(waiting.intersection({*part.accepted, *others}))
-            self._write(path, MENDED, part.candles, series, settled, part.by_rule)
+            others = answered(waiting, part.candles, part.sources, *series)
+            mended = numbers.intersection([*part.accepted, *others])
+            self._write(path, MENDED, part.candles, series, mended, part.by_rule)
 
     def _write(
         self,
@@ -254,16 +253,17 @@ class _Work:
         format_: str,
         candles: Candles,
         series: tuple[str, str],
-        settled: list[int],
+        mended: set[int],
         by_rule: dict[str, int],
     ) -> None:
         timeframe, adjustment = series
         source = str(path.absolute())
         wrote = self.store.write(candles, timeframe=timeframe, adjustment=adjustment, source=source)
-        if settled:
+        others = mended.difference(wrote.settled)
+        if others:
             # After the write: killed in between, the rows stay open, and the same again settles
             # them.
-            self.store.ledger.settle(settled, wrote.entry)
+            self.store.ledger.settle(sorted(others), wrote.entry)
         few = pl.concat([self.quarantine, candles.quarantine.head(QUARANTINE_PREVIEW)])
         self.quarantine = few.head(QUARANTINE_PREVIEW)
         report = FileReport(
@@ -276,7 +276,7 @@ class _Work:
             identical=wrote.identical,
             revised=wrote.revised,
             quarantined=wrote.quarantined,
-            settled=len(settled),
+            settled=len(wrote.settled) + len(others),
             by_rule=by_rule,
             instrument=candles.frame["instrument"][0] if len(candles) else None,
             first=candles.report.first,

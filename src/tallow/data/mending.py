@@ -8,7 +8,7 @@ stays the open row it is, and one that is not in the table any more stays open, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,12 @@ from tallow.data.providers.content import open_content
 from tallow.data.providers.facts import latest_open
 from tallow.data.quarantine import QUARANTINE_SCHEMA
 from tallow.data.readers import assemble, read_options
+from tallow.data.rules import FORMING
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, find_column
 from tallow.data.spreadsheet import unmark_formulas
 
 QUARANTINE_ID = "quarantine_id"
 """The column that tells such a table from any other."""
-
-FORMING = "forming"
-"""The rule of rows that nobody mends: the candle itself comes once it has ended."""
 
 _CELLS = ("instrument", "timestamp", *NUMBERS, OPEN_INTEREST)
 MENDING_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", *_CELLS, "record")
@@ -73,8 +71,8 @@ def mending_table(held: pl.DataFrame) -> pl.DataFrame:
     """Return rows of a quarantine as a table of text.
 
     `held` has the columns of `tallow.data.store.ledger.HELD_SCHEMA`. Rows of candles that were
-    forming are left out: as they are, they would be taken for whole ones. Those of a feed, which
-    have no row number, were ahead of the clock: they do not come again by themselves.
+    forming are left out: nobody mends them, as the candle itself comes once it has ended. Those of
+    a feed, which have no row number, were ahead of the clock: they do not come again by themselves.
     """
     rows = held.filter((pl.col("rule") != FORMING) | pl.col("row").is_null())
     told = [_cells(record) for record in rows["record"]]
@@ -137,30 +135,6 @@ def read_mended(path: Path, held: pl.DataFrame, timezone: str | None, now: int) 
             candles = assemble([frame_source(str(path), mine)], options)
             parts.append(_mended(candles, first, str(adjustment)))
     return parts
-
-
-def answered(
-    held: pl.DataFrame, candles: Candles, sources: Sequence[str], timeframe: str, adjustment: str
-) -> list[int]:
-    """Return the numbers of open rows that candles of their key make superfluous.
-
-    These are candles that were forming, and rows that a person mended where they were read: the
-    same `sources` bring a good row of the key now, and do not bring the bad one again.
-    """
-    own = held.filter(
-        (pl.col("timeframe") == timeframe)
-        & (pl.col("adjustment") == adjustment)
-        & ((pl.col("rule") == FORMING) | pl.col("source").is_in(list(sources)))
-    )
-    if not len(own):
-        return []
-    # First by their times: nobody compares millions of names for the sake of a few rows.
-    near = candles.frame.filter(pl.col("timestamp").is_in(own["timestamp"].implode()))
-    key, row = ["instrument", "timestamp"], ["source", "row", "rule", "record"]
-    found = own.join(near, on=key, how="semi").join(
-        candles.quarantine, on=row, how="anti", nulls_equal=True
-    )
-    return found["id"].to_list()
 
 
 def _numbers(path: Path, table: pl.DataFrame, known: set[int]) -> pl.Series:

@@ -13,6 +13,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -141,6 +142,9 @@ class Snapshots:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
+            # A database's store has nothing else on this machine. Where it cannot be, SQLite says.
+            with suppress(OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=1.0, check_same_thread=False)
             self._connection = connection
             weakref.finalize(self, connection.close)

@@ -100,8 +100,11 @@ class Ledger(Protocol):
         """Return all writes, columns `ENTRY_SCHEMA`, oldest first."""
         ...
 
-    def held(self, everything: bool = False) -> pl.DataFrame:
-        """Return the rows set aside and not settled, or all, columns `HELD_SCHEMA`."""
+    def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
+        """Return the rows set aside and not settled, or all, columns `HELD_SCHEMA`.
+
+        Those whose numbers come `after` one only; no number is used twice.
+        """
         ...
 
     def settle(self, numbers: Sequence[int], entry: int) -> None:
@@ -161,10 +164,10 @@ class SqliteLedger:
         """Return all writes."""
         return self._file.read(f"SELECT {', '.join(ENTRY_SCHEMA)} FROM ingests", ENTRY_SCHEMA)
 
-    def held(self, everything: bool = False) -> pl.DataFrame:
+    def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
         """Return the rows set aside."""
-        query = f"SELECT {', '.join(HELD_SCHEMA)} FROM quarantine"
-        unsettled = "" if everything else " WHERE settled_by IS NULL"
+        query = f"SELECT {', '.join(HELD_SCHEMA)} FROM quarantine WHERE id > {after}"
+        unsettled = "" if everything else " AND settled_by IS NULL"
         return self._file.read(query + unsettled, HELD_SCHEMA, _NULLABLE)
 
     def settle(self, numbers: Sequence[int], entry: int) -> None:

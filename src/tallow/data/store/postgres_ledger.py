@@ -88,10 +88,10 @@ class PostgresLedger:
         """Return all writes."""
         return self._frame(ENTRY_SCHEMA, "ingests")
 
-    def held(self, everything: bool = False) -> pl.DataFrame:
+    def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
         """Return the rows set aside."""
-        open_only = " WHERE settled_by IS NULL" * (not everything)
-        return self._frame(HELD_SCHEMA, "quarantine" + open_only)
+        open_only = " AND settled_by IS NULL" * (not everything)
+        return self._frame(HELD_SCHEMA, f"quarantine WHERE id > {after}{open_only}")
 
     def settle(self, numbers: Sequence[int], entry: int) -> None:
         """Mark rows as settled by a later write."""

@@ -38,6 +38,7 @@ from tallow.data.store.log import (
     current,
     require_kept,
 )
+from tallow.data.store.settling import OpenRows
 from tallow.data.store.write import WriteReport, append
 
 CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
@@ -116,7 +117,7 @@ class Store:
     """
 
     def __init__(self, opened: Opened) -> None:
-        self._opened = opened
+        self._opened, self._open_rows = opened, OpenRows()
 
     @property
     def _backend(self) -> Backend:
@@ -192,7 +193,9 @@ class Store:
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(OPEN_INTEREST))
         name = source or ", ".join(read.report.sources[:3])
         series = (size.text, adjustment, name)
-        return append(self._backend, frame.select(CANDLE_COLUMNS), series, classify, read)
+        backend = self._backend
+        wrote = append(backend, frame.select(CANDLE_COLUMNS), series, classify, read)
+        return self._open_rows.settle(backend, read, series, wrote)
 
     def delete(
         self,

@@ -47,6 +47,8 @@ class WriteReport:
         The write's number in the ledger.
     follows
         The state of the store that it was compared with, and added to.
+    settled
+        Numbers of the rows of the quarantine that the write answered: they wait no more.
     """
 
     rows_in: int
@@ -58,6 +60,7 @@ class WriteReport:
     quarantine: pl.DataFrame
     entry: int
     follows: LogPoint
+    settled: tuple[int, ...] = ()
 
 
 def append(
