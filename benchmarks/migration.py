@@ -21,7 +21,7 @@ from benchmarks.cache import as_rows, midnight
 from benchmarks.market import CALENDAR
 from benchmarks.measure import MEGABYTE, ROOT, TIMING_COLUMNS, Figure, Outcome, take_turns
 from benchmarks.settings import Settings
-from tallow.migrate.compare.measured import added_peak
+from tallow.migrate.compare.measuring_process import added_peak
 from tallow.migrate.engines import load_engine
 from tallow.migrate.legacy.answer import five_minute_candles
 from tallow.migrate.protocol import Request

@@ -1,4 +1,4 @@
-"""A series as two engines tell it, side by side, and the causes that a difference can have."""
+"""A series of two engines side by side, and the causes that a difference can have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Cause(enum.IntFlag):
-    """Why two values differ; several may act together (rounded, and seeded otherwise)."""
+    """Why two values differ; several may act together, such as rounding and another seed."""
 
     ROUNDING = enum.auto()
     ZERO_IN_WARM_UP = enum.auto()

@@ -140,7 +140,7 @@ Html = Annotated[
     options.option(
         "--html",
         metavar="FILE",
-        text="Write the report as one web page, with charts of the worst places.",
+        text="Write the report as one web page, with charts of the worst rows.",
         panel=options.OUTPUT,
     ),
 ]

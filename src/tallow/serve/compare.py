@@ -19,7 +19,14 @@ from tallow.data.readers import read_candles
 from tallow.data.schema import CANDLE_SCHEMA
 from tallow.data.writers import check_output, write_text
 from tallow.engine import AnalyticsEngine
-from tallow.migrate.compare import Comparison, Named, Rules, Thresholds, Tolerance, compare
+from tallow.migrate.compare import (
+    Comparison,
+    ComparisonRules,
+    EngineSource,
+    Thresholds,
+    Tolerance,
+    compare,
+)
 from tallow.migrate.compare.counts import cause_name
 from tallow.migrate.compare.page import page_template, render
 from tallow.migrate.engines.stored import StoredEngine
@@ -78,15 +85,15 @@ def run_compare(request: CompareRequest) -> int:
     """
     take_interrupts_back()
     # What is wrong is told before anything is read, or compiled for seconds.
-    rules = Rules(Tolerance(**request.tolerance), rejected_causes(request.reject))
+    rules = ComparisonRules(Tolerance(**request.tolerance), rejected_causes(request.reject))
     thresholds = Thresholds(**request.thresholds)
     series = series_names(request.series)
     for output, endings in _outputs(request):
         check_output(output, endings)
     if request.html is not None:
         page_template()
-    control = Named(request.control, series, request.timezone)
-    candidate = Named(request.candidate, series, request.timezone)
+    control = EngineSource(request.control, series, request.timezone)
+    candidate = EngineSource(request.candidate, series, request.timezone)
     engines = (control.load(), candidate.load())
     needed = not all(isinstance(engine, StoredEngine) for engine in engines)
     question = _question(request, needed)

@@ -13,14 +13,14 @@ from tallow.core.calendars import load_calendar
 from tallow.migrate.causes import DESCRIPTIONS
 from tallow.migrate.compare import Comparison
 from tallow.migrate.compare.charts import value_text
-from tallow.migrate.compare.counts import Counts, Place, cause_name
+from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.page import CauseRow, cause_rows, local_text, span_text
 from tallow.migrate.pairs import Cause
 from tallow.serve.console import BAD, GOOD, QUIET, WARN, compact, make_table, number
 from tallow.serve.report import marked, show_failures
 
 VERB = "compare"
-PLACES_SHOWN = 5
+WORST_SHOWN = 5
 MANY = 100_000
 WHY_WIDTH = 25
 """As wide as the longest cause."""
@@ -51,10 +51,10 @@ def show_comparison(
     if causes:
         console.print("\n[bold]Why values differ[/]")
         console.print(_causes(causes))
-    places = _worst(comparison)
-    if places:
+    worst = _worst(comparison)
+    if worst:
         console.print("\n[bold]Worst[/]")
-        console.print(_places(places, zone))
+        console.print(_worst_table(worst, zone))
     if comparison.values.flips:
         console.print("\n[bold]Decisions that flip[/]")
         console.print(_flips(comparison, zone))
@@ -74,12 +74,12 @@ def _facts(comparison: Comparison, zone: str) -> Table:
     bars += f", {control:,} only on the control's" if control else ""
     bars += f", {candidate:,} only on the candidate's" if candidate else ""
     candles = f"{len(request.candles):,} of {len(values.instruments):,} instruments, for both sides"
-    floor = f"the control asked twice says the same in {noise.compared:,} values"
+    floor = f"the control asked twice repeats {noise.compared:,} values"
     if noise.differing:
-        told = ", ".join(f"{name} {count:,}" for name, count in noise.series.items())
+        series = ", ".join(f"{name} {count:,}" for name, count in noise.series.items())
         floor = (
             f"[{WARN}]the control differs from itself in {noise.differing:,} of "
-            f"{noise.compared:,} values: {escape(told)}[/]"
+            f"{noise.compared:,} values: {escape(series)}[/]"
         )
     table = Table.grid(Column(style=QUIET, no_wrap=True), Column(overflow="fold"), padding=(0, 2))
     rows = (
@@ -118,14 +118,14 @@ def _series(comparison: Comparison) -> Table:
     return table
 
 
-def _counts(counts: Counts) -> tuple[str, ...]:
+def _counts(counts: ValueCounts) -> tuple[str, ...]:
     missing = counts.only_control + counts.only_candidate
     parts = (counts.equal, counts.rounded, counts.tolerated, counts.different, missing)
     return (short(counts.compared), *map(short, parts))
 
 
 def short(count: int) -> str:
-    """Write a count so that a row fits a terminal: a few are told exactly, thousands are not.
+    """Format a count so that a row fits a terminal: exactly up to a hundred thousand.
 
     Examples
     --------
@@ -137,22 +137,22 @@ def short(count: int) -> str:
     return f"{count:,}" if count < MANY else compact(count)
 
 
-def _why(counts: Counts) -> str:
+def _why(counts: ValueCounts) -> str:
     unexplained = cause_name(Cause.UNEXPLAINED)
-    told = []
+    texts = []
     for name, count in counts.causes.most_common():
         style = BAD if name == unexplained else QUIET
-        # The number says something only where it is not that of all.
-        told.append(f"[{style}]{name}{'' if count == counts.differing else f' {short(count)}'}[/]")
-    return ", ".join(told)
+        # The number is shown only where it is not that of all differing values.
+        texts.append(f"[{style}]{name}{'' if count == counts.differing else f' {short(count)}'}[/]")
+    return ", ".join(texts)
 
 
 def _show_not_compared(console: Console, comparison: Comparison) -> None:
     names = comparison.values.names
     for side, only in (("control", names.only_control), ("candidate", names.only_candidate)):
         if only:
-            told = escape(", ".join(only))
-            console.print(f"[{QUIET}]not compared, only the {side} tells it: {told}[/]")
+            series = escape(", ".join(only))
+            console.print(f"[{QUIET}]not compared, only the {side} has it: {series}[/]")
 
 
 def _causes(rows: Sequence[CauseRow]) -> Table:
@@ -164,38 +164,36 @@ def _causes(rows: Sequence[CauseRow]) -> Table:
     return table
 
 
-def _worst(comparison: Comparison) -> list[Place]:
+def _worst(comparison: Comparison) -> list[WorstRow]:
     """Return the worst row of each series, the worst of them first."""
-    firsts = (places[0] for places in comparison.values.places.values() if places)
-    return sorted(firsts, key=Place.rank)[:PLACES_SHOWN]
+    firsts = (rows[0] for rows in comparison.values.worst.values() if rows)
+    return sorted(firsts, key=WorstRow.rank)[:WORST_SHOWN]
 
 
-def _places(places: Sequence[Place], zone: str) -> Table:
+def _worst_table(rows: Sequence[WorstRow], zone: str) -> Table:
     heads = ("series", Column("instrument", overflow="fold"), "bar")
     table = make_table(
         *heads, number("control"), number("candidate"), Column("why", min_width=WHY_WIDTH)
     )
-    for place in places:
-        values = map(value_text, place.values())
-        time = local_text(place.timestamp, zone)
-        table.add_row(
-            place.series, escape(place.instrument), time, *values, ", ".join(place.causes)
-        )
+    for row in rows:
+        values = map(value_text, row.values())
+        time = local_text(row.timestamp, zone)
+        table.add_row(row.series, escape(row.instrument), time, *values, ", ".join(row.causes))
     return table
 
 
 def _flips(comparison: Comparison, zone: str) -> Table:
     heads = map(number, ("control", "candidate", "same", "flipped", "unexplained"))
     table = make_table(Column("rule", no_wrap=True), *heads, "first")
-    for name, decided in comparison.values.flips.items():
-        where = ""
-        if decided.first:
-            flip = decided.first[0]
+    for name, counts in comparison.values.flips.items():
+        first = ""
+        if counts.first:
+            flip = counts.first[0]
             time = local_text(flip.timestamp, zone)
-            where = f"{time} {flip.control} -> {flip.candidate}"
-        counts = (decided.control, decided.candidate, decided.same)
-        flips = (f"{decided.flipped:,}", marked(decided.unexplained, BAD))
-        table.add_row(escape(name), *(f"{count:,}" for count in counts), *flips, where)
+            first = f"{time} {flip.control} -> {flip.candidate}"
+        decisions = (counts.control, counts.candidate, counts.same)
+        flips = (f"{counts.flipped:,}", marked(counts.unexplained, BAD))
+        table.add_row(escape(name), *(f"{count:,}" for count in decisions), *flips, first)
     return table
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from tallow.core.errors import ComparisonError, EngineError, TallowWarning
 from tallow.core.limits import COMPARE_FAILURES_ASKED
-from tallow.migrate.compare import Rules, asking, pool
-from tallow.migrate.compare.asking import Asked, ask_and_compare, blocks
-from tallow.migrate.compare.values import Values
+from tallow.migrate.compare import ComparisonRules, asking, pool
+from tallow.migrate.compare.asking import ComparisonRun, ask_and_compare, split_blocks
+from tallow.migrate.compare.values import ComparisonValues
 from tallow.migrate.protocol import Request
 from tests.migrate.compare.answers import Fixed, answer, candles, dies
 
@@ -26,20 +26,20 @@ NAMES = ["A", "B", "C", "D", "E", "F", "G", "H"]
 BARS = pl.concat([answer(2, 0, name, close=[1.0, 2.0]) for name in NAMES])
 
 
-def asked(control, candidate, names=NAMES) -> Asked:
+def asked(control, candidate, names=NAMES) -> ComparisonRun:
     request = Request(candles(names), indicators="sma(9)")
-    return ask_and_compare(control, candidate, request, Rules(), lambda *_: None)
+    return ask_and_compare(control, candidate, request, ComparisonRules(), lambda *_: None)
 
 
 def test_blocks_have_whole_instruments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "COMPARE_BLOCK_ROWS", 25)
     request = Request(candles(NAMES[:5], minutes=10))
-    names = [part.candles["instrument"].unique().sort().to_list() for part in blocks(request)]
+    names = [part.candles["instrument"].unique().sort().to_list() for part in split_blocks(request)]
     assert names == [["A", "B"], ["C", "D"], ["E"]]
     monkeypatch.setattr(asking, "COMPARE_BLOCK_ROWS", 3)
-    assert [len(part.candles) for part in blocks(request)] == [10] * 5
+    assert [len(part.candles) for part in split_blocks(request)] == [10] * 5
     empty = Request(candles(["A"]).clear())
-    assert [len(part.candles) for part in blocks(empty)] == [0]
+    assert [len(part.candles) for part in split_blocks(empty)] == [0]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -50,9 +50,9 @@ def test_neither_blocks_nor_processes_change_anything(
     wrong = BARS.with_columns(close=pl.Series([draw.choice([1.0, 1.1, 3.0]) for _ in range(16)]))
     request = Request(candles(NAMES), indicators="sma(9)")
 
-    def found() -> Values:
+    def found() -> ComparisonValues:
         return ask_and_compare(
-            Fixed(BARS), Fixed(wrong), request, Rules(), lambda *_: None, workers
+            Fixed(BARS), Fixed(wrong), request, ComparisonRules(), lambda *_: None, workers
         ).values
 
     whole = found()
@@ -60,7 +60,7 @@ def test_neither_blocks_nor_processes_change_anything(
     parts = found()
     assert parts.instruments == whole.instruments
     assert list(parts.instruments) == NAMES
-    ranks = [[place.rank() for place in each.places["close"]] for each in (parts, whole)]
+    ranks = [[row.rank() for row in each.worst["close"]] for each in (parts, whole)]
     assert ranks[0] == ranks[1]
     assert (parts.rows, parts.first, parts.last) == (whole.rows, whole.first, whole.last)
 
@@ -70,7 +70,7 @@ def test_a_process_that_dies_is_an_error_and_no_result(monkeypatch: pytest.Monke
     monkeypatch.setattr(pool, "compare_answers", dies)
     request = Request(candles(NAMES), indicators="sma(9)")
     with pytest.raises(ComparisonError, match="a process that compares died"):
-        ask_and_compare(Fixed(BARS), Fixed(BARS), request, Rules(), lambda *_: None, 2)
+        ask_and_compare(Fixed(BARS), Fixed(BARS), request, ComparisonRules(), lambda *_: None, 2)
 
 
 def test_the_control_is_asked_twice_and_the_candidate_once() -> None:
@@ -140,7 +140,9 @@ def test_instruments_that_were_not_asked_for_do_not_count() -> None:
 def test_progress_ends_at_all_instruments() -> None:
     seen: list[tuple[str, int, int]] = []
     request = Request(candles(NAMES), indicators="sma(9)")
-    ask_and_compare(Fixed(BARS), Fixed(BARS), request, Rules(), lambda *at: seen.append(at))
+    ask_and_compare(
+        Fixed(BARS), Fixed(BARS), request, ComparisonRules(), lambda *at: seen.append(at)
+    )
     assert seen[0] == ("Comparing", 0, 8)
     assert seen[-1] == ("Comparing", 8, 8)
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from tallow.migrate.compare.flips import Decided, add_decisions, rules_for
+from tallow.migrate.compare.flips import DecisionCounts, add_decisions, list_rules
 from tallow.migrate.compare.pairing import Answer, join_rows
 from tests.migrate.compare.answers import answer
 
@@ -25,8 +25,8 @@ def decided(
 ):
     """Decide over all rows; `differs` and `lacking` are the numbers of rows of each series."""
     sides = Answer.of("control", control), Answer.of("candidate", candidate)
-    (rule,) = (rule for rule in rules_for(indicators, sides[0].columns) if rule.name == rule_name)
-    total = Decided(rule)
+    (rule,) = (rule for rule in list_rules(indicators, sides[0].columns) if rule.name == rule_name)
+    total = DecisionCounts(rule)
     for rows in join_rows(*sides):
         number = np.arange(len(rows.timestamp))
         account = (np.isin(number, differs), np.isin(number, lacking))
@@ -34,13 +34,13 @@ def decided(
     return total
 
 
-def bars_of(total: Decided) -> list[int]:
+def bars_of(total: DecisionCounts) -> list[int]:
     """Return the numbers of the bars with flips."""
     first = int(answer(1)["timestamp"].to_physical()[0])
     return [(flip.timestamp - first) // 300_000_000 for flip in total.first]
 
 
-def words(total: Decided) -> list[tuple[str, str]]:
+def words(total: DecisionCounts) -> list[tuple[str, str]]:
     return [(flip.control, flip.candidate) for flip in total.first]
 
 
@@ -59,7 +59,7 @@ def test_crossings_of_the_close_and_an_average() -> None:
 
 def test_averages_of_one_kind_cross_their_next_longer_ones() -> None:
     series = {"ema_9": [1.0, 3.0], "ema_5": [2.0, 2.0], "sma_4": [1.0, 1.0], "close": [1.0, 1.0]}
-    names = [rule.name for rule in rules_for("ema(9), ema(5), sma(4)", series)]
+    names = [rule.name for rule in list_rules("ema(9), ema(5), sma(4)", series)]
     assert names == ["close x ema_9", "close x ema_5", "close x sma_4", "ema_5 x ema_9"]
     control = answer(2, **series)
     candidate = control.with_columns(ema_9=pl.Series([1.0, 1.5]))
@@ -122,7 +122,7 @@ def test_a_side_looks_back_over_bars_of_its_own() -> None:
 
 
 def test_there_is_no_rule_without_its_series() -> None:
-    assert rules_for("default", ["close"]) == ()
-    assert [rule.name for rule in rules_for("rsi(14), ema(5)", ["rsi_14", "ema_5"])] == [
+    assert list_rules("default", ["close"]) == ()
+    assert [rule.name for rule in list_rules("rsi(14), ema(5)", ["rsi_14", "ema_5"])] == [
         "rsi_14 70/30"
     ]

@@ -1,7 +1,7 @@
-"""Goal: what an engine costs is measured apart, and one that dies or hangs is told, not suffered.
+"""Goal: the cost of an engine is measured apart, and one that dies or hangs does no harm.
 
-Method: engines that take a known amount of memory, sleep, kill themselves or raise, each in the
-real process of its own.
+Method: engines that take a known amount of memory, sleep, kill themselves or raise, each in its
+real process.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tallow.migrate.compare import Named, measuring
-from tallow.migrate.compare.measured import added_peak
-from tallow.migrate.compare.measuring import Cost, measure, measured_part
+from tallow.migrate.compare import EngineSource, measuring
+from tallow.migrate.compare.measuring import Cost, measure, select_measured_part
+from tallow.migrate.compare.measuring_process import added_peak
 from tallow.migrate.protocol import Request
 from tests.migrate.compare.answers import (
     Fixed,
@@ -62,7 +62,7 @@ def test_a_peak_that_was_there_before_does_not_count() -> None:
         (raises, "ended with code 1: .*no such table"),
     ],
 )
-def test_an_engine_that_fails_is_told(function, why: str) -> None:
+def test_an_engine_that_fails_is_reported(function, why: str) -> None:
     found = cost(function)
     assert found.failed
     assert found.why is not None
@@ -84,11 +84,11 @@ def test_what_cannot_be_sent_is_not_measured() -> None:
 
 def test_the_instrument_with_most_candles_is_measured() -> None:
     several = pl.concat([candles(["A", "C"], 5), candles(["B", "D"], 9)]).sort("instrument")
-    part = measured_part(Request(several)).candles
+    part = select_measured_part(Request(several)).candles
     assert (part["instrument"].unique().to_list(), len(part)) == (["B"], 9)
 
 
 def test_stored_values_are_not_measured(tmp_path: Path) -> None:
     path = tmp_path / "stored.parquet"
     answer(2, close=[1.0, 2.0]).write_parquet(path)
-    assert measure(Named(str(path)), Request(candles(["A"])), 3) == Cost(why="stored values")
+    assert measure(EngineSource(str(path)), Request(candles(["A"])), 3) == Cost(why="stored values")

@@ -20,7 +20,7 @@ import pytest
 
 from tallow.migrate.compare import Comparison, compare
 from tallow.migrate.compare.charts import make_chart, value_text
-from tallow.migrate.compare.counts import Place
+from tallow.migrate.compare.counts import WorstRow
 from tallow.migrate.compare.page import render
 from tallow.migrate.protocol import Request
 from tests.migrate.compare.answers import Fixed, answer, candles
@@ -88,9 +88,9 @@ def test_a_browser_shows_all_of_it_and_complains_of_nothing(page: str, tmp_path:
 
 def test_the_console_would_tell_of_a_request_and_of_a_script(page: str, tmp_path: Path) -> None:
     broken = page.replace("</main>", '<img src="http://127.0.0.1:9/x"><script>1</script></main>')
-    told = "\n".join(opened(broken, tmp_path).console)
-    assert "http://127.0.0.1:9/x" in told
-    assert "script" in told
+    text = "\n".join(opened(broken, tmp_path).console)
+    assert "http://127.0.0.1:9/x" in text
+    assert "script" in text
 
 
 def test_a_phone_shows_the_page_without_scrolling_it_sideways(page: str, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_drawings_are_well_formed(page: str) -> None:
 
 def test_a_chart_shows_the_row_and_breaks_its_lines_at_gaps() -> None:
     nan = np.nan
-    place = Place(
+    row = WorstRow(
         instrument="A",
         series="sma_9",
         weight=1.0,
@@ -142,7 +142,7 @@ def test_a_chart_shows_the_row_and_breaks_its_lines_at_gaps() -> None:
         candidate=np.array([1.0, 2.0, 1.0, nan, nan]),
         close=np.full(5, 7.0),
     )
-    chart = make_chart(place, "Asia/Kolkata")
+    chart = make_chart(row, "Asia/Kolkata")
     # Left 62, right 410, and the values between 138 (1.0) and 10 (3.0).
     assert chart.control == "M62.0 138.0L149.0 74.0L236.0 10.0M410.0 138.0h0.1"
     assert chart.candidate == "M62.0 138.0L149.0 74.0L236.0 138.0"

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from tallow import read_candles
-from tallow.migrate.compare import Comparison, Rules, compare, judge
+from tallow.migrate.compare import Comparison, ComparisonRules, compare, judge
 from tallow.migrate.engines import load_engine
 from tallow.migrate.pairs import Cause
 from tallow.migrate.protocol import Request
@@ -83,7 +83,7 @@ def test_differences_are_named_with_their_cause(compared, series: str, cause: Ca
 
 def test_a_rejected_cause_explains_nothing(reference: Path) -> None:
     asked = request(reference, RAYMOND)
-    rules = Rules(rejected=Cause.LOOK_AHEAD)
+    rules = ComparisonRules(rejected=Cause.LOOK_AHEAD)
     rejecting = compare("legacy", "tallow", asked, rules=rules, runs=0)
     counts = rejecting.values.series()["sma_9"]
     assert counts.unexplained == counts.causes["look-ahead"] > 60

@@ -1,6 +1,6 @@
 """Goal: two answers are paired row by row, everything is counted once, and each count is right.
 
-Method: answers of a few bars written by hand, and a classifier that says what the test tells it;
+Method: answers of a few bars written by hand, and a classifier with planned causes;
 random answers, whose counts must add up to what a plain loop over dictionaries finds.
 """
 
@@ -14,9 +14,9 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import ComparisonError
-from tallow.migrate import causes
-from tallow.migrate.compare import Rules, judge
-from tallow.migrate.compare.values import Values, compare_answers
+from tallow.migrate.causes import classifier
+from tallow.migrate.compare import ComparisonRules, judge, values
+from tallow.migrate.compare.values import ComparisonValues, compare_answers
 from tallow.migrate.pairs import Cause
 from tallow.migrate.protocol import Request
 from tests.migrate.compare.answers import answer
@@ -25,31 +25,31 @@ LOOKS_AHEAD = int(Cause.LOOK_AHEAD | Cause.ROUNDING)
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
-    """Give the causes per series that the classifier will tell; unexplained where none are."""
-    told: dict[str, list[int]] = {}
+def planned(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
+    """Give the causes that the classifier will return, by series; unexplained where none are."""
+    planned: dict[str, list[int]] = {}
 
-    class Telling:
+    class PlannedClassifier:
         def __init__(self, *given: object) -> None:
             assert len(given) == 3
 
         def causes(self, pair):
-            flags = told.get(pair.series, [int(Cause.UNEXPLAINED)] * len(pair.timestamp))
+            flags = planned.get(pair.series, [int(Cause.UNEXPLAINED)] * len(pair.timestamp))
             return np.array(flags, dtype=np.int64)
 
-    monkeypatch.setattr(causes, "Classifier", Telling)
-    return told
+    monkeypatch.setattr(values, "Classifier", PlannedClassifier)
+    return planned
 
 
 def request(indicators: str = "sma(9)") -> Request:
     return Request(pl.DataFrame(), indicators=indicators)
 
 
-def compared(control: pl.DataFrame, candidate: pl.DataFrame, **rules) -> Values:
-    return compare_answers(request(), control, candidate, Rules(**rules))
+def compared(control: pl.DataFrame, candidate: pl.DataFrame, **rules) -> ComparisonValues:
+    return compare_answers(request(), control, candidate, ComparisonRules(**rules))
 
 
-def test_rows_are_joined_by_time_and_all_are_kept(told) -> None:
+def test_rows_are_joined_by_time_and_all_are_kept(planned) -> None:
     control = answer(3, 0, close=[1.0, 2.0, 3.0], sma_9=[None, 2.0, 3.0])
     candidate = answer(3, 1, close=[2.0, 3.5, 4.0], sma_9=[2.0, None, 4.0])
     found = compared(control, candidate)
@@ -62,8 +62,8 @@ def test_rows_are_joined_by_time_and_all_are_kept(told) -> None:
     assert (close.max_absolute, close.max_relative) == (0.5, 0.5 / 3.5)
 
 
-def test_a_value_without_an_accepted_cause_is_unexplained(told) -> None:
-    told["sma_9"] = [0, LOOKS_AHEAD, LOOKS_AHEAD, int(Cause.UNEXPLAINED), 0]
+def test_a_value_without_an_accepted_cause_is_unexplained(planned) -> None:
+    planned["sma_9"] = [0, LOOKS_AHEAD, LOOKS_AHEAD, int(Cause.UNEXPLAINED), 0]
     control = answer(5, sma_9=[1.0, 2.0, 3.0, 4.0, 5.0])
     candidate = answer(5, sma_9=[1.0, 2.5, 3.5, 4.5, 5.5])
     counts = compared(control, candidate).instruments["A"]["sma_9"]
@@ -74,12 +74,14 @@ def test_a_value_without_an_accepted_cause_is_unexplained(told) -> None:
 
 
 def test_equal_answers_are_never_classified(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(causes, "Classifier", None)
-    values = answer(3, close=[1.0, 2.0, 3.0], sma_9=[1.0, None, 0.0])
-    assert compared(values, values).total().equal == 5
+    monkeypatch.setattr(classifier, "RequestBars", None)
+    same = answer(3, close=[1.0, 2.0, 3.0], sma_9=[1.0, None, 0.0])
+    assert compared(same, same).total().equal == 5
+    with pytest.raises(TypeError):
+        compared(same, answer(3, close=[1.0, 2.0, 4.0]))
 
 
-def test_what_the_control_tells_and_was_asked_for_must_be_told(told) -> None:
+def test_a_requested_series_of_the_control_must_be_in_the_candidate(planned) -> None:
     control = answer(2, close=[1.0, 2.0], sma_9=[1.0, 2.0], own=[1.0, 2.0], volume=[1.0, 1.0])
     candidate = answer(2, close=[1.0, 2.0], other=[3.0, 4.0])
     found = compared(control, candidate)
@@ -90,7 +92,7 @@ def test_what_the_control_tells_and_was_asked_for_must_be_told(told) -> None:
     assert compared(candidate, control).names.compared == ("close",)
 
 
-def test_decimals_come_from_all_instruments(told) -> None:
+def test_decimals_come_from_all_instruments(planned) -> None:
     fine = [n / 7 for n in range(1, 13)]
     parts = [(name, fine[3 * i : 3 * i + 3]) for i, name in enumerate("ABCD")]
     control = pl.concat([answer(3, 0, name, sma_9=np.round(v, 2)) for name, v in parts])
@@ -100,40 +102,40 @@ def test_decimals_come_from_all_instruments(told) -> None:
     assert (found.series()["sma_9"].rounded, found.series()["sma_9"].equal) == (11, 1)
 
 
-def test_the_worst_places_are_unexplained_first_and_lie_apart(told) -> None:
+def test_the_worst_rows_are_unexplained_first_and_lie_apart(planned) -> None:
     bars, control = 100, np.full(100, 10.0)
     candidate = control.copy()
     candidate[[20, 21, 80]] = 14.0, 19.0, 10.5
-    told["close"] = [int(Cause.LOOK_AHEAD)] * bars
-    told["close"][80] = int(Cause.UNEXPLAINED)
+    planned["close"] = [int(Cause.LOOK_AHEAD)] * bars
+    planned["close"][80] = int(Cause.UNEXPLAINED)
     found = compared(answer(bars, close=control), answer(bars, close=candidate))
-    places = [(place.at + place.timestamps[0], place.values()) for place in found.places["close"]]
-    assert [values for _, values in places] == [(10.0, 10.5), (10.0, 19.0)]
-    worst = found.places["close"][0]
+    worst_rows = [(row.at + row.timestamps[0], row.values()) for row in found.worst["close"]]
+    assert [values for _, values in worst_rows] == [(10.0, 10.5), (10.0, 19.0)]
+    worst = found.worst["close"][0]
     assert worst.causes == ("unexplained",)
     assert worst.timestamp == answer(1, 80)["timestamp"].to_physical()[0]
     assert len(worst.timestamps) == 50  # 30 bars before it, and the 19 that are left
 
 
-def test_blocks_add_up_to_the_whole(told) -> None:
+def test_blocks_add_up_to_the_whole(planned) -> None:
     draw = random.Random(7)
     sides = [
         [answer(9, 0, name, close=[draw.choice([1.0, 2.0]) for _ in range(9)]) for name in "ABC"]
         for _ in range(2)
     ]
     whole = compared(*(pl.concat(frames) for frames in sides))
-    added = Values()
+    added = ComparisonValues()
     for control, candidate in zip(*sides, strict=True):
         added.add(compared(control, candidate))
     assert added.total() == whole.total()
     assert (added.rows, added.first, added.last) == (whole.rows, whole.first, whole.last)
-    assert [place.rank() for place in added.places["close"]] == [
-        place.rank() for place in whole.places["close"]
+    assert [row.rank() for row in added.worst["close"]] == [
+        row.rank() for row in whole.worst["close"]
     ]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_counts_add_up_and_are_those_of_a_loop(told, seed: int) -> None:
+def test_counts_add_up_and_are_those_of_a_loop(planned, seed: int) -> None:
     draw = random.Random(seed)
     kept = []
     rows: dict[tuple[int, str, int], float | None] = {}
@@ -167,8 +169,8 @@ def test_counts_add_up_and_are_those_of_a_loop(told, seed: int) -> None:
     assert total.compared == expected.total() == total.same + total.explained + total.unexplained
 
 
-def test_a_judgement_is_the_same_counts(told) -> None:
-    told["sma_9"] = [0, 0, int(Cause.LOOK_AHEAD), 0]
+def test_a_judgement_is_the_same_counts(planned) -> None:
+    planned["sma_9"] = [0, 0, int(Cause.LOOK_AHEAD), 0]
     control = answer(4, close=[1.0, 3.0, 3.0, 3.0], sma_9=[2.0, 2.0, 2.0, 2.0])
     candidate = answer(4, close=[1.0, 3.0, 3.0, 3.0], sma_9=[2.0, 4.0, 2.5, 2.0])
     judgement = judge(control, candidate, request())
@@ -179,7 +181,7 @@ def test_a_judgement_is_the_same_counts(told) -> None:
     assert judgement.flips == 2
 
 
-def test_nothing_on_either_side_is_a_judgement_of_nothing(told) -> None:
+def test_nothing_on_either_side_is_a_judgement_of_nothing(planned) -> None:
     empty = answer(0, close=[])
     assert judge(empty, empty, request()).compared == 0
 

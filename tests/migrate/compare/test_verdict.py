@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 
 from tallow.core.errors import ParameterError
-from tallow.migrate.compare.counts import Counts
+from tallow.migrate.compare.counts import ValueCounts
 from tallow.migrate.compare.measuring import Cost
-from tallow.migrate.compare.verdict import Found, Thresholds, Verdict, judge_by
+from tallow.migrate.compare.verdict import ComparisonFigures, Thresholds, Verdict, judge_by
 
 MB = 1_000_000
 CHEAP, DEAR = Cost(0.006, 30 * MB), Cost(0.010, 100 * MB)
@@ -27,8 +27,8 @@ def verdict(
     left_out=(),
     **thresholds,
 ) -> Verdict:
-    counts = Counts(equal=1_000 - unexplained, different=unexplained, unexplained=unexplained)
-    found = Found(counts, noise, (1_000, flips), 12, left_out, errors)
+    counts = ValueCounts(equal=1_000 - unexplained, different=unexplained, unexplained=unexplained)
+    found = ComparisonFigures(counts, noise, (1_000, flips), 12, left_out, errors)
     return judge_by(Thresholds(**thresholds), found, costs)
 
 
@@ -113,7 +113,7 @@ def test_the_sentence_says_what_fails_and_what_is_open() -> None:
 
 
 def test_nothing_compared_is_no_go() -> None:
-    judged = judge_by(Thresholds(), Found(Counts()), (DEAR, CHEAP))
+    judged = judge_by(Thresholds(), ComparisonFigures(ValueCounts()), (DEAR, CHEAP))
     assert judged.outcome == "no-go"
 
 

@@ -1,4 +1,4 @@
-"""The bars that an indicator may have seen: of one instrument, as arrays."""
+"""The bars of one instrument that an indicator may have been computed from, as arrays."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PERIODS = ("session", "week", "month")
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """Bars of one instrument, in the order of computing: rising in time, or falling if reversed.
+    """Bars of one instrument, in the order of computation: oldest first, or newest if reversed.
 
     Parameters
     ----------
     time
         Shape (rows,), int64, microseconds since 1970 in UTC.
     columns
-        Float64 (rows,) by name, NaN where there is no value: `COLUMNS`, or those that are told.
+        Float64 (rows,) by name, NaN where there is no value: `COLUMNS`, or those in the answer.
     periods
         Number of each row's session, week and month, float64 (rows,).
     """
@@ -48,38 +48,38 @@ class Bars:
 
     @cached_property
     def key(self) -> bytes:
-        """Equal for bars that hold the same."""
+        """A key that is equal for bars with the same content."""
         return b"".join([self.time.tobytes(), *(c.tobytes() for c in self.columns.values())])
 
     @cached_property
     def backward(self) -> Bars:
         """The same bars, newest first."""
-        turned = ({k: v[::-1].copy() for k, v in d.items()} for d in (self.columns, self.periods))
-        return Bars(self.time[::-1].copy(), *turned)
+        parts = ({k: v[::-1].copy() for k, v in d.items()} for d in (self.columns, self.periods))
+        return Bars(self.time[::-1].copy(), *parts)
 
     @cached_property
     def at_close(self) -> Bars:
-        """The bars as an engine sees them that knows the close alone."""
+        """The bars as an engine sees them that knows only the close."""
         return replace(self, columns=self.columns | dict.fromkeys(PRICES, self.columns["close"]))
 
     @cached_property
     def typical(self) -> Bars:
-        """The bars with the mean of high, low and close in the place of the close."""
+        """The bars with the mean of high, low and close instead of the close."""
         mean = (self.columns["high"] + self.columns["low"] + self.columns["close"]) / 3.0
         return replace(self, columns=self.columns | {"close": mean})
 
-    def holds(self, other: Bars, names: Collection[str]) -> bool:
-        """Say whether the named columns, and the times, are the same in both."""
+    def equals(self, other: Bars, names: Collection[str]) -> bool:
+        """Return whether the times and the named columns are the same in both."""
         same = [np.array_equal(self.columns[n], other.columns[n], equal_nan=True) for n in names]
         return np.array_equal(self.time, other.time) and all(same)
 
-    def part(self, rows: slice) -> Bars:
+    def select(self, rows: slice) -> Bars:
         """Return some rows, as views."""
         parts = ({k: v[rows] for k, v in d.items()} for d in (self.columns, self.periods))
         return Bars(self.time[rows], *parts)
 
-    def places(self, times: Times) -> Times:
-        """Return each time's row, or -1 where no bar opens then; for bars that rise in time."""
+    def find_rows(self, times: Times) -> Times:
+        """Return each time's row, or -1 where no bar opens then; for bars in rising order."""
         if not len(self.time):
             return np.full(len(times), -1)
         rows = np.minimum(np.searchsorted(self.time, times), len(self.time) - 1)
@@ -87,64 +87,64 @@ class Bars:
 
 
 def read_bars(frame: pl.DataFrame) -> Bars:
-    """Return the bars that a frame of one instrument tells, with the columns that it has."""
+    """Return the bars in a frame of one instrument, with the columns that it has."""
     names = [name for name in COLUMNS if name in frame.columns]
     columns = {n: frame[n].cast(pl.Float64).fill_null(float("nan")).to_numpy() for n in names}
     times = frame["timestamp"].dt.timestamp("us").to_numpy()
     return Bars(times, columns, {})
 
 
-def overlay(below: Bars, told: Bars) -> Bars:
-    """Return `below`, with `told` in the place of all rows from its first to its last time."""
-    if not len(told):
+def overlay(below: Bars, above: Bars) -> Bars:
+    """Return `below`, with all rows between the first and last time of `above` replaced by it."""
+    if not len(above):
         return below
-    first, last = np.searchsorted(below.time, [told.time[0], told.time[-1] + 1])
-    join = {
+    first, last = np.searchsorted(below.time, [above.time[0], above.time[-1] + 1])
+    columns = {
         name: np.concatenate([below.columns[name][:first], column, below.columns[name][last:]])
-        for name, column in told.columns.items()
+        for name, column in above.columns.items()
         if name in below.columns
     }
-    time = np.concatenate([below.time[:first], told.time, below.time[last:]])
-    return Bars(time, join, {})
+    time = np.concatenate([below.time[:first], above.time, below.time[last:]])
+    return Bars(time, columns, {})
 
 
-class Rebuilt:
-    """What a request's candles make of themselves: bars with and without fillers, and minutes."""
+class RequestBars:
+    """The bars of a request's candles, with and without fillers, and its minutes."""
 
     def __init__(self, request: Request) -> None:
         self.calendars = CalendarAssignment(request.calendar)
         self.request = request
-        self.minutes = by_instrument(request.candles)
-        self._dropped = self._aggregated("drop")
-        self._kept = self._aggregated("keep")
+        self.minutes = split_by_instrument(request.candles)
+        self._dropped = self._aggregate("drop")
+        self._kept = self._aggregate("keep")
 
-    def dropped(self, instrument: str) -> Bars:
+    def without_fillers(self, instrument: str) -> Bars:
         """Return the bars without those of minutes in which nothing was traded."""
-        return self._with_periods(instrument, self._dropped)
+        return self._read(instrument, self._dropped)
 
-    def kept(self, instrument: str) -> Bars:
+    def with_fillers(self, instrument: str) -> Bars:
         """Return the bars of all candles, fillers too."""
-        return self._with_periods(instrument, self._kept)
+        return self._read(instrument, self._kept)
 
     def with_periods(self, instrument: str, bars: Bars) -> Bars:
         """Return the bars with the numbers of their sessions, weeks and months."""
-        places = self.calendars.places([instrument])
+        calendars = self.calendars.places([instrument])
         table = anchor_table(self.calendars.calendars)
         offsets = np.array([0, len(bars)])
-        periods = anchor_columns(table, PERIODS, read_only(bars.time), offsets, places)
+        periods = anchor_columns(table, PERIODS, read_only(bars.time), offsets, calendars)
         return replace(bars, periods=periods)
 
-    def _with_periods(self, instrument: str, frames: dict[str, pl.DataFrame]) -> Bars:
+    def _read(self, instrument: str, frames: dict[str, pl.DataFrame]) -> Bars:
         frame = frames.get(instrument)
         bars = read_bars(NO_BARS if frame is None else frame)
         return self.with_periods(instrument, bars)
 
-    def _aggregated(self, no_trade: str) -> dict[str, pl.DataFrame]:
+    def _aggregate(self, no_trade: str) -> dict[str, pl.DataFrame]:
         if not len(self.request.candles):
             return {}
         engine = AnalyticsEngine(self.request.calendar, no_trade=no_trade, threads=1)  # type: ignore[arg-type]
         size = self.request.timeframe
-        return by_instrument(engine.process_candles(self.request.candles, size, ()).frame)
+        return split_by_instrument(engine.process_candles(self.request.candles, size, ()).frame)
 
 
 NO_BARS = pl.DataFrame(
@@ -152,7 +152,7 @@ NO_BARS = pl.DataFrame(
 )
 
 
-def by_instrument(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def split_by_instrument(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return the rows of each instrument, in their order."""
     if not len(frame):
         return {}

@@ -1,4 +1,4 @@
-"""The textbook's formula of a series, and the others that engines are known to take for it."""
+"""The textbook formula of a series, and others that engines are known to use instead."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tallow.core.operator import CONVENTIONS
 from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.causes.bars import COLUMNS, Bars, Flags, Floats
 from tallow.migrate.causes.seeds import (
-    Anchored,
+    AnchoredMean,
     Average,
     Averages,
-    Growing,
-    Restarted,
+    GrowingMean,
+    Restarts,
     Seeds,
 )
 from tallow.migrate.pairs import Cause
@@ -32,11 +32,11 @@ class Model:
     Attributes
     ----------
     plain
-        Shape (rows,), float64: begun at the first bar in its usual way; NaN where it has no value.
+        Shape (rows,), float64: from the first bar in the usual way; NaN where there is no value.
     seeds
-        The same begun elsewhere, or otherwise; None where nothing of a start remains.
+        The same with other starts; None where the values do not depend on the start.
     undefined
-        Bool (rows,): rows whose value is a convention, as nothing has moved yet.
+        Bool (rows,): rows whose value is a convention, because nothing has moved yet.
     """
 
     plain: Floats
@@ -46,37 +46,37 @@ class Model:
 
 @dataclass(frozen=True)
 class Formula:
-    """One way to compute a series; `causes` is how it departs from the textbook's."""
+    """One way to compute a series; `causes` say how it departs from the textbook's."""
 
     causes: Cause
     compute: Callable[[Bars], Model]
 
 
-def formulas(spec: Spec, output: str) -> tuple[Formula, ...]:
+def list_formulas(spec: Spec, output: str) -> tuple[Formula, ...]:
     """Return the ways to compute one output of an indicator, the textbook's first."""
-    textbook = Formula(Cause(0), partial(_textbook, spec, output))
+    textbook = Formula(Cause(0), partial(_compute_textbook, spec, output))
     find = _OTHERS.get(spec.indicator.name)
     others = () if find is None else find(spec, output)
-    return (textbook, *others, *_conventions(spec, output))
+    return (textbook, *others, *_list_conventions(spec, output))
 
 
-def warmup(spec: Spec) -> int:
-    """Return the leading rows without a value, of the output that has most."""
+def warmup_rows(spec: Spec) -> int:
+    """Return the number of leading rows without a value, of the output that has most."""
     return max(spec.indicator.warmup(dict(spec.values)))
 
 
 def takes_one_price(spec: Spec) -> bool:
-    """Say whether the indicator sees one price of each bar, so that another may be put in."""
-    inputs = inputs_of(spec)
+    """Return whether the indicator uses one price of each bar, which another may replace."""
+    inputs = input_names(spec)
     return "close" in inputs and not {"high", "low"} & set(inputs)
 
 
-def inputs_of(spec: Spec) -> tuple[str, ...]:
-    """Return the bars' columns, and the periods, that the indicator sees."""
+def input_names(spec: Spec) -> tuple[str, ...]:
+    """Return the columns of bars, and the periods, that the indicator uses."""
     return spec.indicator.input_names(dict(spec.values))
 
 
-def run(spec: Spec, output: str, bars: Bars) -> Floats:
+def run_indicator(spec: Spec, output: str, bars: Bars) -> Floats:
     """Return an indicator's output over bars in their order, by its own kernel."""
     plan = make_plan([spec])
     inputs = {name: bars.columns[name] for name in COLUMNS} | bars.periods
@@ -86,10 +86,10 @@ def run(spec: Spec, output: str, bars: Bars) -> Floats:
     return computed.columns[column]
 
 
-def _textbook(spec: Spec, output: str, bars: Bars) -> Model:
-    make = _SEEDS.get(spec.indicator.name, _restarted)
+def _compute_textbook(spec: Spec, output: str, bars: Bars) -> Model:
+    make = _SEEDS.get(spec.indicator.name, _restart_seeds)
     seeds = make(spec, output, bars)
-    plain = run(spec, output, bars)
+    plain = run_indicator(spec, output, bars)
     if spec.indicator.name == "rsi":
         gain, loss = _gains_and_losses(bars, spec)
         rows = np.arange(len(bars))
@@ -107,11 +107,14 @@ def _length(spec: Spec) -> int:
     return int(_number(spec, "length"))
 
 
-# How a series begins otherwise, by the indicator's name.
+# Other starts, by the indicator's name.
 
 
-def _restarted(spec: Spec, output: str, bars: Bars) -> Seeds:
-    return Restarted(lambda start: run(spec, output, bars.part(slice(start, None))), len(bars))
+def _restart_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
+    def compute(start: int) -> Floats:
+        return run_indicator(spec, output, bars.select(slice(start, None)))
+
+    return Restarts(compute, len(bars))
 
 
 def _ema_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
@@ -125,7 +128,7 @@ def _rma_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
 
 
 def _sma_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
-    return Growing(bars.columns["volume" if "volume" in output else "close"], _length(spec))
+    return GrowingMean(bars.columns["volume" if "volume" in output else "close"], _length(spec))
 
 
 def _atr_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
@@ -141,7 +144,7 @@ def _vwap_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
     values, columns = dict(spec.values), bars.columns
     close = values["source"] == "close"
     price = columns["close"] if close else bars.typical.columns["close"]
-    return Anchored(price, columns["volume"], bars.periods[str(values["anchor"])])
+    return AnchoredMean(price, columns["volume"], bars.periods[str(values["anchor"])])
 
 
 _SEEDS: dict[str, Callable[[Spec, str, Bars], Seeds]] = {
@@ -203,7 +206,7 @@ def _other_ranges(spec: Spec, output: str) -> tuple[Formula, ...]:
         spread = bars.columns["high"] - bars.columns["low"]
         spreads = Bars(bars.time, bars.columns | {"close": spread}, bars.periods)
         (other,) = parse_specs(f"{average}({n})")
-        return _textbook(other, average, spreads)
+        return _compute_textbook(other, average, spreads)
 
     computes = (raw, partial(averaged, "rma"), partial(averaged, "sma"))
     return tuple(Formula(Cause.HIGH_LOW_INSTEAD_OF_ATR, compute) for compute in computes)
@@ -214,8 +217,9 @@ def _other_bands(spec: Spec, output: str) -> tuple[Formula, ...]:
     n = _length(spec)
     sample = math.sqrt(n / (n - 1))
 
-    def compute(stretch: float, other_unit: bool, bars: Bars) -> Model:
-        middle, width = run(whole, "middle", bars), run(whole, "width", bars) * stretch
+    def compute(factor: float, other_unit: bool, bars: Bars) -> Model:
+        middle = run_indicator(whole, "middle", bars)
+        width = run_indicator(whole, "width", bars) * factor
         share = 100.0 * width / middle
         if output == "percent_b":
             below = bars.columns["close"] - (middle - width / 2.0)
@@ -244,7 +248,7 @@ def _other_deviation(spec: Spec, output: str) -> tuple[Formula, ...]:
     n = _length(spec)
 
     def compute(bars: Bars) -> Model:
-        return Model(run(spec, output, bars) * math.sqrt(n / (n - 1)))
+        return Model(run_indicator(spec, output, bars) * math.sqrt(n / (n - 1)))
 
     return (Formula(Cause.SAMPLE_AGAINST_POPULATION, compute),)
 
@@ -254,7 +258,7 @@ def _other_price(spec: Spec, output: str) -> tuple[Formula, ...]:
     values = dict(spec.values)
     source = "hlc3" if values["source"] == "close" else "close"
     (other,) = parse_specs(f"vwap(anchor={values['anchor']}, source={source})")
-    return (Formula(Cause.CLOSE_AGAINST_TYPICAL, partial(_textbook, other, output)),)
+    return (Formula(Cause.CLOSE_AGAINST_TYPICAL, partial(_compute_textbook, other, output)),)
 
 
 _OTHERS: dict[str, Callable[[Spec, str], tuple[Formula, ...]]] = {
@@ -266,15 +270,15 @@ _OTHERS: dict[str, Callable[[Spec, str], tuple[Formula, ...]]] = {
 }
 
 
-def _conventions(spec: Spec, output: str) -> tuple[Formula, ...]:
-    """Return the formula as it begins, and says nothing, under the other conventions."""
+def _list_conventions(spec: Spec, output: str) -> tuple[Formula, ...]:
+    """Return the formula with the seeds and flat cases of the other conventions."""
     values = dict(spec.values)
     found: dict[str, Formula] = {}
     for convention in CONVENTIONS:
         usual = spec.indicator.values((), {}, convention)
         presets = {name for preset in spec.indicator.presets.values() for name in preset}
-        unlike = sorted(name for name in presets if usual[name] != values[name])
-        for names in [*([name] for name in unlike), unlike]:
+        different = sorted(name for name in presets if usual[name] != values[name])
+        for names in [*([name] for name in different), different]:
             other = values | {name: usual[name] for name in names}
             causes = Cause(0)
             for name in names:
@@ -282,5 +286,5 @@ def _conventions(spec: Spec, output: str) -> tuple[Formula, ...]:
             columns = spec.indicator.column_names(other, convention)
             another = Spec(spec.indicator, tuple(other.items()), spec.outputs, columns)
             if names:
-                found[another.text] = Formula(causes, partial(_textbook, another, output))
+                found[another.text] = Formula(causes, partial(_compute_textbook, another, output))
     return tuple(found.values())

@@ -1,4 +1,4 @@
-"""Two series whose formula is not known: what can be told from their values alone."""
+"""Two series whose formula is not known: causes that follow from their values alone."""
 
 from __future__ import annotations
 
@@ -6,93 +6,93 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.migrate.causes.bars import Flags, Floats
-from tallow.migrate.causes.rounding import SAME_RELATIVE, Printed, is_finer
+from tallow.migrate.causes.rounding import SAME_RELATIVE, PrintedValues, is_finer
 from tallow.migrate.pairs import Cause, SeriesPair
 
 Causes = NDArray[np.int64]
 
 ROWS_MIN = 5
-"""Rows that must agree, with values of their own, before another unit or label is believed."""
+"""Fewest rows with different values that must agree before another unit or label is accepted."""
 
 CONVERGING_MIN = 8
-"""Rows in a row whose difference must shrink by the same factor to be one of the seed."""
+"""Fewest rows in sequence whose difference must shrink by the same factor: another seed."""
 
 RATIO_SAME = 1e-6
-"""How equal these factors must be, relative."""
+"""Largest relative difference of these factors."""
 
 SHIFTS = (1, -1, 2, -2, 3, -3)
 
 
-def pairwise(pair: SeriesPair, rows: Flags, bars: Causes | None) -> Causes:
-    """Return the causes of the given rows, `Cause.UNEXPLAINED` where the values tell none.
+def explain_pairwise(pair: SeriesPair, rows: Flags, bars: Causes | None) -> Causes:
+    """Return the causes of the given rows, `Cause.UNEXPLAINED` where none is found.
 
     Parameters
     ----------
     rows
         Bool (rows,): those to explain.
     bars
-        Int64 (rows,): why the bars differ there; None where it is known that this is not why.
+        Int64 (rows,): why the bars differ there; None where the bars cannot be the reason.
     """
     control, candidate = pair.control, pair.candidate
     found = np.zeros(len(rows), dtype=np.int64)
-    for test in (_rounded, _zero, _scaled, _shifted, _converging):
+    for test in (_find_rounded, _find_zeros, _find_scaled, _find_shifted, _find_converging):
         open_rows = rows & (found == 0)
         if open_rows.any():
             found = np.where(open_rows, test(control, candidate, open_rows), found)
     if bars is not None:
-        found = np.where(rows & (found == 0), _after_bars(rows, bars), found)
+        found = np.where(rows & (found == 0), _spread_bar_causes(rows, bars), found)
     return np.where(rows & (found == 0), int(Cause.UNEXPLAINED), found)
 
 
-def _rounded(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_rounded(control: Floats, candidate: Floats, rows: Flags) -> Causes:
     """Find the rows in which one side is the other one, rounded."""
-    return np.where(_prints(control, candidate, rows), int(Cause.ROUNDING), 0)
+    return np.where(_is_rounding(control, candidate, rows), int(Cause.ROUNDING), 0)
 
 
-def _prints(control: Floats, candidate: Floats, rows: Flags) -> Flags:
+def _is_rounding(control: Floats, candidate: Floats, rows: Flags) -> Flags:
     found = np.zeros(len(rows), dtype=np.bool_)
-    places = np.flatnonzero(rows)
+    numbers = np.flatnonzero(rows)
     for one, other in ((control, candidate), (candidate, control)):
-        fit = Printed(one[places], 0.0).fit(other[places])
-        # Of two that both have few decimals, neither is the other one, rounded.
+        fit = PrintedValues(one[numbers], 0.0).fit(other[numbers])
+        # If both have few decimals, neither is the rounded other.
         if is_finer(other, fit.unit):
-            found[places] |= fit.rounded
+            found[numbers] |= fit.rounded
     return found
 
 
-def _zero(control: Floats, candidate: Floats, rows: Flags) -> Causes:
-    """Find the leading rows in which one side is zero where the other one has no value."""
+def _find_zeros(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+    """Find the leading rows in which one side is zero and the other one has no value."""
     found = np.zeros(len(rows), dtype=np.int64)
     for one, other in ((control, candidate), (candidate, control)):
-        told = np.flatnonzero(~np.isnan(other))
-        leading = np.arange(len(rows)) < (told[0] if len(told) else len(rows))
+        present = np.flatnonzero(~np.isnan(other))
+        leading = np.arange(len(rows)) < (present[0] if len(present) else len(rows))
         found[rows & leading & (one == 0.0)] = int(Cause.ZERO_IN_WARM_UP)
     return found
 
 
-def _scaled(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_scaled(control: Floats, candidate: Floats, rows: Flags) -> Causes:
     """Find the rows in which one side is a hundred times the other, if they are many."""
     best, most = np.zeros(len(rows), dtype=np.int64), 0
-    # Which side is multiplied matters to the other one's decimals.
+    # It matters for the decimals which side is multiplied.
     for scale in (100.0, 0.01):
         for one, other in ((control, candidate), (candidate, control)):
-            same, rounded = _agreeing(one, other * scale, rows)
+            same, rounded = _find_agreement(one, other * scale, rows)
             count = int((same | rounded).sum())
-            if count > most and _speaks(same | rounded, rows, one):
+            if count > most and _is_no_chance(same | rounded, rows, one):
                 best, most = _flags(same | rounded, Cause.RATIO_AGAINST_PERCENT, rounded), count
     return best
 
 
-def _shifted(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_shifted(control: Floats, candidate: Floats, rows: Flags) -> Causes:
     """Find the rows in which one side has the value that the other has a few rows away."""
     for shift in SHIFTS:
         moved = np.roll(candidate, shift)
         moved[: max(shift, 0)] = np.nan
         moved[len(moved) + min(shift, 0) :] = np.nan
-        same, rounded = _agreeing(control, moved, rows)
-        if _speaks(same | rounded, rows, control):
-            both = np.isnan(control) & np.isnan(moved)
-            edge = rows & (both | np.isnan(moved) & _near_edge(len(rows), shift))
+        same, rounded = _find_agreement(control, moved, rows)
+        if _is_no_chance(same | rounded, rows, control):
+            neither = np.isnan(control) & np.isnan(moved)
+            edge = rows & (neither | np.isnan(moved) & _edge_rows(len(rows), shift))
             return _flags(same | rounded | edge, Cause.SHIFTED_LABEL, rounded)
     return np.zeros(len(rows), dtype=np.int64)
 
@@ -104,31 +104,32 @@ def _flags(rows: Flags, cause: Cause, rounded: Flags) -> Causes:
     return found
 
 
-def _near_edge(count: int, shift: int) -> Flags:
-    """Return the rows whose value would come from beyond the series."""
+def _edge_rows(count: int, shift: int) -> Flags:
+    """Return the rows whose value would come from outside the series."""
     rows = np.arange(count)
     return rows < shift if shift > 0 else rows >= count + shift
 
 
-def _agreeing(control: Floats, candidate: Floats, rows: Flags) -> tuple[Flags, Flags]:
+def _find_agreement(control: Floats, candidate: Floats, rows: Flags) -> tuple[Flags, Flags]:
+    """Return the rows whose values are the same, and those in which one rounds the other."""
     distance = np.abs(control - candidate)
     same = rows & (distance <= SAME_RELATIVE * np.abs(candidate))
-    return same, _prints(control, candidate, rows & ~same)
+    return same, _is_rounding(control, candidate, rows & ~same)
 
 
-def _speaks(agreeing: Flags, rows: Flags, values: Floats) -> bool:
-    """Say whether agreement in these rows can be no chance: most of them, and unlike values."""
-    unlike = len(np.unique(values[agreeing]))
-    return unlike >= ROWS_MIN and int(agreeing.sum()) * 2 > int(rows.sum())
+def _is_no_chance(agreeing: Flags, rows: Flags, values: Floats) -> bool:
+    """Return whether agreement in these rows is no chance: most rows, and different values."""
+    different = len(np.unique(values[agreeing]))
+    return different >= ROWS_MIN and int(agreeing.sum()) * 2 > int(rows.sum())
 
 
-def _converging(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_converging(control: Floats, candidate: Floats, rows: Flags) -> Causes:
     """Find the rows in which the difference shrinks by one factor from row to row."""
     found = np.zeros(len(rows), dtype=np.int64)
     difference = np.where(rows, control - candidate, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = difference[1:] / difference[:-1]
-    # What the last bits of both sides do to the ratio of two small differences.
+    # The effect of both sides' last bits on the ratio of two small differences.
     noise = 4.0 * np.spacing(np.abs(control[1:])) / np.abs(difference[1:])
     steady = np.abs(ratio[1:] - ratio[:-1]) <= (RATIO_SAME + noise[1:]) * np.abs(ratio[:-1])
     steady &= (ratio[1:] > 0.0) & (ratio[1:] < 1.0) & (noise[1:] < RATIO_SAME * 100.0)
@@ -141,7 +142,7 @@ def _converging(control: Floats, candidate: Floats, rows: Flags) -> Causes:
 
 
 def _extend(found: Causes, control: Floats, candidate: Floats, ratio: float, row: int) -> None:
-    """Go on to where the difference is lost among the last bits."""
+    """Extend the rows to where the difference disappears in the last bits."""
     expected = abs(control[row - 1] - candidate[row - 1])
     while row < len(found):
         expected *= ratio
@@ -152,8 +153,8 @@ def _extend(found: Causes, control: Floats, candidate: Floats, ratio: float, row
         row += 1
 
 
-def _after_bars(rows: Flags, bars: Causes) -> Causes:
-    """Explain a run of rows that begins at a bar that differs by why that bar differs."""
+def _spread_bar_causes(rows: Flags, bars: Causes) -> Causes:
+    """Explain a run of differing rows by the causes of the differing bars in it so far."""
     found = np.zeros(len(rows), dtype=np.int64)
     running = 0
     for row in np.flatnonzero(rows):

@@ -15,15 +15,15 @@ DECIMALS_MAX = 10
 """Most decimals that count as rounding: ratios are kept with so many."""
 
 SAME_RELATIVE = 1e-11
-"""What another order of the same arithmetic may change; far below any rounding or any cause."""
+"""What another order of the same arithmetic may change; far below any rounding and any cause."""
 
 SINGLE = 2.0**-24
 """Largest relative error of a number kept in single precision."""
 
-HABIT_ROWS = 3
-"""Rows that must be rounded, or cut off, alike to believe it, where as many differ."""
+PATTERN_ROWS = 3
+"""Fewest rows that must be rounded, or cut off, alike to accept it, where as many differ."""
 
-HABIT_SHARE = 0.2
+PATTERN_SHARE = 0.2
 """Share of the rows with few decimals that must be rounded: means of few prices have few, too."""
 
 _UNROUNDED = 99
@@ -44,9 +44,9 @@ class Fit:
     zero
         Zero, where the model has no value.
     capped
-        The largest, or the smallest, of all values told, where the model goes beyond it.
+        The largest, or the smallest, of all values, where the model goes beyond it.
     tolerance
-        Float64 (rows,): how far the value may be from the model and still be it.
+        Float64 (rows,): how far the value may be from the model and still count as the same.
     unit
         What the values were rounded to; 0 where they were not.
     """
@@ -66,16 +66,14 @@ class Fit:
 
 
 def has_decimals(values: Floats, digits: int) -> Flags:
-    """Say which values have no more decimals than so many; False where one is missing."""
+    """Return which values have at most so many decimals; False where one is missing."""
     scale = 10.0**digits
     # Two units in the last place: some divide by the scale, some multiply by its inverse.
-    held: Flags = np.abs(np.rint(values * scale) / scale - values) <= 2.0 * np.spacing(
-        np.abs(values)
-    )
-    return held
+    error = 2.0 * np.spacing(np.abs(values))
+    return np.asarray(np.abs(np.rint(values * scale) / scale - values) <= error)
 
 
-class Printed:
+class PrintedValues:
     """A side's values of one series, and how they were rounded.
 
     Parameters
@@ -83,7 +81,7 @@ class Printed:
     values
         Shape (rows,), float64, NaN where there is none.
     noise
-        Absolute error that a sum of prices of this size brings with it.
+        Absolute error of a sum of prices of this size.
     """
 
     def __init__(self, values: Floats, noise: float) -> None:
@@ -100,61 +98,61 @@ class Printed:
 
     @cached_property
     def is_single(self) -> bool:
-        """Whether all values fit into single precision, and not just into few decimals."""
+        """Whether all values fit into single precision, and not only because of few decimals."""
         with np.errstate(over="ignore"):
             narrow = self.values.astype(np.float32).astype(np.float64)
         fits = (narrow == self.values) | np.isnan(self.values)
         return bool(fits.all() and (self.decimals[~np.isnan(self.values)] == _UNROUNDED).any())
 
-    def part(self, rows: NDArray[np.int64]) -> Printed:
+    def select(self, rows: NDArray[np.int64]) -> PrintedValues:
         """Return some of the rows."""
-        taken = Printed(self.values[rows], self.noise)
-        taken.decimals = self.decimals[rows]
-        taken.is_single = self.is_single
-        return taken
+        selected = PrintedValues(self.values[rows], self.noise)
+        selected.decimals = self.decimals[rows]
+        selected.is_single = self.is_single
+        return selected
 
     def fit(self, model: Floats, undefined: Flags | None = None) -> Fit:
         """Return where `model` reproduces the values.
 
-        `undefined` are rows where the model's value is a mere convention, as the strength of what
-        never moved: zero is as good there.
+        `undefined` are rows where the model's value is only a convention, such as the relative
+        strength of a price that never moved: zero is as good there.
         """
         values = self.values
         size, distance = np.abs(model), np.abs(values - model)
         tolerance = SAME_RELATIVE * size + self.noise
-        gone, absent = np.isnan(model), np.isnan(values)
-        same, missing = distance <= tolerance, gone & absent
-        zero = (values == 0.0) & (gone if undefined is None else gone | undefined) & ~same
-        rest = ~(same | zero | gone | absent)
-        rounded, unit = self._rounded(model, distance, rest, tolerance)
+        no_model, no_value = np.isnan(model), np.isnan(values)
+        same, missing = distance <= tolerance, no_model & no_value
+        zero = (values == 0.0) & (no_model if undefined is None else no_model | undefined) & ~same
+        rest = ~(same | zero | no_model | no_value)
+        rounded, unit = self._find_rounded(model, distance, rest, tolerance)
         if self.is_single:
             tolerance = tolerance + unit * size
         elif unit:
             printable = np.rint(values / unit) * unit
             near = np.abs(printable - values) <= tolerance
             tolerance = np.where(near, unit / 2.0 + tolerance, tolerance)
-        capped = self._capped(model, rest & ~rounded)
+        capped = self._find_capped(model, rest & ~rounded)
         return Fit(same, missing, rounded, zero, capped, tolerance, unit)
 
-    def _capped(self, model: Floats, rest: Flags) -> Flags:
-        """Return the rows that a limit cuts off: the extreme value, again and again."""
+    def _find_capped(self, model: Floats, rest: Flags) -> Flags:
+        """Return the rows that a limit cuts off: they repeat the extreme value."""
         found = np.zeros(len(rest), dtype=np.bool_)
         for beyond, extreme in ((model > self.values, np.fmax), (model < self.values, np.fmin)):
             at = rest & beyond & (self.values == extreme.reduce(self.values, initial=np.nan))
-            if at.sum() >= HABIT_ROWS:
+            if at.sum() >= PATTERN_ROWS:
                 found |= at
         return found
 
-    def _rounded(
+    def _find_rounded(
         self, model: Floats, distance: Floats, rest: Flags, tolerance: Floats
     ) -> tuple[Flags, float]:
-        """Return the rows that are rounded the one way that most of them are, and to what."""
+        """Return the rows that are rounded in the way that fits most of them, and their unit."""
         best, finest, most = np.zeros(len(rest), dtype=np.bool_), 0.0, 0
         if self.is_single:
             return rest & (distance <= SINGLE * np.abs(model) + tolerance), SINGLE
         few = rest & (self.decimals <= DECIMALS_MAX)
-        # Zero is printed the same with any decimals, and tells nothing.
-        telling = self.values != 0.0
+        # Zero is printed the same with any decimals, and is no evidence.
+        is_evidence = self.values != 0.0
         for digits in np.flatnonzero(np.bincount(self.decimals[few]))[::-1]:
             unit = 10.0 ** -float(digits)
             printable = few & (self.decimals <= digits)
@@ -163,18 +161,18 @@ class Printed:
             less = (np.abs(self.values) <= np.abs(model) + tolerance) & (self.values * model >= 0.0)
             cut = printable & less & (distance < unit)
             for found in (near, cut):
-                if (count := int((found & telling).sum())) > most:
+                if (count := int((found & is_evidence).sum())) > most:
                     best, finest, most = found, unit, count
-        # One value with few decimals may be a wrong one; a habit shows in several, a share of all.
-        if most < max(min(HABIT_ROWS, int(rest.sum())), HABIT_SHARE * few.sum()):
+        # One value with few decimals may be wrong; a pattern takes several, and a share of all.
+        if most < max(min(PATTERN_ROWS, int(rest.sum())), PATTERN_SHARE * few.sum()):
             return np.zeros_like(best), 0.0
         return best, finest
 
 
 def is_finer(values: Floats, unit: float) -> bool:
-    """Say whether most values have digits below `unit`: only then can another be their rounding."""
-    told = values[~np.isnan(values)]
-    if not unit or not len(told):
+    """Return whether most values have digits below `unit`: only then can others round them."""
+    present = values[~np.isnan(values)]
+    if not unit or not len(present):
         return False
-    off = np.abs(np.rint(told / unit) * unit - told)
-    return bool((off > SAME_RELATIVE * np.abs(told)).sum() * 2 > len(told))
+    off = np.abs(np.rint(present / unit) * unit - present)
+    return bool((off > SAME_RELATIVE * np.abs(present)).sum() * 2 > len(present))

@@ -1,7 +1,7 @@
-"""The same formula, begun elsewhere or with another first value: what converges as it goes on.
+"""A formula that begins elsewhere or with another first value, and converges.
 
-A recursive average forgets its start: two that differ in nothing else differ by a power of its
-decay. So the value at a row is known for every start at once, and a start is found by trying all.
+A recursive average forgets its start: two that differ only in it differ by a power of the decay.
+So the value at a row follows for every start at once, and a start is found by trying all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 
 FORGOTTEN = 1e-13
-"""Weight at which a start shows no more."""
+"""Weight below which a start has no visible effect."""
 
 
 class Seeds(Protocol):
@@ -27,25 +27,25 @@ class Seeds(Protocol):
         """Return the ways to begin."""
 
     def starts(self, row: int, usual: Times) -> Times:
-        """Return the starts that still show at `row`; `usual` are those that engines choose."""
+        """Return the starts that affect `row`; `usual` are those that engines usually choose."""
 
     def values(self, kind: str, starts: Times, rows: Times) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before a first value."""
 
 
 class Average:
-    """One recursive average, of inputs whose first one may count for something else.
+    """One recursive average of inputs, the first of which may have another value.
 
     Parameters
     ----------
     x
-        Shape (rows,), float64, without NaN: what is averaged.
+        Shape (rows,), float64, without NaN: the inputs.
     length
         Rows of the first mean.
     decay
-        Weight of the value before in each step.
+        Weight of the previous value in each step.
     first
-        Shape (rows,): what a row counts as if it is the first one; `x` itself where that is None.
+        Shape (rows,): the input of a row that is the first one; `x` itself if None.
     """
 
     def __init__(self, x: Floats, length: int, decay: float, first: Floats | None = None) -> None:
@@ -55,27 +55,27 @@ class Average:
         if first is not None:
             self.kinds += ("later mean", "later first", "later weighted")
         self.reach = int(np.log(FORGOTTEN) / np.log(decay)) + 1 + length if decay > 0.0 else length
-        # Sums of small numbers: of prices near their middle.
+        # Sums of differences from the median, which are small.
         self._middle = float(np.median(x)) if len(x) else 0.0
         self._sums = np.concatenate([[0.0], np.cumsum(x - self._middle)])
-        self._from_zero = _filtered(x, decay)
+        self._from_zero = _filter_from_zero(x, decay)
 
     def starts(self, row: int, usual: Times) -> Times:
-        """Return the starts that still show at `row`."""
+        """Return the starts that affect `row`."""
         return np.arange(max(0, row - self.reach), row + 1)
 
     def values(self, kind: str, starts: Times, rows: Times) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before a first value."""
         s, t = starts[:, None], rows[None, :]
         if kind.startswith("later"):
-            # As if the next row was the first one, and an ordinary one.
+            # As if the next row were the first one, with its ordinary input.
             return self._values(kind.removeprefix("later "), s + 1, t, self.x)
         return self._values(kind, s, t, self.first)
 
-    def carried(self, row: int, value: float, rows: Times) -> Floats:
+    def continue_from(self, row: int, value: float, rows: Times) -> Floats:
         """Return the values at `rows` of an average that has `value` at `row`."""
-        begun = self._from_zero[rows] + self._weight(rows - row) * (value - self._from_zero[row])
-        return np.asarray(begun)
+        correction = self._weight(rows - row) * (value - self._from_zero[row])
+        return np.asarray(self._from_zero[rows] + correction)
 
     def _values(self, kind: str, s: Times, t: Times, first: Floats) -> Floats:
         begin = np.minimum(s, len(self.x) - 1)
@@ -92,14 +92,14 @@ class Average:
         return values
 
     def mean(self, s: Times, t: Times, first: Floats) -> Floats:
-        """Return the mean of rows ``s..t``, the first of which counts as `first`."""
+        """Return the mean of rows ``s..t``, with `first` as the input of the first one."""
         last = np.minimum(t, len(self.x) - 1) + 1
         after = self._sums[last] - self._sums[np.minimum(s + 1, len(self.x))]
         rows = np.maximum(t - s + 1, 1)
         return np.asarray((first - self._middle + after) / rows + self._middle)
 
     def _weighted(self, begin: Times, s: Times, t: Times, first: Floats) -> Floats:
-        """Return the mean with weights that fall by the decay, over all rows since the start."""
+        """Return the mean over all rows since the start, with weights that fall by the decay."""
         before = np.where(s > 0, self._from_zero[np.maximum(begin - 1, 0)], 0.0)
         old = self._weight(t - s)
         total = self._from_zero[t] - old * self.decay * before
@@ -113,14 +113,14 @@ class Average:
 
 
 class Averages:
-    """A function of several averages that begin together: gains and losses."""
+    """A function of several averages that begin together, such as gains and losses."""
 
     def __init__(self, parts: Sequence[Average], combine: Callable[..., Floats]) -> None:
         self.parts, self.combine = parts, combine
         self.kinds = parts[0].kinds
 
     def starts(self, row: int, usual: Times) -> Times:
-        """Return the starts that still show at `row`."""
+        """Return the starts that affect `row`."""
         return self.parts[0].starts(row, usual)
 
     def values(self, kind: str, starts: Times, rows: Times) -> Floats:
@@ -128,8 +128,8 @@ class Averages:
         return self.combine(*(part.values(kind, starts, rows) for part in self.parts))
 
 
-class Anchored:
-    """A weighted mean since the start of a period: begun late in it, or never begun anew."""
+class AnchoredMean:
+    """A weighted mean since the start of a period; it may begin late in one, or never restart."""
 
     kinds = ("period", "running")
 
@@ -143,7 +143,7 @@ class Anchored:
         self._begin = np.maximum.accumulate(self._begin)
 
     def starts(self, row: int, usual: Times) -> Times:
-        """Return every row until `row`."""
+        """Return every row up to `row`."""
         return np.arange(row + 1)
 
     def values(self, kind: str, starts: Times, rows: Times) -> Floats:
@@ -157,8 +157,8 @@ class Anchored:
         return np.where((t >= s) & (units > 0.0), mean, np.nan)
 
 
-class Growing:
-    """A plain mean that begins with fewer rows than its length."""
+class GrowingMean:
+    """A simple mean that begins with fewer rows than its length."""
 
     kinds = ("growing",)
 
@@ -176,39 +176,40 @@ class Growing:
         return np.where(t >= s, self._average.mean(first, t, self._average.x[first]), np.nan)
 
 
-class Restarted:
-    """Any formula, computed from a later row on: at the starts that engines choose."""
+class Restarts:
+    """Any formula, computed from a later row on: at the starts that engines usually choose."""
 
     kinds = ("restarted",)
 
     def __init__(self, compute: Callable[[int], Floats], rows: int) -> None:
         self._compute, self._rows = compute, rows
-        self._known: dict[int, Floats] = {}
+        self._cache: dict[int, Floats] = {}
 
     def starts(self, row: int, usual: Times) -> Times:
-        """Return the usual starts until `row`."""
+        """Return the usual starts up to `row`."""
         return usual[usual <= row][-RESTARTS_MAX:]
 
     def values(self, kind: str, starts: Times, rows: Times) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before a first value."""
-        return np.array([self._from(int(start))[rows] for start in starts]).reshape(-1, len(rows))
+        found = [self._values_from(int(start))[rows] for start in starts]
+        return np.array(found).reshape(-1, len(rows))
 
-    def _from(self, start: int) -> Floats:
-        if start not in self._known:
+    def _values_from(self, start: int) -> Floats:
+        if start not in self._cache:
             gap = np.full(start, np.nan)
-            self._known[start] = np.concatenate([gap, self._compute(start)])
-        return self._known[start]
+            self._cache[start] = np.concatenate([gap, self._compute(start)])
+        return self._cache[start]
 
 
 RESTARTS_MAX = 16
-"""Starts that are tried where each takes a computation of its own: the latest ones."""
+"""Most starts that are tried where each needs its own computation: the latest ones."""
 
 
-def _filtered(x: Floats, decay: float) -> Floats:
+def _filter_from_zero(x: Floats, decay: float) -> Floats:
     """Return ``y[t] = decay y[t - 1] + (1 - decay) x[t]``, from zero.
 
-    Block by block, by weights within the block; a loop over rows in Python would take longer than
-    all the rest.
+    Computed block by block, with weights within the block: a loop over rows in Python would take
+    longer than everything else.
     """
     block = 64
     lags = np.arange(block)[:, None] - np.arange(block)[None, :]

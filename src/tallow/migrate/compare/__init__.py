@@ -2,8 +2,16 @@
 
 from tallow.migrate.compare.comparison import Comparison, compare, judge
 from tallow.migrate.compare.matching import Tolerance
-from tallow.migrate.compare.measuring import Named
-from tallow.migrate.compare.values import Rules
+from tallow.migrate.compare.measuring import EngineSource
+from tallow.migrate.compare.values import ComparisonRules
 from tallow.migrate.compare.verdict import Thresholds
 
-__all__ = ["Comparison", "Named", "Rules", "Thresholds", "Tolerance", "compare", "judge"]
+__all__ = [
+    "Comparison",
+    "ComparisonRules",
+    "EngineSource",
+    "Thresholds",
+    "Tolerance",
+    "compare",
+    "judge",
+]

@@ -1,4 +1,4 @@
-"""Engines are asked for instruments in blocks; the control twice, to see whether it repeats itself.
+"""Asks engines for instruments in blocks; the control twice, to see whether it is repeatable.
 
 An engine that fails in a block is asked for each instrument alone: one bad instrument is one error.
 """
@@ -19,19 +19,19 @@ from tallow.core.limits import COMPARE_BLOCK_ROWS, COMPARE_FAILURES_ASKED
 from tallow.data.runs import instrument_runs
 from tallow.migrate.compare.matching import Match, Tolerance, match_rows
 from tallow.migrate.compare.pairing import KEYS, Answer, join_rows
-from tallow.migrate.compare.pool import comparer
-from tallow.migrate.compare.values import Rules, Values
+from tallow.migrate.compare.pool import open_comparer
+from tallow.migrate.compare.values import ComparisonRules, ComparisonValues
 from tallow.migrate.protocol import Engine, Request
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is done now, how far it is, and how far it goes."""
+StageProgress = Callable[[str, int, int], None]
+"""Called with the present stage of the work, the steps done, and the steps in all."""
 
 EMPTY = pl.DataFrame(schema={"instrument": pl.String, "timestamp": pl.Datetime("us", "UTC")})
 
 
 @dataclass
-class Noise:
-    """The control against itself: values compared, and those that its second answer changed."""
+class NoiseFloor:
+    """The control against itself: values compared, and those that differ in its second answer."""
 
     compared: int = 0
     differing: int = 0
@@ -39,8 +39,8 @@ class Noise:
 
 
 @dataclass
-class Asked:
-    """What comparing all instruments gave.
+class ComparisonRun:
+    """The result of comparing all instruments.
 
     Attributes
     ----------
@@ -48,8 +48,8 @@ class Asked:
         Why a side could not answer, by instrument.
     """
 
-    values: Values
-    noise: Noise = field(default_factory=Noise)
+    values: ComparisonValues
+    noise: NoiseFloor = field(default_factory=NoiseFloor)
     errors: dict[str, dict[str, str]] = field(
         default_factory=lambda: {"control": {}, "candidate": {}}
     )
@@ -59,10 +59,10 @@ def ask_and_compare(
     control: Engine,
     candidate: Engine,
     request: Request,
-    rules: Rules,
-    progress: Progress,
+    rules: ComparisonRules,
+    progress: StageProgress,
     workers: int = 1,
-) -> Asked:
+) -> ComparisonRun:
     """Compare both engines' answers for every instrument.
 
     Raises
@@ -70,54 +70,56 @@ def ask_and_compare(
     ComparisonError
         If one of them answers for no instrument: there is nothing to compare.
     """
-    asked = Asked(Values())
+    run = ComparisonRun(ComparisonValues())
     instruments = request.candles["instrument"].n_unique()
     progress("Comparing", 0, instruments)
-    move = partial(_move, progress, itertools.count(1), instruments)
-    several = workers if len(request.candles) > COMPARE_BLOCK_ROWS else 1
-    with comparer(asked.values, rules, several) as pool:
-        for block in blocks(request):
-            first = ask(control, block, asked.errors["control"])
-            again = ask(control, block, {})
-            other = ask(candidate, block, asked.errors["candidate"])
-            _add_noise(asked.noise, first, again, rules.tolerance)
-            # Whoever failed for an instrument has an error, and no missing values besides.
-            failed = [name for errors in asked.errors.values() for name in errors]
-            told = [frame.filter(~pl.col("instrument").is_in(failed)) for frame in (first, other)]
-            pool.compare(block, told[0], told[1], move)
-        pool.finish()
-    _require_answers(control, candidate, asked)
-    return asked
+    advance = partial(_advance, progress, itertools.count(1), instruments)
+    processes = workers if len(request.candles) > COMPARE_BLOCK_ROWS else 1
+    with open_comparer(run.values, rules, processes) as comparer:
+        for block in split_blocks(request):
+            first = ask(control, block, run.errors["control"])
+            second = ask(control, block, {})
+            other = ask(candidate, block, run.errors["candidate"])
+            _add_noise(run.noise, first, second, rules.tolerance)
+            # A side that failed for an instrument has an error, and no missing values besides.
+            failed = [name for errors in run.errors.values() for name in errors]
+            answers = [
+                frame.filter(~pl.col("instrument").is_in(failed)) for frame in (first, other)
+            ]
+            comparer.compare(block, answers[0], answers[1], advance)
+        comparer.finish()
+    _require_answers(control, candidate, run)
+    return run
 
 
-def blocks(request: Request) -> Iterator[Request]:
+def split_blocks(request: Request) -> Iterator[Request]:
     """Yield parts of a request, each with whole instruments."""
     names, offsets = instrument_runs(request.candles)
     first = 0
     # Without candles, stored values are compared with stored values: all of them at once.
     while first < len(names) or first == 0:
-        room = offsets[min(first, len(names))] + COMPARE_BLOCK_ROWS
-        last = max(int(np.searchsorted(offsets, room, "right")) - 1, first + 1)
+        end = offsets[min(first, len(names))] + COMPARE_BLOCK_ROWS
+        last = max(int(np.searchsorted(offsets, end, "right")) - 1, first + 1)
         rows = request.candles[int(offsets[first]) : int(offsets[min(last, len(names))])]
         yield replace(request, candles=rows)
         first = last
 
 
 def ask(engine: Engine, request: Request, errors: MutableMapping[str, str]) -> pl.DataFrame:
-    """Return an engine's answer; why it could not answer is put into `errors` by instrument."""
+    """Return an engine's answer; reasons why it could not answer go to `errors` by instrument."""
     try:
-        return _answered(engine, request)
-    # A user's engine may raise anything, and it is a count in the verdict, not the end.
+        return _require_answer(engine, request)
+    # A user's engine may raise anything, and it counts as an error in the verdict.
     except Exception as error:  # noqa: BLE001
         names = request.candles["instrument"].unique(maintain_order=True).to_list()
         if len(names) <= 1:
-            errors["".join(names) or "all"] = _told(error)
+            errors["".join(names) or "all"] = _error_text(error)
             return EMPTY
     answers, failures = [EMPTY], dict[str, str]()
-    for place, name in enumerate(names):
-        if len(failures) == place == COMPARE_FAILURES_ASKED:
-            # It fails for all: each further question might take its whole time limit.
-            failures |= dict.fromkeys(names[place:], failures[names[0]])
+    for number, name in enumerate(names):
+        if len(failures) == number == COMPARE_FAILURES_ASKED:
+            # It fails for all of them: each further request might take its whole time limit.
+            failures |= dict.fromkeys(names[number:], failures[names[0]])
             break
         own = request.candles.filter(pl.col("instrument") == name)
         answers.append(ask(engine, replace(request, candles=own), failures))
@@ -125,9 +127,9 @@ def ask(engine: Engine, request: Request, errors: MutableMapping[str, str]) -> p
     return pl.concat(answers, how="diagonal_relaxed").sort(KEYS)
 
 
-def _answered(engine: Engine, request: Request) -> pl.DataFrame:
+def _require_answer(engine: Engine, request: Request) -> pl.DataFrame:
     with warnings.catch_warnings():
-        # A warning says that instruments were left out: asked alone, each says why.
+        # A warning says that instruments are missing: asked for alone, each gives its reason.
         warnings.simplefilter("error", TallowWarning)
         answer = engine.answer(request)
     if not len(request.candles):
@@ -136,21 +138,19 @@ def _answered(engine: Engine, request: Request) -> pl.DataFrame:
     return answer.filter(pl.col("instrument").is_in(asked.to_list()))
 
 
-def _told(error: Exception) -> str:
-    text = str(error)
-    return (
-        text if type(error).__module__.startswith("tallow.") else f"{type(error).__name__}: {text}"
-    )
+def _error_text(error: Exception) -> str:
+    is_own = type(error).__module__.startswith("tallow.")
+    return str(error) if is_own else f"{type(error).__name__}: {error}"
 
 
-def _move(progress: Progress, done: Iterator[int], instruments: int) -> None:
+def _advance(progress: StageProgress, done: Iterator[int], instruments: int) -> None:
     progress("Comparing", next(done), instruments)
 
 
 def _add_noise(
-    noise: Noise, first: pl.DataFrame, again: pl.DataFrame, tolerance: Tolerance
+    noise: NoiseFloor, first: pl.DataFrame, second: pl.DataFrame, tolerance: Tolerance
 ) -> None:
-    left, right = Answer.of("control", first), Answer.of("control", again)
+    left, right = Answer.of("control", first), Answer.of("control", second)
     for rows in join_rows(left, right):
         for name in dict.fromkeys((*left.columns, *right.columns)):
             matches = match_rows(rows.pair(name), tolerance, (None, None))
@@ -160,11 +160,11 @@ def _add_noise(
                 noise.series[name] = noise.series.get(name, 0) + differing
 
 
-def _require_answers(control: Engine, candidate: Engine, asked: Asked) -> None:
-    if asked.values.instruments:
+def _require_answers(control: Engine, candidate: Engine, run: ComparisonRun) -> None:
+    if run.values.instruments:
         return
     for side, engine in (("control", control), ("candidate", candidate)):
-        for name, why in asked.errors[side].items():
+        for name, why in run.errors[side].items():
             raise ComparisonError(
                 f"compare: {side}={engine.name!r}; it must answer for one instrument at least; "
                 f"{name}: {why}"

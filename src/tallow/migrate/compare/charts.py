@@ -1,6 +1,6 @@
 """The geometry of a chart: both sides around a row that differs, with the close below.
 
-Numbers and points only; the page's template draws them, and escapes whatever a user named.
+Numbers and points only; the page's template draws them, and escapes all names from users.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from tallow.migrate.compare.comparison import moment
-from tallow.migrate.compare.counts import Place
+from tallow.migrate.compare.comparison import to_datetime
+from tallow.migrate.compare.counts import WorstRow
 
 WIDTH, HEIGHT = 420, 236
 LEFT, RIGHT = 62, 10
@@ -25,8 +25,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One bar's strip, where a pointer finds its values."""
+class ChartBar:
+    """One bar's strip, over which a pointer shows its values."""
 
     x: float
     width: float
@@ -34,8 +34,8 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A label at a place."""
+class ChartLabel:
+    """A label and its position."""
 
     x: float
     y: float
@@ -57,46 +57,46 @@ class Chart:
     candidate: str
     close: str
     marker: float
-    dots: tuple[Tick, ...]
-    bars: tuple[Bar, ...]
-    ticks: tuple[Tick, ...]
+    dots: tuple[ChartLabel, ...]
+    bars: tuple[ChartBar, ...]
+    labels: tuple[ChartLabel, ...]
 
 
-def make_chart(place: Place, zone: str) -> Chart:
-    """Return the chart of a place; times are those of a time zone."""
-    x = _x(len(place.timestamps))
-    low, high = _span(place.control, place.candidate)
+def make_chart(row: WorstRow, zone: str) -> Chart:
+    """Return the chart around a row, with times of a time zone."""
+    x = _x_of(len(row.timestamps))
+    low, high = _limits(row.control, row.candidate)
     values = [
-        _y(side, low, high, VALUES_TOP, VALUES_BOTTOM) for side in (place.control, place.candidate)
+        _y_of(side, low, high, VALUES_TOP, VALUES_BOTTOM) for side in (row.control, row.candidate)
     ]
-    least, most = _span(place.close)
-    close = _y(place.close, least, most, CLOSE_TOP, CLOSE_BOTTOM)
-    times = [moment(int(each)).astimezone(ZoneInfo(zone)) for each in place.timestamps]
-    shown = [value_text(value) for value in place.values()]
+    least, most = _limits(row.close)
+    close = _y_of(row.close, least, most, CLOSE_TOP, CLOSE_BOTTOM)
+    times = [to_datetime(int(each)).astimezone(ZoneInfo(zone)) for each in row.timestamps]
+    texts = [value_text(value) for value in row.values()]
     return Chart(
-        series=place.series,
-        instrument=place.instrument,
-        time=f"{times[place.at]:%Y-%m-%d %H:%M}",
-        control_value=shown[0],
-        candidate_value=shown[1],
-        causes=place.causes,
+        series=row.series,
+        instrument=row.instrument,
+        time=f"{times[row.at]:%Y-%m-%d %H:%M}",
+        control_value=texts[0],
+        candidate_value=texts[1],
+        causes=row.causes,
         control=_path(x, values[0]),
         candidate=_path(x, values[1]),
         close=_path(x, close),
-        marker=float(x[place.at]),
-        dots=tuple(_dots(x[place.at], values, place.at)),
-        bars=tuple(_bars(place, x, times)),
-        ticks=(
-            *_value_ticks(low, high, VALUES_TOP, VALUES_BOTTOM),
-            *_value_ticks(least, most, CLOSE_TOP, CLOSE_BOTTOM),
-            Tick(LEFT, HEIGHT - 8, f"{times[0]:%d %b %H:%M}", "start"),
-            Tick(float(x[-1]), HEIGHT - 8, f"{times[-1]:%d %b %H:%M}"),
+        marker=float(x[row.at]),
+        dots=tuple(_dots(x[row.at], values, row.at)),
+        bars=tuple(_bars(row, x, times)),
+        labels=(
+            *_value_labels(low, high, VALUES_TOP, VALUES_BOTTOM),
+            *_value_labels(least, most, CLOSE_TOP, CLOSE_BOTTOM),
+            ChartLabel(LEFT, HEIGHT - 8, f"{times[0]:%d %b %H:%M}", "start"),
+            ChartLabel(float(x[-1]), HEIGHT - 8, f"{times[-1]:%d %b %H:%M}"),
         ),
     )
 
 
 def value_text(value: float | None) -> str:
-    """Write a value with as many digits as a reader can use.
+    """Format a value with as many digits as are useful to a reader.
 
     Examples
     --------
@@ -111,57 +111,57 @@ def value_text(value: float | None) -> str:
     return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
 
 
-def _x(rows: int) -> Floats:
+def _x_of(rows: int) -> Floats:
     return np.linspace(LEFT, WIDTH - RIGHT, max(rows, 2))[:rows]
 
 
-def _span(*columns: Floats) -> tuple[float, float]:
-    there = np.concatenate(columns)
-    there = there[np.isfinite(there)]
-    if not len(there):
+def _limits(*columns: Floats) -> tuple[float, float]:
+    values = np.concatenate(columns)
+    values = values[np.isfinite(values)]
+    if not len(values):
         return 0.0, 1.0
-    low, high = float(there.min()), float(there.max())
-    # A flat line lies in the middle.
+    low, high = float(values.min()), float(values.max())
+    # A flat line is drawn in the middle.
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _y(values: Floats, low: float, high: float, top: int, bottom: int) -> Floats:
+def _y_of(values: Floats, low: float, high: float, top: int, bottom: int) -> Floats:
     finite = np.where(np.isfinite(values), values, np.nan)
     scaled: Floats = bottom - (finite - low) / (high - low) * (bottom - top)
     return scaled
 
 
 def _path(x: Floats, y: Floats) -> str:
-    """Return a line through the points; it breaks where there is none, and one alone is a dot."""
-    steps, there = [], ~np.isnan(y)
-    for row in np.flatnonzero(there):
-        goes_on = row > 0 and there[row - 1]
-        steps.append(f"{'L' if goes_on else 'M'}{x[row]:.1f} {y[row]:.1f}")
-        if not goes_on and not (row + 1 < len(y) and there[row + 1]):
+    """Return a line through the points; it breaks at missing ones, and a single one is a dot."""
+    steps, present = [], ~np.isnan(y)
+    for row in np.flatnonzero(present):
+        continues = row > 0 and present[row - 1]
+        steps.append(f"{'L' if continues else 'M'}{x[row]:.1f} {y[row]:.1f}")
+        if not continues and not (row + 1 < len(y) and present[row + 1]):
             steps.append("h0.1")
     return "".join(steps)
 
 
-def _dots(x: float, values: list[Floats], at: int) -> Iterator[Tick]:
+def _dots(x: float, values: list[Floats], at: int) -> Iterator[ChartLabel]:
     for name, y in zip(("control", "candidate"), values, strict=True):
         if np.isfinite(y[at]):
-            yield Tick(float(x), float(y[at]), name)
+            yield ChartLabel(float(x), float(y[at]), name)
 
 
-def _bars(place: Place, x: Floats, times: list[datetime]) -> Iterator[Bar]:
+def _bars(row: WorstRow, x: Floats, times: list[datetime]) -> Iterator[ChartBar]:
     width = (WIDTH - LEFT - RIGHT) / max(len(x) - 1, 1)
-    columns = zip(x, times, place.control, place.candidate, place.close, strict=True)
+    columns = zip(x, times, row.control, row.candidate, row.close, strict=True)
     for left, time, control, candidate, close in columns:
         values = (
             None if np.isnan(value) else float(value) for value in (control, candidate, close)
         )
-        told = [value_text(value) for value in values]
-        text = f"{time:%Y-%m-%d %H:%M}\ncontrol {told[0]}\ncandidate {told[1]}\nclose {told[2]}"
-        yield Bar(float(left) - width / 2, width, text)
+        texts = [value_text(value) for value in values]
+        text = f"{time:%Y-%m-%d %H:%M}\ncontrol {texts[0]}\ncandidate {texts[1]}\nclose {texts[2]}"
+        yield ChartBar(float(left) - width / 2, width, text)
 
 
-def _value_ticks(low: float, high: float, top: int, bottom: int) -> tuple[Tick, Tick]:
+def _value_labels(low: float, high: float, top: int, bottom: int) -> tuple[ChartLabel, ChartLabel]:
     return (
-        Tick(LEFT - 6, top + 4, value_text(float(f"{high:.6g}"))),
-        Tick(LEFT - 6, bottom + 4, value_text(float(f"{low:.6g}"))),
+        ChartLabel(LEFT - 6, top + 4, value_text(float(f"{high:.6g}"))),
+        ChartLabel(LEFT - 6, bottom + 4, value_text(float(f"{low:.6g}"))),
     )

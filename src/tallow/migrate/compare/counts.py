@@ -1,4 +1,4 @@
-"""What is counted of a series: rows by their match, causes, the largest differences, places."""
+"""Counts of a series: rows by their match, causes, the largest differences, the worst rows."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from tallow.core.limits import COMPARE_PLACES
 from tallow.migrate.compare.matching import Match, distances
-from tallow.migrate.compare.pairing import Joined
+from tallow.migrate.compare.pairing import InstrumentRows
 from tallow.migrate.pairs import Cause, SeriesPair
 
-PLACE_BARS = 30
-"""Bars on each side of a worst row that its chart shows; no two places are nearer than that."""
+CHART_BARS = 30
+"""Bars on each side of a worst row in its chart; no two worst rows are nearer than that."""
 
 Causes = NDArray[np.int64]
 
 
 def cause_name(cause: Cause) -> str:
-    """Return a cause as it is written in reports and on the command line.
+    """Return a cause's name in reports and on the command line.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def cause_name(cause: Cause) -> str:
 
 
 @dataclass
-class Counts:
+class ValueCounts:
     """Values of one series: of one instrument, or added up.
 
     Attributes
@@ -45,9 +45,9 @@ class Counts:
     only_control, only_candidate
         One side has a value where the other has none, or no row.
     unexplained
-        Of the last three kinds: those without a cause that is accepted.
+        Those of the last three kinds without an accepted cause.
     causes
-        How many values differ for a cause, by its name; a value may have several.
+        Number of values that differ for a cause, by its name; a value may have several.
     max_absolute, max_relative
         Largest difference of two values, and as a share of the larger amount.
     """
@@ -75,7 +75,7 @@ class Counts:
 
     @property
     def differing(self) -> int:
-        """Values that do not: different, or on one side alone."""
+        """Values that do not count as equal: different, or on one side only."""
         return self.different + self.only_control + self.only_candidate
 
     @property
@@ -83,8 +83,8 @@ class Counts:
         """Values that differ for an accepted cause."""
         return self.differing - self.unexplained
 
-    def add(self, other: Counts) -> None:
-        """Add what was counted elsewhere."""
+    def add(self, other: ValueCounts) -> None:
+        """Add other counts."""
         for name in ("equal", "rounded", "tolerated", "different", "only_control"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.only_candidate += other.only_candidate
@@ -99,38 +99,37 @@ class Counts:
         rest = ("only_control", "only_candidate", "explained", "unexplained")
         return {name: getattr(self, name) for name in whole + rest} | {
             "causes": dict(self.causes.most_common()),
-            "max_absolute": finite(self.max_absolute),
-            "max_relative": finite(self.max_relative),
+            "max_absolute": finite_or_none(self.max_absolute),
+            "max_relative": finite_or_none(self.max_relative),
         }
 
 
-def total_of(counts: Iterable[Counts]) -> Counts:
-    """Return the sum."""
-    total = Counts()
+def add_up(counts: Iterable[ValueCounts]) -> ValueCounts:
+    """Return the sum of counts."""
+    total = ValueCounts()
     for each in counts:
         total.add(each)
     return total
 
 
-def finite(value: float) -> float | None:
-    """Return a number as JSON can say it: None for what is missing or infinite."""
+def finite_or_none(value: float) -> float | None:
+    """Return a number for JSON: None if it is missing or infinite."""
     return float(value) if np.isfinite(value) else None
 
 
 def unexplained_rows(causes: Causes, rejected: Cause) -> NDArray[np.bool_]:
-    """Say which differing rows have no cause, or one that is not accepted."""
-    wanting = np.int64(Cause.UNEXPLAINED | rejected)
-    lacking: NDArray[np.bool_] = (causes == 0) | ((causes & wanting) != 0)
-    return lacking
+    """Return which differing rows have no cause, or one that is not accepted."""
+    not_accepted = np.int64(Cause.UNEXPLAINED | rejected)
+    return np.asarray((causes == 0) | ((causes & not_accepted) != 0))
 
 
 def count_rows(
     pair: SeriesPair, matches: NDArray[np.int8], causes: Causes, rejected: Cause
-) -> Counts:
-    """Count one series of one instrument; `causes` matter in rows that differ."""
+) -> ValueCounts:
+    """Count one series of one instrument; `causes` are used in rows that differ."""
     number = np.bincount(matches, minlength=len(Match))
     differs = matches >= Match.DIFFERENT
-    counts = Counts(
+    counts = ValueCounts(
         equal=int(number[Match.EQUAL]),
         rounded=int(number[Match.ROUNDED]),
         tolerated=int(number[Match.TOLERATED]),
@@ -141,28 +140,28 @@ def count_rows(
     )
     own = causes[differs]
     for cause in Cause:
-        is_meant = (own & int(cause)) != 0
+        has_cause = (own & int(cause)) != 0
         if cause is Cause.UNEXPLAINED:
-            is_meant |= own == 0
-        if found := int(np.count_nonzero(is_meant)):
-            counts.causes[cause_name(cause)] = found
-    apart, share = distances(pair.control, pair.candidate)
-    if np.any(valid := ~np.isnan(apart)):
-        counts.max_absolute = float(apart[valid].max())
+            has_cause |= own == 0
+        if count := int(np.count_nonzero(has_cause)):
+            counts.causes[cause_name(cause)] = count
+    absolute, share = distances(pair.control, pair.candidate)
+    if np.any(valid := ~np.isnan(absolute)):
+        counts.max_absolute = float(absolute[valid].max())
         counts.max_relative = float(share[valid].max())
     return counts
 
 
 @dataclass(frozen=True)
-class Place:
-    """A row that differs, with what stands around it.
+class WorstRow:
+    """One of the rows that differ most, with the rows around it.
 
     Attributes
     ----------
     weight
         How bad it is: unexplained before explained, then by the difference as a share.
     timestamps, control, candidate, close
-        The rows around it; the row itself is at `at`.
+        The rows around it; the row itself is at index `at`.
     """
 
     instrument: str
@@ -181,35 +180,35 @@ class Place:
         return int(self.timestamps[self.at])
 
     def rank(self) -> tuple[float, str, int]:
-        """Return what places are sorted by: worst first, and the same order in every run."""
+        """Return the sort key: worst first, and the same order in every run."""
         return -self.weight, self.instrument, self.timestamp
 
     def values(self) -> tuple[float | None, float | None]:
         """Return both sides' values; None where one has none."""
-        return finite(self.control[self.at]), finite(self.candidate[self.at])
+        return finite_or_none(self.control[self.at]), finite_or_none(self.candidate[self.at])
 
 
-def worst_places(
+def find_worst_rows(
     pair: SeriesPair,
     matches: NDArray[np.int8],
     causes: Causes,
     rejected: Cause,
-    rows: Joined,
-) -> Iterator[Place]:
-    """Yield the worst rows of a series of an instrument, worst first, each with its surroundings.
+    rows: InstrumentRows,
+) -> Iterator[WorstRow]:
+    """Yield the worst rows of a series of an instrument, worst first, with the rows around them.
 
-    A row next to one that was chosen is left out: its neighbours mostly differ for its reason.
+    Rows around a chosen one are skipped: they mostly differ for the same reason.
     """
     weight = _weights(pair, matches, unexplained_rows(causes, rejected))
     close = rows.close()
     for _ in range(COMPARE_PLACES):
-        # An instrument has as many places as a report has of all: the worst may all be its own.
+        # As many for one instrument as a report has in all: the worst may all belong to one.
         row = int(np.argmax(weight))
         if weight[row] < 0.0:
             return
-        around = slice(max(row - PLACE_BARS, 0), row + PLACE_BARS + 1)
+        around = slice(max(row - CHART_BARS, 0), row + CHART_BARS + 1)
         flags = int(causes[row]) or int(Cause.UNEXPLAINED)
-        yield Place(
+        yield WorstRow(
             pair.instrument,
             pair.series,
             float(weight[row]),
@@ -228,7 +227,7 @@ def _weights(
 ) -> NDArray[np.float64]:
     """Return how bad each row is; -1 where it does not differ.
 
-    A value that one side lacks weighs least of its kind: there is nothing to see in a chart.
+    A value that one side lacks has the least weight of its kind: a chart would show nothing.
     """
     share = np.nan_to_num(distances(pair.control, pair.candidate)[1], posinf=2.0)
     return np.where(matches >= Match.DIFFERENT, share + 10.0 * unexplained, -1.0)

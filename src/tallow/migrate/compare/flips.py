@@ -1,17 +1,17 @@
-"""Decisions that a trader takes from the series, and where the two sides decide otherwise.
+"""Decisions that a trader takes from the series, and where they differ between the two sides.
 
-The rules, each a decision per bar, +1, -1 or 0 for none:
+Each rule gives a decision per bar, +1, -1 or 0 for none:
 
 =========================  ===============================================================
 close x average            the close crosses a moving average, up or down
 fast x slow average        averages of one kind, of neighbouring lengths, cross
 squeeze                    a band's width is the least of the last 20 bars
-rsi above 70, below 30     overbought or oversold, in every bar that it lasts
+rsi above 70, below 30     overbought or oversold, in every such bar
 close outside the bands    above the upper band, or below the lower one, in every such bar
 =========================  ===============================================================
 
-A crossing is one after a bar on the other side or on the line itself, as TradingView has it. Each
-side decides by its own close and its own rows; where it lacks a value it decides nothing.
+A crossing follows a bar on the other side of the line or on it, as in TradingView. Each side
+decides by its own close and rows; without a value there is no decision.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tallow.core.limits import COMPARE_FLIPS
 from tallow.core.spec import Spec, parse_specs
-from tallow.migrate.compare.pairing import Joined
+from tallow.migrate.compare.pairing import InstrumentRows
 
 AVERAGES = ("sma", "ema", "wma", "rma")
 SQUEEZE_BARS = 20
@@ -34,13 +34,13 @@ OVERBOUGHT, OVERSOLD = 70.0, 30.0
 Floats = NDArray[np.float64]
 Decisions = NDArray[np.int8]
 Mask = NDArray[np.bool_]
-Account = tuple[Mask, Mask]
-"""Rows in which a series is not the same to the bit, and those of them without accepted cause."""
+SeriesDifference = tuple[Mask, Mask]
+"""Rows in which a series differs in any bit, and those of them without an accepted cause."""
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule: the series it reads, the words for its decisions, and the bars it looks back on."""
+class DecisionRule:
+    """A rule: the series it reads, the words for its decisions, and the bars it looks back."""
 
     name: str
     series: tuple[str, ...]
@@ -56,7 +56,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Flip:
-    """A bar in which the two sides decide otherwise."""
+    """A bar in which the two sides decide differently."""
 
     instrument: str
     timestamp: int
@@ -65,8 +65,8 @@ class Flip:
 
 
 @dataclass
-class Decided:
-    """What one rule decided, added up over instruments.
+class DecisionCounts:
+    """The decisions of one rule, added up over instruments.
 
     Attributes
     ----------
@@ -75,15 +75,15 @@ class Decided:
     same
         Bars in which both take the same one.
     flipped
-        Bars in which they differ: another decision, or one where the other takes none.
+        Bars in which they differ: in the decision, or because only one side takes any.
     unexplained
-        Flips that no accepted cause explains: a value that the rule looked at differs without one,
-        or none differs.
+        Flips that no accepted cause explains: a value that the rule reads differs without one, or
+        none differs.
     first
         The first flips.
     """
 
-    rule: Rule
+    rule: DecisionRule
     control: int = 0
     candidate: int = 0
     same: int = 0
@@ -91,8 +91,8 @@ class Decided:
     unexplained: int = 0
     first: list[Flip] = field(default_factory=list)
 
-    def add(self, other: Decided) -> None:
-        """Add what was decided elsewhere."""
+    def add(self, other: DecisionCounts) -> None:
+        """Add other counts of the same rule."""
         self.control += other.control
         self.candidate += other.candidate
         self.same += other.same
@@ -101,87 +101,89 @@ class Decided:
         self.first = [*self.first, *other.first][:COMPARE_FLIPS]
 
 
-def rules_for(indicators: str, compared: Iterable[str]) -> tuple[Rule, ...]:
-    """Return the rules that the series which both sides tell allow."""
-    there = set(compared)
+def list_rules(indicators: str, compared: Iterable[str]) -> tuple[DecisionRule, ...]:
+    """Return the rules whose series are all compared."""
+    names = set(compared)
     rules = [rule for spec in parse_specs(indicators) for rule in _rules_of(spec)]
     rules += _average_rules(parse_specs(indicators))
-    return tuple(rule for rule in rules if there.issuperset(rule.series))
+    return tuple(rule for rule in rules if names.issuperset(rule.series))
 
 
-def decide(rule: Rule, rows: Joined) -> tuple[Decisions, Decisions]:
+def decide(rule: DecisionRule, rows: InstrumentRows) -> tuple[Decisions, Decisions]:
     """Return both sides' decisions, shape (rows,), int8."""
     sides = []
     for answer, inside in ((rows.control, rows.in_control), (rows.candidate, rows.in_candidate)):
         spread = np.zeros(len(inside), dtype=np.int8)
-        # Each side looks back over rows of its own: a row that only the other has is no bar there.
+        # Each side looks back over its own rows: one that only the other side has is no bar of it.
         spread[inside] = rule.decide(*(answer.values(rows.instrument, s) for s in rule.series))
         sides.append(spread)
     return sides[0], sides[1]
 
 
-def add_decisions(total: Decided, rows: Joined, accounts: Mapping[str, Account]) -> None:
-    """Count an instrument's decisions, and keep the first flips; `accounts` by series."""
+def add_decisions(
+    total: DecisionCounts, rows: InstrumentRows, differences: Mapping[str, SeriesDifference]
+) -> None:
+    """Count an instrument's decisions, and keep the first flips; `differences` by series."""
     left, right = decide(total.rule, rows)
     total.control += int(np.count_nonzero(left))
     total.candidate += int(np.count_nonzero(right))
     total.same += int(np.count_nonzero((left == right) & (left != 0)))
-    places = np.flatnonzero(left != right)
-    total.flipped += len(places)
-    total.unexplained += int(np.count_nonzero(_unexplained(total.rule, accounts)[places]))
+    flips = np.flatnonzero(left != right)
+    total.flipped += len(flips)
+    total.unexplained += int(np.count_nonzero(_unexplained(total.rule, differences)[flips]))
     word = total.rule.word
     total.first += [
         Flip(rows.instrument, int(rows.timestamp[at]), word(int(left[at])), word(int(right[at])))
-        for at in places[: COMPARE_FLIPS - len(total.first)]
+        for at in flips[: COMPARE_FLIPS - len(total.first)]
     ]
 
 
-def _unexplained(rule: Rule, accounts: Mapping[str, Account]) -> Mask:
-    """Say of each bar whether a flip in it has no accepted cause."""
-    differs, lacking = (
-        np.logical_or.reduce([_within(rule.looks_back, rows) for rows in found])
-        for found in zip(*(accounts[name] for name in rule.series), strict=True)
+def _unexplained(rule: DecisionRule, differences: Mapping[str, SeriesDifference]) -> Mask:
+    """Return for each bar whether a flip in it has no accepted cause."""
+    differs, is_unexplained = (
+        np.logical_or.reduce([_spread_forward(rule.looks_back, rows) for rows in masks])
+        for masks in zip(*(differences[name] for name in rule.series), strict=True)
     )
-    return np.asarray(lacking | ~differs)
+    return np.asarray(is_unexplained | ~differs)
 
 
-def _within(bars: int, rows: Mask) -> Mask:
-    """Say of each row whether it is marked, or one of so many before it."""
-    found = rows.copy()
+def _spread_forward(bars: int, rows: Mask) -> Mask:
+    """Return for each row whether it, or one of so many before it, is marked."""
+    spread = rows.copy()
     for back in range(1, min(bars, len(rows) - 1) + 1):
-        found[back:] |= rows[:-back]
-    return found
+        spread[back:] |= rows[:-back]
+    return spread
 
 
-def _rules_of(spec: Spec) -> list[Rule]:
+def _rules_of(spec: Spec) -> list[DecisionRule]:
     columns = dict(zip(spec.outputs, spec.columns, strict=True))
     name = spec.indicator.name
     if name in (*AVERAGES, "vwap"):
         column = columns[name]
-        return [_crossing(f"close x {column}", ("close", column))]
+        return [_crossing_rule(f"close x {column}", ("close", column))]
     if name == "rsi":
         column = columns["rsi"]
-        return [Rule(f"{column} 70/30", (column,), _extreme, "overbought", "oversold")]
+        return [DecisionRule(f"{column} 70/30", (column,), _extreme, "overbought", "oversold")]
     if name == "bollinger":
         return _band_rules(columns)
     return []
 
 
-def _band_rules(columns: dict[str, str]) -> list[Rule]:
+def _band_rules(columns: dict[str, str]) -> list[DecisionRule]:
     rules = []
     if {"upper", "lower"} <= columns.keys():
         series = ("close", columns["upper"], columns["lower"])
         name = f"close outside {series[1]}"
-        rules.append(Rule(name, series, _outside, "overbought", "oversold"))
+        rules.append(DecisionRule(name, series, _outside, "overbought", "oversold"))
     if "width" in columns:
         width = columns["width"]
         rules.append(
-            Rule(f"squeeze of {width}", (width,), _squeeze, "squeeze", "", SQUEEZE_BARS - 1)
+            DecisionRule(f"squeeze of {width}", (width,), _squeeze, "squeeze", "", SQUEEZE_BARS - 1)
         )
     return rules
 
 
-def _average_rules(specs: Sequence[Spec]) -> list[Rule]:
+def _average_rules(specs: Sequence[Spec]) -> list[DecisionRule]:
     rules = []
     for name in AVERAGES:
         lengths = {
@@ -191,12 +193,12 @@ def _average_rules(specs: Sequence[Spec]) -> list[Rule]:
         }
         for fast, slow in pairwise(sorted(lengths)):
             pair = (lengths[fast], lengths[slow])
-            rules.append(_crossing(" x ".join(pair), pair))
+            rules.append(_crossing_rule(" x ".join(pair), pair))
     return rules
 
 
-def _crossing(name: str, series: tuple[str, str]) -> Rule:
-    return Rule(name, series, _cross, "up", "down", 1)
+def _crossing_rule(name: str, series: tuple[str, str]) -> DecisionRule:
+    return DecisionRule(name, series, _cross, "up", "down", 1)
 
 
 def _cross(line: Floats, other: Floats) -> Decisions:
@@ -218,7 +220,7 @@ def _outside(close: Floats, upper: Floats, lower: Floats) -> Decisions:
 def _squeeze(width: Floats) -> Decisions:
     found = np.zeros(len(width), dtype=np.int8)
     if len(width) >= SQUEEZE_BARS:
-        # A window that lacks a value has no least one: the comparison with NaN is False.
+        # A window with a missing value has no minimum: the comparison with NaN is False.
         least = np.lib.stride_tricks.sliding_window_view(width, SQUEEZE_BARS).min(axis=1)
         found[SQUEEZE_BARS - 1 :] = width[SQUEEZE_BARS - 1 :] <= least
     return found

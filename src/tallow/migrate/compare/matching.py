@@ -1,4 +1,4 @@
-"""What two values of one row are to each other: the same, the same after rounding, or different."""
+"""How two values of one row match: the same, the same after rounding, or different."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tallow.migrate.causes.rounding import has_decimals
 from tallow.migrate.pairs import SeriesPair
 
 DIGITS = 6
-"""Most decimals that are looked for; whoever keeps more keeps all, as far as one can tell."""
+"""Most decimals that are looked for; a side that keeps more is taken to keep all."""
 
 ENOUGH_VALUES = 8
-"""Different values that it takes to tell decimals: by chance, one value in ten ends in a zero."""
+"""Different values needed to find the decimals: by chance, one value in ten ends in a zero."""
 
 HALF = 0.5 + 1e-9
-"""Half a unit of the last decimal, and what the arithmetic of a tie may add to it."""
+"""Half a unit of the last decimal, and the rounding error of a tie."""
 
 
 class Match(enum.IntEnum):
-    """What a row is counted as; each row is one thing, the first that holds."""
+    """What a row counts as: each row as one thing, the first that applies."""
 
     NOTHING = 0
     EQUAL = enum.auto()
@@ -36,7 +36,7 @@ class Match(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far apart two values may be and still count as one; any of the three is enough.
+    """How far apart two values may be and still count as equal; any of the three is enough.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Tolerance:
     relative
         Largest difference, as a share of the larger of both amounts.
     ulps
-        Most doubles from one to the other.
+        Most representable doubles from one to the other.
     """
 
     absolute: float = 1e-9
@@ -60,10 +60,10 @@ class Tolerance:
             raise ParameterError(f"tolerance: ulps={self.ulps}; must be 0 or more")
 
     def holds(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Say of each row whether its two values count as one; False where one is missing."""
-        apart, share = distances(left, right)
-        near = (apart <= self.absolute) | (share <= self.relative)
-        return near | (_ulps_apart(left, right) <= self.ulps)
+        """Return for each row whether its values count as equal; False where one is missing."""
+        absolute, share = distances(left, right)
+        near = (absolute <= self.absolute) | (share <= self.relative)
+        return near | (_count_ulps(left, right) <= self.ulps)
 
 
 def distances(
@@ -71,16 +71,16 @@ def distances(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return absolute differences, and these as shares of the larger amount, 0 to 2.
 
-    NaN where a value is missing; the share is infinite beside an infinite value.
+    NaN where a value is missing; the share is infinite where a value is.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        apart = np.where(left == right, 0.0, np.abs(left - right))
+        absolute = np.where(left == right, 0.0, np.abs(left - right))
     larger = np.maximum(np.abs(left), np.abs(right))
-    share = np.zeros_like(apart)
-    np.divide(apart, larger, out=share, where=(apart > 0.0) & np.isfinite(larger))
-    share[np.isinf(apart)] = np.inf
-    share[np.isnan(apart)] = np.nan
-    return apart, share
+    share = np.zeros_like(absolute)
+    np.divide(absolute, larger, out=share, where=(absolute > 0.0) & np.isfinite(larger))
+    share[np.isinf(absolute)] = np.inf
+    share[np.isnan(absolute)] = np.nan
+    return absolute, share
 
 
 def match_rows(
@@ -100,7 +100,7 @@ def match_rows(
 
 
 def decimals_of(values: NDArray[np.float64]) -> int | None:
-    """Return the decimals that all values were rounded to, or None where they were not, or too few.
+    """Return the decimals that all values are rounded to; None where they are not, or too few.
 
     Examples
     --------
@@ -109,10 +109,10 @@ def decimals_of(values: NDArray[np.float64]) -> int | None:
     >>> decimals_of(np.array([700.25, 701.5])) is None
     True
     """
-    there = values[np.isfinite(values) & (values != 0.0)]
+    usable = values[np.isfinite(values) & (values != 0.0)]
     for digits in range(DIGITS + 1):
-        if has_decimals(there, digits).all():
-            return digits if len(np.unique(there[:1_000])) >= ENOUGH_VALUES else None
+        if has_decimals(usable, digits).all():
+            return digits if len(np.unique(usable[:1_000])) >= ENOUGH_VALUES else None
     return None
 
 
@@ -121,20 +121,20 @@ def _rounds_to(
     right: NDArray[np.float64],
     decimals: tuple[int | None, int | None],
 ) -> NDArray[np.bool_]:
-    """Say where the finer side, rounded, is the coarser one; ties count in both directions."""
+    """Return where the finer side, rounded, is the coarser one; ties count in both directions."""
     fine, coarse = (DIGITS + 1 if digits is None else digits for digits in decimals)
     if fine == coarse:
         return np.zeros(len(left), dtype=np.bool_)
     with np.errstate(invalid="ignore"):
-        apart = np.abs(left - right)
-    # A tie's own error is that of its larger value, not of the difference.
+        difference = np.abs(left - right)
+    # The error of a tie depends on its larger value, not on the difference.
     error = 4.0 * np.spacing(np.maximum(np.abs(left), np.abs(right)))
-    return apart <= HALF * 10.0 ** -min(fine, coarse) + error
+    return difference <= HALF * 10.0 ** -min(fine, coarse) + error
 
 
-def _ulps_apart(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how many doubles lie between two of one sign; infinite for all others."""
-    apart = np.full(len(left), np.inf)
+def _count_ulps(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many doubles lie between two of the same sign; infinite for all others."""
+    count = np.full(len(left), np.inf)
     same = (np.signbit(left) == np.signbit(right)) & np.isfinite(left) & np.isfinite(right)
-    apart[same] = np.abs(left[same].view(np.int64) - right[same].view(np.int64))
-    return apart
+    count[same] = np.abs(left[same].view(np.int64) - right[same].view(np.int64))
+    return count

@@ -1,8 +1,8 @@
-"""What an engine's answer costs: each engine in a process of its own, one after the other.
+"""The cost of an engine's answer, measured in a separate process for each engine in turn.
 
-The process first answers for a little, so that code is compiled and imported. Then it answers the
-whole request: by how much that raises the peak of its resident memory is the engine's memory. Then
-it answers again, several times: the median is its time.
+The process first answers for a few candles, so that code is compiled and imported. Then it answers
+the whole request: the increase of its peak resident memory is the engine's memory. Then it answers
+several times more: the median is its time.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from tallow.migrate.protocol import Engine, Request
 
 
 @dataclass(frozen=True)
-class Named:
-    """An engine by the text that it is loaded from, and its names of series where it has others."""
+class EngineSource:
+    """The text that an engine is loaded from, and its names of series if they are not ours."""
 
     text: str
     series: Mapping[str, str] | None = None
     timezone: str | None = None
 
     def load(self) -> Engine:
-        """Return the engine; see `load_engine`. Declared engines have no names of their own."""
+        """Return the engine; see `load_engine`. A declared engine uses our names of series."""
         declared = self.text in engines().engines
         series = None if declared else dict(self.series or {})
         return load_engine(self.text, series=series, timezone=self.timezone)
@@ -46,18 +46,18 @@ class Named:
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer costs.
+    """The cost of an answer.
 
     Attributes
     ----------
     seconds
         Median of the runs; None where it was not measured.
     memory_bytes
-        Peak above what the process held before; None where it was not measured.
+        Peak above the memory before the answer; None where it was not measured.
     why
         Why something was not measured.
     failed
-        It was to be measured, and the process died or hung.
+        Whether the measuring process died or hung.
     """
 
     seconds: float | None = None
@@ -66,11 +66,11 @@ class Cost:
     failed: bool = False
 
 
-def measured_part(request: Request) -> Request:
-    """Return what engines are measured on: the request for the instrument with most candles.
+def select_measured_part(request: Request) -> Request:
+    """Return the request that engines are measured on: for the instrument with most candles.
 
-    That is what a service is asked. Of many instruments at once, memory would be that of the
-    answer, whoever gives it.
+    That is a service's usual request. For many instruments at once, the answer itself would
+    dominate the memory of every engine.
     """
     sizes = request.candles.group_by("instrument").len()
     first = sizes.sort("len", "instrument", descending=[True, False])["instrument"].head(1)
@@ -78,34 +78,34 @@ def measured_part(request: Request) -> Request:
     return replace(request, candles=own)
 
 
-def measure(source: Named | Engine, request: Request, runs: int) -> Cost:
-    """Measure one engine; nothing that it does can hurt this process."""
-    engine = source.load() if isinstance(source, Named) else source
+def measure(source: EngineSource | Engine, request: Request, runs: int) -> Cost:
+    """Measure one engine; nothing that it does affects this process."""
+    engine = source.load() if isinstance(source, EngineSource) else source
     if isinstance(engine, StoredEngine):
         return Cost(why="stored values")
     try:
         payload = pickle.dumps(source)
     except Exception as error:  # noqa: BLE001 - whatever a user's object raises
         return Cost(why=f"cannot be sent to a process of its own: {error}")
-    cost = _in_a_process(payload, request, runs)
+    cost = _measure_in_process(payload, request, runs)
     if isinstance(engine, RemoteEngine) and not cost.failed:
         return Cost(cost.seconds, None, "its memory is another process's")
     return cost
 
 
-def _in_a_process(payload: bytes, request: Request, runs: int) -> Cost:
+def _measure_in_process(payload: bytes, request: Request, runs: int) -> Cost:
     with tempfile.TemporaryDirectory(prefix="tallow-") as name:
         folder = Path(name)
-        # A user's module is found there as it was found here.
+        # A user's module must be found there as it is found here.
         (folder / "path").write_text(json.dumps(sys.path), "utf-8")
         request.candles.write_ipc(folder / "candles")
-        told = replace(request, candles=request.candles.clear())
+        without_candles = replace(request, candles=request.candles.clear())
         try:
-            # Not forked: what this process holds would count, and its threads' locks come along.
+            # Not forked: the memory of this process would count, and its threads' locks be copied.
             done = subprocess.run(
-                [sys.executable, "-m", "tallow.migrate.compare.measured", name, str(runs)],
-                # By its pipe: a pickle in a file might be another's by the time it is loaded.
-                input=payload + pickle.dumps(told),
+                [sys.executable, "-m", "tallow.migrate.compare.measuring_process", name, str(runs)],
+                # Through a pipe: somebody might replace a pickle in a file before it is loaded.
+                input=payload + pickle.dumps(without_candles),
                 capture_output=True,
                 timeout=COMPARE_MEASURE_SECONDS,
                 check=False,
@@ -115,17 +115,17 @@ def _in_a_process(payload: bytes, request: Request, runs: int) -> Cost:
             why = f"did not end within {COMPARE_MEASURE_SECONDS:g} s, and was killed"
             return Cost(why=why, failed=True)
         if done.returncode:
-            return Cost(why=_why(done.returncode, done.stderr), failed=True)
-        return _cost(json.loads((folder / "cost").read_text("utf-8")))
+            return Cost(why=_describe_end(done.returncode, done.stderr), failed=True)
+        return _cost_of(json.loads((folder / "cost").read_text("utf-8")))
 
 
-def _why(code: int, stderr: bytes) -> str:
+def _describe_end(code: int, stderr: bytes) -> str:
     lines = stderr.decode("utf-8", "replace").strip().splitlines()
     end = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     return f"its process {end}: {lines[-1]}" if lines else f"its process {end}"
 
 
-def _cost(told: dict[str, Any]) -> Cost:
-    memory = told["memory_bytes"]
-    why = None if memory is not None else "this system does not tell a process's peak memory"
-    return Cost(statistics.median(told["seconds"]), memory, why)
+def _cost_of(figures: dict[str, Any]) -> Cost:
+    memory = figures["memory_bytes"]
+    why = None if memory is not None else "this system does not report a process's peak memory"
+    return Cost(statistics.median(figures["seconds"]), memory, why)

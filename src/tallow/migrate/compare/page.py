@@ -1,4 +1,4 @@
-"""The comparison as one web page: no script from elsewhere, no picture, no font, no request."""
+"""The comparison as one web page, which loads nothing: no script, picture or font."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tallow.migrate.compare.charts import (
     make_chart,
     value_text,
 )
-from tallow.migrate.compare.comparison import Comparison, moment
-from tallow.migrate.compare.counts import Counts, cause_name, total_of
+from tallow.migrate.compare.comparison import Comparison, to_datetime
+from tallow.migrate.compare.counts import ValueCounts, add_up, cause_name
 from tallow.migrate.compare.verdict import percent_text
 from tallow.migrate.pairs import Cause
 
@@ -35,22 +35,22 @@ TEMPLATE = "report.html.j2"
 CHARTS_PER_SERIES = 3
 INSTRUMENTS_SHOWN = 50
 ERRORS_SHOWN = 20
-"""The page shows the worst; `Comparison.to_dict` has all."""
+"""The page shows the worst; `Comparison.to_dict` has everything."""
 
 PARTS = ("equal", "rounded", "tolerated", "explained", "unexplained")
 
 
 @dataclass(frozen=True)
-class Row:
-    """A series or an instrument in a table; `parts` are shares of what was compared, in percent."""
+class CountsRow:
+    """A series or an instrument in a table; `parts` are percentages of the values compared."""
 
     name: str
-    counts: Counts
+    counts: ValueCounts
     parts: tuple[tuple[str, float], ...]
     decimals: str = ""
 
     @classmethod
-    def of(cls, name: str, counts: Counts, decimals: str = "") -> Row:
+    def of(cls, name: str, counts: ValueCounts, decimals: str = "") -> CountsRow:
         """Return the row of a name."""
         whole = counts.compared or 1
         parts = tuple((part, 100.0 * getattr(counts, part) / whole) for part in PARTS)
@@ -76,13 +76,13 @@ def page_template() -> Template:
         raise ComparisonError(
             "compare: html: needs jinja2; install it with: pip install 'tallow[compare]'"
         ) from error
-    # Names come from whoever made the candles: everything is escaped.
+    # Names come from whoever made the candles, so everything is escaped.
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Nor may they change the direction of what stands beside them.
+        # Nor may names change the direction of the text beside them.
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.filters |= {
@@ -95,7 +95,7 @@ def page_template() -> Template:
 
 
 def view(comparison: Comparison) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the template's variables."""
     from tallow.migrate.causes import DESCRIPTIONS
 
     values = comparison.values
@@ -103,9 +103,9 @@ def view(comparison: Comparison) -> dict[str, Any]:
     by_series = values.series()
     return {
         "comparison": comparison,
-        "total": Row.of("all series", values.total()),
+        "total": CountsRow.of("all series", values.total()),
         "series": [
-            Row.of(name, counts, decimals_text(values.decimals[name]))
+            CountsRow.of(name, counts, decimals_text(values.decimals[name]))
             for name, counts in by_series.items()
         ],
         "causes": list(cause_rows(by_series, DESCRIPTIONS)),
@@ -130,7 +130,7 @@ def view(comparison: Comparison) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class CauseRow:
-    """A cause, what it means, and how many values of which series differ for it."""
+    """A cause, its meaning, and the number of values that differ for it, in all and by series."""
 
     name: str
     text: str
@@ -139,10 +139,10 @@ class CauseRow:
 
 
 def cause_rows(
-    by_series: Mapping[str, Counts], descriptions: Mapping[Cause, str]
+    by_series: Mapping[str, ValueCounts], descriptions: Mapping[Cause, str]
 ) -> list[CauseRow]:
-    """Return the causes that were found, unexplained first, then the most frequent ones."""
-    total = total_of(by_series.values()).causes
+    """Return the causes that occur, unexplained first, then the most frequent ones."""
+    total = add_up(by_series.values()).causes
     rows = [
         CauseRow(
             name,
@@ -157,7 +157,7 @@ def cause_rows(
 
 
 def decimals_text(decimals: tuple[int | None, int | None]) -> str:
-    """Say how many decimals the sides keep, where they keep different ones.
+    """Return the decimals that the sides keep, where these differ.
 
     Examples
     --------
@@ -166,8 +166,8 @@ def decimals_text(decimals: tuple[int | None, int | None]) -> str:
     """
     if decimals[0] == decimals[1]:
         return ""
-    told = ["all" if each is None else f"{each} decimals" for each in decimals]
-    return f"control {told[0]}, candidate {told[1]}"
+    texts = ["all" if each is None else f"{each} decimals" for each in decimals]
+    return f"control {texts[0]}, candidate {texts[1]}"
 
 
 def span_text(comparison: Comparison, zone: str) -> str:
@@ -179,21 +179,21 @@ def span_text(comparison: Comparison, zone: str) -> str:
 
 
 def local_text(microseconds: int, zone: str) -> str:
-    """Return a time as a trader at the venue reads it."""
-    return f"{moment(microseconds).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    """Return a time in the venue's time zone."""
+    return f"{to_datetime(microseconds).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def _charts(comparison: Comparison, zone: str) -> list[Chart]:
-    """Return charts, series by series: those with unexplained rows first, then the farthest."""
-    places = {name: found for name, found in comparison.values.places.items() if found}
-    order = sorted(places, key=lambda name: -places[name][0].weight)
-    return [make_chart(place, zone) for name in order for place in places[name][:CHARTS_PER_SERIES]]
+    """Return charts, series by series: those with the worst rows first."""
+    worst = {name: rows for name, rows in comparison.values.worst.items() if rows}
+    order = sorted(worst, key=lambda name: -worst[name][0].weight)
+    return [make_chart(row, zone) for name in order for row in worst[name][:CHARTS_PER_SERIES]]
 
 
-def _worst_instruments(comparison: Comparison) -> list[Row]:
+def _worst_instruments(comparison: Comparison) -> list[CountsRow]:
     totals = {
-        name: total_of(by_series.values())
+        name: add_up(by_series.values())
         for name, by_series in comparison.values.instruments.items()
     }
     order = sorted(totals, key=lambda name: (-totals[name].unexplained, -totals[name].differing))
-    return [Row.of(name, totals[name]) for name in order[:INSTRUMENTS_SHOWN]]
+    return [CountsRow.of(name, totals[name]) for name in order[:INSTRUMENTS_SHOWN]]

@@ -21,7 +21,7 @@ KEYS = ("instrument", "timestamp")
 
 @dataclass(frozen=True)
 class Answer:
-    """One side's answer as arrays: `runs` tells where the rows of each instrument are."""
+    """One side's answer as arrays; `runs` are the rows of each instrument."""
 
     timestamp: NDArray[np.int64]
     columns: dict[str, NDArray[np.float64]]
@@ -34,7 +34,7 @@ class Answer:
         Raises
         ------
         ComparisonError
-            If it is not what an engine must answer; `name` is the engine's.
+            If it breaks the protocol of engines; `name` is the engine's.
         """
         for key, kind in zip(KEYS, (pl.String, pl.Datetime("us", "UTC")), strict=True):
             if frame.schema.get(key) != kind:
@@ -42,7 +42,7 @@ class Answer:
                     f"compare: engine={name!r}; its answer must have a column {key!r} of type "
                     f"{kind}, not {frame.schema.get(key)}"
                 )
-        frame = _sorted(name, frame)
+        frame = _sort(name, frame)
         numeric = [column for column, kind in frame.schema.items() if kind.is_numeric()]
         values = frame.select(pl.col(numeric).cast(pl.Float64).fill_null(float("nan")))
         names, offsets = instrument_runs(frame)
@@ -54,24 +54,24 @@ class Answer:
         )
 
     def time_of(self, instrument: str) -> NDArray[np.int64]:
-        """Return the times of an instrument's rows; none where it has none."""
+        """Return the times of an instrument's rows."""
         return self.timestamp[self.runs.get(instrument, slice(0))]
 
     def values(self, instrument: str, series: str) -> NDArray[np.float64]:
-        """Return an instrument's values; NaN in all its rows where the series is no column."""
+        """Return an instrument's values; NaN in all its rows if the answer lacks the series."""
         rows = self.runs.get(instrument, slice(0))
         column = self.columns.get(series)
         return np.full(len(self.timestamp[rows]), np.nan) if column is None else column[rows]
 
 
-def _sorted(name: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame in order; a file of a user's own may have rows in another one."""
+def _sort(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame in order; the rows of a user's file may be in another one."""
     frame = frame.sort(KEYS)
-    twice = frame.filter(frame.select(KEYS).is_duplicated()) if len(frame) else frame
-    if len(twice):
-        instrument, moment = twice.row(0, named=True)["instrument"], twice["timestamp"][0]
+    repeated = frame.filter(frame.select(KEYS).is_duplicated()) if len(frame) else frame
+    if len(repeated):
+        instrument, time = repeated["instrument"][0], repeated["timestamp"][0]
         raise ComparisonError(
-            f"compare: engine={name!r}; it answers {instrument} at {moment:%Y-%m-%dT%H:%MZ} more "
+            f"compare: engine={name!r}; it answers {instrument} at {time:%Y-%m-%dT%H:%MZ} more "
             "than once; rows must be unique in instrument and timestamp"
         )
     return frame
@@ -79,14 +79,14 @@ def _sorted(name: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class SeriesNames:
-    """The series that are compared, and those that only one side tells."""
+    """The series that are compared, and those that only one side has."""
 
     compared: tuple[str, ...] = ()
     only_control: tuple[str, ...] = ()
     only_candidate: tuple[str, ...] = ()
 
-    def merged(self, other: SeriesNames) -> SeriesNames:
-        """Return the names of two blocks: a user's engine may tell more for one of them."""
+    def merge(self, other: SeriesNames) -> SeriesNames:
+        """Return the names of two blocks: a user's engine may have more in one of them."""
         compared = dict.fromkeys((*self.compared, *other.compared))
         control = dict.fromkeys((*self.only_control, *other.only_control))
         candidate = dict.fromkeys((*self.only_candidate, *other.only_candidate))
@@ -97,32 +97,31 @@ class SeriesNames:
         )
 
 
-def series_names(request: Request, control: Answer, candidate: Answer) -> SeriesNames:
-    """Return which series are compared: bars first, then indicators in the order asked for.
+def choose_series(request: Request, control: Answer, candidate: Answer) -> SeriesNames:
+    """Return which series are compared: bars first, then indicators in the requested order.
 
-    What was asked for, and the control tells, the candidate must tell, or all of it is missing.
-    Anything else is compared where both tell it.
+    A requested series that the control has is compared even if the candidate lacks it: then all of
+    its values are missing. Any other series is compared where both have it.
     """
-    asked = make_plan(request.indicators).columns
-    told, known = control.columns, candidate.columns
-    both = [name for name in told if name in known]
+    requested = make_plan(request.indicators).columns
+    both = [name for name in control.columns if name in candidate.columns]
     order = dict.fromkeys(
         [
             *(name for name in BAR if name in both),
-            *(name for name in asked if name in told),
+            *(name for name in requested if name in control.columns),
             *both,
         ]
     )
     return SeriesNames(
         compared=tuple(order),
-        only_control=tuple(name for name in told if name not in order),
-        only_candidate=tuple(name for name in known if name not in order),
+        only_control=tuple(name for name in control.columns if name not in order),
+        only_candidate=tuple(name for name in candidate.columns if name not in order),
     )
 
 
 @dataclass(frozen=True)
-class Joined:
-    """The rows of one instrument, of both sides.
+class InstrumentRows:
+    """The rows of one instrument of both sides.
 
     Parameters
     ----------
@@ -162,11 +161,11 @@ class Joined:
         return spread
 
 
-def join_rows(control: Answer, candidate: Answer) -> Iterator[Joined]:
+def join_rows(control: Answer, candidate: Answer) -> Iterator[InstrumentRows]:
     """Yield the rows of each instrument, all of both sides."""
     for instrument in sorted(control.runs.keys() | candidate.runs.keys()):
         left, right = control.time_of(instrument), candidate.time_of(instrument)
         time = np.union1d(left, right)
-        yield Joined(
+        yield InstrumentRows(
             instrument, time, np.isin(time, left), np.isin(time, right), control, candidate
         )

@@ -1,7 +1,7 @@
-"""Blocks of answers compared beside each other: the causes take longer than the engines.
+"""Compares blocks of answers in parallel: finding causes takes longer than the engines.
 
-The counts of a block do not depend on where they are made, and are added in the blocks' order: the
-result is the same whatever the number of processes.
+The counts of a block do not depend on the process that makes them, and are added in the order of
+the blocks: the result is the same for any number of processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from typing import Protocol
 import polars as pl
 
 from tallow.core.errors import ComparisonError
-from tallow.migrate.compare.values import OnInstrument, Rules, Values, compare_answers
+from tallow.migrate.compare.values import (
+    ComparisonRules,
+    ComparisonValues,
+    OnInstrument,
+    compare_answers,
+)
 from tallow.migrate.protocol import Request
 
 
@@ -38,10 +43,10 @@ class Comparer(Protocol):
         """Wait for all."""
 
 
-class Here:
+class SerialComparer:
     """Compares in this process."""
 
-    def __init__(self, values: Values, rules: Rules) -> None:
+    def __init__(self, values: ComparisonValues, rules: ComparisonRules) -> None:
         self._values, self._rules = values, rules
 
     def compare(
@@ -55,18 +60,22 @@ class Here:
         self._values.add(compare_answers(block, control, candidate, self._rules, on_instrument))
 
     def finish(self) -> None:
-        """Do nothing: all is done."""
+        """Do nothing: every block is compared at once."""
 
 
-class Aside:
-    """Compares in processes of their own, while the engines answer for the next block."""
+class ProcessComparer:
+    """Compares in other processes while the engines answer for the next block."""
 
     def __init__(
-        self, values: Values, rules: Rules, executor: ProcessPoolExecutor, workers: int
+        self,
+        values: ComparisonValues,
+        rules: ComparisonRules,
+        executor: ProcessPoolExecutor,
+        workers: int,
     ) -> None:
         self._values, self._rules = values, rules
         self._executor, self._workers = executor, workers
-        self._running: deque[tuple[Future[Values], OnInstrument]] = deque()
+        self._running: deque[tuple[Future[ComparisonValues], OnInstrument]] = deque()
 
     def compare(
         self,
@@ -75,46 +84,48 @@ class Aside:
         candidate: pl.DataFrame,
         on_instrument: OnInstrument,
     ) -> None:
-        """Compare them later; waits while as many blocks are held as there are workers, and one."""
+        """Compare them later; wait while there is one block more than there are workers."""
         while len(self._running) > self._workers:
-            self._take()
-        given = (block, control, candidate, self._rules)
-        self._running.append((self._executor.submit(compare_answers, *given), on_instrument))
+            self._add_oldest()
+        arguments = (block, control, candidate, self._rules)
+        self._running.append((self._executor.submit(compare_answers, *arguments), on_instrument))
 
     def finish(self) -> None:
         """Wait for all."""
         while self._running:
-            self._take()
+            self._add_oldest()
 
-    def _take(self) -> None:
+    def _add_oldest(self) -> None:
         future, on_instrument = self._running.popleft()
         try:
-            found = future.result()
+            values = future.result()
         except BrokenProcessPool as error:
             raise ComparisonError(
                 "compare: a process that compares died; nothing is reported; perhaps memory ran "
                 "out: compare fewer instruments"
             ) from error
-        self._values.add(found)
-        for _ in found.instruments:
+        self._values.add(values)
+        for _ in values.instruments:
             on_instrument()
 
 
 @contextmanager
-def comparer(values: Values, rules: Rules, workers: int) -> Iterator[Comparer]:
-    """Give what compares blocks and adds them to `values`."""
+def open_comparer(
+    values: ComparisonValues, rules: ComparisonRules, workers: int
+) -> Iterator[Comparer]:
+    """Yield a comparer that adds the blocks to `values`."""
     if workers == 1:
-        yield Here(values, rules)
+        yield SerialComparer(values, rules)
         return
     # Spawned: Polars' threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, context, _die_of_interrupts)
+    executor = ProcessPoolExecutor(workers, context, _restore_interrupts)
     try:
-        yield Aside(values, rules, executor, workers)
+        yield ProcessComparer(values, rules, executor, workers)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _die_of_interrupts() -> None:
-    """Let Ctrl-C end a worker silently: the process that it works for tells the user."""
+def _restore_interrupts() -> None:
+    """Let Ctrl-C end a worker silently: its parent process tells the user."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,27 +1,28 @@
-"""May the candidate replace the control? Each criterion with its figure, its threshold and result.
+"""Whether the candidate may replace the control: criteria with figures, thresholds and results.
 
-A criterion that fails is a *no-go*. One that could not be measured stays open: the verdict says so,
-and goes by the others. A series that was asked for and that nobody compared leaves the verdict
-*inconclusive*. A control that does not repeat its own values can condemn a candidate, and
-not acquit it: where the values that differ without cause are no more than those that the control
-changes by itself, the verdict is *inconclusive*; so is it where they would pass.
+A criterion that fails is a *no-go*. One that could not be measured is open: the verdict says so,
+and depends on the others. If a requested series was not compared, the verdict is *inconclusive*. A
+control that does not repeat its own values can condemn a candidate but not acquit it: where no more
+values are unexplained than the control changes by itself, the verdict is *inconclusive*, and also
+where they would pass.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tallow.core.errors import ParameterError
-from tallow.migrate.compare.counts import Counts
+from tallow.migrate.compare.counts import ValueCounts
 from tallow.migrate.compare.measuring import Cost
 
-Result = Literal["pass", "fail", "open"]
-Outcome = Literal["go", "no-go", "inconclusive"]
+CriterionResult = Literal["pass", "fail", "open"]
+VerdictOutcome = Literal["go", "no-go", "inconclusive"]
 
 MEMORY_FLOOR_BYTES = 4 * 1024 * 1024
-"""Where both sides take less than this, pages and pools decide, not the engines."""
+"""Below this on both sides, memory depends on pages and pools rather than on the engines."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Thresholds:
     decisions
         Decisions that are the same or explained, at least.
     time, memory
-        Less than the control, at least; negative where more is allowed.
+        Savings over the control, at least; negative if the candidate may take more.
     """
 
     values: float = 99.9
@@ -57,7 +58,7 @@ class Criterion:
     Attributes
     ----------
     figure, threshold
-        Numbers of one unit; the figure is None where it is not known.
+        Numbers of the same unit; the figure is None where it is not known.
     text
         The figure in words.
     """
@@ -65,7 +66,7 @@ class Criterion:
     name: str
     figure: float | None
     threshold: float
-    result: Result
+    result: CriterionResult
     text: str
     rule: str
 
@@ -76,9 +77,9 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome, the criteria that it follows from, and what leaves it inconclusive."""
+    """The outcome, the criteria that it follows from, and the reason if it is inconclusive."""
 
-    outcome: Outcome
+    outcome: VerdictOutcome
     criteria: tuple[Criterion, ...]
     doubt: str = ""
 
@@ -105,8 +106,8 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a comparison found, as far as its verdict goes by it.
+class ComparisonFigures:
+    """The figures of a comparison that its verdict depends on.
 
     Attributes
     ----------
@@ -114,63 +115,68 @@ class Found:
         Values in which the control differed from itself.
     decisions
         Bars with a decision of either side, and unexplained flips.
-    asked, left_out
-        Series that were asked for, and the names of those that nobody compared.
+    requested, left_out
+        Number of requested series, and the names of those that were not compared.
     errors
         Instruments that the control, and the candidate, could not answer for.
     """
 
-    total: Counts
+    total: ValueCounts
     noise: int = 0
     decisions: tuple[int, int] = (0, 0)
-    asked: int = 0
+    requested: int = 0
     left_out: tuple[str, ...] = ()
     errors: tuple[int, int] = (0, 0)
 
 
-def judge_by(thresholds: Thresholds, found: Found, costs: tuple[Cost, Cost]) -> Verdict:
+def judge_by(
+    thresholds: Thresholds, figures: ComparisonFigures, costs: tuple[Cost, Cost]
+) -> Verdict:
     """Return the verdict; pairs are the control's and the candidate's."""
     criteria = (
-        _values(thresholds.values, found.total, found.noise),
-        _decisions(thresholds.decisions, *found.decisions),
-        _series(found.asked, found.left_out),
-        _less("time", thresholds.time, [cost.seconds for cost in costs], costs, seconds_text),
-        _memory(thresholds.memory, costs),
-        _errors(found.errors),
+        _judge_values(thresholds.values, figures.total, figures.noise),
+        _judge_decisions(thresholds.decisions, *figures.decisions),
+        _judge_series(figures.requested, figures.left_out),
+        _judge_saving(
+            "time", thresholds.time, [cost.seconds for cost in costs], costs, seconds_text
+        ),
+        _judge_memory(thresholds.memory, costs),
+        _judge_errors(figures.errors),
     )
     if any(each.result == "fail" for each in criteria):
         return Verdict("no-go", criteria)
     doubts = []
-    if found.left_out:
-        doubts.append(f"nobody compared {', '.join(found.left_out)}")
-    if found.noise:
+    if figures.left_out:
+        doubts.append(f"nobody compared {', '.join(figures.left_out)}")
+    if figures.noise:
         doubts.append("the control does not repeat its own values")
     return Verdict("inconclusive" if doubts else "go", criteria, " and ".join(doubts))
 
 
-def _decisions(threshold: float, decided: int, unexplained: int) -> Criterion:
+def _judge_decisions(threshold: float, decisions: int, unexplained: int) -> Criterion:
     rule = f"at least {threshold:g} %"
-    if not decided:
-        text = "no decision was taken: no rule goes by these series"
+    if not decisions:
+        text = "no decision was taken: no rule applies to these series"
         return Criterion("decisions", None, threshold, "open", text, rule)
-    share = 100.0 * (decided - unexplained) / decided
+    share = 100.0 * (decisions - unexplained) / decisions
     text = f"{percent_text(share)} the same or explained, {unexplained:,} flipped without a cause"
-    result: Result = "pass" if share >= threshold else "fail"
+    result: CriterionResult = "pass" if share >= threshold else "fail"
     return Criterion("decisions", share, threshold, result, text, rule)
 
 
-def _series(asked: int, left_out: tuple[str, ...]) -> Criterion:
-    result: Result = "open" if left_out else "pass"
-    text = f"{asked - len(left_out)} of {asked} compared"
+def _judge_series(requested: int, left_out: tuple[str, ...]) -> Criterion:
+    result: CriterionResult = "open" if left_out else "pass"
+    compared = requested - len(left_out)
+    text = f"{compared} of {requested} compared"
     if left_out:
         text += f", not {', '.join(left_out)}; ask for what both have, or add it to the answers"
-    return Criterion("series", asked - len(left_out), asked, result, text, "all that was asked for")
+    return Criterion("series", compared, requested, result, text, "all that was asked for")
 
 
-def _values(threshold: float, total: Counts, noise: int) -> Criterion:
+def _judge_values(threshold: float, total: ValueCounts, noise: int) -> Criterion:
     good = total.compared - total.unexplained
     share = 100.0 * good / total.compared if total.compared else 0.0
-    result: Result = "pass" if share >= threshold else "fail"
+    result: CriterionResult = "pass" if share >= threshold else "fail"
     equal = percent_text(100.0 * total.same / total.compared if total.compared else 0.0)
     text = f"{percent_text(share)} equal or explained, {equal} equal"
     if noise and (result == "pass" or total.unexplained <= noise):
@@ -178,51 +184,51 @@ def _values(threshold: float, total: Counts, noise: int) -> Criterion:
     return Criterion("values", share, threshold, result, text, f"at least {threshold:g} %")
 
 
-def _memory(threshold: float, costs: tuple[Cost, Cost]) -> Criterion:
+def _judge_memory(threshold: float, costs: tuple[Cost, Cost]) -> Criterion:
     figures = [cost.memory_bytes for cost in costs]
     if all(figure is not None and figure < MEMORY_FLOOR_BYTES for figure in figures):
-        shown = [bytes_text(figure) for figure in figures if figure is not None]
-        text = f"{shown[1]} against {shown[0]}: too little to compare; give more candles"
-        return Criterion("memory", None, threshold, "open", text, _less_rule(threshold))
-    return _less("memory", threshold, figures, costs, bytes_text)
+        texts = [bytes_text(figure) for figure in figures if figure is not None]
+        text = f"{texts[1]} against {texts[0]}: too little to compare; give more candles"
+        return Criterion("memory", None, threshold, "open", text, _saving_rule(threshold))
+    return _judge_saving("memory", threshold, figures, costs, bytes_text)
 
 
-def _less(
+def _judge_saving(
     name: str,
     threshold: float,
     figures: list[Any],
     costs: tuple[Cost, Cost],
-    shown: Any,
+    to_text: Callable[[float], str],
 ) -> Criterion:
     """Return the criterion that a candidate takes less than the control."""
-    rule = _less_rule(threshold)
+    rule = _saving_rule(threshold)
     for side, cost, figure in zip(("control", "candidate"), costs, figures, strict=True):
         if figure is None:
-            # Whoever cannot even be measured alone has failed; a control's failure says nothing.
-            result: Result = "fail" if cost.failed and side == "candidate" else "open"
+            # A candidate that fails in its measurement fails; a control's failure proves nothing.
+            result: CriterionResult = "fail" if cost.failed and side == "candidate" else "open"
             return Criterion(
                 name, None, threshold, result, f"{side} not measured: {cost.why}", rule
             )
     control, candidate = figures
     less = 100.0 * (1.0 - candidate / control) if control else 0.0
     words = f"{percent_text(less)} less" if less >= 0 else f"{percent_text(-less)} more"
-    text = f"{shown(candidate)} against {shown(control)}: {words}"
+    text = f"{to_text(candidate)} against {to_text(control)}: {words}"
     return Criterion(name, less, threshold, "pass" if less >= threshold else "fail", text, rule)
 
 
-def _less_rule(threshold: float) -> str:
+def _saving_rule(threshold: float) -> str:
     return f"at least {threshold:g} % less" if threshold >= 0 else f"at most {-threshold:g} % more"
 
 
-def _errors(errors: tuple[int, int]) -> Criterion:
+def _judge_errors(errors: tuple[int, int]) -> Criterion:
     control, candidate = errors
-    result: Result = "pass" if candidate <= control else "fail"
+    result: CriterionResult = "pass" if candidate <= control else "fail"
     text = f"{candidate:,} against {control:,}"
     return Criterion("errors", candidate, control, result, text, "no more than the control's")
 
 
 def percent_text(share: float) -> str:
-    """Write a percentage so that less than all never reads as all.
+    """Format a percentage so that it reads 100 % only if it is.
 
     Examples
     --------
@@ -232,13 +238,13 @@ def percent_text(share: float) -> str:
     if share >= 100.0 or not share:
         return f"{share:.0f} %"
     if share >= 99.0:
-        # Cut, not rounded: on which side of a threshold it lies must be seen.
+        # Cut, not rounded: it must be visible on which side of a threshold it is.
         return f"{math.floor(share * 1e4) / 1e4:.6g} %"
     return f"{share:.1f} %" if share >= 0.05 else f"{share:.2g} %"
 
 
 def seconds_text(seconds: float) -> str:
-    """Write a duration in the unit that suits it.
+    """Format a duration in a suitable unit.
 
     Examples
     --------
@@ -251,7 +257,7 @@ def seconds_text(seconds: float) -> str:
 
 
 def bytes_text(size: float) -> str:
-    """Write an amount of memory.
+    """Format an amount of memory.
 
     Examples
     --------

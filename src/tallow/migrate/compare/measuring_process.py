@@ -1,4 +1,4 @@
-"""The process in which an engine is measured: ``python -m tallow.migrate.compare.measured``."""
+"""The process that measures an engine: ``python -m tallow.migrate.compare.measuring_process``."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ import polars as pl
 from tallow.migrate.protocol import Engine, Request
 
 FEW_ROWS = 400
-"""Candles of the first answer, which compiles: a session of minutes, of one instrument."""
+"""Candles of the first answer, which compiles: one session of minutes of one instrument."""
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def main(folder: Path, runs: int) -> None:
-    """Measure what lies in the folder, and leave the figures there."""
+    """Measure the engine and request in a folder, and write the figures there."""
     sys.path[:] = json.loads((folder / "path").read_text("utf-8"))
     source = pickle.load(sys.stdin.buffer)
     engine = source if isinstance(source, Engine) else source.load()
-    # Not mapped from the file: pages that come in while the engine reads would count as its own.
+    # Not mapped from the file: pages loaded while the engine reads would count as its memory.
     candles = pl.read_ipc(BytesIO((folder / "candles").read_bytes()))
     request = replace(pickle.load(sys.stdin.buffer), candles=candles)
-    _answer_a_little(engine, request)
+    _warm_up(engine, request)
     memory = added_peak(lambda: engine.answer(request))
-    seconds = [_timed(lambda: engine.answer(request)) for _ in range(runs)]
-    told = {"seconds": seconds, "memory_bytes": memory}
-    (folder / "cost").write_text(json.dumps(told), "utf-8")
+    seconds = [_time(lambda: engine.answer(request)) for _ in range(runs)]
+    figures = {"seconds": seconds, "memory_bytes": memory}
+    (folder / "cost").write_text(json.dumps(figures), "utf-8")
 
 
 def added_peak(act: Callable[[], object]) -> int | None:
-    """Return by how many bytes the peak exceeds what is held before; None where nobody tells."""
+    """Return by how many bytes the peak exceeds the memory before; None where that is unknown."""
     gc.collect()
     if not RESET.exists():
         return _added_to_all_time_peak(act)
-    # Linux forgets the peak so far: what importing and compiling once took does not hide the rest.
+    # Linux can reset the peak, so that importing and compiling do not hide what comes after.
     RESET.write_text("5")
     before = _status("VmRSS")
     act()
@@ -68,13 +68,13 @@ def _status(name: str) -> int:
     raise AssertionError(name)
 
 
-def _answer_a_little(engine: Engine, request: Request) -> None:
+def _warm_up(engine: Engine, request: Request) -> None:
     first = request.candles["instrument"][0]
     few = request.candles.filter(pl.col("instrument") == first).head(FEW_ROWS)
     engine.answer(replace(request, candles=few, start=None, end=None))
 
 
-def _timed(act: Callable[[], object]) -> float:
+def _time(act: Callable[[], object]) -> float:
     began = time.perf_counter()
     act()
     return time.perf_counter() - began

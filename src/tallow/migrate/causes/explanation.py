@@ -1,0 +1,251 @@
+"""Both sides of one series explained, and the causes where the explanations differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.operator import WINDOW
+from tallow.migrate.causes.bar_causes import BarCauses
+from tallow.migrate.causes.bars import COLUMNS, Bars, Flags, Floats, Times
+from tallow.migrate.causes.formulas import input_names, warmup_rows
+from tallow.migrate.causes.reported import ReportedBars
+from tallow.migrate.causes.rounding import Fit, PrintedValues
+from tallow.migrate.causes.ways import Explanation, SeriesModels, find_explanation
+from tallow.migrate.pairs import Cause, SeriesPair
+
+NOISE = 1e-14
+"""Error of a sum of prices, relative to the price: what remains where such sums cancel out."""
+
+EXPLANATIONS_MAX = 3
+"""Most explanations of one side: different rows may have been computed in different ways."""
+
+ROWS_MIN = 3
+"""Fewest rows that a further explanation must reproduce to be accepted."""
+
+
+@dataclass(frozen=True)
+class InstrumentBars:
+    """What both sides reported of one instrument, why their bars differ, and its highest price."""
+
+    control: ReportedBars
+    candidate: ReportedBars
+    bars: BarCauses
+    price: float
+
+
+@dataclass
+class SideSeries:
+    """One side's values of one series, and the explanations found for them.
+
+    Attributes
+    ----------
+    rows
+        Positions of its values among the pair's rows.
+    times
+        Opens of the bars that the values belong to, with corrected labels.
+    """
+
+    series: SeriesModels
+    reported: ReportedBars
+    rows: Times
+    times: Times
+    printed: PrintedValues
+
+    @cached_property
+    def explanations(self) -> list[Explanation]:
+        """Explain as many rows as possible, then as many as possible of the others."""
+        found: list[Explanation] = []
+        unexplained = np.ones(len(self.times), dtype=np.bool_)
+        while unexplained.sum() >= (ROWS_MIN if found else 1) and len(found) < EXPLANATIONS_MAX:
+            rest = np.flatnonzero(unexplained)
+            histories = self.reported.histories
+            part = find_explanation(
+                self.series, histories, self.times[rest], self.printed.select(rest)
+            )
+            fit = self.series.fit(histories[part.way.bars], part.way, self.times, self.printed)
+            fit = self._excuse_edge(fit, part.way.lag)
+            if found and (fit.same | fit.rounded)[rest].sum() < ROWS_MIN:
+                break
+            found.append(Explanation(part.way, fit))
+            unexplained &= ~fit.explained
+        return found
+
+    def _excuse_edge(self, fit: Fit, lag: int) -> Fit:
+        """Accept missing values where the answer's range cuts off those that are late or early."""
+        rows = np.arange(len(self.rows))
+        edge = rows < lag if lag > 0 else rows >= len(rows) + lag
+        absent = edge & np.isnan(self.printed.values)
+        return replace(fit, missing=fit.missing | absent) if absent.any() else fit
+
+    @cached_property
+    def explained_by(self) -> NDArray[np.int64]:
+        """Number of each row's explanation, an exact one if possible; -1 where there is none."""
+        numbers, ranked = np.full(len(self.rows), -1), list(enumerate(self.explanations))[::-1]
+        for i, explanation in ranked:
+            numbers[explanation.fit.explained] = i
+        for i, explanation in ranked:
+            numbers[explanation.fit.same | explanation.fit.missing] = i
+        return numbers
+
+    def bars(self, explanation: Explanation) -> Bars:
+        """Return the bars from which an explanation computes."""
+        return self.reported.histories[explanation.way.bars]
+
+
+class SeriesComparison:
+    """Why the rows of one series differ.
+
+    Parameters
+    ----------
+    pair
+        The series as both sides report it.
+    reported
+        What they reported of the instrument; both with some history of bars.
+    """
+
+    def __init__(self, pair: SeriesPair, reported: InstrumentBars, series: SeriesModels) -> None:
+        self.series, self.reported, self.count = series, reported, len(pair.timestamp)
+        self.time = pair.timestamp
+        self.inputs = [name for name in input_names(series.spec) if name in COLUMNS]
+        self.control = self._side(reported.control, pair.control, pair.in_control)
+        self.candidate = self._side(reported.candidate, pair.candidate, pair.in_candidate)
+
+    def _side(self, reported: ReportedBars, values: Floats, present: Flags) -> SideSeries:
+        rows = np.flatnonzero(present)
+        printed = PrintedValues(values[rows], NOISE * self.reported.price)
+        return SideSeries(self.series, reported, rows, self.time[rows] - reported.lag, printed)
+
+    def causes(self) -> NDArray[np.int64]:
+        """Return the causes of each row; only those of rows that differ are meaningful."""
+        found = np.full(self.count, int(Cause.UNEXPLAINED))
+        numbers = [self._spread(side, side.explained_by) for side in (self.control, self.candidate)]
+        for i, control in enumerate(self.control.explanations):
+            for j, candidate in enumerate(self.candidate.explanations):
+                rows = (numbers[0] == i) & (numbers[1] == j)
+                if rows.any():
+                    pair = ExplanationPair(self, control, candidate)
+                    found[rows] = pair.causes()[rows]
+        return found
+
+    def _spread(self, side: SideSeries, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return values at their positions among the pair's rows, -1 elsewhere."""
+        whole = np.full(self.count, -1)
+        whole[side.rows] = values
+        return whole
+
+
+class ExplanationPair:
+    """One explanation of each side: where they differ, and why."""
+
+    def __init__(
+        self, comparison: SeriesComparison, control: Explanation, candidate: Explanation
+    ) -> None:
+        self.comparison = comparison
+        self.sides = ((comparison.control, control), (comparison.candidate, candidate))
+        self.control, self.candidate = control, candidate
+        self.bars = (comparison.control.bars(control), comparison.candidate.bars(candidate))
+
+    def causes(self) -> NDArray[np.int64]:
+        """Return the causes of each of the pair's rows."""
+        departures = list(self._departures())
+        found = self._printing_causes(bool(departures))
+        visible, existing = np.zeros((2, self.comparison.count), dtype=np.int64)
+        reported = self.comparison.reported
+        if reported.control.lag != reported.candidate.lag:
+            found |= int(Cause.SHIFTED_LABEL)
+        for flags, names in departures:
+            changed = self._changed_rows(0, names), self._changed_rows(1, names)
+            found |= np.where(changed[0] & changed[1], flags, 0)
+            visible |= np.where(changed[0] | changed[1], flags, 0)
+            existing |= flags
+        # Visible on one side only: the other one's decimals, or another cause, hide it. Visible on
+        # neither: too small for the price, though not for the value.
+        for flags in (visible, existing):
+            found = np.where(found == 0, flags, found)
+        return found
+
+    def _spread(self, side: int, values: Flags) -> Flags:
+        whole = np.zeros(self.comparison.count, dtype=np.bool_)
+        whole[self.sides[side][0].rows] = values
+        return whole
+
+    def _printing_causes(self, has_departures: bool) -> NDArray[np.int64]:
+        """Return where one side is rounded, capped, or zero because it has no value."""
+        one, other = self.control.fit, self.candidate.fit
+        found = np.zeros(self.comparison.count, dtype=np.int64)
+        found[self._spread(0, one.zero) ^ self._spread(1, other.zero)] |= Cause.ZERO_IN_WARM_UP
+        found[self._spread(0, one.capped) | self._spread(1, other.capped)] |= Cause.CAPPED
+        # Where both are rounded alike, rounding explains what nothing else does: a tie.
+        if one.unit != other.unit or not has_departures:
+            rounded = self._spread(0, one.rounded) | self._spread(1, other.rounded)
+            found[rounded] |= Cause.ROUNDING
+        return found
+
+    def _departures(self) -> Iterator[tuple[NDArray[np.int64] | int, tuple[str, ...]]]:
+        """Yield each difference of the two ways: the causes it stands for, and its field names."""
+        one, other = self.control.way, self.candidate.way
+        if not self.bars[0].equals(self.bars[1], self.comparison.inputs):
+            yield self._bar_causes(), ("bars",)
+        for name, cause in _CAUSES.items():
+            if getattr(one, name) != getattr(other, name):
+                yield int(cause), (name,)
+        if one.backward != other.backward:
+            # Where the computation begins follows from its direction, and is no cause by itself.
+            yield int(Cause.LOOK_AHEAD), ("backward", "segments")
+        elif one.segments != other.segments:
+            yield int(Cause.OTHER_SEED), ("segments",)
+        if one.formula != other.formula:
+            formulas = self.comparison.series.formulas
+            flags = formulas[one.formula].causes ^ formulas[other.formula].causes
+            yield int(flags or formulas[one.formula].causes), ("formula",)
+
+    def _changed_rows(self, number: int, names: tuple[str, ...]) -> Flags:
+        """Return the rows of a side that change if one thing is done as on the other side."""
+        (side, own), (_, other) = self.sides[number], self.sides[1 - number]
+        swapped = {n: getattr(other.way, n) for n in names if n != "bars"}
+        bars = self.bars[1 - number] if "bars" in names else self.bars[number]
+        series = self.comparison.series
+        model, undefined = series.values(bars, replace(own.way, **swapped), side.times)
+        values = side.printed.values
+        same = np.abs(values - model) <= own.fit.tolerance
+        same |= np.isnan(model) & np.isnan(values)
+        same |= (values == 0.0) & (undefined | np.isnan(model))
+        top = values == np.fmax.reduce(values, initial=np.nan)
+        same |= own.fit.capped & np.where(top, model > values, model < values)
+        return self._spread(number, ~same)
+
+    def _bar_causes(self) -> NDArray[np.int64]:
+        """Return why the bars differ that each row's values were computed from."""
+        times = np.union1d(self.bars[0].time, self.bars[1].time)
+        reported, backward = self.comparison.reported, self.control.way.backward
+        flags = reported.bars.between(*self.bars, times, self.comparison.inputs)
+        flags = flags[::-1] if backward else flags
+        spec = self.comparison.series.spec
+        reach = warmup_rows(spec) + 1 if spec.indicator.memory == WINDOW else len(times)
+        recent = _recent_flags(flags, reach)
+        recent = recent[::-1] if backward else recent
+        opens = self.comparison.time - reported.control.lag
+        return recent[np.minimum(np.searchsorted(times, opens), len(times) - 1)]
+
+
+_CAUSES = {
+    "typical": Cause.CLOSE_AGAINST_TYPICAL,
+    "scale": Cause.RATIO_AGAINST_PERCENT,
+    "lag": Cause.SHIFTED_LABEL,
+}
+"""The cause that a departure stands for, by its field in `Way`."""
+
+
+def _recent_flags(flags: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+    """Return for each row all flags of the last `reach` rows, itself included."""
+    found, rows = np.zeros_like(flags), np.arange(len(flags))
+    for cause in Cause:
+        count = np.concatenate([[0], np.cumsum((flags & cause) != 0)])
+        recent = count[rows + 1] > count[np.maximum(rows + 1 - reach, 0)]
+        found |= np.where(recent, int(cause), 0)
+    return found

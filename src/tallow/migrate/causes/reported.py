@@ -1,0 +1,90 @@
+"""What one side reported of one instrument: its labels corrected, and the bars it may have used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from tallow.core.timeframe import parse_timeframe
+from tallow.migrate.causes.bars import COLUMNS, Bars, Flags, RequestBars, Times, overlay, read_bars
+from tallow.migrate.causes.rounding import PrintedValues
+
+MINUTE_US = 60_000_000
+ZONE_US = 330 * MINUTE_US
+"""India's offset from UTC: labels that were read in the wrong zone are off by it."""
+
+LABEL_STEPS = 3
+"""Most bars by which a shift of the labels is looked for, in both directions."""
+
+
+@dataclass(frozen=True)
+class ReportedBars:
+    """The bars that one side reported of one instrument, and those it may have computed from.
+
+    Attributes
+    ----------
+    lag
+        Microseconds by which its labels are late; negative where they are early.
+    bars
+        Its bars with the columns it reported and corrected labels; none where it reported none.
+    histories
+        Whole histories of bars, each different: the candles' bars with its own in place of them
+        where it reported any, those without fillers, those with them.
+    """
+
+    lag: int
+    bars: Bars
+    histories: tuple[Bars, ...]
+
+
+def read_reported(instrument: str, answer: pl.DataFrame, request_bars: RequestBars) -> ReportedBars:
+    """Read what one side reported of `instrument`: its rows of the answer, sorted by time."""
+    reported = read_bars(answer)
+    dropped, kept = request_bars.without_fillers(instrument), request_bars.with_fillers(instrument)
+    lag = _find_lag(reported, dropped, kept, request_bars.request.timeframe)
+    bars = replace(reported, time=reported.time - lag)
+    histories = [dropped, kept]
+    if set(bars.columns) == set(COLUMNS):
+        # Outside its own rows it is assumed to treat fillers as it does in them.
+        fillers = _agreement(bars, kept, 0) > _agreement(bars, dropped, 0)
+        whole = overlay(kept if fillers else dropped, bars)
+        histories.insert(0, request_bars.with_periods(instrument, whole))
+    different = {each.key: each for each in histories if len(each)}
+    return ReportedBars(lag, bars, tuple(different.values()))
+
+
+def _find_lag(reported: Bars, dropped: Bars, kept: Bars, timeframe: str) -> int:
+    """Return by how much the labels are late: where the same bars are found among the candles'."""
+    if not len(reported) or not len(kept):
+        return 0
+
+    def agree(lag: int) -> float:
+        return max(_agreement(reported, dropped, lag), _agreement(reported, kept, lag))
+
+    usual = agree(0)
+    if usual == 1.0:
+        return 0
+    best = max(_possible_lags(reported.time, kept.time, timeframe), key=agree)
+    # Half of the rows: a market that does not move agrees with itself at any label.
+    return best if agree(best) > max(usual, 0.5) else 0
+
+
+def _possible_lags(reported: Times, times: Times, timeframe: str) -> list[int]:
+    size = parse_timeframe(timeframe).minutes * MINUTE_US
+    whole = [steps * size for n in range(1, LABEL_STEPS + 1) for steps in (n, -n)]
+    ends = [size - MINUTE_US, size - 1_000_000, size - 1_000, size - 1] if size else []
+    at_the_ends = [int(reported[0] - times[0]), int(reported[-1] - times[-1])]
+    return [*whole, *ends, ZONE_US, -ZONE_US, *at_the_ends]
+
+
+def _agreement(reported: Bars, bars: Bars, lag: int) -> float:
+    """Return the share of reported rows that are a bar with the same values, as far as reported."""
+    rows = bars.find_rows(reported.time - lag)
+    found = rows >= 0
+    same: Flags = found.copy()
+    for name, column in reported.columns.items():
+        if len(bars):
+            fit = PrintedValues(column, 0.0).fit(bars.columns[name][rows])
+            same &= ~found | fit.explained
+    return float(same.mean())
