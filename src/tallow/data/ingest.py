@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import glob
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.given import file_path
 from tallow.core.limits import QUARANTINE_PREVIEW
@@ -26,6 +27,7 @@ from tallow.data.mending import is_mending_table, read_mended
 from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
 from tallow.data.quarantine import empty_quarantine
+from tallow.data.stamps import FileStamps
 from tallow.data.store.settling import answered, open_rows
 from tallow.data.store.store import Store
 
@@ -84,11 +86,14 @@ class IngestReport:
         Why a file could not be read, by its name; nothing of it was written.
     quarantine
         The first few of the rows set aside, to show them; the store's ledger has all.
+    hint
+        A sentence where stamps look like those of the close; empty elsewhere.
     """
 
     files: tuple[FileReport, ...]
     failures: dict[str, str] = field(default_factory=dict)
     quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
+    hint: str = ""
 
     def total(self, count: str) -> int:
         """Return the sum over all files of a count, such as ``rows_in``."""
@@ -117,6 +122,7 @@ def ingest(
     time_format: str | None = None,
     stamped: Stamped = "open",
     no_volume: bool = False,
+    calendar: str | Mapping[str, str | tuple[str, str]] = "XNSE",
     now: int | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
@@ -129,6 +135,8 @@ def ingest(
         of a candle, the later one is right.
     format, instrument, timeframe, timezone, adjustment, pattern, time_format, stamped, no_volume
         As in `tallow.data.providers.document.read_document`, the same for all files; `now`, too.
+    calendar
+        Whose sessions a hint on stamps goes by; what is stored depends on none.
 
     Raises
     ------
@@ -158,7 +166,8 @@ def ingest(
         no_volume=no_volume,
         now=moment,
     )
-    work = _Work(store, read, timezone, moment)
+    watch = FileStamps(CalendarAssignment(calendar)) if stamped == "open" else None
+    work = _Work(store, read, timezone, moment, watch)
     for done, path in enumerate(paths, 1):
         work.take(path)
         if progress is not None:
@@ -167,7 +176,8 @@ def ingest(
         reason = next(iter(work.failures.values()))
         others = len(work.failures) - 1
         raise CandleInputError(f"{reason} (and {others} more files)" if others else reason)
-    return IngestReport(tuple(work.files), work.failures, work.quarantine)
+    hint = "" if watch is None else watch.hint()
+    return IngestReport(tuple(work.files), work.failures, work.quarantine, hint)
 
 
 def find_documents(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -213,6 +223,7 @@ class _Work:
     read: Callable[[Path], Document]
     timezone: str | None
     now: int
+    stamps: FileStamps | None
     files: list[FileReport] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
@@ -235,6 +246,8 @@ class _Work:
         candles = replace(document.candles, quarantine=aside)
         series = (document.timeframe.text, document.adjustment)
         self._write(path, document.format, candles, series, set(), candles.report.by_rule)
+        if self.stamps is not None and document.timeframe.unit == "minute":
+            self.stamps.see(str(path), document.candles.frame)
 
     def _mended(self, path: Path) -> None:
         held = self.store.ledger.held(everything=True)

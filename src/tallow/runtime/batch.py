@@ -24,6 +24,7 @@ from tallow.data.anchors import anchor_columns, anchor_table
 from tallow.data.buckets import bucket_table
 from tallow.data.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.schema import TIME_TYPE
+from tallow.data.stamps import StampWatch
 from tallow.plan.plan import Plan
 from tallow.runtime.aside import aside_frame, aside_rows, calendar_problem, instant, set_aside
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block, kept_rows
@@ -39,7 +40,6 @@ from tallow.runtime.operations import (
     to_series,
 )
 from tallow.runtime.period_rows import PeriodRows
-from tallow.runtime.stamp_watch import StampWatch
 
 PRICES = ("open", "high", "low", "close", "volume")
 BAR_COLUMNS = (
@@ -303,7 +303,7 @@ class BarRun:
         self.counts.in_bars += total[bars.INSIDE]
         self.counts.outside_session += total[bars.OUTSIDE]
         if total[bars.OUTSIDE] > 0 and self.options.source.unit == "minute":
-            self.stamps.see(part.candles, part.places, part.result.counts)
+            self._watch_stamps(part)
         self.counts.no_trade += total[bars.NO_TRADE]
         self.counts.off_grid += total[bars.MISPLACED]
         self.counts.bars += total[_BARS]
@@ -325,6 +325,14 @@ class BarRun:
             i = int(np.searchsorted(part.candles.offsets, row, side="right")) - 1
             if not failed[i]:
                 self.off_grid.append((names[i], int(part.candles.timestamp[row])))
+
+    def _watch_stamps(self, part: _Part) -> None:
+        """Look at the instruments that have rows outside of sessions: others cannot be such."""
+        for i in np.flatnonzero(part.result.counts[:, bars.OUTSIDE]).tolist():
+            offsets, place = part.candles.offsets, int(part.places[i])
+            times = part.candles.timestamp[offsets[i] : offsets[i + 1]]
+            if place >= 0 and len(times):
+                self.stamps.see(times, place)
 
     def _withdraw(self, name: str, reason: str, had_bars: bool) -> None:
         """Take an instrument out of the run, with what it has left there so far."""

@@ -283,7 +283,7 @@ class StoreQueries:
             run.failures.update(candles.refused)
         self._check(run, names, question, state)
         frame = _in_order(run.frames or [run.make_run().empty_frame()])
-        read = Read(run.counts, run.first, run.last)
+        read = Read(run.counts, run.first, run.last, run.stamps)
         return frame, report_of(read, len(run.seen), run.failures, run.quarantine, len(frame))
 
     def _candles(self, question: Question, state: _State, now: int) -> StoredCandles:

@@ -24,6 +24,7 @@ from tallow.data.quarantine import empty_quarantine
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
 from tallow.data.snapshots import Snapshots
+from tallow.data.stamps import StampCounts
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, BarRun, Counts
 from tallow.runtime.blocks import Block, cut_in_time, empty_block, whole_block
@@ -70,6 +71,8 @@ class RangeRun:
         Instruments that have candles, as far as was looked.
     first, last
         Opens of the earliest and the latest candle read, in microseconds.
+    stamps
+        Sessions whose stamps look like those of the close, or not.
     marks
         Where it is a dictionary: states of each instrument to go on from, see `go_on`, ascending;
         the last one has seen all of its candles.
@@ -88,6 +91,7 @@ class RangeRun:
     seen: set[str] = field(default_factory=set)
     first: int | None = None
     last: int | None = None
+    stamps: StampCounts = field(default_factory=StampCounts)
     marks: dict[str, list[Start]] | None = None
 
     def add(self, names: Sequence[str], target: Target) -> None:
@@ -282,6 +286,7 @@ class RangeRun:
         run.counts.check()
         sums = zip(astuple(self.counts), astuple(run.counts), strict=True)
         self.counts = Counts(*(a + b for a, b in sums))
+        self.stamps = self.stamps.plus(run.stamps.counts)
         self.failures |= run.failures
         self.quarantine = run.quarantine(self.quarantine)
         self.seen.update(block.names)

@@ -34,6 +34,7 @@ from tallow.data.rules import time_view
 from tallow.data.runs import OrderWatch, instrument_runs
 from tallow.data.schema import OPEN_INTEREST, find_column
 from tallow.data.spill import Spill
+from tallow.data.stamps import IF_READ
 from tallow.runtime.batch import BarRun
 from tallow.runtime.blocks import (
     NeedsWholeInputError,
@@ -355,7 +356,7 @@ class _Output:
             run.quarantine(quarantine),
             provisional,
             self._assumed.sentence(provisional),
-            run.stamps.hint(),
+            run.stamps.counts.hint(IF_READ),
         )
 
     def _open(self, schema: pl.Schema) -> Sink:

@@ -23,6 +23,7 @@ from tallow.data import aggregate as bars
 from tallow.data.buckets import MINUTE_US
 from tallow.data.candles import ReadReport
 from tallow.data.rules import time_view
+from tallow.data.stamps import IF_STORED, StampCounts
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, Counts
 from tallow.runtime.cache import Calculated, Found
@@ -38,18 +39,20 @@ LAST_OPEN = 2**62
 
 
 class Read(NamedTuple):
-    """What a stretch was made from: its candles counted, and the first and the last of them."""
+    """What a stretch was made from: its candles counted, the first and the last, the sessions."""
 
     counts: Counts
     first: int | None
     last: int | None
+    stamps: StampCounts
 
     def plus(self, later: Read) -> Read:
         """Return both together."""
         sums = zip(astuple(self.counts), astuple(later.counts), strict=True)
         last = self.last if later.last is None else later.last
         first = later.first if self.first is None else self.first
-        return Read(Counts(*(a + b for a, b in sums)), first, last)
+        stamps = self.stamps.plus(later.stamps)
+        return Read(Counts(*(a + b for a, b in sums)), first, last, stamps)
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,7 @@ def made(run: RangeRun, name: str, span: Span) -> Stretch:
     """Return what a run, which noted its marks, made of one instrument's span."""
     assert run.marks is not None
     frame = run.frames[0] if run.frames else run.make_run().empty_frame()
-    read = Read(run.counts, run.first, run.last)
+    read = Read(run.counts, run.first, run.last, run.stamps)
     marks = tuple(run.marks.get(name, ()))
     moment = run.candles.known_until
     return Stretch(frame.rechunk(), span, moment, marks, read, run.quarantine)
@@ -240,7 +243,8 @@ def report_of(
         first=_instant(read.first),
         last=_instant(read.last),
     )
-    return RunReport(report, read.counts, bars, failures, quarantine)
+    hint = read.stamps.hint(IF_STORED)
+    return RunReport(report, read.counts, bars, failures, quarantine, hint=hint)
 
 
 def _instant(moment: int | None) -> datetime | None:

@@ -235,6 +235,7 @@ def ingest(
     time_format: options.TimeFormat = None,
     stamped: options.StampPlace = "open",
     no_volume: options.NoVolume = False,
+    calendar: options.StampCalendar = "XNSE",
     strict: options.Strict = False,
     json: options.RunJson = False,
     quiet: options.Quiet = False,
@@ -258,6 +259,7 @@ def ingest(
         "time_format": time_format,
         "stamped": stamped,
         "no_volume": no_volume,
+        "calendar": calendar,
     }
     return ingest_files(IngestRequest(inputs, store, said, strict, json, quiet))
 

@@ -32,6 +32,7 @@ Examples:
 \b
 Kinds of dates:
   regular, special  a session, of usual hours or not
+  provisional       a session that no fact tells of, or of its hours; it is assumed
   unknown           a session whose hours the calendar does not know
   holiday, weekend  no session
 """

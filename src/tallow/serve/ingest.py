@@ -104,7 +104,8 @@ def _as_dict(report: IngestReport) -> dict[str, Any]:
         for file in report.files
     ]
     totals = {name: report.total(name) for name in COUNTS}
-    return totals | {"by_rule": report.by_rule, "failures": report.failures, "files": files}
+    told = {"by_rule": report.by_rule, "hint": report.hint, "failures": report.failures}
+    return totals | told | {"files": files}
 
 
 def _show(console: Console, report: IngestReport, store: str, seconds: float) -> None:
@@ -186,6 +187,8 @@ def _exit_code(report: IngestReport, strict: bool) -> int:
     if empty:
         more = f" (and {len(empty) - 1} more files)" if len(empty) > 1 else ""
         say(f"no candles: {empty[0]}{more} holds no row, as the answer of a holiday", err=True)
+    if report.hint:
+        say(f"hint: {in_options(report.hint, VERB)}", err=True)
     if report.failures:
         reason = in_options(next(iter(report.failures.values())), VERB)
         more = f" (and {len(report.failures) - 1} more files)" if len(report.failures) > 1 else ""

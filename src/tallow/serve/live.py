@@ -240,6 +240,8 @@ def _now_and_then(seconds: float, act: Callable[[], None]) -> OnStep:
 
 def _exit_code(request: LiveRequest, ended: Ended) -> int:
     """Say on stderr why not everything is well: the table may be hidden, or far above."""
+    if ended.statistics.hint:
+        say(f"hint: {in_options(ended.statistics.hint, VERB)}", err=True)
     if ended.failures:
         say(f"failed: {in_options(failure_text(ended.failures), VERB)}", err=True)
     rows = ended.statistics.quarantined

@@ -87,6 +87,7 @@ class Ended:
                 "bars": self.bars(),
                 "provisional": self.provisional(),
                 "assumed": self.assumed,
+                "hint": statistics.hint,
                 "instruments": statistics.instruments,
                 "by_rule": dict(statistics.by_rule),
                 "failures": dict(self.failures),

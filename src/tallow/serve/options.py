@@ -68,6 +68,16 @@ StampPlace = Annotated[
         panel=INPUT,
     ),
 ]
+StampCalendar = Annotated[
+    str,
+    option(
+        "--calendar",
+        "-c",
+        metavar="NAME",
+        text="By whose sessions a hint says that stamps look like those of the close.",
+        panel=INPUT,
+    ),
+]
 NoVolume = Annotated[
     bool,
     typer.Option(

@@ -96,6 +96,9 @@ def query_store(request: QueryRequest) -> int:
         _write(request.output, answers)
     else:
         _show(make_console(), answers, request.question["instruments"], zone)
+    hints = dict.fromkeys(result.report.hint for result in answers.values())
+    for hint in filter(None, hints):
+        say(f"hint: {in_options(hint, VERB)}", err=True)
     failures = {
         name: why for result in answers.values() for name, why in result.report.failures.items()
     }

@@ -17,6 +17,7 @@ from tallow.core.errors import CandleInputError, ParameterError
 from tallow.data.known_times import KnownTimes
 from tallow.data.live_rows import span
 from tallow.data.rules import FORMING, NOT_COVERED, OUT_OF_RANGE, TIME_MAX_US, TIME_MIN_US
+from tallow.data.stamps import LiveStamps
 from tallow.runtime.live.admit import (
     NO_CALENDAR,
     Given,
@@ -62,6 +63,7 @@ class Intake:
         self.saw_interest = False
         self._state, self._calendars = state, calendars
         self._known = KnownTimes(calendars)
+        self.stamps = LiveStamps(calendars.calendars)
         self.clock = LiveClock(calendars)
         self._numbers: dict[str, int] = {}
         # What was asked for last, if it cannot change: mostly it is asked for every minute.
@@ -197,7 +199,9 @@ class Intake:
         given = in_order(numbers, rows)
         if commit:
             if len(rows):
-                self.clock.follow(span(rows[:, TIME])[1])
+                first, last = span(rows[:, TIME])
+                self.clock.follow(last)
+                self.stamps.see(self.places(numbers), rows[:, TIME], int(first), int(last))
             outcome = self._changed(given, self._write(given, repeated, aside))
         else:
             outcome = self._state.apply(given, commit=False)

@@ -61,6 +61,8 @@ class LiveStatistics:
         Candles that others had written to the store.
     bars
         Per timeframe, rows that were given out as changed.
+    hint
+        A sentence where stamps look like those of the close; empty elsewhere.
     provisional
         Those of them whose sessions are assumed, per timeframe; `first_provisional` is the first.
     by_rule
@@ -113,6 +115,7 @@ class LiveStatistics:
     health: FeedHealth
     provisional: Mapping[str, int] = field(default_factory=dict)
     first_provisional: tuple[str, datetime] | None = None
+    hint: str = ""
 
     @property
     def corrected(self) -> int:
@@ -149,6 +152,7 @@ class Tally:
     errors: dict[str, str] = field(default_factory=dict)
     saved_at: int | None = None
     provisional: Counter[str] = field(default_factory=Counter)
+    hint: str = ""
     _first_provisional: tuple[str, datetime] | None = None
     _corrections: deque[Correction] = field(default_factory=lambda: deque(maxlen=LIVE_EVENTS_KEPT))
     _refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=LIVE_EVENTS_KEPT))
@@ -179,6 +183,7 @@ class Tally:
     def add(self, report: LiveReport) -> None:
         """Count the rows of a batch, and keep those that were set aside."""
         self._pace(report.rows_in)
+        self.hint = self.hint or report.hint
         self.counts.update({name: getattr(report, name) for name in WENT}, batches=1)
         columns = ("instrument", "timestamp", "rule")
         for row in report.quarantine.select(columns).tail(LIVE_EVENTS_KEPT).iter_rows():
@@ -230,6 +235,7 @@ class Tally:
             health=health,
             provisional=dict(self.provisional),
             first_provisional=self._first_provisional,
+            hint=self.hint,
         )
 
     def _note_corrections(self, rows: pl.DataFrame, length: int, update: LiveUpdate) -> None:

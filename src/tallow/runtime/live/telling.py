@@ -122,4 +122,4 @@ class Telling:
             outcome.repeated,
             len(held),
         )
-        return LiveReport(sum(went), *went, held)
+        return LiveReport(sum(went), *went, held, self._intake.stamps.hint())

@@ -31,6 +31,8 @@ class LiveReport:
     quarantined
         Rows that were not taken; `quarantine` has them with the rule that each broke, and so has
         the engine's store. `refused` is another name of this count.
+    hint
+        A sentence where stamps look like those of the close, in the first report that can tell.
     """
 
     rows_in: int
@@ -41,6 +43,7 @@ class LiveReport:
     repeated: int
     quarantined: int
     quarantine: pl.DataFrame
+    hint: str = ""
 
     def __post_init__(self) -> None:
         went = self.appended + self.late + self.revised + self.deleted
