@@ -25,6 +25,7 @@ from tallow.data.aggregate import NoTrade
 from tallow.data.joins import Joined
 from tallow.data.provisional import provisional_bars
 from tallow.data.snapshots import Snapshots
+from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Indicators = str | tuple[str | Spec, ...]
 
-SNAPSHOT_FILE = "snapshots.sqlite"
 RECENT_US = 7 * 86_400 * 1_000_000
 """What ends earlier is about the past: it has an entry of its own beside that of the present."""
 

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import platform
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -219,6 +220,31 @@ def _other_venues() -> Finding:
     return Finding("ok", "other venues", text)
 
 
+def _check_store() -> Iterator[Finding]:
+    """Look at the store that is named by the environment, if one is."""
+    from tallow.core.errors import StoreError, TallowWarning
+    from tallow.core.text import without_secrets
+    from tallow.data.store.store import open_store
+
+    place = os.environ.get("TALLOW_STORE")
+    if not place:
+        return
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", TallowWarning)
+        try:
+            with open_store(place) as store:
+                damaged, rows = store.damaged(), store.stats().rows
+        except StoreError as error:
+            yield Finding("fail", "store", in_options(str(error), "doctor"))
+            return
+    for warning in told:
+        yield Finding("warn", "store", in_options(str(warning.message), "doctor"))
+    for reason in damaged:
+        yield Finding("fail", "store", reason)
+    if not (told or damaged):
+        yield Finding("ok", "store", f"{without_secrets(place)}: {rows:,} rows, all files whole")
+
+
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_python,
     _check_packages,
@@ -229,4 +255,5 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_readers,
     _check_engines,
     _check_calendars,
+    _check_store,
 )

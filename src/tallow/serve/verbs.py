@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import signal
 import threading
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
-from tallow.core.errors import AllFailedError, TallowError
+from tallow.core.errors import AllFailedError, TallowError, TallowWarning
 from tallow.serve.saying import say
 from tallow.serve.wording import in_options
 
@@ -73,7 +75,8 @@ def add_verb(
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> None:
             try:
-                code = function(*args, **kwargs)
+                with _saying_warnings(name):
+                    code = function(*args, **kwargs)
             except KeyboardInterrupt as interrupt:
                 # A verb that knows what became of its files says so.
                 say(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
@@ -88,6 +91,23 @@ def add_verb(
         return guarded
 
     return add
+
+
+@contextmanager
+def _saying_warnings(verb: str) -> Iterator[None]:
+    """Print Tallow's warnings as it prints errors, without a place in its source."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if issubclass(category, TallowWarning):
+                say(f"Warning: {in_options(str(message), verb)}", err=True)
+            else:
+                others(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        warnings.simplefilter("default", TallowWarning)
+        yield
 
 
 def take_interrupts_back() -> None:

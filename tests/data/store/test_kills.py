@@ -73,7 +73,9 @@ class Campaign:
         if process.stdout.readline() and kill_after is not None:
             time.sleep(kill_after)
             process.kill()
-        said, wrong = process.communicate(timeout=300)
+        # Not by `communicate`: what was read ahead with the first line would be lost.
+        said = process.stdout.read()
+        _, wrong = process.communicate(timeout=300)
         assert wrong == "", wrong[-2000:]
         for line in said.splitlines():
             number, received = line.split()

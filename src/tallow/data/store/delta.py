@@ -50,6 +50,7 @@ from tallow.data.store.log import (
     Selection,
     StoreStats,
 )
+from tallow.data.store.lost import is_lost, say_lost
 from tallow.data.store.maintenance import compact, prune
 from tallow.data.store.reading import TailCopy, open_tail
 from tallow.data.store.table import (
@@ -85,7 +86,10 @@ class DeltaBackend:
         self.place = replace(place, table_id=str(self._table.metadata().id))
         self._table_lock = threading.RLock()
         self._examiner = Examiner(self.place)
+        lost = is_lost(place.folder, state, self._table.version())
         self.tail_file = open_tail(state / STATE_FILE)
+        if lost:
+            say_lost(place.root, state)
         if isinstance(self.tail_file, TailCopy):
             # What is derived has no place beside it.
             self.state_folder = self.tail_file.home

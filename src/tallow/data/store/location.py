@@ -22,6 +22,9 @@ from tallow.core.text import without_secrets
 STATE_FOLDER = "_tallow"
 """In a store's folder, what is kept beside its table: the tail, the ledger."""
 
+SNAPSHOT_FILE = "snapshots.sqlite"
+"""There as well: kernel states, which are derived, and may be deleted at any time."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _CHANGED_IN_FOLDERS = re.compile(r"%[0-9A-Fa-f]{2}|[\\\x00-\x1f\x7f]")
 _CHANGED_IN_URLS = re.compile(r"[%?#\\\s\x00-\x1f\x7f]|/\.{0,2}(?=/|$)")

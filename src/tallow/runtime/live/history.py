@@ -19,6 +19,7 @@ from tallow.data.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.rules import time_view
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.snapshots import Snapshots
+from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.runtime.batch import BarOptions
 from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_starts
 from tallow.runtime.joined import JoinedCandles
@@ -26,7 +27,6 @@ from tallow.runtime.live.core import Past
 from tallow.runtime.live.lane import SOURCE, Lane, State
 from tallow.runtime.live.memory import FIELDS, TIME, Table
 from tallow.runtime.live.rows import Flags, Floats
-from tallow.runtime.query import SNAPSHOT_FILE
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
