@@ -58,7 +58,7 @@ UNREADABLE: list[tuple[str, bytes | str, str]] = [
     ("long.csv.gz", gzip.compress((HEADER + "1," * 8).encode(), mtime=0), "line 2 has 9 cells"),
     ("quote.csv", HEADER + '"A' + ROW, "must be a whole .csv file"),
     ("semicolons.csv", (HEADER + ROW).replace(",", ";"), "separated by commas"),
-    ("tabs.csv", (HEADER + ROW).replace(",", "\t"), "separated by commas"),
+    ("bars.csv", (HEADER + ROW).replace(",", "|"), "separated by commas or tabs"),
     ("headless.csv", ROW.replace("A", "0") * 2, "add a header line"),
     ("other.csv", "name,age\nx,1\n", "'name', 'age'; missing: timestamp, open, high, low, close"),
     ("junk.parquet", JUNK, "must be a whole .parquet file"),
@@ -103,11 +103,11 @@ def test_a_damaged_file_is_read_or_refused(tmp_path_factory, data):
 
 
 def test_paths_that_name_no_candle_file(tmp_path):
-    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "notes.doc").write_text("x")
     wrong: dict[str, Any] = {
         "no such file": tmp_path / "missing.csv",
         "is a folder": tmp_path,
-        "ending='.txt'": tmp_path / "notes.txt",
+        "ending='.doc'": tmp_path / "notes.doc",
         "no file matches": str(tmp_path / "*.csv"),
         "must name at least one file": [],
         "pass several frames one by one": [MANY, MANY],

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tallow.core.errors import CandleInputError
-from tallow.core.timeframe import Timeframe
+from tallow.core.errors import CandleInputError, TimeframeError
+from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.finer import in_shared_minutes, require_minutes
 from tallow.data.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.row_keys import key_text
@@ -107,8 +107,10 @@ def read_batches(
     layout = resolve_layout(schema, source, options.instrument, options.no_volume)
     rows_seen = unreadable = off_grid = 0
     examples: list[str] = []
-    written = Written(options.time_format)
+    day_first = None if layout.shape is None else layout.shape.day_first
+    written = Written(options.time_format, day_first)
     for raw in raws:
+        _require_period(raw, layout, source, options)
         batch = _read_batch(raw, layout, source, rows_seen + 1, options, written)
         rows_seen += len(raw)
         unreadable += batch.quarantine["timestamp"].null_count()
@@ -165,7 +167,8 @@ def _candle_columns(
         instrument = key_text(raw[layout.instrument])
     times = [raw[column] for column in layout.time_columns]
     time = times[0] if len(times) == 1 else join_date_and_time(*times)
-    instants = to_utc(time, layout.timezone or options.timezone, source, written)
+    zone = None if layout.shape is None else layout.shape.timezone
+    instants = to_utc(time, zone or options.timezone, source, written)
     columns = [
         mark_sorted(instrument.alias("instrument")),
         _opens(instants, options).alias("timestamp"),
@@ -182,6 +185,38 @@ def _candle_columns(
         finite = pl.col("open_interest").is_finite()
         frame = frame.with_columns(pl.when(finite).then("open_interest"))
     return frame
+
+
+def require_timeframe(said: str, lasting: str, options: ReadOptions) -> None:
+    """Raise where rows last otherwise than the caller says; `said` is by which word they do.
+
+    Raises
+    ------
+    CandleInputError
+        If the two do not agree.
+    TimeframeError
+        If that is no timeframe.
+    """
+    try:
+        agree = parse_timeframe(lasting) == options.source_timeframe
+    except TimeframeError as error:
+        raise TimeframeError(f"{said}: {error}") from error
+    if not agree:
+        raise CandleInputError(
+            f"{said} rows last {lasting}, and candles of {options.source_timeframe.text} are read; "
+            f'they must agree; is it the right file? If so, pass source_timeframe="{lasting}"'
+        )
+
+
+def _require_period(raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions) -> None:
+    """Raise where rows say that they last otherwise than the caller says."""
+    periods = None if layout.shape is None else layout.shape.periods
+    if periods is None:
+        return
+    column, lasting = periods
+    for value in raw[column].cast(pl.String).unique(maintain_order=True):
+        if value in lasting:
+            require_timeframe(f"{source}: by {column}={value!r}", lasting[value], options)
 
 
 def _opens(times: pl.Series, options: ReadOptions) -> pl.Series:

@@ -21,22 +21,23 @@ from tallow.core.limits import (
     FILE_UNPACKED_BYTES,
     FILE_UNPACKED_RATIO,
 )
+from tallow.data import text_tables, zstandard
 from tallow.data.arrow_claims import FILE_MARK, require_honest
 from tallow.data.fixed_offsets import any_zone, in_utc, offset_columns
 from tallow.data.schema import find_column
 from tallow.data.spreadsheet import unmark_formulas
+from tallow.data.text_tables import TextLayout
 
-TEXT_ENDINGS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 PARQUET_ENDINGS = (".parquet", ".pq")
 ARROW_ENDINGS = (".arrow", ".arrows", ".ipc", ".feather", ".fea", ".ft", ".stream")
 """File and stream format; which of them a file holds is told by its content."""
 
-ENDINGS = (*TEXT_ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS)
+ENDINGS = (*text_tables.ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS)
 DOCUMENT_ENDINGS = (".json", ".json.gz", ".zip")
 """Of files that only a provider's reader may know."""
 
 _GZIP_MARK = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PACKED_MARKS = (_GZIP_MARK, zstandard.MARK)
 _PROBE_BYTES = 4_096
 
 
@@ -45,8 +46,8 @@ class RawSource:
     """An input before its columns are understood.
 
     `rows()` starts again from the first row each time it is called; each frame it gives has at most
-    the asked-for rows, and its columns are of one chunk. `instrument` and `timezone` are what it
-    says of all its rows, where it does.
+    the asked-for rows, and its columns are of one chunk. `instrument`, `timezone` and `timeframe`
+    are what it says of all its rows, where it does.
     """
 
     name: str
@@ -54,6 +55,7 @@ class RawSource:
     rows: Callable[[], Iterator[pl.DataFrame]]
     instrument: str | None = None
     timezone: str | None = None
+    timeframe: str | None = None
 
 
 def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -114,7 +116,7 @@ def open_file(path: Path, chunk_rows: int) -> RawSource:
             # wants one array would pay for a copy of everything.
             for batch in frame.collect_batches(maintain_order=True):
                 room.take(batch)
-                filled = _as_text(batch) if ending_of(path) in TEXT_ENDINGS else batch
+                filled = _as_text(batch) if ending_of(path) in text_tables.ENDINGS else batch
                 yield from split(filled, chunk_rows)
 
     return RawSource(str(path), schema, rows)
@@ -170,17 +172,8 @@ def _scan(path: Path) -> pl.LazyFrame:
     ending = ending_of(path)
     if ending in PARQUET_ENDINGS:
         return pl.scan_parquet(path, glob=False)
-    if ending in TEXT_ENDINGS:
-        is_address = _is_address(_first_line(path))
-        # Every cell as text: a bad one then spoils its row instead of the file, and the quarantine
-        # can show what was written.
-        return pl.scan_csv(
-            path,
-            separator=TEXT_ENDINGS[str(ending)],
-            infer_schema=False,
-            glob=False,
-            skip_rows=int(is_address),
-        )
+    if ending in text_tables.ENDINGS:
+        return text_tables.scan_text(path, _text_layout(path))
     with path.open("rb") as file:
         require_honest(file, str(path))
         file.seek(0)
@@ -189,15 +182,20 @@ def _scan(path: Path) -> pl.LazyFrame:
     return pl.read_ipc_stream(path).lazy()
 
 
-def _is_address(line: bytes) -> bool:
-    """Say whether a line is the address of a page: some providers write theirs above the header."""
-    return line.removeprefix(_BYTE_ORDER_MARK).lower().startswith((b"http://", b"https://"))
+def _text_layout(path: Path) -> TextLayout:
+    """Return the layout of a table of text, which must be no wider than a table may be."""
+    first = _first_line(path)
+    layout = text_tables.text_layout(str(ending_of(path)), first)
+    # Counted before Polars makes columns of them, which takes a minute for a million.
+    _require_narrow(path, first.count(layout.separator.encode()) + 1)
+    return layout
 
 
 def _first_line(path: Path) -> bytes:
-    """Return the first line of a table of text, which must be no wider than a header may be."""
-    with path.open("rb") as file:
-        head = file.read(_PROBE_BYTES)
+    """Return the first line of a table of text, which must be no longer than a header may be."""
+    head = _mark(path)
+    if head.startswith(zstandard.MARK):
+        return zstandard.unpacked_head(path, 1).split(b"\n", 1)[0]
     is_packed = head.startswith(_GZIP_MARK)
     if b"\x00" in head and not is_packed:
         raise CandleInputError(
@@ -214,9 +212,13 @@ def _first_line(path: Path) -> bytes:
             f"{path}: its first line has {FILE_LINE_BYTES_MAX:,} bytes or more; must be a header; "
             "is it a table of text, with lines?"
         )
-    # Counted before Polars makes columns of them, which takes a minute for a million.
-    _require_narrow(path, first.count(TEXT_ENDINGS[str(ending_of(path))].encode()) + 1)
     return first
+
+
+def _mark(path: Path) -> bytes:
+    """Return the beginning of a file, that tells how it is packed."""
+    with path.open("rb") as file:
+        return file.read(_PROBE_BYTES)
 
 
 def _require_narrow(path: Path, width: int) -> None:
@@ -232,7 +234,7 @@ class _Room:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        packed = path.stat().st_size if path.name.lower().endswith(".gz") else None
+        packed = path.stat().st_size if _mark(path).startswith(_PACKED_MARKS) else None
         self._most = None if packed is None else FILE_UNPACKED_BYTES + FILE_UNPACKED_RATIO * packed
         self._taken = 0
 
@@ -278,15 +280,15 @@ def _naming(path: Path) -> Iterator[None]:
 def _long_line(path: Path) -> str | None:
     """Say which line of a text file has more cells than the header, if one has."""
     ending = ending_of(path)
-    if ending not in TEXT_ENDINGS:
+    if ending not in text_tables.ENDINGS or ending.endswith(".zst"):
         return None
     opener = gzip.open if ending.endswith(".gz") else open
     try:
+        layout = _text_layout(path)
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             pieces = iter(lambda: file.readline(FILE_LINE_BYTES_MAX), "")
-            lines = csv.reader(pieces, delimiter=TEXT_ENDINGS[ending])
-            header = next(lines)
-            width = len(next(lines) if _is_address("".join(header[:1]).encode()) else header)
+            lines = csv.reader(pieces, delimiter=layout.separator)
+            width = len([next(lines) for _ in range(layout.above + 1)][-1])
             for cells in lines:
                 if len(cells) > width:
                     return f"line {lines.line_num} has {len(cells)} cells, the header {width}"

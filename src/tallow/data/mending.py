@@ -18,8 +18,9 @@ import polars as pl
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import parse_timeframe
+from tallow.data import text_tables
 from tallow.data.candles import Candles
-from tallow.data.files import TEXT_ENDINGS, ending_of, open_file
+from tallow.data.files import ending_of, open_file
 from tallow.data.providers.bhavcopy import FIELDS
 from tallow.data.providers.cells import ARRAY_COLUMNS, frame_source
 from tallow.data.providers.content import open_content
@@ -97,7 +98,7 @@ def mending_table(held: pl.DataFrame) -> pl.DataFrame:
 
 def is_mending_table(path: Path) -> bool:
     """Say whether a file is such a table, by its first line."""
-    return ending_of(path) in TEXT_ENDINGS and QUARANTINE_ID in open_content(path).columns
+    return ending_of(path) in text_tables.ENDINGS and QUARANTINE_ID in open_content(path).columns
 
 
 def read_mended(path: Path, held: pl.DataFrame, timezone: str | None, now: int) -> list[Mended]:

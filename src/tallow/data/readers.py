@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.batches import Batch, ReadOptions, Stamped, read_batches
+from tallow.data.batches import Batch, ReadOptions, Stamped, read_batches, require_timeframe
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.file_names import FilesApart, by_name, require_no_pattern
 from tallow.data.files import RawSource, expand_paths, split
@@ -79,9 +79,10 @@ def read_candles(
     source
         A path, a glob, a list of these; or a frame: Polars, pandas, Arrow, anything with the
         Arrow C stream or that narwhals reads. `Candles` are returned as they are. Files are CSV
-        (``.csv``, ``.tsv``, also ``.gz``), Parquet (``.parquet``, ``.pq``), Arrow (``.arrow``,
-        ``.arrows``, ``.ipc``, ``.feather``) or providers' documents (``.json``, ``.zip``): those,
-        and providers' frames, are read by the readers of `tallow.data.providers`. Column
+        (``.csv``, ``.tsv``, ``.txt``, also with ``.gz``, ``.zst``), Parquet (``.parquet``,
+        ``.pq``), Arrow (``.arrow``, ``.arrows``, ``.ipc``, ``.feather``) or providers' documents
+        (``.json``, ``.zip``): those, and providers' frames, are read by the readers of
+        `tallow.data.providers`. Column
         names are those of `tallow.data.schema.ALIASES` and of the shapes in
         `tallow.data.shapes`; a ``date`` and a ``time`` column are joined where no better one names
         the time. Times are those of `tallow.data.times`. A line of a text file without any value
@@ -213,6 +214,8 @@ def scan_batches(
 
 def _batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     """Read a source; what it says of all its rows counts where they and the caller do not."""
+    if raw.timeframe is not None:
+        require_timeframe(f"{raw.name}: by the document", raw.timeframe, options)
     said = replace(
         options,
         instrument=options.instrument or raw.instrument,

@@ -45,7 +45,7 @@ ORIGINAL = "__original__"
 """A raw column that a provider's reader may add: the row's own text, where the columns beside it do
 not show it. It holds no field, and goes to the quarantine with a row that is set aside."""
 
-_NAMED = (".csv", ".tsv", ".gz", ".parquet", ".pq", ".arrow", ".ipc", ".feather")
+_NAMED = (".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".pq", ".arrow", ".ipc", ".feather")
 """How names of files end: a frame has no name that could say more."""
 
 COLUMNS_SHOWN = 40
@@ -57,15 +57,15 @@ class Layout:
     """Which column of an input holds which field.
 
     `time_columns` has two names where a date and a time of day stand apart; `instrument` is None
-    where the input has no such column, and `numbers` has no volume where that is said. `timezone`
-    is that of its times, where its columns tell.
+    where the input has no such column, and `numbers` has no volume where that is said. `shape`
+    is the one that its columns tell.
     """
 
     instrument: str | None
     time_columns: tuple[str, ...]
     numbers: Mapping[str, str]
     ignored: tuple[str, ...]
-    timezone: str | None = None
+    shape: Shape | None = None
 
 
 _MARKS = "\ufeff\"'_<>/.-"
@@ -162,7 +162,7 @@ def resolve_layout(
     shape = table_shape(tuple(columns))
     found = {field: _column(field, columns, shape, where) for field in ALIASES}
     optional = {OPEN_INTEREST} | ({"instrument"} if instrument is not None else set())
-    if no_volume or (shape is not None and shape.without_volume):
+    if no_volume:
         _require_no_volume(where, found["volume"])
         optional.add("volume")
     missing = [name for name, column in found.items() if column is None and name not in optional]
@@ -174,10 +174,9 @@ def resolve_layout(
         _require_number(where, column, schema[column])
     _require_key(where, found["instrument"], schema)
     times = time_columns(schema, str(found["timestamp"]))
-    timezone = None if shape is None else shape.timezone
     used = {found["instrument"], *times, *held.values(), ORIGINAL}
     ignored = tuple(column for column in columns if column not in used)
-    return Layout(found["instrument"], times, held, ignored, timezone)
+    return Layout(found["instrument"], times, held, ignored, shape)
 
 
 def _column(field: str, columns: Sequence[str], shape: Shape | None, where: str) -> str | None:
@@ -244,7 +243,7 @@ def _missing_message(where: str, columns: Sequence[str], missing: Sequence[str])
 
 def _missing_hint(where: str, columns: Sequence[str], missing: Sequence[str]) -> str:
     if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
-        return "cells must be separated by commas (.csv) or tabs (.tsv)"
+        return "cells must be separated by commas or tabs"
     if columns and sum(_is_number(column) for column in columns) * 2 >= len(columns):
         return "the first line looks like data: add a header line with the column names"
     if list(missing) == ["volume"]:

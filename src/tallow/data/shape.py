@@ -2,7 +2,7 @@
 
 A table and a message are the same thing here: names, and which of them holds which field. That is
 how a file, a frame and a live message of one provider share what is known of it. The shapes
-themselves are declared in `tallow.data.shapes`, and nowhere else.
+themselves are declared in `tallow.data.shapes` and `tallow.data.message_shapes`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,12 +14,26 @@ from typing import Any, Literal
 Form = Literal["document", "table", "candle", "tick", "refused"]
 
 
+OPENED = "2026-11-29"
+"""When the sources were opened."""
+
+
 @dataclass(frozen=True)
 class Source:
-    """Where a shape is written down: a page, or a public client's file, and when it was read."""
+    """Where a shape was read: a vendor's page, or a public client's file in one of its states."""
 
     address: str
-    read: str
+
+
+def git(path: str, commit: str) -> Source:
+    """Return a file of a repository: ``owner/name/path/to/file``, in its state at a commit."""
+    owner, name, rest = path.split("/", 2)
+    return Source(f"https://github.com/{owner}/{name}/blob/{commit}/{rest}")
+
+
+def page(address: str) -> Source:
+    """Return a page."""
+    return Source(f"https://{address}")
 
 
 @dataclass(frozen=True)
@@ -46,8 +60,13 @@ class Shape:
         Zone of its times, where they carry none and the shape says which.
     some
         Names of which at least one is there, too.
-    without_volume
-        Whether it is known to come without volume; it then has no name of one.
+    day_first
+        Whether dates whose year comes last begin with their day.
+    periods
+        The column that says how long its rows last, and what it says of which timeframe.
+    key
+        From an object to its instrument's key, where several of its values make it. Raises
+        `ValueError`, with the reason, where it cannot be known.
     divisor
         From an object's prices as they are sent to prices.
     closed
@@ -68,7 +87,9 @@ class Shape:
     patterns: Mapping[str, str] = field(default_factory=dict)
     timezone: str | None = None
     some: frozenset[str] = frozenset()
-    without_volume: bool = False
+    day_first: bool | None = None
+    periods: tuple[str, Mapping[str, str]] | None = None
+    key: Callable[[Mapping[str, Any]], str] | None = None
     divisor: Callable[[Mapping[str, Any]], float] | None = None
     closed: str | None = None
     lasting: tuple[str, str] | None = None
@@ -78,8 +99,6 @@ class Shape:
         """Say whether all of its names are among these."""
         has_all = self.names <= set(names) and self.says.keys() <= set(names)
         if self.some and not self.some & set(names):
-            return False
-        if self.without_volume and any("vol" in name.lower() for name in names):
             return False
         return has_all and all(
             sum(name.startswith(start) for name in names) > 1 for start in self.patterns.values()

@@ -27,8 +27,14 @@ _OPTIONS = {
 
 _OPTIONS_OF = {
     "run": {"instrument": "--instrument-key"},
-    "live": {"instrument": "--instrument-key"},
-    "compare": {"instrument": "--instrument-key"},
+    "live": {
+        "instrument": "--instrument-key",
+        "source_timeframe": "--source-timeframe of tallow run",
+    },
+    "compare": {
+        "instrument": "--instrument-key",
+        "source_timeframe": "--source-timeframe of tallow run",
+    },
     "doctor": {"calendar_dates": "--calendar-dates of tallow run"},
     "ingest": {"source_timeframe": "--timeframe"},
 }

@@ -19,7 +19,8 @@ from tallow.data.feeds import contents, messages
 from tallow.data.feeds.batches import batches_of
 from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.health import FeedHealth, Meter
-from tallow.data.feeds.messages import Message, _instant, _other_times, read_messages
+from tallow.data.feeds.messages import Message, read_messages
+from tallow.data.feeds.moments import _instant, _other_times
 from tallow.data.readers import read_candles
 from tallow.data.schema import CANDLE_SCHEMA
 from tests.frames import moment

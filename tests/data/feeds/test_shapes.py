@@ -1,8 +1,8 @@
 """Goal: live messages of each provider become the rows that a person reads in them; a quote is
 never a candle, and what looks nearly like a message that is known is not taken for it.
 
-Method: a message per shape, written after the source that `tallow.data.shapes` names, with prices
-of our own; beside each a near neighbour that differs in one thing, and what is said of it.
+Method: a message per shape, written after the source that `tallow.data.message_shapes` names, with
+prices of our own; beside each a near neighbour that differs in one thing, and what is said of it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from tallow.data.feeds.contents import items_of
+from tallow.data.feeds.envelopes import laid_flat
 from tallow.data.feeds.health import Meter
 from tallow.data.feeds.messages import CANDLE, QUOTE, TRADE, Message, Row, read_messages
-from tallow.data.shapes import MESSAGES
+from tallow.data.message_shapes import MESSAGES
 from tests.frames import moment
 
 AT = "2025-07-18T09:15:01+05:30"
@@ -45,12 +47,24 @@ DATABENTO = {"hd": HEAD, "open": "1500000000", "high": "2500000000", "low": "100
 DATABENTO |= {"close": "2000000000", "volume": "5"}
 OPENALGO = {"type": "market_data", "symbol": "STOCK", "exchange": "NSE", "mode": 1}
 OPENALGO_QUOTE = OPENALGO | {"mode": 2, "data": DAY | {"ltp": 1424.0, "volume": 900} | {"ltt": MS}}
-YAHOO = {"id": "SPY", "price": 1424.0, "time": str(MS), "exchange": "PCX", "market_hours": 1}
+OPENALGO_KITE = {"symbol": "STOCK", "exchange": "NSE", "ltp": 1424.0, "last_price": 1424.0}
+OPENALGO_KITE |= {"volume": None, "open": None, "timestamp": None, "ltt": MS // 1000}
+OPENALGO_FYERS = {"symbol": "NSE:STOCK", "exchange": "NSE", "ltp": 1424.0, "volume": 900}
+OPENALGO_FYERS |= {"timestamp": AT, "ohlc": DAY}
+YAHOO = {"id": "SPY", "price": 1424.0, "time": str(MS), "exchange": "PCX", "quote_type": 20}
+BOOK = {"u": 4, "s": "BNBUSDT", "b": "25.35", "B": "31.2", "a": "25.36", "A": "40.6"}
+DEPTH = {"lastUpdateId": 160, "bids": [["0.0024", "10"]], "asks": [["0.0026", "100"]]}
 
 CANDLE_OF = (1.5, 2.5, 1.0, 2.0)
 TICKS = {
-    "openalgo, ltp": (OPENALGO | {"data": {"ltp": 1424.0, "timestamp": MS}}, "STOCK", TRADE, 0.0),
-    "openalgo, quote": (OPENALGO_QUOTE, "STOCK", QUOTE, 900.0),
+    "openalgo, ltp": (
+        OPENALGO | {"data": {"ltp": 1424.0, "timestamp": MS}}, "NSE:STOCK", TRADE, 0.0
+    ),
+    "openalgo, quote": (OPENALGO_QUOTE, "NSE:STOCK", QUOTE, 900.0),
+    "openalgo, nulls": (OPENALGO | {"data": OPENALGO_KITE}, "NSE:STOCK", TRADE, 0.0),
+    "openalgo, a broker's spelling": (
+        OPENALGO | {"mode": 2, "data": OPENALGO_FYERS}, "NSE:STOCK", QUOTE, 900.0
+    ),
     "kite, full": (KITE | {"exchange_timestamp": AT}, "738561", QUOTE, 900.0),
     "kite, index": (
         {"instrument_token": 256265, "last_price": 1424.0, "exchange_timestamp": AT, "ohlc": DAY},
@@ -71,10 +85,15 @@ TICKS = {
         {"type": "if", "symbol": "NSE:X-INDEX", "ltp": 1424.0, "exch_feed_time": MS // 1000},
         "NSE:X-INDEX", TRADE, 0.0,
     ),
-    "angel, ltp": (ANGEL, "2885", TRADE, 0.0),
-    "angel, quote": (ANGEL | ANGEL_QUOTE, "2885", QUOTE, 900.0),
+    "fyers, as text": (
+        {"type": "if", "symbol": "NSE:X-INDEX", "ltp": "1424.0", "exch_feed_time": str(MS // 1000)},
+        "NSE:X-INDEX", TRADE, 0.0,
+    ),
+    "angel, ltp": (ANGEL, "nse_cm|2885", TRADE, 0.0),
+    "angel, quote": (ANGEL | ANGEL_QUOTE, "nse_cm|2885", QUOTE, 900.0),
     "angel, currency": (
-        ANGEL | {"exchange_type": 13, "last_traded_price": 14_240_000_000}, "2885", TRADE, 0.0
+        ANGEL | {"exchange_type": 13, "last_traded_price": 14_240_000_000},
+        "cde_fo|2885", TRADE, 0.0,
     ),
     "binance, trade": (
         {"e": "trade", "E": MS + 5, "s": "BTCUSDT", "t": 7, "p": "1424.0", "q": "5", "T": MS},
@@ -92,7 +111,15 @@ TICKS = {
         {"symbol": "BTC/USDT", "timestamp": MS, "price": 1424.0, "amount": 5, "side": "buy"},
         "BTC/USDT", TRADE, 5.0,
     ),
-    "yfinance": (YAHOO | {"day_volume": "900"}, "SPY", QUOTE, 900.0),
+    "polygon, index": (
+        [{"ev": "V", "val": 1424.0, "T": "I:SPX", "t": MS}], "I:SPX", TRADE, 0.0,
+    ),
+    "yfinance": (YAHOO | {"day_volume": "900", "market_hours": 1}, "SPY", QUOTE, 900.0),
+    # What is 0 is not sent: before the market opens, market_hours.
+    "yfinance, before the market": (YAHOO, "SPY", TRADE, 0.0),
+    "yfinance, currency": (
+        YAHOO | {"quote_type": 41, "day_volume": "900", "vol_24hr": "900"}, "SPY", TRADE, 0.0,
+    ),
 }  # fmt: skip
 CANDLES = {
     "binance": ({"e": "kline", "E": MS, "s": "BTCUSDT", "k": KLINE}, "BTCUSDT", 5.5),
@@ -107,6 +134,11 @@ CANDLES = {
         "BTC-USD", 5.5,
     ),
     "databento": (DATABENTO, "15144", 5.0),
+    "databento, with points": (
+        {"hd": HEAD | {"ts_event": "2025-07-18T03:45:00.000000000Z"}, "open": "1.500000000",
+         "high": "2.500000000", "low": "1.000000000", "close": "2.000000000", "volume": "5",
+         "symbol": "ESH5"}, "ESH5", 5.0,
+    ),
 }  # fmt: skip
 NEIGHBOURS = {
     "kite without a time": (KITE, "without timestamp"),
@@ -115,6 +147,10 @@ NEIGHBOURS = {
         "prev_close: a quote, whose open, high and low are the day's",
     ),
     "fyers, lite": ({"type": "sf", "symbol": "NSE:A", "ltp": 1424.0}, "without timestamp"),
+    "fyers, depth": (
+        {"type": "dp", "symbol": "NSE:A", "bid_price1": 1424.0, "bid_size1": 3},
+        "bid_price1: a price, but no shape",
+    ),
     "dhan": (DHAN, "LTT is a time of day without a date"),
     "upstox without a last price": (
         {"feeds": {"NSE_EQ|X": {"fullFeed": {"marketFF": {"atp": 1424.0, "ltpc": {"cp": 3.0}}}}}},
@@ -124,16 +160,36 @@ NEIGHBOURS = {
         {"token": "2885", "exchange_timestamp": MS, "last_traded_price": 142400},
         "last_traded_price: a price, but no shape that is known",
     ),
+    "angel's exchange, unknown": (ANGEL | {"exchange_type": 6}, "exchange_type=6; must be one of"),
+    "openalgo without a time": (OPENALGO | {"data": {"ltp": 1424.0}}, "without timestamp"),
+    "a trade with an id": ({"id": 7, "price": 1424.0, "time": MS, "size": 5}, "without instrument"),
     "a kline of an hour": (
         {"e": "kline", "s": "A", "k": KLINE | {"i": "1h"}}, "i='1h'; a candle must last a minute",
     ),
     "statistics": (
         {"e": "24hrTicker", "s": "A", "o": "1", "h": "2", "l": "1", "c": "2", "v": "5"},
-        "statistics of 24 hours",
+        "statistics of a window",
     ),
-    "a book": ({"u": 4, "s": "BNB", "b": "25.35", "bid": "25.35"}, "bid: a price, but no shape"),
-    "a bar of a day": ([ALPACA | {"T": "d"}], "a bar of a day, is no trade and no candle"),
-    "an aggregate of a second": ([POLYGON | {"ev": "A"}], "an aggregate of a second, is no trade"),
+    "a window of an hour": ({"e": "1hTicker", "s": "A", "o": "1", "c": "2"}, "of a window"),
+    "a book": (BOOK, "b, a: the best bid and ask, is no trade"),
+    "a book of another": ({"u": 4, "s": "BNB", "bid": "25.35"}, "bid: a price, but no shape"),
+    "depth": (DEPTH, "bids, asks: depth"),
+    "a bar of a day": ([ALPACA | {"T": "d"}], "a bar of a day, or a trade taken back, is no trade"),
+    "a trade taken back": (
+        [{"T": "x", "S": "SPY", "i": 9, "x": "D", "p": 1424.0, "s": 5, "a": "C", "t": AT}],
+        "a trade taken back",
+    ),
+    "an aggregate of a second": ([POLYGON | {"ev": "A"}], "an aggregate of a second or another"),
+    "limits of a price": (
+        [{"ev": "LULD", "T": "SPY", "h": 2.5, "l": 1.0, "i": [1], "t": MS}], "or another value",
+    ),
+    "an index' aggregate": (
+        [{k: v for k, v in POLYGON.items() if k not in ("v", "av")} | {"sym": "I:SPX"}],
+        "without volume",
+    ),
+    "a record without a price": (
+        DATABENTO | {"open": "9223372036854775807"}, "which means that there is none",
+    ),
     "a record of a day": (
         DATABENTO | {"hd": HEAD | {"rtype": 35}}, "a record of another length than a minute",
     ),
@@ -220,8 +276,18 @@ def test_an_instrument_beside_the_data_names_what_is_in_it_and_no_more() -> None
     assert read({"symbol": "A", "timestamp": MS, "data": {"ltp": 1.0}})[0] == []
 
 
+def test_one_symbol_of_two_exchanges_is_two_instruments() -> None:
+    both = [OPENALGO_QUOTE, OPENALGO_QUOTE | {"exchange": "BSE"}]
+    assert [read(each)[0][0].instrument for each in both] == ["NSE:STOCK", "BSE:STOCK"]
+    rows, _ = read([ANGEL, ANGEL | {"exchange_type": 3}, ANGEL | {"exchange_type": 5}])
+    assert [row.instrument for row in rows] == ["nse_cm|2885", "bse_cm|2885", "mcx_fo|2885"]
+
+
 def test_each_declared_shape_has_a_source_and_a_message_here() -> None:
-    assert all(source.read and source.address for each in MESSAGES for source in each.sources)
-    told = {name.split(",")[0] for name in (*TICKS, *CANDLES, *NEIGHBOURS)}
-    assert {shape.provider for shape in MESSAGES} <= told | {"openalgo"}
+    assert all(each.sources for each in MESSAGES)
+    contents = [each[0] for each in (*TICKS.values(), *CANDLES.values(), *NEIGHBOURS.values())]
+    items = [item for each in contents for item in items_of(json.dumps(each))]
+    flat = [each for item in items if isinstance(item, dict) for each in laid_flat(item)]
+    for shape in MESSAGES:
+        assert any(shape.fits(list(item)) and shape.agrees(item) for item in flat), shape.text
     assert moment(AT).timestamp() * 1000 == MS

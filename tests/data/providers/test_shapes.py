@@ -19,7 +19,6 @@ import tallow
 from tallow.core.errors import CandleInputError
 from tallow.data.providers.document import read_document
 from tallow.data.readers import read_candles
-from tallow.data.shapes import TABLES, table_shape
 from tests.data.providers.documents import utc
 
 FIRST, SECOND = utc("2025-07-18T03:45"), utc("2025-07-18T03:46")
@@ -183,68 +182,6 @@ def test_columns_of_two_levels_reach_the_engine_and_live():
     tuples = pl.DataFrame({"('Close', 'X')": [1.0], "('Name', 'X')": ["x"]})
     with pytest.raises(CandleInputError, match="missing"):
         read_candles(tuples)
-
-
-TEXTS = {
-    "metatrader5": "time,open,high,low,close,tick_volume,spread,real_volume\n{s},{p},{v},5,0\n",
-    "stooq": "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\n"
-    "X,1,20250718,091500,{p},{v},0\n",
-    "cryptodatadownload": "https://www.example.com\nunix,date,symbol,open,high,low,close,"
-    "Volume BTC,Volume USDT\n{s}000,2025-07-18 09:15:00,X,{p},{v},99\n",
-    "polygon": "ticker,volume,open,close,high,low,window_start,transactions\n"
-    "X,{v},{q},{s}000000000,3\n",
-    "tradingview": "time,open,high,low,close,EMA,Volume\n{s},{p},100.5,{v}\n",
-    "several spellings": "Time,OPEN,High,low,Close,V,v\n{s},{p},1,{v}\n",
-    "slashes": "Ticker,Date/Time,Open,High,Low,Close,Volume,Open Interest\n"
-    "X,2025/07/18 09:15,{p},{v},0\n",
-    "trailing comma": "time,open,high,low,close,volume,\n{s},{p},{v},\n",
-}
-
-
-@pytest.mark.parametrize("name", TEXTS)
-def test_a_table_by_its_own_names(name, tmp_path):
-    first = {"s": S, "p": "100,102,99,101", "q": "100,101,102,99", "v": 900}
-    path = write(tmp_path, TEXTS[name].format(**first), "a.csv")
-    read = read_candles(path, instrument="X", timezone="Asia/Kolkata").frame
-    assert read.select("instrument", "timestamp", *NAMES).rows() == [("X", FIRST, *PRICES[0])]
-
-
-def test_each_table_has_a_source_and_is_told_by_all_of_its_names():
-    for shape in TABLES:
-        several = [f"{start}{end}" for start in shape.patterns.values() for end in "AB"]
-        names = (*sorted(shape.names), *sorted(shape.some)[:1], *several)
-        assert table_shape(names) is shape
-        assert shape.sources
-        for name in shape.names:
-            assert table_shape(tuple(each for each in names if each != name)) is not shape
-
-
-def test_a_chart_without_volume_is_told_by_the_plots_of_its_studies(tmp_path):
-    text = "time,open,high,low,close,EMA\n1752810300,100,102,99,101,100.5\n"
-    frame = read_candles(write(tmp_path, text, "a.csv"), instrument="X").frame
-    assert frame["volume"].to_list() == [0.0]
-    with pytest.raises(CandleInputError, match="missing: volume"):
-        read_candles(write(tmp_path, text.replace("EMA", "spread"), "b.csv"), instrument="X")
-
-
-def test_a_doubt_about_a_column_is_an_error(tmp_path):
-    text = "symbol,time,open,high,low,close,VOL,Vol\nX,1752810300,1,1,1,1,5,6\n"
-    with pytest.raises(CandleInputError, match="columns 'VOL', 'Vol' all fit volume; one must"):
-        read_candles(write(tmp_path, text, "a.csv"))
-    two = text.replace("VOL,Vol", "Volume BTC,Volume USDT")
-    with pytest.raises(CandleInputError, match="missing: volume"):
-        read_candles(write(tmp_path, two, "b.csv"))
-
-
-def test_a_file_without_volume_is_asked_about(tmp_path):
-    text = "symbol,time,open,high,low,close\nX,1752810300,1,1,1,1\n"
-    path = write(tmp_path, text, "a.csv")
-    with pytest.raises(CandleInputError, match="missing: volume; pass no_volume=True"):
-        read_candles(path)
-    assert read_candles(path, no_volume=True).frame["volume"].to_list() == [0.0]
-    held = write(tmp_path, text.replace("close", "close,volume").replace("1\n", "1,5\n"), "b.csv")
-    with pytest.raises(CandleInputError, match="'volume' holds volumes; leave out no_volume="):
-        read_candles(held, no_volume=True)
 
 
 UDIFF = (

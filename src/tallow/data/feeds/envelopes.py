@@ -1,7 +1,7 @@
 """Messages laid flat: what a provider nests becomes objects of fields, each of one instrument.
 
-An instrument that stands beside `data` belongs to what is in it. Nothing is left out here: what
-cannot be laid flat stays as it is, and whoever reads it says why it is no row.
+An instrument that stands beside `data` belongs to what is in it. What cannot be laid flat stays as
+it is, and whoever reads it says why it is no row.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _PRICE_NAMES = frozenset(
     "open high low close last price bid ask ap atp bp cp lp ltp".split()  # noqa: SIM905
 )
 _LETTERS = frozenset("ohlc")
+_OPENALGO = "market_data"
 
 
 def inside(outer: Mapping[str, Any]) -> list[Any] | None:
@@ -25,6 +26,8 @@ def inside(outer: Mapping[str, Any]) -> list[Any] | None:
     if not isinstance(data, list | dict):
         return None
     name = find_column("instrument", [key for key in outer if key != "data"])
+    if isinstance(data, dict) and outer.get("type") == _OPENALGO and _has_exchange(outer):
+        return [_openalgo_tick(outer, data)]
     carried = data if isinstance(data, list) else [data]
     if name is None or not isinstance(outer[name], str | int):
         return carried
@@ -62,6 +65,19 @@ def names_a_price(item: Any, depth: int = _DEPTH) -> str | None:
     return found or next(filter(None, nested), None)
 
 
+def _has_exchange(outer: Mapping[str, Any]) -> bool:
+    return all(isinstance(outer.get(name), str) for name in ("symbol", "exchange"))
+
+
+def _openalgo_tick(outer: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what OpenAlgo carries, under its own symbol and exchange.
+
+    In the data each broker repeats its own spelling of them; what a broker does not send is null.
+    """
+    held = {name: value for name, value in data.items() if value is not None}
+    return held | {name: outer[name] for name in ("type", "symbol", "exchange")}
+
+
 def _upstox_feed(key: str, feed: dict[str, Any]) -> dict[str, Any]:
     """Return one instrument's last trade, and the day's volume where the mode sends it."""
     full = feed.get("fullFeed", feed.get("ff"))
@@ -78,6 +94,8 @@ def _upstox_feed(key: str, feed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_price(name: str) -> bool:
+    # Levels of a book are numbered: bid_price1.
+    name = name.rstrip("0123456789")
     return name in _PRICE_NAMES or name.endswith("price")
 
 

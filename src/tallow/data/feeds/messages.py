@@ -1,31 +1,27 @@
 """From messages to rows: JSON text, or a stream's flat fields, into candles and ticks.
 
 A message is one object, a list of them, or an object whose `data` is either; what providers nest
-is laid flat first (`envelopes`). An object in a declared shape (`tallow.data.shapes`) is what the
-shape says. Of the others, one with any of open, high, low and close is a candle; one with a last
-price is a tick, also beside the prices of its day: that is a broker's quote, and no candle.
-Anything else is a notice and only counted, unless there are prices in it. A row that is not
-understood is rejected alone: the others of its message go on.
+is laid flat first (`envelopes`). An object in a declared shape is what `tallow.data.message_shapes`
+says. Of the others, one with any of open, high, low and close is a candle; one with a last price is
+a tick, also beside the prices of its day: that is a broker's quote, and no candle. Anything else is
+a notice and only counted, unless there are prices in it. A row that is not understood is rejected
+alone: the others of its message go on.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import polars as pl
-
-from tallow.core.errors import NaiveTimeError
 from tallow.core.limits import DIGITS_MAX, FEED_LAYOUTS, FEED_ROW_FIELDS_MAX, NAME_CHARACTERS_MAX
-from tallow.data.days import microseconds
 from tallow.data.feeds.contents import items_of
 from tallow.data.feeds.envelopes import laid_flat, names_a_price
 from tallow.data.feeds.health import Meter
+from tallow.data.feeds.moments import moments
+from tallow.data.message_shapes import message_shapes
 from tallow.data.schema import (
     ALIASES,
     NUMBERS,
@@ -37,8 +33,6 @@ from tallow.data.schema import (
     rival_names,
 )
 from tallow.data.shape import Shape
-from tallow.data.shapes import message_shapes
-from tallow.data.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
 
 PRICES = NUMBERS[:4]
 
@@ -63,8 +57,6 @@ _UNKNOWN = (
     "no shape that is known; a candle has open, high, low, close and volume, a tick price, ltp or "
     "last_price"
 )
-_MINUTE = timedelta(minutes=1)
-_NO_ZONE = 'has no zone; pass timezone="Asia/Kolkata", say'
 _SHOWN = 200
 
 
@@ -134,7 +126,7 @@ def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | Non
         else:
             kept.append((item, layout, message))
     meter.add(notices=notices)
-    times = _times([item[layout.timestamp] for item, layout, _ in kept], timezone)
+    times = moments([item[layout.timestamp] for item, layout, _ in kept], timezone)
     rows = []
     for (item, layout, message), moment in zip(kept, times, strict=True):
         row = _row(item, layout, message, moment)
@@ -276,7 +268,10 @@ def _row(
     """Return the row, or why there is none."""
     if isinstance(moment, str):
         return f"{layout.timestamp}={_shown(item[layout.timestamp])}; {moment}"
-    name = item[layout.instrument]
+    try:
+        name, divisor = _by_shape(item, layout)
+    except ValueError as error:
+        return str(error)
     if not _is_name(name):
         return (
             f"{layout.instrument}={_shown(name)}; an instrument must be text of at most "
@@ -290,8 +285,7 @@ def _row(
             values.append(_number(raw))
         except (ValueError, TypeError, OverflowError):
             return f"{key}={_shown(raw)}; must be a number"
-    if layout.shape is not None and layout.shape.divisor is not None:
-        values = _divided(layout.fields, values, layout.shape.divisor(item))
+    values = _divided(layout.fields, values, divisor)
     order = item[layout.sequence] if layout.sequence else None
     if order is not None and not _is_order(order):
         return f"{layout.sequence}={_shown(order)}; must be a whole number"
@@ -299,10 +293,22 @@ def _row(
     return Row(layout.fields, str(name), moment, tuple(values), order, message)
 
 
+def _by_shape(item: Mapping[str, Any], layout: _Layout) -> tuple[Any, float]:
+    """Return an object's instrument, and what its prices are divided by."""
+    key = None if layout.shape is None else layout.shape.key
+    divisor = None if layout.shape is None else layout.shape.divisor
+    name = item[layout.instrument]
+    # A key that is made of a name is none where there is no name.
+    named = key(item) if key is not None and _is_name(name) else name
+    return named, 1.0 if divisor is None else divisor(item)
+
+
 def _divided(
     fields: tuple[str, ...], values: Sequence[float | None], divisor: float
 ) -> list[float | None]:
     """Return values of which the prices are divided: sent as whole numbers of a small unit."""
+    if divisor == 1.0:
+        return list(values)
     return [
         value / divisor if name in (*PRICES, "price") and value is not None else value
         for name, value in zip(fields, values, strict=True)
@@ -331,60 +337,3 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
         raise TypeError
     return None if value is None else float(value)
-
-
-def _times(values: Sequence[Any], timezone: str | None) -> list[int | str]:
-    """Return each time in microseconds since 1970 UTC, or what is wrong with it."""
-    quick = [_instant(value) for value in values]
-    rest = [value for value, instant in zip(values, quick, strict=True) if instant is None]
-    if not rest:
-        return cast("list[int | str]", quick)
-    others = iter(_other_times(rest, timezone))
-    return [next(others) if instant is None else instant for instant in quick]
-
-
-def _instant(value: Any) -> int | None:
-    """Return the instant of the commonest forms; a frame for one message would cost 8 ms."""
-    if type(value) is int:
-        for per_second in (1, 1_000, 1_000_000):
-            if EPOCH_SECONDS_MIN * per_second <= value < EPOCH_SECONDS_MAX * per_second:
-                return value * (1_000_000 // per_second)
-    elif isinstance(value, str) and value[4:5] == value[7:8] == "-" and value[10:11] in {"T", " "}:
-        with suppress(ValueError):
-            moment = datetime.fromisoformat(value)
-            offset = moment.utcoffset()
-            # Offsets with seconds, of the time before time zones, are not read from files either.
-            if offset is not None and not offset % _MINUTE:
-                return microseconds(moment)
-    return None
-
-
-def _other_times(values: Sequence[Any], timezone: str | None) -> list[int | str]:
-    """Return each time as files' times are read."""
-    texts = [str(value) if _may_be_time(value) else None for value in values]
-    column = pl.Series("timestamp", texts, dtype=pl.String)
-    try:
-        read = to_utc(column, timezone, "feed")
-    except NaiveTimeError:
-        return _zoned_times(column)
-    return _instants(read)
-
-
-def _zoned_times(column: pl.Series) -> list[int | str]:
-    """Return each time; those without a zone must not spoil the others.
-
-    A time without one is another instant in another zone, and one with a zone the same in all.
-    """
-    here, there = (to_utc(column, zone, "feed") for zone in ("UTC", "Etc/GMT-1"))
-    is_same = here.eq_missing(there).to_list()
-    pairs = zip(_instants(here), is_same, strict=True)
-    return [instant if same else _NO_ZONE for instant, same in pairs]
-
-
-def _instants(times: pl.Series) -> list[int | str]:
-    instants = times.dt.epoch("us").to_list()
-    return [f"must be {FORMATS}" if instant is None else instant for instant in instants]
-
-
-def _may_be_time(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)

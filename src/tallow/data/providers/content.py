@@ -1,6 +1,6 @@
 """A document before anybody knows its format: its name, its beginning, and its text on request.
 
-Files packed with gzip, or alone in a zip archive, are looked into.
+Files packed with gzip or Zstandard, or alone in a zip archive, are looked into.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import polars as pl
 from tallow.core.errors import CandleInputError
 from tallow.core.given import file_path
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
+from tallow.data import zstandard
 from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS, ending_of, open_file
 
 _GZIP_MARK = b"\x1f\x8b"
@@ -153,8 +154,18 @@ def _first_cells(head: str) -> tuple[str, ...]:
         return ()
 
 
+class _Unpacked:
+    """The text of a file that is packed with Zstandard, to be read once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, size: int) -> bytes:
+        return zstandard.unpacked_head(self._path, size)[:size]
+
+
 @contextmanager
-def _unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+def _unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile | _Unpacked]:
     try:
         with path.open("rb") as file:
             mark = file.read(len(_ZIP_MARK))
@@ -162,6 +173,8 @@ def _unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
             if mark.startswith(_GZIP_MARK):
                 with gzip.open(file) as inside:
                     yield inside
+            elif mark == zstandard.MARK:
+                yield _Unpacked(path)
             elif mark == _ZIP_MARK:
                 with zipfile.ZipFile(file) as archive, archive.open(_only(archive)) as member:
                     yield member

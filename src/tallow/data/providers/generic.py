@@ -1,17 +1,20 @@
 """Plain tables, as `tallow.data.readers.read_candles` reads them: CSV, Parquet, Arrow, any frame.
 
-They say their instruments in a column, or not at all, and nothing else: timeframe and adjustment
-must be given.
+They say their instruments in a column, or not at all, and hardly more: the adjustment must be
+given, and the timeframe where no column tells it.
 """
 
 from __future__ import annotations
 
+import polars as pl
+
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.files import ending_of, expand_paths, open_file
+from tallow.data.files import RawSource, ending_of, expand_paths, open_file
 from tallow.data.interchange import from_native
 from tallow.data.providers.cells import frame_source
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
+from tallow.data.shapes import table_shape
 
 
 def _recognises(content: Content) -> bool:
@@ -21,9 +24,21 @@ def _recognises(content: Content) -> bool:
 def _read(content: Content) -> Reading:
     if content.path is not None:
         (path,) = expand_paths(content.path)
-        return Reading(open_file(path, BLOCK_ROWS))
-    frame, native = from_native(content.frame)
-    return Reading(frame_source(content.name, frame), native=native)
+        raw, native = open_file(path, BLOCK_ROWS), "polars"
+    else:
+        frame, native = from_native(content.frame)
+        raw = frame_source(content.name, frame)
+    return Reading(raw, timeframe=_lasting(raw), native=native)
+
+
+def _lasting(raw: RawSource) -> str | None:
+    """Return how long the first row lasts, where a column says so; the others must agree."""
+    shape = table_shape(tuple(raw.schema))
+    if shape is None or shape.periods is None:
+        return None
+    column, lasting = shape.periods
+    first = next(raw.rows(), pl.DataFrame(schema=dict(raw.schema)))[column].head(1).to_list()
+    return next((lasting.get(str(value)) for value in first), None)
 
 
 READER = Reader("generic", "tables with a header: CSV, Parquet, Arrow, frames", _recognises, _read)

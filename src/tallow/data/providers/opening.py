@@ -55,7 +55,8 @@ def open_frame(frame: Any) -> tuple[RawSource, str] | None:
 
 
 def _said(reading: Reading) -> RawSource:
-    return replace(reading.raw, instrument=reading.instrument, timezone=reading.timezone)
+    said = {name: getattr(reading, name) for name in ("instrument", "timezone", "timeframe")}
+    return replace(reading.raw, **said)
 
 
 def read_by(reader: Reader, content: Content) -> Reading:

@@ -1,0 +1,116 @@
+"""Goal: tables of each provider are read by their own names, in files and frames; what a table does
+not say is asked for; what looks nearly like one of them is not taken for it.
+
+Method: a row per provider, written after the source that `tallow.data.shapes` names, with prices of
+our own; beside it a near neighbour that differs in one thing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tallow.core.errors import CandleInputError
+from tallow.data.providers.document import read_document
+from tallow.data.readers import read_candles
+from tallow.data.shapes import TABLES, table_shape
+from tests.data.providers.documents import utc
+
+FIRST = utc("2025-07-18T03:45")
+S = 1_752_810_300
+PRICES = (100.0, 102.0, 99.0, 101.0, 900.0)
+NAMES = ("open", "high", "low", "close", "volume")
+
+
+def write(folder, text, name):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+STOOQ = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\n"
+TEXTS = {
+    "metatrader5": "time,open,high,low,close,tick_volume,spread,real_volume\n{s},{p},{v},5,0\n",
+    "stooq, of minutes": STOOQ + "X,1,20250718,091500,{p},{v},0\n",
+    "dukascopy": "Gmt time,Open,High,Low,Close,Volume\n18.07.2025 03:45:00.000,{p},{v}\n",
+    "cryptodatadownload, with capitals": "https://www.example.com\nUnix,Date,Symbol,Open,High,Low,"
+    "Close,Volume BTC,Volume USDT,tradecount\n{s}000,2025-07-18 03:45:00,X,{p},{v},99,3\n",
+    "cryptodatadownload": "https://www.example.com\nunix,date,symbol,open,high,low,close,"
+    "Volume BTC,Volume USDT\n{s}000,2025-07-18 09:15:00,X,{p},{v},99\n",
+    "polygon": "ticker,volume,open,close,high,low,window_start,transactions\n"
+    "X,{v},{q},{s}000000000,3\n",
+    "tradingview": "time,open,high,low,close,EMA,Volume\n{s},{p},100.5,{v}\n",
+    "several spellings": "Time,OPEN,High,low,Close,V,v\n{s},{p},1,{v}\n",
+    "slashes": "Ticker,Date/Time,Open,High,Low,Close,Volume,Open Interest\n"
+    "X,2025/07/18 09:15,{p},{v},0\n",
+    "trailing comma": "time,open,high,low,close,volume,\n{s},{p},{v},\n",
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_table_by_its_own_names(name, tmp_path):
+    first = {"s": S, "p": "100,102,99,101", "q": "100,101,102,99", "v": 900}
+    path = write(tmp_path, TEXTS[name].format(**first), "a.csv")
+    read = read_candles(path, instrument="X", timezone="Asia/Kolkata").frame
+    assert read.select("instrument", "timestamp", *NAMES).rows() == [("X", FIRST, *PRICES)]
+
+
+def test_each_table_has_a_source_and_is_told_by_all_of_its_names():
+    for shape in TABLES:
+        several = [f"{start}{end}" for start in shape.patterns.values() for end in "AB"]
+        names = (*sorted(shape.names), *sorted(shape.some)[:1], *several)
+        assert table_shape(names) is shape
+        assert shape.sources
+        for name in shape.names:
+            assert table_shape(tuple(each for each in names if each != name)) is not shape
+
+
+def test_stooq_says_how_long_its_rows_last(tmp_path):
+    path = write(tmp_path, STOOQ + "X,5,20250718,091500,100,102,99,101,900,0\n", "a.csv")
+    read = read_candles(path, source_timeframe="5m", timezone="Asia/Kolkata").frame
+    assert read["timestamp"].to_list() == [FIRST]
+    with pytest.raises(CandleInputError, match="<PER>='5' rows last 5m, and candles of 1m"):
+        read_candles(path, timezone="Asia/Kolkata")
+    # What ingest reads is told, too.
+    assert str(read_document(path, timezone="Asia/Kolkata", adjustment="raw").timeframe) == "5m"
+    # Finam's file has no <OPENINT>, and its periods are its own.
+    finam = STOOQ.replace(",<OPENINT>", "") + "X,5,20250718,091500,100,102,99,101,900\n"
+    assert len(read_candles(write(tmp_path, finam, "b.csv"), timezone="Asia/Kolkata")) == 1
+
+
+def test_dukascopy_begins_with_the_day_also_where_no_date_shows_it(tmp_path):
+    text = "Gmt time,Open,High,Low,Close,Volume\n03.02.2025 09:15:00.000,1,1,1,1,5\n"
+    frame = read_candles(write(tmp_path, text, "a.csv"), instrument="X").frame
+    assert frame["timestamp"].to_list() == [utc("2025-02-03T09:15")]
+    # A header of one's own says neither zone nor order.
+    other = write(tmp_path, text.replace("Gmt time", "Time"), "b.csv")
+    with pytest.raises(CandleInputError, match="day and month cannot be told apart"):
+        read_candles(other, instrument="X", timezone="UTC")
+
+
+def test_a_chart_without_volume_is_asked_about(tmp_path):
+    text = "time,open,high,low,close,EMA,Upper\n1752810300,100,102,99,101,100.5,103\n"
+    path = write(tmp_path, text, "a.csv")
+    with pytest.raises(CandleInputError, match="missing: volume; pass no_volume=True"):
+        read_candles(path, instrument="X")
+    frame = read_candles(path, instrument="X", no_volume=True).frame
+    assert frame["volume"].to_list() == [0.0]
+
+
+def test_a_doubt_about_a_column_is_an_error(tmp_path):
+    text = "symbol,time,open,high,low,close,VOL,Vol\nX,1752810300,1,1,1,1,5,6\n"
+    with pytest.raises(CandleInputError, match="columns 'VOL', 'Vol' all fit volume; one must"):
+        read_candles(write(tmp_path, text, "a.csv"))
+    two = text.replace("VOL,Vol", "Volume BTC,Volume USDT")
+    with pytest.raises(CandleInputError, match="missing: volume"):
+        read_candles(write(tmp_path, two, "b.csv"))
+
+
+def test_a_file_without_volume_is_asked_about(tmp_path):
+    text = "symbol,time,open,high,low,close\nX,1752810300,1,1,1,1\n"
+    path = write(tmp_path, text, "a.csv")
+    with pytest.raises(CandleInputError, match="missing: volume; pass no_volume=True"):
+        read_candles(path)
+    assert read_candles(path, no_volume=True).frame["volume"].to_list() == [0.0]
+    held = write(tmp_path, text.replace("close", "close,volume").replace("1\n", "1,5\n"), "b.csv")
+    with pytest.raises(CandleInputError, match="'volume' holds volumes; leave out no_volume="):
+        read_candles(held, no_volume=True)
