@@ -82,11 +82,10 @@ def read_candles(
         (``.csv``, ``.tsv``, ``.txt``, also with ``.gz``, ``.zst``), Parquet (``.parquet``,
         ``.pq``), Arrow (``.arrow``, ``.arrows``, ``.ipc``, ``.feather``) or providers' documents
         (``.json``, ``.zip``): those, and providers' frames, are read by the readers of
-        `tallow.data.providers`. Column
-        names are those of `tallow.data.schema.ALIASES` and of the shapes in
-        `tallow.data.shapes`; a ``date`` and a ``time`` column are joined where no better one names
-        the time. Times are those of `tallow.data.times`. A line of a text file without any value
-        is no row.
+        `tallow.data.providers`. Column names are those of `tallow.data.schema.ALIASES` and of the
+        shapes in `tallow.data.shapes`; a ``date`` and a ``time`` column are joined where no better
+        one names the time. Times are those of `tallow.data.times`. A line of a text file without
+        any value is no row.
     source_timeframe
         How long each candle lasts.
     timezone
