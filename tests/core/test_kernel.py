@@ -6,9 +6,11 @@ compiled in a process of its own, with a cache that is empty, and then again.
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ import pytest
 from tallow.core import kernel as module
 from tallow.core.kernel import cache_folder, is_compiled, kernel_digest, read_only
 from tallow.core.registry import registry
+
+SOURCES = Path(module.__file__).parents[1]
 
 
 @pytest.fixture
@@ -130,3 +134,39 @@ def test_who_may_not_write_to_the_cache_compiles_for_one_process(tmp_path, monke
     folder = cache_folder.__wrapped__()
     assert folder.is_dir()
     assert tmp_path not in folder.parents
+
+
+def functions(tree: ast.AST) -> Iterator[tuple[ast.FunctionDef, set[str]]]:
+    """Yield a module's functions with the names of their decorators."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            yield node, {each.id for each in node.decorator_list if isinstance(each, ast.Name)}
+
+
+def calls(function: ast.FunctionDef) -> set[str]:
+    found = (each.func for each in ast.walk(function) if isinstance(each, ast.Call))
+    return {each.id for each in found if isinstance(each, ast.Name)}
+
+
+def test_parts_of_kernels_are_called_by_kernels_only():
+    """They have no entry from Python: such a call ends the process."""
+    trees = {
+        ".".join(path.relative_to(SOURCES.parent).with_suffix("").parts): ast.parse(
+            path.read_text("utf-8")
+        )
+        for path in SOURCES.rglob("*.py")
+    }
+    parts = {
+        name: {each.name for each, marks in functions(tree) if "kernel_part" in marks}
+        for name, tree in trees.items()
+    }
+    assert sum(map(len, parts.values())) > 20
+    for name, tree in trees.items():
+        here = set(parts[name])
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                there = parts.get(node.module or "", set())
+                here |= {each.asname or each.name for each in node.names if each.name in there}
+        for function, marks in functions(tree):
+            wrong = here & calls(function)
+            assert marks & {"kernel", "kernel_part"} or not wrong, (name, function.name, wrong)
