@@ -72,6 +72,14 @@ class Joined:
         before = {piece.key for name in self.among(names) for piece in self.pieces[name][:-1]}
         return before - self._successors_again
 
+    def successors(self) -> dict[str, set[str]]:
+        """Return by key the instruments that go on from it, directly or later."""
+        found: dict[str, set[str]] = {}
+        for name, pieces in self.pieces.items():
+            for piece in pieces[:-1]:
+                found.setdefault(piece.key, set()).add(name)
+        return found
+
     @property
     def _successors_again(self) -> set[str]:
         """Keys that were given to somebody else after they had ended."""

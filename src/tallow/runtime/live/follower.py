@@ -69,6 +69,8 @@ class Follower:
         # Whether all of the store's instruments were met, and those that were not are new since.
         self._knows_all = self._rest_is_new = self._is_rewritten = False
         self._began = source.point.received
+        # By key, the instruments that go on from it, as of the point; None where nobody looked.
+        self._successors: dict[str, set[str]] | None = None
         state.older = self._older
         # Receipts rise though a clock is set back: what was told before is of earlier ones.
         state.revision = max(state.revision, source.point.received)
@@ -122,15 +124,35 @@ class Follower:
         point = self.source.point
         if report is not None and report.received_at is not None:
             point = point._replace(received=report.received_at)
+        before = self.source.point
         outcome = self._apply(given, point)
+        if report is not None and self._leave_behind(given.which, before):
+            outcome = outcome.then(self.mend())
         if not self.behind.keys().isdisjoint(given.which.tolist()):
             self.require_level(outcome)
         return outcome
 
-    def note(self, report: WriteReport) -> None:
-        """Take note of a write of what the state has; where others wrote before it, it is read."""
+    def note(self, report: WriteReport, which: Times | None = None) -> None:
+        """Take note of a write of what the state has; where others wrote before it, it is read.
+
+        `which` are the instruments that were written; what goes on from them is made anew later.
+        """
         if report.follows == self.source.point and report.received_at is not None:
             self.source.point = report.follows._replace(received=report.received_at)
+            if which is not None:
+                self._leave_behind(which, report.follows)
+
+    def _leave_behind(self, which: Times, before: LogPoint) -> bool:
+        """Mark the instruments that go on from some that were written; say if there are any."""
+        if self._successors is None:
+            self._successors = self.source.successors()
+        if not self._successors:
+            return False
+        names = {self._names[number] for number in which.tolist()}
+        after = set[str]().union(*(self._successors.get(name, ()) for name in names))
+        for name in after & self._numbers.keys():
+            self.behind.setdefault(self._numbers[name], Mark(before))
+        return bool(after)
 
     def require_level(self, outcome: Outcome) -> None:
         """Raise `StoreError` if an instrument is behind its store; the rest is told later then."""
@@ -159,7 +181,7 @@ class Follower:
 
     def follow(self, now: LogPoint) -> Outcome:
         """Take what others did to the store, up to a point, of instruments that are known."""
-        source = self.source
+        source, self._successors = self.source, None
         outcome = self._state.nothing()
         if source.is_rewritten(now):
             before = source.point

@@ -223,10 +223,11 @@ class Intake:
 
     def make_durable(self, numbers: Times, rows: Floats) -> None:
         """Write candles that the state has taken already."""
-        report = self._write(in_order(numbers, rows))
+        given = in_order(numbers, rows)
+        report = self._write(given)
         if report is not None:
             assert self.follower is not None
-            self.follower.note(report)
+            self.follower.note(report, given.which)
 
     def held(self, number: int, row: Floats) -> Floats | None:
         """Return what the state holds of a candle's minute, or the candle if it is too old.

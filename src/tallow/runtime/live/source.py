@@ -121,6 +121,10 @@ class LiveStore:
         """Return the instruments whose history others changed by what lies under another key."""
         return self._history.rejoined(changed, self.point.received, until)
 
+    def successors(self) -> dict[str, set[str]]:
+        """Return by key the instruments whose history is that of the key, before their own."""
+        return self._history.joined(self.point.received).successors()
+
     def changed(self, until: int) -> dict[str, Floats]:
         """Return, per instrument, what was changed since the engine's point, up to a receipt.
 
