@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -114,7 +115,9 @@ def _change(
     key: tuple[str, str], old: Sequence[float], new: Sequence[float], better: str
 ) -> Change:
     before, after = median(old), median(new)
-    ratio = after / before if better == "lower" else before / after
+    worse, base = (after, before) if better == "lower" else (before, after)
+    # What counts faults is zero where all is well.
+    ratio = worse / base if base else 1.0 if worse == base else math.inf
     return Change(*key, before, after, ratio - 1, max(_spread(old), _spread(new)))
 
 
@@ -122,7 +125,7 @@ def _spread(values: Sequence[float]) -> float:
     if len(values) < 2:
         return 0.0
     low, _, high = quantiles(values, n=4, method="inclusive")
-    return (high - low) / 2 / abs(median(values))
+    return (high - low) / 2 / (abs(median(values)) or 1.0)
 
 
 def _table(changes: Sequence[Change]) -> Table:
