@@ -12,6 +12,9 @@ Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+UPDATES_VERSION = 1
+"""What these passes do to a live state: part of a saved one, raised where they do otherwise."""
+
 
 @kernel
 def ascends(numbers: Times) -> bool:

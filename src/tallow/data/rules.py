@@ -31,6 +31,9 @@ TIME_MIN_US, TIME_MAX_US = (
 )
 """The years that candles may be of; the first of these microseconds is a whole minute."""
 
+RULES_VERSION = 1
+"""Which rows become candles: part of all that is kept, raised where others do."""
+
 OUT_OF_RANGE = "time_out_of_range"
 OFF_GRID = "off_grid"
 REPEATED_PERIOD = "repeated_period"

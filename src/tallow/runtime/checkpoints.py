@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.calendars import Calendar, anchor_boundaries
-from tallow.core.kernel import kernel_digest
 from tallow.core.limits import CALENDARS_MAX, SNAPSHOTS_KNOWN
 from tallow.core.timeframe import Timeframe
 from tallow.data import aggregate as bars
 from tallow.data.buckets import period_ids
+from tallow.data.rules import RULES_VERSION
 from tallow.data.snapshots import SnapshotKey, Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import TALLY, BarOptions
@@ -176,10 +176,17 @@ def month_starts(calendar: Calendar, source: Timeframe) -> NDArray[np.int64]:
 def run_identity(plan: Plan, options: BarOptions, calendar: Calendar) -> bytes:
     """Return a digest of all that makes the numbers of a run, but the candles."""
     operations = [
-        (o.indicator.name, o.indicator.version, sorted(o.values.items())) for o in plan.operations
+        (
+            o.indicator.name,
+            o.indicator.version,
+            o.indicator.state_size(o.values),
+            sorted(o.values.items()),
+        )
+        for o in plan.operations
     ]
-    bars_are = (bars.BARS_VERSION, options.timeframe.text, options.source.text, options.no_trade)
-    text = repr((kernel_digest(), plan.convention, operations, bars_are)).encode()
+    versions = (RULES_VERSION, bars.BARS_VERSION, bars.STATE_SIZE)
+    bars_are = (options.timeframe.text, options.source.text, options.no_trade)
+    text = repr((versions, plan.convention, operations, bars_are)).encode()
     return hashlib.blake2b(text + calendar_digest(calendar), digest_size=_DIGEST_BYTES).digest()
 
 

@@ -136,9 +136,9 @@ def test_a_state_of_another_engine_is_refused(tmp_path, store, path, reason, opt
     assert_rebuilt(path, store, reason)
 
 
-def test_a_state_of_other_kernels_is_refused(path, monkeypatch):
-    monkeypatch.setattr(saved, "kernel_digest", lambda: "0123456789abcdef")
-    with pytest.raises(StateError, match="made with other kernels"):
+def test_a_state_of_other_versions_is_refused(path, monkeypatch):
+    monkeypatch.setattr(saved, "TICKS_VERSION", 0)
+    with pytest.raises(StateError, match="made with other ticks"):
         LiveEngine.load(path, **OPTIONS)
 
 

@@ -11,10 +11,12 @@ import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, StateError
-from tallow.core.kernel import kernel_digest
 from tallow.data import aggregate as bars
+from tallow.data.live_rows import UPDATES_VERSION
+from tallow.data.rules import RULES_VERSION
 from tallow.data.state_file import Arrays, read_state, write_state
 from tallow.data.store.log import LogPoint
+from tallow.data.tick_kernels import TICKS_VERSION
 from tallow.runtime.checkpoints import calendar_digest
 from tallow.runtime.live.arrays import from_arrays, to_arrays
 from tallow.runtime.live.core import LiveState
@@ -30,11 +32,14 @@ def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> 
     plan = state.lanes[0].plan
     operations = [
         f"{o.indicator.name} {o.indicator.version} {sorted(o.values.items())}"
+        f" in {o.indicator.state_size(o.values)}"
         for o in plan.operations
     ]
     return {
-        "kernels": kernel_digest(),
-        "bars": bars.BARS_VERSION,
+        "bars": [bars.BARS_VERSION, bars.STATE_SIZE],
+        "candles": RULES_VERSION,
+        "ticks": TICKS_VERSION,
+        "updates": UPDATES_VERSION,
         "timeframes": [lane.timeframe.text for lane in state.lanes],
         "indicators": operations,
         "columns": list(plan.columns),
