@@ -24,7 +24,7 @@ from tallow.core.registry import registry
 from tallow.data.aggregate import BARS_VERSION
 from tallow.data.live_rows import UPDATES_VERSION
 from tallow.data.rules import RULES_VERSION
-from tallow.data.tick_kernels import TICKS_VERSION
+from tallow.data.tick_order import TICKS_VERSION
 
 KEPT = Path(__file__).with_suffix(".json")
 VERSIONS = {

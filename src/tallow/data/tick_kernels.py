@@ -36,9 +36,6 @@ from tallow.data.tick_order import (
 
 Codes = NDArray[np.int8]
 
-TICKS_VERSION = 1
-"""Which candles ticks make: part of a saved state, raised where they make others."""
-
 OUTCOMES = (
     "folded",
     "late",

@@ -16,7 +16,7 @@ from tallow.data.live_rows import UPDATES_VERSION
 from tallow.data.rules import RULES_VERSION
 from tallow.data.state_file import Arrays, read_state, write_state
 from tallow.data.store.log import LogPoint
-from tallow.data.tick_kernels import TICKS_VERSION
+from tallow.data.tick_order import TICKS_VERSION
 from tallow.runtime.checkpoints import calendar_digest
 from tallow.runtime.live.arrays import from_arrays, to_arrays
 from tallow.runtime.live.core import LiveState
