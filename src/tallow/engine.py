@@ -48,7 +48,7 @@ from tallow.core.kernel import is_compiled
 from tallow.core.limits import THREADS_MAX
 from tallow.core.spec import Spec, check_convention, parse_specs
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.aggregate import NoTrade
+from tallow.data.aggregate import NoTrade, require_no_trade
 from tallow.data.interchange import to_native
 from tallow.data.readers import expand_paths, read_candles
 from tallow.data.reading import read_as_given
@@ -134,8 +134,7 @@ class AnalyticsEngine:
     ) -> None:
         self.calendars = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
         self.convention = check_convention(convention)
-        if no_trade not in ("drop", "keep"):
-            raise ParameterError(f"engine: no_trade={no_trade!r}; must be 'drop' or 'keep'")
+        require_no_trade(no_trade)
         self.no_trade = no_trade
         if threads is not None and not 1 <= threads <= THREADS_MAX:
             raise ParameterError(f"engine: threads={threads}; must be 1..{THREADS_MAX}")

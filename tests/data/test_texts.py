@@ -109,6 +109,11 @@ def test_a_format_without_a_date_is_none(wrong):
         read_candles(frame_of(["18-07-25"]), time_format=wrong)
 
 
+def test_a_format_that_reads_nothing_is_not_asked_for_again():
+    with pytest.raises(CandleInputError, match=r"; mend time_format='%d-%m-%Y %H:%M': each letter"):
+        read_candles(frame_of(["18|07|2025 09h15"]), timezone="UTC", time_format="%d-%m-%Y %H:%M")
+
+
 @pytest.mark.parametrize(
     ("word", "zone"),
     [("IST", "Asia/Jerusalem"), ("EST", "America/New_York"), ("JST", "Asia/Tokyo")],
@@ -214,6 +219,17 @@ def test_stamps_at_the_close_are_those_of_the_bar_before_them(tmp_path):
     frame.write_parquet(path)
     tallow.AnalyticsEngine("XNSE").process_files(path, out, "5m", "", stamped="close")
     assert pl.read_parquet(out).equals(result.frame)
+
+
+def test_rows_of_which_none_is_in_a_session_are_told():
+    dates = [OPENING.replace(hour=0, minute=0) + timedelta(days=k) for k in range(3)]
+    engine = tallow.AnalyticsEngine("XNSE")
+    hint = engine.process_candles(frame_of(dates), "5m", "").report.hint
+    assert "not one of 3 rows is in a session" in hint
+    assert "source_timeframe=, timezone= and calendar=" in hint
+    assert not engine.process_candles(frame_of([*dates, OPENING]), "5m", "").report.hint
+    days = read_candles(frame_of(dates), source_timeframe="1d")
+    assert not engine.process_candles(days, "1d", "").report.hint
 
 
 def two_files(folder: Path, shift: int) -> list[Path]:

@@ -94,8 +94,8 @@ def test_values_in_their_warm_up_are_dashes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sessions", "99999"], "demo: sessions=99999; must be 1.."),
-        (["--instruments", "0"], "instruments=0"),
+        (["--sessions", "99999"], "demo: --sessions 99999; must be 1.."),
+        (["--instruments", "0"], "--instruments 0"),
         (["-t", "7x"], "timeframe: '7x'"),
         (["--output", __file__], "must be a folder that can be written"),
     ],

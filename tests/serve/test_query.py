@@ -172,6 +172,16 @@ def test_a_failed_instrument_is_named_and_exits_with_1(tmp_path: Path) -> None:
     assert "--beyond-coverage" in result.stderr
 
 
+def test_a_kind_that_the_store_does_not_have_is_told_with_those_it_has(store: Path) -> None:
+    kind = ("--store", store, "-t", "1d", "--source-timeframe", "1d")
+    told = "the store has 1m raw, and no 1d raw; see --source-timeframe and --adjustment"
+    assert f"hint: {told}" in tallow("query", *kind).stderr
+    assert f"not in the store; {told}" in tallow("query", "A", *kind).stderr
+    covered = tallow("store", "coverage", "--store", store, "-t", "1d").stderr
+    assert "and no 1d raw; see --timeframe and --adjustment" in covered
+    assert not tallow("query", "--store", store, "--start", "2025-07-21").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -171,7 +171,7 @@ def test_every_instrument_failed_exits_with_1_and_writes_nothing(candles: Path) 
             ["candles.csv", "-o", "bars.csv", "--instrument", "Z"],
             "instrument: 'Z'; not in the input",
         ),
-        (["candles.csv", "-o", "bars.csv", "--threads", "0"], "threads=0; must be 1.."),
+        (["candles.csv", "-o", "bars.csv", "--threads", "0"], "--threads 0; must be 1.."),
         (["naive.csv", "-o", "bars.csv"], "--timezone"),
         (["unnamed.csv", "-o", "bars.csv"], "--instrument-key"),
         (["candles.csv", "-o", "bars.csv", "--treads", "2"], "No such option"),

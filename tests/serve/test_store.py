@@ -222,7 +222,7 @@ def test_corporate_actions_are_recorded_and_listed(store: Path) -> None:
     ("arguments", "words"),
     [
         (["stats", "--store", "nothing"], "nothing: holds no store"),
-        (["prune", "--store", "store"], "prune: before=None, superseded_before=None"),
+        (["prune", "--store", "store"], "prune: neither --before nor --superseded-before is given"),
         (["prune", "--store", "store", "--before", "old"], "before: 'old'"),
         (["coverage", "--store", "store", "--start", "soon"], "start: 'soon'"),
         (["coverage", "--store", "store", "-t", "1w"], "--timeframe 1w"),

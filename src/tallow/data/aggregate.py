@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tallow.core.errors import ParameterError, excerpt
 from tallow.core.kernel import kernel, kernel_part
 from tallow.data.buckets import MINUTE_US, BucketTable
 
@@ -36,6 +37,12 @@ UNDECIDED, TRADED, VOLUMELESS = 0.0, 1.0, 2.0
 
 UNCOVERED, UNKNOWN = 4, 5
 """Why an instrument fails: a row outside the calendar's years, or in a session of unknown hours."""
+
+
+def require_no_trade(no_trade: object) -> None:
+    """Raise `ParameterError` unless it is one of `NoTrade`."""
+    if no_trade not in ("drop", "keep"):
+        raise ParameterError(f"engine: no_trade={excerpt(no_trade)}; must be 'drop' or 'keep'")
 
 
 class CandleArrays(NamedTuple):

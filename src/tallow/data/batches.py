@@ -125,7 +125,7 @@ def read_batches(
             f"{source}: column {' + '.join(layout.time_columns)!r}="
             f"{', '.join(map(repr, examples[:EXAMPLES_SHOWN]))}; "
             f"not one of {rows_seen} times can be read; they must be "
-            f"{options.time_format or FORMATS}{explain_unreadable(examples)}"
+            f"{options.time_format or FORMATS}{explain_unreadable(examples, options.time_format)}"
         )
     require_minutes(source, rows_seen, off_grid)
 

@@ -13,6 +13,7 @@ from tallow.core.errors import CandleInputError, near_matches
 from tallow.core.given import name_text
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.batches import ReadOptions
+from tallow.data.schema import example_pattern
 from tallow.data.zones import require_timezone
 
 EXAMPLES = {
@@ -79,15 +80,15 @@ def by_name(path: Path, pattern: str, options: ReadOptions) -> ReadOptions:
     timeframe = said.get("timeframe")
     if timeframe is not None and parse_timeframe(timeframe) != options.source_timeframe:
         raise CandleInputError(
-            f"{path}: timeframe={timeframe!r} by the file's name, "
-            f"source_timeframe={options.source_timeframe.text!r} given; they must agree"
+            f"{path}: candles of {timeframe!r} by the file's name, read as candles of "
+            f"{options.source_timeframe.text!r}; they must agree; read files of each by themselves"
         )
     given = {"instrument": options.instrument, "timezone": options.timezone}
     for name, value in given.items():
         other = said.get(name)
         if value is not None and other is not None and value != other:
             raise CandleInputError(
-                f"{path}: {name}={other!r} by the file's name, {value!r} given; they must agree; "
+                f"{path}: {other!r} by the file's name, {name}={value!r} given; they must agree; "
                 f"leave out {name}="
             )
         given[name] = value if other is None else other
@@ -144,7 +145,7 @@ class FilesApart:
                 raise CandleInputError(
                     f"{source}: instrument={self.key!r} given for it and for {latest[1]}, whose "
                     "times overlap; are they one instrument? If each file has its own, pass "
-                    "pattern='(?P<instrument>.+)[.]csv'; if they are one, join them first"
+                    f"pattern='{example_pattern(source)}'; if they are one, join them first"
                 )
             if latest is None or high > latest[0]:
                 latest = high, source

@@ -71,6 +71,7 @@ def read_candles(
     stamped: Stamped = "open",
     pattern: str | None = None,
     no_volume: bool = False,
+    format: str | None = None,  # noqa: A002
 ) -> Candles:
     r"""Read candles from files or a frame.
 
@@ -79,13 +80,12 @@ def read_candles(
     source
         A path, a glob, a list of these; or a frame: Polars, pandas, Arrow, anything with the
         Arrow C stream or that narwhals reads. `Candles` are returned as they are. Files are CSV
-        (``.csv``, ``.tsv``, ``.txt``, also with ``.gz``, ``.zst``), Parquet (``.parquet``,
-        ``.pq``), Arrow (``.arrow``, ``.arrows``, ``.ipc``, ``.feather``) or providers' documents
-        (``.json``, ``.zip``): those, and providers' frames, are read by the readers of
-        `tallow.data.providers`. Column names are those of `tallow.data.schema.ALIASES` and of the
-        shapes in `tallow.data.shapes`; a ``date`` and a ``time`` column are joined where no better
-        one names the time. Times are those of `tallow.data.times`. A line of a text file without
-        any value is no row.
+        (``.csv``, ``.tsv``, ``.txt``, also ``.gz``, ``.zst``), Parquet (``.parquet``, ``.pq``),
+        Arrow (``.arrow``, ``.arrows``, ``.ipc``, ``.feather``) or documents (``.json``, ``.zip``):
+        those, and providers' frames, are read by the readers of `tallow.data.providers`. Column
+        names are those of `tallow.data.schema.ALIASES` and of `tallow.data.shapes`; a ``date`` and
+        a ``time`` column are joined where no better one names the time. Times are those of
+        `tallow.data.times`. A line of a text file without any value is no row.
     source_timeframe
         How long each candle lasts.
     timezone
@@ -102,12 +102,13 @@ def read_candles(
         perhaps ``timezone``: ``(?P<instrument>.+)_minute\.csv``.
     no_volume
         That the inputs have no volume: every candle's is 0.
+    format
+        The name of the inputs' reader; found by looking into each where it is not given.
 
     Returns
     -------
     Candles
-        The frame sorted and unique, the rows that broke a rule, and the report. The order of the
-        input's rows changes nothing but row numbers.
+        Sorted and unique rows, whatever the input's order; rows that broke a rule; the report.
 
     Raises
     ------
@@ -120,21 +121,20 @@ def read_candles(
 
     Notes
     -----
-    A clean file in order costs a third more than Polars needs to read it; one to be sorted, several
-    times that.
+    A clean file in order costs a third more than Polars' reading; sorting, several times that.
     """
     if isinstance(source, Candles):
         return source
     said = _Said(time_format=time_format, stamped=stamped, no_volume=no_volume)
     options = read_options(source_timeframe, timezone, instrument, **said)
     if isinstance(source, str | Path | list | tuple):
-        return _read_files(expand_paths(source), options, pattern)
+        return _read_files(expand_paths(source), options, pattern, format)
     require_no_pattern(pattern)
-    return _read_frame(source, options)
+    return _read_frame(source, options, format)
 
 
-def _read_frame(source: Any, options: ReadOptions) -> Candles:
-    if (opened := _provider_frame(source)) is not None:
+def _read_frame(source: Any, options: ReadOptions, reader: str | None) -> Candles:
+    if (opened := _provider_frame(source, reader)) is not None:
         return assemble([opened[0]], options, opened[1])
     frame, native = from_native(source)
     candles = _as_it_is(frame, options, native)
@@ -144,8 +144,10 @@ def _read_frame(source: Any, options: ReadOptions) -> Candles:
     return assemble(raws, options, native)
 
 
-def _read_files(paths: Sequence[Path], options: ReadOptions, pattern: str | None) -> Candles:
-    raws = open_sources(paths, BLOCK_ROWS)
+def _read_files(
+    paths: Sequence[Path], options: ReadOptions, pattern: str | None, reader: str | None
+) -> Candles:
+    raws = open_sources(paths, BLOCK_ROWS, reader)
     if pattern is None:
         return assemble(raws, options)
     return assemble(raws, [by_name(path, pattern, options) for path in paths])
@@ -192,6 +194,7 @@ def scan_batches(
     stamped: Stamped = "open",
     pattern: str | None = None,
     no_volume: bool = False,
+    format: str | None = None,  # noqa: A002
     chunk_rows: int = BLOCK_ROWS,
 ) -> Iterator[Batch]:
     """Read files batch by batch, every row checked on its own, in file order.
@@ -205,7 +208,7 @@ def scan_batches(
     apart = FilesApart(instrument)
     for path in paths:
         own = options if pattern is None else by_name(path, pattern, options)
-        for batch in _batches(open_source(path, chunk_rows), own):
+        for batch in _batches(open_source(path, chunk_rows, format), own):
             apart.see(batch.source, batch.frame, own.instrument)
             yield batch
     apart.check()
@@ -223,10 +226,10 @@ def _batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     return read_batches(raw.rows(), raw.schema, raw.name, said)
 
 
-def _provider_frame(source: Any) -> tuple[RawSource, str] | None:
+def _provider_frame(source: Any, reader: str | None = None) -> tuple[RawSource, str] | None:
     # Candles as they are need nobody's reader; live engines get them every minute.
     is_plain = isinstance(source, pl.DataFrame) and source.schema == _CANDLE_SCHEMA
-    return None if is_plain else open_frame(source)
+    return None if is_plain else open_frame(source, reader)
 
 
 def original_records(

@@ -15,7 +15,7 @@ from tallow.core.errors import CandleInputError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_PASSED = re.compile(r"""\bpass ([a-z_]+=(?:"[^"]*"|'[^']*'|\w+))""")
+_ASKED = re.compile(r"""\b(pass|add|with) ([a-z_]+=)("[^"]*"|'[^']*'|\w+)?""")
 
 
 def read_as_given(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -36,5 +36,9 @@ def read_as_given(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return read(*args, **kwargs)
     except CandleInputError as error:
-        told = _PASSED.sub(r"pass read_candles(candles, \1)", str(error))
-        raise type(error)(told) from error
+        raise type(error)(_ASKED.sub(_by_read_candles, str(error))) from error
+
+
+def _by_read_candles(asked: re.Match[str]) -> str:
+    by = "with" if asked[1] == "with" else "pass"
+    return f"{by} read_candles(candles, {asked[2]}{asked[3] or '...'})"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import polars as pl
 
@@ -45,8 +47,8 @@ ORIGINAL = "__original__"
 """A raw column that a provider's reader may add: the row's own text, where the columns beside it do
 not show it. It holds no field, and goes to the quarantine with a row that is set aside."""
 
-_NAMED = (".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".pq", ".arrow", ".ipc", ".feather")
-"""How names of files end: a frame has no name that could say more."""
+FRAME = "frame"
+"""What stands for the name of a frame, which says nothing more."""
 
 COLUMNS_SHOWN = 40
 """Most column names that an error prints."""
@@ -233,6 +235,7 @@ def _require_key(where: str, column: str | None, schema: Mapping[str, pl.DataTyp
 
 
 def _missing_message(where: str, columns: Sequence[str], missing: Sequence[str]) -> str:
+    columns = [column for column in columns if column != ORIGINAL]
     shown = ", ".join(repr(column[:COLUMNS_SHOWN]) for column in columns[:COLUMNS_SHOWN])
     more = f" and {len(columns) - COLUMNS_SHOWN} more" if len(columns) > COLUMNS_SHOWN else ""
     return (
@@ -250,10 +253,24 @@ def _missing_hint(where: str, columns: Sequence[str], missing: Sequence[str]) ->
         return f"pass no_volume=True if there is none, or {_rename(missing)}"
     if list(missing) == ["instrument"]:
         hint = 'pass instrument="..." if all rows belong to one instrument'
-        if where.endswith(_NAMED):
-            hint += ", or pass pattern='(?P<instrument>.+)[.]csv', say, if file names say them"
+        if where != FRAME:
+            hint += f", or pass pattern='{example_pattern(where)}', say, if file names say them"
         return hint
     return _rename(missing)
+
+
+def example_pattern(name: str) -> str:
+    """Return a pattern that fits the whole name of a file, for a hint.
+
+    Examples
+    --------
+    >>> example_pattern("days/RAYMOND.csv.gz")
+    '(?P<instrument>.+)[.]csv[.]gz'
+    """
+    path = Path(name)
+    packed = path.suffix.lower() in (".gz", ".zst")
+    ending = "".join(path.suffixes[-2:]) if packed else path.suffix
+    return "(?P<instrument>.+)" + re.escape(ending).replace("\\.", "[.]")
 
 
 def _rename(missing: Sequence[str]) -> str:

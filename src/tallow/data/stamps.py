@@ -1,4 +1,4 @@
-"""A hint on stamps that may lie at the close: rows at the close of sessions, none at the open."""
+"""Hints on stamps: rows at the close of sessions and none at the open, or not one in a session."""
 
 from __future__ import annotations
 
@@ -139,6 +139,16 @@ class LiveStamps:
             return ""
         self._is_over = True
         return StampCounts(0, self._at_close, self._at_close).hint(IF_FED)
+
+
+def outside_hint(rows: int, outside: int) -> str:
+    """Return what to say where not one row of several is in a session; nothing elsewhere."""
+    if not rows or outside < rows:
+        return ""
+    return (
+        f"timestamp: not one of {rows:,} rows is in a session; is it how the candles are read? "
+        "Look at source_timeframe=, timezone= and calendar="
+    )
 
 
 def _within(edges: Times, first: int, last: int) -> Times:

@@ -18,6 +18,7 @@ from tallow.data.days import microseconds
 from tallow.data.held import Moment, source_timeframe
 from tallow.data.joins import Joined
 from tallow.data.missing import SEGMENT_SCHEMA, missing_segments
+from tallow.data.store.kinds import other_kinds
 from tallow.data.store.store import Store
 
 Progress = Callable[[int, int], None]
@@ -99,6 +100,11 @@ class StoredSeries:
             "end": self.end,
         }
 
+    def other_kinds(self) -> str:
+        """Say which candles the store has; nothing where it has those of this kind."""
+        size = source_timeframe(self.timeframe).text
+        return other_kinds(self.store, size, self.adjustment, "timeframe")
+
     def _known(self) -> pl.DataFrame:
         """Return the store's series of this kind that are asked for."""
         size = source_timeframe(self.timeframe).text
@@ -110,7 +116,7 @@ class StoredSeries:
         names = known["instrument"].to_list()
         for name in self.instruments or ():
             if name not in names:
-                hint = near_matches(name, names) if names else "it has no such candles at all"
+                hint = near_matches(name, names) if names else self.other_kinds()
                 raise RangeError(
                     f"instrument: {name!r}; not in the store at {self.timeframe} "
                     f"{self.adjustment}; {hint}"

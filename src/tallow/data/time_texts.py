@@ -150,8 +150,11 @@ def read_written(texts: pl.Series, written: Written, where: str) -> tuple[pl.Ser
     return local.scatter(at, found["local"]), read["offset"].scatter(at, found["offset"])
 
 
-def explain_unreadable(texts: list[str]) -> str:
-    """Say what may help with times none of which could be read: a format, or a zone's name."""
+def explain_unreadable(texts: list[str], given: str | None) -> str:
+    """Say what may help with times none of which could be read: a format, or a zone's name.
+
+    `given` is the format that did not read them.
+    """
     words = {match[1] for text in texts if (match := _ZONE_WORD.search(text))}
     for word in sorted(words):
         meant = zones_meant(word)
@@ -169,6 +172,8 @@ def explain_unreadable(texts: list[str]) -> str:
     if fitting:
         either = " or ".join(f'pass time_format="{name}"' for name in fitting)
         return f"; say which of their readings is right: {either}"
+    if given is not None:
+        return f"; mend time_format={given!r}: each letter and sign must stand where it is written"
     return '; if they are written in another way, pass time_format="%d-%m-%Y %H:%M", say'
 
 

@@ -25,6 +25,7 @@ from tallow.data.aggregate import NoTrade
 from tallow.data.joins import Joined
 from tallow.data.provisional import provisional_bars
 from tallow.data.snapshots import Snapshots
+from tallow.data.store.kinds import other_kinds
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
@@ -336,7 +337,9 @@ class StoreQueries:
     ) -> None:
         """Raise an error where a name is unknown, or nothing has bars."""
         if not run.seen.issuperset(names):
-            question.wanted.check_found(self._names(run.candles, state), "the store")
+            known, kind = self._names(run.candles, state), run.candles
+            told = "" if known else other_kinds(self.store, kind.timeframe, kind.adjustment)
+            question.wanted.check_found(known, "the store", told)
         raise_if_all_failed(run.failures, len(names))
 
     def _joined(self, state: _State) -> Joined:

@@ -98,11 +98,16 @@ class Range:
         """Return how many of an input's instruments are wanted, once they are known to exist."""
         return instruments if self.instruments is None else len(self.instruments)
 
-    def check_found(self, known: Collection[str], where: str = "the input") -> None:
-        """Raise `RangeError` if an instrument was asked for that the input does not have."""
+    def check_found(
+        self, known: Collection[str], where: str = "the input", instead: str = ""
+    ) -> None:
+        """Raise `RangeError` if an instrument was asked for that the input does not have.
+
+        `instead` is what to say where there is none at all.
+        """
         for name in sorted(self.instruments or ()):
             if name not in known:
-                hint = near_matches(name, known) if known else f"{where} has none"
+                hint = near_matches(name, known) if known else instead or f"{where} has none"
                 raise RangeError(f"instrument: {excerpt(name)}; not in {where}; {hint}")
 
     def cut(self, frame: pl.DataFrame, calendars: CalendarAssignment) -> pl.DataFrame:

@@ -34,7 +34,7 @@ from tallow.data.rules import time_view
 from tallow.data.runs import OrderWatch, instrument_runs
 from tallow.data.schema import OPEN_INTEREST, find_column
 from tallow.data.spill import Spill
-from tallow.data.stamps import IF_READ
+from tallow.data.stamps import IF_READ, outside_hint
 from tallow.runtime.batch import BarRun
 from tallow.runtime.blocks import (
     NeedsWholeInputError,
@@ -71,6 +71,7 @@ class Reading(TypedDict, total=False):
     stamped: Stamped
     pattern: str | None
     no_volume: bool
+    format: str | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Files:
     @cached_property
     def has_interest(self) -> bool:
         """Whether any of the files has open interest: then every candle has the column."""
-        schemas = (open_source(path, BLOCK_ROWS).schema for path in self.paths)
+        reader = self.reading.get("format")
+        schemas = (open_source(path, BLOCK_ROWS, reader).schema for path in self.paths)
         return any(find_column(OPEN_INTEREST, list(schema)) is not None for schema in schemas)
 
 
@@ -356,7 +358,8 @@ class _Output:
             run.quarantine(quarantine),
             provisional,
             self._assumed.sentence(provisional),
-            run.stamps.counts.hint(IF_READ),
+            run.stamps.counts.hint(IF_READ)
+            or outside_hint(run.counts.rows, run.counts.outside_session),
         )
 
     def _open(self, schema: pl.Schema) -> Sink:

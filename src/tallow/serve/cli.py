@@ -167,6 +167,7 @@ def run(
     source_timeframe: options.SourceTimeframe = "1m",
     timezone: options.Timezone = None,
     instrument_key: options.InstrumentKey = None,
+    format: options.DocumentFormat = None,  # noqa: A002
     time_format: options.TimeFormat = None,
     stamped: options.StampPlace = "open",
     no_volume: options.NoVolume = False,
@@ -210,6 +211,7 @@ def run(
                 "stamped": stamped,
                 "no_volume": no_volume,
                 "pattern": pattern,
+                "format": format,
             },
             inputs=inputs,
             output=output,

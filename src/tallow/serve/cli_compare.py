@@ -169,6 +169,7 @@ def compare(
     instrument: options.Instruments = None,
     timezone: Timezone = None,
     instrument_key: options.InstrumentKey = None,
+    format: options.DocumentFormat = None,  # noqa: A002
     no_volume: options.NoVolume = False,
     time_format: options.TimeFormat = None,
     stamped: options.StampPlace = "open",
@@ -193,7 +194,7 @@ def compare(
     """
     from tallow.serve.compare import CompareRequest, run_compare
 
-    files: dict[str, object] = {"instrument": instrument_key, "pattern": pattern}
+    files: dict[str, object] = {"instrument": instrument_key, "pattern": pattern, "format": format}
     files |= {"time_format": time_format, "stamped": stamped, "no_volume": no_volume}
     return run_compare(
         CompareRequest(

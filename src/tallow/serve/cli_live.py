@@ -94,6 +94,25 @@ ReplayKey = Annotated[
         panel=options.INPUT,
     ),
 ]
+ReplayFormat = Annotated[
+    str | None,
+    options.option(
+        "--format",
+        metavar="NAME",
+        text="Of a replay: the files' format; found by looking into them. tallow doctor lists the "
+        "readers.",
+        panel=options.INPUT,
+    ),
+]
+ReplayTimeFormat = Annotated[
+    str | None,
+    options.option(
+        "--time-format",
+        metavar="FORMAT",
+        text='Of a replay: how times are written, such as "%d-%m-%Y %H:%M".',
+        panel=options.INPUT,
+    ),
+]
 Only = Annotated[
     list[str] | None,
     options.option(
@@ -179,7 +198,8 @@ def live(
     instrument: Only = None,
     timezone: options.Timezone = None,
     instrument_key: ReplayKey = None,
-    time_format: options.TimeFormat = None,
+    format: ReplayFormat = None,  # noqa: A002
+    time_format: ReplayTimeFormat = None,
     stamped: ReplayStamps = None,
     pattern: ReplayPattern = None,
     no_volume: ReplayVolume = False,
@@ -214,6 +234,7 @@ def live(
             feed_options={
                 "timezone": timezone,
                 "instrument": instrument_key,
+                "format": format,
                 "time_format": time_format,
                 "stamped": stamped,
                 "pattern": pattern,

@@ -27,8 +27,11 @@ from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_fram
 from tallow.runtime.ranges import Range
 from tallow.serve.console import BAD, QUIET, WARN, make_console, make_table, number, progress_bar
 from tallow.serve.report import show_more
-from tallow.serve.saying import say_json
+from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import take_interrupts_back
+from tallow.serve.wording import in_options
+
+VERB = "coverage"
 
 ROWS_SHOWN = 25
 """Rows of a table in the terminal; a file and JSON have them all."""
@@ -95,7 +98,11 @@ def _look(request: CoverageRequest) -> pl.DataFrame:
             request.instruments or None,
             move,
         )
-        return series.missing(longest, asked) if request.missing else series.coverage()
+        found = series.missing(longest, asked) if request.missing else series.coverage()
+        others = "" if len(found) else series.other_kinds()
+    if others:
+        say(f"hint: {in_options(others, VERB)}", err=True)
+    return found
 
 
 def _days(text: str) -> timedelta:

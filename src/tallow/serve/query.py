@@ -16,7 +16,8 @@ from rich.table import Column, Table
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.schema import NUMBERS, OPEN_INTEREST
-from tallow.data.store.store import open_store
+from tallow.data.store.kinds import other_kinds
+from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import ProcessingResult, failure_text
@@ -86,6 +87,7 @@ def query_store(request: QueryRequest) -> int:
         engine = AnalyticsEngine(store=store, **request.engine)
         compile_kernels(engine, request.question["indicators"])
         answers: dict[str, ProcessingResult] = engine.query(**request.question)
+        others = "" if any(map(len, answers.values())) else _other_kinds(store, request)
     zone = engine.calendars.calendars[0].timezone
     if request.json:
         say_json(to_json(_together(answers)))
@@ -102,9 +104,16 @@ def query_store(request: QueryRequest) -> int:
     failures = {
         name: why for result in answers.values() for name, why in result.report.failures.items()
     }
+    if others:
+        say(f"hint: {in_options(others, VERB)}", err=True)
     if failures:
         say(f"failed: {in_options(failure_text(failures), VERB)}", err=True)
     return EXIT_INCOMPLETE if failures else 0
+
+
+def _other_kinds(store: Store, request: QueryRequest) -> str:
+    source, adjustment = (request.question[name] for name in ("source_timeframe", "adjustment"))
+    return other_kinds(store, parse_timeframe(source).text, adjustment)
 
 
 def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:

@@ -85,7 +85,7 @@ def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True
 def _checked_output(request: RunRequest) -> Path:
     """Return where to write; what is wrong with paths is told before seconds of compiling."""
     if request.output is None:
-        raise OutputError("run: output=None; a file to write is needed; add --output bars.parquet")
+        raise OutputError("run: no --output; a file to write is needed; add --output bars.parquet")
     output = check_output(request.output)
     for path in expand_paths(list(request.inputs)):
         if output.exists() and path.samefile(output):

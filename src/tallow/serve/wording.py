@@ -1,31 +1,17 @@
-"""Messages in the words of the command line: ``--calendar-dates`` for ``calendar_dates=``."""
+"""Messages in the words of the command line: ``--calendar-dates`` for ``calendar_dates=``.
+
+A verb's words are its own options: a message never names one that the verb does not have.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import cache
+from typing import Any
 
-_OPTIONS = {
-    "adjustment": "--adjustment",
-    "beyond_coverage": "--beyond-coverage",
-    "calendar_dates": "--calendar-dates",
-    "feed": "--feed",
-    "format": "--format",
-    "grace": "--grace",
-    "instrument": "--instrument",
-    "keep": "--keep",
-    "no_volume": "--no-volume",
-    "pattern": "--pattern",
-    "source_timeframe": "--source-timeframe",
-    "speed": "--speed",
-    "stamped": "--stamped",
-    "time_format": "--time-format",
-    "subscribe": "--subscribe",
-    "timeframe": "--timeframe",
-    "timezone": "--timezone",
-}
-"""Parameters that messages name, and their options."""
+import typer
 
-_OPTIONS_OF = {
+_OTHERS = {
     "run": {"instrument": "--instrument-key"},
     "live": {
         "instrument": "--instrument-key",
@@ -34,13 +20,15 @@ _OPTIONS_OF = {
     "compare": {
         "instrument": "--instrument-key",
         "source_timeframe": "--source-timeframe of tallow run",
+        "thresholds: values": "thresholds: --agree",
+        "thresholds: decisions": "thresholds: --agree-decisions",
+        "thresholds: time": "thresholds: --less-time",
+        "thresholds: memory": "thresholds: --less-memory",
     },
-    "doctor": {"calendar_dates": "--calendar-dates of tallow run"},
     "ingest": {"source_timeframe": "--timeframe"},
+    "doctor": {"calendar_dates": "--calendar-dates of tallow run"},
 }
-"""Where a verb's option is called otherwise."""
-
-_PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})=(?:True\b|(?=(\S?)))")
+"""Where a parameter's name is not that of the verb's option."""
 
 
 def in_options(message: str, verb: str = "run") -> str:
@@ -51,12 +39,37 @@ def in_options(message: str, verb: str = "run") -> str:
     >>> in_options('give a TOML file as calendar_dates=, or ask for beyond_coverage="weekdays"')
     'give a TOML file as --calendar-dates, or ask for --beyond-coverage "weekdays"'
     """
-    options = _OPTIONS | _OPTIONS_OF.get(verb, {})
+    words, parameter = _words_of(verb)
 
     def option(match: re.Match[str]) -> str:
         # A value follows, or the sentence goes on: "as calendar_dates=, with ...".
         follows = match[2] or ""
         has_value = follows.isalnum() or follows in {'"', "'", "-"}
-        return options[match[1]] + " " * has_value
+        return words[match[1]] + " " * has_value
 
-    return _PARAMETER.sub(option, message)
+    return parameter.sub(option, message)
+
+
+@cache
+def _words_of(verb: str) -> tuple[dict[str, str], re.Pattern[str]]:
+    """Return what a verb calls parameters, and an expression that finds them in messages."""
+    from tallow.serve.cli import app
+
+    options = (
+        each
+        for each in find_verb(typer.main.get_command(app), verb).params
+        if each.param_type_name == "option"
+    )
+    words = {str(each.name): max(each.opts, key=len) for each in options} | _OTHERS.get(verb, {})
+    names = "|".join(sorted(words, key=len, reverse=True))
+    return words, re.compile(rf"\b({names})=(?:True\b|(?=(\S?)))")
+
+
+def find_verb(command: Any, name: str) -> Any:
+    """Return the verb of a name, below a group too."""
+    for each, found in command.commands.items():
+        if each == name:
+            return found
+        if hasattr(found, "commands") and name in found.commands:
+            return found.commands[name]
+    raise KeyError(name)

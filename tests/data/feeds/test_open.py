@@ -54,6 +54,11 @@ def test_an_unknown_option_is_told_without_secrets() -> None:
     )
 
 
+def test_an_option_of_another_feed_is_no_slip_of_one_that_looks_like_it() -> None:
+    with pytest.raises(ParameterError, match="time_format=; no option of it; leave it out"):
+        open_feed(f"ws://{NOBODY}", timezone="UTC", time_format="%d-%m-%Y")
+
+
 @pytest.mark.parametrize(("text", "library"), [("ws://x", "websockets"), ("redis://x", "redis")])
 def test_a_missing_extra_is_told(text: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == library]:

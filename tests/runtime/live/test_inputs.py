@@ -154,6 +154,7 @@ def test_arrays_of_other_lengths_are_an_error():
     ("options", "message"),
     [
         ({"keep": 0}, "keep=0; must be 1"),
+        ({"no_trade": "fill"}, "no_trade='fill'; must be 'drop' or 'keep'"),
         ({"grace": -1.0}, "grace=-1.0; must be"),
         ({"timeframes": []}, r"timeframes=\[\]; must name one"),
     ],

@@ -196,6 +196,14 @@ def test_bad_batches_and_bad_rows_are_counted_with_their_reasons() -> None:
     ]
 
 
+def test_candles_of_before_any_clock_of_ticks_are_replayed() -> None:
+    old = candles("A", minutes("1985-07-15T09:30-04:00", 3))
+    engine = LiveEngine("1m", "", calendar="XNYS", beyond_coverage="weekdays")
+    statistics = LiveSession(engine, ReplayFeed(old)).run()
+    assert (statistics.appended, statistics.quarantined) == (3, 0)
+    assert len(engine.latest("1m")) == 1
+
+
 def test_instruments_that_were_not_asked_for_are_left_out() -> None:
     both = pl.concat([ROWS, candles("B", minutes(OPEN, 5))])
     engine = LiveEngine("5m", "")

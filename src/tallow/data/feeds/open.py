@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -60,10 +60,17 @@ def open_feed(text: str, **options: Any) -> Feed:
     known = list(inspect.signature(make).parameters)[1:]
     for name in options.keys() - known:
         hint = near_matches(name, known)
-        # Not what else there is: the command line has some of it only.
-        hint = hint if hint.startswith("did") else "leave it out"
+        # Not what else there is: the command line has some of it only. Nor one of another feed.
+        is_slip = hint.startswith("did") and name not in _replay_options()
+        hint = hint if is_slip else "leave it out"
         raise ParameterError(f"feed: {shown(text)}: {name}=; no option of it; {hint}")
     return make(source, **options)
+
+
+def _replay_options() -> Mapping[str, Any]:
+    from tallow.data.feeds.replay import ReplayFeed
+
+    return inspect.signature(ReplayFeed).parameters
 
 
 def _maker(scheme: str) -> Callable[..., Feed]:

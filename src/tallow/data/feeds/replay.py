@@ -75,7 +75,7 @@ class ReplayFeed(Feed):
         long stretch without candles, as a night, is waited through only in part.
     start, end
         Candles with ``start <= timestamp < end`` only; aware datetimes.
-    timezone, instrument, time_format, stamped, pattern, no_volume
+    timezone, instrument, time_format, stamped, pattern, no_volume, format
         Of files and frames whose rows do not say it; as in `read_candles`. A store's candles have
         it all.
     clock, sleep
@@ -106,6 +106,7 @@ class ReplayFeed(Feed):
         stamped: Stamped = "open",
         pattern: str | None = None,
         no_volume: bool = False,
+        format: str | None = None,  # noqa: A002
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -120,7 +121,7 @@ class ReplayFeed(Feed):
         if isinstance(store, Store):
             said = {"timezone": timezone, "instrument": instrument, "time_format": time_format}
             said |= {"stamped": None if stamped == "open" else stamped, "pattern": pattern}
-            _require_unsaid(self._opened, **said, no_volume=no_volume or None)
+            _require_unsaid(self._opened, **said, no_volume=no_volume or None, format=format)
             self._days = partial(_days_of, store, start, end)
         else:
             read = read_candles(
@@ -131,6 +132,7 @@ class ReplayFeed(Feed):
                 stamped=stamped,
                 pattern=pattern,
                 no_volume=no_volume,
+                format=format,
             )
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)

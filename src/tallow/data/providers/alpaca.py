@@ -34,7 +34,7 @@ def _read(content: Content) -> Reading:
     if not isinstance(document, dict) or "bars" not in document:
         raise CandleInputError(
             f'{content.name}: document={clipped(document)}; must be {{"bars": ...}}; fetch it '
-            "again, or name its format"
+            "again, or say what it is with format="
         )
     rows = _named(document["bars"] or [], document.get(_SYMBOL))
     if rows is None:

@@ -35,7 +35,7 @@ def _read(content: Content) -> Reading:
     if not good or not isinstance(rows, list):
         raise CandleInputError(
             f'{content.name}: document={clipped(document)}; must be {{"status": true, "data": '
-            "[...]}; fetch it again, or name its format"
+            "[...]}; fetch it again, or say what it is with format="
         )
     return Reading(json_table(content, rows, widths=(6,), time=str), timezone="Asia/Kolkata")
 

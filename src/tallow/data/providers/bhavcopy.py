@@ -100,7 +100,7 @@ def _read(content: Content) -> Reading:
         raise CandleInputError(
             f"{content.name}: columns missing: {', '.join(missing)}; must be a bhavcopy of NSE or "
             "BSE: the UDiFF common one, or the one of before with ISIN and date; fetch it again, "
-            "or name its format"
+            "or say what it is with format="
         )
     segments = rows[layout.segment].drop_nulls().unique() if layout.segment else pl.Series()
     if len(segments) and SEGMENT not in segments:

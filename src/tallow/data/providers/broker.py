@@ -62,5 +62,5 @@ def read_answer(content: Content, widths: Collection[int]) -> Reading:
         )
     raise CandleInputError(
         f'{content.name}: document={clipped(document)}; must be {{"status": "success", "data": '
-        '{"candles": [...]}}; fetch it again, or name its format'
+        '{"candles": [...]}}; fetch it again, or say what it is with format='
     )

@@ -28,7 +28,8 @@ def _read(content: Content) -> Reading:
     rows = read_json(content)
     if not isinstance(rows, list):
         raise CandleInputError(
-            f"{content.name}: document={clipped(rows)}; must be an array of arrays; name its format"
+            f"{content.name}: document={clipped(rows)}; must be an array of arrays; say what it is "
+            "with format="
         )
     raw = json_table(content, [_candle(row) for row in rows], widths=(6,), time=Number)
     return Reading(raw, timezone="UTC", adjustment="raw")

@@ -219,7 +219,7 @@ def _rows_source(
     if read and all(row.cells is None for row in read):
         raise CandleInputError(
             f"{content.name}: row={str(read[0].original)[:_SHOWN]}; not one row is {what} "
-            f"[{', '.join(columns)}]; fetch it again, or name its format"
+            f"[{', '.join(columns)}]; fetch it again, or say what it is with format="
         )
     return frame_source(content.name, table(content.name, columns, read))
 

@@ -30,7 +30,7 @@ def _read(content: Content) -> Reading:
     if missing:
         raise CandleInputError(
             f"{content.name}: columns missing: {', '.join(missing)}; must be Databento's ohlcv "
-            "records; name its format"
+            "records; say what it is with format="
         )
     frame = frame.with_columns(_price(frame[name]) for name in PRICES)
     names = {"ts_event": "timestamp"}

@@ -33,7 +33,7 @@ def _read(content: Content) -> Reading:
     if arrays is None:
         raise CandleInputError(
             f"{content.name}: document={clipped(document)}; must have an array of one length for "
-            f"each of {', '.join(FIELDS)}; fetch it again, or name its format"
+            f"each of {', '.join(FIELDS)}; fetch it again, or say what it is with format="
         )
     rows = [list(row) for row in zip(*arrays, strict=True)]
     raw = json_table(content, rows, widths=(len(arrays),), time=Number)

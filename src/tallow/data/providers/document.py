@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,15 @@ from tallow.core.timeframe import Timeframe
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
 from tallow.data.providers.content import Content, open_content
-from tallow.data.providers.facts import latest_open, said_by_name, settle_facts
+from tallow.data.providers.facts import (
+    BY_NAME,
+    GIVEN,
+    Said,
+    latest_open,
+    said_by_name,
+    settle_facts,
+    silenced,
+)
 from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
 from tallow.data.readers import assemble, read_options
@@ -98,7 +107,8 @@ def read_document(
         "timezone": timezone,
         "adjustment": adjustment,
     }
-    facts = settle_facts(content, reading, given, said_by_name(content, pattern))
+    named = said_by_name(content, pattern)
+    facts = settle_facts(content, reading, given, named, no_volume)
     moment = time.time_ns() // 1_000 if now is None else now
     latest = moment if reading.complete else latest_open(moment, facts.timeframe, facts.timezone)
     options = read_options(
@@ -111,19 +121,24 @@ def read_document(
         no_volume=no_volume,
     )
     candles = assemble([reading.raw], options, reading.native)
-    _require_only(content, facts.instrument, candles)
+    _require_only(content, facts.instrument, {GIVEN: given, BY_NAME: named}, candles)
     return Document(candles, facts.timeframe, facts.adjustment, reader.name)
 
 
-def _require_only(content: Content, instrument: str | None, candles: Candles) -> None:
-    """Raise where rows name another instrument than the one that was given for all of them."""
+def _require_only(
+    content: Content, instrument: str | None, voices: Mapping[str, Said], candles: Candles
+) -> None:
+    """Raise where rows name another instrument than the one that is said of all of them."""
     names = candles.frame["instrument"]
     if instrument is None or not len(names):
         return
     # In order: all are the same where the first and the last are.
     other = next((name for name in (names[0], names[-1]) if name != instrument), None)
     if other is not None:
+        who = next((who for who, said in voices.items() if said.get("instrument")), "by itself")
+        asked = "instrument=" if who == GIVEN else "instrument: "
+        hint = "fetch it again" if who not in voices else silenced("instrument", {who})
         raise CandleInputError(
-            f"{content.name}: instrument={instrument!r} given, {other!r} in its rows; they must "
-            "agree; leave out instrument="
+            f"{content.name}: {asked}{instrument!r} {who}, {other!r} in its rows; they must "
+            f"agree; {hint}"
         )

@@ -7,7 +7,7 @@ differently.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,12 +20,15 @@ from tallow.data.file_names import EXAMPLES, name_facts, require_pattern
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reading
 from tallow.data.readers import read_options
-from tallow.data.schema import find_column
+from tallow.data.schema import example_pattern, find_column, resolve_layout
 from tallow.data.zones import require_timezone
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE_US = 60_000_000
+
+GIVEN, BY_NAME = "given", "by the file's name"
+"""Who says a fact, beside the document."""
 
 Said = Mapping[str, str | Timeframe | None]
 
@@ -56,22 +59,30 @@ def said_by_name(content: Content, pattern: str | None) -> dict[str, str | None]
     return name_facts(content.path, pattern)
 
 
-def settle_facts(content: Content, reading: Reading, given: Said, named: Said) -> Facts:
+def settle_facts(
+    content: Content, reading: Reading, given: Said, named: Said, no_volume: bool
+) -> Facts:
     """Put together what is said, each of `given` and `named` by the names of `EXAMPLES`.
 
     Raises
     ------
     CandleInputError
         If two say something differently, or nobody says it; all that is missing is named at once.
+        Before that, if it is no table of candles, whatever is said of it.
     TimeframeError
         If a timeframe is none.
     """
     told = {name: getattr(reading, name) for name in EXAMPLES}
-    voices = {"given": given, "by the file's name": named, "by the document": told}
+    voices = {GIVEN: given, BY_NAME: named, "by the document": told}
     facts = {name: _one(content.name, name, voices) for name in EXAMPLES}
     missing = _missing(reading, facts)
     if missing:
-        adding = ", ".join(EXAMPLES[name] for name in missing)
+        resolve_layout(reading.raw.schema, content.name, instrument="", no_volume=no_volume)
+        examples = dict(EXAMPLES)
+        if content.path is not None:
+            pattern = example_pattern(content.name)
+            examples["instrument"] += f" (or pattern='{pattern}', say, if file names say it)"
+        adding = ", ".join(examples[name] for name in missing)
         raise CandleInputError(
             f"{content.name}: {', '.join(missing)} not said by the document; add {adding}"
         )
@@ -115,11 +126,17 @@ def _one(name: str, fact: str, voices: Mapping[str, Said]) -> str | Timeframe | 
         said = {who: _timeframe(name, value) for who, value in said.items()}
     if len(set(said.values())) > 1:
         claims = ", ".join(f"{str(value)!r} {who}" for who, value in said.items())
+        asked = f"{fact}=" if GIVEN in said else f"{fact}: "
         raise CandleInputError(
-            f"{name}: {fact}={claims}; they must agree; is it the right file? If so, leave out "
-            f"{fact}="
+            f"{name}: {asked}{claims}; they must agree; is it the right file? If so, "
+            f"{silenced(fact, said)}"
         )
     return next(iter(said.values()), None)
+
+
+def silenced(fact: str, said: Container[str]) -> str:
+    """Return what to leave out, so that the document, or its rows, alone say a fact."""
+    return f"leave out {fact}=" if GIVEN in said else f"leave the group {fact} out of pattern="
 
 
 def _timeframe(name: str, value: str | Timeframe | None) -> Timeframe:

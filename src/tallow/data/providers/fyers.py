@@ -33,7 +33,7 @@ def _read(content: Content) -> Reading:
     if said == "error" or not isinstance(rows, list):
         raise CandleInputError(
             f'{content.name}: document={clipped(document)}; must be {{"s": "ok", "candles": '
-            "[...]}; fetch it again, or name its format"
+            "[...]}; fetch it again, or say what it is with format="
         )
     raw = json_table(content, rows, widths=(6, 7), time=Number)
     return Reading(raw, timezone="Asia/Kolkata")

@@ -32,7 +32,7 @@ def _read(content: Content) -> Reading:
     if not isinstance(rows, list):
         raise CandleInputError(
             f'{content.name}: document={clipped(document)}; must be {{"status": "success", "data": '
-            "[...]}; fetch it again, or name its format"
+            "[...]}; fetch it again, or say what it is with format="
         )
     fields = FIELDS | {"open_interest": "oi"}
     raw = object_table(content, rows, fields, (Number, str))

@@ -17,19 +17,31 @@ from tallow.data.providers.reader import Reader, Reading
 from tallow.data.providers.registry import readers
 
 
-def open_sources(paths: Sequence[Path], chunk_rows: int) -> list[RawSource]:
+def open_sources(
+    paths: Sequence[Path],
+    chunk_rows: int,
+    format: str | None,  # noqa: A002
+) -> list[RawSource]:
     """Open files without reading the rows of plain tables; see `open_source`."""
-    return [open_source(path, chunk_rows) for path in paths]
+    return [open_source(path, chunk_rows, format) for path in paths]
 
 
-def open_source(path: Path, chunk_rows: int) -> RawSource:
+def open_source(
+    path: Path,
+    chunk_rows: int,
+    format: str | None,  # noqa: A002
+) -> RawSource:
     """Open a file: a provider's document by its reader, any other table as it is.
+
+    `format` is the reader's name, or None to find it by looking into the file.
 
     Raises
     ------
     CandleInputError
-        If it cannot be read at all.
+        If it cannot be read at all, or no reader has the name.
     """
+    if format is not None:
+        return _said(read_by(readers().find(format), open_content(path)))
     is_table = ending_of(path) is not None
     try:
         content = open_content(path)
@@ -44,10 +56,14 @@ def open_source(path: Path, chunk_rows: int) -> RawSource:
     return _said(read_by(reader or readers().recognise(content), content))
 
 
-def open_frame(frame: Any) -> tuple[RawSource, str] | None:
+def open_frame(
+    frame: Any,
+    format: str | None = None,  # noqa: A002
+) -> tuple[RawSource, str] | None:
     """Return a provider's frame, read by its reader, and the kind to give back; None for others."""
     content = open_content(frame)
-    reader = readers().provider_of(content)
+    known = readers()
+    reader = known.provider_of(content) if format is None else known.find(format)
     if reader is None:
         return None
     reading = read_by(reader, content)

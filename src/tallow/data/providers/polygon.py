@@ -29,7 +29,7 @@ def _read(content: Content) -> Reading:
     if not isinstance(rows, list) or not isinstance(ticker, str):
         raise CandleInputError(
             f'{content.name}: document={clipped(document)}; must be {{"ticker": ..., "results": '
-            "[...]}; fetch it again, or name its format"
+            "[...]}; fetch it again, or say what it is with format="
         )
     adjusted = document.get("adjusted")
     return Reading(

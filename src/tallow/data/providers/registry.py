@@ -10,6 +10,7 @@ from functools import cache
 
 from tallow.core.errors import CandleInputError, near_matches
 from tallow.core.plugins import load_plugins
+from tallow.data.files import DOCUMENT_ENDINGS, ENDINGS
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader
 
@@ -54,8 +55,8 @@ class Readers:
         if found is not None:
             return found
         raise CandleInputError(
-            f"{content.name}: its format is not recognised; known: {', '.join(self.readers)}; is "
-            f"the file whole? If it is, say what it is with format={self._broken()}"
+            f"{content.name}: its format is not recognised; known: {', '.join(self.readers)}; "
+            f"{_unrecognised(content)}{self._broken()}"
         )
 
     def provider_of(self, content: Content) -> Reader | None:
@@ -96,6 +97,15 @@ class Readers:
 
     def _broken(self) -> str:
         return "".join(f"; {entry} failed: {why}" for entry, why in self.failures.items())
+
+
+def _unrecognised(content: Content) -> str:
+    """Return what to do about a document that no reader knows."""
+    if content.path is None or content.path.name.lower().endswith((*ENDINGS, *DOCUMENT_ENDINGS)):
+        return "is it whole? If it is, say what it is with format="
+    return (
+        f"a table must end in {', '.join(ENDINGS)}; rename it, or say what else it is with format="
+    )
 
 
 @cache

@@ -69,7 +69,7 @@ def _read(content: Content) -> Reading:
     if not (_is_pandas(content.frame) and _has_shape(content.frame)):
         raise CandleInputError(
             f"{content.name}: must be a pandas frame with a DatetimeIndex and columns "
-            f"{', '.join(FIELDS)}; name its format"
+            f"{', '.join(FIELDS)}; say what it is with format="
         )
     return _reading(content, from_native(content.frame)[0], "pandas")
 

@@ -362,7 +362,7 @@ class Store:
             go; `as_of` does not reach behind it then. Both in microseconds since 1970 UTC.
         """
         if before is None and superseded_before is None:
-            raise ParameterError("prune: before=None, superseded_before=None; give one of them")
+            raise ParameterError("prune: neither before= nor superseded_before= is given; give one")
         if superseded_before is not None:
             # What comes later is not pruned, whatever moment was named: questions about it hold.
             superseded_before = min(superseded_before, self.last_received())

@@ -107,6 +107,7 @@ class LiveEngine(Keeping):
             raise ParameterError(
                 f"live: grace={grace}; must be 0..{LIVE_GRACE_MAX_SECONDS:g}, in seconds"
             )
+        bars.require_no_trade(no_trade)
         if not isinstance(calendar, CalendarAssignment):
             calendar = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
         self.calendars = calendar

@@ -24,6 +24,7 @@ from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.readers import read_latest
 from tallow.data.rules import MINUTE_US
 from tallow.data.schema import find_column
+from tallow.data.tick_kernels import TIME_FIRST_US
 from tallow.runtime.live.aside import unreadable_rows
 from tallow.runtime.live.tally import LiveStatistics, Tally
 from tallow.runtime.live.updates import LiveUpdate
@@ -252,7 +253,7 @@ class LiveSession:
 
     def _advance(self) -> list[LiveUpdate]:
         """Tell the engine the time."""
-        if self._now is None or self._now - self._told < _CLOCK_STEP_US:
+        if self._now is None or self._now - self._told < _CLOCK_STEP_US or self._is_before_days():
             return []
         try:
             update = self._engine.advance(self._now)
@@ -294,9 +295,13 @@ class LiveSession:
 
     def _end_of_replay(self) -> list[LiveUpdate]:
         """Let time go on after the last candle of a replay, so that what ended with it is final."""
-        if self._clock is not None or self._now is None:
+        if self._clock is not None or self._now is None or self._is_before_days():
             return []
         return [self._engine.advance(self._now + self._grace_us)]
+
+    def _is_before_days(self) -> bool:
+        """Say whether a replay plays years in which no clock of ticks can be."""
+        return self._now is not None and self._now < TIME_FIRST_US
 
     def _rest(self) -> list[LiveUpdate]:
         """Take what the feed still holds after it was closed."""
