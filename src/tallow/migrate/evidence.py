@@ -1,7 +1,7 @@
-"""What is known of a candidate while it runs: observations in, totals of an interval out.
+"""What is known about a candidate while it runs: observations in, totals of an interval out.
 
-Processes that serve write observations; whoever decides about a rollout reads totals. Neither
-needs the other, nor the code of the candidate.
+Serving processes write observations; the controller of a rollout reads totals. Neither needs the
+other, or the candidate's code.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from typing import Literal, Protocol, runtime_checkable
 
 Side = Literal["control", "candidate"]
 
+Decision = Literal["off", "shadow", "candidate"]
+"""``off``: only the control runs; ``shadow``: it answers, and the candidate runs in the background;
+``candidate``: the candidate answers."""
+
 
 @dataclass(frozen=True)
 class Judgement:
-    """What comparing two answers to one call found; counts of values.
+    """The result of comparing two answers to one call, as counts of values.
 
-    ``unexplained`` are values that differ for no cause that is known and accepted;
-    ``explained`` those that differ for one. ``flips`` are decisions that differ: crossings,
-    squeezes, overbought states.
+    ``explained`` values differ for a known and accepted cause, ``unexplained`` ones without one.
+    ``flips`` are decisions that differ: crossings, squeezes, overbought states.
     """
 
     compared: int = 0
@@ -32,7 +35,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Observation:
-    """One call as it was answered, and what the side that ran aside made of it.
+    """One call as it was answered, and the result of the side that ran in the background.
 
     Parameters
     ----------
@@ -43,21 +46,21 @@ class Observation:
     served
         The side whose answer the caller got. A candidate that failed was replaced by the control.
     control_ms, candidate_ms
-        How long each took in the serving process; None where it did not run there, or raised. A
+        How long each took in the serving process; None if it did not run there, or raised. A
         candidate that was too late for the caller counts with its deadline.
     error
-        What the candidate raised, or that it was too slow or too large; None where it was well.
+        What the candidate raised, or that it was too slow or too large; None if it was neither.
     skipped
-        Why the call, though sampled, was not compared: no room in the queue, inputs that cannot be
-        copied. None where it was, or was not sampled.
+        Why a sampled call was not compared: a full queue, inputs that cannot be copied. None if it
+        was compared or not sampled.
     staleness_seconds
-        How old the newest data in the served answer was, where the call tells it; not known where
-        there was nothing to compare.
+        Age of the newest data in the served answer, if the experiment has `newest`; None if the
+        call was not compared.
     judgement
-        None where the answers were not compared.
-    aside_ms
-        How long the other side took aside, in a process of the lowest priority; None where it did
-        not run there, or raised.
+        None if the answers were not compared.
+    background_ms
+        How long the other side took in the background, in a process of the lowest priority; None if
+        it did not run there, or raised.
     """
 
     experiment: str
@@ -70,21 +73,21 @@ class Observation:
     skipped: str | None = None
     staleness_seconds: float | None = None
     judgement: Judgement | None = None
-    aside_ms: float | None = None
+    background_ms: float | None = None
 
 
 @dataclass(frozen=True)
 class Totals:
     """Observations of one experiment in one interval, added up.
 
-    ``served`` counts calls whose answer was the candidate's; ``tried`` those where it ran at all,
-    or failed to; ``skipped`` those that were sampled but did not fit the budget. ``compared`` to
-    ``flips`` count values. The staleness is the worst that was seen.
+    ``served`` counts calls that the candidate answered; ``tried`` those in which it ran or failed;
+    ``skipped`` those that were sampled but did not fit the budget. ``compared`` to ``flips`` count
+    values. The staleness is the largest one.
 
-    ``control_p99_ms`` and ``candidate_p99_ms`` are over calls that ran in the serving processes:
-    what callers waited for. The other two are over calls that ran aside, and never mixed in: on a
-    busy host the lowest priority is slow, whatever runs with it. None where there were too few
-    calls; of fewer than a hundred, one is left out: it may be an accident.
+    ``control_p99_ms`` and ``candidate_p99_ms`` are over calls in the serving processes: the time
+    that callers waited. The other two are over calls in the background, and kept apart: on a busy
+    host, everything is slow at the lowest priority. None if there were too few calls; of fewer than
+    a hundred, the slowest is left out, which may be an accident.
     """
 
     calls: int = 0
@@ -99,14 +102,14 @@ class Totals:
     flips: int = 0
     control_p99_ms: float | None = None
     candidate_p99_ms: float | None = None
-    control_aside_p99_ms: float | None = None
-    candidate_aside_p99_ms: float | None = None
+    control_background_p99_ms: float | None = None
+    candidate_background_p99_ms: float | None = None
     staleness_seconds: float | None = None
     causes: dict[str, int] = field(default_factory=dict)
 
 
 class EvidenceSource(Protocol):
-    """Where a rollout reads what happened."""
+    """Where a rollout reads its totals."""
 
     def totals(self, experiment: str, since: datetime, until: datetime) -> Totals:
         """Return what was observed in ``since <= at < until``."""
@@ -114,13 +117,13 @@ class EvidenceSource(Protocol):
 
 @runtime_checkable
 class OrderedEvidence(EvidenceSource, Protocol):
-    """Evidence that knows its own order, whatever the clocks of its observations say.
+    """Evidence with an order of its own, independent of the times of its observations.
 
-    A clock that is set back passes the same times twice: only the order tells them apart.
+    A clock that is set back passes the same times twice; only the order distinguishes them.
     """
 
     def position(self, experiment: str) -> int:
-        """Return a number that no observation of before exceeds, and each one after does."""
+        """Return a number that no observation so far exceeds, and every later one does."""
         ...
 
     def totals_after(

@@ -26,9 +26,9 @@ FAILING = replace(GOOD, errors=20)
 UNCLEAR = replace(GOOD, errors=1, tried=150)
 FEW = Totals(calls=5, tried=5, compared=50, equal=50)
 # In shadow the candidate has no times but those aside; at 100 % that holds for the control.
-TIMED = replace(GOOD, control_p99_ms=10.0, control_aside_p99_ms=10.0)
-FAST = replace(TIMED, candidate_p99_ms=9.0, candidate_aside_p99_ms=9.0)
-SLOW = replace(TIMED, candidate_p99_ms=16.0, candidate_aside_p99_ms=16.0)
+TIMED = replace(GOOD, control_p99_ms=10.0, control_background_p99_ms=10.0)
+FAST = replace(TIMED, candidate_p99_ms=9.0, candidate_background_p99_ms=9.0)
+SLOW = replace(TIMED, candidate_p99_ms=16.0, candidate_background_p99_ms=16.0)
 P99 = "gates.p99_ratio = 1.5"
 
 

@@ -164,8 +164,8 @@ BUSY = Totals(
     served=100,
     control_p99_ms=20.0,
     candidate_p99_ms=22.0,
-    control_aside_p99_ms=100.0,
-    candidate_aside_p99_ms=200.0,
+    control_background_p99_ms=100.0,
+    candidate_background_p99_ms=200.0,
 )
 SLOW = replace(BUSY, candidate_p99_ms=200.0)
 

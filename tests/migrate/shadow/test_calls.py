@@ -173,7 +173,7 @@ def test_what_is_known_does_not_wait_behind_what_hangs(running: Running, tmp_pat
         decide=lambda key: "shadow" if key == "str" else "candidate",
         budget=Budget(seconds=PATIENCE),
     )
-    # The candidate aside waits for the gate; those that are served fail, more than are kept.
+    # The background candidate waits at the gate; served ones fail, more often than are kept.
     assert run(gate) == gate
     failing = MISMATCHES_AT_ONCE + 4
     assert [run([1.0]) for _ in range(failing)] == [1.0] * failing
@@ -192,7 +192,9 @@ def test_bad_input_is_no_error_of_a_candidate_that_refuses_it_too(running: Runni
     assert (run.totals().errors, run.totals().equal) == (0, 1)
 
 
-def test_a_control_that_dies_aside_is_no_error_of_the_candidate(running: Running) -> None:
+def test_a_control_that_dies_in_the_background_is_no_error_of_the_candidate(
+    running: Running,
+) -> None:
     run = running(sides.leaves, sides.total, decide=lambda _key: "candidate")
     assert run([1.0]) == 1.0
     totals = run.totals()
@@ -262,7 +264,7 @@ def test_a_worker_is_of_the_lowest_priority_and_no_experiment(running: Running) 
         (sides.total, {"judge": lambda *_: None}, "must be able to import it"),
     ],
 )
-def test_what_cannot_run_aside_is_refused_at_once(
+def test_what_cannot_run_out_of_process_is_refused_at_once(
     tmp_path: Path, control: Any, options: dict[str, Any], rule: str
 ) -> None:
     with pytest.raises(ShadowError, match=rule):

@@ -1,8 +1,9 @@
 """Goal: an experiment on real engines and real candles says what the comparison says, and its
 mismatches are data, not code.
 
-Method: the old engine answers, this one runs aside, and the judge is that of the comparison. What
-the comparison says is asked of it directly, with both engines' answers in this process.
+Method: the old engine answers, this one runs in the background, and the judge is that of the
+comparison. What the comparison says is asked of it directly, with both engines' answers in this
+process.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tallow.migrate.shadow import Budget, load_mismatch, replay
 from tests.migrate.shadow.conftest import Running
 
 
-def test_engines_are_compared_aside_as_they_are_by_hand(
+def test_engines_are_compared_in_the_background_as_by_hand(
     running: Running, reference: Path, tmp_path: Path
 ) -> None:
     candles = tallow.read_candles(reference / "data" / "candles_1m.csv").frame

@@ -27,18 +27,18 @@ from tallow.migrate.evidence import Judgement, Observation, Side
 from tallow.migrate.shadow import EvidenceStore
 from tallow.migrate.shadow import store as store_module
 from tallow.migrate.shadow.mismatch import mismatch_body
-from tallow.migrate.shadow.outcome import Outcome
-from tallow.migrate.shadow.store import KeptMismatch
+from tallow.migrate.shadow.outcome import CallOutcome
+from tallow.migrate.shadow.store import MismatchBody
 from tests.migrate.shadow.conftest import ALWAYS
 
 ROOT = Path(__file__).parents[3]
 START = datetime(2025, 7, 18, 3, 45, tzinfo=UTC)
 
 
-def body(*args: Any, control: Outcome | None, **about: Any) -> bytes:
+def body(*args: Any, control: CallOutcome | None, **about: Any) -> bytes:
     """Return a stored mismatch of a call with these arguments."""
     observation = Observation("test", START, "RAYMOND", "control", **about)
-    outcomes: dict[Literal["control", "candidate"], Outcome] = {}
+    outcomes: dict[Literal["control", "candidate"], CallOutcome] = {}
     if control is not None:
         outcomes["control"] = control
     return mismatch_body(observation, (args, {"last": 2}), outcomes, {"control": "1"}, "r7")
@@ -67,7 +67,7 @@ def random_observations(count: int, seed: int) -> list[Observation]:
             served=draw.choice(["control", "candidate"]),
             control_ms=draw.choice([None, draw.uniform(1.0, 50.0)]),
             candidate_ms=draw.choice([None, draw.uniform(1.0, 50.0)]),
-            aside_ms=draw.choice([None, draw.uniform(1.0, 500.0)]),
+            background_ms=draw.choice([None, draw.uniform(1.0, 500.0)]),
             error=draw.choice([None, None, "it failed"]),
             skipped=draw.choice([None, None, "the queue is full"]),
             staleness_seconds=draw.choice([None, draw.uniform(0.0, 9.0)]),
@@ -96,11 +96,13 @@ def test_totals_are_the_sums_of_an_interval(store: EvidenceStore) -> None:
     for name in ("compared", "equal", "explained", "unexplained", "flips"):
         assert getattr(totals, name) == sum(getattr(each, name) for each in judged)
     assert totals.causes == sum((Counter(each.causes) for each in judged), Counter())
-    asides = {side: [each.aside_ms for each in inside if each.served == side] for side in SIDES}
+    background = {
+        side: [each.background_ms for each in inside if each.served == side] for side in SIDES
+    }
     assert totals.control_p99_ms == p99([each.control_ms for each in inside])
     assert totals.candidate_p99_ms == p99([each.candidate_ms for each in inside])
-    assert totals.control_aside_p99_ms == p99(asides["candidate"])
-    assert totals.candidate_aside_p99_ms == p99(asides["control"])
+    assert totals.control_background_p99_ms == p99(background["candidate"])
+    assert totals.candidate_background_p99_ms == p99(background["control"])
     assert totals.staleness_seconds == max(each.staleness_seconds or 0.0 for each in inside)
 
 
@@ -136,7 +138,7 @@ def test_the_newest_are_kept_and_the_rest_is_counted(
     for each in random_observations(120, seed=1):
         store.add([each])
     for number in range(5):
-        store.add([], [KeptMismatch("test", body(number, control=None))])
+        store.add([], [MismatchBody("test", body(number, control=None))])
     last = START + timedelta(seconds=70)
     assert store.totals("test", *ALWAYS).calls == 50
     assert store.totals("test", last, ALWAYS[1]).calls == 50
@@ -149,11 +151,11 @@ def test_bytes_of_mismatches_are_bounded(
 ) -> None:
     one = body(1, control=None)
     monkeypatch.setattr(store_module, "MISMATCHES_BYTES", 2 * len(one) + 20)
-    store.add([], [KeptMismatch("test", body(number, control=None)) for number in range(4)])
+    store.add([], [MismatchBody("test", body(number, control=None)) for number in range(4)])
     assert [mismatch.args for mismatch in store.mismatches("test")] == [(3,), (2,)]
 
 
-def test_what_is_no_evidence_is_told(tmp_path: Path) -> None:
+def test_what_is_no_evidence_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("no database at all, but long enough to be taken for one" * 20)
     with pytest.raises(EvidenceError, match=r"notes\.txt; cannot be read or written"):
@@ -164,7 +166,7 @@ def test_what_is_no_evidence_is_told(tmp_path: Path) -> None:
         EvidenceStore(tmp_path / "later")
 
 
-def test_a_lock_is_waited_for_and_then_told(store: EvidenceStore) -> None:
+def test_a_lock_is_waited_for_and_then_reported(store: EvidenceStore) -> None:
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(EvidenceError, match="locked"):

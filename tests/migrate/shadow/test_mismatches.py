@@ -25,8 +25,8 @@ import pytest
 from tallow.core.errors import EvidenceError
 from tallow.migrate.evidence import Judgement
 from tallow.migrate.shadow import EvidenceStore, load_mismatch, replay
-from tallow.migrate.shadow.outcome import Outcome
-from tallow.migrate.shadow.store import KeptMismatch
+from tallow.migrate.shadow.outcome import CallOutcome
+from tallow.migrate.shadow.store import MismatchBody
 from tests.migrate.shadow import sides
 from tests.migrate.shadow.conftest import Running
 from tests.migrate.shadow.test_evidence import body
@@ -67,7 +67,7 @@ VALUES: list[Any] = [
 @pytest.mark.parametrize("value", VALUES)
 def test_a_value_comes_back_without_a_pickle(tmp_path: Path, value: Any) -> None:
     file = tmp_path / "mismatch.zip"
-    file.write_bytes(body(value, control=Outcome(value)))
+    file.write_bytes(body(value, control=CallOutcome(value)))
     assert not [name for name in zipfile.ZipFile(file).namelist() if name.endswith("pickle")]
     (back,) = load_mismatch(file).args
     assert type(back) is type(value)
@@ -104,9 +104,9 @@ def test_frames_of_pandas_come_back_with_their_index(tmp_path: Path) -> None:
 
 def test_what_fits_no_type_is_kept_as_text_and_says_so(tmp_path: Path) -> None:
     file = tmp_path / "mismatch.zip"
-    file.write_bytes(body(1 + 2j, control=Outcome(3.0)))
+    file.write_bytes(body(1 + 2j, control=CallOutcome(3.0)))
     mismatch = load_mismatch(file)
-    assert mismatch.control == Outcome(3.0)
+    assert mismatch.control == CallOutcome(3.0)
     with pytest.raises(EvidenceError, match=r"type builtins:complex, and kept as text: \(1\+2j\)"):
         _ = mismatch.args
 
@@ -115,9 +115,9 @@ def damaged(page: dict[str, Any], parts: dict[str, bytes], path: Path) -> Path:
     """Write a mismatch with its page and its files changed, as somebody else might."""
     source = body([1.0], control=None)
     with zipfile.ZipFile(io.BytesIO(source)) as archive:
-        told = json.loads(archive.read("mismatch.json"))
+        before = json.loads(archive.read("mismatch.json"))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("mismatch.json", json.dumps(told | page))
+        archive.writestr("mismatch.json", json.dumps(before | page))
         for name, content in parts.items():
             archive.writestr(name, content)
     return path
@@ -137,11 +137,21 @@ def test_a_pickle_is_never_loaded(tmp_path: Path, store: EvidenceStore) -> None:
     bomb = pickle.dumps(Bomb(str(ran)))
     tree = ["tuple", [["pickle", "0.pickle"]]]
     path = damaged({"format": 1, "args": tree}, {"0.pickle": bomb}, tmp_path / "old.zip")
-    store.add([], [KeptMismatch("test", path.read_bytes())])
+    store.add([], [MismatchBody("test", path.read_bytes())])
     for mismatch in (load_mismatch(path), *store.mismatches("test")):
         with pytest.raises(EvidenceError, match=r"a pickle of an older version.*keep a new one"):
             _ = mismatch.args
     assert not ran.exists()
+
+
+def test_files_name_outcomes_as_the_first_version_did(tmp_path: Path) -> None:
+    """A file of an older version is read; one of this version is read by an older one."""
+    name = "tallow.migrate.shadow.outcome:Outcome"
+    old = ["dataclass", name, {"value": ["float", (3.0).hex()], "raised": None, "error": None}]
+    path = damaged({"control": old}, {}, tmp_path / "mismatch.zip")
+    assert load_mismatch(path).control == CallOutcome(3.0)
+    with zipfile.ZipFile(io.BytesIO(body(1.0, control=CallOutcome(3.0)))) as archive:
+        assert json.loads(archive.read("mismatch.json"))["control"] == old
 
 
 def test_a_class_of_a_file_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,17 +176,17 @@ BROKEN_TREES: list[Any] = [
 
 
 @pytest.mark.parametrize("tree", BROKEN_TREES)
-def test_a_damaged_value_is_told(tree: Any, tmp_path: Path) -> None:
+def test_a_damaged_value_is_reported(tree: Any, tmp_path: Path) -> None:
     path = damaged({"args": ["tuple", [tree]]}, {"0.arrow": b"ARROW1??"}, tmp_path / "m.zip")
     with pytest.raises(EvidenceError, match="mismatch: "):
         _ = load_mismatch(path).args
 
 
-def test_a_page_nested_without_end_is_told(tmp_path: Path) -> None:
+def test_a_page_nested_without_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "deep.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("mismatch.json", "[" * 100_000 + "]" * 100_000)
-    with pytest.raises(EvidenceError, match="is none, or damaged"):
+    with pytest.raises(EvidenceError, match="is not a mismatch file, or damaged"):
         load_mismatch(path)
 
 
@@ -205,7 +215,7 @@ def test_a_mismatch_becomes_a_test(running: Running, tmp_path: Path) -> None:
 
 def test_a_control_that_raised_is_replayed_too(tmp_path: Path) -> None:
     file = tmp_path / "mismatch.zip"
-    raised = Outcome(None, "builtins.LookupError", "LookupError: ")
+    raised = CallOutcome(None, "builtins.LookupError", "LookupError: ")
     file.write_bytes(body([1.0], control=raised))
     mismatch = load_mismatch(file)
 
@@ -216,10 +226,10 @@ def test_a_control_that_raised_is_replayed_too(tmp_path: Path) -> None:
     assert replay(mismatch, candidate=sides.same).unexplained == 1
 
 
-def test_a_file_that_is_no_mismatch_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_mismatch_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mismatch.zip"
     file.write_text("no archive")
-    with pytest.raises(EvidenceError, match=r"mismatch\.zip; is none, or damaged"):
+    with pytest.raises(EvidenceError, match=r"mismatch\.zip; is not a mismatch file, or damaged"):
         load_mismatch(file)
     page = {"format": 3}
     with zipfile.ZipFile(file, "w") as archive:

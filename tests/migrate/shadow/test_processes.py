@@ -23,9 +23,9 @@ import pytest
 
 from tallow.migrate.evidence import Observation
 from tallow.migrate.shadow import Budget, EvidenceStore
-from tallow.migrate.shadow import writer as writer_module
-from tallow.migrate.shadow.messages import Progress
-from tallow.migrate.shadow.writer import Writer
+from tallow.migrate.shadow import evidence_writer as writer_module
+from tallow.migrate.shadow.evidence_writer import EvidenceWriter
+from tallow.migrate.shadow.messages import SharedCounters
 from tests.migrate.shadow import sides
 from tests.migrate.shadow.conftest import ALWAYS, BUDGET, PATIENCE, Running
 
@@ -98,7 +98,7 @@ def test_a_worker_that_was_killed_is_replaced(running: Running) -> None:
     assert (totals.calls, totals.errors, totals.equal, totals.skipped) == (5, 2, 3, 0)
 
 
-def test_a_warden_that_is_killed_takes_its_worker_along_and_is_replaced(running: Running) -> None:
+def test_a_killed_supervisor_ends_its_worker_and_is_replaced(running: Running) -> None:
     run = running(sides.total, sides.total)
     link = run.experiment._link
     worker = until(lambda: link.worker)
@@ -150,7 +150,7 @@ class Server:
             text=True,
         )
         self.worker = int(self._line())
-        self.warden = parent_of(self.worker)
+        self.supervisor = parent_of(self.worker)
 
     def ask(self, text: str) -> str:
         assert self.process.stdin is not None
@@ -177,11 +177,11 @@ def test_a_program_that_is_killed_leaves_no_process_and_its_evidence(
     server.process.kill()
     server.process.communicate()
     until(lambda: not is_running(server.worker))
-    until(lambda: not is_running(server.warden))
+    until(lambda: not is_running(server.supervisor))
     store = EvidenceStore(server.evidence)
     totals = store.totals("test", *ALWAYS)
     if candidate == "hangs":
-        # What the warden had been told of is there: it was not compared.
+        # What the supervisor had received is written: it was not compared.
         assert totals.calls == totals.skipped
         return
     assert (totals.calls, totals.unexplained) == (3, 3)
@@ -195,7 +195,7 @@ def test_a_program_that_ends_finishes_its_evidence(tmp_path: Path) -> None:
     assert server.process.returncode == 0
     assert server.calls() == 1
     assert not is_running(server.worker)
-    assert not is_running(server.warden)
+    assert not is_running(server.supervisor)
 
 
 def test_a_fork_has_a_worker_of_its_own(running: Running) -> None:
@@ -233,11 +233,11 @@ def test_a_child_that_outlives_a_killed_program_keeps_nothing_running(tmp_path: 
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout is not None
     child, worker = map(int, process.stdout.readline().split())
-    warden = parent_of(worker)
+    supervisor = parent_of(worker)
     process.kill()
     process.wait()
     try:
-        until(lambda: not is_running(warden))
+        until(lambda: not is_running(supervisor))
         until(lambda: not is_running(worker))
         assert is_running(child)
     finally:
@@ -260,10 +260,10 @@ def test_what_cannot_be_written_for_long_is_lost_and_counted(
 ) -> None:
     monkeypatch.setattr(writer_module, "EVIDENCE_BACKLOG", 5)
     with TemporaryFile() as shared:
-        progress = Progress(shared)
-        writer = Writer(str(tmp_path / "evidence.sqlite"), "test", progress)
+        progress = SharedCounters(shared)
+        writer = EvidenceWriter(str(tmp_path / "evidence.sqlite"), "test", progress)
         for place in range(8):
-            writer.note(Observation("test", ALWAYS[0], str(place), "control"))
+            writer.add_observation(Observation("test", ALWAYS[0], str(place), "control"))
         writer.close()
     assert (progress.written, progress.lost) == (5, 3)
     store = EvidenceStore(tmp_path / "evidence.sqlite")

@@ -13,7 +13,7 @@ Verdict = Literal["success", "failure", "inconclusive"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class GateResult:
     """What a gate found; `figure` is None where nothing was observed."""
 
     gate: str
@@ -30,7 +30,7 @@ class Analysis:
 
     verdict: Verdict
     reason: str
-    findings: tuple[Finding, ...]
+    findings: tuple[GateResult, ...]
 
 
 def analyse(stage: Stage, totals: Totals, expected: int = 0) -> Analysis:
@@ -68,13 +68,13 @@ def _timed(stage: Stage, totals: Totals) -> Totals:
     candidate serves everybody the control's, so that the ratio seems too good.
     """
     if stage.setting.share == 0:
-        return replace(totals, candidate_p99_ms=totals.candidate_aside_p99_ms)
+        return replace(totals, candidate_p99_ms=totals.candidate_background_p99_ms)
     if stage.setting.share == 100:
-        return replace(totals, control_p99_ms=totals.control_aside_p99_ms)
+        return replace(totals, control_p99_ms=totals.control_background_p99_ms)
     return totals
 
 
-def _find(gate: Gate, totals: Totals, part: float, whole: bool) -> Finding:
+def _find(gate: Gate, totals: Totals, part: float, whole: bool) -> GateResult:
     figure, counts = _FIGURES[gate.name](totals)
     verdict: Verdict
     if figure is None:
@@ -90,7 +90,7 @@ def _find(gate: Gate, totals: Totals, part: float, whole: bool) -> Finding:
             f"{gate.name}: {shown(gate.name, figure)}; {shown(gate.name, gate.pass_below)} passes"
         )
     text += f" ({counts})" if figure is not None and counts else ""
-    return Finding(gate.name, figure, gate.fail_above, gate.pass_below, verdict, text)
+    return GateResult(gate.name, figure, gate.fail_above, gate.pass_below, verdict, text)
 
 
 def shown(gate: str, figure: float) -> str:
@@ -122,7 +122,7 @@ _FIGURES: dict[str, Callable[[Totals], tuple[float | None, str]]] = {
 }
 
 
-def worst(findings: Sequence[Finding]) -> Sequence[Finding]:
+def worst(findings: Sequence[GateResult]) -> Sequence[GateResult]:
     """Return findings with failures first, then what is unclear."""
     order = ("failure", "inconclusive", "success")
     return sorted(findings, key=lambda each: order.index(each.verdict))

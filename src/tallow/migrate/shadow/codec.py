@@ -1,8 +1,8 @@
 """Values as files that are safe to open: JSON, Arrow, NumPy. Nothing in them is ever run.
 
-A value becomes a tree for JSON, in which a list ``[tag, ...]`` is everything but null, booleans and
-text, and parts, files that the tree names. A value of a kind that fits none of these is kept as its
-text: to be looked at, not to be used again.
+A value becomes a tree for JSON and parts, which are files that the tree names. In the tree,
+everything except null, booleans and text is a list ``[tag, ...]``. A value of any other kind is
+kept as its text, which can be read but not used again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Parts = dict[str, bytes]
 
 
 def pack(value: Any, parts: Parts) -> Any:
-    """Return the tree of a value; what is no JSON goes to `parts`."""
+    """Return the tree of a value; arrays and frames go to `parts`."""
     match value:
         case None | bool() | str() if type(value) in _BARE:
             return value
@@ -48,22 +48,22 @@ def unpack(tree: Any, parts: Mapping[str, bytes]) -> Any:
     Raises
     ------
     EvidenceError
-        For a value that is kept as text, for a class that is not there, for a damaged tree.
+        If a value is kept as text, a class is not found, or the tree is damaged.
     """
     try:
         return _unpack(tree, parts)
     except EvidenceError:
         raise
-    # Polars panics over some broken Arrow files, and a panic is a BaseException.
+    # Polars panics on some broken Arrow files, and a panic is a BaseException.
     except BaseException as error:
-        if not isinstance(error, (Exception, *_panics())):
+        if not isinstance(error, (Exception, *_panic_types())):
             raise
         raise EvidenceError(
             f"mismatch: a value of it is damaged: {type(error).__name__}: {error}; take another"
         ) from error
 
 
-def _panics() -> tuple[type[BaseException], ...]:
+def _panic_types() -> tuple[type[BaseException], ...]:
     polars = sys.modules.get("polars")
     return () if polars is None else (polars.exceptions.PanicException,)
 
@@ -79,11 +79,11 @@ def _unpack(tree: Any, parts: Mapping[str, bytes]) -> Any:
     if tag in _TEXTS:
         return _TEXTS[tag](rest[0])
     if tag == "dataclass":
-        return _filled(rest[0], {k: _unpack(item, parts) for k, item in rest[1].items()})
+        return _make_dataclass(rest[0], {k: _unpack(item, parts) for k, item in rest[1].items()})
     if tag == "enum":
-        return _found(rest[0])[rest[1]]
+        return _find_class(rest[0])[rest[1]]
     if tag == "named":
-        return _made(rest[0], [_unpack(item, parts) for item in rest[1]])
+        return _make_named_tuple(rest[0], [_unpack(item, parts) for item in rest[1]])
     if tag == "zoned":
         return datetime.fromisoformat(rest[0]).replace(tzinfo=ZoneInfo(rest[1]), fold=rest[2])
     if tag == "text":
@@ -104,7 +104,7 @@ def _pack_text(value: Any) -> list[Any] | None:
     kind = type(value)
     if kind is bytes:
         return ["bytes", base64.b64encode(value).decode()]
-    # A zone of Python's own would come back as a fixed offset: those go the long way.
+    # Not for other zones: they would come back as fixed offsets.
     if kind is datetime and (value.tzinfo is None or type(value.tzinfo).__name__ == "timezone"):
         return ["datetime", value.isoformat()]
     if kind is date:
@@ -130,16 +130,16 @@ def _pack_object(value: Any, parts: Parts) -> list[Any]:
         buffer = io.BytesIO()
         if polars.Object not in (value.dtypes if tag == "frame" else [value.dtype]):
             (value if tag == "frame" else value.to_frame()).write_ipc(buffer, compression="lz4")
-            return [tag, _part(parts, "arrow", buffer.getvalue())]
+            return [tag, _add_part(parts, "arrow", buffer.getvalue())]
     if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
         tag = {numpy.ndarray: "array"}.get(type(value), "scalar")
         plain = tag == "array" or isinstance(value, numpy.generic)
         if plain and not value.dtype.hasobject:
             buffer = io.BytesIO()
             numpy.save(buffer, value, allow_pickle=False)
-            return [tag, _part(parts, "npy", buffer.getvalue())]
+            return [tag, _add_part(parts, "npy", buffer.getvalue())]
     if (table := _pandas_table(value)) is not None:
-        return [type(value).__name__, _part(parts, "arrow", table)]
+        return [type(value).__name__, _add_part(parts, "arrow", table)]
     if (
         dataclasses.is_dataclass(value)
         and not isinstance(value, type)
@@ -177,26 +177,35 @@ def _pandas(body: bytes) -> Any:
     import pyarrow as pa
 
     table = pa.ipc.open_file(pa.BufferReader(body)).read_all()
-    frame, told = table.to_pandas(), (table.schema.metadata or {}).get(b"series")
-    return frame if told is None else frame["0"].rename(json.loads(told))
+    frame, name = table.to_pandas(), (table.schema.metadata or {}).get(b"series")
+    return frame if name is None else frame["0"].rename(json.loads(name))
 
 
-def _part(parts: Parts, ending: str, body: bytes) -> str:
+def _add_part(parts: Parts, ending: str, body: bytes) -> str:
     name = f"{len(parts)}.{ending}"
     parts[name] = body
     return name
 
 
+_FILE_NAMES = {
+    "tallow.migrate.shadow.outcome:CallOutcome": "tallow.migrate.shadow.outcome:Outcome",
+}
+"""Classes with another name in files: that of the version in which they were first written."""
+
+_CLASS_NAMES = {file_name: name for name, file_name in _FILE_NAMES.items()}
+
+
 def _name(kind: type) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
+    name = f"{kind.__module__}:{kind.__qualname__}"
+    return _FILE_NAMES.get(name, name)
 
 
-def _found(name: str) -> Any:
-    """Return the class of ``module:name``, which must be one of plain data.
+def _find_class(name: str) -> Any:
+    """Return the class ``module:name``, which must be one of plain data.
 
-    Nothing is imported by a name out of a file: that would run whatever is found by it.
+    No module is imported by a name from a file: that would run any code of it.
     """
-    module, _, path = name.partition(":")
+    module, _, path = _CLASS_NAMES.get(name, name).partition(":")
     found: Any = sys.modules.get(module)
     if found is None:
         raise EvidenceError(f"mismatch: class={name}; is not known here; import {module} first")
@@ -214,14 +223,14 @@ def _found(name: str) -> Any:
     return found
 
 
-def _made(name: str, items: list[Any]) -> Any:
-    """Return a named tuple, made without calling what its class may define."""
-    return tuple.__new__(_found(name), items)
+def _make_named_tuple(name: str, items: list[Any]) -> Any:
+    """Return a named tuple, without calling any code of its class."""
+    return tuple.__new__(_find_class(name), items)
 
 
-def _filled(name: str, fields: Mapping[str, Any]) -> Any:
-    made = object.__new__(_found(name))
-    # Not through __init__: the fields are those of a finished object, maybe a frozen one.
+def _make_dataclass(name: str, fields: Mapping[str, Any]) -> Any:
+    made = object.__new__(_find_class(name))
+    # Not through __init__: the fields are those of a complete object, which may be frozen.
     vars(made).update(fields)
     return made
 

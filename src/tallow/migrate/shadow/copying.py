@@ -1,7 +1,7 @@
-"""Copies of what goes in and out of a call, made on the calling thread: later changes are not seen.
+"""Copies a call's inputs and answer on the calling thread, before anybody can change them.
 
-A copy costs the caller time, so it is bounded in bytes; and where copies take longer than what a
-shadow may add to a call, only a small share of the calls is copied at all.
+A copy costs the caller time, so its size is limited; and where copies take longer than a shadow may
+delay a call, only a small share of the calls is copied at all.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from tallow.core.limits import (
 
 
 class TooLargeError(Exception):
-    """A value is larger than what may be copied."""
+    """A value is too large to be copied."""
 
 
-class Allowance:
-    """How many calls may be delayed longer than a shadow should: few enough to leave the p99."""
+class DelayAllowance:
+    """Limits the share of calls that are delayed too long, so that the p99 stays as it is."""
 
     def __init__(self) -> None:
         self._calls = self._overdue = 0
 
     @property
     def is_spent(self) -> bool:
-        """Whether the next call must not be copied; asked once a call."""
+        """Whether the next call must not be copied; read once per call."""
         self._calls += 1
         return self._overdue > SHADOW_OVERDUE_FREE + SHADOW_OVERDUE_SHARE * self._calls
 
@@ -46,9 +46,9 @@ class Allowance:
 
 
 class Copier:
-    """Copies the parts of one call, and adds up what that takes.
+    """Copies the parts of one call, and adds up the time that this takes.
 
-    By the clock: what interrupts a copy delays the call, too.
+    Elapsed time, not processor time: interruptions of a copy delay the call, too.
     """
 
     def __init__(self, bytes_max: int) -> None:
@@ -61,22 +61,22 @@ class Copier:
         Parameters
         ----------
         large
-            The parts of it that may be large, to be looked at before they are copied.
+            The parts of it that may be large, whose sizes are checked before they are copied.
 
         Raises
         ------
         TooLargeError
-            If it is larger than what is left.
+            If it is larger than the bytes left for this call.
         Exception
-            Whatever pickling raises for a value that cannot be.
+            Anything that pickling raises for a value that cannot be pickled.
         """
         began = time.perf_counter()
         try:
-            sizes = [_known_bytes(part) for part in large]
+            sizes = [_estimate_bytes(part) for part in large]
             if sum(size or 0 for size in sizes) > self._left:
                 raise TooLargeError
             if None in sizes:
-                sink = _Sink(self._left)
+                sink = _BoundedBuffer(self._left)
                 pickle.Pickler(sink, protocol=5).dump(value)
                 body = b"".join(sink.parts)
             else:
@@ -87,8 +87,8 @@ class Copier:
             self.seconds += time.perf_counter() - began
 
 
-class _Sink:
-    """A file that takes what is written, up to a bound."""
+class _BoundedBuffer:
+    """A file in memory of a limited size."""
 
     def __init__(self, bytes_max: int) -> None:
         self._left = bytes_max
@@ -103,8 +103,8 @@ class _Sink:
         return size
 
 
-def _known_bytes(value: Any) -> int | None:
-    """Return about the size of what is quickly asked for it; None for anything else."""
+def _estimate_bytes(value: Any) -> int | None:
+    """Return the approximate size of a value of a known type; None for any other."""
     if isinstance(value, np.ndarray):
         return None if value.dtype.hasobject else int(value.nbytes)
     if isinstance(value, pl.DataFrame | pl.Series):

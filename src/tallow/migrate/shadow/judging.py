@@ -1,4 +1,4 @@
-"""The comparison that an experiment makes where it is given none: two answers, value by value."""
+"""The default comparison of an experiment: two answers, value by value."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tallow.migrate.evidence import Judgement
 
 RELATIVE = 1e-9
 ABSOLUTE = 1e-12
-"""Numbers within either count as explained, by rounding: as far apart as two orders of one sum."""
+"""Numbers within either count as explained by rounding, like sums in different orders."""
 
 
 def judge_values(control: Any, candidate: Any, *_args: Any, **_kwargs: Any) -> Judgement:
     """Compare two answers of any kind, and count their values.
 
-    Mappings, dataclasses and frames are compared by name, sequences and arrays by place; a value
+    Mappings, dataclasses and frames are compared by name, sequences and arrays by position; a value
     that one side lacks is unexplained. NaN equals NaN, None equals None, and None is not NaN.
     Numbers that differ by at most `RELATIVE` or `ABSOLUTE` are explained by ``ROUNDING``.
     """
@@ -32,56 +32,55 @@ def judge_values(control: Any, candidate: Any, *_args: Any, **_kwargs: Any) -> J
     )
 
 
-_Counts = tuple[int, int, int]
-"""Values that are equal, that are within the tolerance, that differ."""
+_MatchCounts = tuple[int, int, int]
+"""Values that are equal, within the tolerance, and different."""
 
 
-def _count(left: Any, right: Any) -> _Counts:
+def _count(left: Any, right: Any) -> _MatchCounts:
     left, right = _plain(left), _plain(right)
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         pairs = [(left[name], right[name]) for name in left.keys() & right.keys()]
-        lone = [*(left[n] for n in left.keys() - right.keys())]
-        lone += [right[n] for n in right.keys() - left.keys()]
-        return _summed(pairs, lone)
+        unpaired = [*(left[n] for n in left.keys() - right.keys())]
+        unpaired += [right[n] for n in right.keys() - left.keys()]
+        return _count_pairs(pairs, unpaired)
     if _is_array(left) and _is_array(right) and left.shape == right.shape:
         return _count_arrays(left, right)
     if _is_sequence(left) and _is_sequence(right):
         shared = min(len(left), len(right))
-        return _summed(
-            list(zip(left[:shared], right[:shared], strict=True)),
-            [*left[shared:], *right[shared:]],
-        )
+        pairs = list(zip(left[:shared], right[:shared], strict=True))
+        return _count_pairs(pairs, [*left[shared:], *right[shared:]])
     if _is_nested(left) or _is_nested(right):
         return 0, 0, max(_size(left), _size(right))
     return _count_one(left, right)
 
 
-def _summed(pairs: Sequence[tuple[Any, Any]], lone: Sequence[Any]) -> _Counts:
-    """Return the counts of pairs, and of values that have nothing beside them."""
+def _count_pairs(pairs: Sequence[tuple[Any, Any]], unpaired: Sequence[Any]) -> _MatchCounts:
+    """Return the counts of pairs, and of values that only one side has."""
     found = [_count(*pair) for pair in pairs]
-    found += [(0, 0, _size(value)) for value in lone]
+    found += [(0, 0, _size(value)) for value in unpaired]
     equal, close, other = zip(*found, strict=True) if found else ((), (), ())
     return sum(equal), sum(close), sum(other)
 
 
-def _count_one(left: Any, right: Any) -> _Counts:
+def _count_one(left: Any, right: Any) -> _MatchCounts:
     """Return the counts of two single values."""
     try:
         if bool(left == right) or (left != left and right != right):
             return 1, 0, 0
         if math.isclose(left, right, rel_tol=RELATIVE, abs_tol=ABSOLUTE):
             return 0, 1, 0
-    except Exception:  # noqa: BLE001 - somebody else's comparison; what cannot be compared differs
+    except Exception:  # noqa: BLE001 - somebody else's comparison; values without one differ
         return 0, 0, 1
     return 0, 0, 1
 
 
-def _count_arrays(left: Any, right: Any) -> _Counts:
+def _count_arrays(left: Any, right: Any) -> _MatchCounts:
     """Return the counts of two arrays of one shape."""
     import numpy as np
 
     if not all(np.issubdtype(side.dtype, np.number) for side in (left, right)):
-        return _summed(list(zip(left.ravel().tolist(), right.ravel().tolist(), strict=True)), [])
+        pairs = list(zip(left.ravel().tolist(), right.ravel().tolist(), strict=True))
+        return _count_pairs(pairs, [])
     equal = (left == right) | ((left != left) & (right != right))
     with np.errstate(invalid="ignore", over="ignore"):
         close = np.isclose(left, right, rtol=RELATIVE, atol=ABSOLUTE) & ~equal
@@ -90,14 +89,14 @@ def _count_arrays(left: Any, right: Any) -> _Counts:
 
 
 def _plain(value: Any) -> Any:
-    """Return frames, series and dataclasses as mappings, arrays and lists; the rest as it is."""
+    """Return frames, series and dataclasses as mappings, arrays and lists; others unchanged."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     polars, pandas = sys.modules.get("polars"), sys.modules.get("pandas")
     if polars is not None and isinstance(value, polars.DataFrame):
         return {name: value[name] for name in value.columns}
     if polars is not None and isinstance(value, polars.Series):
-        # A null is no NaN, and an array cannot tell them apart.
+        # A null is not NaN, and an array cannot distinguish them.
         plain = value.dtype.is_float() and not value.null_count()
         return value.to_numpy() if plain else value.to_list()
     if pandas is not None and isinstance(value, pandas.DataFrame):
@@ -123,7 +122,7 @@ def _is_nested(value: Any) -> bool:
 
 
 def _size(value: Any) -> int:
-    """Return how many values a value is made of; an empty list counts as one."""
+    """Return how many values a value contains; an empty list counts as one."""
     value = _plain(value)
     if _is_array(value):
         return max(1, int(value.size))

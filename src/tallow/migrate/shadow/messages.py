@@ -1,10 +1,10 @@
-"""What the processes of an experiment tell each other, and how one starts the next.
+"""The messages between the processes of an experiment, and how one process starts the next.
 
-serving process  --Setup, Task...-->  warden  --Setup, Task-->  worker
-                 <--Progress (shared memory)--      <--Finding--
+serving process  --ExperimentSetup, CallRecord-->  supervisor  --ExperimentSetup, Task-->  worker
+                 <--SharedCounters--                           <--TaskResult--
 
-A serving process only copies and sends. Its warden, which imports nothing of the user's, watches
-over the worker, which runs the user's functions, and writes the evidence of both.
+A serving process only copies and sends. Its supervisor, which imports no code of the user, watches
+the worker, which runs the user's functions, and writes the evidence of both.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ from typing import IO, Any
 
 from tallow.core.errors import ShadowError
 from tallow.migrate.evidence import Judgement, Observation, Side
-from tallow.migrate.shadow.pipe import Inlet, Outlet
+from tallow.migrate.shadow.pipe import PipeReader, PipeWriter
 
-ASIDE = "TALLOW_SHADOW_ASIDE"
-"""Set in the environment of a worker and of its children: experiments there do not run aside."""
+IN_WORKER = "TALLOW_SHADOW_WORKER"
+"""Set in the environment of workers and their children: experiments there only run the control."""
 
-FAREWELL = b""
-"""The message of a serving process that ends on purpose: what is in the queue is still done."""
+SHUTDOWN = b""
+"""The message of a serving process that ends on purpose: queued tasks are still done."""
 
 _MAIN = "__main__"
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a candidate that runs aside may take, per serving process.
+    """The resources that a candidate may use out of process, per serving process.
 
     Attributes
     ----------
     seconds
         Longest call; a candidate that takes longer is killed, and a new worker started.
     memory_bytes
-        Resident memory of the worker, with the interpreter and all that it imports: some 300 MB
-        with an engine of this package. Memory that is touched takes bandwidth from everybody.
+        Resident memory of the worker, with the interpreter and its imports: some 300 MB with an
+        engine of this package. Using memory takes bandwidth from all processes.
     queue
-        Calls that wait for the worker; further ones are skipped, and counted.
+        Calls that wait for the worker; further ones are skipped and counted.
     call_bytes
-        Inputs and answer of a call, copied; larger ones are skipped, and counted.
+        Copied inputs and answer of a call; larger ones are skipped and counted.
     deadline_seconds
-        How long a caller who is served by the candidate waits before the control answers instead.
+        How long a caller that the candidate serves waits before the control answers instead.
     """
 
     seconds: float = 5.0
@@ -68,41 +68,42 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Setup:
-    """What a warden and its workers must know.
+class ExperimentSetup:
+    """What a supervisor and its workers need to know.
 
-    `functions` are control, candidate, judge and newest, pickled; `place` is where they are found.
+    `functions` are control, candidate, judge and newest, pickled; `preparation` is what a process
+    needs to import them.
     """
 
     experiment: str
     evidence: str
     functions: bytes
-    place: Mapping[str, Any]
+    preparation: Mapping[str, Any]
     budget: Budget
     versions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A call as it was answered, and what is to be done with it.
+    """A call as it was answered, and what a worker must do with it.
 
     Parameters
     ----------
-    aside
-        The side that is to run; None where there is nothing to run.
-    keeps
-        Whether a mismatch is to be made of it, if it is one: that takes longer than to compare.
+    background
+        The side to run; None if there is none.
+    keeps_mismatch
+        Whether its inputs are kept if it is a mismatch, which takes longer than to compare.
     """
 
     observation: Observation
-    aside: Side | None = None
+    background: Side | None = None
     revision: str | None = None
-    keeps: bool = True
+    keeps_mismatch: bool = True
 
 
 @dataclass(frozen=True)
 class Payload:
-    """A call's inputs ``(args, kwargs)``, and the fields of the outcome served; both pickled."""
+    """A call's inputs ``(args, kwargs)`` and the fields of the served outcome, both pickled."""
 
     inputs: bytes
     served: bytes
@@ -114,8 +115,8 @@ class Payload:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a worker made of a task; `mismatch` is a body to keep, `dropped` that there was one."""
+class TaskResult:
+    """The result of a task; `mismatch` is a body to keep, `dropped` means that it is not kept."""
 
     observation: Observation
     mismatch: bytes | None = None
@@ -123,10 +124,10 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Call:
-    """A call while it runs, in the serving process: what is known of it so far.
+class CallRecord:
+    """What is known of a call while it runs in the serving process.
 
-    Plain fields, to be changed: what becomes of them is made in another thread.
+    Plain fields that change; another thread makes an observation of them.
     """
 
     key: str
@@ -138,23 +139,23 @@ class Call:
     candidate_ms: float | None = None
     judgement: Judgement | None = None
     revision: str | None = None
-    aside: Side | None = None
+    background: Side | None = None
     inputs: bytes | None = None
     answer: bytes | None = None
 
     @property
     def size(self) -> int:
-        """Bytes of what is sent along."""
+        """Bytes of the copies."""
         return len(self.inputs or b"") + len(self.answer or b"")
 
     @property
-    def about(self) -> tuple[Any, ...]:
-        """Return the fields that are not copies, in their order."""
-        about = (self.key, self.at, self.served, self.error, self.skipped, self.control_ms)
-        return (*about, self.candidate_ms, self.judgement, self.revision, self.aside)
+    def head(self) -> tuple[Any, ...]:
+        """The fields that are not copies, in their order."""
+        head = (self.key, self.at, self.served, self.error, self.skipped, self.control_ms)
+        return (*head, self.candidate_ms, self.judgement, self.revision, self.background)
 
-    def task(self, experiment: str) -> Task:
-        """Return what is to be done with it."""
+    def to_task(self, experiment: str) -> Task:
+        """Return the task for a worker."""
         observation = Observation(
             *(experiment, self.at, self.key, self.served),
             control_ms=self.control_ms,
@@ -163,86 +164,84 @@ class Call:
             skipped=self.skipped,
             judgement=self.judgement,
         )
-        return Task(observation, self.aside, self.revision)
+        return Task(observation, self.background, self.revision)
 
 
-class Progress:
-    """Numbers that a warden tells its serving process, in memory that both share.
+class SharedCounters:
+    """Numbers that a supervisor reports to its serving process, in memory that both share.
 
-    Read without a system call: one would give up the interpreter's lock, and a caller who has to
-    wait for it again is late.
+    They are read without a system call, which would release the interpreter's lock and delay the
+    caller that has to take it again.
     """
 
-    _SLOTS = 5
-
     def __init__(self, file: IO[bytes]) -> None:
-        file.truncate(8 * self._SLOTS)
-        self._map = mmap.mmap(file.fileno(), 8 * self._SLOTS)
-        self._slots = memoryview(self._map).cast("Q")
+        file.truncate(8 * len(_SLOTS))
+        self._map = mmap.mmap(file.fileno(), 8 * len(_SLOTS))
+        self._values = memoryview(self._map).cast("Q")
 
     def __getattr__(self, name: str) -> int:
-        return self._slots[_PLACES[name]]
+        return self._values[_SLOTS[name]]
 
     def done(self) -> tuple[int, int]:
         """Return how many tasks are done, and the bytes of their payloads."""
-        return self._slots[0], self._slots[1]
+        return self._values[0], self._values[1]
 
     def add(self, name: str, count: int) -> None:
-        """Count; by the warden only."""
-        self._slots[_PLACES[name]] += count
+        """Add to a number; by the supervisor only."""
+        self._values[_SLOTS[name]] += count
 
-    def tell(self, name: str, value: int) -> None:
-        """Set a number; by the warden only."""
-        self._slots[_PLACES[name]] = value
-
-
-_PLACES = {"tasks_done": 0, "bytes_done": 1, "written": 2, "lost": 3, "worker": 4}
+    def set(self, name: str, value: int) -> None:
+        """Set a number; by the supervisor only."""
+        self._values[_SLOTS[name]] = value
 
 
-def send_calls(outlet: Outlet, calls: Sequence[Call]) -> None:
-    """Send calls to the warden.
+_SLOTS = {"tasks_done": 0, "bytes_done": 1, "written": 2, "lost": 3, "worker": 4}
 
-    In a serving process the interpreter's lock is held for it: hence plain values, which take a
-    tenth of the time that objects of one's own do, and copies as they are.
+
+def send_calls(pipe: PipeWriter, calls: Sequence[CallRecord]) -> None:
+    """Send calls to the supervisor.
+
+    A serving process holds the interpreter's lock meanwhile. So plain values are pickled, which
+    takes a tenth of the time that objects take, and copies are sent as they are.
 
     Raises
     ------
     OSError
-        If it is gone.
+        If the supervisor has ended.
     """
     heads: list[tuple[Any, ...]] = []
     copies: list[bytes] = []
     for call in calls:
         parts = () if call.inputs is None or call.answer is None else (call.inputs, call.answer)
-        heads.append((call.about, [len(part) for part in parts]))
+        heads.append((call.head, [len(part) for part in parts]))
         copies += parts
-    outlet.send(pickle.dumps(heads), copies)
+    pipe.send(pickle.dumps(heads), copies)
 
 
-def receive_calls(inlet: Inlet) -> list[Call] | None:
-    """Return the next calls, waiting for them; None for a farewell.
+def receive_calls(pipe: PipeReader) -> list[CallRecord] | None:
+    """Wait for the next calls, and return them; None for `SHUTDOWN`.
 
     Raises
     ------
     EOFError
-        If the other side ended without one.
+        If the serving process ended without `SHUTDOWN`.
     """
-    message = inlet.message()
-    if message == FAREWELL:
+    message = pipe.message()
+    if message == SHUTDOWN:
         return None
     return [
-        Call(*about, *(inlet.read(length) for length in lengths))
-        for about, lengths in pickle.loads(message)
+        CallRecord(*head, *(pipe.read(length) for length in lengths))
+        for head, lengths in pickle.loads(message)
     ]
 
 
-def pickled_functions(functions: Sequence[Callable[..., Any] | None]) -> bytes:
-    """Return functions for the worker.
+def pickle_functions(functions: Sequence[Callable[..., Any] | None]) -> bytes:
+    """Return functions for the worker, pickled.
 
     Raises
     ------
     ShadowError
-        For one that another process could not import.
+        If another process could not import one of them.
     """
     for function in functions:
         try:
@@ -261,26 +260,26 @@ def pickled_functions(functions: Sequence[Callable[..., Any] | None]) -> bytes:
     return pickle.dumps(tuple(functions), protocol=5)
 
 
-def place_of(functions: bytes) -> dict[str, Any]:
-    """Return where modules are found: what `multiprocessing` tells a process that it spawns."""
-    place = spawn.get_preparation_data("tallow-shadow")
-    # A secret of multiprocessing's own, not needed here and not to be copied.
-    place.pop("authkey", None)
+def preparation_data(functions: bytes) -> dict[str, Any]:
+    """Return the data with which `multiprocessing` makes imports work in a process it spawns."""
+    data = spawn.get_preparation_data("tallow-shadow")
+    # A secret of multiprocessing, which is not needed here and must not be copied.
+    data.pop("authkey", None)
     if _MAIN.encode() not in functions:
-        # The program's own file is run again only for functions that are in it.
-        place.pop("init_main_from_path", None)
-        place.pop("init_main_from_name", None)
-    return place
+        # The program's main file is run again only for functions that are defined in it.
+        data.pop("init_main_from_path", None)
+        data.pop("init_main_from_name", None)
+    return data
 
 
 def start_process(
     module: str, descriptors: Sequence[int], environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start ``main(descriptors)`` of a module of this package in a process of its own.
+    """Start ``main(descriptors)`` of a module of this package in a new process.
 
-    In a group of its own: Ctrl-C in a terminal is for the program, which closes this one. Not in a
-    session of its own: Linux shares processors among sessions first (autogroup), so that there even
-    the lowest priority would get half of them.
+    In a new process group: Ctrl-C in a terminal is for the program, which ends this process. Not in
+    a new session: Linux shares processors among sessions first (autogroup), so that even the lowest
+    priority would get half of them there.
     """
     root = str(Path(__file__).resolve().parents[3])
     code = (
@@ -291,23 +290,23 @@ def start_process(
         [sys.executable, "-c", code],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=None if module == "warden" else subprocess.DEVNULL,
+        stderr=None if module == "supervisor" else subprocess.DEVNULL,
         pass_fds=descriptors,
         env=environment,
         process_group=0,
     )
 
 
-def give_way(policy: str) -> None:
-    """Take the lowest priority of this process, and a policy of the scheduler: ``SCHED_IDLE``.
+def lower_priority(policy: str) -> None:
+    """Set this process's priority to the lowest, and its scheduling policy, such as ``SCHED_IDLE``.
 
-    Both as such, not in relation to the serving process, whose own may be raised.
+    Both are absolute, not relative to the serving process, whose priority may be raised.
     """
     os.setpriority(os.PRIO_PROCESS, 0, 19)
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, getattr(os, policy), os.sched_param(0))
 
 
-def shared_file() -> IO[bytes]:
-    """Return a file without a name, for `Progress`."""
+def make_shared_file() -> IO[bytes]:
+    """Return a file without a name, for `SharedCounters`."""
     return tempfile.TemporaryFile()

@@ -1,4 +1,4 @@
-"""A call whose answers disagreed, whole: what it takes to see it again, and to keep as a test."""
+"""A call whose answers disagreed, with everything needed to repeat it, and to keep it as a test."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from tallow.core.limits import MISMATCH_BYTES, MISMATCH_UNPACKED_BYTES
 from tallow.data.replacing import PRIVATE, replace_file
 from tallow.migrate.evidence import Judgement, Observation, Side
 from tallow.migrate.shadow.codec import Parts, pack, unpack
-from tallow.migrate.shadow.outcome import Outcome, failed, weigh
+from tallow.migrate.shadow.outcome import CallOutcome, failed_outcome, judge_exceptions
 
 _FORMAT = 2
 _FORMATS = (1, _FORMAT)
-"""The first had pickles in it; what else it has is read as ever."""
+"""The first had pickles in it, which are not loaded; its other content is read."""
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
-"""What the standard library raises over archives that are damaged, locked or of unknown kinds."""
+"""What the standard library raises for archives that are damaged, locked or of unknown kinds."""
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A call that was answered differently, or not answered, by the candidate.
+    """A call that the candidate answered differently or not at all.
 
     Attributes
     ----------
     experiment, at, key, served
         As in the `Observation` of the call.
     error
-        What the candidate raised, or did: ``died: SIGSEGV``. None where its answer was wrong.
+        What the candidate raised, or how it ended: ``died: SIGSEGV``. None if its answer was wrong.
     judgement
-        What the comparison found; None where there was none.
+        The result of the comparison; None if there was none.
     versions
-        Of both sides and of Tallow, by name.
+        Versions of both sides and of Tallow, by name.
     revision
-        Of the data, where the experiment tells it.
+        Revision of the data, if the experiment has `revision`.
     args, kwargs
         The inputs, as they were before the call.
     control, candidate
@@ -64,26 +64,26 @@ class Mismatch:
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The call's arguments by place; a fresh copy of them."""
+        """A fresh copy of the call's positional arguments."""
         return cast("tuple[Any, ...]", self._value("args"))
 
     @property
     def kwargs(self) -> dict[str, Any]:
-        """The call's arguments by name; a fresh copy of them."""
+        """A fresh copy of the call's keyword arguments."""
         return cast("dict[str, Any]", self._value("kwargs"))
 
     @cached_property
-    def control(self) -> Outcome | None:
-        """What the control came to."""
-        return cast("Outcome | None", self._value("control"))
+    def control(self) -> CallOutcome | None:
+        """The outcome of the control."""
+        return cast("CallOutcome | None", self._value("control"))
 
     @cached_property
-    def candidate(self) -> Outcome | None:
-        """What the candidate came to."""
-        return cast("Outcome | None", self._value("candidate"))
+    def candidate(self) -> CallOutcome | None:
+        """The outcome of the candidate."""
+        return cast("CallOutcome | None", self._value("candidate"))
 
     def save(self, path: str | Path) -> None:
-        """Write it to a file: a ZIP of a JSON page, Arrow and NumPy files; for this user alone.
+        """Write it to a file that only this user may read: a ZIP of JSON, Arrow and NumPy files.
 
         Raises
         ------
@@ -105,12 +105,12 @@ class Mismatch:
 def load_mismatch(path: str | Path) -> Mismatch:
     """Read a mismatch that was saved. Nothing in the file is run, whoever wrote it.
 
-    Classes of its values are found in modules that are imported already.
+    Classes of its values are found in modules that are already imported.
 
     Raises
     ------
     EvidenceError
-        If it is no such file; where a value is asked for that is kept as text.
+        If the file is not a mismatch file; later, if a value is read that is kept as text.
     """
     try:
         with Path(path).open("rb") as file:
@@ -125,15 +125,15 @@ def replay(
     candidate: Callable[..., Any],
     judge: Callable[..., Judgement] | None = None,
 ) -> Judgement:
-    """Ask a candidate again what a mismatch was about, and judge it by the control's answer.
+    """Repeat the call of a mismatch with a candidate, and judge it by the control's answer.
 
-    An exception of the candidate is raised, unless the control had raised the same one. `judge` is
-    as in `Experiment`.
+    An exception of the candidate is raised, unless the control raised the same one. `judge` is as
+    in `Experiment`.
 
     Raises
     ------
     EvidenceError
-        If the control's answer was not kept, because it was the control that was killed.
+        If there is no answer of the control, because the control was killed.
 
     Examples
     --------
@@ -153,26 +153,26 @@ def replay(
     except Exception as error:
         if control.raised is None:
             raise
-        return weigh(control, failed(error))[1] or Judgement()
-    weighed = weigh(control, Outcome(value))[1]
-    if weighed is not None:
-        return weighed
+        return judge_exceptions(control, failed_outcome(error))[1] or Judgement()
+    judgement = judge_exceptions(control, CallOutcome(value))[1]
+    if judgement is not None:
+        return judgement
     return (judge or judge_values)(control.value, value, *mismatch.args, **mismatch.kwargs)
 
 
 def mismatch_body(
     observation: Observation,
     inputs: tuple[tuple[Any, ...], dict[str, Any]],
-    outcomes: Mapping[Side, Outcome],
+    outcomes: Mapping[Side, CallOutcome],
     versions: Mapping[str, str],
     revision: str | None,
 ) -> bytes:
-    """Return a mismatch as it is stored and saved.
+    """Return the bytes of a mismatch, as they are stored and saved.
 
     Raises
     ------
     EvidenceError
-        If it is larger than what is kept.
+        If it is larger than `MISMATCH_BYTES`.
     """
     parts: Parts = {}
     judgement = observation.judgement
@@ -201,13 +201,13 @@ def mismatch_body(
     return buffer.getvalue()
 
 
-def _unpacked(body: bytes) -> dict[str, bytes]:
-    """Return the files of an archive, which are bounded: it may be of anybody's making.
+def _unzip(body: bytes) -> dict[str, bytes]:
+    """Return the files of an archive, whose size is limited: anybody may have made it.
 
     Raises
     ------
     ValueError
-        If it is larger than `MISMATCH_BYTES`, or they than `MISMATCH_UNPACKED_BYTES`.
+        If it is larger than `MISMATCH_BYTES`, or its files than `MISMATCH_UNPACKED_BYTES`.
     """
     if len(body) > MISMATCH_BYTES:
         raise ValueError(f"it has more than {MISMATCH_BYTES:,} bytes")
@@ -223,9 +223,9 @@ def _unpacked(body: bytes) -> dict[str, bytes]:
 
 
 def read_mismatch(body: bytes, source: str) -> Mismatch:
-    """Return the mismatch of a stored body; `source` is named where it is none."""
+    """Return the mismatch of stored bytes; errors name `source`."""
     try:
-        parts = _unpacked(body)
+        parts = _unzip(body)
         page = json.loads(parts["mismatch.json"])
         if page["format"] not in _FORMATS:
             raise EvidenceError(
@@ -244,4 +244,6 @@ def read_mismatch(body: bytes, source: str) -> Mismatch:
             _body=body,
         )
     except (*_BROKEN, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise EvidenceError(f"mismatch: file={source}; is none, or damaged; {error}") from error
+        raise EvidenceError(
+            f"mismatch: file={source}; is not a mismatch file, or damaged; {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""What a call came to, an answer or an exception, and what follows where it is an exception."""
+"""The outcome of a call, an answer or an exception, and what follows from an exception."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from tallow.core.limits import ERROR_CHARACTERS
 from tallow.migrate.evidence import Judgement, Observation
 
 LATE = "tallow:late"
-"""In the place of an exception's class: the candidate did not answer in time."""
+"""Used instead of an exception's class: the candidate did not answer in time."""
 
 UNTRIED = "tallow:untried"
-"""Likewise: it was not even tried, for others that hang."""
+"""Likewise: it was not even tried, because other calls of it hang."""
 
 _WAITS = Path("/proc/thread-self/schedstat")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """An answer, or the exception in its place as text.
+class CallOutcome:
+    """An answer, or an exception as text.
 
     Parameters
     ----------
     value
-        The answer; None where there is none.
+        The answer; None if there is none.
     raised
-        The exception's class, ``builtins.ValueError``; None where there was none.
+        The exception's class, such as ``builtins.ValueError``; None if there was none.
     error
-        Class and message: ``ValueError: no candles``. Exceptions themselves are not kept: many
-        cannot be copied to another process.
+        Class and message, such as ``ValueError: no candles``. Exceptions themselves are not kept:
+        many cannot be copied to another process.
     """
 
     value: Any = None
@@ -40,14 +40,14 @@ class Outcome:
     error: str | None = None
 
 
-def failed(error: BaseException) -> Outcome:
+def failed_outcome(error: BaseException) -> CallOutcome:
     """Return the outcome of a call that raised."""
     kind = type(error)
-    return Outcome(None, f"{kind.__module__}.{kind.__qualname__}", error_text(error))
+    return CallOutcome(None, f"{kind.__module__}.{kind.__qualname__}", error_text(error))
 
 
 def error_text(error: BaseException) -> str:
-    """Return ``Class: message``, cut to a length that can be stored many times."""
+    """Return ``Class: message``, cut to a length that may be stored many times."""
     try:
         message = str(error)
     except Exception:  # noqa: BLE001 - somebody else's __str__
@@ -55,37 +55,39 @@ def error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}"[:ERROR_CHARACTERS]
 
 
-def timed(
+def time_call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[Outcome, float]:
-    """Call a function; return its outcome, and the milliseconds it took.
+) -> tuple[CallOutcome, float]:
+    """Call a function; return its outcome and the milliseconds it took.
 
-    Time in which this thread waited for a processor is left out where the system tells it: a
-    process of low priority waits often, and that says nothing about the candidate.
+    The time in which this thread waited for a processor is left out where the system reports it: a
+    process of low priority often waits, whatever the candidate does.
     """
     began, waited = time.perf_counter(), waited_seconds(_WAITS)
     try:
-        # Whatever it raises, SystemExit too: it is a finding.
-        outcome = Outcome(function(*args, **kwargs))
+        # Anything that it raises, SystemExit too, is its outcome.
+        outcome = CallOutcome(function(*args, **kwargs))
     except BaseException as error:  # noqa: BLE001
-        outcome = failed(error)
+        outcome = failed_outcome(error)
     elapsed = time.perf_counter() - began - (waited_seconds(_WAITS) - waited)
     return outcome, 1e3 * max(elapsed, 0.0)
 
 
 def waited_seconds(schedstat: Path) -> float:
-    """Return the seconds that a thread waited for a processor; 0 where that is not known."""
+    """Return the seconds that a thread has waited for a processor; 0 if that is unknown."""
     try:
         return int(schedstat.read_bytes().split()[1]) / 1e9
     except (OSError, IndexError, ValueError):
         return 0.0
 
 
-def weigh(control: Outcome, candidate: Outcome) -> tuple[str | None, Judgement | None]:
-    """Return the candidate's error and the judgement, as far as exceptions decide them.
+def judge_exceptions(
+    control: CallOutcome, candidate: CallOutcome
+) -> tuple[str | None, Judgement | None]:
+    """Return the candidate's error and the judgement, where exceptions decide them.
 
-    The same exception on both sides is agreement: bad input is refused by both. None and None where
-    both answered, and the answers have to be compared.
+    The same exception on both sides is agreement: both refuse bad input. None and None if both
+    answered, and the answers must be compared.
     """
     if control.raised is None or candidate.raised in (LATE, UNTRIED):
         return candidate.error, None
@@ -95,8 +97,8 @@ def weigh(control: Outcome, candidate: Outcome) -> tuple[str | None, Judgement |
     return None, Judgement(compared=1, unexplained=1, causes={cause: 1})
 
 
-def disagrees(observation: Observation) -> bool:
-    """Whether a call is to be kept as a mismatch."""
+def is_mismatch(observation: Observation) -> bool:
+    """Return whether a call is to be kept as a mismatch."""
     judgement = observation.judgement
     wrong = judgement is not None and (judgement.unexplained > 0 or judgement.flips > 0)
     return observation.error is not None or wrong

@@ -1,6 +1,6 @@
-"""A pipe that takes many buffers in one system call, so that the sender's thread is seldom seen.
+"""A pipe that sends many buffers in one system call.
 
-Each call gives up the interpreter's lock, and to ask for it again takes a turn from some caller.
+Each system call releases the interpreter's lock, and taking it again delays some caller.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import struct
 from collections.abc import Sequence
 
 _LENGTH = struct.Struct("!Q")
-_AT_ONCE = 512
-"""Systems take a thousand buffers in a call, or a few more."""
+_BUFFERS_MAX = 512
+"""Buffers per system call; systems allow about a thousand."""
 
 
-class Inlet:
-    """The end of a pipe that is read."""
+class PipeReader:
+    """The reading end of a pipe."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
     def message(self) -> bytes:
-        """Return the next message; wait for it.
+        """Wait for the next message, and return it.
 
         Raises
         ------
@@ -32,7 +32,7 @@ class Inlet:
         return self.read(length)
 
     def read(self, length: int) -> bytes:
-        """Return so many bytes of what was sent along with a message; wait for them.
+        """Wait for so many bytes of the data that follows a message, and return them.
 
         Raises
         ------
@@ -49,26 +49,26 @@ class Inlet:
         return b"".join(parts)
 
 
-class Outlet:
-    """The end of a pipe that is written."""
+class PipeWriter:
+    """The writing end of a pipe."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def send(self, message: bytes, along: Sequence[bytes] = ()) -> None:
-        """Send a message, and what its reader knows to come along with it; wait for room.
+    def send(self, message: bytes, data: Sequence[bytes] = ()) -> None:
+        """Send a message, and the data that its reader expects after it; wait for room.
 
         Raises
         ------
         OSError
             If nobody reads any more.
         """
-        buffers = [_LENGTH.pack(len(message)), message, *along]
-        for place in range(0, len(buffers), _AT_ONCE):
-            self._write(buffers[place : place + _AT_ONCE])
+        buffers = [_LENGTH.pack(len(message)), message, *data]
+        for first in range(0, len(buffers), _BUFFERS_MAX):
+            self._write(buffers[first : first + _BUFFERS_MAX])
 
     def close(self) -> None:
-        """Let go of the pipe: the reader notices."""
+        """Close the pipe, which its reader notices."""
         os.close(self._descriptor)
 
     def _write(self, buffers: Sequence[bytes]) -> None:

@@ -1,8 +1,8 @@
 """The evidence of experiments: one SQLite file, written by many processes and read by one.
 
-Each serving process has a warden that writes what happened in it; whoever decides about a rollout
+Each serving process has a supervisor that writes its observations; the controller of a rollout
 reads totals. The file is in WAL mode: readers never wait, and a kill at any moment leaves whole
-batches. A cut of the power may take the last of them, and nothing else: evidence comes again.
+batches. A power failure may lose the last ones, and nothing else; new evidence follows.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ SELECT count(*), sum(served = 'candidate'),
 _TIMES = {
     "control_p99_ms": ("control_ms", ""),
     "candidate_p99_ms": ("candidate_ms", ""),
-    "control_aside_p99_ms": ("aside_ms", "AND served = 'candidate'"),
-    "candidate_aside_p99_ms": ("aside_ms", "AND served = 'control'"),
+    "control_background_p99_ms": ("aside_ms", "AND served = 'candidate'"),
+    "candidate_background_p99_ms": ("aside_ms", "AND served = 'control'"),
 }
-"""Percentiles, each with its column and a condition."""
+"""Percentiles, each with its column and condition. ``aside_ms`` holds the `background_ms`."""
 _COUNTS = (
     *("calls", "served", "tried", "errors", "skipped"),
     *("compared", "equal", "explained", "unexplained", "flips"),
@@ -73,8 +73,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class KeptMismatch:
-    """A mismatch as it is stored."""
+class MismatchBody:
+    """The bytes of a mismatch, to be stored."""
 
     experiment: str
     body: bytes
@@ -88,16 +88,16 @@ class EvidenceStore:
     Parameters
     ----------
     path
-        The file; it is made where there is none, its folder must be there.
+        The file; made if there is none, in a folder that must exist.
 
     Raises
     ------
     EvidenceError
-        Here and in every method, where the file cannot be read or written.
+        Here and in every method, if the file cannot be read or written.
 
     Notes
     -----
-    A new file is for its owner alone; in a folder that a group writes to, for the group.
+    Only its owner may read a new file; in a folder that a group may write, also the group.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -116,7 +116,7 @@ class EvidenceStore:
     def add(
         self,
         observations: Sequence[Observation],
-        mismatches: Sequence[KeptMismatch] = (),
+        mismatches: Sequence[MismatchBody] = (),
         dropped: dict[tuple[str, str], int] | None = None,
     ) -> None:
         """Write all of this, or nothing.
@@ -124,22 +124,22 @@ class EvidenceStore:
         Parameters
         ----------
         dropped
-            What could not be kept: how many by experiment and kind (``mismatches``, ``lost``).
+            Numbers of what could not be kept, by experiment and kind (``mismatches``, ``lost``).
         """
         rows = [_row(observation) for observation in observations]
-        places = ", ".join("?" * 16)
+        marks = ", ".join("?" * 16)
         with self._connected() as connection, connection:
-            # At once: a reader that turns writer in mid-transaction is refused without a wait.
+            # Immediate: a transaction that reads first and writes later is refused without a wait.
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(f"INSERT INTO observation VALUES (NULL, {places})", rows)
+            connection.executemany(f"INSERT INTO observation VALUES (NULL, {marks})", rows)
             connection.executemany(
                 "INSERT INTO mismatch VALUES (NULL, ?, ?, ?)",
-                [(kept.experiment, len(kept.body), kept.body) for kept in mismatches],
+                [(each.experiment, len(each.body), each.body) for each in mismatches],
             )
-            for experiment in {kept.experiment for kept in mismatches}:
+            for experiment in {each.experiment for each in mismatches}:
                 _prune_mismatches(connection, experiment)
             for (experiment, what), count in (dropped or {}).items():
-                _drop(connection, experiment, what, count)
+                _count_dropped(connection, experiment, what, count)
             self._unpruned += len(rows)
             if self._unpruned >= _PRUNE_EVERY:
                 for experiment in {row[0] for row in rows}:
@@ -151,7 +151,7 @@ class EvidenceStore:
         return self.totals_after(experiment, since, until, 0)
 
     def position(self, experiment: str) -> int:
-        """Return the number of the observation that was written last; 0 where there is none."""
+        """Return the number of the last observation that was written; 0 if there is none."""
         with self._connected() as connection:
             (last,) = connection.execute(
                 "SELECT max(id) FROM observation WHERE experiment = ?", (experiment,)
@@ -164,23 +164,18 @@ class EvidenceStore:
         """Return what was observed in ``since <= at < until``, and written after a position."""
         span = (experiment, _microseconds(since), _microseconds(until), position)
         with self._connected() as connection:
-            # One state of the file for all of it.
+            # One transaction, so that all queries see the same state of the file.
             connection.execute("BEGIN")
             *sums, staleness = connection.execute(_SUMS, span).fetchone()
             causes: Counter[str] = Counter()
             for (text,) in connection.execute(f"SELECT causes {_WITHIN} AND causes != ''", span):
                 causes.update(json.loads(text))
             times: dict[str, Any] = {
-                name: _p99(connection, *place, span) for name, place in _TIMES.items()
+                name: _p99(connection, *query, span) for name, query in _TIMES.items()
             }
             connection.execute("COMMIT")
         counts = {name: count or 0 for name, count in zip(_COUNTS, sums, strict=True)}
-        return Totals(
-            **counts,
-            **times,
-            staleness_seconds=staleness,
-            causes=dict(causes),
-        )
+        return Totals(**counts, **times, staleness_seconds=staleness, causes=dict(causes))
 
     def mismatches(self, experiment: str) -> list[Mismatch]:
         """Return the mismatches that are kept, the newest first; nothing in them is ever run."""
@@ -191,7 +186,7 @@ class EvidenceStore:
         return [read_mismatch(body, f"{self.path}#{number}") for number, body in rows]
 
     def dropped(self, experiment: str) -> dict[str, int]:
-        """Return what is not kept: ``observations``, ``mismatches`` beyond the limits; ``lost``."""
+        """Count the ``observations`` and ``mismatches`` that were not kept, and those ``lost``."""
         with self._connected() as connection:
             rows = connection.execute(
                 "SELECT what, count FROM dropped WHERE experiment = ?", (experiment,)
@@ -199,7 +194,7 @@ class EvidenceStore:
             return dict(rows.fetchall())
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Close the file; the next use opens it again."""
         with self._lock:
             _close(self._connections)
 
@@ -209,14 +204,14 @@ class EvidenceStore:
             try:
                 yield self._connection()
             except (sqlite3.Error, OSError, ValueError) as error:
-                # A transaction left open behind an error would hold the lock for ever.
+                # A transaction left open after an error would hold the lock for ever.
                 _close(self._connections)
                 raise EvidenceError(
                     f"evidence: file={self.path}; cannot be read or written; {error}"
                 ) from error
 
     def _connection(self) -> sqlite3.Connection:
-        # By process: a connection that came along with a fork must not even be closed there.
+        # By process: a connection that a fork copied must not even be closed in the child.
         connection = self._connections.get(os.getpid())
         if connection is None:
             self._make_private()
@@ -235,9 +230,9 @@ class EvidenceStore:
         return connection
 
     def _make_private(self) -> None:
-        """Make the file where there is none: it holds what was asked and answered.
+        """Make the file if there is none; private, because it holds inputs and answers of calls.
 
-        The system makes its side files with the same rights.
+        SQLite makes its side files with the same rights.
         """
         if not self.path.exists():
             os.close(open_beside(self.path, PRIVATE))
@@ -250,22 +245,17 @@ def _close(connections: dict[int, sqlite3.Connection]) -> None:
         connection.close()
 
 
-def _row(seen: Observation) -> tuple[Any, ...]:
-    judged = seen.judgement
+def _row(one: Observation) -> tuple[Any, ...]:
+    judgement = one.judgement
     counts: tuple[Any, ...] = (None,) * 6
-    if judged is not None:
-        numbers = (
-            judged.compared,
-            judged.equal,
-            judged.explained,
-            judged.unexplained,
-            judged.flips,
-        )
-        counts = (*numbers, json.dumps(judged.causes) if judged.causes else "")
+    if judgement is not None:
+        numbers = (judgement.compared, judgement.equal, judgement.explained)
+        causes = json.dumps(judgement.causes) if judgement.causes else ""
+        counts = (*numbers, judgement.unexplained, judgement.flips, causes)
     return (
-        *(seen.experiment, _microseconds(seen.at), seen.key, seen.served),
-        *(seen.control_ms, seen.candidate_ms, seen.aside_ms),
-        *(seen.error, seen.skipped, seen.staleness_seconds),
+        *(one.experiment, _microseconds(one.at), one.key, one.served),
+        *(one.control_ms, one.candidate_ms, one.background_ms),
+        *(one.error, one.skipped, one.staleness_seconds),
         *counts,
     )
 
@@ -273,49 +263,49 @@ def _row(seen: Observation) -> tuple[Any, ...]:
 def _p99(
     connection: sqlite3.Connection, column: str, which: str, span: tuple[Any, ...]
 ) -> float | None:
-    """Return the least time that at most one in a hundred exceeds, but one in any case.
+    """Return the least time that at most one in a hundred exceeds, but at least one.
 
-    None for less than two. Without the second half, one accident in a few calls would be their p99.
+    None for fewer than two. At least one, so that a single accident in a few calls is not the p99.
     """
     within = f"{_WITHIN} AND {column} IS NOT NULL {which}"
     (count,) = connection.execute(f"SELECT count(*) {within}", span).fetchone()
     if count < 2:
         return None
-    place = min(math.ceil(0.99 * count) - 1, count - 2)
+    offset = min(math.ceil(0.99 * count) - 1, count - 2)
     (value,) = connection.execute(
-        f"SELECT {column} {within} ORDER BY {column} LIMIT 1 OFFSET ?", (*span, place)
+        f"SELECT {column} {within} ORDER BY {column} LIMIT 1 OFFSET ?", (*span, offset)
     ).fetchone()
     return float(value)
 
 
 def _prune_mismatches(connection: sqlite3.Connection, experiment: str) -> None:
-    """Keep the newest, as many and as large as the limits say."""
+    """Keep the newest, within the limits of number and size."""
     total, oldest = 0, 0
     rows = connection.execute(
         "SELECT id, bytes FROM mismatch WHERE experiment = ? ORDER BY id DESC", (experiment,)
     ).fetchall()
-    for place, (number, size) in enumerate(rows):
+    for count, (number, size) in enumerate(rows):
         total += size
-        if place == MISMATCHES_KEPT or total > MISMATCHES_BYTES:
+        if count == MISMATCHES_KEPT or total > MISMATCHES_BYTES:
             oldest = number
             break
     done = connection.execute(
         "DELETE FROM mismatch WHERE experiment = ? AND id <= ?", (experiment, oldest)
     )
-    _drop(connection, experiment, "mismatches", done.rowcount)
+    _count_dropped(connection, experiment, "mismatches", done.rowcount)
 
 
 def _prune_observations(connection: sqlite3.Connection, experiment: str) -> None:
     done = connection.execute(
-        # In the order in which they came: by a clock that was set back, the newest seem the oldest.
+        # In the order in which they came: after a clock was set back, new ones have earlier times.
         "DELETE FROM observation WHERE experiment = ?1 AND id <= (SELECT id FROM observation "
         "WHERE experiment = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
         (experiment, EVIDENCE_ROWS),
     )
-    _drop(connection, experiment, "observations", done.rowcount)
+    _count_dropped(connection, experiment, "observations", done.rowcount)
 
 
-def _drop(connection: sqlite3.Connection, experiment: str, what: str, count: int) -> None:
+def _count_dropped(connection: sqlite3.Connection, experiment: str, what: str, count: int) -> None:
     if count > 0:
         connection.execute(
             "INSERT INTO dropped VALUES (?, ?, ?) "

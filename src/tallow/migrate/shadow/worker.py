@@ -1,7 +1,7 @@
-"""The process in which the user's functions run aside: one task after the other, until it is told.
+"""The process in which the user's functions run in the background, one task after the other.
 
-It has the lowest priority there is, a limit on its memory, and dies with its warden. Whatever it
-does, the warden sees to it that it is noticed.
+It has the lowest priority and a limit on its memory, and ends with its supervisor, which notices
+whatever happens to it.
 """
 
 from __future__ import annotations
@@ -24,22 +24,28 @@ from typing import Any
 from tallow.core.limits import SHADOW_RESERVE_BYTES
 from tallow.migrate.evidence import Judgement, Observation, Side
 from tallow.migrate.shadow.messages import (
-    Finding,
+    ExperimentSetup,
     Payload,
-    Setup,
     Task,
-    give_way,
+    TaskResult,
+    lower_priority,
 )
 from tallow.migrate.shadow.mismatch import mismatch_body
-from tallow.migrate.shadow.outcome import Outcome, disagrees, error_text, timed, weigh
+from tallow.migrate.shadow.outcome import (
+    CallOutcome,
+    error_text,
+    is_mismatch,
+    judge_exceptions,
+    time_call,
+)
 
 _PR_SET_PDEATHSIG = 1
 _READY = ""
 
 
 @dataclass(frozen=True)
-class Functions:
-    """What the user gave."""
+class UserFunctions:
+    """The functions that the user gave to an experiment."""
 
     control: Callable[..., Any]
     candidate: Callable[..., Any]
@@ -48,68 +54,72 @@ class Functions:
 
 
 def main(descriptors: list[int]) -> None:
-    """Be a worker at the other end of a connection."""
-    _give_way()
+    """Run a worker for the supervisor at the other end of a connection."""
+    _step_back()
     connection = Connection(descriptors[0])
     with contextlib.suppress(EOFError, BrokenPipeError):
-        setup: Setup = pickle.loads(connection.recv_bytes())
+        setup: ExperimentSetup = pickle.loads(connection.recv_bytes())
         try:
-            spawn.prepare(dict(setup.place))
-            functions = Functions(*pickle.loads(setup.functions))
-        except BaseException as error:  # noqa: BLE001 - told to the warden, who tells the user
+            spawn.prepare(dict(setup.preparation))
+            functions = UserFunctions(*pickle.loads(setup.functions))
+        except BaseException as error:  # noqa: BLE001 - the supervisor reports it to the user
             connection.send_bytes(pickle.dumps(error_text(error)))
             return
         _limit_memory(setup.budget.memory_bytes)
         connection.send_bytes(pickle.dumps(_READY))
         while True:
             task, payload = pickle.loads(connection.recv_bytes())
-            finding = find(functions, setup, task, payload)
-            connection.send_bytes(pickle.dumps(finding))
+            result = run_task(functions, setup, task, payload)
+            connection.send_bytes(pickle.dumps(result))
 
 
-def find(functions: Functions, setup: Setup, task: Task, payload: Payload) -> Finding:
-    """Do a task: run the side that is asked for, compare, and keep what disagrees."""
+def run_task(
+    functions: UserFunctions, setup: ExperimentSetup, task: Task, payload: Payload
+) -> TaskResult:
+    """Run the side of a task, compare the answers, and keep a mismatch."""
     observation = task.observation
-    served_side: Side = "candidate" if task.aside == "control" else "control"
+    served_side: Side = "candidate" if task.background == "control" else "control"
     try:
         args, kwargs = pickle.loads(payload.inputs)
-        served = Outcome(*pickle.loads(payload.served))
-    except Exception as error:  # noqa: BLE001 - no fault of the candidate
+        served = CallOutcome(*pickle.loads(payload.served))
+    except Exception as error:  # noqa: BLE001 - not a fault of the candidate
         reason = f"inputs or answer cannot be loaded again; {error_text(error)}"
-        return Finding(replace(observation, skipped=reason))
-    outcomes: dict[Side, Outcome] = {served_side: served}
-    if task.aside is not None:
-        side = functions.control if task.aside == "control" else functions.candidate
-        outcomes[task.aside], milliseconds = timed(side, args, kwargs)
-        if outcomes[task.aside].raised is None:
-            observation = replace(observation, aside_ms=milliseconds)
-        observation = _judged(functions, observation, outcomes, payload)
+        return TaskResult(replace(observation, skipped=reason))
+    outcomes: dict[Side, CallOutcome] = {served_side: served}
+    if task.background is not None:
+        side = functions.control if task.background == "control" else functions.candidate
+        outcomes[task.background], milliseconds = time_call(side, args, kwargs)
+        if outcomes[task.background].raised is None:
+            observation = replace(observation, background_ms=milliseconds)
+        observation = _judge(functions, observation, outcomes, payload)
     try:
-        observation = _with_staleness(functions, observation, served)
+        observation = _add_staleness(functions, observation, served)
     except Exception as error:  # noqa: BLE001 - somebody else's function
         observation = replace(observation, error=f"newest: {error_text(error)}")
-    return _kept(setup, task, observation, payload, outcomes)
+    return _make_result(setup, task, observation, payload, outcomes)
 
 
-def _judged(
-    functions: Functions,
+def _judge(
+    functions: UserFunctions,
     observation: Observation,
-    outcomes: dict[Side, Outcome],
+    outcomes: dict[Side, CallOutcome],
     payload: Payload,
 ) -> Observation:
-    error, judgement = weigh(outcomes["control"], outcomes["candidate"])
+    error, judgement = judge_exceptions(outcomes["control"], outcomes["candidate"])
     if error is None and judgement is None:
-        # The inputs anew: the side that ran may have changed the first copy.
+        # A fresh copy of the inputs: the side that ran may have changed the first one.
         args, kwargs = pickle.loads(payload.inputs)
         answers = (outcomes["control"].value, outcomes["candidate"].value)
         try:
             judgement = functions.judge(*answers, *args, **kwargs)
-        except Exception as problem:  # noqa: BLE001 - not compared is not equal: an error
+        except Exception as problem:  # noqa: BLE001 - what is not compared is an error, not equal
             error = f"judge: {error_text(problem)}"
     return replace(observation, error=error, judgement=judgement)
 
 
-def _with_staleness(functions: Functions, observation: Observation, served: Outcome) -> Observation:
+def _add_staleness(
+    functions: UserFunctions, observation: Observation, served: CallOutcome
+) -> Observation:
     if functions.newest is None or served.raised is not None:
         return observation
     newest = functions.newest(served.value)
@@ -118,44 +128,44 @@ def _with_staleness(functions: Functions, observation: Observation, served: Outc
     return replace(observation, staleness_seconds=(observation.at - newest).total_seconds())
 
 
-def _kept(
-    setup: Setup,
+def _make_result(
+    setup: ExperimentSetup,
     task: Task,
     observation: Observation,
     payload: Payload,
-    outcomes: dict[Side, Outcome],
-) -> Finding:
-    """Return what was found, with a mismatch where there is one."""
-    if not disagrees(observation):
-        return Finding(observation)
-    if not task.keeps:
-        return Finding(observation, dropped=True)
+    outcomes: dict[Side, CallOutcome],
+) -> TaskResult:
+    """Return the result of a task, with a mismatch if there is one."""
+    if not is_mismatch(observation):
+        return TaskResult(observation)
+    if not task.keeps_mismatch:
+        return TaskResult(observation, dropped=True)
     try:
         inputs = pickle.loads(payload.inputs)
         body = mismatch_body(observation, inputs, outcomes, setup.versions, task.revision)
-    except Exception:  # noqa: BLE001 - too large, or its answer cannot be copied: it is counted
-        return Finding(observation, dropped=True)
-    return Finding(observation, body)
+    except Exception:  # noqa: BLE001 - too large, or its answer cannot be copied: counted
+        return TaskResult(observation, dropped=True)
+    return TaskResult(observation, body)
 
 
-def _give_way() -> None:
-    """Take the lowest priority; die with the warden; be the first that a full memory costs."""
-    give_way("SCHED_IDLE")
+def _step_back() -> None:
+    """Take the lowest priority, end with the supervisor, be the first to go if memory is short."""
+    lower_priority("SCHED_IDLE")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    # A candidate that hangs does not notice that its connection has ended.
+    # A candidate that hangs does not notice the end of its connection.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:
         os._exit(0)
 
 
 def _limit_memory(size: int) -> None:
-    """Refuse to reach far beyond the budget at once, before the warden can look.
+    """Prevent one step far beyond the budget, which the supervisor would notice too late.
 
-    Far: stacks of threads and arenas of allocators are reserved, and count, but are not used.
+    Far, because stacks of threads and arenas of allocators are reserved and count, but not used.
     """
     if sys.platform != "linux":
         return

@@ -1,7 +1,8 @@
-"""The serving process's end of an experiment: what is observed is sent on, and never waited for.
+"""The serving process's end of an experiment: sends observations on, and never waits.
 
-Callers put into a queue; a thread sends to the warden, starts it, and replaces it if it ever dies.
-On the calling thread nothing gives up the interpreter's lock: no file, no pipe, no contended lock.
+Callers put calls into a queue; a thread sends them to the supervisor, starts it, and replaces it if
+it dies. On the calling thread nothing releases the interpreter's lock: no file, no pipe, no
+contended lock.
 """
 
 from __future__ import annotations
@@ -24,54 +25,55 @@ from tallow.core.limits import (
     SHADOW_WATCH_SECONDS,
 )
 from tallow.migrate.shadow.messages import (
-    FAREWELL,
-    Call,
-    Progress,
-    Setup,
+    SHUTDOWN,
+    CallRecord,
+    ExperimentSetup,
+    SharedCounters,
+    make_shared_file,
     send_calls,
-    shared_file,
     start_process,
 )
-from tallow.migrate.shadow.pipe import Outlet
+from tallow.migrate.shadow.pipe import PipeWriter
 
 
-class Link:
-    """The way to the warden of one experiment in this process."""
+class SupervisorLink:
+    """The connection to the supervisor of one experiment in this process."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: ExperimentSetup) -> None:
         self._setup = setup
         self.reset()
         _LINKS.add(self)
 
     def reset(self) -> None:
-        """Forget the warden; the next call starts another: after a fork, it is the parent's."""
+        """Forget the supervisor; the next call starts another: after a fork it is the parent's."""
         self._lock = threading.Lock()
-        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[CallRecord | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._pipe: Outlet | None = None
-        self._progress: Progress | None = None
+        self._pipe: PipeWriter | None = None
+        self._counters: SharedCounters | None = None
         self._start_at = 0.0
         self._is_closed = False
         self._hurry = threading.Event()
-        # Of the present warden: tasks with a payload and their bytes, messages. Of all: the rest.
+        # Tasks with a payload, their bytes, and messages, of the present supervisor.
         self._tasks = self._bytes = self._sent = 0
-        self._put = self._settled = self._lost = 0
+        # Calls of all supervisors so far; those of earlier ones are finished.
+        self._put = self._finished = self._lost = 0
 
-    def forget(self) -> None:
-        """In a forked child: let go of what belongs to the parent, and of nothing else."""
+    def detach(self) -> None:
+        """In a forked child: release what belongs to the parent."""
         if self._pipe is not None:
-            # An open copy would keep the warden from noticing that the parent is gone.
+            # An open copy would keep the supervisor from noticing that the parent has ended.
             self._pipe.close()
         if self._process is not None:
-            # It is no child of this process: nobody here may wait for it, or warn about it.
+            # It is no child of this process, which must neither wait for it nor warn about it.
             self._process.returncode = 0
         is_closed = self._is_closed
         self.reset()
         self._is_closed = is_closed
 
     def start(self) -> None:
-        """Start the thread, which starts the warden; returns at once."""
+        """Start the thread, which starts the supervisor; return at once."""
         with self._lock:
             if self._thread is None and not self._is_closed:
                 self._thread = threading.Thread(target=self._run, name="tallow-shadow", daemon=True)
@@ -80,17 +82,17 @@ class Link:
     @property
     def lost(self) -> int:
         """Observations that could not be written."""
-        return self._lost + (self._progress.lost if self._progress is not None else 0)
+        return self._lost + (self._counters.lost if self._counters is not None else 0)
 
     @property
     def worker(self) -> int:
         """The process number of the newest worker; 0 before there is one."""
-        return self._progress.worker if self._progress is not None else 0
+        return self._counters.worker if self._counters is not None else 0
 
     def reserve(self) -> bool:
-        """Take a place in the queue of tasks; False where there is none."""
+        """Reserve room for a task in the queue; return False if it is full."""
         with self._lock:
-            tasks, size = (0, 0) if self._progress is None else self._progress.done()
+            tasks, size = (0, 0) if self._counters is None else self._counters.done()
             if (
                 self._tasks - tasks >= self._setup.budget.queue
                 or self._bytes - size >= SHADOW_QUEUE_BYTES
@@ -100,12 +102,12 @@ class Link:
             return True
 
     def release(self) -> None:
-        """Give a place back that is not needed."""
+        """Release a reservation that is not needed."""
         with self._lock:
             self._tasks -= 1
 
-    def put(self, call: Call) -> None:
-        """Send a call, soon; it is lost, and counted, where too many wait already."""
+    def put(self, call: CallRecord) -> None:
+        """Queue a call for sending; if too many wait already, it is lost and counted."""
         if self._thread is None:
             self.start()
         with self._lock:
@@ -117,13 +119,13 @@ class Link:
             self._bytes += call.size
         self._calls.put(call)
 
-    def lose(self) -> None:
-        """Count an observation that could not even be made."""
+    def count_lost(self) -> None:
+        """Count an observation that could not be sent."""
         with self._lock:
             self._lost += 1
 
     def flush(self, seconds: float) -> bool:
-        """Wait until what was put is written; say whether it is."""
+        """Wait until the calls so far are written; return whether they are."""
         end = time.monotonic() + seconds
         while not self._is_flushed():
             self._hurry.set()
@@ -133,7 +135,7 @@ class Link:
         return True
 
     def close(self) -> None:
-        """Say farewell, and wait, not for ever, until the warden has done what was asked."""
+        """Let the supervisor finish its tasks and end; wait for that, with a limit."""
         with self._lock:
             if self._is_closed:
                 return
@@ -147,14 +149,14 @@ class Link:
             self._process.kill()
 
     def _is_flushed(self) -> bool:
-        done = self._settled
-        if self._progress is not None:
-            done += self._progress.written + self._progress.lost
+        done = self._finished
+        if self._counters is not None:
+            done += self._counters.written + self._counters.lost
         return done >= self._put
 
     def _run(self) -> None:
-        """Send what is put, until the farewell."""
-        self._start_warden()
+        """Send the queued calls until the link is closed."""
+        self._start_supervisor()
         call = self._calls.get()
         while call is not None:
             calls = [call]
@@ -163,25 +165,25 @@ class Link:
                     calls.append(call)
             self._send(calls)
             if call is not None:
-                # What comes meanwhile is sent at one go: fewer turns to take from the callers.
+                # Calls are sent in batches, which interrupts the callers less often.
                 self._hurry.wait(SHADOW_BATCH_SECONDS)
                 self._hurry.clear()
                 call = self._calls.get()
-        self._say_farewell()
+        self._shutdown()
 
-    def _say_farewell(self) -> None:
+    def _shutdown(self) -> None:
         if self._pipe is not None and self._process is not None:
             with contextlib.suppress(OSError):
-                self._pipe.send(FAREWELL)
+                self._pipe.send(SHUTDOWN)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(SHADOW_CLOSE_SECONDS + 1.0)
-        self._bury()
+        self._reap()
 
-    def _send(self, calls: list[Call]) -> None:
-        if self._pipe is None and not self._start_warden():
+    def _send(self, calls: list[CallRecord]) -> None:
+        if self._pipe is None and not self._start_supervisor():
             with self._lock:
                 self._tasks -= sum(call.inputs is not None for call in calls)
-                self._settled += len(calls)
+                self._finished += len(calls)
                 self._lost += len(calls)
             return
         assert self._pipe is not None
@@ -189,56 +191,56 @@ class Link:
         try:
             send_calls(self._pipe, calls)
         except OSError:
-            self._bury()
+            self._reap()
 
-    def _start_warden(self) -> bool:
-        """Start one, unless one died a short time ago; say whether there is one."""
+    def _start_supervisor(self) -> bool:
+        """Start a supervisor, unless one died a short time ago; return whether there is one."""
         if time.monotonic() < self._start_at:
             return False
         self._start_at = time.monotonic() + SHADOW_RETRY_SECONDS_MAX
         try:
-            with _STARTING, shared_file() as shared:
+            with _STARTING, make_shared_file() as shared:
                 read, write = os.pipe()
-                self._pipe = Outlet(write)
+                self._pipe = PipeWriter(write)
                 try:
-                    self._process = start_process("warden", [read, shared.fileno()])
+                    self._process = start_process("supervisor", [read, shared.fileno()])
                 finally:
                     os.close(read)
-                progress = Progress(shared)
+                counters = SharedCounters(shared)
             self._pipe.send(pickle.dumps(self._setup))
         except OSError:
-            self._bury()
+            self._reap()
             return False
         with self._lock:
-            self._progress = progress
+            self._counters = counters
         return True
 
-    def _bury(self) -> None:
-        """Close the books of a warden that is gone: what it had not written is lost."""
+    def _reap(self) -> None:
+        """End a supervisor and count what it had not written as lost."""
         if self._pipe is not None:
             self._pipe.close()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
         with self._lock:
-            if self._progress is not None:
-                self._lost += self._sent - self._progress.written
-                self._settled += self._sent
-            self._progress = self._pipe = self._process = None
+            if self._counters is not None:
+                self._lost += self._sent - self._counters.written
+                self._finished += self._sent
+            self._counters = self._pipe = self._process = None
             self._tasks = self._bytes = self._sent = 0
 
 
-_LINKS: weakref.WeakSet[Link] = weakref.WeakSet()
+_LINKS: weakref.WeakSet[SupervisorLink] = weakref.WeakSet()
 _STARTING = threading.Lock()
-"""Held while pipes are made: a fork in between would copy ends that nobody closes there."""
+"""Held while pipes are made: a fork in between would copy ends that the child never closes."""
 
 
-def _forget_all() -> None:
+def _detach_all() -> None:
     _STARTING.release()
     for link in _LINKS:
-        link.forget()
+        link.detach()
 
 
 os.register_at_fork(
-    before=_STARTING.acquire, after_in_parent=_STARTING.release, after_in_child=_forget_all
+    before=_STARTING.acquire, after_in_parent=_STARTING.release, after_in_child=_detach_all
 )

@@ -1,4 +1,4 @@
-"""What a warden has to write, in batches; held while the file is locked or its disk is full."""
+"""Writes a supervisor's evidence in batches; keeps it while the file is locked or the disk full."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from tallow.core.limits import (
     MISMATCHES_PER_SECOND,
 )
 from tallow.migrate.evidence import Observation
-from tallow.migrate.shadow.messages import Progress
-from tallow.migrate.shadow.store import EvidenceStore, KeptMismatch
+from tallow.migrate.shadow.messages import SharedCounters
+from tallow.migrate.shadow.store import EvidenceStore, MismatchBody
 
 
-class Writer:
-    """Gathers evidence and writes it; what it cannot write for long is lost, and counted."""
+class EvidenceWriter:
+    """Collects evidence and writes it; what cannot be written for long is lost, and counted."""
 
-    def __init__(self, path: str, experiment: str, progress: Progress) -> None:
-        self._path, self._experiment, self._progress = path, experiment, progress
+    def __init__(self, path: str, experiment: str, counters: SharedCounters) -> None:
+        self._path, self._experiment, self._counters = path, experiment, counters
         self._store: EvidenceStore | None = None
         self._observations: deque[Observation] = deque()
-        self._mismatches: deque[KeptMismatch] = deque()
+        self._mismatches: deque[MismatchBody] = deque()
         self._dropped: Counter[str] = Counter()
         self._due: float | None = None
-        self._room, self._room_at = float(MISMATCHES_AT_ONCE), time.monotonic()
+        self._allowance, self._updated = float(MISMATCHES_AT_ONCE), time.monotonic()
 
-    def note(self, observation: Observation) -> None:
-        """Take an observation."""
+    def add_observation(self, observation: Observation) -> None:
+        """Add an observation to the next batch."""
         self._observations.append(observation)
         if len(self._observations) > EVIDENCE_BACKLOG:
             self._observations.popleft()
@@ -40,37 +40,37 @@ class Writer:
 
     @property
     def has_room(self) -> bool:
-        """Whether there is room for one more mismatch, among those of now."""
+        """Whether one more mismatch may be kept now; limits their rate."""
         now = time.monotonic()
-        self._room += MISMATCHES_PER_SECOND * (now - self._room_at)
-        self._room, self._room_at = min(self._room, float(MISMATCHES_AT_ONCE)), now
-        return self._room >= 1.0
+        self._allowance += MISMATCHES_PER_SECOND * (now - self._updated)
+        self._allowance, self._updated = min(self._allowance, float(MISMATCHES_AT_ONCE)), now
+        return self._allowance >= 1.0
 
-    def keep(self, body: bytes) -> None:
-        """Take a mismatch; of many that cannot be written, the newest are kept."""
-        self._room -= 1.0
-        self._mismatches.append(KeptMismatch(self._experiment, body))
+    def add_mismatch(self, body: bytes) -> None:
+        """Add a mismatch to the next batch; of many that cannot be written, keep the newest."""
+        self._allowance -= 1.0
+        self._mismatches.append(MismatchBody(self._experiment, body))
         if len(self._mismatches) > MISMATCHES_AT_ONCE:
             self._mismatches.popleft()
-            self.drop()
+            self.drop_mismatch()
         self._set_due(EVIDENCE_FLUSH_SECONDS)
 
-    def drop(self) -> None:
+    def drop_mismatch(self) -> None:
         """Count a mismatch that could not be kept."""
         self._dropped["mismatches"] += 1
         self._set_due(EVIDENCE_FLUSH_SECONDS)
 
-    def patience(self) -> float | None:
-        """Return the seconds until there is something to write; None where there is nothing."""
+    def seconds_left(self) -> float | None:
+        """Return the seconds until the next batch is due; None if there is nothing to write."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
     def write_if_due(self) -> None:
-        """Write, if it is time."""
+        """Write the batch if it is due."""
         if self._due is not None and time.monotonic() >= self._due:
             self._write()
 
     def close(self) -> None:
-        """Write what there is; what cannot be written now is lost."""
+        """Write the last batch; what cannot be written now is lost."""
         if self._due is not None:
             self._write()
         self._lose(len(self._observations))
@@ -92,8 +92,8 @@ class Writer:
         self._mismatches.clear()
         self._dropped.clear()
         self._due = None
-        # Last: a flush that waits for it reads the file next.
-        self._progress.add("written", count)
+        # Last: a flush that waits for this counter reads the file next.
+        self._counters.add("written", count)
 
     def _set_due(self, seconds: float) -> None:
         if self._due is None:
@@ -102,4 +102,4 @@ class Writer:
     def _lose(self, count: int) -> None:
         if count:
             self._dropped["lost"] += count
-            self._progress.add("lost", count)
+            self._counters.add("lost", count)

@@ -1,4 +1,4 @@
-"""A worker as its warden sees it: a process to start, to feed, to watch and to kill."""
+"""A worker as its supervisor sees it: a process to start, give jobs, watch and kill."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tallow.core.limits import (
     SHADOW_STARVED,
 )
 from tallow.migrate.shadow.messages import (
-    ASIDE,
-    Finding,
+    IN_WORKER,
+    ExperimentSetup,
     Payload,
-    Setup,
     Task,
+    TaskResult,
     start_process,
 )
 from tallow.migrate.shadow.outcome import waited_seconds
@@ -35,52 +35,52 @@ _STALLED = struct.pack("ll", int(SHADOW_CLOSE_SECONDS), 0)
 
 
 @dataclass(frozen=True)
-class Job:
+class WorkerJob:
     """A task with its payload.
 
     Parameters
     ----------
-    is_retold
-        Its observation is written already; what is left is to keep its mismatch.
+    is_recorded
+        Its observation is written already; only its mismatch is still to be kept.
     since
         When it began to wait, on the monotonic clock.
     """
 
     task: Task
     payload: Payload
-    is_retold: bool = False
+    is_recorded: bool = False
     since: float = field(default_factory=time.monotonic)
 
 
 class WorkerEndedError(Exception):
-    """The worker ended, or does not speak; the message says how."""
+    """The worker has ended or does not answer; the message says how."""
 
 
-class Worker:
+class WorkerHandle:
     """A worker process, started here.
 
     Raises
     ------
     OSError
-        If the system starts no process.
+        If the system cannot start it.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: ExperimentSetup) -> None:
         self._budget = setup.budget
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            # A process that is stopped in the middle of a message must not stop its warden.
+            # A process that is stopped in the middle of a message must not block its supervisor.
             for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
                 ours.setsockopt(socket.SOL_SOCKET, option, _STALLED)
-            environment = os.environ | {ASIDE: "1"}
+            environment = os.environ | {IN_WORKER: "1"}
             self._process = start_process("worker", [theirs.fileno()], environment)
             self.connection = Connection(ours.detach())
         self.is_ready = False
-        self.job: Job | None = None
+        self.job: WorkerJob | None = None
         folder = Path(f"/proc/{self._process.pid}")
         self._statm, self._schedstat = folder / "statm", folder / "schedstat"
         self._started = time.monotonic()
-        self._mark()
+        self._start_clock()
         with contextlib.suppress(OSError):
             self.connection.send_bytes(pickle.dumps(setup))
 
@@ -91,7 +91,7 @@ class Worker:
 
     @property
     def age_seconds(self) -> float:
-        """How long it has been there."""
+        """How long it has been running."""
         return time.monotonic() - self._started
 
     @property
@@ -99,23 +99,23 @@ class Worker:
         """Whether it waits for a job."""
         return self.is_ready and self.job is None
 
-    def give(self, job: Job) -> None:
-        """Let it do a job.
+    def give(self, job: WorkerJob) -> None:
+        """Give it a job.
 
         Raises
         ------
         WorkerEndedError
-            If it ended meanwhile.
+            If it has ended.
         """
         self.job = job
-        self._mark()
+        self._start_clock()
         try:
             self.connection.send_bytes(pickle.dumps((job.task, job.payload), protocol=5))
         except OSError as error:
             raise WorkerEndedError(self.end()) from error
 
-    def listen(self) -> Finding | str:
-        """Return what it says: its finding, or why it cannot start; empty where it can.
+    def receive(self) -> TaskResult | str:
+        """Return its message: a result, or why it cannot start; empty if it is ready.
 
         Raises
         ------
@@ -123,13 +123,13 @@ class Worker:
             If it ended instead.
         """
         try:
-            said: Finding | str = pickle.loads(self.connection.recv_bytes())
+            message: TaskResult | str = pickle.loads(self.connection.recv_bytes())
         except (EOFError, OSError) as error:
             raise WorkerEndedError(self.end()) from error
-        return said
+        return message
 
     def excess(self) -> str | None:
-        """Return how it is beyond its budget, or None."""
+        """Return how it exceeds its budget, or None."""
         seconds = SHADOW_START_SECONDS if self.job is None else self._budget.seconds
         if not self.is_idle and self._elapsed(seconds) > seconds:
             return f"too slow: more than {seconds:g} s"
@@ -138,20 +138,20 @@ class Worker:
         return None
 
     def resident_bytes(self) -> int:
-        """Return the memory that it has; 0 where the system does not tell."""
+        """Return its resident memory; 0 where the system does not report it."""
         with contextlib.suppress(OSError, IndexError, ValueError):
             return int(self._statm.read_bytes().split()[1]) * _PAGE_BYTES
         return 0
 
     def end(self) -> str:
-        """Kill it, and its children; return how it had ended, or that it was killed."""
+        """End it and its children; return how it had ended, or that it was killed."""
         seconds = 0.0
         if self.is_idle:
-            # It hears that nobody will speak any more, and goes by itself.
+            # It sees the end of the connection, and exits by itself.
             self.connection.close()
             seconds = SHADOW_LEAVE_SECONDS
-        elif self._has_spoken():
-            # It has closed its end of the connection and is about to go: let it, to learn why.
+        elif self._has_message():
+            # It has closed its end of the connection and is about to exit: wait, to learn why.
             seconds = SHADOW_LEAVE_SECONDS
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
@@ -164,25 +164,22 @@ class Worker:
             return "killed"
         return f"died: {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
 
-    def _has_spoken(self) -> bool:
+    def _has_message(self) -> bool:
         try:
             return self.connection.poll(0)
         except OSError:
             return True
 
-    def _mark(self) -> None:
-        """Count its time from now on."""
-        self._began, self._waited = time.monotonic(), self._waiting()
+    def _start_clock(self) -> None:
+        """Measure its time from now on."""
+        self._began, self._waited = time.monotonic(), waited_seconds(self._schedstat)
 
-    def _elapsed(self, enough: float) -> float:
-        """Return the seconds since the mark, those not counted in which it had no processor.
+    def _elapsed(self, limit: float) -> float:
+        """Return the seconds since `_start_clock`, without those in which it had no processor.
 
-        Up to a bound: one that gets no processor at all is no use.
+        Up to a multiple of the limit: a worker that gets no processor at all is useless.
         """
         elapsed = time.monotonic() - self._began
-        if elapsed < enough or elapsed > SHADOW_STARVED * enough:
+        if elapsed < limit or elapsed > SHADOW_STARVED * limit:
             return elapsed
-        return elapsed - (self._waiting() - self._waited)
-
-    def _waiting(self) -> float:
-        return waited_seconds(self._schedstat)
+        return elapsed - (waited_seconds(self._schedstat) - self._waited)
