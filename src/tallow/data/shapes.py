@@ -139,6 +139,14 @@ DOCUMENTS: tuple[Shape, ...] = tuple(
             (git("sandeep-sandhu/NewsLookout/newslookout/plugins/mod_in_bse.py", "0418927"),),
         ),
         (
+            "bhavcopy",
+            "BSE's without ISIN, under its own name EQ050221.CSV; its keys are BSE|<SC_CODE>",
+            (
+                git("imvab/bse-bhavcopy/EQ050221.CSV", "0155920"),
+                page("github.com/bluechipcode/fetchbhavcopy"),
+            ),
+        ),
+        (
             "binance",
             "public files and klines",
             (git("binance/binance-public-data/README.md", "13ad8c5"),),
@@ -223,7 +231,9 @@ SECOND_HAND = (
 
 LEFT_OUT = (
     "NSE's full bhavcopy with deliveries, which has no ISIN",
-    "BSE's old file without ISIN and date",
+    "BSE's old file without ISIN under another name than its own, which alone says its date",
+    "Polygon's grouped bars of a day, whose times are of its end",
+    "Databento's own format (.dbn), and documents of JSON packed with Zstandard",
     "live messages of TradingView, whose alerts are free text",
     "binary frames of brokers before their clients decode them",
 )

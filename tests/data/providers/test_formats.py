@@ -280,7 +280,7 @@ JUNK = [
     ("twice.json", UPSTOX.replace("}}", ', "candles": []}}'), "'candles' comes twice"),
     ("deep.json", UPSTOX.replace("[\n[", "[" * 9_999), "must be a whole JSON document"),
     ("latin.json", UPSTOX.replace("success", "ä").encode("latin-1"), "not UTF-8 text; byte 12"),
-    ("other.json", '{"candles": []}', "looks like upstox and like kite"),
+    ("other.json", '{"candles": []}', "its format is not recognised"),
     ("rows.json", UPSTOX.replace(", 0]", "]"), r"not one row is an array \[timestamp, open"),
     ("page.html", "<html><body>Too many requests</body></html>", "its format is not recognised"),
     ("nothing.csv", b"", "size=0"),

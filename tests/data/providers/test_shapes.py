@@ -17,9 +17,11 @@ import pytest
 
 import tallow
 from tallow.core.errors import CandleInputError
+from tallow.core.limits import DOCUMENT_HEAD_BYTES
+from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.providers.document import read_document
-from tallow.data.readers import read_candles
-from tests.data.providers.documents import utc
+from tallow.data.readers import read_candles, scan_batches
+from tests.data.providers.documents import gzipped, utc, zipped
 
 FIRST, SECOND = utc("2025-07-18T03:45"), utc("2025-07-18T03:46")
 S = 1_752_810_300
@@ -51,9 +53,16 @@ RECORDS = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume,
 )
 DOCUMENTS: dict[str, Any] = {
     "openalgo": {"status": "success", "data": OBJECTS},
+    "openalgo, keys in order": {
+        "data": [dict(sorted(row.items())) for row in OBJECTS], "status": "success",
+    },
+    "openalgo, times as text": {"status": "success", "data": [
+        row | {"timestamp": f"2025-07-18 09:1{5 + place}:00+05:30"}
+        for place, row in enumerate(OBJECTS)]},
     "dhan": ARRAYS | {"open_interest": []},
     "dhan, by the client": {"status": "success", "remarks": "", "data": ARRAYS},
     "fyers": {"s": "ok", "candles": ROWS},
+    "fyers, status last": {"candles": ROWS, "s": "ok"},
     "angel": {"status": True, "message": "SUCCESS", "errorcode": "", "data": IN_INDIA},
     "ccxt": [[row[0] * 1000, *row[1:]] for row in ROWS],
     "ccxt, with counts": [[row[0] * 1000, *row[1:], 7] for row in ROWS],
@@ -62,6 +71,7 @@ DOCUMENTS: dict[str, Any] = {
     "alpaca, one symbol": {"bars": ALPACA, "symbol": "X", "next_page_token": None},
     "polygon": {"ticker": "X", "queryCount": 2, "resultsCount": 2, "adjusted": False,
                 "results": SHORT, "status": "OK"},
+    "polygon, ticker last": {"adjusted": False, "queryCount": 2, "results": SHORT, "ticker": "X"},
     "databento": RECORDS,
     "kite": {"status": "success", "data": {"candles": [
         [row[0].replace("+05:30", "+0530"), *row[1:]] for row in IN_INDIA]}},
@@ -93,6 +103,23 @@ def test_a_document_of_each_provider(name, tmp_path):
     assert candles_of(read_candles(path, instrument="X").frame) == PRICES
 
 
+FILLING = {"openalgo, keys in order": "data", "fyers, status last": "candles",
+           "polygon, ticker last": "results", "angel": "data", "alpaca": "bars"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILLING)
+def test_what_stands_after_many_rows_is_not_needed_to_know_a_document(name, tmp_path):
+    """More rows than the part that is looked at; they repeat, so that two are left."""
+    document, key = DOCUMENTS[name], FILLING[name]
+    rows = document[key]
+    many = {"X": rows["X"] * 999} if isinstance(rows, dict) else rows * 999
+    path = write(tmp_path, document | {key: many})
+    assert path.stat().st_size > DOCUMENT_HEAD_BYTES
+    read = read_document(path, **GIVEN)
+    assert read.format == name.split(",")[0]
+    assert candles_of(read.candles.frame) == PRICES
+
+
 def test_documents_go_through_the_engine(tmp_path):
     path = write(tmp_path, DOCUMENTS["kite"])
     engine = tallow.AnalyticsEngine("XNSE")
@@ -104,6 +131,7 @@ EMPTY = {
     "kite or upstox": {"status": "success", "data": {"candles": []}},
     "openalgo": {"status": "success", "data": []},
     "dhan": {name: [] for name in ARRAYS},
+    "dhan, by the client": {"status": "success", "remarks": "", "data": {}},
     "fyers": {"s": "no_data", "candles": [], "nextTime": S},
     "angel": {"status": True, "message": "SUCCESS", "errorcode": "", "data": None},
     "ccxt": [],
@@ -123,6 +151,51 @@ def test_an_answer_of_a_holiday_is_no_rows(name, tmp_path):
 
 WRONG = {
     "an error of fyers": ({"s": "error", "code": -300, "message": "no"}, "must be"),
+    "no data, anybody's": ({"s": "no_data", "nextTime": S}, "not recognised"),
+    "an error, anybody's": ({"s": "error", "errmsg": "no"}, "not recognised"),
+    "candles of objects": ({"candles": [{"start": S, "open": "1"}]}, "not recognised"),
+    "a day of many tickers": (
+        {"queryCount": 2, "adjusted": True, "results": [SHORT[0] | {"T": "X"}]},
+        "of one ticker",
+    ),
+    "rows without the status": ({"data": OBJECTS, "status": "error"}, '"status": "success"'),
+    "quotes of upstox": (
+        {
+            "status": "success",
+            "data": {
+                "NSE_FO:X": {
+                    "last_price": 1.0,
+                    "prev_ohlc": {"open": 1, "high": 2, "low": 1, "close": 1},
+                }
+            },
+        },
+        "not recognised",
+    ),
+    "quotes of dhan": (
+        {
+            "status": "success",
+            "data": {
+                "NSE_EQ": {
+                    "11536": {
+                        "last_price": 1.0,
+                        "ohlc": {"open": 1, "high": 2, "low": 1, "close": 1},
+                    }
+                }
+            },
+        },
+        "not recognised",
+    ),
+    "an error of dhan": (
+        {"status": "failure", "remarks": {"error_code": "DH-905"}, "data": ""},
+        "DH-905",
+    ),
+    "candles without offsets": (
+        {
+            "status": "success",
+            "data": {"candles": [["2025-07-18T09:15:00", *row[1:]] for row in ROWS]},
+        },
+        "looks like upstox and like kite",
+    ),
     "an error of angel": ({"status": False, "errorcode": "AB1", "data": None}, "must be"),
     "arrays of two lengths": (ARRAYS | {"close": [1.0]}, "an array of one length"),
     "short names in arrays": ({"s": "ok", "t": [S], "o": [1]}, "not recognised"),
@@ -188,6 +261,11 @@ UDIFF = (
     "TradDt,Sgmt,Src,ISIN,TckrSymb,SctySrs,OpnPric,HghPric,LwPric,ClsPric,TtlTradgVol\n"
     "2025-07-18,CM,BSE,INE000A00001,SYM,A ,100,102,99,101,900\n"
 )
+BSE_WITHOUT_ISIN = (
+    "SC_CODE,SC_NAME,SC_GROUP,SC_TYPE,OPEN,HIGH,LOW,CLOSE,LAST,PREVCLOSE,NO_TRADES,NO_OF_SHRS,"
+    "NET_TURNOV,TDCLOINDI\n500000,SYM         ,A ,Q,100.00,102.00,99.00,101.00,101.00,99.00,12,"
+    "900,90900.00,\n"
+)
 NSE_BEFORE = (
     "SYMBOL,SERIES,OPEN,HIGH,LOW,CLOSE,LAST,PREVCLOSE,TOTTRDQTY,TOTTRDVAL,TIMESTAMP,TOTALTRADES,"
     "ISIN,\nSYM,EQ,100,102,99,101,101,99,900,90900,03-JUN-2024,12,INE000A00001,\n"
@@ -217,3 +295,53 @@ def test_bhavcopies_of_both_exchanges_new_and_old(text, key, opened, tmp_path):
     without = text.replace("ISIN", "I")
     with pytest.raises(CandleInputError):
         read_document(write(tmp_path, without, "c.csv"))
+
+
+BSE_NAMES = {
+    "EQ050221.CSV": "2021-02-04T18:30",
+    "eq230707_csv.zip": "2007-07-22T18:30",
+    "EQ170323_CSV.ZIP": "2023-03-16T18:30",
+    "eq310198.csv": "1998-01-30T18:30",
+}
+
+
+@pytest.mark.parametrize("name", [*BSE_NAMES, *(f"{name}.gz" for name in ("EQ050221.CSV",))])
+def test_the_name_of_bses_file_without_isin_says_its_date(name, tmp_path):
+    packed = zipped("EQ.CSV", BSE_WITHOUT_ISIN) if name.lower().endswith(".zip") else None
+    data = gzipped(BSE_WITHOUT_ISIN) if name.endswith(".gz") else packed
+    (tmp_path / name).write_bytes(data or BSE_WITHOUT_ISIN.encode())
+    frame = read_document(tmp_path / name).candles.frame
+    opened = utc(BSE_NAMES[name.removesuffix(".gz")])
+    assert frame.rows() == [("BSE|500000", opened, *PRICES[0])]
+    assert read_candles(tmp_path / name, source_timeframe="1d").frame.equals(frame)
+
+
+def test_bses_file_without_isin_under_another_name_or_as_a_frame_is_refused(tmp_path):
+    path = write(tmp_path, BSE_WITHOUT_ISIN, "bse.csv")
+    for held in (path, write(tmp_path, BSE_WITHOUT_ISIN, "EQ310299.CSV"), pl.read_csv(path)):
+        with pytest.raises(CandleInputError, match="the name that BSE gave its file alone"):
+            read_document(held)
+    # With an ISIN, but without a date, it is neither of the two.
+    other = BSE_WITHOUT_ISIN.replace("TDCLOINDI\n", "TDCLOINDI,ISIN_CODE\n")
+    with pytest.raises(CandleInputError):
+        read_document(
+            write(tmp_path, other.replace("90900.00,\n", "90900.00,,I\n"), "EQ050221.CSV")
+        )
+
+
+def test_a_document_that_lasts_otherwise_than_is_said_is_refused(tmp_path):
+    path = write(tmp_path, UDIFF, "b.csv")
+    assert len(read_candles(path, source_timeframe="1d")) == 1
+    told = 'by the document rows last 1d, and candles of 1m are read; .*source_timeframe="1d"'
+    engine = tallow.AnalyticsEngine("XBOM")
+    readings: dict[str, Any] = {
+        "python": lambda: read_candles(path),
+        "frame": lambda: read_candles(pl.read_csv(path)),
+        "batches": lambda: list(scan_batches([path])),
+        "engine": lambda: engine.process_files(path, tmp_path / "o.csv", "5m", ""),
+        "live": lambda: tallow.LiveEngine("5m", "", calendar="XBOM").update(path),
+        "replay": lambda: ReplayFeed(path),
+    }
+    for name, read in readings.items():
+        with pytest.raises(CandleInputError, match="rows last 1d" if name == "live" else told):
+            read()

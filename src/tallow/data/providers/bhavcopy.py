@@ -1,10 +1,12 @@
 """Bhavcopies of the capital market of NSE and BSE: a day's candle of every security traded.
 
-CSV, as it is or in the zip archive that an exchange ships, in three layouts: the UDiFF common
-bhavcopy of both since July 2024, and what each of them published before. Prices are as traded, so
-raw; a candle opens at midnight in India, as a broker's daily candle does. The file is published
-after the session, so its candles have ended. BSE's old file without ISIN and date is not read:
-EQ_ISINCODE has both.
+CSV, as it is or in the zip archive that an exchange ships, in four layouts: the UDiFF common
+bhavcopy of both since July 2024, and what each of them published before, BSE also without ISIN and
+date. Prices are as traded, so raw; a candle opens at midnight in India, as a broker's daily candle
+does. The file is published after the session, so its candles have ended.
+
+**BSE without ISIN.** The date stands in the name of the file alone, ``EQ050221.CSV``: under another
+name, or as a frame, it is refused. Its instruments are ``BSE|<SC_CODE>``, as it says no ISIN.
 
 **Instrument.** ``NSE_EQ|<ISIN>`` or ``BSE_EQ|<ISIN>``, the key that brokers use, whatever the
 series: a stock that moves from EQ to trade-to-trade (BE, BZ) keeps its key. `SIDE_SERIES` trade a
@@ -14,8 +16,11 @@ one ISIN still come twice, its rows are quarantined: none wins by chance.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -38,22 +43,24 @@ _PRICES = ("open", "high", "low", "close")
 class Layout:
     """One layout: which column is what; `series`, `segment` and `exchange` where they have one.
 
-    `exchange` is a column's name, or with `is_named` the exchange itself. `date` is how dates are
-    written, None for ISO.
+    `code` is the ISIN's column, or with `by_file` the exchange's own code's; then the name of the
+    file says the date. `exchange` is a column's name, or with `is_named` the exchange itself.
+    `date` is how dates are written, None for ISO.
     """
 
     fields: Mapping[str, str]
-    isin: str
+    code: str
     exchange: str
     is_named: bool = False
     series: str | None = None
     segment: str | None = None
     date: str | None = None
+    by_file: bool = False
 
     def columns(self) -> tuple[str, ...]:
         """Return the columns that must be there."""
         exchange = None if self.is_named else self.exchange
-        named = (self.segment, exchange, self.isin, self.series, *self.fields.values())
+        named = (self.segment, exchange, self.code, self.series, *self.fields.values())
         return tuple(name for name in named if name)
 
 
@@ -76,8 +83,12 @@ NSE_BEFORE = Layout(
 BSE_BEFORE = Layout(
     _fields("TRADING_DATE", _OLD_PRICES, "NO_OF_SHRS"), "ISIN_CODE", "BSE", True, date="%d-%b-%y"
 )
+_UNDATED = {name: column for name, column in BSE_BEFORE.fields.items() if name != "timestamp"}
+BSE_WITHOUT_ISIN = Layout(_UNDATED, "SC_CODE", "BSE", True, by_file=True)
 FIELDS = {**BSE_BEFORE.fields, **NSE_BEFORE.fields, **UDIFF.fields}
-LAYOUTS = (UDIFF, NSE_BEFORE, BSE_BEFORE)
+LAYOUTS = (UDIFF, NSE_BEFORE, BSE_BEFORE, BSE_WITHOUT_ISIN)
+_NAME = re.compile(r"(?i)EQ_?(\d\d)(\d\d)(\d\d)(?:_CSV)?\.(?:csv|zip)(?:\.gz|\.zst)?")
+_LAST_CENTURY = 90
 _SIGNS = {"TOTTRDQTY": NSE_BEFORE, "NO_OF_SHRS": BSE_BEFORE}
 
 
@@ -87,7 +98,10 @@ def _recognises(content: Content) -> bool:
 
 def _layout(content: Content) -> Layout | None:
     columns = {cell.strip() for cell in content.columns}
-    return next((each for each in LAYOUTS if columns >= set(each.columns())), None)
+    layout = next((each for each in LAYOUTS if columns >= set(each.columns())), None)
+    # With an ISIN, but without a date, it is none of them.
+    is_other = layout is BSE_WITHOUT_ISIN and BSE_BEFORE.code in columns
+    return None if is_other else layout
 
 
 def _read(content: Content) -> Reading:
@@ -99,8 +113,8 @@ def _read(content: Content) -> Reading:
     if missing:
         raise CandleInputError(
             f"{content.name}: columns missing: {', '.join(missing)}; must be a bhavcopy of NSE or "
-            "BSE: the UDiFF common one, or the one of before with ISIN and date; fetch it again, "
-            "or say what it is with format="
+            "BSE: the UDiFF common one, or the one of before; fetch it again, or say what it is "
+            "with format="
         )
     segments = rows[layout.segment].drop_nulls().unique() if layout.segment else pl.Series()
     if len(segments) and SEGMENT not in segments:
@@ -109,7 +123,7 @@ def _read(content: Content) -> Reading:
             "names no contract of another segment"
         )
     return Reading(
-        frame_source(content.name, _candles(rows, layout)),
+        frame_source(content.name, _candles(rows, layout, _dates(content, rows, layout))),
         timeframe="1d",
         timezone=TIMEZONE,
         adjustment="raw",
@@ -118,19 +132,20 @@ def _read(content: Content) -> Reading:
     )
 
 
-def _candles(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def _candles(rows: pl.DataFrame, layout: Layout, dates: pl.Expr) -> pl.DataFrame:
     """Return the rows' fields under our names, each row with all its cells as `ORIGINAL`."""
-    isin = _text(layout.isin)
+    code = _text(layout.code)
     exchange = pl.lit(layout.exchange) if layout.is_named else _text(layout.exchange)
     series = _text(layout.series) if layout.series else pl.lit("EQ")
     segment = _text(layout.segment) if layout.segment else pl.lit(SEGMENT)
     book = pl.when(series.is_in(SIDE_SERIES)).then(series).when(series != "").then(pl.lit("EQ"))
-    known = (segment == SEGMENT) & (isin != "") & (exchange != "")
-    key = pl.concat_str(exchange, pl.lit("_"), book, pl.lit("|"), isin)
+    known = (segment == SEGMENT) & (code != "") & (exchange != "")
+    market = exchange if layout.by_file else pl.concat_str(exchange, pl.lit("_"), book)
+    key = pl.concat_str(market, pl.lit("|"), code)
     numbers = {name: column for name, column in layout.fields.items() if name != "timestamp"}
     return rows.select(
         pl.when(known).then(key).alias("instrument"),
-        _date(rows, layout).alias("timestamp"),
+        dates.alias("timestamp"),
         *(pl.col(column).alias(name) for name, column in numbers.items()),
         records(rows).alias(ORIGINAL),
     )
@@ -140,11 +155,29 @@ def _text(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).str.strip_chars()
 
 
-def _date(rows: pl.DataFrame, layout: Layout) -> pl.Expr:
+def _dates(content: Content, rows: pl.DataFrame, layout: Layout) -> pl.Expr:
+    """Return the dates of rows."""
+    if layout.by_file:
+        return pl.lit(_date_of_name(content))
     column = layout.fields["timestamp"]
     if layout.date is None or rows[column].dtype != pl.String:
         return pl.col(column)
     return _text(column).str.to_date(layout.date, strict=False)
+
+
+def _date_of_name(content: Content) -> date:
+    """Return the date that the name of BSE's file without ISIN says."""
+    name = None if content.path is None else _NAME.fullmatch(content.path.name)
+    if name is not None:
+        day, month, year = (int(part) for part in name.groups())
+        century = 1900 if year >= _LAST_CENTURY else 2000
+        with suppress(ValueError):
+            return date(century + year, month, day)
+    raise CandleInputError(
+        f"{content.name}: its date stands in the name that BSE gave its file alone, such as "
+        "EQ050221.CSV of 2021-02-05, and this is none; give the file its name back, or take the "
+        "file with ISIN and date"
+    )
 
 
 READER = Reader(

@@ -15,7 +15,7 @@ from tallow.data.providers.reader import Reading
 
 TIMEZONE = "Asia/Kolkata"
 
-_CANDLES = re.compile(r'"candles"\s*:\s*\[')
+_CANDLES = re.compile(r'"data"\s*:\s*\{[^\[\]]*"candles"\s*:\s*\[')
 _FYERS = re.compile(r'"s"\s*:\s*"')
 _FAILED = re.compile(r'"status"\s*:\s*"error"')
 _OFFSET = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?[+-]\d\d(:?)\d\d"')

@@ -1,7 +1,8 @@
 """Dhan's historical and intraday charts: ``{"open": [...], ..., "timestamp": [...]}``.
 
 An array per field, alone or as `data` of the Python client's answer. It says neither instrument nor
-timeframe, nor whether prices are adjusted. Times are epochs in seconds.
+timeframe, nor whether prices are adjusted. Times are epochs in seconds. An answer of the client
+without candles has no arrays: ``"data": {}``.
 """
 
 from __future__ import annotations
@@ -22,13 +23,24 @@ _SHAPE = re.compile(
 )
 
 
+_NOTHING = re.compile(r'"data"\s*:\s*(?:\{\s*\}|"")')
+_CLIENT = ('"status"', '"remarks"')
+
+
 def _recognises(content: Content) -> bool:
-    return _SHAPE.match(content.head) is not None
+    return _SHAPE.match(content.head) is not None or _is_without_candles(content.head)
+
+
+def _is_without_candles(head: str) -> bool:
+    is_of_client = head.lstrip().startswith("{") and all(key in head for key in _CLIENT)
+    return is_of_client and _NOTHING.search(head) is not None
 
 
 def _read(content: Content) -> Reading:
     document = read_json(content)
     held = document.get("data", document) if isinstance(document, dict) else None
+    if held == {} and document.get("status") == "success":
+        held = {name: [] for name in FIELDS}
     arrays = _arrays(held if isinstance(held, dict) else {})
     if arrays is None:
         raise CandleInputError(

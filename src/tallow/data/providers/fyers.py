@@ -1,7 +1,9 @@
 """Fyers' history: ``{"s": "ok", "candles": [[seconds, open, high, low, close, volume], ...]}``.
 
 A seventh cell is the open interest, where it was asked for. It says neither instrument nor
-timeframe, nor whether prices are adjusted. ``"no_data"`` is an answer without candles.
+timeframe, nor whether prices are adjusted. ``"no_data"`` is an answer without candles; alone it is
+anybody's who answers TradingView's charts. The status may stand after all candles, and so after the
+part of a document that is looked at.
 """
 
 from __future__ import annotations
@@ -15,13 +17,17 @@ from tallow.data.providers.reader import Reader, Reading
 
 _STATUS = re.compile(r'"s"\s*:\s*"(ok|no_data|error)"')
 _CANDLES = re.compile(r'"candles"\s*:\s*\[')
+_CANDLES_FIRST = re.compile(r'\s*\{\s*"candles"\s*:\s*\[\s*\[\s*\d{9,10}\s*,')
+_CODE = re.compile(r'"code"\s*:')
 
 
 def _recognises(content: Content) -> bool:
-    status = _STATUS.search(content.head)
-    if status is None or not content.head.lstrip().startswith("{"):
-        return False
-    return _CANDLES.search(content.head) is not None or status[1] != "ok"
+    head = content.head
+    status = _STATUS.search(head)
+    if status is None or not head.lstrip().startswith("{"):
+        return _CANDLES_FIRST.match(head) is not None
+    sign = _CODE if status[1] == "error" else _CANDLES
+    return sign.search(head) is not None
 
 
 def _read(content: Content) -> Reading:
@@ -30,7 +36,7 @@ def _read(content: Content) -> Reading:
     rows = document.get("candles") if isinstance(document, dict) else None
     if said == "no_data":
         rows = []
-    if said == "error" or not isinstance(rows, list):
+    if said not in {"ok", "no_data"} or not isinstance(rows, list):
         raise CandleInputError(
             f'{content.name}: document={clipped(document)}; must be {{"s": "ok", "candles": '
             "[...]}; fetch it again, or say what it is with format="

@@ -1,7 +1,8 @@
 """OpenAlgo's history: ``{"status": "success", "data": [{"timestamp": ..., "open": ...}, ...]}``.
 
 It says neither instrument nor timeframe (both stand in the request), nor whether prices are
-adjusted. Times are epochs in seconds.
+adjusted. Times are epochs in seconds, or text with the offset of India. The status may stand after
+all rows, and so after the part of a document that is looked at.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ FIELDS = {name: name for name in ("timestamp", "open", "high", "low", "close", "
 _KEYS = tuple(f'"{name}"' for name in FIELDS)
 _SHAPE = re.compile(r'"data"\s*:\s*\[\s*(\{|\])')
 _STATUS = re.compile(r'^\s*\{.*"status"\s*:\s*"success"', re.DOTALL)
+_ROWS_FIRST = re.compile(r'\s*\{\s*"data"\s*:\s*\[\s*\{')
 
 
 def _recognises(content: Content) -> bool:
     rows = _SHAPE.search(content.head)
-    if rows is None or not _STATUS.search(content.head):
+    said = _STATUS.search(content.head) or _ROWS_FIRST.match(content.head)
+    if rows is None or said is None:
         return False
     return rows[1] == "]" or all(key in content.head for key in _KEYS)
 
@@ -29,7 +32,7 @@ def _recognises(content: Content) -> bool:
 def _read(content: Content) -> Reading:
     document = read_json(content)
     rows = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or document.get("status") != "success":
         raise CandleInputError(
             f'{content.name}: document={clipped(document)}; must be {{"status": "success", "data": '
             "[...]}; fetch it again, or say what it is with format="

@@ -1,7 +1,9 @@
 """Polygon's aggregates: ``{"ticker": ..., "adjusted": true, "results": [{"t": ..., "o": ...}]}``.
 
 It says its ticker, and whether prices are adjusted for splits; the timeframe stands in the request.
-Times are epochs in milliseconds. Of a day without trades there are no results.
+Times are epochs in milliseconds. Of a day without trades there are no results. The ticker may stand
+after all rows, and so after the part of a document that is looked at. Grouped bars of a day have
+none, but one in each row; their times are of the end of the day, and they are refused.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from tallow.data.providers.reader import Reader, Reading
 FIELDS = {
     "timestamp": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v",
 }  # fmt: skip
-_SIGNS = ('"ticker"', '"adjusted"', '"queryCount"')
+_SIGNS = ('"adjusted"', '"queryCount"')
 
 
 def _recognises(content: Content) -> bool:
@@ -29,7 +31,7 @@ def _read(content: Content) -> Reading:
     if not isinstance(rows, list) or not isinstance(ticker, str):
         raise CandleInputError(
             f'{content.name}: document={clipped(document)}; must be {{"ticker": ..., "results": '
-            "[...]}; fetch it again, or say what it is with format="
+            "[...]}, aggregates of one ticker; fetch it again, or say what it is with format="
         )
     adjusted = document.get("adjusted")
     return Reading(
