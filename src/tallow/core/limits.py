@@ -194,8 +194,8 @@ COVERAGE_ROWS = 4_194_304
 SNAPSHOTS_KNOWN = 65_536
 """Snapshots of which a process remembers when they hold."""
 
-QUERY_PLANS = 64
-"""Sets of indicators whose plans a process remembers for range queries."""
+PLANS = 64
+"""Sets of indicators whose plans a process remembers."""
 
 LIVE_STRIDE = 64
 """Candles between the states that a live engine keeps for corrections."""

@@ -16,7 +16,7 @@ from tallow.core.plugins import load_plugins
 ENTRY_POINT_GROUP = "tallow.indicators"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Registry:
     """The indicators by name, and the entry points that could not be loaded, with their reasons."""
 

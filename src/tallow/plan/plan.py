@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.errors import SpecError
+from tallow.core.limits import PLANS
 from tallow.core.operator import RECURSIVE, Indicator, Kernel, Value
+from tallow.core.registry import Registry, registry
 from tallow.core.spec import Spec, check_convention, parse_specs
+
+Asked = str | Iterable[str | Spec]
 
 
 @dataclass(frozen=True)
@@ -52,17 +58,33 @@ class Plan:
 
 
 def make_plan(
-    indicators: str | Iterable[str | Spec],
+    indicators: Asked,
     convention: str = "tradingview",
     taken: Iterable[str] = (),
 ) -> Plan:
     """Read specs and plan them; `taken` are columns that the result has already.
+
+    What was planned last is kept: a caller asks for the same again and again.
 
     Raises
     ------
     SpecError, ParameterError
         If a spec cannot be read, or two of them want one column for different things.
     """
+    asked = tuple(indicators) if isinstance(indicators, list) else indicators
+    texts = asked if isinstance(asked, tuple) else (asked,)
+    if all(isinstance(each, str) for each in (*texts, convention)):
+        return _kept_plan(cast("Hashable", asked), convention, tuple(taken), registry())
+    return _plan(asked, convention, taken)
+
+
+@lru_cache(maxsize=PLANS)
+def _kept_plan(asked: Any, convention: str, taken: tuple[str, ...], _found: Registry) -> Plan:
+    """Return the plan of texts, made once as long as the same indicators exist."""
+    return _plan(asked, convention, taken)
+
+
+def _plan(indicators: Asked, convention: str, taken: Iterable[str]) -> Plan:
     specs = parse_specs(indicators, convention)
     owner: dict[str, str] = dict.fromkeys(taken, "the candles")
     wanted: dict[str, dict[str, str]] = {}

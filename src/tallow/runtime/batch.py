@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.limits import QUERY_PLANS
+from tallow.core.limits import PLANS
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data import aggregate as bars
 from tallow.data.anchors import anchor_columns, anchor_table
@@ -386,7 +386,7 @@ def _bar_frame(
     return pl.DataFrame(columns)
 
 
-@lru_cache(maxsize=QUERY_PLANS)
+@lru_cache(maxsize=PLANS)
 def _no_bars(columns: tuple[str, ...], interest: bool) -> pl.DataFrame:
     """Return `_bar_frame` without rows; remembered, as most appended candles complete no bar."""
     kinds: dict[str, pl.DataType] = {"instrument": pl.String(), "timestamp": TIME_TYPE}

@@ -17,7 +17,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ConflictError
-from tallow.core.limits import QUERY_PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
+from tallow.core.limits import PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
@@ -137,7 +137,7 @@ class StoreQueries:
             As `tallow.engine.AnalyticsEngine.query`.
         """
         began = time.perf_counter()
-        plan = _plan(question.indicators, question.convention)
+        plan = make_plan(question.indicators, question.convention, BAR_COLUMNS)
         frame, report, found = self._of_one_state(question, plan)
         assumed = provisional_bars(self._calendars, question.timeframe)
         if len(provisional := assumed.among(frame)):
@@ -232,7 +232,7 @@ class StoreQueries:
             buckets = calendar_buckets(calendar, *sizes)
             source_buckets = calendar_buckets(calendar, question.source, question.source)
             kind = Kind(plan, options, calendar, buckets, source_buckets, identity)
-            if len(self._kinds) >= QUERY_PLANS:
+            if len(self._kinds) >= PLANS:
                 self._kinds.clear()
             self._kinds[key] = kind
         return kind
@@ -373,11 +373,6 @@ def _span(kind: Kind, wanted: Range) -> Span | None:
         # A date and an instant before it.
         return None
     return span_of(kind.buckets, limits, wanted.start is None, wanted.end is None)
-
-
-@lru_cache(maxsize=QUERY_PLANS)
-def _plan(indicators: Indicators, convention: str) -> Plan:
-    return make_plan(indicators, convention, BAR_COLUMNS)
 
 
 def _in_order(frames: Collection[pl.DataFrame]) -> pl.DataFrame:
