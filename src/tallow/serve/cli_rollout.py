@@ -22,9 +22,9 @@ Examples:
   tallow rollout revert --reason "wrong VWAP on the first bar"
 
 \b
-A plan names the flag, its file, the evidence and the log, and says the stages: the
-candidate runs aside for all instruments (shadow), then answers for some of them,
-and at last for all. Evidence is written by the serving processes, see
+A plan names the flag, its file, the evidence and the log, and has the stages: the
+candidate runs in the background for all instruments (shadow), then answers for some
+of them, and at last for all. The serving processes write the evidence, see
 tallow.migrate.shadow; they read the flag at each call.
 """
 

@@ -1,4 +1,4 @@
-"""`tallow rollout`: control a rollout, show where it stands, and act on it."""
+"""`tallow rollout`: control a rollout, show its state, and act on it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tallow.core.errors import DamagedLogError, TallowError
-from tallow.migrate.rollout.audit import AuditLog, Entry
-from tallow.migrate.rollout.book import Book
+from tallow.migrate.rollout.audit import AuditEntry, AuditLog
 from tallow.migrate.rollout.controller import Controller
-from tallow.migrate.rollout.gates import shown
-from tallow.migrate.rollout.plan import Plan, read_places, read_plan
+from tallow.migrate.rollout.gates import figure_text
+from tallow.migrate.rollout.journal import Journal
+from tallow.migrate.rollout.plan import RolloutPlan, read_paths, read_plan
 from tallow.migrate.rollout.rollout import Rollout, revert, who_am_i
-from tallow.migrate.rollout.state import State, told
+from tallow.migrate.rollout.state import RolloutState, setting_facts
 from tallow.serve.console import (
     BAD,
     GOOD,
@@ -35,7 +35,7 @@ from tallow.serve.console import (
 from tallow.serve.verbs import EXIT_INCOMPLETE
 
 ANALYSES_SHOWN, ENTRIES_SHOWN = 5, 8
-"""Lines of the tables of `tallow rollout status`, the newest last; `--json` has some more."""
+"""Lines of the tables of `tallow rollout status`, the newest last; `--json` has more."""
 
 JSON_ENTRIES = 100
 
@@ -54,11 +54,11 @@ _COLOURS = {
 
 
 def control(path: Path, once: bool, who: str | None) -> int:
-    """Begin or resume a rollout, and stay as its controller."""
+    """Begin or resume a rollout, and control it."""
     from tallow.migrate.shadow import EvidenceStore
 
     plan, who, console = read_plan(path), who or who_am_i(), make_console()
-    controller = Controller(plan, EvidenceStore(plan.places.evidence), who)
+    controller = Controller(plan, EvidenceStore(plan.paths.evidence), who)
     state = Rollout(plan, who).start()
     if once:
         with controller.guard():
@@ -72,28 +72,30 @@ def control(path: Path, once: bool, who: str | None) -> int:
     return EXIT_INCOMPLETE
 
 
-def _control(controller: Controller, plan: Plan, state: State, console: Console) -> State:
-    """Run a controller; print what it logs, and below it where it stands."""
-    log, news = AuditLog(plan.places.log), ""
+def _control(
+    controller: Controller, plan: RolloutPlan, state: RolloutState, console: Console
+) -> RolloutState:
+    """Run a controller; print its log lines, and the rollout's state below them."""
+    log, latest = AuditLog(plan.paths.log), ""
     log.read()
-    console.print(f"[{QUIET}]log: {escape(str(plan.places.log))}; Ctrl-C ends the control only[/]")
+    console.print(f"[{QUIET}]log: {escape(str(plan.paths.log))}; Ctrl-C ends the control only[/]")
     with Live(_line(plan, state), console=console, transient=True, auto_refresh=False) as live:
 
-        def tell(state: State, error: TallowError | None) -> None:
-            nonlocal news
+        def show(state: RolloutState, error: TallowError | None) -> None:
+            nonlocal latest
             for entry in log.read():
-                live.console.print(_told(entry))
-            if error is not None and str(error) != news:
+                live.console.print(_entry_text(entry))
+            if error is not None and str(error) != latest:
                 live.console.print(Text(f"{error}; it is tried again", WARN))
-            news = str(error or "")
+            latest = str(error or "")
             live.update(_line(plan, state), refresh=console.is_terminal)
 
         try:
-            return controller.run(tell)
+            return controller.run(show)
         except KeyboardInterrupt:
-            where = Book(plan.places, "").refresh()
+            end = Journal(plan.paths, "").refresh()
             raise KeyboardInterrupt(
-                f"ended; {plan.places.experiment} stays at {_where(where)}, and nobody watches it: "
+                f"ended; {plan.paths.experiment} stays at {_setting(end)}, and nobody watches it: "
                 "tallow rollout start resumes, tallow rollout revert turns it off"
             ) from None
 
@@ -101,41 +103,41 @@ def _control(controller: Controller, plan: Plan, state: State, console: Console)
 def act(
     what: Literal["advance", "pause", "resume"], path: Path, reason: str, who: str | None
 ) -> int:
-    """Do what a person asks for, and show where the rollout stands then."""
+    """Do what a person asks for, and show the rollout's state."""
     plan = read_plan(path)
     state = getattr(Rollout(plan, who), what)(reason)
     console = make_console()
     console.print(_line(plan, state))
-    if state.is_on and AuditLog(plan.places.log).controller() is None:
+    if state.is_on and AuditLog(plan.paths.log).find_controller() is None:
         console.print(Text("no controller watches it: tallow rollout start", WARN))
     return 0
 
 
 def turn_off(path: Path, reason: str, who: str | None) -> int:
-    """Turn the candidate off, and tell what is wrong besides."""
-    places = read_places(path)
-    problems = revert(places, reason, who)
+    """Turn the candidate off, and report other problems."""
+    paths = read_paths(path)
+    problems = revert(paths, reason, who)
     console = make_console()
-    console.print(f"{escape(places.experiment)}: off for every instrument")
+    console.print(f"{escape(paths.experiment)}: off for every instrument")
     for problem in problems:
         console.print(Text(problem, WARN))
     return EXIT_INCOMPLETE if problems else 0
 
 
 def show_status(path: Path, as_json: bool) -> int:
-    """Print where a rollout stands."""
+    """Print a rollout's state."""
     plan = read_plan(path)
-    book = Book(plan.places, "")
+    journal = Journal(plan.paths, "")
     problems = []
     try:
-        book.refresh()
+        journal.refresh()
     except DamagedLogError as error:
         problems.append(str(error))
-    state, entries = book.state, AuditLog(plan.places.log).read()
-    found, why = book.found()
+    state, entries = journal.state, AuditLog(plan.paths.log).read()
+    found, why = journal.read_flag()
     if state.phase != "new" and found != state.setting:
         problems.append(why or f"the flag file says {found}, the log {state.setting}")
-    watching = book.log.controller()
+    watching = journal.log.find_controller()
     if watching is None and state.is_on and state.phase != "new":
         problems.append("no controller watches it: tallow rollout start")
     if as_json:
@@ -146,13 +148,17 @@ def show_status(path: Path, as_json: bool) -> int:
 
 
 def _facts(
-    plan: Plan, state: State, entries: Sequence[Entry], watching: str | None, problems: list[str]
+    plan: RolloutPlan,
+    state: RolloutState,
+    entries: Sequence[AuditEntry],
+    watching: str | None,
+    problems: list[str],
 ) -> dict[str, Any]:
     return {
-        "experiment": plan.places.experiment,
+        "experiment": plan.paths.experiment,
         "phase": state.phase,
         "stage": state.stage,
-        "setting": told(state.setting),
+        "setting": setting_facts(state.setting),
         "since": None if state.since is None else state.since.isoformat(),
         "reason": state.reason,
         "successes": state.successes,
@@ -167,7 +173,11 @@ def _facts(
 
 
 def _print_status(
-    plan: Plan, state: State, entries: Sequence[Entry], watching: str | None, problems: list[str]
+    plan: RolloutPlan,
+    state: RolloutState,
+    entries: Sequence[AuditEntry],
+    watching: str | None,
+    problems: list[str],
 ) -> None:
     console = make_console()
     console.print(_line(plan, state))
@@ -196,7 +206,7 @@ def _print_status(
         console.print(table)
 
 
-def _analyses(entries: Sequence[Entry]) -> Table:
+def _analyses(entries: Sequence[AuditEntry]) -> Table:
     """Return the last analyses: each gate's figure, and below it what the gate allows."""
     names = list(dict.fromkeys(each["gate"] for entry in entries for each in entry.facts["gates"]))
     table = make_table("until", "stage", "verdict", *map(number, ["calls", *names]))
@@ -209,7 +219,7 @@ def _analyses(entries: Sequence[Entry]) -> Table:
         stage = entry.facts["stage"]
         table.add_row(_local(entry.at), stage, Text(verdict, _COLOURS[verdict]), calls, *cells)
     limits = {each["gate"]: each for entry in entries for each in entry.facts["gates"]}
-    allowed = [f"<= {shown(name, limits[name]['fail_above'])}" for name in names]
+    allowed = [f"<= {figure_text(name, limits[name]['fail_above'])}" for name in names]
     table.add_row("", "", "", "", *(Text(each, QUIET) for each in allowed))
     return table
 
@@ -217,16 +227,16 @@ def _analyses(entries: Sequence[Entry]) -> Table:
 def _figure(gate: dict[str, Any] | None) -> Text:
     if gate is None or gate["figure"] is None:
         return Text("-")
-    return Text(shown(gate["gate"], gate["figure"]), _COLOURS[gate["verdict"]])
+    return Text(figure_text(gate["gate"], gate["figure"]), _COLOURS[gate["verdict"]])
 
 
-def _line(plan: Plan, state: State) -> Text:
+def _line(plan: RolloutPlan, state: RolloutState) -> Text:
     """Return a rollout in one line."""
     line = Text.assemble(
-        (plan.places.experiment, "bold"),
+        (plan.paths.experiment, "bold"),
         "  ",
         (state.phase, _COLOURS.get(state.phase, "")),
-        f"  {_where(state)}",
+        f"  {_setting(state)}",
     )
     if state.phase in ("running", "complete"):
         counts = f"{state.successes} successes, {state.failures} failures, "
@@ -236,12 +246,12 @@ def _line(plan: Plan, state: State) -> Text:
     return line
 
 
-def _where(state: State) -> str:
+def _setting(state: RolloutState) -> str:
     return "a setting that cannot be read" if state.setting is None else str(state.setting)
 
 
-def _next(plan: Plan, state: State) -> str:
-    """Return what happens next, by itself or by a person."""
+def _next(plan: RolloutPlan, state: RolloutState) -> str:
+    """Return the next step, of the controller or of a person."""
     if state.phase == "new":
         return "tallow rollout start"
     if state.phase == "reverted":
@@ -256,13 +266,13 @@ def _next(plan: Plan, state: State) -> str:
     return f"{after.name if after else 'complete'} after {missing} more successes"
 
 
-def _marked(name: str, state: State) -> str:
+def _marked(name: str, state: RolloutState) -> str:
     if name != state.stage:
         return f"[{QUIET}]{name}[/]"
     return f"[bold {_COLOURS.get(state.phase, '')}]{name}[/]"
 
 
-def _told(entry: Entry) -> Text:
+def _entry_text(entry: AuditEntry) -> Text:
     what = entry.facts.get("verdict", entry.what)
     why = entry.facts.get("reason", "")
     return Text.assemble(

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tallow.migrate.evidence import Totals
-from tallow.migrate.rollout.audit import AuditLog, Entry
+from tallow.migrate.rollout.audit import AuditEntry, AuditLog
 from tallow.migrate.rollout.controller import Controller
-from tallow.migrate.rollout.plan import Plan, read_plan
+from tallow.migrate.rollout.plan import RolloutPlan, read_plan
 from tallow.migrate.rollout.rollout import Rollout
 
 BEGIN = datetime(2026, 1, 5, 4, tzinfo=UTC)
@@ -88,7 +88,7 @@ class World:
         self.evidence = Evidence(self.clock)
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> RolloutPlan:
         return read_plan(self.folder / "plan.toml")
 
     @property
@@ -111,7 +111,7 @@ class World:
         state = self.controller.step()
         return state.stage if state.phase in ("running", "complete") else state.phase
 
-    def log(self) -> list[Entry]:
+    def log(self) -> list[AuditEntry]:
         log = AuditLog(self.folder / "rollout.log")
         entries = log.read()
         assert log.problem is None

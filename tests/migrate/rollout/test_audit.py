@@ -85,12 +85,12 @@ def test_a_deleted_log_is_noticed(path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", ['{"n":5', '{"n":5}', "\N{SNOWMAN}"])
-def test_a_torn_line_is_taken_away_and_told(path: Path, torn: str) -> None:
+def test_a_torn_line_is_truncated_and_logged(path: Path, torn: str) -> None:
     with path.open("a") as file:
         file.write(torn)
     log = read(path)
     assert log.problem is None
-    assert [entry.what for entry in log.mend("ann@desk", BEGIN)] == ["repaired"]
+    assert [entry.what for entry in log.truncate_torn_line("ann@desk", BEGIN)] == ["repaired"]
     log.append("ann@desk", "pause", BEGIN, {})
     assert read(path).problem is None
     assert json.loads(path.read_text().splitlines()[LINES])["torn"] == torn

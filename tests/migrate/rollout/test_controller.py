@@ -17,7 +17,7 @@ from tallow.core.errors import DamagedLogError, FlagError, RolloutError
 from tallow.migrate.evidence import Judgement, Observation, Totals
 from tallow.migrate.flags.setting import OFF, Setting, read_setting, write_setting
 from tallow.migrate.rollout.controller import Controller
-from tallow.migrate.rollout.state import State
+from tallow.migrate.rollout.state import RolloutState
 from tallow.migrate.shadow import EvidenceStore
 from tests.migrate.rollout.acting import BEGIN, GOOD, World
 
@@ -25,7 +25,7 @@ WRONG = replace(GOOD, equal=1_990, unexplained=10)
 FAILING = replace(GOOD, errors=20)
 UNCLEAR = replace(GOOD, errors=1, tried=150)
 FEW = Totals(calls=5, tried=5, compared=50, equal=50)
-# In shadow the candidate has no times but those aside; at 100 % that holds for the control.
+# In shadow the candidate has only background times; at 100 % the control has.
 TIMED = replace(GOOD, control_p99_ms=10.0, control_background_p99_ms=10.0)
 FAST = replace(TIMED, candidate_p99_ms=9.0, candidate_background_p99_ms=9.0)
 SLOW = replace(TIMED, candidate_p99_ms=16.0, candidate_background_p99_ms=16.0)
@@ -243,7 +243,7 @@ def test_there_is_one_controller_at_a_time(world: World) -> None:
 
 
 def test_a_run_ends_when_the_candidate_is_off(world: World) -> None:
-    told: list[State] = []
+    told: list[RolloutState] = []
     world.evidence.add(FAILING)
     world.clock.wait(1)
     assert world.controller.run(lambda state, _error: told.append(state)).phase == "reverted"
@@ -258,7 +258,7 @@ def test_a_run_goes_on_after_what_can_be_mended(world: World) -> None:
     lock.unlink()
     lock.mkdir()
 
-    def tell(_state: State, error: Exception | None) -> None:
+    def tell(_state: RolloutState, error: Exception | None) -> None:
         told.append(error is None)
         if len(told) == 2:
             lock.rmdir()

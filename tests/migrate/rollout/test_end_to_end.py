@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from tallow.migrate.flags.setting import OFF, read_setting
-from tallow.migrate.rollout.audit import AuditLog, Entry
+from tallow.migrate.rollout.audit import AuditEntry, AuditLog
 from tests.migrate.rollout.sides import SLOW_SECONDS
 
 ROOT = Path(__file__).parents[3]
@@ -57,7 +57,7 @@ successes = 1000
 """
 
 
-def entries(folder: Path) -> list[Entry]:
+def entries(folder: Path) -> list[AuditEntry]:
     log = AuditLog(folder / "rollout.log")
     found = log.read()
     assert log.problem is None

@@ -25,7 +25,7 @@ from tallow.migrate.evidence import Totals
 from tallow.migrate.flags.setting import OFF, Setting, read_setting, write_setting
 from tallow.migrate.rollout.audit import AuditLog
 from tallow.migrate.rollout.rollout import Rollout, revert
-from tallow.migrate.rollout.state import State, fold
+from tallow.migrate.rollout.state import RolloutState, apply_entry
 from tests.migrate.rollout.acting import GOOD, World
 
 STAGES = "stages = [{stage = 'shadow'}, {stage = 10}, {stage = 50}, {stage = 100}]"
@@ -67,7 +67,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def revert(self) -> None:
         self.world.clock.wait(1)
-        revert(self.world.plan.places, "", "ann@desk", self.world.clock)
+        revert(self.world.plan.paths, "", "ann@desk", self.world.clock)
         self.edited = False
         assert self.share() == OFF
 
@@ -166,9 +166,9 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def the_log_read_again_says_the_same(self) -> None:
         if self.begun:
-            log, state = AuditLog(self.world.folder / "rollout.log"), State()
+            log, state = AuditLog(self.world.folder / "rollout.log"), RolloutState()
             for entry in log.read():
-                state = fold(state, entry)
+                state = apply_entry(state, entry)
             assert log.problem is None
             assert state == self.world.person.state()
 

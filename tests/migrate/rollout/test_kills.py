@@ -41,7 +41,7 @@ COURSE: list[tuple[str, Act]] = [
     *[("", STEP)] * 2,
     ("advance", lambda world: world.person.advance()),
     ("", STEP),
-    ("revert", lambda world: revert(world.plan.places, "", "ann@desk", world.clock)),
+    ("revert", lambda world: revert(world.plan.paths, "", "ann@desk", world.clock)),
     ("advance", lambda world: world.person.advance()),
     *[("", STEP)] * 2,
 ]

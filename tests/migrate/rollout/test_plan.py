@@ -15,7 +15,7 @@ from tallow.core.errors import RolloutError
 from tallow.migrate.evidence import Totals
 from tallow.migrate.flags.setting import OFF, Setting
 from tallow.migrate.rollout.gates import analyse
-from tallow.migrate.rollout.plan import EXAMPLE, GATES, Gate, Stage, read_places, read_plan
+from tallow.migrate.rollout.plan import EXAMPLE, GATES, Gate, Stage, read_paths, read_plan
 from tests.migrate.rollout.acting import GOOD
 
 
@@ -29,8 +29,8 @@ def test_the_example_is_the_default(tmp_path: Path) -> None:
     plan = read_plan(written(tmp_path, EXAMPLE))
     bare = read_plan(written(tmp_path, 'experiment = "new-engine"\nflags = "flags.toml"\n'))
     assert plan.stages == bare.stages
-    assert plan.places == bare.places == read_places(plan.places.path)
-    assert plan.places.evidence == tmp_path / "evidence.db"
+    assert plan.paths == bare.paths == read_paths(plan.paths.path)
+    assert plan.paths.evidence == tmp_path / "evidence.db"
     assert [(stage.name, stage.setting) for stage in plan.stages] == [
         ("off", OFF),
         ("shadow", Setting("shadow")),
@@ -80,7 +80,7 @@ def test_a_stage_may_have_rules_of_its_own(tmp_path: Path) -> None:
         ("stage = 10 ", 'stage = "some" ', "stages[2]: stage='some'; must be shadow, or percent"),
         ("stage = 10 ", "stage = 70 ", "each must be more than the one before"),
         ("stage = 10 ", "stage = 10\nshare = 3 ", "stages[2]: share: unknown"),
-        ("[[stages]]", "[stages", "is no TOML"),
+        ("[[stages]]", "[stages", "is not TOML"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, was: str, becomes: str, said: str) -> None:
@@ -129,7 +129,7 @@ def test_a_gate_is_passed_at_its_threshold_and_failed_above(gate: str, figure: f
     assert verdict(figure, figure) == "success"
     assert verdict(figure * 0.99, 0) == "failure"
     assert verdict(figure * 1.01, figure * 0.99) == "inconclusive"
-    (finding,) = analyse(replace(stage, gates=(Gate(gate, 0, 0),)), FIGURES).findings
+    (finding,) = analyse(replace(stage, gates=(Gate(gate, 0, 0),)), FIGURES).gates
     assert finding.figure == pytest.approx(figure)
 
 
@@ -171,7 +171,7 @@ SLOW = replace(BUSY, candidate_p99_ms=200.0)
 
 
 @pytest.mark.parametrize("place", [2, 3])
-def test_times_aside_on_a_busy_host_say_nothing_of_what_callers_wait_for(
+def test_background_times_on_a_busy_host_are_no_times_of_callers(
     tmp_path: Path, place: int
 ) -> None:
     path = tmp_path / "rollout.toml"
@@ -180,7 +180,7 @@ def test_times_aside_on_a_busy_host_say_nothing_of_what_callers_wait_for(
     assert stage.name in {"10%", "50%"}
     assert analyse(stage, BUSY).verdict == "success"
     assert analyse(stage, SLOW).reason == "p99_ratio: 10x over 3x (200 ms against 20 ms)"
-    # None answered in a serving process: nothing is known, whatever it took aside.
+    # None answered in a serving process: nothing is known, whatever it took in the background.
     assert analyse(stage, replace(BUSY, candidate_p99_ms=None)).verdict == "inconclusive"
     # What a plan tells for all stages holds at those that it does not tell.
     path.write_text(path.read_text() + "gates.p99_ratio = 1.05\n")

@@ -22,7 +22,7 @@ from tallow.core.errors import FlagError, RolloutError
 from tallow.migrate.flags import FileProvider, decide
 from tallow.migrate.flags.setting import OFF, Setting, force_off, read_setting, write_setting
 from tallow.migrate.rollout.controller import Controller
-from tallow.migrate.rollout.plan import read_places
+from tallow.migrate.rollout.plan import read_paths
 from tallow.migrate.rollout.rollout import revert
 from tests.migrate.rollout.acting import World
 
@@ -64,7 +64,7 @@ def test_neither_engines_nor_frames_nor_openfeature_are_needed(world: World) -> 
 def test_instruments_set_apart_are_off_too(world: World) -> None:
     decision = decide("engine", FileProvider(world.flags))
     assert decision("A") == "candidate"
-    assert revert(world.plan.places, clock=world.clock) == []
+    assert revert(world.plan.paths, clock=world.clock) == []
     assert {decision(key) for key in ("A", "B", "C")} == {"off"}
     assert 'A = "candidate"' in world.flags.read_text()
 
@@ -74,7 +74,7 @@ def test_a_wrong_plan_is_no_hindrance(world: World) -> None:
     plan.write_text(plan.read_text().replace("calls = 100", "calls = -1\nstagess = 3"))
     with pytest.raises(RolloutError):
         _ = world.plan
-    assert revert(read_places(plan)) == []
+    assert revert(read_paths(plan)) == []
     assert read_setting(world.flags, "engine") == OFF
 
 
@@ -117,7 +117,7 @@ def test_it_is_off_first_and_complains_after(
     world: World, harm: Callable[[Path], None], told: str
 ) -> None:
     harm(world.folder)
-    problems = revert(world.plan.places)
+    problems = revert(world.plan.paths)
     assert len(problems) == 1
     assert told in problems[0]
     assert read_setting(world.flags, "engine") == OFF
@@ -128,7 +128,7 @@ def test_a_flag_file_that_was_deleted_is_made(world: World) -> None:
     assert decision("A") == "candidate"
     world.flags.unlink()
     assert decision("A") == "candidate"
-    assert revert(world.plan.places) == []
+    assert revert(world.plan.paths) == []
     assert decision("A") == "off"
 
 
@@ -141,7 +141,7 @@ def test_a_full_disk_is_no_hindrance(world: World) -> None:
     assert size < world.flags.stat().st_size
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
-        problems = revert(world.plan.places)
+        problems = revert(world.plan.paths)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -152,8 +152,8 @@ def test_a_full_disk_is_no_hindrance(world: World) -> None:
 
 
 def test_a_lock_that_is_held_is_not_waited_for(world: World) -> None:
-    with world.controller.guard(), world.controller._book.log.locked():
-        problems = revert(world.plan.places, "now")
+    with world.controller.guard(), world.controller._journal.log.locked():
+        problems = revert(world.plan.paths, "now")
     assert len(problems) == 1
     assert "is held by another process" in problems[0]
     assert read_setting(world.flags, "engine") == OFF
@@ -172,7 +172,7 @@ def test_a_controller_that_slept_while_it_advanced_does_not_undo_it(world: World
         # As soon as the advance is in the log, before the flag file is replaced.
         if world.person.state().number == number + 1:
             os.fsync = real
-            revert(world.plan.places, "now")
+            revert(world.plan.paths, "now")
 
     os.fsync = revert_meanwhile
     try:
@@ -258,8 +258,8 @@ def stage_as_served(world: World) -> str:
 @two_users
 def test_a_revert_by_root_counts_for_those_who_serve(served: World) -> None:
     (served.folder / "rollout.log").unlink()
-    places = read_places(served.folder / "plan.toml")
-    assert not [each for each in revert(places, "wrong") if "flags" in each]
+    paths = read_paths(served.folder / "plan.toml")
+    assert not [each for each in revert(paths, "wrong") if "flags" in each]
     assert stage_as_served(served) == "off"
     # What root made besides is theirs: their controller goes on with it.
     made = {path.name: path.stat().st_uid for path in served.folder.iterdir()}
@@ -272,7 +272,7 @@ def test_a_revert_that_does_not_count_says_so(served: World) -> None:
     served.folder.chmod(0o777)
     before = served.flags.read_bytes()
     with acting_as(SOMEBODY), pytest.raises(FlagError, match="the candidate is NOT off; do it as"):
-        revert(read_places(served.folder / "plan.toml"), "wrong")
+        revert(read_paths(served.folder / "plan.toml"), "wrong")
     assert served.flags.read_bytes() == before
 
 
@@ -288,7 +288,7 @@ def test_a_file_of_others_is_written_in_place_where_that_is_all_one_may(served: 
     os.setgroups([])
     try:
         with acting_as(SOMEBODY):
-            revert(read_places(served.folder / "plan.toml"), "wrong")
+            revert(read_paths(served.folder / "plan.toml"), "wrong")
     finally:
         os.setegid(0)
         os.setgroups(groups)

@@ -1,16 +1,15 @@
-"""The migration's flag: whether an instrument's calls are the old engine's, both's or the new's."""
+"""The migration's flag: the decision about an instrument's calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import cast
 
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.provider import AbstractProvider
 
-Decision = Literal["off", "shadow", "candidate"]
-"""Control alone; the control answers and the candidate runs aside; the candidate answers."""
+from tallow.migrate.evidence import Decision
 
 OFF: Decision = "off"
 
@@ -18,33 +17,33 @@ OFF: Decision = "off"
 def decide(
     experiment: str, flags: AbstractProvider | OpenFeatureClient
 ) -> Callable[[str], Decision]:
-    """Return what decides about a call by its instrument: an experiment's ``decide``.
+    """Return an experiment's ``decide``, which reads the decision about an instrument's calls.
 
     Parameters
     ----------
     experiment
         The flag's key. Its values are ``off``, ``shadow`` and ``candidate``.
     flags
-        A provider, asked directly, or OpenFeature's client of whatever provider.
+        A provider, which is called directly, or OpenFeature's client of any provider.
 
     Returns
     -------
     Callable
-        Gives ``off`` wherever the flag is unknown, of other values, or its provider fails.
+        Returns ``off`` if the flag is unknown or has another value, or its provider fails.
     """
     is_client = isinstance(flags, OpenFeatureClient)
 
-    def asked(instrument: str) -> str:
+    def read_flag(instrument: str) -> str:
         context = EvaluationContext(targeting_key=instrument)
         if is_client:
             return cast(OpenFeatureClient, flags).get_string_value(experiment, OFF, context)
         return cast(AbstractProvider, flags).resolve_string_details(experiment, OFF, context).value
 
-    def decision(instrument: str) -> Decision:
+    def decide_call(instrument: str) -> Decision:
         try:
-            value = asked(instrument)
-        except Exception:  # noqa: BLE001 - whatever a provider raises, the old engine answers
+            value = read_flag(instrument)
+        except Exception:  # noqa: BLE001 - if a provider raises anything, the old engine answers
             return OFF
         return cast(Decision, value) if value in ("shadow", "candidate") else OFF
 
-    return decision
+    return decide_call

@@ -1,4 +1,4 @@
-"""A flag, and the file that has it: variants, a default, shares, and instruments of their own."""
+"""Flags and their file: variants, a default, shares, and settings of single instruments."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any, Literal
 from tallow.core.errors import FlagError, near_matches
 from tallow.core.limits import FLAG_FILE_BYTES_MAX
 
-Value = bool | int | float | str | list[Any] | dict[str, Any]
-Why = Literal["static", "default", "split", "target", "no target"]
-"""``default``: no rule met the target; ``no target``: nobody said whom a split flag is for."""
+VariantValue = bool | int | float | str | list[Any] | dict[str, Any]
+ChoiceReason = Literal["static", "default", "split", "target", "no target"]
+"""``default``: no rule applies to the target; ``no target``: a split flag was read without one."""
 
 _POINTS = 2**64
 _TABLES = ("variants", "share", "instruments", "metadata")
@@ -25,10 +25,10 @@ _HINT = "`tallow rollout start` makes a file to begin with"
 
 
 def point(flag: str, target: str) -> int:
-    """Return where a target lies on a flag's line, 0 .. 2**64 - 1.
+    """Return a target's point on a flag's line, 0 .. 2**64 - 1.
 
-    The same in every process and in every version: the first eight bytes of BLAKE2b, the flag and
-    the target with a zero byte in between, as a big-endian number.
+    The same in every process and version: the first eight bytes of BLAKE2b over the flag, a zero
+    byte and the target, as a big-endian number.
     """
     text = f"{flag}\0{target}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
@@ -46,14 +46,14 @@ class Flag:
         The variant of targets that are in no share.
     share
         Percent of the targets that get a variant, 0 .. 100 in all. The first variant has the
-        beginning of the line, the next what follows: who raises the first share only adds targets
-        to it.
+        beginning of the line, the next one the part after it, and so on: to raise the first share
+        only adds targets to it.
     instruments
-        Variants of particular targets; these come before all shares.
+        Variants of single targets, which precede all shares.
     """
 
     key: str
-    variants: Mapping[str, Value]
+    variants: Mapping[str, VariantValue]
     default: str
     enabled: bool = True
     share: Mapping[str, float] = field(default_factory=dict)
@@ -62,13 +62,13 @@ class Flag:
 
     @cached_property
     def limits(self) -> list[tuple[int, str]]:
-        """Where the shares of the line end that have a length."""
+        """The ends of the shares on the line, without empty ones."""
         ends = accumulate(self.share.values())
         limits = zip((round(end / 100 * _POINTS) for end in ends), self.share, strict=True)
         return [(limit, name) for limit, name in limits if self.share[name] > 0]
 
-    def choose(self, target: str | None) -> tuple[str, Why]:
-        """Return the variant of a target, and why it is that one."""
+    def choose(self, target: str | None) -> tuple[str, ChoiceReason]:
+        """Return the variant of a target, and the reason for it."""
         limits = self.limits
         if not limits and not self.instruments:
             return self.default, "static"
@@ -78,15 +78,15 @@ class Flag:
             return own, "target"
         if not limits:
             return self.default, "default"
-        place = point(self.key, target)
+        position = point(self.key, target)
         for limit, name in limits:
-            if place < limit:
+            if position < limit:
                 return name, "split"
         return self.default, "split"
 
 
 def parse_flags(content: bytes, name: str) -> dict[str, Flag]:
-    """Return the flags of a file, by their keys.
+    """Return the flags of a file by their keys.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def parse_flags(content: bytes, name: str) -> dict[str, Flag]:
     Raises
     ------
     FlagError
-        If it cannot be read, has no table of flags, or a flag is wrong.
+        If the file cannot be read, has no table of flags, or a flag is wrong.
     """
     flags = _read(content, name).get("flags")
     if not isinstance(flags, dict):
@@ -134,15 +134,17 @@ def _flag(where: str, key: str, table: Any) -> Flag:
     _check_shares(where, parts["share"])
     named = {"default": default, **{f"share.{name}": name for name in parts["share"]}}
     named |= {f"instruments.{name}": variant for name, variant in parts["instruments"].items()}
-    for place, variant in named.items():
+    for field_name, variant in named.items():
         if not isinstance(variant, str) or variant not in parts["variants"]:
             hint = near_matches(str(variant), parts["variants"])
-            raise FlagError(f"{where}.{place}: variant={variant!r}; must be one of its own; {hint}")
+            raise FlagError(
+                f"{where}.{field_name}: variant={variant!r}; must be one of its own; {hint}"
+            )
     return Flag(key=key, default=str(default), enabled=enabled, **parts)
 
 
 def _check_variants(where: str, variants: dict[str, Any]) -> None:
-    """Check that there are variants, and that all are of one of OpenFeature's types."""
+    """Check that there are variants, all of the same type of OpenFeature."""
     if not variants:
         raise FlagError(f"{where}.variants: none; a flag must have variants; {_HINT}")
     kinds = {type(value) for value in variants.values()}

@@ -1,4 +1,4 @@
-"""OpenFeature's flags out of one file: what is in the file counts at the next evaluation."""
+"""OpenFeature flags from one file: a change of the file counts at the next evaluation."""
 
 from __future__ import annotations
 
@@ -34,29 +34,30 @@ Signature = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is known of the file; never changed, so that threads need no lock.
+class _FileState:
+    """What is known about the file. Immutable, so that threads need no lock.
 
-    A lock that is held while the process forks is held in the child for ever.
+    A lock that is held while the process forks would be held in the child for ever.
 
     Parameters
     ----------
     flags
-        Those of the last good file; None if there was none yet.
+        The flags of the last valid file; None if there was none yet.
     problem
-        Why the file as it is now is not in effect.
-    settled
-        Whether the signature is worth trusting: two edits within one tick of the file system's
-        clock have the same.
+        Why the present file is not in effect.
+    is_final
+        Whether the signature identifies the content: two edits within one tick of the file system's
+        clock have the same signature.
     seen, seen_at
-        A signature that is not taken yet, and since when, on the monotonic clock.
+        A signature whose content is not in effect yet, and when it was first seen, on the monotonic
+        clock.
     """
 
     flags: Mapping[str, Flag] | None = None
     problem: str | None = None
     signature: Signature | None = None
     content: bytes | None = None
-    settled: bool = False
+    is_final: bool = False
     seen: Signature | None = field(default=None, compare=False)
     seen_at: float = field(default=0.0, compare=False)
 
@@ -64,16 +65,16 @@ class _Known:
 class FileProvider(AbstractProvider):
     """A provider for OpenFeature that reads one TOML or JSON file.
 
-    An evaluation looks at the file's time and length, and reads it again where they changed. A file
-    that is missing, half-written or wrong leaves the last good one in effect, which `problem` tells
-    of, with the reason ``STALE`` and an event. Without a good one yet, and in every error, the
-    caller's default is the answer: nothing is ever raised into a call.
+    An evaluation checks the file's time and length, and reads it again if they changed. If the file
+    is missing, incomplete or wrong, the last valid one stays in effect: `problem` describes that,
+    evaluations have the reason ``STALE``, and there is an event. Without a valid file, and after
+    any error, the caller gets its default: an evaluation never raises.
 
-    A file that is replaced counts at once. One that is edited in place may be half-written: it
-    counts when it was left alone for `FLAG_QUIET_SECONDS`.
+    A file that is replaced counts at once. One that is edited in place may be incomplete: it counts
+    when it has not changed for `FLAG_QUIET_SECONDS`.
 
-    Threads may share a provider, and forks keep it. An evaluation here costs a look at the file
-    and a hash; OpenFeature's client takes several times of that.
+    Threads may share a provider, and it survives forks. An evaluation costs a check of the file and
+    a hash; OpenFeature's client takes several times as long.
 
     Parameters
     ----------
@@ -89,37 +90,37 @@ class FileProvider(AbstractProvider):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
         self.path = Path(path).absolute()
-        self._known = _Known()
+        self._state = _FileState()
         self._closed = threading.Event()
 
     @property
     def problem(self) -> str | None:
-        """Why the file as it is now is not in effect; None where it is."""
-        return self._look().problem
+        """Why the present file is not in effect; None if it is."""
+        return self._check_file().problem
 
     def get_metadata(self) -> Metadata:
         """Return the provider's name."""
         return Metadata(name="tallow-file")
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Begin to tell of changes by events.
+        """Begin to emit events about changes.
 
         Raises
         ------
         GeneralError
-            If there is no good file yet. Evaluations work, and give their default until there is.
+            If there is no valid file yet. Evaluations return their default until there is one.
         """
         del evaluation_context
         self._closed.clear()
-        known = self._look()
+        state = self._check_file()
         threading.Thread(
-            target=self._watch, args=(known,), name="tallow-flags", daemon=True
+            target=self._watch, args=(state,), name="tallow-flags", daemon=True
         ).start()
-        if known.flags is None:
-            raise GeneralError(known.problem)
+        if state.flags is None:
+            raise GeneralError(state.problem)
 
     def shutdown(self) -> None:
-        """Stop telling of changes."""
+        """Stop emitting events."""
         self._closed.set()
 
     def resolve_boolean_details(
@@ -156,10 +157,10 @@ class FileProvider(AbstractProvider):
         evaluation_context: EvaluationContext | None = None,
     ) -> FlagResolutionDetails[float]:
         """Resolve a flag whose variants are numbers; a whole one becomes a float."""
-        found = self._resolve((float, int), flag_key, default_value, evaluation_context)
-        if isinstance(found.value, int):
-            found.value = float(found.value)
-        return found
+        details = self._resolve((float, int), flag_key, default_value, evaluation_context)
+        if isinstance(details.value, int):
+            details.value = float(details.value)
+        return details
 
     def resolve_object_details(
         self,
@@ -167,7 +168,7 @@ class FileProvider(AbstractProvider):
         default_value: Sequence[FlagValueType] | Mapping[str, FlagValueType],
         evaluation_context: EvaluationContext | None = None,
     ) -> FlagResolutionDetails[Sequence[FlagValueType] | Mapping[str, FlagValueType]]:
-        """Resolve a flag whose variants are lists or tables; do not change what you get."""
+        """Resolve a flag whose variants are lists or tables; do not modify the value."""
         return self._resolve((list, dict), flag_key, default_value, evaluation_context)
 
     def _resolve(
@@ -177,12 +178,12 @@ class FileProvider(AbstractProvider):
         default: Any,
         context: EvaluationContext | None,
     ) -> FlagResolutionDetails[Any]:
-        known = self._look()
-        if known.flags is None:
-            return _failed(default, ErrorCode.PROVIDER_NOT_READY, known.problem)
-        flag = known.flags.get(key)
+        state = self._check_file()
+        if state.flags is None:
+            return _default(default, ErrorCode.PROVIDER_NOT_READY, state.problem)
+        flag = state.flags.get(key)
         if flag is None:
-            return _failed(default, ErrorCode.FLAG_NOT_FOUND, f"flag: {key}; not in {self.path}")
+            return _default(default, ErrorCode.FLAG_NOT_FOUND, f"flag: {key}; not in {self.path}")
         if not flag.enabled:
             return FlagResolutionDetails(
                 default, reason=Reason.DISABLED, flag_metadata=flag.metadata
@@ -190,103 +191,103 @@ class FileProvider(AbstractProvider):
         variant, why = flag.choose(context.targeting_key if context else None)
         if why == "no target":
             text = f"flag: {key}; is split by targeting_key, which is missing"
-            return _failed(default, ErrorCode.TARGETING_KEY_MISSING, text)
+            return _default(default, ErrorCode.TARGETING_KEY_MISSING, text)
         value = flag.variants[variant]
-        # By its exact type: a boolean is an int to Python, and none to OpenFeature.
+        # By its exact type: a boolean is an int in Python, but not in OpenFeature.
         if type(value) not in kinds:
             text = f"flag: {key}; its variants are of type {type(value).__name__}"
-            return _failed(default, ErrorCode.TYPE_MISMATCH, text)
-        stale = known.problem is not None
+            return _default(default, ErrorCode.TYPE_MISMATCH, text)
+        is_stale = state.problem is not None
         return FlagResolutionDetails(
             value,
-            reason=Reason.STALE if stale else _REASONS[why],
+            reason=Reason.STALE if is_stale else _REASONS[why],
             variant=variant,
             flag_metadata=flag.metadata,
         )
 
     # The file
 
-    def _look(self) -> _Known:
-        """Return what is known, read again if the file changed.
+    def _check_file(self) -> _FileState:
+        """Return the file's state; read the file again if it changed.
 
-        Two threads may read it at once. If the older content wins, its signature is the older one,
-        too, and the next evaluation reads again.
+        Two threads may read it at once. If the older content wins, it has the older signature, too,
+        and the next evaluation reads the file again.
         """
-        known = self._known
+        state = self._state
         try:
-            stat = os.stat(self.path)  # noqa: PTH116 - half of what Path.stat costs
+            stat = os.stat(self.path)  # noqa: PTH116 - takes half as long as Path.stat
         except (OSError, ValueError) as error:
             problem = f"flags: file={self.path}; {error.args[-1]}; it is looked for"
-            return self._take(known, problem=problem, signature=None)
+            return self._update(state, problem=problem, signature=None)
         signature = (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
-        if known.settled and known.signature == signature:
-            return known
-        return self._read(known, signature)
+        if state.is_final and state.signature == signature:
+            return state
+        return self._read(state, signature)
 
-    def _read(self, known: _Known, signature: Signature) -> _Known:
+    def _read(self, state: _FileState, signature: Signature) -> _FileState:
         now = time.monotonic()
-        if known.seen != signature:
-            known = replace(known, seen=signature, seen_at=now)
-        # By our own clock, too: that of a network's file system may go wrong.
-        age = max(time.time() - signature[1] / 1e9, now - known.seen_at)
+        if state.seen != signature:
+            state = replace(state, seen=signature, seen_at=now)
+        # By our own clock, too: the clock of a network's file system may be wrong.
+        age = max(time.time() - signature[1] / 1e9, now - state.seen_at)
         is_quiet = age >= FLAG_QUIET_SECONDS
-        is_edited = known.signature is not None and known.signature[0] == signature[0]
-        if known.flags is not None and is_edited and not is_quiet:
-            self._known = known
-            return known
+        is_edited = state.signature is not None and state.signature[0] == signature[0]
+        if state.flags is not None and is_edited and not is_quiet:
+            self._state = state
+            return state
         try:
             content = self.path.read_bytes()
-            if content == known.content and known.problem is None:
-                flags = known.flags
+            if content == state.content and state.problem is None:
+                flags = state.flags
             else:
                 flags = parse_flags(content, self.path.name)
         except (FlagError, OSError) as error:
-            return self._take(
-                known, problem=str(error), signature=signature, settled=is_quiet, content=None
+            return self._update(
+                state, problem=str(error), signature=signature, is_final=is_quiet, content=None
             )
-        return self._take(
-            known,
+        return self._update(
+            state,
             flags=flags,
             problem=None,
             signature=signature,
             content=content,
-            settled=is_quiet,
+            is_final=is_quiet,
         )
 
-    def _take(self, known: _Known, **changes: Any) -> _Known:
-        fresh = replace(known, **changes)
-        if fresh.problem != known.problem:
-            if fresh.problem is None:
+    def _update(self, state: _FileState, **changes: Any) -> _FileState:
+        new = replace(state, **changes)
+        if new.problem != state.problem:
+            if new.problem is None:
                 _LOG.info("flags: file=%s; is in effect again", self.path)
             else:
-                _LOG.warning("%s; the last good flags stay", fresh.problem)
-        self._known = fresh
-        return fresh
+                _LOG.warning("%s; the last good flags stay", new.problem)
+        self._state = new
+        return new
 
     # Events
 
-    def _watch(self, told: _Known) -> None:
+    def _watch(self, reported: _FileState) -> None:
         while not self._closed.wait(FLAG_WATCH_SECONDS):
-            known = self._look()
-            if known.problem != told.problem:
-                self._tell_problem(known)
-            before, after = told.flags or {}, known.flags or {}
+            state = self._check_file()
+            if state.problem != reported.problem:
+                self._emit_problem(state)
+            before, after = reported.flags or {}, state.flags or {}
             changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
             if changed:
                 self.emit_provider_configuration_changed(
                     ProviderEventDetails(flags_changed=changed)
                 )
-            told = known
+            reported = state
 
-    def _tell_problem(self, known: _Known) -> None:
-        details = ProviderEventDetails(message=known.problem)
-        if known.problem is None:
+    def _emit_problem(self, state: _FileState) -> None:
+        details = ProviderEventDetails(message=state.problem)
+        if state.problem is None:
             self.emit_provider_ready(details)
-        elif known.flags is None:
+        elif state.flags is None:
             self.emit_provider_error(details)
         else:
             self.emit_provider_stale(details)
 
 
-def _failed(default: Any, code: ErrorCode, text: str | None) -> FlagResolutionDetails[Any]:
+def _default(default: Any, code: ErrorCode, text: str | None) -> FlagResolutionDetails[Any]:
     return FlagResolutionDetails(default, error_code=code, error_message=text, reason=Reason.ERROR)

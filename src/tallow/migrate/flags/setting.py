@@ -1,4 +1,4 @@
-"""What a migration's flag is set to in its file: read, changed with comments kept, replaced."""
+"""The setting of a migration's flag in its file: reads it, and changes it with comments kept."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tallow.core.errors import FlagError, shortened
 from tallow.data.replacing import RightsLostError, overwrite_file, replace_file
+from tallow.migrate.evidence import Decision
 from tallow.migrate.flags.flag import parse_flags
 
-Rest = Literal["off", "shadow"]
-DECISIONS = ("off", "shadow", "candidate")
-CANDIDATE = "candidate"
+RestDecision = Literal["off", "shadow"]
+DECISIONS: tuple[Decision, ...] = get_args(Decision)
+CANDIDATE: Decision = "candidate"
 
 _HEAD = """\
 # Flags. Running processes see a change at their next call.
-# share is in percent of the instruments; one of them may be set apart under instruments:
+# share is in percent of the instruments; single ones may have a setting of their own:
 #   [flags.NAME.instruments]
 #   "NSE_EQ|INE301A01014" = "off"
-# enabled = false turns everything off at once, instruments set apart too.
+# enabled = false turns everything off at once, those instruments too.
 
 """
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How many instruments have the candidate's answers, and what the others have.
+    """The share of instruments that the candidate answers for, and the decision for the rest.
 
     Parameters
     ----------
     rest
-        ``shadow``: the candidate runs aside for all other instruments; ``off``: it does not run.
+        ``shadow``: the candidate runs in the background for all other instruments; ``off``: it does
+        not run.
     share
         Percent of the instruments, 0 .. 100.
     """
 
-    rest: Rest
+    rest: RestDecision
     share: float = 0.0
 
     def __str__(self) -> str:
@@ -58,7 +60,7 @@ def read_setting(path: Path, experiment: str) -> Setting:
     Raises
     ------
     FlagError
-        If the file cannot be read, or the flag is not there, or is no migration's.
+        If the file cannot be read, or the flag is missing, or is not a migration's.
     """
     return _setting_of(_read(path), path.name, experiment)
 
@@ -66,28 +68,28 @@ def read_setting(path: Path, experiment: str) -> Setting:
 def write_setting(
     path: Path, experiment: str, setting: Setting, fence: Callable[[], None] = lambda: None
 ) -> None:
-    """Set a flag; the file appears whole or not at all, with everything else as it was.
+    """Set a flag; replace the file as a whole, with all other content unchanged.
 
     Parameters
     ----------
     fence
-        Called right before the file is replaced; raises if it must not be any more.
+        Called right before the file is replaced; raises if it must no longer be.
 
     Raises
     ------
     FlagError
-        If the file is wrong, or cannot be written. A missing one is made.
+        If the file is wrong or cannot be written. A missing one is made.
     """
     path = path.resolve()
     after = content_with(path, experiment, setting)
     try:
-        _put(path, after, fence)
+        _replace(path, after, fence)
     except OSError as error:
         raise FlagError(f"flags: file={path}; {error.strerror}; it is as it was") from error
 
 
-def _put(path: Path, content: bytes, fence: Callable[[], None]) -> None:
-    """Put content in the file's place; where that would hide it from its owner, into the file."""
+def _replace(path: Path, content: bytes, fence: Callable[[], None]) -> None:
+    """Replace the file; overwrite it in place if its owner could not read a new one."""
     try:
         replace_file(path, content, shared=True, fence=fence)
     except RightsLostError as lost:
@@ -99,59 +101,59 @@ def _put(path: Path, content: bytes, fence: Callable[[], None]) -> None:
 
 
 def content_with(path: Path, experiment: str, setting: Setting) -> bytes:
-    """Return what the file would be with a flag set; nothing is written.
+    """Return the file's content with a flag set; nothing is written.
 
     Raises
     ------
     FlagError
-        If the file cannot be read, or is wrong.
+        If the file is wrong or cannot be read.
     """
-    before = _read(path) if path.exists() else _head(path)
-    after = _changed(before, path.name, experiment, setting)
+    before = _read(path) if path.exists() else _new_content(path)
+    after = _edit(before, path.name, experiment, setting)
     if _setting_of(after, path.name, experiment) != setting:
         raise FlagError(
-            f"flags: file={path}; flags.{experiment} is set up otherwise than a migration's; its "
-            f"variants must be {', '.join(DECISIONS)}, each of its own name"
+            f"flags: file={path}; flags.{experiment} is not a migration's flag; its variants must "
+            f"be {', '.join(DECISIONS)}, each with its name as value"
         )
     return after
 
 
 def force_off(path: Path, experiment: str) -> str | None:
-    """Set a flag to off, whatever the file is like, and whatever is left of the disk.
+    """Set a flag to off, even if the file is damaged or the disk is full.
 
     Returns
     -------
     str or None
-        What had to be done besides: a file that cannot be read is kept aside, and a new one has
-        this flag alone.
+        What else was done: a file that cannot be read is renamed, and the new one has only this
+        flag.
 
     Raises
     ------
     FlagError
-        If nothing can be written there at all.
+        If the file cannot be written in any way.
     """
     try:
         write_setting(path, experiment, OFF)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not keep the candidate on
-        return _make_anew(path.resolve(), experiment, str(error))
+    except Exception as error:  # noqa: BLE001 - no error may keep the candidate on
+        return _write_new_file(path.resolve(), experiment, str(error))
     return None
 
 
-def _make_anew(path: Path, experiment: str, why: str) -> str:
-    aside = path.with_name(f"{path.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+def _write_new_file(path: Path, experiment: str, why: str) -> str:
+    copy = path.with_name(f"{path.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     with suppress(OSError):
-        os.link(path, aside)
-    fresh = _changed(_head(path), path.name, experiment, OFF)
+        os.link(path, copy)
+    content = _edit(_new_content(path), path.name, experiment, OFF)
     try:
-        replace_file(path, fresh, shared=True)
-        return f"{why}. Its old content is in {aside.name}; other flags must be put back from there"
+        replace_file(path, content, shared=True)
+        return f"{why}. Its old content is in {copy.name}; other flags must be put back from there"
     except OSError:
         pass
-    # No room for a second file, or no right to make one: the content fits where the old one was.
+    # No room for a second file, or no right to make one: the new content fits into the old file.
     with suppress(OSError):
-        aside.unlink(missing_ok=True)
+        copy.unlink(missing_ok=True)
     try:
-        overwrite_file(path, fresh)
+        overwrite_file(path, content)
     except OSError as error:
         raise FlagError(
             f"flags: file={path}; {error.strerror}; the candidate is NOT off; do it as the user "
@@ -167,7 +169,7 @@ def _read(path: Path) -> bytes:
         raise FlagError(f"flags: file={path}; {error.strerror}; give the file's name") from error
 
 
-def _head(path: Path) -> bytes:
+def _new_content(path: Path) -> bytes:
     return b'{"flags": {}}' if path.name.endswith(".json") else _HEAD.encode()
 
 
@@ -190,7 +192,7 @@ def _setting_of(content: bytes, name: str, experiment: str) -> Setting:
     )
 
 
-def _changed(content: bytes, name: str, experiment: str, setting: Setting) -> bytes:
+def _edit(content: bytes, name: str, experiment: str, setting: Setting) -> bytes:
     """Return a file's content with a flag set."""
     if content != _HEAD.encode():
         parse_flags(content, name)
@@ -205,8 +207,8 @@ def _changed(content: bytes, name: str, experiment: str, setting: Setting) -> by
         return str(tomlkit.dumps(document)).encode()
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FlagError(
-            f"flags: file={name}; cannot be changed and kept as it is: {shortened(error)}; set it "
-            "by hand"
+            f"flags: file={name}; cannot be changed without losing other content: "
+            f"{shortened(error)}; set it by hand"
         ) from error
 
 
@@ -216,26 +218,26 @@ def _set(
     setting: Setting,
     table: Callable[[], MutableMapping[str, Any]],
 ) -> None:
-    flags = _below(document, "flags", table)
-    flag = _below(flags, experiment, table)
+    flags = _subtable(document, "flags", table)
+    flag = _subtable(flags, experiment, table)
     flag["enabled"] = setting != OFF
     flag["default"] = setting.rest
     if "variants" not in flag:
-        variants = _below(flag, "variants", table)
+        variants = _subtable(flag, "variants", table)
         for name in DECISIONS:
             variants[name] = name
-    share = _below(flag, "share", table)
-    whole = int(setting.share) == setting.share
-    share[CANDIDATE] = int(setting.share) if whole else setting.share
+    share = _subtable(flag, "share", table)
+    is_whole = int(setting.share) == setting.share
+    share[CANDIDATE] = int(setting.share) if is_whole else setting.share
 
 
-def _below(
+def _subtable(
     parent: MutableMapping[str, Any], key: str, table: Callable[[], MutableMapping[str, Any]]
 ) -> MutableMapping[str, Any]:
     if key not in parent:
         parent[key] = table()
-    found: MutableMapping[str, Any] = parent[key]
-    return found
+    child: MutableMapping[str, Any] = parent[key]
+    return child
 
 
 def _tomlkit() -> Any:

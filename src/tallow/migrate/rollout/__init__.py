@@ -1,13 +1,13 @@
 """A rollout in stages: a plan, a log, a controller, and a way back that needs none of them.
 
-A person acts by `Rollout` and `revert` (`rollout.py`); `Controller` decides by the evidence
-(`controller.py`, `gates.py`). Both go through `Book` (`book.py`), which keeps the log (`audit.py`)
-and the flag file in step. Where a rollout stands is what its log says (`state.py`).
+A person acts through `Rollout` and `revert` (`rollout.py`); `Controller` decides by the evidence
+(`controller.py`, `gates.py`). Both use `Journal` (`journal.py`), which keeps the log (`audit.py`)
+and the flag file consistent. The log determines the rollout's state (`state.py`).
 """
 
 from tallow.migrate.rollout.controller import Controller
-from tallow.migrate.rollout.plan import Plan, read_plan
+from tallow.migrate.rollout.plan import RolloutPlan, read_plan
 from tallow.migrate.rollout.rollout import Rollout, revert
-from tallow.migrate.rollout.state import State
+from tallow.migrate.rollout.state import RolloutState
 
-__all__ = ["Controller", "Plan", "Rollout", "State", "read_plan", "revert"]
+__all__ = ["Controller", "Rollout", "RolloutPlan", "RolloutState", "read_plan", "revert"]

@@ -1,8 +1,8 @@
-"""The log of a rollout: lines that are only added, each sealed to the one before.
+"""The log of a rollout: an append-only file of lines, each with a digest over the line before.
 
-A line is a JSON object whose ``digest`` is BLAKE2b of the digest before and of all that the line
-says. A line that is edited, taken out or put in breaks the chain. One that is cut off at the end
-does not, so a file beside the log remembers how far it went.
+A line is a JSON object whose ``digest`` is BLAKE2b of the previous digest and of the line's own
+content. A line that is edited, removed or inserted breaks the chain. A line that is cut off at the
+end does not, so a file beside the log records its length.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from tallow.data.durable import sync_folder
 from tallow.data.replacing import open_beside, replaced, share_new_file
 
 _WAIT_SECONDS = 0.01
-_OWN = {"n", "at", "who", "what", "digest"}
+_FIELDS = {"n", "at", "who", "what", "digest"}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A line of the log: who did what, when, and the facts of it."""
+class AuditEntry:
+    """A line of the log: who did what, when, and the facts about it."""
 
     number: int
     at: datetime
@@ -50,29 +50,29 @@ class AuditLog:
     Attributes
     ----------
     problem
-        What is wrong with it as far as it was read; None where nothing is.
+        What is wrong with the part that was read; None if nothing is.
     torn
-        Bytes of an unfinished line at its end, left by a kill.
+        Bytes of an incomplete line at its end, left by a kill.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._head = path.with_name(f"{path.name}.head")
-        self._guard = path.with_name(f"{path.name}.controller")
+        self._control = path.with_name(f"{path.name}.controller")
         self.problem: str | None = None
         self.torn = b""
         self.number, self._digest, self._offset = 0, "", 0
 
-    def read(self) -> list[Entry]:
-        """Return the lines that were added since this was last called.
+    def read(self) -> list[AuditEntry]:
+        """Return the lines that were added since the last call.
 
         Raises
         ------
         RolloutError
             If the file cannot be read.
         """
-        # Before the log: what is added meanwhile must not look as if it was cut off.
-        known = self._known_length()
+        # Before the log: a line added meanwhile must not look as if it had been cut off.
+        recorded = self._recorded_length()
         try:
             with self.path.open("rb") as file:
                 cut = os.fstat(file.fileno()).st_size < self._offset
@@ -84,22 +84,22 @@ class AuditLog:
             raise RolloutError(
                 f"log: file={self.path}; {error.strerror}; it must be a file to write"
             ) from error
-        whole, newline, self.torn = added.rpartition(b"\n")
-        self._offset += len(whole) + len(newline)
-        entries = [each for line in whole.split(b"\n") if line for each in self._line(line)]
-        if cut or known > self.number:
-            self._damaged("its end was cut off")
+        complete, newline, self.torn = added.rpartition(b"\n")
+        self._offset += len(complete) + len(newline)
+        entries = [each for line in complete.split(b"\n") if line for each in self._parse(line)]
+        if cut or recorded > self.number:
+            self._set_problem("its end was cut off")
         return entries
 
     def append(
         self, who: str, what: str, at: datetime, facts: Mapping[str, Any], force: bool = False
-    ) -> list[Entry]:
-        """Add a line, durably, and return what was added; the log must be read to its end.
+    ) -> list[AuditEntry]:
+        """Append a line durably, and return what was added; the log must be read to its end.
 
         Parameters
         ----------
         force
-            Whether to add to a damaged log, too.
+            Whether to append to a damaged log, too.
 
         Raises
         ------
@@ -111,9 +111,9 @@ class AuditLog:
         if self.problem is not None and not force:
             raise DamagedLogError(self.problem)
         body = {"n": self.number + 1, "at": at.isoformat(), "who": who, "what": what, **facts}
-        line = _text(body | {"digest": _seal(self._digest, body)}).encode() + b"\n"
+        line = _to_json(body | {"digest": _digest_of(self._digest, body)}).encode() + b"\n"
         is_new = not self.path.exists()
-        with self._opened() as file:
+        with self._open() as file:
             file.write(b"\n" + line if self.torn else line)
             file.flush()
             os.fsync(file.fileno())
@@ -121,11 +121,11 @@ class AuditLog:
             with suppress(OSError):
                 sync_folder(self.path.parent)
         added = self.read()
-        self._remember_head()
+        self._record_length()
         return added
 
-    def mend(self, who: str, at: datetime) -> list[Entry]:
-        """Take away what a kill left of a last line, and log that; the log must be locked.
+    def truncate_torn_line(self, who: str, at: datetime) -> list[AuditEntry]:
+        """Remove an incomplete last line that a kill left, and log that; the log must be locked.
 
         Raises
         ------
@@ -141,99 +141,99 @@ class AuditLog:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the log's lock, which every act on the rollout holds while it is done.
+        """Hold the log's lock, as every action on the rollout does.
 
         Raises
         ------
         RolloutError
-            If another holds it too long, or there cannot be a lock.
+            If another process holds it too long, or it cannot be locked.
         """
         with _lock(self.path.with_name(f"{self.path.name}.lock"), ROLLOUT_LOCK_SECONDS, ""):
             yield
 
     @contextmanager
-    def guarded(self, who: str) -> Iterator[None]:
-        """Be the only controller, as long as this lasts.
+    def hold_control(self, who: str) -> Iterator[None]:
+        """Be the only controller while this lasts.
 
         Raises
         ------
         RolloutError
-            If there is one.
+            If there is another controller.
         """
-        with _lock(self._guard, 0.0, who):
+        with _lock(self._control, 0.0, who):
             yield
 
-    def controller(self) -> str | None:
-        """Return who controls the rollout right now; None where nobody does."""
+    def find_controller(self) -> str | None:
+        """Return who controls the rollout right now; None if nobody does."""
         try:
-            with self._guard.open() as file:
+            with self._control.open() as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return self._guard.read_text().strip()
+            return self._control.read_text().strip()
         except OSError:
             pass
         return None
 
-    def _line(self, line: bytes) -> Iterator[Entry]:
+    def _parse(self, line: bytes) -> Iterator[AuditEntry]:
         number = self.number + 1
         try:
             body = json.loads(line)
             digest = body.pop("digest")
-            entry = Entry(
+            entry = AuditEntry(
                 body["n"],
                 datetime.fromisoformat(body["at"]),
                 body["who"],
                 body["what"],
-                {name: value for name, value in body.items() if name not in _OWN},
+                {name: value for name, value in body.items() if name not in _FIELDS},
             )
         except (ValueError, KeyError, TypeError, AttributeError):
-            self._damaged(f"line {number} cannot be read")
+            self._set_problem(f"line {number} cannot be read")
             return
-        if digest != _seal(self._digest, body) or entry.number != number:
-            self._damaged(f"line {number} is not what was written there")
-        # Later lines are sealed to this one as it is: one edit is told once, where it was made.
+        if digest != _digest_of(self._digest, body) or entry.number != number:
+            self._set_problem(f"line {number} is not what was written there")
+        # The next line is checked against this one as it is: an edit is reported where it was made.
         self._digest, self.number = str(digest), number
         yield entry
 
-    def _damaged(self, what: str) -> None:
+    def _set_problem(self, what: str) -> None:
         self.problem = self.problem or (
             f"log: file={self.path}; {what}; revert if in doubt, then move {self.path.name}* "
             "away and start anew"
         )
 
-    def _remember_head(self) -> None:
-        """Note how far the log goes. It may lag behind after a loss of power, never be ahead."""
+    def _record_length(self) -> None:
+        """Record the log's length. After a power failure it may be too small, never too large."""
         text = f"{self.number} {self._digest}\n"
-        with suppress(OSError), replaced(self._head, shared=True) as aside:
-            aside.write_text(text)
+        with suppress(OSError), replaced(self._head, shared=True) as temporary:
+            temporary.write_text(text)
 
-    def _opened(self) -> IO[bytes]:
-        """Open the log to add to it; a new one is for all who use its folder."""
+    def _open(self) -> IO[bytes]:
+        """Open the log for appending; all who use its folder may use a new one."""
         is_new = not self.path.exists()
         file = self.path.open("ab")
         if is_new:
             share_new_file(file.fileno(), self.path.parent)
         return file
 
-    def _known_length(self) -> int:
+    def _recorded_length(self) -> int:
         try:
             return int(self._head.read_text().split()[0])
         except (OSError, ValueError, IndexError):
             return 0
 
 
-def _text(body: Mapping[str, Any]) -> str:
+def _to_json(body: Mapping[str, Any]) -> str:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def _seal(before: str, body: Mapping[str, Any]) -> str:
-    return hashlib.blake2b((before + _text(body)).encode(), digest_size=16).hexdigest()
+def _digest_of(before: str, body: Mapping[str, Any]) -> str:
+    return hashlib.blake2b((before + _to_json(body)).encode(), digest_size=16).hexdigest()
 
 
 @contextmanager
-def _lock(path: Path, patience: float, who: str) -> Iterator[None]:
-    """Hold a lock that ends with the process, whatever ends that."""
-    until = time.monotonic() + patience
+def _lock(path: Path, seconds: float, who: str) -> Iterator[None]:
+    """Hold a lock that ends with the process, however that ends; wait for it for some seconds."""
+    until = time.monotonic() + seconds
     try:
         number = open_beside(path)
     except OSError as error:
@@ -252,7 +252,7 @@ def _lock(path: Path, patience: float, who: str) -> Iterator[None]:
                     ) from error
                 time.sleep(_WAIT_SECONDS)
         if who:
-            # Where the file is another's, the lock is what counts.
+            # Somebody else's file may be read-only: the lock itself is what matters.
             with suppress(OSError):
                 os.truncate(number, 0)
                 os.pwrite(number, f"{who} (process {os.getpid()})".encode(), 0)

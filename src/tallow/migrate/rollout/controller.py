@@ -1,4 +1,4 @@
-"""Decides about a rollout, interval by interval, by its plan, its log and the evidence."""
+"""Controls a rollout, interval by interval, by its plan, its log and the evidence."""
 
 from __future__ import annotations
 
@@ -17,77 +17,77 @@ from tallow.core.limits import (
     ROLLOUT_LOOKS,
 )
 from tallow.migrate.evidence import EvidenceSource, OrderedEvidence, Totals
-from tallow.migrate.rollout.book import Book
 from tallow.migrate.rollout.gates import Analysis, analyse
-from tallow.migrate.rollout.plan import Plan, Stage
-from tallow.migrate.rollout.rollout import Clock, now_utc, who_am_i
-from tallow.migrate.rollout.state import State
+from tallow.migrate.rollout.journal import Journal
+from tallow.migrate.rollout.plan import RolloutPlan, Stage
+from tallow.migrate.rollout.rollout import UtcClock, now_utc, who_am_i
+from tallow.migrate.rollout.state import RolloutState
 
 
 class Controller:
-    """Leads a rollout from stage to stage, or to off.
+    """Moves a rollout from stage to stage, or turns it off.
 
-    Everything it knows is in the log: one that was killed is replaced by another.
+    Everything it knows is in the log, so that another one can continue after it is killed.
 
     Parameters
     ----------
     evidence
         Where totals are read.
     who
-        Who started it; the log names the controller itself for what it does on its own.
+        The person who started it; the log names the controller for its own actions.
     clock
-        Gives times in UTC, by the clock of the observations.
+        Returns times in UTC, by the same clock as the observations.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        plan: RolloutPlan,
         evidence: EvidenceSource,
         who: str | None = None,
-        clock: Clock = now_utc,
+        clock: UtcClock = now_utc,
     ) -> None:
         self.plan, self._evidence, self._clock = plan, evidence, clock
-        self._book = Book(plan.places, f"controller of {who or who_am_i()}")
+        self._journal = Journal(plan.paths, f"controller of {who or who_am_i()}")
 
-    def step(self) -> State:
-        """Do what is due now: at most one analysis, and what follows from it.
+    def step(self) -> RolloutState:
+        """Do what is due now: at most one analysis, and the action that follows from it.
 
         Raises
         ------
         DamagedLogError
-            If the log was cut or edited: where the rollout stands is not certain.
+            If the log was cut or edited, so that the rollout's state is uncertain.
         RolloutError, FlagError
             If a file cannot be read or written; the next step tries again.
         """
         now = self._clock()
-        with self._book.locked(now):
+        with self._journal.locked(now):
             if self._act(now):
-                return self._book.state
+                return self._journal.state
             self._follow_clock(now)
-            state = self._book.state
-        # Without the lock: evidence may take long, and a person who reverts does not wait for it.
-        looked = self._look(state, now)
-        if looked is None:
+            state = self._journal.state
+        # Without the lock: reading evidence may take long, and must not delay a person's revert.
+        analysis = self._analyse(state, now)
+        if analysis is None:
             return state
-        with self._book.locked(now) as fresh:
-            # Somebody did something meanwhile: it counts, and the analysis is done anew.
-            if fresh.number == state.number:
-                self._book.add("analysis", now, looked)
+        with self._journal.locked(now) as current:
+            # If somebody acted meanwhile, that counts, and the analysis is repeated.
+            if current.number == state.number:
+                self._journal.add("analysis", now, analysis)
                 self._act(now)
-            return self._book.state
+            return self._journal.state
 
     def run(
         self,
-        tell: Callable[[State, TallowError | None], None] = lambda _state, _error: None,
+        on_step: Callable[[RolloutState, TallowError | None], None] = lambda _state, _error: None,
         stop: threading.Event | None = None,
-    ) -> State:
-        """Step until the candidate is off, or until told to stop.
+    ) -> RolloutState:
+        """Step until the candidate is off, or until `stop` is set.
 
         Parameters
         ----------
-        tell
-            Called after each step with the state, and what went wrong if something did: the next
-            step tries again.
+        on_step
+            Called after each step with the state, and the error if there was one: the next step
+            tries again.
         stop
             Ends the run when it is set.
 
@@ -107,10 +107,10 @@ class Controller:
                 except DamagedLogError:
                     raise
                 except TallowError as raised:
-                    state, error = self._book.state, raised
-                tell(state, error)
+                    state, error = self._journal.state, raised
+                on_step(state, error)
                 is_off = state.phase == "reverted" and not state.is_pending
-                if is_off or stop.wait(self._patience(state)):
+                if is_off or stop.wait(self._seconds_to_next_step(state)):
                     return state
 
     def guard(self) -> AbstractContextManager[None]:
@@ -121,63 +121,61 @@ class Controller:
         RolloutError
             When entered, if another controller runs.
         """
-        return self._book.log.guarded(self._book.who)
+        return self._journal.log.hold_control(self._journal.who)
 
-    def _patience(self, state: State) -> float:
+    def _seconds_to_next_step(self, state: RolloutState) -> float:
         # A person may have advanced by a newer plan, to a stage that this one does not have.
-        known = [stage for stage in self.plan.stages if stage.name == state.stage]
-        seconds = min(stage.interval_seconds for stage in known or self.plan.stages)
+        current = [stage for stage in self.plan.stages if stage.name == state.stage]
+        seconds = min(stage.interval_seconds for stage in current or self.plan.stages)
         return min(seconds / ROLLOUT_LOOKS, ROLLOUT_LOOK_SECONDS_MAX)
 
     def _act(self, now: datetime) -> bool:
-        """Do what the analyses so far ask for; the lock must be held."""
-        state = self._book.state
-        act = state.due(self.plan)
-        if act is None:
+        """Do the action that follows from the analyses so far; the lock must be held."""
+        state = self._journal.state
+        action = state.due_action(self.plan)
+        if action is None:
             return False
         assert state.last is not None
         why, evidence = state.last.reason, state.last.evidence
-        if act == "fail":
-            self._book.turn_off("fail", now, f"stage {state.stage}: {why}", evidence)
-        elif act == "pause":
+        successes = f"{state.successes} analyses of stage {state.stage} were successes"
+        if action == "fail":
+            self._journal.turn_off("fail", now, f"stage {state.stage}: {why}", evidence)
+        elif action == "pause":
             reason = f"{state.inconclusive} inconclusive analyses at stage {state.stage}: {why}"
-            self._book.add("pause", now, {"reason": reason, "evidence": evidence})
-        elif act == "complete":
-            self._book.add("complete", now, {"reason": self._held(state), "evidence": evidence})
+            self._journal.add("pause", now, {"reason": reason, "evidence": evidence})
+        elif action == "complete":
+            self._journal.add("complete", now, {"reason": successes, "evidence": evidence})
         else:
             after = self.plan.after(state.stage)
             assert after is not None
-            self._book.change(
-                "promote", now, after.name, after.setting, self._held(state), evidence
-            )
+            self._journal.change("promote", now, after.name, after.setting, successes, evidence)
         return True
 
     def _follow_clock(self, now: datetime) -> None:
-        """Begin a new interval where the clock shows a time before this one's; lock held.
+        """Begin a new interval if the clock is now before the present one; the lock must be held.
 
-        Else nothing would be looked at until it shows that time again. Evidence of before, whose
-        times come once more, counts no more.
+        Otherwise nothing would be analysed until the clock shows that time again. Earlier evidence,
+        whose times the clock passes a second time, no longer counts.
         """
-        state = self._book.state
+        state = self._journal.state
         back = timedelta(seconds=ROLLOUT_CLOCK_SECONDS)
-        if not state.is_on or state.window is None or now >= state.window - back:
+        if not state.is_on or state.interval_start is None or now >= state.interval_start - back:
             return
-        # It was set back since the last look: what is new since then was not judged yet.
+        # It was set back since the last step: evidence since then is not judged yet.
         since = now - timedelta(seconds=self.plan.stage(state.stage).interval_seconds)
-        reason = f"the clock was set back: it showed {state.window:%Y-%m-%d %H:%M:%S} UTC before"
-        self._book.add("clock", now, {"reason": reason, "since": since.isoformat()})
-
-    def _held(self, state: State) -> str:
-        return f"{state.successes} analyses of stage {state.stage} were successes"
+        reason = (
+            f"the clock was set back: it showed {state.interval_start:%Y-%m-%d %H:%M:%S} UTC before"
+        )
+        self._journal.add("clock", now, {"reason": reason, "since": since.isoformat()})
 
     # Evidence
 
-    def _look(self, state: State, now: datetime) -> dict[str, Any] | None:
-        """Return an analysis to be logged: of a whole interval, or of one that failed before."""
-        if not state.is_on or state.window is None or now <= state.window:
+    def _analyse(self, state: RolloutState, now: datetime) -> dict[str, Any] | None:
+        """Return an analysis to log: of a complete interval, or of one that already fails."""
+        if not state.is_on or state.interval_start is None or now <= state.interval_start:
             return None
         stage = self.plan.stage(state.stage)
-        is_over = now >= state.window + timedelta(seconds=stage.interval_seconds)
+        is_over = now >= state.interval_start + timedelta(seconds=stage.interval_seconds)
         position = self._position()
         totals, analysis = self._judge(stage, state, now, is_over)
         fails = analysis.verdict == "failure" and state.failures >= stage.failures
@@ -185,33 +183,33 @@ class Controller:
             return None
         return {
             "stage": stage.name,
-            "since": state.window.isoformat(),
+            "since": state.interval_start.isoformat(),
             "until": now.isoformat(),
             "verdict": analysis.verdict,
             "reason": analysis.reason,
-            "gates": [asdict(finding) for finding in analysis.findings],
+            "gates": [asdict(gate) for gate in analysis.gates],
             "evidence": asdict(totals),
             "position": position,
         }
 
     def _judge(
-        self, stage: Stage, state: State, now: datetime, is_over: bool
+        self, stage: Stage, state: RolloutState, now: datetime, is_over: bool
     ) -> tuple[Totals, Analysis]:
-        assert state.window is not None
+        assert state.interval_start is not None
         expected = (
             0 if is_over else max(stage.calls, state.last.evidence["tried"] if state.last else 0)
         )
         try:
-            totals = self._totals(state, state.window, now)
+            totals = self._totals(state, state.interval_start, now)
             analysis = analyse(stage, totals, expected)
-            late = self._late(state) or self._very_late(stage, state)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is no evidence
+            late = self._judge_last_again(state) or self._judge_stage_again(stage, state)
+        except Exception as error:  # noqa: BLE001 - unreadable evidence is none, for any reason
             text = f"the evidence cannot be read: {type(error).__name__}: {error}"
             return Totals(), Analysis("inconclusive", text, ())
         return (totals, analysis) if late is None else late
 
-    def _late(self, state: State) -> tuple[Totals, Analysis] | None:
-        """Look again at the last interval: a call that hung is observed when it is given up."""
+    def _judge_last_again(self, state: RolloutState) -> tuple[Totals, Analysis] | None:
+        """Judge the last interval again: a call that hangs is observed only when it is ended."""
         last = state.last
         if last is None or last.verdict == "failure":
             return None
@@ -220,35 +218,37 @@ class Controller:
         if analysis.verdict != "failure":
             return None
         reason = f"evidence that came late, of the interval before: {analysis.reason}"
-        return totals, Analysis("failure", reason, analysis.findings)
+        return totals, Analysis("failure", reason, analysis.gates)
 
-    def _very_late(self, stage: Stage, state: State) -> tuple[Totals, Analysis] | None:
-        """Look again at this stage's last intervals as one: none failed, so neither do they all.
+    def _judge_stage_again(
+        self, stage: Stage, state: RolloutState
+    ) -> tuple[Totals, Analysis] | None:
+        """Judge this stage's last intervals again as one: none of them failed by itself.
 
-        Where they do, evidence waited behind calls that hung.
+        If they fail together, evidence was delayed by calls that hung.
         """
-        if state.failures or state.since is None or state.window is None:
+        if state.failures or state.since is None or state.interval_start is None:
             return None
         reach = timedelta(seconds=ROLLOUT_LATE_INTERVALS * stage.interval_seconds)
-        since = max(state.since, state.window - reach)
-        totals = self._totals(state, since, state.window)
+        since = max(state.since, state.interval_start - reach)
+        totals = self._totals(state, since, state.interval_start)
         analysis = analyse(stage, totals)
         if analysis.verdict != "failure":
             return None
         reason = f"evidence that came late, since {since:%H:%M:%S} UTC: {analysis.reason}"
-        return totals, Analysis("failure", reason, analysis.findings)
+        return totals, Analysis("failure", reason, analysis.gates)
 
     def _position(self) -> int:
-        """Return how far the evidence goes, in its own order; 0 where nobody knows."""
+        """Return the position of the newest evidence, in its own order; 0 if it has none."""
         if not isinstance(self._evidence, OrderedEvidence):
             return 0
         try:
-            return self._evidence.position(self.plan.places.experiment)
-        except Exception:  # noqa: BLE001 - what is wrong with it is told where it is judged
-            return self._book.state.looked
+            return self._evidence.position(self.plan.paths.experiment)
+        except Exception:  # noqa: BLE001 - the problem is reported where the evidence is judged
+            return self._journal.state.analysed
 
-    def _totals(self, state: State, since: datetime, until: datetime) -> Totals:
-        experiment = self.plan.places.experiment
+    def _totals(self, state: RolloutState, since: datetime, until: datetime) -> Totals:
+        experiment = self.plan.paths.experiment
         if state.position and isinstance(self._evidence, OrderedEvidence):
             return self._evidence.totals_after(experiment, since, until, state.position)
         return self._evidence.totals(experiment, since, until)

@@ -1,71 +1,70 @@
-"""From the totals of an interval to a verdict."""
+"""Judges the totals of an interval by a stage's gates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from tallow.migrate.evidence import Totals
 from tallow.migrate.rollout.plan import SHARES, Gate, Stage
 
-Verdict = Literal["success", "failure", "inconclusive"]
+AnalysisVerdict = Literal["success", "failure", "inconclusive"]
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """What a gate found; `figure` is None where nothing was observed."""
+    """A gate's figure and verdict; `figure` is None if nothing was observed."""
 
     gate: str
     figure: float | None
     fail_above: float
     pass_below: float
-    verdict: Verdict
+    verdict: AnalysisVerdict
     text: str
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What an interval's totals mean at a stage."""
+    """The verdict on an interval's totals at a stage."""
 
-    verdict: Verdict
+    verdict: AnalysisVerdict
     reason: str
-    findings: tuple[GateResult, ...]
+    gates: tuple[GateResult, ...]
 
 
 def analyse(stage: Stage, totals: Totals, expected: int = 0) -> Analysis:
     """Judge the totals of an interval by a stage's gates.
 
-    A share of bad things fails for certain where it would, even if all calls still missing up to
-    the stage's least count, and up to `expected`, were good. So a few calls can show a failure,
-    never a success.
+    A share of bad things fails if it would fail even with all remaining calls good, up to the
+    stage's least count and `expected`. So a few calls can prove a failure, but not a success.
 
     Parameters
     ----------
     expected
         Calls that the interval will have when it is over; 0 if it is.
     """
-    totals = _timed(stage, totals)
+    totals = _choose_times(stage, totals)
     enough = totals.tried >= stage.calls
     part = min(1.0, totals.tried / max(stage.calls, expected))
-    whole = enough and not expected
-    findings = tuple(_find(gate, totals, part, whole) for gate in stage.gates)
-    if failed := [each for each in findings if each.verdict == "failure"]:
-        return Analysis("failure", "; ".join(each.text for each in failed), findings)
+    is_complete = enough and not expected
+    gates = tuple(_judge_gate(gate, totals, part, is_complete) for gate in stage.gates)
+    if failed := [each for each in gates if each.verdict == "failure"]:
+        return Analysis("failure", "; ".join(each.text for each in failed), gates)
     if not enough:
         reason = f"{totals.tried:,} calls of the candidate; {stage.calls:,} are needed"
-        return Analysis("inconclusive", reason, findings)
-    if unclear := [each for each in findings if each.verdict == "inconclusive"]:
-        return Analysis("inconclusive", "; ".join(each.text for each in unclear), findings)
-    return Analysis("success", f"all gates hold over {totals.tried:,} calls", findings)
+        return Analysis("inconclusive", reason, gates)
+    if unclear := [each for each in gates if each.verdict == "inconclusive"]:
+        return Analysis("inconclusive", "; ".join(each.text for each in unclear), gates)
+    return Analysis("success", f"all gates hold over {totals.tried:,} calls", gates)
 
 
-def _timed(stage: Stage, totals: Totals) -> Totals:
-    """Return totals with the times that are to be compared at a stage.
+def _choose_times(stage: Stage, totals: Totals) -> Totals:
+    """Return totals with the times that are compared at a stage.
 
-    Those of the serving processes. Only where a side never answers there, its times aside: in
-    shadow the candidate's, which seem too long (so the example has no such gate); where the
-    candidate serves everybody the control's, so that the ratio seems too good.
+    These are the times in the serving processes. Only where a side never answers there, its times
+    in the background are used: in shadow the candidate's, which seem too long (so the example has
+    no such gate); where the candidate serves everybody the control's, which flatter the candidate.
     """
     if stage.setting.share == 0:
         return replace(totals, candidate_p99_ms=totals.candidate_background_p99_ms)
@@ -74,26 +73,25 @@ def _timed(stage: Stage, totals: Totals) -> Totals:
     return totals
 
 
-def _find(gate: Gate, totals: Totals, part: float, whole: bool) -> GateResult:
+def _judge_gate(gate: Gate, totals: Totals, part: float, is_complete: bool) -> GateResult:
     figure, counts = _FIGURES[gate.name](totals)
-    verdict: Verdict
+    verdict: AnalysisVerdict
     if figure is None:
         verdict, text = "inconclusive", f"{gate.name}: nothing was observed"
-    elif figure * (part if gate.name in SHARES else float(whole)) > gate.fail_above:
+    elif figure * (part if gate.name in SHARES else float(is_complete)) > gate.fail_above:
         verdict = "failure"
-        text = f"{gate.name}: {shown(gate.name, figure)} over {shown(gate.name, gate.fail_above)}"
+        limit = figure_text(gate.name, gate.fail_above)
+        text = f"{gate.name}: {figure_text(gate.name, figure)} over {limit}"
     elif figure <= gate.pass_below:
-        verdict, text = "success", f"{gate.name}: {shown(gate.name, figure)}"
+        verdict, text = "success", f"{gate.name}: {figure_text(gate.name, figure)}"
     else:
-        verdict = "inconclusive"
-        text = (
-            f"{gate.name}: {shown(gate.name, figure)}; {shown(gate.name, gate.pass_below)} passes"
-        )
+        verdict, limit = "inconclusive", figure_text(gate.name, gate.pass_below)
+        text = f"{gate.name}: {figure_text(gate.name, figure)}; {limit} passes"
     text += f" ({counts})" if figure is not None and counts else ""
     return GateResult(gate.name, figure, gate.fail_above, gate.pass_below, verdict, text)
 
 
-def shown(gate: str, figure: float) -> str:
+def figure_text(gate: str, figure: float) -> str:
     """Return a gate's figure with its unit."""
     if gate in SHARES:
         return f"{figure:.4%}"
@@ -120,9 +118,3 @@ _FIGURES: dict[str, Callable[[Totals], tuple[float | None, str]]] = {
     "p99_ms": lambda totals: (totals.candidate_p99_ms, ""),
     "staleness_seconds": lambda totals: (totals.staleness_seconds, ""),
 }
-
-
-def worst(findings: Sequence[GateResult]) -> Sequence[GateResult]:
-    """Return findings with failures first, then what is unclear."""
-    order = ("failure", "inconclusive", "success")
-    return sorted(findings, key=lambda each: order.index(each.verdict))

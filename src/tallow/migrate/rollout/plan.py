@@ -1,4 +1,4 @@
-"""A rollout's plan: one TOML file that says the stages, and what must hold at each."""
+"""A rollout's plan: one TOML file with the stages and their gates."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ GATES = {
     "p99_ms": "the candidate's 99th percentile in milliseconds",
     "staleness_seconds": "age of the newest data in what was served",
 }
-"""Gates and what they look at; each fails above its threshold."""
+"""Gates and what they measure; each fails above its threshold."""
 
 SHARES = ("unexplained", "flips", "errors")
-"""Gates that are counts of bad things over counts of all."""
+"""Gates that are a number of bad things over a number of all."""
 
 EXAMPLE = """\
 # A rollout in stages. Paths are relative to this file.
@@ -52,15 +52,15 @@ inconclusive = 30                # as many are tolerated; one more: pause
 unexplained = 0.001              # of the compared values
 errors = 0.01                    # of the candidate's calls
 # flips = 0.001                  # of the compared values; those with a known cause count, too
-# staleness_seconds = 120        # of what was served, where the calls tell it
+# staleness_seconds = 120        # of the served answers, if the experiment has `newest`
 
 [[stages]]
-stage = "shadow"                 # the candidate runs aside; nobody sees its answers
+stage = "shadow"                 # the candidate runs in the background; nobody sees its answers
 
 [[stages]]
 stage = 10                       # percent of the instruments; the others are shadowed
-# Times are those in the serving processes. Not in shadow: there the candidate runs aside, at the
-# lowest priority, and seems slow on a busy host. Two thresholds: a p99 of few calls is a rough one.
+# Times are those in the serving processes. Not in shadow: in the background the candidate runs at
+# the lowest priority, and seems slow on a busy host. Two thresholds: a p99 of few calls is rough.
 gates.p99_ratio = { fail_above = 3.0, pass_below = 1.5 }
 
 [[stages]]
@@ -68,12 +68,12 @@ stage = 50
 gates.p99_ratio = { fail_above = 3.0, pass_below = 1.5 }
 
 [[stages]]
-stage = 100                      # here it is the control that runs aside: its p99 seems too long
+stage = 100                      # now the control runs in the background: its p99 seems too long
 gates.p99_ratio = { fail_above = 3.0, pass_below = 1.5 }
 # gates.p99_ms = 250             # the candidate's own
 """
 
-_PLACES = ("experiment", "flags", "evidence", "log")
+_PATHS = ("experiment", "flags", "evidence", "log")
 _HINT = "`tallow rollout plan` prints an example"
 _WHOLE = {"calls": 1, "successes": 1, "failures": 0, "inconclusive": 0}
 _RULES = {"interval_seconds": 60.0, "calls": 100, "successes": 5, "failures": 0, "inconclusive": 30}
@@ -115,8 +115,8 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Places:
-    """What a rollout is about, and where its files are."""
+class RolloutPaths:
+    """A rollout's experiment, and the paths of its files."""
 
     path: Path
     experiment: str
@@ -126,10 +126,10 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A rollout: its places, and its stages, of which the first is off."""
+class RolloutPlan:
+    """A rollout's paths and stages; the first stage is off."""
 
-    places: Places
+    paths: RolloutPaths
     stages: tuple[Stage, ...]
     digest: str
 
@@ -146,28 +146,28 @@ class Plan:
                 return stage
         known = ", ".join(stage.name for stage in self.stages)
         raise RolloutError(
-            f"{self.places.path}: stage={name!r}, where the rollout is, is not in the plan any "
+            f"{self.paths.path}: stage={name!r}, where the rollout is, is not in the plan any "
             f"more ({known}); put it back, or revert"
         )
 
     def after(self, name: str) -> Stage | None:
         """Return the stage after another; None after the last."""
-        place = self.stages.index(self.stage(name)) + 1
-        return self.stages[place] if place < len(self.stages) else None
+        number = self.stages.index(self.stage(name)) + 1
+        return self.stages[number] if number < len(self.stages) else None
 
 
-def read_places(path: Path) -> Places:
-    """Return what a plan is about; the rest of it may be wrong.
+def read_paths(path: Path) -> RolloutPaths:
+    """Return a plan's experiment and paths; the rest of it may be wrong.
 
     Raises
     ------
     RolloutError
-        If the file cannot be read, or does not say it.
+        If the file cannot be read, or lacks them.
     """
-    return _places(path, _read(path)[0])
+    return _paths(path, _read(path)[0])
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path) -> RolloutPlan:
     """Read a plan.
 
     Raises
@@ -176,20 +176,20 @@ def read_plan(path: Path) -> Plan:
         If the file cannot be read, or the plan is wrong: what, where, and what to do.
     """
     table, digest = _read(path)
-    _known(path.name, table, {*_PLACES, *_RULES, "gates", "stages"})
-    rules = _rules(path.name, table, _RULES)
-    gates = _gates(f"{path.name}: gates", table.get("gates", _DEFAULT_GATES), {})
-    told = table.get("stages", _usual_stages(table.get("gates", {})))
-    if not isinstance(told, list) or not 1 <= len(told) <= ROLLOUT_STAGES_MAX:
+    _check_names(path.name, table, {*_PATHS, *_RULES, "gates", "stages"})
+    rules = _read_rules(path.name, table, _RULES)
+    gates = _read_gates(f"{path.name}: gates", table.get("gates", _DEFAULT_GATES), {})
+    tables = table.get("stages", _default_stages(table.get("gates", {})))
+    if not isinstance(tables, list) or not 1 <= len(tables) <= ROLLOUT_STAGES_MAX:
         raise RolloutError(f"{path.name}: stages; must be 1..{ROLLOUT_STAGES_MAX} tables; {_HINT}")
     stages = [
-        _stage(f"{path.name}: stages[{number}]", each, rules, gates)
-        for number, each in enumerate(told, 1)
+        _read_stage(f"{path.name}: stages[{number}]", each, rules, gates)
+        for number, each in enumerate(tables, 1)
     ]
     if stages[0].setting != OFF:
         stages.insert(0, replace(stages[0], name="off", setting=OFF))
     _check_order(path.name, stages)
-    return Plan(_places(path, table), tuple(stages), digest)
+    return RolloutPlan(_paths(path, table), tuple(stages), digest)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
@@ -201,7 +201,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
         raise RolloutError(f"plan: file={path}; {error.strerror}; {_HINT}") from error
     except (ValueError, RecursionError) as error:
         why = shortened(error)
-        raise RolloutError(f"plan: file={path}; is no TOML: {why}; {_HINT}") from error
+        raise RolloutError(f"plan: file={path}; is not TOML: {why}; {_HINT}") from error
     return table, hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
@@ -211,28 +211,27 @@ def _parsed(content: bytes) -> dict[str, Any]:
     return tomllib.loads(content.decode())
 
 
-def _places(path: Path, table: Mapping[str, Any]) -> Places:
+def _paths(path: Path, table: Mapping[str, Any]) -> RolloutPaths:
     names = {"evidence": "evidence.db", "log": "rollout.log"} | dict(table)
-    for name in _PLACES:
+    for name in _PATHS:
         value = names.get(name)
         if not isinstance(value, str) or not value:
             raise RolloutError(f"{path.name}: {name}={value!r}; must be a text; {_HINT}")
     folder = path.absolute().parent
     flags, evidence, log = (
-        folder / file_path(f"{path.name}: {name}", names[name], RolloutError)
-        for name in _PLACES[1:]
+        folder / file_path(f"{path.name}: {name}", names[name], RolloutError) for name in _PATHS[1:]
     )
-    return Places(path.absolute(), names["experiment"], flags, evidence, log)
+    return RolloutPaths(path.absolute(), names["experiment"], flags, evidence, log)
 
 
-def _known(where: str, table: Any, names: set[str]) -> None:
+def _check_names(where: str, table: Any, names: set[str]) -> None:
     if not isinstance(table, dict):
         raise RolloutError(f"{where}={table!r}; must be a table; {_HINT}")
     for name in sorted(set(table) - names):
         raise RolloutError(f"{where}: {name}: unknown; {near_matches(name, names)}")
 
 
-def _rules(where: str, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+def _read_rules(where: str, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
     rules = {name: table.get(name, value) for name, value in usual.items()}
     seconds = rules["interval_seconds"]
     if not _is_number(seconds) or not 0 < seconds <= ROLLOUT_INTERVAL_SECONDS_MAX:
@@ -248,51 +247,53 @@ def _rules(where: str, table: Mapping[str, Any], usual: Mapping[str, Any]) -> di
     return rules
 
 
-def _gates(where: str, table: Any, usual: Mapping[str, Gate]) -> dict[str, Gate]:
-    """Return gates by name; ``false`` takes one away."""
-    _known(where, table, set(GATES))
+def _read_gates(where: str, table: Any, usual: Mapping[str, Gate]) -> dict[str, Gate]:
+    """Return gates by name; ``false`` removes one."""
+    _check_names(where, table, set(GATES))
     gates = dict(usual)
-    for name, told in table.items():
-        if told is False:
+    for name, value in table.items():
+        if value is False:
             gates.pop(name, None)
             continue
-        both = told if isinstance(told, dict) else {"fail_above": told}
-        _known(f"{where}.{name}", both, {"fail_above", "pass_below"})
+        both = value if isinstance(value, dict) else {"fail_above": value}
+        _check_names(f"{where}.{name}", both, {"fail_above", "pass_below"})
         fail = both.get("fail_above")
         low = both.get("pass_below", fail)
         if not (_is_number(fail) and _is_number(low) and 0 <= low <= fail):
             raise RolloutError(
-                f"{where}.{name}={told!r}; must be a number or {{ fail_above = 0.01, pass_below = "
+                f"{where}.{name}={value!r}; must be a number or {{ fail_above = 0.01, pass_below = "
                 "0.005 }, 0 or more, pass_below not over fail_above; false takes it away"
             )
         gates[name] = Gate(name, float(fail), float(low))
     return gates
 
 
-def _stage(where: str, table: Any, usual: Mapping[str, Any], gates: Mapping[str, Gate]) -> Stage:
-    _known(where, table, {"stage", "gates", *_RULES})
-    told = table.get("stage")
-    setting = {"off": OFF, "shadow": Setting("shadow")}.get(told) if _is_text(told) else None
-    if _is_number(told) and 0 < told <= 100:
-        setting = Setting("shadow", float(told))
+def _read_stage(
+    where: str, table: Any, usual: Mapping[str, Any], gates: Mapping[str, Gate]
+) -> Stage:
+    _check_names(where, table, {"stage", "gates", *_RULES})
+    value = table.get("stage")
+    setting = {"off": OFF, "shadow": Setting("shadow")}.get(value) if _is_text(value) else None
+    if _is_number(value) and 0 < value <= 100:
+        setting = Setting("shadow", float(value))
     if setting is None:
         raise RolloutError(
-            f"{where}: stage={told!r}; must be shadow, or percent over 0 and up to 100; {_HINT}"
+            f"{where}: stage={value!r}; must be shadow, or percent over 0 and up to 100; {_HINT}"
         )
-    own = _gates(f"{where}.gates", table.get("gates", {}), gates)
-    name = f"{told:g}%" if setting.share else str(told)
-    return Stage(name, setting, **_rules(where, table, usual), gates=tuple(own.values()))
+    own = _read_gates(f"{where}.gates", table.get("gates", {}), gates)
+    name = f"{value:g}%" if setting.share else str(value)
+    return Stage(name, setting, **_read_rules(where, table, usual), gates=tuple(own.values()))
 
 
-def _usual_stages(gates: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the stages of a plan that tells none; `gates` are those it tells for all of them."""
+def _default_stages(gates: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the stages of a plan without any; `gates` are those that it sets for all of them."""
     own = {name: gate for name, gate in _SERVING_GATES.items() if name not in gates}
     return [{"stage": "shadow"}, *({"stage": share, "gates": own} for share in (10, 50, 100))]
 
 
 def _check_order(where: str, stages: list[Stage]) -> None:
-    places = [(stage.setting.rest == "shadow", stage.setting.share) for stage in stages]
-    if places != sorted(set(places)):
+    order = [(stage.setting.rest == "shadow", stage.setting.share) for stage in stages]
+    if order != sorted(set(order)):
         names = ", ".join(stage.name for stage in stages)
         raise RolloutError(f"{where}: stages={names}; each must be more than the one before")
 

@@ -1,4 +1,4 @@
-"""What people do to a rollout; all of it is written down."""
+"""The actions of people on a rollout, all of which are logged."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tallow.core.errors import DamagedLogError, RolloutError
-from tallow.migrate.rollout.book import Book
-from tallow.migrate.rollout.plan import Places, Plan
-from tallow.migrate.rollout.state import State
+from tallow.migrate.rollout.journal import Journal
+from tallow.migrate.rollout.plan import RolloutPaths, RolloutPlan
+from tallow.migrate.rollout.state import RolloutState
 
-Clock = Callable[[], datetime]
+UtcClock = Callable[[], datetime]
 
 
 def now_utc() -> datetime:
-    """Return the time by the system's clock."""
+    """Return the time of the system's clock."""
     return datetime.now(UTC)
 
 
@@ -30,49 +30,51 @@ def who_am_i() -> str:
 
 
 class Rollout:
-    """The acts of a person on a rollout; a running controller notices them at its next look.
+    """The actions of a person on a rollout; a running controller notices them at its next step.
 
     Parameters
     ----------
     who
-        Whose name stands in the log.
+        The name written in the log.
     clock
-        Gives times in UTC.
+        Returns times in UTC.
     """
 
-    def __init__(self, plan: Plan, who: str | None = None, clock: Clock = now_utc) -> None:
+    def __init__(
+        self, plan: RolloutPlan, who: str | None = None, clock: UtcClock = now_utc
+    ) -> None:
         self._plan, self._clock = plan, clock
-        self._book = Book(plan.places, who or who_am_i())
+        self._journal = Journal(plan.paths, who or who_am_i())
 
-    def state(self) -> State:
-        """Return where the rollout stands by its log.
+    def state(self) -> RolloutState:
+        """Return the rollout's state.
 
         Raises
         ------
         RolloutError
-            If the log cannot be read, or was damaged.
+            If the log is damaged or cannot be read.
         """
-        return self._book.refresh()
+        return self._journal.refresh()
 
-    def start(self) -> State:
-        """Begin with the first stage after off; a rollout that has begun stays where it is.
+    def start(self) -> RolloutState:
+        """Begin with the first stage after off; a rollout that has begun keeps its stage.
 
         Raises
         ------
         RolloutError
-            If the plan has lost the stage where the rollout is, or a file cannot be written.
+            If the rollout's stage is not in the plan, or a file cannot be written.
         """
         now = self._clock()
-        with self._book.locked(now) as state:
+        with self._journal.locked(now) as state:
             self._plan.stage(state.stage)
             if state.plan != self._plan.digest:
-                facts = {"plan": self._plan.digest, "path": str(self._plan.places.path)}
-                self._book.add("plan", now, facts)
+                facts = {"plan": self._plan.digest, "path": str(self._plan.paths.path)}
+                self._journal.add("plan", now, facts)
             is_new = state.phase == "new"
-            return self._enter("start", now, "begun") if is_new else self._book.state
+            return self._enter("start", now, "begun") if is_new else self._journal.state
 
-    def advance(self, reason: str = "") -> State:
-        """Go to the next stage at once, whatever the analyses say.
+    def advance(self, reason: str = "") -> RolloutState:
+        """Go to the next stage at once, regardless of the analyses.
 
         Raises
         ------
@@ -80,27 +82,27 @@ class Rollout:
             If there is no next stage, or a file cannot be written.
         """
         now = self._clock()
-        with self._book.locked(now):
+        with self._journal.locked(now):
             return self._enter("advance", now, reason or "by hand")
 
-    def pause(self, reason: str = "") -> State:
-        """Stay at this stage until a person says otherwise; a failure still turns it off.
+    def pause(self, reason: str = "") -> RolloutState:
+        """Stay at this stage until a person decides otherwise; a failure still turns it off.
 
         Raises
         ------
         RolloutError
-            If nothing is running, or the log cannot be written.
+            If it is not running, or the log cannot be written.
         """
         now = self._clock()
-        with self._book.locked(now) as state:
+        with self._journal.locked(now) as state:
             if state.phase != "running":
                 raise RolloutError(
                     f"pause: the rollout is {state.phase}; only a running one pauses"
                 )
-            return self._book.add("pause", now, {"reason": reason or "by hand"})
+            return self._journal.add("pause", now, {"reason": reason or "by hand"})
 
-    def resume(self, reason: str = "") -> State:
-        """Go on after a pause; what was tolerated so far is forgotten.
+    def resume(self, reason: str = "") -> RolloutState:
+        """Continue after a pause; tolerated failures and inconclusive analyses count anew.
 
         Raises
         ------
@@ -108,7 +110,7 @@ class Rollout:
             If it is not paused, the flag file cannot be read, or the log cannot be written.
         """
         now = self._clock()
-        with self._book.locked(now) as state:
+        with self._journal.locked(now) as state:
             if state.phase != "paused":
                 raise RolloutError(
                     f"resume: the rollout is {state.phase}; only a paused one resumes"
@@ -119,50 +121,50 @@ class Rollout:
                     f"resume: the flag is not set to what stage {stage.name} says; it was edited: "
                     "set it back by hand, or advance, or revert"
                 )
-            return self._book.add("resume", now, {"reason": reason or "by hand"})
+            return self._journal.add("resume", now, {"reason": reason or "by hand"})
 
-    def _enter(self, what: str, now: datetime, reason: str) -> State:
-        after = self._plan.after(self._book.state.stage)
+    def _enter(self, what: str, now: datetime, reason: str) -> RolloutState:
+        after = self._plan.after(self._journal.state.stage)
         if after is None:
             raise RolloutError("advance: this is the last stage; there is none after it")
-        return self._book.change(what, now, after.name, after.setting, reason)
+        return self._journal.change(what, now, after.name, after.setting, reason)
 
 
 def revert(
-    places: Places, reason: str = "", who: str | None = None, clock: Clock = now_utc
+    paths: RolloutPaths, reason: str = "", who: str | None = None, clock: UtcClock = now_utc
 ) -> list[str]:
     """Turn the candidate off for every instrument, at once.
 
-    Needs the flag file alone. What is wrong besides (a damaged log, no room for a line in it, a
-    lock that another holds too long, a flag file that cannot be read) is told afterwards.
+    Needs only the flag file. Other problems (a damaged log, a full disk, a lock that another
+    process holds too long, a flag file that cannot be read) are reported afterwards.
 
     Returns
     -------
     list of str
-        What was wrong; empty where nothing was.
+        Other problems; empty if there are none.
 
     Raises
     ------
     FlagError
         If the flag file cannot be written in any way.
     """
-    book, now = Book(places, who or who_am_i()), clock()
+    journal, now = Journal(paths, who or who_am_i()), clock()
     text = reason or "by hand"
     try:
-        with book.log.locked():
-            book.mend(now)
-            return _off(book, now, text)
+        with journal.log.locked():
+            journal.truncate_torn_line(now)
+            return _turn_off(journal, now, text)
     except RolloutError as error:
-        return list(dict.fromkeys([str(error), *_off(book, now, text)]))
+        return list(dict.fromkeys([str(error), *_turn_off(journal, now, text)]))
 
 
-def _off(book: Book, now: datetime, reason: str) -> list[str]:
-    # A damaged log is told afterwards, as a problem that stays; one that cannot be read, here.
+def _turn_off(journal: Journal, now: datetime, reason: str) -> list[str]:
+    # `Journal.turn_off` reports a damaged log; an unreadable one is reported here.
     problems: list[str] = []
     try:
-        book.refresh()
+        journal.refresh()
     except DamagedLogError:
         pass
     except RolloutError as error:
         problems.append(str(error))
-    return problems + book.turn_off("revert", now, reason)
+    return problems + journal.turn_off("revert", now, reason)

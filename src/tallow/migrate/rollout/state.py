@@ -1,4 +1,4 @@
-"""Where a rollout stands: what its log says, added up line by line."""
+"""The state of a rollout, computed from its log line by line."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any, Literal
 
 from tallow.migrate.flags.setting import OFF, Setting
-from tallow.migrate.rollout.audit import Entry
-from tallow.migrate.rollout.plan import Plan
+from tallow.migrate.rollout.audit import AuditEntry
+from tallow.migrate.rollout.plan import RolloutPlan
 
 Phase = Literal["new", "running", "paused", "complete", "reverted"]
-Act = Literal["fail", "pause", "promote", "complete"]
+DueAction = Literal["fail", "pause", "promote", "complete"]
 
 
 @dataclass(frozen=True)
-class Window:
-    """An interval that was analysed, to look at again: evidence may come late."""
+class AnalysisInterval:
+    """An interval that was analysed, to be checked again: evidence may arrive late."""
 
     stage: str
     since: datetime
@@ -28,29 +28,29 @@ class Window:
 
 
 @dataclass(frozen=True)
-class State:
-    """Where a rollout stands.
+class RolloutState:
+    """The state of a rollout.
 
     Parameters
     ----------
     stage
         The stage's name in the plan.
     setting
-        What the flag is set to; None where the file could not be read.
+        What the flag is set to; None if the file could not be read.
     before
-        What it was set to before, as long as nobody knows whether the change was done.
+        What it was set to before, while it is not known whether the change was applied.
     since
         When the stage began.
-    window
+    interval_start
         When the interval began that is analysed next.
     last
         The interval that was analysed last, unless the candidate was off since.
     reason
-        Why the phase is what it is.
-    looked
-        How far evidence went, in its own order, when it was analysed last.
+        Why the rollout is in its phase.
+    analysed
+        Position of the evidence, in its own order, at the last analysis.
     position
-        Evidence up to there is of before the clock was set back, and counts no more.
+        Evidence up to there is from before the clock was set back, and no longer counts.
     """
 
     phase: Phase = "new"
@@ -59,15 +59,15 @@ class State:
     before: Setting | None = None
     is_pending: bool = False
     since: datetime | None = None
-    window: datetime | None = None
-    last: Window | None = None
+    interval_start: datetime | None = None
+    last: AnalysisInterval | None = None
     successes: int = 0
     failures: int = 0
     inconclusive: int = 0
     reason: str = ""
     plan: str = ""
     number: int = 0
-    looked: int = 0
+    analysed: int = 0
     position: int = 0
 
     @property
@@ -75,8 +75,8 @@ class State:
         """Whether the candidate runs at all."""
         return self.setting != OFF
 
-    def due(self, plan: Plan) -> Act | None:
-        """Return what the analyses so far ask for."""
+    def due_action(self, plan: RolloutPlan) -> DueAction | None:
+        """Return the action that follows from the analyses so far."""
         if not self.is_on or self.phase in ("new", "reverted"):
             return None
         stage = plan.stage(self.stage)
@@ -91,8 +91,8 @@ class State:
         return None
 
 
-def told(setting: Setting | None) -> dict[str, Any] | None:
-    """Return a setting as the log has it."""
+def setting_facts(setting: Setting | None) -> dict[str, Any] | None:
+    """Return a setting as the facts of a log line."""
     return None if setting is None else {"rest": setting.rest, "share": setting.share}
 
 
@@ -100,35 +100,37 @@ def _setting(facts: Mapping[str, Any] | None) -> Setting | None:
     return None if facts is None else Setting(facts["rest"], facts["share"])
 
 
-def fold(state: State, entry: Entry) -> State:
+def apply_entry(state: RolloutState, entry: AuditEntry) -> RolloutState:
     """Return the state after one more line."""
     facts = entry.facts
     state = replace(state, number=entry.number)
     if "to" in facts:
-        return _changed(state, entry)
+        return _apply_change(state, entry)
     match entry.what:
         case "applied":
-            return replace(state, is_pending=False, before=None, since=entry.at, window=entry.at)
+            at = entry.at
+            return replace(state, is_pending=False, before=None, since=at, interval_start=at)
         case "analysis":
-            return _analysed(state, facts)
+            return _apply_analysis(state, facts)
         case "pause":
             return replace(state, phase="paused", reason=facts["reason"])
         case "resume":
-            state = replace(state, phase="running", reason=facts["reason"], window=entry.at)
-            return replace(state, failures=0, inconclusive=0)
+            state = replace(state, phase="running", reason=facts["reason"])
+            return replace(state, interval_start=entry.at, failures=0, inconclusive=0)
         case "complete":
             return replace(state, phase="complete", reason=facts["reason"])
         case "edited":
-            return _edited(state, entry)
+            return _apply_edit(state, entry)
         case "clock":
             since = datetime.fromisoformat(facts["since"])
-            return replace(state, since=since, window=since, last=None, position=state.looked)
+            state = replace(state, since=since, interval_start=since, last=None)
+            return replace(state, position=state.analysed)
         case "plan":
             return replace(state, plan=facts["plan"])
     return state
 
 
-def _changed(state: State, entry: Entry) -> State:
+def _apply_change(state: RolloutState, entry: AuditEntry) -> RolloutState:
     facts = entry.facts
     setting = _setting(facts["to"])
     off = setting == OFF
@@ -140,7 +142,7 @@ def _changed(state: State, entry: Entry) -> State:
         before=_setting(facts["from"]),
         is_pending=True,
         since=entry.at,
-        window=entry.at,
+        interval_start=entry.at,
         last=None if off else state.last,
         successes=0,
         failures=0,
@@ -149,23 +151,23 @@ def _changed(state: State, entry: Entry) -> State:
     )
 
 
-def _analysed(state: State, facts: Mapping[str, Any]) -> State:
+def _apply_analysis(state: RolloutState, facts: Mapping[str, Any]) -> RolloutState:
     since, until = (datetime.fromisoformat(facts[name]) for name in ("since", "until"))
     verdict = facts["verdict"]
-    last = Window(state.stage, since, until, verdict, facts["reason"], facts["evidence"])
+    last = AnalysisInterval(state.stage, since, until, verdict, facts["reason"], facts["evidence"])
     return replace(
         state,
-        window=until,
+        interval_start=until,
         last=last,
         successes=state.successes + (verdict == "success"),
         failures=state.failures + (verdict == "failure"),
         inconclusive=state.inconclusive + (verdict == "inconclusive"),
-        looked=facts.get("position", 0),
+        analysed=facts.get("position", 0),
     )
 
 
-def _edited(state: State, entry: Entry) -> State:
-    """Take over what somebody set by hand; who turned it off must turn it on again, too."""
+def _apply_edit(state: RolloutState, entry: AuditEntry) -> RolloutState:
+    """Accept a setting made by hand; a person who turned it off must also turn it on again."""
     found = _setting(entry.facts["found"])
     state = replace(
         state,
@@ -173,7 +175,7 @@ def _edited(state: State, entry: Entry) -> State:
         before=None,
         is_pending=False,
         since=entry.at,
-        window=entry.at,
+        interval_start=entry.at,
         last=None,
         successes=0,
         failures=0,

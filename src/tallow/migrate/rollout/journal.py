@@ -1,7 +1,7 @@
-"""A rollout's log and flag file, kept in step through kills at any moment.
+"""A rollout's log and flag file, kept consistent even if the process is killed at any moment.
 
-A change is logged as what shall be done, then done to the flag file, then logged as applied. After
-a kill in between, the file shows what was done: it has the setting from before, and the change is
+A change is logged as an intent, then made in the flag file, then logged as applied. After a kill in
+between, the flag file shows how far it went: it has the previous setting, and the change is
 finished; or it has the new one, and only the log lacks a line; or somebody else edited it.
 """
 
@@ -23,26 +23,26 @@ from tallow.migrate.flags.setting import (
     write_setting,
 )
 from tallow.migrate.rollout.audit import AuditLog
-from tallow.migrate.rollout.plan import Places
-from tallow.migrate.rollout.state import State, fold, told
+from tallow.migrate.rollout.plan import RolloutPaths
+from tallow.migrate.rollout.state import RolloutState, apply_entry, setting_facts
 
 
-class Book:
+class Journal:
     """The log and the flag file of one rollout.
 
     Parameters
     ----------
     who
-        Whose name stands in the log.
+        The name written in the log.
     """
 
-    def __init__(self, places: Places, who: str) -> None:
-        self.places, self.who = places, who
-        self.log = AuditLog(places.log)
-        self.state = State()
+    def __init__(self, paths: RolloutPaths, who: str) -> None:
+        self.paths, self.who = paths, who
+        self.log = AuditLog(paths.log)
+        self.state = RolloutState()
 
-    def refresh(self) -> State:
-        """Return the state by all that is logged.
+    def refresh(self) -> RolloutState:
+        """Read new lines of the log, and return the state.
 
         Raises
         ------
@@ -51,45 +51,47 @@ class Book:
         RolloutError
             If it cannot be read.
         """
-        self._fold(self.log.read())
+        self._apply(self.log.read())
         if self.log.problem is not None:
             raise DamagedLogError(self.log.problem)
         return self.state
 
     @contextmanager
-    def locked(self, now: datetime) -> Iterator[State]:
-        """Hold the lock, with log and flag file in step.
+    def locked(self, now: datetime) -> Iterator[RolloutState]:
+        """Hold the lock, with log and flag file consistent.
 
         Raises
         ------
         RolloutError
-            If the lock is held by another, the log was damaged, or a file cannot be written.
+            If another process holds the lock, the log is damaged, or a file cannot be written.
         """
         with self.log.locked():
-            self.mend(now)
+            self.truncate_torn_line(now)
             self.refresh()
-            self._settle(now)
+            self._reconcile(now)
             yield self.state
 
-    def mend(self, now: datetime) -> None:
-        """Take away what a kill left of a last line; the lock must be held."""
+    def truncate_torn_line(self, now: datetime) -> None:
+        """Remove an incomplete last line that a kill left; the lock must be held."""
         try:
-            self._fold(self.log.mend(self.who, now))
+            self._apply(self.log.truncate_torn_line(self.who, now))
         except OSError as error:
-            raise self._unwritten(error) from error
+            raise self._write_error(error) from error
 
-    def add(self, what: str, now: datetime, facts: Mapping[str, Any], force: bool = False) -> State:
-        """Log something; the lock must be held.
+    def add(
+        self, what: str, now: datetime, facts: Mapping[str, Any], force: bool = False
+    ) -> RolloutState:
+        """Log an action; the lock must be held.
 
         Raises
         ------
         RolloutError
-            If the log was damaged, or cannot be written.
+            If the log is damaged or cannot be written.
         """
         try:
-            self._fold(self.log.append(self.who, what, now, facts, force))
+            self._apply(self.log.append(self.who, what, now, facts, force))
         except OSError as error:
-            raise self._unwritten(error) from error
+            raise self._write_error(error) from error
         return self.state
 
     def change(
@@ -100,7 +102,7 @@ class Book:
         setting: Setting,
         reason: str,
         evidence: Mapping[str, Any] | None = None,
-    ) -> State:
+    ) -> RolloutState:
         """Set the flag, logged before and after; the lock must be held.
 
         Raises
@@ -108,19 +110,19 @@ class Book:
         RolloutError, FlagError
             If the log or the flag file cannot be written.
         """
-        # What cannot be done is not announced.
-        content_with(self.places.flags, self.places.experiment, setting)
+        # An intent is logged only if it can be carried out.
+        content_with(self.paths.flags, self.paths.experiment, setting)
         fence = self._fence(self.state.number + 1)
         self.add(what, now, self._intent(stage, setting, reason, evidence))
-        write_setting(self.places.flags, self.places.experiment, setting, fence)
+        write_setting(self.paths.flags, self.paths.experiment, setting, fence)
         return self.add("applied", now, {})
 
     def turn_off(
         self, what: str, now: datetime, reason: str, evidence: Mapping[str, Any] | None = None
     ) -> list[str]:
-        """Set the flag to off whatever else fails, and return what did.
+        """Set the flag to off even if everything else fails, and return what failed.
 
-        The lock should be held. If it cannot be had, this goes on all the same.
+        The lock should be held, but is not required.
 
         Raises
         ------
@@ -128,29 +130,29 @@ class Book:
             If the flag file cannot be written in any way.
         """
         intent = self._intent("off", OFF, reason, evidence)
-        unwritten = self._tried(what, now, intent)
-        note = force_off(self.places.flags, self.places.experiment)
-        if unwritten:
-            unwritten = self._tried(what, now, intent)
-        unwritten = unwritten or self._tried("applied", now, {})
-        return [each for each in (note, unwritten, self.log.problem) if each]
+        failure = self._try_add(what, now, intent)
+        note = force_off(self.paths.flags, self.paths.experiment)
+        if failure:
+            failure = self._try_add(what, now, intent)
+        failure = failure or self._try_add("applied", now, {})
+        return [each for each in (note, failure, self.log.problem) if each]
 
-    def found(self) -> tuple[Setting | None, str]:
-        """Return what the flag is set to; or None, and why it cannot be told."""
+    def read_flag(self) -> tuple[Setting | None, str]:
+        """Return the flag's setting; or None, and why it cannot be read."""
         try:
-            return read_setting(self.places.flags, self.places.experiment), ""
+            return read_setting(self.paths.flags, self.paths.experiment), ""
         except FlagError as error:
             return None, str(error)
 
-    def _unwritten(self, error: OSError) -> RolloutError:
+    def _write_error(self, error: OSError) -> RolloutError:
         return RolloutError(
             f"log: file={self.log.path}; {error.strerror}; it must be a file to write"
         )
 
-    def _fold(self, entries: list[Any]) -> None:
+    def _apply(self, entries: list[Any]) -> None:
         for entry in entries:
             try:
-                self.state = fold(self.state, entry)
+                self.state = apply_entry(self.state, entry)
             except (KeyError, TypeError, ValueError):
                 self.state = replace(self.state, number=entry.number)
                 self.log.problem = self.log.problem or (
@@ -158,39 +160,39 @@ class Book:
                     f"doubt, then move {self.log.path.name}* away and start anew"
                 )
 
-    def _settle(self, now: datetime) -> None:
-        """Finish a change that a kill cut short; note what somebody edited by hand."""
+    def _reconcile(self, now: datetime) -> None:
+        """Finish a change that a kill interrupted; log an edit by hand."""
         state = self.state
         if state.phase == "new":
             return
-        found, why = self.found()
+        found, why = self.read_flag()
         if state.is_pending and found == state.setting:
             self.add("applied", now, {})
         elif state.is_pending and state.setting == OFF:
-            # Whatever the file is like by now.
-            force_off(self.places.flags, self.places.experiment)
+            # Whatever is in the file now.
+            force_off(self.paths.flags, self.paths.experiment)
             self.add("applied", now, {})
-        elif state.is_pending and found == state.before and self._can_be(state.setting):
+        elif state.is_pending and found == state.before and self._can_set(state.setting):
             assert state.setting is not None
             fence = self._fence(state.number)
-            write_setting(self.places.flags, self.places.experiment, state.setting, fence)
+            write_setting(self.paths.flags, self.paths.experiment, state.setting, fence)
             self.add("applied", now, {})
         elif found != state.setting:
             was = "unknown" if state.setting is None else str(state.setting)
             text = f"the flag file was edited: {was} before, {found} now" if found else why
-            self.add("edited", now, {"found": told(found), "reason": text})
+            self.add("edited", now, {"found": setting_facts(found), "reason": text})
 
-    def _can_be(self, setting: Setting | None) -> bool:
-        """Say whether the flag file can be set; what cannot be read was edited."""
+    def _can_set(self, setting: Setting | None) -> bool:
+        """Return whether the flag can be set; None is a setting that could not be read."""
         if setting is None:
             return False
         try:
-            content_with(self.places.flags, self.places.experiment, setting)
+            content_with(self.paths.flags, self.paths.experiment, setting)
         except FlagError:
             return False
         return True
 
-    def _tried(self, what: str, now: datetime, facts: Mapping[str, Any]) -> str | None:
+    def _try_add(self, what: str, now: datetime, facts: Mapping[str, Any]) -> str | None:
         try:
             self.add(what, now, facts, force=True)
         except RolloutError as error:
@@ -201,17 +203,17 @@ class Book:
         self, stage: str, setting: Setting, reason: str, evidence: Mapping[str, Any] | None
     ) -> dict[str, Any]:
         return {
-            "from": told(self.found()[0]),
-            "to": {"stage": stage, **(told(setting) or {})},
+            "from": setting_facts(self.read_flag()[0]),
+            "to": {"stage": stage, **(setting_facts(setting) or {})},
             "reason": reason,
             "evidence": evidence,
         }
 
     def _fence(self, number: int) -> Any:
-        """Return a check that nothing was logged since: a revert does not wait for a lock."""
+        """Return a check that nothing else was logged: a revert does not wait for the lock."""
 
         def check() -> None:
-            self._fold(self.log.read())
+            self._apply(self.log.read())
             if self.state.number != number:
                 raise RolloutError("rollout: changed meanwhile; look at its status")
 
