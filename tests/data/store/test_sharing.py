@@ -12,12 +12,15 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+import polars as pl
 import pytest
 
 from tallow import open_store
 from tallow.core.errors import StoreError, TallowWarning
 from tallow.data.store import flush
+from tallow.data.store.delta import DeltaBackend
 from tests.data.store.model import at, candle_frame, flat, log
 
 SECOND_PROCESS = """
@@ -124,6 +127,36 @@ def test_tails_beside_one_folder_never_use_a_revision_or_a_receipt_twice(tmp_pat
     for store in stores:
         assert store.read()["close"].to_list() == [13.0]
         store.close()
+
+
+@pytest.mark.parametrize("state", [None, "elsewhere"])
+def test_a_long_write_that_dies_before_it_is_noted_comes_after_the_tail(
+    tmp_path, tiny_limits, monkeypatch, state
+):
+    """The table is committed before the state file: what was in the tail is older all the same."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    place = {"state": state and tmp_path / state}
+    keys = [("A", at(minute)) for minute in range(5)]
+    store = open_store(tmp_path / "store", create=True, **place)
+    store.write(candle_frame({keys[0]: flat(1.0)}))
+    store.write(candle_frame({keys[0]: flat(2.0)}))
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr(DeltaBackend, "_settle", kill)
+        store.write(candle_frame(dict.fromkeys(keys, flat(3.0))))
+    with open_store(tmp_path / "store", **place) as again:
+        seen = again.log(["A"])
+        assert seen.filter(pl.col("timestamp") == at(0))["close"].to_list() == [1.0, 2.0, 3.0]
+        again.write(candle_frame({keys[0]: flat(4.0)}))
+        again.flush()
+        assert again.log(["A"]).filter(pl.col("close") < 4.0).equals(seen)
+        assert again.read(["A"])["close"].to_list() == [4.0, 3.0, 3.0, 3.0, 3.0]
+    store.close()
 
 
 def test_a_flush_that_fails_is_not_tried_at_every_write(tmp_path, tiny_limits, monkeypatch):

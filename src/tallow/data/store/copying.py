@@ -17,7 +17,7 @@ from tallow.core.errors import ConflictError, StoreError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
 from tallow.data.store.files import damaged, require_whole
 from tallow.data.store.flush import flush
-from tallow.data.store.lineage import is_foreign
+from tallow.data.store.lineage import tails_of
 from tallow.data.store.location import STATE_FOLDER
 from tallow.data.store.log import LOG_SCHEMA, Contents, Selection
 from tallow.data.store.rewrite import gathered, stretches
@@ -67,7 +67,7 @@ def _readable(backend: DeltaBackend) -> Contents:
         token, view, ledger = backend.token(), backend.view(), backend.ledger()
         entries, held = ledger.entries(), ledger.held(everything=True)
         first = token if first is None else first
-        # Where nothing has moved for so long, whoever wrote it has died, or has another ledger.
+        # Where nothing has moved for so long, whoever wrote it has died.
         settled = _is_entered(backend, view.files.version) or (
             attempt == STORE_COMMIT_ATTEMPTS and token == first
         )
@@ -82,10 +82,10 @@ def _readable(backend: DeltaBackend) -> Contents:
 def _is_entered(backend: DeltaBackend, version: int) -> bool:
     """Say whether the ledger tells of all that a version holds of this machine's.
 
-    A long write is in the table before it is in the ledger; what other tools commit never is.
+    A long write is in the table before it is in the ledger; what others commit never is.
     """
-    reached = backend.tail_file.fact("reached")
-    return all(is_foreign(backend.place, each) for each in range(reached + 1, version + 1))
+    tails = tails_of(backend.place, backend.tail_file.fact("reached"), version)
+    return tails.isdisjoint([backend.tail_file.identity, None])
 
 
 def _pieces(place: Place, files: FileIndex) -> Iterator[pl.DataFrame]:

@@ -41,7 +41,7 @@ from tallow.data.store.files import Place, damaged
 from tallow.data.store.flush import DeltaWriting, flush, tidy
 from tallow.data.store.index import Examiner, FileIndex
 from tallow.data.store.ledger import SqliteLedger
-from tallow.data.store.lineage import lineage_of
+from tallow.data.store.lineage import lineage_of, tails_of
 from tallow.data.store.location import STATE_FOLDER
 from tallow.data.store.log import (
     Compacted,
@@ -121,8 +121,14 @@ class DeltaBackend:
         return f"{mark} {self.tail_file.fact('alone') if own else files.version}"
 
     def is_alone(self, files: FileIndex) -> bool:
-        """Say whether nobody else, with a tail elsewhere, may have committed; inside `locked`."""
-        return not self._has_others and files.version <= self.tail_file.fact("reached")
+        """Say whether nobody else, with a tail elsewhere, may have committed; inside `locked`.
+
+        A commit of this tail that is not noted is of a process that was killed.
+        """
+        if self._has_others:
+            return False
+        reached, own = self.tail_file.fact("reached"), {self.tail_file.identity}
+        return reached >= files.version or tails_of(self.place, reached, files.version) <= own
 
     def is_replaced(self) -> bool:
         """Say whether another store, or none, lies where the one lay that was opened."""
@@ -237,7 +243,7 @@ class DeltaBackend:
             waiting = self.tail_file.tail().after(flushed).batches
             gone = {each.path for each in actions if isinstance(each, RemoveAction)}
             checked = not waiting and files.own_without(gone)
-        return files.lineage.with_checked(checked).mark(files.version)
+        return files.lineage.with_checked(checked).mark(files.version, self.tail_file.identity)
 
     def stats(self) -> StoreStats:
         """Return how much there is, and how it lies."""

@@ -103,10 +103,8 @@ class DeltaWriting:
         file, place = self.backend.tail_file, self.backend.place
         if len(rows) < STORE_TAIL_BATCH_ROWS:
             file.add(rows, self.view.tail)
-        elif self.view.tail.batches and not (
-            self.backend.is_alone(self.view.files) and self.view.files.is_checked
-        ):
-            # Others must not find these before what they are revisions of.
+        elif self.view.tail.batches:
+            # Nobody, nor a process after a kill, must find these before what they are revisions of.
             with file.room():
                 commit_with_tail(self.backend, rows, self.view)
             file.drop(self.view.tail.batches[-1].id)

@@ -2,7 +2,7 @@
 
 A mark names the line of commits that it goes on with, and the version that it follows. So the
 newest commit alone tells whether anybody else ever came in between, also to a process that did not
-run then, and after the log was cleaned up.
+run then, and after the log was cleaned up. It also names the tail beside which it was made.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tallow.data.store.files import Place
 
 _LINE, _AFTER, _CHECKED = "tallow.lineage", "tallow.after", "tallow.checked"
+_TAIL = "tallow.tail"
 
 
 @dataclass(frozen=True)
@@ -43,30 +44,38 @@ class Lineage:
         """Return the same one, perhaps checked by now."""
         return replace(self, checked=checked)
 
-    def mark(self, after: int) -> dict[str, str]:
-        """Return what a commit that follows a version says of itself."""
-        return {_LINE: self.id, _AFTER: str(after), _CHECKED: str(self.checked).lower()}
+    def mark(self, after: int, tail: str) -> dict[str, str]:
+        """Return what a commit that follows a version, made beside a tail, says of itself."""
+        checked = str(self.checked).lower()
+        return {_LINE: self.id, _AFTER: str(after), _CHECKED: checked, _TAIL: tail}
 
 
 def lineage_of(place: Place, version: int) -> Lineage:
     """Return the line that a version's commit belongs to: a new one where it is another tool's."""
     body = place.commit(version)
-    if own := _marked(body, version):
-        return own
+    info = _commit_info(body)
+    if _is_marked(info, version):
+        return Lineage(info[_LINE], info.get(_CHECKED) == "true")
     return Lineage(f"{version}-{hashlib.blake2b(body, digest_size=8).hexdigest()}", False)
 
 
-def is_foreign(place: Place, version: int) -> bool:
-    """Say whether a version is another tool's, as far as the log still says."""
-    return _marked(place.commit(version), version) is None
+def tails_of(place: Place, after: int, until: int) -> set[str | None]:
+    """Return beside which tails the versions after one were committed, up to another one.
+
+    None stands for one that does not say it, as of before this was written down. Other tools have
+    no tail.
+    """
+    found: set[str | None] = set()
+    for version in range(after + 1, until + 1):
+        body = place.commit(version)
+        info = _commit_info(body)
+        if _is_marked(info, version) or not body:
+            found.add(info.get(_TAIL))
+    return found
 
 
-def _marked(body: bytes, version: int) -> Lineage | None:
-    info = _commit_info(body)
-    line = info.get(_LINE)
-    if isinstance(line, str) and info.get(_AFTER) == str(version - 1):
-        return Lineage(line, info.get(_CHECKED) == "true")
-    return None
+def _is_marked(info: dict[str, Any], version: int) -> bool:
+    return isinstance(info.get(_LINE), str) and info.get(_AFTER) == str(version - 1)
 
 
 def _commit_info(body: bytes) -> dict[str, Any]:
