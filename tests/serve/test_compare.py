@@ -7,6 +7,7 @@ that the test puts there. Wrong calls, each with the words that its message must
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 
 from tallow import AnalyticsEngine, load_calendar
 from tallow.data.simulate import simulate_candles
+from tests.frames import candles as some_candles
+from tests.frames import minutes
 from tests.serve.calling import tallow
 
 INDICATORS = "sma(9), ema(9), rsi(14)"
@@ -159,6 +162,47 @@ def test_rows_that_break_a_rule_are_told_of(candles: Path, market: pl.DataFrame)
     result = compared(candles, "--control", "talib", "--candidate", "tallow")
     assert result.exit_code == 0, result.output
     assert "given to neither side: 1 rows" in result.stderr
+
+
+def test_candles_that_all_break_a_rule_are_told_with_it(
+    candles: Path, market: pl.DataFrame
+) -> None:
+    market.with_columns(low=pl.lit(1e9)).write_parquet(candles)
+    result = compared(candles, "--control", "talib", "--candidate", "tallow")
+    assert result.exit_code == 2
+    assert "all were set aside: high_below_low" in result.stderr
+
+
+def test_the_next_command_compares_the_same(market: pl.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "ONE day.csv"
+    naive = pl.col("timestamp").dt.convert_time_zone("Asia/Kolkata").dt.replace_time_zone(None)
+    market[:375].with_columns(naive).drop("instrument", "volume").write_csv(path)
+    said = ("--timezone", "Asia/Kolkata", "--pattern", "(?P<instrument>.+) day.csv", "--no-volume")
+    asked = (path, "--control", "talib", "--candidate", "tallow", *said, "--reject", "look-ahead")
+    shown = compared(*asked, "-t", "15m", "--html", tmp_path / "page.html")
+    assert shown.exit_code == 0, shown.output
+    (command,) = (line for line in shown.stdout.splitlines() if line.startswith("  tallow "))
+    again = tallow(*shlex.split(command.partition(" | ")[0])[1:])
+    assert again.exit_code == 0, again.output
+    expected = told(*asked, "-t", "15m")[1]
+    assert list(expected["instruments"]) == ["ONE"]
+    assert json.loads(again.stdout)["instruments"] == expected["instruments"]
+
+
+@pytest.mark.parametrize("control", ["talib", "legacy"])
+def test_sessions_of_a_file_and_dates_without_facts_are_compared(
+    tmp_path: Path, control: str
+) -> None:
+    dates, path = tmp_path / "dates.toml", tmp_path / "candles.parquet"
+    dates.write_text('[[session]]\ndate = 2025-07-19\nopen = "09:15"\nclose = "15:30"\n')
+    for day, more in (
+        ("2025-07-19", ("--calendar-dates", dates)),
+        ("2012-07-18", ("--beyond-coverage", "weekdays")),
+    ):
+        some_candles("A", minutes(f"{day}T09:15+05:30", 30)).write_parquet(path)
+        asked = (path, "--control", control, "--candidate", "tallow")
+        assert compared(*asked).exit_code != 0
+        assert told(*asked, *more)[1]["bars"]["both"] == 6
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ them sees nothing else of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
+from tallow.core.calendars import Beyond
 from tallow.runtime.ranges import Moment
 
 
@@ -25,6 +26,8 @@ class Request:
         (`Candles.frame`): all that is known, from before the range too.
     start, end
         Bars to answer: ``start <= open < end``; a bare date is a session, included at both ends.
+    calendar_dates, beyond_coverage
+        As in `tallow.core.calendars.load_calendar`, for Tallow's own bars and sessions.
     """
 
     candles: pl.DataFrame
@@ -33,6 +36,14 @@ class Request:
     calendar: str = "XNSE"
     start: Moment | None = None
     end: Moment | None = None
+    calendar_dates: str | None = None
+    beyond_coverage: Beyond = "assume"
+
+    @property
+    def venue(self) -> dict[str, Any]:
+        """When the venue trades, as keyword arguments of `tallow.AnalyticsEngine`."""
+        names = ("calendar", "calendar_dates", "beyond_coverage")
+        return {name: getattr(self, name) for name in names}
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tallow.serve import options
+from tallow.serve.again import command_again
 
 EPILOG = """\b
 Examples:
@@ -156,6 +157,7 @@ Json = Annotated[
 
 
 def compare(
+    context: typer.Context,
     inputs: Inputs = None,
     *,
     control: Control,
@@ -164,6 +166,8 @@ def compare(
     timeframe: options.Timeframe = "5m",
     indicators: options.Indicators = "default",
     calendar: options.CalendarName = "XNSE",
+    calendar_dates: options.CalendarDates = None,
+    beyond_coverage: options.BeyondCoverage = "assume",
     start: options.Start = None,
     end: options.End = None,
     instrument: options.Instruments = None,
@@ -194,7 +198,12 @@ def compare(
     """
     from tallow.serve.compare import CompareRequest, run_compare
 
+    question = {"timeframe": timeframe, "indicators": indicators, "start": start, "end": end}
+    dates = None if calendar_dates is None else str(calendar_dates)
+    question |= {"calendar": calendar, "calendar_dates": dates, "beyond_coverage": beyond_coverage}
     files: dict[str, object] = {"instrument": instrument_key, "pattern": pattern, "format": format}
+    thresholds = {"values": agree, "decisions": agree_decisions}
+    thresholds |= {"time": less_time, "memory": less_memory}
     files |= {"time_format": time_format, "stamped": stamped, "no_volume": no_volume}
     return run_compare(
         CompareRequest(
@@ -202,26 +211,16 @@ def compare(
             control=control,
             candidate=candidate,
             series=series or [],
-            question={
-                "timeframe": timeframe,
-                "indicators": indicators,
-                "calendar": calendar,
-                "start": start,
-                "end": end,
-            },
+            question=question,
             instruments=instrument or None,
             timezone=timezone,
             reading=files,
             tolerance={"absolute": absolute, "relative": relative, "ulps": ulps},
             reject=reject or [],
-            thresholds={
-                "values": agree,
-                "decisions": agree_decisions,
-                "time": less_time,
-                "memory": less_memory,
-            },
+            thresholds=thresholds,
             runs=runs,
             html=html,
             json=json,
+            again=command_again(context, "html", "json"),
         )
     )

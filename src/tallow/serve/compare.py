@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
-from tallow.core.text import without_secrets
 from tallow.data.files import expand_paths
 from tallow.data.readers import read_candles
 from tallow.data.schema import CANDLE_SCHEMA
@@ -32,7 +30,9 @@ from tallow.migrate.compare.page import page_template, render
 from tallow.migrate.engines.stored import StoredEngine
 from tallow.migrate.pairs import Cause
 from tallow.migrate.protocol import Request
+from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
+from tallow.runtime.results import raise_if_all_refused
 from tallow.serve.compare_report import show_comparison
 from tallow.serve.console import ShowProgress, make_console, print_json, progress_bar
 from tallow.serve.run import compile_kernels
@@ -57,6 +57,8 @@ class CompareRequest:
         Those of `Tolerance` and `Thresholds`.
     json
         A file, or ``-`` for stdout.
+    again
+        The command, without what it reports to.
     """
 
     inputs: Sequence[str]
@@ -73,6 +75,7 @@ class CompareRequest:
     runs: int
     html: Path | None
     json: str | None
+    again: str
 
 
 def run_compare(request: CompareRequest) -> int:
@@ -98,8 +101,7 @@ def run_compare(request: CompareRequest) -> int:
     needed = not all(isinstance(engine, StoredEngine) for engine in engines)
     question = _question(request, needed)
     shown = request.json != PRINT
-    calendar, indicators = request.question["calendar"], request.question["indicators"]
-    compile_kernels(AnalyticsEngine(calendar), indicators, shown)
+    compile_kernels(AnalyticsEngine(**question.venue), question.indicators, shown)
     with _stages(shown) as progress:
         comparison = compare(
             control,
@@ -161,6 +163,7 @@ def _question(request: CompareRequest, needed: bool) -> Request:
         return Request(pl.DataFrame(schema=CANDLE_SCHEMA), **request.question)
     paths = expand_paths(list(request.inputs))
     read = read_candles(paths, timezone=request.timezone, **request.reading)
+    raise_if_all_refused(read.report, Counts(), read.quarantine)
     if read.report.quarantined:
         count = f"{read.report.quarantined:,}"
         say(f"quarantined, and given to neither side: {count} rows", err=True)
@@ -198,13 +201,4 @@ def _write(request: CompareRequest, comparison: Comparison) -> None:
         told = json.dumps(comparison.to_dict(), ensure_ascii=False, allow_nan=False)
         write_text(Path(request.json), told)
     files = [str(path) for path, _ in _outputs(request)]
-    show_comparison(make_console(), comparison, files, _again(request))
-
-
-def _again(request: CompareRequest) -> str:
-    """Return the command that compares the same, without what it reports to."""
-    sides = [without_secrets(each) for each in (request.control, request.candidate)]
-    words = [*request.inputs, "--control", sides[0], "--candidate", sides[1]]
-    for name in request.instruments or ():
-        words += ["--instrument", name]
-    return f"tallow compare {shlex.join(words)}"
+    show_comparison(make_console(), comparison, files, request.again)

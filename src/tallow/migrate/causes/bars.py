@@ -112,7 +112,7 @@ class RequestBars:
     """The bars of a request's candles, with and without fillers, and its minutes."""
 
     def __init__(self, request: Request) -> None:
-        self.calendars = CalendarAssignment(request.calendar)
+        self.calendars = CalendarAssignment(*request.venue.values())
         self.request = request
         self.minutes = split_by_instrument(request.candles)
         self._dropped = self._aggregate("drop")
@@ -142,7 +142,7 @@ class RequestBars:
     def _aggregate(self, no_trade: str) -> dict[str, pl.DataFrame]:
         if not len(self.request.candles):
             return {}
-        engine = AnalyticsEngine(self.request.calendar, no_trade=no_trade, threads=1)  # type: ignore[arg-type]
+        engine = AnalyticsEngine(**self.request.venue, no_trade=no_trade, threads=1)  # type: ignore[arg-type]
         size = self.request.timeframe
         return split_by_instrument(engine.process_candles(self.request.candles, size, ()).frame)
 

@@ -87,4 +87,4 @@ def _agreement(reported: Bars, bars: Bars, lag: int) -> float:
         if len(bars):
             fit = PrintedValues(column, 0.0).fit(bars.columns[name][rows])
             same &= ~found | fit.explained
-    return float(same.mean())
+    return float(same.mean()) if len(same) else 0.0

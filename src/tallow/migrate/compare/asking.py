@@ -170,5 +170,6 @@ def _require_answers(control: Engine, candidate: Engine, run: ComparisonRun) -> 
                 f"{name}: {why}"
             )
     raise ComparisonError(
-        "compare: no bars on either side; nothing to compare; look at start=, end= and the candles"
+        "compare: no bars on either side; nothing to compare; look at start=, end=, calendar= and "
+        "the candles"
     )

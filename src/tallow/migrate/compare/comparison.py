@@ -117,8 +117,8 @@ class Comparison:
     def _request(self) -> dict[str, Any]:
         request = self.request
         start, end = map(_moment_text, (request.start, request.end))
-        names = ("timeframe", "indicators", "calendar")
-        fields = {name: getattr(request, name) for name in names}
+        names = ("timeframe", "indicators")
+        fields = {name: getattr(request, name) for name in names} | request.venue
         return fields | {"start": start, "end": end, "candles": len(request.candles)}
 
     def _rules(self) -> dict[str, Any]:

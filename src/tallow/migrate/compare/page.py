@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tallow.core.calendars import load_calendar
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ComparisonError
 from tallow.core.text import printable
 from tallow.migrate.compare.charts import (
@@ -99,7 +99,7 @@ def view(comparison: Comparison) -> dict[str, Any]:
     from tallow.migrate.causes import DESCRIPTIONS
 
     values = comparison.values
-    zone = load_calendar(comparison.request.calendar).timezone
+    zone = CalendarAssignment(*comparison.request.venue.values()).calendars[0].timezone
     by_series = values.series()
     return {
         "comparison": comparison,

@@ -65,7 +65,7 @@ class Reading:
         if asked:
             table = table.filter(pl.col("instrument").is_in(asked))
         wanted = Range.of(request.start, request.end, None)
-        return wanted.cut(table, analytics_engine(request.calendar).calendars)
+        return wanted.cut(table, analytics_engine(request).calendars)
 
     def _keys(
         self, frame: pl.DataFrame, asked: list[str], where: str

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import polars as pl
 
+from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import CALENDARS_MAX
@@ -26,10 +27,14 @@ from tallow.runtime.results import failure_text
 BARS = ("instrument", "timestamp", "open", "high", "low", "close", "volume")
 
 
+def analytics_engine(request: Request) -> AnalyticsEngine:
+    """Return this process's engine for the calendar of a request."""
+    return _engine_of(*request.venue.values())
+
+
 @lru_cache(maxsize=CALENDARS_MAX)
-def analytics_engine(calendar: str) -> AnalyticsEngine:
-    """Return this process's engine for a calendar."""
-    return AnalyticsEngine(calendar)
+def _engine_of(calendar: str, calendar_dates: str | None, beyond: Beyond) -> AnalyticsEngine:
+    return AnalyticsEngine(calendar, calendar_dates=calendar_dates, beyond_coverage=beyond)
 
 
 class TallowEngine:
@@ -44,7 +49,7 @@ class TallowEngine:
 
     def answer(self, request: Request) -> pl.DataFrame:
         """Return the bars asked for; see `Engine.answer`. A failed instrument is warned of."""
-        result = analytics_engine(request.calendar).process_candles(
+        result = analytics_engine(request).process_candles(
             request.candles,
             request.timeframe,
             request.indicators,
@@ -72,7 +77,7 @@ class TalibEngine:
 
     def answer(self, request: Request) -> pl.DataFrame:
         """Return the bars asked for; see `Engine.answer`."""
-        engine = analytics_engine(request.calendar)
+        engine = analytics_engine(request)
         made = engine.aggregate_timeframes(request.candles, request.timeframe)
         bars = next(iter(made.values())).select(BARS)
         plan = make_plan(request.indicators, "talib", BAR_COLUMNS)

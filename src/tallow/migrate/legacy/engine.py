@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tallow.core.calendars import load_calendar
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import EngineError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.schema import TIME_TYPE
@@ -81,7 +81,7 @@ class LegacyEngine:
                 "compare at 5m"
             )
         low, high = Range.of(request.start, request.end, None).limits(
-            load_calendar(request.calendar)
+            CalendarAssignment(*request.venue.values()).calendars[0]
         )
         start = None if request.start is None else -(-low // SECOND_US)
         # The old system's ends are included.
