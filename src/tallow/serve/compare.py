@@ -35,7 +35,7 @@ from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
 from tallow.serve.compare_report import show_comparison
 from tallow.serve.console import ShowProgress, make_console, print_json, progress_bar
-from tallow.serve.run import compile_kernels
+from tallow.serve.run import NO_ROW, compile_kernels
 from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 
@@ -164,6 +164,9 @@ def _question(request: CompareRequest, needed: bool) -> Request:
     paths = expand_paths(list(request.inputs))
     read = read_candles(paths, timezone=request.timezone, **request.reading)
     raise_if_all_refused(read.report, Counts(), read.quarantine)
+    if not read.report.rows_in:
+        # Nothing that was compared is no "go": the comparison itself refuses.
+        say(f"no candles: {NO_ROW}", err=True)
     if read.report.quarantined:
         count = f"{read.report.quarantined:,}"
         say(f"quarantined, and given to neither side: {count} rows", err=True)

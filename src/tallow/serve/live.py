@@ -240,6 +240,8 @@ def _now_and_then(seconds: float, act: Callable[[], None]) -> OnStep:
 
 def _exit_code(request: LiveRequest, ended: Ended) -> int:
     """Say on stderr why not everything is well: the table may be hidden, or far above."""
+    if request.feed.startswith("replay:") and not ended.statistics.rows_in:
+        say("no candles: the replay gave no row, as the answer of a holiday", err=True)
     if ended.statistics.hint:
         say(f"hint: {in_options(ended.statistics.hint, VERB)}", err=True)
     if ended.failures:

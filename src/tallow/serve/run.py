@@ -19,6 +19,7 @@ from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 from tallow.serve.wording import in_options
 
+NO_ROW = "the input holds no row, as the answer of a holiday"
 NOTHING_WRITTEN = "cancelled; nothing was written"
 
 
@@ -114,7 +115,7 @@ def _process(engine: AnalyticsEngine, request: RunRequest, output: Path) -> tupl
 def _exit_code(report: RunReport, strict: bool) -> int:
     """Say on stderr why a run is incomplete, if it is: the table may be hidden, or far above."""
     if not report.read.rows_in:
-        say("no candles: the input holds no row, as the answer of a holiday", err=True)
+        say(f"no candles: {NO_ROW}", err=True)
     if report.hint:
         say(f"hint: {in_options(report.hint)}", err=True)
     if report.failures:
