@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tallow.core.errors import CandleInputError, TimeframeError
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.finer import in_shared_minutes, require_minutes
+from tallow.data.finer import finer_minutes, in_minutes, require_minutes
 from tallow.data.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.row_keys import key_text
 from tallow.data.row_repairs import widen_range
@@ -147,7 +147,7 @@ def _read_batch(
     frame = widen_range(frame, single)
     rule = frame.select(first_broken(on_grid, options.latest_us)).to_series()
     if on_grid and (rule == OFF_GRID).any():
-        shares = in_shared_minutes(frame, (rule == OFF_GRID).fill_null(value=False))
+        shares = in_minutes(frame, finer_minutes(frame.with_columns(rule)))
         rule = rule.scatter((shares & rule.is_null()).arg_true(), OFF_GRID)
     bad = rule.is_not_null()
     at = pl.int_range(first_row, first_row + len(raw), dtype=pl.UInt64, eager=True).alias("row")

@@ -19,6 +19,7 @@ from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import parse_timeframe
 from tallow.data import text_tables
+from tallow.data.assembly import assemble
 from tallow.data.candles import Candles
 from tallow.data.files import ending_of, open_file
 from tallow.data.providers.bhavcopy import FIELDS
@@ -26,7 +27,7 @@ from tallow.data.providers.cells import ARRAY_COLUMNS, frame_source
 from tallow.data.providers.content import open_content
 from tallow.data.providers.facts import latest_open
 from tallow.data.quarantine import QUARANTINE_SCHEMA
-from tallow.data.readers import assemble, read_options
+from tallow.data.readers import read_options
 from tallow.data.rules import FORMING
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, find_column
 from tallow.data.spreadsheet import unmark_formulas

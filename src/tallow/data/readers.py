@@ -7,41 +7,34 @@ that come more than once. `scan_batches` stops before the last step, for inputs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.batches import Batch, ReadOptions, Stamped, read_batches, require_timeframe
+from tallow.data.assembly import assemble, batches_of
+from tallow.data.batches import Batch, ReadOptions, Stamped
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.file_names import FilesApart, by_name, require_no_pattern
 from tallow.data.files import RawSource, expand_paths, split
 from tallow.data.interchange import from_native
-from tallow.data.merge import Settled, settle, settle_latest
+from tallow.data.merge import settle_latest
 from tallow.data.providers.opening import open_frame, open_source, open_sources
 from tallow.data.quarantine import (
-    as_quarantine,
-    count_by_rule,
     empty_quarantine,
-    gather,
-    records,
 )
 from tallow.data.rules import TIME_MAX_US, all_rows_hold, time_view
-from tallow.data.runs import OrderWatch, increasing_within, instrument_runs
+from tallow.data.runs import increasing_within, instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, find_sequence
 from tallow.data.time_texts import require_time_format
 from tallow.data.zones import require_timezone
 
 __all__ = [
     "Batch",
-    "assemble",
     "expand_paths",
     "instrument_runs",
     "read_candles",
@@ -208,53 +201,16 @@ def scan_batches(
     apart = FilesApart(instrument)
     for path in paths:
         own = options if pattern is None else by_name(path, pattern, options)
-        for batch in _batches(open_source(path, chunk_rows, format), own):
+        for batch in batches_of(open_source(path, chunk_rows, format), own):
             apart.see(batch.source, batch.frame, own.instrument)
             yield batch
     apart.check()
-
-
-def _batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
-    """Read a source; what it says of all its rows counts where they and the caller do not."""
-    if raw.timeframe is not None:
-        require_timeframe(f"{raw.name}: by the document", raw.timeframe, options)
-    said = replace(
-        options,
-        instrument=options.instrument or raw.instrument,
-        timezone=raw.timezone or options.timezone,
-    )
-    return read_batches(raw.rows(), raw.schema, raw.name, said)
 
 
 def _provider_frame(source: Any, reader: str | None = None) -> tuple[RawSource, str] | None:
     # Candles as they are need nobody's reader; live engines get them every minute.
     is_plain = isinstance(source, pl.DataFrame) and source.schema == _CANDLE_SCHEMA
     return None if is_plain else open_frame(source, reader)
-
-
-def original_records(
-    rows: Callable[[], Iterator[pl.DataFrame]], wanted: NDArray[np.int64]
-) -> pl.Series:
-    """Read a source again and return the records of some of its rows, by ascending row number.
-
-    Rows that contradict each other are known only after everything was read, and keeping every
-    row's text until then would multiply memory for the sake of a rare few.
-    """
-    found, start = [], 1
-    for raw in rows():
-        local = wanted[(wanted >= start) & (wanted < start + len(raw))] - start
-        found.append(records(raw[local]))
-        start += len(raw)
-    return pl.concat(found)
-
-
-@dataclass
-class _Placed:
-    """Where the accepted rows of one batch stand: in which source, and from which position."""
-
-    place: int
-    start: int
-    batch: Batch
 
 
 def read_options(
@@ -292,38 +248,6 @@ def read_options(
     )
 
 
-def assemble(
-    raws: Sequence[RawSource],
-    options: ReadOptions | Sequence[ReadOptions],
-    native: str = "polars",
-    settle_rows: Callable[[pl.DataFrame], Settled] = settle,
-) -> Candles:
-    """Check every row of opened sources, and put them together; see `read_candles`.
-
-    `options` are those of all, or of each. `settle_rows` says which rows of one key count.
-    """
-    each = [options] * len(raws) if isinstance(options, ReadOptions) else options
-    watch, placed, position = OrderWatch(), [], 0
-    # By their names each file says whose it is.
-    apart = FilesApart(options.instrument if isinstance(options, ReadOptions) else None)
-    for place, raw in enumerate(raws):
-        for batch in _batches(raw, each[place]):
-            apart.see(batch.source, batch.frame, each[place].instrument)
-            watch.see(batch.frame)
-            placed.append(_Placed(place, position, batch))
-            position += len(batch.frame)
-    apart.check()
-    # Not rechunked: that would copy everything once more.
-    together = pl.concat([one.batch.frame for one in placed], how="diagonal", rechunk=False)
-    settled = Settled(together, 0, together.clear()) if watch.in_order else settle_rows(together)
-    parts = [(one.place, one.batch.quarantine) for one in placed]
-    parts += _contradictions(raws, placed, settled.contradicting)
-    quarantine = gather(parts)
-    count = watch.instruments if watch.in_order else _count_instruments(settled.frame)
-    report = _report(raws, placed, settled, quarantine, count)
-    return Candles(settled.frame, quarantine, report, each[0].source_timeframe, native)
-
-
 def _as_it_is(frame: pl.DataFrame, options: ReadOptions, native: str) -> Candles | None:
     """Return a frame that is what reading would make of it; None for any other.
 
@@ -343,55 +267,3 @@ def _as_it_is(frame: pl.DataFrame, options: ReadOptions, native: str) -> Candles
     ends = cast("Any", time.min()), cast("Any", time.max())
     report = ReadReport(rows, rows, 0, 0, {}, ("frame",), (), len(runs[0]), *ends)
     return Candles(frame, empty_quarantine(), report, options.source_timeframe, native, runs)
-
-
-def _contradictions(
-    raws: Sequence[RawSource], placed: Sequence[_Placed], rows: pl.DataFrame
-) -> list[tuple[int, pl.DataFrame]]:
-    """Return the quarantine of rows that contradict each other, per source."""
-    if not len(rows):
-        return []
-    rows = rows.sort("position")
-    at = rows["position"].to_numpy().astype(np.int64)
-    starts = np.array([each.start for each in placed])
-    # An empty batch starts where the next one does: the last of equal starts holds the row.
-    owner = np.searchsorted(starts, at, side="right") - 1
-    numbers = [
-        placed[held].batch.row_numbers()[at[owner == held] - starts[held]]
-        for held in np.unique(owner)
-    ]
-    places = np.array([each.place for each in placed])[owner]
-    located = rows.with_columns(row=pl.Series(np.concatenate(numbers)), rule=pl.lit("repeated_key"))
-    parts = []
-    for place in np.unique(places):
-        mine = located.filter(pl.Series(places == place))
-        record = original_records(raws[place].rows, mine["row"].to_numpy())
-        parts.append((int(place), as_quarantine(mine.with_columns(record), raws[place].name)))
-    return parts
-
-
-def _count_instruments(frame: pl.DataFrame) -> int:
-    return len(instrument_runs(frame)[0]) if len(frame) else 0
-
-
-def _report(
-    raws: Sequence[RawSource],
-    placed: Sequence[_Placed],
-    settled: Settled,
-    quarantine: pl.DataFrame,
-    instruments: int,
-) -> ReadReport:
-    ignored = dict.fromkeys(name for each in placed for name in each.batch.ignored_columns)
-    time = settled.frame["timestamp"]
-    return ReadReport(
-        rows_in=sum(each.batch.rows_in for each in placed),
-        accepted=len(settled.frame),
-        repeated=settled.repeated,
-        quarantined=len(quarantine),
-        by_rule=count_by_rule(quarantine),
-        sources=tuple(raw.name for raw in raws),
-        ignored_columns=tuple(ignored),
-        instruments=instruments,
-        first=cast("Any", time.min()),
-        last=cast("Any", time.max()),
-    )

@@ -25,6 +25,7 @@ from tallow.core.timeframe import Timeframe
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.files import row_count
+from tallow.data.finer import MinuteWatch
 from tallow.data.merge import settle
 from tallow.data.providers.opening import open_source
 from tallow.data.provisional import NONE_PROVISIONAL, provisional_bars
@@ -232,8 +233,12 @@ def _by_instrument(files: Files, job: Job) -> RunReport:
 
 def _ordered(files: Files, wanted: Range, seen: _Seen) -> Iterator[pl.DataFrame]:
     """Return the rows that are wanted; of the others, too, the order is checked."""
-    watch = OrderWatch()
+    watch, minutes = OrderWatch(), MinuteWatch()
     for batch in _batches(files):
+        if not batch.frame["instrument"].is_sorted():
+            raise NeedsWholeInputError
+        if minutes.is_shared(batch.frame, batch.quarantine):
+            raise NeedsWholeInputError
         seen.see(batch, batch.frame, 0)
         if wanted.instruments is not None:
             watch.see(batch.frame)
@@ -245,11 +250,13 @@ def _ordered(files: Files, wanted: Range, seen: _Seen) -> Iterator[pl.DataFrame]
 
 def _by_time(files: Files, job: Job) -> RunReport:
     run, seen, order = job.make_run(files.has_interest), _Seen(), _TimeOrder()
+    minutes = MinuteWatch()
     assert job.spill_folder is not None
     with _Output(job, run, row_count(files.paths)) as output, Spill(job.spill_folder) as spill:
         for batch in _batches(files):
             settled = settle(batch.frame)
-            if len(settled.contradicting):
+            is_shared = minutes.is_shared(settled.frame, batch.quarantine)
+            if is_shared or len(settled.contradicting):
                 # Only the whole input shows all rows of a key, and their original text.
                 raise NeedsWholeInputError
             seen.see(batch, settled.frame, settled.repeated)

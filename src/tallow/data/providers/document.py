@@ -16,6 +16,7 @@ from typing import Any
 
 from tallow.core.errors import CandleInputError
 from tallow.core.timeframe import Timeframe
+from tallow.data.assembly import assemble
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
 from tallow.data.providers.content import Content, open_content
@@ -30,7 +31,7 @@ from tallow.data.providers.facts import (
 )
 from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
-from tallow.data.readers import assemble, read_options
+from tallow.data.readers import read_options
 
 
 @dataclass(frozen=True)
