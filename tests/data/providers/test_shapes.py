@@ -101,6 +101,11 @@ def test_a_document_of_each_provider(name, tmp_path):
     assert document.candles.report.quarantined == 0
     # What `ingest` reads, every way of reading candles reads.
     assert candles_of(read_candles(path, instrument="X").frame) == PRICES
+    (batch,) = scan_batches([path], instrument="X")
+    assert sorted(candles_of(batch.frame.sort("timestamp"))) == PRICES
+    replay = ReplayFeed(path, instrument="X")
+    replayed = [given.frame for _ in PRICES if (given := replay.receive(0))]
+    assert candles_of(pl.concat(replayed)) == PRICES
 
 
 FILLING = {"openalgo, keys in order": "data", "fyers, status last": "candles",

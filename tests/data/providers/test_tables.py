@@ -7,17 +7,22 @@ our own; beside it a near neighbour that differs in one thing.
 
 from __future__ import annotations
 
+from typing import Any
+
+import polars as pl
 import pytest
 
 from tallow.core.errors import CandleInputError
+from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.providers.document import read_document
-from tallow.data.readers import read_candles
+from tallow.data.readers import read_candles, scan_batches
 from tallow.data.shapes import TABLES, table_shape
 from tests.data.providers.documents import utc
 
 FIRST = utc("2025-07-18T03:45")
 S = 1_752_810_300
 PRICES = (100.0, 102.0, 99.0, 101.0, 900.0)
+SAID: dict[str, Any] = {"instrument": "X", "timezone": "Asia/Kolkata"}
 NAMES = ("open", "high", "low", "close", "volume")
 
 
@@ -46,11 +51,32 @@ TEXTS = {
 }
 
 
+ENTRIES = {
+    "file": lambda path: read_candles(path, **SAID).frame,
+    "polars": lambda path: read_candles(framed(path), **SAID).frame,
+    "pandas": lambda path: read_candles(framed(path).to_pandas(), **SAID).frame,
+    "arrow": lambda path: read_candles(framed(path).to_arrow(), **SAID).frame,
+    "ingest": lambda path: (
+        read_document(path, timeframe="1m", adjustment="raw", **SAID).candles.frame
+    ),
+    "batches": lambda path: next(scan_batches([path], **SAID)).frame,
+    "replay": lambda path: next(filter(None, [ReplayFeed(path, **SAID).receive(0)])).frame,
+}
+
+
+def framed(path):
+    """Return the table as people read it: numbers as numbers, a column without a name left out."""
+    is_address = path.read_text().startswith("http")
+    frame = pl.read_csv(path, skip_rows=int(is_address))
+    return frame.select(name for name in frame.columns if name)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_table_by_its_own_names(name, tmp_path):
+def test_a_table_by_its_own_names(name, entry, tmp_path):
     first = {"s": S, "p": "100,102,99,101", "q": "100,101,102,99", "v": 900}
     path = write(tmp_path, TEXTS[name].format(**first), "a.csv")
-    read = read_candles(path, instrument="X", timezone="Asia/Kolkata").frame
+    read = ENTRIES[entry](path)
     assert read.select("instrument", "timestamp", *NAMES).rows() == [("X", FIRST, *PRICES)]
 
 
@@ -103,6 +129,10 @@ def test_a_doubt_about_a_column_is_an_error(tmp_path):
     two = text.replace("VOL,Vol", "Volume BTC,Volume USDT")
     with pytest.raises(CandleInputError, match="missing: volume"):
         read_candles(write(tmp_path, two, "b.csv"))
+    # Of CryptoDataDownload's two volumes only one is left: nobody says in which currency.
+    one = "unix,date,symbol,open,high,low,close,Volume USD\n1752810300,2025-07-18,X,1,1,1,1,5\n"
+    with pytest.raises(CandleInputError, match="missing: volume"):
+        read_candles(write(tmp_path, one, "c.csv"))
 
 
 def test_a_file_without_volume_is_asked_about(tmp_path):
