@@ -1,7 +1,7 @@
-"""What an engine is to a migration: candles in, one frame of bars with indicators out.
+"""The protocol of engines in a migration: candles in, one frame of bars with indicators out.
 
-The old engine, this one, TA-Lib and a user's own all stand behind `Engine`; whatever compares
-them sees nothing else of them.
+The old engine, this one, TA-Lib and users' engines all implement `Engine`, and comparisons use
+nothing else of them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from tallow.runtime.ranges import Moment
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of an engine.
+    """A request to an engine.
 
     Parameters
     ----------
     candles
         A candle frame of one-minute candles, sorted by instrument and timestamp, unique in them
-        (`Candles.frame`): all that is known, from before the range too.
+        (`Candles.frame`): all that are known, also from before the range.
     start, end
-        Bars to answer: ``start <= open < end``; a bare date is a session, included at both ends.
+        Bars to return: ``start <= open < end``; a bare date is a session, included at both ends.
     calendar_dates, beyond_coverage
         As in `tallow.core.calendars.load_calendar`, for Tallow's own bars and sessions.
     """
@@ -48,7 +48,7 @@ class Request:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Something that answers a `Request`."""
+    """An engine, which answers a `Request`."""
 
     @property
     def name(self) -> str:
@@ -56,21 +56,21 @@ class Engine(Protocol):
 
     @property
     def version(self) -> str:
-        """What exactly answers; kept beside every mismatch."""
+        """The exact version of the engine; kept with every mismatch."""
 
     def answer(self, request: Request) -> pl.DataFrame:
-        """Return the bars asked for.
+        """Return the requested bars.
 
         Returns
         -------
         polars.DataFrame
             Sorted by ``instrument`` (string) and ``timestamp`` (datetime[us, UTC], a bar's open),
-            unique in them; float64 ``open`` to ``volume`` where the engine tells them, and a
-            float64 column per series under this engine's names (``sma_9``, ``rsi_14``). Null where
-            there is no value; a series that the engine does not have is no column.
+            unique in them; float64 ``open`` to ``volume`` if the engine has them, and a float64
+            column per series under our names (``sma_9``, ``rsi_14``). Null where there is no value;
+            no column for a series that the engine does not have.
 
         Raises
         ------
         TallowError
-            Where the engine cannot answer: what, and what to do.
+            If the engine cannot answer, with the reason and what to do.
         """

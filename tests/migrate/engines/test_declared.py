@@ -155,7 +155,7 @@ def test_settings_of_the_process_change_no_value_and_stay(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("face", [library.Talib(), library.PolarsTalib()], ids=lambda f: f.name)
-def test_columns_of_text_and_of_integers_are_numbers_to_it(face: library.Library) -> None:
+def test_columns_of_text_and_of_integers_are_numbers_to_it(face: library.TalibLibrary) -> None:
     """Given text, the plugin for Polars ends the process."""
     bars = candles().select("instrument", "close")
     calls = [

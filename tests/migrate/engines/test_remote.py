@@ -17,7 +17,7 @@ import pytest
 
 from tallow.core.errors import EngineError
 from tallow.migrate.engines import load_engine, remote
-from tallow.migrate.engines.answers import Reading
+from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.remote import RemoteEngine
 from tallow.migrate.protocol import Request
 from tests.data.feeds import hostile
@@ -91,7 +91,7 @@ def test_it_answers_in_any_form(server: Server, answer: pl.DataFrame, how: str) 
     body = as_json(theirs) if how == "json" else as_file(theirs, how)
     server.handle = lambda request, _: send(request, body)
     engine = load_engine(server.address)
-    assert engine.version.endswith("which did not say")
+    assert engine.version.endswith("version unknown")
     assert engine.answer(Request(candles())).equals(answer)
     assert engine.version == "theirs 3"
 
@@ -134,7 +134,7 @@ def stall(server: Server, drips: bool) -> Handler:
 @pytest.mark.parametrize("drips", [True, False])
 def test_it_may_not_take_for_ever(server: Server, drips: bool) -> None:
     server.handle = stall(server, drips)
-    engine = RemoteEngine(server.address, Reading(), seconds_max=0.3)
+    engine = RemoteEngine(server.address, AnswerReader(), seconds_max=0.3)
     with pytest.raises(EngineError, match=r"TimeoutError: .*within 0\.3 s; is it running"):
         engine.answer(Request(candles()))
 
@@ -167,7 +167,7 @@ def test_no_server_holds_it(
 ) -> None:
     monkeypatch.setattr(remote, "ENGINE_ANSWER_BYTES_MAX", 4_000)
     with hostile.HostileServer([behave]) as server:
-        engine = RemoteEngine(f"http://127.0.0.1:{server.port}/", Reading(), seconds_max=0.5)
+        engine = RemoteEngine(f"http://127.0.0.1:{server.port}/", AnswerReader(), seconds_max=0.5)
         with pytest.raises(EngineError, match=message):
             engine.answer(Request(candles().clear()))
 

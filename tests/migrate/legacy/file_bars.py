@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tallow.migrate.legacy.aggregation import BAR, begin_bar, extend_bar
-from tallow.migrate.legacy.candles import INDIA, Candle, Row, in_india
+from tallow.migrate.legacy.candles import INDIA, Candle, LegacyRow, in_india
 
 FIXED_LENGTH = 20
 COPIED = (
@@ -30,7 +30,7 @@ def daily_bars(minutes: Sequence[Candle]) -> list[Candle]:
     return list(bars.values())
 
 
-def file_bars(minutes: Sequence[Candle], stored: Mapping[int, Row]) -> list[Row]:
+def file_bars(minutes: Sequence[Candle], stored: Mapping[int, LegacyRow]) -> list[LegacyRow]:
     """Return the bars of the query kept in a file: with the last minute's indicators as their own.
 
     `stored` has the indicators of each minute. The time is that of the first minute there is, and
@@ -39,13 +39,13 @@ def file_bars(minutes: Sequence[Candle], stored: Mapping[int, Row]) -> list[Row]
     return [_file_bar(bucket, stored) for bucket in _buckets(minutes)]
 
 
-def fixed_bars(minutes: Sequence[Candle]) -> list[Row]:
+def fixed_bars(minutes: Sequence[Candle]) -> list[LegacyRow]:
     """Return the bars of the file's later query: bands over up to 20 buckets, the first 19 dropped.
 
     They are dropped by the clock: a gap does not count. ``minutes`` tells whether a bar is whole.
     """
     buckets = _buckets(minutes)
-    rows: list[Row] = []
+    rows: list[LegacyRow] = []
     closes = [bucket[-1].close for bucket in buckets]
     for place, bucket in enumerate(buckets):
         start = bucket[0].timestamp // BAR * BAR
@@ -67,7 +67,7 @@ def _buckets(minutes: Sequence[Candle]) -> list[list[Candle]]:
     return list(buckets.values())
 
 
-def _prices(bucket: Sequence[Candle]) -> Row:
+def _prices(bucket: Sequence[Candle]) -> LegacyRow:
     return {
         "open": bucket[0].open,
         "high": max(minute.high for minute in bucket),
@@ -78,9 +78,13 @@ def _prices(bucket: Sequence[Candle]) -> Row:
     }
 
 
-def _file_bar(bucket: Sequence[Candle], stored: Mapping[int, Row]) -> Row:
+def _file_bar(bucket: Sequence[Candle], stored: Mapping[int, LegacyRow]) -> LegacyRow:
     first, last = bucket[0], bucket[-1]
-    row: Row = {"timestamp": first.timestamp, **_prices(bucket), "minutes": float(len(bucket))}
+    row: LegacyRow = {
+        "timestamp": first.timestamp,
+        **_prices(bucket),
+        "minutes": float(len(bucket)),
+    }
     row |= {name: stored[last.timestamp][name] for name in COPIED}
     amount = sum(minute.close * minute.volume for minute in bucket)
     row["vwap_5min"] = amount / row["volume"] if row["volume"] else math.nan

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tallow.migrate.legacy.answer import EMAS, fields
-from tallow.migrate.legacy.candles import MINUTE, Candle, Row, between
+from tallow.migrate.legacy.candles import MINUTE, Candle, LegacyRow, between
 from tallow.migrate.legacy.kernels import indicators
 
 ENOUGH = 200
 """Candles of a day from which on no history is fetched."""
 
 
-def ingested(chunk: Sequence[Candle]) -> list[Row]:
+def ingested(chunk: Sequence[Candle]) -> list[LegacyRow]:
     """Return a fetched chunk, newest first, with its indicators.
 
     Nothing before the chunk is known, so each starts its warm-up anew. Nothing is rounded but
@@ -21,7 +21,7 @@ def ingested(chunk: Sequence[Candle]) -> list[Row]:
     return _with_indicators(chunk, chunk)
 
 
-def intraday(latest: Sequence[Candle], stored: Sequence[Candle]) -> list[Row]:
+def intraday(latest: Sequence[Candle], stored: Sequence[Candle]) -> list[LegacyRow]:
     """Return today's minutes, newest first, with their indicators.
 
     Where there are few, older ones of `stored` (ascending) are put before them, which mixes the
@@ -42,7 +42,7 @@ def latest_time(latest: Sequence[Candle]) -> int:
     return latest[-1].timestamp
 
 
-def _with_indicators(wanted: Sequence[Candle], known: Sequence[Candle]) -> list[Row]:
+def _with_indicators(wanted: Sequence[Candle], known: Sequence[Candle]) -> list[LegacyRow]:
     # Of a time that comes twice the later row wins: today's.
     maps = {name: dict(series) for name, series in indicators(known, *EMAS).items()}
     return [

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tallow.migrate.legacy.answer import fields
-from tallow.migrate.legacy.candles import Candle, Row, newest_first
+from tallow.migrate.legacy.candles import Candle, LegacyRow, newest_first
 from tallow.migrate.legacy.kernels import bollinger, sma, vwap, widths
 from tests.migrate.legacy import textbook
 
 BAND = 20
 
 
-def stored_in_june(minutes: Sequence[Candle]) -> list[Row]:
+def stored_in_june(minutes: Sequence[Candle]) -> list[LegacyRow]:
     """Return a whole table of ascending minutes with its indicators, ascending.
 
     Every value looks ahead; the newest rows, where a kernel has no seed yet, hold zeros.

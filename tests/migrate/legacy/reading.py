@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from tallow.migrate.legacy.candles import Candle, Row
+from tallow.migrate.legacy.candles import Candle, LegacyRow
 
 NUMBERS = ("open", "high", "low", "close", "volume", "open_interest")
 
@@ -35,23 +35,23 @@ def stored_rows(reference: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def stored(reference: Path, symbol: str) -> dict[int, Row]:
+def stored(reference: Path, symbol: str) -> dict[int, LegacyRow]:
     """Return what was stored for a symbol's minutes, by time."""
     return _by_time(row for row in stored_rows(reference) if row["symbol"] == symbol)
 
 
-def answered(reference: Path, what: str) -> dict[int, Row]:
+def answered(reference: Path, what: str) -> dict[int, LegacyRow]:
     """Return the old answer for RAYMOND's day: of ``goapi`` or ``sqlquery``, by time."""
     path = reference / "data" / f"legacy_5m_{what}_RAYMOND_20250718.csv"
     with path.open(newline="") as file:
         return _by_time(csv.DictReader(file))
 
 
-def _by_time(rows) -> dict[int, Row]:
+def _by_time(rows) -> dict[int, LegacyRow]:
     return {seconds(row["ts"]): _numbers(row) for row in rows}
 
 
-def _numbers(row: dict[str, str]) -> Row:
+def _numbers(row: dict[str, str]) -> LegacyRow:
     found = {}
     for name, text in row.items():
         try:

@@ -10,7 +10,7 @@ from tallow.migrate.legacy.answer import EMAS, fields
 from tallow.migrate.legacy.candles import (
     DAY,
     Candle,
-    Row,
+    LegacyRow,
     Series,
     between,
     finite,
@@ -25,7 +25,7 @@ LOOK_BACK = 19 * DAY
 """How far before a range the bands' own query reads: days, where bars are meant."""
 
 
-def stored_at(minutes: Sequence[Candle], mark: int) -> list[Row]:
+def stored_at(minutes: Sequence[Candle], mark: int) -> list[LegacyRow]:
     """Return what is stored at a five-minute mark: the bar before it, and the mark's first minute.
 
     With a calendar day before it for warm-up, in which the bar's first minute counts twice. Where
@@ -49,12 +49,12 @@ def stored_at(minutes: Sequence[Candle], mark: int) -> list[Row]:
     ]
 
 
-def stored_range(minutes: Sequence[Candle]) -> dict[int, Row]:
+def stored_range(minutes: Sequence[Candle]) -> dict[int, LegacyRow]:
     """Return the table after every mark was visited, from the first minute to the last.
 
     The last mark that is visited leaves its bar at one minute, as no later one repairs it.
     """
-    table: dict[int, Row] = {}
+    table: dict[int, LegacyRow] = {}
     first = -(-minutes[0].timestamp // BAR) * BAR
     for mark in range(first, minutes[-1].timestamp + 1, BAR):
         clock = in_india(mark)
@@ -69,7 +69,7 @@ def batch_window(first: date, last: date) -> tuple[int, int]:
     return int(start), int(end)
 
 
-def live_bars(minutes: Sequence[Candle]) -> Iterator[Row]:
+def live_bars(minutes: Sequence[Candle]) -> Iterator[LegacyRow]:
     """Yield the bars of just these minutes, newest first, for the monitor.
 
     Neither rounded nor guarded, and without the normalized widths.

@@ -12,7 +12,7 @@ from statistics import fmean
 import pytest
 
 from tallow.migrate.legacy.aggregation import five_minute_bars
-from tallow.migrate.legacy.candles import DAY, Row
+from tallow.migrate.legacy.candles import DAY, LegacyRow
 from tallow.migrate.legacy.kernels import vwap, widths
 from tests.migrate.legacy.ingestion import ingested, intraday, latest_time
 from tests.migrate.legacy.made import OPEN, minutes, walk
@@ -104,7 +104,7 @@ class TestStored:
         assert chained[5] == chained[9] == 74
         assert 74 > chained[20] > chained[50]
 
-    def _chained(self, rows: list[Row], length: int) -> int:
+    def _chained(self, rows: list[LegacyRow], length: int) -> int:
         name, weight = f"ema_{length}", 2.0 / (length + 1)
         return sum(
             abs(old[name] + weight * (new["close"] - old[name]) - new[name]) < 1e-4

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tallow.migrate.legacy.answer import five_minute_candles, lowest_width
-from tallow.migrate.legacy.candles import Candle, Row
+from tallow.migrate.legacy.candles import Candle, LegacyRow
 from tests.migrate.legacy import reading
 from tests.migrate.legacy.file_bars import COPIED, file_bars
 from tests.migrate.legacy.ingestion import ingested
@@ -33,17 +33,21 @@ def raymond(reference: Path) -> list[Candle]:
 
 
 @pytest.fixture(scope="module")
-def stored(reference: Path) -> dict[int, Row]:
+def stored(reference: Path) -> dict[int, LegacyRow]:
     return reading.stored(reference, "RAYMOND")
 
 
 @pytest.fixture(scope="module")
-def answered(reference: Path) -> dict[int, Row]:
+def answered(reference: Path) -> dict[int, LegacyRow]:
     return reading.answered(reference, "goapi")
 
 
 def equal(
-    rows: Iterable[Row], expected: dict[int, Row], name: str, theirs: str = "", by: float = 0.0
+    rows: Iterable[LegacyRow],
+    expected: dict[int, LegacyRow],
+    name: str,
+    theirs: str = "",
+    by: float = 0.0,
 ) -> int:
     """Count the rows whose value is the expected one, within `by`."""
     return sum(
@@ -78,15 +82,19 @@ class TestMinutesWithTheChunk:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def rows(cls, raymond: list[Candle]) -> list[Row]:
+    def rows(cls, raymond: list[Candle]) -> list[LegacyRow]:
         return ingested(raymond[::-1])
 
-    def test_what_needs_no_history(self, rows: list[Row], stored: dict[int, Row]) -> None:
+    def test_what_needs_no_history(
+        self, rows: list[LegacyRow], stored: dict[int, LegacyRow]
+    ) -> None:
         assert len(rows) == len(stored) == 375
         for name in ("ma_9", "vwap", "atr"):
             assert equal(rows, stored, name, by=STORED_DIGITS) == 375
 
-    def test_bands_from_the_twentieth_minute(self, rows: list[Row], stored: dict[int, Row]) -> None:
+    def test_bands_from_the_twentieth_minute(
+        self, rows: list[LegacyRow], stored: dict[int, LegacyRow]
+    ) -> None:
         for name in ("bb_upper", "bb_middle", "bb_lower"):
             assert equal(rows, stored, name, by=STORED_DIGITS) == 356
         # At that time the width was still divided by the middle.
@@ -94,14 +102,16 @@ class TestMinutesWithTheChunk:
 
     @pytest.mark.parametrize("length", [5, 9, 50])
     def test_emas_from_their_seed(
-        self, raymond: list[Candle], stored: dict[int, Row], length: int
+        self, raymond: list[Candle], stored: dict[int, LegacyRow], length: int
     ) -> None:
         name, first = f"ema_{length}", raymond[0]
         seed = ema_seed(length, stored[first.timestamp][name], first.close)
         rows = ingested(after([seed], raymond))[:375]
         assert equal(rows, stored, name, by=ONE_PLACE) == 375
 
-    def test_rsi_is_relative_strength(self, raymond: list[Candle], stored: dict[int, Row]) -> None:
+    def test_rsi_is_relative_strength(
+        self, raymond: list[Candle], stored: dict[int, LegacyRow]
+    ) -> None:
         """The state is two numbers: those of least squares give 374 rows, these all."""
         seed = strength_seed(0.2900087, 0.2970639, raymond[0].close)
         rows = ingested(after(seed, raymond))[:375]
@@ -110,7 +120,7 @@ class TestMinutesWithTheChunk:
         assert (min(values), max(values)) == (0.44, 8.93)
 
     def test_forward_formulas_do_not_match(
-        self, raymond: list[Candle], stored: dict[int, Row]
+        self, raymond: list[Candle], stored: dict[int, LegacyRow]
     ) -> None:
         """What MA9 and VWAP should be: nothing of it was stored, but for one row by chance."""
         mean = vwap = typical = 0
@@ -134,14 +144,14 @@ class TestFiveMinuteAnswer:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def rows(cls, raymond: list[Candle]) -> list[Row]:
+    def rows(cls, raymond: list[Candle]) -> list[LegacyRow]:
         return five_minute_candles(raymond)
 
     @pytest.mark.parametrize(
         "name", ["open", "high", "low", "close", "volume", "ma_9", "vwap", "atr"]
     )
     def test_bars_and_what_needs_no_history(
-        self, rows: list[Row], answered: dict[int, Row], name: str
+        self, rows: list[LegacyRow], answered: dict[int, LegacyRow], name: str
     ) -> None:
         assert len(rows) == len(answered) == 75
         assert equal(rows, answered, name, by=1e-9) == 75
@@ -152,16 +162,18 @@ class TestFiveMinuteAnswer:
          "bb_width_normalized_percentage"],
     )  # fmt: skip
     def test_bands_from_the_twentieth_bar(
-        self, rows: list[Row], answered: dict[int, Row], name: str
+        self, rows: list[LegacyRow], answered: dict[int, LegacyRow], name: str
     ) -> None:
         assert equal(rows, answered, name) == 56
 
-    def test_emas_from_any_seed(self, rows: list[Row], answered: dict[int, Row]) -> None:
+    def test_emas_from_any_seed(
+        self, rows: list[LegacyRow], answered: dict[int, LegacyRow]
+    ) -> None:
         """Where the unknown day before no longer shows: from the 17th and the 32nd bar on."""
         assert [equal(rows, answered, f"ema_{n}") for n in (5, 9, 50)] == [59, 44, 0]
 
     @pytest.mark.parametrize("length", [5, 9, 50])
-    def test_emas_go_on_from_bar_to_bar(self, answered: dict[int, Row], length: int) -> None:
+    def test_emas_go_on_from_bar_to_bar(self, answered: dict[int, LegacyRow], length: int) -> None:
         """One chain for the whole answer; two digits of both its ends are what is known."""
         weight, name = 2.0 / (length + 1), f"ema_{length}"
         bars = list(answered.values())
@@ -171,7 +183,9 @@ class TestFiveMinuteAnswer:
         ]
         assert sum(steps) == len(steps) == 74
 
-    def test_rsi_is_relative_strength(self, rows: list[Row], answered: dict[int, Row]) -> None:
+    def test_rsi_is_relative_strength(
+        self, rows: list[LegacyRow], answered: dict[int, LegacyRow]
+    ) -> None:
         bars = [
             Candle(int(row["timestamp"]), *(row[name] for name in reading.NUMBERS))
             for row in reversed(rows)
@@ -180,7 +194,7 @@ class TestFiveMinuteAnswer:
         assert equal(ingested(after(seed, bars))[:75], answered, "rsi", by=1e-9) == 75
 
     def test_the_lowest_width_is_that_of_the_file(
-        self, reference: Path, answered: dict[int, Row]
+        self, reference: Path, answered: dict[int, LegacyRow]
     ) -> None:
         path = reference / "data" / "lowest_bb_width_by_instrument.csv"
         lowest = lowest_width(path, "NSE_EQ|INE301A01014")
@@ -192,19 +206,19 @@ class TestFiveMinuteQuery:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def expected(cls, reference: Path) -> dict[int, Row]:
+    def expected(cls, reference: Path) -> dict[int, LegacyRow]:
         return reading.answered(reference, "sqlquery")
 
     @pytest.fixture(scope="class")
     @classmethod
     def rows(
-        cls, raymond: list[Candle], stored: dict[int, Row], expected: dict[int, Row]
-    ) -> list[Row]:
+        cls, raymond: list[Candle], stored: dict[int, LegacyRow], expected: dict[int, LegacyRow]
+    ) -> list[LegacyRow]:
         return [row for row in file_bars(raymond, stored) if row["timestamp"] in expected]
 
     @pytest.mark.parametrize("name", [*reading.NUMBERS, *COPIED])
     def test_bars_and_copied_indicators(
-        self, rows: list[Row], expected: dict[int, Row], name: str
+        self, rows: list[LegacyRow], expected: dict[int, LegacyRow], name: str
     ) -> None:
         assert len(rows) == len(expected) == 29
         assert equal(rows, expected, name) == 29
@@ -222,7 +236,12 @@ class TestFiveMinuteQuery:
         ],
     )
     def test_what_it_adds(
-        self, rows: list[Row], expected: dict[int, Row], name: str, theirs: str, by: float
+        self,
+        rows: list[LegacyRow],
+        expected: dict[int, LegacyRow],
+        name: str,
+        theirs: str,
+        by: float,
     ) -> None:
         assert equal(rows, expected, name, theirs, by) == 29
 

@@ -1,8 +1,8 @@
-"""Engines by name: ours, TA-Lib behind our bars, and whatever a user brings.
+"""Engines by name: ours, TA-Lib on our bars, and those of users.
 
 `load_engine` turns text into an `Engine`: the name of one that a package declares under the entry
-point ``tallow.engines``, as Tallow's own are; ``package.module:name`` of the user's Python; the
-address of an HTTP service; a file of values that were stored.
+point ``tallow.engines``, as Tallow does; ``package.module:name`` of a user's Python code; the
+address of an HTTP service; a file of stored values.
 """
 
 from tallow.migrate.engines.registry import builtin, load_engine

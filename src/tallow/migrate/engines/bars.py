@@ -1,4 +1,4 @@
-"""Engines over our own bars: ours, and TA-Lib, which thus differs from it in indicators alone."""
+"""Engines on our own bars: ours, and TA-Lib, which therefore differs only in the indicators."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tallow.data.anchors import anchor_columns, anchor_table
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
 from tallow.engine import AnalyticsEngine
-from tallow.migrate.engines.library import DERIVED, Library, calls_for
+from tallow.migrate.engines.library import DERIVED, TalibLibrary, calls_for
 from tallow.migrate.protocol import Request
 from tallow.plan.plan import Operation, make_plan
 from tallow.runtime.batch import BAR_COLUMNS
@@ -48,7 +48,7 @@ class TallowEngine:
         return f"tallow {version('tallow')}"
 
     def answer(self, request: Request) -> pl.DataFrame:
-        """Return the bars asked for; see `Engine.answer`. A failed instrument is warned of."""
+        """Return the requested bars; see `Engine.answer`. Warns of failed instruments."""
         result = analytics_engine(request).process_candles(
             request.candles,
             request.timeframe,
@@ -64,53 +64,53 @@ class TallowEngine:
 
 
 class TalibEngine:
-    """Our bars and TA-Lib's indicators, with its own seeds and flat cases."""
+    """Our bars with TA-Lib's indicators, with its seeds and flat cases."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: TalibLibrary) -> None:
         self._library = library
         self.name = library.name
 
     @property
     def version(self) -> str:
-        """The versions of both packages."""
+        """The versions of TA-Lib and Tallow."""
         return f"{self._library.version}, tallow {version('tallow')}"
 
     def answer(self, request: Request) -> pl.DataFrame:
-        """Return the bars asked for; see `Engine.answer`."""
+        """Return the requested bars; see `Engine.answer`."""
         engine = analytics_engine(request)
-        made = engine.aggregate_timeframes(request.candles, request.timeframe)
-        bars = next(iter(made.values())).select(BARS)
+        by_timeframe = engine.aggregate_timeframes(request.candles, request.timeframe)
+        bars = next(iter(by_timeframe.values())).select(BARS)
         plan = make_plan(request.indicators, "talib", BAR_COLUMNS)
         bars = bars.hstack(_anchors(bars, plan.anchors, engine.calendars))
         for operation in plan.operations:
-            bars = self._with(bars, operation)
-        known = [column for column in plan.columns if column in bars.columns]
+            bars = self._add_indicator(bars, operation)
+        columns = [column for column in plan.columns if column in bars.columns]
         wanted = Range.of(request.start, request.end, None)
-        return wanted.cut(bars.select(*BARS, *known), engine.calendars)
+        return wanted.cut(bars.select(*BARS, *columns), engine.calendars)
 
-    def _with(self, bars: pl.DataFrame, operation: Operation) -> pl.DataFrame:
-        """Return `bars` with the columns of an indicator, where TA-Lib has it."""
+    def _add_indicator(self, bars: pl.DataFrame, operation: Operation) -> pl.DataFrame:
+        """Return `bars` with an indicator's columns, if TA-Lib has it."""
         name = operation.indicator.name
         calls = calls_for(name, operation.values)
         if not calls:
             return bars
         answers = [self._library.outputs(bars, call, operation.values) for call in calls]
-        made = pl.concat([bars.select("close"), *answers], how="horizontal")
+        values = pl.concat([bars.select("close"), *answers], how="horizontal")
         outputs = [output.name for output in operation.indicator.outputs]
         columns = {
             column: DERIVED.get((name, output), pl.col(output))
             for output, column in zip(outputs, operation.columns, strict=True)
             if column is not None
         }
-        return bars.hstack(made.select(**columns).fill_nan(None))
+        return bars.hstack(values.select(**columns).fill_nan(None))
 
 
 def _anchors(
     bars: pl.DataFrame, wanted: Sequence[str], calendars: CalendarAssignment
 ) -> pl.DataFrame:
-    """Return the session, week or month of each bar, where an indicator begins anew with it."""
+    """Return the session, week or month of each bar, for indicators that restart with it."""
     names, offsets = instrument_runs(bars)
-    found = anchor_columns(
+    columns = anchor_columns(
         anchor_table(calendars.calendars), wanted, time_view(bars), offsets, calendars.places(names)
     )
-    return pl.DataFrame(found)
+    return pl.DataFrame(columns)

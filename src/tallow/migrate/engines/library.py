@@ -1,4 +1,4 @@
-"""TA-Lib's functions under our names, called through either of its two faces in Python."""
+"""TA-Lib's functions under our names, called through either of its two Python packages."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tallow.core.operator import Value, Values
 
 
 @dataclass(frozen=True)
-class Call:
+class TalibCall:
     """A function of TA-Lib: our inputs, its parameters, and our outputs in its order.
 
-    `anchored`: begins anew with each session, week or month, of which TA-Lib itself knows nothing.
+    `anchored`: it restarts with each session, week or month, which TA-Lib does not know.
     """
 
     function: str
@@ -31,24 +31,24 @@ class Call:
     outputs: tuple[str, ...]
     anchored: bool = False
 
-    def within(self, values: Values) -> tuple[str, ...]:
-        """Return the columns whose every change begins a new series."""
+    def groups(self, values: Values) -> tuple[str, ...]:
+        """Return the columns by which rows are grouped into series."""
         return ("instrument", str(values["anchor"])) if self.anchored else ("instrument",)
 
-    def numbers(self, bars: pl.DataFrame) -> pl.DataFrame:
-        """Return the inputs as float64: for a column of text, a plugin would end the process."""
+    def inputs_of(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Return the inputs as float64: the plug-in would end the process for a column of text."""
         return bars.select(pl.col(self.inputs).cast(pl.Float64))
 
 
-class Library(Protocol):
-    """One face of TA-Lib."""
+class TalibLibrary(Protocol):
+    """A Python package of TA-Lib."""
 
     name: str
 
     @property
     def version(self) -> str: ...  # noqa: D102 - the package's
 
-    def outputs(self, bars: pl.DataFrame, call: Call, values: Values) -> pl.DataFrame:
+    def outputs(self, bars: pl.DataFrame, call: TalibCall, values: Values) -> pl.DataFrame:
         """Return float64 columns named after the call's outputs, NaN where there is no value."""
 
 
@@ -62,30 +62,32 @@ class Talib:
         """The package's version."""
         return _version("TA-Lib")
 
-    def outputs(self, bars: pl.DataFrame, call: Call, values: Values) -> pl.DataFrame:
+    def outputs(self, bars: pl.DataFrame, call: TalibCall, values: Values) -> pl.DataFrame:
         """Return float64 columns named after the call's outputs, NaN where there is no value."""
-        module = _imported("talib", "TA-Lib")
+        module = _import("talib", "TA-Lib")
         function = getattr(module, call.function.upper())
-        inputs = [column.to_numpy() for column in call.numbers(bars)]
+        inputs = [column.to_numpy() for column in call.inputs_of(bars)]
         parts = [np.empty((len(call.outputs), 0))]
         try:
-            with _usual_settings(module):
-                for a, z in pairwise(_offsets(bars, call.within(values))):
-                    made = function(*(column[a:z] for column in inputs), **call.parameters(values))
-                    parts.append(np.atleast_2d(made))
+            with _default_settings(module):
+                for a, z in pairwise(_offsets(bars, call.groups(values))):
+                    outputs = function(
+                        *(column[a:z] for column in inputs), **call.parameters(values)
+                    )
+                    parts.append(np.atleast_2d(outputs))
         # The wrapper raises plain exceptions for values that its library refuses.
         except Exception as error:
-            raise _refused("talib", call, values) from error
+            raise _value_error("talib", call, values) from error
         columns = np.concatenate(parts, axis=1)
         return pl.DataFrame(dict(zip(call.outputs, columns, strict=True)))
 
 
 class PolarsTalib:
-    """The plugin for Polars: an expression over each instrument.
+    """The plug-in for Polars: an expression over each instrument.
 
     Notes
     -----
-    One null in an input blanks all later rows; bars have none.
+    A null in an input makes all later rows null; bars have none.
     """
 
     name = "polars_talib"
@@ -95,16 +97,16 @@ class PolarsTalib:
         """The package's version."""
         return _version("polars-talib")
 
-    def outputs(self, bars: pl.DataFrame, call: Call, values: Values) -> pl.DataFrame:
+    def outputs(self, bars: pl.DataFrame, call: TalibCall, values: Values) -> pl.DataFrame:
         """Return float64 columns named after the call's outputs, NaN where there is no value."""
-        function = getattr(_imported("polars_talib", "polars-talib"), call.function)
-        made = function(*map(pl.col, call.inputs), **call.parameters(values))
-        within = call.within(values)
-        rows = bars.select(within).hstack(call.numbers(bars))
+        function = getattr(_import("polars_talib", "polars-talib"), call.function)
+        expression = function(*map(pl.col, call.inputs), **call.parameters(values))
+        groups = call.groups(values)
+        rows = bars.select(groups).hstack(call.inputs_of(bars))
         try:
-            column = rows.select(made.over(within)).to_series()
+            column = rows.select(expression.over(groups)).to_series()
         except pl.exceptions.PolarsError as error:
-            raise _refused(self.name, call, values) from error
+            raise _value_error(self.name, call, values) from error
         frame = column.struct.unnest() if column.dtype == pl.Struct else column.to_frame()
         return frame.rename(dict(zip(frame.columns, call.outputs, strict=True)))
 
@@ -118,12 +120,12 @@ _UNSTABLE = frozenset(
         *("MINUS_DM", "NATR", "PLUS_DI", "PLUS_DM", "RMA", "RSI", "T3"),
     )
 )
-"""TA-Lib's functions whose first rows a setting can hide."""
+"""TA-Lib's functions with an unstable period, which can hide their first rows."""
 
 
 @contextmanager
-def _usual_settings(talib: Any) -> Iterator[None]:
-    """Set the settings that TA-Lib keeps for the whole process to its own; put them back after."""
+def _default_settings(talib: Any) -> Iterator[None]:
+    """Set TA-Lib's process-wide settings to their defaults, and restore them afterwards."""
     with _SETTINGS:
         periods = {name: talib.get_unstable_period(name) for name in _UNSTABLE}
         compatibility = talib.get_compatibility()
@@ -138,16 +140,16 @@ def _usual_settings(talib: Any) -> Iterator[None]:
                 talib.set_unstable_period(name, period)
 
 
-def _offsets(bars: pl.DataFrame, within: tuple[str, ...]) -> list[int]:
-    """Return where runs of equal values begin, and the number of rows."""
+def _offsets(bars: pl.DataFrame, groups: tuple[str, ...]) -> list[int]:
+    """Return where groups begin, and the number of rows."""
     if not len(bars):
         return [0]
-    starts = pl.any_horizontal(pl.col(within).ne_missing(pl.col(within).shift(1)))
+    starts = pl.any_horizontal(pl.col(groups).ne_missing(pl.col(groups).shift(1)))
     found = bars.select(pl.arg_where(starts | (pl.int_range(pl.len()) == 0))).to_series().to_list()
     return [*found, len(bars)]
 
 
-def _refused(name: str, call: Call, values: Values) -> EngineError:
+def _value_error(name: str, call: TalibCall, values: Values) -> EngineError:
     return EngineError(
         f"{name}: {call.function} with {call.parameters(values)}; TA-Lib refuses these values; "
         "leave the indicator out, or lengthen it"
@@ -155,14 +157,14 @@ def _refused(name: str, call: Call, values: Values) -> EngineError:
 
 
 def _version(package: str) -> str:
-    # Asked of every engine there is: nothing is imported for it, and nothing raised.
+    # Read for every engine that is declared: it imports nothing, and never raises.
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
         return f"{package}, not installed"
 
 
-def _imported(module: str, package: str) -> Any:
+def _import(module: str, package: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -177,8 +179,8 @@ def _length(values: Values) -> dict[str, Value]:
 
 
 def _bands(values: Values) -> dict[str, Value]:
-    reach = values["multiplier"]
-    return {"timeperiod": values["length"], "nbdevup": reach, "nbdevdn": reach}
+    width = values["multiplier"]
+    return {"timeperiod": values["length"], "nbdevup": width, "nbdevdn": width}
 
 
 def _stochastic(values: Values) -> dict[str, Value]:
@@ -205,37 +207,39 @@ def _periods(values: Values) -> dict[str, Value]:
 
 _BAR = ("high", "low", "close")
 
-CALLS: dict[str, tuple[Call, ...]] = {
-    "sma": (Call("sma", ("close",), _length, ("sma",)),),
-    "ema": (Call("ema", ("close",), _length, ("ema",)),),
-    "wma": (Call("wma", ("close",), _length, ("wma",)),),
-    "rsi": (Call("rsi", ("close",), _length, ("rsi",)),),
-    "roc": (Call("roc", ("close",), _length, ("roc",)),),
-    "atr": (Call("atr", _BAR, _length, ("atr",)),),
-    "stddev": (Call("stddev", ("close",), lambda v: {**_length(v), "nbdev": 1.0}, ("stddev",)),),
-    "bollinger": (Call("bbands", ("close",), _bands, ("upper", "middle", "lower")),),
-    "volume_sma": (Call("sma", ("volume",), _length, ("volume_sma",)),),
-    "rma": (Call("rma", ("close",), _length, ("rma",)),),
-    "donchian": (Call("donchian", ("high", "low"), _length, ("upper", "middle", "lower")),),
-    "keltner": (Call("kc", _BAR, _channel, ("upper", "middle", "lower")),),
-    "supertrend": (Call("supertrend", _BAR, _trend, ("line", "direction")),),
-    "vwap": (Call("vwap", (*_BAR, "volume"), lambda _: {}, ("vwap",), anchored=True),),
-    "adx": (
-        Call("adx", _BAR, _length, ("adx",)),
-        Call("plus_di", _BAR, _length, ("plus_di",)),
-        Call("minus_di", _BAR, _length, ("minus_di",)),
+CALLS: dict[str, tuple[TalibCall, ...]] = {
+    "sma": (TalibCall("sma", ("close",), _length, ("sma",)),),
+    "ema": (TalibCall("ema", ("close",), _length, ("ema",)),),
+    "wma": (TalibCall("wma", ("close",), _length, ("wma",)),),
+    "rsi": (TalibCall("rsi", ("close",), _length, ("rsi",)),),
+    "roc": (TalibCall("roc", ("close",), _length, ("roc",)),),
+    "atr": (TalibCall("atr", _BAR, _length, ("atr",)),),
+    "stddev": (
+        TalibCall("stddev", ("close",), lambda v: {**_length(v), "nbdev": 1.0}, ("stddev",)),
     ),
-    "true_range": (Call("trange", _BAR, lambda _: {}, ("true_range",)),),
-    "obv": (Call("obv", ("close", "volume"), lambda _: {}, ("obv",)),),
-    "macd": (Call("macd", ("close",), _periods, ("macd", "signal", "histogram")),),
-    "stoch": (Call("stoch", _BAR, _stochastic, ("k", "d")),),
+    "bollinger": (TalibCall("bbands", ("close",), _bands, ("upper", "middle", "lower")),),
+    "volume_sma": (TalibCall("sma", ("volume",), _length, ("volume_sma",)),),
+    "rma": (TalibCall("rma", ("close",), _length, ("rma",)),),
+    "donchian": (TalibCall("donchian", ("high", "low"), _length, ("upper", "middle", "lower")),),
+    "keltner": (TalibCall("kc", _BAR, _channel, ("upper", "middle", "lower")),),
+    "supertrend": (TalibCall("supertrend", _BAR, _trend, ("line", "direction")),),
+    "vwap": (TalibCall("vwap", (*_BAR, "volume"), lambda _: {}, ("vwap",), anchored=True),),
+    "adx": (
+        TalibCall("adx", _BAR, _length, ("adx",)),
+        TalibCall("plus_di", _BAR, _length, ("plus_di",)),
+        TalibCall("minus_di", _BAR, _length, ("minus_di",)),
+    ),
+    "true_range": (TalibCall("trange", _BAR, lambda _: {}, ("true_range",)),),
+    "obv": (TalibCall("obv", ("close", "volume"), lambda _: {}, ("obv",)),),
+    "macd": (TalibCall("macd", ("close",), _periods, ("macd", "signal", "histogram")),),
+    "stoch": (TalibCall("stoch", _BAR, _stochastic, ("k", "d")),),
 }
-"""By our indicator; one that is not here TA-Lib does not have."""
+"""Calls by our indicator, for those that TA-Lib has."""
 
 
-def calls_for(indicator: str, values: Values) -> tuple[Call, ...]:
-    """Return the calls that make an indicator's outputs; none where TA-Lib does not have it."""
-    # Its average price is of (high + low + close) / 3 only.
+def calls_for(indicator: str, values: Values) -> tuple[TalibCall, ...]:
+    """Return the calls for an indicator's outputs; none if TA-Lib does not have it."""
+    # TA-Lib's VWAP takes (high + low + close) / 3 only.
     is_other = indicator == "vwap" and values["source"] != "hlc3"
     return () if is_other else CALLS.get(indicator, ())
 
@@ -246,8 +250,8 @@ DERIVED: dict[tuple[str, str], pl.Expr] = {
     ("bollinger", "width"): _UPPER - _LOWER,
     ("bollinger", "width_percent"): 100.0 * (_UPPER - _LOWER) / pl.col("middle"),
     ("bollinger", "percent_b"): (pl.col("close") - _LOWER) / (_UPPER - _LOWER),
-    # What TA-Lib has for null where it has integers, and where nothing has traded.
+    # TA-Lib has 0 instead of null for integers, and where nothing has traded.
     ("supertrend", "direction"): pl.when(pl.col("direction") != 0.0).then(pl.col("direction")),
     ("vwap", "vwap"): pl.when(pl.col("vwap") != 0.0).then(pl.col("vwap")),
 }
-"""Outputs that follow from its own, as expressions over these."""
+"""Our outputs that follow from TA-Lib's, as expressions over these."""

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a deadline for all of it, from looking up the name to the last byte."""
+"""One HTTP exchange with a deadline for all of it, from the name lookup to the last byte."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ T = TypeVar("T")
 
 
 Response = HTTPResponse | HTTPError
-"""What came: an error is what a status of failure brings."""
+"""A response; a failure status is an `HTTPError`."""
 
 
-def post(asked: urllib.request.Request, seconds: float, read: Callable[[Response], T]) -> T:
-    """Send a request, and return what `read` makes of the response.
+def post(request: urllib.request.Request, seconds: float, read: Callable[[Response], T]) -> T:
+    """Send a request, and return `read` of the response.
 
     Raises
     ------
     TimeoutError
-        If that takes longer than `seconds`, wherever it waits. The connections are ended then.
+        If that takes longer than `seconds` in all. The connections are closed then.
     OSError, http.client.HTTPException, ValueError
         If the exchange fails.
     """
     sockets = Sockets()
-    plain, secure = (partial(_opened, kind, sockets) for kind in (_Plain, _Secure))
-    opener = urllib.request.build_opener(_PlainHandler(plain), _SecureHandler(secure))
+    plain, secure = (
+        partial(_connect, kind, sockets) for kind in (_HttpConnection, _HttpsConnection)
+    )
+    opener = urllib.request.build_opener(_HttpHandler(plain), _HttpsHandler(secure))
 
     def exchange() -> T:
         try:
-            response: Response = opener.open(asked, timeout=seconds)
+            response: Response = opener.open(request, timeout=seconds)
         except HTTPError as error:
             response = error
         with response:
@@ -43,17 +45,17 @@ def post(asked: urllib.request.Request, seconds: float, read: Callable[[Response
     try:
         return within(seconds, exchange)
     finally:
-        # Nothing else uses them; a thread that was left behind ends with them.
+        # Nothing else uses them; an abandoned thread ends with them.
         sockets.shut()
 
 
-def _opened(kind: type[Any], sockets: Sockets, *args: Any, **options: Any) -> Any:
+def _connect(kind: type[Any], sockets: Sockets, *args: Any, **options: Any) -> Any:
     connection = kind(*args, **options)
     connection.sockets = sockets
     return connection
 
 
-class _Plain(HTTPConnection):
+class _HttpConnection(HTTPConnection):
     sockets: Sockets
 
     def connect(self) -> None:
@@ -61,7 +63,7 @@ class _Plain(HTTPConnection):
         self.sockets.hold(self.sock)
 
 
-class _Secure(HTTPSConnection):
+class _HttpsConnection(HTTPSConnection):
     sockets: Sockets
 
     def connect(self) -> None:
@@ -69,7 +71,7 @@ class _Secure(HTTPSConnection):
         self.sockets.hold(self.sock)
 
 
-class _PlainHandler(urllib.request.HTTPHandler):
+class _HttpHandler(urllib.request.HTTPHandler):
     def __init__(self, connection: Callable[..., Any]) -> None:
         super().__init__()
         self._connection = connection
@@ -78,7 +80,7 @@ class _PlainHandler(urllib.request.HTTPHandler):
         return self.do_open(self._connection, req)
 
 
-class _SecureHandler(urllib.request.HTTPSHandler):
+class _HttpsHandler(urllib.request.HTTPSHandler):
     def __init__(self, connection: Callable[..., Any]) -> None:
         super().__init__()
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Which engines there are, and which one a text means."""
+"""The engines by name, and how a text becomes one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import cache
 from tallow.core.errors import EngineError, excerpt, near_matches
 from tallow.core.plugins import load_plugins
 from tallow.data.files import ENDINGS
-from tallow.migrate.engines.answers import Reading
+from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.bars import TalibEngine, TallowEngine
 from tallow.migrate.engines.library import PolarsTalib, Talib
-from tallow.migrate.engines.own import load_own
 from tallow.migrate.engines.remote import RemoteEngine
 from tallow.migrate.engines.stored import StoredEngine
+from tallow.migrate.engines.user import load_user_engine
 from tallow.migrate.protocol import Engine
 
 ENTRY_POINT_GROUP = "tallow.engines"
@@ -26,19 +26,19 @@ _FORMS = (
 
 
 def builtin() -> tuple[Engine, ...]:
-    """Return the engines that stay when a migration is over."""
+    """Return Tallow's engines, without the old one."""
     return TallowEngine(), TalibEngine(Talib()), TalibEngine(PolarsTalib())
 
 
 @dataclass(frozen=True)
-class Engines:
-    """The engines by name, and what of the plug-ins failed, with the reasons."""
+class EngineRegistry:
+    """The engines by name, and the plug-ins that failed, with the reasons."""
 
     engines: dict[str, Engine]
     failures: dict[str, str]
 
     def find(self, name: str) -> Engine:
-        """Return the engine called `name`; `EngineError` where there is none."""
+        """Return the engine called `name`; `EngineError` if there is none."""
         found = self.engines.get(name)
         if found is None:
             broken = "".join(f"; {entry} failed: {why}" for entry, why in self.failures.items())
@@ -47,9 +47,9 @@ class Engines:
         return found
 
     def series(self) -> dict[str, str]:
-        """Return old names of columns, with ours for them, that engines declare in `series`.
+        """Return the names of columns that engines declare in `series`, with ours for them.
 
-        An engine may have that attribute for the names under which its values were stored.
+        An engine may have this attribute for the names under which its values were stored.
         """
         names: dict[str, str] = {}
         for engine in self.engines.values():
@@ -58,16 +58,16 @@ class Engines:
 
 
 @cache
-def engines() -> Engines:
+def engines() -> EngineRegistry:
     """Load every entry point, once per process."""
     found, failures = load_plugins(ENTRY_POINT_GROUP, Engine)  # type: ignore[type-abstract]
-    return Engines(found, failures)
+    return EngineRegistry(found, failures)
 
 
 def load_engine(
     text: str, *, series: Mapping[str, str] | None = None, timezone: str | None = None
 ) -> Engine:
-    """Return the engine that a text means.
+    """Return the engine of a text.
 
     Parameters
     ----------
@@ -76,34 +76,34 @@ def load_engine(
         ``package.module:name`` of a callable that takes a `Request`, or of an `Engine` or its
         class; ``http://...``; or a file of stored values (CSV, Parquet, Arrow; a glob, too).
     series
-        From a user's engine's names of columns to ours, such as ``{"ma_9": "sma_9"}``; they go
-        before the old names that some declared engine knows, which need not be given.
+        From the names of columns of a user's engine to ours, such as ``{"ma_9": "sma_9"}``; they
+        precede the names that declared engines have in `series`, which need not be given.
     timezone
-        Zone of times in the answer that carry none, such as ``Asia/Kolkata``.
+        Time zone of times in the answer without one, such as ``Asia/Kolkata``.
 
     Raises
     ------
     EngineError
-        If nothing is known by that name, or it cannot be loaded; near matches are listed.
+        If there is no such engine, with near matches; or if it cannot be loaded.
     CandleInputError
         If it is a file that cannot be opened.
     """
     known = engines()
     if text in known.engines:
-        return _as_declared(known.engines[text], series)
-    reading = Reading({**known.series(), **(series or {})}, timezone)
+        return _require_no_series(known.engines[text], series)
+    reader = AnswerReader({**known.series(), **(series or {})}, timezone)
     if text.startswith(("http://", "https://")):
-        return RemoteEngine(text, reading)
+        return RemoteEngine(text, reader)
     if text.lower().endswith(ENDINGS):
-        return StoredEngine(text, reading)
+        return StoredEngine(text, reader)
     module, colon, name = text.partition(":")
     names = [*module.split("."), *name.split(".")]
     if colon and all(part.isidentifier() for part in names):
-        return load_own(module, name, reading)
+        return load_user_engine(module, name, reader)
     return known.find(text)
 
 
-def _as_declared(engine: Engine, series: Mapping[str, str] | None) -> Engine:
+def _require_no_series(engine: Engine, series: Mapping[str, str] | None) -> Engine:
     if series:
         raise EngineError(
             f"engine: {engine.name!r} with series={dict(series)}; a declared engine answers under "

@@ -1,4 +1,4 @@
-"""Values that an engine stored, as the engine."""
+"""Stored values of an engine, used as an engine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
 from tallow.data.files import expand_paths, open_file
-from tallow.migrate.engines.answers import Reading
-from tallow.migrate.engines.own import DIGEST_DIGITS
+from tallow.migrate.engines.answers import AnswerReader
+from tallow.migrate.engines.user import DIGEST_DIGITS
 from tallow.migrate.protocol import Request
 
 
 class StoredEngine:
-    """One file, or several that a glob names; read anew for every answer.
+    """One file, or several of a glob; read again for every answer.
 
     Raises
     ------
@@ -23,13 +23,13 @@ class StoredEngine:
         If there is no such file.
     """
 
-    def __init__(self, text: str, reading: Reading) -> None:
+    def __init__(self, text: str, reader: AnswerReader) -> None:
         self.name = text
-        self._paths, self._reading = expand_paths(text), reading
+        self._paths, self._reader = expand_paths(text), reader
 
     @property
     def version(self) -> str:
-        """The digest of what is stored now."""
+        """The digest of the files' present content."""
         digest = hashlib.sha256()
         for path in self._paths:
             with Path(path).open("rb") as file:
@@ -37,8 +37,8 @@ class StoredEngine:
         return f"sha256:{digest.hexdigest()[:DIGEST_DIGITS]}"
 
     def answer(self, request: Request) -> pl.DataFrame:
-        """Return the rows stored for the request; see `Engine.answer`."""
-        opened = [open_file(path, BLOCK_ROWS) for path in self._paths]
-        empty = [pl.DataFrame(schema=raw.schema) for raw in opened]
-        rows = [frame for raw in opened for frame in raw.rows()]
-        return self._reading.answer(pl.concat([*empty, *rows], how="diagonal"), request, self.name)
+        """Return the stored rows of the request; see `Engine.answer`."""
+        files = [open_file(path, BLOCK_ROWS) for path in self._paths]
+        empty = [pl.DataFrame(schema=raw.schema) for raw in files]
+        rows = [frame for raw in files for frame in raw.rows()]
+        return self._reader.read(pl.concat([*empty, *rows], how="diagonal"), request, self.name)

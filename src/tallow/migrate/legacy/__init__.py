@@ -1,16 +1,16 @@
-"""The engine that is to be replaced: its arithmetic, order, rounding and defects, in plain Python.
+"""The old engine that is being replaced: its arithmetic, order, rounding and defects, in Python.
 
-What it computes is described by what it stored and answered, and proven on that. It is the control
-of a comparison and the baseline of benchmarks; nothing else depends on it. When a migration is over
-it goes in one commit: this folder, its tests, its line under ``tallow.engines`` in pyproject.toml,
+It is tested against values that the old system stored and answered. It is the control of
+comparisons and the baseline of benchmarks; nothing else depends on it. When the migration is over,
+one commit removes it: this folder, its tests, its line under ``tallow.engines`` in pyproject.toml,
 and the benchmarks that use it.
 
 1. Minutes become bars - `aggregation`.
-2. Kernels of a library - `cinar` - are called by wrappers with their own idea of order - `kernels`.
-3. The API answers for five-minute candles - `answer`; it reads a trading day before - `days`.
+2. Kernels of a library - `cinar` - are called by wrappers that each assume an order - `kernels`.
+3. The API answers with five-minute candles - `answer`; it reads a trading day more - `days`.
 
-What it stored otherwise, its jobs and its monitor are with the tests that prove all of it.
-Trends, filters and orders, which the old system also has, are not here.
+Its other stored values, its jobs and its monitor are part of the tests. The old system's trends,
+filters and orders are not re-created.
 """
 
 from tallow.migrate.legacy.engine import LEGACY_SERIES, LegacyEngine, builtin

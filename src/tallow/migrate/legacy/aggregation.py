@@ -1,8 +1,8 @@
-"""Minutes into bars, as the old system's API has them.
+"""The old API's bars of minutes.
 
-Buckets are whole multiples of their length since 1970; 09:15 in India is one of five minutes. So
-minutes before the open or after the close make bars of their own, zero-volume fillers count, empty
-buckets are absent, and a bucket that is not whole is not marked.
+Buckets are multiples of their length since 1970, as 09:15 in India is of five minutes. So minutes
+before the open or after the close make bars of their own, zero-volume fillers count, empty buckets
+are absent, and an incomplete bucket is not marked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BAR = 300
 
 
 def five_minute_bars(minutes: Sequence[Candle]) -> list[Candle]:
-    """Return the bars of ascending minutes, ascending; open interest is the last."""
+    """Return the ascending bars of ascending minutes; open interest is the last one."""
     bars: list[Candle] = []
     end = -math.inf
     for minute in minutes:
@@ -31,7 +31,7 @@ def five_minute_bars(minutes: Sequence[Candle]) -> list[Candle]:
 
 
 def begin_bar(start: int, first: Candle) -> Candle:
-    """Return a bar of one minute, which starts where it is said."""
+    """Return a bar of one minute with a given start."""
     # Field by field: dataclasses.replace takes four times as long.
     return Candle(
         start, first.open, first.high, first.low, first.close, first.volume, first.open_interest

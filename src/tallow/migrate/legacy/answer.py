@@ -1,4 +1,4 @@
-"""How the old API answers a request for five-minute candles: thirteen maps, and a join."""
+"""The old API's answer to a request for five-minute candles: thirteen maps, and a join."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from pathlib import Path
 
 from tallow.core.errors import EngineError
 from tallow.migrate.legacy.aggregation import five_minute_bars
-from tallow.migrate.legacy.candles import DAY, Candle, Row, between, finite, newest_first, rounded
+from tallow.migrate.legacy.candles import (
+    DAY,
+    Candle,
+    LegacyRow,
+    between,
+    finite,
+    newest_first,
+    rounded,
+)
 from tallow.migrate.legacy.days import warm_up_start
 from tallow.migrate.legacy.kernels import indicators
 
@@ -20,12 +28,12 @@ FOUR_DIGITS = ("bb_width_normalized", "bb_width_normalized_percentage")
 
 
 def window(start: int, end: int) -> tuple[int, int]:
-    """Return what the API makes of its parameters, where 0 stands for one not given.
+    """Return the API's range for its parameters, of which 0 means not given.
 
     Raises
     ------
     EngineError
-        If only the start is given: the old system compares them before it fills in the end.
+        If only the start is given: the old system compares them before it sets the end.
     """
     if start > end:
         raise EngineError(f"legacy: start={start}, end={end}; must not be after the end; give both")
@@ -37,22 +45,22 @@ def five_minute_candles(
     start: int | None = None,
     end: int | None = None,
     lowest: tuple[Path, str] | None = None,
-) -> list[Row]:
+) -> list[LegacyRow]:
     """Return bars with their indicators, newest first.
 
     Parameters
     ----------
     minutes
-        One instrument's, ascending: the table that the old system asks.
+        One instrument's, ascending, as in the old system's table.
     start, end
         Both ends are included; None is no limit. A day before the start is read as warm-up.
     lowest
-        The file of lowest widths, and the instrument's name in it: read anew for every bar, and
-        left out without it.
+        The file of lowest widths and the instrument's name in it, read again for every bar; without
+        it there is no such column.
     """
     first = -math.inf if start is None else warm_up_start(start)
-    known = between(minutes, first, math.inf if end is None else end)
-    bars = newest_first(five_minute_bars(known))
+    selected = between(minutes, first, math.inf if end is None else end)
+    bars = newest_first(five_minute_bars(selected))
     assert all(newer.timestamp > older.timestamp for newer, older in pairwise(bars))
     maps = {
         name: {time: finite(value) for time, value in series}
@@ -61,14 +69,14 @@ def five_minute_candles(
     rows = []
     for bar in bars:
         if (start is None or bar.timestamp >= start) and (end is None or bar.timestamp <= end):
-            rows.append(_joined(bar, maps))
+            rows.append(_join(bar, maps))
             if lowest is not None:
                 rows[-1]["lowest_bb_width"] = lowest_width(*lowest)
     return rows
 
 
 def lowest_width(path: Path, instrument: str) -> float:
-    """Return an instrument's lowest width from the job's file; `EngineError` where it has none."""
+    """Return an instrument's lowest width from the job's file; `EngineError` if it has none."""
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             if row["instrument_key"] == instrument:
@@ -79,7 +87,7 @@ def lowest_width(path: Path, instrument: str) -> float:
     )
 
 
-def fields(bar: Candle) -> Row:
+def fields(bar: Candle) -> LegacyRow:
     """Return a bar's own columns."""
     return {
         "timestamp": bar.timestamp,
@@ -92,7 +100,7 @@ def fields(bar: Candle) -> Row:
     }
 
 
-def _joined(bar: Candle, maps: dict[str, dict[int, float]]) -> Row:
+def _join(bar: Candle, maps: dict[str, dict[int, float]]) -> LegacyRow:
     row = fields(bar)
     for name, values in maps.items():
         value = values.get(bar.timestamp, 0.0)

@@ -1,4 +1,4 @@
-"""What the old system's parts pass each other: candles, series, rows; and how it rounds."""
+"""The old system's candles, series and rows, and its rounding."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TypeVar
 INDIA = timezone(timedelta(hours=5.5))
 
 MINUTE, DAY = 60, 86_400
-"""In seconds, as all times here: of a candle's open, since 1970 UTC."""
+"""In seconds, like all times here, which are those of a candle's open since 1970 UTC."""
 
 Series = list[tuple[int, float]]
-"""Values with their times, in the order of the candles they were computed from."""
+"""Values with their times, in the order of their candles."""
 
-Row = dict[str, float]
-"""A bar as it is answered or stored, under the old names; ``timestamp`` among them."""
+LegacyRow = dict[str, float]
+"""A bar as it is answered or stored, under the old names, with ``timestamp``."""
 
 
 T = TypeVar("T")
@@ -37,33 +37,33 @@ class Candle:
 
 
 def rounded(value: float, digits: int) -> float:
-    """Round half away from zero; what is not finite stays."""
+    """Round half away from zero; values that are not finite are unchanged."""
     if not math.isfinite(value):
         return value
     scale = 10.0**digits
     scaled = abs(value) * scale
     whole = math.floor(scaled)
-    # Not floor(scaled + 0.5): that sum itself rounds, and takes 0.49999999999999994 up.
+    # Not floor(scaled + 0.5): that sum is rounded itself, and 0.49999999999999994 would go up.
     if scaled - whole >= 0.5:
         whole += 1
     return -whole / scale if value < 0.0 else whole / scale
 
 
 def finite(value: float) -> float:
-    """Return 0 in place of NaN and infinity."""
+    """Return 0 instead of NaN and infinity."""
     return value if math.isfinite(value) else 0.0
 
 
 def between(candles: Iterable[Candle], first: float, last: float) -> list[Candle]:
-    """Return the candles of a time, both ends included, as SQL's BETWEEN does."""
+    """Return the candles of a range, both ends included, like SQL's BETWEEN."""
     return [candle for candle in candles if first <= candle.timestamp <= last]
 
 
 def newest_first(rows: Sequence[T]) -> list[T]:
-    """Return ascending rows from the newest to the oldest."""
+    """Return ascending rows with the newest first."""
     return list(reversed(rows))
 
 
 def in_india(timestamp: float) -> datetime:
-    """Return a time as the exchange's clocks show it."""
+    """Return a time in the exchange's time zone."""
     return datetime.fromtimestamp(timestamp, INDIA)

@@ -1,6 +1,6 @@
 """The kernels of the library that the old system used, cinar/indicator v1.3.0.
 
-Lists of floats in, a value for each out, whatever the order of time.
+Lists of floats in, one value for each out, in either order of time.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ Floats = Sequence[float]
 
 
 def sma(length: int, values: Floats) -> list[float]:
-    """Return the mean of the last `length` values; of all so far where there are fewer."""
+    """Return the mean of the last `length` values; of all so far if there are fewer."""
     means, total = [], 0.0
-    for place, value in enumerate(values):
+    for number, value in enumerate(values):
         total += value
-        if place >= length:
-            total -= values[place - length]
-        means.append(total / min(place + 1, length))
+        if number >= length:
+            total -= values[number - length]
+        means.append(total / min(number + 1, length))
     return means
 
 
 def ema(length: int, values: Floats) -> list[float]:
-    """Return the exponential mean, which starts at the first value."""
+    """Return the exponential mean, which begins at the first value."""
     means: list[float] = []
     weight = 2.0 / (1 + length)
     for value in values:
@@ -34,21 +34,21 @@ def ema(length: int, values: Floats) -> list[float]:
 def rma(length: int, values: Floats) -> list[float]:
     """Return Wilder's mean; the mean of all so far in the first `length` values."""
     means, mean = [], 0.0
-    for place, value in enumerate(values):
-        count = min(place, length - 1)
+    for number, value in enumerate(values):
+        count = min(number, length - 1)
         mean = (mean * count + value) / (count + 1)
         means.append(mean)
     return means
 
 
 def rsi(length: int, closes: Floats) -> tuple[list[float], list[float]]:
-    """Return the relative strength, and its index: the pair, in this order.
+    """Return the relative strength and its index, in this order.
 
-    Relative strength is NaN while nothing has moved, infinite while nothing has fallen.
+    The relative strength is NaN while nothing has moved, infinite while nothing has fallen.
     """
     gains, losses = [0.0], [0.0]
-    for place in range(1, len(closes)):
-        change = closes[place] - closes[place - 1]
+    for row in range(1, len(closes)):
+        change = closes[row] - closes[row - 1]
         gains.append(max(change, 0.0))
         losses.append(max(-change, 0.0))
     means = zip(rma(length, gains), rma(length, losses), strict=True)
@@ -59,9 +59,9 @@ def rsi(length: int, closes: Floats) -> tuple[list[float], list[float]]:
 def atr(
     length: int, highs: Floats, lows: Floats, closes: Floats
 ) -> tuple[list[float], list[float]]:
-    """Return the true range, and its simple mean: the pair, in this order.
+    """Return the true range and its simple mean, in this order.
 
-    The close is that of the same bar, so the range is never more than high minus low.
+    It takes the close of the same bar, so that the range is never more than high minus low.
     """
     ranges = [
         max(high - low, high - close, close - low)

@@ -21,7 +21,7 @@ def previous(moment: datetime) -> datetime:
 
 
 def warm_up_start(start: int) -> int:
-    """Return where an answer that starts at `start` begins to read: a trading day earlier."""
+    """Return the start of the candles that an answer from `start` reads: a trading day earlier."""
     moment = in_india(start)
     for _ in range(-(-WARM_UP_BARS // BARS_A_DAY)):
         moment = previous(moment)

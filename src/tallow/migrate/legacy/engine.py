@@ -1,4 +1,4 @@
-"""The old API as an engine: its answer for every instrument, under our names."""
+"""The old API as an engine: its answers for all instruments, under our names."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ LEGACY_SERIES = {
     "atr": "atr_14",
     "rsi": "rsi_14",
 }
-"""From the old names to ours. ``vwap`` and ``ema_9`` are called the same in both, and
-``bb_width_normalized``, a ratio, is nothing that we have."""
+"""From the old names to ours. ``vwap`` and ``ema_9`` are the same in both; we have no
+``bb_width_normalized``, which is a ratio."""
 
 BARS = ("open", "high", "low", "close", "volume")
 SERIES = (
@@ -39,18 +39,18 @@ SECOND_US = 1_000_000
 
 
 def builtin() -> tuple[LegacyEngine, ...]:
-    """Return the engine as the entry point ``tallow.engines`` finds it."""
+    """Return the engine for the entry point ``tallow.engines``."""
     return (LegacyEngine(),)
 
 
 class LegacyEngine:
-    """Five-minute candles with the old system's thirteen indicators; its zeros stay zeros.
+    """Five-minute candles with the old system's thirteen indicators, zeros included.
 
     Parameters
     ----------
     lowest
-        The job's file of lowest band widths. With it, the column ``lowest_bb_width`` is added, at
-        the old system's cost: the file is read again for every bar.
+        The job's file of lowest band widths. With it there is a column ``lowest_bb_width``, at the
+        old system's cost: the file is read again for every bar.
     """
 
     name = "legacy"
@@ -62,18 +62,18 @@ class LegacyEngine:
 
     @property
     def version(self) -> str:
-        """Which state of the old system this is, and who re-created it."""
+        """The state of the old system, and the version that re-creates it."""
         return f"July 2025, by tallow {version('tallow')}"
 
     def answer(self, request: Request) -> pl.DataFrame:
-        """Return the bars asked for; see `Engine.answer`.
+        """Return the requested bars; see `Engine.answer`.
 
-        All thirteen indicators, whatever was asked for: the old system has no choice.
+        Always with all thirteen indicators, like the old system.
 
         Raises
         ------
         EngineError
-            If another timeframe than five minutes is asked for.
+            If the timeframe is not five minutes.
         """
         if parse_timeframe(request.timeframe).text != "5m":
             raise EngineError(

@@ -1,7 +1,7 @@
-"""The wrappers around `cinar` that answers come from, each with its own idea of order.
+"""The old system's wrappers around `cinar`, each of which assumes an order of the candles.
 
-EMA, RSI, ATR and the bands reverse what they get, and their result back: they are right for candles
-that come newest first. SMA and VWAP do not, and are right for ascending ones. No order suits all.
+EMA, RSI, ATR and the bands reverse their input and their result: they are right for candles with
+the newest first. SMA and VWAP do not, and are right for ascending ones. No order is right for all.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ WIDTHS = ("bb_width", "bb_width_normalized", "bb_width_normalized_percentage")
 
 
 def sma(candles: Sequence[Candle], length: int) -> Series:
-    """Return simple means in the order given: newest first, each looks ahead."""
+    """Return simple means in the given order: with the newest first, each looks ahead."""
     if len(candles) < length:
         return []
     return _with_times(candles, cinar.sma(length, [candle.close for candle in candles]))
 
 
 def ema(candles: Sequence[Candle], length: int) -> Series:
-    """Return exponential means, from the last candle given to the first."""
+    """Return exponential means, computed from the last given candle to the first."""
     if len(candles) < length:
         return []
     return _with_times(candles, cinar.ema(length, _reversed_closes(candles))[::-1])
 
 
 def rsi(candles: Sequence[Candle], length: int) -> Series:
-    """Return what the old system calls RSI: the relative strength over 14 rows, at two digits.
+    """Return the old system's RSI: the relative strength over 14 rows, with two digits.
 
-    `length` only says how many candles there must be more than.
+    There must be more than `length` candles; it has no other effect.
     """
     if len(candles) <= length:
         return []
@@ -44,7 +44,7 @@ def rsi(candles: Sequence[Candle], length: int) -> Series:
 
 
 def atr(candles: Sequence[Candle], length: int) -> Series:
-    """Return what the old system calls ATR: high minus low; see `rsi` for `length`."""
+    """Return the old system's ATR: high minus low; see `rsi` for `length`."""
     if len(candles) <= length:
         return []
     backwards = candles[::-1]
@@ -57,7 +57,7 @@ def atr(candles: Sequence[Candle], length: int) -> Series:
 def bollinger(
     candles: Sequence[Candle], length: int = BAND_LENGTH, multiplier: float = BAND_MULTIPLIER
 ) -> tuple[Series, Series, Series]:
-    """Return upper, middle and lower band, from the last candle given; zero in its warm-up."""
+    """Return upper, middle and lower band, computed from the last given candle; zero in warm-up."""
     if len(candles) < length:
         return [], [], []
     bands = [(0.0, 0.0, 0.0)] * (length - 1)
@@ -68,14 +68,14 @@ def bollinger(
         squares = 0.0
         for close in window:
             squares += (close - mean) * (close - mean)
-        reach = multiplier * math.sqrt(squares / length)
-        bands.append((mean + reach, mean, mean - reach))
+        width = multiplier * math.sqrt(squares / length)
+        bands.append((mean + width, mean, mean - width))
     upper, middle, lower = zip(*reversed(bands), strict=True)
     return _with_times(candles, upper), _with_times(candles, middle), _with_times(candles, lower)
 
 
 def vwap(candles: Sequence[Candle]) -> Series:
-    """Return the mean close by volume in the order given, anew where day-of-year changes."""
+    """Return the close averaged by volume in the given order; it restarts with the day of year."""
     values: Series = []
     day, amount, volume = 0, 0.0, 0.0
     for candle in candles:
@@ -89,21 +89,21 @@ def vwap(candles: Sequence[Candle]) -> Series:
 
 
 def widths(upper: Series, middle: Series, lower: Series) -> tuple[Series, Series, Series]:
-    """Return the width in rupees, as a share of the middle, and as percent of it; all capped."""
+    """Return the width in rupees, as a share and as percent of the middle, all with a limit."""
     width: Series = []
     normalized: Series = []
     percentage: Series = []
     for (time, high), (_, mid), (_, low) in zip(upper, middle, lower, strict=True):
         is_band = mid != 0.0 and high >= low
-        share = _sound((high - low) / mid, NORMALIZED_MAX) if is_band else 0.0
-        width.append((time, _sound(high - low, WIDTH_MAX) if is_band else 0.0))
+        share = _limit((high - low) / mid, NORMALIZED_MAX) if is_band else 0.0
+        width.append((time, _limit(high - low, WIDTH_MAX) if is_band else 0.0))
         normalized.append((time, share))
-        percentage.append((time, _sound(100.0 * share, PERCENTAGE_MAX)))
+        percentage.append((time, _limit(100.0 * share, PERCENTAGE_MAX)))
     return width, normalized, percentage
 
 
 def indicators(candles: Sequence[Candle], *emas: int) -> dict[str, Series]:
-    """Return every series by its old name, each made as its kernel makes it of the order given."""
+    """Return every series by its old name, as its kernel computes it from the given order."""
     upper, middle, lower = bollinger(candles)
     bands = {"bb_upper": upper, "bb_middle": middle, "bb_lower": lower}
     series = {"ma_9": sma(candles, 9), **bands, "vwap": vwap(candles)}
@@ -113,7 +113,7 @@ def indicators(candles: Sequence[Candle], *emas: int) -> dict[str, Series]:
     return series | dict(zip(WIDTHS, wide, strict=True))
 
 
-def _sound(value: float, most: float) -> float:
+def _limit(value: float, most: float) -> float:
     return min(value, most) if math.isfinite(value) and value >= 0.0 else 0.0
 
 

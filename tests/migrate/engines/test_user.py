@@ -15,7 +15,7 @@ import pytest
 
 from tallow.core.errors import EngineError, NaiveTimeError, TallowError
 from tallow.migrate.engines import load_engine
-from tallow.migrate.engines.answers import Reading
+from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.protocol import Engine, Request
 from tests.migrate.engines.market import candles
 
@@ -149,9 +149,9 @@ T0, T1 = "2025-06-02T09:15:00+05:30", "2025-06-02T09:20:00+05:30"
     ],
 )
 def test_an_answer_that_cannot_be_read(given: object, message: str) -> None:
-    reading = Reading({"their": "ema_9"})
+    reader = AnswerReader({"their": "ema_9"})
     with pytest.raises(EngineError, match=f"it: .*{message}"):
-        reading.answer(given, Request(candles()), "it")
+        reader.read(given, Request(candles()), "it")
 
 
 def test_what_is_missing_is_null_and_equal_rows_are_one() -> None:
@@ -159,7 +159,7 @@ def test_what_is_missing_is_null_and_equal_rows_are_one() -> None:
         {"symbol": "A", "ts": T1, "a": "nan", "b": "", "c": "NULL", "d": None, "e": " 1.5 "},
         {"symbol": "A", "ts": T0, "a": "1", "b": "2", "c": "3", "d": 4, "e": "-0"},
     ]
-    frame = Reading().answer([*rows, *rows], Request(candles().clear()), "it")
+    frame = AnswerReader().read([*rows, *rows], Request(candles().clear()), "it")
     assert frame.drop("instrument", "timestamp").rows() == [
         (3.0, 1.0, 2.0, 4.0, -0.0),
         (None, None, None, None, 1.5),
@@ -170,17 +170,17 @@ def test_what_is_missing_is_null_and_equal_rows_are_one() -> None:
 
 def test_rows_of_other_instruments_are_left_out() -> None:
     rows = [{"symbol": "STRANGE", "ts": T0, "x": 1.0}]
-    assert len(Reading().answer(rows, Request(candles()), "it")) == 0
+    assert len(AnswerReader().read(rows, Request(candles()), "it")) == 0
 
 
 def test_no_rows_are_an_answer() -> None:
-    frame = Reading().answer([], Request(candles()), "it")
+    frame = AnswerReader().read([], Request(candles()), "it")
     assert frame.schema == {"instrument": pl.String, "timestamp": pl.Datetime("us", "UTC")}
 
 
 def test_one_instrument_needs_no_name() -> None:
     one = candles().filter(pl.col("instrument") == candles()["instrument"][0])
-    frame = Reading().answer([{"ts": T0, "x": 1.0}], Request(one), "it")
+    frame = AnswerReader().read([{"ts": T0, "x": 1.0}], Request(one), "it")
     assert frame["instrument"].to_list() == [one["instrument"][0]]
 
 
@@ -188,7 +188,7 @@ def test_times_without_a_zone_need_one() -> None:
     rows = [{"symbol": "A", "date": "2025-06-02", "time": "09:15", "x": 1.0}]
     empty = Request(candles().clear())
     with pytest.raises(NaiveTimeError):
-        Reading().answer(rows, empty, "it")
-    frame = Reading(timezone="Asia/Kolkata").answer(rows, empty, "it")
+        AnswerReader().read(rows, empty, "it")
+    frame = AnswerReader(timezone="Asia/Kolkata").read(rows, empty, "it")
     assert frame["timestamp"][0].isoformat() == "2025-06-02T03:45:00+00:00"
     assert issubclass(EngineError, TallowError)
