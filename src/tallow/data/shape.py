@@ -15,7 +15,7 @@ Form = Literal["document", "table", "candle", "tick", "refused"]
 
 
 OPENED = "2026-11-29"
-"""When the sources were opened."""
+"""When files were opened, and pages read."""
 
 
 @dataclass(frozen=True)

@@ -249,7 +249,10 @@ def markdown() -> str:
     ]
     head = "# Shapes\n\nFiles, frames and live messages that are known by what only they have.\n"
     head += (
-        f"Every source was opened on {OPENED}; one of a repository in the state that it names.\n"
+        f"Files of repositories were opened on {OPENED}, in the state that their address names;\n"
+    )
+    head += (
+        "pages were read that day in stored copies, in the excerpts that a search gives of them.\n"
     )
     table = "| provider | form | what | source |\n|---|---|---|---|\n"
     return (
