@@ -106,6 +106,7 @@ def test_two_dividends_of_one_date_are_given_as_their_sum():
     ("line", "message"),
     [
         (",2025-06-02,split,5,1,,", "instrument must be named"),
+        (f"{'A' * 1_025},2025-06-02,split,5,1,,", "must have at most 1,024 characters"),
         ("A,02/06/2025,split,5,1,,", "ex_date must be a date; write it as 2025-06-02"),
         ("A,2025-02-30,split,5,1,,", "ex_date must be a date"),
         ("A,0025-06-02,split,5,1,,", "ex_date must be of the years 1800 to 2199"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -219,6 +220,44 @@ def test_a_header_has_bounds(pack: Any, tmp_path: Path, monkeypatch: pytest.Monk
     wide = HEADER[:-1] + "".join(f",k{n}" for n in range(94)) + "\n" + ROW
     assert "101 columns; at most 100" in error_of(path, pack(wide.encode()))
     assert "its first line has 1,000 bytes or more" in error_of(path, pack(b"x" * 9_999))
+
+
+LIMIT = 1_000
+
+
+@pytest.mark.parametrize("packed", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("before", [0, 1, 7, 40])
+@pytest.mark.parametrize("length", [LIMIT - 1, LIMIT, 3 * LIMIT])
+def test_a_line_has_bounds(
+    packed: str, before: int, length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands before it; the last one of a file may lack its end."""
+    monkeypatch.setattr(files, "FILE_LINE_BYTES_MAX", LIMIT)
+    minute = ROW.split(",", 2)
+    rows = "".join(f"{minute[0]},{minute[1]},{minute[2]}" for _ in range(before))
+    long = f"{'x' * (length - len(ROW) + 2)},{ROW.strip().split(',', 1)[1]}"
+    assert len(long) == length
+    path = tmp_path / f"long.csv{packed}"
+    for end in ("\n" + ROW, "\n", ""):
+        write_packed(path, HEADER + rows + long + end)
+        if length < LIMIT:
+            assert read_candles(path).report.rows_in > before
+            continue
+        told = "a line" if packed else f"line {before + 2}"
+        with pytest.raises(CandleInputError, match=f"{told} has 1,000 bytes or more"):
+            read_candles(path)
+
+
+def write_packed(path: Path, text: str) -> None:
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    elif path.suffix == ".zst":
+        sink = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(sink, "zstd") as out:
+            out.write(text.encode())
+        path.write_bytes(sink.getvalue().to_pybytes())
+    else:
+        path.write_text(text)
 
 
 def test_a_wide_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

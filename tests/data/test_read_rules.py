@@ -51,6 +51,7 @@ BROKEN = [
     ("row_unreadable", dict.fromkeys(("timestamp", "open", "high", "low", "close", "volume"))),
     ("instrument_missing", {"instrument": None}),
     ("instrument_missing", {"instrument": ""}),
+    ("instrument_too_long", {"instrument": "A" * 1_025}),
     ("time_unreadable", {"timestamp": None}),
     ("time_out_of_range", {"timestamp": datetime(1, 1, 1, tzinfo=UTC)}),
     ("time_out_of_range", {"timestamp": datetime(1799, 12, 31, 23, 59, tzinfo=UTC)}),
@@ -91,6 +92,11 @@ def test_every_rule_of_the_table_is_tested_above_or_below():
     # These depend on clocks, calendars and other rows, and are tested with them.
     apart = {"repeated_key", "repeated_period", "forming", "not_covered"}
     assert {rule for rule, _ in BROKEN} | apart == {rule.name for rule in RULES}
+
+
+def test_the_longest_name_is_counted_in_characters():
+    longest = changed(instrument="€" * 1_024)
+    assert read_candles(candle_frame([longest])).frame.rows() == [longest]
 
 
 def test_the_first_broken_rule_wins():

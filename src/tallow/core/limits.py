@@ -80,7 +80,7 @@ FILE_COLUMNS_MAX = 10_000
 """Most columns of a file of candles."""
 
 FILE_LINE_BYTES_MAX = 4_194_304
-"""Longest first line of a text file."""
+"""Longest line of a table of text."""
 
 FILE_UNPACKED_RATIO = 100
 """How many times its size a file packed with gzip may unpack to, above `FILE_UNPACKED_BYTES`."""

@@ -24,7 +24,12 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ActionError, near_matches
-from tallow.core.limits import BLOCK_ROWS, CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST
+from tallow.core.limits import (
+    BLOCK_ROWS,
+    CANDLE_YEAR_FIRST,
+    CANDLE_YEAR_LAST,
+    NAME_CHARACTERS_MAX,
+)
 from tallow.data.files import expand_paths, open_file
 from tallow.data.interchange import from_native
 from tallow.data.schema import CANDLE_SCHEMA, find_column, plain_name
@@ -73,6 +78,13 @@ _DATED: tuple[tuple[str, pl.Expr], ...] = (
     (
         "instrument must be named; fill the column",
         pl.col("instrument").fill_null("") == "",
+    ),
+    (
+        f"a name must have at most {NAME_CHARACTERS_MAX:,} characters; check the column order",
+        pl.any_horizontal(
+            pl.col(name).str.len_chars() > NAME_CHARACTERS_MAX
+            for name in ("instrument", _PREDECESSOR)
+        ),
     ),
     (
         "ex_date must be a date; write it as 2025-06-02",

@@ -173,7 +173,9 @@ def _scan(path: Path) -> pl.LazyFrame:
     if ending in PARQUET_ENDINGS:
         return pl.scan_parquet(path, glob=False)
     if ending in text_tables.ENDINGS:
-        return text_tables.scan_text(path, _text_layout(path))
+        layout = _text_layout(path)
+        _require_lines(path)
+        return text_tables.scan_text(path, layout)
     with path.open("rb") as file:
         require_honest(file, str(path))
         file.seek(0)
@@ -195,7 +197,7 @@ def _first_line(path: Path) -> bytes:
     """Return the first line of a table of text, which must be no longer than a header may be."""
     head = _mark(path)
     if head.startswith(zstandard.MARK):
-        return zstandard.unpacked_head(path, 1).split(b"\n", 1)[0]
+        return _short(path, zstandard.unpacked_head(path, 1).split(b"\n", 1)[0])
     is_packed = head.startswith(_GZIP_MARK)
     if b"\x00" in head and not is_packed:
         raise CandleInputError(
@@ -207,12 +209,31 @@ def _first_line(path: Path) -> bytes:
             first = file.readline(FILE_LINE_BYTES_MAX)
     except (OSError, EOFError, zlib.error):
         return b""  # Polars tells what is wrong with it.
-    if len(first) == FILE_LINE_BYTES_MAX and not first.endswith(b"\n"):
+    return _short(path, first)
+
+
+def _short(path: Path, first: bytes) -> bytes:
+    if len(first) >= FILE_LINE_BYTES_MAX and not first.endswith(b"\n"):
         raise CandleInputError(
             f"{path}: its first line has {FILE_LINE_BYTES_MAX:,} bytes or more; must be a header; "
             "is it a table of text, with lines?"
         )
     return first
+
+
+def _require_lines(path: Path) -> None:
+    """Raise `CandleInputError` if a line of a table of text is too long; packed ones come later."""
+    if not _mark(path).startswith(_PACKED_MARKS):
+        number = text_tables.long_line(path, FILE_LINE_BYTES_MAX)
+        if number is not None:
+            raise _too_long(path, f"line {number:,}")
+
+
+def _too_long(path: Path, line: str) -> CandleInputError:
+    return CandleInputError(
+        f"{path}: {line} has {FILE_LINE_BYTES_MAX:,} bytes or more; must be shorter; was it "
+        "written fully, with the ends of its lines?"
+    )
 
 
 def _mark(path: Path) -> bytes:
@@ -247,6 +268,10 @@ class _Room:
                 f"{self._path}: unpacks to more than {self._most:,} bytes, {FILE_UNPACKED_RATIO} "
                 "times its size; no table of candles does; unpack it by hand if it is one"
             )
+        cells = pl.all().str.len_bytes().cast(pl.UInt64)
+        longest = batch.select(pl.sum_horizontal(cells).max()).item() if batch.width else None
+        if (longest or 0) + batch.width - 1 >= FILE_LINE_BYTES_MAX:
+            raise _too_long(self._path, "a line")
 
 
 def _as_text(batch: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.kernel import kernel
-from tallow.core.limits import CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST
+from tallow.core.limits import CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST, NAME_CHARACTERS_MAX
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -34,6 +34,7 @@ TIME_MIN_US, TIME_MAX_US = (
 RULES_VERSION = 1
 """Which rows become candles: part of all that is kept, raised where others do."""
 
+NAME_TOO_LONG = "instrument_too_long"
 OUT_OF_RANGE = "time_out_of_range"
 OFF_GRID = "off_grid"
 REPEATED_PERIOD = "repeated_period"
@@ -73,6 +74,12 @@ RULES: tuple[Rule, ...] = (
         "a row names its instrument",
         "fill the instrument column, or drop the row",
         pl.col("instrument").fill_null("") == "",
+    ),
+    Rule(
+        NAME_TOO_LONG,
+        f"a row's instrument has at most {NAME_CHARACTERS_MAX:,} characters",
+        "check the column order: which one has the names?",
+        pl.col("instrument").str.len_chars() > NAME_CHARACTERS_MAX,
     ),
     Rule(
         "time_unreadable",
@@ -216,6 +223,9 @@ def all_rows_hold(frame: pl.DataFrame, on_grid: bool, latest_us: int = TIME_MAX_
     # In order, the empty text comes first.
     suspects = instrument.head(1) if instrument.flags["SORTED_ASC"] else instrument
     if (suspects == "").any():
+        return False
+    # Bytes, which need no look at the text: of names that are long in bytes, `first_broken` says.
+    if (instrument.str.len_bytes().max() or 0) > NAME_CHARACTERS_MAX:  # type: ignore[operator]
         return False
     open_, high, low, close, volume = (column.to_numpy() for column in numbers)
     latest = min(max(latest_us, TIME_MIN_US), TIME_MAX_US)

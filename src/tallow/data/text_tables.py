@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
@@ -21,6 +22,7 @@ ENDINGS = {
 """Endings of tables of text, and what parts their cells; packed ones are read as they are."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PEEK_BYTES = 65_536
 _METATRADER4 = re.compile(rb"\d{4}\.\d\d\.\d\d,\d\d:\d\d(?:,\d+(?:\.\d+)?){5}\s*")
 _METATRADER4_COLUMNS = ("date", "time", "open", "high", "low", "close", "volume")
 
@@ -53,6 +55,47 @@ def text_layout(ending: str, first_line: bytes) -> TextLayout:
         return TextLayout(",", columns=_METATRADER4_COLUMNS)
     has_tabs = b"\t" in line and b"," not in line
     return TextLayout("\t" if has_tabs else ENDINGS[ending])
+
+
+def long_line(path: Path, limit: int) -> int | None:
+    """Return the number of the first line that is not shorter than a limit in bytes, if one is.
+
+    Reads little of a table of short lines: that each stretch of half the limit has an end of line
+    in it is seen at the stretch's end.
+    """
+    half = limit // 2
+    with path.open("rb") as file:
+        for start in range(0, path.stat().st_size - half + 1, half):
+            if _last_end(file, start, start + half) is None:
+                number = _long_line_at(file, start, limit)
+                if number is not None:
+                    return number
+    return None
+
+
+def _last_end(file: BinaryIO, start: int, stop: int) -> int | None:
+    """Return where the last end of line lies in a stretch of a file; None where there is none."""
+    for low in (max(start, stop - _PEEK_BYTES), start):
+        file.seek(low)
+        found = file.read(stop - low).rfind(b"\n")
+        if found >= 0:
+            return low + found
+    return None
+
+
+def _long_line_at(file: BinaryIO, place: int, limit: int) -> int | None:
+    """Return the number of the line at a place, if it is not shorter than a limit."""
+    before = _last_end(file, max(0, place - limit), place)
+    begins = max(0, place - limit) if before is None else before + 1
+    file.seek(begins)
+    line = file.read(limit)
+    if b"\n" in line or len(line) < limit:
+        return None
+    file.seek(0)
+    lines = 1
+    for read in range(0, begins, limit):
+        lines += file.read(min(limit, begins - read)).count(b"\n")
+    return lines
 
 
 def scan_text(path: Path, layout: TextLayout) -> pl.LazyFrame:

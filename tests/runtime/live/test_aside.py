@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from tallow import LiveEngine, open_store
+from tallow.core.errors import ParameterError
 from tallow.data.days import microseconds
 from tallow.data.ingest import ingest
 from tallow.data.mending import mending_table
@@ -25,6 +26,7 @@ from tallow.runtime.live.updates import LiveReport
 from tests.frames import candles, minutes, moment
 
 OPENS = moment("2025-07-18T09:15+05:30")
+ENDLESS = "B" * 1_025
 UNKNOWN = moment("2035-06-01T09:15+05:30")
 """A day that the calendar does not know."""
 
@@ -50,6 +52,10 @@ def frame_of_an_unknown_day(live: LiveEngine) -> LiveReport:
 
 def frame_without_a_calendar(live: LiveEngine) -> LiveReport:
     return live.update(two_rows().with_columns(pl.col("instrument").replace("B", "C"))).report
+
+
+def frame_with_an_endless_name(live: LiveEngine) -> LiveReport:
+    return live.update(two_rows().with_columns(pl.col("instrument").replace("B", ENDLESS))).report
 
 
 def arrays(live: LiveEngine) -> LiveReport:
@@ -89,6 +95,10 @@ def ticks_without_a_name(live: LiveEngine) -> LiveReport:
     return ticks(live, 100.0, name=None)
 
 
+def ticks_with_an_endless_name(live: LiveEngine) -> LiveReport:
+    return ticks(live, 100.0, name=ENDLESS)
+
+
 def ticks_too_late(live: LiveEngine) -> LiveReport:
     live.advance(microseconds(OPENS + timedelta(minutes=2)))
     return ticks(live, 100.0, -40 * 60)
@@ -98,6 +108,7 @@ ENTRIES: dict[Callable[[LiveEngine], LiveReport], str] = {
     frame: "high_below_low",
     frame_of_an_unknown_day: "not_covered",
     frame_without_a_calendar: "no_calendar",
+    frame_with_an_endless_name: "instrument_too_long",
     arrays: "volume_negative",
     arrays_beyond_the_years: "time_out_of_range",
     ticks: "price_missing",
@@ -105,6 +116,7 @@ ENTRIES: dict[Callable[[LiveEngine], LiveReport], str] = {
     ticks_too_late: "too_late",
     ticks_without_a_time: "time_unreadable",
     ticks_without_a_name: "instrument_missing",
+    ticks_with_an_endless_name: "instrument_too_long",
 }
 
 
@@ -127,7 +139,7 @@ def test_each_way_in_puts_its_bad_row_into_the_quarantine(
         rows = held.select("timeframe", "adjustment", "source", "row", "rule", "times").rows()
         # The same row again is no other row.
         assert rows == [("1m", "raw", "live", None, ENTRIES[give], times)]
-        assert json.loads(held["record"][0])["instrument"] in ("B", "C", None)
+        assert json.loads(held["record"][0])["instrument"] in ("B", "C", None, ENDLESS)
         entries = store.ledger.entries()
         assert entries["quarantined"].sum() == times
         parts = ("new", "identical", "revised", "quarantined")
@@ -135,6 +147,13 @@ def test_each_way_in_puts_its_bad_row_into_the_quarantine(
     if "ticks" not in give.__name__:
         # Ticks reach the store as candles of their minutes.
         assert store.ledger.entries()["rows_in"].to_list() == [3, 3, 3]
+
+
+def test_a_name_that_no_question_could_ask_for_is_no_instrument(store: Store) -> None:
+    live = LiveEngine("5m", "ema(2)", store=store)
+    with pytest.raises(ParameterError, match=r"instrument='BBB.* at most 1,024 characters"):
+        live.numbers(["A", ENDLESS])
+    assert live.names == []
 
 
 def test_a_look_ahead_and_a_clean_update_set_nothing_aside(store: Store) -> None:

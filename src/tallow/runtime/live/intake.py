@@ -14,6 +14,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, ParameterError
+from tallow.core.given import name_text
 from tallow.data.known_times import KnownTimes
 from tallow.data.live_rows import span
 from tallow.data.rules import FORMING, NOT_COVERED, OUT_OF_RANGE, TIME_MAX_US, TIME_MIN_US
@@ -90,6 +91,8 @@ class Intake:
         given = list(names)
         new = [name for name in given if name not in self._numbers]
         if new:
+            for name in new:
+                name_text("live: instrument", name, ParameterError)
             self._meet(list(dict.fromkeys(new)))
         found = np.fromiter(map(self._numbers.__getitem__, given), np.int64, len(given))
         if isinstance(names, tuple):

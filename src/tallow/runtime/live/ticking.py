@@ -14,10 +14,11 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError
-from tallow.core.limits import LIVE_TICK_MINUTES
+from tallow.core.limits import LIVE_TICK_MINUTES, NAME_CHARACTERS_MAX
 from tallow.data.anchors import anchor_columns, anchor_table
 from tallow.data.buckets import MINUTE_US
 from tallow.data.interchange import from_native
+from tallow.data.rules import NAME_TOO_LONG
 from tallow.data.schema import TIME_TYPE, find_column
 from tallow.data.tick_kernels import FOLDED, LATE, REPEATED
 from tallow.data.ticks import Minutes, TickBuilder
@@ -250,13 +251,21 @@ def tick_frame(ticks: Any) -> tuple[pl.DataFrame, bool]:
 
 
 def _what_lacks(frame: pl.DataFrame) -> list[str | None] | None:
-    """Return which rule ticks break that lack a name or a time; None where none does."""
-    nameless = pl.col("instrument").fill_null("") == ""
+    """Return which rule ticks break by their name, or for lack of a time; None where none does."""
+    name = pl.col("instrument")
+    nameless, endless = name.fill_null("") == "", name.str.len_chars() > NAME_CHARACTERS_MAX
     timeless = pl.col("timestamp").is_null()
-    if not frame.select((nameless | timeless).any()).item():
+    if not frame.select((nameless | endless | timeless).any()).item():
         return None
-    rule = pl.when(nameless).then(pl.lit("instrument_missing"))
-    found = frame.select(rule.when(timeless).then(pl.lit("time_unreadable")).alias("rule"))
+    rule = (
+        pl.when(nameless)
+        .then(pl.lit("instrument_missing"))
+        .when(endless)
+        .then(pl.lit(NAME_TOO_LONG))
+        .when(timeless)
+        .then(pl.lit("time_unreadable"))
+    )
+    found = frame.select(rule.alias("rule"))
     rules: list[str | None] = found["rule"].to_list()
     return rules
 
