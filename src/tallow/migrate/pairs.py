@@ -8,6 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Times = NDArray[np.int64]
+"""Microseconds since 1970 in UTC, or numbers of rows."""
+
+CauseFlags = NDArray[np.int64]
+"""Each row's `Cause` flags."""
+
 
 class Cause(enum.IntFlag):
     """Why two values differ; several may act together, such as rounding and another seed."""
@@ -46,8 +54,8 @@ class SeriesPair:
 
     instrument: str
     series: str
-    timestamp: NDArray[np.int64]
-    control: NDArray[np.float64]
-    candidate: NDArray[np.float64]
-    in_control: NDArray[np.bool_]
-    in_candidate: NDArray[np.bool_]
+    timestamp: Times
+    control: Floats
+    candidate: Floats
+    in_control: Flags
+    in_candidate: Flags

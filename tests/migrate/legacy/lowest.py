@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from tallow.migrate.legacy.candles import Candle, Series, in_india
+from tallow.migrate.legacy.candles import Candle, TimedValues, in_india
 
 LENGTH = 20
 WIDTH_MIN = 0.001
@@ -43,9 +43,9 @@ def quietest_day(bars: Sequence[Candle]) -> QuietDay | None:
     return min(able, key=lambda day: day.p10, default=None)
 
 
-def sample_widths(bars: Sequence[Candle]) -> Series:
+def sample_widths(bars: Sequence[Candle]) -> TimedValues:
     """Return band widths by the SAMPLE deviation, 1.026 times those that they are compared with."""
-    widths: Series = []
+    widths: TimedValues = []
     for last in range(LENGTH, len(bars) + 1):
         window = [bar.close for bar in bars[last - LENGTH : last]]
         mean = math.fsum(window) / LENGTH

@@ -11,7 +11,7 @@ from tallow.migrate.legacy.candles import (
     DAY,
     Candle,
     LegacyRow,
-    Series,
+    TimedValues,
     between,
     finite,
     in_india,
@@ -83,7 +83,7 @@ def live_bars(minutes: Sequence[Candle]) -> Iterator[LegacyRow]:
 
 def bands_of_range(
     candles: Sequence[Candle], start: int, end: int
-) -> tuple[Series, Series, Series]:
+) -> tuple[TimedValues, TimedValues, TimedValues]:
     """Return the bands from `start` on, or of all that was read where nothing is so late.
 
     The ascending candles go to a kernel that reverses, so each band is of a candle and the 19 later

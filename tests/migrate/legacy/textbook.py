@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from tallow.core.errors import EngineError
-from tallow.migrate.legacy.candles import Candle, Series
+from tallow.migrate.legacy.candles import Candle, TimedValues
 
 
-def ema(candles: Sequence[Candle], length: int) -> Series:
+def ema(candles: Sequence[Candle], length: int) -> TimedValues:
     """Return the exponential mean, seeded by the mean of the first `length` closes."""
     _require(candles, length)
     mean = sum(candle.close for candle in candles[:length]) / length
@@ -20,7 +20,7 @@ def ema(candles: Sequence[Candle], length: int) -> Series:
     return values
 
 
-def rsi(candles: Sequence[Candle], length: int) -> Series:
+def rsi(candles: Sequence[Candle], length: int) -> TimedValues:
     """Return Wilder's index; 100 where nothing falls, which a flat series is, too."""
     _require(candles, length + 1)
     changes = [new.close - old.close for old, new in pairwise(candles)]
@@ -34,7 +34,7 @@ def rsi(candles: Sequence[Candle], length: int) -> Series:
     return values
 
 
-def atr(candles: Sequence[Candle], length: int) -> Series:
+def atr(candles: Sequence[Candle], length: int) -> TimedValues:
     """Return Wilder's mean of the true range, which starts at the second candle."""
     _require(candles, length + 1)
     ranges = [
@@ -49,7 +49,7 @@ def atr(candles: Sequence[Candle], length: int) -> Series:
     return values
 
 
-def volume_ma(candles: Sequence[Candle], length: int) -> Series:
+def volume_ma(candles: Sequence[Candle], length: int) -> TimedValues:
     """Return the mean of the last `length` volumes."""
     _require(candles, length)
     return [

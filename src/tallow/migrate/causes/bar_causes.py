@@ -7,19 +7,10 @@ from collections.abc import Collection
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tallow.migrate.causes.bars import (
-    COLUMNS,
-    PRICES,
-    Bars,
-    Flags,
-    Floats,
-    Times,
-    read_bars,
-)
+from tallow.migrate.causes.bars import COLUMNS, PRICES, Bars, read_bars
 from tallow.migrate.causes.rounding import PrintedValues, is_finer
-from tallow.migrate.pairs import Cause
+from tallow.migrate.pairs import Cause, CauseFlags, Flags, Floats, Times
 
 GAP_MINUTES_MAX = 60
 """Longest bar in which a gap is looked for between its first and its last minute."""
@@ -48,7 +39,7 @@ class BarCauses:
 
     def between(
         self, one: Bars, other: Bars, times: Times, names: Collection[str] = COLUMNS
-    ) -> NDArray[np.int64]:
+    ) -> CauseFlags:
         """Return why the bars of two sides differ at each time; 0 where they do not.
 
         `names` are the columns that matter.
@@ -66,7 +57,7 @@ class BarCauses:
         flags[rows] = np.where(found == 0, int(Cause.UNEXPLAINED), found)
         return flags
 
-    def departures(self, bars: Bars, times: Times) -> NDArray[np.int64]:
+    def departures(self, bars: Bars, times: Times) -> CauseFlags:
         """Return how a side's bars at these times depart from those of the candles; 0 if not.
 
         They are compared with the candles' bars without fillers; an absent bar lacks all minutes.

@@ -8,17 +8,13 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.data.anchors import anchor_columns, anchor_table
 from tallow.engine import AnalyticsEngine
+from tallow.migrate.pairs import Floats, Times
 from tallow.migrate.protocol import Request
-
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = (*PRICES, "volume")

@@ -6,22 +6,15 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.causes.bar_causes import BarCauses
-from tallow.migrate.causes.bars import (
-    COLUMNS,
-    NO_BARS,
-    Flags,
-    RequestBars,
-    split_by_instrument,
-)
+from tallow.migrate.causes.bars import COLUMNS, NO_BARS, RequestBars, split_by_instrument
 from tallow.migrate.causes.explanation import InstrumentBars, SeriesComparison
 from tallow.migrate.causes.pairwise import explain_pairwise
 from tallow.migrate.causes.reported import read_reported
 from tallow.migrate.causes.ways import SeriesModels
-from tallow.migrate.pairs import Cause, SeriesPair
+from tallow.migrate.pairs import Cause, CauseFlags, Flags, SeriesPair
 from tallow.migrate.protocol import Request
 
 EQUAL_RELATIVE = 1e-12
@@ -55,7 +48,7 @@ class Classifier:
         self._request, self._control, self._candidate = request, control, candidate
         self._latest: tuple[str, InstrumentBars] | None = None
 
-    def causes(self, pair: SeriesPair) -> NDArray[np.int64]:
+    def causes(self, pair: SeriesPair) -> CauseFlags:
         """Return each row's `Cause` flags, int64 (rows,).
 
         0 where both sides have the same value, or none, or differ by at most 1e-12 of it (or, if
@@ -123,7 +116,7 @@ class Classifier:
         return InstrumentBars(sides[0], sides[1], causes, price)
 
 
-def _explain_bar_column(pair: SeriesPair, reported: InstrumentBars) -> NDArray[np.int64]:
+def _explain_bar_column(pair: SeriesPair, reported: InstrumentBars) -> CauseFlags:
     """Return why a column of the bars themselves differs."""
     times, on_both = pair.timestamp, pair.in_control & pair.in_candidate
     control, candidate = reported.control, reported.candidate
@@ -136,13 +129,13 @@ def _explain_bar_column(pair: SeriesPair, reported: InstrumentBars) -> NDArray[n
     return found
 
 
-def _explain_bars(pair: SeriesPair, reported: InstrumentBars) -> NDArray[np.int64]:
+def _explain_bars(pair: SeriesPair, reported: InstrumentBars) -> CauseFlags:
     """Return why the bars differ at each row; 0 where they do not."""
     times = pair.timestamp - reported.control.lag
     return reported.bars.between(reported.control.bars, reported.candidate.bars, times)
 
 
-def _explain_missing(pair: SeriesPair, reported: InstrumentBars) -> NDArray[np.int64]:
+def _explain_missing(pair: SeriesPair, reported: InstrumentBars) -> CauseFlags:
     """Return why a row is missing on one side; for the rows that are."""
     lag = np.where(pair.in_control, reported.control.lag, reported.candidate.lag)
     times = pair.timestamp - lag

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tallow.core.operator import WINDOW
 from tallow.migrate.causes.bar_causes import BarCauses
-from tallow.migrate.causes.bars import COLUMNS, Bars, Flags, Floats, Times
+from tallow.migrate.causes.bars import COLUMNS, Bars
 from tallow.migrate.causes.formulas import input_names, warmup_rows
 from tallow.migrate.causes.reported import ReportedBars
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.ways import Explanation, SeriesModels, find_explanation
-from tallow.migrate.pairs import Cause, SeriesPair
+from tallow.migrate.pairs import Cause, CauseFlags, Flags, Floats, SeriesPair, Times
 
 NOISE = 1e-14
 """Error of a sum of prices, relative to the price: what remains where such sums cancel out."""
@@ -83,7 +82,7 @@ class SideSeries:
         return replace(fit, missing=fit.missing | absent) if absent.any() else fit
 
     @cached_property
-    def explained_by(self) -> NDArray[np.int64]:
+    def explained_by(self) -> Times:
         """Number of each row's explanation, an exact one if possible; -1 where there is none."""
         numbers, ranked = np.full(len(self.rows), -1), list(enumerate(self.explanations))[::-1]
         for i, explanation in ranked:
@@ -120,7 +119,7 @@ class SeriesComparison:
         printed = PrintedValues(values[rows], NOISE * self.reported.price)
         return SideSeries(self.series, reported, rows, self.time[rows] - reported.lag, printed)
 
-    def causes(self) -> NDArray[np.int64]:
+    def causes(self) -> CauseFlags:
         """Return the causes of each row; only those of rows that differ are meaningful."""
         found = np.full(self.count, int(Cause.UNEXPLAINED))
         numbers = [self._spread(side, side.explained_by) for side in (self.control, self.candidate)]
@@ -132,7 +131,7 @@ class SeriesComparison:
                     found[rows] = pair.causes()[rows]
         return found
 
-    def _spread(self, side: SideSeries, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _spread(self, side: SideSeries, values: Times) -> Times:
         """Return values at their positions among the pair's rows, -1 elsewhere."""
         whole = np.full(self.count, -1)
         whole[side.rows] = values
@@ -150,7 +149,7 @@ class ExplanationPair:
         self.control, self.candidate = control, candidate
         self.bars = (comparison.control.bars(control), comparison.candidate.bars(candidate))
 
-    def causes(self) -> NDArray[np.int64]:
+    def causes(self) -> CauseFlags:
         """Return the causes of each of the pair's rows."""
         departures = list(self._departures())
         found = self._printing_causes(bool(departures))
@@ -174,7 +173,7 @@ class ExplanationPair:
         whole[self.sides[side][0].rows] = values
         return whole
 
-    def _printing_causes(self, has_departures: bool) -> NDArray[np.int64]:
+    def _printing_causes(self, has_departures: bool) -> CauseFlags:
         """Return where one side is rounded, capped, or zero because it has no value."""
         one, other = self.control.fit, self.candidate.fit
         found = np.zeros(self.comparison.count, dtype=np.int64)
@@ -186,7 +185,7 @@ class ExplanationPair:
             found[rounded] |= Cause.ROUNDING
         return found
 
-    def _departures(self) -> Iterator[tuple[NDArray[np.int64] | int, tuple[str, ...]]]:
+    def _departures(self) -> Iterator[tuple[CauseFlags | int, tuple[str, ...]]]:
         """Yield each difference of the two ways: the causes it stands for, and its field names."""
         one, other = self.control.way, self.candidate.way
         if not self.bars[0].equals(self.bars[1], self.comparison.inputs):
@@ -219,7 +218,7 @@ class ExplanationPair:
         same |= own.fit.capped & np.where(top, model > values, model < values)
         return self._spread(number, ~same)
 
-    def _bar_causes(self) -> NDArray[np.int64]:
+    def _bar_causes(self) -> CauseFlags:
         """Return why the bars differ that each row's values were computed from."""
         times = np.union1d(self.bars[0].time, self.bars[1].time)
         reported, backward = self.comparison.reported, self.control.way.backward
@@ -241,7 +240,7 @@ _CAUSES = {
 """The cause that a departure stands for, by its field in `Way`."""
 
 
-def _recent_flags(flags: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+def _recent_flags(flags: CauseFlags, reach: int) -> CauseFlags:
     """Return for each row all flags of the last `reach` rows, itself included."""
     found, rows = np.zeros_like(flags), np.arange(len(flags))
     for cause in Cause:

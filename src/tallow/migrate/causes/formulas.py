@@ -11,7 +11,7 @@ import numpy as np
 
 from tallow.core.operator import CONVENTIONS
 from tallow.core.spec import Spec, parse_specs
-from tallow.migrate.causes.bars import COLUMNS, Bars, Flags, Floats
+from tallow.migrate.causes.bars import COLUMNS, Bars
 from tallow.migrate.causes.seeds import (
     AnchoredMean,
     Average,
@@ -20,13 +20,13 @@ from tallow.migrate.causes.seeds import (
     Restarts,
     Seeds,
 )
-from tallow.migrate.pairs import Cause
+from tallow.migrate.pairs import Cause, Flags, Floats
 from tallow.plan.plan import make_plan
 from tallow.runtime.operations import fresh_states, run_operations
 
 
 @dataclass(frozen=True)
-class Model:
+class FormulaModel:
     """What a formula makes of bars.
 
     Attributes
@@ -49,7 +49,7 @@ class Formula:
     """One way to compute a series; `causes` say how it departs from the textbook's."""
 
     causes: Cause
-    compute: Callable[[Bars], Model]
+    compute: Callable[[Bars], FormulaModel]
 
 
 def list_formulas(spec: Spec, output: str) -> tuple[Formula, ...]:
@@ -86,7 +86,7 @@ def run_indicator(spec: Spec, output: str, bars: Bars) -> Floats:
     return computed.columns[column]
 
 
-def _compute_textbook(spec: Spec, output: str, bars: Bars) -> Model:
+def _compute_textbook(spec: Spec, output: str, bars: Bars) -> FormulaModel:
     make = _SEEDS.get(spec.indicator.name, _restart_seeds)
     seeds = make(spec, output, bars)
     plain = run_indicator(spec, output, bars)
@@ -95,8 +95,8 @@ def _compute_textbook(spec: Spec, output: str, bars: Bars) -> Model:
         rows = np.arange(len(bars))
         first = np.zeros(1, dtype=np.int64)
         moved = gain.values("mean", first, rows)[0] + loss.values("mean", first, rows)[0]
-        return Model(plain, seeds, moved == 0.0)
-    return Model(plain, seeds)
+        return FormulaModel(plain, seeds, moved == 0.0)
+    return FormulaModel(plain, seeds)
 
 
 def _number(spec: Spec, name: str) -> float:
@@ -188,10 +188,10 @@ def _strength(gain: Floats, loss: Floats) -> Floats:
 
 
 def _other_strengths(spec: Spec, output: str) -> tuple[Formula, ...]:
-    def compute(bars: Bars) -> Model:
+    def compute(bars: Bars) -> FormulaModel:
         seeds = Averages(_gains_and_losses(bars, spec), _strength)
         start, rows = np.zeros(1, dtype=np.int64), np.arange(len(bars))
-        return Model(seeds.values("later mean", start, rows)[0], seeds)
+        return FormulaModel(seeds.values("later mean", start, rows)[0], seeds)
 
     return (Formula(Cause.RS_INSTEAD_OF_RSI, compute),)
 
@@ -199,10 +199,10 @@ def _other_strengths(spec: Spec, output: str) -> tuple[Formula, ...]:
 def _other_ranges(spec: Spec, output: str) -> tuple[Formula, ...]:
     n = _length(spec)
 
-    def raw(bars: Bars) -> Model:
-        return Model(bars.columns["high"] - bars.columns["low"])
+    def raw(bars: Bars) -> FormulaModel:
+        return FormulaModel(bars.columns["high"] - bars.columns["low"])
 
-    def averaged(average: str, bars: Bars) -> Model:
+    def averaged(average: str, bars: Bars) -> FormulaModel:
         spread = bars.columns["high"] - bars.columns["low"]
         spreads = Bars(bars.time, bars.columns | {"close": spread}, bars.periods)
         (other,) = parse_specs(f"{average}({n})")
@@ -217,14 +217,14 @@ def _other_bands(spec: Spec, output: str) -> tuple[Formula, ...]:
     n = _length(spec)
     sample = math.sqrt(n / (n - 1))
 
-    def compute(factor: float, other_unit: bool, bars: Bars) -> Model:
+    def compute(factor: float, other_unit: bool, bars: Bars) -> FormulaModel:
         middle = run_indicator(whole, "middle", bars)
         width = run_indicator(whole, "width", bars) * factor
         share = 100.0 * width / middle
         if output == "percent_b":
             below = bars.columns["close"] - (middle - width / 2.0)
             with np.errstate(divide="ignore", invalid="ignore"):
-                return Model(np.where(width > 0.0, below / width, np.nan))
+                return FormulaModel(np.where(width > 0.0, below / width, np.nan))
         by_output = {
             "upper": middle + width / 2.0,
             "middle": middle,
@@ -232,7 +232,7 @@ def _other_bands(spec: Spec, output: str) -> tuple[Formula, ...]:
             "width": share if other_unit else width,
             "width_percent": width if other_unit else share,
         }
-        return Model(by_output[output])
+        return FormulaModel(by_output[output])
 
     (whole,) = parse_specs(f"bollinger({n}, {_number(spec, 'multiplier')})")
     deviations = Cause.SAMPLE_AGAINST_POPULATION
@@ -247,8 +247,8 @@ def _other_bands(spec: Spec, output: str) -> tuple[Formula, ...]:
 def _other_deviation(spec: Spec, output: str) -> tuple[Formula, ...]:
     n = _length(spec)
 
-    def compute(bars: Bars) -> Model:
-        return Model(run_indicator(spec, output, bars) * math.sqrt(n / (n - 1)))
+    def compute(bars: Bars) -> FormulaModel:
+        return FormulaModel(run_indicator(spec, output, bars) * math.sqrt(n / (n - 1)))
 
     return (Formula(Cause.SAMPLE_AGAINST_POPULATION, compute),)
 

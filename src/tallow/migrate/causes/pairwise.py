@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tallow.migrate.causes.bars import Flags, Floats
 from tallow.migrate.causes.rounding import SAME_RELATIVE, PrintedValues, is_finer
-from tallow.migrate.pairs import Cause, SeriesPair
-
-Causes = NDArray[np.int64]
+from tallow.migrate.pairs import Cause, CauseFlags, Flags, Floats, SeriesPair
 
 ROWS_MIN = 5
 """Fewest rows with different values that must agree before another unit or label is accepted."""
@@ -23,7 +19,7 @@ RATIO_SAME = 1e-6
 SHIFTS = (1, -1, 2, -2, 3, -3)
 
 
-def explain_pairwise(pair: SeriesPair, rows: Flags, bars: Causes | None) -> Causes:
+def explain_pairwise(pair: SeriesPair, rows: Flags, bars: CauseFlags | None) -> CauseFlags:
     """Return the causes of the given rows, `Cause.UNEXPLAINED` where none is found.
 
     Parameters
@@ -44,7 +40,7 @@ def explain_pairwise(pair: SeriesPair, rows: Flags, bars: Causes | None) -> Caus
     return np.where(rows & (found == 0), int(Cause.UNEXPLAINED), found)
 
 
-def _find_rounded(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_rounded(control: Floats, candidate: Floats, rows: Flags) -> CauseFlags:
     """Find the rows in which one side is the other one, rounded."""
     return np.where(_is_rounding(control, candidate, rows), int(Cause.ROUNDING), 0)
 
@@ -60,7 +56,7 @@ def _is_rounding(control: Floats, candidate: Floats, rows: Flags) -> Flags:
     return found
 
 
-def _find_zeros(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_zeros(control: Floats, candidate: Floats, rows: Flags) -> CauseFlags:
     """Find the leading rows in which one side is zero and the other one has no value."""
     found = np.zeros(len(rows), dtype=np.int64)
     for one, other in ((control, candidate), (candidate, control)):
@@ -70,7 +66,7 @@ def _find_zeros(control: Floats, candidate: Floats, rows: Flags) -> Causes:
     return found
 
 
-def _find_scaled(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_scaled(control: Floats, candidate: Floats, rows: Flags) -> CauseFlags:
     """Find the rows in which one side is a hundred times the other, if they are many."""
     best, most = np.zeros(len(rows), dtype=np.int64), 0
     # It matters for the decimals which side is multiplied.
@@ -83,7 +79,7 @@ def _find_scaled(control: Floats, candidate: Floats, rows: Flags) -> Causes:
     return best
 
 
-def _find_shifted(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_shifted(control: Floats, candidate: Floats, rows: Flags) -> CauseFlags:
     """Find the rows in which one side has the value that the other has a few rows away."""
     for shift in SHIFTS:
         moved = np.roll(candidate, shift)
@@ -97,7 +93,7 @@ def _find_shifted(control: Floats, candidate: Floats, rows: Flags) -> Causes:
     return np.zeros(len(rows), dtype=np.int64)
 
 
-def _flags(rows: Flags, cause: Cause, rounded: Flags) -> Causes:
+def _flags(rows: Flags, cause: Cause, rounded: Flags) -> CauseFlags:
     found = np.zeros(len(rows), dtype=np.int64)
     found[rows] = int(cause)
     found[rounded] |= int(Cause.ROUNDING)
@@ -123,7 +119,7 @@ def _is_no_chance(agreeing: Flags, rows: Flags, values: Floats) -> bool:
     return different >= ROWS_MIN and int(agreeing.sum()) * 2 > int(rows.sum())
 
 
-def _find_converging(control: Floats, candidate: Floats, rows: Flags) -> Causes:
+def _find_converging(control: Floats, candidate: Floats, rows: Flags) -> CauseFlags:
     """Find the rows in which the difference shrinks by one factor from row to row."""
     found = np.zeros(len(rows), dtype=np.int64)
     difference = np.where(rows, control - candidate, np.nan)
@@ -141,7 +137,7 @@ def _find_converging(control: Floats, candidate: Floats, rows: Flags) -> Causes:
     return found
 
 
-def _extend(found: Causes, control: Floats, candidate: Floats, ratio: float, row: int) -> None:
+def _extend(found: CauseFlags, control: Floats, candidate: Floats, ratio: float, row: int) -> None:
     """Extend the rows to where the difference disappears in the last bits."""
     expected = abs(control[row - 1] - candidate[row - 1])
     while row < len(found):
@@ -153,7 +149,7 @@ def _extend(found: Causes, control: Floats, candidate: Floats, ratio: float, row
         row += 1
 
 
-def _spread_bar_causes(rows: Flags, bars: Causes) -> Causes:
+def _spread_bar_causes(rows: Flags, bars: CauseFlags) -> CauseFlags:
     """Explain a run of differing rows by the causes of the differing bars in it so far."""
     found = np.zeros(len(rows), dtype=np.int64)
     running = 0

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from tallow.core.timeframe import parse_timeframe
-from tallow.migrate.causes.bars import COLUMNS, Bars, Flags, RequestBars, Times, overlay, read_bars
+from tallow.migrate.causes.bars import COLUMNS, Bars, RequestBars, overlay, read_bars
 from tallow.migrate.causes.rounding import PrintedValues
+from tallow.migrate.pairs import Flags, Times
 
 MINUTE_US = 60_000_000
 ZONE_US = 330 * MINUTE_US

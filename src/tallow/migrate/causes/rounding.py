@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from tallow.migrate.pairs import Flags, Floats, Times
 
 DECIMALS_MAX = 10
 """Most decimals that count as rounding: ratios are kept with so many."""
@@ -89,7 +87,7 @@ class PrintedValues:
         self.noise = noise
 
     @cached_property
-    def decimals(self) -> NDArray[np.int64]:
+    def decimals(self) -> Times:
         """Each value's decimals, 0..`DECIMALS_MAX`; larger where it has more, or is missing."""
         found = np.full(len(self.values), _UNROUNDED)
         for digits in range(DECIMALS_MAX, -1, -1):
@@ -104,7 +102,7 @@ class PrintedValues:
         fits = (narrow == self.values) | np.isnan(self.values)
         return bool(fits.all() and (self.decimals[~np.isnan(self.values)] == _UNROUNDED).any())
 
-    def select(self, rows: NDArray[np.int64]) -> PrintedValues:
+    def select(self, rows: Times) -> PrintedValues:
         """Return some of the rows."""
         selected = PrintedValues(self.values[rows], self.noise)
         selected.decimals = self.decimals[rows]

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tallow.core.operator import WINDOW
 from tallow.core.spec import Spec
-from tallow.migrate.causes.bars import Bars, Flags, Floats, Times
-from tallow.migrate.causes.formulas import Model, warmup_rows
+from tallow.migrate.causes.bars import Bars
+from tallow.migrate.causes.formulas import FormulaModel, warmup_rows
 from tallow.migrate.causes.rounding import DECIMALS_MAX, SAME_RELATIVE, SINGLE, Fit, PrintedValues
 from tallow.migrate.causes.seeds import Average
+from tallow.migrate.pairs import Flags, Floats, Times
 
 ABSENT = "absent"
 """A segment without values: the warm-up of a series that begins again."""
@@ -62,7 +62,7 @@ class SeedSegment(NamedTuple):
     value: float = 0.0
 
 
-def with_segments(model: Model, segments: Sequence[SeedSegment], times: Times) -> Floats:
+def with_segments(model: FormulaModel, segments: Sequence[SeedSegment], times: Times) -> Floats:
     """Return a model's values with those of its segments; `times` in the order of computation."""
     values = model.plain.copy()
     for segment in segments:
@@ -75,7 +75,7 @@ def with_segments(model: Model, segments: Sequence[SeedSegment], times: Times) -
     return values
 
 
-def _segment_values(model: Model, segment: SeedSegment, times: Times, rows: Times) -> Floats:
+def _segment_values(model: FormulaModel, segment: SeedSegment, times: Times, rows: Times) -> Floats:
     """Return a segment's values at `rows`; the plain ones if the model cannot begin in its way."""
     if segment.kind == CARRIED and isinstance(model.seeds, Average):
         return model.seeds.continue_from(_row_of(times, segment.since), segment.value, rows)
@@ -110,7 +110,7 @@ class SeedSearch:
         Rows at which engines usually begin, int64, rising.
     """
 
-    model: Model
+    model: FormulaModel
     bars: Bars
     printed: PrintedValues
     rows: Times
@@ -205,7 +205,7 @@ class SeedSearch:
         usual = np.isin(found, self.usual)
         return np.concatenate([found[usual], found[~usual]])[:STARTS_MAX]
 
-    def _matches(self, kind: str, starts: Times, at: Times) -> NDArray[np.bool_]:
+    def _matches(self, kind: str, starts: Times, at: Times) -> Flags:
         """Return bool ``[starts, at]``: a start gives these values, up to their decimals."""
         assert self.model.seeds is not None
         found = self.model.seeds.values(kind, starts, self.rows[at]) * self.scale
@@ -261,7 +261,7 @@ class SeedSearch:
 
 
 def find_segments(
-    model: Model,
+    model: FormulaModel,
     bars: Bars,
     times: Times,
     printed: PrintedValues,

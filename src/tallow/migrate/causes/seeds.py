@@ -10,10 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
+from tallow.migrate.pairs import Floats, Times
 
 FORGOTTEN = 1e-13
 """Weight below which a start has no visible effect."""

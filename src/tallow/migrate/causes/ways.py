@@ -10,10 +10,11 @@ from itertools import product
 import numpy as np
 
 from tallow.core.spec import Spec
-from tallow.migrate.causes.bars import Bars, Flags, Floats, Times
-from tallow.migrate.causes.formulas import Formula, Model, list_formulas, takes_one_price
+from tallow.migrate.causes.bars import Bars
+from tallow.migrate.causes.formulas import Formula, FormulaModel, list_formulas, takes_one_price
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.seed_search import ABSENT, SeedSegment, find_segments, with_segments
+from tallow.migrate.pairs import Flags, Floats, Times
 
 DEPARTURES_MAX = 3
 """Most departures from the textbook that are tried together, on each history of bars."""
@@ -97,12 +98,12 @@ class SeriesModels:
     spec: Spec
     output: str
     formulas: tuple[Formula, ...] = field(init=False)
-    _models: dict[tuple[bytes, bool, bool, int], Model] = field(default_factory=dict)
+    _models: dict[tuple[bytes, bool, bool, int], FormulaModel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.formulas = list_formulas(self.spec, self.output)
 
-    def model(self, bars: Bars, way: Way) -> Model:
+    def model(self, bars: Bars, way: Way) -> FormulaModel:
         """Return a way's model of bars, without its segments, in the order of computation."""
         key = (bars.key, way.backward, way.typical, way.formula)
         if key not in self._models:

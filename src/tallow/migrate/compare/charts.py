@@ -11,17 +11,15 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tallow.migrate.compare.comparison import to_datetime
 from tallow.migrate.compare.counts import WorstRow
+from tallow.migrate.pairs import Floats
 
 WIDTH, HEIGHT = 420, 236
 LEFT, RIGHT = 62, 10
 VALUES_TOP, VALUES_BOTTOM = 10, 138
 CLOSE_TOP, CLOSE_BOTTOM = 162, 208
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from tallow.core.limits import COMPARE_PLACES
 from tallow.migrate.compare.matching import Match, distances
 from tallow.migrate.compare.pairing import InstrumentRows
-from tallow.migrate.pairs import Cause, SeriesPair
+from tallow.migrate.pairs import Cause, CauseFlags, Flags, Floats, SeriesPair, Times
 
 CHART_BARS = 30
 """Bars on each side of a worst row in its chart; no two worst rows are nearer than that."""
-
-Causes = NDArray[np.int64]
 
 
 def cause_name(cause: Cause) -> str:
@@ -117,14 +115,14 @@ def finite_or_none(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def unexplained_rows(causes: Causes, rejected: Cause) -> NDArray[np.bool_]:
+def unexplained_rows(causes: CauseFlags, rejected: Cause) -> Flags:
     """Return which differing rows have no cause, or one that is not accepted."""
     not_accepted = np.int64(Cause.UNEXPLAINED | rejected)
     return np.asarray((causes == 0) | ((causes & not_accepted) != 0))
 
 
 def count_rows(
-    pair: SeriesPair, matches: NDArray[np.int8], causes: Causes, rejected: Cause
+    pair: SeriesPair, matches: NDArray[np.int8], causes: CauseFlags, rejected: Cause
 ) -> ValueCounts:
     """Count one series of one instrument; `causes` are used in rows that differ."""
     number = np.bincount(matches, minlength=len(Match))
@@ -169,10 +167,10 @@ class WorstRow:
     weight: float
     causes: tuple[str, ...]
     at: int
-    timestamps: NDArray[np.int64]
-    control: NDArray[np.float64]
-    candidate: NDArray[np.float64]
-    close: NDArray[np.float64]
+    timestamps: Times
+    control: Floats
+    candidate: Floats
+    close: Floats
 
     @property
     def timestamp(self) -> int:
@@ -191,7 +189,7 @@ class WorstRow:
 def find_worst_rows(
     pair: SeriesPair,
     matches: NDArray[np.int8],
-    causes: Causes,
+    causes: CauseFlags,
     rejected: Cause,
     rows: InstrumentRows,
 ) -> Iterator[WorstRow]:
@@ -222,9 +220,7 @@ def find_worst_rows(
         weight[around] = -1.0
 
 
-def _weights(
-    pair: SeriesPair, matches: NDArray[np.int8], unexplained: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _weights(pair: SeriesPair, matches: NDArray[np.int8], unexplained: Flags) -> Floats:
     """Return how bad each row is; -1 where it does not differ.
 
     A value that one side lacks has the least weight of its kind: a chart would show nothing.

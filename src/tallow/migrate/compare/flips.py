@@ -26,15 +26,14 @@ from numpy.typing import NDArray
 from tallow.core.limits import COMPARE_FLIPS
 from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.compare.pairing import InstrumentRows
+from tallow.migrate.pairs import Flags, Floats
 
 AVERAGES = ("sma", "ema", "wma", "rma")
 SQUEEZE_BARS = 20
 OVERBOUGHT, OVERSOLD = 70.0, 30.0
 
-Floats = NDArray[np.float64]
 Decisions = NDArray[np.int8]
-Mask = NDArray[np.bool_]
-SeriesDifference = tuple[Mask, Mask]
+SeriesDifference = tuple[Flags, Flags]
 """Rows in which a series differs in any bit, and those of them without an accepted cause."""
 
 
@@ -138,7 +137,7 @@ def add_decisions(
     ]
 
 
-def _unexplained(rule: DecisionRule, differences: Mapping[str, SeriesDifference]) -> Mask:
+def _unexplained(rule: DecisionRule, differences: Mapping[str, SeriesDifference]) -> Flags:
     """Return for each bar whether a flip in it has no accepted cause."""
     differs, is_unexplained = (
         np.logical_or.reduce([_spread_forward(rule.looks_back, rows) for rows in masks])
@@ -147,7 +146,7 @@ def _unexplained(rule: DecisionRule, differences: Mapping[str, SeriesDifference]
     return np.asarray(is_unexplained | ~differs)
 
 
-def _spread_forward(bars: int, rows: Mask) -> Mask:
+def _spread_forward(bars: int, rows: Flags) -> Flags:
     """Return for each row whether it, or one of so many before it, is marked."""
     spread = rows.copy()
     for back in range(1, min(bars, len(rows) - 1) + 1):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tallow.core.errors import ParameterError
 from tallow.migrate.causes.rounding import has_decimals
-from tallow.migrate.pairs import SeriesPair
+from tallow.migrate.pairs import Flags, Floats, SeriesPair
 
 DIGITS = 6
 """Most decimals that are looked for; a side that keeps more is taken to keep all."""
@@ -59,16 +59,14 @@ class Tolerance:
         if self.ulps < 0:
             raise ParameterError(f"tolerance: ulps={self.ulps}; must be 0 or more")
 
-    def holds(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def holds(self, left: Floats, right: Floats) -> Flags:
         """Return for each row whether its values count as equal; False where one is missing."""
         absolute, share = distances(left, right)
         near = (absolute <= self.absolute) | (share <= self.relative)
         return near | (_count_ulps(left, right) <= self.ulps)
 
 
-def distances(
-    left: NDArray[np.float64], right: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def distances(left: Floats, right: Floats) -> tuple[Floats, Floats]:
     """Return absolute differences, and these as shares of the larger amount, 0 to 2.
 
     NaN where a value is missing; the share is infinite where a value is.
@@ -99,7 +97,7 @@ def match_rows(
     return found
 
 
-def decimals_of(values: NDArray[np.float64]) -> int | None:
+def decimals_of(values: Floats) -> int | None:
     """Return the decimals that all values are rounded to; None where they are not, or too few.
 
     Examples
@@ -117,10 +115,10 @@ def decimals_of(values: NDArray[np.float64]) -> int | None:
 
 
 def _rounds_to(
-    left: NDArray[np.float64],
-    right: NDArray[np.float64],
+    left: Floats,
+    right: Floats,
     decimals: tuple[int | None, int | None],
-) -> NDArray[np.bool_]:
+) -> Flags:
     """Return where the finer side, rounded, is the coarser one; ties count in both directions."""
     fine, coarse = (DIGITS + 1 if digits is None else digits for digits in decimals)
     if fine == coarse:
@@ -132,7 +130,7 @@ def _rounds_to(
     return difference <= HALF * 10.0 ** -min(fine, coarse) + error
 
 
-def _count_ulps(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+def _count_ulps(left: Floats, right: Floats) -> Floats:
     """Return how many doubles lie between two of the same sign; infinite for all others."""
     count = np.full(len(left), np.inf)
     same = (np.signbit(left) == np.signbit(right)) & np.isfinite(left) & np.isfinite(right)

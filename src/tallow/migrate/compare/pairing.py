@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tallow.core.errors import ComparisonError
 from tallow.data.runs import instrument_runs
-from tallow.migrate.pairs import SeriesPair
+from tallow.migrate.pairs import Flags, Floats, SeriesPair, Times
 from tallow.migrate.protocol import Request
 from tallow.plan.plan import make_plan
 
@@ -23,8 +22,8 @@ KEYS = ("instrument", "timestamp")
 class Answer:
     """One side's answer as arrays; `runs` are the rows of each instrument."""
 
-    timestamp: NDArray[np.int64]
-    columns: dict[str, NDArray[np.float64]]
+    timestamp: Times
+    columns: dict[str, Floats]
     runs: dict[str, slice]
 
     @classmethod
@@ -53,11 +52,11 @@ class Answer:
             runs=dict(zip(names, runs, strict=True)),
         )
 
-    def time_of(self, instrument: str) -> NDArray[np.int64]:
+    def time_of(self, instrument: str) -> Times:
         """Return the times of an instrument's rows."""
         return self.timestamp[self.runs.get(instrument, slice(0))]
 
-    def values(self, instrument: str, series: str) -> NDArray[np.float64]:
+    def values(self, instrument: str, series: str) -> Floats:
         """Return an instrument's values; NaN in all its rows if the answer lacks the series."""
         rows = self.runs.get(instrument, slice(0))
         column = self.columns.get(series)
@@ -132,9 +131,9 @@ class InstrumentRows:
     """
 
     instrument: str
-    timestamp: NDArray[np.int64]
-    in_control: NDArray[np.bool_]
-    in_candidate: NDArray[np.bool_]
+    timestamp: Times
+    in_control: Flags
+    in_candidate: Flags
     control: Answer
     candidate: Answer
 
@@ -150,12 +149,12 @@ class InstrumentRows:
             self.in_candidate,
         )
 
-    def close(self) -> NDArray[np.float64]:
+    def close(self) -> Floats:
         """Return a close for each row: the candidate's, else the control's."""
         pair = self.pair("close")
         return np.where(np.isnan(pair.candidate), pair.control, pair.candidate)
 
-    def _spread(self, values: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _spread(self, values: Floats, rows: Flags) -> Floats:
         spread = np.full(len(rows), np.nan)
         spread[rows] = values
         return spread

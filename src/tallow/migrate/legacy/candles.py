@@ -13,7 +13,7 @@ INDIA = timezone(timedelta(hours=5.5))
 MINUTE, DAY = 60, 86_400
 """In seconds, like all times here, which are those of a candle's open since 1970 UTC."""
 
-Series = list[tuple[int, float]]
+TimedValues = list[tuple[int, float]]
 """Values with their times, in the order of their candles."""
 
 LegacyRow = dict[str, float]

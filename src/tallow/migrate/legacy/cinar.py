@@ -8,10 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-Floats = Sequence[float]
 
-
-def sma(length: int, values: Floats) -> list[float]:
+def sma(length: int, values: Sequence[float]) -> list[float]:
     """Return the mean of the last `length` values; of all so far if there are fewer."""
     means, total = [], 0.0
     for number, value in enumerate(values):
@@ -22,7 +20,7 @@ def sma(length: int, values: Floats) -> list[float]:
     return means
 
 
-def ema(length: int, values: Floats) -> list[float]:
+def ema(length: int, values: Sequence[float]) -> list[float]:
     """Return the exponential mean, which begins at the first value."""
     means: list[float] = []
     weight = 2.0 / (1 + length)
@@ -31,7 +29,7 @@ def ema(length: int, values: Floats) -> list[float]:
     return means
 
 
-def rma(length: int, values: Floats) -> list[float]:
+def rma(length: int, values: Sequence[float]) -> list[float]:
     """Return Wilder's mean; the mean of all so far in the first `length` values."""
     means, mean = [], 0.0
     for number, value in enumerate(values):
@@ -41,7 +39,7 @@ def rma(length: int, values: Floats) -> list[float]:
     return means
 
 
-def rsi(length: int, closes: Floats) -> tuple[list[float], list[float]]:
+def rsi(length: int, closes: Sequence[float]) -> tuple[list[float], list[float]]:
     """Return the relative strength and its index, in this order.
 
     The relative strength is NaN while nothing has moved, infinite while nothing has fallen.
@@ -57,7 +55,7 @@ def rsi(length: int, closes: Floats) -> tuple[list[float], list[float]]:
 
 
 def atr(
-    length: int, highs: Floats, lows: Floats, closes: Floats
+    length: int, highs: Sequence[float], lows: Sequence[float], closes: Sequence[float]
 ) -> tuple[list[float], list[float]]:
     """Return the true range and its simple mean, in this order.
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from tallow.migrate.legacy import cinar
-from tallow.migrate.legacy.candles import Candle, Series, in_india, rounded
+from tallow.migrate.legacy.candles import Candle, TimedValues, in_india, rounded
 
 RSI_LENGTH = 14
 BAND_LENGTH, BAND_MULTIPLIER = 20, 2.0
@@ -18,21 +18,21 @@ WIDTH_MAX, NORMALIZED_MAX, PERCENTAGE_MAX = 100.0, 10.0, 1_000.0
 WIDTHS = ("bb_width", "bb_width_normalized", "bb_width_normalized_percentage")
 
 
-def sma(candles: Sequence[Candle], length: int) -> Series:
+def sma(candles: Sequence[Candle], length: int) -> TimedValues:
     """Return simple means in the given order: with the newest first, each looks ahead."""
     if len(candles) < length:
         return []
     return _with_times(candles, cinar.sma(length, [candle.close for candle in candles]))
 
 
-def ema(candles: Sequence[Candle], length: int) -> Series:
+def ema(candles: Sequence[Candle], length: int) -> TimedValues:
     """Return exponential means, computed from the last given candle to the first."""
     if len(candles) < length:
         return []
     return _with_times(candles, cinar.ema(length, _reversed_closes(candles))[::-1])
 
 
-def rsi(candles: Sequence[Candle], length: int) -> Series:
+def rsi(candles: Sequence[Candle], length: int) -> TimedValues:
     """Return the old system's RSI: the relative strength over 14 rows, with two digits.
 
     There must be more than `length` candles; it has no other effect.
@@ -43,7 +43,7 @@ def rsi(candles: Sequence[Candle], length: int) -> Series:
     return _with_times(candles, [rounded(value, 2) for value in reversed(strength)])
 
 
-def atr(candles: Sequence[Candle], length: int) -> Series:
+def atr(candles: Sequence[Candle], length: int) -> TimedValues:
     """Return the old system's ATR: high minus low; see `rsi` for `length`."""
     if len(candles) <= length:
         return []
@@ -56,7 +56,7 @@ def atr(candles: Sequence[Candle], length: int) -> Series:
 
 def bollinger(
     candles: Sequence[Candle], length: int = BAND_LENGTH, multiplier: float = BAND_MULTIPLIER
-) -> tuple[Series, Series, Series]:
+) -> tuple[TimedValues, TimedValues, TimedValues]:
     """Return upper, middle and lower band, computed from the last given candle; zero in warm-up."""
     if len(candles) < length:
         return [], [], []
@@ -74,9 +74,9 @@ def bollinger(
     return _with_times(candles, upper), _with_times(candles, middle), _with_times(candles, lower)
 
 
-def vwap(candles: Sequence[Candle]) -> Series:
+def vwap(candles: Sequence[Candle]) -> TimedValues:
     """Return the close averaged by volume in the given order; it restarts with the day of year."""
-    values: Series = []
+    values: TimedValues = []
     day, amount, volume = 0, 0.0, 0.0
     for candle in candles:
         today = in_india(candle.timestamp).timetuple().tm_yday
@@ -88,11 +88,13 @@ def vwap(candles: Sequence[Candle]) -> Series:
     return values
 
 
-def widths(upper: Series, middle: Series, lower: Series) -> tuple[Series, Series, Series]:
+def widths(
+    upper: TimedValues, middle: TimedValues, lower: TimedValues
+) -> tuple[TimedValues, TimedValues, TimedValues]:
     """Return the width in rupees, as a share and as percent of the middle, all with a limit."""
-    width: Series = []
-    normalized: Series = []
-    percentage: Series = []
+    width: TimedValues = []
+    normalized: TimedValues = []
+    percentage: TimedValues = []
     for (time, high), (_, mid), (_, low) in zip(upper, middle, lower, strict=True):
         is_band = mid != 0.0 and high >= low
         share = _limit((high - low) / mid, NORMALIZED_MAX) if is_band else 0.0
@@ -102,7 +104,7 @@ def widths(upper: Series, middle: Series, lower: Series) -> tuple[Series, Series
     return width, normalized, percentage
 
 
-def indicators(candles: Sequence[Candle], *emas: int) -> dict[str, Series]:
+def indicators(candles: Sequence[Candle], *emas: int) -> dict[str, TimedValues]:
     """Return every series by its old name, as its kernel computes it from the given order."""
     upper, middle, lower = bollinger(candles)
     bands = {"bb_upper": upper, "bb_middle": middle, "bb_lower": lower}
@@ -121,5 +123,5 @@ def _reversed_closes(candles: Sequence[Candle]) -> list[float]:
     return [candle.close for candle in reversed(candles)]
 
 
-def _with_times(candles: Sequence[Candle], values: Iterable[float]) -> Series:
+def _with_times(candles: Sequence[Candle], values: Iterable[float]) -> TimedValues:
     return [(candle.timestamp, value) for candle, value in zip(candles, values, strict=True)]

@@ -21,11 +21,11 @@ from zoneinfo import ZoneInfo
 
 from tallow.core.errors import EvidenceError, shortened
 
-Parts = dict[str, bytes]
+ArchiveParts = dict[str, bytes]
 """Files by name, ``0.arrow``."""
 
 
-def pack(value: Any, parts: Parts) -> Any:
+def pack(value: Any, parts: ArchiveParts) -> Any:
     """Return the tree of a value; arrays and frames go to `parts`."""
     match value:
         case None | bool() | str() if type(value) in _BARE:
@@ -122,7 +122,7 @@ def _pack_text(value: Any) -> list[Any] | None:
     return None
 
 
-def _pack_object(value: Any, parts: Parts) -> list[Any]:
+def _pack_object(value: Any, parts: ArchiveParts) -> list[Any]:
     """Return a frame, an array or a dataclass as parts of its own, anything else as text."""
     polars, numpy = sys.modules.get("polars"), sys.modules.get("numpy")
     if polars is not None and type(value) in {polars.DataFrame, polars.Series}:
@@ -181,7 +181,7 @@ def _pandas(body: bytes) -> Any:
     return frame if name is None else frame["0"].rename(json.loads(name))
 
 
-def _add_part(parts: Parts, ending: str, body: bytes) -> str:
+def _add_part(parts: ArchiveParts, ending: str, body: bytes) -> str:
     name = f"{len(parts)}.{ending}"
     parts[name] = body
     return name

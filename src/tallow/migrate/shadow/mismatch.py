@@ -17,7 +17,7 @@ from tallow.core.errors import EvidenceError
 from tallow.core.limits import MISMATCH_BYTES, MISMATCH_UNPACKED_BYTES
 from tallow.data.replacing import PRIVATE, replace_file
 from tallow.migrate.evidence import Judgement, Observation, Side
-from tallow.migrate.shadow.codec import Parts, pack, unpack
+from tallow.migrate.shadow.codec import ArchiveParts, pack, unpack
 from tallow.migrate.shadow.outcome import CallOutcome, failed_outcome, judge_exceptions
 
 _FORMAT = 2
@@ -174,7 +174,7 @@ def mismatch_body(
     EvidenceError
         If it is larger than `MISMATCH_BYTES`.
     """
-    parts: Parts = {}
+    parts: ArchiveParts = {}
     judgement = observation.judgement
     page = {
         "format": _FORMAT,
