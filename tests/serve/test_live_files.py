@@ -31,6 +31,18 @@ def test_files_without_volume_are_replayed_where_that_is_said(tmp_path: Path) ->
     assert kept.equals(FRAME.with_columns(volume=pl.lit(0.0)))
 
 
+def test_a_folder_of_files_is_replayed_as_its_hint_says(tmp_path: Path) -> None:
+    folder, store = tmp_path / "days", tmp_path / "store"
+    folder.mkdir()
+    FRAME.write_csv(folder / "day.csv")
+    where = ("--speed", "0", "-i", "", "--store", store)
+    told = tallow("live", "--feed", f"replay:{folder}", *where).stderr
+    files = told.partition("such as ")[2].partition(",")[0]
+    assert tallow("live", "--feed", f"replay:{files}", *where).exit_code == 0
+    with open_store(store) as opened:
+        assert len(opened.read()) == len(FRAME)
+
+
 def test_no_volume_is_refused_where_candles_have_it_or_no_files_are_read(tmp_path: Path) -> None:
     store = tmp_path / "store"
     with open_store(store, create=True) as opened:

@@ -55,7 +55,7 @@ class Held(NamedTuple):
         """
         if not len(self.own(i)):
             raise RangeError(
-                f"start: None; instrument={self.names[i]!r} has no candle to start from; "
+                f"start: None; instrument {self.names[i]!r} has no candle to start from; "
                 "give a start"
             )
         return int(self.own(i)[row])

@@ -24,6 +24,7 @@ from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
 from tallow.data.mending import is_mending_table, read_mended
+from tallow.data.one_key import OneKey
 from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
 from tallow.data.quarantine import empty_quarantine
@@ -147,7 +148,7 @@ def ingest(
 
     Notes
     -----
-    Holds one file at a time.
+    Holds one file at a time; where `instrument` is given, a number for each candle of all of them.
     """
     paths = find_documents(inputs)
     if format is not None:
@@ -167,7 +168,7 @@ def ingest(
         now=moment,
     )
     watch = FileStamps(CalendarAssignment(calendar)) if stamped == "open" else None
-    work = _Work(store, read, timezone, moment, watch)
+    work = _Work(store, read, timezone, moment, watch, OneKey(instrument))
     for done, path in enumerate(paths, 1):
         work.take(path)
         if progress is not None:
@@ -224,6 +225,7 @@ class _Work:
     timezone: str | None
     now: int
     stamps: FileStamps | None
+    one: OneKey
     files: list[FileReport] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
@@ -240,11 +242,12 @@ class _Work:
 
     def _document(self, path: Path) -> None:
         document = self.read(path)
+        series = (document.timeframe.text, document.adjustment)
+        self.one.take(str(path), document.candles.frame, series)
         # The ledger outlives the folder that this command was given in.
         source = str(path.absolute())
         aside = document.candles.quarantine.with_columns(source=pl.lit(source))
         candles = replace(document.candles, quarantine=aside)
-        series = (document.timeframe.text, document.adjustment)
         self._write(path, document.format, candles, series, set(), candles.report.by_rule)
         if self.stamps is not None and document.timeframe.unit == "minute":
             self.stamps.see(str(path), document.candles.frame)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
@@ -23,3 +25,20 @@ def command_again(context: typer.Context, *without: str) -> str:
         for each in value if isinstance(value, list | tuple) else [value]:
             words += option if each is True else [*option, without_secrets(str(each))]
     return f"tallow {shlex.join(words)}"
+
+
+def venue_words(said: Mapping[str, Any]) -> str:
+    """Return the options that say again when the venue trades; nothing for those by default.
+
+    Examples
+    --------
+    >>> venue_words({"calendar": "24/7", "beyond_coverage": "assume"})
+    ' --calendar 24/7'
+    """
+    usual = {"calendar": "XNSE", "calendar_dates": None, "beyond_coverage": "assume"}
+    words = [
+        f" --{name.replace('_', '-')} {shlex.quote(str(said[name]))}"
+        for name, default in usual.items()
+        if said.get(name, default) != default
+    ]
+    return "".join(words)

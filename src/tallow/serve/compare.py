@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,12 @@ from tallow.migrate.protocol import Request
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
-from tallow.serve.compare_report import show_comparison
+from tallow.serve.compare_report import VERB, show_comparison
 from tallow.serve.console import ShowProgress, make_console, print_json, progress_bar
 from tallow.serve.run import NO_ROW, compile_kernels
 from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
+from tallow.serve.wording import in_options, report_in_options
 
 PRINT = "-"
 UNITS = {"Comparing": "instruments", "Measuring": "engines"}
@@ -196,12 +198,13 @@ def _stages(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 def _write(request: CompareRequest, comparison: Comparison) -> None:
     if request.html is not None:
-        write_text(request.html, render(comparison))
+        write_text(request.html, render(comparison, partial(in_options, verb=VERB)))
     if request.json == PRINT:
-        print_json(comparison.to_dict())
+        print_json(report_in_options(comparison.to_dict(), VERB))
         return
     if request.json is not None:
-        told = json.dumps(comparison.to_dict(), ensure_ascii=False, allow_nan=False)
+        report = report_in_options(comparison.to_dict(), VERB)
+        told = json.dumps(report, ensure_ascii=False, allow_nan=False)
         write_text(Path(request.json), told)
     files = [str(path) for path, _ in _outputs(request)]
     show_comparison(make_console(), comparison, files, request.again)

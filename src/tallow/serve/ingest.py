@@ -16,6 +16,7 @@ from rich.text import Text
 from tallow.core.text import without_secrets
 from tallow.data.ingest import FileReport, IngestReport, find_documents, ingest
 from tallow.data.store.store import open_store
+from tallow.serve.again import venue_words
 from tallow.serve.console import (
     BAD,
     QUIET,
@@ -31,7 +32,7 @@ from tallow.serve.console import (
 from tallow.serve.report import marked, show_failures, show_more, show_quarantine
 from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
-from tallow.serve.wording import in_options
+from tallow.serve.wording import in_options, report_in_options
 
 VERB = "ingest"
 COUNTS = ("rows_in", "new", "identical", "revised", "quarantined", "settled")
@@ -68,12 +69,12 @@ def ingest_files(request: IngestRequest) -> int:
     report = _ingest(request)
     seconds = time.perf_counter() - began
     if request.json:
-        print_json(
-            _as_dict(report)
-            | {"store": without_secrets(request.store), "seconds": round(seconds, 3)}
-        )
+        more = {"store": without_secrets(request.store), "seconds": round(seconds, 3)}
+        print_json(report_in_options(_as_dict(report) | more, VERB))
     elif not request.quiet:
-        _show(make_console(), report, without_secrets(request.store), seconds)
+        where = f"--store {shlex.quote(without_secrets(request.store))}"
+        following = _next(report, where, venue_words(request.said))
+        _show(make_console(), report, without_secrets(request.store), seconds, following)
     return _exit_code(report, request.strict)
 
 
@@ -108,7 +109,9 @@ def _as_dict(report: IngestReport) -> dict[str, Any]:
     return totals | told | {"files": files}
 
 
-def _show(console: Console, report: IngestReport, store: str, seconds: float) -> None:
+def _show(
+    console: Console, report: IngestReport, store: str, seconds: float, following: Text
+) -> None:
     console.print(_counts(report, store, seconds))
     if len(report.files) > 1:
         console.print()
@@ -119,7 +122,7 @@ def _show(console: Console, report: IngestReport, store: str, seconds: float) ->
     if report.failures:
         show_failures(console, report.failures, "file", VERB)
     # Not wrapped: a command is copied whole.
-    console.print(_next(report, store), soft_wrap=True)
+    console.print(following, soft_wrap=True)
 
 
 def _counts(report: IngestReport, store: str, seconds: float) -> Table:
@@ -159,9 +162,8 @@ def _files(files: Sequence[FileReport]) -> Table:
     return table
 
 
-def _next(report: IngestReport, store: str) -> Text:
-    where = f"--store {shlex.quote(store)}"
-    commands = [_example(report, where), f"tallow store coverage {where}"]
+def _next(report: IngestReport, where: str, venue: str) -> Text:
+    commands = [_example(report, where) + venue, f"tallow store coverage {where}{venue}"]
     if report.by_rule:
         commands.append(f"tallow store quarantine {where} --export mend.csv")
     text = Text("\nNext, try\n", "bold")

@@ -27,13 +27,14 @@ from tallow.runtime.live.engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.runtime.live.updates import LiveUpdate
 from tallow.runtime.results import failure_text
+from tallow.serve.again import venue_words
 from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.live_report import VERB, Ended, show_ended
 from tallow.serve.live_view import DAY, LiveView, line
 from tallow.serve.run import compile_kernels
 from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
-from tallow.serve.wording import in_options
+from tallow.serve.wording import in_options, report_in_options
 
 REPLAY_SPEED = 60.0
 SCREEN_SECONDS = 0.5
@@ -103,7 +104,7 @@ def run_live(request: LiveRequest) -> int:
             view = _view(request, engine, sizes[0])
             with asked_to_stop() as stop, _shown(request, session, view) as on_step:
                 statistics = session.run(stop, on_step)
-            failures = engine.failures
+            failures, bars = engine.failures, engine.latest(sizes[0])
     except KeyboardInterrupt:
         place = without_secrets(request.store)
         raise KeyboardInterrupt(
@@ -111,9 +112,11 @@ def run_live(request: LiveRequest) -> int:
         ) from None
     seconds = time.perf_counter() - began
     places = (without_secrets(request.feed), without_secrets(request.store))
-    ended = Ended(*places, statistics, failures, sizes, seconds, calendars)
+    example = str(bars["instrument"][0]) if len(bars) else None
+    venue = venue_words(request.engine)
+    ended = Ended(*places, statistics, failures, sizes, seconds, calendars, venue, example)
     if request.json:
-        print_json(ended.to_dict())
+        print_json(report_in_options(ended.to_dict(), VERB))
     else:
         show_ended(make_console(), ended)
     return _exit_code(request, ended)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +44,10 @@ class Ended:
         Why instruments lack values, by name.
     sizes
         The timeframes that were asked for.
+    venue
+        The options that say again when the venue trades.
+    example
+        An instrument that has bars, if there is one.
     """
 
     feed: str
@@ -54,6 +57,8 @@ class Ended:
     sizes: Sequence[str]
     seconds: float
     calendars: CalendarAssignment
+    venue: str = ""
+    example: str | None = None
 
     def bars(self) -> dict[str, int]:
         """Return how many rows of bars were given out, by timeframe."""
@@ -183,10 +188,11 @@ def _reasons(statistics: LiveStatistics) -> Table:
 
 def _next(ended: Ended) -> Text:
     where = f"--store {shlex.quote(ended.store)}"
-    commands = [f"tallow store stats {where}", f"tallow store coverage {where}"]
+    commands = [f"tallow store stats {where}", f"tallow store coverage {where}{ended.venue}"]
     if ended.statistics.quarantined:
         commands.append(f"tallow store quarantine {where}")
-    for name in itertools.islice(ended.statistics.complete, 1):
-        commands.insert(0, f"tallow query {shlex.quote(name)} {where} -t {ended.sizes[0]}")
+    if ended.example is not None:
+        asked = f"{shlex.quote(ended.example)} {where} -t {ended.sizes[0]}{ended.venue}"
+        commands.insert(0, f"tallow query {asked}")
     text = Text("\nNext, try\n", "bold")
     return text.append("".join(f"  {command}\n" for command in commands), "not bold")

@@ -17,7 +17,7 @@ from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.report import show_report
 from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
-from tallow.serve.wording import in_options
+from tallow.serve.wording import in_options, report_in_options
 
 NO_ROW = "the input holds no row, as the answer of a holiday"
 NOTHING_WRITTEN = "cancelled; nothing was written"
@@ -63,7 +63,8 @@ def run_to_file(request: RunRequest) -> int:
     except KeyboardInterrupt:
         raise KeyboardInterrupt(NOTHING_WRITTEN) from None
     if request.json:
-        print_json(report.to_dict() | {"output": str(output), "seconds": round(seconds, 3)})
+        told = report.to_dict() | {"output": str(output), "seconds": round(seconds, 3)}
+        print_json(report_in_options(told, "run"))
     elif not request.quiet:
         show_report(make_console(), report, str(output), seconds)
     return _exit_code(report, request.strict)

@@ -6,6 +6,7 @@ A verb's words are its own options: a message never names one that the verb does
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -30,6 +31,12 @@ _OTHERS = {
 }
 """Where a parameter's name is not that of the verb's option."""
 
+_IN_A_CALL = re.compile(r"\w\([^()]*\Z")
+"""What ends where the arguments of a function's call are: these are Python's, as the call is."""
+
+_SENTENCES = {"assumed", "hint", "failures", "errors"}
+"""Keys of reports under which there are sentences, or sentences by name."""
+
 
 def in_options(message: str, verb: str = "run") -> str:
     """Return a message with the names of a verb's options for those of parameters.
@@ -42,12 +49,28 @@ def in_options(message: str, verb: str = "run") -> str:
     words, parameter = _words_of(verb)
 
     def option(match: re.Match[str]) -> str:
+        if _IN_A_CALL.search(message, 0, match.start()):
+            return match[0]
         # A value follows, or the sentence goes on: "as calendar_dates=, with ...".
         follows = match[2] or ""
         has_value = follows.isalnum() or follows in {'"', "'", "-"}
         return words[match[1]] + " " * has_value
 
     return parameter.sub(option, message)
+
+
+def report_in_options(report: Any, verb: str) -> Any:
+    """Return a report, as JSON shows it, with its sentences in the words of a verb's options."""
+    if not isinstance(report, Mapping):
+        return report
+    told = {name: report_in_options(each, verb) for name, each in report.items()}
+    return told | {name: _sentences(told[name], verb) for name in _SENTENCES & told.keys()}
+
+
+def _sentences(told: Any, verb: str) -> Any:
+    if isinstance(told, Mapping):
+        return {name: in_options(str(why), verb) for name, why in told.items()}
+    return in_options(told, verb) if isinstance(told, str) else told
 
 
 @cache

@@ -76,7 +76,7 @@ def test_the_file_of_lowest_widths_is_an_argument(reference: Path, candles: pl.D
     own = candles.filter(pl.col("instrument") == RAYMOND)
     assert LegacyEngine(path).answer(Request(own))["lowest_bb_width"].to_list() == [1.19] * 75
     strange = own.with_columns(instrument=pl.lit("STRANGE"))
-    with pytest.raises(EngineError, match="instrument=STRANGE; is not in it"):
+    with pytest.raises(EngineError, match="instrument 'STRANGE'; is not in it"):
         LegacyEngine(path).answer(Request(strange))
 
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import polars as pl
 
-from tallow.core.errors import FeedError, ParameterError, excerpt
+from tallow.core.errors import FeedError, ParameterError, StoreError, excerpt
 from tallow.core.given import file_path
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
 from tallow.data.batches import Stamped
@@ -26,6 +26,7 @@ from tallow.data.quarantine import empty_quarantine
 from tallow.data.readers import read_candles
 from tallow.data.rules import MINUTE_US, TIME_MAX_US, TIME_MIN_US
 from tallow.data.schema import OPEN_INTEREST
+from tallow.data.store.commits import has_log
 from tallow.data.store.store import Store, open_store
 
 _DAY = timedelta(days=1)
@@ -251,7 +252,13 @@ def _require_unsaid(opened: Store | None, **said: str | bool | None) -> None:
 
 
 def _is_folder(source: str | Path) -> bool:
-    return file_path("feed: replay", source, FeedError).is_dir()
+    folder = file_path("feed: replay", source, FeedError)
+    if folder.is_dir() and not has_log(folder):
+        raise StoreError(
+            f"feed: replay: {source}: is a folder without a store; name files in it, such as "
+            f"{Path(source) / '*.csv'}, or a store"
+        )
+    return folder.is_dir()
 
 
 def _days_of(store: Store, start: datetime | None, end: datetime | None) -> Iterator[pl.DataFrame]:

@@ -43,6 +43,11 @@ def commit_file(folder: Path, version: int) -> Path:
     return folder / _LOG / f"{version:020d}.json"
 
 
+def has_log(folder: Path) -> bool:
+    """Say whether a folder may be a store, and not one of files."""
+    return (folder / _LOG).is_dir()
+
+
 def require_log(folder: Path | None, root: str, version: int, reached: int) -> None:
     """Raise `DamagedFileError` if commits are missing: what they held would be, too, silently.
 

@@ -55,7 +55,8 @@ def plain_location(location: str | Path) -> Path | str:
         # Not with the address in it: a library's message would hand the key on.
         raise StoreError(
             f"store: {without_secrets(text)}: has a key in it; a bucket's address has none; give "
-            "keys by storage_options=, or by the environment, such as AWS_SECRET_ACCESS_KEY"
+            "keys by the environment, such as AWS_SECRET_ACCESS_KEY, or by "
+            "open_store(..., storage_options=...)"
         )
     if wrong := _CHANGED_IN_URLS.search(f"/{rest}"):
         raise StoreError(

@@ -50,8 +50,9 @@ def say_lost(root: str, state: Path) -> None:
     warnings.warn(
         f"store: {root}: {state / STATE_FILE} is not there, and is made anew; all that the table "
         "holds is whole, but writes that were not flushed into it, the ledger and the quarantine "
-        "may be missing; where that file was only moved, put it back, or open the store with "
-        "state=FOLDER; else write again what came last, or restore a backup: tallow store restore",
+        "may be missing; where that file was only moved, put it back, or name its folder: "
+        "open_store(..., state=FOLDER); else write again what came last, or restore a backup: "
+        "tallow store restore",
         TallowWarning,
         stacklevel=_FRAMES,
     )

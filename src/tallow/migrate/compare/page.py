@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -57,15 +57,15 @@ class CountsRow:
         return cls(name, counts, parts, decimals)
 
 
-def render(comparison: Comparison) -> str:
-    """Return the page.
+def render(comparison: Comparison, tell: Callable[[str], str] = str) -> str:
+    """Return the page; `tell` says a message in the words of whoever asked for it.
 
     Raises
     ------
     ComparisonError
         If Jinja2 is not installed.
     """
-    return page_template().render(view(comparison))
+    return page_template().render(view(comparison) | {"tell": tell})
 
 
 def page_template() -> Template:

@@ -154,6 +154,6 @@ def _require_unique(table: pl.DataFrame, where: str) -> None:
     if repeated.any():
         name, time = table.filter(repeated).select("instrument", "timestamp").row(0)
         raise EngineError(
-            f"{where}: instrument={name}, timestamp={time.isoformat()}; comes more than once with "
+            f"{where}: instrument {name!r} at {time.isoformat()}; comes more than once with "
             "different values; an answer must have each bar once"
         )

@@ -82,7 +82,7 @@ def lowest_width(path: Path, instrument: str) -> float:
             if row["instrument_key"] == instrument:
                 return float(row["lowest_min_bb_width"])
     raise EngineError(
-        f"{path}: instrument={instrument}; is not in it, and without it there is no answer; run "
+        f"{path}: instrument {instrument!r}; is not in it, and without it there is no answer; run "
         "the job that writes the file"
     )
 

@@ -161,7 +161,7 @@ class Follower:
         for number, error in self.reasons.items():
             others = f", and {len(self.reasons) - 1} more" if len(self.reasons) > 1 else ""
             raise StoreError(
-                f"live: instrument={self._names[number]!r}{others}; {_said(error)} ({_TAKEN_LATER})"
+                f"live: instrument {self._names[number]!r}{others}; {_said(error)} ({_TAKEN_LATER})"
             ) from error
 
     # What others did
