@@ -11,11 +11,12 @@ import time
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
-from tallow import AnalyticsEngine, LiveEngine
-from tallow.core.errors import CandleInputError, ParameterError
+from tallow import AnalyticsEngine, LiveEngine, open_store
+from tallow.core.errors import CandleInputError, ParameterError, RangeError
 from tests.frames import assert_same_frame, candles, flat_candle, market, minutes
 from tests.runtime.live.markets import Values, frame_of, microseconds
 from tests.runtime.test_batch import FRAGILE_SPEC
@@ -134,20 +135,84 @@ def test_a_number_that_was_not_given_is_an_error(number):
     assert len(live.latest()) == 0
 
 
-@pytest.mark.parametrize("place", [0, 1, 4])
-def test_text_among_numbers_is_an_error(place):
-    live = LiveEngine("5m", "ema(1)")
-    given = list(arrays(live, [("A", OPEN, GOOD)]))
-    given[place] = ["many"]
-    with pytest.raises(CandleInputError, match=r"^update: \w+: .*; must be numbers"):
-        live.update_arrays(*given)
+NO_NUMBERS = [["many"], ["5"], [True], [[5.0]], 5.0, [5 + 0j], [[1.0, 2.0], [3.0]], None, [b"5"]]
+NOT_WHOLE = [[0.5], [NAN], [np.inf], [2.0**63], [None]]
+TIMES = np.array(["2025-06-02T03:45"], dtype="datetime64[ns]")
 
 
-def test_arrays_of_other_lengths_are_an_error():
+@pytest.mark.parametrize("place", range(8))
+def test_what_is_no_array_of_numbers_is_an_error_and_changes_nothing(place):
     live = LiveEngine("5m", "ema(1)")
-    numbers, times, *prices = arrays(live, [("A", OPEN, GOOD)])
-    with pytest.raises(CandleInputError, match=r"timestamp: shape=\(2,\); must be \(1,\)"):
-        live.update_arrays(numbers, np.repeat(times, 2), *prices)
+    good: list[Any] = [*arrays(live, [("A", OPEN, GOOD)]), np.array([7.0])]
+    live.update_arrays(*good)
+    before = live.latest()
+    name = ("instrument", "timestamp", *GOOD._fields)[place]
+    wrong = [*NO_NUMBERS, TIMES, np.repeat(good[place], 2)] + (NOT_WHOLE if place < 2 else [])
+    for given in wrong:
+        if place == 7 and given is None:
+            continue
+        # Where it is the instruments that are two, it is their times that do not fit.
+        with pytest.raises(CandleInputError, match=rf"^update: ({name}|timestamp)\b.*must be"):
+            live.update_arrays(*[*good[:place], given, *good[place + 1 :]])
+    assert live.latest().equals(before)
+    assert live.update_arrays(*good).report.repeated == 1
+
+
+def test_whole_numbers_may_be_floats_and_lists_may_lack_some():
+    live = LiveEngine("5m", "")
+    numbers, times, *prices = arrays(live, [("A", OPEN, GOOD), ("B", OPEN, GOOD)])
+    lists: list[Any] = [*(column.tolist() for column in prices), [None, np.inf]]
+    update = live.update_arrays(numbers.astype(float), times.astype(float), *lists)
+    assert update.report.appended == 2
+    assert live.latest()["open_interest"].to_list() == [None, None]
+    lists[4] = [None, 5]
+    assert live.update_arrays(numbers, times, *lists).report.quarantined == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (pl.DataFrame({"instrument": ["A"]}), "columns=instrument; must be instrument and times"),
+        (pl.DataFrame({"timestamp": [OPEN]}), "columns=timestamp; must be instrument and times"),
+        ({"instrument": ["A"], "timestamp": ["then"]}, "timestamp='then'; every key has a name"),
+        ({"instrument": ["A"], "timestamp": ["2025-06-02T09:15"]}, "has no zone"),
+        ({"instrument": [None], "timestamp": [OPEN]}, "row=1, instrument=None; every key has a"),
+        ({"instrument": [["A"]], "timestamp": [OPEN]}, "must be text; cast it"),
+        ({"instrument": ["A"], "timestamp": [[OPEN]]}, "times must be"),
+        ([("A", OPEN)], "must be a"),
+        (None, "must be a"),
+    ],
+)
+def test_keys_that_name_no_candle_are_an_error(keys, message, tmp_path):
+    frame = pl.DataFrame(keys, strict=False) if isinstance(keys, dict) else keys
+    with open_store(tmp_path / "store", create=True) as store:
+        for owner in (store, LiveEngine("5m", ""), LiveEngine("5m", "", store=store)):
+            with pytest.raises(CandleInputError, match=message):
+                owner.delete(frame)
+
+
+def test_keys_may_be_written_as_candles_are(tmp_path):
+    rows = candles("A", minutes("2025-06-02T09:15+05:30", 3))
+    keys = pd.DataFrame({"symbol": ["A", "A"], "time": ["2025-06-02 09:15+05:30", "1748835960"]})
+    with open_store(tmp_path / "store", create=True) as store:
+        live = LiveEngine("5m", "", store=store)
+        live.update(rows)
+        assert live.delete(keys).report.deleted == 2
+        assert store.read()["timestamp"].to_list() == rows["timestamp"].to_list()[2:]
+        assert store.delete(keys).identical == 2
+
+
+@pytest.mark.parametrize("now", [0, 10**12, -1, 2**63, 10**30, np.int64(5), 1.5, None, "now"])
+def test_a_time_of_another_unit_moves_no_clock(now):
+    live = LiveEngine("5m", "")
+    for tell in (live.note_time, live.advance):
+        # The first microseconds since 1970 are a time, if one of no live bar.
+        if tell == live.note_time and now in (0, 10**12, -1, 5):
+            continue
+        with pytest.raises((ParameterError, RangeError), match=r"now[=:] ?.*must be"):
+            tell(now)
+    live.advance(OPEN)
+    assert live.update(candles("A", minutes("2025-06-02T09:15+05:30", 1))).report.appended == 1
 
 
 @pytest.mark.parametrize(

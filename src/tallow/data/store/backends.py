@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -41,6 +42,27 @@ class Opened:
                 self._backend = self._open(False)
                 self._backend.begin_generation()
             return self._backend
+
+
+def system_clock() -> int:
+    """Return the time in microseconds since 1970 UTC."""
+    return time.time_ns() // 1_000
+
+
+def opened(
+    location: str | Path,
+    create: bool,
+    state: Path | None,
+    storage_options: Mapping[str, str] | None,
+    clock: Callable[[], int] = system_clock,
+    to_fill: bool = False,
+) -> Opened:
+    """Open a store's backend, in a way that it can be opened anew; see `open_backend`."""
+
+    def open_it(creating: bool) -> Backend:
+        return open_backend(location, creating, state, storage_options, clock, to_fill)
+
+    return Opened(open_it, create)
 
 
 def open_backend(

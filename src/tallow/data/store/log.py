@@ -11,15 +11,16 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import index
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
-from tallow.core.errors import RangeError
+from tallow.core.errors import RangeError, excerpt
 from tallow.core.limits import STORE_FILTER_INSTRUMENTS
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.rules import time_view
+from tallow.data.rules import TIME_MAX_US, TIME_MIN_US, time_view
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.ledger import Ledger, LedgerEntry
@@ -86,7 +87,17 @@ class Selection:
         end: int | None,
         as_of: int | None,
     ) -> Selection:
-        """Return what a caller asks for: any order of names, any spelling of a timeframe."""
+        """Return what a caller asks for: any order of names, any spelling of a timeframe.
+
+        Raises
+        ------
+        RangeError
+            If a time is no whole number.
+        """
+        start, end, as_of = (
+            None if given is None else _within_years(name, given)
+            for name, given in (("start", start), ("end", end), ("as_of", as_of))
+        )
         names = None if instruments is None else tuple(sorted(set(instruments)))
         size = None if timeframe is None else parse_timeframe(timeframe).text
         before = None if as_of is None else as_of + 1
@@ -119,6 +130,17 @@ class Selection:
     def replace(self, **changes: Any) -> Selection:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
+
+
+def _within_years(name: str, given: int) -> int:
+    """Return a time in microseconds; what lies before or after all that a log has, at its end."""
+    try:
+        return min(max(index(given), TIME_MIN_US), TIME_MAX_US + 1)
+    except TypeError as error:
+        raise RangeError(
+            f"{name}: {excerpt(given)}; must be whole microseconds since 1970 UTC; for an instant, "
+            "int(instant.timestamp() * 1_000_000)"
+        ) from error
 
 
 def moment(microseconds: int) -> pl.Expr:
@@ -320,9 +342,10 @@ def require_kept(backend: Backend, selection: Selection) -> None:
     asked = selection.received_before
     if asked is None:
         return
-    # Nothing was superseded after the newest write, whatever moment a pruning named.
+    # Nothing was superseded after the newest write, whatever moment a pruning named; and where
+    # nothing was pruned, nothing was known before the first write.
     horizon = min(backend.horizon, backend.last_received())
-    if asked <= horizon:
+    if horizon and asked <= horizon:
         reached = datetime.fromtimestamp(horizon / 1e6, UTC).isoformat()
         raise RangeError(
             f"as_of: earlier than {reached}; what was superseded by then has been pruned; "

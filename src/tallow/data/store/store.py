@@ -6,7 +6,6 @@ with what the log knows, and what is new or revised is appended. Readers never w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +18,12 @@ from tallow.core.timeframe import parse_timeframe
 from tallow.data.known_times import only_begun
 from tallow.data.readers import read_candles
 from tallow.data.reading import read_as_given
+from tallow.data.row_keys import candle_keys
 from tallow.data.rules import time_view
 from tallow.data.runs import instrument_runs
 from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.actions import ACTION, StoredActions
-from tallow.data.store.backends import Opened, open_backend
+from tallow.data.store.backends import Opened, opened, system_clock
 from tallow.data.store.backup import copy
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.log import (
@@ -44,11 +44,6 @@ from tallow.data.store.write import WriteReport, append
 CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
 KEEP_HOURS = 168.0
 """How long files stay that compaction replaced: a week, as is usual for Delta tables."""
-
-
-def system_clock() -> int:
-    """Return the time in microseconds since 1970 UTC."""
-    return time.time_ns() // 1000
 
 
 def open_store(
@@ -82,22 +77,7 @@ def open_store(
     StoreError
         If there is no store, it cannot be opened, or an extra is not installed.
     """
-    return _opened(location, create, state, storage_options, clock, to_fill=False)
-
-
-def _opened(
-    location: str | Path,
-    create: bool,
-    state: Path | None,
-    storage_options: Mapping[str, str] | None,
-    clock: Callable[[], int],
-    *,
-    to_fill: bool,
-) -> Store:
-    def open_it(creating: bool) -> Backend:
-        return open_backend(location, creating, state, storage_options, clock, to_fill)
-
-    return Store(Opened(open_it, create))
+    return Store(opened(location, create, state, storage_options, clock))
 
 
 class Store:
@@ -199,7 +179,7 @@ class Store:
 
     def delete(
         self,
-        keys: pl.DataFrame,
+        keys: Any,
         *,
         timeframe: str = "1m",
         adjustment: str = "raw",
@@ -210,18 +190,23 @@ class Store:
         Parameters
         ----------
         keys
-            Columns `instrument` and `timestamp` (datetime[us, UTC]).
+            A frame with columns `instrument` and `timestamp`; times of any kind that candles have.
+
+        Raises
+        ------
+        CandleInputError
+            If it is no such frame, or a row has no name or time.
 
         Returns
         -------
         WriteReport
             `revised` candles were deleted; keys without a candle are `identical`.
         """
-        unique = keys.select("instrument", pl.col("timestamp").cast(CANDLE_SCHEMA["timestamp"]))
-        unique = unique.unique().sort("instrument", "timestamp")
+        given = candle_keys(keys, "delete")
+        unique = given.unique().sort("instrument", "timestamp")
         series = (parse_timeframe(timeframe).text, adjustment, source)
         return append(
-            self._backend, unique, series, classify_deletions, None, len(keys) - len(unique)
+            self._backend, unique, series, classify_deletions, None, len(given) - len(unique)
         )
 
     def read(
@@ -386,7 +371,8 @@ class Store:
         StoreError
             If the target holds rows already, or a file of this store is damaged.
         """
-        with _opened(target, True, state, storage_options, system_clock, to_fill=True) as other:
+        place = opened(target, True, state, storage_options, to_fill=True)
+        with Store(place) as other:
             copy(self._backend, other._backend)
             return other.stats()
 

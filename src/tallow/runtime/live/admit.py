@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from tallow.data.feeds.held import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
 from tallow.data.live_rows import ascends
 from tallow.data.rules import TIME_MAX_US, first_broken, rows_hold
 from tallow.data.schema import NUMBERS, TIME_TYPE
-from tallow.runtime.live.memory import FIELDS, TIME
+from tallow.runtime.live.memory import FIELDS, INTEREST, TIME
 from tallow.runtime.live.rows import Floats, Times
+
+_WHOLE_MAX = 2.0**53
+_AS_TIMES = "; of times, .astype('datetime64[us]').astype('int64') makes microseconds"
 
 NO_CALENDAR, TOO_OLD = "no_calendar", "older_than_memory"
 TOO_FAR_AHEAD = "too_far_ahead"
@@ -74,13 +78,13 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
     Raises
     ------
     CandleInputError
-        If they cannot be arrays of numbers, of one length.
+        If they cannot be arrays of numbers, of one length; or numbers and times are not whole.
     """
-    numbers = np.ascontiguousarray(_array("instrument", instrument, np.int64))
+    numbers = _array("instrument", instrument, whole=True)
     missing = np.full(len(numbers), np.nan)
     given = [
-        missing if column is None else _array(name, column)
-        for name, column in zip(FIELDS, columns, strict=True)
+        missing if column is None and place == INTEREST else _array(name, column, place == TIME)
+        for place, (name, column) in enumerate(zip(FIELDS, columns, strict=True))
     ]
     for name, column in zip(FIELDS, given, strict=True):
         if column.shape != numbers.shape:
@@ -88,19 +92,34 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
                 f"update: {name}: shape={column.shape}; must be {numbers.shape}, a value for "
                 "each of the instruments"
             )
+    if columns[-1] is not None:
+        # As reading has it: no rule asks for open interest, and what is no number is unavailable.
+        given[-1] = np.where(np.isfinite(given[-1]), given[-1], np.nan)
     # One call: filling an array column by column takes three times as long.
     table = np.concatenate(given, dtype=np.float64, casting="unsafe").reshape(len(FIELDS), -1)
     # Rows over columns: the kernels take columns, and nothing else needs rows side by side.
-    return numbers, table.T
+    return np.ascontiguousarray(numbers, dtype=np.int64), table.T
 
 
-def _array(name: str, column: object, dtype: type[np.int64] | None = None) -> NDArray[Any]:
-    """Return a column as an array; without a `dtype`, numbers stay what they are."""
+def _array(name: str, column: object, whole: bool) -> NDArray[Any]:
+    """Return a column as an array of numbers, or of whole ones; these stay what they are."""
     try:
-        found = np.asarray(column, dtype)
-        return found if found.dtype.kind in "iuf" else found.astype(np.float64)
+        found = np.asarray(column)
+        if found.dtype.kind == "O" and all(isinstance(one, Real | None) for one in found.flat):
+            found = found.astype(np.float64)
     except (ValueError, TypeError, OverflowError) as error:
         raise CandleInputError(f"update: {name}: {error}; must be numbers") from error
+    if found.ndim != 1 or found.dtype.kind not in "iuf":
+        raise CandleInputError(
+            f"update: {name}: {found.dtype} of shape {found.shape}; must be numbers in one row, "
+            f"{'int64' if whole else 'float64'}{_AS_TIMES if found.dtype.kind == 'M' else ''}"
+        )
+    if whole and found.dtype.kind == "f":
+        for place in np.flatnonzero(~(np.abs(found) < _WHOLE_MAX) | (found != np.floor(found))):
+            raise CandleInputError(
+                f"update: {name}[{place}]={found[place]}; must be a whole number, as int64"
+            )
+    return found
 
 
 def in_order(numbers: Times, rows: Floats) -> Given:

@@ -9,16 +9,43 @@ time: the first rows of a morning follow on the evening's clock.
 
 from __future__ import annotations
 
+from datetime import datetime
+from operator import index
+
 import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import SessionTable
+from tallow.core.errors import ParameterError, excerpt
 from tallow.core.limits import LIVE_AHEAD_SECONDS
 from tallow.data.known_times import latest_open
 from tallow.runtime.live.rows import Flags, Floats, Times
+from tallow.runtime.ranges import moment_us
 
 _AHEAD_US = LIVE_AHEAD_SECONDS * 1_000_000
 _ALWAYS = 2**62
+
+
+def clock_time(now: int | str | datetime, first: int, last: int) -> int:
+    """Return an instant, or a number of microseconds since 1970 UTC, as the latter.
+
+    Raises
+    ------
+    RangeError
+        If it can be neither.
+    ParameterError
+        If it is not from `first` to `last`.
+    """
+    try:
+        moment = index(now)  # type: ignore[arg-type]
+    except TypeError:
+        moment = moment_us("now", now)  # type: ignore[arg-type]
+    if not first <= moment <= last:
+        raise ParameterError(
+            f"live: now={excerpt(now)}; must be microseconds since 1970 UTC, {first}..{last}, or "
+            "an instant of these years; check the unit"
+        )
+    return moment
 
 
 class LiveClock:

@@ -27,13 +27,17 @@ from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
 from tallow.data import aggregate as bars
 from tallow.data.readers import read_latest
 from tallow.data.reading import read_as_given
+from tallow.data.row_keys import candle_keys
+from tallow.data.rules import TIME_MAX_US, TIME_MIN_US
 from tallow.data.runs import instrument_runs
-from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.store import Store, open_store
+from tallow.data.tick_kernels import TIME_FIRST_US, TIME_LAST_US
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.live.admit import columns_of
 from tallow.runtime.live.aside import together
+from tallow.runtime.live.clock import clock_time
 from tallow.runtime.live.core import LiveState
 from tallow.runtime.live.history import History, candle_rows
 from tallow.runtime.live.intake import Intake
@@ -45,7 +49,6 @@ from tallow.runtime.live.source import LiveStore
 from tallow.runtime.live.telling import Telling
 from tallow.runtime.live.ticking import TickIntake
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
-from tallow.runtime.ranges import moment_us
 
 _SECOND = 1_000_000
 
@@ -311,15 +314,20 @@ class LiveEngine(Keeping):
         with self._lock:
             return self._telling.frames(self._ticks.take(ticks))
 
-    def delete(self, keys: pl.DataFrame) -> LiveUpdate:
+    def delete(self, keys: Any) -> LiveUpdate:
         """Delete candles; keys without a candle count as repeated.
 
         Parameters
         ----------
         keys
-            Columns `instrument` and `timestamp` (datetime[us, UTC]).
+            A frame with columns `instrument` and `timestamp`; times of any kind that candles have.
+
+        Raises
+        ------
+        CandleInputError
+            If it is no such frame, or a row has no name or time.
         """
-        wanted = keys.select("instrument", pl.col("timestamp").cast(TIME_TYPE)).sort("instrument")
+        wanted = candle_keys(keys, "delete").sort("instrument")
         names, offsets = instrument_runs(wanted)
         with self._lock:
             numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
@@ -335,7 +343,7 @@ class LiveEngine(Keeping):
             rows far ahead of it are set aside: see `tallow.runtime.live.clock`.
         """
         with self._lock:
-            moment = now if isinstance(now, int) else moment_us("now", now)
+            moment = clock_time(now, TIME_FIRST_US, TIME_LAST_US)
             self._intake.clock.tell(moment)
             self._intake.look()
             waited = self._ticks.advance(moment)
@@ -346,8 +354,9 @@ class LiveEngine(Keeping):
 
         No bar turns final: that is for `advance`, after them. Rows ahead of it are set aside.
         """
+        moment = clock_time(now, TIME_MIN_US, TIME_MAX_US)
         with self._lock:
-            self._intake.clock.tell(now)
+            self._intake.clock.tell(moment)
 
     def catch_up(self, instruments: Iterable[str] | None = None) -> LiveUpdate:
         """Take what others have written to the store, and add instruments: all by default.
