@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tallow.core.errors import CandleInputError, TallowError
-from tallow.data.files import RawSource, ending_of, open_file
+from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS, RawSource, ending_of, open_file
 from tallow.data.providers.content import Content, open_content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.providers.registry import readers
+from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+
+_OWN_COLUMNS = {*CANDLE_SCHEMA, OPEN_INTEREST}
 
 
 def open_sources(
@@ -43,6 +46,8 @@ def open_source(
     if format is not None:
         return _said(read_by(readers().find(format), open_content(path)))
     is_table = ending_of(path) is not None
+    if ending_of(path) in (*PARQUET_ENDINGS, *ARROW_ENDINGS):
+        return _open_container(path, chunk_rows)
     try:
         content = open_content(path)
     except CandleInputError:
@@ -54,6 +59,17 @@ def open_source(
     if reader is None and is_table:
         return open_file(path, chunk_rows)
     return _said(read_by(reader or readers().recognise(content), content))
+
+
+def _open_container(path: Path, chunk_rows: int) -> RawSource:
+    """Open a Parquet or Arrow file, once; one with columns as Tallow names them needs no reader."""
+    table = open_file(path, chunk_rows)
+    columns = tuple(table.schema)
+    if _OWN_COLUMNS.issuperset(columns):
+        return table
+    content = Content(str(path), path, columns=columns)
+    reader = readers().provider_of(content)
+    return table if reader is None else _said(read_by(reader, content))
 
 
 def open_frame(
