@@ -8,6 +8,7 @@ that come more than once. `scan_batches` stops before the last step, for inputs 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -127,7 +128,9 @@ def read_candles(
 
 
 def _read_frame(source: Any, options: ReadOptions, reader: str | None) -> Candles:
-    if (opened := _provider_frame(source, reader)) is not None:
+    if reader is None and (candles := _as_it_is(source, options)) is not None:
+        return candles
+    if (opened := open_frame(source, reader)) is not None:
         return assemble([opened[0]], options, opened[1])
     frame, native = from_native(source)
     candles = _as_it_is(frame, options, native)
@@ -162,8 +165,10 @@ def read_latest(source: Any) -> Candles:
     """
     if isinstance(source, Candles | str | Path | list | tuple):
         return read_candles(source)
-    options = read_options("1m", None, None)
-    if (opened := _provider_frame(source)) is not None:
+    options = _minutes()
+    if (candles := _as_it_is(source, options)) is not None:
+        return candles
+    if (opened := open_frame(source)) is not None:
         return assemble([opened[0]], options, opened[1], settle_latest)
     frame, native = from_native(source)
     number = find_sequence(frame.columns)
@@ -207,12 +212,6 @@ def scan_batches(
     apart.check()
 
 
-def _provider_frame(source: Any, reader: str | None = None) -> tuple[RawSource, str] | None:
-    # Candles as they are need nobody's reader; live engines get them every minute.
-    is_plain = isinstance(source, pl.DataFrame) and source.schema == _CANDLE_SCHEMA
-    return None if is_plain else open_frame(source, reader)
-
-
 def read_options(
     source_timeframe: str | Timeframe,
     timezone: str | None,
@@ -248,12 +247,19 @@ def read_options(
     )
 
 
-def _as_it_is(frame: pl.DataFrame, options: ReadOptions, native: str) -> Candles | None:
+@cache
+def _minutes() -> ReadOptions:
+    return read_options("1m", None, None)
+
+
+def _as_it_is(frame: Any, options: ReadOptions, native: str = "polars") -> Candles | None:
     """Return a frame that is what reading would make of it; None for any other.
 
     So it is for those who feed a live engine every minute; finding out costs a tenth of reading.
     """
-    if len(frame) == 0 or frame.n_chunks() > 1 or frame.schema != _CANDLE_SCHEMA:
+    if not isinstance(frame, pl.DataFrame) or frame.schema != _CANDLE_SCHEMA:
+        return None
+    if len(frame) == 0 or frame.n_chunks() > 1:
         return None
     on_grid = options.source_timeframe.unit == "minute"
     if options.stamped != "open":
