@@ -41,19 +41,22 @@ class ProvisionalBars:
 
     def among(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return `instrument` and `timestamp` of the provisional ones among sorted bars."""
-        if not len(bars) or int(time_view(bars).max()) < self._first:
+        if not self.may_have(time_view(bars)):
             return NONE_PROVISIONAL
         names, offsets = instrument_runs(bars)
         places = np.repeat(self._calendars.places(names), np.diff(offsets))
         found = self.marks(places, time_view(bars))
         return bars.select("instrument", "timestamp").filter(pl.Series(found))
 
+    def may_have(self, times: Times) -> bool:
+        """Say whether bars with these opens are late enough for one to be provisional."""
+        return bool(len(times)) and int(times.max()) >= self._first
+
     def marks(self, places: Times, times: Times) -> NDArray[np.bool_]:
         """Say which bars are provisional, by the places of their calendars and their opens."""
         found = np.zeros(len(times), dtype=np.bool_)
-        if len(times) and int(times.max()) >= self._first:
-            for place, spans in enumerate(self._spans):
-                found |= (places == place) & _inside(spans, times)
+        for place, spans in enumerate(self._spans):
+            found |= (places == place) & _inside(spans, times)
         return found
 
     def sentence(self, bars: pl.DataFrame) -> str:

@@ -31,7 +31,7 @@ from tallow.core.limits import (
 from tallow.data.store.commits import (
     ACTIONS,
     NO_CHECKPOINT,
-    commit_file,
+    has_commit,
     make_checkpoint,
     require_log,
     sync_commits,
@@ -160,7 +160,7 @@ class DeltaBackend:
         # are cleaned up, and a process may sleep for weeks.
         if self.place.folder is None or time.monotonic() - self._looked > STORE_LOOK_SECONDS:
             return True
-        return commit_file(self.place.folder, version + 1).exists()
+        return has_commit(self.place.root, version + 1)
 
     def view(self) -> View:
         """Return one consistent state of tail and table."""

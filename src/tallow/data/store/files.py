@@ -58,7 +58,7 @@ class Place:
         link = TableFolder(location) if isinstance(location, Path) else None
         return cls(str(location), options, link=link)
 
-    @property
+    @cached_property
     def folder(self) -> Path | None:
         """The local folder, or None for a bucket."""
         return None if self.link is None else Path(self.root)

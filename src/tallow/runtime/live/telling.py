@@ -17,7 +17,7 @@ from tallow.runtime.live.aside import late_rows
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.lane import Lane
-from tallow.runtime.live.rows import Rows, Times, joined, no_rows
+from tallow.runtime.live.rows import Flags, Rows, Times, joined, no_rows
 from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
 
 
@@ -52,11 +52,14 @@ class Telling:
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with all that changed before it and was not told."""
         found = self._changed_rows(self._intake.told(outcome))
-        provisional = {
-            size: self._assumed[size].marks(self._state.places[rows.instrument], rows.timestamp)
-            for size, rows in found.items()
-        }
+        provisional = {size: self._marks(size, rows) for size, rows in found.items()}
         return ArrayUpdate(self._state.revision, found, self._report(outcome), provisional)
+
+    def _marks(self, timeframe: str, rows: Rows) -> Flags:
+        assumed = self._assumed[timeframe]
+        if not assumed.may_have(rows.timestamp):
+            return np.zeros(len(rows.timestamp), dtype=np.bool_)
+        return assumed.marks(self._state.places[rows.instrument], rows.timestamp)
 
     def latest(self, timeframe: str | None, instruments: Iterable[str] | None) -> pl.DataFrame:
         """Return the last bars of some instruments, or of all."""
