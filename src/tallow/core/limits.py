@@ -33,6 +33,9 @@ DIGITS_MAX = 18
 TEXT_CHARACTERS_MAX = 65_536
 """Longest text of indicators in one request."""
 
+ROWS_IN_PYTHON_MAX = 4_096
+"""Up to as many rows, a loop in Python is faster than a query."""
+
 NAME_CHARACTERS_MAX = 1_024
 """Longest name, time, timeframe, range, pattern or address; a longer one is refused unread."""
 

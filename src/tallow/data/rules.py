@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.kernel import kernel
-from tallow.core.limits import CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST, NAME_CHARACTERS_MAX
+from tallow.core.limits import (
+    CANDLE_YEAR_FIRST,
+    CANDLE_YEAR_LAST,
+    NAME_CHARACTERS_MAX,
+    ROWS_IN_PYTHON_MAX,
+)
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -220,16 +226,31 @@ def all_rows_hold(frame: pl.DataFrame, on_grid: bool, latest_us: int = TIME_MAX_
     if any(column.null_count() for column in columns):
         return False
     instrument, _, *numbers = columns
-    # In order, the empty text comes first.
-    suspects = instrument.head(1) if instrument.flags["SORTED_ASC"] else instrument
-    if (suspects == "").any():
-        return False
-    # Bytes, which need no look at the text: of names that are long in bytes, `first_broken` says.
-    if (instrument.str.len_bytes().max() or 0) > NAME_CHARACTERS_MAX:  # type: ignore[operator]
+    if not _names_hold(instrument):
         return False
     open_, high, low, close, volume = (column.to_numpy() for column in numbers)
     latest = min(max(latest_us, TIME_MIN_US), TIME_MAX_US)
     return bool(rows_hold(open_, high, low, close, volume, time_view(frame), on_grid, latest))
+
+
+_named: list[pl.Series] = []
+"""The last few names that kept the rules: a feed's next minute mostly has the same ones."""
+
+
+def _names_hold(names: pl.Series) -> bool:
+    """Say whether no name is empty, or longer in bytes than it may be in characters."""
+    if any(known.equals(names) for known in _named):
+        return True
+    # In order, the empty text comes first.
+    suspects = names.head(1) if names.flags["SORTED_ASC"] else names
+    # Bytes, which need no look at the text: of names that are long in bytes, `first_broken` says.
+    longest = cast("int", names.str.len_bytes().max() or 0)
+    if (suspects == "").any() or longest > NAME_CHARACTERS_MAX:
+        return False
+    if len(names) <= ROWS_IN_PYTHON_MAX:
+        # In memory of its own: the column may be a part of something large.
+        _named[:] = [pl.Series(names.to_list(), dtype=pl.String)]
+    return True
 
 
 def within_years(time: pl.Expr) -> pl.Expr:

@@ -7,10 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.kernel import kernel
+from tallow.core.limits import ROWS_IN_PYTHON_MAX
 from tallow.data.rules import IntArray, time_view
-
-ROWS_IN_PYTHON_MAX = 4_096
-"""Up to as many rows, a loop in Python is faster than a query."""
 
 ROWS_PER_FALL_MIN = 64
 """Fewer rows than this between falls of time, and looking at each fall costs more than it saves."""

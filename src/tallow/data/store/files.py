@@ -247,10 +247,10 @@ def damaged(place: Place, facts: pl.DataFrame) -> dict[str, str]:
     A Parquet file cut short makes Polars panic, which nothing may catch for certain.
     """
     found = {}
-    if "refused" in facts.columns:
+    if "refused" in facts.columns and facts["refused"].null_count() < len(facts):
         refused = facts.filter(pl.col("refused").is_not_null())
         found = dict(refused.select("path", "refused").iter_rows())
-    if place.folder is None or not len(facts):
+    if place.folder is None:
         return found
     for path, size in facts.select("path", "size").iter_rows():
         if path in found:

@@ -150,6 +150,8 @@ class SqliteLedger:
         insert = f"INSERT INTO ingests ({names}) VALUES ({marks})"
         cursor = self._file.run(insert, [astuple(entry)])
         number = int(cursor.lastrowid or 0)
+        if not len(quarantine):
+            return number
         rows = counted(quarantine).with_columns(pl.col("timestamp").to_physical()).iter_rows()
         own = (number, entry.timeframe, entry.adjustment)
         self._file.run(

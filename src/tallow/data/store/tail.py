@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tallow.core.limits import STORE_ROOM_BYTES
@@ -240,10 +241,12 @@ def _decoded(number: int, writes: int, digest: int, body: bytes) -> TailBatch:
     if zlib.crc32(body) != digest:
         raise sqlite3.DatabaseError(f"{DAMAGED}: batch {number} does not match its digest")
     frame = pl.read_ipc_stream(io.BytesIO(body))
-    time, received = (frame[name].to_physical() for name in ("timestamp", "received_at"))
+    time, received = (
+        frame[name].to_numpy().view(np.int64) for name in ("timestamp", "received_at")
+    )
     kinds: frozenset[tuple[str, str]] = frozenset()
     if frame[OPEN_INTEREST].null_count() < len(frame):
         known = frame.filter(pl.col(OPEN_INTEREST).is_not_null())
         kinds = frozenset(known.select("timeframe", "adjustment").unique().rows())
-    first, last, newest = int(time.min()), int(time.max()), int(received.max())  # type: ignore[arg-type]
+    first, last, newest = int(time.min()), int(time.max()), int(received.max())
     return TailBatch(number, writes, frame, first, last, newest, kinds)
