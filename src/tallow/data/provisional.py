@@ -50,7 +50,7 @@ class ProvisionalBars:
 
     def may_have(self, times: Times) -> bool:
         """Say whether bars with these opens are late enough for one to be provisional."""
-        return bool(len(times)) and int(times.max()) >= self._first
+        return bool(len(times)) and int(np.maximum.reduce(times)) >= self._first
 
     def marks(self, places: Times, times: Times) -> NDArray[np.bool_]:
         """Say which bars are provisional, by the places of their calendars and their opens."""

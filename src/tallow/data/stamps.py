@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -113,23 +114,28 @@ class LiveStamps:
 
     def __init__(self, calendars: Sequence[Calendar]) -> None:
         tables = [calendar.sessions() for calendar in calendars]
-        self._edges = [(table.day_open, table.day_close) for table in tables]
+        # Lists: to look for one instant in an array takes five times as long.
+        self._edges = [(table.day_open.tolist(), table.day_close.tolist()) for table in tables]
         self._closes: set[int] = set()
         self._at_close = 0
         self._is_over = False
 
-    def see(self, places: Times, times: Times | Floats, first: int, last: int) -> None:
-        """Look at rows between a first and a last time; costs little where that is no edge."""
+    def see(
+        self, places: Callable[[], Times], times: Times | Floats, first: int, last: int
+    ) -> None:
+        """Look at rows between a first and a last time; costs little where that is no edge.
+
+        `places` returns those of the rows' calendars.
+        """
         if self._is_over:
             return
         for place, (opens, closes) in enumerate(self._edges):
-            if len(_within(opens, first, last)) and _has(times[places == place], opens):
+            if (opened := _within(opens, first, last)) and _has(times[places() == place], opened):
                 # Nothing else can tell.
                 self._is_over = True
                 return
-            ended = _within(closes, first, last)
-            if len(ended):
-                own = times[(places == place) & np.isin(times, ended)]
+            if ended := _within(closes, first, last):
+                own = times[(places() == place) & np.isin(times, ended)]
                 self._closes.update(own.astype(np.int64).tolist())
                 self._at_close += len(own)
 
@@ -151,12 +157,11 @@ def outside_hint(rows: int, outside: int) -> str:
     )
 
 
-def _within(edges: Times, first: int, last: int) -> Times:
-    low, high = np.searchsorted(edges, (first, last + 1))
-    return edges[low:high]
+def _within(edges: list[int], first: int, last: int) -> list[int]:
+    return edges[bisect_left(edges, first) : bisect_right(edges, last)]
 
 
-def _has(times: Times | Floats, edges: Times) -> bool:
+def _has(times: Times | Floats, edges: list[int]) -> bool:
     return bool(np.isin(times, edges).any())
 
 

@@ -7,6 +7,7 @@ is always that of the store's candles up to a receipt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -204,7 +205,8 @@ class Intake:
             if len(rows):
                 first, last = span(rows[:, TIME])
                 self.clock.follow(last)
-                self.stamps.see(self.places(numbers), rows[:, TIME], int(first), int(last))
+                places = partial(self.places, numbers)
+                self.stamps.see(places, rows[:, TIME], int(first), int(last))
             outcome = self._changed(given, self._write(given, repeated, aside))
         else:
             outcome = self._state.apply(given, commit=False)
