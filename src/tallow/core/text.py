@@ -109,6 +109,24 @@ def _split_user(rest: str) -> tuple[str, str]:
     return (rest[:at], rest[at + 1 :]) if at >= 0 else ("", rest)
 
 
+def without_user(url: str) -> tuple[str, str | None, str]:
+    """Return a URL without the user and password in it, and these as they are meant.
+
+    The user is None where there is none.
+
+    Examples
+    --------
+    >>> without_user("http://me:s%40cret@host/answer")
+    ('http://host/answer', 'me', 's@cret')
+    """
+    found = _PLACE.match(url)
+    before, after = ("", "") if found is None else _split_user(url[found.end() :])
+    if found is None or not before:
+        return url, None, ""
+    user, _, password = before.partition(":")
+    return found[0] + after, unquote(user), unquote(password)
+
+
 def has_unescaped_user(url: str) -> bool:
     """Say whether a user or password has signs that end it for who reads the URL.
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import threading
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from typing import Any
 
 import polars as pl
 import pytest
 
-from tallow.core.errors import EngineError
+from tallow.core.errors import EngineError, TallowWarning
+from tallow.migrate.compare.measuring import EngineSource
 from tallow.migrate.engines import load_engine, remote
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.remote import RemoteEngine
@@ -31,6 +35,7 @@ class Server:
 
     def __init__(self) -> None:
         self.got: list[dict] = []
+        self.users: list[str | None] = []
         self.handle: Handler = lambda _request, _body: None
         self.done = threading.Event()
         outer = self
@@ -39,11 +44,13 @@ class Server:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.got.append(json.loads(body))
+                outer.users.append(self.headers["Authorization"])
                 outer.handle(self, body)
 
             def log_message(self, *_: object) -> None:
                 """Print nothing."""
 
+        self.requests: Any = Requests
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Requests)
         self.address = f"http://127.0.0.1:{self._http.server_port}/answer"
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
@@ -111,6 +118,92 @@ def test_it_gets_the_whole_request(server: Server) -> None:
     }
     sent = pl.DataFrame(rows).with_columns(pl.col("timestamp").str.to_datetime(time_zone="UTC"))
     assert sent.equals(candles().select(sent.columns))
+
+
+USER, PASSWORD = "me@work", "s3/cr:et é"
+ESCAPED = "me%40work:s3%2Fcr:et%20%C3%A9@"
+BASIC = "bWVAd29yazpzMy9jcjpldCDDqQ=="
+"""The two, with a colon between, in base64, as another program writes it."""
+
+
+def test_a_user_and_a_password_are_sent_and_never_shown(
+    server: Server, answer: pl.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = server.address.replace("://", f"://{ESCAPED}")
+    server.handle = lambda request, _: send(request, as_json(answer))
+    engine = load_engine(address)
+    assert engine.answer(Request(candles())).equals(answer)
+    load_engine(server.address).answer(Request(candles()))
+    assert server.users == [f"Basic {BASIC}", None]
+
+    def echo(request: BaseHTTPRequestHandler, _: bytes) -> None:
+        request.send_error(401, f"not {PASSWORD[:6]}", f"{PASSWORD} {ESCAPED} {BASIC}")
+
+    said = [repr(engine), repr(EngineSource(address)), engine.name, engine.version]
+    for handle in (echo, lambda request, _: send(request, f"{BASIC} {PASSWORD}".encode())):
+        server.handle = handle
+        with pytest.raises(EngineError) as caught:
+            engine.answer(Request(candles()))
+        said.append("".join(traceback.format_exception(caught.value)))
+    server.close()
+    with pytest.raises(EngineError, match="is it running") as caught:
+        engine.answer(Request(candles()))
+    for text in (*said, "".join(traceback.format_exception(caught.value)), caplog.text):
+        assert not [secret for secret in (PASSWORD, ESCAPED[:-1], BASIC) if secret in text]
+
+
+def test_a_password_is_not_sent_on_to_where_a_server_points(
+    server: Server, answer: pl.DataFrame
+) -> None:
+    other = Server()
+    body, got = as_json(answer), list[str | None]()
+
+    def take(self: BaseHTTPRequestHandler) -> None:
+        got.append(self.headers["Authorization"])
+        send(self, body)
+
+    def point(request: BaseHTTPRequestHandler, _: bytes) -> None:
+        request.send_response(302)
+        request.send_header("Location", other.address)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    other.requests.do_GET = take
+    server.handle = point
+    load_engine(server.address.replace("://", "://me:secret@")).answer(Request(candles()))
+    other.close()
+    assert server.users == ["Basic bWU6c2VjcmV0"]
+    assert got == [None]
+
+
+@pytest.mark.parametrize(
+    ("address", "warned"),
+    [
+        ("http://me:secret@127.0.0.1:1/", False),
+        ("http://me:secret@[::1]:1/", False),
+        ("http://me:secret@localhost/", False),
+        ("https://me:secret@engine.example/", False),
+        ("http://engine.example/", False),
+        ("http://me:secret@engine.example/", True),
+        ("http://me:secret@10.0.0.7/", True),
+    ],
+)
+def test_a_password_in_plain_text_is_warned_of(address: str, warned: bool) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        load_engine(address)
+    assert [each.category for each in told] == [TallowWarning] * warned
+    assert not any("secret" in str(each.message) for each in told)
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [("me:se/cret@", "must be escaped; write %40"), ("a%3Ab:secret@", "user has a colon")],
+)
+def test_a_user_that_cannot_be_sent_is_refused(user: str, message: str) -> None:
+    with pytest.raises(EngineError, match=message) as caught:
+        load_engine(f"http://{user}127.0.0.1/answer")
+    assert "cret" not in str(caught.value)
 
 
 def stall(server: Server, drips: bool) -> Handler:

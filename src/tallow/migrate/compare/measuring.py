@@ -22,6 +22,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.limits import COMPARE_MEASURE_SECONDS
+from tallow.core.text import without_secrets
 from tallow.migrate.engines import load_engine
 from tallow.migrate.engines.registry import engines
 from tallow.migrate.engines.remote import RemoteEngine
@@ -36,6 +37,10 @@ class EngineSource:
     text: str
     series: Mapping[str, str] | None = None
     timezone: str | None = None
+
+    def __repr__(self) -> str:
+        """Return what names it, without an address's password."""
+        return f"EngineSource({without_secrets(self.text)!r})"
 
     def load(self) -> Engine:
         """Return the engine; see `load_engine`. A declared engine uses our names of series."""

@@ -74,7 +74,8 @@ def load_engine(
     text
         ``tallow``, ``talib``, ``polars_talib`` or another declared name;
         ``package.module:name`` of a callable that takes a `Request`, or of an `Engine` or its
-        class; ``http://...``; or a file of stored values (CSV, Parquet, Arrow; a glob, too).
+        class; ``http://...``, with ``user:password@`` before the host where it asks for them; or a
+        file of stored values (CSV, Parquet, Arrow; a glob, too).
     series
         From the names of columns of a user's engine to ours, such as ``{"ma_9": "sma_9"}``; they
         precede the names that declared engines have in `series`, which need not be given.

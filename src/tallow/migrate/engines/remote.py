@@ -1,4 +1,4 @@
-"""A user's engine at an HTTP address.
+"""A user's engine at an HTTP address; a user and password in it are sent as Basic authentication.
 
 The body of the POST is JSON: ``timeframe``, ``indicators``, ``calendar``, ``start`` and ``end``
 (text or null), and ``candles``, a list of rows with ISO-8601 times in UTC. The answer is a list of
@@ -9,22 +9,32 @@ from __future__ import annotations
 
 import json
 import urllib.request
+import warnings
+from base64 import b64encode
 from datetime import date
 from http.client import HTTPException
 from io import BytesIO
+from ipaddress import ip_address
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 import polars as pl
 
-from tallow.core.errors import EngineError
+from tallow.core.errors import EngineError, TallowWarning
 from tallow.core.limits import (
     ENGINE_ANSWER_BYTES_MAX,
     ENGINE_ANSWER_SECONDS,
     ENGINE_READ_BYTES,
     ENGINE_TEXT_SHOWN,
 )
-from tallow.core.text import hide_secrets, without_secrets
+from tallow.core.text import (
+    HIDDEN,
+    hide_secrets,
+    require_escaped_user,
+    without_secrets,
+    without_user,
+)
 from tallow.data.arrow_claims import FILE_MARK, require_honest
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.posting import Response, post
@@ -46,7 +56,18 @@ class RemoteEngine:
     def __init__(
         self, address: str, reader: AnswerReader, seconds_max: float = ENGINE_ANSWER_SECONDS
     ) -> None:
-        self._address, self.name = address, without_secrets(address)
+        require_escaped_user("engine", address, EngineError)
+        self._written, self.name = address, without_secrets(address)
+        self._address, user, password = without_user(address)
+        self._basic = None if user is None else _basic(self.name, user, password)
+        if user is not None and _is_open(self._address):
+            warnings.warn(
+                f"engine: {self.name}: its user and password are sent in plain text, since the "
+                "address begins with http://; use https://, or send them over a network of your "
+                "own only",
+                TallowWarning,
+                stacklevel=3,
+            )
         self.version = f"{self.name}, version unknown"
         self._reader, self._seconds_max = reader, seconds_max
 
@@ -64,19 +85,23 @@ class RemoteEngine:
         }
         try:
             http_request = urllib.request.Request(self._address, data, headers)
+            if self._basic is not None:
+                # Not for where a server may send the request on to.
+                http_request.add_unredirected_header("Authorization", self._basic)
             return post(http_request, self._seconds_max, self._read)
         except EngineError:
             raise
         except (OSError, HTTPException, ValueError) as error:
             text = f"{type(error).__name__}: {_shorten(error)}"
-            why = hide_secrets(text, self._address)
+            why = self._hidden(text)
             # An error with a password must not appear in a traceback either.
             raise self._error(why) from (error if why == text else None)
 
     def _read(self, response: Response) -> bytes:
         if isinstance(response, HTTPError):
             text = response.read(ENGINE_TEXT_SHOWN).decode("utf-8", "replace")
-            raise self._error(f"status {response.code} {_shorten(response.reason)}: {text!r}")
+            reason, shown = self._hidden(_shorten(response.reason)), self._hidden(text)
+            raise self._error(f"status {response.code} {reason}: {shown!r}")
         parts: list[bytes] = []
         size = 0
         while part := response.read1(ENGINE_READ_BYTES):
@@ -85,7 +110,8 @@ class RemoteEngine:
             _require_size(self.name, "answer", size)
         if response.length:
             raise ConnectionError(f"the answer ended {response.length} bytes too early")
-        self.version = _shorten(response.headers.get("Engine-Version") or self.version)
+        said = _shorten(response.headers.get("Engine-Version") or self.version)
+        self.version = self._hidden(said)
         return b"".join(parts)
 
     def _parse(self, body: bytes) -> Any:
@@ -101,14 +127,39 @@ class RemoteEngine:
             return json.loads(body)
         # Polars panics on some broken Parquet files, and a panic is a BaseException.
         except _UNREADABLE as error:
-            shown = body[:ENGINE_TEXT_SHOWN].decode("utf-8", "replace")
-            raise self._error(f"answered {shown!r}") from error
+            text = body[:ENGINE_TEXT_SHOWN].decode("utf-8", "replace")
+            shown = self._hidden(text)
+            raise self._error(f"answered {shown!r}") from (error if shown == text else None)
 
     def _error(self, why: str) -> EngineError:
         return EngineError(
             f"{self.name}: {why}; must answer a POST with rows as JSON, or with a Parquet or Arrow "
             f"file, within {self._seconds_max:g} s; is it running?"
         )
+
+    def _hidden(self, text: str) -> str:
+        """Return text without the address's secrets, which a server may send back."""
+        if self._basic is not None:
+            text = text.replace(self._basic.partition(" ")[2], HIDDEN)
+        return hide_secrets(text, self._written)
+
+
+def _basic(name: str, user: str, password: str) -> str:
+    """Return what a user and password are as a header."""
+    if ":" in user:
+        raise EngineError(f"engine: {name}: user has a colon; HTTP has none in a user; correct it")
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def _is_open(address: str) -> bool:
+    """Say whether others may read what is sent to an address: another machine's, unencrypted."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    try:
+        own = ip_address(host).is_loopback
+    except ValueError:
+        own = host == "localhost" or host.endswith(".localhost")
+    return parts.scheme == "http" and not own
 
 
 def _require_size(name: str, what: str, size: int) -> None:
