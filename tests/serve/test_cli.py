@@ -6,6 +6,7 @@ what a reader needs; consoles with a terminal that is only pretended record what
 
 from __future__ import annotations
 
+import inspect
 import io
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tallow import AnalyticsEngine
 from tallow.core.operator import CONVENTIONS
 from tallow.serve.cli import app
 from tallow.serve.console import compact, make_console, make_table, progress_bar
+from tallow.serve.verbs import WORKS, find_work
 from tallow.serve.wording import in_options
 
 VERBS = ("run", "ingest", "query", "demo", "indicators", "doctor")
@@ -48,6 +50,14 @@ def test_help_imports_nothing_heavy() -> None:
     # Coverage imports what it likes when it measures this process, but none of these.
     heavy = {"polars", "numba", "exchange_calendars", "pandas", "deltalake", "tallow.engine"}
     assert imported.isdisjoint(heavy)
+
+
+@pytest.mark.parametrize("verb", WORKS)
+def test_what_does_a_verbs_work_takes_all_of_its_options(verb: str) -> None:
+    declared, work = WORKS[verb]
+    options = dict.fromkeys(inspect.signature(declared).parameters)
+    # Raises for one that is not taken, and for one that is lacking.
+    assert inspect.signature(find_work(work)).bind(**options).arguments
 
 
 def test_help_shows_verbs_examples_exit_codes_and_next_steps() -> None:

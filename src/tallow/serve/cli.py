@@ -154,7 +154,7 @@ def _tallow(
     """Take the options that belong to no verb."""
 
 
-@_verb("run", RUN_EPILOG)
+@_verb("run", RUN_EPILOG, "run:run_to_file")
 def run(
     inputs: options.Inputs,
     timeframe: options.Timeframe = "5m",
@@ -163,10 +163,10 @@ def run(
     output: options.Output = None,
     start: options.Start = None,
     end: options.End = None,
-    instrument: options.Instruments = None,
+    instruments: options.Instruments = None,
     source_timeframe: options.SourceTimeframe = "1m",
     timezone: options.Timezone = None,
-    instrument_key: options.InstrumentKey = None,
+    instrument: options.InstrumentKey = None,
     format: options.DocumentFormat = None,  # noqa: A002
     time_format: options.TimeFormat = None,
     stamped: options.StampPlace = "open",
@@ -181,47 +181,12 @@ def run(
     strict: options.Strict = False,
     json: options.RunJson = False,
     quiet: options.Quiet = False,
-) -> int:
+) -> None:
     """Turn candle files into one file of bars with indicators.
 
     Reads CSV, Parquet and Arrow files, in any order and with the column names people have; rows
     that break a rule are set aside, counted and shown. Memory is bounded whatever their size.
     """
-    from tallow.serve.run import RunRequest, run_to_file
-
-    return run_to_file(
-        RunRequest(
-            engine={
-                "calendar": calendar,
-                "calendar_dates": calendar_dates,
-                "beyond_coverage": beyond_coverage,
-                "convention": convention,
-                "no_trade": no_trade,
-                "threads": threads,
-            },
-            files={
-                "start": start,
-                "end": end,
-                "instruments": instrument or None,
-                "as_of": as_of,
-                "source_timeframe": source_timeframe,
-                "timezone": timezone,
-                "instrument": instrument_key,
-                "time_format": time_format,
-                "stamped": stamped,
-                "no_volume": no_volume,
-                "pattern": pattern,
-                "format": format,
-            },
-            inputs=inputs,
-            output=output,
-            timeframe=timeframe,
-            indicators=indicators,
-            strict=strict,
-            json=json,
-            quiet=quiet,
-        )
-    )
 
 
 @_verb("ingest", INGEST_EPILOG)
@@ -266,7 +231,7 @@ def ingest(
     return ingest_files(IngestRequest(inputs, store, said, strict, json, quiet))
 
 
-@_verb("query", QUERY_EPILOG)
+@_verb("query", QUERY_EPILOG, "query:query_store")
 def query(
     instruments: options.QueryInstruments = None,
     *,
@@ -285,42 +250,16 @@ def query(
     beyond_coverage: options.BeyondCoverage = "assume",
     output: options.QueryOutput = None,
     json: options.QueryJson = False,
-) -> int:
+) -> None:
     """Show bars and indicators of a range, out of a store.
 
     They are right from the first row of the range: the history that they need is read, too.
     Without --output and --json: the newest bars of each instrument, and a line of each column.
     """
-    from tallow.serve.query import QueryRequest, query_store
-
-    return query_store(
-        QueryRequest(
-            store=store,
-            engine={
-                "calendar": calendar,
-                "calendar_dates": calendar_dates,
-                "beyond_coverage": beyond_coverage,
-                "convention": convention,
-                "no_trade": no_trade,
-            },
-            question={
-                "instruments": instruments or None,
-                "timeframe": timeframe,
-                "start": start,
-                "end": end,
-                "indicators": indicators,
-                "as_of": as_of,
-                "source_timeframe": source_timeframe,
-                "adjustment": adjustment,
-            },
-            output=output,
-            json=json,
-        )
-    )
 
 
-_verb("live", cli_live.EPILOG)(cli_live.live)
-_verb("compare", cli_compare.EPILOG)(cli_compare.compare)
+_verb("live", cli_live.EPILOG, "live:run_live")(cli_live.live)
+_verb("compare", cli_compare.EPILOG, "compare:run_compare")(cli_compare.compare)
 
 
 @_verb("demo", DEMO_EPILOG)

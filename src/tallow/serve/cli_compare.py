@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tallow.serve import options
-from tallow.serve.again import command_again
 
 EPILOG = """\b
 Examples:
@@ -67,15 +66,6 @@ Series = Annotated[
         text="A name of a column in your engine's answers, and ours for it, such as ma_9=sma_9; "
         "may be given again.",
         panel=SIDES,
-    ),
-]
-Timezone = Annotated[
-    str | None,
-    options.option(
-        "--timezone",
-        metavar="ZONE",
-        text="Zone of times that carry none, in inputs and in answers, such as Asia/Kolkata.",
-        panel=options.INPUT,
     ),
 ]
 Absolute = Annotated[
@@ -170,9 +160,9 @@ def compare(
     beyond_coverage: options.BeyondCoverage = "assume",
     start: options.Start = None,
     end: options.End = None,
-    instrument: options.Instruments = None,
-    timezone: Timezone = None,
-    instrument_key: options.InstrumentKey = None,
+    instruments: options.Instruments = None,
+    timezone: options.Timezone = None,
+    instrument: options.InstrumentKey = None,
     format: options.DocumentFormat = None,  # noqa: A002
     no_volume: options.NoVolume = False,
     time_format: options.TimeFormat = None,
@@ -189,38 +179,10 @@ def compare(
     runs: Runs = 5,
     html: Html = None,
     json: Json = None,
-) -> int:
+) -> None:
     """Compare two engines, and judge if one may replace the other.
 
     Both are given the same candles. Per series: what is equal, equal after rounding, within
     tolerance, different or missing, and why. Then decisions that flip - crossings, squeezes,
     overbought states - and the verdict by values, decisions, series, time, memory and errors.
     """
-    from tallow.serve.compare import CompareRequest, run_compare
-
-    question = {"timeframe": timeframe, "indicators": indicators, "start": start, "end": end}
-    dates = None if calendar_dates is None else str(calendar_dates)
-    question |= {"calendar": calendar, "calendar_dates": dates, "beyond_coverage": beyond_coverage}
-    files: dict[str, object] = {"instrument": instrument_key, "pattern": pattern, "format": format}
-    thresholds = {"values": agree, "decisions": agree_decisions}
-    thresholds |= {"time": less_time, "memory": less_memory}
-    files |= {"time_format": time_format, "stamped": stamped, "no_volume": no_volume}
-    return run_compare(
-        CompareRequest(
-            inputs=inputs or [],
-            control=control,
-            candidate=candidate,
-            series=series or [],
-            question=question,
-            instruments=instrument or None,
-            timezone=timezone,
-            reading=files,
-            tolerance={"absolute": absolute, "relative": relative, "ulps": ulps},
-            reject=reject or [],
-            thresholds=thresholds,
-            runs=runs,
-            html=html,
-            json=json,
-            again=command_again(context, "html", "json"),
-        )
-    )

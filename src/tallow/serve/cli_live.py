@@ -49,16 +49,6 @@ FeedText = Annotated[
         panel=options.INPUT,
     ),
 ]
-Timeframes = Annotated[
-    list[str],
-    options.option(
-        "--timeframe",
-        "-t",
-        metavar="TF",
-        text="Bars to build, as in tallow run; may be given again for more. The first is shown.",
-        panel=options.BARS,
-    ),
-]
 ReplayStamps = Annotated[
     str | None,
     options.option(
@@ -176,28 +166,14 @@ Plain = Annotated[
         rich_help_panel=options.OUTPUT,
     ),
 ]
-Strict = Annotated[
-    bool,
-    typer.Option(
-        "--strict", help="Exit with 1 if any row is quarantined.", rich_help_panel=options.OUTPUT
-    ),
-]
-Json = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        help="Print the final report as one JSON object, and nothing before it.",
-        rich_help_panel=options.OUTPUT,
-    ),
-]
 
 
 def live(
     store: options.StorePlace,
     feed: FeedText,
-    instrument: Only = None,
+    instruments: Only = None,
     timezone: options.Timezone = None,
-    instrument_key: ReplayKey = None,
+    instrument: ReplayKey = None,
     format: ReplayFormat = None,  # noqa: A002
     time_format: ReplayTimeFormat = None,
     stamped: ReplayStamps = None,
@@ -205,7 +181,7 @@ def live(
     no_volume: ReplayVolume = False,
     subscribe: Subscribe = None,
     speed: Speed = None,
-    timeframe: Timeframes = ["5m"],  # noqa: B006 - Typer copies it
+    timeframe: options.QueryTimeframes = ["5m"],  # noqa: B006 - Typer copies it
     indicators: options.Indicators = "default",
     calendar: options.CalendarName = "XNSE",
     convention: options.ConventionName = "tradingview",
@@ -216,47 +192,12 @@ def live(
     keep: Keep = None,
     state: State = None,
     plain: Plain = False,
-    strict: Strict = False,
-    json: Json = False,
-) -> int:
+    strict: options.Strict = False,
+    json: options.RunJson = False,
+) -> None:
     """Take a live feed into a store, and show its bars as they change.
 
     Candles or ticks come in; each is on disk before the feed is told that it came. The screen has
-    the whole universe: latest bars with indicators, lag, rates, corrections, rows set aside.
-    Makes the store where there is none. Ctrl-C ends the session.
+    the whole universe: latest bars of the first timeframe with indicators, lag, rates, corrections,
+    rows set aside. Makes the store where there is none. Ctrl-C ends the session.
     """
-    from tallow.serve.live import LiveRequest, run_live
-
-    return run_live(
-        LiveRequest(
-            store=store,
-            feed=feed,
-            feed_options={
-                "timezone": timezone,
-                "instrument": instrument_key,
-                "format": format,
-                "time_format": time_format,
-                "stamped": stamped,
-                "pattern": pattern,
-                "no_volume": no_volume or None,
-                "subscribe": subscribe,
-                "speed": speed,
-            },
-            instruments=instrument or None,
-            timeframes=timeframe,
-            engine={
-                "indicators": indicators,
-                "calendar": calendar,
-                "convention": convention,
-                "no_trade": no_trade,
-                "calendar_dates": calendar_dates,
-                "beyond_coverage": beyond_coverage,
-                "grace": grace,
-            }
-            | ({} if keep is None else {"keep": keep}),
-            state=state,
-            plain=plain,
-            strict=strict,
-            json=json,
-        )
-    )

@@ -86,10 +86,10 @@ def stats(store: options.StorePlace, json: options.Json = False) -> int:
     return show_stats(store, json)
 
 
-@_verb("coverage", COVERAGE_EPILOG)
+@_verb("coverage", COVERAGE_EPILOG, "coverage:show_coverage")
 def coverage(
     store: options.StorePlace,
-    instrument: options.Instruments = None,
+    instruments: options.Instruments = None,
     start: options_store.CoverageStart = None,
     end: options_store.CoverageEnd = None,
     missing: options_store.Missing = False,
@@ -102,30 +102,12 @@ def coverage(
     beyond_coverage: options.BeyondCoverage = "assume",
     output: options_store.FrameOutput = None,
     json: options.Json = False,
-) -> int:
+) -> None:
     """Count the candles of each session, or list missing ones.
 
     A candle is expected in every minute of continuous trading, as the calendar has it. Many that
     are missing were never there: nobody traded in that minute.
     """
-    from tallow.serve.coverage import CoverageRequest, show_coverage
-
-    return show_coverage(
-        CoverageRequest(
-            store=store,
-            calendar={"calendar": calendar, "dates": calendar_dates, "beyond": beyond_coverage},
-            timeframe=timeframe,
-            adjustment=adjustment,
-            instruments=instrument,
-            start=start,
-            end=end,
-            missing=missing,
-            longest=longest,
-            asked=asked,
-            output=output,
-            json=json,
-        )
-    )
 
 
 @_verb("quarantine", QUARANTINE_EPILOG)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
+from json import dumps
 from pathlib import Path
 from typing import Any
+
+import polars as pl
+import typer
 
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
@@ -34,54 +36,51 @@ from tallow.migrate.protocol import Request
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
+from tallow.serve.again import command_again
 from tallow.serve.compare_report import VERB, show_comparison
 from tallow.serve.console import ShowProgress, make_console, print_json, progress_bar
 from tallow.serve.run import NO_ROW, compile_kernels
 from tallow.serve.saying import say
-from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
+from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, report_in_options
 
 PRINT = "-"
 UNITS = {"Comparing": "instruments", "Measuring": "engines"}
 
 
-@dataclass(frozen=True)
-class CompareRequest:
-    """What the command line asked for.
+READING = ("instrument", "format", "time_format", "stamped", "pattern", "no_volume", "timezone")
+"""Options that are arguments of `read_candles`."""
 
-    Attributes
+
+def run_compare(
+    context: typer.Context,
+    *,
+    inputs: list[str] | None,
+    control: str,
+    candidate: str,
+    series: list[str] | None,
+    instruments: list[str] | None,
+    absolute: float,
+    relative: float,
+    ulps: int,
+    reject: list[str] | None,
+    agree: float,
+    agree_decisions: float,
+    less_time: float,
+    less_memory: float,
+    runs: int,
+    html: Path | None,
+    json: str | None,
+    **options: Any,
+) -> int:
+    """Compare, report, and return the exit code: 0 go, 1 anything else.
+
+    Parameters
     ----------
-    question
-        The fields of `Request`, but for candles.
-    reading
-        Keyword arguments of `read_candles`.
-    tolerance, thresholds
-        Those of `Tolerance` and `Thresholds`.
     json
         A file, or ``-`` for stdout.
-    again
-        The command, without what it reports to.
-    """
-
-    inputs: Sequence[str]
-    control: str
-    candidate: str
-    series: Sequence[str]
-    question: Mapping[str, Any]
-    instruments: list[str] | None
-    timezone: str | None
-    reading: Mapping[str, Any]
-    tolerance: Mapping[str, Any]
-    reject: Sequence[str]
-    thresholds: Mapping[str, float]
-    runs: int
-    html: Path | None
-    json: str | None
-    again: str
-
-
-def run_compare(request: CompareRequest) -> int:
-    """Compare, report, and return the exit code: 0 go, 1 anything else.
+    options
+        Arguments of `read_candles`, and the fields of `Request`, but for candles.
 
     Raises
     ------
@@ -90,32 +89,35 @@ def run_compare(request: CompareRequest) -> int:
     """
     take_interrupts_back()
     # What is wrong is told before anything is read, or compiled for seconds.
-    rules = ComparisonRules(Tolerance(**request.tolerance), rejected_causes(request.reject))
-    thresholds = Thresholds(**request.thresholds)
-    series = series_names(request.series)
-    for output, endings in _outputs(request):
-        check_output(output, endings)
-    if request.html is not None:
-        page_template()
-    control = EngineSource(request.control, series, request.timezone)
-    candidate = EngineSource(request.candidate, series, request.timezone)
-    engines = (control.load(), candidate.load())
-    needed = not all(isinstance(engine, StoredEngine) for engine in engines)
-    question = _question(request, needed)
-    shown = request.json != PRINT
-    compile_kernels(AnalyticsEngine(**question.venue), question.indicators, shown)
+    rules = ComparisonRules(Tolerance(absolute, relative, ulps), rejected_causes(reject or ()))
+    thresholds = Thresholds(agree, agree_decisions, less_time, less_memory)
+    names = series_names(series or ())
+    outputs = _check_outputs(html, json)
+    sources = [EngineSource(each, names, options["timezone"]) for each in (control, candidate)]
+    engines = [source.load() for source in sources]
+    reading, dates = take_options(options, READING), options["calendar_dates"]
+    fields = options | {"calendar_dates": None if dates is None else str(dates)}
+    if inputs:
+        candles = _read(inputs, reading, instruments)
+    else:
+        candles = _no_candles(needed=not all(isinstance(each, StoredEngine) for each in engines))
+    request, shown = Request(candles, **fields), json != PRINT
+    compile_kernels(AnalyticsEngine(**request.venue), request.indicators, shown)
     with _stages(shown) as progress:
         comparison = compare(
-            control,
-            candidate,
-            question,
+            sources[0],
+            sources[1],
+            request,
             rules=rules,
             thresholds=thresholds,
-            runs=request.runs,
+            runs=runs,
             workers=min(os.cpu_count() or 1, THREADS_MAX),
             progress=progress,
         )
-    _write(request, comparison)
+    _write(comparison, html, json)
+    if shown:
+        again = command_again(context, "html", "json")
+        show_comparison(make_console(), comparison, outputs, again)
     return 0 if comparison.verdict.outcome == "go" else EXIT_INCOMPLETE
 
 
@@ -145,26 +147,31 @@ def rejected_causes(names: Sequence[str]) -> Cause:
     return rejected
 
 
-def _outputs(request: CompareRequest) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    if request.html is not None:
-        yield request.html, (".html", ".htm")
-    if request.json not in {None, PRINT}:
-        yield Path(str(request.json)), (".json",)
+def _check_outputs(html: Path | None, json: str | None) -> list[str]:
+    """Return the files that are written, all of which may be."""
+    files = []
+    if html is not None:
+        files.append(str(check_output(html, (".html", ".htm"))))
+        page_template()
+    if json not in {None, PRINT}:
+        files.append(str(check_output(Path(str(json)), (".json",))))
+    return files
 
 
-def _question(request: CompareRequest, needed: bool) -> Request:
-    """Return the question with its candles; rows that break a rule are no part of it."""
-    import polars as pl
+def _no_candles(needed: bool) -> pl.DataFrame:
+    if needed:
+        raise ComparisonError(
+            "compare: no INPUT; engines need candles, only stored values do without; name a file "
+            "of candles"
+        )
+    return pl.DataFrame(schema=CANDLE_SCHEMA)
 
-    if not request.inputs:
-        if needed:
-            raise ComparisonError(
-                "compare: no INPUT; engines need candles, only stored values do without; name a "
-                "file of candles"
-            )
-        return Request(pl.DataFrame(schema=CANDLE_SCHEMA), **request.question)
-    paths = expand_paths(list(request.inputs))
-    read = read_candles(paths, timezone=request.timezone, **request.reading)
+
+def _read(
+    inputs: list[str], reading: Mapping[str, Any], instruments: list[str] | None
+) -> pl.DataFrame:
+    """Return the candles of files; rows that break a rule are no part of them."""
+    read = read_candles(expand_paths(inputs), **reading)
     raise_if_all_refused(read.report, Counts(), read.quarantine)
     if not read.report.rows_in:
         # Nothing that was compared is no "go": the comparison itself refuses.
@@ -173,9 +180,9 @@ def _question(request: CompareRequest, needed: bool) -> Request:
         count = f"{read.report.quarantined:,}"
         say(f"quarantined, and given to neither side: {count} rows", err=True)
     candles = read.frame
-    wanted = Range.of(None, None, request.instruments)
+    wanted = Range.of(None, None, instruments)
     wanted.check_found(candles["instrument"].unique().to_list())
-    return Request(wanted.pick(candles), **request.question)
+    return wanted.pick(candles)
 
 
 @contextmanager
@@ -196,15 +203,14 @@ def _stages(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield move
 
 
-def _write(request: CompareRequest, comparison: Comparison) -> None:
-    if request.html is not None:
-        write_text(request.html, render(comparison, partial(in_options, verb=VERB)))
-    if request.json == PRINT:
-        print_json(report_in_options(comparison.to_dict(), VERB))
+def _write(comparison: Comparison, html: Path | None, json: str | None) -> None:
+    """Write the reports that are asked for."""
+    if html is not None:
+        write_text(html, render(comparison, partial(in_options, verb=VERB)))
+    if json is None:
         return
-    if request.json is not None:
-        report = report_in_options(comparison.to_dict(), VERB)
-        told = json.dumps(report, ensure_ascii=False, allow_nan=False)
-        write_text(Path(request.json), told)
-    files = [str(path) for path, _ in _outputs(request)]
-    show_comparison(make_console(), comparison, files, request.again)
+    report = report_in_options(comparison.to_dict(), VERB)
+    if json == PRINT:
+        print_json(report)
+    else:
+        write_text(Path(json), dumps(report, ensure_ascii=False, allow_nan=False))

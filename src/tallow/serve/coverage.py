@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -37,26 +36,13 @@ ROWS_SHOWN = 25
 """Rows of a table in the terminal; a file and JSON have them all."""
 
 
-@dataclass(frozen=True)
-class CoverageRequest:
-    """What the command line asked for; `calendar` are arguments of `CalendarAssignment`."""
-
-    store: str
-    calendar: Mapping[str, Any]
-    timeframe: str
-    adjustment: str
-    instruments: list[str] | None = None
-    start: str | None = None
-    end: str | None = None
-    missing: bool = False
-    longest: str | None = None
-    asked: Path | None = None
-    output: Path | None = None
-    json: bool = False
-
-
-def show_coverage(request: CoverageRequest) -> int:
+def show_coverage(*, output: Path | None, json: bool, missing: bool, **question: Any) -> int:
     """Look at a store, and show or write what was found.
+
+    Parameters
+    ----------
+    question
+        Further arguments of `_look`.
 
     Raises
     ------
@@ -64,41 +50,57 @@ def show_coverage(request: CoverageRequest) -> int:
         On wrong options, and on dates beyond a calendar's years.
     """
     take_interrupts_back()
-    if request.output is not None:
-        check_output(request.output, FRAME_ENDINGS)
-    found = _look(request)
+    if output is not None:
+        check_output(output, FRAME_ENDINGS)
+    found = _look(missing=missing, shown=not json, **question)
     console = make_console()
-    if request.output is not None:
-        write_frame(request.output, found)
-        console.print(f"{len(found):,} rows in {escape(str(request.output))}")
-    elif request.json:
+    if output is not None:
+        write_frame(output, found)
+        console.print(f"{len(found):,} rows in {escape(str(output))}")
+    elif json:
         say_json(to_json(found))
-    elif request.missing:
+    elif missing:
         _show_segments(console, found)
     else:
         _show_sessions(console, found)
     return 0
 
 
-def _look(request: CoverageRequest) -> pl.DataFrame:
-    wanted = Range.of(request.start, request.end, None)
-    calendars = CalendarAssignment(**request.calendar)
-    longest = None if request.longest is None else _days(request.longest)
-    asked = None if request.asked is None else _segments(request.asked)
-    bar = progress_bar(make_console(stderr=True), "coverage", "instruments", not request.json)
-    with open_store(request.store) as store, bar as move:
+def _look(
+    *,
+    store: str,
+    calendar: str,
+    calendar_dates: Path | None,
+    beyond_coverage: str,
+    timeframe: str,
+    adjustment: str,
+    instruments: list[str] | None,
+    start: str | None,
+    end: str | None,
+    longest: str | None,
+    asked: Path | None,
+    missing: bool,
+    shown: bool,
+) -> pl.DataFrame:
+    """Return the segments that are missing, or the counts of all sessions."""
+    wanted = Range.of(start, end, None)
+    calendars = CalendarAssignment(calendar, dates=calendar_dates, beyond=beyond_coverage)  # type: ignore[arg-type]
+    days = None if longest is None else _days(longest)
+    fetched = None if asked is None else _segments(asked)
+    bar = progress_bar(make_console(stderr=True), "coverage", "instruments", shown)
+    with open_store(store) as kept, bar as move:
         series = StoredSeries(
-            store,
+            kept,
             calendars,
             time.time_ns() // 1_000,
-            request.timeframe,
-            request.adjustment,
+            timeframe,
+            adjustment,
             wanted.start,
             wanted.end,
-            request.instruments or None,
+            instruments,
             move,
         )
-        found = series.missing(longest, asked) if request.missing else series.coverage()
+        found = series.missing(days, fetched) if missing else series.coverage()
         others = "" if len(found) else series.other_kinds()
     if others:
         say(f"hint: {in_options(others, VERB)}", err=True)

@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.feed import Feed
 from tallow.data.feeds.open import REDIS, open_feed
-from tallow.data.store.store import Store, open_store
+from tallow.data.store.store import open_store
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.live.engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
@@ -29,11 +28,11 @@ from tallow.runtime.live.updates import LiveUpdate
 from tallow.runtime.results import failure_text
 from tallow.serve.again import venue_words
 from tallow.serve.console import make_console, print_json, progress_bar
-from tallow.serve.live_report import VERB, Ended, show_ended
+from tallow.serve.live_report import VERB, SessionReport, show_session
 from tallow.serve.live_view import DAY, LiveView, line
 from tallow.serve.run import compile_kernels
 from tallow.serve.saying import say
-from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
+from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, report_in_options
 
 REPLAY_SPEED = 60.0
@@ -46,32 +45,31 @@ PLAIN_SECONDS = 5.0
 OnStep = Callable[[list[LiveUpdate]], None]
 
 
-@dataclass(frozen=True)
-class LiveRequest:
-    """What the command line asked for.
-
-    Attributes
-    ----------
-    engine
-        Keyword arguments of `LiveEngine`, but for timeframes and store.
-    feed_options
-        Those of `open_feed` that were given; None stands for not given.
-    """
-
-    store: str
-    feed: str
-    feed_options: Mapping[str, Any]
-    instruments: Sequence[str] | None
-    timeframes: Sequence[str]
-    engine: Mapping[str, Any]
-    state: Path | None = None
-    plain: bool = False
-    strict: bool = False
-    json: bool = False
+FEED = (
+    *("timezone", "instrument", "format", "time_format", "stamped", "pattern", "no_volume"),
+    *("subscribe", "speed"),
+)
+"""Options that are arguments of `open_feed`, if they are given."""
 
 
-def run_live(request: LiveRequest) -> int:
+def run_live(
+    *,
+    store: str,
+    feed: str,
+    instruments: list[str] | None,
+    timeframe: list[str],
+    state: Path | None,
+    plain: bool,
+    strict: bool,
+    json: bool,
+    **options: Any,
+) -> int:
     """Run the session to its end, report, and return the exit code.
+
+    Parameters
+    ----------
+    options
+        Arguments of `open_feed` and of `LiveEngine`; None, or no flag, is one that is not given.
 
     Raises
     ------
@@ -81,45 +79,49 @@ def run_live(request: LiveRequest) -> int:
         On Ctrl-C before the session began, and on a second one.
     """
     take_interrupts_back()
-    sizes = list(dict.fromkeys(parse_timeframe(text).text for text in request.timeframes))
+    sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
+    given = {name: each for name, each in options.items() if each is not None and each is not False}
+    feed_options = take_options(given, FEED)
     # What is wrong is told before seconds of compiling, and before a store is made.
-    calendars = LiveEngine([*sizes, DAY], **request.engine).calendars
-    _compile(request)
+    calendars = LiveEngine([*sizes, DAY], **given).calendars
+    _compile(given, shown=not json)
+    names = (without_secrets(feed), without_secrets(store))
+    is_replay = feed.startswith("replay:")
     began = time.perf_counter()
     try:
         with (
-            _feed(request, calendars) as feed,
-            open_store(request.store, create=True) as store,
+            _open_feed(feed, feed_options, calendars) as source,
+            open_store(store, create=True) as kept,
         ):
-            engine = _engine(request, [*dict.fromkeys([*sizes, DAY])], store)
-            session = LiveSession(
-                engine,
-                feed,
-                store=store,
-                state=request.state,
-                instruments=request.instruments,
-            )
+            engine_options = given | {"store": kept}
+            engine = _engine(state, instruments, [*dict.fromkeys([*sizes, DAY])], engine_options)
+            session = LiveSession(engine, source, store=kept, state=state, instruments=instruments)
             if session.resumption:
                 say(in_options(session.resumption, VERB), err=True)
-            view = _view(request, engine, sizes[0])
-            with asked_to_stop() as stop, _shown(request, session, view) as on_step:
+            view = LiveView(
+                engine,
+                sizes[0],
+                feed=names[0],
+                store=names[1],
+                instruments=instruments,
+                is_replay=is_replay,
+            )
+            with asked_to_stop() as stop, _shown(session, view, plain, json) as on_step:
                 statistics = session.run(stop, on_step)
             failures, bars = engine.failures, engine.latest(sizes[0])
     except KeyboardInterrupt:
-        place = without_secrets(request.store)
         raise KeyboardInterrupt(
-            f"cancelled; what was acknowledged to the feed is in {place}"
+            f"cancelled; what was acknowledged to the feed is in {names[1]}"
         ) from None
     seconds = time.perf_counter() - began
-    places = (without_secrets(request.feed), without_secrets(request.store))
     example = str(bars["instrument"][0]) if len(bars) else None
-    venue = venue_words(request.engine)
-    ended = Ended(*places, statistics, failures, sizes, seconds, calendars, venue, example)
-    if request.json:
-        print_json(report_in_options(ended.to_dict(), VERB))
+    venue = venue_words(given)
+    report = SessionReport(*names, statistics, failures, sizes, seconds, calendars, venue, example)
+    if json:
+        print_json(report_in_options(report.to_dict(), VERB))
     else:
-        show_ended(make_console(), ended)
-    return _exit_code(request, ended)
+        show_session(make_console(), report)
+    return _exit_code(report, strict, is_replay)
 
 
 @contextmanager
@@ -142,16 +144,13 @@ def asked_to_stop() -> Iterator[threading.Event]:
 # What the session is made of
 
 
-def _compile(request: LiveRequest) -> None:
-    names = ("calendar", "convention", "calendar_dates", "beyond_coverage")
-    options = {name: request.engine[name] for name in names}
-    indicators = request.engine["indicators"]
-    compile_kernels(AnalyticsEngine(**options), indicators, shown=not request.json)
+def _compile(options: Mapping[str, Any], shown: bool) -> None:
+    engine = AnalyticsEngine(**take_options(dict(options), ENGINE))
+    compile_kernels(engine, options["indicators"], shown)
 
 
-def _feed(request: LiveRequest, calendars: CalendarAssignment) -> Feed:
-    options = {name: value for name, value in request.feed_options.items() if value is not None}
-    scheme = request.feed.partition(":")[0]
+def _open_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment) -> Feed:
+    scheme = feed.partition(":")[0]
     if scheme == "replay":
         speed = options.get("speed", REPLAY_SPEED)
         if speed < 0:
@@ -159,28 +158,32 @@ def _feed(request: LiveRequest, calendars: CalendarAssignment) -> Feed:
         options["speed"] = speed or None
     elif scheme not in REDIS:
         options["calendar"] = calendars
-    return open_feed(request.feed, **options)
+    return open_feed(feed, **options)
 
 
-def _engine(request: LiveRequest, sizes: Sequence[str], store: Store) -> LiveEngine:
+def _engine(
+    state: Path | None,
+    instruments: Sequence[str] | None,
+    sizes: Sequence[str],
+    options: Mapping[str, Any],
+) -> LiveEngine:
     """Return the engine as the state's file has it, or with the past that is in the store."""
-    options = dict(request.engine) | {"store": store}
     console = make_console(stderr=True)
-    if request.state is not None and request.state.exists():
+    if state is not None and state.exists():
         with (
-            progress_bar(console, f"Resuming {request.state.name}", "instruments") as move,
+            progress_bar(console, f"Resuming {state.name}", "instruments") as move,
             warnings.catch_warnings(record=True) as told,
         ):
             if move is not None:
                 move(0, 0)
             warnings.simplefilter("always", TallowWarning)
-            engine = LiveEngine.load(request.state, sizes, **options)
+            engine = LiveEngine.load(state, sizes, **options)
         for each in told:
             say(f"Warning: {in_options(str(each.message), VERB)}", err=True)
         return engine
     engine = LiveEngine(sizes, **options)
     with progress_bar(console, "Catching up", "instruments") as move:
-        names = request.instruments or sorted(store.changed_since(0))
+        names = instruments or sorted(options["store"].changed_since(0))
         for done, name in enumerate(names, start=1):
             engine.numbers([name])
             if move is not None:
@@ -188,28 +191,17 @@ def _engine(request: LiveRequest, sizes: Sequence[str], store: Store) -> LiveEng
     return engine
 
 
-def _view(request: LiveRequest, engine: LiveEngine, size: str) -> LiveView:
-    return LiveView(
-        engine,
-        size,
-        feed=without_secrets(request.feed),
-        store=without_secrets(request.store),
-        instruments=request.instruments,
-        is_replay=request.feed.startswith("replay:"),
-    )
-
-
 # While it runs
 
 
 def _shown(
-    request: LiveRequest, session: LiveSession, view: LiveView
+    session: LiveSession, view: LiveView, plain: bool, json: bool
 ) -> AbstractContextManager[OnStep]:
     """Give a function that is called after each step: it draws the screen, or prints a line."""
     console = make_console()
-    if request.json:
+    if json:
         return nullcontext(lambda _updates: None)
-    if request.plain or not console.is_terminal or console.is_dumb_terminal:
+    if plain or not console.is_terminal or console.is_dumb_terminal:
         return nullcontext(_now_and_then(PLAIN_SECONDS, lambda: _print_line(session, view)))
     return _screen(console, session, view)
 
@@ -241,16 +233,16 @@ def _now_and_then(seconds: float, act: Callable[[], None]) -> OnStep:
     return on_step
 
 
-def _exit_code(request: LiveRequest, ended: Ended) -> int:
+def _exit_code(report: SessionReport, strict: bool, is_replay: bool) -> int:
     """Say on stderr why not everything is well: the table may be hidden, or far above."""
-    if request.feed.startswith("replay:") and not ended.statistics.rows_in:
+    if is_replay and not report.statistics.rows_in:
         say("no candles: the replay gave no row, as the answer of a holiday", err=True)
-    if ended.statistics.hint:
-        say(f"hint: {in_options(ended.statistics.hint, VERB)}", err=True)
-    if ended.failures:
-        say(f"failed: {in_options(failure_text(ended.failures), VERB)}", err=True)
-    rows = ended.statistics.quarantined
-    is_dirty = request.strict and rows > 0
+    if report.statistics.hint:
+        say(f"hint: {in_options(report.statistics.hint, VERB)}", err=True)
+    if report.failures:
+        say(f"failed: {in_options(failure_text(report.failures), VERB)}", err=True)
+    rows = report.statistics.quarantined
+    is_dirty = strict and rows > 0
     if is_dirty:
         say(f"quarantined: {rows:,} rows, and --strict is given", err=True)
-    return EXIT_INCOMPLETE if ended.failures or is_dirty else 0
+    return EXIT_INCOMPLETE if report.failures or is_dirty else 0

@@ -33,7 +33,7 @@ COUNTS = (
 
 
 @dataclass(frozen=True)
-class Ended:
+class SessionReport:
     """A session that is over.
 
     Attributes
@@ -103,21 +103,21 @@ class Ended:
         )
 
 
-def show_ended(console: Console, ended: Ended) -> None:
+def show_session(console: Console, report: SessionReport) -> None:
     """Print the counts, then what was set aside or failed, and what to do next."""
-    statistics = ended.statistics
-    console.print(_counts(ended))
+    statistics = report.statistics
+    console.print(_counts(report))
     if statistics.by_rule:
         console.print("\n[bold]Quarantined[/]")
         console.print(_reasons(statistics))
     if statistics.health.rejections:
         console.print("\n[bold]Not understood[/]")
         console.print(_rejections(statistics))
-    show_assumed(console, ended.assumed, VERB)
-    if ended.failures:
-        show_failures(console, ended.failures, "instrument", VERB)
+    show_assumed(console, report.assumed, VERB)
+    if report.failures:
+        show_failures(console, report.failures, "instrument", VERB)
     # Not wrapped: a command is copied whole.
-    console.print(_next(ended), soft_wrap=True)
+    console.print(_next(report), soft_wrap=True)
 
 
 def _rejections(statistics: LiveStatistics) -> Table:
@@ -128,14 +128,14 @@ def _rejections(statistics: LiveStatistics) -> Table:
     return table
 
 
-def _counts(ended: Ended) -> Table:
-    statistics, health = ended.statistics, ended.statistics.health
+def _counts(report: SessionReport) -> Table:
+    statistics, health = report.statistics, report.statistics.health
     kinds = ("late", "revised", "deleted")
     corrected = ", ".join(f"{getattr(statistics, kind):,} {kind}" for kind in kinds)
-    bars = ended.bars()
+    bars = report.bars()
     rows = [
-        (f"{statistics.rows_in:,}", "rows in", ended.feed),
-        (f"{statistics.appended:,}", "appended", f"in {ended.store}"),
+        (f"{statistics.rows_in:,}", "rows in", report.feed),
+        (f"{statistics.appended:,}", "appended", f"in {report.store}"),
         (f"{statistics.corrected:,}", "corrected", corrected),
         (f"{statistics.repeated:,}", "repeated", "said again what is known"),
         (
@@ -148,7 +148,7 @@ def _counts(ended: Ended) -> Table:
             "bar changes",
             ", ".join(f"{count:,} of {size}" for size, count in bars.items()),
         ),
-        *_provisional(ended.provisional()),
+        *_provisional(report.provisional()),
         (f"{statistics.instruments:,}", "instruments", ""),
     ]
     others = (
@@ -160,11 +160,11 @@ def _counts(ended: Ended) -> Table:
         (health.redelivered, "redelivered", "entries that a consumer had been given before"),
     )
     rows += [(f"{count:,}", name, note) for count, name, note in others if count]
-    pace = f"{compact(statistics.rows_in / ended.seconds)} rows/s" if ended.seconds else ""
+    pace = f"{compact(statistics.rows_in / report.seconds)} rows/s" if report.seconds else ""
     if statistics.update_ms is not None:
         median, high = statistics.update_ms
         pace += f"; updates {median:.1f} ms, 99%: {high:.1f} ms"
-    rows.append((f"{ended.seconds:.2f} s", "time", pace))
+    rows.append((f"{report.seconds:.2f} s", "time", pace))
     table = make_counts()
     for count, name, note in rows:
         table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
@@ -186,13 +186,13 @@ def _reasons(statistics: LiveStatistics) -> Table:
     return table
 
 
-def _next(ended: Ended) -> Text:
-    where = f"--store {shlex.quote(ended.store)}"
-    commands = [f"tallow store stats {where}", f"tallow store coverage {where}{ended.venue}"]
-    if ended.statistics.quarantined:
+def _next(report: SessionReport) -> Text:
+    where = f"--store {shlex.quote(report.store)}"
+    commands = [f"tallow store stats {where}", f"tallow store coverage {where}{report.venue}"]
+    if report.statistics.quarantined:
         commands.append(f"tallow store quarantine {where}")
-    if ended.example is not None:
-        asked = f"{shlex.quote(ended.example)} {where} -t {ended.sizes[0]}{ended.venue}"
+    if report.example is not None:
+        asked = f"{shlex.quote(report.example)} {where} -t {report.sizes[0]}{report.venue}"
         commands.insert(0, f"tallow query {asked}")
     text = Text("\nNext, try\n", "bold")
     return text.append("".join(f"  {command}\n" for command in commands), "not bold")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,7 +34,7 @@ from tallow.serve.console import (
 from tallow.serve.report import marked, show_assumed, show_more
 from tallow.serve.run import compile_kernels
 from tallow.serve.saying import say, say_json
-from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
+from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
 from tallow.serve.wording import in_options
 
 VERB = "query"
@@ -53,25 +52,13 @@ WHOLE = ("volume", OPEN_INTEREST)
 _FORMING = "*"
 
 
-@dataclass(frozen=True)
-class QueryRequest:
-    """What the command line asked for.
-
-    Attributes
-    ----------
-    engine, question
-        Keyword arguments of `AnalyticsEngine` and of its `query`.
-    """
-
-    store: str
-    engine: Mapping[str, Any]
-    question: Mapping[str, Any]
-    output: Path | None = None
-    json: bool = False
-
-
-def query_store(request: QueryRequest) -> int:
+def query_store(*, store: str, output: Path | None, json: bool, **question: Any) -> int:
     """Ask the store, show the answer, and return the exit code.
+
+    Parameters
+    ----------
+    question
+        Arguments of `AnalyticsEngine` and of its `query`.
 
     Raises
     ------
@@ -79,25 +66,25 @@ def query_store(request: QueryRequest) -> int:
         On wrong options, and where every instrument fails.
     """
     take_interrupts_back()
-    if request.output is not None:
-        check_output(request.output, FRAME_ENDINGS)
-        if request.json:
+    if output is not None:
+        check_output(output, FRAME_ENDINGS)
+        if json:
             raise ParameterError("query: --json, --output; one place for the bars; leave out one")
-    with open_store(request.store) as store:
-        engine = AnalyticsEngine(store=store, **request.engine)
-        compile_kernels(engine, request.question["indicators"])
-        answers: dict[str, ProcessingResult] = engine.query(**request.question)
-        others = "" if any(map(len, answers.values())) else _other_kinds(store, request)
+    with open_store(store) as kept:
+        engine = AnalyticsEngine(store=kept, **take_options(question, ENGINE))
+        compile_kernels(engine, question["indicators"])
+        answers: dict[str, ProcessingResult] = engine.query(**question)
+        others = "" if any(map(len, answers.values())) else _other_kinds(kept, question)
     zone = engine.calendars.calendars[0].timezone
-    if request.json:
+    if json:
         say_json(to_json(_together(answers)))
         for result in answers.values():
             if said := result.report.assumed:
                 say(f"provisional: {in_options(said, VERB)}", err=True)
-    elif request.output is not None:
-        _write(request.output, answers)
+    elif output is not None:
+        _write(output, answers)
     else:
-        _show(make_console(), answers, request.question["instruments"], zone)
+        _show(make_console(), answers, question["instruments"], zone)
     hints = dict.fromkeys(result.report.hint for result in answers.values())
     for hint in filter(None, hints):
         say(f"hint: {in_options(hint, VERB)}", err=True)
@@ -111,8 +98,8 @@ def query_store(request: QueryRequest) -> int:
     return EXIT_INCOMPLETE if failures else 0
 
 
-def _other_kinds(store: Store, request: QueryRequest) -> str:
-    source, adjustment = (request.question[name] for name in ("source_timeframe", "adjustment"))
+def _other_kinds(store: Store, question: Mapping[str, Any]) -> str:
+    source, adjustment = (question[name] for name in ("source_timeframe", "adjustment"))
     return other_kinds(store, parse_timeframe(source).text, adjustment)
 
 

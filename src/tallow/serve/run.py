@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +14,30 @@ from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.report import show_report
 from tallow.serve.saying import say
-from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
+from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, report_in_options
 
 NO_ROW = "the input holds no row, as the answer of a holiday"
 NOTHING_WRITTEN = "cancelled; nothing was written"
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """What the command line asked for.
-
-    Attributes
-    ----------
-    engine, files
-        Keyword arguments of `AnalyticsEngine` and of its `process_files`.
-    """
-
-    engine: Mapping[str, Any]
-    files: Mapping[str, Any]
-    inputs: Sequence[str]
-    output: Path | None
-    timeframe: str
-    indicators: str
-    strict: bool = False
-    json: bool = False
-    quiet: bool = False
-
-
-def run_to_file(request: RunRequest) -> int:
+def run_to_file(
+    *,
+    inputs: list[str],
+    output: Path | None,
+    timeframe: str,
+    indicators: str,
+    strict: bool,
+    json: bool,
+    quiet: bool,
+    **options: Any,
+) -> int:
     """Run, report, and return the exit code.
+
+    Parameters
+    ----------
+    options
+        Arguments of `AnalyticsEngine` and of its `process_files`.
 
     Raises
     ------
@@ -56,18 +48,23 @@ def run_to_file(request: RunRequest) -> int:
     """
     take_interrupts_back()
     try:
-        output = _checked_output(request)
-        engine = AnalyticsEngine(**request.engine)
-        compile_kernels(engine, request.indicators, shown=not request.quiet)
-        report, seconds = _process(engine, request, output)
+        output = _checked_output(output, inputs)
+        engine = AnalyticsEngine(**take_options(options, ENGINE))
+        compile_kernels(engine, indicators, shown=not quiet)
+        console, began = make_console(stderr=True), time.perf_counter()
+        with progress_bar(console, output.name, "candles", shown=not quiet) as move:
+            report = engine.process_files(
+                inputs, output, timeframe, indicators, progress=move, **options
+            )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(NOTHING_WRITTEN) from None
-    if request.json:
+    seconds = time.perf_counter() - began
+    if json:
         told = report.to_dict() | {"output": str(output), "seconds": round(seconds, 3)}
         print_json(report_in_options(told, "run"))
-    elif not request.quiet:
+    elif not quiet:
         show_report(make_console(), report, str(output), seconds)
-    return _exit_code(report, request.strict)
+    return _exit_code(report, strict)
 
 
 def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True) -> None:
@@ -84,33 +81,18 @@ def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True
         engine.warm_up(indicators, progress=move)
 
 
-def _checked_output(request: RunRequest) -> Path:
+def _checked_output(output: Path | None, inputs: list[str]) -> Path:
     """Return where to write; what is wrong with paths is told before seconds of compiling."""
-    if request.output is None:
+    if output is None:
         raise OutputError("run: no --output; a file to write is needed; add --output bars.parquet")
-    output = check_output(request.output)
-    for path in expand_paths(list(request.inputs)):
+    output = check_output(output)
+    for path in expand_paths(inputs):
         if output.exists() and path.samefile(output):
             raise OutputError(
                 f"run: output={output}; must not be an input; choose another name, or a glob that "
                 "does not match it"
             )
     return output
-
-
-def _process(engine: AnalyticsEngine, request: RunRequest, output: Path) -> tuple[RunReport, float]:
-    console = make_console(stderr=True)
-    began = time.perf_counter()
-    with progress_bar(console, output.name, "candles", shown=not request.quiet) as move:
-        report = engine.process_files(
-            list(request.inputs),
-            output,
-            request.timeframe,
-            request.indicators,
-            progress=move,
-            **request.files,
-        )
-    return report, time.perf_counter() - began
 
 
 def _exit_code(report: RunReport, strict: bool) -> int:

@@ -6,8 +6,9 @@ import functools
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import typer
@@ -66,17 +67,25 @@ def make_app(name: str, help_: str, epilog: str) -> typer.Typer:
 
 
 def add_verb(
-    app: typer.Typer, name: str, epilog: str = ""
-) -> Callable[[Callable[..., int]], Callable[..., None]]:
-    """Add a verb, whose function returns the exit code; errors become messages, not tracebacks."""
+    app: typer.Typer, name: str, epilog: str = "", work: str | None = None
+) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
+    """Add a verb, whose function returns the exit code; errors become messages, not tracebacks.
+
+    Parameters
+    ----------
+    work
+        ``module:function`` of this package, which does the work with the verb's options as
+        keywords; the verb's own function declares them. None where it does the work itself.
+    """
     path = name if app.info.name == PROGRAM else f"{app.info.name} {name}"
 
-    def add(function: Callable[..., int]) -> Callable[..., None]:
+    def add(function: Callable[..., int | None]) -> Callable[..., None]:
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> None:
             try:
                 with _saying_warnings(name):
-                    code = function(*args, **kwargs)
+                    act = function if work is None else find_work(work)
+                    code = act(*args, **kwargs)
             except KeyboardInterrupt as interrupt:
                 # A verb that knows what became of its files says so.
                 say(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
@@ -85,12 +94,34 @@ def add_verb(
                 hint = f"Try '{PROGRAM} {path} --help' for help."
                 say(f"Error: {in_options(str(error), name)}\n{hint}", err=True)
                 code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
-            raise typer.Exit(code)
+            raise typer.Exit(code or 0)
 
         app.command(name, cls=Page, epilog=epilog)(guarded)
+        if work is not None:
+            WORKS[path] = (function, work)
         return guarded
 
     return add
+
+
+WORKS: dict[str, tuple[Callable[..., int | None], str]] = {}
+"""By the verb: the function that declares its options, and the name of the one for its work."""
+
+
+def find_work(name: str) -> Callable[..., int]:
+    """Return the function ``module:function`` of this package."""
+    module, _, function = name.partition(":")
+    found: Callable[..., int] = getattr(import_module(f"tallow.serve.{module}"), function)
+    return found
+
+
+ENGINE = ("calendar", "calendar_dates", "beyond_coverage", "convention", "no_trade", "threads")
+"""Options that are arguments of `AnalyticsEngine`."""
+
+
+def take_options(options: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Take the options of some names out, as keyword arguments of what they are for."""
+    return {name: options.pop(name) for name in names if name in options}
 
 
 @contextmanager
