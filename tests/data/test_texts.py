@@ -20,7 +20,8 @@ from tallow import read_candles
 from tallow.core.errors import CandleInputError
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.times import to_utc
-from tallow.serve.ingest import IngestRequest, ingest_files
+from tests.serve.calling import SAID
+from tests.serve.calling import tallow as call
 
 OPENING = datetime(2025, 7, 18, 3, 45, tzinfo=UTC)
 IST = timezone(timedelta(hours=5, minutes=30))
@@ -263,16 +264,15 @@ def test_files_of_one_instrument_one_after_the_other_take_one_key(tmp_path):
     assert (len(read), read.report.instruments) == (4, 1)
 
 
-def test_rows_that_are_all_refused_are_a_failure(tmp_path, capsys):
+def test_rows_that_are_all_refused_are_a_failure(tmp_path):
     path, out = tmp_path / "a.csv", tmp_path / "out.parquet"
     frame_of([OPENING, OPENING + timedelta(minutes=1)], high=0.1).write_csv(path)
     for source in (path, pl.read_csv(path)):
         with pytest.raises(CandleInputError, match=r"rows=2; all were set aside: high_below_low 2"):
             tallow.AnalyticsEngine("XNSE").process_candles(source, "5m", "")
-    said = {"timeframe": "1m", "adjustment": "raw"}
-    request = IngestRequest([str(path)], str(tmp_path / "store"), said, quiet=True)
-    assert ingest_files(request) == 1
-    assert "every row was set aside: high_below_low" in capsys.readouterr().err
+    result = call("ingest", path, "--store", tmp_path / "store", *SAID, "--quiet")
+    assert result.exit_code == 1
+    assert "every row was set aside: high_below_low" in result.stderr
     with pytest.raises(CandleInputError):
         tallow.AnalyticsEngine("XNSE").process_files(path, out, "5m", "")
     assert not out.exists()

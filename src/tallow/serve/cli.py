@@ -189,7 +189,7 @@ def run(
     """
 
 
-@_verb("ingest", INGEST_EPILOG)
+@_verb("ingest", INGEST_EPILOG, "ingest:ingest_files")
 def ingest(
     inputs: options.Documents,
     store: options.StorePlace,
@@ -206,7 +206,7 @@ def ingest(
     strict: options.Strict = False,
     json: options.RunJson = False,
     quiet: options.Quiet = False,
-) -> int:
+) -> None:
     """Put candle files of any provider into a store.
 
     Reads tables (CSV, Parquet, Arrow) and the answers and files of brokers, exchanges and data
@@ -214,21 +214,6 @@ def ingest(
     candle becomes a revision, and a row that breaks a rule is set aside. Makes the store where
     there is none.
     """
-    from tallow.serve.ingest import IngestRequest, ingest_files
-
-    said = {
-        "format": format,
-        "instrument": instrument,
-        "timeframe": timeframe,
-        "timezone": timezone,
-        "adjustment": adjustment,
-        "pattern": pattern,
-        "time_format": time_format,
-        "stamped": stamped,
-        "no_volume": no_volume,
-        "calendar": calendar,
-    }
-    return ingest_files(IngestRequest(inputs, store, said, strict, json, quiet))
 
 
 @_verb("query", QUERY_EPILOG, "query:query_store")

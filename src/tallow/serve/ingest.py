@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -40,20 +40,15 @@ FILES_SHOWN = 20
 """Files that the report lists; `--json` has them all."""
 
 
-@dataclass(frozen=True)
-class IngestRequest:
-    """What the command line asked for; `said` are keyword arguments of `ingest`."""
-
-    inputs: Sequence[str]
-    store: str
-    said: Mapping[str, Any]
-    strict: bool = False
-    json: bool = False
-    quiet: bool = False
-
-
-def ingest_files(request: IngestRequest) -> int:
+def ingest_files(
+    *, inputs: list[str], store: str, strict: bool, json: bool, quiet: bool, **options: Any
+) -> int:
     """Ingest, report, and return the exit code.
+
+    Parameters
+    ----------
+    options
+        Arguments of `ingest`.
 
     Raises
     ------
@@ -64,25 +59,24 @@ def ingest_files(request: IngestRequest) -> int:
     """
     take_interrupts_back()
     # Before the store: a misspelt name shall not make one.
-    find_documents(list(request.inputs))
-    began = time.perf_counter()
-    report = _ingest(request)
+    find_documents(inputs)
+    began, place = time.perf_counter(), without_secrets(store)
+    report = _ingest(inputs, store, options, shown=not quiet)
     seconds = time.perf_counter() - began
-    if request.json:
-        more = {"store": without_secrets(request.store), "seconds": round(seconds, 3)}
+    if json:
+        more = {"store": place, "seconds": round(seconds, 3)}
         print_json(report_in_options(_as_dict(report) | more, VERB))
-    elif not request.quiet:
-        where = f"--store {shlex.quote(without_secrets(request.store))}"
-        following = _next(report, where, venue_words(request.said))
-        _show(make_console(), report, without_secrets(request.store), seconds, following)
-    return _exit_code(report, request.strict)
+    elif not quiet:
+        following = _next(report, f"--store {shlex.quote(place)}", venue_words(options))
+        _show(make_console(), report, place, seconds, following)
+    return _exit_code(report, strict)
 
 
-def _ingest(request: IngestRequest) -> IngestReport:
+def _ingest(inputs: list[str], place: str, options: Mapping[str, Any], shown: bool) -> IngestReport:
     done = 0
-    bar = progress_bar(make_console(stderr=True), VERB, "files", shown=not request.quiet)
+    bar = progress_bar(make_console(stderr=True), VERB, "files", shown)
     try:
-        with open_store(request.store, create=True) as store, bar as move:
+        with open_store(place, create=True) as store, bar as move:
 
             def progress(files: int, total: int) -> None:
                 nonlocal done
@@ -90,11 +84,11 @@ def _ingest(request: IngestRequest) -> IngestReport:
                 if move is not None:
                     move(files, total)
 
-            return ingest(store, list(request.inputs), progress=progress, **request.said)
+            return ingest(store, inputs, progress=progress, **options)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"cancelled; {done:,} files are in {without_secrets(request.store)} and stay there; "
-            "the same command does the rest"
+            f"cancelled; {done:,} files are in {without_secrets(place)} and stay there; the same "
+            "command does the rest"
         ) from None
 
 
