@@ -122,7 +122,7 @@ def _now(span: Times, clock: Clock) -> int:
     return int(max(clock.now, span[NEWEST] - AHEAD_US))
 
 
-@kernel_part
+@kernel
 def open_from(span: Times, clock: Clock) -> int:
     """Return from which minute on an instrument's minutes are not closed."""
     return _minute(_now(span, clock) - clock.grace)

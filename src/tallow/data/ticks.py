@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.errors import ParameterError
-from tallow.core.kernel import kernel, read_only
+from tallow.core.kernel import read_only
 from tallow.data.buckets import MINUTE_US
 from tallow.data.tick_kernels import (
     AHEAD_US,
@@ -253,7 +253,7 @@ class TickBuilder:
         ticks, spans = self._book[:2]
         span = spans[instrument]
         minutes = np.unique(ticks.whole[TIME, span[FIRST] : span[LAST]] // MINUTE_US * MINUTE_US)
-        return minutes[minutes >= _open_from(span, self._clock)]
+        return minutes[minutes >= open_from(span, self._clock)]
 
     def begin(self, instrument: int, session: float, total: float) -> None:
         """Say what had traded in a session before an instrument's first tick of it.
@@ -348,12 +348,6 @@ class TickBuilder:
         packed = Book(ticks, spans, self._book.base.copy(), self._book.begun.copy())
         repack(self._book, packed)
         return packed
-
-
-@kernel
-def _open_from(span: Times, clock: Clock) -> int:
-    """Do as `open_from`, which has no entry from Python."""
-    return open_from(span, clock)
 
 
 def _minutes(out: Out, count: int, outcome: Codes) -> Minutes:

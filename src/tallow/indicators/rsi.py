@@ -6,7 +6,7 @@ import numpy as np
 
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter
-from tallow.indicators._averages import average_step, keep_faint
+from tallow.indicators._averages import FAINT, average_step, keep_faint
 from tallow.indicators._declare import WILDER, length
 
 
@@ -29,10 +29,13 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
                 change, fresh = x - before, count < n
                 _, loss = average_step(count, loss, max(-change, 0.0), n, 1.0 / n)
                 count, gain = average_step(count, gain, max(change, 0.0), n, 1.0 / n)
-                loss, gain = keep_faint(loss), keep_faint(gain)
+                # Behind a branch, so that the next row need not wait for it.
+                if min(gain, loss) < FAINT:
+                    loss, gain = keep_faint(loss), keep_faint(gain)
+                both = gain + loss
+                now = 100.0 * (gain / both) if both > 0.0 else flat
                 if change != 0.0 or fresh:
-                    both = gain + loss
-                    value = 100.0 * (gain / both) if both > 0.0 else flat
+                    value = now
             seen, before = 1.0, x
             out[row] = value if count == n else np.nan
         state[i, 0], state[i, 1], state[i, 2] = seen, before, count
