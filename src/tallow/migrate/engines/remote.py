@@ -153,7 +153,11 @@ def _basic(name: str, user: str, password: str) -> str:
 
 def _is_open(address: str) -> bool:
     """Say whether others may read what is sent to an address: another machine's, unencrypted."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        # No address at all: nothing is ever sent to it.
+        return False
     host = parts.hostname or ""
     try:
         own = ip_address(host).is_loopback
