@@ -156,31 +156,31 @@ def _tallow(
 
 @_verb("run", RUN_EPILOG, "run:run_to_file")
 def run(
-    inputs: options.Inputs,
-    timeframe: options.Timeframe = "5m",
-    indicators: options.Indicators = "default",
-    calendar: options.CalendarName = "XNSE",
-    output: options.Output = None,
-    start: options.Start = None,
-    end: options.End = None,
-    instruments: options.Instruments = None,
-    source_timeframe: options.SourceTimeframe = "1m",
-    timezone: options.Timezone = None,
-    instrument: options.InstrumentKey = None,
-    format: options.DocumentFormat = None,  # noqa: A002
-    time_format: options.TimeFormat = None,
-    stamped: options.StampPlace = "open",
-    no_volume: options.NoVolume = False,
-    pattern: options.NamePattern = None,
-    convention: options.ConventionName = "tradingview",
-    no_trade: options.NoTradePolicy = "drop",
-    calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "assume",
-    as_of: options.AsOf = None,
-    threads: options.Threads = None,
-    strict: options.Strict = False,
-    json: options.RunJson = False,
-    quiet: options.Quiet = False,
+    inputs: options.InputsArgument,
+    timeframe: options.TimeframeOption = "5m",
+    indicators: options.IndicatorsOption = "default",
+    calendar: options.CalendarOption = "XNSE",
+    output: options.OutputOption = None,
+    start: options.StartOption = None,
+    end: options.EndOption = None,
+    instruments: options.InstrumentsOption = None,
+    source_timeframe: options.SourceTimeframeOption = "1m",
+    timezone: options.TimezoneOption = None,
+    instrument: options.InstrumentKeyOption = None,
+    format: options.DocumentFormatOption = None,  # noqa: A002
+    time_format: options.TimeFormatOption = None,
+    stamped: options.StampedOption = "open",
+    no_volume: options.NoVolumeOption = False,
+    pattern: options.PatternOption = None,
+    convention: options.ConventionOption = "tradingview",
+    no_trade: options.NoTradeOption = "drop",
+    calendar_dates: options.CalendarDatesOption = None,
+    beyond_coverage: options.BeyondCoverageOption = "assume",
+    as_of: options.AsOfOption = None,
+    threads: options.ThreadsOption = None,
+    strict: options.StrictOption = False,
+    json: options.ReportJsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Turn candle files into one file of bars with indicators.
 
@@ -191,21 +191,21 @@ def run(
 
 @_verb("ingest", INGEST_EPILOG, "ingest:ingest_files")
 def ingest(
-    inputs: options.Documents,
-    store: options.StorePlace,
-    format: options.DocumentFormat = None,  # noqa: A002
-    instrument: options.DocumentInstrument = None,
-    timeframe: options.DocumentTimeframe = None,
-    timezone: options.Timezone = None,
-    adjustment: options.DocumentAdjustment = None,
-    pattern: options.NamePattern = None,
-    time_format: options.TimeFormat = None,
-    stamped: options.StampPlace = "open",
-    no_volume: options.NoVolume = False,
-    calendar: options.StampCalendar = "XNSE",
-    strict: options.Strict = False,
-    json: options.RunJson = False,
-    quiet: options.Quiet = False,
+    inputs: options.DocumentsArgument,
+    store: options.StoreOption,
+    format: options.DocumentFormatOption = None,  # noqa: A002
+    instrument: options.DocumentInstrumentOption = None,
+    timeframe: options.DocumentTimeframeOption = None,
+    timezone: options.TimezoneOption = None,
+    adjustment: options.DocumentAdjustmentOption = None,
+    pattern: options.PatternOption = None,
+    time_format: options.TimeFormatOption = None,
+    stamped: options.StampedOption = "open",
+    no_volume: options.NoVolumeOption = False,
+    calendar: options.StampCalendarOption = "XNSE",
+    strict: options.StrictOption = False,
+    json: options.ReportJsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Put candle files of any provider into a store.
 
@@ -218,23 +218,23 @@ def ingest(
 
 @_verb("query", QUERY_EPILOG, "query:query_store")
 def query(
-    instruments: options.QueryInstruments = None,
+    instruments: options.InstrumentsArgument = None,
     *,
-    store: options.StorePlace,
-    timeframe: options.QueryTimeframes = ["5m"],  # noqa: B006 - Typer copies it
-    indicators: options.Indicators = "default",
-    calendar: options.CalendarName = "XNSE",
-    start: options.Start = None,
-    end: options.End = None,
-    as_of: options.KnownAsOf = None,
-    source_timeframe: options.SourceTimeframe = "1m",
-    adjustment: options.Adjustment = "raw",
-    convention: options.ConventionName = "tradingview",
-    no_trade: options.NoTradePolicy = "drop",
-    calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "assume",
-    output: options.QueryOutput = None,
-    json: options.QueryJson = False,
+    store: options.StoreOption,
+    timeframe: options.TimeframesOption = ["5m"],  # noqa: B006 - Typer copies it
+    indicators: options.IndicatorsOption = "default",
+    calendar: options.CalendarOption = "XNSE",
+    start: options.StartOption = None,
+    end: options.EndOption = None,
+    as_of: options.StoreAsOfOption = None,
+    source_timeframe: options.SourceTimeframeOption = "1m",
+    adjustment: options.AdjustmentOption = "raw",
+    convention: options.ConventionOption = "tradingview",
+    no_trade: options.NoTradeOption = "drop",
+    calendar_dates: options.CalendarDatesOption = None,
+    beyond_coverage: options.BeyondCoverageOption = "assume",
+    output: options.QueryOutputOption = None,
+    json: options.BarsJsonOption = False,
 ) -> None:
     """Show bars and indicators of a range, out of a store.
 
@@ -249,10 +249,10 @@ _verb("compare", cli_compare.EPILOG, "compare:run_compare")(cli_compare.compare)
 
 @_verb("demo", DEMO_EPILOG)
 def demo(
-    instruments: options.DemoInstruments = 200,
-    sessions: options.DemoSessions = 20,
-    output: options.DemoFolder = Path("tallow-demo"),
-    timeframe: options.DemoTimeframes = ["5m", "1h", "1d"],  # noqa: B006 - Typer copies it
+    instruments: options.DemoInstrumentsOption = 200,
+    sessions: options.DemoSessionsOption = 20,
+    output: options.DemoFolderOption = Path("tallow-demo"),
+    timeframe: options.TimeframesOption = ["5m", "1h", "1d"],  # noqa: B006 - Typer copies it
 ) -> int:
     """Simulate a market, and show its bars and indicators.
 
@@ -266,7 +266,7 @@ def demo(
 
 
 @_verb("indicators", INDICATORS_EPILOG)
-def indicators(name: options.IndicatorName = None, json: options.Json = False) -> int:
+def indicators(name: options.IndicatorArgument = None, json: options.JsonOption = False) -> int:
     """List the indicators, or show all about one.
 
     All of it is read from the declarations from which the values are computed; indicators of
@@ -278,7 +278,7 @@ def indicators(name: options.IndicatorName = None, json: options.Json = False) -
 
 
 @_verb("doctor")
-def doctor(json: options.Json = False) -> int:
+def doctor(json: options.JsonOption = False) -> int:
     """Check the installation, and say what is missing.
 
     Looks at versions, the kernel cache, calendars and plug-ins. Each line is ok, warn or fail;

@@ -41,7 +41,7 @@ Exit codes:
 
 SIDES, VERDICT = "Engines", "Verdict"
 
-Inputs = Annotated[
+CandlesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="INPUT",
@@ -50,15 +50,15 @@ Inputs = Annotated[
         show_default=False,
     ),
 ]
-Control = Annotated[
+ControlOption = Annotated[
     str,
     options.option("--control", metavar="ENGINE", text="What answers today.", panel=SIDES),
 ]
-Candidate = Annotated[
+CandidateOption = Annotated[
     str,
     options.option("--candidate", metavar="ENGINE", text="What is to replace it.", panel=SIDES),
 ]
-Series = Annotated[
+SeriesOption = Annotated[
     list[str] | None,
     options.option(
         "--series",
@@ -68,7 +68,7 @@ Series = Annotated[
         panel=SIDES,
     ),
 ]
-Absolute = Annotated[
+AbsoluteOption = Annotated[
     float,
     options.option(
         "--absolute",
@@ -77,16 +77,16 @@ Absolute = Annotated[
         panel=VERDICT,
     ),
 ]
-Relative = Annotated[
+RelativeOption = Annotated[
     float,
     options.option(
         "--relative", metavar="X", text="or by this share of the larger one,", panel=VERDICT
     ),
 ]
-Ulps = Annotated[
+UlpsOption = Annotated[
     int, options.option("--ulps", metavar="N", text="or by so many doubles.", panel=VERDICT)
 ]
-Reject = Annotated[
+RejectOption = Annotated[
     list[str] | None,
     options.option(
         "--reject",
@@ -95,13 +95,13 @@ Reject = Annotated[
         panel=VERDICT,
     ),
 ]
-Agree = Annotated[
+AgreeOption = Annotated[
     float,
     options.option(
         "--agree", metavar="%", text="Values equal or explained, at least.", panel=VERDICT
     ),
 ]
-AgreeDecisions = Annotated[
+AgreeDecisionsOption = Annotated[
     float,
     options.option(
         "--agree-decisions",
@@ -110,14 +110,14 @@ AgreeDecisions = Annotated[
         panel=VERDICT,
     ),
 ]
-LessTime = Annotated[
+LessTimeOption = Annotated[
     float, options.option("--less-time", metavar="%", text="Less time, at least.", panel=VERDICT)
 ]
-LessMemory = Annotated[
+LessMemoryOption = Annotated[
     float,
     options.option("--less-memory", metavar="%", text="Less memory, at least.", panel=VERDICT),
 ]
-Runs = Annotated[
+RunsOption = Annotated[
     int,
     options.option(
         "--runs",
@@ -126,7 +126,7 @@ Runs = Annotated[
         panel=VERDICT,
     ),
 ]
-Html = Annotated[
+HtmlOption = Annotated[
     Path | None,
     options.option(
         "--html",
@@ -135,7 +135,7 @@ Html = Annotated[
         panel=options.OUTPUT,
     ),
 ]
-Json = Annotated[
+JsonFileOption = Annotated[
     str | None,
     options.option(
         "--json",
@@ -148,37 +148,37 @@ Json = Annotated[
 
 def compare(
     context: typer.Context,
-    inputs: Inputs = None,
+    inputs: CandlesArgument = None,
     *,
-    control: Control,
-    candidate: Candidate,
-    series: Series = None,
-    timeframe: options.Timeframe = "5m",
-    indicators: options.Indicators = "default",
-    calendar: options.CalendarName = "XNSE",
-    calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "assume",
-    start: options.Start = None,
-    end: options.End = None,
-    instruments: options.Instruments = None,
-    timezone: options.Timezone = None,
-    instrument: options.InstrumentKey = None,
-    format: options.DocumentFormat = None,  # noqa: A002
-    no_volume: options.NoVolume = False,
-    time_format: options.TimeFormat = None,
-    stamped: options.StampPlace = "open",
-    pattern: options.NamePattern = None,
-    absolute: Absolute = 1e-9,
-    relative: Relative = 1e-9,
-    ulps: Ulps = 4,
-    reject: Reject = None,
-    agree: Agree = 99.9,
-    agree_decisions: AgreeDecisions = 99.9,
-    less_time: LessTime = 40.0,
-    less_memory: LessMemory = 60.0,
-    runs: Runs = 5,
-    html: Html = None,
-    json: Json = None,
+    control: ControlOption,
+    candidate: CandidateOption,
+    series: SeriesOption = None,
+    timeframe: options.TimeframeOption = "5m",
+    indicators: options.IndicatorsOption = "default",
+    calendar: options.CalendarOption = "XNSE",
+    calendar_dates: options.CalendarDatesOption = None,
+    beyond_coverage: options.BeyondCoverageOption = "assume",
+    start: options.StartOption = None,
+    end: options.EndOption = None,
+    instruments: options.InstrumentsOption = None,
+    timezone: options.TimezoneOption = None,
+    instrument: options.InstrumentKeyOption = None,
+    format: options.DocumentFormatOption = None,  # noqa: A002
+    no_volume: options.NoVolumeOption = False,
+    time_format: options.TimeFormatOption = None,
+    stamped: options.StampedOption = "open",
+    pattern: options.PatternOption = None,
+    absolute: AbsoluteOption = 1e-9,
+    relative: RelativeOption = 1e-9,
+    ulps: UlpsOption = 4,
+    reject: RejectOption = None,
+    agree: AgreeOption = 99.9,
+    agree_decisions: AgreeDecisionsOption = 99.9,
+    less_time: LessTimeOption = 40.0,
+    less_memory: LessMemoryOption = 60.0,
+    runs: RunsOption = 5,
+    html: HtmlOption = None,
+    json: JsonFileOption = None,
 ) -> None:
     """Compare two engines, and judge if one may replace the other.
 

@@ -39,7 +39,7 @@ Next:
   tallow store coverage   what is there, and what is missing
 """
 
-FeedText = Annotated[
+FeedOption = Annotated[
     str,
     options.option(
         "--feed",
@@ -49,7 +49,7 @@ FeedText = Annotated[
         panel=options.INPUT,
     ),
 ]
-ReplayStamps = Annotated[
+ReplayStampedOption = Annotated[
     str | None,
     options.option(
         "--stamped",
@@ -58,7 +58,7 @@ ReplayStamps = Annotated[
         panel=options.INPUT,
     ),
 ]
-ReplayPattern = Annotated[
+ReplayPatternOption = Annotated[
     str | None,
     options.option(
         "--pattern",
@@ -67,7 +67,7 @@ ReplayPattern = Annotated[
         panel=options.INPUT,
     ),
 ]
-ReplayVolume = Annotated[
+ReplayNoVolumeOption = Annotated[
     bool,
     typer.Option(
         "--no-volume",
@@ -75,7 +75,7 @@ ReplayVolume = Annotated[
         rich_help_panel=options.INPUT,
     ),
 ]
-ReplayKey = Annotated[
+ReplayInstrumentOption = Annotated[
     str | None,
     options.option(
         "--instrument-key",
@@ -84,7 +84,7 @@ ReplayKey = Annotated[
         panel=options.INPUT,
     ),
 ]
-ReplayFormat = Annotated[
+ReplayFormatOption = Annotated[
     str | None,
     options.option(
         "--format",
@@ -94,7 +94,7 @@ ReplayFormat = Annotated[
         panel=options.INPUT,
     ),
 ]
-ReplayTimeFormat = Annotated[
+ReplayTimeFormatOption = Annotated[
     str | None,
     options.option(
         "--time-format",
@@ -103,7 +103,7 @@ ReplayTimeFormat = Annotated[
         panel=options.INPUT,
     ),
 ]
-Only = Annotated[
+FeedInstrumentsOption = Annotated[
     list[str] | None,
     options.option(
         "--instrument",
@@ -112,7 +112,7 @@ Only = Annotated[
         panel=options.INPUT,
     ),
 ]
-Speed = Annotated[
+SpeedOption = Annotated[
     float | None,
     options.option(
         "--speed",
@@ -122,7 +122,7 @@ Speed = Annotated[
         panel=options.INPUT,
     ),
 ]
-Subscribe = Annotated[
+SubscribeOption = Annotated[
     str | None,
     options.option(
         "--subscribe",
@@ -131,7 +131,7 @@ Subscribe = Annotated[
         panel=options.INPUT,
     ),
 ]
-Grace = Annotated[
+GraceOption = Annotated[
     float,
     options.option(
         "--grace",
@@ -140,7 +140,7 @@ Grace = Annotated[
         panel=options.BARS,
     ),
 ]
-Keep = Annotated[
+KeepOption = Annotated[
     int | None,
     options.option(
         "--keep",
@@ -149,7 +149,7 @@ Keep = Annotated[
         panel=options.BARS,
     ),
 ]
-State = Annotated[
+StateOption = Annotated[
     Path | None,
     options.option(
         "--state",
@@ -158,7 +158,7 @@ State = Annotated[
         panel=options.OUTPUT,
     ),
 ]
-Plain = Annotated[
+PlainOption = Annotated[
     bool,
     typer.Option(
         "--plain",
@@ -169,31 +169,31 @@ Plain = Annotated[
 
 
 def live(
-    store: options.StorePlace,
-    feed: FeedText,
-    instruments: Only = None,
-    timezone: options.Timezone = None,
-    instrument: ReplayKey = None,
-    format: ReplayFormat = None,  # noqa: A002
-    time_format: ReplayTimeFormat = None,
-    stamped: ReplayStamps = None,
-    pattern: ReplayPattern = None,
-    no_volume: ReplayVolume = False,
-    subscribe: Subscribe = None,
-    speed: Speed = None,
-    timeframe: options.QueryTimeframes = ["5m"],  # noqa: B006 - Typer copies it
-    indicators: options.Indicators = "default",
-    calendar: options.CalendarName = "XNSE",
-    convention: options.ConventionName = "tradingview",
-    no_trade: options.NoTradePolicy = "drop",
-    calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "assume",
-    grace: Grace = 2.0,
-    keep: Keep = None,
-    state: State = None,
-    plain: Plain = False,
-    strict: options.Strict = False,
-    json: options.RunJson = False,
+    store: options.StoreOption,
+    feed: FeedOption,
+    instruments: FeedInstrumentsOption = None,
+    timezone: options.TimezoneOption = None,
+    instrument: ReplayInstrumentOption = None,
+    format: ReplayFormatOption = None,  # noqa: A002
+    time_format: ReplayTimeFormatOption = None,
+    stamped: ReplayStampedOption = None,
+    pattern: ReplayPatternOption = None,
+    no_volume: ReplayNoVolumeOption = False,
+    subscribe: SubscribeOption = None,
+    speed: SpeedOption = None,
+    timeframe: options.TimeframesOption = ["5m"],  # noqa: B006 - Typer copies it
+    indicators: options.IndicatorsOption = "default",
+    calendar: options.CalendarOption = "XNSE",
+    convention: options.ConventionOption = "tradingview",
+    no_trade: options.NoTradeOption = "drop",
+    calendar_dates: options.CalendarDatesOption = None,
+    beyond_coverage: options.BeyondCoverageOption = "assume",
+    grace: GraceOption = 2.0,
+    keep: KeepOption = None,
+    state: StateOption = None,
+    plain: PlainOption = False,
+    strict: options.StrictOption = False,
+    json: options.ReportJsonOption = False,
 ) -> None:
     """Take a live feed into a store, and show its bars as they change.
 

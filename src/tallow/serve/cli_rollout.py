@@ -72,17 +72,17 @@ Exit codes:
   2    the candidate is not off; the message says what to do
 """
 
-PlanFile = Annotated[
+PlanArgument = Annotated[
     Path, typer.Argument(metavar="PLAN", help="The rollout's plan.", show_default=True)
 ]
-Who = Annotated[
+WhoOption = Annotated[
     str | None,
     option("--who", metavar="NAME", text="Whose name stands in the log; by default user@host."),
 ]
-Reason = Annotated[
+ReasonOption = Annotated[
     str, option("--reason", metavar="TEXT", text="Why; it stands in the log beside your name.")
 ]
-Once = Annotated[bool, typer.Option("--once", help="Look once, do what is due, and end.")]
+OnceOption = Annotated[bool, typer.Option("--once", help="Look once, do what is due, and end.")]
 
 PLAN = Path("rollout.toml")
 
@@ -100,7 +100,7 @@ def plan() -> int:
 
 
 @_verb("start", START_EPILOG)
-def start(plan: PlanFile = PLAN, once: Once = False, who: Who = None) -> int:
+def start(plan: PlanArgument = PLAN, once: OnceOption = False, who: WhoOption = None) -> int:
     """Begin or resume a rollout, and control it.
 
     Looks at the evidence, interval by interval: enough successes lead to the next stage, a failure
@@ -113,7 +113,7 @@ def start(plan: PlanFile = PLAN, once: Once = False, who: Who = None) -> int:
 
 
 @_verb("status", STATUS_EPILOG)
-def status(plan: PlanFile = PLAN, json: options.Json = False) -> int:
+def status(plan: PlanArgument = PLAN, json: options.JsonOption = False) -> int:
     """Show the stage, the last analyses, and who did what."""
     from tallow.serve.rollout import show_status
 
@@ -121,7 +121,7 @@ def status(plan: PlanFile = PLAN, json: options.Json = False) -> int:
 
 
 @_verb("advance")
-def advance(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
+def advance(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption = None) -> int:
     """Go to the next stage now, whatever the analyses say."""
     from tallow.serve.rollout import act
 
@@ -129,7 +129,7 @@ def advance(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
 
 
 @_verb("pause")
-def pause(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
+def pause(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption = None) -> int:
     """Stay at this stage; a failure still turns the candidate off."""
     from tallow.serve.rollout import act
 
@@ -137,7 +137,7 @@ def pause(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
 
 
 @_verb("resume")
-def resume(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
+def resume(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption = None) -> int:
     """Go on after a pause."""
     from tallow.serve.rollout import act
 
@@ -145,7 +145,7 @@ def resume(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
 
 
 @_verb("revert", REVERT_EPILOG)
-def revert(plan: PlanFile = PLAN, reason: Reason = "", who: Who = None) -> int:
+def revert(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption = None) -> int:
     """Turn the candidate off for every instrument, at once."""
     from tallow.serve.rollout import turn_off
 

@@ -79,7 +79,7 @@ _verb = partial(add_verb, store_app)
 
 
 @_verb("stats")
-def stats(store: options.StorePlace, json: options.Json = False) -> int:
+def stats(store: options.StoreOption, json: options.JsonOption = False) -> int:
     """Count what there is, and show how it lies."""
     from tallow.serve.store import show_stats
 
@@ -88,20 +88,20 @@ def stats(store: options.StorePlace, json: options.Json = False) -> int:
 
 @_verb("coverage", COVERAGE_EPILOG, "coverage:show_coverage")
 def coverage(
-    store: options.StorePlace,
-    instruments: options.Instruments = None,
-    start: options_store.CoverageStart = None,
-    end: options_store.CoverageEnd = None,
-    missing: options_store.Missing = False,
-    longest: options_store.Longest = None,
-    asked: options_store.Asked = None,
-    timeframe: options_store.SeriesTimeframe = "1m",
-    adjustment: options.Adjustment = "raw",
-    calendar: options.CalendarName = "XNSE",
-    calendar_dates: options.CalendarDates = None,
-    beyond_coverage: options.BeyondCoverage = "assume",
-    output: options_store.FrameOutput = None,
-    json: options.Json = False,
+    store: options.StoreOption,
+    instruments: options.InstrumentsOption = None,
+    start: options_store.CoverageStartOption = None,
+    end: options_store.CoverageEndOption = None,
+    missing: options_store.MissingOption = False,
+    longest: options_store.LongestOption = None,
+    asked: options_store.AskedOption = None,
+    timeframe: options_store.SeriesTimeframeOption = "1m",
+    adjustment: options.AdjustmentOption = "raw",
+    calendar: options.CalendarOption = "XNSE",
+    calendar_dates: options.CalendarDatesOption = None,
+    beyond_coverage: options.BeyondCoverageOption = "assume",
+    output: options_store.FrameOutputOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Count the candles of each session, or list missing ones.
 
@@ -112,9 +112,9 @@ def coverage(
 
 @_verb("quarantine", QUARANTINE_EPILOG)
 def quarantine(
-    store: options.StorePlace,
-    export: options_store.Export = None,
-    json: options.Json = False,
+    store: options.StoreOption,
+    export: options_store.ExportOption = None,
+    json: options.JsonOption = False,
 ) -> int:
     """List the rows set aside, or export them to be mended."""
     from tallow.serve.quarantine import show_quarantined
@@ -123,7 +123,7 @@ def quarantine(
 
 
 @_verb("ingests")
-def ingests(store: options.StorePlace, json: options.Json = False) -> int:
+def ingests(store: options.StoreOption, json: options.JsonOption = False) -> int:
     """List what was written, when, and what became of it."""
     from tallow.serve.store import show_ingests
 
@@ -132,7 +132,10 @@ def ingests(store: options.StorePlace, json: options.Json = False) -> int:
 
 @_verb("actions", ACTIONS_EPILOG)
 def actions(
-    file: options_store.ActionsFile = None, *, store: options.StorePlace, json: options.Json = False
+    file: options_store.ActionsArgument = None,
+    *,
+    store: options.StoreOption,
+    json: options.JsonOption = False,
 ) -> int:
     """Record splits, bonuses, dividends and joins, or list them."""
     from tallow.serve.actions import show_actions
@@ -141,7 +144,7 @@ def actions(
 
 
 @_verb("compact")
-def compact(store: options.StorePlace, json: options.Json = False) -> int:
+def compact(store: options.StoreOption, json: options.JsonOption = False) -> int:
     """Sort and merge files, for the fastest reads.
 
     Writers and readers may go on meanwhile. Files that it replaced are deleted after a week.
@@ -153,7 +156,9 @@ def compact(store: options.StorePlace, json: options.Json = False) -> int:
 
 @_verb("backup")
 def backup(
-    target: options_store.BackupTarget, store: options.StorePlace, json: options.Json = False
+    target: options_store.BackupTargetArgument,
+    store: options.StoreOption,
+    json: options.JsonOption = False,
 ) -> int:
     """Copy a store, with all revisions and the quarantine.
 
@@ -166,7 +171,9 @@ def backup(
 
 @_verb("restore")
 def restore(
-    backup: options_store.BackupSource, store: options.StorePlace, json: options.Json = False
+    backup: options_store.BackupSourceArgument,
+    store: options.StoreOption,
+    json: options.JsonOption = False,
 ) -> int:
     """Copy a backup to where a store shall be.
 
@@ -179,11 +186,11 @@ def restore(
 
 @_verb("prune", PRUNE_EPILOG)
 def prune(
-    store: options.StorePlace,
-    before: options_store.Before = None,
-    superseded_before: options_store.SupersededBefore = None,
-    yes: options_store.Yes = False,
-    json: options.Json = False,
+    store: options.StoreOption,
+    before: options_store.BeforeOption = None,
+    superseded_before: options_store.SupersededBeforeOption = None,
+    yes: options_store.YesOption = False,
+    json: options.JsonOption = False,
 ) -> int:
     """Take away what is too old, for good.
 

@@ -20,7 +20,7 @@ def _flag(name: str, text: str) -> Any:
     return typer.Option(name, help=text, rich_help_panel=OUTPUT)
 
 
-Inputs = Annotated[
+InputsArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT",
@@ -28,11 +28,11 @@ Inputs = Annotated[
         show_default=False,
     ),
 ]
-SourceTimeframe = Annotated[
+SourceTimeframeOption = Annotated[
     str,
     option("--source-timeframe", metavar="TF", text="How long each candle lasts.", panel=INPUT),
 ]
-Timezone = Annotated[
+TimezoneOption = Annotated[
     str | None,
     option(
         "--timezone",
@@ -41,7 +41,7 @@ Timezone = Annotated[
         panel=INPUT,
     ),
 ]
-InstrumentKey = Annotated[
+InstrumentKeyOption = Annotated[
     str | None,
     option(
         "--instrument-key",
@@ -50,7 +50,7 @@ InstrumentKey = Annotated[
         panel=INPUT,
     ),
 ]
-TimeFormat = Annotated[
+TimeFormatOption = Annotated[
     str | None,
     option(
         "--time-format",
@@ -59,7 +59,7 @@ TimeFormat = Annotated[
         panel=INPUT,
     ),
 ]
-StampPlace = Annotated[
+StampedOption = Annotated[
     str,
     option(
         "--stamped",
@@ -68,7 +68,7 @@ StampPlace = Annotated[
         panel=INPUT,
     ),
 ]
-StampCalendar = Annotated[
+StampCalendarOption = Annotated[
     str,
     option(
         "--calendar",
@@ -78,7 +78,7 @@ StampCalendar = Annotated[
         panel=INPUT,
     ),
 ]
-NoVolume = Annotated[
+NoVolumeOption = Annotated[
     bool,
     typer.Option(
         "--no-volume",
@@ -86,7 +86,7 @@ NoVolume = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
-Timeframe = Annotated[
+TimeframeOption = Annotated[
     str,
     option(
         "--timeframe",
@@ -96,7 +96,7 @@ Timeframe = Annotated[
         panel=BARS,
     ),
 ]
-Indicators = Annotated[
+IndicatorsOption = Annotated[
     str,
     option(
         "--indicators",
@@ -107,7 +107,7 @@ Indicators = Annotated[
         panel=BARS,
     ),
 ]
-CalendarName = Annotated[
+CalendarOption = Annotated[
     str,
     option(
         "--calendar",
@@ -117,7 +117,7 @@ CalendarName = Annotated[
         panel=BARS,
     ),
 ]
-CalendarDates = Annotated[
+CalendarDatesOption = Annotated[
     Path | None,
     option(
         "--calendar-dates",
@@ -126,7 +126,7 @@ CalendarDates = Annotated[
         panel=BARS,
     ),
 ]
-BeyondCoverage = Annotated[
+BeyondCoverageOption = Annotated[
     str,
     option(
         "--beyond-coverage",
@@ -136,7 +136,7 @@ BeyondCoverage = Annotated[
         panel=BARS,
     ),
 ]
-ConventionName = Annotated[
+ConventionOption = Annotated[
     str,
     option(
         "--convention",
@@ -145,7 +145,7 @@ ConventionName = Annotated[
         panel=BARS,
     ),
 ]
-NoTradePolicy = Annotated[
+NoTradeOption = Annotated[
     str,
     option(
         "--no-trade",
@@ -154,7 +154,7 @@ NoTradePolicy = Annotated[
         panel=BARS,
     ),
 ]
-AsOf = Annotated[
+AsOfOption = Annotated[
     str | None,
     option(
         "--as-of",
@@ -164,7 +164,7 @@ AsOf = Annotated[
         panel=BARS,
     ),
 ]
-Output = Annotated[
+OutputOption = Annotated[
     Path | None,
     option(
         "--output",
@@ -174,7 +174,7 @@ Output = Annotated[
         panel=OUTPUT,
     ),
 ]
-Start = Annotated[
+StartOption = Annotated[
     str | None,
     option(
         "--start",
@@ -183,7 +183,7 @@ Start = Annotated[
         panel=OUTPUT,
     ),
 ]
-End = Annotated[
+EndOption = Annotated[
     str | None,
     option(
         "--end",
@@ -192,7 +192,7 @@ End = Annotated[
         panel=OUTPUT,
     ),
 ]
-Instruments = Annotated[
+InstrumentsOption = Annotated[
     list[str] | None,
     option(
         "--instrument",
@@ -201,36 +201,32 @@ Instruments = Annotated[
         panel=OUTPUT,
     ),
 ]
-Threads = Annotated[
+ThreadsOption = Annotated[
     int | None,
     option(
         "--threads", metavar="N", text="Worker threads. By default: one a processor.", panel=OUTPUT
     ),
 ]
-Strict = Annotated[bool, _flag("--strict", "Exit with 1 if any row is quarantined.")]
-Quiet = Annotated[bool, _flag("--quiet", "Show nothing but errors.")]
-RunJson = Annotated[bool, _flag("--json", "Print the report as one JSON object.")]
+StrictOption = Annotated[bool, _flag("--strict", "Exit with 1 if any row is quarantined.")]
+QuietOption = Annotated[bool, _flag("--quiet", "Show nothing but errors.")]
+ReportJsonOption = Annotated[bool, _flag("--json", "Print the report as one JSON object.")]
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-DemoInstruments = Annotated[
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+DemoInstrumentsOption = Annotated[
     int, option("--instruments", metavar="N", text="How many instruments to simulate.")
 ]
-DemoSessions = Annotated[
+DemoSessionsOption = Annotated[
     int, option("--sessions", metavar="N", text="How many trading sessions of each.")
 ]
-DemoFolder = Annotated[
+DemoFolderOption = Annotated[
     Path, option("--output", "-o", metavar="DIR", text="Folder for the files; made if missing.")
 ]
-DemoTimeframes = Annotated[
-    list[str],
-    option("--timeframe", "-t", metavar="TF", text="Bars to build; may be given again for more."),
-]
-IndicatorName = Annotated[
+IndicatorArgument = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="Show all about this one.", show_default=False),
 ]
 
-StorePlace = Annotated[
+StoreOption = Annotated[
     str,
     typer.Option(
         "--store",
@@ -239,11 +235,11 @@ StorePlace = Annotated[
         help="Where candles are kept: a folder, s3://bucket/path or postgresql://host/database.",
     ),
 ]
-Documents = Annotated[
+DocumentsArgument = Annotated[
     list[str],
     typer.Argument(metavar="INPUT", help="Files, or globs in quotes.", show_default=False),
 ]
-DocumentFormat = Annotated[
+DocumentFormatOption = Annotated[
     str | None,
     option(
         "--format",
@@ -252,7 +248,7 @@ DocumentFormat = Annotated[
         panel=INPUT,
     ),
 ]
-DocumentInstrument = Annotated[
+DocumentInstrumentOption = Annotated[
     str | None,
     option(
         "--instrument",
@@ -261,7 +257,7 @@ DocumentInstrument = Annotated[
         panel=INPUT,
     ),
 ]
-DocumentTimeframe = Annotated[
+DocumentTimeframeOption = Annotated[
     str | None,
     option(
         "--timeframe",
@@ -271,7 +267,7 @@ DocumentTimeframe = Annotated[
         panel=INPUT,
     ),
 ]
-DocumentAdjustment = Annotated[
+DocumentAdjustmentOption = Annotated[
     str | None,
     option(
         "--adjustment",
@@ -281,7 +277,7 @@ DocumentAdjustment = Annotated[
         panel=INPUT,
     ),
 ]
-NamePattern = Annotated[
+PatternOption = Annotated[
     str | None,
     option(
         "--pattern",
@@ -290,11 +286,11 @@ NamePattern = Annotated[
         panel=INPUT,
     ),
 ]
-QueryInstruments = Annotated[
+InstrumentsArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="INSTRUMENT", help="Instruments; all by default.", show_default=False),
 ]
-QueryTimeframes = Annotated[
+TimeframesOption = Annotated[
     list[str],
     option(
         "--timeframe",
@@ -304,11 +300,11 @@ QueryTimeframes = Annotated[
         panel=BARS,
     ),
 ]
-Adjustment = Annotated[
+AdjustmentOption = Annotated[
     str,
     option("--adjustment", metavar="NAME", text="Of which prices: raw, split, ...", panel=INPUT),
 ]
-KnownAsOf = Annotated[
+StoreAsOfOption = Annotated[
     str | None,
     option(
         "--as-of",
@@ -317,7 +313,7 @@ KnownAsOf = Annotated[
         panel=BARS,
     ),
 ]
-QueryOutput = Annotated[
+QueryOutputOption = Annotated[
     Path | None,
     option(
         "--output",
@@ -328,4 +324,4 @@ QueryOutput = Annotated[
         panel=OUTPUT,
     ),
 ]
-QueryJson = Annotated[bool, _flag("--json", "Print the bars as JSON: an object per row.")]
+BarsJsonOption = Annotated[bool, _flag("--json", "Print the bars as JSON: an object per row.")]

@@ -9,10 +9,10 @@ import typer
 
 from tallow.serve.options import INPUT, option
 
-SeriesTimeframe = Annotated[
+SeriesTimeframeOption = Annotated[
     str, option("--timeframe", "-t", metavar="TF", text="How long each candle lasts.", panel=INPUT)
 ]
-CoverageStart = Annotated[
+CoverageStartOption = Annotated[
     str | None,
     option(
         "--start",
@@ -21,19 +21,19 @@ CoverageStart = Annotated[
         "--missing: its last one.",
     ),
 ]
-CoverageEnd = Annotated[
+CoverageEndOption = Annotated[
     str | None,
     option("--end", metavar="TIME", text="A date is included. By default: now.", panel="Options"),
 ]
-Missing = Annotated[
+MissingOption = Annotated[
     bool,
     typer.Option("--missing", help="List the segments to fetch, instead of the sessions."),
 ]
-Longest = Annotated[
+LongestOption = Annotated[
     str | None,
     option("--longest", metavar="DAYS", text="Cut segments that span more, such as 60d."),
 ]
-Asked = Annotated[
+AskedOption = Annotated[
     Path | None,
     option(
         "--asked",
@@ -41,7 +41,7 @@ Asked = Annotated[
         text="Segments that were fetched before: what they did not bring is not there.",
     ),
 ]
-FrameOutput = Annotated[
+FrameOutputOption = Annotated[
     Path | None,
     option(
         "--output",
@@ -50,23 +50,23 @@ FrameOutput = Annotated[
         text="Write all rows to a .csv, .json, .parquet or .arrow file.",
     ),
 ]
-Export = Annotated[
+ExportOption = Annotated[
     Path | None,
     option("--export", metavar="FILE", text="Write them to a .csv file whose cells can be mended."),
 ]
-ActionsFile = Annotated[
+ActionsArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="FILE", help="Actions to record; without it, they are listed.", show_default=False
     ),
 ]
-BackupTarget = Annotated[
+BackupTargetArgument = Annotated[
     str, typer.Argument(metavar="TARGET", help="Where to copy to.", show_default=False)
 ]
-BackupSource = Annotated[
+BackupSourceArgument = Annotated[
     str, typer.Argument(metavar="BACKUP", help="The backup.", show_default=False)
 ]
-Before = Annotated[
+BeforeOption = Annotated[
     str | None,
     option(
         "--before",
@@ -75,7 +75,7 @@ Before = Annotated[
         "in UTC), a time, or an age such as 1825d.",
     ),
 ]
-SupersededBefore = Annotated[
+SupersededBeforeOption = Annotated[
     str | None,
     option(
         "--superseded-before",
@@ -83,4 +83,4 @@ SupersededBefore = Annotated[
         text="Revisions that were superseded by then go; --as-of does not reach behind it then.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
