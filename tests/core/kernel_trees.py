@@ -35,7 +35,6 @@ VERSIONS = {
     "runs": RULES_VERSION,
     "tick_kernels": TICKS_VERSION,
     "tick_order": TICKS_VERSION,
-    "ticks": TICKS_VERSION,
 }
 """By the file of a kernel that is no indicator's."""
 

@@ -197,6 +197,9 @@ COVERAGE_ROWS = 4_194_304
 SNAPSHOTS_KNOWN = 65_536
 """Snapshots of which a process remembers when they hold."""
 
+TIMEFRAMES = 256
+"""Texts of timeframes that a process remembers."""
+
 PLANS = 64
 """Sets of indicators whose plans a process remembers."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NoReturn
 
 from tallow.core.errors import TimeframeError, excerpt
-from tallow.core.limits import TIMEFRAME_MINUTES_MAX
+from tallow.core.limits import TIMEFRAME_MINUTES_MAX, TIMEFRAMES
 
 Unit = Literal["minute", "day", "week", "month"]
 
@@ -55,18 +56,26 @@ def parse_timeframe(text: str | Timeframe) -> Timeframe:
         return text
     given: object = text
     # A caller may give anything, and str() of that may raise.
-    known = given.strip() if isinstance(given, str) else ""
-    if known in _CALENDAR_UNITS:
-        return Timeframe(known, _CALENDAR_UNITS[known], 0)
-    match = re.fullmatch(r"([0-9]{1,4})(m|min|h)", known)
+    return _parse(given.strip()) if isinstance(given, str) else _refuse(given)
+
+
+@lru_cache(maxsize=TIMEFRAMES)
+def _parse(text: str) -> Timeframe:
+    if text in _CALENDAR_UNITS:
+        return Timeframe(text, _CALENDAR_UNITS[text], 0)
+    match = re.fullmatch(r"([0-9]{1,4})(m|min|h)", text)
     minutes = int(match[1]) * (60 if match[2] == "h" else 1) if match else 0
     if not 1 <= minutes <= TIMEFRAME_MINUTES_MAX:
-        raise TimeframeError(
-            f"timeframe: {excerpt(text)}; must be 1d, 1w, 1mo, or whole minutes or hours "
-            f"from 1m to {TIMEFRAME_MINUTES_MAX}m; for example 5m, 15m, 1h, 1d"
-        )
+        return _refuse(text)
     hours, rest = divmod(minutes, 60)
     return Timeframe(f"{hours}h" if rest == 0 else f"{minutes}m", "minute", minutes)
+
+
+def _refuse(text: object) -> NoReturn:
+    raise TimeframeError(
+        f"timeframe: {excerpt(text)}; must be 1d, 1w, 1mo, or whole minutes or hours "
+        f"from 1m to {TIMEFRAME_MINUTES_MAX}m; for example 5m, 15m, 1h, 1d"
+    )
 
 
 def require_multiple(target: Timeframe, source: Timeframe) -> None:
