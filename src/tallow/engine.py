@@ -181,8 +181,8 @@ class AnalyticsEngine:
         make = partial(self._job, timeframe, indicators, as_of, bars.open, None, progress)
         wanted = Range.of(start, end, instruments)
         if isinstance(candles, str | Path | list | tuple):
-            files, native = Files(expand_paths(candles), parse_timeframe("1m")), "polars"
-            plan, job = make(wanted, files.source_timeframe)
+            files, native = Files(expand_paths(candles)), "polars"
+            plan, job = make(wanted, files.size)
             report = read_as_given(run_files, files, job)
         else:
             read = read_as_given(read_candles, candles)
@@ -204,7 +204,7 @@ class AnalyticsEngine:
         end: Moment | None = None,
         instruments: str | list[str] | None = None,
         as_of: str | datetime | None = None,
-        source_timeframe: str | Timeframe = "1m",
+        source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
         **reading: Unpack[Reading],
     ) -> RunReport:
@@ -224,11 +224,11 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`, and if the output cannot be written.
         """
-        files = Files(expand_paths(inputs), parse_timeframe(source_timeframe), reading)
+        files = Files(expand_paths(inputs), source_timeframe, reading)
         target = check_output(output)
         sink = partial(FrameWriter, target)
         make = partial(self._job, timeframe, indicators, as_of, sink, target.parent, progress)
-        return run_files(files, make(Range.of(start, end, instruments), files.source_timeframe)[1])
+        return run_files(files, make(Range.of(start, end, instruments), files.size)[1])
 
     def query(
         self,

@@ -25,6 +25,7 @@ EMPTY = {
     "header.csv": "symbol,time,open,high,low,close,volume\n",
     "headless.tsv": "symbol\ttime\topen\thigh\tlow\tclose\tvolume\n",
 }
+INDEX = "time,open,high,low,close\n1752810300,100,102,99,101\n"
 CHART = "time,open,high,low,close,EMA\n1752810300,100,102,99,101,100.5\n"
 DAYS = (
     "TradDt,Sgmt,Src,ISIN,TckrSymb,SctySrs,OpnPric,HghPric,LwPric,ClsPric,TtlTradgVol\n"
@@ -48,18 +49,38 @@ def call(verb: str, path: Path, *more: str, key: str | None = "X"):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_file_without_volume_is_read_where_that_is_said(verb: str, tmp_path: Path) -> None:
-    path = tmp_path / "chart.csv"
-    path.write_text(CHART)
+    path = tmp_path / "index.csv"
+    path.write_text(INDEX)
     more = ("--timeframe", "1m") if verb == "ingest" else ()
     asked = call(verb, path, *more)
     assert asked.exit_code == 2
     assert "missing: volume; pass --no-volume if there is none" in asked.stderr
     done = call(verb, path, *more, "--no-volume")
     assert done.exit_code == 0, done.output
+    assert "Warning" not in done.stderr
+    require_zeros(verb, tmp_path)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_chart_without_volume_is_read_and_one_line_says_so(verb: str, tmp_path: Path) -> None:
+    path = tmp_path / "chart.csv"
+    path.write_text(CHART)
+    more = ("--timeframe", "1m") if verb == "ingest" else ()
+    told = call(verb, path, *more)
+    assert told.exit_code == 0, told.output
+    (line,) = (line for line in told.stderr.splitlines() if line.startswith("Warning: "))
+    assert f"{path}: has no volume; 0 is taken, as TradingView leaves the column out" in line
+    assert "pass --no-volume to say so" in line
+    require_zeros(verb, tmp_path)
+    silent = call(verb, path, *more, "--no-volume")
+    assert (silent.exit_code, "Warning" in silent.stderr) == (0, False)
+
+
+def require_zeros(verb: str, folder: Path) -> None:
     if verb == "run":
-        assert pl.read_parquet(tmp_path / "bars.parquet")["volume"].to_list() == [0.0]
+        assert pl.read_parquet(folder / "bars.parquet")["volume"].to_list() == [0.0]
     if verb in {"ingest", "live"}:
-        with open_store(tmp_path / verb[0].replace("i", "s")) as store:
+        with open_store(folder / verb[0].replace("i", "s")) as store:
             assert store.read()["volume"].to_list() == [0.0]
 
 
@@ -86,17 +107,34 @@ def test_a_comparison_of_nothing_is_no_go_and_says_why(tmp_path: Path) -> None:
     assert "nothing to compare" in result.stderr
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_document_of_days_is_not_read_as_minutes(verb: str, tmp_path: Path) -> None:
+def test_a_document_of_days_is_no_document_of_minutes(tmp_path: Path) -> None:
     path = tmp_path / "bhavcopy.csv"
     path.write_text(DAYS)
-    more = ("--timeframe", "1m") if verb == "ingest" else ()
-    refused = call(verb, path, *more, key=None)
-    assert refused.exit_code == 2
-    assert "1d" in refused.stderr
-    assert "must agree" in refused.stderr
-    if verb in {"run", "ingest"}:
-        size = ("--timeframe", "1d") if verb == "ingest" else ("--source-timeframe", "1d")
-        days = ("-t", "1d") if verb == "run" else ()
-        done = call(verb, path, *size, *days, key=None)
+    refusing = {
+        "run": ("--source-timeframe", "1m"),
+        "ingest": ("--timeframe", "1m"),
+        # What is live lasts a minute, and is kept as such.
+        "live": (),
+    }
+    for verb, more in refusing.items():
+        refused = call(verb, path, *more, key=None)
+        assert refused.exit_code == 2
+        assert "1d" in refused.stderr
+        assert "must agree" in refused.stderr
+    for verb, more in {"run": ("--source-timeframe", "1d", "-t", "1d"), "ingest": ()}.items():
+        done = call(verb, path, *more, key=None)
         assert done.exit_code == 0, done.output
+        assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "compare"])
+def test_days_are_read_as_minutes_where_nobody_says_it_and_a_line_does(
+    verb: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "bhavcopy.csv"
+    path.write_text(DAYS)
+    done = call(verb, path, "-c", "24/7", key=None)
+    assert done.exit_code == 0, done.output
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("Warning: "))
+    assert "by the document rows last 1d, and are read as candles of 1m" in line
+    assert "pass --source-timeframe" in line

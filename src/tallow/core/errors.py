@@ -25,7 +25,7 @@ class TallowError(Exception):
 
 
 class TallowWarning(UserWarning):
-    """Something was left out of a result that has no report of its own."""
+    """Something was taken that nobody said, or left out of a result without a report of its own."""
 
     def __init__(self, *told: object) -> None:
         super().__init__(*map(_told, told))

@@ -37,7 +37,7 @@ class _Placed:
 def batches_of(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     """Read a source; what it says of all its rows counts where they and the caller do not."""
     if raw.timeframe is not None:
-        require_timeframe(f"{raw.name}: by the document", raw.timeframe, options)
+        require_timeframe(raw.name, "the document", raw.timeframe, options)
     said = replace(
         options,
         instrument=options.instrument or raw.instrument,

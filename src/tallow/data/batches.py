@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tallow.core.errors import CandleInputError, TimeframeError
 from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.assumed import assume
 from tallow.data.finer import finer_minutes, in_minutes, require_minutes
 from tallow.data.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.row_keys import key_text
@@ -33,6 +34,12 @@ from tallow.data.times import FORMATS, join_date_and_time, to_utc
 EXAMPLES_SHOWN = 3
 """Unreadable times that an error prints."""
 
+WITHOUT_VOLUME = (
+    "has no volume; 0 is taken, as TradingView leaves the column out where a chart shows none; "
+    "pass no_volume=True to say so, or export the chart with its volume"
+)
+"""What is assumed of a source without volume, where its shape is known to come so."""
+
 
 Stamped = Literal["open", "close"]
 """Where a candle's stamp lies."""
@@ -43,13 +50,14 @@ class ReadOptions:
     """What the caller said about an input; see `tallow.data.readers.read_candles`.
 
     Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming. With
-    `no_volume`, inputs have none.
+    `no_volume`, inputs have none. `source_timeframe` may be what is taken where none is given.
     """
 
     source_timeframe: Timeframe
     timezone: str | None
     instrument: str | None
     latest_us: int = TIME_MAX_US
+    timeframe_given: bool = True
     no_volume: bool = False
     time_format: str | None = None
     stamped: Stamped = "open"
@@ -128,6 +136,8 @@ def read_batches(
             f"{options.time_format or FORMATS}{explain_unreadable(examples, options.time_format)}"
         )
     require_minutes(source, rows_seen, off_grid)
+    if "volume" not in layout.numbers and not options.no_volume:
+        assume(source, WITHOUT_VOLUME)
 
 
 def _read_batch(
@@ -187,8 +197,8 @@ def _candle_columns(
     return frame
 
 
-def require_timeframe(said: str, lasting: str, options: ReadOptions) -> None:
-    """Raise where rows last otherwise than the caller says; `said` is by which word they do.
+def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) -> None:
+    """Compare how long rows last, `by` which word, with what the caller says; warn if that is none.
 
     Raises
     ------
@@ -200,23 +210,29 @@ def require_timeframe(said: str, lasting: str, options: ReadOptions) -> None:
     try:
         agree = parse_timeframe(lasting) == options.source_timeframe
     except TimeframeError as error:
-        raise TimeframeError(f"{said}: {error}") from error
-    if not agree:
-        raise CandleInputError(
-            f"{said} rows last {lasting}, and candles of {options.source_timeframe.text} are read; "
-            f'they must agree; is it the right file? If so, pass source_timeframe="{lasting}"'
-        )
+        raise TimeframeError(f"{source}: {by}: {error}") from error
+    size = options.source_timeframe.text
+    if agree:
+        return
+    if not options.timeframe_given:
+        told = f"by {by} rows last {lasting}, and are read as candles of {size}"
+        assume(source, f'{told}; pass source_timeframe="{lasting}" if they last so')
+        return
+    raise CandleInputError(
+        f"{source}: by {by} rows last {lasting}, and candles of {size} are read; they must agree; "
+        f'is it the right file? If so, pass source_timeframe="{lasting}"'
+    )
 
 
 def _require_period(raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions) -> None:
-    """Raise where rows say that they last otherwise than the caller says."""
+    """Compare how long rows say that they last with what the caller says."""
     periods = None if layout.shape is None else layout.shape.periods
     if periods is None:
         return
     column, lasting = periods
     for value in raw[column].cast(pl.String).unique(maintain_order=True):
         if value in lasting:
-            require_timeframe(f"{source}: by {column}={value!r}", lasting[value], options)
+            require_timeframe(source, f"{column}={value!r}", lasting[value], options)
 
 
 def _opens(times: pl.Series, options: ReadOptions) -> pl.Series:

@@ -83,7 +83,7 @@ def by_name(path: Path, pattern: str, options: ReadOptions) -> ReadOptions:
             f"{path}: candles of {timeframe!r} by the file's name, read as candles of "
             f"{options.source_timeframe.text!r}; they must agree; read files of each by themselves"
         )
-    given = {"instrument": options.instrument, "timezone": options.timezone}
+    given: dict[str, Any] = {"instrument": options.instrument, "timezone": options.timezone}
     for name, value in given.items():
         other = said.get(name)
         if value is not None and other is not None and value != other:
@@ -93,7 +93,8 @@ def by_name(path: Path, pattern: str, options: ReadOptions) -> ReadOptions:
             )
         given[name] = value if other is None else other
     require_timezone(given["timezone"])
-    return replace(options, **cast("Any", given))
+    is_given = options.timeframe_given or timeframe is not None
+    return replace(options, timeframe_given=is_given, **given)
 
 
 def _matched(pattern: str, name: str) -> dict[str, str | None] | None:

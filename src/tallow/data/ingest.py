@@ -21,6 +21,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.given import file_path
 from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.data.assumed import told_once
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
 from tallow.data.mending import is_mending_table, read_mended
@@ -110,6 +111,7 @@ class IngestReport:
         return found
 
 
+@told_once()
 def ingest(
     store: Store,
     inputs: str | Path | Sequence[str | Path],

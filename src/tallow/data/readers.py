@@ -18,6 +18,7 @@ from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.assembly import assemble, batches_of
+from tallow.data.assumed import told_once
 from tallow.data.batches import Batch, ReadOptions, Stamped
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.file_names import FilesApart, by_name, require_no_pattern
@@ -47,6 +48,10 @@ __all__ = [
 _CANDLE_SCHEMA = pl.Schema(CANDLE_SCHEMA)
 
 
+TIMEFRAME = "1m"
+"""How long candles last where nobody says it."""
+
+
 class _Said(TypedDict):
     """What a caller says of an input beside its timeframe, zone and instrument."""
 
@@ -55,10 +60,11 @@ class _Said(TypedDict):
     no_volume: bool
 
 
+@told_once()
 def read_candles(
     source: Any,
     *,
-    source_timeframe: str | Timeframe = "1m",
+    source_timeframe: str | Timeframe | None = None,
     timezone: str | None = None,
     instrument: str | None = None,
     time_format: str | None = None,
@@ -81,7 +87,7 @@ def read_candles(
         a ``time`` column are joined where no better one names the time. Times are those of
         `tallow.data.times`. A line of a text file without any value is no row.
     source_timeframe
-        How long each candle lasts.
+        How long each candle lasts; ``1m`` by default, and a warning if an input says otherwise.
     timezone
         Zone of times that carry none, such as ``Asia/Kolkata``.
     instrument
@@ -95,7 +101,7 @@ def read_candles(
         A regular expression that fits each whole file name, with a group ``instrument``, and
         perhaps ``timezone``: ``(?P<instrument>.+)_minute\.csv``.
     no_volume
-        That the inputs have no volume: every candle's is 0.
+        That the inputs have no volume: every candle's is 0. Taken of TradingView with a warning.
     format
         The name of the inputs' reader; found by looking into each where it is not given.
 
@@ -164,7 +170,7 @@ def read_latest(source: Any) -> Candles:
         As `read_candles`.
     """
     if isinstance(source, Candles | str | Path | list | tuple):
-        return read_candles(source)
+        return read_candles(source, source_timeframe=TIMEFRAME)
     options = _minutes()
     if (candles := _as_it_is(source, options)) is not None:
         return candles
@@ -185,7 +191,7 @@ def read_latest(source: Any) -> Candles:
 def scan_batches(
     paths: Sequence[Path],
     *,
-    source_timeframe: str | Timeframe = "1m",
+    source_timeframe: str | Timeframe | None = None,
     timezone: str | None = None,
     instrument: str | None = None,
     time_format: str | None = None,
@@ -213,7 +219,7 @@ def scan_batches(
 
 
 def read_options(
-    source_timeframe: str | Timeframe,
+    source_timeframe: str | Timeframe | None,
     timezone: str | None,
     instrument: str | None,
     latest_us: int = TIME_MAX_US,
@@ -235,12 +241,12 @@ def read_options(
     require_time_format(time_format)
     if stamped not in ("open", "close"):
         raise CandleInputError(f"read: stamped={stamped!r}; must be 'open' or 'close'")
-    size = parse_timeframe(source_timeframe)
     return ReadOptions(
-        size,
+        source_size(source_timeframe),
         timezone,
         instrument,
         latest_us,
+        timeframe_given=source_timeframe is not None,
         no_volume=no_volume,
         time_format=time_format,
         stamped=stamped,
@@ -249,7 +255,12 @@ def read_options(
 
 @cache
 def _minutes() -> ReadOptions:
-    return read_options("1m", None, None)
+    return read_options(TIMEFRAME, None, None)
+
+
+def source_size(given: str | Timeframe | None) -> Timeframe:
+    """Return how long candles last, as it is given or as it is taken."""
+    return parse_timeframe(TIMEFRAME if given is None else given)
 
 
 def _as_it_is(frame: Any, options: ReadOptions, native: str = "polars") -> Candles | None:

@@ -1,16 +1,19 @@
 """Candles of those who cannot say how they are written: their errors name who can be told.
 
 `read_candles` has parameters for what an input leaves out, such as its times' zone, and its errors
-ask for them. Functions that take any candles have none of these: they take what it returns.
+and warnings name them. Functions that take any candles have none of these: they take what it
+returns.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from tallow.core.errors import CandleInputError
+from tallow.data.assumed import told_once
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +37,8 @@ def read_as_given(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         As `read`; what they ask for is to be given to `read_candles`.
     """
     try:
-        return read(*args, **kwargs)
+        with told_once(partial(_ASKED.sub, _by_read_candles)):
+            return read(*args, **kwargs)
     except CandleInputError as error:
         raise type(error)(_ASKED.sub(_by_read_candles, str(error))) from error
 

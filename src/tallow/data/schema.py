@@ -59,8 +59,8 @@ class Layout:
     """Which column of an input holds which field.
 
     `time_columns` has two names where a date and a time of day stand apart; `instrument` is None
-    where the input has no such column, and `numbers` has no volume where that is said. `shape`
-    is the one that its columns tell.
+    where the input has no such column, and `numbers` has no volume where the caller or the shape
+    says so. `shape` is the one that its columns tell.
     """
 
     instrument: str | None
@@ -166,6 +166,7 @@ def resolve_layout(
     optional = {OPEN_INTEREST} | ({"instrument"} if instrument is not None else set())
     if no_volume:
         _require_no_volume(where, found["volume"])
+    if no_volume or (shape is not None and shape.without_volume):
         optional.add("volume")
     missing = [name for name, column in found.items() if column is None and name not in optional]
     if missing:

@@ -60,6 +60,12 @@ class Shape:
         Zone of its times, where they carry none and the shape says which.
     some
         Names of which at least one is there, too.
+    first
+        Names with which its columns begin, in this order.
+    lacks
+        Texts that are part of none of its names, whatever their case.
+    without_volume
+        Whether it has no volume: 0 is taken, and the caller told.
     day_first
         Whether dates whose year comes last begin with their day.
     periods
@@ -87,6 +93,9 @@ class Shape:
     patterns: Mapping[str, str] = field(default_factory=dict)
     timezone: str | None = None
     some: frozenset[str] = frozenset()
+    first: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    without_volume: bool = False
     day_first: bool | None = None
     periods: tuple[str, Mapping[str, str]] | None = None
     key: Callable[[Mapping[str, Any]], str] | None = None
@@ -99,6 +108,10 @@ class Shape:
         """Say whether all of its names are among these."""
         has_all = self.names <= set(names) and self.says.keys() <= set(names)
         if self.some and not self.some & set(names):
+            return False
+        if self.first and tuple(names)[: len(self.first)] != self.first:
+            return False
+        if any(text in name.casefold() for text in self.lacks for name in names):
             return False
         return has_all and all(
             sum(name.startswith(start) for name in names) > 1 for start in self.patterns.values()

@@ -17,6 +17,9 @@ from tallow.data.shape import OPENED, Shape, git, page
 _CDD = git("xenking/exchange-emulator/internal/parser/state.go", "441dcde")
 _STOOQ = "lukaszwojtow/alis/alis/src/main/java/com/alphatica/alis/data/loader/stooq"
 
+STUDIES = frozenset({"Basis", "EMA", "MA", "MACD", "RSI", "RSI-based MA", "Signal line"})
+"""What TradingView calls plots of its own studies. One called Plot may be the volume."""
+
 TABLES: tuple[Shape, ...] = (
     Shape(
         "metatrader5",
@@ -90,6 +93,19 @@ TABLES: tuple[Shape, ...] = (
         {"timestamp": ("window_start",)},
         timezone="UTC",
     ),
+    Shape(
+        "tradingview",
+        "TradingView, a chart's data with a study of its own and no volume: 0 is taken, and told",
+        "table",
+        (
+            page("smartswingtools.com/docs/ssi-pro/csv-export"),
+            git("revenant-doom/luxalgo/src/examples/sample_data.csv", "0776a0d"),
+        ),
+        some=STUDIES,
+        first=("time", "open", "high", "low", "close"),
+        lacks=("vol", "vwap", "vwma", "plot"),
+        without_volume=True,
+    ),
 )
 """Columns of files and frames that mean something else than their names alone would say."""
 
@@ -102,7 +118,7 @@ PLAIN: tuple[Shape, ...] = (
     ),
     Shape(
         "tradingview",
-        "TradingView, a chart's data; a volume that it has not is asked for",
+        "TradingView, other charts' data; a volume that they have not is asked for",
         "table",
         (page("smartswingtools.com/docs/ssi-pro/csv-export"),),
     ),
@@ -226,6 +242,7 @@ SECOND_HAND = (
     "Stooq's header, and its periods 5, 60 and D",
     "the header of BSE's file with ISIN_CODE",
     "ccxt's rows of seven (`build_ohlcvc`)",
+    "the names of TradingView's studies (EMA, MA, RSI, MACD, Basis), with and without a volume",
 )
 """What was read in excerpts only that name neither repository nor file."""
 

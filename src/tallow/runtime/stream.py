@@ -22,6 +22,7 @@ import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe
+from tallow.data.assumed import told_once
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles, ReadReport
 from tallow.data.files import row_count
@@ -30,7 +31,7 @@ from tallow.data.merge import settle
 from tallow.data.providers.opening import open_source
 from tallow.data.provisional import NONE_PROVISIONAL, provisional_bars
 from tallow.data.quarantine import count_by_rule, empty_quarantine
-from tallow.data.readers import Batch, read_candles, scan_batches
+from tallow.data.readers import Batch, read_candles, scan_batches, source_size
 from tallow.data.rules import time_view
 from tallow.data.runs import OrderWatch, instrument_runs
 from tallow.data.schema import OPEN_INTEREST, find_column
@@ -80,8 +81,13 @@ class Files:
     """Candle files, and what they leave out; as in `tallow.data.readers.read_candles`."""
 
     paths: Sequence[Path]
-    source_timeframe: Timeframe
+    source_timeframe: str | Timeframe | None = None
     reading: Reading = field(default_factory=Reading)
+
+    @property
+    def size(self) -> Timeframe:
+        """How long each candle lasts."""
+        return source_size(self.source_timeframe)
 
     @cached_property
     def has_interest(self) -> bool:
@@ -180,6 +186,7 @@ class _Seen:
         return report, quarantine
 
 
+@told_once()
 def run_files(files: Files, job: Job) -> RunReport:
     """Stream candle files into bars, sorted by instrument and time.
 

@@ -164,7 +164,7 @@ def run(
     start: options.StartOption = None,
     end: options.EndOption = None,
     instruments: options.InstrumentsOption = None,
-    source_timeframe: options.SourceTimeframeOption = "1m",
+    source_timeframe: options.FileTimeframeOption = None,
     timezone: options.TimezoneOption = None,
     instrument: options.InstrumentKeyOption = None,
     format: options.DocumentFormatOption = None,  # noqa: A002

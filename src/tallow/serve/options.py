@@ -32,6 +32,15 @@ SourceTimeframeOption = Annotated[
     str,
     option("--source-timeframe", metavar="TF", text="How long each candle lasts.", panel=INPUT),
 ]
+FileTimeframeOption = Annotated[
+    str | None,
+    option(
+        "--source-timeframe",
+        metavar="TF",
+        text="How long each candle lasts; 1m where it is not given.",
+        panel=INPUT,
+    ),
+]
 TimezoneOption = Annotated[
     str | None,
     option(

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import tallow
-from tallow.core.errors import CandleInputError
+from tallow.core.errors import CandleInputError, TallowWarning
 from tallow.core.limits import DOCUMENT_HEAD_BYTES
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.providers.document import read_document
@@ -335,18 +335,50 @@ def test_bses_file_without_isin_under_another_name_or_as_a_frame_is_refused(tmp_
 
 
 def test_a_document_that_lasts_otherwise_than_is_said_is_refused(tmp_path):
-    path = write(tmp_path, UDIFF, "b.csv")
+    path = write(tmp_path, UDIFF, "b_1m.csv")
     assert len(read_candles(path, source_timeframe="1d")) == 1
     told = 'by the document rows last 1d, and candles of 1m are read; .*source_timeframe="1d"'
     engine = tallow.AnalyticsEngine("XBOM")
+    said: dict[str, Any] = {"source_timeframe": "1m"}
+    named: dict[str, Any] = {"pattern": r".+_(?P<timeframe>\w+)\.csv"}
     readings: dict[str, Any] = {
-        "python": lambda: read_candles(path),
-        "frame": lambda: read_candles(pl.read_csv(path)),
-        "batches": lambda: list(scan_batches([path])),
-        "engine": lambda: engine.process_files(path, tmp_path / "o.csv", "5m", ""),
+        "python": lambda: read_candles(path, **said),
+        "by its name": lambda: read_candles(path, **named),
+        "frame": lambda: read_candles(pl.read_csv(path), **said),
+        "batches": lambda: list(scan_batches([path], **said)),
+        "engine": lambda: engine.process_files(path, tmp_path / "o.csv", "5m", "", **said),
+        # What is live lasts a minute, and is kept as such.
         "live": lambda: tallow.LiveEngine("5m", "", calendar="XBOM").update(path),
         "replay": lambda: ReplayFeed(path),
     }
     for name, read in readings.items():
         with pytest.raises(CandleInputError, match="rows last 1d" if name == "live" else told):
             read()
+
+
+def test_a_document_that_lasts_otherwise_than_is_taken_is_read_with_a_warning(tmp_path):
+    path = write(tmp_path, UDIFF, "b.csv")
+    engine = tallow.AnalyticsEngine("24/7")
+    told = "by the document rows last 1d, and are read as candles of 1m; pass "
+    own, others = 'source_timeframe="1d"', r'read_candles\(candles, source_timeframe="1d"\)'
+    readings: dict[str, Any] = {
+        "python": (own, lambda: read_candles(path)),
+        "frame": (own, lambda: read_candles(pl.read_csv(path))),
+        "batches": (own, lambda: next(scan_batches([path])).frame),
+        "files": (
+            own,
+            lambda: range(engine.process_files(path, tmp_path / "o.csv", "1d", "").bars),
+        ),
+        "engine": (others, lambda: engine.process_candles(path, "1d", "").frame),
+        "engine, frame": (
+            others,
+            lambda: engine.process_candles(pl.read_csv(path), "1d", "").frame,
+        ),
+        "indicators": (others, lambda: engine.calculate_indicators(path, "ema(1)")),
+    }
+    for words, read in readings.values():
+        with pytest.warns(TallowWarning, match=told + words) as caught:
+            assert len(read()) == 1
+        assert len(caught) == 1
+    # Whoever says it is told nothing: a warning would be an error here.
+    engine.process_files(path, tmp_path / "o.csv", "1d", "", source_timeframe="1d")

@@ -12,8 +12,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tallow.core.errors import CandleInputError
+from tallow import AnalyticsEngine, open_store
+from tallow.core.errors import CandleInputError, TallowWarning
 from tallow.data.feeds.replay import ReplayFeed
+from tallow.data.ingest import ingest
 from tallow.data.providers.document import read_document
 from tallow.data.readers import read_candles, scan_batches
 from tallow.data.shapes import TABLES, table_shape
@@ -59,7 +61,7 @@ ENTRIES = {
     "ingest": lambda path: (
         read_document(path, timeframe="1m", adjustment="raw", **SAID).candles.frame
     ),
-    "batches": lambda path: next(scan_batches([path], **SAID)).frame,
+    "batches": lambda path: pl.concat(batch.frame for batch in scan_batches([path], **SAID)),
     "replay": lambda path: next(filter(None, [ReplayFeed(path, **SAID).receive(0)])).frame,
 }
 
@@ -83,10 +85,10 @@ def test_a_table_by_its_own_names(name, entry, tmp_path):
 def test_each_table_has_a_source_and_is_told_by_all_of_its_names():
     for shape in TABLES:
         several = [f"{start}{end}" for start in shape.patterns.values() for end in "AB"]
-        names = (*sorted(shape.names), *sorted(shape.some)[:1], *several)
+        names = (*shape.first, *sorted(shape.names), *sorted(shape.some)[:1], *several)
         assert table_shape(names) is shape
         assert shape.sources
-        for name in shape.names:
+        for name in {*shape.names, *shape.first}:
             assert table_shape(tuple(each for each in names if each != name)) is not shape
 
 
@@ -95,6 +97,8 @@ def test_stooq_says_how_long_its_rows_last(tmp_path):
     read = read_candles(path, source_timeframe="5m", timezone="Asia/Kolkata").frame
     assert read["timestamp"].to_list() == [FIRST]
     with pytest.raises(CandleInputError, match="<PER>='5' rows last 5m, and candles of 1m"):
+        read_candles(path, source_timeframe="1m", timezone="Asia/Kolkata")
+    with pytest.warns(TallowWarning, match="<PER>='5' rows last 5m, and are read as candles of 1m"):
         read_candles(path, timezone="Asia/Kolkata")
     # What ingest reads is told, too.
     assert str(read_document(path, timezone="Asia/Kolkata", adjustment="raw").timeframe) == "5m"
@@ -113,13 +117,61 @@ def test_dukascopy_begins_with_the_day_also_where_no_date_shows_it(tmp_path):
         read_candles(other, instrument="X", timezone="UTC")
 
 
-def test_a_chart_without_volume_is_asked_about(tmp_path):
-    text = "time,open,high,low,close,EMA,Upper\n1752810300,100,102,99,101,100.5,103\n"
-    path = write(tmp_path, text, "a.csv")
+CHART = "time,open,high,low,close,EMA,Upper\n1752810300,100,102,99,101,100.5,103\n"
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_chart_without_volume_has_none_and_says_so(entry, tmp_path):
+    path = write(tmp_path, CHART, "a.csv")
+    with pytest.warns(TallowWarning, match="has no volume; 0 is taken, as TradingView.*no_volume="):
+        read = ENTRIES[entry](path)
+    assert read.select("timestamp", *NAMES).rows() == [(FIRST, *PRICES[:4], 0.0)]
+
+
+def test_who_says_that_a_chart_has_no_volume_is_told_nothing(tmp_path):
+    """A warning would be an error here."""
+    path = write(tmp_path, CHART, "a.csv")
+    for source in (path, framed(path)):
+        read = read_candles(source, instrument="X", no_volume=True)
+        assert read.frame["volume"].to_list() == [0.0]
+    # Any name of a volume holds it.
+    held = write(tmp_path, CHART.replace("Upper", "v").replace(",103", ",900"), "b.csv")
+    assert read_candles(held, instrument="X").frame["volume"].to_list() == [900.0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "time,open,high,low,close,Upper",
+        "time,open,high,low,close,ema",
+        "Time,Open,High,Low,Close,EMA",
+        "timestamp,open,high,low,close,EMA",
+        "EMA,time,open,high,low,close",
+        # An instrument is no part of a chart.
+        "symbol,time,open,high,low,close,EMA",
+        # Such a chart has a volume, under a name that does not say so, or hidden.
+        "time,open,high,low,close,EMA,Plot",
+        "time,open,high,low,close,EMA,VWAP",
+        "time,open,high,low,close,EMA,Relative Volume",
+    ],
+)
+def test_what_is_no_such_chart_is_asked_for_its_volume(names, tmp_path):
+    cells = ",".join(["1752810300"] + ["100"] * names.count(","))
+    path = write(tmp_path, f"{names}\n{cells}\n", "a.csv")
     with pytest.raises(CandleInputError, match="missing: volume; pass no_volume=True"):
         read_candles(path, instrument="X")
-    frame = read_candles(path, instrument="X", no_volume=True).frame
-    assert frame["volume"].to_list() == [0.0]
+
+
+def test_of_many_files_one_warning_tells(tmp_path):
+    """Also where they overlap, so that they are read again to be sorted."""
+    paths = [write(tmp_path, CHART, f"{name}.csv") for name in "abc"]
+    said: dict[str, Any] = {"pattern": r"(?P<instrument>.)\.csv"}
+    with pytest.warns(TallowWarning) as of_run:
+        AnalyticsEngine("XNSE").process_files(paths[::-1], tmp_path / "o.csv", "5m", "", **said)
+    with pytest.warns(TallowWarning) as of_ingest, open_store(tmp_path / "s", create=True) as store:
+        ingest(store, paths, timeframe="1m", adjustment="raw", **said)
+    for (told,) in (of_run, of_ingest):
+        assert "(and 2 more files): has no volume" in str(told.message)
 
 
 def test_a_doubt_about_a_column_is_an_error(tmp_path):

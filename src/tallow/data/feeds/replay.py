@@ -127,6 +127,7 @@ class ReplayFeed(Feed):
         else:
             read = read_candles(
                 source,
+                source_timeframe="1m",
                 timezone=timezone,
                 instrument=instrument,
                 time_format=time_format,

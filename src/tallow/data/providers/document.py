@@ -17,6 +17,7 @@ from typing import Any
 from tallow.core.errors import CandleInputError
 from tallow.core.timeframe import Timeframe
 from tallow.data.assembly import assemble
+from tallow.data.assumed import told_once
 from tallow.data.batches import Stamped
 from tallow.data.candles import Candles
 from tallow.data.providers.content import Content, open_content
@@ -54,6 +55,7 @@ class Document:
     format: str
 
 
+@told_once()
 def read_document(
     source: Any,
     *,
