@@ -116,6 +116,9 @@ STORE_GROUP_ROWS = 32_768
 STORE_TAIL_BATCH_ROWS = 65_536
 """Rows of a write that still goes to the tail; longer ones become files at once."""
 
+STORE_AHEAD_SECONDS = 86_400
+"""How far ahead of a store's clock the receipts may be that another tool wrote into its table."""
+
 STORE_FLUSH_ROWS = 262_144
 """Rows in the tail at which it becomes a file."""
 

@@ -14,12 +14,10 @@ from functools import partial
 import polars as pl
 import pytest
 from deltalake import DeltaTable, TableFeatures
-from deltalake.transaction import AddAction
 
 from tallow import AnalyticsEngine, LiveEngine
 from tallow.core.errors import DamagedFileError, StoreError, TallowWarning
 from tallow.data.store.store import open_store
-from tallow.data.store.table import TABLE_SCHEMA
 from tallow.data.store.view import View
 from tests.data.store.model import at, candle_frame, counts, flat, log, read
 from tests.data.store.others import Shared
@@ -322,31 +320,6 @@ def test_an_answer_is_of_one_state_when_a_correction_is_withdrawn_meanwhile(
         assert_same_frame(
             fresh.query(names, "5m", "2025-06-01", "2025-06-02", "ema(2)").frame, later
         )
-
-
-@pytest.mark.parametrize("unit", ["us", "ms", "ns", "int96"])
-def test_times_as_other_writers_write_them_are_right_or_refused(folder, unit):
-    """A file that the log takes for a plain one holds its times in another form."""
-    import pyarrow.parquet as pq
-
-    rows = (
-        pl.read_delta(str(folder))
-        .filter(instrument="B")
-        .with_columns(instrument=pl.lit("C"), received_at=pl.col("received_at").dt.truncate("1ms"))
-    )
-    kind = pl.Datetime("us" if unit == "int96" else unit, "UTC")
-    rows = rows.with_columns(pl.col("timestamp", "received_at").cast(kind))
-    path, int96 = folder / "part-0.parquet", unit == "int96"
-    pq.write_table(rows.to_arrow(), path, use_deprecated_int96_timestamps=int96)
-    action = AddAction(path.name, path.stat().st_size, {}, 1, True, "{}")
-    DeltaTable(folder).create_write_transaction([action], "append", TABLE_SCHEMA)
-    with open_store(folder) as store:
-        if unit in ("us", "int96"):
-            assert [row[:3] for row in read(store)][-1] == ("C", at(0), 3)
-            return
-        with pytest.raises(DamagedFileError, match=path.name):
-            store.read()
-        assert [row[:3] for row in read(store, partial=True)][-1] == (*B0, 3)
 
 
 def test_two_machines_notice_what_another_tool_does_to_a_bucket(new_place):

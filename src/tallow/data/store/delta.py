@@ -24,6 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import (
+    STORE_AHEAD_SECONDS,
     STORE_FLUSH_ROWS,
     STORE_LOOK_SECONDS,
     STORE_VIEW_ATTEMPTS,
@@ -85,7 +86,7 @@ class DeltaBackend:
         self._table = open_table(place, create, lambda: reached_by(state / STATE_FILE), to_fill)
         self.place = replace(place, table_id=str(self._table.metadata().id))
         self._table_lock = threading.RLock()
-        self._examiner = Examiner(self.place)
+        self._examiner = Examiner(self.place, self._latest_receipt)
         lost = is_lost(place.folder, state, self._table.version())
         self.tail_file = open_tail(state / STATE_FILE)
         if lost:
@@ -103,6 +104,11 @@ class DeltaBackend:
         reached = self.tail_file.fact("reached")
         take_ledger(self, self._table.transaction_version(COPIED))
         require_log(self.place.folder, self.place.root, self.files().version, reached)
+
+    def _latest_receipt(self) -> int:
+        """Return the latest receipt that rows of another tool can have."""
+        known = max(self._clock(), self.tail_file.fact("received"))
+        return known + STORE_AHEAD_SECONDS * 1_000_000
 
     @property
     def horizon(self) -> int:

@@ -24,7 +24,7 @@ from tallow.data.durable import make_folder, sync_file
 from tallow.data.runs import instrument_runs
 from tallow.data.store.location import TableFolder
 from tallow.data.store.log import LOG_SCHEMA, VALUES
-from tallow.data.store.statistics import facts_of, own_name, to_json
+from tallow.data.store.statistics import facts_of, is_own_name, own_name, to_json
 
 WRITING = "check the disk, its room and its rights"
 READING = "restore it from a backup, or read the rest with Store.read(..., partial=True)"
@@ -37,6 +37,9 @@ NEVER_NULL = tuple(name for name in LOG_SCHEMA if name not in VALUES)
 _ADVICE = re.compile(r", (?:hint:|consider passing).*")
 """What Polars recommends to who calls it."""
 
+_OTHERS_TIMES = pl.ScanCastOptions(
+    datetime_cast=["nanosecond-downcast", "millisecond-upcast", "convert-timezone"]
+)
 _ALLOW_HTTP = ("allow_http", "aws_allow_http")
 
 
@@ -99,6 +102,8 @@ class Place:
                 glob=False,
                 # A damaged file may say that its prices have half the bits: nothing is inferred.
                 schema=LOG_SCHEMA,
+                # Others write times as they have them; a file of ours with such ones is damaged.
+                cast_options=None if self._are_own(paths) else _OTHERS_TIMES,
                 storage_options=dict(self.options) if self.options else None,
             )
             rows = query(scan)
@@ -106,6 +111,9 @@ class Place:
             if column in rows.columns and rows[column].null_count():
                 raise DamagedFileError(f"store: {name}: has rows without {column}; {READING}")
         return rows
+
+    def _are_own(self, paths: Sequence[str]) -> bool:
+        return all(is_own_name(path, self.table_id) for path in paths)
 
     def commit(self, version: int) -> bytes:
         """Return the log's words on a version; none where they were cleaned up."""

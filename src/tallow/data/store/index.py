@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,7 @@ import polars as pl
 from tallow.core.errors import StoreError
 from tallow.data.rules import within_years
 from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
-from tallow.data.store.files import NEVER_NULL, Place, damaged
+from tallow.data.store.files import NEVER_NULL, READING, Place, damaged
 from tallow.data.store.lineage import Lineage
 from tallow.data.store.log import Selection
 from tallow.data.store.statistics import (
@@ -36,39 +37,57 @@ _ORDER = [f"min.{name}" for name in ("timeframe", "adjustment", "instrument", "t
 _LEAST = ("", "", "", -(2**62), 1, -(2**62))
 _GREATEST = (*["\U0010ffff" * 8] * 3, 2**62, 2**31 - 1, 2**62)
 _WIDEST = (0, *_LEAST, *_GREATEST, False)
+_NOTHING_KNOWN = (None,) * len(FACTS_SCHEMA)
 FOREIGN = (
     "another tool wrote it; take it out of the table, or restore an earlier version with that tool"
 )
 
 
 class Examiner:
-    """Reads the files that nobody vouches for, each once: what others wrote, or said of ours."""
+    """Reads the files that nobody vouches for, each once: what others wrote, or said of ours.
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._known: dict[tuple[str, int], Facts | str] = {}
+    Parameters
+    ----------
+    latest
+        Says what the latest receipt is that can be right, in microseconds since 1970 UTC: receipts
+        rise from write to write, so that a later one would move all that follow.
+    """
 
-    def look(self, path: str, size: int) -> Facts | str:
-        """Return a file's facts by its rows, or why it is refused."""
+    def __init__(self, place: Place, latest: Callable[[], int]) -> None:
+        self._place, self._latest = place, latest
+        self._known: dict[tuple[str, int], tuple[Facts, str | None]] = {}
+
+    def look(self, path: str, size: int) -> tuple[Facts, str | None]:
+        """Return a file's facts by its rows, null where they do not tell; and why it is refused."""
         if (path, size) not in self._known:
             self._known[path, size] = self._examined(path, size)
         return self._known[path, size]
 
-    def _examined(self, path: str, size: int) -> Facts | str:
+    def _examined(self, path: str, size: int) -> tuple[Facts, str | None]:
         cut = damaged(self._place, pl.DataFrame({"path": [path], "size": [size]}))
         if cut:
-            return cut[path]
+            return _NOTHING_KNOWN, cut[path]
         try:
             found = self._place.read([path], lambda rows: rows.select(_questions()).collect())
         except StoreError as error:
-            return str(error).removeprefix("store: ")
+            reason = str(error).removeprefix("store: ").removesuffix(f"; {READING}")
+            return _NOTHING_KNOWN, f"{reason}; {FOREIGN}"
         told = found.row(0, named=True)
+        facts = tuple(told[name] for name in FACTS_SCHEMA)
+        wrong = self._fault(told)
+        return facts, None if wrong is None else f"{self._place.of(path)}: {wrong}; {FOREIGN}"
+
+    def _fault(self, told: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with a file's rows, by the answers to `_questions`."""
         if not told["rows"]:
-            return f"{self._place.of(path)}: has no rows; {FOREIGN}"
+            return "has no rows"
         for question, wrong in told.items():
             if question.startswith("has ") and wrong:
-                return f"{self._place.of(path)}: {question}; {FOREIGN}"
-        return tuple(told[name] for name in FACTS_SCHEMA)
+                return question
+        if told["max.received_at"] > (latest := self._latest()):
+            received, by = map(_moment, (told["max.received_at"], latest))
+            return f"has rows that were received at {received}, and none can be later than {by}"
+        return None
 
 
 def _questions() -> list[pl.Expr]:
@@ -192,17 +211,21 @@ def _believed(told: pl.DataFrame, checked: bool, examiner: Examiner) -> pl.DataF
         if whole and (checked or is_vouched(path, tuple(said))):
             rows.append((path, size, *said, True, None))
             continue
-        found = examiner.look(path, size)
-        refused = found if isinstance(found, str) else None
-        facts = _widest(said) if isinstance(found, str) else found
+        facts, refused = examiner.look(path, size)
+        if refused is not None:
+            facts = _widest(said, facts)
         rows.append((path, size, *facts, False, refused))
     return pl.DataFrame(rows, INDEX_SCHEMA, orient="row")
 
 
-def _widest(said: Sequence[Any]) -> Facts:
-    """Return what a refused file may hold at most, by what the log says of it."""
-    pairs = zip(said, _WIDEST, strict=True)
-    return tuple(widest if value is None else value for value, widest in pairs)
+def _widest(said: Sequence[Any], read: Facts) -> Facts:
+    """Return what a refused file may hold at most, by its rows, or else by what the log says."""
+    known = zip(read, said, _WIDEST, strict=True)
+    return tuple(next(one for one in each if one is not None) for each in known)
+
+
+def _moment(microseconds: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)).isoformat()
 
 
 def _before(end: int | None) -> int | None:

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable
@@ -44,6 +45,8 @@ PRUNED = "tallow.pruned"
 wherever a pruning is killed."""
 
 _PAINT = re.compile(r"\x1b\[\d*m|↳")
+_FRAME = re.compile(r"\d+: ")
+"""Begins a line of the library's own calls, which follow its causes."""
 _PRIMITIVES = {
     pl.String: "string",
     pl.Float64: "double",
@@ -185,8 +188,10 @@ def delta_errors(root: str) -> Iterator[None]:
     except (DeltaError, OSError, ValueError, pl.exceptions.PolarsError) as error:
         # A cause a line, painted for a terminal; the last one says what the matter is.
         lines = [_PAINT.sub("", line).strip() for line in str(error).splitlines()]
-        reason = ": ".join(filter(None, lines)) or type(error).__name__
+        causes = takewhile(lambda line: not _FRAME.match(line), lines)
+        reason = ": ".join(filter(None, causes)) or type(error).__name__
         raise StoreError(
-            f"store: {root}: {reason}; check its name, the disk, its room and its rights; "
-            f"where its log is damaged, {RESTORE}"
+            f"store: {root}: {reason}; check its name, the disk, its room and its rights; where "
+            "its log is damaged, or another tool wrote into it what cannot be read, undo it there, "
+            f"or {RESTORE}"
         ) from error
