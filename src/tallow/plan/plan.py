@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -50,7 +50,7 @@ class Plan:
     history_rows: int | None
     convention: str
 
-    @property
+    @cached_property
     def anchors(self) -> tuple[str, ...]:
         """The period numbers (session, week, month) that some indicator takes as input."""
         used = {name for operation in self.operations for name in operation.inputs}

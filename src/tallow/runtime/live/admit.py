@@ -72,6 +72,10 @@ class Given:
         return self.rows[self.offsets[place] : self.offsets[place + 1]]
 
 
+_PLAIN = (np.dtype(np.float64), np.dtype(np.int64))
+"""What most callers give: as numbers, and as whole ones."""
+
+
 def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
     """Return what a caller gives as arrays: numbers, and candles as ``[rows, fields]``.
 
@@ -103,6 +107,8 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
 
 def _array(name: str, column: object, whole: bool) -> NDArray[Any]:
     """Return a column as an array of numbers, or of whole ones; these stay what they are."""
+    if type(column) is np.ndarray and column.dtype is _PLAIN[whole] and column.ndim == 1:
+        return column
     try:
         found = np.asarray(column)
         if found.dtype.kind == "O" and all(isinstance(one, Real | None) for one in found.flat):

@@ -144,8 +144,9 @@ class Lane:
         if opening:
             if opening < count:
                 which, places, opened = which[touched], places[touched], opened[touched]
-            self._form(which, places, opened, rows.take(slice(closing, None)))
-            self.revision[stretch(which)] = revision
+                at = stretch(which)
+            self._form(which, at, places, opened, rows.take(slice(closing, None)))
+            self.revision[at] = revision
         return rows
 
     def redo(
@@ -163,15 +164,14 @@ class Lane:
         self.now[0][which] = state
         new = self._empty_rows(len(which), revision)
         self._fill_bars(which, state, now, new)
-        self._form(which, places, np.zeros(len(which), dtype=np.bool_), new)
+        self._form(which, stretch(which), places, np.zeros(len(which), dtype=np.bool_), new)
         found = changes(old, new, which, revision)
         self.stamp(found)
         return found
 
-    def _form(self, which: Times, places: Times, opened: Flags, rows: Rows) -> None:
-        """Fill in the indicators in the rows of open bars."""
-        at = stretch(which)
-        self._turn(which, opened)
+    def _form(self, which: Times, at: Any, places: Times, opened: Flags, rows: Rows) -> None:
+        """Fill in the indicators in the rows of open bars; `at` is where these are."""
+        self._turn(which, at, opened)
         forming = [each[at] for each in self.forming]
         offsets = np.arange(len(which) + 1)
         inputs = self._inputs(places, offsets, rows.timestamp, rows.values)
@@ -179,18 +179,17 @@ class Lane:
             self._run_all(forming, offsets, inputs, rows.values)
         except Exception:  # noqa: BLE001
             # A user's kernel may raise anything: once more, to find out for whom.
-            self._turn(which, np.zeros(len(which), dtype=np.bool_))
+            self._turn(which, at, np.zeros(len(which), dtype=np.bool_))
             forming = [each[at] for each in self.forming]
             self._run_kernels(which, forming, offsets, inputs, rows.values)
         if not isinstance(at, slice):
             for kept, part in zip(self.forming, forming, strict=True):
                 kept[at] = part
         self._blank(which, offsets, rows.values)
-        self._show(rows)
+        self._show(at, rows)
 
-    def _turn(self, which: Times, opened: Flags) -> None:
+    def _turn(self, which: Times, at: Any, opened: Flags) -> None:
         """Prepare the operations' states for the open bars' rows; see `turn`."""
-        at = stretch(which)
         all_alike = isinstance(at, slice) and (opened.all() or not opened.any())
         for before, after in zip(self.now[1:], self.forming, strict=True):
             if not all_alike:
@@ -213,17 +212,16 @@ class Lane:
                 *[np.empty(rows.shape[1]) if k is None else rows[k] for k in fields],
             )
 
+    def _show(self, at: Any, rows: Rows) -> None:
+        """Keep what is known of open bars besides their states."""
+        self.shown[:, at] = rows.values[len(BAR_FIELDS) :]
+        self.final[at] = rows.is_final
+
     def _empty_rows(self, count: int, revision: int) -> Rows:
         """Return rows of one revision, to be filled in."""
         times, final = np.empty((3, count), dtype=np.int64), np.empty(count, dtype=np.bool_)
         values = np.empty((len(self.fields), count))
         return Rows(times, final, np.full(count, revision), values, self.fields)
-
-    def _show(self, rows: Rows) -> None:
-        """Keep what is known of open bars besides their states."""
-        at = stretch(rows.instrument)
-        self.shown[:, at] = rows.values[len(BAR_FIELDS) :]
-        self.final[at] = rows.is_final
 
     def stamp(self, changed: Rows) -> None:
         """Remember which update changed the last bars; other rows than theirs do not matter."""
@@ -318,7 +316,7 @@ class Lane:
             strict=True,
         ):
             whole[which] = part
-        self._show(last)
+        self._show(stretch(last.instrument), last)
 
     def _run_kernels(
         self,
