@@ -125,7 +125,7 @@ def sparkline(values: Sequence[float | None], width: int) -> str:
     )
 
 
-class _Done(ProgressColumn):
+class _PaceColumn(ProgressColumn):
     """How many are done, of how many, and how many a second; or the seconds, if they are few."""
 
     def __init__(self, unit: str) -> None:
@@ -151,7 +151,7 @@ def progress_bar(
     if not (shown and console.is_terminal):
         yield None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(24), _Done(unit))
+    columns = (TextColumn("{task.description}"), BarColumn(24), _PaceColumn(unit))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(title, total=None)
 

@@ -60,7 +60,7 @@ _Bars = Sequence[tuple[str, pl.DataFrame]]
 
 
 @dataclass(frozen=True)
-class _Made:
+class _DemoOutput:
     """One output: its bars, and the seconds from file to file."""
 
     timeframe: str
@@ -88,12 +88,12 @@ def run_demo(instruments: int, sessions: int, folder: Path, timeframes: Sequence
     compile_kernels(engine, "default")
     # What was compiled before is loaded here, so that the times below are those of the work.
     engine.warm_up("default")
-    made = [_run(engine, source, text, candles, progress) for text in texts]
+    outputs = [_run(engine, source, text, candles, progress) for text in texts]
     console = make_console()
     console.print(_opening(instruments, sessions, candles, simulated, source))
-    some = _some(made[0].path)
-    console.print(_latest(made[0], some, console))
-    console.print(_closing(made, candles))
+    some = _some(outputs[0].path)
+    console.print(_latest(outputs[0], some, console))
+    console.print(_closing(outputs, candles))
     # Not wrapped: a command is copied whole.
     console.print(_next(source, folder, some[0][0]), soft_wrap=True)
     return 0
@@ -141,7 +141,7 @@ def _simulate(instruments: int, sessions: int, path: Path, console: Console) -> 
 
 def _run(
     engine: AnalyticsEngine, source: Path, timeframe: str, candles: int, console: Console
-) -> _Made:
+) -> _DemoOutput:
     output = source.with_name(f"bars_{timeframe}.parquet")
     began = time.perf_counter()
     with progress_bar(console, f"Bars of {timeframe}", "candles") as move:
@@ -152,7 +152,7 @@ def _run(
             f"demo: candles={candles}; {report.read.accepted} came back; is {source} being "
             "written by another demo?"
         )
-    return _Made(timeframe, output, report.bars, took)
+    return _DemoOutput(timeframe, output, report.bars, took)
 
 
 def _opening(
@@ -164,14 +164,14 @@ def _opening(
     return Group(text, Text(line, QUIET))
 
 
-def _latest(made: _Made, some: _Bars, console: Console) -> Table:
+def _latest(output: _DemoOutput, some: _Bars, console: Console) -> Table:
     """Return the newest bar of some instruments, with a line of the closes before it."""
     width = min(SPARKS_MAX, console.width - TABLE_COLUMNS)
     with_line = width >= SPARKS_MIN and draws_sparks(console)
     columns = [Column("instrument", no_wrap=True), *map(number, HEADINGS)]
     if with_line:
         columns.append(Column("closes", no_wrap=True))
-    table = make_table(*columns, title=f"Latest bars of {made.timeframe}, at {_newest(some)}")
+    table = make_table(*columns, title=f"Latest bars of {output.timeframe}, at {_newest(some)}")
     for name, bars in some:
         newest = bars.row(-1, named=True)
         cells = [escape(name.rpartition("|")[2]), *_value_cells(newest)]
@@ -214,9 +214,9 @@ def _styled(cell: str, style: str) -> str:
     return f"[{style}]{cell}[/]"
 
 
-def _closing(made: Sequence[_Made], candles: int) -> RenderableType:
+def _closing(outputs: Sequence[_DemoOutput], candles: int) -> RenderableType:
     table = Table.grid(number(""), number(""), number(""), number(""), "", padding=(0, 2))
-    for each in made:
+    for each in outputs:
         table.add_row(
             each.timeframe,
             f"{each.bars:,} bars",

@@ -28,7 +28,7 @@ EXIT_CANCELLED = 130
 """As a shell counts it: 128, and 2 for SIGINT."""
 
 
-class Page(TyperCommand):
+class VerbCommand(TyperCommand):
     """A verb whose help lists its options under their headings."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -96,7 +96,7 @@ def add_verb(
                 code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
             raise typer.Exit(code or 0)
 
-        app.command(name, cls=Page, epilog=epilog)(guarded)
+        app.command(name, cls=VerbCommand, epilog=epilog)(guarded)
         if work is not None:
             WORKS[path] = (function, work)
         return guarded
