@@ -57,15 +57,15 @@ class CountsRow:
         return cls(name, counts, parts, decimals)
 
 
-def render(comparison: Comparison, tell: Callable[[str], str] = str) -> str:
-    """Return the page; `tell` says a message in the words of whoever asked for it.
+def render(comparison: Comparison, reword: Callable[[str], str] = str) -> str:
+    """Return the page; `reword` puts an error into the words of its reader.
 
     Raises
     ------
     ComparisonError
         If Jinja2 is not installed.
     """
-    return page_template().render(view(comparison) | {"tell": tell})
+    return page_template().render(view(comparison) | {"reword": reword})
 
 
 def page_template() -> Template:
@@ -76,7 +76,7 @@ def page_template() -> Template:
         raise ComparisonError(
             "compare: html: needs jinja2; install it with: pip install 'tallow[compare]'"
         ) from error
-    # Names come from whoever made the candles, so everything is escaped.
+    # Names come with the candles, from anybody, so everything is escaped.
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
