@@ -165,7 +165,8 @@ def test_counts_are_written_short(count: float, text: str) -> None:
         ("run", "source_timeframe='1d' takes any time", "--source-timeframe '1d' takes any time"),
         ("run", 'pass instrument="A"', 'pass --instrument-key "A"'),
         ("ingest", 'pass instrument="A"', 'pass --instrument "A"'),
-        ("ingest", "source_timeframe='1d' takes any time", "--timeframe '1d' takes any time"),
+        ("run", "read_candles(candles, timezone=...)", "read_candles(candles, timezone=...)"),
+        ("ingest", "see keep= and --keep", "see keep= and --keep"),
         ("run", "rsi: length=1; must be 2..5000", "rsi: length=1; must be 2..5000"),
     ],
 )

@@ -8,7 +8,7 @@ returns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -41,6 +41,26 @@ def read_as_given(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
             return read(*args, **kwargs)
     except CandleInputError as error:
         raise type(error)(_ASKED.sub(_by_read_candles, str(error))) from error
+
+
+def read_in_words(
+    words: Mapping[str, str], read: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Read candles for a function whose parameters have other names, or that lacks some.
+
+    `words` are what to say instead of what regular expressions find in an error or a warning.
+    """
+    try:
+        with told_once(partial(_in_words, words)):
+            return read(*args, **kwargs)
+    except CandleInputError as error:
+        raise type(error)(_in_words(words, str(error))) from error
+
+
+def _in_words(words: Mapping[str, str], told: str) -> str:
+    for theirs, ours in words.items():
+        told = re.sub(theirs, ours, told)
+    return told
 
 
 def _by_read_candles(asked: re.Match[str]) -> str:

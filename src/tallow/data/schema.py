@@ -250,14 +250,17 @@ def _missing_hint(where: str, columns: Sequence[str], missing: Sequence[str]) ->
         return "cells must be separated by commas or tabs"
     if columns and sum(_is_number(column) for column in columns) * 2 >= len(columns):
         return "the first line looks like data: add a header line with the column names"
-    if list(missing) == ["volume"]:
-        return f"pass no_volume=True if there is none, or {_rename(missing)}"
-    if list(missing) == ["instrument"]:
-        hint = 'pass instrument="..." if all rows belong to one instrument'
+    if not {"instrument", "volume"}.issuperset(missing):
+        return _rename(missing)
+    hints = []
+    if "instrument" in missing:
+        hints.append('pass instrument="..." if all rows belong to one instrument')
         if where != FRAME:
-            hint += f", or pass pattern='{example_pattern(where)}', say, if file names say them"
-        return hint
-    return _rename(missing)
+            pattern = example_pattern(where)
+            hints[0] += f", or pass pattern='{pattern}', say, if file names say them"
+    if "volume" in missing:
+        hints.append(f"pass no_volume=True if there is none, or {_rename(['volume'])}")
+    return "; ".join(hints)
 
 
 def example_pattern(name: str) -> str:

@@ -127,7 +127,7 @@ def _counts(report: IngestReport, store: str, seconds: float) -> Table:
         (f"{total['rows_in']:,}", "rows in", only),
         (f"{total['new']:,}", "new", f"in {store}"),
         (f"{total['identical']:,}", "identical", "said again what is there, or another row"),
-        (f"{total['revised']:,}", "revised", "corrections; --as-of still sees what they replace"),
+        (f"{total['revised']:,}", "revised", "corrections; tallow query --as-of sees the others"),
         (
             marked(total["quarantined"], WARN),
             "quarantined",
@@ -157,24 +157,22 @@ def _files(files: Sequence[FileReport]) -> Table:
 
 
 def _next(report: IngestReport, where: str, venue: str) -> Text:
-    commands = [_example(report, where) + venue, f"tallow store coverage {where}{venue}"]
+    """Return commands that answer with something that has just come in."""
+    file = next((file for file in report.files if file.instrument is not None), None)
+    commands = [f"tallow query {where}{venue}", f"tallow store coverage {where}{venue}"]
+    if file is not None:
+        asked, size = f"{shlex.quote(str(file.instrument))} {where}", file.timeframe
+        more = f" --adjustment {file.adjustment}{venue}" if file.adjustment != "raw" else venue
+        if size == "1m":
+            commands[0] = f"tallow query {asked} -t 5m{more}"
+            commands[1] = f"tallow store coverage {where}{more}"
+        else:
+            commands[0] = f"tallow query {asked} -t {size} --source-timeframe {size}{more}"
+            commands[1] = f"tallow store coverage {where} -t {size}{more}"
     if report.by_rule:
         commands.append(f"tallow store quarantine {where} --export mend.csv")
     text = Text("\nNext, try\n", "bold")
     return text.append("".join(f"  {command}\n" for command in commands), "not bold")
-
-
-def _example(report: IngestReport, where: str) -> str:
-    """Return a query that answers with something that has just come in."""
-    file = next((file for file in report.files if file.instrument is not None), None)
-    if file is None:
-        return f"tallow query {where}"
-    size = file.timeframe
-    parts = [f"tallow query {shlex.quote(str(file.instrument))} {where}"]
-    parts.append("-t 5m" if size == "1m" else f"-t {size} --source-timeframe {size}")
-    if file.adjustment != "raw":
-        parts.append(f"--adjustment {file.adjustment}")
-    return " ".join(parts)
 
 
 def _exit_code(report: IngestReport, strict: bool) -> int:

@@ -80,7 +80,8 @@ SupersededBeforeOption = Annotated[
     option(
         "--superseded-before",
         metavar="DATE|AGE",
-        text="Revisions that were superseded by then go; --as-of does not reach behind it then.",
+        text="Revisions that were superseded by then go; --as-of of tallow query does not reach "
+        "behind it then.",
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

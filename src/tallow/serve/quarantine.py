@@ -57,7 +57,7 @@ def _show(console: Console, held: pl.DataFrame, place: str) -> None:
     if not len(held):
         console.print("nothing is set aside")
         return
-    show_rules(console, count_by_rule(held), "ingest")
+    show_rules(console, count_by_rule(held), "quarantine")
     table = make_table(
         number("id"),
         Column("source", overflow="fold"),

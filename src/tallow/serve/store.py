@@ -147,8 +147,8 @@ def _ask(place: str, before: int | None, superseded_before: int | None) -> None:
         going.append(f"candles that open before {_time(before)}, with all their revisions")
     if superseded_before is not None:
         going.append(
-            f"revisions that were superseded by {_time(superseded_before)}; --as-of does not reach "
-            "behind that any more"
+            f"revisions that were superseded by {_time(superseded_before)}; --as-of of tallow "
+            "query does not reach behind that any more"
         )
     say(f"Gone for good from {without_secrets(place)}:", err=True)
     say("".join(f"  {each}\n" for each in going), nl=False, err=True)

@@ -14,10 +14,7 @@ import typer
 
 _OTHERS = {
     "run": {"instrument": "--instrument-key"},
-    "live": {
-        "instrument": "--instrument-key",
-        "source_timeframe": "--source-timeframe of tallow run",
-    },
+    "live": {"instrument": "--instrument-key"},
     "compare": {
         "instrument": "--instrument-key",
         "source_timeframe": "--source-timeframe of tallow run",
@@ -26,7 +23,10 @@ _OTHERS = {
         "thresholds: time": "thresholds: --less-time",
         "thresholds: memory": "thresholds: --less-memory",
     },
-    "ingest": {"source_timeframe": "--timeframe"},
+    "quarantine": {
+        name: f"--{name.replace('_', '-')} of tallow live"
+        for name in ("calendar_dates", "timezone", "keep")
+    },
     "doctor": {"calendar_dates": "--calendar-dates of tallow run"},
 }
 """Where a parameter's name is not that of the verb's option."""
@@ -46,7 +46,7 @@ def in_options(message: str, verb: str = "run") -> str:
     >>> in_options('give a TOML file as calendar_dates=, or ask for beyond_coverage="weekdays"')
     'give a TOML file as --calendar-dates, or ask for --beyond-coverage "weekdays"'
     """
-    words, parameter = _words_of(verb)
+    words, parameter = words_of(verb)
 
     def option(match: re.Match[str]) -> str:
         if _IN_A_CALL.search(message, 0, match.start()):
@@ -74,7 +74,7 @@ def _sentences(told: Any, verb: str) -> Any:
 
 
 @cache
-def _words_of(verb: str) -> tuple[dict[str, str], re.Pattern[str]]:
+def words_of(verb: str) -> tuple[dict[str, str], re.Pattern[str]]:
     """Return what a verb calls parameters, and an expression that finds them in messages."""
     from tallow.serve.cli import app
 
@@ -84,7 +84,8 @@ def _words_of(verb: str) -> tuple[dict[str, str], re.Pattern[str]]:
         if each.param_type_name == "option"
     )
     words = {str(each.name): max(each.opts, key=len) for each in options} | _OTHERS.get(verb, {})
-    names = "|".join(sorted(words, key=len, reverse=True))
+    # Of a verb without options, nothing is found.
+    names = "|".join(sorted(words, key=len, reverse=True)) or "(?!)"
     return words, re.compile(rf"\b({names})=(?:True\b|(?=(\S?)))")
 
 

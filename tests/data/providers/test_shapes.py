@@ -352,7 +352,8 @@ def test_a_document_that_lasts_otherwise_than_is_said_is_refused(tmp_path):
         "replay": lambda: ReplayFeed(path),
     }
     for name, read in readings.items():
-        with pytest.raises(CandleInputError, match="rows last 1d" if name == "live" else told):
+        other = {"live": "rows last 1d", "replay": "a replay has candles of a minute"}
+        with pytest.raises(CandleInputError, match=other.get(name, told)):
             read()
 
 

@@ -24,6 +24,7 @@ from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows
 from tallow.data.quarantine import empty_quarantine
 from tallow.data.readers import read_candles
+from tallow.data.reading import read_in_words
 from tallow.data.rules import MINUTE_US, TIME_MAX_US, TIME_MIN_US
 from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.commits import has_log
@@ -31,6 +32,7 @@ from tallow.data.store.store import Store, open_store
 
 _DAY = timedelta(days=1)
 _US = 1_000_000
+_WORDS = {'pass source_timeframe="[^"]*"': "leave it out: a replay has candles of a minute"}
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ class ReplayFeed(Feed):
             _require_unsaid(self._opened, **said, no_volume=no_volume or None, format=format)
             self._days = partial(_days_of, store, start, end)
         else:
-            read = read_candles(
+            read = read_in_words(
+                _WORDS,
+                read_candles,
                 source,
                 source_timeframe="1m",
                 timezone=timezone,

@@ -33,6 +33,9 @@ from tallow.data.providers.facts import (
 from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
 from tallow.data.readers import read_options
+from tallow.data.reading import read_in_words
+
+_WORDS = {"source_timeframe=": "timeframe="}
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def read_document(
         stamped=stamped,
         no_volume=no_volume,
     )
-    candles = assemble([reading.raw], options, reading.native)
+    candles = read_in_words(_WORDS, assemble, [reading.raw], options, reading.native)
     _require_only(content, facts.instrument, {GIVEN: given, BY_NAME: named}, candles)
     return Document(candles, facts.timeframe, facts.adjustment, reader.name)
 
