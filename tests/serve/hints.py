@@ -104,7 +104,7 @@ _END = re.compile(r"[|>;()`]+|and|or")
 
 def commands(text: str) -> Iterator[list[str]]:
     """Yield the words of each command in a text, up to what is no part of it any more."""
-    joined = text.replace("\\\n", " ").replace(FILLED, "X")
+    joined = re.sub(rf"(?<=[a-z]){FILLED}", " X", text.replace("\\\n", " ")).replace(FILLED, "X")
     for found in _BEGIN.finditer(joined):
         line = joined[found.start() :].partition("\n")[0]
         # What lies further off says what it does.

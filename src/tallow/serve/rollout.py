@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from tallow.migrate.rollout.journal import Journal
 from tallow.migrate.rollout.plan import RolloutPlan, read_paths, read_plan
 from tallow.migrate.rollout.rollout import Rollout, revert, who_am_i
 from tallow.migrate.rollout.state import RolloutState, setting_facts
+from tallow.serve.cli_rollout import PLAN
 from tallow.serve.console import (
     BAD,
     GOOD,
@@ -68,7 +70,8 @@ def control(path: Path, once: bool, who: str | None) -> int:
     console.print(_line(plan, state))
     if state.phase != "reverted":
         return 0
-    console.print(f"[{QUIET}]tallow rollout advance begins anew with the first stage[/]")
+    again = f"tallow rollout advance{_named(plan)} begins anew with the first stage"
+    console.print(f"[{QUIET}]{escape(again)}[/]")
     return EXIT_INCOMPLETE
 
 
@@ -96,7 +99,8 @@ def _control(
             end = Journal(plan.paths, "").refresh()
             raise KeyboardInterrupt(
                 f"ended; {plan.paths.experiment} stays at {_setting(end)}, and nobody watches it: "
-                "tallow rollout start resumes, tallow rollout revert turns it off"
+                f"tallow rollout start{_named(plan)} resumes, tallow rollout revert{_named(plan)} "
+                "turns it off"
             ) from None
 
 
@@ -109,7 +113,7 @@ def act(
     console = make_console()
     console.print(_line(plan, state))
     if state.is_on and AuditLog(plan.paths.log).find_controller() is None:
-        console.print(Text("no controller watches it: tallow rollout start", WARN))
+        console.print(Text(f"no controller watches it: tallow rollout start{_named(plan)}", WARN))
     return 0
 
 
@@ -139,7 +143,7 @@ def show_status(path: Path, as_json: bool) -> int:
         problems.append(why or f"the flag file says {found}, the log {state.setting}")
     watching = journal.log.find_controller()
     if watching is None and state.is_on and state.phase != "new":
-        problems.append("no controller watches it: tallow rollout start")
+        problems.append(f"no controller watches it: tallow rollout start{_named(plan)}")
     if as_json:
         print_json(_facts(plan, state, entries, watching, problems))
     else:
@@ -250,14 +254,19 @@ def _setting(state: RolloutState) -> str:
     return "a setting that cannot be read" if state.setting is None else str(state.setting)
 
 
+def _named(plan: RolloutPlan) -> str:
+    """Return a plan as a command names it; nothing where it is found without a name."""
+    return "" if plan.paths.path == PLAN else f" {shlex.quote(str(plan.paths.path))}"
+
+
 def _next(plan: RolloutPlan, state: RolloutState) -> str:
     """Return the next step, of the controller or of a person."""
     if state.phase == "new":
-        return "tallow rollout start"
+        return f"tallow rollout start{_named(plan)}"
     if state.phase == "reverted":
-        return "nothing; tallow rollout advance begins anew with the first stage"
+        return f"nothing; tallow rollout advance{_named(plan)} begins anew with the first stage"
     if state.phase == "paused":
-        return "tallow rollout resume, advance or revert"
+        return f"tallow rollout resume{_named(plan)}, or advance, or revert"
     known = [stage for stage in plan.stages if stage.name == state.stage]
     if state.phase == "complete" or not known:
         return "" if known else f"the plan has no stage {state.stage} any more"
