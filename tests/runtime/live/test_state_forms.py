@@ -133,6 +133,8 @@ def test_a_header_with_a_value_of_another_kind_is_refused(whole, data):
     # Another number or text of its kind may be right, as may be nothing of what there may be none.
     assume(type(new) is not type(old) or new in (2**70, -(2**70), "\ud800", [7]))
     assume(not (where == ("store",) and new is None))
+    # To Python, True is 1, as is to whoever compares versions.
+    assume(not (where[0] == "made_with" and new == old))
     write(path, put(header, where, new), arrays)
     assert_refused(path)
 
