@@ -66,7 +66,6 @@ INDICATORS_SEE_LAYERS = {"indicators", "core"}
 KNOWN_CIRCLES = (
     {"tallow.data.store.delta", "tallow.data.store.rewrite"},
     {"tallow.data.store.ledger", "tallow.data.store.tail"},
-    {"tallow.serve.cli", "tallow.serve.wording"},
 )
 
 # Class names that stand for two things today. This must shrink to none.

@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 
 from tallow.core.errors import AllFailedError, TallowError, TallowWarning
 from tallow.serve.saying import say
-from tallow.serve.wording import in_options
+from tallow.serve.wording import APPS, in_options
 
 PROGRAM = "tallow"
 
@@ -55,7 +55,7 @@ class VerbCommand(TyperCommand):
 
 def make_app(name: str, help_: str, epilog: str) -> typer.Typer:
     """Return an app whose help is plain text, which Typer writes without importing rich."""
-    return typer.Typer(
+    APPS[name] = typer.Typer(
         name=name,
         help=help_,
         epilog=epilog,
@@ -64,6 +64,7 @@ def make_app(name: str, help_: str, epilog: str) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
     )
+    return APPS[name]
 
 
 def add_verb(

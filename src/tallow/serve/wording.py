@@ -12,11 +12,11 @@ from typing import Any
 
 import typer
 
+APPS: dict[str, typer.Typer] = {}
+"""The command line and its groups of verbs by their names; `make_app` adds each."""
+
 _OTHERS = {
-    "run": {"instrument": "--instrument-key"},
-    "live": {"instrument": "--instrument-key"},
     "compare": {
-        "instrument": "--instrument-key",
         "source_timeframe": "--source-timeframe of tallow run",
         "thresholds: values": "thresholds: --agree",
         "thresholds: decisions": "thresholds: --agree-decisions",
@@ -43,6 +43,7 @@ def in_options(message: str, verb: str = "run") -> str:
 
     Examples
     --------
+    >>> from tallow.serve import cli  # without it there are no verbs
     >>> in_options('give a TOML file as calendar_dates=, or ask for beyond_coverage="weekdays"')
     'give a TOML file as --calendar-dates, or ask for --beyond-coverage "weekdays"'
     """
@@ -76,11 +77,9 @@ def _sentences(told: Any, verb: str) -> Any:
 @cache
 def words_of(verb: str) -> tuple[dict[str, str], re.Pattern[str]]:
     """Return what a verb calls parameters, and an expression that finds them in messages."""
-    from tallow.serve.cli import app
-
     options = (
         each
-        for each in find_verb(typer.main.get_command(app), verb).params
+        for each in find_verb(typer.main.get_command(APPS["tallow"]), verb).params
         if each.param_type_name == "option"
     )
     words = {str(each.name): max(each.opts, key=len) for each in options} | _OTHERS.get(verb, {})
