@@ -71,6 +71,13 @@ def test_a_first_minute(plan: Path) -> None:
     assert 'shadow = "shadow"' in plan.with_name("flags.toml").read_text()
 
 
+def test_the_usual_plan_needs_no_name(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(plan.parent)
+    assert tallow("rollout", "start", "--once").exit_code == 0
+    page = tallow("rollout", "status").stdout
+    assert re.findall("no controller watches it: (.*)", page) == ["tallow rollout start"]
+
+
 def test_people_act_and_are_written_down(plan: Path) -> None:
     decision = decide("engine", FileProvider(plan.with_name("flags.toml")))
     assert tallow("rollout", "start", plan, "--once", "--who", "ann").exit_code == 0

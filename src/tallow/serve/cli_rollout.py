@@ -84,8 +84,6 @@ ReasonOption = Annotated[
 ]
 OnceOption = Annotated[bool, typer.Option("--once", help="Look once, do what is due, and end.")]
 
-PLAN = Path("rollout.toml")
-
 rollout_app = make_app("rollout", HELP, EPILOG)
 _verb = partial(add_verb, rollout_app)
 
@@ -100,7 +98,9 @@ def plan() -> int:
 
 
 @_verb("start", START_EPILOG)
-def start(plan: PlanArgument = PLAN, once: OnceOption = False, who: WhoOption = None) -> int:
+def start(
+    plan: PlanArgument = options.PLAN, once: OnceOption = False, who: WhoOption = None
+) -> int:
     """Begin or resume a rollout, and control it.
 
     Looks at the evidence, interval by interval: enough successes lead to the next stage, a failure
@@ -113,7 +113,7 @@ def start(plan: PlanArgument = PLAN, once: OnceOption = False, who: WhoOption = 
 
 
 @_verb("status", STATUS_EPILOG)
-def status(plan: PlanArgument = PLAN, json: options.JsonOption = False) -> int:
+def status(plan: PlanArgument = options.PLAN, json: options.JsonOption = False) -> int:
     """Show the stage, the last analyses, and who did what."""
     from tallow.serve.rollout import show_status
 
@@ -121,7 +121,9 @@ def status(plan: PlanArgument = PLAN, json: options.JsonOption = False) -> int:
 
 
 @_verb("advance")
-def advance(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption = None) -> int:
+def advance(
+    plan: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+) -> int:
     """Go to the next stage now, whatever the analyses say."""
     from tallow.serve.rollout import act
 
@@ -129,7 +131,9 @@ def advance(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption
 
 
 @_verb("pause")
-def pause(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption = None) -> int:
+def pause(
+    plan: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+) -> int:
     """Stay at this stage; a failure still turns the candidate off."""
     from tallow.serve.rollout import act
 
@@ -137,7 +141,9 @@ def pause(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption =
 
 
 @_verb("resume")
-def resume(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption = None) -> int:
+def resume(
+    plan: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+) -> int:
     """Go on after a pause."""
     from tallow.serve.rollout import act
 
@@ -145,7 +151,9 @@ def resume(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption 
 
 
 @_verb("revert", REVERT_EPILOG)
-def revert(plan: PlanArgument = PLAN, reason: ReasonOption = "", who: WhoOption = None) -> int:
+def revert(
+    plan: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+) -> int:
     """Turn the candidate off for every instrument, at once."""
     from tallow.serve.rollout import turn_off
 

@@ -10,6 +10,9 @@ import typer
 INPUT, BARS, OUTPUT = "Reading", "Bars", "Result"
 """Headings under which help pages list options."""
 
+PLAN = Path("rollout.toml")
+"""The plan of a rollout where none is named."""
+
 
 def option(*names: str, metavar: str, text: str, panel: str = "Options") -> Any:
     """Return an option that takes a value."""

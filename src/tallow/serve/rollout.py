@@ -23,7 +23,6 @@ from tallow.migrate.rollout.journal import Journal
 from tallow.migrate.rollout.plan import RolloutPlan, read_paths, read_plan
 from tallow.migrate.rollout.rollout import Rollout, revert, who_am_i
 from tallow.migrate.rollout.state import RolloutState, setting_facts
-from tallow.serve.cli_rollout import PLAN
 from tallow.serve.console import (
     BAD,
     GOOD,
@@ -34,6 +33,7 @@ from tallow.serve.console import (
     number,
     print_json,
 )
+from tallow.serve.options import PLAN
 from tallow.serve.verbs import EXIT_INCOMPLETE
 
 ANALYSES_SHOWN, ENTRIES_SHOWN = 5, 8
@@ -256,7 +256,7 @@ def _setting(state: RolloutState) -> str:
 
 def _named(plan: RolloutPlan) -> str:
     """Return a plan as a command names it; nothing where it is found without a name."""
-    return "" if plan.paths.path == PLAN else f" {shlex.quote(str(plan.paths.path))}"
+    return "" if plan.paths.path == PLAN.absolute() else f" {shlex.quote(str(plan.paths.path))}"
 
 
 def _next(plan: RolloutPlan, state: RolloutState) -> str:
