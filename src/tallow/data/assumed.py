@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from tallow.core.errors import TallowWarning
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _Gathered = dict[str, dict[str, None]]
 """What is taken, and of which sources, each once."""
@@ -27,24 +31,43 @@ def assume(source: str, what: str) -> None:
         gathered.setdefault(what, {})[source] = None
 
 
-@contextmanager
-def told_once(words: Callable[[str], str] = str) -> Iterator[None]:
-    """Warn of each thing that is taken in here once, with the first source, as it ends well.
+class ToldOnce:
+    """Warns of each thing that is taken in it once, with the first source, where it ends well.
 
     Within another one, that one warns; `words` says it in the words of those who called.
     """
-    gathered: _Gathered = {}
-    token = _GATHERED.set(gathered)
-    try:
-        yield
-    finally:
-        _GATHERED.reset(token)
-    outer = _GATHERED.get()
-    for what, sources in gathered.items():
-        said = words(what)
-        if outer is not None:
-            outer.setdefault(said, {}).update(sources)
-            continue
-        others = f" (and {len(sources) - 1} more files)" if len(sources) > 1 else ""
-        # The generator, its manager and the function that reads: its caller is meant.
-        warnings.warn(f"{next(iter(sources))}{others}: {said}", TallowWarning, stacklevel=4)
+
+    __slots__ = ("_gathered", "_token", "_words")
+
+    def __init__(self, words: Callable[[str], str] = str) -> None:
+        self._words = words
+
+    def __enter__(self) -> None:
+        self._gathered: _Gathered = {}
+        self._token = _GATHERED.set(self._gathered)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        _GATHERED.reset(self._token)
+        if self._gathered and kind is None:
+            self._tell(_GATHERED.get())
+
+    def _tell(self, outer: _Gathered | None) -> None:
+        for what, sources in self._gathered.items():
+            said = self._words(what)
+            if outer is not None:
+                outer.setdefault(said, {}).update(sources)
+                continue
+            others = f" (and {len(sources) - 1} more files)" if len(sources) > 1 else ""
+            # This, `__exit__` and the function that reads: its caller is meant.
+            warnings.warn(f"{next(iter(sources))}{others}: {said}", TallowWarning, stacklevel=4)
+
+
+def told_once(read: Callable[P, T]) -> Callable[P, T]:
+    """Return a function that reads in a `ToldOnce`."""
+
+    @wraps(read)
+    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        with ToldOnce():
+            return read(*args, **kwargs)
+
+    return told

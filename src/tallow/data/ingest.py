@@ -111,7 +111,7 @@ class IngestReport:
         return found
 
 
-@told_once()
+@told_once
 def ingest(
     store: Store,
     inputs: str | Path | Sequence[str | Path],

@@ -60,7 +60,7 @@ class _Said(TypedDict):
     no_volume: bool
 
 
-@told_once()
+@told_once
 def read_candles(
     source: Any,
     *,

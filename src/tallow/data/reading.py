@@ -13,7 +13,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from tallow.core.errors import CandleInputError
-from tallow.data.assumed import told_once
+from tallow.data.assumed import ToldOnce
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,10 +37,10 @@ def read_as_given(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         As `read`; what they ask for is to be given to `read_candles`.
     """
     try:
-        with told_once(partial(_ASKED.sub, _by_read_candles)):
+        with ToldOnce(_in_their_words):
             return read(*args, **kwargs)
     except CandleInputError as error:
-        raise type(error)(_ASKED.sub(_by_read_candles, str(error))) from error
+        raise type(error)(_in_their_words(str(error))) from error
 
 
 def read_in_words(
@@ -51,7 +51,7 @@ def read_in_words(
     `words` are what to say instead of what regular expressions find in an error or a warning.
     """
     try:
-        with told_once(partial(_in_words, words)):
+        with ToldOnce(partial(_in_words, words)):
             return read(*args, **kwargs)
     except CandleInputError as error:
         raise type(error)(_in_words(words, str(error))) from error
@@ -61,6 +61,10 @@ def _in_words(words: Mapping[str, str], told: str) -> str:
     for theirs, ours in words.items():
         told = re.sub(theirs, ours, told)
     return told
+
+
+def _in_their_words(message: str) -> str:
+    return _ASKED.sub(_by_read_candles, message)
 
 
 def _by_read_candles(asked: re.Match[str]) -> str:

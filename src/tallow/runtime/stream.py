@@ -186,7 +186,7 @@ class _Seen:
         return report, quarantine
 
 
-@told_once()
+@told_once
 def run_files(files: Files, job: Job) -> RunReport:
     """Stream candle files into bars, sorted by instrument and time.
 

@@ -58,7 +58,7 @@ class Document:
     format: str
 
 
-@told_once()
+@told_once
 def read_document(
     source: Any,
     *,
