@@ -17,7 +17,7 @@ from benchmarks.measure import Figure, Outcome, Timing, take_turns
 from benchmarks.settings import Settings
 from tallow.core.kernel import read_only
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.runs import instrument_runs
+from tallow.data.reading.runs import instrument_runs
 from tallow.plan.plan import Operation, make_plan
 
 Floats = NDArray[np.float64]

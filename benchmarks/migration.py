@@ -40,10 +40,11 @@ MODULES = {
     # five minutes, and joins thirteen maps.
     "aggregation": (
         "core/timeframe.py",
-        "data/aggregate.py",
-        "data/anchors.py",
-        "data/buckets.py",
-        "data/runs.py",
+        "data/kernels/aggregate.py",
+        "data/kernels/anchors.py",
+        "data/kernels/buckets.py",
+        "data/kernels/rows.py",
+        "data/reading/runs.py",
         "runtime/batch.py",
         "runtime/ranges.py",
     ),

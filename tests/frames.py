@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tallow.data.schema import CANDLE_SCHEMA, TIME_TYPE
+from tallow.data.reading.schema import CANDLE_SCHEMA, TIME_TYPE
 
 MINUTE = timedelta(minutes=1)
 

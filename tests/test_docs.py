@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tallow.data.shapes import markdown as shapes_page
+from tallow.data.reading.shapes import markdown as shapes_page
 from tallow.serve.reference import markdown
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tallow.core.errors import TallowError
     from tallow.core.operator import RECURSIVE, WINDOW, Indicator, Output, Parameter
     from tallow.core.spec import parse_specs
-    from tallow.data.candles import Candles
-    from tallow.data.readers import read_candles
+    from tallow.data.reading.candles import Candles
+    from tallow.data.reading.readers import read_candles
     from tallow.data.store.store import Store, open_store
     from tallow.engine import AnalyticsEngine
     from tallow.runtime.cache import IndicatorCache
@@ -34,7 +34,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AnalyticsEngine": "tallow.engine",
-    "Candles": "tallow.data.candles",
+    "Candles": "tallow.data.reading.candles",
     "Indicator": "tallow.core.operator",
     "IndicatorCache": "tallow.runtime.cache",
     "IndicatorSet": "tallow.runtime.results",
@@ -50,7 +50,7 @@ _HOME = {
     "load_calendar": "tallow.core.calendars",
     "open_store": "tallow.data.store.store",
     "parse_specs": "tallow.core.spec",
-    "read_candles": "tallow.data.readers",
+    "read_candles": "tallow.data.reading.readers",
 }
 
 __all__ = [

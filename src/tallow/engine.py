@@ -1,13 +1,13 @@
 """The way of a candle, step by step; each step names the function where it lives.
 
-1. A file or a frame becomes a candle frame, bad rows aside - `tallow.data.readers.read_candles`.
+1. A file or a frame becomes a candle frame, bad rows aside - `data.reading.readers.read_candles`.
 2. The text of the indicators becomes specs - `tallow.core.spec.parse_specs` - and these a plan,
    each computation once - `tallow.plan.plan.make_plan`.
 3. The calendar gives the sessions - `tallow.core.calendars.load_calendar` - and with the timeframe
-   the buckets - `tallow.data.buckets.bucket_table`.
+   the buckets - `tallow.data.kernels.buckets.bucket_table`.
 4. The frame is cut into blocks of whole instruments - `tallow.runtime.blocks.frame_blocks`; files
    are streamed as blocks, and never held whole - `tallow.runtime.stream.run_files`.
-5. One compiled pass turns a block's candles into bars - `tallow.data.aggregate.aggregate`.
+5. One compiled pass turns a block's candles into bars - `tallow.data.kernels.aggregate.aggregate`.
 6. Each indicator's kernel runs over the bars, once for all instruments of the block -
    `tallow.runtime.operations.run_operations`. Steps 5 and 6 are shared among threads by
    `tallow.runtime.batch.BarRun`.
@@ -48,10 +48,10 @@ from tallow.core.kernel import is_compiled
 from tallow.core.limits import THREADS_MAX
 from tallow.core.spec import Spec, check_convention, parse_specs
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.aggregate import NoTrade, require_no_trade
-from tallow.data.interchange import to_native
-from tallow.data.readers import expand_paths, read_candles
-from tallow.data.reading import read_as_given
+from tallow.data.kernels.aggregate import NoTrade, require_no_trade
+from tallow.data.reading.given import read_as_given
+from tallow.data.reading.interchange import to_native
+from tallow.data.reading.readers import expand_paths, read_candles
 from tallow.data.simulate import one_candle
 from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FrameWriter, check_output

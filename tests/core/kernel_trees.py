@@ -21,19 +21,18 @@ from typing import Any
 
 import tallow
 from tallow.core.registry import registry
-from tallow.data.aggregate import BARS_VERSION
-from tallow.data.live_rows import UPDATES_VERSION
-from tallow.data.rules import RULES_VERSION
-from tallow.data.tick_order import TICKS_VERSION
+from tallow.data.kernels.aggregate import BARS_VERSION
+from tallow.data.kernels.live_rows import UPDATES_VERSION
+from tallow.data.kernels.rows import RULES_VERSION
+from tallow.data.kernels.tick_order import TICKS_VERSION
 
 KEPT = Path(__file__).with_suffix(".json")
 VERSIONS = {
     "aggregate": BARS_VERSION,
     "anchors": BARS_VERSION,
     "live_rows": UPDATES_VERSION,
-    "rules": RULES_VERSION,
-    "runs": RULES_VERSION,
-    "tick_kernels": TICKS_VERSION,
+    "rows": RULES_VERSION,
+    "tick_minutes": TICKS_VERSION,
     "tick_order": TICKS_VERSION,
 }
 """By the file of a kernel that is no indicator's."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,10 +56,10 @@ def test_an_edit_in_a_kernels_file_or_in_what_it_imports_changes_the_folder(monk
         "core/kernel.py": "",
         "core/limits.py": "ROWS = 1\n",
         "core/marks.py": "MARK = 1\n",
-        "data/rows.py": "from tallow.core.limits import ROWS\n@kernel\n",
-        "data/files.py": "from tallow.data.rows import a\n",
-        "data/wing/sums.py": "from tallow.core import marks\n@kernel_part\n",
-        "serve/page.py": "from tallow.data.rows import a\n",
+        "data/kernels/rows.py": "from tallow.core.limits import ROWS\n@kernel\n",
+        "data/reading/files.py": "from tallow.data.kernels.rows import a\n",
+        "data/kernels/wing/sums.py": "from tallow.core import marks\n@kernel_part\n",
+        "serve/page.py": "from tallow.data.kernels.rows import a\n",
     }
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,25 @@ def test_an_edit_in_a_kernels_file_or_in_what_it_imports_changes_the_folder(monk
         if kernel_digest() != before:
             changed.add(name)
         (tmp_path / name).write_text(text)
-    assert changed == {"core/limits.py", "core/marks.py", "data/rows.py", "data/wing/sums.py"}
+    assert changed == {
+        "core/limits.py",
+        "core/marks.py",
+        "data/kernels/rows.py",
+        "data/kernels/wing/sums.py",
+    }
+
+
+def test_kernels_stand_in_their_rooms_and_nowhere_else():
+    """What is compiled is kept by the text of these files."""
+    package = Path(module.__file__).parents[1]
+    found = {
+        file.relative_to(package).as_posix()
+        for file in package.rglob("*.py")
+        if re.search(r"^@kernel", file.read_text(), re.MULTILINE)
+    }
+    rooms = ("indicators/", "data/kernels/")
+    assert found
+    assert not {file for file in found if not file.startswith(rooms)}
 
 
 def test_read_only_is_a_view():

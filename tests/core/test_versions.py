@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import tallow
-from tallow.data import aggregate, rules
+from tallow.data.kernels import aggregate, rows
 from tests.core.kernel_trees import digest_of, kept, trees, unraised, unversioned
 
 REWRITE = "python -m tests.core.kernel_trees"
@@ -52,9 +52,9 @@ def test_what_a_kernel_calls_and_its_constants_belong_to_it(monkeypatch):
     before = digest_of(aggregate._pass)
     monkeypatch.setattr(aggregate, "_bucket", aggregate._added)
     assert digest_of(aggregate._pass) != before
-    before = digest_of(rules.rows_hold)
-    monkeypatch.setattr(rules, "TIME_MIN_US", rules.TIME_MIN_US + 1)
-    assert digest_of(rules.rows_hold) != before
+    before = digest_of(rows.rows_hold)
+    monkeypatch.setattr(rows, "TIME_MIN_US", rows.TIME_MIN_US + 1)
+    assert digest_of(rows.rows_hold) != before
 
 
 SAVE = """
@@ -90,7 +90,7 @@ def test_a_state_outlives_other_words_in_the_code(tmp_path):
     own = Path(tallow.__file__).parents[1]
     other = tmp_path / "other"
     shutil.copytree(own / "tallow", other / "tallow", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("data/readers.py", "data/aggregate.py", "indicators/ema.py"):
+    for name in ("data/reading/readers.py", "data/kernels/aggregate.py", "indicators/ema.py"):
         file = other / "tallow" / name
         text = file.read_text()
         file.write_text(text.replace('"""', '""" Said otherwise. ', 1))

@@ -23,7 +23,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ActionError, CalendarError, CoverageError, ParameterError
 from tallow.data.actions import ACTION_SCHEMA, read_actions
 from tallow.data.adjust import apply_factors, closes_before, resolve_factors
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tests.data.slow_bars import session_on
 from tests.frames import assert_same_frame, candles, minutes, moment
 

@@ -16,8 +16,8 @@ import pytest
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.core.timeframe import parse_timeframe
-from tallow.data import aggregate as bars
-from tallow.data.buckets import bucket_table
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.buckets import bucket_table
 from tests.data.slow_bars import Candle, slow_bars
 from tests.data.test_aggregate_twin import days_of, drawn, instants
 

@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import CandleInputError
-from tallow.data.arrow_claims import require_honest
-from tallow.data.readers import read_candles
+from tallow.data.reading.arrow_claims import require_honest
+from tallow.data.reading.readers import read_candles
 
 ROWS = 1_237
 """No length in the file is this by chance."""

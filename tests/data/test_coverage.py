@@ -25,9 +25,9 @@ from tallow.core.errors import (
     RangeError,
     TimeframeError,
 )
-from tallow.data.coverage import coverage
-from tallow.data.days import days
-from tallow.data.missing import missing_segments
+from tallow.data.coverage.days import days
+from tallow.data.coverage.missing import missing_segments
+from tallow.data.coverage.sessions import coverage
 from tests.frames import candles, flat_candle, minutes, moment
 
 NSE = CalendarAssignment("XNSE")

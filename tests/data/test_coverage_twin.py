@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tallow.core.calendars import Calendar, load_calendar
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.data.coverage import coverage
-from tallow.data.missing import missing_segments
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.coverage.missing import missing_segments
+from tallow.data.coverage.sessions import coverage
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tests.data.slow_bars import Candle, Fillers, locate, session_on, size
 from tests.frames import MINUTE, moment
 

@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import CandleInputError
-from tallow.data.ingest import FileReport, IngestReport, ingest
-from tallow.data.mending import mending_table
+from tallow.data.ingest.documents import FileReport, IngestReport, ingest
+from tallow.data.ingest.repair_table import mending_table
 from tallow.data.store.store import Store, open_store
 
 HEADER = "symbol,ts,o,h,l,c,v\n"

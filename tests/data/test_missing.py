@@ -17,7 +17,7 @@ from tallow.core.errors import (
     RangeError,
     SessionTimesUnknownError,
 )
-from tallow.data.missing import missing_segments
+from tallow.data.coverage.missing import missing_segments
 from tests.frames import candles, local, minutes, moment
 
 NSE = CalendarAssignment("XNSE")

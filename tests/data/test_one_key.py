@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tallow.data.ingest import ingest
+from tallow.data.ingest.documents import ingest
 from tallow.data.store.store import open_store
 from tests.frames import candles, minutes
 from tests.serve.calling import tallow

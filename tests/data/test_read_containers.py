@@ -25,8 +25,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tallow.core.errors import CandleInputError, NaiveTimeError
-from tallow.data.interchange import to_native
-from tallow.data.readers import expand_paths, read_candles
+from tallow.data.reading.interchange import to_native
+from tallow.data.reading.readers import expand_paths, read_candles
 
 OPENING = datetime(2025, 6, 2, 3, 45, tzinfo=UTC)
 TIMES = [OPENING + timedelta(minutes=minute) for minute in (0, 1, 0)]
@@ -299,8 +299,8 @@ def test_pandas_without_pyarrow():
 import sys
 sys.modules["pyarrow"] = None
 import pandas as pd
-from tallow.data.interchange import to_native
-from tallow.data.readers import read_candles
+from tallow.data.reading.interchange import to_native
+from tallow.data.reading.readers import read_candles
 times = pd.to_datetime(["2025-06-02T03:45Z", "2025-06-02T03:46Z"])
 bar = {name: [1.0, 2.0] for name in "ohlcv"}
 bar["oi"] = pd.array([1, None], "Int64")

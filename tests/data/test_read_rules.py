@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tallow.core.errors import CandleInputError
-from tallow.data import readers, runs
-from tallow.data.quarantine import QUARANTINE_SCHEMA
-from tallow.data.readers import instrument_runs, read_candles, scan_batches
-from tallow.data.rules import RULES, all_rows_hold, first_broken
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.reading import readers, runs
+from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
+from tallow.data.reading.readers import instrument_runs, read_candles, scan_batches
+from tallow.data.reading.rules import RULES, all_rows_hold, first_broken
+from tallow.data.reading.schema import CANDLE_SCHEMA
 
 NAN, INF = math.nan, math.inf
 OPENING = datetime(2025, 6, 2, 3, 45, tzinfo=UTC)

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallow.core.errors import CandleInputError, NaiveTimeError
-from tallow.data.readers import read_candles
-from tallow.data.times import to_utc
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.times import to_utc
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 INSTANT = datetime(2025, 6, 2, 9, 15, tzinfo=INDIA)

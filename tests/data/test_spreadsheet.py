@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallow.data.ingest import ingest
-from tallow.data.mending import mending_table
-from tallow.data.readers import read_candles
-from tallow.data.spreadsheet import mark_formulas, unmark_formulas
+from tallow.data.ingest.documents import ingest
+from tallow.data.ingest.repair_table import mending_table
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.spreadsheet import mark_formulas, unmark_formulas
 from tallow.data.store.store import open_store
 from tallow.data.writers import write_frame
 from tests.frames import market

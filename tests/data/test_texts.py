@@ -19,7 +19,7 @@ import tallow
 from tallow import read_candles
 from tallow.core.errors import CandleInputError
 from tallow.data.feeds.replay import ReplayFeed
-from tallow.data.times import to_utc
+from tallow.data.reading.times import to_utc
 from tests.serve.calling import SAID
 from tests.serve.calling import tallow as call
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tallow.core.errors import ParameterError
 from tallow.core.limits import TICKS_KEPT_MAX
-from tallow.data import tick_kernels
+from tallow.data.kernels import tick_minutes
 from tallow.data.ticks import Minutes, TickBuilder
 from tests.data.slow_ticks import DAY, MINUTE, OPENS, SECOND, SlowBuilder, Tick
 
@@ -102,7 +102,7 @@ def history(seed: int, steps: int, kept: int = KEPT) -> None:
             sent += batch
             given = add(fast, batch, cumulative)
             expected, outcomes = slow.add(batch, cumulative)
-            assert [tick_kernels.OUTCOMES[code] for code in given.outcome] == outcomes
+            assert [tick_minutes.OUTCOMES[code] for code in given.outcome] == outcomes
             assert rows(given) == expected
 
 
@@ -187,7 +187,7 @@ def test_a_minute_from_its_first_tick_to_its_correction():
     # Given out as closed: what comes now corrects it.
     late = add(builder, [at(0.5, 13, 1), at(30, 12, 2)])
     assert candles(late) == [(0, 0, 10, 13, 9, 9, 9, True)]
-    assert [tick_kernels.OUTCOMES[code] for code in late.outcome] == ["late", "repeated"]
+    assert [tick_minutes.OUTCOMES[code] for code in late.outcome] == ["late", "repeated"]
     # Two minutes on, by the tick's time: the clock closes what is open, and makes up no minute.
     assert candles(add(builder, [at(182, 7, 1)])) == [(0, 180, 7, 7, 7, 7, 1, False)]
     assert candles(builder.advance(OPENS + 182_000_000)) == [(0, 60, 11, 11, 8, 8, 5, True)]

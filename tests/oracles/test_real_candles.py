@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import tallow
-from tallow.data.aggregate import NoTrade
+from tallow.data.kernels.aggregate import NoTrade
 from tests.oracles.reading import CANDLE, columns, records
 from tests.running import all_indicators, outputs
 

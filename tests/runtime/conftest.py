@@ -7,7 +7,7 @@ import functools
 import pytest
 
 from tallow import AnalyticsEngine
-from tallow.data import readers
+from tallow.data.reading import readers
 from tallow.data.spill import Spill
 from tallow.runtime import stream
 from tests.runtime.files import BLOCK

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from tallow import AnalyticsEngine
-from tallow.data.readers import read_candles
+from tallow.data.reading.readers import read_candles
 from tallow.data.store.store import Store, open_store
 from tests.frames import MINUTE, assert_same_frame, candles
 

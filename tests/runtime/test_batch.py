@@ -22,8 +22,8 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.operator import RECURSIVE, Indicator, Output
 from tallow.core.spec import Spec
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.buckets import bucket_table
-from tallow.data.quarantine import empty_quarantine
+from tallow.data.kernels.buckets import bucket_table
+from tallow.data.reading.quarantine import empty_quarantine
 from tallow.plan.plan import make_plan
 from tallow.runtime import batch, blocks
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun

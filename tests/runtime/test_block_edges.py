@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallow import AnalyticsEngine, read_candles
-from tallow.data import readers
+from tallow.data.reading import readers
 from tallow.data.spill import Spill
 from tallow.runtime import stream
 from tests.frames import assert_same_frame, candles, minutes

@@ -15,7 +15,7 @@ import pytest
 
 from tallow import AnalyticsEngine
 from tallow.core.buffers import BUFFERS, BufferPool
-from tallow.data.readers import read_candles
+from tallow.data.reading.readers import read_candles
 from tests.runtime.histories import CALENDAR, market, new_engine, new_store
 
 MARKET = market(days=30)

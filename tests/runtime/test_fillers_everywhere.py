@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallow import AnalyticsEngine, LiveEngine, open_store
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tests.frames import assert_same_frame, minutes
 
 DAYS = ("2025-07-17", "2025-07-18")

@@ -15,8 +15,8 @@ from tallow import AnalyticsEngine, ProcessingResult, load_calendar, open_store,
 from tallow.core.calendars import Calendar, coverage_warning
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import AllFailedError, CoverageError, SessionTimesUnknownError
-from tallow.data.coverage import coverage
-from tallow.data.missing import missing_segments
+from tallow.data.coverage.missing import missing_segments
+from tallow.data.coverage.sessions import coverage
 from tallow.runtime.live.engine import LiveEngine
 
 LATER = "2028-03-01T00:00+05:30"

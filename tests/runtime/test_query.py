@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from tallow import AnalyticsEngine
 from tallow.core.errors import AllFailedError, ParameterError, RangeError, TimeframeError
-from tallow.data import known_times
-from tallow.data.readers import read_candles
+from tallow.data.reading import known_times
+from tallow.data.reading.readers import read_candles
 from tests.contract.cases import CASES
 from tests.frames import assert_same_frame, candles, flat_candle, minutes, moment
 from tests.running import Case

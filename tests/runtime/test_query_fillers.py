@@ -16,7 +16,7 @@ import pytest
 
 import tallow
 from tallow.core.calendars import load_calendar
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tests.frames import assert_same_frame, minutes
 
 EX_DATE = "2024-01-05"

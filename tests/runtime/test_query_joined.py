@@ -16,7 +16,7 @@ import tallow
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ActionError
 from tallow.data.adjust import FACTOR_SCHEMA, apply_later_factors
-from tallow.data.store_coverage import StoredSeries
+from tallow.data.coverage.store import StoredSeries
 from tests.frames import flat_candle
 
 OLD, NEW, FIRST = "NSE_EQ|INE000A01011", "NSE_EQ|INE000A01029", "NSE_EQ|INE000A01003"

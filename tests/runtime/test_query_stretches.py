@@ -18,7 +18,7 @@ import pytest
 
 import tallow
 from tallow.core.errors import AllFailedError
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tests.frames import flat_candle, moment
 
 SPLIT = {"ex_date": "2025-09-18", "kind": "split", "new": 5.0, "old": 1.0}

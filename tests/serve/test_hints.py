@@ -23,7 +23,7 @@ from tallow.core.registry import registry
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.feeds.streams import RedisFeed
 from tallow.data.feeds.websocket import WebSocketFeed
-from tallow.data.ingest import ingest
+from tallow.data.ingest.documents import ingest
 from tallow.data.providers.document import read_document
 from tallow.migrate.engines.registry import load_engine
 from tallow.migrate.protocol import Request

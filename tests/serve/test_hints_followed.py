@@ -21,7 +21,7 @@ import pytest
 from tallow import AnalyticsEngine, LiveEngine, open_store, read_candles
 from tallow.core.errors import TallowError
 from tallow.data.feeds.replay import ReplayFeed
-from tallow.data.ingest import ingest
+from tallow.data.ingest.documents import ingest
 from tallow.data.providers.document import read_document
 from tests.data.providers.documents import UPSTOX
 from tests.frames import candles, minutes

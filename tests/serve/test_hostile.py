@@ -24,10 +24,10 @@ from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.open import open_feed
 from tallow.data.providers.content import open_content
 from tallow.data.providers.facts import said_by_name
-from tallow.data.readers import read_candles
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.zones import require_timezone
 from tallow.data.store.store import open_store
 from tallow.data.writers import check_output
-from tallow.data.zones import require_timezone
 from tallow.migrate.engines.registry import load_engine
 from tallow.migrate.flags.flag import parse_flags
 from tallow.migrate.rollout.plan import read_plan

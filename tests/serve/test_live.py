@@ -29,7 +29,7 @@ from rich.console import Console
 
 from tallow import LiveEngine, load_calendar, open_store
 from tallow.core.errors import StoreError
-from tallow.data.days import microseconds
+from tallow.data.coverage.days import microseconds
 from tallow.data.feeds.health import Rejection
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.runtime.live.session import LiveSession

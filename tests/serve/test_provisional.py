@@ -21,7 +21,7 @@ from tallow.core.calendars import load
 from tallow.core.calendars.base import Venue
 from tallow.core.calendars.nse import nse
 from tallow.core.calendars.table import segments_of
-from tallow.data.days import microseconds
+from tallow.data.coverage.days import microseconds
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.runtime.live.session import LiveSession
 from tallow.serve.live_view import LiveView, market

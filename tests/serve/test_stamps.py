@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 import tallow
-from tallow.data.ingest import ingest
-from tallow.data.stamps import StampCounts
+from tallow.data.ingest.documents import ingest
+from tallow.data.reading.stamps import StampCounts
 from tallow.runtime import stream
 from tests.frames import candles, minutes
 from tests.serve.calling import SAID

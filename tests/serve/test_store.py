@@ -140,7 +140,7 @@ def test_coverage_is_the_same_however_many_instruments_are_read_at_a_time(
 ) -> None:
     names = [f"B{number:02}" for number in range(5)]
     store = ingested(tmp_path, "".join(CLEAN.replace("A,", f"{name},") for name in names))
-    monkeypatch.setattr("tallow.data.store_coverage.COVERAGE_ROWS", 3 * instruments)
+    monkeypatch.setattr("tallow.data.coverage.store.COVERAGE_ROWS", 3 * instruments)
     rows = told("store", "coverage", "--store", store, *SESSION)
     assert [(row["instrument"], row["present"]) for row in rows] == [(name, 3) for name in names]
     rows = told("store", "coverage", "--store", store, *SESSION, "--missing")

@@ -30,9 +30,9 @@ from tallow.core.limits import (
     CANDLE_YEAR_LAST,
     NAME_CHARACTERS_MAX,
 )
-from tallow.data.files import expand_paths, open_file
-from tallow.data.interchange import from_native
-from tallow.data.schema import CANDLE_SCHEMA, find_column, plain_name
+from tallow.data.reading.files import expand_paths, open_file
+from tallow.data.reading.interchange import from_native
+from tallow.data.reading.schema import CANDLE_SCHEMA, find_column, plain_name
 
 SHARE_KINDS = ("split", "bonus")
 """Kinds that change how many shares there are."""

@@ -23,10 +23,10 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import Instants, date_list, local_midnights
 from tallow.core.errors import ActionError, ParameterError, near_matches
 from tallow.data.actions import KINDS, SHARE_KINDS
-from tallow.data.held import places_of
-from tallow.data.rules import PRICES, time_view
-from tallow.data.runs import instrument_runs
-from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.data.coverage.candle_index import places_of
+from tallow.data.reading.rules import PRICES, time_view
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
 
 Adjustment = Literal["split", "total"]
 
@@ -151,7 +151,7 @@ def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
 
     Notes
     -----
-    A filler, as `tallow.data.aggregate` tells them, repeats a price of before it, also on the
+    A filler, as `data.kernels.aggregate` tells them, repeats a price of before it, also on the
     ex-date: those from there on with the last close before it are adjusted as that close is, and
     stay fillers. Where rows begin without volume, what lies before them counts; see
     `begins_in_doubt`.

@@ -21,7 +21,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ActionError
 from tallow.data.actions import JOIN_SCHEMA
 from tallow.data.adjust import session_starts
-from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 
 Read = Callable[[Sequence[str], int | None, int | None], pl.DataFrame]
 """Returns the candles of keys, ``start <= timestamp < end``, as `tallow.Store.read` has them."""

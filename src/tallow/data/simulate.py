@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar, SessionTable
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CoverageError, ParameterError
-from tallow.data.schema import TIME_TYPE
+from tallow.data.reading.schema import TIME_TYPE
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tallow.core.errors import OutputError
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.runs import instrument_runs
+from tallow.data.reading.runs import instrument_runs
 
 
 @dataclass

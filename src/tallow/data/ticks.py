@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from tallow.core.errors import ParameterError
 from tallow.core.kernel import read_only
-from tallow.data.buckets import MINUTE_US
-from tallow.data.tick_kernels import (
+from tallow.data.kernels.buckets import MINUTE_US
+from tallow.data.kernels.tick_minutes import (
     AHEAD_US,
     BAD_TIME,
     FIRST,
@@ -54,7 +54,16 @@ from tallow.data.tick_kernels import (
     open_from,
     repack,
 )
-from tallow.data.tick_order import SEQUENCE, SESSION, TIME, TOTAL, Floats, Ticks, Times, empty_ticks
+from tallow.data.kernels.tick_order import (
+    SEQUENCE,
+    SESSION,
+    TIME,
+    TOTAL,
+    Floats,
+    Ticks,
+    Times,
+    empty_ticks,
+)
 
 Flags = NDArray[np.bool_]
 

@@ -15,9 +15,9 @@ from polars.io.plugins import register_io_source
 from tallow.core.errors import OutputError
 from tallow.core.given import file_path
 from tallow.core.limits import WRITER_QUEUE
-from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS
+from tallow.data.reading.files import ARROW_ENDINGS, PARQUET_ENDINGS
+from tallow.data.reading.spreadsheet import mark_formulas
 from tallow.data.replacing import make_aside, replaced
-from tallow.data.spreadsheet import mark_formulas
 
 OUTPUT_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS, ".csv")
 FRAME_ENDINGS = (*OUTPUT_ENDINGS, ".json")

@@ -31,7 +31,7 @@ from tallow.data.adjust import (
     resolve_factors,
 )
 from tallow.data.joins import Read
-from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.log import current
 from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.stored import WEEK_US, StoredCandles

@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.data.known_times import RULES_OF_TIMES, Codes
-from tallow.data.schema import TIME_TYPE
+from tallow.data.reading.known_times import RULES_OF_TIMES, Codes
+from tallow.data.reading.schema import TIME_TYPE
 from tallow.runtime.blocks import Block
 from tallow.runtime.operations import Times
 

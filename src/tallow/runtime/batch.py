@@ -19,12 +19,12 @@ from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import PLANS
 from tallow.core.timeframe import Timeframe, require_multiple
-from tallow.data import aggregate as bars
-from tallow.data.anchors import anchor_columns, anchor_table
-from tallow.data.buckets import bucket_table
-from tallow.data.known_times import RIGHT, KnownTimes, latest_open
-from tallow.data.schema import TIME_TYPE
-from tallow.data.stamps import StampWatch
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.anchors import anchor_columns, anchor_table
+from tallow.data.kernels.buckets import bucket_table
+from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
+from tallow.data.reading.schema import TIME_TYPE
+from tallow.data.reading.stamps import StampWatch
 from tallow.plan.plan import Plan
 from tallow.runtime.aside import aside_frame, aside_rows, calendar_problem, instant, set_aside
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block, kept_rows

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from tallow.core.kernel import Scalar, read_only
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.aggregate import CandleArrays, Times
-from tallow.data.rules import time_view
-from tallow.data.runs import increasing_within, instrument_runs
+from tallow.data.kernels.aggregate import CandleArrays, Times
+from tallow.data.kernels.rows import increasing_within
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.runs import instrument_runs
 
 
 @dataclass(frozen=True)

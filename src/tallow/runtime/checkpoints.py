@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.limits import CALENDARS_MAX, SNAPSHOTS_KNOWN
 from tallow.core.timeframe import Timeframe
-from tallow.data import aggregate as bars
-from tallow.data.buckets import period_ids
-from tallow.data.rules import RULES_VERSION
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.buckets import period_ids
+from tallow.data.kernels.rows import RULES_VERSION
 from tallow.data.snapshots import SnapshotKey, Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import TALLY, BarOptions

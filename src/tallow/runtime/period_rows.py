@@ -1,6 +1,6 @@
 """One row for each period of its source, in a run: a day has one candle, and no two are added up.
 
-Which rows count is told in `tallow.data.periods`.
+Which rows count is told in `tallow.data.reading.periods`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.timeframe import Timeframe
-from tallow.data.aggregate import LAST_TIME, CandleArrays
-from tallow.data.dated import dated_times, noon_shifts
-from tallow.data.periods import NOWHERE, Flags, Periods
+from tallow.data.kernels.aggregate import LAST_TIME, CandleArrays
+from tallow.data.reading.dated import dated_times, noon_shifts
+from tallow.data.reading.periods import NOWHERE, Flags, Periods
 from tallow.runtime.blocks import Block, NeedsWholeInputError
 from tallow.runtime.operations import Floats
 

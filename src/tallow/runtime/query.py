@@ -21,9 +21,9 @@ from tallow.core.limits import PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
-from tallow.data.aggregate import NoTrade
+from tallow.data.coverage.provisional import provisional_bars
 from tallow.data.joins import Joined
-from tallow.data.provisional import provisional_bars
+from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.kinds import other_kinds
 from tallow.data.store.location import SNAPSHOT_FILE

@@ -17,14 +17,14 @@ import polars as pl
 
 from tallow.core.calendars import Calendar
 from tallow.core.limits import QUERY_ROWS
-from tallow.data import aggregate as bars
-from tallow.data.aggregate import CandleArrays
-from tallow.data.known_times import latest_open
-from tallow.data.quarantine import empty_quarantine
-from tallow.data.rules import time_view
-from tallow.data.runs import instrument_runs
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.aggregate import CandleArrays
+from tallow.data.reading.known_times import latest_open
+from tallow.data.reading.quarantine import empty_quarantine
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.stamps import StampCounts
 from tallow.data.snapshots import Snapshots
-from tallow.data.stamps import StampCounts
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, BarRun, Counts
 from tallow.runtime.blocks import Block, cut_in_time, empty_block, whole_block

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import polars as pl
 
 from tallow.core.errors import AllFailedError, CandleInputError
-from tallow.data.candles import ReadReport
-from tallow.data.interchange import to_native
-from tallow.data.provisional import NONE_PROVISIONAL
-from tallow.data.quarantine import count_by_rule
-from tallow.data.rules import RULES
+from tallow.data.coverage.provisional import NONE_PROVISIONAL
+from tallow.data.reading.candles import ReadReport
+from tallow.data.reading.interchange import to_native
+from tallow.data.reading.quarantine import count_by_rule
+from tallow.data.reading.rules import RULES
 from tallow.runtime.batch import Counts
 
 Model = TypeVar("Model")

@@ -11,9 +11,9 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.timeframe import Timeframe
-from tallow.data.anchors import anchor_columns, anchor_table
-from tallow.data.dated import dated_times, noon_shifts
-from tallow.data.known_times import RIGHT, KnownTimes
+from tallow.data.kernels.anchors import anchor_columns, anchor_table
+from tallow.data.reading.dated import dated_times, noon_shifts
+from tallow.data.reading.known_times import RIGHT, KnownTimes
 from tallow.plan.plan import Plan
 from tallow.runtime.aside import aside_text, calendar_problem, set_aside
 from tallow.runtime.batch import NO_CALENDAR, PRICES

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar
 from tallow.core.limits import CALENDARS_MAX
 from tallow.core.timeframe import Timeframe
-from tallow.data.buckets import MINUTE_US, BucketTable, bucket_table
+from tallow.data.kernels.buckets import MINUTE_US, BucketTable, bucket_table
 
 Times = NDArray[np.int64]
 

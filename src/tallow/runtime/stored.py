@@ -11,7 +11,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.dated import dated_frame, noon_shifts
+from tallow.data.reading.dated import dated_frame, noon_shifts
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store

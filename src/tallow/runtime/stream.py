@@ -22,21 +22,21 @@ import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe
-from tallow.data.assumed import told_once
-from tallow.data.batches import Stamped
-from tallow.data.candles import Candles, ReadReport
-from tallow.data.files import row_count
-from tallow.data.finer import MinuteWatch
-from tallow.data.merge import settle
+from tallow.data.coverage.provisional import NONE_PROVISIONAL, provisional_bars
 from tallow.data.providers.opening import open_source
-from tallow.data.provisional import NONE_PROVISIONAL, provisional_bars
-from tallow.data.quarantine import count_by_rule, empty_quarantine
-from tallow.data.readers import Batch, read_candles, scan_batches, source_size
-from tallow.data.rules import time_view
-from tallow.data.runs import OrderWatch, instrument_runs
-from tallow.data.schema import OPEN_INTEREST, find_column
+from tallow.data.reading.assumed import told_once
+from tallow.data.reading.batches import Stamped
+from tallow.data.reading.candles import Candles, ReadReport
+from tallow.data.reading.files import row_count
+from tallow.data.reading.finer import MinuteWatch
+from tallow.data.reading.merge import settle
+from tallow.data.reading.quarantine import count_by_rule, empty_quarantine
+from tallow.data.reading.readers import Batch, read_candles, scan_batches, source_size
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.runs import OrderWatch, instrument_runs
+from tallow.data.reading.schema import OPEN_INTEREST, find_column
+from tallow.data.reading.stamps import IF_READ, outside_hint
 from tallow.data.spill import Spill
-from tallow.data.stamps import IF_READ, outside_hint
 from tallow.runtime.batch import BarRun
 from tallow.runtime.blocks import (
     NeedsWholeInputError,
@@ -65,7 +65,7 @@ class Sink(Protocol):
 
 
 class Reading(TypedDict, total=False):
-    """What candle files leave out; as in `tallow.data.readers.read_candles`."""
+    """What candle files leave out; as in `tallow.data.reading.readers.read_candles`."""
 
     timezone: str | None
     instrument: str | None
@@ -78,7 +78,7 @@ class Reading(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Files:
-    """Candle files, and what they leave out; as in `tallow.data.readers.read_candles`."""
+    """Candle files, and what they leave out; as in `tallow.data.reading.readers.read_candles`."""
 
     paths: Sequence[Path]
     source_timeframe: str | Timeframe | None = None

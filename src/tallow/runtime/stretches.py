@@ -19,11 +19,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.calendars import Calendar
-from tallow.data import aggregate as bars
-from tallow.data.buckets import MINUTE_US
-from tallow.data.candles import ReadReport
-from tallow.data.rules import time_view
-from tallow.data.stamps import IF_STORED, StampCounts
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.buckets import MINUTE_US
+from tallow.data.reading.candles import ReadReport
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.stamps import IF_STORED, StampCounts
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, Counts
 from tallow.runtime.cache import Calculated, Found

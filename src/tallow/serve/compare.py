@@ -15,9 +15,9 @@ import typer
 
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
-from tallow.data.files import expand_paths
-from tallow.data.readers import read_candles
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.reading.files import expand_paths
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tallow.data.writers import check_output, write_text
 from tallow.engine import AnalyticsEngine
 from tallow.migrate.compare import (

@@ -17,11 +17,11 @@ from rich.table import Column, Table
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, RangeError
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.coverage import COUNTS
-from tallow.data.files import expand_paths, open_file
+from tallow.data.coverage.sessions import COUNTS
+from tallow.data.coverage.store import StoredSeries
+from tallow.data.reading.files import expand_paths, open_file
+from tallow.data.reading.times import to_utc
 from tallow.data.store.store import open_store
-from tallow.data.store_coverage import StoredSeries
-from tallow.data.times import to_utc
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
 from tallow.runtime.ranges import Range
 from tallow.serve.console import BAD, QUIET, WARN, make_console, make_table, number, progress_bar

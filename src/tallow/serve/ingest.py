@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tallow.core.text import without_secrets
-from tallow.data.ingest import FileReport, IngestReport, find_documents, ingest
+from tallow.data.ingest.documents import FileReport, IngestReport, find_documents, ingest
 from tallow.data.store.store import open_store
 from tallow.serve.again import venue_words
 from tallow.serve.console import (

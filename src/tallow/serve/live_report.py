@@ -14,8 +14,8 @@ from rich.text import Text
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.text import printable
-from tallow.data.provisional import assumed_sentence
-from tallow.data.rules import RULES
+from tallow.data.coverage.provisional import assumed_sentence
+from tallow.data.reading.rules import RULES
 from tallow.runtime.live.admit import HINTS
 from tallow.runtime.live.tally import LiveStatistics
 from tallow.serve.console import QUIET, WARN, compact, make_counts, make_table, number

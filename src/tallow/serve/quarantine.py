@@ -13,8 +13,8 @@ from rich.text import Text
 
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.core.text import without_secrets
-from tallow.data.mending import QUARANTINE_ID, mending_table
-from tallow.data.quarantine import count_by_rule
+from tallow.data.ingest.repair_table import QUARANTINE_ID, mending_table
+from tallow.data.reading.quarantine import count_by_rule
 from tallow.data.store.store import open_store
 from tallow.data.writers import check_output, to_json, write_frame
 from tallow.serve.console import QUIET, make_console, make_table, number

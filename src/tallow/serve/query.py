@@ -14,7 +14,7 @@ from rich.table import Column, Table
 
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.schema import NUMBERS, OPEN_INTEREST
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
 from tallow.data.store.kinds import other_kinds
 from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame

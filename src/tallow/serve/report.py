@@ -24,7 +24,7 @@ FAILURES_SHOWN = 10
 
 def show_report(console: Console, report: RunReport, output: str, seconds: float) -> None:
     """Print the counts, then the quarantine and the failures where there are any."""
-    from tallow.data.quarantine import count_by_rule
+    from tallow.data.reading.quarantine import count_by_rule
 
     console.print(_counts(report, output, seconds))
     if len(report.quarantine):
@@ -92,7 +92,7 @@ def show_assumed(console: Console, sentence: str, verb: str = "run") -> None:
 
 def show_rules(console: Console, by_rule: Mapping[str, int], verb: str = "run") -> None:
     """Print how many rows broke which rule, and what to do about it."""
-    from tallow.data.rules import RULES
+    from tallow.data.reading.rules import RULES
     from tallow.runtime.live.admit import HINTS
 
     rules = make_table("rule broken", number("rows"), "it asks for", "hint")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tallow.core.errors import OutputError
-from tallow.data.files import expand_paths
+from tallow.data.reading.files import expand_paths
 from tallow.data.writers import check_output
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.data.days import microseconds
+from tallow.data.coverage.days import microseconds
 from tallow.data.feeds.gaps import Calendars, GapFinder
 from tallow.data.feeds.messages import CANDLE, TRADE, Message, Row
 from tests.frames import moment

@@ -21,8 +21,8 @@ from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.messages import Message, read_messages
 from tallow.data.feeds.moments import _instant, _other_times
-from tallow.data.readers import read_candles
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tests.frames import moment
 
 OPENED = moment("2025-06-02T09:15+05:30")

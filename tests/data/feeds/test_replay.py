@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import ParameterError, StoreError
-from tallow.data.days import microseconds
+from tallow.data.coverage.days import microseconds
 from tallow.data.feeds.feed import FeedBatch, FeedEnded
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.store.store import open_store

@@ -1,7 +1,7 @@
 """Goal: live messages of each provider become the rows that a person reads in them; a quote is
 never a candle, and what looks nearly like a message that is known is not taken for it.
 
-Method: a message per shape, written after the source that `tallow.data.message_shapes` names, with
+Method: a message per shape, written after the source that `data.reading.message_shapes` names, with
 prices of our own; beside each a near neighbour that differs in one thing, and what is said of it.
 """
 
@@ -16,7 +16,7 @@ from tallow.data.feeds.contents import items_of
 from tallow.data.feeds.envelopes import laid_flat
 from tallow.data.feeds.health import Meter
 from tallow.data.feeds.messages import CANDLE, QUOTE, TRADE, Message, Row, read_messages
-from tallow.data.message_shapes import MESSAGES
+from tallow.data.reading.message_shapes import MESSAGES
 from tests.frames import moment
 
 AT = "2025-07-18T09:15:01+05:30"

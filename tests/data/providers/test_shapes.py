@@ -1,7 +1,7 @@
 """Goal: files and frames of each provider give exactly their candles, wherever candles are read; a
 near neighbour is not taken for one of them; an answer of a holiday is no rows, and no error.
 
-Method: a few rows per provider, written after the source that `tallow.data.shapes` names, with
+Method: a few rows per provider, written after the source that `data.reading.shapes` names, with
 prices of our own; the candles beside them; the same frame in every container.
 """
 
@@ -20,7 +20,7 @@ from tallow.core.errors import CandleInputError, TallowWarning
 from tallow.core.limits import DOCUMENT_HEAD_BYTES
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.providers.document import read_document
-from tallow.data.readers import read_candles, scan_batches
+from tallow.data.reading.readers import read_candles, scan_batches
 from tests.data.providers.documents import gzipped, utc, zipped
 
 FIRST, SECOND = utc("2025-07-18T03:45"), utc("2025-07-18T03:46")

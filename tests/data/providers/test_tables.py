@@ -1,7 +1,7 @@
 """Goal: tables of each provider are read by their own names, in files and frames; what a table does
 not say is asked for; what looks nearly like one of them is not taken for it.
 
-Method: a row per provider, written after the source that `tallow.data.shapes` names, with prices of
+Method: a row per provider, written after the source that `reading.shapes` names, with prices of
 our own; beside it a near neighbour that differs in one thing.
 """
 
@@ -15,10 +15,10 @@ import pytest
 from tallow import AnalyticsEngine, open_store
 from tallow.core.errors import CandleInputError, TallowWarning
 from tallow.data.feeds.replay import ReplayFeed
-from tallow.data.ingest import ingest
+from tallow.data.ingest.documents import ingest
 from tallow.data.providers.document import read_document
-from tallow.data.readers import read_candles, scan_batches
-from tallow.data.shapes import TABLES, table_shape
+from tallow.data.reading.readers import read_candles, scan_batches
+from tallow.data.reading.shapes import TABLES, table_shape
 from tests.data.providers.documents import utc
 
 FIRST = utc("2025-07-18T03:45")

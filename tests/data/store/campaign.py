@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from tallow.core import limits
-from tallow.data.schema import CANDLE_SCHEMA, TIME_TYPE
+from tallow.data.reading.schema import CANDLE_SCHEMA, TIME_TYPE
 from tallow.data.store.store import Store
 
 SMALL_LIMITS = {

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from tallow.data.schema import TIME_TYPE
+from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.store.store import Store
 from tallow.data.store.write import WriteReport
 

@@ -21,7 +21,7 @@ from deltalake.exceptions import DeltaError
 
 from tallow import AnalyticsEngine, LiveEngine
 from tallow.core.errors import DamagedFileError, RangeError, TallowWarning
-from tallow.data.schema import CANDLE_SCHEMA
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tallow.data.store.store import Store, open_store
 from tests.data.store.conftest import Clock
 from tests.data.store.model import Key, Values, candle_frame, counts, flat, keys_frame, read

@@ -16,8 +16,8 @@ import pytest
 
 from tallow import LiveEngine
 from tallow.core.errors import StoreError, TallowWarning
-from tallow.data.days import microseconds
-from tallow.data.ingest import ingest
+from tallow.data.coverage.days import microseconds
+from tallow.data.ingest.documents import ingest
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.store import Store
 from tests.data.store.conftest import Place

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from tallow.core.limits import STORE_TAIL_FOLD, STORE_TAIL_FOLD_ROWS, STORE_TAIL_LOOSE
-from tallow.data.schema import NUMBERS, OPEN_INTEREST
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
 from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.store import open_store
 from tallow.data.store.tail import TailFile

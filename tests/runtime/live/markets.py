@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from tallow.data.schema import CANDLE_SCHEMA, TIME_TYPE
+from tallow.data.reading.schema import CANDLE_SCHEMA, TIME_TYPE
 from tests.frames import MINUTE
 
 CALENDAR = {"N": "XNYS", "T": "XTKS", "C": "24/7", "A": "XNSE", "IDX": "XNSE"}

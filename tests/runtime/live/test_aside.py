@@ -17,10 +17,10 @@ import pytest
 
 from tallow import LiveEngine, open_store
 from tallow.core.errors import ParameterError
-from tallow.data.days import microseconds
-from tallow.data.ingest import ingest
-from tallow.data.mending import mending_table
-from tallow.data.quarantine import empty_quarantine
+from tallow.data.coverage.days import microseconds
+from tallow.data.ingest.documents import ingest
+from tallow.data.ingest.repair_table import mending_table
+from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.store.store import Store
 from tallow.runtime.live.updates import LiveReport
 from tests.frames import candles, minutes, moment

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from tallow import AnalyticsEngine, LiveEngine
-from tallow.data.readers import read_candles
+from tallow.data.reading.readers import read_candles
 from tests.frames import assert_same_frame
 
 SIZES = ["1m", "5m", "15m", "1h", "1d"]

@@ -20,7 +20,7 @@ import pytest
 
 from tallow import AnalyticsEngine, LiveEngine, Store, open_store
 from tallow.core.errors import StateError, StoreError
-from tallow.data.days import microseconds
+from tallow.data.coverage.days import microseconds
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded
 from tallow.data.feeds.health import FeedHealth
 from tallow.data.feeds.replay import ReplayFeed

@@ -22,7 +22,7 @@ from tallow import LiveEngine, load_calendar, open_store
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import StateError, TallowWarning
 from tallow.core.timeframe import parse_timeframe
-from tallow.data import aggregate as bars
+from tallow.data.kernels import aggregate as bars
 from tallow.data.state_file import read_state, write_state
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions

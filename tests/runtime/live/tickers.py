@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from tallow.data.schema import TIME_TYPE
+from tallow.data.reading.schema import TIME_TYPE
 from tests.runtime.live.markets import Key, Values
 
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from tallow import AnalyticsEngine, LiveEngine
 from tallow.core.spec import parse_specs
-from tallow.data.schema import TIME_TYPE
+from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.store.store import Store
 from tallow.runtime.live.rows import Rows
 from tallow.runtime.live.updates import ArrayUpdate

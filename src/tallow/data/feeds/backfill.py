@@ -13,7 +13,7 @@ from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.gaps import Gap
 from tallow.data.feeds.health import Meter
 from tallow.data.feeds.waiting import Backoff
-from tallow.data.interchange import from_native
+from tallow.data.reading.interchange import from_native
 
 Backfill = Callable[[list[str], datetime, datetime], Any]
 """Given instruments, and a `start` and an `end` in UTC, returns a frame (any that

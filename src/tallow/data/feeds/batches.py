@@ -11,8 +11,8 @@ from tallow.core.limits import DIGITS_MAX
 from tallow.data.feeds.feed import FeedBatch, Kind
 from tallow.data.feeds.health import Meter
 from tallow.data.feeds.messages import CANDLE, Row
-from tallow.data.rules import MINUTE_US
-from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.data.kernels.buckets import MINUTE_US
+from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
 
 _US = 1_000_000
 

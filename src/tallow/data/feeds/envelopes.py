@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tallow.data.schema import find_column, plain_name
+from tallow.data.reading.schema import find_column, plain_name
 
 _DEPTH = 6
 """As deep as prices are looked for."""

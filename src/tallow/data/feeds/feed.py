@@ -35,7 +35,7 @@ class FeedBatch:
         Candles: what `tallow.read_candles` takes, no key twice, so that revisions of a candle come
         in batches of their own, in their order. Ticks: `instrument`, `timestamp` (datetime[us,
         UTC]), `price` and either `quantity` or `day_volume` (float64), and `sequence` (int64) where
-        the feed numbers them. A quarantine: columns of `tallow.data.quarantine.QUARANTINE_SCHEMA`,
+        the feed numbers them. A quarantine: columns of `data.reading.quarantine.QUARANTINE_SCHEMA`,
         `reason`, and `times`, how often a row came.
     received_at
         When the last row came, in microseconds since 1970 UTC. In a replay: when it would have.

@@ -20,9 +20,9 @@ import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import FEED_AHEAD_SECONDS
-from tallow.data.days import microseconds
+from tallow.data.coverage.days import microseconds
 from tallow.data.feeds.messages import CANDLE, Row
-from tallow.data.rules import MINUTE_US
+from tallow.data.kernels.buckets import MINUTE_US
 
 _US = 1_000_000
 

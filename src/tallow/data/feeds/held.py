@@ -10,7 +10,7 @@ from threading import Lock
 import polars as pl
 
 from tallow.core.limits import QUARANTINE_RECORD_BYTES
-from tallow.data.quarantine import QUARANTINE_SCHEMA
+from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
 
 NOT_UNDERSTOOD = "not_understood"
 """The rule of messages, and of rows of them, that are no candles or ticks; each has its reason."""

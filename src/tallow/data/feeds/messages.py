@@ -1,7 +1,7 @@
 """From messages to rows: JSON text, or a stream's flat fields, into candles and ticks.
 
 A message is one object, a list of them, or an object whose `data` is either; what providers nest
-is laid flat first (`envelopes`). An object in a declared shape is what `tallow.data.message_shapes`
+is laid flat first (`envelopes`). An object in a declared shape is what `reading.message_shapes`
 says. Of the others, one with any of open, high, low and close is a candle; one with a last price is
 a tick, also beside the prices of its day: that is a broker's quote, and no candle. Anything else is
 a notice and only counted, unless there are prices in it. A row that is not understood is rejected
@@ -21,8 +21,8 @@ from tallow.data.feeds.contents import items_of
 from tallow.data.feeds.envelopes import laid_flat, names_a_price
 from tallow.data.feeds.health import Meter
 from tallow.data.feeds.moments import moments
-from tallow.data.message_shapes import message_shapes
-from tallow.data.schema import (
+from tallow.data.reading.message_shapes import message_shapes
+from tallow.data.reading.schema import (
     ALIASES,
     NUMBERS,
     OPEN_INTEREST,
@@ -32,7 +32,7 @@ from tallow.data.schema import (
     rival_columns,
     rival_names,
 )
-from tallow.data.shape import Shape
+from tallow.data.reading.shape import Shape
 
 PRICES = NUMBERS[:4]
 
@@ -42,7 +42,7 @@ TICK_ALIASES: dict[str, tuple[str, ...]] = {
     "day_volume": ("day_volume", "volume_traded_today", "volume_traded", "vtt"),
     "timestamp": ("exchange_timestamp", "last_trade_time", "ltt"),
 }
-"""Names of a tick's fields beside those of `tallow.data.schema.ALIASES`, best first."""
+"""Names of a tick's fields beside those of `tallow.data.reading.schema.ALIASES`, best first."""
 
 LAST_PRICES = TICK_ALIASES["price"][:-1]
 """Names of a last price: beside open, high, low and close, these are the day's so far."""

@@ -10,8 +10,8 @@ from typing import Any, cast
 import polars as pl
 
 from tallow.core.errors import NaiveTimeError
-from tallow.data.days import microseconds
-from tallow.data.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
+from tallow.data.coverage.days import microseconds
+from tallow.data.reading.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
 
 _MINUTE = timedelta(minutes=1)
 _NO_ZONE = 'has no zone; pass timezone="Asia/Kolkata", say'

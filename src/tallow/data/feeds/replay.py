@@ -17,16 +17,17 @@ import polars as pl
 from tallow.core.errors import FeedError, ParameterError, StoreError, excerpt
 from tallow.core.given import file_path
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
-from tallow.data.batches import Stamped
-from tallow.data.days import microseconds
+from tallow.data.coverage.days import microseconds
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, quarantine_batch
 from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows
-from tallow.data.quarantine import empty_quarantine
-from tallow.data.readers import read_candles
-from tallow.data.reading import read_in_words
-from tallow.data.rules import MINUTE_US, TIME_MAX_US, TIME_MIN_US
-from tallow.data.schema import OPEN_INTEREST
+from tallow.data.kernels.buckets import MINUTE_US
+from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
+from tallow.data.reading.batches import Stamped
+from tallow.data.reading.given import read_in_words
+from tallow.data.reading.quarantine import empty_quarantine
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.commits import has_log
 from tallow.data.store.store import Store, open_store
 

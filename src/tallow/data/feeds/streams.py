@@ -34,7 +34,7 @@ from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows
 from tallow.data.feeds.messages import Message, read_messages
 from tallow.data.feeds.waiting import Backoff, seconds_until
-from tallow.data.zones import require_timezone
+from tallow.data.reading.zones import require_timezone
 
 _FIRST = "0"
 _CLAIMED_ALL = "0-0"

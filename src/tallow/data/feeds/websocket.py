@@ -40,7 +40,7 @@ from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows
 from tallow.data.feeds.messages import Message, read_messages
 from tallow.data.feeds.waiting import Backoff, Mailbox, seconds_until
-from tallow.data.zones import require_timezone
+from tallow.data.reading.zones import require_timezone
 
 _ITEM_BYTES = 200
 """What a message costs in memory beside its text."""

@@ -29,8 +29,8 @@ from tallow.data.providers.broker import TIMEZONE
 from tallow.data.providers.cells import frame_of, frame_source
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
-from tallow.data.quarantine import records
-from tallow.data.schema import ORIGINAL
+from tallow.data.reading.quarantine import records
+from tallow.data.reading.schema import ORIGINAL
 
 SIDE_SERIES = ("BL", "BT", "IL", "IQ", "T0")
 """Block deals, physical shares, two kinds of institutional trades, settlement on the same day."""

@@ -25,7 +25,7 @@ from tallow.data.providers.cells import (
 )
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
-from tallow.data.times import to_utc
+from tallow.data.reading.times import to_utc
 
 COLUMNS = (
     "open_time",

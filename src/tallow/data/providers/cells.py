@@ -17,7 +17,8 @@ import polars as pl
 
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_VALUES_MAX
-from tallow.data.files import (
+from tallow.data.providers.content import Content
+from tallow.data.reading.files import (
     ARROW_ENDINGS,
     PARQUET_ENDINGS,
     RawSource,
@@ -25,9 +26,8 @@ from tallow.data.files import (
     open_file,
     split,
 )
-from tallow.data.interchange import from_native
-from tallow.data.providers.content import Content
-from tallow.data.schema import ORIGINAL
+from tallow.data.reading.interchange import from_native
+from tallow.data.reading.schema import ORIGINAL
 
 ARRAY_COLUMNS = ("timestamp", "open", "high", "low", "close", "volume", "open_interest")
 """What the cells of a JSON row are, in the documents of all providers that send such rows."""

@@ -23,8 +23,8 @@ import polars as pl
 from tallow.core.errors import CandleInputError
 from tallow.core.given import file_path
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
-from tallow.data import zstandard
-from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS, ending_of, open_file
+from tallow.data.reading import zstandard
+from tallow.data.reading.files import ARROW_ENDINGS, PARQUET_ENDINGS, ending_of, open_file
 
 _GZIP_MARK = b"\x1f\x8b"
 _ZIP_MARK = b"PK\x03\x04"

@@ -4,7 +4,7 @@
 2. `registry.Readers.recognise` finds the one reader that knows it, or ``format=`` names it.
 3. That reader's ``read`` makes raw rows of it, and says what the document says of all of them.
 4. `facts.settle_facts` adds what the caller and the file's name say.
-5. `tallow.data.readers.assemble` checks every row.
+5. `tallow.data.reading.readers.assemble` checks every row.
 """
 
 from __future__ import annotations
@@ -16,10 +16,6 @@ from typing import Any
 
 from tallow.core.errors import CandleInputError
 from tallow.core.timeframe import Timeframe
-from tallow.data.assembly import assemble
-from tallow.data.assumed import told_once
-from tallow.data.batches import Stamped
-from tallow.data.candles import Candles
 from tallow.data.providers.content import Content, open_content
 from tallow.data.providers.facts import (
     BY_NAME,
@@ -32,8 +28,12 @@ from tallow.data.providers.facts import (
 )
 from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
-from tallow.data.readers import read_options
-from tallow.data.reading import read_in_words
+from tallow.data.reading.assembly import assemble
+from tallow.data.reading.assumed import told_once
+from tallow.data.reading.batches import Stamped
+from tallow.data.reading.candles import Candles
+from tallow.data.reading.given import read_in_words
+from tallow.data.reading.readers import read_options
 
 _WORDS = {"source_timeframe=": "timeframe="}
 
@@ -88,7 +88,7 @@ def read_document(
         A regular expression that fits the whole file name, and says more by groups named as these
         parameters: ``(?P<instrument>.+)_(?P<timeframe>\w+)\.json``.
     time_format, stamped, no_volume
-        As in `tallow.data.readers.read_candles`.
+        As in `tallow.data.reading.readers.read_candles`.
     now
         The moment of reading in microseconds since 1970 UTC; the clock's where it is not given. A
         candle that ends later is still forming, and quarantined.

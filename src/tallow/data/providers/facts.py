@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 from tallow.core.errors import CandleInputError, NaiveTimeError, TimeframeError, excerpt
 from tallow.core.given import name_text
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.batches import read_batches
-from tallow.data.file_names import EXAMPLES, name_facts, require_pattern
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reading
-from tallow.data.readers import read_options
-from tallow.data.schema import example_pattern, find_column, resolve_layout
-from tallow.data.zones import require_timezone
+from tallow.data.reading.batches import read_batches
+from tallow.data.reading.file_names import EXAMPLES, name_facts, require_pattern
+from tallow.data.reading.readers import read_options
+from tallow.data.reading.schema import example_pattern, find_column, resolve_layout
+from tallow.data.reading.zones import require_timezone
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,7 +49,7 @@ def said_by_name(content: Content, pattern: str | None) -> dict[str, str | None]
     Raises
     ------
     CandleInputError
-        As `tallow.data.file_names.name_facts`; also if the document has no file's name.
+        As `tallow.data.reading.file_names.name_facts`; also if the document has no file's name.
     """
     if pattern is None:
         return {}

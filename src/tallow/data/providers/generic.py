@@ -1,4 +1,4 @@
-"""Plain tables, as `tallow.data.readers.read_candles` reads them: CSV, Parquet, Arrow, any frame.
+"""Plain tables, as `data.reading.readers.read_candles` reads them: CSV, Parquet, Arrow, any frame.
 
 They say their instruments in a column, or not at all, and hardly more: the adjustment must be
 given, and the timeframe where no column tells it.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.files import RawSource, ending_of, expand_paths, open_file
-from tallow.data.interchange import from_native
 from tallow.data.providers.cells import frame_source
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
-from tallow.data.shapes import table_shape
+from tallow.data.reading.files import RawSource, ending_of, expand_paths, open_file
+from tallow.data.reading.interchange import from_native
+from tallow.data.reading.shapes import table_shape
 
 
 def _recognises(content: Content) -> bool:

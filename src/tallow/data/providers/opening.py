@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from tallow.core.errors import CandleInputError, TallowError
-from tallow.data.files import ARROW_ENDINGS, PARQUET_ENDINGS, RawSource, ending_of, open_file
 from tallow.data.providers.content import Content, open_content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.providers.registry import readers
-from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.reading.files import (
+    ARROW_ENDINGS,
+    PARQUET_ENDINGS,
+    RawSource,
+    ending_of,
+    open_file,
+)
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 
 _OWN_COLUMNS = {*CANDLE_SCHEMA, OPEN_INTEREST}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tallow.data.files import RawSource
 from tallow.data.providers.content import Content
+from tallow.data.reading.files import RawSource
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Reading:
     ----------
     raw
         Its rows before they are checked. Columns are found by the names of
-        `tallow.data.schema.ALIASES`; `tallow.data.schema.ORIGINAL` holds the text of rows that the
+        `reading.schema.ALIASES`; `reading.schema.ORIGINAL` holds the text of rows that the
         columns do not show. A cell that is not what the format documents is null.
     instrument, timeframe, timezone, adjustment
         What the document says of all its rows; None where it does not. Rows may name their

@@ -10,9 +10,9 @@ from functools import cache
 
 from tallow.core.errors import CandleInputError, near_matches
 from tallow.core.plugins import load_plugins
-from tallow.data.files import DOCUMENT_ENDINGS, ENDINGS
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader
+from tallow.data.reading.files import DOCUMENT_ENDINGS, ENDINGS
 
 ENTRY_POINT_GROUP = "tallow.readers"
 

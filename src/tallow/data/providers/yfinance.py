@@ -19,7 +19,6 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import CandleInputError
-from tallow.data.interchange import from_native
 from tallow.data.providers.cells import (
     Row,
     csv_lines,
@@ -30,6 +29,7 @@ from tallow.data.providers.cells import (
 )
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
+from tallow.data.reading.interchange import from_native
 
 FIELDS = ("Open", "High", "Low", "Close", "Volume")
 ADJUSTED = "Adj Close"

@@ -17,7 +17,7 @@ from tallow.data.actions import (
     read_records,
 )
 from tallow.data.joins import joins_from_rows, joins_to_rows, require_no_cycle
-from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.log import Backend, Selection, current
 from tallow.data.store.write import WriteReport, append

@@ -20,7 +20,7 @@ from tallow.core.limits import (
     STORE_TAIL_FOLD_ROWS,
     STORE_TAIL_LOOSE,
 )
-from tallow.data.runs import instrument_runs
+from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.order import in_log_order
 

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tallow.data.rules import time_view
-from tallow.data.runs import instrument_runs
-from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.log import VALUES, latest
 
 Positions = NDArray[np.int64]

@@ -21,7 +21,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from tallow.core.errors import DamagedFileError, StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_GROUP_ROWS
 from tallow.data.durable import make_folder, sync_file
-from tallow.data.runs import instrument_runs
+from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.location import TableFolder
 from tallow.data.store.log import LOG_SCHEMA, VALUES
 from tallow.data.store.statistics import facts_of, is_own_name, own_name, to_json

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import StoreError
-from tallow.data.rules import within_years
-from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.reading.rules import within_years
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.files import NEVER_NULL, READING, Place, damaged
 from tallow.data.store.lineage import Lineage
 from tallow.data.store.log import Selection

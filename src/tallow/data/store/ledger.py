@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
-from tallow.data.quarantine import QUARANTINE_SCHEMA
-from tallow.data.schema import TIME_TYPE
+from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
+from tallow.data.reading.schema import TIME_TYPE
 
 if TYPE_CHECKING:
     from tallow.data.store.tail import TailFile

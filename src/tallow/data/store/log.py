@@ -20,9 +20,10 @@ import polars as pl
 from tallow.core.errors import RangeError, excerpt
 from tallow.core.limits import STORE_FILTER_INSTRUMENTS
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.rules import TIME_MAX_US, TIME_MIN_US, time_view
-from tallow.data.runs import instrument_runs
-from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.ledger import Ledger, LedgerEntry
 
 LOG_SCHEMA: dict[str, pl.DataType] = {

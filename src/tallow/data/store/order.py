@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.errors import DamagedFileError
-from tallow.data.rules import time_view
-from tallow.data.runs import instrument_runs
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.log import LOG_ORDER
 
 ROWS_PER_RUN_MIN = 64

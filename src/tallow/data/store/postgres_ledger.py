@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import StoreError
-from tallow.data.quarantine import QUARANTINE_SCHEMA
+from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
 from tallow.data.store.ledger import (
     ENTRY_COLUMNS,
     ENTRY_SCHEMA,

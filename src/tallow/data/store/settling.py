@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tallow.core.errors import StoreError, TallowWarning
-from tallow.data.rules import FORMING, time_view
+from tallow.data.reading.rules import FORMING, time_view
 from tallow.data.store.ledger import HELD_SCHEMA
 
 if TYPE_CHECKING:
-    from tallow.data.candles import Candles
+    from tallow.data.reading.candles import Candles
     from tallow.data.store.log import Backend
     from tallow.data.store.write import WriteReport
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from tallow.data.schema import OPEN_INTEREST
+from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.log import LOG_SCHEMA
 
 ENDS = ("timeframe", "adjustment", "instrument", "timestamp", "revision", "received_at")

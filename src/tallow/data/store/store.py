@@ -15,13 +15,13 @@ import polars as pl
 
 from tallow.core.errors import ParameterError, StoreError
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.known_times import only_begun
-from tallow.data.readers import read_candles
-from tallow.data.reading import read_as_given
-from tallow.data.row_keys import candle_keys
-from tallow.data.rules import time_view
-from tallow.data.runs import instrument_runs
-from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.reading.given import read_as_given
+from tallow.data.reading.known_times import only_begun
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.row_keys import candle_keys
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.backends import Opened, opened, system_clock
 from tallow.data.store.backup import copy

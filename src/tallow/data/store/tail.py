@@ -23,8 +23,8 @@ import numpy as np
 import polars as pl
 
 from tallow.core.limits import STORE_ROOM_BYTES
+from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.replacing import PRIVATE, open_beside
-from tallow.data.schema import OPEN_INTEREST
 from tallow.data.store.batches import Tail, TailBatch, fold
 from tallow.data.store.state import (
     DAMAGED,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from tallow.core.errors import StoreError
-from tallow.data.schema import OPEN_INTEREST
+from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.batches import NO_ROWS, Tail
 from tallow.data.store.classify import following
 from tallow.data.store.files import Place, damaged, require_whole

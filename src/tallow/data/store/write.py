@@ -10,8 +10,8 @@ import polars as pl
 
 from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
-from tallow.data.candles import Candles
-from tallow.data.quarantine import count_rows, empty_quarantine
+from tallow.data.reading.candles import Candles
+from tallow.data.reading.quarantine import count_rows, empty_quarantine
 from tallow.data.store.classify import Classified
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import (

@@ -11,7 +11,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
-from tallow.data.anchors import anchor_columns, anchor_table
+from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.engine import AnalyticsEngine
 from tallow.migrate.pairs import Floats, Times
 from tallow.migrate.protocol import Request

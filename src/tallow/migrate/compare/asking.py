@@ -16,7 +16,7 @@ import polars as pl
 
 from tallow.core.errors import ComparisonError, TallowWarning
 from tallow.core.limits import COMPARE_BLOCK_ROWS, COMPARE_FAILURES_ASKED
-from tallow.data.runs import instrument_runs
+from tallow.data.reading.runs import instrument_runs
 from tallow.migrate.compare.matching import Match, Tolerance, match_rows
 from tallow.migrate.compare.pairing import KEYS, Answer, join_rows
 from tallow.migrate.compare.pool import open_comparer

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.errors import ComparisonError
-from tallow.data.runs import instrument_runs
+from tallow.data.reading.runs import instrument_runs
 from tallow.migrate.pairs import Flags, Floats, SeriesPair, Times
 from tallow.migrate.protocol import Request
 from tallow.plan.plan import make_plan

@@ -9,10 +9,10 @@ from typing import cast
 import polars as pl
 
 from tallow.core.errors import EngineError, TallowError
-from tallow.data.interchange import from_native
-from tallow.data.schema import NUMBERS, TIME_TYPE, find_column, time_columns
-from tallow.data.time_texts import Written
-from tallow.data.times import FORMATS, join_date_and_time, to_utc
+from tallow.data.reading.interchange import from_native
+from tallow.data.reading.schema import NUMBERS, TIME_TYPE, find_column, time_columns
+from tallow.data.reading.time_texts import Written
+from tallow.data.reading.times import FORMATS, join_date_and_time, to_utc
 from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.protocol import Request
 from tallow.runtime.ranges import Range

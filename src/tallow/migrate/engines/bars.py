@@ -13,9 +13,9 @@ from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import CALENDARS_MAX
-from tallow.data.anchors import anchor_columns, anchor_table
-from tallow.data.rules import time_view
-from tallow.data.runs import instrument_runs
+from tallow.data.kernels.anchors import anchor_columns, anchor_table
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.runs import instrument_runs
 from tallow.engine import AnalyticsEngine
 from tallow.migrate.engines.library import DERIVED, TalibLibrary, calls_for
 from tallow.migrate.protocol import Request

@@ -8,7 +8,7 @@ from functools import cache
 
 from tallow.core.errors import EngineError, excerpt, near_matches
 from tallow.core.plugins import load_plugins
-from tallow.data.files import ENDINGS
+from tallow.data.reading.files import ENDINGS
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.bars import TalibEngine, TallowEngine
 from tallow.migrate.engines.library import PolarsTalib, Talib

@@ -35,7 +35,7 @@ from tallow.core.text import (
     without_secrets,
     without_user,
 )
-from tallow.data.arrow_claims import FILE_MARK, require_honest
+from tallow.data.reading.arrow_claims import FILE_MARK, require_honest
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.posting import Response, post
 from tallow.migrate.protocol import Request

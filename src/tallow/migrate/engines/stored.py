@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.files import expand_paths, open_file
+from tallow.data.reading.files import expand_paths, open_file
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.user import DIGEST_DIGITS
 from tallow.migrate.protocol import Request

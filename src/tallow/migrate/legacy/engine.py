@@ -10,7 +10,7 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import EngineError
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.schema import TIME_TYPE
+from tallow.data.reading.schema import TIME_TYPE
 from tallow.migrate.legacy.answer import five_minute_candles
 from tallow.migrate.legacy.candles import Candle, newest_first
 from tallow.migrate.protocol import Request

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from tallow.core.errors import CandleInputError
 from tallow.core.kernel import read_only
 from tallow.data.feeds.held import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
-from tallow.data.live_rows import ascends
-from tallow.data.rules import TIME_MAX_US, first_broken, rows_hold
-from tallow.data.schema import NUMBERS, TIME_TYPE
+from tallow.data.kernels.live_rows import ascends
+from tallow.data.kernels.rows import TIME_MAX_US, rows_hold
+from tallow.data.reading.rules import first_broken
+from tallow.data.reading.schema import NUMBERS, TIME_TYPE
 from tallow.runtime.live.memory import FIELDS, INTEREST, TIME
 from tallow.runtime.live.rows import Floats, Times
 

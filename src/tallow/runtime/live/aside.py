@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from tallow.data.feeds.held import NOT_UNDERSTOOD
-from tallow.data.quarantine import as_quarantine, empty_quarantine, records
-from tallow.data.rules import TIME_MAX_US, TIME_MIN_US
-from tallow.data.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
+from tallow.data.reading.quarantine import as_quarantine, empty_quarantine, records
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.runtime.live.memory import TIME
 from tallow.runtime.live.rows import Flags, Floats, Times
 

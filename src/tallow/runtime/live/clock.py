@@ -18,7 +18,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import SessionTable
 from tallow.core.errors import ParameterError, excerpt
 from tallow.core.limits import LIVE_AHEAD_SECONDS
-from tallow.data.known_times import latest_open
+from tallow.data.reading.known_times import latest_open
 from tallow.runtime.live.rows import Flags, Floats, Times
 from tallow.runtime.ranges import moment_us
 

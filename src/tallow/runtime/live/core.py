@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tallow.data import aggregate as bars
-from tallow.data.live_rows import all_later, any_multiple
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.live_rows import all_later, any_multiple
 from tallow.runtime.live.admit import TOO_OLD, Given
 from tallow.runtime.live.edits import Edit, Merged, Replay, equal_rows, merge, with_interest
 from tallow.runtime.live.lane import Lane, State, stretch

@@ -24,15 +24,15 @@ from tallow.core.errors import ParameterError, StateError, TallowWarning
 from tallow.core.limits import LIVE_CANDLES, LIVE_CANDLES_MAX, LIVE_GRACE_MAX_SECONDS
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
-from tallow.data import aggregate as bars
-from tallow.data.readers import read_latest
-from tallow.data.reading import read_as_given
-from tallow.data.row_keys import candle_keys
-from tallow.data.rules import TIME_MAX_US, TIME_MIN_US
-from tallow.data.runs import instrument_runs
-from tallow.data.schema import OPEN_INTEREST
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
+from tallow.data.kernels.tick_minutes import TIME_FIRST_US, TIME_LAST_US
+from tallow.data.reading.given import read_as_given
+from tallow.data.reading.readers import read_latest
+from tallow.data.reading.row_keys import candle_keys
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.store import Store, open_store
-from tallow.data.tick_kernels import TIME_FIRST_US, TIME_LAST_US
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.live.admit import columns_of

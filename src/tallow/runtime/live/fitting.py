@@ -14,9 +14,17 @@ from typing import Any
 import numpy as np
 
 from tallow.core.errors import StateError, excerpt
-from tallow.data.rules import TIME_MAX_US
+from tallow.data.kernels.rows import TIME_MAX_US
+from tallow.data.kernels.tick_minutes import (
+    FIRST,
+    HIGH,
+    LAST,
+    LOW,
+    NEVER,
+    TIME_FIRST_US,
+    TIME_LAST_US,
+)
 from tallow.data.state_file import Arrays
-from tallow.data.tick_kernels import FIRST, HIGH, LAST, LOW, NEVER, TIME_FIRST_US, TIME_LAST_US
 from tallow.runtime.live.arrays import to_arrays
 from tallow.runtime.live.core import LiveState
 from tallow.runtime.live.memory import FIELDS, TIME

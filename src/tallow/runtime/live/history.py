@@ -13,11 +13,11 @@ import numpy as np
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.data import aggregate as bars
 from tallow.data.joins import Joined
-from tallow.data.known_times import RIGHT, KnownTimes, latest_open
-from tallow.data.rules import time_view
-from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.kernels import aggregate as bars
+from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
+from tallow.data.reading.rules import time_view
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.runtime.batch import BarOptions

@@ -16,10 +16,11 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, ParameterError
 from tallow.core.given import name_text
-from tallow.data.known_times import KnownTimes
-from tallow.data.live_rows import span
-from tallow.data.rules import FORMING, NOT_COVERED, OUT_OF_RANGE, TIME_MAX_US, TIME_MIN_US
-from tallow.data.stamps import LiveStamps
+from tallow.data.kernels.live_rows import span
+from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
+from tallow.data.reading.known_times import KnownTimes
+from tallow.data.reading.rules import FORMING, NOT_COVERED, OUT_OF_RANGE
+from tallow.data.reading.stamps import LiveStamps
 from tallow.runtime.live.admit import (
     NO_CALENDAR,
     Given,

@@ -29,7 +29,7 @@ class Keeping:
         Parameters
         ----------
         rows
-            Columns of `tallow.data.quarantine.QUARANTINE_SCHEMA`, with `reason` and `times` where
+            Columns of `data.reading.quarantine.QUARANTINE_SCHEMA`, with `reason` and `times` where
             there is more to say. Without a store nothing happens.
 
         Raises

@@ -14,10 +14,10 @@ import numpy as np
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data import aggregate as bars
-from tallow.data.anchors import AnchorTable, anchor_columns, anchor_table
-from tallow.data.buckets import bucket_table
-from tallow.data.live_rows import fill_rows, find_rows, turn
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.anchors import AnchorTable, anchor_columns, anchor_table
+from tallow.data.kernels.buckets import bucket_table
+from tallow.data.kernels.live_rows import fill_rows, find_rows, turn
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import PRICES
 from tallow.runtime.live.rows import BAR_FIELDS, Flags, Floats, Rows, Times, changes
@@ -25,7 +25,7 @@ from tallow.runtime.operations import fresh_states, run_operations
 
 SOURCE = parse_timeframe("1m")
 _BAR = slice(bars.BAR, bars.BAR + len(BAR_FIELDS))
-"""Places of the open bar in an instrument's state of `tallow.data.aggregate`."""
+"""Places of the open bar in an instrument's state of `tallow.data.kernels.aggregate`."""
 
 State = list[Floats]
 """What a timeframe's values depend on, of some instruments: the state of the bars, with the open

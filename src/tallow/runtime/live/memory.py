@@ -14,8 +14,8 @@ import numpy as np
 
 from tallow.core.kernel import read_only
 from tallow.core.limits import LIVE_STRIDE
-from tallow.data.aggregate import CandleArrays
-from tallow.data.live_rows import put_candles
+from tallow.data.kernels.aggregate import CandleArrays
+from tallow.data.kernels.live_rows import put_candles
 from tallow.runtime.live.lane import State, stretch
 from tallow.runtime.live.rows import Floats, Times
 

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tallow.data.live_rows import differing
-from tallow.data.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.data.kernels.live_rows import differing
+from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
 from tallow.runtime.batch import PRICES
 
 Floats = NDArray[np.float64]

@@ -21,10 +21,10 @@ from tallow.core.errors import StateError, StoreError, TallowError
 from tallow.core.limits import LIVE_CATCH_UP_SECONDS, LIVE_SAVE_SECONDS, LIVE_WAIT_SECONDS
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us
 from tallow.data.feeds.replay import ReplayFeed
-from tallow.data.readers import read_latest
-from tallow.data.rules import MINUTE_US
-from tallow.data.schema import find_column
-from tallow.data.tick_kernels import TIME_FIRST_US
+from tallow.data.kernels.buckets import MINUTE_US
+from tallow.data.kernels.tick_minutes import TIME_FIRST_US
+from tallow.data.reading.readers import read_latest
+from tallow.data.reading.schema import find_column
 from tallow.runtime.live.aside import unreadable_rows
 from tallow.runtime.live.tally import LiveStatistics, Tally
 from tallow.runtime.live.updates import LiveUpdate

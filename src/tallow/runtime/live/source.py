@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tallow.data.candles import with_more
-from tallow.data.readers import read_candles
-from tallow.data.runs import instrument_runs
-from tallow.data.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
+from tallow.data.reading.candles import with_more
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
 from tallow.runtime.live.aside import SOURCE_NAME, from_live
 from tallow.runtime.live.core import Past
 from tallow.runtime.live.history import END_OF_TIME, History, candle_rows

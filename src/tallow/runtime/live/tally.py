@@ -19,7 +19,7 @@ from tallow.core.limits import (
     LIVE_TIMINGS_KEPT,
 )
 from tallow.data.feeds.health import FeedHealth
-from tallow.data.quarantine import count_by_rule, count_rows
+from tallow.data.reading.quarantine import count_by_rule, count_rows
 from tallow.runtime.live.updates import LiveReport, LiveUpdate
 
 WENT = ("appended", "late", "revised", "deleted", "repeated", "quarantined")

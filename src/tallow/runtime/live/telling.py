@@ -10,9 +10,9 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
-from tallow.data import aggregate as bars
-from tallow.data.provisional import provisional_bars
-from tallow.data.quarantine import empty_quarantine
+from tallow.data.coverage.provisional import provisional_bars
+from tallow.data.kernels import aggregate as bars
+from tallow.data.reading.quarantine import empty_quarantine
 from tallow.runtime.live.aside import late_rows
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.intake import Intake

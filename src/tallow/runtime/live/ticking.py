@@ -15,12 +15,12 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError
 from tallow.core.limits import LIVE_TICK_MINUTES, NAME_CHARACTERS_MAX
-from tallow.data.anchors import anchor_columns, anchor_table
-from tallow.data.buckets import MINUTE_US
-from tallow.data.interchange import from_native
-from tallow.data.rules import NAME_TOO_LONG
-from tallow.data.schema import TIME_TYPE, find_column
-from tallow.data.tick_kernels import FOLDED, LATE, REPEATED
+from tallow.data.kernels.anchors import anchor_columns, anchor_table
+from tallow.data.kernels.buckets import MINUTE_US
+from tallow.data.kernels.tick_minutes import FOLDED, LATE, REPEATED
+from tallow.data.reading.interchange import from_native
+from tallow.data.reading.rules import NAME_TOO_LONG
+from tallow.data.reading.schema import TIME_TYPE, find_column
 from tallow.data.ticks import Minutes, TickBuilder
 from tallow.runtime.live.admit import TOO_FAR_AHEAD, TOO_OLD
 from tallow.runtime.live.aside import keep_the_rules, rows_aside, together

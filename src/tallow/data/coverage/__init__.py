@@ -1,0 +1,1 @@
+"""Which candles there should be, which there are, and which are missing."""

@@ -1,0 +1,210 @@
+"""What a downloader must fetch: the candles that a range lacks, as few and long segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.calendars import Calendar
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import RangeError
+from tallow.core.limits import COVERAGE_CANDLES_MAX
+from tallow.core.timeframe import Timeframe
+from tallow.data.coverage.candle_index import Held, Moment, hold, source_timeframe
+from tallow.data.coverage.days import closed_before, local_date, microseconds, session_start
+from tallow.data.kernels.buckets import BucketTable, Times, bucket_table
+from tallow.data.reading.schema import TIME_TYPE
+
+SEGMENT_SCHEMA: dict[str, pl.DataType] = {
+    "instrument": pl.String(),
+    "start": TIME_TYPE,
+    "end": TIME_TYPE,
+    "candles": pl.Int64(),
+}
+"""Columns of `missing_segments`, in order."""
+
+_ONE_DAY = timedelta(days=1)
+_NEVER = 2**62
+
+
+class _Slots(NamedTuple):
+    """Places of candles, ascending: a row is in one if ``open <= its time < reach``."""
+
+    open: Times
+    reach: Times
+    close: Times
+
+
+def missing_segments(
+    candles: pl.DataFrame,
+    calendars: CalendarAssignment,
+    *,
+    now: int,
+    timeframe: str | Timeframe = "1m",
+    start: Moment | None = None,
+    end: Moment | None = None,
+    instruments: Sequence[str] | None = None,
+    longest: timedelta | None = None,
+    asked: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Return the segments that a downloader must fetch to have every candle of a range.
+
+    A segment runs over nights, holidays and breaks: five missing sessions in a row are one. To
+    fill a range, give `start` and `end`; to bring instruments up to date, leave both out.
+
+    Parameters
+    ----------
+    candles, now, timeframe, instruments
+        As `coverage` takes them.
+    start, end
+        ``start <= a candle's open < end``. A bare date is a session's, included at both ends. None
+        is after each instrument's own last candle, and `now`.
+    longest
+        Longest span that one request may have; a longer segment is cut, but never a candle.
+    asked
+        Segments that were fetched before, with columns `instrument`, `start` and `end`: what is
+        missing in them the provider does not have, and is not asked for again. Minutes without
+        trades leave such holes for ever. A downloader adds a segment to this list once it was
+        answered, and late enough for the provider to have had everything.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns of `SEGMENT_SCHEMA`, sorted by instrument and start: from the open of the first
+        missing candle to the close of the last one, and how many these are.
+
+    Raises
+    ------
+    CoverageError
+        If the range lies outside the years that a calendar covers.
+    SessionTimesUnknownError
+        If it holds a session whose hours are not known; daily candles need none. Where sessions
+        are assumed it is left out: nobody can say which candles it lacks.
+    RangeError
+        If the range has too many candles, or `start` is None for an instrument without any.
+    CalendarError, CandleInputError, TimeframeError
+        As `coverage` does.
+    """
+    source = source_timeframe(timeframe)
+    held = hold(candles, calendars, instruments).settled(calendars, source)
+    fetched = _intervals(asked)
+    found = [np.empty((0, 4), dtype=np.int64)]
+    for place in sorted(set(held.places.tolist())):
+        calendar, members = calendars.calendars[place], held.members(place)
+        table = bucket_table((calendar,), source, source)
+        begins = [_begin(calendar, start, held, i) for i in members]
+        until = min(_end(calendar, end), closed_before(table, now))
+        slots = _slots(calendar, table, min(begins), until)
+        for i, begin in zip(members, begins, strict=True):
+            runs = _runs(_there(slots, held.own(i), begin, fetched.get(held.names[i], ())))
+            runs = runs if longest is None else _cut(slots, runs, longest)
+            first, stop = runs.T
+            own = (np.full(len(runs), i), slots.open[first], slots.close[stop - 1], stop - first)
+            found.append(np.stack(own, axis=1))
+    instrument, starts, ends, counts = np.concatenate(found).T
+    names = pl.Series(held.names, dtype=pl.String).gather(instrument)
+    columns = dict(zip(SEGMENT_SCHEMA, (names, starts, ends, counts), strict=True))
+    return pl.DataFrame(columns, schema_overrides=SEGMENT_SCHEMA).sort("instrument", "start")
+
+
+def _intervals(asked: pl.DataFrame | None) -> dict[str, list[tuple[int, int]]]:
+    """Return each instrument's segments that were fetched before, in microseconds."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    if asked is not None:
+        limits = (pl.col(name).cast(TIME_TYPE).to_physical() for name in ("start", "end"))
+        for name, since, until in asked.select("instrument", *limits).iter_rows():
+            found.setdefault(name, []).append((since, until))
+    return found
+
+
+def _begin(calendar: Calendar, start: Moment | None, held: Held, i: int) -> int:
+    """Return the instant from which an instrument's candles are wanted."""
+    if start is None:
+        return held.candle(i, -1) + 1
+    if isinstance(start, datetime):
+        return microseconds(start)
+    if not calendar.first_date <= start <= calendar.assumed_until:
+        raise calendar.coverage_error(start)
+    return session_start(calendar, start)
+
+
+def _end(calendar: Calendar, end: Moment | None) -> int:
+    if end is None:
+        return _NEVER
+    if isinstance(end, datetime):
+        return microseconds(end)
+    return _NEVER if end > calendar.assumed_until else session_start(calendar, end + _ONE_DAY)
+
+
+def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _Slots:
+    """Return the places of all candles that open in ``begin <= open < until``."""
+    sessions = calendar.sessions()
+    if begin < until and not sessions.covered_from <= begin <= until <= sessions.covered_until:
+        early = begin < sessions.covered_from
+        raise calendar.coverage_error(local_date(calendar, begin if early else until))
+    inside = (table.segment_close > begin) & (table.segment_open < until)
+    for place in np.flatnonzero(inside & ~table.known)[:1]:
+        raise calendar.unknown_times_error(local_date(calendar, int(table.segment_open[place])))
+    if table.step_us:
+        inside &= np.isin(table.segment_open, sessions.segment_open)
+    opens, closes, ends = table.segment_open[inside], table.segment_close[inside], table.row_end
+    slots = _Slots(opens, closes, ends[inside])
+    if table.step_us:
+        slots = _steps(opens, closes, table.step_us)
+    low, high = np.searchsorted(slots.open, (begin, until))
+    return _Slots(*(column[low:high] for column in slots))
+
+
+def _steps(opens: Times, closes: Times, step: int) -> _Slots:
+    """Return the places of candles that last `step`, from each segment's open on."""
+    counts = -((opens - closes) // step)
+    total = int(counts.sum())
+    if total > COVERAGE_CANDLES_MAX:
+        raise RangeError(
+            f"missing_segments: {total} candles per instrument; must be at most "
+            f"{COVERAGE_CANDLES_MAX}; ask for a shorter range"
+        )
+    segment = np.repeat(np.arange(len(opens)), counts)
+    nth = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = opens[segment] + nth * step
+    return _Slots(starts, starts + 1, np.minimum(starts + step, closes[segment]))
+
+
+def _there(
+    slots: _Slots, times: Times, begin: int, fetched: Sequence[tuple[int, int]]
+) -> NDArray[np.bool_]:
+    """Say of each place whether it needs no fetching: too early, filled, or asked for before."""
+    there = slots.open < begin
+    if not len(there):
+        return there
+    low, high = np.searchsorted(times, (slots.open[0], slots.reach[-1]))
+    own = times[low:high]
+    at = np.searchsorted(slots.open, own, side="right") - 1
+    there[at[own < slots.reach[at]]] = True
+    for since, until in fetched:
+        there[slice(*np.searchsorted(slots.open, (since, until)))] = True
+    return there
+
+
+def _runs(there: NDArray[np.bool_]) -> Times:
+    """Return ``[runs, 2]``: from which place to before which one something is to be fetched."""
+    return np.flatnonzero(np.diff(there, prepend=True, append=True)).reshape(-1, 2)
+
+
+def _cut(slots: _Slots, runs: Times, longest: timedelta) -> Times:
+    """Cut runs that span more than `longest`."""
+    span = longest // timedelta(microseconds=1)
+    too_long = slots.close[runs[:, 1] - 1] - slots.open[runs[:, 0]] > span
+    pieces = [runs[~too_long]]
+    for first, stop in runs[too_long].tolist():
+        edges = [first]
+        while edges[-1] < stop:
+            fits = np.searchsorted(slots.close, slots.open[edges[-1]] + span, side="right")
+            edges.append(min(stop, max(int(fits), edges[-1] + 1)))
+        pieces.append(np.stack([edges[:-1], edges[1:]], axis=1))
+    return np.concatenate(pieces)

@@ -1,0 +1,246 @@
+"""Which candles there should be, which there are, and what a downloader must fetch.
+
+A candle is expected where continuous trading goes on and the candle is closed; nothing is guessed
+about sessions whose hours nobody knows. Costs some ten nanoseconds a row; what is too large for
+memory is given some instruments at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from tallow.core.calendars import Calendar, anchor_boundaries
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.kernel import read_only
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.coverage.candle_index import Held, Moment, hold, source_timeframe
+from tallow.data.coverage.days import (
+    KINDS,
+    WEEKEND,
+    Days,
+    closed_before,
+    days,
+    local_date,
+    microseconds,
+)
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.buckets import Times, bucket_table
+from tallow.data.reading.schema import NUMBERS
+
+COUNTS = ("expected", "present", "missing", "no_trade", "outside")
+
+COVERAGE_SCHEMA: dict[str, pl.DataType] = {
+    "instrument": pl.String(),
+    "session": pl.Date(),
+    "kind": pl.String(),
+    **dict.fromkeys(COUNTS, pl.Int64()),
+}
+"""Columns of `coverage`, in order."""
+
+_DAY = parse_timeframe("1d")
+_POLICIES: tuple[bars.NoTrade, ...] = ("keep", "drop")
+
+
+def coverage(
+    candles: pl.DataFrame,
+    calendars: CalendarAssignment,
+    *,
+    now: int,
+    timeframe: str | Timeframe = "1m",
+    start: Moment | None = None,
+    end: Moment | None = None,
+    instruments: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """Count, per instrument and session, the candles that are there and those that are missing.
+
+    Parameters
+    ----------
+    candles
+        Candle frame, sorted by instrument and timestamp. Rows before `start` are not counted, but
+        tell whether an instrument had traded before (see `no_trade` below).
+    now
+        Microseconds since 1970 UTC. Candles that are not closed by then are neither expected nor
+        counted, and dates that begin later are not listed.
+    timeframe
+        How long each candle lasts: intraday, or ``1d``.
+    start, end
+        First and last date, both included; for an instant, its date at the venue. None is the date
+        of each instrument's own first candle, and of `now`.
+    instruments
+        Which ones, also such as have no candle; None is those of the frame.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns of `COVERAGE_SCHEMA`, sorted by instrument and session.
+
+        - `kind`: ``regular``; ``special``, where hours or weekday are not the usual ones of these
+          weeks; ``provisional``, where no fact tells of the session, or of its hours, and it is
+          assumed; ``unknown``, where it is known to exist but not when; ``holiday``, a weekday
+          without a session; ``weekend``, listed only where it has rows.
+        - `expected`: candles of the session's continuous trading; null where its hours are unknown.
+        - `present`, `missing`: how many of them are there, and are not.
+        - `no_trade`: those among the present that make no bar, because they only fill minutes
+          without trades, as `tallow.data.kernels.aggregate` tells them.
+        - `outside`: the date's other rows: auctions, what is off the timeframe's grid, and such as
+          count in no bar since another row has their day. Together with `present` these are all.
+
+    Raises
+    ------
+    CoverageError
+        If a date of the range, or a row before its end, lies outside the years of its calendar.
+    RangeError
+        If `start` is None for an instrument without candles.
+    CalendarError, CandleInputError, TimeframeError
+        If an instrument has no calendar, the frame is not sorted, or a candle lasts over a day.
+    """
+    source = source_timeframe(timeframe)
+    held = hold(candles, calendars, instruments).dated(calendars, source)
+    plans: dict[int, _Plan] = {}
+    for place in sorted(set(held.places.tolist())):
+        calendar = calendars.calendars[place]
+        first = min(_first_date(calendar, start, held, i) for i in held.members(place))
+        plans[place] = _plan(calendar, source, first, _last_date(calendar, end, now), now)
+    held = held.before({place: plan.until for place, plan in plans.items()})
+    counted = _count(held.one_a_period(calendars, source), calendars, source)
+    parts = [_rows(held, place, plan, counted, start is None) for place, plan in plans.items()]
+    return pl.concat([pl.DataFrame(schema=COVERAGE_SCHEMA), *parts]).sort("instrument", "session")
+
+
+def _first_date(calendar: Calendar, start: Moment | None, held: Held, i: int) -> date:
+    if start is None:
+        start = local_date(calendar, held.candle(i, 0))
+    elif isinstance(start, datetime):
+        start = local_date(calendar, microseconds(start))
+    if not calendar.first_date <= start <= calendar.assumed_until:
+        raise calendar.coverage_error(start)
+    return start
+
+
+def _last_date(calendar: Calendar, end: Moment | None, now: int) -> date:
+    # The session of tomorrow's date may have begun this evening.
+    last = local_date(calendar, now) + timedelta(days=1)
+    if isinstance(end, datetime):
+        end = local_date(calendar, microseconds(end))
+    last = last if end is None else min(last, end)
+    if last > calendar.assumed_until and now >= calendar.sessions().covered_until:
+        raise calendar.coverage_error(last)
+    return min(last, calendar.assumed_until)
+
+
+class _Plan(NamedTuple):
+    """What a calendar expects: `expected` candles per date (-1 is unknown), before `until`."""
+
+    days: Days
+    expected: Times
+    until: int
+    day_open: Times
+
+
+def _plan(calendar: Calendar, source: Timeframe, first: date, last: date, now: int) -> _Plan:
+    table = bucket_table((calendar,), source, source)
+    dates = days(calendar, first, max(last, first - timedelta(days=1)))
+    begun = int(np.searchsorted(dates.start[:-1], now))
+    dates = Days(
+        dates.date[:begun], dates.start[: begun + 1], dates.kind[:begun], dates.session[:begun]
+    )
+    closed = closed_before(table, now)
+    opens, closes, step = table.segment_open, table.segment_close, table.step_us
+    counts = (opens < closed).astype(np.int64)
+    if step:
+        counts = np.maximum(-((opens - np.minimum(closes, closed)) // step), 0)
+    on = np.searchsorted(anchor_boundaries(calendar.sessions(), calendar.timezone), opens, "right")
+    by_session = np.bincount(on - 1, counts, len(calendar.sessions().day_date)).astype(np.int64)
+    expected = np.where(dates.session >= 0, by_session[dates.session], 0)
+    if step:
+        known = calendar.sessions().day_known
+        expected[(dates.session >= 0) & ~known[dates.session]] = -1
+    return _Plan(dates, expected, min(closed, int(dates.start[-1])), calendar.sessions().day_open)
+
+
+class _Counted(NamedTuple):
+    """Rows counted in sessions: of which instrument, in the session that opens when, how many."""
+
+    instrument: Times
+    day_open: Times
+    rows: Times
+
+
+def _count(held: Held, calendars: CalendarAssignment, source: Timeframe) -> list[_Counted]:
+    """Return the rows in each session, with those that only fill minutes and without them.
+
+    Daily bars count them: what lies in a session, and what a filler is, is told in one place.
+    """
+    table = bucket_table(calendars.calendars, _DAY, source)
+    # Here a session of unknown hours is its whole date: its rows are counted, not placed.
+    table = table._replace(known=np.ones_like(table.known))
+    opens, highs, lows, closes, volumes = (
+        read_only(held.frame[name].to_numpy()) for name in NUMBERS
+    )
+    candles = bars.CandleArrays(
+        held.offsets, held.times, opens, highs, lows, closes, volumes, read_only(np.empty(0))
+    )
+    found, scratch = [], bars.Scratch()
+    for policy in _POLICIES:
+        state = bars.new_state(len(held.names))
+        built = bars.aggregate(state, candles, held.places, True, table, policy, scratch).bars
+        _check_covered(state, held, calendars)
+        instrument = np.repeat(np.arange(len(held.names)), np.diff(built.offsets))
+        # Copies: the next pass writes into the same arrays.
+        found.append(_Counted(instrument, built.timestamp.copy(), built.candles.astype(np.int64)))
+    return found
+
+
+def _check_covered(state: bars.Floats, held: Held, calendars: CalendarAssignment) -> None:
+    for i in np.flatnonzero(state[:, bars.FAILED])[:1].tolist():
+        calendar = calendars.calendars[held.places[i]]
+        raise calendar.coverage_error(local_date(calendar, int(state[i, bars.LAST_TIME])))
+
+
+def _rows(
+    held: Held, place: int, plan: _Plan, counted: Sequence[_Counted], from_first: bool
+) -> pl.DataFrame:
+    """Return one calendar's rows of the result; without those before the first candle, if asked."""
+    members, dates, expected = held.members(place), plan.days, plan.expected
+    shape = (len(members), len(dates.date))
+    rows = np.empty(shape, dtype=np.int64)
+    listed = np.ones(shape, dtype=np.bool_)
+    for row, i in enumerate(members):
+        edges = np.searchsorted(held.own(i), dates.start)
+        rows[row] = np.diff(edges)
+        # The date that has the first candle is the first one after which there is a candle.
+        if from_first:
+            listed[row] = edges[1:] > 0
+    present, kept = (_by_date(each, held, members, plan) for each in counted)
+    listed &= (dates.kind != WEEKEND) | (rows > 0)
+    own, day = np.nonzero(listed)
+    missing = np.where(expected < 0, -1, np.maximum(expected - present, 0))
+    counts = (np.broadcast_to(expected, shape), present, missing, present - kept, rows - present)
+    columns = {
+        "instrument": pl.Series(held.names).gather(np.array(members)[own]),
+        "session": pl.Series(dates.date[day]),
+        "kind": pl.Series(KINDS).gather(dates.kind[day]),
+        **{name: pl.Series(c[listed]) for name, c in zip(COUNTS, counts, strict=True)},
+    }
+    known = [pl.when(pl.col(name) >= 0).then(name) for name in ("expected", "missing")]
+    return pl.DataFrame(columns, schema_overrides=COVERAGE_SCHEMA).with_columns(known)
+
+
+def _by_date(counted: _Counted, held: Held, members: Sequence[int], plan: _Plan) -> Times:
+    """Return counts ``[members, dates]``, 0 where there is no session."""
+    session = np.searchsorted(plan.day_open, counted.day_open)
+    column = np.full(len(plan.day_open) + 1, -1)
+    trades = np.flatnonzero(plan.days.session >= 0)
+    column[plan.days.session[trades]] = trades
+    row = np.full(len(held.names), -1)
+    row[members] = np.arange(len(members))
+    at = row[counted.instrument], column[session]
+    wanted = (at[0] >= 0) & (at[1] >= 0)
+    found = np.zeros((len(members), len(plan.days.date)), dtype=np.int64)
+    found[at[0][wanted], at[1][wanted]] = counted.rows[wanted]
+    return found

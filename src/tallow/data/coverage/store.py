@@ -1,0 +1,168 @@
+"""Coverage of what a store holds: `tallow.data.coverage.sessions`, some instruments at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, partial
+from typing import Any
+
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import RangeError, near_matches
+from tallow.core.limits import COVERAGE_ROWS
+from tallow.data.coverage.candle_index import Moment, source_timeframe
+from tallow.data.coverage.days import microseconds
+from tallow.data.coverage.missing import SEGMENT_SCHEMA, missing_segments
+from tallow.data.coverage.sessions import COVERAGE_SCHEMA, coverage
+from tallow.data.joins import Joined
+from tallow.data.store.kinds import other_kinds
+from tallow.data.store.store import Store
+
+Progress = Callable[[int, int], None]
+"""Called with the instruments done and the instruments in all."""
+
+_AROUND = timedelta(days=2)
+"""A session's rows lie within this of its date in UTC, wherever on earth it is."""
+
+
+@dataclass(frozen=True)
+class StoredSeries:
+    """Which candles of a store are looked at; `now` in microseconds since 1970 UTC.
+
+    `start` and `end` are those of `coverage.sessions` and `coverage.missing`; `instruments`
+    are all that the store has of the kind, if they are None, but for those that ended and go on
+    under another key: the candles of predecessors are an instrument's own (`tallow.data.joins`).
+    """
+
+    store: Store
+    calendars: CalendarAssignment
+    now: int
+    timeframe: str = "1m"
+    adjustment: str = "raw"
+    start: Moment | None = None
+    end: Moment | None = None
+    instruments: Sequence[str] | None = None
+    progress: Progress | None = None
+
+    def coverage(self) -> pl.DataFrame:
+        """Count candles per instrument and session; see `tallow.data.coverage.sessions.coverage`.
+
+        Reads all candles before `end`: what an instrument did before tells which are fillers.
+
+        Raises
+        ------
+        TallowError
+            As that does; also if the store has no candles of an instrument.
+        """
+        known = self._known()
+        self._require_known(known)
+        parts = [pl.DataFrame(schema=COVERAGE_SCHEMA)]
+        parts += (
+            coverage(self._read(names, None), instruments=names, **self._wanted)
+            for names in self._groups(known)
+        )
+        return pl.concat(parts)
+
+    def missing(
+        self, longest: timedelta | None = None, asked: pl.DataFrame | None = None
+    ) -> pl.DataFrame:
+        """Return what a downloader must fetch; see `tallow.data.coverage.missing.missing_segments`.
+
+        Raises
+        ------
+        TallowError
+            As that does.
+        """
+        known = self._known()
+        parts = [pl.DataFrame(schema=SEGMENT_SCHEMA)]
+        for names in self._groups(known):
+            # To go on from the last candles, they are all it takes.
+            last = known.filter(pl.col("instrument").is_in(names))["last"].min()
+            since = last if self.start is None else _instant(self.start, -_AROUND)
+            candles = self._read(names, since)  # type: ignore[arg-type]
+            found = missing_segments(
+                candles, instruments=names, longest=longest, asked=asked, **self._wanted
+            )
+            parts.append(found)
+        return pl.concat(parts)
+
+    @property
+    def _wanted(self) -> dict[str, Any]:
+        """What both functions are told."""
+        return {
+            "calendars": self.calendars,
+            "now": self.now,
+            "timeframe": self.timeframe,
+            "start": self.start,
+            "end": self.end,
+        }
+
+    def other_kinds(self) -> str:
+        """Say which candles the store has; nothing where it has those of this kind."""
+        size = source_timeframe(self.timeframe).text
+        return other_kinds(self.store, size, self.adjustment, "timeframe")
+
+    def _known(self) -> pl.DataFrame:
+        """Return the store's series of this kind that are asked for."""
+        size = source_timeframe(self.timeframe).text
+        return self.store.series().filter(
+            pl.col("timeframe") == size, pl.col("adjustment") == self.adjustment
+        )
+
+    def _require_known(self, known: pl.DataFrame) -> None:
+        names = known["instrument"].to_list()
+        for name in self.instruments or ():
+            if name not in names:
+                hint = near_matches(name, names) if names else self.other_kinds()
+                raise RangeError(
+                    f"instrument: {name!r}; not in the store at {self.timeframe} "
+                    f"{self.adjustment}; {hint}"
+                )
+
+    def _groups(self, known: pl.DataFrame) -> Iterator[list[str]]:
+        """Yield names, sorted, a bounded number of candles at a time."""
+        counts = dict(known.select("instrument", "candles").iter_rows())
+        given = self.instruments
+        names = sorted(counts.keys() - self._joined.ended(counts) if given is None else set(given))
+        group: list[str] = []
+        rows = 0
+        for done, name in enumerate(names):
+            rows += counts.get(name, 0)
+            if group and rows > COVERAGE_ROWS:
+                yield group
+                group, rows = [], counts.get(name, 0)
+                if self.progress is not None:
+                    self.progress(done, len(names))
+            group.append(name)
+        if group:
+            yield group
+
+    @cached_property
+    def _joined(self) -> Joined:
+        return Joined.of(self.store.actions.joins(), self.calendars)
+
+    def _read(self, names: Sequence[str], since: datetime | None) -> pl.DataFrame:
+        until = _instant(self.end, _AROUND)
+        start = None if since is None else microseconds(since)
+        end = None if until is None else microseconds(until)
+        read = partial(self.store.read, timeframe=self.timeframe, adjustment=self.adjustment)
+        return self._joined.read(names, start, end, lambda keys, a, b: read(keys, start=a, end=b))
+
+
+def _instant(moment: Moment | None, apart: timedelta) -> datetime | None:
+    """Return an instant that lies so far apart from a date, or from an instant."""
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        moment = datetime.fromisoformat(f"{moment}T00:00+00:00")
+    if moment is None:
+        return None
+    try:
+        return moment + apart
+    except OverflowError:
+        return (
+            datetime(9999, 12, 31, tzinfo=UTC)
+            if apart > timedelta(0)
+            else datetime(1, 1, 1, tzinfo=UTC)
+        )

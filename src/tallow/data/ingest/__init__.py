@@ -1,0 +1,1 @@
+"""From documents into a store, and what was set aside back out."""

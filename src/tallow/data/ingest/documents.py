@@ -1,0 +1,303 @@
+"""From documents into a store: each file is read, written at once and counted, one after the other.
+
+A file that cannot be read stops no other one. What was written stays, whatever happens after it,
+and doing all of it again changes nothing. A table of mended rows (`ingest.repair_table`) is told by
+its columns, and settles the rows of the quarantine that are accepted now.
+"""
+
+from __future__ import annotations
+
+import glob
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import CandleInputError, StoreError, TallowError
+from tallow.core.given import file_path
+from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.data.ingest.repair_table import is_mending_table, read_mended
+from tallow.data.providers.document import Document, read_document
+from tallow.data.providers.registry import readers
+from tallow.data.reading.assumed import told_once
+from tallow.data.reading.batches import Stamped
+from tallow.data.reading.candles import Candles
+from tallow.data.reading.one_key import OneKey
+from tallow.data.reading.quarantine import empty_quarantine
+from tallow.data.reading.stamps import FileStamps
+from tallow.data.store.settling import answered, open_rows
+from tallow.data.store.store import Store
+
+MENDED = "mended"
+"""What stands for the format of a table of mended rows."""
+
+Progress = Callable[[int, int], None]
+"""Called with the files done and the files in all; raise in it to cancel."""
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of a file's rows of one series kind; it was one write.
+
+    Attributes
+    ----------
+    source
+        The file, as it was named.
+    rows_in
+        Always `new` + `identical` + `revised` + `quarantined`.
+    settled
+        Rows that stood in the store's quarantine before, and need nobody's attention any more.
+    by_rule
+        Quarantined rows by the rule they broke first.
+    instrument
+        The first by name of those that have a candle in it.
+    first, last
+        Earliest and latest candle's open, in UTC; None without candles.
+    """
+
+    source: str
+    format: str
+    timeframe: str
+    adjustment: str
+    rows_in: int
+    new: int
+    identical: int
+    revised: int
+    quarantined: int
+    settled: int
+    by_rule: dict[str, int]
+    instrument: str | None
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of all files.
+
+    Attributes
+    ----------
+    files
+        One report per write, in the order in which they were written.
+    failures
+        Why a file could not be read, by its name; nothing of it was written.
+    quarantine
+        The first few of the rows set aside, to show them; the store's ledger has all.
+    hint
+        A sentence where stamps look like those of the close; empty elsewhere.
+    """
+
+    files: tuple[FileReport, ...]
+    failures: dict[str, str] = field(default_factory=dict)
+    quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
+    hint: str = ""
+
+    def total(self, count: str) -> int:
+        """Return the sum over all files of a count, such as ``rows_in``."""
+        return sum(getattr(file, count) for file in self.files)
+
+    @property
+    def by_rule(self) -> dict[str, int]:
+        """Quarantined rows of all files by the rule they broke first."""
+        found: dict[str, int] = {}
+        for file in self.files:
+            for rule, rows in file.by_rule.items():
+                found[rule] = found.get(rule, 0) + rows
+        return found
+
+
+@told_once
+def ingest(
+    store: Store,
+    inputs: str | Path | Sequence[str | Path],
+    *,
+    format: str | None = None,  # noqa: A002
+    instrument: str | None = None,
+    timeframe: str | None = None,
+    timezone: str | None = None,
+    adjustment: str | None = None,
+    pattern: str | None = None,
+    time_format: str | None = None,
+    stamped: Stamped = "open",
+    no_volume: bool = False,
+    calendar: str | Mapping[str, str | tuple[str, str]] = "XNSE",
+    now: int | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Write files into a store, each in one write, in the order in which they are named.
+
+    Parameters
+    ----------
+    inputs
+        Paths and globs; a glob's files come sorted by name. Where two files say different things
+        of a candle, the later one is right.
+    format, instrument, timeframe, timezone, adjustment, pattern, time_format, stamped, no_volume
+        As in `tallow.data.providers.document.read_document`, the same for all files; `now`, too.
+    calendar
+        Whose sessions a hint on stamps goes by; what is stored depends on none.
+
+    Raises
+    ------
+    TallowError
+        If there is no such file or format, or not a single file can be read: the first reason.
+    StoreError
+        If the store cannot be written. The files before stay written.
+
+    Notes
+    -----
+    Holds one file at a time; where `instrument` is given, a number for each candle of all of them.
+    """
+    paths = find_documents(inputs)
+    if format is not None:
+        readers().find(format)
+    moment = time.time_ns() // 1_000 if now is None else now
+    read = partial(
+        read_document,
+        format=format,
+        instrument=instrument,
+        timeframe=timeframe,
+        timezone=timezone,
+        adjustment=adjustment,
+        pattern=pattern,
+        time_format=time_format,
+        stamped=stamped,
+        no_volume=no_volume,
+        now=moment,
+    )
+    watch = FileStamps(CalendarAssignment(calendar)) if stamped == "open" else None
+    work = _Work(store, read, timezone, moment, watch, OneKey(instrument))
+    for done, path in enumerate(paths, 1):
+        work.take(path)
+        if progress is not None:
+            progress(done, len(paths))
+    if work.failures and not work.files:
+        reason = next(iter(work.failures.values()))
+        others = len(work.failures) - 1
+        raise CandleInputError(f"{reason} (and {others} more files)" if others else reason)
+    hint = "" if watch is None else watch.hint()
+    return IngestReport(tuple(work.files), work.failures, work.quarantine, hint)
+
+
+def find_documents(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Return the files that paths and globs name, each once; any ending may be a document's.
+
+    Raises
+    ------
+    CandleInputError
+        If a path does not exist, is a folder, or a glob matches no file.
+    """
+    several = [inputs] if isinstance(inputs, str | Path) else inputs
+    paths = list(dict.fromkeys(path for one in several for path in _matching(one)))
+    if not paths:
+        raise CandleInputError("ingest: input=[]; must name at least one file; add a path or glob")
+    return paths
+
+
+def _matching(source: str | Path) -> Iterator[Path]:
+    path = file_path("ingest: input", source, CandleInputError)
+    if path.is_dir():
+        raise CandleInputError(
+            f"{path}: is a folder; a file is needed; name its files, such as {path / '*'}"
+        )
+    # A file that exists is meant literally, even with a bracket in its name.
+    if path.exists() or not glob.has_magic(str(path)):
+        if not path.exists():
+            raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
+        yield path
+        return
+    # Not Path.glob: it refuses absolute patterns.
+    found = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
+    files = [match for match in found if not match.is_dir()]
+    if not files:
+        raise CandleInputError(f"ingest: input={str(source)!r}; no file matches; check the folder")
+    yield from files
+
+
+@dataclass
+class _Work:
+    """The files so far."""
+
+    store: Store
+    read: Callable[[Path], Document]
+    timezone: str | None
+    now: int
+    stamps: FileStamps | None
+    one: OneKey
+    files: list[FileReport] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
+
+    def take(self, path: Path) -> None:
+        """Read and write one file; what is wrong with it is a failure of it alone."""
+        try:
+            take = self._mended if is_mending_table(path) else self._document
+            take(path)
+        except StoreError:
+            raise
+        except TallowError as error:
+            self.failures[str(path)] = str(error)
+
+    def _document(self, path: Path) -> None:
+        document = self.read(path)
+        series = (document.timeframe.text, document.adjustment)
+        self.one.take(str(path), document.candles.frame, series)
+        # The ledger outlives the folder that this command was given in.
+        source = str(path.absolute())
+        aside = document.candles.quarantine.with_columns(source=pl.lit(source))
+        candles = replace(document.candles, quarantine=aside)
+        self._write(path, document.format, candles, series, set(), candles.report.by_rule)
+        if self.stamps is not None and document.timeframe.unit == "minute":
+            self.stamps.see(str(path), document.candles.frame)
+
+    def _mended(self, path: Path) -> None:
+        held = self.store.ledger.held(everything=True)
+        waiting = open_rows(held)
+        numbers = set(held.filter(pl.col("settled_by").is_null())["id"])
+        # All are read before the first is written: a mistake in one is seen in time.
+        for part in read_mended(path, held, self.timezone, self.now):
+            series = (part.timeframe, part.adjustment)
+            others = answered(waiting, part.candles, part.sources, *series)
+            mended = numbers.intersection([*part.accepted, *others])
+            self._write(path, MENDED, part.candles, series, mended, part.by_rule)
+
+    def _write(
+        self,
+        path: Path,
+        format_: str,
+        candles: Candles,
+        series: tuple[str, str],
+        mended: set[int],
+        by_rule: dict[str, int],
+    ) -> None:
+        timeframe, adjustment = series
+        source = str(path.absolute())
+        wrote = self.store.write(candles, timeframe=timeframe, adjustment=adjustment, source=source)
+        others = mended.difference(wrote.settled)
+        if others:
+            # After the write: killed in between, the rows stay open, and the same again settles
+            # them.
+            self.store.ledger.settle(sorted(others), wrote.entry)
+        few = pl.concat([self.quarantine, candles.quarantine.head(QUARANTINE_PREVIEW)])
+        self.quarantine = few.head(QUARANTINE_PREVIEW)
+        report = FileReport(
+            source=str(path),
+            format=format_,
+            timeframe=timeframe,
+            adjustment=adjustment,
+            rows_in=wrote.rows_in,
+            new=wrote.new,
+            identical=wrote.identical,
+            revised=wrote.revised,
+            quarantined=wrote.quarantined,
+            settled=len(wrote.settled) + len(others),
+            by_rule=by_rule,
+            instrument=candles.frame["instrument"][0] if len(candles) else None,
+            first=candles.report.first,
+            last=candles.report.last,
+        )
+        self.files.append(report)

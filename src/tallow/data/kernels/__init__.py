@@ -1,0 +1,1 @@
+"""Compiled passes over rows: bars, buckets, ticks and live updates."""

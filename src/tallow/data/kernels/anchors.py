@@ -1,0 +1,90 @@
+"""Which session, week and month a row belongs to: where an anchored VWAP starts anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tallow.core.calendars import Calendar, anchor_boundaries
+from tallow.core.kernel import kernel, read_only
+from tallow.core.limits import CALENDARS_MAX
+from tallow.core.timeframe import Unit
+from tallow.data.kernels.aggregate import first_after
+from tallow.data.kernels.buckets import period_ids
+
+ANCHOR_UNITS: tuple[Unit, ...] = ("day", "week", "month")
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+class AnchorTable(NamedTuple):
+    """From which instant on a row belongs to which session, week and month (VWAP's anchors)."""
+
+    starts: Times
+    boundaries: Times
+    covered_from: Times
+    covered_until: Times
+    session: NDArray[np.float64]
+    week: NDArray[np.float64]
+    month: NDArray[np.float64]
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def anchor_table(calendars: tuple[Calendar, ...]) -> AnchorTable:
+    """Return the anchors of each of `calendars`, one after the other; remembered."""
+    tables = [calendar.sessions() for calendar in calendars]
+    boundaries = [anchor_boundaries(c.sessions(), c.timezone) for c in calendars]
+    session, week, month = (
+        np.concatenate([period_ids(table, unit) for table in tables]).astype(np.float64)
+        for unit in ANCHOR_UNITS
+    )
+    return AnchorTable(
+        starts=np.cumsum([0, *(len(b) for b in boundaries)], dtype=np.int64),
+        boundaries=np.concatenate(boundaries),
+        covered_from=np.array([t.covered_from for t in tables], dtype=np.int64),
+        covered_until=np.array([t.covered_until for t in tables], dtype=np.int64),
+        session=session,
+        week=week,
+        month=month,
+    )
+
+
+def anchor_columns(
+    anchors: AnchorTable, wanted: Sequence[str], times: Times, offsets: Times, places: Times
+) -> dict[str, Floats]:
+    """Return each row's session, week or month number; NaN for instruments without a calendar."""
+    columns = {}
+    for name in wanted:
+        columns[name], ids = np.empty(len(times)), getattr(anchors, name)
+        _anchor_ids(read_only(times), offsets, places, anchors, ids, columns[name])
+    return columns
+
+
+@kernel
+def _anchor_ids(timestamp, offsets, calendar_of, table, ids, out):  # type: ignore[no-untyped-def]
+    """Number each row's session, week or month (`ids` per session), by a merge with the anchors.
+
+    NaN where no calendar (-1 in `calendar_of`) knows the row's session.
+    """
+    calendar, boundaries = -1, table.boundaries
+    first = last = j = begin = end = 0
+    for i in range(len(calendar_of)):
+        if calendar_of[i] < 0:
+            for row in range(offsets[i], offsets[i + 1]):
+                out[row] = np.nan
+            continue
+        if calendar_of[i] != calendar:
+            calendar = calendar_of[i]
+            first, last = table.starts[calendar], table.starts[calendar + 1]
+            begin, end, j = table.covered_from[calendar], table.covered_until[calendar], first
+        for row in range(offsets[i], offsets[i + 1]):
+            t = timestamp[row]
+            # The row before, also that of the instrument before, is likely in the same session.
+            if t < boundaries[j] or (j + 1 < last and boundaries[j + 1] <= t):
+                j = max(first, first_after(boundaries, first, last, t) - 1)
+            out[row] = ids[j] if begin <= t < end else np.nan

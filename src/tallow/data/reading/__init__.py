@@ -1,0 +1,1 @@
+"""Reading: whatever holds candles becomes checked candle columns."""

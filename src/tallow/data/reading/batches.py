@@ -1,0 +1,269 @@
+"""From raw rows to candle columns, batch by batch, each row checked on its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.errors import CandleInputError, TimeframeError
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.kernels.buckets import MINUTE_US
+from tallow.data.kernels.rows import TIME_MAX_US
+from tallow.data.reading.assumed import assume
+from tallow.data.reading.finer import finer_minutes, in_minutes, require_minutes
+from tallow.data.reading.quarantine import as_quarantine, empty_quarantine, records
+from tallow.data.reading.row_keys import key_text
+from tallow.data.reading.row_repairs import widen_range
+from tallow.data.reading.rules import OFF_GRID, all_rows_hold, first_broken, within_years
+from tallow.data.reading.runs import mark_sorted
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, Layout, resolve_layout
+from tallow.data.reading.time_texts import Written, explain_unreadable
+from tallow.data.reading.times import FORMATS, join_date_and_time, to_utc
+
+EXAMPLES_SHOWN = 3
+"""Unreadable times that an error prints."""
+
+WITHOUT_VOLUME = (
+    "has no volume; 0 is taken, as TradingView leaves the column out where a chart shows none; "
+    "pass no_volume=True to say so, or export the chart with its volume"
+)
+"""What is assumed of a source without volume, where its shape is known to come so."""
+
+
+Stamped = Literal["open", "close"]
+"""Where a candle's stamp lies."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the caller said about an input; see `tallow.data.reading.readers.read_candles`.
+
+    Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming. With
+    `no_volume`, inputs have none. `source_timeframe` may be what is taken where none is given.
+    """
+
+    source_timeframe: Timeframe
+    timezone: str | None
+    instrument: str | None
+    latest_us: int = TIME_MAX_US
+    timeframe_given: bool = True
+    no_volume: bool = False
+    time_format: str | None = None
+    stamped: Stamped = "open"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A stretch of one source's rows, read and checked.
+
+    Attributes
+    ----------
+    frame
+        Candle columns of the rows that keep every rule of one row, in input order: not sorted, and
+        keys may repeat.
+    quarantine
+        The other rows.
+    rows_in
+        Rows in both together.
+    source
+        The file, or ``frame``.
+    first_row
+        The number, in its source and from 1, of the batch's first row.
+    ignored_columns
+        The source's columns that no field is read from.
+    """
+
+    frame: pl.DataFrame
+    quarantine: pl.DataFrame
+    rows_in: int
+    source: str
+    first_row: int
+    ignored_columns: tuple[str, ...] = ()
+
+    def row_numbers(self) -> NDArray[np.int64]:
+        """Return the row number in the source of every row of `frame`."""
+        rows = np.arange(self.first_row, self.first_row + self.rows_in, dtype=np.int64)
+        return np.delete(rows, self.quarantine["row"].to_numpy().astype(np.int64) - self.first_row)
+
+
+def read_batches(
+    raws: Iterator[pl.DataFrame],
+    schema: Mapping[str, pl.DataType],
+    source: str,
+    options: ReadOptions,
+) -> Iterator[Batch]:
+    """Read and check one source's rows as they come; at least one batch, which may be empty.
+
+    Raises
+    ------
+    CandleInputError
+        If columns are missing, or not a single time can be read; the latter only at the end.
+    NaiveTimeError
+        If times carry no zone and none was given.
+    """
+    layout = resolve_layout(schema, source, options.instrument, options.no_volume)
+    rows_seen = unreadable = off_grid = 0
+    examples: list[str] = []
+    day_first = None if layout.shape is None else layout.shape.day_first
+    written = Written(options.time_format, day_first)
+    for raw in raws:
+        _require_period(raw, layout, source, options)
+        batch = _read_batch(raw, layout, source, rows_seen + 1, options, written)
+        rows_seen += len(raw)
+        unreadable += batch.quarantine["timestamp"].null_count()
+        off_grid += _count_within_minutes(batch)
+        yield batch
+        if rows_seen == len(raw) == unreadable:
+            examples = _example_times(raw, layout)
+    if rows_seen == 0:
+        yield _read_batch(pl.DataFrame(schema=schema), layout, source, 1, options, written)
+    elif unreadable == rows_seen:
+        raise CandleInputError(
+            f"{source}: column {' + '.join(layout.time_columns)!r}="
+            f"{', '.join(map(repr, examples[:EXAMPLES_SHOWN]))}; "
+            f"not one of {rows_seen} times can be read; they must be "
+            f"{options.time_format or FORMATS}{explain_unreadable(examples, options.time_format)}"
+        )
+    require_minutes(source, rows_seen, off_grid)
+    if "volume" not in layout.numbers and not options.no_volume:
+        assume(source, WITHOUT_VOLUME)
+
+
+def _read_batch(
+    raw: pl.DataFrame,
+    layout: Layout,
+    source: str,
+    first_row: int,
+    options: ReadOptions,
+    written: Written,
+) -> Batch:
+    frame = _candle_columns(raw, layout, source, options, written)
+    on_grid = options.source_timeframe.unit == "minute"
+    if all_rows_hold(frame, on_grid, options.latest_us):
+        return Batch(frame, empty_quarantine(), len(raw), source, first_row, layout.ignored)
+    frame = frame.with_columns(within_years(pl.col("timestamp")))
+    single = pl.Float32 in {raw.schema[column] for column in layout.numbers.values()}
+    frame = widen_range(frame, single)
+    rule = frame.select(first_broken(on_grid, options.latest_us)).to_series()
+    if on_grid and (rule == OFF_GRID).any():
+        shares = in_minutes(frame, finer_minutes(frame.with_columns(rule)))
+        rule = rule.scatter((shares & rule.is_null()).arg_true(), OFF_GRID)
+    bad = rule.is_not_null()
+    at = pl.int_range(first_row, first_row + len(raw), dtype=pl.UInt64, eager=True).alias("row")
+    broken = frame.select("instrument", "timestamp").with_columns(at, rule).filter(bad)
+    broken = broken.with_columns(records(raw.filter(bad)))
+    quarantine = as_quarantine(broken, source)
+    return Batch(frame.filter(~bad), quarantine, len(raw), source, first_row, layout.ignored)
+
+
+def _candle_columns(
+    raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions, written: Written
+) -> pl.DataFrame:
+    """Return the candle columns of raw rows; what cannot be read is null. Clean input is shared."""
+    if layout.instrument is None:
+        instrument = pl.Series([options.instrument], dtype=pl.String).new_from_index(0, len(raw))
+    else:
+        instrument = key_text(raw[layout.instrument])
+    times = [raw[column] for column in layout.time_columns]
+    time = times[0] if len(times) == 1 else join_date_and_time(*times)
+    zone = None if layout.shape is None else layout.shape.timezone
+    instants = to_utc(time, zone or options.timezone, source, written)
+    columns = [
+        mark_sorted(instrument.alias("instrument")),
+        _opens(instants, options).alias("timestamp"),
+    ]
+    numbers = {field: _to_float(raw[column]) for field, column in layout.numbers.items()}
+    if "volume" not in numbers:
+        numbers["volume"] = pl.Series([0.0]).new_from_index(0, len(raw))
+    columns += [
+        numbers[field].alias(field) for field in (*NUMBERS, OPEN_INTEREST) if field in numbers
+    ]
+    frame = pl.DataFrame(columns)
+    if OPEN_INTEREST in numbers:
+        # No rule asks for open interest; what is no number is unavailable, and that is null.
+        finite = pl.col("open_interest").is_finite()
+        frame = frame.with_columns(pl.when(finite).then("open_interest"))
+    return frame
+
+
+def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) -> None:
+    """Compare how long rows last, `by` which word, with what the caller says; warn if that is none.
+
+    Raises
+    ------
+    CandleInputError
+        If the two do not agree.
+    TimeframeError
+        If that is no timeframe.
+    """
+    try:
+        agree = parse_timeframe(lasting) == options.source_timeframe
+    except TimeframeError as error:
+        raise TimeframeError(f"{source}: {by}: {error}") from error
+    size = options.source_timeframe.text
+    if agree:
+        return
+    if not options.timeframe_given:
+        told = f"by {by} rows last {lasting}, and are read as candles of {size}"
+        assume(source, f'{told}; pass source_timeframe="{lasting}" if they last so')
+        return
+    raise CandleInputError(
+        f"{source}: by {by} rows last {lasting}, and candles of {size} are read; they must agree; "
+        f'is it the right file? If so, pass source_timeframe="{lasting}"'
+    )
+
+
+def _require_period(raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions) -> None:
+    """Compare how long rows say that they last with what the caller says."""
+    periods = None if layout.shape is None else layout.shape.periods
+    if periods is None:
+        return
+    column, lasting = periods
+    for value in raw[column].cast(pl.String).unique(maintain_order=True):
+        if value in lasting:
+            require_timeframe(source, f"{column}={value!r}", lasting[value], options)
+
+
+def _opens(times: pl.Series, options: ReadOptions) -> pl.Series:
+    """Return when candles open, of their stamps.
+
+    A stamp at the end of a day, week or month may be the next one's midnight: a microsecond before
+    it is in its own.
+    """
+    if options.stamped == "open":
+        return times
+    minutes = options.source_timeframe.minutes
+    back = minutes * MINUTE_US if options.source_timeframe.unit == "minute" else 1
+    return (times.cast(pl.Int64) - back).cast(times.dtype)
+
+
+def _to_float(column: pl.Series) -> pl.Series:
+    if column.dtype == pl.Float64:
+        return column
+    if column.dtype.is_numeric() or column.dtype == pl.Null:
+        return column.cast(pl.Float64)
+    text = column.cast(pl.String)
+    number = text.cast(pl.Float64, strict=False)
+    if number.null_count() == text.null_count():
+        return number
+    return text.str.strip_chars().cast(pl.Float64, strict=False)
+
+
+def _example_times(raw: pl.DataFrame, layout: Layout) -> list[str]:
+    """Return the times of raw rows as they were written, each once."""
+    shown = records(raw.select(layout.time_columns).unique(maintain_order=True))
+    return [" ".join(map(str, json.loads(row).values())) for row in shown]
+
+
+def _count_within_minutes(batch: Batch) -> int:
+    """Return how many rows were set aside as they open within a minute, alone or with others."""
+    if not len(batch.quarantine):
+        return 0
+    late = pl.col("timestamp").to_physical() % MINUTE_US != 0
+    return len(batch.quarantine.filter((pl.col("rule") == OFF_GRID) & late))

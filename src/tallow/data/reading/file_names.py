@@ -1,0 +1,152 @@
+"""What the names of files say of their rows, and whether files may be of one instrument."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+
+from tallow.core.errors import CandleInputError, near_matches
+from tallow.core.given import name_text
+from tallow.core.timeframe import parse_timeframe
+from tallow.data.reading.batches import ReadOptions
+from tallow.data.reading.schema import example_pattern
+from tallow.data.reading.zones import require_timezone
+
+EXAMPLES = {
+    "instrument": 'instrument="NSE_EQ|INE301A01014"',
+    "timeframe": 'timeframe="1m"',
+    "timezone": 'timezone="Asia/Kolkata"',
+    "adjustment": 'adjustment="raw"',
+}
+"""The facts, and how a caller says them."""
+
+
+def require_pattern(pattern: str) -> None:
+    """Raise `CandleInputError` unless `pattern` is a regular expression with the known groups."""
+    try:
+        expression = re.compile(name_text("read: pattern", pattern, CandleInputError))
+    except (re.error, RecursionError, OverflowError) as error:
+        raise CandleInputError(
+            f"read: pattern={pattern!r}; must be a regular expression; {error}"
+        ) from error
+    groups = list(expression.groupindex)
+    unknown = next((name for name in groups if name not in EXAMPLES), None)
+    if unknown is not None or not groups:
+        raise CandleInputError(
+            f"read: pattern={pattern!r}; must have groups such as (?P<instrument>.+), and none of "
+            f"other names; {near_matches(unknown or '', EXAMPLES)}"
+        )
+
+
+def require_no_pattern(pattern: str | None) -> None:
+    """Raise `CandleInputError` where a pattern is given for what has no file name."""
+    if pattern is not None:
+        raise CandleInputError(
+            f"read: pattern={pattern!r}; fits names of files, and a frame has none; leave it out"
+        )
+
+
+def name_facts(path: Path, pattern: str) -> dict[str, str | None]:
+    """Return what the named groups of a regular expression find in a file's whole name.
+
+    Raises
+    ------
+    CandleInputError
+        If the pattern is none, has groups of other names, or does not fit.
+    """
+    require_pattern(pattern)
+    match = _matched(pattern, path.name)
+    if match is None:
+        raise CandleInputError(
+            f"{path}: pattern={pattern!r} must fit the whole name {path.name!r}; "
+            "add .* where any text may stand"
+        )
+    return {name: match[name] for name in re.compile(pattern).groupindex}
+
+
+def by_name(path: Path, pattern: str, options: ReadOptions) -> ReadOptions:
+    """Return what is said of a file by its name, and by the caller.
+
+    Raises
+    ------
+    CandleInputError
+        As `name_facts`; also if the two say something differently.
+    """
+    said = name_facts(path, pattern)
+    timeframe = said.get("timeframe")
+    if timeframe is not None and parse_timeframe(timeframe) != options.source_timeframe:
+        raise CandleInputError(
+            f"{path}: candles of {timeframe!r} by the file's name, read as candles of "
+            f"{options.source_timeframe.text!r}; they must agree; read files of each by themselves"
+        )
+    given: dict[str, Any] = {"instrument": options.instrument, "timezone": options.timezone}
+    for name, value in given.items():
+        other = said.get(name)
+        if value is not None and other is not None and value != other:
+            raise CandleInputError(
+                f"{path}: {other!r} by the file's name, {name}={value!r} given; they must agree; "
+                f"leave out {name}="
+            )
+        given[name] = value if other is None else other
+    require_timezone(given["timezone"])
+    is_given = options.timeframe_given or timeframe is not None
+    return replace(options, timeframe_given=is_given, **given)
+
+
+def _matched(pattern: str, name: str) -> dict[str, str | None] | None:
+    """Return what a pattern's groups find in a whole name; None where it does not fit.
+
+    By Polars, whose expressions take linear time: Python's may take ages over a name.
+    """
+    whole = pl.Series([name]).str
+    expression = f"^(?:{pattern})$"
+    try:
+        if not whole.contains(expression)[0]:
+            return None
+        return dict(whole.extract_groups(expression)[0])
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise CandleInputError(
+            f"read: pattern={pattern!r}; must be a regular expression without look-around and "
+            f"references to groups; {reason}"
+        ) from error
+
+
+@dataclass
+class FilesApart:
+    """Watches files to which one key is given: those of one instrument do not overlap in time.
+
+    Overlapping ones may be several instruments', which would make bars of a mixture.
+    """
+
+    key: str | None
+    _span: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def see(self, source: str, frame: pl.DataFrame, key: str | None) -> None:
+        """Take the next candles of a file, which has no other key than `key`."""
+        if key is None or key != self.key or not len(frame):
+            return
+        names = frame["instrument"]
+        if names[0] != key or names[-1] != key:
+            return
+        low, high = frame["timestamp"].min(), frame["timestamp"].max()
+        before = self._span.get(source, (low, high))
+        self._span[source] = min(before[0], cast("Any", low)), max(before[1], cast("Any", high))
+
+    def check(self) -> None:
+        """Raise `CandleInputError` where the times of two files overlap."""
+        spans = sorted((span, source) for source, span in self._span.items())
+        latest = None
+        for (low, high), source in spans:
+            if latest is not None and low < latest[0]:
+                raise CandleInputError(
+                    f"{source}: instrument={self.key!r} given for it and for {latest[1]}, whose "
+                    "times overlap; are they one instrument? If each file has its own, pass "
+                    f"pattern='{example_pattern(source)}'; if they are one, join them first"
+                )
+            if latest is None or high > latest[0]:
+                latest = high, source

@@ -1,0 +1,322 @@
+"""Finding and opening candle files. Whatever is wrong with a file is one error that names it."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from tallow.core.errors import CandleInputError
+from tallow.core.given import file_path
+from tallow.core.limits import (
+    FILE_COLUMNS_MAX,
+    FILE_LINE_BYTES_MAX,
+    FILE_UNPACKED_BYTES,
+    FILE_UNPACKED_RATIO,
+)
+from tallow.data.reading import text_tables, zstandard
+from tallow.data.reading.arrow_claims import FILE_MARK, require_honest
+from tallow.data.reading.fixed_offsets import any_zone, in_utc, offset_columns
+from tallow.data.reading.schema import find_column
+from tallow.data.reading.spreadsheet import unmark_formulas
+from tallow.data.reading.text_tables import TextLayout
+
+PARQUET_ENDINGS = (".parquet", ".pq")
+ARROW_ENDINGS = (".arrow", ".arrows", ".ipc", ".feather", ".fea", ".ft", ".stream")
+"""File and stream format; which of them a file holds is told by its content."""
+
+ENDINGS = (*text_tables.ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS)
+DOCUMENT_ENDINGS = (".json", ".json.gz", ".zip")
+"""Of files that only a provider's reader may know."""
+
+_GZIP_MARK = b"\x1f\x8b"
+_PACKED_MARKS = (_GZIP_MARK, zstandard.MARK)
+_PROBE_BYTES = 4_096
+
+
+@dataclass(frozen=True)
+class RawSource:
+    """An input before its columns are understood.
+
+    `rows()` starts again from the first row each time it is called; each frame it gives has at most
+    the asked-for rows, and its columns are of one chunk. `instrument`, `timezone` and `timeframe`
+    are what it says of all its rows, where it does.
+    """
+
+    name: str
+    schema: Mapping[str, pl.DataType]
+    rows: Callable[[], Iterator[pl.DataFrame]]
+    instrument: str | None = None
+    timezone: str | None = None
+    timeframe: str | None = None
+
+
+def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Return the files that paths and globs name: globs sorted by name, lists in their order.
+
+    Raises
+    ------
+    CandleInputError
+        If nothing matches, or a match is a folder or has an ending that is not read.
+    """
+    if isinstance(source, str | Path):
+        paths = _expand_one(source)
+    else:
+        paths = [path for one in source for path in _expand_one(one)]
+    if not paths:
+        raise CandleInputError("read: input=[]; must name at least one file; add a path or a glob")
+    for path in paths:
+        _require_candle_file(path)
+    return paths
+
+
+def row_count(paths: Sequence[Path]) -> int:
+    """Return the rows in all files together, or 0 where only reading them would tell."""
+    if any(ending_of(path) not in (*PARQUET_ENDINGS, *ARROW_ENDINGS) for path in paths):
+        return 0
+    total = 0
+    for path in paths:
+        with _naming(path), any_zone():
+            total += int(_scan(path).select(pl.len()).collect().item())
+    return total
+
+
+def open_file(path: Path, chunk_rows: int) -> RawSource:
+    """Open a candle file without reading its rows.
+
+    Raises
+    ------
+    CandleInputError
+        If the file is not what its ending says.
+    """
+    if ending_of(path) is None:
+        raise CandleInputError(
+            f"{path}: ending={path.suffix!r}; a table is needed here, that ends in "
+            f"{', '.join(ENDINGS)}; convert it"
+        )
+    with _naming(path), any_zone():
+        frame = _scan(path)
+        schema = frame.collect_schema()
+        offsets = offset_columns(schema)
+        frame = frame.with_columns(in_utc(schema, offsets)) if offsets else frame
+        schema = frame.collect_schema() if offsets else schema
+    _require_narrow(path, len(schema))
+
+    def rows() -> Iterator[pl.DataFrame]:
+        room = _Room(path)
+        with _naming(path), any_zone() if offsets else nullcontext():
+            # No chunk_size: Polars would build its batches from several chunks, and a kernel that
+            # wants one array would pay for a copy of everything.
+            for batch in frame.collect_batches(maintain_order=True):
+                room.take(batch)
+                filled = _as_text(batch) if ending_of(path) in text_tables.ENDINGS else batch
+                yield from split(filled, chunk_rows)
+
+    return RawSource(str(path), schema, rows)
+
+
+def split(frame: pl.DataFrame, chunk_rows: int) -> Iterator[pl.DataFrame]:
+    """Cut a frame into pieces of at most `chunk_rows` rows and one chunk each."""
+    for piece in frame.iter_slices(chunk_rows):
+        yield piece if max(piece.n_chunks("all"), default=1) == 1 else piece.rechunk()
+
+
+def ending_of(path: Path) -> str | None:
+    """Return the ending by which a file's kind is known, or None."""
+    name = path.name.lower()
+    return next((ending for ending in ENDINGS if name.endswith(ending)), None)
+
+
+def _expand_one(source: str | Path) -> list[Path]:
+    if not isinstance(source, str | Path):
+        raise CandleInputError(
+            f"read: input={type(source).__name__}; must be a path, a glob, a list of these or a "
+            "frame; pass several frames one by one"
+        )
+    path = file_path("read: input", source, CandleInputError)
+    # A file that exists is meant literally, even with a bracket in its name.
+    if path.exists() or not glob.has_magic(str(path)):
+        return [path]
+    # Not Path.glob: it refuses absolute patterns.
+    matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
+    files = [match for match in matches if not match.is_dir()]
+    if not files:
+        raise CandleInputError(f"read: input={str(source)!r}; no file matches; check the folder")
+    return files
+
+
+def _require_candle_file(path: Path) -> None:
+    known = f"must end in {', '.join((*ENDINGS, *DOCUMENT_ENDINGS))}"
+    if path.is_dir():
+        raise CandleInputError(
+            f"{path}: is a folder; a file is needed; name its files, such as {path / '*.parquet'}"
+        )
+    if not path.exists():
+        raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
+    if ending_of(path) is None and not path.name.lower().endswith(DOCUMENT_ENDINGS):
+        raise CandleInputError(f"{path}: ending={path.suffix!r}; {known}; rename or convert it")
+    if path.stat().st_size == 0:
+        raise CandleInputError(
+            f"{path}: size=0; a header is needed at least; was it written fully?"
+        )
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    ending = ending_of(path)
+    if ending in PARQUET_ENDINGS:
+        return pl.scan_parquet(path, glob=False)
+    if ending in text_tables.ENDINGS:
+        layout = _text_layout(path)
+        _require_lines(path)
+        return text_tables.scan_text(path, layout)
+    with path.open("rb") as file:
+        require_honest(file, str(path))
+        file.seek(0)
+        if file.read(len(FILE_MARK)) == FILE_MARK:
+            return pl.scan_ipc(path, glob=False)
+    return pl.read_ipc_stream(path).lazy()
+
+
+def _text_layout(path: Path) -> TextLayout:
+    """Return the layout of a table of text, which must be no wider than a table may be."""
+    first = _first_line(path)
+    layout = text_tables.text_layout(str(ending_of(path)), first)
+    # Counted before Polars makes columns of them, which takes a minute for a million.
+    _require_narrow(path, first.count(layout.separator.encode()) + 1)
+    return layout
+
+
+def _first_line(path: Path) -> bytes:
+    """Return the first line of a table of text, which must be no longer than a header may be."""
+    head = _mark(path)
+    if head.startswith(zstandard.MARK):
+        return _short(path, zstandard.unpacked_head(path, 1).split(b"\n", 1)[0])
+    is_packed = head.startswith(_GZIP_MARK)
+    if b"\x00" in head and not is_packed:
+        raise CandleInputError(
+            f"{path}: is not UTF-8 text; a table of text is needed; save it as UTF-8"
+        )
+    opener = gzip.open if is_packed else open
+    try:
+        with opener(path, "rb") as file:
+            first = file.readline(FILE_LINE_BYTES_MAX)
+    except (OSError, EOFError, zlib.error):
+        return b""  # Polars tells what is wrong with it.
+    return _short(path, first)
+
+
+def _short(path: Path, first: bytes) -> bytes:
+    if len(first) >= FILE_LINE_BYTES_MAX and not first.endswith(b"\n"):
+        raise CandleInputError(
+            f"{path}: its first line has {FILE_LINE_BYTES_MAX:,} bytes or more; must be a header; "
+            "is it a table of text, with lines?"
+        )
+    return first
+
+
+def _require_lines(path: Path) -> None:
+    """Raise `CandleInputError` if a line of a table of text is too long; packed ones come later."""
+    if not _mark(path).startswith(_PACKED_MARKS):
+        number = text_tables.long_line(path, FILE_LINE_BYTES_MAX)
+        if number is not None:
+            raise _too_long(path, f"line {number:,}")
+
+
+def _too_long(path: Path, line: str) -> CandleInputError:
+    return CandleInputError(
+        f"{path}: {line} has {FILE_LINE_BYTES_MAX:,} bytes or more; must be shorter; was it "
+        "written fully, with the ends of its lines?"
+    )
+
+
+def _mark(path: Path) -> bytes:
+    """Return the beginning of a file, that tells how it is packed."""
+    with path.open("rb") as file:
+        return file.read(_PROBE_BYTES)
+
+
+def _require_narrow(path: Path, width: int) -> None:
+    if width > FILE_COLUMNS_MAX:
+        raise CandleInputError(
+            f"{path}: {width:,} columns; at most {FILE_COLUMNS_MAX:,}; is it a table of candles? "
+            "Leave out what is none of them"
+        )
+
+
+class _Room:
+    """What a packed file may still unpack to: a table of candles packs to a tenth, say."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        packed = path.stat().st_size if _mark(path).startswith(_PACKED_MARKS) else None
+        self._most = None if packed is None else FILE_UNPACKED_BYTES + FILE_UNPACKED_RATIO * packed
+        self._taken = 0
+
+    def take(self, batch: pl.DataFrame) -> None:
+        if self._most is None:
+            return
+        self._taken += int(batch.estimated_size())
+        if self._taken > self._most:
+            raise CandleInputError(
+                f"{self._path}: unpacks to more than {self._most:,} bytes, {FILE_UNPACKED_RATIO} "
+                "times its size; no table of candles does; unpack it by hand if it is one"
+            )
+        cells = pl.all().str.len_bytes().cast(pl.UInt64)
+        longest = batch.select(pl.sum_horizontal(cells).max()).item() if batch.width else None
+        if (longest or 0) + batch.width - 1 >= FILE_LINE_BYTES_MAX:
+            raise _too_long(self._path, "a line")
+
+
+def _as_text(batch: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a text file; names that a spreadsheet must not run are as they were."""
+    names = find_column("instrument", batch.columns)
+    rows = _without_blank_lines(batch)
+    return rows if names is None else unmark_formulas(rows, names)
+
+
+def _without_blank_lines(batch: pl.DataFrame) -> pl.DataFrame:
+    # Polars reads an empty line as a row of nulls; to a person it is no row.
+    if batch.width == 0 or batch.to_series(0).null_count() == 0:
+        return batch
+    return batch.filter(~pl.all_horizontal(pl.all().is_null()))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn whatever Polars raises over a broken file into an error that names the file."""
+    try:
+        yield
+    # Some broken Parquet files make Polars panic, and a panic is a BaseException.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise CandleInputError(
+            f"{path}: {_long_line(path) or reason[0]}; must be a whole "
+            f"{ending_of(path)} file; was it written fully, and does its ending fit?"
+        ) from error
+
+
+def _long_line(path: Path) -> str | None:
+    """Say which line of a text file has more cells than the header, if one has."""
+    ending = ending_of(path)
+    if ending not in text_tables.ENDINGS or ending.endswith(".zst"):
+        return None
+    opener = gzip.open if ending.endswith(".gz") else open
+    try:
+        layout = _text_layout(path)
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            pieces = iter(lambda: file.readline(FILE_LINE_BYTES_MAX), "")
+            lines = csv.reader(pieces, delimiter=layout.separator)
+            width = len([next(lines) for _ in range(layout.above + 1)][-1])
+            for cells in lines:
+                if len(cells) > width:
+                    return f"line {lines.line_num} has {len(cells)} cells, the header {width}"
+    except (OSError, UnicodeError, EOFError, StopIteration, csv.Error):
+        pass  # Polars' own reason is told instead.
+    return None

@@ -1,0 +1,131 @@
+"""Which times candles may carry: those that the calendars know, and that have come.
+
+A row of any other time is set aside by itself, with the same rule whatever way it comes in: files,
+frames, a store, a live update. The other rows of its instrument stay as they are.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.limits import CLOCK_AHEAD_SECONDS
+from tallow.data.kernels.live_rows import span
+from tallow.data.reading.candles import Candles
+from tallow.data.reading.quarantine import as_quarantine, count_by_rule, records
+from tallow.data.reading.rules import FORMING, NOT_COVERED, time_view
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Codes = NDArray[np.int8]
+
+RIGHT, UNCOVERED, AHEAD = 0, 1, 2
+RULES_OF_TIMES = (None, NOT_COVERED, FORMING)
+"""Rules by code: nothing is wrong, no calendar knows the time, it has not come yet."""
+
+
+def latest_open(now_us: int | None = None) -> int:
+    """Return the latest open of a candle that has begun, in microseconds since 1970 UTC.
+
+    By the machine's clock, or by a caller's, `now_us`, where that is ahead. Venues' clocks may be
+    ahead of both by a little.
+    """
+    now = max(time.time_ns() // 1_000, now_us or 0)
+    return now + CLOCK_AHEAD_SECONDS * 1_000_000
+
+
+def only_begun(candles: Candles) -> Candles:
+    """Return candles without those that have not begun, which go to their quarantine."""
+    frame, latest = candles.frame, latest_open()
+    if not len(frame) or time_view(frame).max() <= latest:
+        return candles
+    begun = pl.col("timestamp").to_physical() <= latest
+    ahead = frame.filter(~begun)
+    lost = ahead.select("instrument", "timestamp", rule=pl.lit(FORMING)).with_columns(
+        row=pl.lit(None, pl.UInt64), record=records(ahead)
+    )
+    held = pl.concat([candles.quarantine, as_quarantine(lost, ", ".join(candles.report.sources))])
+    frame = frame.filter(begun)
+    report = replace(
+        candles.report,
+        accepted=len(frame),
+        quarantined=len(held),
+        by_rule=count_by_rule(held),
+        instruments=frame["instrument"].n_unique(),
+        last=cast("Any", frame["timestamp"].max()),
+    )
+    return replace(candles, frame=frame, quarantine=held, report=report, runs=None)
+
+
+class KnownTimes:
+    """Says which times the calendars know."""
+
+    def __init__(self, calendars: CalendarAssignment) -> None:
+        tables = [calendar.sessions() for calendar in calendars.calendars]
+        self._from = np.array([table.covered_from for table in tables])
+        self._until = np.array([table.covered_until for table in tables])
+        # Days on which a session is announced, nobody knows when, and nothing is assumed.
+        self._open = [table.day_open[table.day_refused] for table in tables]
+        self._close = [table.day_close[table.day_refused] for table in tables]
+        self._covered = float(self._from.max()), float(self._until.min())
+        opens, closes = np.concatenate(self._open), np.concatenate(self._close)
+        order = np.argsort(opens)
+        self._opens = opens[order].tolist()
+        # The latest of those that open no later.
+        self._closes = np.maximum.accumulate(closes[order]).tolist()
+
+    def covers(self, times: Floats | Times) -> bool:
+        """Say whether all calendars know all of some times, without a look at each of them."""
+        return not len(times) or self.covers_span(*span(times))
+
+    def covers_span(self, first: float, last: float) -> bool:
+        """Say whether all calendars know all times from `first` to `last`."""
+        unknown = bisect_right(self._opens, last)
+        known = not unknown or self._closes[unknown - 1] <= first
+        return self._covered[0] <= first and last < self._covered[1] and known
+
+    def uncovered(self, places: Times, times: Floats | Times) -> Flags:
+        """Say which times their calendars do not know; those without a calendar are left out."""
+        calendar = np.maximum(places, 0)
+        outside: Flags = (times < self._from[calendar]) | (times >= self._until[calendar])
+        for place, opens in enumerate(self._open):
+            if len(opens):
+                day = np.searchsorted(opens, times, "right") - 1
+                inside = (day >= 0) & (times < self._close[place][day])
+                outside |= inside & (calendar == place)
+        return outside & (places >= 0)
+
+    def wrong(self, places: Times, offsets: Times, times: Times, latest: int) -> Codes | None:
+        """Return what is wrong with each of some instruments' times; None where nothing is.
+
+        Parameters
+        ----------
+        places
+            int64 ``[instruments]``, their calendars.
+        offsets, times
+            Rows ``offsets[i]:offsets[i + 1]`` are instrument ``i``'s, in ascending time.
+        latest
+            The latest time that has come.
+
+        Notes
+        -----
+        Looks at each instrument's first and last row only, where these are known.
+        """
+        some = offsets[1:] > offsets[:-1]
+        if not some.any():
+            return None
+        last = int(times[offsets[1:][some] - 1].max())
+        if last <= latest and self.covers_span(int(times[offsets[:-1][some]].min()), last):
+            return None
+        which = np.repeat(places, np.diff(offsets))
+        codes = np.where(times > latest, AHEAD, RIGHT).astype(np.int8)
+        codes[self.uncovered(which, times)] = UNCOVERED
+        return codes if codes.any() else None
