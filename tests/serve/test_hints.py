@@ -48,20 +48,20 @@ FEEDS: Shown = (("live", "quarantine"), (WebSocketFeed, RedisFeed))
 
 SHOWN: dict[str, Shown] = {
     "core/calendars/calendar": CALENDARS,
-    "data/batches": ANY_FILES,
+    "data/reading/batches": ANY_FILES,
     "data/feeds/held": FEEDS,
     "data/feeds/moments": FEEDS,
-    "data/file_names": (("run", "live", "compare"), READERS),
-    "data/one_key": (("ingest",), (ingest,)),
+    "data/reading/file_names": (("run", "live", "compare"), READERS),
+    "data/reading/one_key": (("ingest",), (ingest,)),
     "data/providers": ANY_FILES,
-    "data/provisional": CALENDARS,
-    "data/rules": (("run", "query", "live", "compare", "quarantine"), CALENDARS[1]),
-    "data/schema": ANY_FILES,
-    "data/stamps": (("run",), READERS[:2]),
+    "data/coverage/provisional": CALENDARS,
+    "data/reading/rules": (("run", "query", "live", "compare", "quarantine"), CALENDARS[1]),
+    "data/reading/schema": ANY_FILES,
+    "data/reading/stamps": (("run",), READERS[:2]),
     "data/store/kinds": (("query",), (tallow.AnalyticsEngine.query,)),
     "data/store/store": (("prune",), (tallow.Store.prune,)),
-    "data/time_texts": ANY_FILES,
-    "data/times": (FILES, (*ANY_FILES[1], load_engine)),
+    "data/reading/time_texts": ANY_FILES,
+    "data/reading/times": (FILES, (*ANY_FILES[1], load_engine)),
     "migrate/compare/asking": (("compare",), (Request,)),
     "migrate/engines": (("compare",), (load_engine,)),
     "runtime/adjusted": (("query",), (tallow.AnalyticsEngine.query,)),
@@ -71,9 +71,9 @@ SHOWN: dict[str, Shown] = {
 
 ELSEWHERE: dict[tuple[str, str], Shown] = {
     # A replay, and a document by itself, say this in words of their own.
-    ("data/batches", "source_timeframe"): (("run", "compare"), READERS[:2]),
-    ("data/stamps", "calendar"): (("run",), (tallow.AnalyticsEngine,)),
-    ("data/stamps", "stamped"): (("run", "live"), READERS),
+    ("data/reading/batches", "source_timeframe"): (("run", "compare"), READERS[:2]),
+    ("data/reading/stamps", "calendar"): (("run",), (tallow.AnalyticsEngine,)),
+    ("data/reading/stamps", "stamped"): (("run", "live"), READERS),
 }
 """Where a parameter of a module's texts is asked for otherwise than its others."""
 
