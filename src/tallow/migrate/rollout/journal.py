@@ -23,7 +23,7 @@ from tallow.migrate.flags.setting import (
     write_setting,
 )
 from tallow.migrate.rollout.audit import AuditLog
-from tallow.migrate.rollout.plan import RolloutPaths
+from tallow.migrate.rollout.plan import Places
 from tallow.migrate.rollout.state import RolloutState, apply_entry, setting_facts
 
 
@@ -36,7 +36,7 @@ class Journal:
         The name written in the log.
     """
 
-    def __init__(self, paths: RolloutPaths, who: str) -> None:
+    def __init__(self, paths: Places, who: str) -> None:
         self.paths, self.who = paths, who
         self.log = AuditLog(paths.log)
         self.state = RolloutState()

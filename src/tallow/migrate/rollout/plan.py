@@ -115,7 +115,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class RolloutPaths:
+class Places:
     """A rollout's experiment, and the paths of its files."""
 
     path: Path
@@ -129,7 +129,7 @@ class RolloutPaths:
 class RolloutPlan:
     """A rollout's paths and stages; the first stage is off."""
 
-    paths: RolloutPaths
+    paths: Places
     stages: tuple[Stage, ...]
     digest: str
 
@@ -156,7 +156,7 @@ class RolloutPlan:
         return self.stages[number] if number < len(self.stages) else None
 
 
-def read_paths(path: Path) -> RolloutPaths:
+def read_paths(path: Path) -> Places:
     """Return a plan's experiment and paths; the rest of it may be wrong.
 
     Raises
@@ -211,7 +211,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
     return tomllib.loads(content.decode())
 
 
-def _paths(path: Path, table: Mapping[str, Any]) -> RolloutPaths:
+def _paths(path: Path, table: Mapping[str, Any]) -> Places:
     names = {"evidence": "evidence.db", "log": "rollout.log"} | dict(table)
     for name in _PATHS:
         value = names.get(name)
@@ -221,7 +221,7 @@ def _paths(path: Path, table: Mapping[str, Any]) -> RolloutPaths:
     flags, evidence, log = (
         folder / file_path(f"{path.name}: {name}", names[name], RolloutError) for name in _PATHS[1:]
     )
-    return RolloutPaths(path.absolute(), names["experiment"], flags, evidence, log)
+    return Places(path.absolute(), names["experiment"], flags, evidence, log)
 
 
 def _check_names(where: str, table: Any, names: set[str]) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from tallow.core.errors import DamagedLogError, RolloutError
 from tallow.migrate.rollout.journal import Journal
-from tallow.migrate.rollout.plan import RolloutPaths, RolloutPlan
+from tallow.migrate.rollout.plan import Places, RolloutPlan
 from tallow.migrate.rollout.state import RolloutState
 
 UtcClock = Callable[[], datetime]
@@ -131,7 +131,7 @@ class Rollout:
 
 
 def revert(
-    paths: RolloutPaths, reason: str = "", who: str | None = None, clock: UtcClock = now_utc
+    paths: Places, reason: str = "", who: str | None = None, clock: UtcClock = now_utc
 ) -> list[str]:
     """Turn the candidate off for every instrument, at once.
 
