@@ -7,6 +7,7 @@ its message must hold; and processes of their own where stdout, signals and impo
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -135,6 +136,21 @@ def test_long_lists_are_cut_with_a_count(candles: Path) -> None:
     assert sum(name in text for name in names) == 10
     lines = text.splitlines()
     assert lines.index("and 15 more") < lines.index("Failed") < lines.index("and 2 more")
+
+
+def test_days_of_before_any_facts_are_bars_where_that_is_asked_for(tmp_path: Path) -> None:
+    path, bars = tmp_path / "days.csv", tmp_path / "bars.csv"
+    path.write_text(
+        "symbol,date,open,high,low,close,volume\n"
+        "IBM,1985-07-15,120,122,119,121,1000\nIBM,2005-07-18,121,123,120,122,1000\n"
+    )
+    said = ("-c", "XNYS", "--timezone", "America/New_York", "--source-timeframe", "1d", "-t", "1d")
+    asked = tallow_run(path, "-o", bars, "-i", "", *said)
+    assert re.search("^not_covered +1 ", asked.stdout, re.MULTILINE)
+    assert "--beyond-coverage" in asked.stdout
+    done = tallow_run(path, "-o", bars, "-i", "", *said, "--beyond-coverage", "weekdays")
+    assert done.exit_code == 0, done.output
+    assert pl.read_csv(bars)["close"].to_list() == [121.0, 122.0]
 
 
 def test_every_instrument_failed_exits_with_1_and_writes_nothing(candles: Path) -> None:

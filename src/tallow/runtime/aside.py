@@ -49,7 +49,7 @@ def aside_text(frames: Sequence[pl.DataFrame]) -> str:
     return (
         f"{first['instrument']}: timestamp={first['timestamp'].isoformat()}; rule "
         f"{first['rule']}: such rows={rows}, without values that need a "
-        "session; correct the times, or see calendar_dates="
+        "session; correct the times, or see calendar_dates= and beyond_coverage="
     )
 
 

@@ -25,7 +25,7 @@ _OTHERS = {
     },
     "quarantine": {
         name: f"--{name.replace('_', '-')} of tallow live"
-        for name in ("calendar_dates", "timezone", "keep")
+        for name in ("calendar_dates", "beyond_coverage", "timezone", "keep")
     },
     "doctor": {"calendar_dates": "--calendar-dates of tallow run"},
 }

@@ -124,7 +124,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         NOT_COVERED,
         "the calendar knows the row's date, and its hours",
-        "see calendar_dates=, or check the unit and the zone of the times",
+        "see calendar_dates= and beyond_coverage=, or check the unit and the zone of the times",
         None,
     ),
     Rule(
