@@ -21,16 +21,16 @@ ACTIONS_SHOWN = 40
 """Actions that are listed, the newest first; `--json` has them all."""
 
 
-def show_actions(place: str, file: str | None, as_json: bool) -> int:
+def show_actions(store: str, file: str | None, json: bool) -> int:
     """Record the actions of a file; without one, list those that the store knows."""
-    with open_store(place) as store:
+    with open_store(store) as opened:
         if file is not None:
-            _print_recorded(store.actions.record(file), as_json)
+            _print_recorded(opened.actions.record(file), json)
             return 0
-        known, joins = store.actions.read(), store.actions.joins()
+        known, joins = opened.actions.read(), opened.actions.joins()
     if len(joins):
         known = pl.concat([known, joins.with_columns(kind=pl.lit(JOIN))], how="diagonal")
-    if as_json:
+    if json:
         say_json(to_json(known))
     else:
         _print_known(make_console(), known)

@@ -154,7 +154,7 @@ def _tallow(
     """Take the options that belong to no verb."""
 
 
-@_verb("run", RUN_EPILOG, "run:run_to_file")
+@_verb("run", "run:run_to_file", RUN_EPILOG)
 def run(
     inputs: options.InputsArgument,
     timeframe: options.TimeframeOption = "5m",
@@ -189,7 +189,7 @@ def run(
     """
 
 
-@_verb("ingest", INGEST_EPILOG, "ingest:ingest_files")
+@_verb("ingest", "ingest:ingest_files", INGEST_EPILOG)
 def ingest(
     inputs: options.DocumentsArgument,
     store: options.StoreOption,
@@ -216,7 +216,7 @@ def ingest(
     """
 
 
-@_verb("query", QUERY_EPILOG, "query:query_store")
+@_verb("query", "query:query_store", QUERY_EPILOG)
 def query(
     instruments: options.InstrumentsArgument = None,
     *,
@@ -243,47 +243,38 @@ def query(
     """
 
 
-_verb("live", cli_live.EPILOG, "live:run_live")(cli_live.live)
-_verb("compare", cli_compare.EPILOG, "compare:run_compare")(cli_compare.compare)
+_verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
+_verb("compare", "compare:run_compare", cli_compare.EPILOG)(cli_compare.compare)
 
 
-@_verb("demo", DEMO_EPILOG)
+@_verb("demo", "demo:run_demo", DEMO_EPILOG)
 def demo(
     instruments: options.DemoInstrumentsOption = 200,
     sessions: options.DemoSessionsOption = 20,
-    output: options.DemoFolderOption = Path("tallow-demo"),
-    timeframe: options.TimeframesOption = ["5m", "1h", "1d"],  # noqa: B006 - Typer copies it
-) -> int:
+    folder: options.DemoFolderOption = Path("tallow-demo"),
+    timeframes: options.TimeframesOption = ["5m", "1h", "1d"],  # noqa: B006 - Typer copies it
+) -> None:
     """Simulate a market, and show its bars and indicators.
 
     The market is the same on every machine: one-minute candles with opening rushes, lunch lulls,
     overnight gaps, missing minutes, illiquid names and a frozen day. The files stay in a folder,
     to try other commands on.
     """
-    from tallow.serve.demo import run_demo
-
-    return run_demo(instruments, sessions, output, timeframe)
 
 
-@_verb("indicators", INDICATORS_EPILOG)
-def indicators(name: options.IndicatorArgument = None, json: options.JsonOption = False) -> int:
+@_verb("indicators", "indicators:show_indicators", INDICATORS_EPILOG)
+def indicators(name: options.IndicatorArgument = None, json: options.JsonOption = False) -> None:
     """List the indicators, or show all about one.
 
     All of it is read from the declarations from which the values are computed; indicators of
     other packages stand beside the built-in ones.
     """
-    from tallow.serve.indicators import show_all, show_one
-
-    return show_all(json) if name is None else show_one(name, json)
 
 
-@_verb("doctor")
-def doctor(json: options.JsonOption = False) -> int:
+@_verb("doctor", "doctor:show_checks")
+def doctor(json: options.JsonOption = False) -> None:
     """Check the installation, and say what is missing.
 
     Looks at versions, the kernel cache, calendars and plug-ins. Each line is ok, warn or fail;
     the exit code is 1 if one is fail.
     """
-    from tallow.serve.doctor import show_checks
-
-    return show_checks(json)

@@ -88,73 +88,51 @@ rollout_app = make_app("rollout", HELP, EPILOG)
 _verb = partial(add_verb, rollout_app)
 
 
-@_verb("plan")
-def plan() -> int:
+@_verb("plan", "rollout:print_plan")
+def plan() -> None:
     """Print a plan to begin with, with an explanation of each line."""
-    from tallow.migrate.rollout.plan import EXAMPLE
-
-    typer.echo(EXAMPLE, nl=False)
-    return 0
 
 
-@_verb("start", START_EPILOG)
+@_verb("start", "rollout:control", START_EPILOG)
 def start(
-    plan: PlanArgument = options.PLAN, once: OnceOption = False, who: WhoOption = None
-) -> int:
+    path: PlanArgument = options.PLAN, once: OnceOption = False, who: WhoOption = None
+) -> None:
     """Begin or resume a rollout, and control it.
 
     Looks at the evidence, interval by interval: enough successes lead to the next stage, a failure
     turns the candidate off, and where there is too little to tell, the rollout pauses. Stays until
     Ctrl-C; killed at any moment, it resumes from the log.
     """
-    from tallow.serve.rollout import control
-
-    return control(plan, once, who)
 
 
-@_verb("status", STATUS_EPILOG)
-def status(plan: PlanArgument = options.PLAN, json: options.JsonOption = False) -> int:
+@_verb("status", "rollout:show_status", STATUS_EPILOG)
+def status(path: PlanArgument = options.PLAN, json: options.JsonOption = False) -> None:
     """Show the stage, the last analyses, and who did what."""
-    from tallow.serve.rollout import show_status
-
-    return show_status(plan, json)
 
 
-@_verb("advance")
+@_verb("advance", "rollout:advance")
 def advance(
-    plan: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
-) -> int:
+    path: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+) -> None:
     """Go to the next stage now, whatever the analyses say."""
-    from tallow.serve.rollout import act
-
-    return act("advance", plan, reason, who)
 
 
-@_verb("pause")
+@_verb("pause", "rollout:pause")
 def pause(
-    plan: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
-) -> int:
+    path: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+) -> None:
     """Stay at this stage; a failure still turns the candidate off."""
-    from tallow.serve.rollout import act
-
-    return act("pause", plan, reason, who)
 
 
-@_verb("resume")
+@_verb("resume", "rollout:resume")
 def resume(
-    plan: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
-) -> int:
+    path: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+) -> None:
     """Go on after a pause."""
-    from tallow.serve.rollout import act
-
-    return act("resume", plan, reason, who)
 
 
-@_verb("revert", REVERT_EPILOG)
+@_verb("revert", "rollout:turn_off", REVERT_EPILOG)
 def revert(
-    plan: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
-) -> int:
+    path: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+) -> None:
     """Turn the candidate off for every instrument, at once."""
-    from tallow.serve.rollout import turn_off
-
-    return turn_off(plan, reason, who)

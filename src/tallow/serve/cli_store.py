@@ -78,15 +78,12 @@ store_app = make_app("store", HELP, EPILOG)
 _verb = partial(add_verb, store_app)
 
 
-@_verb("stats")
-def stats(store: options.StoreOption, json: options.JsonOption = False) -> int:
+@_verb("stats", "store:show_stats")
+def stats(store: options.StoreOption, json: options.JsonOption = False) -> None:
     """Count what there is, and show how it lies."""
-    from tallow.serve.store import show_stats
-
-    return show_stats(store, json)
 
 
-@_verb("coverage", COVERAGE_EPILOG, "coverage:show_coverage")
+@_verb("coverage", "coverage:show_coverage", COVERAGE_EPILOG)
 def coverage(
     store: options.StoreOption,
     instruments: options.InstrumentsOption = None,
@@ -110,92 +107,71 @@ def coverage(
     """
 
 
-@_verb("quarantine", QUARANTINE_EPILOG)
+@_verb("quarantine", "quarantine:show_quarantined", QUARANTINE_EPILOG)
 def quarantine(
     store: options.StoreOption,
     export: options_store.ExportOption = None,
     json: options.JsonOption = False,
-) -> int:
+) -> None:
     """List the rows set aside, or export them to be mended."""
-    from tallow.serve.quarantine import show_quarantined
-
-    return show_quarantined(store, export, json)
 
 
-@_verb("ingests")
-def ingests(store: options.StoreOption, json: options.JsonOption = False) -> int:
+@_verb("ingests", "store:show_ingests")
+def ingests(store: options.StoreOption, json: options.JsonOption = False) -> None:
     """List what was written, when, and what became of it."""
-    from tallow.serve.store import show_ingests
-
-    return show_ingests(store, json)
 
 
-@_verb("actions", ACTIONS_EPILOG)
+@_verb("actions", "actions:show_actions", ACTIONS_EPILOG)
 def actions(
     file: options_store.ActionsArgument = None,
     *,
     store: options.StoreOption,
     json: options.JsonOption = False,
-) -> int:
+) -> None:
     """Record splits, bonuses, dividends and joins, or list them."""
-    from tallow.serve.actions import show_actions
-
-    return show_actions(store, file, json)
 
 
-@_verb("compact")
-def compact(store: options.StoreOption, json: options.JsonOption = False) -> int:
+@_verb("compact", "store:compact_store")
+def compact(store: options.StoreOption, json: options.JsonOption = False) -> None:
     """Sort and merge files, for the fastest reads.
 
     Writers and readers may go on meanwhile. Files that it replaced are deleted after a week.
     """
-    from tallow.serve.store import compact_store
-
-    return compact_store(store, json)
 
 
-@_verb("backup")
+@_verb("backup", "store:copy_store")
 def backup(
     target: options_store.BackupTargetArgument,
-    store: options.StoreOption,
+    source: options.StoreOption,
     json: options.JsonOption = False,
-) -> int:
+) -> None:
     """Copy a store, with all revisions and the quarantine.
 
     The copy is a store like any other, of whatever kind; it must not hold candles yet.
     """
-    from tallow.serve.store import copy_store
-
-    return copy_store(store, target, json)
 
 
-@_verb("restore")
+@_verb("restore", "store:copy_store")
 def restore(
-    backup: options_store.BackupSourceArgument,
-    store: options.StoreOption,
+    source: options_store.BackupSourceArgument,
+    target: options.StoreOption,
     json: options.JsonOption = False,
-) -> int:
+) -> None:
     """Copy a backup to where a store shall be.
 
     It must not hold candles yet.
     """
-    from tallow.serve.store import copy_store
-
-    return copy_store(backup, store, json)
 
 
-@_verb("prune", PRUNE_EPILOG)
+@_verb("prune", "store:prune_store", PRUNE_EPILOG)
 def prune(
     store: options.StoreOption,
     before: options_store.BeforeOption = None,
     superseded_before: options_store.SupersededBeforeOption = None,
     yes: options_store.YesOption = False,
     json: options.JsonOption = False,
-) -> int:
+) -> None:
     """Take away what is too old, for good.
 
     This is the only thing that does; it asks before.
     """
-    from tallow.serve.store import prune_store
-
-    return prune_store(store, before, superseded_before, yes, json)

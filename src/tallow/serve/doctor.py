@@ -55,11 +55,11 @@ class Finding:
     text: str
 
 
-def show_checks(as_json: bool) -> int:
+def show_checks(json: bool) -> int:
     """Run all checks, print a line for each finding, and return the exit code."""
     findings = [finding for check in CHECKS for finding in _carried_out(check)]
     failed = sum(finding.status == "fail" for finding in findings)
-    if as_json:
+    if json:
         print_json({"ok": not failed, "checks": [asdict(finding) for finding in findings]})
     else:
         _print(findings)

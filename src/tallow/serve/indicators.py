@@ -34,6 +34,11 @@ SCALES = {
 """Headings by the unit of an indicator's first output; another unit is its own heading."""
 
 
+def show_indicators(name: str | None, json: bool) -> int:
+    """Print every indicator, or all about one; return the exit code."""
+    return show_all(json) if name is None else show_one(name, json)
+
+
 def show_all(as_json: bool) -> int:
     """Print every indicator; return the exit code."""
     found = sorted(registry().indicators.values(), key=lambda indicator: indicator.name)

@@ -25,18 +25,18 @@ RECORD_SHOWN = 500
 """Characters of a record that the table shows; `--json` and `--export` have all."""
 
 
-def show_quarantined(place: str, export: Path | None, as_json: bool) -> int:
+def show_quarantined(store: str, export: Path | None, json: bool) -> int:
     """List the rows that wait to be mended, or write them into a table."""
     if export is not None:
         check_output(export, (".csv",))
-    with open_store(place) as store:
-        held = store.ledger.held()
+    with open_store(store) as opened:
+        held = opened.ledger.held()
     if export is not None:
-        _export(held, export, place)
-    elif as_json:
+        _export(held, export, store)
+    elif json:
         say_json(to_json(held.drop("settled_by").rename({"id": QUARANTINE_ID})))
     else:
-        _show(make_console(), held, place)
+        _show(make_console(), held, store)
     return 0
 
 

@@ -20,7 +20,7 @@ from tallow.migrate.rollout.audit import AuditEntry, AuditLog
 from tallow.migrate.rollout.controller import Controller
 from tallow.migrate.rollout.gates import figure_text
 from tallow.migrate.rollout.journal import Journal
-from tallow.migrate.rollout.plan import RolloutPlan, read_paths, read_plan
+from tallow.migrate.rollout.plan import EXAMPLE, RolloutPlan, read_paths, read_plan
 from tallow.migrate.rollout.rollout import Rollout, revert, who_am_i
 from tallow.migrate.rollout.state import RolloutState, setting_facts
 from tallow.serve.console import (
@@ -34,6 +34,7 @@ from tallow.serve.console import (
     print_json,
 )
 from tallow.serve.options import PLAN
+from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE
 
 ANALYSES_SHOWN, ENTRIES_SHOWN = 5, 8
@@ -53,6 +54,12 @@ _COLOURS = {
     "fail": BAD,
     "revert": BAD,
 }
+
+
+def print_plan() -> int:
+    """Print a plan to begin with."""
+    say(EXAMPLE.removesuffix("\n"))
+    return 0
 
 
 def control(path: Path, once: bool, who: str | None) -> int:
@@ -104,10 +111,24 @@ def _control(
             ) from None
 
 
-def act(
+def advance(path: Path, reason: str, who: str | None) -> int:
+    """Go to the next stage, and show the rollout's state."""
+    return _act("advance", path, reason, who)
+
+
+def pause(path: Path, reason: str, who: str | None) -> int:
+    """Pause, and show the rollout's state."""
+    return _act("pause", path, reason, who)
+
+
+def resume(path: Path, reason: str, who: str | None) -> int:
+    """Go on after a pause, and show the rollout's state."""
+    return _act("resume", path, reason, who)
+
+
+def _act(
     what: Literal["advance", "pause", "resume"], path: Path, reason: str, who: str | None
 ) -> int:
-    """Do what a person asks for, and show the rollout's state."""
     plan = read_plan(path)
     state = getattr(Rollout(plan, who), what)(reason)
     console = make_console()
@@ -128,7 +149,7 @@ def turn_off(path: Path, reason: str, who: str | None) -> int:
     return EXIT_INCOMPLETE if problems else 0
 
 
-def show_status(path: Path, as_json: bool) -> int:
+def show_status(path: Path, json: bool) -> int:
     """Print a rollout's state."""
     plan = read_plan(path)
     journal = Journal(plan.paths, "")
@@ -144,7 +165,7 @@ def show_status(path: Path, as_json: bool) -> int:
     watching = journal.log.find_controller()
     if watching is None and state.is_on and state.phase != "new":
         problems.append(f"no controller watches it: tallow rollout start{_named(plan)}")
-    if as_json:
+    if json:
         print_json(_facts(plan, state, entries, watching, problems))
     else:
         _print_status(plan, state, entries, watching, problems)

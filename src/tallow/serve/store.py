@@ -37,12 +37,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGE = re.compile(r"(\d{1,5})d")
 
 
-def show_stats(place: str, as_json: bool) -> int:
+def show_stats(store: str, json: bool) -> int:
     """Print how much a store holds, and how it lies."""
-    with open_store(place) as store:
-        stats, writes = store.stats(), len(store.ledger.entries())
-        waiting = len(store.ledger.held())
-    if as_json:
+    with open_store(store) as opened:
+        stats, writes = opened.stats(), len(opened.ledger.entries())
+        waiting = len(opened.ledger.held())
+    if json:
         times = {name: _time(getattr(stats, name)) for name in ("first", "last")}
         others = {
             name: _time(getattr(stats, name) or None) for name in ("last_received", "horizon")
@@ -50,38 +50,38 @@ def show_stats(place: str, as_json: bool) -> int:
         counts = {"ingests": writes, "quarantined": waiting}
         print_json(asdict(stats) | times | others | counts)
         return 0
-    _print_stats(stats, place, writes, waiting)
+    _print_stats(stats, store, writes, waiting)
     return 0
 
 
-def compact_store(place: str, as_json: bool) -> int:
+def compact_store(store: str, json: bool) -> int:
     """Compact a store, and say what changed."""
     take_interrupts_back()
-    with open_store(place) as store:
-        _print_compacted(store.compact(), as_json)
+    with open_store(store) as opened:
+        _print_compacted(opened.compact(), json)
     return 0
 
 
 def prune_store(
-    place: str, before: str | None, superseded_before: str | None, yes: bool, as_json: bool
+    store: str, before: str | None, superseded_before: str | None, yes: bool, json: bool
 ) -> int:
     """Take away what is too old, once a person has said yes to it."""
     take_interrupts_back()
     first = None if before is None else instant("before", before)
     later = None if superseded_before is None else instant("superseded_before", superseded_before)
-    with open_store(place) as store:
+    with open_store(store) as opened:
         if not yes and (first is not None or later is not None):
-            _ask(place, first, later)
-        _print_compacted(store.prune(before=first, superseded_before=later), as_json)
+            _ask(store, first, later)
+        _print_compacted(opened.prune(before=first, superseded_before=later), json)
     return 0
 
 
-def copy_store(source: str, target: str, as_json: bool) -> int:
+def copy_store(source: str, target: str, json: bool) -> int:
     """Copy a store to where there is none yet: to back up, or to restore."""
     take_interrupts_back()
     with open_store(source) as store:
         stats = store.backup(target)
-    if as_json:
+    if json:
         print_json(
             {"from": without_secrets(source), "to": without_secrets(target), "rows": stats.rows}
         )
@@ -93,11 +93,11 @@ def copy_store(source: str, target: str, as_json: bool) -> int:
     return 0
 
 
-def show_ingests(place: str, as_json: bool) -> int:
+def show_ingests(store: str, json: bool) -> int:
     """Print the ledger: each write, and where its rows went."""
-    with open_store(place) as store:
-        entries = store.ledger.entries()
-    if as_json:
+    with open_store(store) as opened:
+        entries = opened.ledger.entries()
+    if json:
         say_json(to_json(entries))
         return 0
     console = make_console()

@@ -68,25 +68,24 @@ def make_app(name: str, help_: str, epilog: str) -> typer.Typer:
 
 
 def add_verb(
-    app: typer.Typer, name: str, epilog: str = "", work: str | None = None
-) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
-    """Add a verb, whose function returns the exit code; errors become messages, not tracebacks.
+    app: typer.Typer, name: str, work: str, epilog: str = ""
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a verb, whose function declares its options; errors become messages, not tracebacks.
 
     Parameters
     ----------
     work
-        ``module:function`` of this package, which does the work with the verb's options as
-        keywords; the verb's own function declares them. None where it does the work itself.
+        ``module:function`` of this package, which takes the options as keywords and returns the
+        exit code. It is imported when the verb runs.
     """
     path = name if app.info.name == PROGRAM else f"{app.info.name} {name}"
 
-    def add(function: Callable[..., int | None]) -> Callable[..., None]:
-        @functools.wraps(function)
-        def guarded(*args: Any, **kwargs: Any) -> None:
+    def add(declared: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(declared)
+        def run_verb(**options: Any) -> None:
             try:
                 with _saying_warnings(name):
-                    act = function if work is None else find_work(work)
-                    code = act(*args, **kwargs)
+                    code = find_work(work)(**options)
             except KeyboardInterrupt as interrupt:
                 # A verb that knows what became of its files says so.
                 say(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
@@ -95,17 +94,16 @@ def add_verb(
                 hint = f"Try '{PROGRAM} {path} --help' for help."
                 say(f"Error: {in_options(str(error), name)}\n{hint}", err=True)
                 code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
-            raise typer.Exit(code or 0)
+            raise typer.Exit(code)
 
-        app.command(name, cls=VerbCommand, epilog=epilog)(guarded)
-        if work is not None:
-            WORKS[path] = (function, work)
-        return guarded
+        app.command(name, cls=VerbCommand, epilog=epilog)(run_verb)
+        WORKS[path] = (declared, work)
+        return run_verb
 
     return add
 
 
-WORKS: dict[str, tuple[Callable[..., int | None], str]] = {}
+WORKS: dict[str, tuple[Callable[..., None], str]] = {}
 """By the verb: the function that declares its options, and the name of the one for its work."""
 
 
