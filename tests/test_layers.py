@@ -42,6 +42,7 @@ LIBRARIES = {
     "adbc_driver_postgresql": "data",
     "deltalake": "data",
     "exchange_calendars": "core",
+    "filelock": "migrate",
     "numba": "core",
     "numpy": "core",
     "jinja2": "migrate",

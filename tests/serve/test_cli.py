@@ -60,6 +60,44 @@ def test_what_does_a_verbs_work_takes_all_of_its_options(verb: str) -> None:
     assert set(options) <= {*bound.kwargs, *bound.arguments}
 
 
+WITHOUT_FCNTL = """
+import sys
+
+class NoFcntl:
+    def find_spec(self, name, path=None, target=None):
+        if name == "fcntl":
+            raise ModuleNotFoundError("No module named 'fcntl'", name=name)
+
+sys.modules.pop("fcntl", None)
+sys.meta_path.insert(0, NoFcntl())
+
+import tallow
+import typer.main
+from typer.testing import CliRunner
+from tallow.serve.cli import app
+
+def pages(command, *names):
+    yield names
+    for name, below in getattr(command, "commands", {}).items():
+        yield from pages(below, *names, name)
+
+for names in pages(typer.main.get_command(app)):
+    result = CliRunner().invoke(app, [*names, "--help"])
+    assert result.exit_code == 0, (names, result.exception)
+    assert result.stdout.startswith("Usage: ")
+    print(*names)
+assert CliRunner().invoke(app, ["rollout", "plan"]).exit_code == 0
+"""
+
+
+def test_all_help_works_where_there_is_no_fcntl() -> None:
+    command = [sys.executable, "-c", WITHOUT_FCNTL]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    verbs = result.stdout.splitlines()
+    assert {"run", "live", "store backup", "rollout revert"} <= set(verbs)
+
+
 def test_help_shows_verbs_examples_exit_codes_and_next_steps() -> None:
     page = help_of()
     for words in (*VERBS, "store", "Examples:", "Exit codes:", "Next:", "--version"):

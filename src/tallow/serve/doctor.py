@@ -23,7 +23,7 @@ from tallow.serve.wording import in_options
 Status = Literal["ok", "warn", "fail"]
 STYLES: dict[Status, str] = {"ok": GOOD, "warn": WARN, "fail": BAD}
 
-NEEDED = ("polars", "numpy", "numba", "narwhals", "exchange_calendars", "typer", "rich")
+NEEDED = ("polars", "numpy", "numba", "narwhals", "exchange_calendars", "filelock", "typer", "rich")
 IMPORTED = ("polars", "numpy", "numba", "narwhals")
 """Those that are tried. exchange_calendars is not: its import takes 1.4 s."""
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tallow.core.errors import DamagedLogError
+from tallow.core.errors import DamagedLogError, RolloutError
 from tallow.migrate.rollout.audit import AuditLog
 from tests.migrate.rollout.acting import BEGIN
 
@@ -94,6 +96,25 @@ def test_a_torn_line_is_truncated_and_logged(path: Path, torn: str) -> None:
     log.append("ann@desk", "pause", BEGIN, {})
     assert read(path).problem is None
     assert json.loads(path.read_text().splitlines()[LINES])["torn"] == torn
+
+
+def test_the_controller_is_named_and_those_who_ask_are_none(path: Path) -> None:
+    """Who asks holds the lock for a moment, and is no controller to others who ask."""
+
+    def ask(_number: int) -> str | None:
+        return AuditLog(path).find_controller()
+
+    with ThreadPoolExecutor(8) as threads:
+        with AuditLog(path).hold_control("ann@desk"):
+            held = list(threads.map(ask, range(8)))
+            with (
+                pytest.raises(RolloutError, match=f"held by ann@desk .process {os.getpid()}"),
+                AuditLog(path).hold_control("bob@desk"),
+            ):
+                pass
+        free = list(threads.map(ask, range(200)))
+    assert held == [f"ann@desk (process {os.getpid()})"] * 8
+    assert free == [None] * 200
 
 
 def test_readers_see_what_others_add(path: Path) -> None:

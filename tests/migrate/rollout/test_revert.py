@@ -6,6 +6,7 @@ then the flag is read back as a serving process reads it.
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -21,6 +22,7 @@ import pytest
 from tallow.core.errors import FlagError, RolloutError
 from tallow.migrate.flags import FileProvider, decide
 from tallow.migrate.flags.setting import OFF, Setting, force_off, read_setting, write_setting
+from tallow.migrate.rollout import audit
 from tallow.migrate.rollout.controller import Controller
 from tallow.migrate.rollout.plan import read_paths
 from tallow.migrate.rollout.rollout import revert
@@ -67,6 +69,19 @@ def test_instruments_set_apart_are_off_too(world: World) -> None:
     assert revert(world.plan.paths, clock=world.clock) == []
     assert {decision(key) for key in ("A", "B", "C")} == {"off"}
     assert 'A = "candidate"' in world.flags.read_text()
+
+
+def test_a_revert_counts_where_files_cannot_be_locked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_number: int, *, blocking: bool) -> bool:
+        raise OSError(errno.ENOSYS, "no locks here")
+
+    monkeypatch.setattr(audit, "lock_descriptor", refuse)
+    assert "no locks here; choose another place" in revert(world.plan.paths)[0]
+    assert read_setting(world.flags, "engine") == OFF
+    with pytest.raises(RolloutError, match="no locks here"):
+        world.person.advance()
 
 
 def test_a_wrong_plan_is_no_hindrance(world: World) -> None:

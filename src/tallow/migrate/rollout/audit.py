@@ -7,7 +7,6 @@ end does not, so a file beside the log records its length.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,12 +18,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import lock_descriptor
+
 from tallow.core.errors import DamagedLogError, RolloutError
 from tallow.core.limits import ROLLOUT_LOCK_SECONDS
 from tallow.data.durable import sync_folder
 from tallow.data.replacing import open_beside, replaced, share_new_file
 
-_WAIT_SECONDS = 0.01
+_RETRY_SECONDS = 0.01
+_GLANCE_SECONDS = 0.2
+"""A controller holds its lock for long; whoever asks for the controller, less than this."""
+
+_HOLDER_AT = 1
+"""Where the holder's name begins in a lock file: on Windows the first byte cannot be read."""
+
 _FIELDS = {"n", "at", "who", "what", "digest"}
 
 
@@ -160,18 +167,14 @@ class AuditLog:
         RolloutError
             If there is another controller.
         """
-        with _lock(self._control, 0.0, who):
+        with _lock(self._control, _GLANCE_SECONDS, who):
             yield
 
     def find_controller(self) -> str | None:
         """Return who controls the rollout right now; None if nobody does."""
-        try:
-            with self._control.open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return self._control.read_text().strip()
-        except OSError:
-            pass
+        with suppress(OSError), self._control.open("rb") as file:
+            if not _try_lock(file, _GLANCE_SECONDS):
+                return _read_holder(file)
         return None
 
     def _parse(self, line: bytes) -> Iterator[AuditEntry]:
@@ -233,27 +236,53 @@ def _digest_of(before: str, body: Mapping[str, Any]) -> str:
 @contextmanager
 def _lock(path: Path, seconds: float, who: str) -> Iterator[None]:
     """Hold a lock that ends with the process, however that ends; wait for it for some seconds."""
-    until = time.monotonic() + seconds
     try:
         number = open_beside(path)
     except OSError as error:
-        raise RolloutError(f"lock: file={path}; {error.strerror}; choose another place") from error
-    with os.fdopen(number) as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if time.monotonic() >= until:
-                    file.seek(0)
-                    holder = file.read().strip() or "another process"
-                    raise RolloutError(
-                        f"rollout: {path.name} is held by {holder}; there must be one at a time"
-                    ) from error
-                time.sleep(_WAIT_SECONDS)
+        raise _lock_error(path, error) from error
+    with os.fdopen(number, "rb") as file:
+        try:
+            is_locked = _try_lock(file, seconds)
+        except OSError as error:
+            raise _lock_error(path, error) from error
+        if not is_locked:
+            holder = _read_holder(file) or "another process"
+            raise RolloutError(
+                f"rollout: {path.name} is held by {holder}; there must be one at a time"
+            )
         if who:
             # Somebody else's file may be read-only: the lock itself is what matters.
             with suppress(OSError):
-                os.truncate(number, 0)
-                os.pwrite(number, f"{who} (process {os.getpid()})".encode(), 0)
+                _write_holder(number, who)
         yield
+
+
+def _try_lock(file: IO[bytes], seconds: float) -> bool:
+    """Lock an open file, trying for some seconds; return whether that worked.
+
+    Raises
+    ------
+    OSError
+        If the file system has no locks.
+    """
+    until = time.monotonic() + seconds
+    while not lock_descriptor(file.fileno(), blocking=False):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_RETRY_SECONDS)
+    return True
+
+
+def _lock_error(path: Path, error: OSError) -> RolloutError:
+    return RolloutError(f"lock: file={path}; {error.strerror}; choose another place")
+
+
+def _read_holder(file: IO[bytes]) -> str:
+    file.seek(_HOLDER_AT)
+    return file.read().decode(errors="replace").strip()
+
+
+def _write_holder(number: int, who: str) -> None:
+    os.truncate(number, 0)
+    os.lseek(number, 0, os.SEEK_SET)
+    os.write(number, b" " * _HOLDER_AT + f"{who} (process {os.getpid()})".encode())
