@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from tallow.core.errors import TallowWarning
 from tallow.core.private import is_private, own_folder
 
-_KERNEL_FOLDERS = ("core", "data/kernels", "indicators")
+_KERNEL_FOLDERS = ("data/kernels", "indicators")
 _IS_KERNEL = re.compile(r"^@kernel", re.MULTILINE)
 _IMPORT = re.compile(r"^(?:from|import) tallow\.([\w.]+)(?: import (.*))?", re.MULTILINE)
 
