@@ -27,9 +27,7 @@ from tallow.data.reading.file_names import FilesApart, by_name, require_no_patte
 from tallow.data.reading.files import RawSource, expand_paths, split
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.merge import settle_latest
-from tallow.data.reading.quarantine import (
-    empty_quarantine,
-)
+from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.rules import all_rows_hold, time_view
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA, find_sequence
@@ -140,8 +138,8 @@ def _read_frame(source: Any, options: ReadOptions, reader: str | None) -> Candle
     if (opened := open_frame(source, reader)) is not None:
         return assemble([opened[0]], options, opened[1])
     frame, native = from_native(source)
-    candles = _as_it_is(frame, options, native)
-    if candles is not None:
+    # One that is Polars' own was looked at above.
+    if frame is not source and (candles := _as_it_is(frame, options, native)) is not None:
         return candles
     raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
     return assemble(raws, options, native)
@@ -182,8 +180,7 @@ def read_latest(source: Any) -> Candles:
     if number is not None:
         order = frame[number].cast(pl.Int64, strict=False)
         frame = frame.with_columns(order).sort(number, maintain_order=True)
-    candles = _as_it_is(frame, options, native)
-    if candles is not None:
+    if frame is not source and (candles := _as_it_is(frame, options, native)) is not None:
         return candles
     raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
     return assemble(raws, options, native, settle_latest)
