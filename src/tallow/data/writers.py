@@ -15,11 +15,11 @@ from polars.io.plugins import register_io_source
 from tallow.core.errors import OutputError
 from tallow.core.given import file_path
 from tallow.core.limits import WRITER_QUEUE
-from tallow.data.reading.files import ARROW_ENDINGS, PARQUET_ENDINGS
+from tallow.data.reading.files import ARROW_ENDINGS, CONTAINER_ENDINGS, PARQUET_ENDINGS
 from tallow.data.reading.spreadsheet import mark_formulas
 from tallow.data.replacing import make_aside, replaced
 
-OUTPUT_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS, ".csv")
+OUTPUT_ENDINGS = (*CONTAINER_ENDINGS, ".csv")
 FRAME_ENDINGS = (*OUTPUT_ENDINGS, ".json")
 """Endings of files that a whole frame is written to at once."""
 

@@ -19,8 +19,7 @@ from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_VALUES_MAX
 from tallow.data.providers.content import Content
 from tallow.data.reading.files import (
-    ARROW_ENDINGS,
-    PARQUET_ENDINGS,
+    CONTAINER_ENDINGS,
     RawSource,
     ending_of,
     open_file,
@@ -79,7 +78,7 @@ def frame_of(content: Content) -> tuple[pl.DataFrame, str]:
     """
     if content.path is None:
         return from_native(content.frame)
-    if ending_of(content.path) in (*PARQUET_ENDINGS, *ARROW_ENDINGS):
+    if ending_of(content.path) in CONTAINER_ENDINGS:
         raw = open_file(content.path, BLOCK_ROWS)
         return pl.concat([pl.DataFrame(schema=raw.schema), *raw.rows()]), "polars"
     lines = csv_lines(content)

@@ -24,7 +24,7 @@ from tallow.core.errors import CandleInputError
 from tallow.core.given import file_path
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
 from tallow.data.reading import zstandard
-from tallow.data.reading.files import ARROW_ENDINGS, PARQUET_ENDINGS, ending_of, open_file
+from tallow.data.reading.files import CONTAINER_ENDINGS, ending_of, open_file
 
 _GZIP_MARK = b"\x1f\x8b"
 _ZIP_MARK = b"PK\x03\x04"
@@ -118,7 +118,7 @@ def open_content(source: Any) -> Content:
 
 def _container_columns(path: Path) -> tuple[str, ...]:
     """Return the columns of a Parquet or Arrow file; of a broken one none: its reader tells."""
-    if ending_of(path) not in (*PARQUET_ENDINGS, *ARROW_ENDINGS):
+    if ending_of(path) not in CONTAINER_ENDINGS:
         return ()
     try:
         return tuple(open_file(path, BLOCK_ROWS).schema)

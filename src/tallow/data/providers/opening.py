@@ -15,8 +15,7 @@ from tallow.data.providers.content import Content, open_content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.providers.registry import readers
 from tallow.data.reading.files import (
-    ARROW_ENDINGS,
-    PARQUET_ENDINGS,
+    CONTAINER_ENDINGS,
     RawSource,
     ending_of,
     open_file,
@@ -52,7 +51,7 @@ def open_source(
     if format is not None:
         return _said(read_by(readers().find(format), open_content(path)))
     is_table = ending_of(path) is not None
-    if ending_of(path) in (*PARQUET_ENDINGS, *ARROW_ENDINGS):
+    if ending_of(path) in CONTAINER_ENDINGS:
         return _open_container(path, chunk_rows)
     try:
         content = open_content(path)

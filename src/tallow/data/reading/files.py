@@ -32,7 +32,10 @@ PARQUET_ENDINGS = (".parquet", ".pq")
 ARROW_ENDINGS = (".arrow", ".arrows", ".ipc", ".feather", ".fea", ".ft", ".stream")
 """File and stream format; which of them a file holds is told by its content."""
 
-ENDINGS = (*text_tables.ENDINGS, *PARQUET_ENDINGS, *ARROW_ENDINGS)
+CONTAINER_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS)
+"""Of files that say the names and types of their columns themselves."""
+
+ENDINGS = (*text_tables.ENDINGS, *CONTAINER_ENDINGS)
 DOCUMENT_ENDINGS = (".json", ".json.gz", ".zip")
 """Of files that only a provider's reader may know."""
 
@@ -79,7 +82,7 @@ def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
 
 def row_count(paths: Sequence[Path]) -> int:
     """Return the rows in all files together, or 0 where only reading them would tell."""
-    if any(ending_of(path) not in (*PARQUET_ENDINGS, *ARROW_ENDINGS) for path in paths):
+    if any(ending_of(path) not in CONTAINER_ENDINGS for path in paths):
         return 0
     total = 0
     for path in paths:
