@@ -93,6 +93,11 @@ def answer_and_leave(content: bytes) -> Behaviour:
     def behave(connection: socket.socket, _over: Event) -> None:
         connection.recv(65_536)
         connection.sendall(content)
+        connection.shutdown(socket.SHUT_WR)
+        # What came and is not heard would make the end a reset.
+        with suppress(OSError):
+            while connection.recv(65_536):
+                pass
 
     return behave
 
