@@ -68,8 +68,13 @@ def _span(values: Floats) -> tuple[float, float]:
     return low, high
 
 
-def span(values: Floats | Times) -> tuple[float, float]:
-    """Return the least and the greatest of some numbers; a third of what NumPy takes for a few."""
+def span_of(values: Floats | Times) -> tuple[float, float] | None:
+    """Return the least and the greatest of some numbers, None where there is none.
+
+    A third of what NumPy takes for a few.
+    """
+    if not len(values):
+        return None
     found: tuple[float, float] = _span(read_only(np.ascontiguousarray(values)))
     return found
 

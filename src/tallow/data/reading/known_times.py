@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import CLOCK_AHEAD_SECONDS
-from tallow.data.kernels.live_rows import span
+from tallow.data.kernels.live_rows import span_of
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import as_quarantine, count_by_rule, records
 from tallow.data.reading.rules import FORMING, NOT_COVERED, time_view
@@ -84,7 +84,8 @@ class KnownTimes:
 
     def covers(self, times: Floats | Times) -> bool:
         """Say whether all calendars know all of some times, without a look at each of them."""
-        return not len(times) or self.covers_span(*span(times))
+        edges = span_of(times)
+        return edges is None or self.covers_span(*edges)
 
     def covers_span(self, first: float, last: float) -> bool:
         """Say whether all calendars know all times from `first` to `last`."""

@@ -86,7 +86,8 @@ def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
         If they cannot be arrays of numbers, of one length; or numbers and times are not whole.
     """
     numbers = _array("instrument", instrument, whole=True)
-    missing = np.full(len(numbers), np.nan)
+    missing = np.empty(len(numbers))
+    missing.fill(np.nan)
     given = [
         missing if column is None and place == INTEREST else _array(name, column, place == TIME)
         for place, (name, column) in enumerate(zip(FIELDS, columns, strict=True))

@@ -16,7 +16,7 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, ParameterError
 from tallow.core.given import name_text
-from tallow.data.kernels.live_rows import span
+from tallow.data.kernels.live_rows import span_of
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.known_times import KnownTimes
 from tallow.data.reading.rules import FORMING, NOT_COVERED, OUT_OF_RANGE
@@ -132,14 +132,21 @@ class Intake:
         """Return the places of instruments' calendars; -1 where there is none."""
         return self._state.places[numbers]
 
-    def rules(self, numbers: Times, times: Floats, ahead: str = FORMING) -> list[str | None] | None:
+    def rules(
+        self,
+        numbers: Times,
+        times: Floats,
+        edges: tuple[float, float] | None,
+        ahead: str = FORMING,
+    ) -> list[str | None] | None:
         """Return which rule on calendars and clocks each row breaks; None where none does.
 
-        `ahead` is the rule of rows that are ahead of the clock.
+        `edges` are the first and the last of the times, None without a row; `ahead` is the rule of
+        rows that are ahead of the clock.
         """
-        if not len(times):
+        if edges is None:
             return None
-        first, last = span(times)
+        first, last = edges
         known = self._have_calendars and self._known.covers_span(first, last)
         if known and self.clock.is_behind(last):
             return None
@@ -170,10 +177,10 @@ class Intake:
         CandleInputError
             If a number is not known.
         """
-        low, high = span(numbers) if len(numbers) else (0, 0)
-        if len(numbers) and not 0 <= low <= high < len(self.names):
+        edges = span_of(numbers)
+        if edges is not None and not 0 <= edges[0] <= edges[1] < len(self.names):
             raise CandleInputError(
-                f"update: instrument={low}..{high}; must be numbers that `numbers` gave, "
+                f"update: instrument={edges[0]}..{edges[1]}; must be numbers that `numbers` gave, "
                 f"0..{len(self.names) - 1}"
             )
         broken = broken_rules(rows)
@@ -196,15 +203,17 @@ class Intake:
         `repeated` rows said the same as others, and those `aside` break rules: they are counted,
         and with a store the latter are in its quarantine.
         """
-        rules = self.rules(numbers, rows[:, TIME])
+        edges = span_of(rows[:, TIME])
+        rules = self.rules(numbers, rows[:, TIME], edges)
         if rules is not None:
             aside = together(aside, candles_aside(self.name_column, numbers, rows, rules))
             good = keep_the_rules(rules)
             numbers, rows = numbers[good], rows[good]
+            edges = span_of(rows[:, TIME])
         given = in_order(numbers, rows)
         if commit:
-            if len(rows):
-                first, last = span(rows[:, TIME])
+            if edges is not None:
+                first, last = edges
                 self.clock.follow(last)
                 places = partial(self.places, numbers)
                 self.stamps.see(places, rows[:, TIME], int(first), int(last))

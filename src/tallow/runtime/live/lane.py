@@ -190,7 +190,7 @@ class Lane:
 
     def _turn(self, which: Times, at: Any, opened: Flags) -> None:
         """Prepare the operations' states for the open bars' rows; see `turn`."""
-        all_alike = isinstance(at, slice) and (opened.all() or not opened.any())
+        all_alike = isinstance(at, slice) and np.count_nonzero(opened) in (0, len(opened))
         for before, after in zip(self.now[1:], self.forming, strict=True):
             if not all_alike:
                 turn(before, after, which, opened)
@@ -377,7 +377,8 @@ class Lane:
 
 
 def _alike(times: Times) -> bool:
-    return bool((times == times[0]).all())
+    # Half the time of `all`, for a few.
+    return int(np.count_nonzero(times == times[0])) == len(times)
 
 
 def stretch(which: Times) -> Any:

@@ -17,6 +17,7 @@ from tallow.core.errors import CandleInputError, StoreError
 from tallow.core.limits import LIVE_TICK_MINUTES, NAME_CHARACTERS_MAX
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.kernels.buckets import MINUTE_US
+from tallow.data.kernels.live_rows import span_of
 from tallow.data.kernels.tick_minutes import FOLDED, LATE, REPEATED
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.rules import NAME_TOO_LONG
@@ -74,7 +75,7 @@ class TickIntake:
         names, which = np.unique(frame["instrument"].to_numpy(), return_inverse=True)
         numbers = self._intake.numbers(names.tolist())[which]
         times = frame["timestamp"].to_physical().to_numpy()
-        rules = self._intake.rules(numbers, times.astype(np.float64), TOO_FAR_AHEAD)
+        rules = self._intake.rules(numbers, times.astype(np.float64), span_of(times), TOO_FAR_AHEAD)
         if rules is not None:
             good = keep_the_rules(rules)
             numbers, times = numbers[good], times[good]
