@@ -29,7 +29,7 @@ from rich.console import Console
 
 from tallow import LiveEngine, load_calendar, open_store
 from tallow.core.errors import StoreError
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import to_us
 from tallow.data.feeds.health import Rejection
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.runtime.live.session import LiveSession
@@ -76,7 +76,7 @@ def test_a_replay_fills_the_store_and_the_state_s_file_resumes(tmp_path: Path) -
     resumed = LiveEngine.load(state, ["5m", "1d"], "ema(2)", store=store)
     fresh = LiveEngine(["5m", "1d"], "ema(2)", store=store)
     fresh.catch_up()
-    fresh.advance(microseconds(max(FRAME["timestamp"]) + MINUTE + timedelta(seconds=2)))
+    fresh.advance(to_us(max(FRAME["timestamp"]) + MINUTE + timedelta(seconds=2)))
     shown = [each.latest("5m").drop("revision") for each in (resumed, fresh)]
     assert len(shown[0]) == 3
     assert_same_frame(*shown)
@@ -348,7 +348,7 @@ def test_the_screen_tells_what_is_wrong() -> None:
         refusals=(Refusal("C", time, "high_below_low"), Refusal(None, None, "keep=0; no")),
         error="store: no room",
         lagging=(("A", 600.0),),
-        saved_at=microseconds(moment("2025-06-02T09:20:05+05:30")),
+        saved_at=to_us(moment("2025-06-02T09:20:05+05:30")),
         from_store=3,
         health=replace(
             calm.health,
@@ -384,5 +384,5 @@ def test_the_screen_tells_what_is_wrong() -> None:
     ],
 )
 def test_the_head_says_whether_the_venue_trades(calendar: str, time: str, words: str) -> None:
-    now = microseconds(datetime.fromisoformat(time))
+    now = to_us(datetime.fromisoformat(time))
     assert market(load_calendar(calendar), now).plain == words

@@ -21,7 +21,7 @@ from tallow.core.calendars import load
 from tallow.core.calendars.base import Venue
 from tallow.core.calendars.nse import nse
 from tallow.core.calendars.table import segments_of
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import to_us
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.runtime.live.session import LiveSession
 from tallow.serve.live_view import LiveView, market
@@ -133,7 +133,7 @@ def test_a_live_engine_and_its_screen_mark_them() -> None:
     engine = LiveEngine(["5m", "1d"], "")
     known, assumed = (moment(f"{day}T09:15+05:30") for day in ("2025-07-18", "2025-07-21"))
     numbers = engine.numbers(["A", "B"])
-    opens = [microseconds(known), microseconds(assumed)]
+    opens = [to_us(known), to_us(assumed)]
     prices = [[1.0, 1.0]] * 5
     update = engine.update_arrays(numbers, opens, *prices)
     assert update.provisional["5m"].tolist() == [False, True]
@@ -161,4 +161,4 @@ def test_a_live_engine_and_its_screen_mark_them() -> None:
     ],
 )
 def test_the_head_of_the_screen_says_what_is_assumed(time: str, words: str) -> None:
-    assert market(load_calendar("XNSE"), microseconds(moment(time))).plain == words
+    assert market(load_calendar("XNSE"), to_us(moment(time))).plain == words

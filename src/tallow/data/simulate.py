@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar, SessionTable
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CoverageError, ParameterError
+from tallow.core.time import MINUTE_US
 from tallow.data.reading.schema import TIME_TYPE
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,6 @@ INSTRUMENTS_MAX = 999 * 26
 
 SEED_MAX = 2**63 - 1
 
-MINUTE_US = 60_000_000
 FIRST_PRICE_MEDIAN = 600.0
 LOWEST_TICKS = 20 * TICKS_PER_RUPEE
 VOLATILITY_PER_MINUTE = 6e-4

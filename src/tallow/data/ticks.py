@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from tallow.core.errors import ParameterError
 from tallow.core.kernel import read_only
-from tallow.data.kernels.buckets import MINUTE_US
+from tallow.core.time import MINUTE_US
 from tallow.data.kernels.tick_minutes import (
     AHEAD_US,
     BAD_TIME,

@@ -19,6 +19,7 @@ from typing import cast
 
 import polars as pl
 
+from tallow.core.time import WEEK_US
 from tallow.data.adjust import (
     ADJUSTMENTS,
     FACTOR_SCHEMA,
@@ -34,7 +35,7 @@ from tallow.data.joins import Read
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.log import current
 from tallow.runtime.joined import JoinedCandles
-from tallow.runtime.stored import WEEK_US, StoredCandles
+from tallow.runtime.stored import StoredCandles
 
 RAW = "raw"
 SPLIT, TOTAL, DIVIDENDS = "split", "total", "dividends"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,12 +11,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.time import from_us
 from tallow.data.reading.known_times import RULES_OF_TIMES, Codes
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.runtime.blocks import Block
 from tallow.runtime.operations import Times
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def aside_frame(names: Sequence[str], times: Times, rule: str) -> pl.DataFrame:
@@ -57,15 +56,10 @@ def calendar_problem(calendars: CalendarAssignment, place: int, moment: int) -> 
     """Return why a calendar does not know a time."""
     calendar = calendars.calendars[place]
     try:
-        day = instant(moment).astimezone(ZoneInfo(calendar.timezone)).date()
+        day = from_us(moment).astimezone(ZoneInfo(calendar.timezone)).date()
     except OverflowError:
         # On the first and last day that Python knows, another zone may be a day before or after.
         day = date.min if moment < 0 else date.max
     covered = calendar.first_date <= day <= calendar.assumed_until
     error = calendar.unknown_times_error if covered else calendar.coverage_error
     return str(error(day))
-
-
-def instant(moment: int) -> datetime:
-    """Return a time in microseconds since 1970 UTC as a datetime."""
-    return _EPOCH + timedelta(microseconds=moment)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import PLANS
+from tallow.core.time import from_us
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
@@ -26,7 +27,7 @@ from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.reading.stamps import StampWatch
 from tallow.plan.plan import Plan
-from tallow.runtime.aside import aside_frame, aside_rows, calendar_problem, instant, set_aside
+from tallow.runtime.aside import aside_frame, aside_rows, calendar_problem, set_aside
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block, kept_rows
 from tallow.runtime.operations import (
     Failure,
@@ -239,7 +240,7 @@ class BarRun:
         calendars = self.options.calendars
         outside = self._known.uncovered(np.full(len(times), place), times)
         if not outside.any():
-            return f"timestamp: {instant(int(times[0]))}; has not come yet; check zone and unit"
+            return f"timestamp: {from_us(int(times[0]))}; has not come yet; check zone and unit"
         return calendar_problem(calendars, place, int(times[np.argmax(outside)]))
 
     def _check_order(self, block: Block, state: Floats) -> None:

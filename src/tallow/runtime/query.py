@@ -19,6 +19,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ConflictError
 from tallow.core.limits import PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
 from tallow.core.spec import Spec
+from tallow.core.time import WEEK_US, now_us
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
 from tallow.data.coverage.provisional import provisional_bars
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Indicators = str | tuple[str | Spec, ...]
 
-RECENT_US = 7 * 86_400 * 1_000_000
+RECENT_US = WEEK_US
 """What ends earlier is about the past: it has an entry of its own beside that of the present."""
 
 
@@ -241,7 +242,7 @@ class StoreQueries:
 
     def _from_whole(self, question: Question, plan: Plan, state: _State) -> _Answer:
         """Return the bars of any question, all at once."""
-        now = time.time_ns() // 1_000 if question.as_of is None else question.as_of
+        now = now_us() if question.as_of is None else question.as_of
         revision = (state.token, self._in_effect(question, state, now))
 
         def calculate(kept: _Whole | None) -> Calculated[_Whole]:

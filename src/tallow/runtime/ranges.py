@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from datetime import date, datetime
 
 import numpy as np
 import polars as pl
 
-from tallow.core.calendars import Calendar, anchor_boundaries
+from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError, excerpt, near_matches
 from tallow.core.given import name_text
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, to_us
+from tallow.data.coverage.days import session_start
 
 Moment = str | date | datetime
 """ISO-8601 text or an object; with a time of day it must carry a zone."""
-
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_US, _LAST_US = -(2**62), 2**62
 
 
 def moment_us(name: str, moment: str | datetime) -> int:
@@ -34,7 +31,7 @@ def moment_us(name: str, moment: str | datetime) -> int:
     value = _read(name, moment)
     if not isinstance(value, datetime):
         raise RangeError(f"{name}: {moment}; must be an instant, such as 2025-06-02T15:30:00+05:30")
-    return (value - _EPOCH) // _MICROSECOND
+    return to_us(value)
 
 
 def _read(name: str, moment: Moment) -> date | datetime:
@@ -134,23 +131,13 @@ class Range:
 
     def limits(self, calendar: Calendar) -> tuple[int, int]:
         """Return ``low, high`` with ``low <= a bar's open < high``, in microseconds."""
-        first, last = _FIRST_US, _LAST_US
+        first, last = BEGIN_OF_TIME, END_OF_TIME
         if isinstance(self.start, datetime):
-            first = (self.start - _EPOCH) // _MICROSECOND
+            first = to_us(self.start)
         elif self.start is not None:
-            first = _session_start(calendar, self.start)
+            first = session_start(calendar, self.start, END_OF_TIME)
         if isinstance(self.end, datetime):
-            last = (self.end - _EPOCH) // _MICROSECOND
+            last = to_us(self.end)
         elif self.end is not None:
-            last = _session_start(calendar, self.end, after=True)
+            last = session_start(calendar, self.end, END_OF_TIME, after=True)
         return first, last
-
-
-def _session_start(calendar: Calendar, day: date, after: bool = False) -> int:
-    """Return the instant from which rows belong to the first session on, or `after`, a date."""
-    table = calendar.sessions()
-    side: Literal["left", "right"] = "right" if after else "left"
-    position = int(np.searchsorted(table.day_date, np.datetime64(day, "D"), side))
-    if position == len(table.day_date):
-        return _LAST_US
-    return int(anchor_boundaries(table, calendar.timezone)[position])

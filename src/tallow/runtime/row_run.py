@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.time import END_OF_TIME
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.reading.dated import dated_times, noon_shifts
@@ -28,8 +29,6 @@ from tallow.runtime.operations import (
     to_series,
 )
 from tallow.runtime.results import failure_text
-
-_ALWAYS = 2**62
 
 
 @dataclass
@@ -80,7 +79,7 @@ class RowRun:
         candles, places = block.candles, self.calendars.places(block.names)
         for i in np.flatnonzero(places < 0).tolist():
             self.failures.setdefault(block.names[i], NO_CALENDAR)
-        codes = self._known.wrong(places, candles.offsets, candles.timestamp, _ALWAYS)
+        codes = self._known.wrong(places, candles.offsets, candles.timestamp, END_OF_TIME)
         if codes is None:
             return
         self.aside += [frame for _, frame in set_aside(block, codes)]

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from tallow.core.calendars import Calendar
 from tallow.core.limits import CALENDARS_MAX
+from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe
-from tallow.data.kernels.buckets import MINUTE_US, BucketTable, bucket_table
+from tallow.data.kernels.buckets import BucketTable, bucket_table
 
 Times = NDArray[np.int64]
 

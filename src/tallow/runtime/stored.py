@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.time import WEEK_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.dated import dated_frame, noon_shifts
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
-
-WEEK_US = 7 * 86_400 * 1_000_000
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import astuple, dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,8 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.calendars import Calendar
+from tallow.core.time import END_OF_TIME, MINUTE_US, from_us
 from tallow.data.kernels import aggregate as bars
-from tallow.data.kernels.buckets import MINUTE_US
 from tallow.data.reading.candles import ReadReport
 from tallow.data.reading.rules import time_view
 from tallow.data.reading.stamps import IF_STORED, StampCounts
@@ -32,10 +31,6 @@ from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.results import RunReport
 from tallow.runtime.spans import Buckets, Span
 from tallow.runtime.stored import StoredCandles
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_OPEN = 2**62
-"""Later than any bar's open."""
 
 
 class Read(NamedTuple):
@@ -144,7 +139,7 @@ class Kind:
 
     def target(self, span: Span) -> Target:
         """Return what is wanted of an instrument; only the span's end limits the last bars."""
-        whole = replace(span, last=LAST_OPEN)
+        whole = replace(span, last=END_OF_TIME)
         return Target(self.calendar, self.buckets, self.source_buckets, whole)
 
 
@@ -240,12 +235,8 @@ def report_of(
         sources=("store",),
         ignored_columns=(),
         instruments=instruments,
-        first=_instant(read.first),
-        last=_instant(read.last),
+        first=None if read.first is None else from_us(read.first),
+        last=None if read.last is None else from_us(read.last),
     )
     hint = read.stamps.hint(IF_STORED)
     return RunReport(report, read.counts, bars, failures, quarantine, hint=hint)
-
-
-def _instant(moment: int | None) -> datetime | None:
-    return None if moment is None else _EPOCH + timedelta(microseconds=moment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.table import Column, Table
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, RangeError
 from tallow.core.limits import BLOCK_ROWS
+from tallow.core.time import now_us
 from tallow.data.coverage.sessions import COUNTS
 from tallow.data.coverage.store import StoredSeries
 from tallow.data.reading.files import expand_paths, open_file
@@ -92,7 +92,7 @@ def _look(
         series = StoredSeries(
             kept,
             calendars,
-            time.time_ns() // 1_000,
+            now_us(),
             timeframe,
             adjustment,
             wanted.start,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tallow.core.calendars import Calendar
 from tallow.core.text import printable
+from tallow.core.time import SECOND_US, from_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.runtime.live.engine import LiveEngine
 from tallow.runtime.live.tally import LiveStatistics
@@ -34,7 +35,6 @@ EVENTS_SHOWN = 3
 HEIGHT_MIN = 16
 """Lines of the terminal below which nothing but head and table is shown."""
 
-_US = 1_000_000
 _FORMING = "*"
 _GAP = "   "
 
@@ -333,11 +333,11 @@ def _age(statistics: LiveStatistics, name: str) -> str:
     complete = statistics.complete.get(name)
     if complete is None or statistics.now is None:
         return "-"
-    return duration(max(0.0, (statistics.now - complete) / _US))
+    return duration(max(0.0, (statistics.now - complete) / SECOND_US))
 
 
 def _local(moment: int, zone: ZoneInfo) -> datetime:
-    return datetime.fromtimestamp(moment / _US, UTC).astimezone(zone)
+    return from_us(moment).astimezone(zone)
 
 
 def _fitting(parts: Sequence[Text], width: int) -> Text:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 
 import typer
 from rich.markup import escape
@@ -12,6 +11,7 @@ from rich.table import Column
 
 from tallow.core.errors import ParameterError
 from tallow.core.text import without_secrets
+from tallow.core.time import DAY_US, from_us, now_us
 from tallow.data.store.log import Compacted, StoreStats
 from tallow.data.store.store import open_store
 from tallow.data.writers import to_json
@@ -33,7 +33,6 @@ from tallow.serve.verbs import take_interrupts_back
 INGESTS_SHOWN = 20
 """Writes that the ledger's table shows, the newest first; `--json` has them all."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGE = re.compile(r"(\d{1,5})d")
 
 
@@ -125,9 +124,7 @@ def instant(name: str, text: str) -> int:
         If it is none of these.
     """
     if age := _AGE.fullmatch(text.strip()):
-        return (datetime.now(UTC) - timedelta(days=int(age[1])) - _EPOCH) // timedelta(
-            microseconds=1
-        )
+        return now_us() - int(age[1]) * DAY_US
     is_date = re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip()) is not None
     return moment_us(name, f"{text.strip()}T00:00+00:00" if is_date else text)
 
@@ -162,7 +159,7 @@ def _ask(place: str, before: int | None, superseded_before: int | None) -> None:
 
 def _time(moment: int | None) -> str | None:
     """Return microseconds since 1970 as ISO-8601 text."""
-    return None if moment is None else (_EPOCH + timedelta(microseconds=moment)).isoformat()
+    return None if moment is None else from_us(moment).isoformat()
 
 
 def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> None:

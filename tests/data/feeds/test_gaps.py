@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import to_us
 from tallow.data.feeds.gaps import Calendars, GapFinder
 from tallow.data.feeds.messages import CANDLE, TRADE, Message, Row
 from tests.frames import moment
@@ -23,8 +23,8 @@ def row(
 ) -> Row:
     """Return a row of one instrument; `time` by the clock of 2 June 2025, or with a day before."""
     day, clock = time.split() if " " in time else ("02", time)
-    opened = microseconds(moment(f"2025-06-{day}T{clock}+05:30"))
-    return Row(fields, "A", opened, (), sequence, Message("", connection, microseconds(NOW)))
+    opened = to_us(moment(f"2025-06-{day}T{clock}+05:30"))
+    return Row(fields, "A", opened, (), sequence, Message("", connection, to_us(NOW)))
 
 
 def gaps(*rows: Row, calendar: Calendars | None = None, known: str | None = None) -> list[str]:
@@ -106,10 +106,10 @@ def test_a_calendar_knows_where_nothing_can_be_missing() -> None:
 def test_where_no_calendar_knows_a_missing_minute_is_a_gap() -> None:
     far = moment("2060-01-01T00:00+00:00")
     beyond = [
-        row(time)._replace(timestamp=microseconds(far) + k * 120_000_000)
+        row(time)._replace(timestamp=to_us(far) + k * 120_000_000)
         for k, time in enumerate(["09:15", "09:16"])
     ]
-    later = [each._replace(message=Message("", 1, microseconds(far))) for each in beyond]
+    later = [each._replace(message=Message("", 1, to_us(far))) for each in beyond]
     assert len(gaps(*later, calendar="XNSE")) == 1
     assert gaps(row("15:29"), row("03 09:15"), calendar={"B": "XNSE"}) == ["15:29-09:15"]
 

@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import ParameterError, StoreError
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import to_us
 from tallow.data.feeds.feed import FeedBatch, FeedEnded
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.store.store import open_store
@@ -77,7 +77,7 @@ def test_minute_by_minute_everything_once(where: Callable[[Path], Any], tmp_path
     together = pl.concat([batch.frame for batch in batches])
     assert keyed(together) == keyed(TRUTH)
     assert len(together) == len(TRUTH)
-    closes = [microseconds(times[0] + timedelta(minutes=1)) for times in opens]
+    closes = [to_us(times[0] + timedelta(minutes=1)) for times in opens]
     assert [batch.received_at for batch in batches] == closes
     assert (feed.health.rows, feed.health.batches) == (len(TRUTH), len(batches))
     assert not feed.health.connected

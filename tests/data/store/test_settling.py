@@ -16,7 +16,7 @@ import pytest
 
 from tallow import LiveEngine
 from tallow.core.errors import StoreError, TallowWarning
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import to_us
 from tallow.data.ingest.documents import ingest
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.store import Store
@@ -82,7 +82,7 @@ def settled_by(store: Store) -> list[int | None]:
 def early(store: Store) -> LiveEngine:
     """Return an engine that has taken the first candle of the day, at that time."""
     live = LiveEngine("5m", "ema(2)", store=store)
-    live.advance(microseconds(OPENS))
+    live.advance(to_us(OPENS))
     live.update(candles("A", [OPENS]))
     return live
 
@@ -94,11 +94,11 @@ def test_a_candle_that_was_ahead_is_settled_by_whoever_brings_it_in_time(
     store = place.open()
     live = early(store)
     assert live.update(ahead).report.quarantined == 1
-    live.advance(microseconds(NOON) - 1)
+    live.advance(to_us(NOON) - 1)
     # Another minute's candle, and another instrument's, say nothing of it.
     live.update(pl.concat([candles("A", [NOON - timedelta(minutes=1)]), candles("B", [NOON])]))
     assert waiting(store) == ["forming"]
-    live.advance(microseconds(AFTER) - 1)
+    live.advance(to_us(AFTER) - 1)
     give(live, store, tmp_path, ahead)
     assert waiting(store) == []
     assert settled_by(store) == [store.ledger.entries()["id"].to_list()[-1]]
@@ -110,7 +110,7 @@ def test_a_bad_candle_is_settled_by_where_it_came_from(
 ) -> None:
     store = place.open()
     live = early(store)
-    live.advance(microseconds(NOON))
+    live.advance(to_us(NOON))
     live.update(ahead.with_columns(high=pl.lit(0.5)))
     give(live, store, tmp_path, ahead)
     assert waiting(store) == ([] if give in LIVE_WAYS else ["high_below_low"])
@@ -119,7 +119,7 @@ def test_a_bad_candle_is_settled_by_where_it_came_from(
 def test_the_bad_candle_once_more_settles_nothing(place: Place, ahead: pl.DataFrame) -> None:
     store = place.open()
     live, bad = early(store), ahead.with_columns(high=pl.lit(0.5))
-    live.advance(microseconds(NOON))
+    live.advance(to_us(NOON))
     live.update(bad)
     live.update(pl.concat([bad, ahead]))
     assert waiting(store) == ["high_below_low"]
@@ -129,7 +129,7 @@ def test_what_others_set_aside_meanwhile_is_settled_too(place: Place, ahead: pl.
     live = early(place.open())
     other = early(place.open())
     other.update(ahead)
-    live.advance(microseconds(NOON))
+    live.advance(to_us(NOON))
     live.update(ahead)
     assert waiting(place.open()) == []
 
@@ -162,7 +162,7 @@ def test_a_ledger_that_fails_then_does_not_undo_the_write(
     store = place.open()
     live = early(store)
     live.update(ahead)
-    live.advance(microseconds(NOON))
+    live.advance(to_us(NOON))
 
     def fail(*_: object) -> None:
         raise StoreError("store: the server is away")

@@ -17,7 +17,7 @@ import pytest
 
 from tallow import LiveEngine, open_store
 from tallow.core.errors import ParameterError
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import to_us
 from tallow.data.ingest.documents import ingest
 from tallow.data.ingest.repair_table import mending_table
 from tallow.data.reading.quarantine import empty_quarantine
@@ -100,7 +100,7 @@ def ticks_with_an_endless_name(live: LiveEngine) -> LiveReport:
 
 
 def ticks_too_late(live: LiveEngine) -> LiveReport:
-    live.advance(microseconds(OPENS + timedelta(minutes=2)))
+    live.advance(to_us(OPENS + timedelta(minutes=2)))
     return ticks(live, 100.0, -40 * 60)
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from tallow import AnalyticsEngine, LiveEngine, Store, open_store
 from tallow.core.errors import StateError, StoreError
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import to_us
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded
 from tallow.data.feeds.health import FeedHealth
 from tallow.data.feeds.replay import ReplayFeed
@@ -73,7 +73,7 @@ class Script(Feed):
 def batch(frame: pl.DataFrame, received: datetime | None = None) -> FeedBatch:
     """Return candles as if received when the last one was complete, or then."""
     last = max(frame["timestamp"]) + MINUTE if received is None else received
-    return FeedBatch("candles", frame, microseconds(last))
+    return FeedBatch("candles", frame, to_us(last))
 
 
 def one_by_one(frame: pl.DataFrame) -> list[FeedBatch]:
@@ -113,7 +113,7 @@ def test_what_a_replay_gives_out_is_the_batch_run() -> None:
     assert_same_frame(given.select(expected.columns), expected)
     assert (statistics.rows_in, statistics.appended) == (len(frame), len(frame))
     assert revisions == sorted(set(revisions))
-    assert statistics.now == microseconds(end)
+    assert statistics.now == to_us(end)
 
 
 def test_a_batch_is_in_the_store_before_it_is_acknowledged(store: Store) -> None:
@@ -215,7 +215,7 @@ def test_the_clock_makes_a_bar_final_when_nothing_comes() -> None:
     now = moment("2025-06-02T09:19+05:30")
     feed = Script([batch(ROWS[:4], received=now), None, None])
     engine = LiveEngine("5m", "", grace=2.0)
-    session = LiveSession(engine, feed, clock=lambda: microseconds(now))
+    session = LiveSession(engine, feed, clock=lambda: to_us(now))
     given = []
     for seconds in (0, 61, 62):
         now = moment("2025-06-02T09:19+05:30") + timedelta(seconds=seconds)
@@ -232,14 +232,14 @@ def one_tick() -> FeedBatch:
     ticks = pl.DataFrame(
         {"instrument": ["A"], "timestamp": [opens], "price": [100.0], "quantity": [5.0]}
     )
-    return FeedBatch("ticks", ticks, microseconds(opens))
+    return FeedBatch("ticks", ticks, to_us(opens))
 
 
 def test_ticks_are_acknowledged_when_their_minute_is_durable(store: Store) -> None:
     now = moment(OPEN)
     feed = Script([one_tick(), *[None] * 4], store=store)
     engine = LiveEngine("5m", "", store=store)
-    session = LiveSession(engine, feed, store=store, clock=lambda: microseconds(now))
+    session = LiveSession(engine, feed, store=store, clock=lambda: to_us(now))
     for seconds in (0, 30, 61, 200):
         now = moment(OPEN) + timedelta(seconds=seconds)
         session.step(0.0)
@@ -250,13 +250,13 @@ def test_ticks_are_acknowledged_when_their_minute_is_durable(store: Store) -> No
 def test_a_minute_that_still_runs_is_in_the_store_when_the_session_ends(store: Store) -> None:
     feed = Script([one_tick()], store=store)
     engine = LiveEngine("5m", "", store=store)
-    LiveSession(engine, feed, store=store, clock=lambda: microseconds(moment(OPEN))).run()
+    LiveSession(engine, feed, store=store, clock=lambda: to_us(moment(OPEN))).run()
     assert store.read().select("open", "close", "volume").rows() == [(100.0, 100.0, 5.0)]
     # It was not closed: a feed that can give its ticks again gives them to the next session.
     assert feed.acknowledged == []
     later = one_tick().frame.with_columns(pl.col("timestamp") + timedelta(seconds=9), price=101.0)
     engine.update_ticks(later)
-    engine.advance(microseconds(moment(OPEN) + timedelta(minutes=2)))
+    engine.advance(to_us(moment(OPEN) + timedelta(minutes=2)))
     assert store.read().select("open", "close", "volume").rows() == [(100.0, 101.0, 10.0)]
 
 
@@ -266,7 +266,7 @@ def test_a_minute_of_ticks_that_cannot_be_written_is_written_later(
     now = moment(OPEN)
     feed = Script([one_tick(), *[None] * 4], store=store)
     engine = LiveEngine("5m", "", store=store)
-    session = LiveSession(engine, feed, clock=lambda: microseconds(now))
+    session = LiveSession(engine, feed, clock=lambda: to_us(now))
     session.step(0.0)
     with monkeypatch.context() as broken:
         broken.setattr(store, "write", fails)

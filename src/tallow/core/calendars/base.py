@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tallow.core.calendars.table import MICROSECONDS, Hours, SessionTable, local_midnights
+from tallow.core.calendars.table import Hours, SessionTable, local_midnights
+from tallow.core.time import from_us
 
 RegularHours = Callable[[date], Hours]
 """Hours of a date on which nothing special happens; ``()`` where the weekday has no trading."""
@@ -80,7 +81,7 @@ def _hours_of(table: SessionTable, zone: ZoneInfo, day: int) -> Hours:
     midnight = datetime.combine(table.day_date[day].astype(object), datetime.min.time())
 
     def minute(instant: int) -> int:
-        wall = datetime.fromtimestamp(instant // MICROSECONDS, UTC).astimezone(zone)
+        wall = from_us(instant).astimezone(zone)
         return int((wall.replace(tzinfo=None) - midnight).total_seconds() // 60)
 
     rows = table.segment_day == day

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
 from tallow.core.calendars.table import Session, SessionTable
 from tallow.core.errors import CoverageError, SessionTimesUnknownError
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from tallow.core.time import from_us
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +74,10 @@ class Calendar:
         provisional = bool(table.day_provisional[position])
         if not table.day_known[position]:
             limits = int(table.day_open[position]), int(table.day_close[position])
-            return Session(day, ((_utc(limits[0]), _utc(limits[1])),), provisional)
+            return Session(day, ((from_us(limits[0]), from_us(limits[1])),), provisional)
         rows = slice(*np.searchsorted(table.segment_day, [position, position + 1]))
         opens, closes = table.segment_open[rows].tolist(), table.segment_close[rows].tolist()
-        segments = tuple((_utc(a), _utc(b)) for a, b in zip(opens, closes, strict=True))
+        segments = tuple((from_us(a), from_us(b)) for a, b in zip(opens, closes, strict=True))
         return Session(day, segments, provisional)
 
     def coverage_error(self, day: date) -> CoverageError:
@@ -118,7 +117,3 @@ def coverage_warning(calendar: Calendar, today: date, within_days: int = 60) -> 
         f"calendar {calendar}: last_date={calendar.last_date}; the facts {when}{assumed}; "
         "update the package, or give a TOML file as calendar_dates= with a later covered_until"
     )
-
-
-def _utc(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.limits import CALENDARS_MAX
+from tallow.core.time import DAY_US, SECOND_US
 
 Hours = tuple[tuple[int, int], ...]
 """Open intervals of one day, in minutes after its local midnight by the wall clock. A venue that
@@ -22,9 +23,6 @@ Plan = Mapping[date, Hours | None]
 
 Instants = NDArray[np.int64]
 Dates = NDArray[np.datetime64]
-
-MICROSECONDS = 1_000_000
-DAY_US = 86_400 * MICROSECONDS
 
 
 @dataclass(frozen=True)
@@ -229,7 +227,7 @@ def _midnights_before(instants: Instants, timezone: str) -> Instants:
     if timezone == "UTC":
         return instants - instants % DAY_US
     zone = ZoneInfo(timezone)
-    days = [datetime.fromtimestamp(t // MICROSECONDS, zone).date() for t in instants.tolist()]
+    days = [datetime.fromtimestamp(t // SECOND_US, zone).date() for t in instants.tolist()]
     return np.array([_instant(day, 0, zone) for day in days], dtype=np.int64)
 
 
@@ -237,7 +235,7 @@ def _instant(day: date, minute: int, zone: ZoneInfo) -> int:
     # Python adds to the wall clock, not to the instant, which is what is wanted here: 09:30 stays
     # 09:30 on the day the clocks change.
     wall = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minute)
-    return round(wall.timestamp()) * MICROSECONDS
+    return round(wall.timestamp()) * SECOND_US
 
 
 def _coverage(

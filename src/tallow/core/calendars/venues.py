@@ -15,7 +15,6 @@ import numpy as np
 
 from tallow.core.calendars.base import Venue, days_between, usual_hours
 from tallow.core.calendars.table import (
-    DAY_US,
     Hours,
     Instants,
     Segments,
@@ -25,6 +24,7 @@ from tallow.core.calendars.table import (
 )
 from tallow.core.errors import CalendarError
 from tallow.core.limits import CALENDAR_FIRST_DATE
+from tallow.core.time import DAY_US
 
 ALWAYS = "24/7"
 FX = "FX"

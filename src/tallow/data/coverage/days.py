@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.calendars.table import Dates, Instants, local_midnights
 from tallow.core.limits import CALENDARS_MAX
+from tallow.core.time import nearest_datetime
 from tallow.data.kernels.buckets import BucketTable
 
 KINDS = ("regular", "special", "unknown", "holiday", "weekend", "provisional")
@@ -23,12 +24,6 @@ WEEKS_AROUND, USUAL_SHARE = 12, 4
 `USUAL_SHARE` of them does is usual. Half days and special sessions never come to a quarter, and a
 change of the hours, or a fortnight of holidays, leaves more than that."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_US, _LAST_US = (
-    (datetime(*day, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-    for day in ((1, 1, 2), (9999, 12, 31))
-)
-_MICROSECOND = timedelta(microseconds=1)
 _ONE_DAY = np.timedelta64(1, "D")
 
 
@@ -77,15 +72,16 @@ def closed_before(table: BucketTable, now: int) -> int:
     return opens + (now - opens) // step * step if step else opens
 
 
-def session_start(calendar: Calendar, day: date) -> int:
-    """Return the instant from which rows belong to the first session on or after `day`.
+def session_start(calendar: Calendar, day: date, beyond: int, *, after: bool = False) -> int:
+    """Return the instant from which rows belong to the first session on, or `after`, a date.
 
-    Where there is no session any more, that is the end of the coverage.
+    Where there is no session any more, that is `beyond`.
     """
     table = calendar.sessions()
+    side: Literal["left", "right"] = "right" if after else "left"
+    position = int(np.searchsorted(table.day_date, np.datetime64(day, "D"), side))
     starts = anchor_boundaries(table, calendar.timezone)
-    position = int(np.searchsorted(table.day_date, np.datetime64(day, "D")))
-    return int(starts[position]) if position < len(starts) else table.covered_until
+    return int(starts[position]) if position < len(starts) else beyond
 
 
 def local_date(calendar: Calendar, instant: int) -> date:
@@ -93,13 +89,7 @@ def local_date(calendar: Calendar, instant: int) -> date:
 
     Of an instant that Python's calendar does not reach in every zone, the last date that it does.
     """
-    moment = _EPOCH + timedelta(microseconds=min(max(instant, _FIRST_US), _LAST_US))
-    return moment.astimezone(ZoneInfo(calendar.timezone)).date()
-
-
-def microseconds(moment: datetime) -> int:
-    """Return an aware datetime in microseconds since 1970 UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return nearest_datetime(instant).astimezone(ZoneInfo(calendar.timezone)).date()
 
 
 @lru_cache(maxsize=CALENDARS_MAX)

@@ -14,9 +14,10 @@ from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError
 from tallow.core.limits import COVERAGE_CANDLES_MAX
+from tallow.core.time import END_OF_TIME, MICROSECOND, to_us
 from tallow.core.timeframe import Timeframe
 from tallow.data.coverage.candle_index import Held, Moment, hold, source_timeframe
-from tallow.data.coverage.days import closed_before, local_date, microseconds, session_start
+from tallow.data.coverage.days import closed_before, local_date, session_start
 from tallow.data.kernels.buckets import BucketTable, Times, bucket_table
 from tallow.data.reading.schema import TIME_TYPE
 
@@ -27,9 +28,6 @@ SEGMENT_SCHEMA: dict[str, pl.DataType] = {
     "candles": pl.Int64(),
 }
 """Columns of `missing_segments`, in order."""
-
-_ONE_DAY = timedelta(days=1)
-_NEVER = 2**62
 
 
 class _Slots(NamedTuple):
@@ -127,18 +125,20 @@ def _begin(calendar: Calendar, start: Moment | None, held: Held, i: int) -> int:
     if start is None:
         return held.candle(i, -1) + 1
     if isinstance(start, datetime):
-        return microseconds(start)
+        return to_us(start)
     if not calendar.first_date <= start <= calendar.assumed_until:
         raise calendar.coverage_error(start)
-    return session_start(calendar, start)
+    return session_start(calendar, start, calendar.sessions().covered_until)
 
 
 def _end(calendar: Calendar, end: Moment | None) -> int:
     if end is None:
-        return _NEVER
+        return END_OF_TIME
     if isinstance(end, datetime):
-        return microseconds(end)
-    return _NEVER if end > calendar.assumed_until else session_start(calendar, end + _ONE_DAY)
+        return to_us(end)
+    is_covered = end <= calendar.assumed_until
+    beyond = calendar.sessions().covered_until if is_covered else END_OF_TIME
+    return session_start(calendar, end, beyond, after=True)
 
 
 def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _Slots:
@@ -198,7 +198,7 @@ def _runs(there: NDArray[np.bool_]) -> Times:
 
 def _cut(slots: _Slots, runs: Times, longest: timedelta) -> Times:
     """Cut runs that span more than `longest`."""
-    span = longest // timedelta(microseconds=1)
+    span = longest // MICROSECOND
     too_long = slots.close[runs[:, 1] - 1] - slots.open[runs[:, 0]] > span
     pieces = [runs[~too_long]]
     for first, stop in runs[too_long].tolist():

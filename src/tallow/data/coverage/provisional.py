@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import CALENDARS_MAX
+from tallow.core.time import END_OF_TIME
 from tallow.core.timeframe import Timeframe, Unit
 from tallow.data.kernels.buckets import Times, period_bounds
 from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import TIME_TYPE
-
-_NEVER = 2**62
 
 Spans = tuple[Times, Times]
 """Ascending opens, and the closes that belong to them, in microseconds since 1970 UTC."""
@@ -37,7 +36,9 @@ class ProvisionalBars:
     def __init__(self, calendars: CalendarAssignment, timeframe: Timeframe) -> None:
         self._calendars = calendars
         self._spans = [provisional_spans(c, timeframe.unit) for c in calendars.calendars]
-        self._first = min((int(opens[0]) for opens, _ in self._spans if len(opens)), default=_NEVER)
+        self._first = min(
+            (int(opens[0]) for opens, _ in self._spans if len(opens)), default=END_OF_TIME
+        )
 
     def among(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return `instrument` and `timestamp` of the provisional ones among sorted bars."""

@@ -17,6 +17,7 @@ import polars as pl
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
+from tallow.core.time import to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.coverage.candle_index import Held, Moment, hold, source_timeframe
 from tallow.data.coverage.days import (
@@ -26,7 +27,6 @@ from tallow.data.coverage.days import (
     closed_before,
     days,
     local_date,
-    microseconds,
 )
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.buckets import Times, bucket_table
@@ -116,7 +116,7 @@ def _first_date(calendar: Calendar, start: Moment | None, held: Held, i: int) ->
     if start is None:
         start = local_date(calendar, held.candle(i, 0))
     elif isinstance(start, datetime):
-        start = local_date(calendar, microseconds(start))
+        start = local_date(calendar, to_us(start))
     if not calendar.first_date <= start <= calendar.assumed_until:
         raise calendar.coverage_error(start)
     return start
@@ -126,7 +126,7 @@ def _last_date(calendar: Calendar, end: Moment | None, now: int) -> date:
     # The session of tomorrow's date may have begun this evening.
     last = local_date(calendar, now) + timedelta(days=1)
     if isinstance(end, datetime):
-        end = local_date(calendar, microseconds(end))
+        end = local_date(calendar, to_us(end))
     last = last if end is None else min(last, end)
     if last > calendar.assumed_until and now >= calendar.sessions().covered_until:
         raise calendar.coverage_error(last)

@@ -13,8 +13,8 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError, near_matches
 from tallow.core.limits import COVERAGE_ROWS
+from tallow.core.time import to_us
 from tallow.data.coverage.candle_index import Moment, source_timeframe
-from tallow.data.coverage.days import microseconds
 from tallow.data.coverage.missing import SEGMENT_SCHEMA, missing_segments
 from tallow.data.coverage.sessions import COVERAGE_SCHEMA, coverage
 from tallow.data.joins import Joined
@@ -146,8 +146,8 @@ class StoredSeries:
 
     def _read(self, names: Sequence[str], since: datetime | None) -> pl.DataFrame:
         until = _instant(self.end, _AROUND)
-        start = None if since is None else microseconds(since)
-        end = None if until is None else microseconds(until)
+        start = None if since is None else to_us(since)
+        end = None if until is None else to_us(until)
         read = partial(self.store.read, timeframe=self.timeframe, adjustment=self.adjustment)
         return self._joined.read(names, start, end, lambda keys, a, b: read(keys, start=a, end=b))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from threading import Condition, Thread
 from typing import Any
 
 from tallow.core.limits import FEED_BACKFILL_SECONDS, FEED_CLOSE_SECONDS
+from tallow.core.time import SECOND_US, from_us
 from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.gaps import Gap
 from tallow.data.feeds.health import Meter
@@ -19,9 +20,6 @@ Backfill = Callable[[list[str], datetime, datetime], Any]
 """Given instruments, and a `start` and an `end` in UTC, returns a frame (any that
 `tallow.read_candles` takes) of their candles with ``start <= timestamp < end``; an empty one where
 there are none. It runs in a thread of its own; if it raises, it is called again later."""
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_US = 1_000_000
 
 
 class Backfiller:
@@ -95,21 +93,21 @@ class Backfiller:
                 if due:
                     return due
                 first = min(map(self._due, self._waiting.values()), default=None)
-                self._changed.wait(None if first is None else (first - now) / _US)
+                self._changed.wait(None if first is None else (first - now) / SECOND_US)
             return []
 
     def _due(self, gap: Gap) -> int:
-        return max(self._not_before, gap.end + round(FEED_BACKFILL_SECONDS * _US))
+        return max(self._not_before, gap.end + round(FEED_BACKFILL_SECONDS * SECOND_US))
 
     def _fill(self, gaps: list[Gap]) -> None:
         """Ask for one stretch of some instruments; after a failure they go on waiting."""
         names = [gap.instrument for gap in gaps]
-        start, end = (_EPOCH + timedelta(microseconds=moment) for moment in gaps[0][1:])
+        start, end = map(from_us, gaps[0][1:])
         try:
             frame = from_native(self._fetch(names, start, end))[0]
         except Exception as error:  # noqa: BLE001 - the user's function may raise anything
             self._meter.note(error=f"backfill: {type(error).__name__}: {error}")
-            self._not_before = self._clock() + round(self._backoff.wait() * _US)
+            self._not_before = self._clock() + round(self._backoff.wait() * SECOND_US)
             return
         self._backoff.reset()
         batch = FeedBatch("candles", frame, self._clock(), backfill=True)

@@ -8,13 +8,11 @@ from typing import Any
 import polars as pl
 
 from tallow.core.limits import DIGITS_MAX
+from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.data.feeds.feed import FeedBatch, Kind
 from tallow.data.feeds.health import Meter
 from tallow.data.feeds.messages import CANDLE, Row
-from tallow.data.kernels.buckets import MINUTE_US
 from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
-
-_US = 1_000_000
 
 
 def batches_of(rows: Sequence[Row]) -> list[FeedBatch]:
@@ -43,7 +41,7 @@ def hand_out(batch: FeedBatch, meter: Meter, now: int) -> FeedBatch:
     assert isinstance(newest, int), "a batch has rows, and every row a time"
     complete = newest + (MINUTE_US if batch.kind == "candles" else 0)
     meter.add(batches=1, rows=rows)
-    meter.note(lag_seconds=max(0.0, (now - complete) / _US))
+    meter.note(lag_seconds=max(0.0, (now - complete) / SECOND_US))
     return batch
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
@@ -134,8 +133,3 @@ def quarantine_batch(meter: Meter, now: int) -> FeedBatch | None:
     if rows is None or not len(rows):
         return None
     return FeedBatch("quarantine", rows, now, tokens=tuple(tokens))
-
-
-def now_us() -> int:
-    """Return the time in microseconds since 1970 UTC."""
-    return time.time_ns() // 1_000

@@ -20,11 +20,8 @@ import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import FEED_AHEAD_SECONDS
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import MINUTE_US, SECOND_US, to_us
 from tallow.data.feeds.messages import CANDLE, Row
-from tallow.data.kernels.buckets import MINUTE_US
-
-_US = 1_000_000
 
 Calendars = CalendarAssignment | str | Mapping[str, str | tuple[str, str]]
 
@@ -61,13 +58,13 @@ class GapFinder:
         if isinstance(calendar, str | Mapping):
             calendar = CalendarAssignment(calendar)
         self._calendars = calendar
-        self._seen = {name: _Seen(microseconds(moment), None, -1) for name, moment in known.items()}
+        self._seen = {name: _Seen(to_us(moment), None, -1) for name, moment in known.items()}
 
     def see(self, row: Row) -> Gap | None:
         """Take in a row, and return the gap before it, if there is one."""
         last = self._seen.get(row.instrument)
         # A time that nobody can have seen yet would make every later row a late one.
-        ahead = row.timestamp > row.message.received_at + FEED_AHEAD_SECONDS * _US
+        ahead = row.timestamp > row.message.received_at + FEED_AHEAD_SECONDS * SECOND_US
         if ahead or (last is not None and row.timestamp < last.timestamp):
             return None
         connection = row.message.connection

@@ -10,7 +10,7 @@ from typing import Any, cast
 import polars as pl
 
 from tallow.core.errors import NaiveTimeError
-from tallow.data.coverage.days import microseconds
+from tallow.core.time import to_us
 from tallow.data.reading.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
 
 _MINUTE = timedelta(minutes=1)
@@ -39,7 +39,7 @@ def _instant(value: Any) -> int | None:
             offset = moment.utcoffset()
             # Offsets with seconds, of the time before time zones, are not read from files either.
             if offset is not None and not offset % _MINUTE:
-                return microseconds(moment)
+                return to_us(moment)
     return None
 
 

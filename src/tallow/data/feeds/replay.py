@@ -17,11 +17,10 @@ import polars as pl
 from tallow.core.errors import FeedError, ParameterError, StoreError, excerpt
 from tallow.core.given import file_path
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
-from tallow.data.coverage.days import microseconds
-from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, quarantine_batch
+from tallow.core.time import MICROSECOND, MINUTE_US, SECOND_US, from_us, now_us, to_us
+from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, quarantine_batch
 from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows
-from tallow.data.kernels.buckets import MINUTE_US
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.batches import Stamped
 from tallow.data.reading.given import read_in_words
@@ -32,7 +31,6 @@ from tallow.data.store.commits import has_log
 from tallow.data.store.store import Store, open_store
 
 _DAY = timedelta(days=1)
-_US = 1_000_000
 _WORDS = {'pass source_timeframe="[^"]*"': "leave it out: a replay has candles of a minute"}
 
 
@@ -183,7 +181,7 @@ class ReplayFeed(Feed):
         received_at = _open_of(frame) + MINUTE_US
         self._next = next(self._minutes, None)
         if self._next is not None and self._speed is not None:
-            idle = (_open_of(self._next) + MINUTE_US - received_at) / _US
+            idle = (_open_of(self._next) + MINUTE_US - received_at) / SECOND_US
             self._due += min(idle, FEED_REPLAY_IDLE_SECONDS) / self._speed
         self._meter.add(messages=1, batches=1, rows=len(frame))
         return FeedBatch("candles", frame, received_at)
@@ -210,7 +208,7 @@ class ReplayFeed(Feed):
             )
         if before.until is None:
             return None
-        end = datetime.fromtimestamp(before.until / _US, UTC)
+        end = from_us(before.until)
         seen = Replayed()
         for day in self._days():
             part = day.filter(pl.col("timestamp") <= end)
@@ -274,11 +272,11 @@ def _days_of(store: Store, start: datetime | None, end: datetime | None) -> Iter
         return
     first, last = cast("datetime", series["first"].min()), cast("datetime", series["last"].max())
     day = max(first, start or first).astimezone(UTC)
-    stop = min(last + timedelta(microseconds=1), end or datetime.max.replace(tzinfo=UTC))
+    stop = min(last + MICROSECOND, end or datetime.max.replace(tzinfo=UTC))
     while day < stop:
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY
         until = min(midnight, stop)
-        frame = store.read(start=microseconds(day), end=microseconds(until))
+        frame = store.read(start=to_us(day), end=to_us(until))
         empty = frame[OPEN_INTEREST].null_count() == len(frame)
         yield frame.drop(OPEN_INTEREST) if empty else frame
         day = until
@@ -302,4 +300,4 @@ def _minutes_of(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _open_of(frame: pl.DataFrame) -> int:
-    return microseconds(cast("datetime", frame["timestamp"][0]))
+    return to_us(cast("datetime", frame["timestamp"][0]))

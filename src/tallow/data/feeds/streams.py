@@ -27,9 +27,10 @@ from tallow.core.limits import (
     FEED_REPLY_SECONDS,
     FEED_UNACKNOWLEDGED_MAX,
 )
+from tallow.core.time import now_us
 from tallow.data.feeds.batches import batches_of, hand_out
 from tallow.data.feeds.exchanges import Entry, Exchanges, ReplyTooLongError
-from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us, quarantine_batch, shown
+from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, quarantine_batch, shown
 from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows
 from tallow.data.feeds.messages import Message, read_messages

@@ -32,9 +32,10 @@ from tallow.core.limits import (
     FEED_REJECTION_CHARACTERS,
     FEED_STALL_SECONDS,
 )
+from tallow.core.time import now_us
 from tallow.data.feeds.backfill import Backfill, Backfiller
 from tallow.data.feeds.batches import batches_of, hand_out
-from tallow.data.feeds.feed import Feed, FeedBatch, now_us, quarantine_batch, shown
+from tallow.data.feeds.feed import Feed, FeedBatch, quarantine_batch, shown
 from tallow.data.feeds.gaps import Calendars, GapFinder
 from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows

@@ -8,7 +8,6 @@ its columns, and settles the rows of the quarantine that are accepted now.
 from __future__ import annotations
 
 import glob
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,6 +20,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.given import file_path
 from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.core.time import now_us
 from tallow.data.ingest.repair_table import is_mending_table, read_mended
 from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
@@ -155,7 +155,7 @@ def ingest(
     paths = find_documents(inputs)
     if format is not None:
         readers().find(format)
-    moment = time.time_ns() // 1_000 if now is None else now
+    moment = now_us() if now is None else now
     read = partial(
         read_document,
         format=format,

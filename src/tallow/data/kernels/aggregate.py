@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tallow.core.errors import ParameterError, excerpt
 from tallow.core.kernel import kernel, kernel_part
-from tallow.data.kernels.buckets import MINUTE_US, BucketTable
+from tallow.core.time import MINUTE_US
+from tallow.data.kernels.buckets import BucketTable
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]

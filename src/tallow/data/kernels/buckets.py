@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from tallow.core.calendars import Calendar, SessionTable, anchor_boundaries
 from tallow.core.calendars.table import Dates, local_midnights
 from tallow.core.limits import CALENDARS_MAX
+from tallow.core.time import DAY_US, MINUTE_US
 from tallow.core.timeframe import Timeframe, Unit
-
-MINUTE_US = 60_000_000
-DAY_US = 24 * 60 * MINUTE_US
 
 Times = NDArray[np.int64]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tallow.core.kernel import kernel
 from tallow.core.limits import CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST
-from tallow.data.kernels.buckets import MINUTE_US
+from tallow.core.time import MINUTE_US, to_us
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 _UNSIGNED_MINUTE_US = np.uint64(MINUTE_US)
 
 TIME_MIN_US, TIME_MAX_US = (
-    int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 - back
+    to_us(datetime(year, 1, 1, tzinfo=UTC)) - back
     for year, back in ((CANDLE_YEAR_FIRST, 0), (CANDLE_YEAR_LAST + 1, 1))
 )
 """The years that candles may be of; the first of these microseconds is a whole minute."""

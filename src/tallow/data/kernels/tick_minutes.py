@@ -15,8 +15,8 @@ from tallow.core.limits import (
     LIVE_AHEAD_SECONDS,
     TICKS_KEPT_MAX,
 )
+from tallow.core.time import BEGIN_OF_TIME, MINUTE_US, SECOND_US, to_us
 from tallow.data.kernels.aggregate import first_after
-from tallow.data.kernels.buckets import MINUTE_US
 from tallow.data.kernels.tick_order import (
     PEAK,
     PRICE,
@@ -56,15 +56,15 @@ FOLDED, LATE, REPEATED, BAD_TIME, NO_PRICE, NO_QUANTITY, NEGATIVE, NO_SESSION, T
 
 
 def _midnight_us(day: date) -> int:
-    return round(datetime.combine(day, time(), UTC).timestamp()) * 1_000_000
+    return to_us(datetime.combine(day, time(), UTC))
 
 
 TIME_FIRST_US = _midnight_us(CALENDAR_FIRST_DATE)
 TIME_LAST_US = _midnight_us(CALENDAR_LAST_DATE)
 """Times outside are seconds, milliseconds or nanoseconds taken for microseconds, or nonsense."""
 
-AHEAD_US = LIVE_AHEAD_SECONDS * 1_000_000
-NEVER = -(2**62)
+AHEAD_US = LIVE_AHEAD_SECONDS * SECOND_US
+NEVER = BEGIN_OF_TIME
 """The clock before it was told, and the newest of no ticks."""
 
 LOW, HIGH, FIRST, LAST, NEWEST, HORIZON = 0, 1, 2, 3, 4, 5

@@ -14,6 +14,7 @@ import re
 import polars as pl
 
 from tallow.core.errors import CandleInputError
+from tallow.core.time import SECOND_US
 from tallow.data.providers.cells import (
     Number,
     array_row,
@@ -51,7 +52,6 @@ _CALENDAR = {
     _UNITS["w"]: "1w",
     **{days * _UNITS["d"]: "1mo" for days in (28, 29, 30, 31)},
 }
-_MICROSECONDS = 1_000_000
 
 
 def _recognises(content: Content) -> bool:
@@ -108,7 +108,7 @@ def _by_rows(rows: pl.DataFrame) -> str | None:
         to_utc(rows[name], "UTC", "times").dt.epoch("us") for name in ("open_time", "close_time")
     )
     # A row closes one unit of its times before the next one opens.
-    seconds = ((closes - opens) / _MICROSECONDS).round().drop_nulls().alias("seconds")
+    seconds = ((closes - opens) / SECOND_US).round().drop_nulls().alias("seconds")
     counts = seconds.value_counts().sort("count", "seconds", descending=[True, False])
     return _lasting(int(counts["seconds"][0])) if len(counts) else None
 

@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tallow.core.errors import CandleInputError
+from tallow.core.time import now_us
 from tallow.core.timeframe import Timeframe
 from tallow.data.providers.content import Content, open_content
 from tallow.data.providers.facts import (
@@ -115,7 +115,7 @@ def read_document(
     }
     named = said_by_name(content, pattern)
     facts = settle_facts(content, reading, given, named, no_volume)
-    moment = time.time_ns() // 1_000 if now is None else now
+    moment = now_us() if now is None else now
     latest = moment if reading.complete else latest_open(moment, facts.timeframe, facts.timezone)
     options = read_options(
         facts.timeframe,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 from tallow.core.errors import CandleInputError, NaiveTimeError, TimeframeError, excerpt
 from tallow.core.given import name_text
+from tallow.core.time import MINUTE_US, from_us, to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reading
@@ -22,10 +23,6 @@ from tallow.data.reading.file_names import EXAMPLES, name_facts, require_pattern
 from tallow.data.reading.readers import read_options
 from tallow.data.reading.schema import example_pattern, find_column, resolve_layout
 from tallow.data.reading.zones import require_timezone
-
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTE_US = 60_000_000
 
 GIVEN, BY_NAME = "given", "by the file's name"
 """Who says a fact, beside the document."""
@@ -109,14 +106,14 @@ def latest_open(now: int, timeframe: Timeframe, timezone: str | None) -> int:
     after its session.
     """
     if timeframe.unit == "minute":
-        return now - timeframe.minutes * _MINUTE_US
-    local = (_EPOCH + now * _MICROSECOND).astimezone(ZoneInfo(timezone or "UTC"))
+        return now - timeframe.minutes * MINUTE_US
+    local = from_us(now).astimezone(ZoneInfo(timezone or "UTC"))
     if timeframe.unit == "month":
         last = local.replace(day=1) - timedelta(days=1)
         before = last.replace(day=min(local.day, last.day))
     else:
         before = local - timedelta(days=1 if timeframe.unit == "day" else 7)
-    return (before.astimezone(UTC) - _EPOCH) // _MICROSECOND
+    return to_us(before.astimezone(UTC))
 
 
 def _one(name: str, fact: str, voices: Mapping[str, Said]) -> str | Timeframe | None:

@@ -12,8 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tallow.core.errors import CandleInputError, TimeframeError
+from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.kernels.buckets import MINUTE_US
 from tallow.data.kernels.rows import TIME_MAX_US
 from tallow.data.reading.assumed import assume
 from tallow.data.reading.finer import finer_minutes, in_minutes, require_minutes

@@ -19,8 +19,8 @@ from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.core.limits import CALENDARS_MAX
+from tallow.core.time import DAY_US
 from tallow.core.timeframe import Timeframe
-from tallow.data.kernels.buckets import DAY_US
 from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
 

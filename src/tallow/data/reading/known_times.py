@@ -6,7 +6,6 @@ frames, a store, a live update. The other rows of its instrument stay as they ar
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_right
 from dataclasses import replace
 from typing import Any, cast
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import CLOCK_AHEAD_SECONDS
+from tallow.core.time import SECOND_US, now_us
 from tallow.data.kernels.live_rows import span_of
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import as_quarantine, count_by_rule, records
@@ -32,14 +32,14 @@ RULES_OF_TIMES = (None, NOT_COVERED, FORMING)
 """Rules by code: nothing is wrong, no calendar knows the time, it has not come yet."""
 
 
-def latest_open(now_us: int | None = None) -> int:
+def latest_open(told: int | None = None) -> int:
     """Return the latest open of a candle that has begun, in microseconds since 1970 UTC.
 
-    By the machine's clock, or by a caller's, `now_us`, where that is ahead. Venues' clocks may be
+    By the machine's clock, or by a caller's, `told`, where that is ahead. Venues' clocks may be
     ahead of both by a little.
     """
-    now = max(time.time_ns() // 1_000, now_us or 0)
-    return now + CLOCK_AHEAD_SECONDS * 1_000_000
+    now = max(now_us(), told or 0)
+    return now + CLOCK_AHEAD_SECONDS * SECOND_US
 
 
 def only_begun(candles: Candles) -> Candles:

@@ -18,7 +18,7 @@ from tallow.core.limits import (
     NAME_CHARACTERS_MAX,
     ROWS_IN_PYTHON_MAX,
 )
-from tallow.data.kernels.buckets import MINUTE_US
+from tallow.core.time import MINUTE_US
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US, IntArray, rows_hold
 
 PRICES = ("open", "high", "low", "close")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tallow.core.errors import StoreError
 from tallow.core.text import without_secrets
+from tallow.core.time import now_us
 from tallow.data.store.location import STATE_FOLDER, plain_location
 from tallow.data.store.log import Backend
 
@@ -44,17 +44,12 @@ class Opened:
             return self._backend
 
 
-def system_clock() -> int:
-    """Return the time in microseconds since 1970 UTC."""
-    return time.time_ns() // 1_000
-
-
 def opened(
     location: str | Path,
     create: bool,
     state: Path | None,
     storage_options: Mapping[str, str] | None,
-    clock: Callable[[], int] = system_clock,
+    clock: Callable[[], int] = now_us,
     to_fill: bool = False,
 ) -> Opened:
     """Open a store's backend, in a way that it can be opened anew; see `open_backend`."""

@@ -29,6 +29,7 @@ from tallow.core.limits import (
     STORE_LOOK_SECONDS,
     STORE_VIEW_ATTEMPTS,
 )
+from tallow.core.time import SECOND_US
 from tallow.data.store.commits import (
     ACTIONS,
     NO_CHECKPOINT,
@@ -108,7 +109,7 @@ class DeltaBackend:
     def _latest_receipt(self) -> int:
         """Return the latest receipt that rows of another tool can have."""
         known = max(self._clock(), self.tail_file.fact("received"))
-        return known + STORE_AHEAD_SECONDS * 1_000_000
+        return known + STORE_AHEAD_SECONDS * SECOND_US
 
     @property
     def horizon(self) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from tallow.core.errors import StoreError
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, from_us
 from tallow.data.reading.rules import within_years
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.files import NEVER_NULL, READING, Place, damaged
@@ -34,8 +34,8 @@ INDEX_SCHEMA: dict[str, Any] = {
 }
 _SELECTED = ("timeframe", "adjustment", "instrument", "timestamp", "received_at")
 _ORDER = [f"min.{name}" for name in ("timeframe", "adjustment", "instrument", "timestamp")]
-_LEAST = ("", "", "", -(2**62), 1, -(2**62))
-_GREATEST = (*["\U0010ffff" * 8] * 3, 2**62, 2**31 - 1, 2**62)
+_LEAST = ("", "", "", BEGIN_OF_TIME, 1, BEGIN_OF_TIME)
+_GREATEST = (*["\U0010ffff" * 8] * 3, END_OF_TIME, 2**31 - 1, END_OF_TIME)
 _WIDEST = (0, *_LEAST, *_GREATEST, False)
 _NOTHING_KNOWN = (None,) * len(FACTS_SCHEMA)
 FOREIGN = (
@@ -85,7 +85,8 @@ class Examiner:
             if question.startswith("has ") and wrong:
                 return question
         if told["max.received_at"] > (latest := self._latest()):
-            received, by = map(_moment, (told["max.received_at"], latest))
+            times = (told["max.received_at"], latest)
+            received, by = (from_us(time).isoformat() for time in times)
             return f"has rows that were received at {received}, and none can be later than {by}"
         return None
 
@@ -222,10 +223,6 @@ def _widest(said: Sequence[Any], read: Facts) -> Facts:
     """Return what a refused file may hold at most, by its rows, or else by what the log says."""
     known = zip(read, said, _WIDEST, strict=True)
     return tuple(next(one for one in each if one is not None) for each in known)
-
-
-def _moment(microseconds: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)).isoformat()
 
 
 def _before(end: int | None) -> int | None:

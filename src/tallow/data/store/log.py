@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from operator import index
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +18,7 @@ import polars as pl
 
 from tallow.core.errors import RangeError, excerpt
 from tallow.core.limits import STORE_FILTER_INSTRUMENTS
+from tallow.core.time import from_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.rules import time_view
@@ -347,7 +347,7 @@ def require_kept(backend: Backend, selection: Selection) -> None:
     # nothing was pruned, nothing was known before the first write.
     horizon = min(backend.horizon, backend.last_received())
     if horizon and asked <= horizon:
-        reached = datetime.fromtimestamp(horizon / 1e6, UTC).isoformat()
+        reached = from_us(horizon).isoformat()
         raise RangeError(
             f"as_of: earlier than {reached}; what was superseded by then has been pruned; "
             "ask for a later moment"

@@ -10,7 +10,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import adbc_driver_postgresql
@@ -34,6 +33,7 @@ from tallow.core.limits import (
     STORE_STATEMENT_SECONDS,
 )
 from tallow.core.text import hide_secrets, require_escaped_user, without_secrets
+from tallow.core.time import nearest_datetime
 
 T = TypeVar("T")
 
@@ -56,11 +56,6 @@ _PARAMETERS = {
 }
 """What libpq is told where the URL does not say it: a machine that is gone is noticed in a minute.
 """
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST, _LAST = (
-    (datetime(*day, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-    for day in ((1, 1, 1), (9999, 12, 31))
-)
 _HINTS = {
     "42501": "ask the owner of the database for the right",
     "53100": "make room on the server's disk",
@@ -299,8 +294,7 @@ def literal(value: str | int) -> str:
 
 def instant(microseconds: int) -> str:
     """Return a time in microseconds since 1970 UTC as SQL writes it; in the years 1 to 9999."""
-    within = min(max(microseconds, _FIRST), _LAST)
-    return f"'{_EPOCH + timedelta(microseconds=within)}'::timestamptz"
+    return f"'{nearest_datetime(microseconds)}'::timestamptz"
 
 
 def identity(url: str) -> str:

@@ -10,11 +10,11 @@ import hashlib
 import json
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from tallow.core.time import from_us
 from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.log import LOG_SCHEMA
 
@@ -40,7 +40,6 @@ Facts = tuple[Any, ...]
 
 _HALF = 16
 _OWN_NAME = re.compile(r"([0-9a-f]{16})([0-9a-f]{16})-([0-9a-f]{16})\.parquet")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def measures() -> list[pl.Expr]:
@@ -77,8 +76,7 @@ def _plain(name: str, value: Any) -> Any:
     if name not in TIMES:
         return value
     # Four digits of the year, always: strftime writes fewer, and nothing reads those back.
-    moment = _EPOCH + timedelta(microseconds=value)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return from_us(value).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def own_name(table_id: str, facts: Facts) -> str:

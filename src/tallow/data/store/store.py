@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ParameterError, StoreError
+from tallow.core.time import now_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.given import read_as_given
 from tallow.data.reading.known_times import only_begun
@@ -23,7 +24,7 @@ from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.actions import ACTION, StoredActions
-from tallow.data.store.backends import Opened, opened, system_clock
+from tallow.data.store.backends import Opened, opened
 from tallow.data.store.backup import copy
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.log import (
@@ -52,7 +53,7 @@ def open_store(
     create: bool = False,
     state: Path | None = None,
     storage_options: Mapping[str, str] | None = None,
-    clock: Callable[[], int] = system_clock,
+    clock: Callable[[], int] = now_us,
 ) -> Store:
     """Open a store, in a folder, a bucket or a database.
 

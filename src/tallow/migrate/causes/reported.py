@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.migrate.causes.bars import COLUMNS, Bars, RequestBars, overlay, read_bars
 from tallow.migrate.causes.rounding import PrintedValues
 from tallow.migrate.pairs import Flags, Times
 
-MINUTE_US = 60_000_000
 ZONE_US = 330 * MINUTE_US
 """India's offset from UTC: labels that were read in the wrong zone are off by it."""
 
@@ -74,7 +74,7 @@ def _find_lag(reported: Bars, dropped: Bars, kept: Bars, timeframe: str) -> int:
 def _possible_lags(reported: Times, times: Times, timeframe: str) -> list[int]:
     size = parse_timeframe(timeframe).minutes * MINUTE_US
     whole = [steps * size for n in range(1, LABEL_STEPS + 1) for steps in (n, -n)]
-    ends = [size - MINUTE_US, size - 1_000_000, size - 1_000, size - 1] if size else []
+    ends = [size - MINUTE_US, size - SECOND_US, size - 1_000, size - 1] if size else []
     at_the_ends = [int(reported[0] - times[0]), int(reported[-1] - times[-1])]
     return [*whole, *ends, ZONE_US, -ZONE_US, *at_the_ends]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tallow.core.operator import WINDOW
 from tallow.core.spec import Spec
+from tallow.core.time import DAY_US
 from tallow.migrate.causes.bars import Bars
 from tallow.migrate.causes.formulas import FormulaModel, warmup_rows
 from tallow.migrate.causes.rounding import DECIMALS_MAX, SAME_RELATIVE, SINGLE, Fit, PrintedValues
@@ -22,7 +23,6 @@ ABSENT = "absent"
 CARRIED = "carried"
 """A segment that continues from a value whose history is not known."""
 
-DAY_US = 86_400_000_000
 
 SEGMENTS_MAX = 64
 """Most segments that are looked for in one series."""

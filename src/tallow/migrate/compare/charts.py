@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from tallow.migrate.compare.comparison import to_datetime
+from tallow.core.time import from_us
 from tallow.migrate.compare.counts import WorstRow
 from tallow.migrate.pairs import Floats
 
@@ -69,7 +69,7 @@ def make_chart(row: WorstRow, zone: str) -> Chart:
     ]
     least, most = _limits(row.close)
     close = _y_of(row.close, least, most, CLOSE_TOP, CLOSE_BOTTOM)
-    times = [to_datetime(int(each)).astimezone(ZoneInfo(zone)) for each in row.timestamps]
+    times = [from_us(int(each)).astimezone(ZoneInfo(zone)) for each in row.timestamps]
     texts = [value_text(value) for value in row.values()]
     return Chart(
         series=row.series,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import polars as pl
 
 from tallow.core.errors import ParameterError
 from tallow.core.limits import COMPARE_RUNS_MAX, THREADS_MAX
+from tallow.core.time import from_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.migrate.compare.asking import ComparisonRun, NoiseFloor, StageProgress, ask_and_compare
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
@@ -28,7 +29,6 @@ SCHEMA_VERSION = 1
 """Raised when a field of `Comparison.to_dict` is removed or changes its meaning."""
 
 RUNS = 5
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -254,16 +254,11 @@ def check_request(request: Request) -> None:
     Range.of(request.start, request.end, None)
 
 
-def to_datetime(microseconds: int) -> datetime:
-    """Return a time given in microseconds since 1970 UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
 def time_text(microseconds: int | None) -> str | None:
     """Return a time as ISO-8601 text in UTC."""
     if microseconds is None:
         return None
-    return to_datetime(microseconds).isoformat().replace("+00:00", "Z")
+    return from_us(microseconds).isoformat().replace("+00:00", "Z")
 
 
 def _moment_text(given: Moment | None) -> str | None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ComparisonError
 from tallow.core.text import printable
+from tallow.core.time import from_us
 from tallow.migrate.compare.charts import (
     CLOSE_BOTTOM,
     CLOSE_TOP,
@@ -22,7 +23,7 @@ from tallow.migrate.compare.charts import (
     make_chart,
     value_text,
 )
-from tallow.migrate.compare.comparison import Comparison, to_datetime
+from tallow.migrate.compare.comparison import Comparison
 from tallow.migrate.compare.counts import ValueCounts, add_up, cause_name
 from tallow.migrate.compare.verdict import percent_text
 from tallow.migrate.pairs import Cause
@@ -180,7 +181,7 @@ def span_text(comparison: Comparison, zone: str) -> str:
 
 def local_text(microseconds: int, zone: str) -> str:
     """Return a time in the venue's time zone."""
-    return f"{to_datetime(microseconds).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    return f"{from_us(microseconds).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def _charts(comparison: Comparison, zone: str) -> list[Chart]:

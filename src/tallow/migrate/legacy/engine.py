@@ -9,6 +9,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import EngineError
+from tallow.core.time import SECOND_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.migrate.legacy.answer import five_minute_candles
@@ -35,7 +36,6 @@ SERIES = (
     "bb_width_normalized", "vwap", "ema_5", "ema_9", "ema_50", "atr", "rsi",
 )  # fmt: skip
 LOWEST = "lowest_bb_width"
-SECOND_US = 1_000_000
 
 
 def builtin() -> tuple[LegacyEngine, ...]:

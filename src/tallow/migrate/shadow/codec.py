@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tallow.core.errors import EvidenceError, shortened
+from tallow.core.time import MICROSECOND
 
 ArchiveParts = dict[str, bytes]
 """Files by name, ``0.arrow``."""
@@ -114,7 +115,7 @@ def _pack_text(value: Any) -> list[Any] | None:
     if kind is datetime and type(value.tzinfo) is ZoneInfo and value.tzinfo.key:
         return ["zoned", value.replace(tzinfo=None).isoformat(), value.tzinfo.key, value.fold]
     if kind is timedelta:
-        return ["timedelta", str(value // timedelta(microseconds=1))]
+        return ["timedelta", str(value // MICROSECOND)]
     if kind is Decimal:
         return ["Decimal", str(value)]
     if isinstance(value, enum.Enum) and value.name in type(value).__members__:

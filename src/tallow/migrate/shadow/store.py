@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tallow.core.limits import (
     MISMATCHES_BYTES,
     MISMATCHES_KEPT,
 )
+from tallow.core.time import to_us
 from tallow.data.replacing import PRIVATE, open_beside
 from tallow.migrate.evidence import Observation, Totals
 from tallow.migrate.shadow.mismatch import Mismatch, read_mismatch
@@ -69,7 +70,6 @@ _COUNTS = (
     *("compared", "equal", "explained", "unexplained", "flips"),
 )
 _PRUNE_EVERY = EVIDENCE_ROWS // 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -317,4 +317,4 @@ def _count_dropped(connection: sqlite3.Connection, experiment: str, what: str, c
 def _microseconds(moment: datetime) -> int:
     if moment.tzinfo is None:
         raise EvidenceError(f"evidence: at={moment.isoformat()}; must carry a zone")
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return to_us(moment)

@@ -18,12 +18,12 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import SessionTable
 from tallow.core.errors import ParameterError, excerpt
 from tallow.core.limits import LIVE_AHEAD_SECONDS
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, SECOND_US
 from tallow.data.reading.known_times import latest_open
 from tallow.runtime.live.rows import Flags, Floats, Times
 from tallow.runtime.ranges import moment_us
 
-_AHEAD_US = LIVE_AHEAD_SECONDS * 1_000_000
-_ALWAYS = 2**62
+_AHEAD_US = LIVE_AHEAD_SECONDS * SECOND_US
 
 
 def clock_time(now: int | str | datetime, first: int, last: int) -> int:
@@ -60,8 +60,8 @@ class LiveClock:
     def __init__(self, calendars: CalendarAssignment) -> None:
         self.told: int | None = None
         self._venues = [_TradingTime(calendar.sessions()) for calendar in calendars.calendars]
-        self._newest = -_ALWAYS
-        self._limit = _ALWAYS
+        self._newest = BEGIN_OF_TIME
+        self._limit = END_OF_TIME
 
     def tell(self, now: int) -> None:
         """Set the clock; going back changes nothing."""
@@ -121,5 +121,5 @@ class _TradingTime:
         # Beyond the last session nobody knows when there is trading.
         last = np.minimum(place, len(self._ends) - 1)
         then = self._opens[last] + target - self._begins[last]
-        found: Times = np.where(place < len(self._ends), then, _ALWAYS)
+        found: Times = np.where(place < len(self._ends), then, END_OF_TIME)
         return np.maximum(found, moments + _AHEAD_US)

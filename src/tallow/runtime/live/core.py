@@ -9,7 +9,6 @@ An update splits its rows by what they ask for:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,12 +16,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tallow.core.time import BEGIN_OF_TIME, now_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.live_rows import all_later, any_multiple
 from tallow.runtime.live.admit import TOO_OLD, Given
 from tallow.runtime.live.edits import Edit, Merged, Replay, equal_rows, merge, with_interest
 from tallow.runtime.live.lane import Lane, State, stretch
-from tallow.runtime.live.memory import ALWAYS_TOLD, CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
+from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
 from tallow.runtime.live.rows import Flags, Floats, Rows, Times, joined, newest
 
 
@@ -91,7 +91,7 @@ class LiveState:
         self.lanes = lanes
         self.memory = CandleMemory(keep)
         self.places = np.empty(0, dtype=np.int64)
-        self.now = -(2**62)
+        self.now = BEGIN_OF_TIME
         self.revision = 0
         # How far the feed was taken, as it tells it itself.
         self.position: dict[str, Any] | None = None
@@ -144,14 +144,14 @@ class LiveState:
 
     def _newest(self, number: int) -> int:
         """Return the time of an instrument's newest candle, or of before all candles."""
-        return int(max(self.lanes[0].now[0][number, bars.LAST_TIME], ALWAYS_TOLD))
+        return int(max(self.lanes[0].now[0][number, bars.LAST_TIME], BEGIN_OF_TIME))
 
     def _next(self) -> int:
         """Return a revision higher than all before, of this engine and of earlier ones: the time.
 
         In microseconds since 1970 UTC.
         """
-        return max(self.revision + 1, time.time_ns() // 1_000)
+        return max(self.revision + 1, now_us())
 
     def reach(self, number: int) -> float:
         """Return the time of an instrument's newest candle that is older than all that is held."""

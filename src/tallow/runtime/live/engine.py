@@ -23,6 +23,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, StateError, TallowWarning
 from tallow.core.limits import LIVE_CANDLES, LIVE_CANDLES_MAX, LIVE_GRACE_MAX_SECONDS
 from tallow.core.spec import Spec
+from tallow.core.time import SECOND_US
 from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
@@ -49,8 +50,6 @@ from tallow.runtime.live.source import LiveStore
 from tallow.runtime.live.telling import Telling
 from tallow.runtime.live.ticking import TickIntake
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
-
-_SECOND = 1_000_000
 
 
 class LiveEngine(Keeping):
@@ -119,7 +118,7 @@ class LiveEngine(Keeping):
         for size in sizes:
             require_multiple(size, SOURCE)
         plan = make_plan(indicators, convention, (*BAR_COLUMNS, "revision"))
-        grace_us = round(grace * _SECOND)
+        grace_us = round(grace * SECOND_US)
         lanes = [Lane(size, plan, calendar, no_trade, grace_us) for size in sizes]
         if not lanes:
             raise ParameterError("live: timeframes=[]; must name one at least")

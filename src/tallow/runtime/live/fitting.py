@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tallow.core.errors import StateError, excerpt
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.data.kernels.rows import TIME_MAX_US
 from tallow.data.kernels.tick_minutes import (
     FIRST,
@@ -33,7 +34,6 @@ Check = Callable[[Any], bool]
 """Says whether a value of the header is one."""
 
 TICKS = "ticks/"
-_LONG = 2**62
 _FORM = "is not what this version writes; rebuild it"
 
 
@@ -107,7 +107,7 @@ def require_arrays(path: Path, arrays: Arrays, state: LiveState, count: int) -> 
     first, after = own["memory/first"], own["memory/next"]
     memory = state.memory
     right = (first >= 0) & (first <= after) & (first % memory.stride == 0)
-    right &= (after - first <= memory.capacity) & (after < _LONG)
+    right &= (after - first <= memory.capacity) & (after < END_OF_TIME)
     if len(after) < count or not right.all():
         raise StateError(f"state: file={path}; which candles it holds {_FORM}")
 
@@ -199,8 +199,8 @@ def _checks(state: LiveState, count: int) -> dict[str, Check]:
     )
     failures = each(row(number, is_text))
     return {
-        "now": whole(-_LONG, TIME_MAX_US),
-        "revision": whole(0, _LONG),
+        "now": whole(BEGIN_OF_TIME, TIME_MAX_US),
+        "revision": whole(0, END_OF_TIME),
         "interest": is_flag,
         "failed": row(*(row(by_name(each(number), lane.fields), failures) for lane in state.lanes)),
         "waiting": each(lambda value: _are_minutes(value, number)),

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tallow.core.errors import StoreError
+from tallow.core.time import END_OF_TIME
 from tallow.data.store.log import LogPoint
 from tallow.runtime.live.admit import Given, deletions, in_order
 from tallow.runtime.live.core import LiveState, Outcome, Past
-from tallow.runtime.live.memory import NEVER_TOLD, TIME
+from tallow.runtime.live.memory import TIME
 from tallow.runtime.live.rows import Floats, Times
 from tallow.runtime.live.source import LiveStore
 
@@ -230,7 +231,7 @@ class Follower:
                 self.behind[number] = Mark(self.source.point._replace(received=received))
             else:
                 # Until its past is there, it has none; and nothing of that was told.
-                self.behind[number], memory.told_from[number] = Mark(_NOWHERE), NEVER_TOLD
+                self.behind[number], memory.told_from[number] = Mark(_NOWHERE), END_OF_TIME
         for name, received in since.items():
             number = self._numbers[name]
             past = self.source.past(name, memory.capacity, received)

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.data.joins import Joined
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
@@ -175,9 +176,6 @@ class History:
             )
             for lane in self._lanes
         ]
-
-
-BEGIN_OF_TIME, END_OF_TIME = -(2**62), 2**62
 
 
 def candle_rows(frame: pl.DataFrame) -> Floats:

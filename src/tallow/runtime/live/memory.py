@@ -14,6 +14,7 @@ import numpy as np
 
 from tallow.core.kernel import read_only
 from tallow.core.limits import LIVE_STRIDE
+from tallow.core.time import BEGIN_OF_TIME
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.live_rows import put_candles
 from tallow.runtime.live.lane import State, stretch
@@ -22,9 +23,6 @@ from tallow.runtime.live.rows import Floats, Times
 FIELDS = ("timestamp", "open", "high", "low", "close", "volume", "open_interest")
 """Columns of a candle's row. Microseconds are exact in float64 until the year 2255."""
 TIME, CLOSE, VOLUME, INTEREST = 0, 4, 5, 6
-
-
-ALWAYS_TOLD, NEVER_TOLD = -(2**62), 2**62
 
 
 class Table(NamedTuple):
@@ -83,7 +81,7 @@ class CandleMemory:
         self.candles = np.concatenate([self.candles, room], axis=1)
         zeros = np.zeros(more, dtype=np.int64)
         self.first, self.next = np.append(self.first, zeros), np.append(self.next, zeros)
-        self.told_from = np.append(self.told_from, zeros + ALWAYS_TOLD)
+        self.told_from = np.append(self.told_from, zeros + BEGIN_OF_TIME)
         kept = [np.zeros((self.slots, *state.shape)) for state in fresh]
         for slots, state in zip(kept, fresh, strict=True):
             slots[0] = state

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, StateError
+from tallow.core.time import from_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.live_rows import UPDATES_VERSION
 from tallow.data.kernels.rows import RULES_VERSION
@@ -151,7 +151,7 @@ def _require_store(path: Path, follower: Follower, place: dict[str, Any] | None)
             "since, as by pruning or restoring; rebuild it"
         )
     if not goes_on(follower.source.store, seen, now):
-        newest = datetime.fromtimestamp(seen.received / 1e6, UTC).isoformat()
+        newest = from_us(seen.received).isoformat()
         raise StateError(
             f"state: file={path}; made with rows, received at {newest}, which the store does not "
             "have: another store, or a backup of before was put back; rebuild it"

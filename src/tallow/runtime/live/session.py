@@ -19,9 +19,9 @@ import polars as pl
 
 from tallow.core.errors import StateError, StoreError, TallowError
 from tallow.core.limits import LIVE_CATCH_UP_SECONDS, LIVE_SAVE_SECONDS, LIVE_WAIT_SECONDS
-from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, now_us
+from tallow.core.time import BEGIN_OF_TIME, MINUTE_US, SECOND_US, now_us
+from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded
 from tallow.data.feeds.replay import ReplayFeed
-from tallow.data.kernels.buckets import MINUTE_US
 from tallow.data.kernels.tick_minutes import TIME_FIRST_US
 from tallow.data.reading.readers import read_latest
 from tallow.data.reading.schema import find_column
@@ -104,14 +104,14 @@ class LiveSession:
         self._clock = now_us if clock is None and not is_replay else clock
         self._tally = Tally()
         self._now: int | None = None
-        self._told = -(2**62)
+        self._told = BEGIN_OF_TIME
         self._pending: FeedBatch | None = None
         self._aside: FeedBatch | None = None
         feed.hold_quarantined()
         position = engine.feed_position if state is not None else None
         self.resumption = feed.go_on(position) if position is not None else None
         self._running: deque[FeedBatch] = deque()
-        self._grace_us = round(engine.grace * 1_000_000)
+        self._grace_us = round(engine.grace * SECOND_US)
         self._looked_at = self._saved_at = time.monotonic()
 
     @property

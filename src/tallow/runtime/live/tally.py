@@ -18,14 +18,13 @@ from tallow.core.limits import (
     LIVE_RATE_SECONDS,
     LIVE_TIMINGS_KEPT,
 )
+from tallow.core.time import SECOND_US
 from tallow.data.feeds.health import FeedHealth
 from tallow.data.reading.quarantine import count_by_rule, count_rows
 from tallow.runtime.live.updates import LiveReport, LiveUpdate
 
 WENT = ("appended", "late", "revised", "deleted", "repeated", "quarantined")
 """Where rows go, as in a `LiveReport`."""
-
-_US = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -287,4 +286,4 @@ class Tally:
 
 
 def _lag(now: int, moment: int) -> float:
-    return max(0.0, (now - moment) / _US)
+    return max(0.0, (now - moment) / SECOND_US)

@@ -15,8 +15,8 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError
 from tallow.core.limits import LIVE_TICK_MINUTES, NAME_CHARACTERS_MAX
+from tallow.core.time import MINUTE_US
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
-from tallow.data.kernels.buckets import MINUTE_US
 from tallow.data.kernels.live_rows import span_of
 from tallow.data.kernels.tick_minutes import FOLDED, LATE, REPEATED
 from tallow.data.reading.interchange import from_native

@@ -1,0 +1,85 @@
+"""Goal: what every room needs stands in one place: time, arrays and the disk.
+
+Method: every source file is parsed; what may stand in one file only is looked for in all others.
+Each rule is first tried on bad texts.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "tallow"
+
+
+def time_in(node: ast.AST) -> bool:
+    """Say whether a statement makes what `tallow.core.time` has."""
+    match node:
+        case ast.Constant(value=int(value)):
+            return value in {60_000_000, 86_400_000_000}
+        case ast.BinOp(left=ast.Constant(value=2), op=ast.Pow(), right=ast.Constant(value=62)):
+            return True
+        case ast.Call(
+            func=ast.Name("datetime"), args=[ast.Constant(1970), ast.Constant(1), ast.Constant(1)]
+        ):
+            return True
+        case ast.Call(
+            func=ast.Name("timedelta"),
+            keywords=[ast.keyword(arg="microseconds", value=ast.Constant(1))],
+        ):
+            return True
+        case ast.Attribute(attr="time_ns"):
+            return True
+    return False
+
+
+RULES: Mapping[str, Callable[[ast.AST], bool]] = {"core/time.py": time_in}
+"""By the file that may have it: whether a node is what only that file has."""
+
+
+def copies(text: str, is_it: Callable[[ast.AST], bool]) -> Iterator[int]:
+    """Yield the lines of a source that have what stands elsewhere."""
+    for node in ast.walk(ast.parse(text)):
+        if is_it(node):
+            yield getattr(node, "lineno", 0)
+
+
+@pytest.mark.parametrize("place", RULES)
+def test_it_stands_in_one_place(place: str) -> None:
+    texts = {path: path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+    assert any(copies(texts.pop(PACKAGE / place), RULES[place])), f"nothing of it in {place}"
+    found = [
+        f"{path.relative_to(PACKAGE)}:{line}: stands in {place}"
+        for path, text in texts.items()
+        for line in copies(text, RULES[place])
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("core/time.py", "MINUTE_US = 60_000_000"),
+        ("core/time.py", "def f():\n    return t - t % 86_400_000_000"),
+        ("core/time.py", "_NEVER = -(2**62)"),
+        ("core/time.py", "EPOCH = datetime(1970, 1, 1, tzinfo=UTC)"),
+        ("core/time.py", "n = (a - b) // timedelta(microseconds=1)"),
+        ("core/time.py", "now = time.time_ns() // 1_000"),
+    ],
+)
+def test_a_copy_is_found(place: str, text: str) -> None:
+    assert list(copies(text, RULES[place]))
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("core/time.py", "from tallow.core.time import MINUTE_US\nBACK_US = 5 * MINUTE_US"),
+        ("core/time.py", "timedelta(microseconds=int(text))\ndatetime(1970, 1, 2, tzinfo=UTC)"),
+    ],
+)
+def test_what_is_no_copy_passes(place: str, text: str) -> None:
+    assert not list(copies(text, RULES[place]))
