@@ -13,6 +13,7 @@ import tallow
 from benchmarks import (
     cache,
     file_to_frame,
+    hops,
     kernels,
     live,
     memory,
@@ -44,6 +45,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "live-memory": live.measure_memory,
     "cache": cache.measure_request,
     "hits": cache.measure_hits,
+    "hops": hops.measure,
     "migration": migration.measure,
     "shadow": shadow.measure,
 }
