@@ -36,7 +36,18 @@ def time_in(node: ast.AST) -> bool:
     return False
 
 
-RULES: Mapping[str, Callable[[ast.AST], bool]] = {"core/time.py": time_in}
+def arrays_in(node: ast.AST) -> bool:
+    """Say whether a statement names a type of arrays."""
+    match node:
+        case ast.Assign(value=ast.Subscript(value=ast.Name("NDArray"))):
+            return True
+    return False
+
+
+RULES: Mapping[str, Callable[[ast.AST], bool]] = {
+    "core/time.py": time_in,
+    "core/arrays.py": arrays_in,
+}
 """By the file that may have it: whether a node is what only that file has."""
 
 
@@ -68,6 +79,7 @@ def test_it_stands_in_one_place(place: str) -> None:
         ("core/time.py", "EPOCH = datetime(1970, 1, 1, tzinfo=UTC)"),
         ("core/time.py", "n = (a - b) // timedelta(microseconds=1)"),
         ("core/time.py", "now = time.time_ns() // 1_000"),
+        ("core/arrays.py", "Positions = NDArray[np.int64]"),
     ],
 )
 def test_a_copy_is_found(place: str, text: str) -> None:
@@ -79,6 +91,7 @@ def test_a_copy_is_found(place: str, text: str) -> None:
     [
         ("core/time.py", "from tallow.core.time import MINUTE_US\nBACK_US = 5 * MINUTE_US"),
         ("core/time.py", "timedelta(microseconds=int(text))\ndatetime(1970, 1, 2, tzinfo=UTC)"),
+        ("core/arrays.py", "def f(x: NDArray[Any]) -> None: ...\nCauseFlags = Ints"),
     ],
 )
 def test_what_is_no_copy_passes(place: str, text: str) -> None:

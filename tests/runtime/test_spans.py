@@ -11,7 +11,7 @@ import pytest
 
 from tallow import AnalyticsEngine, load_calendar
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.reading.rules import time_view
+from tallow.data.reading.schema import time_view
 from tallow.runtime.spans import calendar_buckets, span_of
 from tests.frames import assert_same_frame
 from tests.runtime.histories import CALENDAR, market

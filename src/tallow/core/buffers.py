@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats
 from tallow.core.limits import BUFFER_BYTES
 
 _LEAST = 4_096
@@ -40,7 +40,7 @@ class BufferPool:
     def __init__(self, bytes_max: int = BUFFER_BYTES) -> None:
         self.bytes_max = bytes_max
         self._lock = threading.Lock()
-        self._idle: dict[int, list[NDArray[np.float64]]] = {}
+        self._idle: dict[int, list[Floats]] = {}
         self._bytes = 0
 
     @property
@@ -49,7 +49,7 @@ class BufferPool:
         return self._bytes
 
     @contextmanager
-    def lend(self, count: int) -> Iterator[NDArray[np.float64]]:
+    def lend(self, count: int) -> Iterator[Floats]:
         """Lend an array of `count` numbers, with any content, until the block ends."""
         # Powers of two: few sizes, so that what one call leaves fits another one.
         size = 1 << (max(count, _LEAST) - 1).bit_length()
@@ -59,14 +59,14 @@ class BufferPool:
         finally:
             self._give(size, buffer)
 
-    def _take(self, size: int) -> NDArray[np.float64]:
+    def _take(self, size: int) -> Floats:
         with self._lock:
             if idle := self._idle.get(size):
                 self._bytes -= 8 * size
                 return idle.pop()
         return np.empty(size)
 
-    def _give(self, size: int, buffer: NDArray[np.float64]) -> None:
+    def _give(self, size: int, buffer: Floats) -> None:
         with self._lock:
             if self._bytes + 8 * size <= self.bytes_max:
                 self._bytes += 8 * size

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats
 from tallow.core.errors import DeclarationError, ParameterError, near_matches, shortened
 
 Value = int | float | str
@@ -231,7 +231,7 @@ class Indicator:
         """Return the inputs that the kernel wants, for these parameter values."""
         return tuple(name.format(**values) for name in self.inputs)
 
-    def kernel_parameters(self, values: Values) -> NDArray[np.float64]:
+    def kernel_parameters(self, values: Values) -> Floats:
         """Return the values as the kernel's float64 vector, in the order of declaration."""
         return np.array([p.as_number(values[p.name]) for p in self.parameters], dtype=np.float64)
 
@@ -241,7 +241,7 @@ class Indicator:
             return self.advance
         return self.advance_long
 
-    def new_state(self, values: Values, instruments: int) -> NDArray[np.float64]:
+    def new_state(self, values: Values, instruments: int) -> Floats:
         """Return the state before any row, float64 ``[instruments, state_size]``."""
         blank = math.nan if self.memory == WINDOW else 0.0
         return np.full((instruments, self.state_size(values)), blank)

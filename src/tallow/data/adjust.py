@@ -18,15 +18,16 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Times
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.calendars.table import Instants, date_list, local_midnights
+from tallow.core.calendars.table import date_list, local_midnights
 from tallow.core.errors import ActionError, ParameterError, near_matches
 from tallow.data.actions import KINDS, SHARE_KINDS
 from tallow.data.coverage.candle_index import places_of
-from tallow.data.reading.rules import PRICES, time_view
+from tallow.data.reading.rules import PRICES
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE, time_view
 
 Adjustment = Literal["split", "total"]
 
@@ -206,7 +207,7 @@ def apply_later_factors(
     found = {name: np.ones(len(candles)) for name in columns}
     for (instrument,), own in factors.partition_by("instrument", as_dict=True).items():
         rows = (candles["instrument"] == instrument).to_numpy()
-        place = np.searchsorted(own["until"].to_physical().to_numpy(), since[rows], "right")
+        place = np.searchsorted(time_view(own, "until"), since[rows], "right")
         for name in columns:
             found[name][rows] = np.append(own[name].to_numpy(), 1.0)[place]
     price, volume = (pl.Series(name, found[name]) for name in columns)
@@ -259,7 +260,7 @@ def _require_covered(calendar: Calendar, actions: pl.DataFrame, now: int) -> Non
         raise calendar.coverage_error(min(date_list(dates[late])))
 
 
-def session_starts(calendar: Calendar, ex_dates: pl.Series) -> Instants:
+def session_starts(calendar: Calendar, ex_dates: pl.Series) -> Times:
     """Return the instants from which rows belong to the first session on or after each ex-date."""
     table, dates = calendar.sessions(), ex_dates.to_numpy().astype("datetime64[D]")
     starts = np.append(anchor_boundaries(table, calendar.timezone), table.covered_until)
@@ -327,7 +328,7 @@ def _stretches(
     times, held = time_view(candles), _by_instrument(candles)
     for (name,), own in factors.partition_by("instrument", as_dict=True).items():
         low, high = held.get(name, (0, 0))
-        untils = own["until"].to_physical().to_numpy()
+        untils = time_view(own, "until")
         edges = [
             _after_fillers(candles, low, edge, high)
             for edge in (low + np.searchsorted(times[low:high], untils)).tolist()

@@ -12,17 +12,13 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.calendars import Calendar, SessionTable
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CoverageError, ParameterError
 from tallow.core.time import MINUTE_US
 from tallow.data.reading.schema import TIME_TYPE
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 TICKS_PER_RUPEE = 20
 """Prices are whole multiples of 0.05. A tick count divided by 20 is the double nearest to the
@@ -48,8 +44,8 @@ ILLIQUID_REMAINDER, ILLIQUID_EVERY = 3, 10
 class _Grid:
     """Every minute of the market, and how busy it is. Arrays have shape (minutes,)."""
 
-    timestamp: Integers
-    session: Integers
+    timestamp: Ints
+    session: Ints
     """Number of the session, from 0."""
     is_first: Flags
     """The session's first minute: the overnight gap falls here."""
@@ -202,7 +198,7 @@ def _grid(times: SessionTable, sessions: int, start: date) -> _Grid:
     )
 
 
-def _count_up(lengths: Integers) -> Integers:
+def _count_up(lengths: Ints) -> Ints:
     """Return 0, 1, .. below each length, one run after the other."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
@@ -238,7 +234,7 @@ def _block(numbers: range, grid: _Grid, seed: int) -> pl.DataFrame:
     )
 
 
-def _instrument(number: int, grid: _Grid, seed: int) -> tuple[Integers, Floats]:
+def _instrument(number: int, grid: _Grid, seed: int) -> tuple[Ints, Floats]:
     """Simulate one instrument.
 
     Returns
@@ -318,7 +314,7 @@ def _volumes(
 
 def _trading(
     character: _Character, frozen: Flags, grid: _Grid, generator: np.random.Generator
-) -> tuple[Integers, Flags]:
+) -> tuple[Ints, Flags]:
     """Return the minutes that have a candle, and which of those candles are only fillers.
 
     A frozen minute always trades: a frozen day is a whole day.

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import SNAPSHOT_BYTES
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 _TABLE = """

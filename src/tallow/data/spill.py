@@ -11,8 +11,8 @@ from types import TracebackType
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Ints
 from tallow.core.errors import OutputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.data.reading.runs import instrument_runs
@@ -24,7 +24,7 @@ class _Run:
 
     path: Path
     names: Sequence[str]
-    offsets: NDArray[np.int64]
+    offsets: Ints
 
     def read(self, names: Sequence[str]) -> pl.DataFrame:
         """Return the rows of a contiguous range of instruments."""

@@ -26,8 +26,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Codes, Flags, Floats, Ints, Times
 from tallow.core.errors import ParameterError
 from tallow.core.kernel import read_only
 from tallow.core.time import MINUTE_US
@@ -45,7 +45,6 @@ from tallow.data.kernels.tick_minutes import (
     TIME_LAST_US,
     Book,
     Clock,
-    Codes,
     Out,
     close_minutes,
     fold,
@@ -54,18 +53,7 @@ from tallow.data.kernels.tick_minutes import (
     open_from,
     repack,
 )
-from tallow.data.kernels.tick_order import (
-    SEQUENCE,
-    SESSION,
-    TIME,
-    TOTAL,
-    Floats,
-    Ticks,
-    Times,
-    empty_ticks,
-)
-
-Flags = NDArray[np.bool_]
+from tallow.data.kernels.tick_order import SEQUENCE, SESSION, TIME, TOTAL, Ticks, empty_ticks
 
 
 class Minutes(NamedTuple):
@@ -88,7 +76,7 @@ class Minutes(NamedTuple):
         int8, one per row of the input: a place in `OUTCOMES`.
     """
 
-    instrument: Times
+    instrument: Ints
     timestamp: Times
     open: Floats
     high: Floats
@@ -96,12 +84,12 @@ class Minutes(NamedTuple):
     close: Floats
     volume: Floats
     closed: Flags
-    falls: Times
+    falls: Ints
     renewed: Flags
     outcome: Codes
 
     @property
-    def refused(self) -> Times:
+    def refused(self) -> Ints:
         """Rows of the input that were refused."""
         return np.flatnonzero(self.outcome >= BAD_TIME)
 
@@ -147,14 +135,14 @@ class TickBuilder:
 
     def add(
         self,
-        instrument: Times,
+        instrument: Ints,
         time_us: Times,
         price: Floats,
         quantity: Floats,
         session: Floats,
         *,
         cumulative: bool,
-        sequence: Times | None = None,
+        sequence: Ints | None = None,
     ) -> Minutes:
         """Fold ticks in, in any order; return the minutes that they change or close.
 
@@ -293,7 +281,7 @@ class TickBuilder:
         ticks, spans, base = self._book[:3]
         return ticks.whole.nbytes + ticks.real.nbytes + spans.nbytes + base.nbytes
 
-    def arrays(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
+    def arrays(self) -> dict[str, Ints | Floats]:
         """Return the whole state, as arrays of its own that `restore` takes."""
         spans = self._book.spans
         packed = self._packed(spans[:, LAST] - spans[:, FIRST], 0)
@@ -306,7 +294,7 @@ class TickBuilder:
             "real": packed.ticks.real,
         }
 
-    def restore(self, arrays: Mapping[str, NDArray[np.int64] | NDArray[np.float64]]) -> None:
+    def restore(self, arrays: Mapping[str, Ints | Floats]) -> None:
         """Take the state of a builder of the same grace and minutes kept.
 
         Raises
@@ -339,7 +327,7 @@ class TickBuilder:
                 np.concatenate([begun, np.zeros(more, dtype=np.int64)]),
             )
 
-    def _make_room(self, arriving: Times) -> None:
+    def _make_room(self, arriving: Ints) -> None:
         """Have room for `arriving` ticks of each instrument behind those it has."""
         used = int(move(self._book, arriving, self._used))
         if used < 0:
@@ -349,7 +337,7 @@ class TickBuilder:
             self._book = self._packed(sizes, used // 4)
         self._used = used
 
-    def _packed(self, sizes: Times, spare: int) -> Book:
+    def _packed(self, sizes: Ints, spare: int) -> Book:
         """Return the book with spans of the given sizes, and spare room behind them."""
         ends = np.cumsum(sizes)
         ticks, spans = empty_ticks(int(sizes.sum()) + spare), self._book.spans.copy()

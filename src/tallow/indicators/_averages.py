@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints
 from tallow.core.kernel import kernel_part
-
-Floats = NDArray[np.float64]
 
 
 @kernel_part
@@ -42,7 +40,7 @@ def keep_faint(value: float) -> float:
 
 @kernel_part
 def advance_average(
-    state: Floats, length: float, weight: float, offsets: NDArray[np.int64], x: Floats, out: Floats
+    state: Floats, length: float, weight: float, offsets: Ints, x: Floats, out: Floats
 ) -> None:
     """Run `average_step` over every row; state is ``[count, value]``.
 

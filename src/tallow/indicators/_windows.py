@@ -29,11 +29,9 @@ keeps LLVM from vectorising (measured: 0.3 ns against 3 ns a step).
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints
 from tallow.core.kernel import kernel_part
-
-Floats = NDArray[np.float64]
 
 SIDE = 32
 """Most instruments side by side."""
@@ -63,9 +61,7 @@ def copy_into(target: Floats, source: Floats) -> None:
 
 
 @kernel_part
-def next_stretch(
-    offsets: NDArray[np.int64], a: int, rows: int, who: NDArray[np.int64], side: int
-) -> tuple[int, int]:
+def next_stretch(offsets: Ints, a: int, rows: int, who: Ints, side: int) -> tuple[int, int]:
     """Choose the rows from `a` on that are worked on together; return their end and their `side`.
 
     Either up to `rows` rows of one instrument (`side` is 1), or the only rows of up to ``len(who)``
@@ -95,7 +91,7 @@ def load_windows(
     state: Floats,
     first: int,
     kept: int,
-    who: NDArray[np.int64],
+    who: Ints,
     side: int,
     rows: Floats,
     window: Floats,

@@ -5,15 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from tallow.core.arrays import Flags, Floats, Ints, Times
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Times = NDArray[np.int64]
-"""Microseconds since 1970 in UTC, or numbers of rows."""
-
-CauseFlags = NDArray[np.int64]
+CauseFlags = Ints
 """Each row's `Cause` flags."""
 
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tallow.core.arrays import Floats
 from tallow.core.errors import SpecError
 from tallow.core.limits import PLANS
 from tallow.core.operator import RECURSIVE, Indicator, Kernel, Value
@@ -27,7 +25,7 @@ class Operation:
     advance: Kernel
     values: dict[str, Value]
     inputs: tuple[str, ...]
-    parameters: NDArray[np.float64]
+    parameters: Floats
     columns: tuple[str | None, ...]
 
 

@@ -8,14 +8,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Codes, Flags, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import from_us
-from tallow.data.reading.known_times import RULES_OF_TIMES, Codes
+from tallow.data.reading.known_times import RULES_OF_TIMES
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.runtime.blocks import Block
-from tallow.runtime.operations import Times
 
 
 def aside_frame(names: Sequence[str], times: Times, rule: str) -> pl.DataFrame:
@@ -34,7 +33,7 @@ def set_aside(block: Block, codes: Codes) -> Iterator[tuple[str, pl.DataFrame]]:
             yield rule, aside_rows(block, rows, rule)
 
 
-def aside_rows(block: Block, rows: NDArray[np.bool_], rule: str) -> pl.DataFrame:
+def aside_rows(block: Block, rows: Flags, rule: str) -> pl.DataFrame:
     """Return some of a block's rows as `aside_frame` does."""
     candles = block.candles
     which = np.repeat(np.arange(len(block.names)), np.diff(candles.offsets))

@@ -13,8 +13,8 @@ from functools import lru_cache, partial
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import PLANS
@@ -31,9 +31,7 @@ from tallow.runtime.aside import aside_frame, aside_rows, calendar_problem, set_
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block, kept_rows
 from tallow.runtime.operations import (
     Failure,
-    Floats,
     States,
-    Times,
     fresh_states,
     in_parallel,
     run_operations,
@@ -282,7 +280,7 @@ class BarRun:
             part, places, state, states[1][part], candles, frame, result, computed.failures
         )
 
-    def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> NDArray[np.bool_]:
+    def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
         if self.options.as_of is not None:
             return built.end <= self.options.as_of
         final = np.ones(len(built.end), dtype=np.bool_)
@@ -355,7 +353,7 @@ class _Part:
     """What one thread made of its share of a block."""
 
     where: slice
-    places: Times
+    places: Ints
     state: Floats
     tally: Floats
     candles: bars.CandleArrays
@@ -370,7 +368,7 @@ def _new_tally(instruments: int) -> Floats:
 
 
 def _bar_frame(
-    names: Sequence[str], built: bars.BarArrays, final: NDArray[np.bool_], interest: bool
+    names: Sequence[str], built: bars.BarArrays, final: Flags, interest: bool
 ) -> pl.DataFrame:
     """Return bars as a frame that owns its memory: the arrays are scratch."""
     which = np.repeat(np.arange(len(names), dtype=np.uint32), np.diff(built.offsets))

@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.kernel import Scalar, read_only
 from tallow.core.limits import BLOCK_ROWS
-from tallow.data.kernels.aggregate import CandleArrays, Times
+from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.rows import increasing_within
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def cut_in_time(block: Block, cuts: Sequence[int]) -> list[Block]:
     return pieces
 
 
-def _rows(candles: CandleArrays, low: Times, high: Times) -> CandleArrays:
+def _rows(candles: CandleArrays, low: Ints, high: Ints) -> CandleArrays:
     """Return rows ``low[i]:high[i]`` of each instrument; of a single one, as views."""
     offsets = np.concatenate(([0], np.cumsum(high - low)))
     parts = [slice(a, z) for a, z in zip(low.tolist(), high.tolist(), strict=True)]
@@ -151,7 +152,7 @@ def _rows(candles: CandleArrays, low: Times, high: Times) -> CandleArrays:
     return CandleArrays(offsets, cut(candles.timestamp), *map(cut, candles[2:]))
 
 
-def kept_rows(block: Block, keep: NDArray[np.bool_]) -> Block:
+def kept_rows(block: Block, keep: Flags) -> Block:
     """Return a block with some of its rows; every instrument stays, if without rows."""
     before = np.concatenate(([0], np.cumsum(keep)))
     candles = block.candles
@@ -169,13 +170,13 @@ def empty_block(names: Sequence[str]) -> Block:
     return Block(names, CandleArrays(offsets, times, none, none, none, none, none, none), True)
 
 
-def candle_arrays(frame: pl.DataFrame, offsets: NDArray[np.int64]) -> CandleArrays:
+def candle_arrays(frame: pl.DataFrame, offsets: Ints) -> CandleArrays:
     """Return the columns as arrays; without a copy where a column is one chunk without nulls."""
     with_interest = "open_interest" in frame.columns
 
     columns = dict(zip(frame.columns, frame.get_columns(), strict=True))
 
-    def column(name: str) -> NDArray[np.float64]:
+    def column(name: str) -> Floats:
         return read_only(columns[name].to_numpy())
 
     return CandleArrays(

@@ -14,8 +14,8 @@ from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.limits import CALENDARS_MAX, SNAPSHOTS_KNOWN
 from tallow.core.timeframe import Timeframe
@@ -25,7 +25,7 @@ from tallow.data.kernels.rows import RULES_VERSION
 from tallow.data.snapshots import SnapshotKey, Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import TALLY, BarOptions
-from tallow.runtime.operations import Floats, States, fresh_states
+from tallow.runtime.operations import States, fresh_states
 from tallow.runtime.spans import calendar_buckets
 from tallow.runtime.stored import StoredCandles
 
@@ -70,7 +70,7 @@ class Checkpoints:
     candles: StoredCandles
     identity: bytes
     state_size: int
-    boundaries: NDArray[np.int64]
+    boundaries: Times
 
     @classmethod
     def of(
@@ -158,7 +158,7 @@ def take(states: States, names: Sequence[str], boundary: int) -> list[tuple[str,
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def month_starts(calendar: Calendar, source: Timeframe) -> NDArray[np.int64]:
+def month_starts(calendar: Calendar, source: Timeframe) -> Times:
     """Return from when on rows belong to the first session of each month, int64 microseconds.
 
     Or to the candle that this session is in, where candles are longer.

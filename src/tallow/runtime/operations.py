@@ -11,14 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints
 from tallow.core.buffers import BUFFERS
 from tallow.core.kernel import read_only
 from tallow.plan.plan import Operation, Plan
-
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
 
 T = TypeVar("T")
 Fresh = Callable[[int], Floats]
@@ -87,7 +84,7 @@ class Computed:
 def run_operations(
     plan: Plan,
     states: Sequence[Floats],
-    offsets: Times,
+    offsets: Ints,
     inputs: Mapping[str, Floats],
     out: Floats | None = None,
 ) -> Computed:
@@ -121,7 +118,7 @@ def run_operations(
 def _run(
     operation: Operation,
     state: Floats,
-    offsets: Times,
+    offsets: Ints,
     inputs: Sequence[Floats],
     outputs: Sequence[Floats],
 ) -> list[Failure]:
@@ -153,7 +150,7 @@ def to_series(name: str, values: Floats) -> pl.Series:
     return pl.Series(name, values, nan_to_null=True)
 
 
-def split_evenly(offsets: Times, parts: int) -> list[slice]:
+def split_evenly(offsets: Ints, parts: int) -> list[slice]:
     """Return slices of instruments with about equally many rows each, at most `parts`."""
     wanted = np.linspace(offsets[0], offsets[-1], parts + 1)[1:-1]
     cuts = np.unique([0, *np.searchsorted(offsets, wanted), len(offsets) - 1])

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from tallow.core.arrays import Flags, Floats
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.aggregate import LAST_TIME, CandleArrays
 from tallow.data.reading.dated import dated_times, noon_shifts
-from tallow.data.reading.periods import NOWHERE, Flags, Periods
+from tallow.data.reading.periods import NOWHERE, Periods
 from tallow.runtime.blocks import Block, NeedsWholeInputError
-from tallow.runtime.operations import Floats
 
 
 class PeriodRows:

@@ -15,21 +15,21 @@ from enum import Enum, auto
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Times
 from tallow.core.calendars import Calendar
 from tallow.core.limits import QUERY_ROWS
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.reading.known_times import latest_open
 from tallow.data.reading.quarantine import empty_quarantine
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 from tallow.data.reading.stamps import StampCounts
 from tallow.data.snapshots import Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, BarRun, Counts
 from tallow.runtime.blocks import Block, cut_in_time, empty_block, whole_block
 from tallow.runtime.checkpoints import Checkpoints, Start, Validity, resume, take
-from tallow.runtime.operations import Times
 from tallow.runtime.spans import Buckets, Span
 from tallow.runtime.stored import StoredCandles
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Floats
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import END_OF_TIME
 from tallow.core.timeframe import Timeframe
@@ -20,7 +21,6 @@ from tallow.runtime.aside import aside_text, calendar_problem, set_aside
 from tallow.runtime.batch import NO_CALENDAR, PRICES
 from tallow.runtime.blocks import Block
 from tallow.runtime.operations import (
-    Floats,
     States,
     fresh_states,
     in_parallel,

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.limits import CALENDARS_MAX
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.buckets import BucketTable, bucket_table
-
-Times = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +29,7 @@ class Buckets:
     opens: Times
     starts: Times
     ends: Times
-    numbers: Times
+    numbers: Ints
     step: int
 
     @classmethod

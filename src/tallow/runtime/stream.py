@@ -32,9 +32,8 @@ from tallow.data.reading.finer import MinuteWatch
 from tallow.data.reading.merge import settle
 from tallow.data.reading.quarantine import count_by_rule, empty_quarantine
 from tallow.data.reading.readers import Batch, read_candles, scan_batches, source_size
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import OrderWatch, instrument_runs
-from tallow.data.reading.schema import OPEN_INTEREST, find_column
+from tallow.data.reading.schema import OPEN_INTEREST, find_column, time_view
 from tallow.data.reading.stamps import IF_READ, outside_hint
 from tallow.data.spill import Spill
 from tallow.runtime.batch import BarRun

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Times
 from tallow.core.calendars import Calendar
 from tallow.core.time import END_OF_TIME, MINUTE_US, from_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.candles import ReadReport
-from tallow.data.reading.rules import time_view
+from tallow.data.reading.schema import time_view
 from tallow.data.reading.stamps import IF_STORED, StampCounts
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, Counts
@@ -75,7 +75,7 @@ class Stretch:
     quarantine: pl.DataFrame
 
     @cached_property
-    def opens(self) -> NDArray[np.int64]:
+    def opens(self) -> Times:
         """When the bars open, int64; a view."""
         return time_view(self.frame)
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Ints
 from tallow.core.calendars.calendar import Calendar
 from tallow.core.calendars.load import Beyond, load_calendar
 from tallow.core.errors import CalendarError
@@ -46,7 +46,7 @@ class CalendarAssignment:
         """Return the name of an instrument that has a calendar."""
         return next(iter(self._place))
 
-    def places(self, instruments: Sequence[str]) -> NDArray[np.int64]:
+    def places(self, instruments: Sequence[str]) -> Ints:
         """Return each instrument's place in `calendars`, int64; -1 for one that has none."""
         other = self._place.get(EVERY_OTHER, -1)
         if len(self._place) == 1 and other == 0:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Dates, Flags, Ints, Times
 from tallow.core.limits import CALENDARS_MAX
 from tallow.core.time import DAY_US, SECOND_US
 
@@ -20,9 +20,6 @@ opens on the evening before the date it trades for has a negative minute."""
 
 Plan = Mapping[date, Hours | None]
 """What happens on some dates: hours, ``()`` for no trading, `None` for hours that nobody knows."""
-
-Instants = NDArray[np.int64]
-Dates = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
@@ -63,16 +60,16 @@ class SessionTable:
         announced without hours and may then be at any time of its date.
     """
 
-    segment_open: Instants
-    segment_close: Instants
-    segment_day: NDArray[np.int64]
+    segment_open: Times
+    segment_close: Times
+    segment_day: Ints
     day_date: Dates
-    day_open: Instants
-    day_close: Instants
-    day_known: NDArray[np.bool_]
+    day_open: Times
+    day_close: Times
+    day_known: Flags
     covered_from: int
     covered_until: int
-    day_provisional: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    day_provisional: Flags = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
     def __post_init__(self) -> None:
         if not len(self.day_provisional):
@@ -89,7 +86,7 @@ class SessionTable:
         assert self.day_close[-1] <= self.covered_until, "a session closes after the coverage"
 
     @property
-    def day_refused(self) -> NDArray[np.bool_]:
+    def day_refused(self) -> Flags:
         """``[d]`` bool: sessions whose hours are unknown, and of which nothing is assumed."""
         return ~(self.day_known | self.day_provisional)
 
@@ -105,8 +102,8 @@ class Segments:
     """Open intervals in any order, each with its trading date: what a table is made from."""
 
     dates: Dates
-    opens: Instants
-    closes: Instants
+    opens: Times
+    closes: Times
     unknown: Dates
 
     def without(self, dates: Iterable[date]) -> Segments:
@@ -196,7 +193,7 @@ def date_list(days: Dates) -> list[date]:
     return list(days.astype(object))
 
 
-def local_midnights(days: Dates, timezone: str) -> Instants:
+def local_midnights(days: Dates, timezone: str) -> Times:
     """Return the instant, in microseconds UTC, at which each local date begins."""
     if timezone == "UTC":
         return days.astype("datetime64[us]").astype(np.int64)
@@ -205,7 +202,7 @@ def local_midnights(days: Dates, timezone: str) -> Instants:
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def anchor_boundaries(table: SessionTable, timezone: str) -> Instants:
+def anchor_boundaries(table: SessionTable, timezone: str) -> Times:
     """Return the instant from which a row belongs to day ``k`` rather than to the one before.
 
     That is the local midnight before the session, or the close of the session before where that is
@@ -223,7 +220,7 @@ def anchor_boundaries(table: SessionTable, timezone: str) -> Instants:
     return boundaries
 
 
-def _midnights_before(instants: Instants, timezone: str) -> Instants:
+def _midnights_before(instants: Times, timezone: str) -> Times:
     if timezone == "UTC":
         return instants - instants % DAY_US
     zone = ZoneInfo(timezone)
@@ -239,7 +236,7 @@ def _instant(day: date, minute: int, zone: ZoneInfo) -> int:
 
 
 def _coverage(
-    day_date: Dates, day_open: Instants, day_close: Instants, timezone: str, first: date, last: date
+    day_date: Dates, day_open: Times, day_close: Times, timezone: str, first: date, last: date
 ) -> tuple[int, int]:
     zone = ZoneInfo(timezone)
     covered_from = min(_instant(first, 0, zone), int(day_open[0]))

@@ -13,15 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from tallow.core.arrays import Times
 from tallow.core.calendars.base import Venue, days_between, usual_hours
-from tallow.core.calendars.table import (
-    Hours,
-    Instants,
-    Segments,
-    as_dates,
-    date_list,
-    planned_segments,
-)
+from tallow.core.calendars.table import Hours, Segments, as_dates, date_list, planned_segments
 from tallow.core.errors import CalendarError
 from tallow.core.limits import CALENDAR_FIRST_DATE
 from tallow.core.time import DAY_US
@@ -187,7 +181,7 @@ def _broken_by_pandas(code: str) -> CalendarError:
     )
 
 
-def _microseconds(column: Any) -> Instants:
+def _microseconds(column: Any) -> Times:
     naive = column.dt.tz_convert(None).to_numpy(dtype="datetime64[us]")
-    instants: Instants = naive.astype(np.int64)
+    instants: Times = naive.astype(np.int64)
     return instants

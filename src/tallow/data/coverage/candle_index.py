@@ -9,16 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CalendarError, CandleInputError, RangeError, TimeframeError
 from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.kernels.buckets import Times
 from tallow.data.kernels.rows import increasing_within
 from tallow.data.reading.dated import dated_frame
 from tallow.data.reading.periods import Periods
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 
 Moment = date | datetime
 """An instant with a zone, or a bare date, which is a session's."""
@@ -29,8 +29,8 @@ class Held(NamedTuple):
 
     frame: pl.DataFrame
     names: list[str]
-    places: Times
-    offsets: Times
+    places: Ints
+    offsets: Ints
     times: Times
 
     def dated(self, calendars: CalendarAssignment, source: Timeframe) -> Held:
@@ -128,11 +128,11 @@ def source_timeframe(timeframe: str | Timeframe) -> Timeframe:
     return source
 
 
-def _offsets(lengths: Iterable[int]) -> Times:
+def _offsets(lengths: Iterable[int]) -> Ints:
     return np.cumsum([0, *lengths], dtype=np.int64)
 
 
-def places_of(calendars: CalendarAssignment, names: Sequence[str]) -> Times:
+def places_of(calendars: CalendarAssignment, names: Sequence[str]) -> Ints:
     """Return each instrument's calendar; raise `CalendarError` where one has none."""
     places = calendars.places(names)
     if (places < 0).any():

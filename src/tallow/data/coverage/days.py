@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Codes, Dates, Flags, Ints, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
-from tallow.core.calendars.table import Dates, Instants, local_midnights
+from tallow.core.calendars.table import local_midnights
 from tallow.core.limits import CALENDARS_MAX
 from tallow.core.time import nearest_datetime
 from tallow.data.kernels.buckets import BucketTable
@@ -35,9 +35,9 @@ class Days(NamedTuple):
     """
 
     date: Dates
-    start: Instants
-    kind: NDArray[np.int8]
-    session: NDArray[np.int64]
+    start: Times
+    kind: Codes
+    session: Ints
 
 
 def days(calendar: Calendar, first: date, last: date) -> Days:
@@ -93,7 +93,7 @@ def local_date(calendar: Calendar, instant: int) -> date:
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def _kinds(calendar: Calendar) -> NDArray[np.int8]:
+def _kinds(calendar: Calendar) -> Codes:
     """Return of every covered date its place in `KINDS`, int8 ``[dates]``."""
     hours = _hours_by_week(calendar)
     beyond = ((WEEKS_AROUND, WEEKS_AROUND), (0, 0))
@@ -114,13 +114,13 @@ def _kinds(calendar: Calendar) -> NDArray[np.int8]:
     return kinds.astype(np.int8)
 
 
-def _share(alike: NDArray[np.bool_], windows: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _share(alike: Flags, windows: Ints) -> Flags:
     """Say where enough of the dates around, as far as they are covered, are alike."""
-    found: NDArray[np.bool_] = USUAL_SHARE * alike.sum(axis=0) >= (windows >= 0).sum(axis=0)
+    found: Flags = USUAL_SHARE * alike.sum(axis=0) >= (windows >= 0).sum(axis=0)
     return found
 
 
-def _hours_by_week(calendar: Calendar) -> NDArray[np.int64]:
+def _hours_by_week(calendar: Calendar) -> Ints:
     """Return ``[weeks, 7]`` numbers that stand for the hours of each date, from a Monday on.
 
     0 is no session, -1 not covered. Sessions of equal hours by the wall clock have equal numbers.

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError
@@ -18,7 +18,7 @@ from tallow.core.time import END_OF_TIME, MICROSECOND, to_us
 from tallow.core.timeframe import Timeframe
 from tallow.data.coverage.candle_index import Held, Moment, hold, source_timeframe
 from tallow.data.coverage.days import closed_before, local_date, session_start
-from tallow.data.kernels.buckets import BucketTable, Times, bucket_table
+from tallow.data.kernels.buckets import BucketTable, bucket_table
 from tallow.data.reading.schema import TIME_TYPE
 
 SEGMENT_SCHEMA: dict[str, pl.DataType] = {
@@ -175,9 +175,7 @@ def _steps(opens: Times, closes: Times, step: int) -> _Slots:
     return _Slots(starts, starts + 1, np.minimum(starts + step, closes[segment]))
 
 
-def _there(
-    slots: _Slots, times: Times, begin: int, fetched: Sequence[tuple[int, int]]
-) -> NDArray[np.bool_]:
+def _there(slots: _Slots, times: Times, begin: int, fetched: Sequence[tuple[int, int]]) -> Flags:
     """Say of each place whether it needs no fetching: too early, filled, or asked for before."""
     there = slots.open < begin
     if not len(there):
@@ -191,12 +189,12 @@ def _there(
     return there
 
 
-def _runs(there: NDArray[np.bool_]) -> Times:
+def _runs(there: Flags) -> Ints:
     """Return ``[runs, 2]``: from which place to before which one something is to be fetched."""
     return np.flatnonzero(np.diff(there, prepend=True, append=True)).reshape(-1, 2)
 
 
-def _cut(slots: _Slots, runs: Times, longest: timedelta) -> Times:
+def _cut(slots: _Slots, runs: Ints, longest: timedelta) -> Ints:
     """Cut runs that span more than `longest`."""
     span = longest // MICROSECOND
     too_long = slots.close[runs[:, 1] - 1] - slots.open[runs[:, 0]] > span

@@ -7,17 +7,16 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import CALENDARS_MAX
 from tallow.core.time import END_OF_TIME
 from tallow.core.timeframe import Timeframe, Unit
-from tallow.data.kernels.buckets import Times, period_bounds
-from tallow.data.reading.rules import time_view
+from tallow.data.kernels.buckets import period_bounds
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import TIME_TYPE
+from tallow.data.reading.schema import TIME_TYPE, time_view
 
 Spans = tuple[Times, Times]
 """Ascending opens, and the closes that belong to them, in microseconds since 1970 UTC."""
@@ -53,7 +52,7 @@ class ProvisionalBars:
         """Say whether bars with these opens are late enough for one to be provisional."""
         return bool(len(times)) and int(np.maximum.reduce(times)) >= self._first
 
-    def marks(self, places: Times, times: Times) -> NDArray[np.bool_]:
+    def marks(self, places: Ints, times: Times) -> Flags:
         """Say which bars are provisional, by the places of their calendars and their opens."""
         found = np.zeros(len(times), dtype=np.bool_)
         for place, spans in enumerate(self._spans):
@@ -94,10 +93,10 @@ def provisional_spans(calendar: Calendar, unit: Unit) -> Spans:
     return table.day_open[first], table.day_close[last]
 
 
-def _inside(spans: Spans, times: Times) -> NDArray[np.bool_]:
+def _inside(spans: Spans, times: Times) -> Flags:
     opens, closes = spans
     if not len(opens):
         return np.zeros(len(times), dtype=np.bool_)
     at = np.searchsorted(opens, times, side="right") - 1
-    inside: NDArray[np.bool_] = (at >= 0) & (times < closes[np.maximum(at, 0)])
+    inside: Flags = (at >= 0) & (times < closes[np.maximum(at, 0)])
     return inside

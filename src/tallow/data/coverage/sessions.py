@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
@@ -29,7 +30,7 @@ from tallow.data.coverage.days import (
     local_date,
 )
 from tallow.data.kernels import aggregate as bars
-from tallow.data.kernels.buckets import Times, bucket_table
+from tallow.data.kernels.buckets import bucket_table
 from tallow.data.reading.schema import NUMBERS
 
 COUNTS = ("expected", "present", "missing", "no_trade", "outside")
@@ -137,7 +138,7 @@ class _Plan(NamedTuple):
     """What a calendar expects: `expected` candles per date (-1 is unknown), before `until`."""
 
     days: Days
-    expected: Times
+    expected: Ints
     until: int
     day_open: Times
 
@@ -166,9 +167,9 @@ def _plan(calendar: Calendar, source: Timeframe, first: date, last: date, now: i
 class _Counted(NamedTuple):
     """Rows counted in sessions: of which instrument, in the session that opens when, how many."""
 
-    instrument: Times
+    instrument: Ints
     day_open: Times
-    rows: Times
+    rows: Ints
 
 
 def _count(held: Held, calendars: CalendarAssignment, source: Timeframe) -> list[_Counted]:
@@ -196,7 +197,7 @@ def _count(held: Held, calendars: CalendarAssignment, source: Timeframe) -> list
     return found
 
 
-def _check_covered(state: bars.Floats, held: Held, calendars: CalendarAssignment) -> None:
+def _check_covered(state: Floats, held: Held, calendars: CalendarAssignment) -> None:
     for i in np.flatnonzero(state[:, bars.FAILED])[:1].tolist():
         calendar = calendars.calendars[held.places[i]]
         raise calendar.coverage_error(local_date(calendar, int(state[i, bars.LAST_TIME])))
@@ -231,7 +232,7 @@ def _rows(
     return pl.DataFrame(columns, schema_overrides=COVERAGE_SCHEMA).with_columns(known)
 
 
-def _by_date(counted: _Counted, held: Held, members: Sequence[int], plan: _Plan) -> Times:
+def _by_date(counted: _Counted, held: Held, members: Sequence[int], plan: _Plan) -> Ints:
     """Return counts ``[members, dates]``, 0 where there is no session."""
     session = np.searchsorted(plan.day_open, counted.day_open)
     column = np.full(len(plan.day_open) + 1, -1)

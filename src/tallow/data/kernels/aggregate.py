@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.errors import ParameterError, excerpt
 from tallow.core.kernel import kernel, kernel_part
 from tallow.core.time import MINUTE_US
 from tallow.data.kernels.buckets import BucketTable
 
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
 NoTrade = Literal["drop", "keep"]
 
 BARS_VERSION = 2
@@ -53,7 +51,7 @@ class CandleArrays(NamedTuple):
     others float64; ``open_interest`` is empty where the input has none.
     """
 
-    offsets: Times
+    offsets: Ints
     timestamp: Times
     open: Floats
     high: Floats
@@ -85,7 +83,7 @@ class BarArrays:
     ``end`` is the calendar's end of the bar, ``candles`` the source rows counted in it.
     """
 
-    offsets: Times
+    offsets: Ints
     timestamp: Times
     end: Times
     open: Floats
@@ -102,8 +100,8 @@ class Aggregated:
     """One pass's result: bars, counts ``[instruments, 4]``, and the rows off the source's grid."""
 
     bars: BarArrays
-    counts: Times
-    off_grid: Times
+    counts: Ints
+    off_grid: Ints
 
 
 def new_state(instruments: int) -> Floats:
@@ -117,7 +115,7 @@ def new_state(instruments: int) -> Floats:
 def aggregate(
     state: Floats,
     candles: CandleArrays,
-    calendar_of: Times,
+    calendar_of: Ints,
     closing: bool,
     table: BucketTable,
     no_trade: NoTrade,
@@ -155,9 +153,9 @@ class _Out(NamedTuple):
 
     bars: Floats
     times: Times
-    offsets: Times
-    counts: Times
-    off_grid: Times
+    offsets: Ints
+    counts: Ints
+    off_grid: Ints
 
 
 SCRATCH_NUMBERS = 9
@@ -185,7 +183,7 @@ class Scratch:
 
 
 @kernel_part
-def first_after(values: Times, low: int, high: int, limit: int) -> int:
+def first_after(values: Ints, low: int, high: int, limit: int) -> int:
     """Return the first place in ``low:high`` of ascending `values` that is above `limit`.
 
     As np.searchsorted from the right, which takes Numba two seconds to compile.

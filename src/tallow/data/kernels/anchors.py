@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.kernel import kernel, read_only
 from tallow.core.limits import CALENDARS_MAX
@@ -18,20 +18,17 @@ from tallow.data.kernels.buckets import period_ids
 
 ANCHOR_UNITS: tuple[Unit, ...] = ("day", "week", "month")
 
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
-
 
 class AnchorTable(NamedTuple):
     """From which instant on a row belongs to which session, week and month (VWAP's anchors)."""
 
-    starts: Times
+    starts: Ints
     boundaries: Times
     covered_from: Times
     covered_until: Times
-    session: NDArray[np.float64]
-    week: NDArray[np.float64]
-    month: NDArray[np.float64]
+    session: Floats
+    week: Floats
+    month: Floats
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
@@ -55,7 +52,7 @@ def anchor_table(calendars: tuple[Calendar, ...]) -> AnchorTable:
 
 
 def anchor_columns(
-    anchors: AnchorTable, wanted: Sequence[str], times: Times, offsets: Times, places: Times
+    anchors: AnchorTable, wanted: Sequence[str], times: Times, offsets: Ints, places: Ints
 ) -> dict[str, Floats]:
     """Return each row's session, week or month number; NaN for instruments without a calendar."""
     columns = {}

@@ -6,15 +6,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Dates, Flags, Ints, Times
 from tallow.core.calendars import Calendar, SessionTable, anchor_boundaries
-from tallow.core.calendars.table import Dates, local_midnights
+from tallow.core.calendars.table import local_midnights
 from tallow.core.limits import CALENDARS_MAX
 from tallow.core.time import DAY_US, MINUTE_US
 from tallow.core.timeframe import Timeframe, Unit
-
-Times = NDArray[np.int64]
 
 
 class BucketTable(NamedTuple):
@@ -26,13 +24,13 @@ class BucketTable(NamedTuple):
     `source_us` or, where that is 0, until ``row_end``.
     """
 
-    starts: Times
+    starts: Ints
     segment_open: Times
     segment_close: Times
     bucket_open: Times
     bucket_close: Times
     row_end: Times
-    known: NDArray[np.bool_]
+    known: Flags
     covered_from: Times
     covered_until: Times
     step_us: int
@@ -67,7 +65,7 @@ def bucket_table(
 
 def _segments(
     calendar: Calendar, timeframe: Timeframe, source: Timeframe
-) -> tuple[Times, Times, Times, Times, Times, Times]:
+) -> tuple[Times, Times, Times, Times, Times, Ints]:
     """Return open, close, bucket open and close, row end and known, per segment of a calendar."""
     table = calendar.sessions()
     opens, closes, days = _segment_times(calendar, table, source)
@@ -94,7 +92,7 @@ def _segments(
 
 def _segment_times(
     calendar: Calendar, table: SessionTable, source: Timeframe
-) -> tuple[Times, Times, Times]:
+) -> tuple[Times, Times, Ints]:
     """Return where rows may lie: the trading segments or, for daily rows, the whole date."""
     if source.unit == "minute":
         return table.segment_open, table.segment_close, table.segment_day
@@ -107,7 +105,7 @@ def _segment_times(
 
 def _period_times(
     table: SessionTable, timezone: str, unit: Unit, anchors: Times
-) -> tuple[Times, Times, Times]:
+) -> tuple[Times, Times, Ints]:
     """Return where weekly and monthly rows may lie: on any date of theirs, also without trading."""
     ids = period_ids(table, unit)
     first = np.flatnonzero(np.diff(ids, prepend=ids[0] - 1))
@@ -117,14 +115,14 @@ def _period_times(
     return opens, np.minimum(ends, np.append(opens[1:], ends[-1])), first
 
 
-def _first_dates(ids: Times, unit: Unit) -> Dates:
+def _first_dates(ids: Ints, unit: Unit) -> Dates:
     """Return the first calendar date of weeks or months by number; see `period_ids`."""
     if unit == "week":
         return (ids * 7 - 3).astype("datetime64[D]")
     return ids.astype("datetime64[M]").astype("datetime64[D]")
 
 
-def period_ids(table: SessionTable, unit: Unit) -> Times:
+def period_ids(table: SessionTable, unit: Unit) -> Ints:
     """Return for each session the number of its session, week (from Monday) or month."""
     if unit == "week":
         # 1970-01-01 was a Thursday.
@@ -134,7 +132,7 @@ def period_ids(table: SessionTable, unit: Unit) -> Times:
     return np.arange(len(table.day_date))
 
 
-def period_bounds(table: SessionTable, unit: Unit) -> tuple[Times, Times]:
+def period_bounds(table: SessionTable, unit: Unit) -> tuple[Ints, Ints]:
     """Return for each session the first and the last session of its period."""
     ids = period_ids(table, unit)
     first = np.searchsorted(ids, ids, side="left")

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.kernel import kernel, kernel_part, read_only
 from tallow.data.kernels.aggregate import BAR, CLOSES, HAS_BAR, INSIDE, LAST_TIME, OPENS
-
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 UPDATES_VERSION = 1
 """What these passes do to a live state: part of a saved one, raised where they do otherwise."""
 
 
 @kernel
-def ascends(numbers: Times) -> bool:
+def ascends(numbers: Ints) -> bool:
     """Say whether each number is greater than the one before it."""
     # No early exit: it would cost the vector instructions.
     others = 0
@@ -27,7 +23,7 @@ def ascends(numbers: Times) -> bool:
 
 
 @kernel
-def all_later(which: Times, times: Floats, closes: Floats, state: Floats) -> bool:
+def all_later(which: Ints, times: Floats, closes: Floats, state: Floats) -> bool:
     """Say whether rows are candles, each later than all before of its instrument.
 
     One row each of `which`; `state` is the bars' state of all, float64 ``[instruments, size]``.
@@ -40,7 +36,7 @@ def all_later(which: Times, times: Floats, closes: Floats, state: Floats) -> boo
 
 
 @kernel
-def put_candles(ring: Floats, position: Times, which: Times, columns: Floats) -> None:
+def put_candles(ring: Floats, position: Ints, which: Ints, columns: Floats) -> None:
     """Write one candle each of `which` into a ring, float64 ``[slots, instruments, fields]``.
 
     `position` are the candles' numbers; `columns` are float64 ``[fields, candles]``.
@@ -52,7 +48,7 @@ def put_candles(ring: Floats, position: Times, which: Times, columns: Floats) ->
 
 
 @kernel
-def any_multiple(position: Times, stride: int) -> bool:
+def any_multiple(position: Ints, stride: int) -> bool:
     """Say whether any of some candles' numbers is a multiple of `stride`."""
     found = 0
     for number in position:
@@ -68,7 +64,7 @@ def _span(values: Floats) -> tuple[float, float]:
     return low, high
 
 
-def span_of(values: Floats | Times) -> tuple[float, float] | None:
+def span_of(values: Floats | Ints) -> tuple[float, float] | None:
     """Return the least and the greatest of some numbers, None where there is none.
 
     A third of what NumPy takes for a few.
@@ -80,7 +76,7 @@ def span_of(values: Floats | Times) -> tuple[float, float] | None:
 
 
 @kernel
-def turn(closed: Floats, forming: Floats, which: Times, opened: Flags) -> None:
+def turn(closed: Floats, forming: Floats, which: Ints, opened: Flags) -> None:
     """Prepare instruments' states for their open bars' rows.
 
     ``closed`` are the states after each instrument's last closed bar and ``forming`` those after
@@ -96,10 +92,10 @@ def turn(closed: Floats, forming: Floats, which: Times, opened: Flags) -> None:
 
 @kernel
 def find_rows(
-    which: Times,
+    which: Ints,
     before: Floats,
-    offsets: Times,
-    counts: Times,
+    offsets: Ints,
+    counts: Ints,
     final: Flags,
     told: Flags,
     touched: Flags,
@@ -133,10 +129,10 @@ def find_rows(
 
 @kernel
 def fill_rows(
-    which: Times,
+    which: Ints,
     told: Flags,
     touched: Flags,
-    offsets: Times,
+    offsets: Ints,
     closed_times: Times,
     closed: Floats,
     state: Floats,
@@ -183,10 +179,10 @@ def fill_rows(
 
 @kernel_part
 def _fill_field(
-    which: Times,
+    which: Ints,
     told: Flags,
     touched: Flags,
-    offsets: Times,
+    offsets: Ints,
     closed: Floats,
     state: Floats,
     shown: Floats,
@@ -220,11 +216,11 @@ def _same(old: Floats, a: int, new: Floats, b: int) -> bool:
 
 @kernel
 def differing(
-    old_offsets: Times,
+    old_offsets: Ints,
     old_times: Times,
     old_final: Flags,
     old: Floats,
-    new_offsets: Times,
+    new_offsets: Ints,
     new_times: Times,
     new_final: Flags,
     new: Floats,

@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.kernel import kernel
 from tallow.core.limits import CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST
 from tallow.core.time import MINUTE_US, to_us
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _UNSIGNED_MINUTE_US = np.uint64(MINUTE_US)
 
@@ -28,12 +25,12 @@ RULES_VERSION = 1
 
 @kernel
 def rows_hold(
-    open_: FloatArray,
-    high: FloatArray,
-    low: FloatArray,
-    close: FloatArray,
-    volume: FloatArray,
-    time_us: IntArray,
+    open_: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    volume: Floats,
+    time_us: Times,
     on_grid: bool,
     latest_us: int,
 ) -> bool:
@@ -67,7 +64,7 @@ def rows_hold(
 
 
 @kernel
-def increasing_within(time_us: IntArray, offsets: IntArray) -> bool:
+def increasing_within(time_us: Times, offsets: Ints) -> bool:
     """Say whether times rise strictly inside every run of rows.
 
     `time_us` has shape ``(rows,)``, `offsets` ``(runs + 1,)`` as `instrument_runs` gives them.
@@ -82,7 +79,7 @@ def increasing_within(time_us: IntArray, offsets: IntArray) -> bool:
 
 
 @kernel
-def count_falls(time_us: IntArray) -> int:
+def count_falls(time_us: Times) -> int:
     """Return how many rows are not later than the row before."""
     falls = 0
     for row in range(1, len(time_us)):
@@ -91,7 +88,7 @@ def count_falls(time_us: IntArray) -> int:
 
 
 @kernel
-def find_falls(time_us: IntArray, out: IntArray) -> None:
+def find_falls(time_us: Times, out: Ints) -> None:
     """Write the numbers of the rows that are not later than the row before."""
     found = 0
     for row in range(1, len(time_us)):

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Codes, Floats, Ints, Times
 from tallow.core.kernel import kernel, kernel_part
 from tallow.core.limits import (
     CALENDAR_FIRST_DATE,
@@ -24,17 +24,13 @@ from tallow.data.kernels.tick_order import (
     TIME,
     TOTAL,
     TRADED,
-    Floats,
     Ticks,
-    Times,
     copy,
     is_among,
     merge,
     place_of,
     sort,
 )
-
-Codes = NDArray[np.int8]
 
 OUTCOMES = (
     "folded",
@@ -81,9 +77,9 @@ class Book(NamedTuple):
     """
 
     ticks: Ticks
-    spans: Times
+    spans: Ints
     base: Floats
-    begun: Times
+    begun: Ints
 
 
 class Clock(NamedTuple):
@@ -97,7 +93,7 @@ class Clock(NamedTuple):
 class Out(NamedTuple):
     """Where kernels write minutes: int64 ``[5, n]`` and float64 ``[5, n]``."""
 
-    whole: Times
+    whole: Ints
     real: Floats
 
     @classmethod
@@ -112,7 +108,7 @@ def _minute(us: int) -> int:
 
 
 @kernel_part
-def _now(span: Times, clock: Clock) -> int:
+def _now(span: Ints, clock: Clock) -> int:
     """Return an instrument's now: the clock's where one was told, else its newest tick's time.
 
     A clock that stands still trails the newest tick by `AHEAD_US` at most, or nothing would close.
@@ -123,13 +119,13 @@ def _now(span: Times, clock: Clock) -> int:
 
 
 @kernel
-def open_from(span: Times, clock: Clock) -> int:
+def open_from(span: Ints, clock: Clock) -> int:
     """Return from which minute on an instrument's minutes are not closed."""
     return _minute(_now(span, clock) - clock.grace)
 
 
 @kernel_part
-def _newest(time: Times, span: Times, clock: Clock) -> int:
+def _newest(time: Times, span: Ints, clock: Clock) -> int:
     """Return the time of an instrument's newest tick, as far as it can be believed.
 
     Without a clock nothing tells a wrong stamp from a quiet market: a tick that no other one is
@@ -147,13 +143,13 @@ def _newest(time: Times, span: Times, clock: Clock) -> int:
 
 
 @kernel_part
-def _horizon(span: Times, clock: Clock) -> int:
+def _horizon(span: Ints, clock: Clock) -> int:
     """Return from which minute on an instrument takes ticks."""
     return int(max(span[HORIZON], _minute(_now(span, clock)) - clock.kept))
 
 
 @kernel_part
-def _verdict(ticks: Ticks, q: int, cumulative: bool, span: Times, clock: Clock) -> int:
+def _verdict(ticks: Ticks, q: int, cumulative: bool, span: Ints, clock: Clock) -> int:
     """Return the first reason to refuse a tick, or `FOLDED`."""
     time, price, session = ticks.whole[TIME, q], ticks.real[PRICE, q], ticks.real[SESSION, q]
     quantity = ticks.real[TOTAL if cumulative else TRADED, q]
@@ -172,14 +168,14 @@ def _verdict(ticks: Ticks, q: int, cumulative: bool, span: Times, clock: Clock) 
 
 @kernel
 def group(
-    instrument: Times,
+    instrument: Ints,
     ticks: Ticks,
     cumulative: bool,
     book: Book,
     clock: Clock,
     outcome: Codes,
-    order: Times,
-    ends: Times,
+    order: Ints,
+    ends: Ints,
 ) -> None:
     """Judge each tick, and list the good ones in `order`, by instrument and as they came.
 
@@ -200,7 +196,7 @@ def group(
 
 
 @kernel_part
-def _shift(source: Ticks, target: Ticks, span: Times, to: int) -> None:
+def _shift(source: Ticks, target: Ticks, span: Ints, to: int) -> None:
     """Copy a span's ticks to place `to` of the target, which may overlap them from below."""
     first, count = span[FIRST], span[LAST] - span[FIRST]
     for row in range(2):
@@ -220,7 +216,7 @@ def repack(book: Book, packed: Book) -> None:
 
 
 @kernel
-def move(book: Book, arriving: Times, used: int) -> int:
+def move(book: Book, arriving: Ints, used: int) -> int:
     """Make room where it lacks; return the pool's used length, or -1 where the pool is full.
 
     Ticks move down to where their span starts if that leaves half of it free, else to the pool's
@@ -242,7 +238,7 @@ def move(book: Book, arriving: Times, used: int) -> int:
 
 @kernel_part
 def _sift(
-    ticks: Ticks, order: Times, kept: Ticks, span: Times, closed: int, fresh: Ticks, outcome: Codes
+    ticks: Ticks, order: Ints, kept: Ticks, span: Ints, closed: int, fresh: Ticks, outcome: Codes
 ) -> int:
     """Copy one instrument's sorted ticks to `fresh`, without repeats; return how many there are.
 
@@ -344,8 +340,8 @@ def _let_go(book: Book, i: int, clock: Clock) -> None:
 @kernel
 def fold(
     ticks: Ticks,
-    order: Times,
-    ends: Times,
+    order: Ints,
+    ends: Ints,
     book: Book,
     base_was: Floats,
     clock: Clock,

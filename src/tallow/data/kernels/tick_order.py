@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints
 from tallow.core.kernel import kernel_part
-
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
 
 TIME, SEQUENCE = 0, 1
 PRICE, TRADED, TOTAL, SESSION, PEAK = 0, 1, 2, 3, 4
@@ -24,7 +21,7 @@ TICKS_VERSION = 1
 class Ticks(NamedTuple):
     """Ticks as columns: int64 ``[2, n]`` and float64 ``[5, n]``."""
 
-    whole: Times
+    whole: Ints
     real: Floats
 
 
@@ -53,7 +50,7 @@ def before(a: Ticks, p: int, b: Ticks, q: int) -> bool:
 
 
 @kernel_part
-def sort(ticks: Ticks, order: Times, low: int, high: int, buffer: Times) -> None:
+def sort(ticks: Ticks, order: Ints, low: int, high: int, buffer: Ints) -> None:
     """Sort ``order[low:high]``, stable, from pairs up; feeds are nearly in order, and cost little.
 
     Numba's own sorts take no key and seconds to compile.

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Ints
 from tallow.data.reading.batches import Batch, ReadOptions, read_batches, require_timeframe
 from tallow.data.reading.candles import Candles, ReadReport
 from tallow.data.reading.file_names import FilesApart
@@ -132,9 +132,7 @@ def _set_aside(
     return parts
 
 
-def original_records(
-    rows: Callable[[], Iterator[pl.DataFrame]], wanted: NDArray[np.int64]
-) -> pl.Series:
+def original_records(rows: Callable[[], Iterator[pl.DataFrame]], wanted: Ints) -> pl.Series:
     """Read a source again and return the records of some of its rows, by ascending row number.
 
     Rows that contradict each other are known only after everything was read, and keeping every

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Ints
 from tallow.core.errors import CandleInputError, TimeframeError
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
@@ -86,7 +86,7 @@ class Batch:
     first_row: int
     ignored_columns: tuple[str, ...] = ()
 
-    def row_numbers(self) -> NDArray[np.int64]:
+    def row_numbers(self) -> Ints:
         """Return the row number in the source of every row of `frame`."""
         rows = np.arange(self.first_row, self.first_row + self.rows_in, dtype=np.int64)
         return np.delete(rows, self.quarantine["row"].to_numpy().astype(np.int64) - self.first_row)

@@ -13,20 +13,18 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.core.limits import CALENDARS_MAX
 from tallow.core.time import DAY_US
 from tallow.core.timeframe import Timeframe
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 
 NOON_US = DAY_US // 2
-
-Times = NDArray[np.int64]
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
@@ -37,7 +35,7 @@ def noon_shifts(calendars: tuple[Calendar, ...], source: Timeframe) -> Times:
     return np.where(west, NOON_US, 0).astype(np.int64)
 
 
-def dated_times(times: Times, offsets: Times, places: Times, shifts: Times) -> Times:
+def dated_times(times: Times, offsets: Ints, places: Ints, shifts: Times) -> Times:
     """Return when rows are looked up.
 
     Rows ``offsets[i]:offsets[i + 1]`` are of the calendar ``places[i]``; `shifts` are those of

@@ -9,8 +9,9 @@ from __future__ import annotations
 import polars as pl
 
 from tallow.core.errors import CandleInputError
-from tallow.data.reading.rules import OFF_GRID, time_view
+from tallow.data.reading.rules import OFF_GRID
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 
 FINER_SHARE = 4
 """Where a row in so many opens within a minute, the input is finer than minutes: an error."""

@@ -12,20 +12,16 @@ from typing import Any, cast
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Codes, Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import CLOCK_AHEAD_SECONDS
 from tallow.core.time import SECOND_US, now_us
 from tallow.data.kernels.live_rows import span_of
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import as_quarantine, count_by_rule, records
-from tallow.data.reading.rules import FORMING, NOT_COVERED, time_view
-
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int8]
+from tallow.data.reading.rules import FORMING, NOT_COVERED
+from tallow.data.reading.schema import time_view
 
 RIGHT, UNCOVERED, AHEAD = 0, 1, 2
 RULES_OF_TIMES = (None, NOT_COVERED, FORMING)
@@ -93,7 +89,7 @@ class KnownTimes:
         known = not unknown or self._closes[unknown - 1] <= first
         return self._covered[0] <= first and last < self._covered[1] and known
 
-    def uncovered(self, places: Times, times: Floats | Times) -> Flags:
+    def uncovered(self, places: Ints, times: Floats | Times) -> Flags:
         """Say which times their calendars do not know; those without a calendar are left out."""
         calendar = np.maximum(places, 0)
         outside: Flags = (times < self._from[calendar]) | (times >= self._until[calendar])
@@ -104,7 +100,7 @@ class KnownTimes:
                 outside |= inside & (calendar == place)
         return outside & (places >= 0)
 
-    def wrong(self, places: Times, offsets: Times, times: Times, latest: int) -> Codes | None:
+    def wrong(self, places: Ints, offsets: Ints, times: Times, latest: int) -> Codes | None:
         """Return what is wrong with each of some instruments' times; None where nothing is.
 
         Parameters

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from tallow.data.kernels.rows import increasing_within
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 
 KEY = ("instrument", "timestamp")
 

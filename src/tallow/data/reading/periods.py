@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.timeframe import Timeframe
-from tallow.data.kernels.buckets import Times, bucket_table
+from tallow.data.kernels.buckets import bucket_table
 from tallow.data.reading.rules import OFF_GRID, REPEATED_PERIOD
 
 NOWHERE = -1
-
-Flags = NDArray[np.bool_]
 
 
 class Periods:
@@ -39,7 +37,7 @@ class Periods:
         self.is_needed = self._by_date or source.minutes > 1
         self.rule = REPEATED_PERIOD if self._by_date else OFF_GRID
 
-    def others(self, which: Times, periods: Times) -> Flags | None:
+    def others(self, which: Ints, periods: Ints) -> Flags | None:
         """Say which rows do not count, as another has their period; None where all count.
 
         Parameters
@@ -56,7 +54,7 @@ class Periods:
         has_later, has_earlier = np.append(again, False), np.append(False, again)
         return has_later if self._by_date else has_later | has_earlier
 
-    def of(self, times: Times, places: Times) -> Times:
+    def of(self, times: Times, places: Ints) -> Ints:
         """Return a number for each time's period, of its calendar; `NOWHERE` outside of all."""
         found = np.full(len(times), NOWHERE, dtype=np.int64)
         table = self._table

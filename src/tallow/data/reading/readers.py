@@ -28,9 +28,9 @@ from tallow.data.reading.files import RawSource, expand_paths, split
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.merge import settle_latest
 from tallow.data.reading.quarantine import empty_quarantine
-from tallow.data.reading.rules import all_rows_hold, time_view
+from tallow.data.reading.rules import all_rows_hold
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import CANDLE_SCHEMA, find_sequence
+from tallow.data.reading.schema import CANDLE_SCHEMA, find_sequence, time_view
 from tallow.data.reading.time_texts import require_time_format
 from tallow.data.reading.zones import require_timezone
 

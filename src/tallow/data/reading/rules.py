@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
 import polars as pl
 
 from tallow.core.limits import (
@@ -19,7 +18,8 @@ from tallow.core.limits import (
     ROWS_IN_PYTHON_MAX,
 )
 from tallow.core.time import MINUTE_US
-from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US, IntArray, rows_hold
+from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US, rows_hold
+from tallow.data.reading.schema import time_view
 
 PRICES = ("open", "high", "low", "close")
 
@@ -200,8 +200,3 @@ def _names_hold(names: pl.Series) -> bool:
 def within_years(time: pl.Expr) -> pl.Expr:
     """Return times with null for those outside the years 1 to 9999."""
     return pl.when(time.dt.epoch("us").is_between(_PYTHON_MIN_US, _PYTHON_MAX_US)).then(time)
-
-
-def time_view(frame: pl.DataFrame) -> IntArray:
-    """Return the timestamps as ``int64`` microseconds, shape ``(rows,)``; a view of one chunk."""
-    return frame["timestamp"].to_numpy().view(np.int64)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Ints, Times
 from tallow.core.limits import ROWS_IN_PYTHON_MAX
-from tallow.data.kernels.rows import IntArray, count_falls, find_falls, increasing_within
-from tallow.data.reading.rules import time_view
+from tallow.data.kernels.rows import count_falls, find_falls, increasing_within
+from tallow.data.reading.schema import time_view
 
 ROWS_PER_FALL_MIN = 64
 """Fewer rows than this between falls of time, and looking at each fall costs more than it saves."""
 
-Runs = tuple[tuple[str, ...], NDArray[np.int64]]
+Runs = tuple[tuple[str, ...], Ints]
 
 _minute: list[tuple[pl.Series, Runs]] = []
 """The last column of few rows without a repeat: a feed's next minute mostly has the same one."""
@@ -102,7 +102,7 @@ class OrderWatch:
         self._last = (values[-1], int(time[-1]))
 
 
-def _runs_by_time(column: pl.Series, time: IntArray) -> Runs | None:
+def _runs_by_time(column: pl.Series, time: Times) -> Runs | None:
     """Find the runs of a sorted column from the times alone, or None where that does not work.
 
     A new instrument nearly always begins earlier than the one before ended. So the rows are cut

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Times
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import COLUMN_NAMES_KNOWN
 from tallow.data.reading.shape import Shape
@@ -288,3 +290,8 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def time_view(frame: pl.DataFrame, name: str = "timestamp") -> Times:
+    """Return a column of times as ``int64`` microseconds, ``(rows,)``; a view of one chunk."""
+    return frame[name].to_numpy().view(np.int64)

@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.data.kernels.buckets import Times
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 
 IF_READ = 'read with stamped="close" if they are'
 IF_STORED = "if they are, put the files into a new store: tallow ingest --stamped close"
@@ -22,9 +21,6 @@ IF_FED = 'if they are, a replay is told stamped="close", and a feed must send th
 """What to do where stamps look so, by where the candles are from."""
 
 _SESSIONS_MIN = 2
-
-
-Floats = NDArray[np.float64]
 
 
 class StampCounts(NamedTuple):
@@ -120,9 +116,7 @@ class LiveStamps:
         self._at_close = 0
         self._is_over = False
 
-    def see(
-        self, places: Callable[[], Times], times: Times | Floats, first: int, last: int
-    ) -> None:
+    def see(self, places: Callable[[], Ints], times: Times | Floats, first: int, last: int) -> None:
         """Look at rows between a first and a last time; costs little where that is no edge.
 
         `places` returns those of the rows' calendars.

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tallow.data.reading.rules import time_view
+from tallow.core.arrays import Ints
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, time_view
 from tallow.data.store.log import VALUES, latest
-
-Positions = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ def with_revision(candles: pl.DataFrame, revision: int) -> pl.DataFrame:
     return candles.with_columns(revision=pl.lit(revision, pl.Int32))
 
 
-def positions(rows: pl.DataFrame, known: pl.DataFrame) -> Positions:
+def positions(rows: pl.DataFrame, known: pl.DataFrame) -> Ints:
     """Return for each row where its key stands in `known`, or -1; both sorted and unique.
 
     Each instrument's times are searched in those of the other side: the order is there already, and

@@ -21,9 +21,8 @@ from tallow.core.limits import STORE_FILTER_INSTRUMENTS
 from tallow.core.time import from_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, time_view
 from tallow.data.store.ledger import Ledger, LedgerEntry
 
 LOG_SCHEMA: dict[str, pl.DataType] = {

@@ -11,17 +11,15 @@ from itertools import groupby, pairwise
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Ints, Times
 from tallow.core.errors import DamagedFileError
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 from tallow.data.store.log import LOG_ORDER
 
 ROWS_PER_RUN_MIN = 64
 """With shorter runs than this on average, sorting rows is cheaper than moving runs."""
-
-Times = NDArray[np.int64]
 
 
 def in_log_order(rows: pl.DataFrame) -> pl.DataFrame:
@@ -79,7 +77,7 @@ def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
     return rows[order]
 
 
-def _runs_in_order(rows: pl.DataFrame, names: Sequence[str], offsets: Times) -> pl.DataFrame:
+def _runs_in_order(rows: pl.DataFrame, names: Sequence[str], offsets: Ints) -> pl.DataFrame:
     times = time_view(rows)
     broken = _broken_runs(times, offsets)
     if not broken.any() and all(a < b for a, b in pairwise(names)):
@@ -94,7 +92,7 @@ def _runs_in_order(rows: pl.DataFrame, names: Sequence[str], offsets: Times) -> 
     return pl.concat(_joined(rows, pieces))
 
 
-def _broken_runs(times: Times, offsets: Times) -> NDArray[np.bool_]:
+def _broken_runs(times: Times, offsets: Ints) -> Flags:
     """Say for each run whether its times do not rise strictly."""
     falls = np.flatnonzero(times[1:] <= times[:-1]) + 1
     run = np.searchsorted(offsets, falls, side="right") - 1
@@ -107,8 +105,8 @@ def _one_series(
     rows: pl.DataFrame,
     runs: Sequence[int],
     times: Times,
-    offsets: Times,
-    broken: NDArray[np.bool_],
+    offsets: Ints,
+    broken: Flags,
 ) -> Iterator[tuple[int, int] | pl.DataFrame]:
     """Return one instrument's runs as they are, or its rows sorted where the runs overlap."""
     spans = [(int(offsets[run]), int(offsets[run + 1])) for run in runs]

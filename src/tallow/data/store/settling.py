@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tallow.core.errors import StoreError, TallowWarning
-from tallow.data.reading.rules import FORMING, time_view
+from tallow.data.reading.rules import FORMING
+from tallow.data.reading.schema import time_view
 from tallow.data.store.ledger import HELD_SCHEMA
 
 if TYPE_CHECKING:

@@ -20,9 +20,8 @@ from tallow.data.reading.given import read_as_given
 from tallow.data.reading.known_times import only_begun
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.backends import Opened, opened
 from tallow.data.store.backup import copy

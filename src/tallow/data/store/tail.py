@@ -19,11 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from tallow.core.limits import STORE_ROOM_BYTES
-from tallow.data.reading.schema import OPEN_INTEREST
+from tallow.data.reading.schema import OPEN_INTEREST, time_view
 from tallow.data.replacing import PRIVATE, open_beside
 from tallow.data.store.batches import Tail, TailBatch, fold
 from tallow.data.store.state import (
@@ -241,9 +240,7 @@ def _decoded(number: int, writes: int, digest: int, body: bytes) -> TailBatch:
     if zlib.crc32(body) != digest:
         raise sqlite3.DatabaseError(f"{DAMAGED}: batch {number} does not match its digest")
     frame = pl.read_ipc_stream(io.BytesIO(body))
-    time, received = (
-        frame[name].to_numpy().view(np.int64) for name in ("timestamp", "received_at")
-    )
+    time, received = time_view(frame), time_view(frame, "received_at")
     kinds: frozenset[tuple[str, str]] = frozenset()
     if frame[OPEN_INTEREST].null_count() < len(frame):
         known = frame.filter(pl.col(OPEN_INTEREST).is_not_null())

@@ -8,9 +8,10 @@ from collections.abc import Collection
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Flags, Floats, Times
 from tallow.migrate.causes.bars import COLUMNS, PRICES, Bars, read_bars
 from tallow.migrate.causes.rounding import PrintedValues, is_finer
-from tallow.migrate.pairs import Cause, CauseFlags, Flags, Floats, Times
+from tallow.migrate.pairs import Cause, CauseFlags
 
 GAP_MINUTES_MAX = 60
 """Longest bar in which a gap is looked for between its first and its last minute."""

@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.engine import AnalyticsEngine
-from tallow.migrate.pairs import Floats, Times
 from tallow.migrate.protocol import Request
 
 PRICES = ("open", "high", "low", "close")
@@ -74,7 +74,7 @@ class Bars:
         parts = ({k: v[rows] for k, v in d.items()} for d in (self.columns, self.periods))
         return Bars(self.time[rows], *parts)
 
-    def find_rows(self, times: Times) -> Times:
+    def find_rows(self, times: Times) -> Ints:
         """Return each time's row, or -1 where no bar opens then; for bars in rising order."""
         if not len(self.time):
             return np.full(len(times), -1)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.operator import WINDOW
 from tallow.migrate.causes.bar_causes import BarCauses
 from tallow.migrate.causes.bars import COLUMNS, Bars
@@ -15,7 +16,7 @@ from tallow.migrate.causes.formulas import input_names, warmup_rows
 from tallow.migrate.causes.reported import ReportedBars
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.ways import Explanation, SeriesModels, find_explanation
-from tallow.migrate.pairs import Cause, CauseFlags, Flags, Floats, SeriesPair, Times
+from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair
 
 NOISE = 1e-14
 """Error of a sum of prices, relative to the price: what remains where such sums cancel out."""
@@ -44,14 +45,14 @@ class SideSeries:
     Attributes
     ----------
     rows
-        Positions of its values among the pair's rows.
+        Ints of its values among the pair's rows.
     times
         Opens of the bars that the values belong to, with corrected labels.
     """
 
     series: SeriesModels
     reported: ReportedBars
-    rows: Times
+    rows: Ints
     times: Times
     printed: PrintedValues
 
@@ -82,7 +83,7 @@ class SideSeries:
         return replace(fit, missing=fit.missing | absent) if absent.any() else fit
 
     @cached_property
-    def explained_by(self) -> Times:
+    def explained_by(self) -> Ints:
         """Number of each row's explanation, an exact one if possible; -1 where there is none."""
         numbers, ranked = np.full(len(self.rows), -1), list(enumerate(self.explanations))[::-1]
         for i, explanation in ranked:
@@ -131,7 +132,7 @@ class SeriesComparison:
                     found[rows] = pair.causes()[rows]
         return found
 
-    def _spread(self, side: SideSeries, values: Times) -> Times:
+    def _spread(self, side: SideSeries, values: Ints) -> Ints:
         """Return values at their positions among the pair's rows, -1 elsewhere."""
         whole = np.full(self.count, -1)
         whole[side.rows] = values

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from tallow.core.arrays import Flags, Floats
 from tallow.core.operator import CONVENTIONS
 from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.causes.bars import COLUMNS, Bars
@@ -20,7 +21,7 @@ from tallow.migrate.causes.seeds import (
     Restarts,
     Seeds,
 )
-from tallow.migrate.pairs import Cause, Flags, Floats
+from tallow.migrate.pairs import Cause
 from tallow.plan.plan import make_plan
 from tallow.runtime.operations import fresh_states, run_operations
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tallow.core.arrays import Flags, Floats
 from tallow.migrate.causes.rounding import SAME_RELATIVE, PrintedValues, is_finer
-from tallow.migrate.pairs import Cause, CauseFlags, Flags, Floats, SeriesPair
+from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair
 
 ROWS_MIN = 5
 """Fewest rows with different values that must agree before another unit or label is accepted."""

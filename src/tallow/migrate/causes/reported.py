@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from tallow.core.arrays import Flags, Times
 from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.migrate.causes.bars import COLUMNS, Bars, RequestBars, overlay, read_bars
 from tallow.migrate.causes.rounding import PrintedValues
-from tallow.migrate.pairs import Flags, Times
 
 ZONE_US = 330 * MINUTE_US
 """India's offset from UTC: labels that were read in the wrong zone are off by it."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tallow.migrate.pairs import Flags, Floats, Times
+from tallow.core.arrays import Flags, Floats, Ints
 
 DECIMALS_MAX = 10
 """Most decimals that count as rounding: ratios are kept with so many."""
@@ -87,7 +87,7 @@ class PrintedValues:
         self.noise = noise
 
     @cached_property
-    def decimals(self) -> Times:
+    def decimals(self) -> Ints:
         """Each value's decimals, 0..`DECIMALS_MAX`; larger where it has more, or is missing."""
         found = np.full(len(self.values), _UNROUNDED)
         for digits in range(DECIMALS_MAX, -1, -1):
@@ -102,7 +102,7 @@ class PrintedValues:
         fits = (narrow == self.values) | np.isnan(self.values)
         return bool(fits.all() and (self.decimals[~np.isnan(self.values)] == _UNROUNDED).any())
 
-    def select(self, rows: Times) -> PrintedValues:
+    def select(self, rows: Ints) -> PrintedValues:
         """Return some of the rows."""
         selected = PrintedValues(self.values[rows], self.noise)
         selected.decimals = self.decimals[rows]

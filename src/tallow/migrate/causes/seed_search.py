@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.operator import WINDOW
 from tallow.core.spec import Spec
 from tallow.core.time import DAY_US
@@ -15,7 +16,6 @@ from tallow.migrate.causes.bars import Bars
 from tallow.migrate.causes.formulas import FormulaModel, warmup_rows
 from tallow.migrate.causes.rounding import DECIMALS_MAX, SAME_RELATIVE, SINGLE, Fit, PrintedValues
 from tallow.migrate.causes.seeds import Average
-from tallow.migrate.pairs import Flags, Floats, Times
 
 ABSENT = "absent"
 """A segment without values: the warm-up of a series that begins again."""
@@ -75,7 +75,7 @@ def with_segments(model: FormulaModel, segments: Sequence[SeedSegment], times: T
     return values
 
 
-def _segment_values(model: FormulaModel, segment: SeedSegment, times: Times, rows: Times) -> Floats:
+def _segment_values(model: FormulaModel, segment: SeedSegment, times: Times, rows: Ints) -> Floats:
     """Return a segment's values at `rows`; the plain ones if the model cannot begin in its way."""
     if segment.kind == CARRIED and isinstance(model.seeds, Average):
         return model.seeds.continue_from(_row_of(times, segment.since), segment.value, rows)
@@ -89,7 +89,7 @@ def _row_of(times: Times, time: int) -> int:
     return int(_rows_of(times, np.array([time]))[0])
 
 
-def _rows_of(times: Times, wanted: Times) -> Times:
+def _rows_of(times: Times, wanted: Times) -> Ints:
     """Return the first rows that are not before the wanted times, in the order of computation."""
     if len(times) > 1 and times[0] > times[-1]:
         return np.searchsorted(-times, -wanted)
@@ -113,7 +113,7 @@ class SeedSearch:
     model: FormulaModel
     bars: Bars
     printed: PrintedValues
-    rows: Times
+    rows: Ints
     bad: Flags
     scale: float
     warmup: int
@@ -199,19 +199,19 @@ class SeedSearch:
                     best, most = (kind, int(start)), 2 * len(matching) + usual
         return self._find_carried(i) if best is None else self._accept_start(i, *best)
 
-    def _candidates(self, kind: str, starts: Times, probes: Times) -> Times:
+    def _candidates(self, kind: str, starts: Ints, probes: Ints) -> Ints:
         matching = self._matches(kind, starts, probes).sum(axis=1)
         found = starts[matching >= max(1, len(probes) - 1)]
         usual = np.isin(found, self.usual)
         return np.concatenate([found[usual], found[~usual]])[:STARTS_MAX]
 
-    def _matches(self, kind: str, starts: Times, at: Times) -> Flags:
+    def _matches(self, kind: str, starts: Ints, at: Ints) -> Flags:
         """Return bool ``[starts, at]``: a start gives these values, up to their decimals."""
         assert self.model.seeds is not None
         found = self.model.seeds.values(kind, starts, self.rows[at]) * self.scale
         return np.abs(found - self.values[at]) <= self.slack[at]
 
-    def _digits(self, matching: Times) -> float:
+    def _digits(self, matching: Ints) -> float:
         """Return how many digits of matching values the usual start does not give."""
         new = matching[self.bad[matching]]
         off = np.abs(self.values[new] - self.plain[self.rows[new]])

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tallow.migrate.pairs import Floats, Times
+from tallow.core.arrays import Floats, Ints
 
 FORGOTTEN = 1e-13
 """Weight below which a start has no visible effect."""
@@ -24,10 +24,10 @@ class Seeds(Protocol):
     def kinds(self) -> tuple[str, ...]:
         """Return the ways to begin."""
 
-    def starts(self, row: int, usual: Times) -> Times:
+    def starts(self, row: int, usual: Ints) -> Ints:
         """Return the starts that affect `row`; `usual` are those that engines usually choose."""
 
-    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+    def values(self, kind: str, starts: Ints, rows: Ints) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before a first value."""
 
 
@@ -58,11 +58,11 @@ class Average:
         self._sums = np.concatenate([[0.0], np.cumsum(x - self._middle)])
         self._from_zero = _filter_from_zero(x, decay)
 
-    def starts(self, row: int, usual: Times) -> Times:
+    def starts(self, row: int, usual: Ints) -> Ints:
         """Return the starts that affect `row`."""
         return np.arange(max(0, row - self.reach), row + 1)
 
-    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+    def values(self, kind: str, starts: Ints, rows: Ints) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before a first value."""
         s, t = starts[:, None], rows[None, :]
         if kind.startswith("later"):
@@ -70,12 +70,12 @@ class Average:
             return self._values(kind.removeprefix("later "), s + 1, t, self.x)
         return self._values(kind, s, t, self.first)
 
-    def continue_from(self, row: int, value: float, rows: Times) -> Floats:
+    def continue_from(self, row: int, value: float, rows: Ints) -> Floats:
         """Return the values at `rows` of an average that has `value` at `row`."""
         correction = self._weight(rows - row) * (value - self._from_zero[row])
         return np.asarray(self._from_zero[rows] + correction)
 
-    def _values(self, kind: str, s: Times, t: Times, first: Floats) -> Floats:
+    def _values(self, kind: str, s: Ints, t: Ints, first: Floats) -> Floats:
         begin = np.minimum(s, len(self.x) - 1)
         if kind == "weighted":
             return self._weighted(begin, s, t, first)
@@ -89,14 +89,14 @@ class Average:
             values = np.where(early, self.mean(s, t, first[begin]), values)
         return values
 
-    def mean(self, s: Times, t: Times, first: Floats) -> Floats:
+    def mean(self, s: Ints, t: Ints, first: Floats) -> Floats:
         """Return the mean of rows ``s..t``, with `first` as the input of the first one."""
         last = np.minimum(t, len(self.x) - 1) + 1
         after = self._sums[last] - self._sums[np.minimum(s + 1, len(self.x))]
         rows = np.maximum(t - s + 1, 1)
         return np.asarray((first - self._middle + after) / rows + self._middle)
 
-    def _weighted(self, begin: Times, s: Times, t: Times, first: Floats) -> Floats:
+    def _weighted(self, begin: Ints, s: Ints, t: Ints, first: Floats) -> Floats:
         """Return the mean over all rows since the start, with weights that fall by the decay."""
         before = np.where(s > 0, self._from_zero[np.maximum(begin - 1, 0)], 0.0)
         old = self._weight(t - s)
@@ -105,7 +105,7 @@ class Average:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(t >= s, total / (1.0 - old * self.decay), np.nan)
 
-    def _weight(self, steps: Times) -> Floats:
+    def _weight(self, steps: Ints) -> Floats:
         weights: Floats = np.power(self.decay, np.maximum(steps, 0).astype(np.float64))
         return weights
 
@@ -117,11 +117,11 @@ class Averages:
         self.parts, self.combine = parts, combine
         self.kinds = parts[0].kinds
 
-    def starts(self, row: int, usual: Times) -> Times:
+    def starts(self, row: int, usual: Ints) -> Ints:
         """Return the starts that affect `row`."""
         return self.parts[0].starts(row, usual)
 
-    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+    def values(self, kind: str, starts: Ints, rows: Ints) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before a first value."""
         return self.combine(*(part.values(kind, starts, rows) for part in self.parts))
 
@@ -140,11 +140,11 @@ class AnchoredMean:
         self._begin[change] = change
         self._begin = np.maximum.accumulate(self._begin)
 
-    def starts(self, row: int, usual: Times) -> Times:
+    def starts(self, row: int, usual: Ints) -> Ints:
         """Return every row up to `row`."""
         return np.arange(row + 1)
 
-    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+    def values(self, kind: str, starts: Ints, rows: Ints) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before a first value."""
         s, t = starts[:, None], rows[None, :]
         first = np.maximum(s, self._begin[t]) if kind == "period" else s
@@ -163,11 +163,11 @@ class GrowingMean:
     def __init__(self, x: Floats, length: int) -> None:
         self.length, self._average = length, Average(x, length, 0.5)
 
-    def starts(self, row: int, usual: Times) -> Times:
+    def starts(self, row: int, usual: Ints) -> Ints:
         """Return the starts whose window is not full at `row`."""
         return np.arange(max(0, row - self.length + 1), row + 1)
 
-    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+    def values(self, kind: str, starts: Ints, rows: Ints) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before the start."""
         s, t = starts[:, None], rows[None, :]
         first = np.maximum(s, t - self.length + 1)
@@ -183,11 +183,11 @@ class Restarts:
         self._compute, self._rows = compute, rows
         self._cache: dict[int, Floats] = {}
 
-    def starts(self, row: int, usual: Times) -> Times:
+    def starts(self, row: int, usual: Ints) -> Ints:
         """Return the usual starts up to `row`."""
         return usual[usual <= row][-RESTARTS_MAX:]
 
-    def values(self, kind: str, starts: Times, rows: Times) -> Floats:
+    def values(self, kind: str, starts: Ints, rows: Ints) -> Floats:
         """Return float64 ``[starts, rows]``, NaN before a first value."""
         found = [self._values_from(int(start))[rows] for start in starts]
         return np.array(found).reshape(-1, len(rows))

@@ -9,12 +9,12 @@ from itertools import product
 
 import numpy as np
 
+from tallow.core.arrays import Flags, Floats, Times
 from tallow.core.spec import Spec
 from tallow.migrate.causes.bars import Bars
 from tallow.migrate.causes.formulas import Formula, FormulaModel, list_formulas, takes_one_price
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.seed_search import ABSENT, SeedSegment, find_segments, with_segments
-from tallow.migrate.pairs import Flags, Floats, Times
 
 DEPARTURES_MAX = 3
 """Most departures from the textbook that are tried together, on each history of bars."""

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from tallow.core.arrays import Floats
 from tallow.core.time import from_us
 from tallow.migrate.compare.counts import WorstRow
-from tallow.migrate.pairs import Floats
 
 WIDTH, HEIGHT = 420, 236
 LEFT, RIGHT = 62, 10

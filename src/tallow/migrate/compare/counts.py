@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Codes, Flags, Floats, Times
 from tallow.core.limits import COMPARE_PLACES
 from tallow.migrate.compare.matching import Match, distances
 from tallow.migrate.compare.pairing import InstrumentRows
-from tallow.migrate.pairs import Cause, CauseFlags, Flags, Floats, SeriesPair, Times
+from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair
 
 CHART_BARS = 30
 """Bars on each side of a worst row in its chart; no two worst rows are nearer than that."""
@@ -122,7 +122,7 @@ def unexplained_rows(causes: CauseFlags, rejected: Cause) -> Flags:
 
 
 def count_rows(
-    pair: SeriesPair, matches: NDArray[np.int8], causes: CauseFlags, rejected: Cause
+    pair: SeriesPair, matches: Codes, causes: CauseFlags, rejected: Cause
 ) -> ValueCounts:
     """Count one series of one instrument; `causes` are used in rows that differ."""
     number = np.bincount(matches, minlength=len(Match))
@@ -188,7 +188,7 @@ class WorstRow:
 
 def find_worst_rows(
     pair: SeriesPair,
-    matches: NDArray[np.int8],
+    matches: Codes,
     causes: CauseFlags,
     rejected: Cause,
     rows: InstrumentRows,
@@ -220,7 +220,7 @@ def find_worst_rows(
         weight[around] = -1.0
 
 
-def _weights(pair: SeriesPair, matches: NDArray[np.int8], unexplained: Flags) -> Floats:
+def _weights(pair: SeriesPair, matches: Codes, unexplained: Flags) -> Floats:
     """Return how bad each row is; -1 where it does not differ.
 
     A value that one side lacks has the least weight of its kind: a chart would show nothing.

@@ -21,18 +21,17 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Codes, Flags, Floats
 from tallow.core.limits import COMPARE_FLIPS
 from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.compare.pairing import InstrumentRows
-from tallow.migrate.pairs import Flags, Floats
 
 AVERAGES = ("sma", "ema", "wma", "rma")
 SQUEEZE_BARS = 20
 OVERBOUGHT, OVERSOLD = 70.0, 30.0
 
-Decisions = NDArray[np.int8]
+Decisions = Codes
 SeriesDifference = tuple[Flags, Flags]
 """Rows in which a series differs in any bit, and those of them without an accepted cause."""
 

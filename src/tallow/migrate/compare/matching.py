@@ -6,11 +6,11 @@ import enum
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Codes, Flags, Floats
 from tallow.core.errors import ParameterError
 from tallow.migrate.causes.rounding import has_decimals
-from tallow.migrate.pairs import Flags, Floats, SeriesPair
+from tallow.migrate.pairs import SeriesPair
 
 DIGITS = 6
 """Most decimals that are looked for; a side that keeps more is taken to keep all."""
@@ -83,7 +83,7 @@ def distances(left: Floats, right: Floats) -> tuple[Floats, Floats]:
 
 def match_rows(
     pair: SeriesPair, tolerance: Tolerance, decimals: tuple[int | None, int | None]
-) -> NDArray[np.int8]:
+) -> Codes:
     """Return each row's `Match`; `decimals` are those that each side keeps, from `decimals_of`."""
     left, right = pair.control, pair.candidate
     no_left, no_right = np.isnan(left), np.isnan(right)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Flags, Floats, Times
 from tallow.core.errors import ComparisonError
 from tallow.data.reading.runs import instrument_runs
-from tallow.migrate.pairs import Flags, Floats, SeriesPair, Times
+from tallow.data.reading.schema import time_view
+from tallow.migrate.pairs import SeriesPair
 from tallow.migrate.protocol import Request
 from tallow.plan.plan import make_plan
 
@@ -47,7 +49,7 @@ class Answer:
         names, offsets = instrument_runs(frame)
         runs = map(slice, offsets[:-1], offsets[1:])
         return cls(
-            timestamp=frame["timestamp"].to_physical().to_numpy(),
+            timestamp=time_view(frame),
             columns={column: values[column].to_numpy() for column in numeric},
             runs=dict(zip(names, runs, strict=True)),
         )

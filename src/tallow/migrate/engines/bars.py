@@ -14,8 +14,8 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import CALENDARS_MAX
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
-from tallow.data.reading.rules import time_view
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
 from tallow.engine import AnalyticsEngine
 from tallow.migrate.engines.library import DERIVED, TalibLibrary, calls_for
 from tallow.migrate.protocol import Request

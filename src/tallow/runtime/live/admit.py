@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.errors import CandleInputError
 from tallow.core.kernel import read_only
 from tallow.data.feeds.held import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
@@ -19,7 +20,6 @@ from tallow.data.kernels.rows import TIME_MAX_US, rows_hold
 from tallow.data.reading.rules import first_broken
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE
 from tallow.runtime.live.memory import FIELDS, INTEREST, TIME
-from tallow.runtime.live.rows import Floats, Times
 
 _WHOLE_MAX = 2.0**53
 _AS_TIMES = "; of times, .astype('datetime64[us]').astype('int64') makes microseconds"
@@ -53,8 +53,8 @@ class Given:
         Rows of a key that came again later; the last one counts.
     """
 
-    which: Times
-    offsets: Times
+    which: Ints
+    offsets: Ints
     rows: Floats
     repeated: int
 
@@ -77,7 +77,7 @@ _PLAIN = (np.dtype(np.float64), np.dtype(np.int64))
 """What most callers give: as numbers, and as whole ones."""
 
 
-def columns_of(instrument: object, *columns: object) -> tuple[Times, Floats]:
+def columns_of(instrument: object, *columns: object) -> tuple[Ints, Floats]:
     """Return what a caller gives as arrays: numbers, and candles as ``[rows, fields]``.
 
     Raises
@@ -130,7 +130,7 @@ def _array(name: str, column: object, whole: bool) -> NDArray[Any]:
     return found
 
 
-def in_order(numbers: Times, rows: Floats) -> Given:
+def in_order(numbers: Ints, rows: Floats) -> Given:
     """Return rows by instrument and time; of equal keys the last."""
     if ascends(read_only(numbers)):
         # A row of each: what a feed gives every minute.
@@ -160,7 +160,7 @@ def broken_rules(rows: Floats) -> list[str | None] | None:
     return rules
 
 
-def deletions(numbers: Times, times: NDArray[np.int64]) -> Floats:
+def deletions(numbers: Ints, times: Times) -> Floats:
     """Return the rows that delete candles: without prices."""
     rows = np.full((len(numbers), len(FIELDS)), np.nan)
     rows[:, TIME] = times

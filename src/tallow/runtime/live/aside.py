@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Flags, Floats, Ints
 from tallow.data.feeds.held import NOT_UNDERSTOOD
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.runtime.live.memory import TIME
-from tallow.runtime.live.rows import Flags, Floats, Times
 
 SOURCE_NAME = "live"
 """What the store's ledger and its quarantine call a live engine."""
@@ -24,7 +24,7 @@ def keep_the_rules(rules: Sequence[str | None]) -> Flags:
 
 
 def candles_aside(
-    names: pl.Series, numbers: Times, rows: Floats, rules: Sequence[str | None]
+    names: pl.Series, numbers: Ints, rows: Floats, rules: Sequence[str | None]
 ) -> pl.DataFrame:
     """Return those of some candles, ``[rows, fields]``, that break a rule, as a quarantine."""
     bad = ~keep_the_rules(rules)

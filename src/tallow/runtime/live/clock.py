@@ -14,13 +14,13 @@ from operator import index
 
 import numpy as np
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import SessionTable
 from tallow.core.errors import ParameterError, excerpt
 from tallow.core.limits import LIVE_AHEAD_SECONDS
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, SECOND_US
 from tallow.data.reading.known_times import latest_open
-from tallow.runtime.live.rows import Flags, Floats, Times
 from tallow.runtime.ranges import moment_us
 
 _AHEAD_US = LIVE_AHEAD_SECONDS * SECOND_US
@@ -82,7 +82,7 @@ class LiveClock:
         """Say whether no row up to `newest` is ahead of the clock, without a look at each."""
         return newest <= self._limit and newest <= latest_open(self.told)
 
-    def ahead(self, places: Times, times: Floats | Times) -> Flags:
+    def ahead(self, places: Ints, times: Floats | Times) -> Flags:
         """Say which of some times, of instruments whose calendars are at `places`, are ahead."""
         ahead: Flags = times > latest_open(self.told)
         if self.told is None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.time import BEGIN_OF_TIME, now_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.live_rows import all_later, any_multiple
@@ -23,7 +24,7 @@ from tallow.runtime.live.admit import TOO_OLD, Given
 from tallow.runtime.live.edits import Edit, Merged, Replay, equal_rows, merge, with_interest
 from tallow.runtime.live.lane import Lane, State, stretch
 from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
-from tallow.runtime.live.rows import Flags, Floats, Rows, Times, joined, newest
+from tallow.runtime.live.rows import Rows, joined, newest
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class LiveState:
         self.older: Older = lambda _number, _moment: None
         self._replay = Replay(lanes, self.memory)
 
-    def grow(self, places: Times) -> None:
+    def grow(self, places: Ints) -> None:
         """Add instruments, of which each calendar is given."""
         self.places = np.append(self.places, places)
         room = len(self.memory.next)
@@ -232,7 +233,7 @@ class LiveState:
 
     # The three ways
 
-    def _step(self, which: Times, rows: Floats, revision: int) -> list[Rows]:
+    def _step(self, which: Ints, rows: Floats, revision: int) -> list[Rows]:
         memory, at = self.memory, stretch(which)
         position = memory.next[at]
         if any_multiple(position, memory.stride):
@@ -244,7 +245,7 @@ class LiveState:
         candles, places = candle_arrays(rows, np.arange(len(which) + 1)), self.places[at]
         return [lane.step(which, places, candles, self.now, revision) for lane in self.lanes]
 
-    def _again(self, given: Given, some: Times, revision: int, outcome: Outcome) -> Flags:
+    def _again(self, given: Given, some: Ints, revision: int, outcome: Outcome) -> Flags:
         """Take other versions of newest candles; say which are to be replayed nevertheless."""
         memory, which = self.memory, given.which[some]
         rows = given.rows[given.offsets[:-1][some]]
@@ -271,7 +272,7 @@ class LiveState:
     def _edits(
         self,
         given: Given,
-        some: Times,
+        some: Ints,
         pasts: Mapping[int, Past | None],
         revision: int,
         outcome: Outcome,
@@ -351,7 +352,7 @@ class LiveState:
         outcome.deleted += merged.deleted
         outcome.repeated += merged.repeated
 
-    def _edit(self, edits: list[Edit], which: Times, revision: int, *, commit: bool) -> list[Rows]:
+    def _edit(self, edits: list[Edit], which: Ints, revision: int, *, commit: bool) -> list[Rows]:
         return self._replay.apply(edits, self.places[which], self.now, revision, commit=commit)
 
     def _per_lane(self, flat: State) -> list[State]:

@@ -12,9 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from tallow.core.arrays import Floats, Ints
 from tallow.runtime.live.lane import Lane, State
 from tallow.runtime.live.memory import CLOSE, INTEREST, TIME, CandleMemory, Table
-from tallow.runtime.live.rows import Floats, Rows, Times, changes, joined
+from tallow.runtime.live.rows import Rows, changes, joined
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Replay:
         self._lanes, self._memory = lanes, memory
 
     def apply(
-        self, edits: Sequence[Edit], places: Times, now: int, revision: int, *, commit: bool
+        self, edits: Sequence[Edit], places: Ints, now: int, revision: int, *, commit: bool
     ) -> list[Rows]:
         """Return per lane the rows that edits of ascending instruments change.
 
@@ -141,7 +142,7 @@ class Replay:
         ]
 
     def _rows_of(
-        self, table: Table, which: Times, places: Times, states: list[State], now: int
+        self, table: Table, which: Ints, places: Ints, states: list[State], now: int
     ) -> list[Rows]:
         """Return each lane's bars of candles, with the open ones; the states are used up."""
         candles = table.part(np.zeros(len(which), dtype=np.int64), np.diff(table.offsets))
@@ -155,8 +156,8 @@ class Replay:
     def _run(
         self,
         edits: Sequence[Edit],
-        which: Times,
-        places: Times,
+        which: Ints,
+        places: Ints,
         states: list[State],
         now: int,
         revision: int,
@@ -190,7 +191,7 @@ class Replay:
                 lane.install(which, states[k], forming, before[k], touched[k], last)
         return result
 
-    def _edges(self, start: Times, end: Times) -> list[Times]:
+    def _edges(self, start: Ints, end: Ints) -> list[Ints]:
         """Return where the pieces of each instrument's candles begin and end, by their numbers.
 
         The last piece is the newest candle, alone. Before it, pieces end where a state is kept, as

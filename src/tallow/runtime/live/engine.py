@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Ints
 from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, StateError, TallowWarning
@@ -44,7 +45,6 @@ from tallow.runtime.live.history import History, candle_rows
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.keeping import Keeping
 from tallow.runtime.live.lane import SOURCE, Lane
-from tallow.runtime.live.rows import Times
 from tallow.runtime.live.saved import Parts, identity, load_state, save_state
 from tallow.runtime.live.source import LiveStore
 from tallow.runtime.live.telling import Telling
@@ -192,7 +192,7 @@ class LiveEngine(Keeping):
         """The instruments, by number."""
         return self._intake.names
 
-    def numbers(self, names: Iterable[str]) -> Times:
+    def numbers(self, names: Iterable[str]) -> Ints:
         """Return instruments' numbers, int64; new ones are added, with their past in the store."""
         with self._lock:
             return self._intake.numbers(names)

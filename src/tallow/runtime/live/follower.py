@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tallow.core.arrays import Floats, Ints
 from tallow.core.errors import StoreError
 from tallow.core.time import END_OF_TIME
 from tallow.data.store.log import LogPoint
 from tallow.runtime.live.admit import Given, deletions, in_order
 from tallow.runtime.live.core import LiveState, Outcome, Past
 from tallow.runtime.live.memory import TIME
-from tallow.runtime.live.rows import Floats, Times
 from tallow.runtime.live.source import LiveStore
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Follower:
         self.source = source
         self.behind: dict[int, Mark] = {}
         self.reasons: dict[int, Exception] = {}
-        self.running: Callable[[int], Times] = lambda _number: np.empty(0, dtype=np.int64)
+        self.running: Callable[[int], Ints] = lambda _number: np.empty(0, dtype=np.int64)
         self._state, self._names, self._numbers = state, names, numbers
         self._untold: Outcome | None = None
         # Instruments that others wrote and the engine does not have: the receipt before theirs.
@@ -133,7 +133,7 @@ class Follower:
             self.require_level(outcome)
         return outcome
 
-    def note(self, report: WriteReport, which: Times | None = None) -> None:
+    def note(self, report: WriteReport, which: Ints | None = None) -> None:
         """Take note of a write of what the state has; where others wrote before it, it is read.
 
         `which` are the instruments that were written; what goes on from them is made anew later.
@@ -143,7 +143,7 @@ class Follower:
             if which is not None:
                 self._leave_behind(which, report.follows)
 
-    def _leave_behind(self, which: Times, before: LogPoint) -> bool:
+    def _leave_behind(self, which: Ints, before: LogPoint) -> bool:
         """Mark the instruments that go on from some that were written; say if there are any."""
         if self._successors is None:
             self._successors = self.source.successors()

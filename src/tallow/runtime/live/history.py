@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Flags, Floats
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.data.joins import Joined
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
-from tallow.data.reading.rules import time_view
-from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.runtime.batch import BarOptions
@@ -27,7 +27,6 @@ from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.live.core import Past
 from tallow.runtime.live.lane import SOURCE, Lane, State
 from tallow.runtime.live.memory import FIELDS, TIME, Table
-from tallow.runtime.live.rows import Flags, Floats
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, ParameterError
 from tallow.core.given import name_text
@@ -20,6 +21,7 @@ from tallow.data.kernels.live_rows import span_of
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.known_times import KnownTimes
 from tallow.data.reading.rules import FORMING, NOT_COVERED, OUT_OF_RANGE
+from tallow.data.reading.schema import time_view
 from tallow.data.reading.stamps import LiveStamps
 from tallow.runtime.live.admit import (
     NO_CALENDAR,
@@ -33,7 +35,6 @@ from tallow.runtime.live.clock import LiveClock
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.memory import TIME
-from tallow.runtime.live.rows import Flags, Floats, Times
 from tallow.runtime.live.source import LiveStore, candle_frame
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Intake:
         self.clock = LiveClock(calendars)
         self._numbers: dict[str, int] = {}
         # What was asked for last, if it cannot change: mostly it is asked for every minute.
-        self._minute: tuple[tuple[str, ...], Times] = (), np.empty(0, dtype=np.int64)
+        self._minute: tuple[tuple[str, ...], Ints] = (), np.empty(0, dtype=np.int64)
         self._have_calendars = True
         self.follower = None
         if source is not None:
@@ -86,7 +87,7 @@ class Intake:
         """Whether any candle may have open interest: bars have that column then."""
         return self.saw_interest or (self.source is not None and self.source.interest)
 
-    def numbers(self, names: Iterable[str]) -> Times:
+    def numbers(self, names: Iterable[str]) -> Ints:
         """Return instruments' numbers; new ones are added, with their past in the store."""
         if names is self._minute[0]:
             return self._minute[1].copy()
@@ -110,7 +111,7 @@ class Intake:
         self.register(new)
         return self.follower.meet(new)
 
-    def known(self, names: Iterable[str]) -> Times:
+    def known(self, names: Iterable[str]) -> Ints:
         """Return the numbers of those instruments that are known, ascending."""
         found = {self._numbers[name] for name in names if name in self._numbers}
         return np.array(sorted(found), dtype=np.int64)
@@ -128,13 +129,13 @@ class Intake:
         self._have_calendars &= bool((places >= 0).all())
         self._state.grow(places)
 
-    def places(self, numbers: Times) -> Times:
+    def places(self, numbers: Ints) -> Ints:
         """Return the places of instruments' calendars; -1 where there is none."""
         return self._state.places[numbers]
 
     def rules(
         self,
-        numbers: Times,
+        numbers: Ints,
         times: Floats,
         edges: tuple[float, float] | None,
         ahead: str = FORMING,
@@ -169,7 +170,7 @@ class Intake:
             assert self.follower is not None
             self.follower.note(report)
 
-    def take_any(self, numbers: Times, rows: Floats) -> Outcome:
+    def take_any(self, numbers: Ints, rows: Floats) -> Outcome:
         """Take rows ``[rows, fields]`` of which nothing is known, in the order in which they came.
 
         Raises
@@ -191,7 +192,7 @@ class Intake:
 
     def take(
         self,
-        numbers: Times,
+        numbers: Ints,
         rows: Floats,
         *,
         repeated: int = 0,
@@ -225,7 +226,7 @@ class Intake:
         return outcome
 
     def take_minutes(
-        self, numbers: Times, rows: Floats, closed: Flags, aside: pl.DataFrame | None
+        self, numbers: Ints, rows: Floats, closed: Flags, aside: pl.DataFrame | None
     ) -> Outcome:
         """Take candles made of ticks, of which those that have closed are to be durable.
 
@@ -236,7 +237,7 @@ class Intake:
         outcome.aside = aside
         return outcome
 
-    def make_durable(self, numbers: Times, rows: Floats) -> None:
+    def make_durable(self, numbers: Ints, rows: Floats) -> None:
         """Write candles that the state has taken already."""
         given = in_order(numbers, rows)
         report = self._write(given)
@@ -256,9 +257,9 @@ class Intake:
         held: Floats = kept[place]
         return held
 
-    def delete(self, keys: pl.DataFrame, numbers: Times) -> Outcome:
+    def delete(self, keys: pl.DataFrame, numbers: Ints) -> Outcome:
         """Delete candles by a frame of `instrument` and `timestamp`, and its instruments."""
-        times = keys["timestamp"].to_physical().to_numpy()
+        times = time_view(keys)
         given = in_order(numbers, deletions(numbers, times))
         report = None if self.source is None else self.source.delete(keys)
         return self._changed(given, report)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, parse_timeframe
@@ -20,7 +21,7 @@ from tallow.data.kernels.buckets import bucket_table
 from tallow.data.kernels.live_rows import fill_rows, find_rows, turn
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import PRICES
-from tallow.runtime.live.rows import BAR_FIELDS, Flags, Floats, Rows, Times, changes
+from tallow.runtime.live.rows import BAR_FIELDS, Rows, changes
 from tallow.runtime.operations import fresh_states, run_operations
 
 SOURCE = parse_timeframe("1m")
@@ -105,7 +106,7 @@ class Lane:
     # One candle more for each of some instruments
 
     def step(
-        self, which: Times, places: Times, candles: bars.CandleArrays, now: int, revision: int
+        self, which: Ints, places: Ints, candles: bars.CandleArrays, now: int, revision: int
     ) -> Rows:
         """Take one candle, later than all before, of each of `which`; return the rows it changes.
 
@@ -150,7 +151,7 @@ class Lane:
         return rows
 
     def redo(
-        self, which: Times, places: Times, candles: bars.CandleArrays, now: int, revision: int
+        self, which: Ints, places: Ints, candles: bars.CandleArrays, now: int, revision: int
     ) -> Rows:
         """Take another version of the newest candle of each of `which`; return what it changes.
 
@@ -169,7 +170,7 @@ class Lane:
         self.stamp(found)
         return found
 
-    def _form(self, which: Times, at: Any, places: Times, opened: Flags, rows: Rows) -> None:
+    def _form(self, which: Ints, at: Any, places: Ints, opened: Flags, rows: Rows) -> None:
         """Fill in the indicators in the rows of open bars; `at` is where these are."""
         self._turn(which, at, opened)
         forming = [each[at] for each in self.forming]
@@ -188,7 +189,7 @@ class Lane:
         self._blank(which, offsets, rows.values)
         self._show(at, rows)
 
-    def _turn(self, which: Times, at: Any, opened: Flags) -> None:
+    def _turn(self, which: Ints, at: Any, opened: Flags) -> None:
         """Prepare the operations' states for the open bars' rows; see `turn`."""
         all_alike = isinstance(at, slice) and np.count_nonzero(opened) in (0, len(opened))
         for before, after in zip(self.now[1:], self.forming, strict=True):
@@ -200,7 +201,7 @@ class Lane:
                 after[at] = before[at]
 
     def _run_all(
-        self, state: State, offsets: Times, inputs: dict[str, Floats], rows: Floats
+        self, state: State, offsets: Ints, inputs: dict[str, Floats], rows: Floats
     ) -> None:
         """Run every operation, for all instruments at once; whatever a kernel raises comes out."""
         for (operation, fields), each in zip(self._outputs, state, strict=True):
@@ -236,7 +237,7 @@ class Lane:
 
     # The last bars
 
-    def last(self, which: Times) -> Rows:
+    def last(self, which: Ints) -> Rows:
         """Return the row of each instrument's last bar, where it has one."""
         which = which[self.now[0][stretch(which), bars.HAS_BAR] != 0.0]
         at = stretch(which)
@@ -257,7 +258,7 @@ class Lane:
     # Any number of candles
 
     def closed_rows(
-        self, state: State, which: Times, places: Times, candles: bars.CandleArrays, revision: int
+        self, state: State, which: Ints, places: Ints, candles: bars.CandleArrays, revision: int
     ) -> tuple[Rows, Flags]:
         """Run candles from a state, which is changed in place; return the bars that closed.
 
@@ -281,7 +282,7 @@ class Lane:
         return rows, result.counts[:, bars.INSIDE] > 0
 
     def open_rows(
-        self, which: Times, places: Times, state: Floats, forming: State, now: int, revision: int
+        self, which: Ints, places: Ints, state: Floats, forming: State, now: int, revision: int
     ) -> Rows:
         """Return the rows of open bars; `state` are the states of the bars.
 
@@ -299,7 +300,7 @@ class Lane:
             part[has_bar] = filled
         return rows
 
-    def _fill_bars(self, which: Times, state: Floats, now: int, rows: Rows) -> None:
+    def _fill_bars(self, which: Ints, state: Floats, now: int, rows: Rows) -> None:
         """Fill in all but the indicators in the rows of open bars, of which `state` are states."""
         rows.instrument[:] = which
         rows.timestamp[:], rows.end[:] = state[:, bars.OPENS], state[:, bars.CLOSES]
@@ -307,7 +308,7 @@ class Lane:
         rows.values[: len(BAR_FIELDS)] = state[:, _BAR].T
 
     def install(
-        self, which: Times, state: State, forming: State, before: Floats, touched: Flags, last: Rows
+        self, which: Ints, state: State, forming: State, before: Floats, touched: Flags, last: Rows
     ) -> None:
         """Make what candles have led to the state of `which`."""
         for whole, part in zip(
@@ -320,9 +321,9 @@ class Lane:
 
     def _run_kernels(
         self,
-        which: Times,
+        which: Ints,
         state: State,
-        offsets: Times,
+        offsets: Ints,
         inputs: dict[str, Floats],
         rows: Floats,
     ) -> None:
@@ -335,9 +336,7 @@ class Lane:
                 self.failed.setdefault(column, set()).add(number)
         self._blank(which, offsets, rows)
 
-    def _inputs(
-        self, places: Times, offsets: Times, times: Times, rows: Floats
-    ) -> dict[str, Floats]:
+    def _inputs(self, places: Ints, offsets: Ints, times: Times, rows: Floats) -> dict[str, Floats]:
         """Return what operations take, read-only."""
         inputs = dict(zip(PRICES, read_only(rows), strict=False))
         if self._anchors is not None:
@@ -345,7 +344,7 @@ class Lane:
         return inputs
 
     def _anchor_columns(
-        self, table: AnchorTable, places: Times, offsets: Times, times: Times
+        self, table: AnchorTable, places: Ints, offsets: Ints, times: Times
     ) -> dict[str, Floats]:
         wanted, count = self.plan.anchors, len(times)
         if not self._one_calendar or not count or not _alike(times):
@@ -362,14 +361,14 @@ class Lane:
             self._session = int(table.boundaries[after - 1]), int(table.boundaries[after]), told
         return told
 
-    def _blank(self, which: Times, offsets: Times, rows: Floats) -> None:
+    def _blank(self, which: Ints, offsets: Ints, rows: Floats) -> None:
         """Take away the values of kernels that have failed."""
         for column, numbers in self.failed.items():
             lost = np.repeat(np.isin(which, list(numbers)), np.diff(offsets))
             rows[self.fields.index(column), lost] = np.nan
 
     def _aggregate(
-        self, state: Floats, candles: bars.CandleArrays, places: Times
+        self, state: Floats, candles: bars.CandleArrays, places: Ints
     ) -> bars.Aggregated:
         return bars.aggregate(
             state, candles, places, False, self._buckets, self._no_trade, self._scratch
@@ -381,7 +380,7 @@ def _alike(times: Times) -> bool:
     return int(np.count_nonzero(times == times[0])) == len(times)
 
 
-def stretch(which: Times) -> Any:
+def stretch(which: Ints) -> Any:
     """Return ascending numbers as a slice where they follow each other: a view needs no copy."""
     if not len(which):
         return slice(0, 0)

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tallow.core.arrays import Floats, Ints
 from tallow.core.kernel import read_only
 from tallow.core.limits import LIVE_STRIDE
 from tallow.core.time import BEGIN_OF_TIME
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.live_rows import put_candles
 from tallow.runtime.live.lane import State, stretch
-from tallow.runtime.live.rows import Floats, Times
 
 FIELDS = ("timestamp", "open", "high", "low", "close", "volume", "open_interest")
 """Columns of a candle's row. Microseconds are exact in float64 until the year 2255."""
@@ -29,7 +29,7 @@ class Table(NamedTuple):
     """Candles of instruments: rows ``offsets[i]:offsets[i + 1]`` of float64 ``[rows, fields]``."""
 
     rows: Floats
-    offsets: Times
+    offsets: Ints
 
     @classmethod
     def of(cls, parts: Sequence[Floats]) -> Table:
@@ -38,7 +38,7 @@ class Table(NamedTuple):
         rows = np.concatenate(parts) if parts else np.empty((0, len(FIELDS)))
         return cls(rows, np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))))
 
-    def part(self, low: Times, high: Times) -> CandleArrays:
+    def part(self, low: Ints, high: Ints) -> CandleArrays:
         """Return rows ``low[i]:high[i]`` of each instrument, counted from its first."""
         sizes = high - low
         offsets = np.concatenate(([0], np.cumsum(sizes)))
@@ -46,7 +46,7 @@ class Table(NamedTuple):
         return candle_arrays(self.rows[index], offsets)
 
 
-def candle_arrays(rows: Floats, offsets: Times) -> CandleArrays:
+def candle_arrays(rows: Floats, offsets: Ints) -> CandleArrays:
     """Return candles as the kernels take them."""
     columns = read_only(np.ascontiguousarray(rows.T))
     return CandleArrays(offsets, read_only(columns[TIME].astype(np.int64)), *columns[1:])
@@ -96,16 +96,16 @@ class CandleMemory:
         candles: Floats = self.candles[places, number]
         return candles
 
-    def state(self, which: Times, position: Times) -> State:
+    def state(self, which: Ints, position: Ints) -> State:
         """Return the states before candles whose numbers are multiples of the stride."""
         slots = self.slot(position)
         return [kept[slots, which] for kept in self.states]
 
-    def slot(self, position: Times) -> Times:
+    def slot(self, position: Ints) -> Ints:
         """Return where the state before a candle lies whose number is a multiple of the stride."""
         return position // self.stride % self.slots
 
-    def mark(self, which: Times, position: Times, state: State) -> None:
+    def mark(self, which: Ints, position: Ints, state: State) -> None:
         """Keep the states before candles whose numbers are multiples of the stride.
 
         What lies a whole ring further back is given up with it.
@@ -116,7 +116,7 @@ class CandleMemory:
         oldest = position - (self.slots - 1) * self.stride
         self.first[which] = np.maximum(self.first[which], oldest)
 
-    def append(self, which: Times, position: Times, rows: Floats) -> None:
+    def append(self, which: Ints, position: Ints, rows: Floats) -> None:
         """Add one candle to each of `which`; a state was marked where one is due.
 
         `position` are the candles' numbers.
@@ -139,7 +139,7 @@ class CandleMemory:
             kept[0, number] = new[0]
 
 
-def _place(slots: Times, which: Times) -> Any:
+def _place(slots: Ints, which: Ints) -> Any:
     """Return the index of places in a ring: one slot of a stretch of instruments needs no list."""
     if len(slots) and slots.min() == slots.max():
         return slots[0], stretch(which)

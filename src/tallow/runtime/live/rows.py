@@ -8,15 +8,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.data.kernels.live_rows import differing
 from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
 from tallow.runtime.batch import PRICES
-
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 BAR_FIELDS = (*PRICES, OPEN_INTEREST, "candles")
 """The fields of a bar, in the order in which its state holds them."""
@@ -45,7 +41,7 @@ class Rows:
 
     times: Times
     is_final: Flags
-    revision: Times
+    revision: Ints
     values: Floats
     fields: tuple[str, ...]
 
@@ -53,10 +49,10 @@ class Rows:
         return len(self.is_final)
 
     @property
-    def instrument(self) -> Times:
+    def instrument(self) -> Ints:
         """The instruments' numbers, int64."""
-        times: Times = self.times[0]
-        return times
+        numbers: Ints = self.times[0]
+        return numbers
 
     @property
     def timestamp(self) -> Times:
@@ -92,7 +88,7 @@ class Rows:
         """Return the rows by instrument, and by time."""
         return self.take(np.lexsort((self.timestamp, self.instrument)))
 
-    def frame(self, names: pl.Series, rank: Times, interest: bool) -> pl.DataFrame:
+    def frame(self, names: pl.Series, rank: Ints, interest: bool) -> pl.DataFrame:
         """Return the rows as a frame that owns its memory, by instrument name and time.
 
         `names` are those of all instruments, and `rank` their places among the sorted ones.
@@ -146,7 +142,7 @@ def newest(rows: Rows) -> Rows:
     return ordered.take(np.append(~same_bar, True)[: len(ordered)])
 
 
-def changes(old: Rows, new: Rows, instruments: Times, revision: int) -> Rows:
+def changes(old: Rows, new: Rows, instruments: Ints, revision: int) -> Rows:
     """Return the rows of `new` that `old` does not have so, and those of `old` that are gone.
 
     Both are in order of `instruments`, ascending numbers, and time. Costs nanoseconds a value.
@@ -168,5 +164,5 @@ def changes(old: Rows, new: Rows, instruments: Times, revision: int) -> Rows:
     return joined([found, old.take(gone).gone(revision)]).in_order() if gone.any() else found
 
 
-def _offsets(rows: Rows, instruments: Times) -> Times:
+def _offsets(rows: Rows, instruments: Ints) -> Ints:
     return np.append(np.searchsorted(rows.instrument, instruments), len(rows))

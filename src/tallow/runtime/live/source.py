@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Floats
 from tallow.core.time import END_OF_TIME
 from tallow.data.reading.candles import with_more
 from tallow.data.reading.readers import read_candles
@@ -18,7 +19,6 @@ from tallow.runtime.live.aside import SOURCE_NAME, from_live
 from tallow.runtime.live.core import Past
 from tallow.runtime.live.history import History, candle_rows
 from tallow.runtime.live.memory import TIME
-from tallow.runtime.live.rows import Floats
 from tallow.runtime.operations import to_series
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Flags, Ints
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
@@ -17,7 +18,7 @@ from tallow.runtime.live.aside import late_rows
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.lane import Lane
-from tallow.runtime.live.rows import Flags, Rows, Times, joined, no_rows
+from tallow.runtime.live.rows import Rows, joined, no_rows
 from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
 
 
@@ -92,7 +93,7 @@ class Telling:
         return {names[number]: reason for number, reason in sorted(reasons.items())}
 
     @property
-    def _naming(self) -> tuple[pl.Series, Times, bool]:
+    def _naming(self) -> tuple[pl.Series, Ints, bool]:
         return self._intake.name_column, self._intake.rank, self._intake.has_interest
 
     def _lane(self, timeframe: str | None) -> Lane:

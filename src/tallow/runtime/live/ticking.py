@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError
 from tallow.core.limits import LIVE_TICK_MINUTES, NAME_CHARACTERS_MAX
@@ -21,18 +22,17 @@ from tallow.data.kernels.live_rows import span_of
 from tallow.data.kernels.tick_minutes import FOLDED, LATE, REPEATED
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.rules import NAME_TOO_LONG
-from tallow.data.reading.schema import TIME_TYPE, find_column
+from tallow.data.reading.schema import TIME_TYPE, find_column, time_view
 from tallow.data.ticks import Minutes, TickBuilder
 from tallow.runtime.live.admit import TOO_FAR_AHEAD, TOO_OLD
 from tallow.runtime.live.aside import keep_the_rules, rows_aside, together
 from tallow.runtime.live.core import Outcome
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.memory import FIELDS, TIME
-from tallow.runtime.live.rows import Flags, Floats, Times
 
 QUANTITIES = ("quantity", "day_volume")
 
-Candles = tuple[Times, Floats, Flags]
+Candles = tuple[Ints, Floats, Flags]
 """Instruments' numbers, rows ``[rows, fields]``, and whether their minutes have closed."""
 
 
@@ -74,7 +74,7 @@ class TickIntake:
         ticks, frame, unnamed = _split(ticks, frame, _what_lacks(frame))
         names, which = np.unique(frame["instrument"].to_numpy(), return_inverse=True)
         numbers = self._intake.numbers(names.tolist())[which]
-        times = frame["timestamp"].to_physical().to_numpy()
+        times = time_view(frame)
         rules = self._intake.rules(numbers, times.astype(np.float64), span_of(times), TOO_FAR_AHEAD)
         if rules is not None:
             good = keep_the_rules(rules)
@@ -150,13 +150,13 @@ class TickIntake:
                 rows[place], good[place] = held, True
         return numbers[good], rows[good], minutes.closed[good]
 
-    def _sessions(self, numbers: Times, times: Times) -> Floats:
+    def _sessions(self, numbers: Ints, times: Times) -> Floats:
         """Return each tick's session number."""
         offsets = np.arange(len(numbers) + 1)
         places = self._intake.places(numbers)
         return anchor_columns(self._anchors, ["session"], times, offsets, places)["session"]
 
-    def _begin(self, frame: pl.DataFrame, numbers: Times, times: Times, sessions: Floats) -> None:
+    def _begin(self, frame: pl.DataFrame, numbers: Ints, times: Times, sessions: Floats) -> None:
         """Tell the builder what had traded in a session before its first tick of an instrument.
 
         Nothing in the session's first minute. An engine that begins later must not put all of the
@@ -190,7 +190,7 @@ class _Hours:
     def __init__(self, calendars: CalendarAssignment) -> None:
         self._tables = [calendar.sessions() for calendar in calendars.calendars]
 
-    def inside(self, places: Times, times: Times) -> Flags:
+    def inside(self, places: Ints, times: Times) -> Flags:
         """Say which times, of instruments of calendars at `places`, do."""
         found = np.zeros(len(times), dtype=np.bool_)
         for place, table in enumerate(self._tables):
@@ -199,7 +199,7 @@ class _Hours:
             found[places == place] = (segment >= 0) & (mine < table.segment_close[segment])
         return found
 
-    def opened(self, places: Times, times: Times) -> Times:
+    def opened(self, places: Ints, times: Times) -> Times:
         """Return when the session of each time opened, int64 microseconds."""
         found = np.zeros(len(times), dtype=np.int64)
         for place, table in enumerate(self._tables):
@@ -293,7 +293,7 @@ def _rows(minutes: Minutes) -> Floats:
     return rows
 
 
-def _recount(outcome: Outcome, minutes: Minutes, numbers: Times, times: Times) -> None:
+def _recount(outcome: Outcome, minutes: Minutes, numbers: Ints, times: Times) -> None:
     """Count ticks where candles were counted."""
     # Ticks of a minute before all that the state holds have changed nothing.
     too_old = {(number, time) for number, time, _ in outcome.refused}
@@ -308,6 +308,6 @@ def _recount(outcome: Outcome, minutes: Minutes, numbers: Times, times: Times) -
     outcome.refused = [(int(numbers[row]), int(times[row]), TOO_OLD) for row in rows]
 
 
-def _aside(ticks: Any, frame: pl.DataFrame, which: Times, rules: Sequence[str]) -> pl.DataFrame:
+def _aside(ticks: Any, frame: pl.DataFrame, which: Ints, rules: Sequence[str]) -> pl.DataFrame:
     """Return some ticks, as they were given, as a quarantine."""
     return rows_aside(frame[which], rules, frame_of(ticks)[which])

@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from tallow.core.arrays import Flags
 from tallow.core.errors import ParameterError
-from tallow.runtime.live.rows import Flags, Rows
+from tallow.runtime.live.rows import Rows
 
 
 @dataclass(frozen=True)
