@@ -49,17 +49,20 @@ from tallow.core.limits import THREADS_MAX
 from tallow.core.spec import Spec, check_convention, parse_specs
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.kernels.aggregate import NoTrade, require_no_trade
+from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.given import read_as_given
 from tallow.data.reading.interchange import to_native
-from tallow.data.reading.readers import expand_paths, read_candles
+from tallow.data.reading.options import ReadKeywords, read_options
+from tallow.data.reading.readers import open_candles, read_candles
 from tallow.data.simulate import one_candle
 from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FrameWriter, check_output
-from tallow.plan.plan import Plan, make_plan
+from tallow.plan.plan import make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
-from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun
+from tallow.runtime.batch import BAR_COLUMNS, BarOptions
 from tallow.runtime.blocks import frame_blocks
 from tallow.runtime.cache import IndicatorCache
+from tallow.runtime.operations import run_one_row
 from tallow.runtime.query import Question, StoreQueries
 from tallow.runtime.ranges import Moment, Range, moment_us
 from tallow.runtime.results import (
@@ -68,7 +71,7 @@ from tallow.runtime.results import (
     raise_if_all_failed,
 )
 from tallow.runtime.row_run import RowRun
-from tallow.runtime.stream import Files, FrameList, Job, Reading, Sink, run_candles, run_files
+from tallow.runtime.stream import FrameList, Job, run_files, run_job
 
 if TYPE_CHECKING:
     from tallow.runtime.live.engine import LiveEngine
@@ -177,25 +180,21 @@ class AnalyticsEngine:
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
         began = time.perf_counter()
-        bars = FrameList()
-        make = partial(self._job, timeframe, indicators, as_of, bars.open, None, progress)
         wanted = Range.of(start, end, instruments)
-        if isinstance(candles, str | Path | list | tuple):
-            files, native = Files(expand_paths(candles)), "polars"
-            plan, job = make(wanted, files.size)
-            report = read_as_given(run_files, files, job)
-        else:
-            read = read_as_given(read_candles, candles)
-            native = read.native
-            plan, job = make(wanted, read.source_timeframe)
-            report = run_candles(read, job)
+        read = read_as_given(open_candles, candles)
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+        options = self._bar_options(timeframe, read.source_timeframe, as_of)
+        bars = FrameList()
+        job = Job(plan, options, wanted, bars.open, progress, self._pool, self.threads)
+        report = read_as_given(run_job, read, job)
         # Not rechunked: the copy would cost more than the kernels.
         frame = pl.concat(bars.frames, rechunk=False)
-        return ProcessingResult.of(frame, plan.columns, report, time.perf_counter() - began, native)
+        seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
+        return ProcessingResult.of(frame, plan.columns, report, seconds, native)
 
     def process_files(
         self,
-        inputs: str | Path | Sequence[str | Path],
+        inputs: str | Path | Sequence[str | Path] | CandleFiles,
         output: str | Path,
         timeframe: str | Timeframe = "5m",
         indicators: str | Iterable[str | Spec] = "default",
@@ -206,12 +205,14 @@ class AnalyticsEngine:
         as_of: str | datetime | None = None,
         source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
-        **reading: Unpack[Reading],
+        **reading: Unpack[ReadKeywords],
     ) -> RunReport:
         """Do as `process_candles`, from files to a file, without holding either in memory.
 
         Parameters
         ----------
+        inputs
+            Paths and globs; or `CandleFiles`, with what is said of them.
         output
             Ends in ``.parquet``, ``.arrow`` or ``.csv``; appears whole or not at all.
         progress
@@ -224,11 +225,15 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`, and if the output cannot be written.
         """
-        files = Files(expand_paths(inputs), source_timeframe, reading)
+        if not isinstance(inputs, CandleFiles):
+            inputs = CandleFiles.find(inputs, read_options(source_timeframe, **reading))
         target = check_output(output)
+        wanted = Range.of(start, end, instruments)
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+        options = self._bar_options(timeframe, inputs.source_timeframe, as_of)
         sink = partial(FrameWriter, target)
-        make = partial(self._job, timeframe, indicators, as_of, sink, target.parent, progress)
-        return run_files(files, make(Range.of(start, end, instruments), files.size)[1])
+        work = (self._pool, self.threads, target.parent)
+        return run_files(inputs, Job(plan, options, wanted, sink, progress, *work))
 
     def query(
         self,
@@ -316,7 +321,7 @@ class AnalyticsEngine:
 
     def is_warm(self, indicators: str | Iterable[str | Spec] = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""
-        plan = make_plan(indicators, self.convention)
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         return all(is_compiled(operation.advance) for operation in plan.operations)
 
     def warm_up(
@@ -328,12 +333,13 @@ class AnalyticsEngine:
 
         `progress` is called with the kernels done and the kernels in all.
         """
-        specs = parse_specs(indicators, self.convention)
-        candle = read_candles(one_candle(self.calendars))
-        for done, spec in enumerate(specs):
-            self.process_candles(candle, "5m", [spec])
+        operations = make_plan(indicators, self.convention, BAR_COLUMNS).operations
+        for done, operation in enumerate(operations, 1):
+            run_one_row(operation)
             if progress is not None:
-                progress(done + 1, len(specs))
+                progress(done, len(operations))
+        # All other kernels of a run.
+        self.process_candles(one_candle(self.calendars), "5m", indicators)
 
     def aggregate_timeframes(
         self,
@@ -380,20 +386,9 @@ class AnalyticsEngine:
         outputs = pl.concat([empty, *frames], rechunk=False)
         return to_native(read.frame.hstack(outputs), read.native)
 
-    def _job(
-        self,
-        timeframe: str | Timeframe,
-        indicators: str | Iterable[str | Spec],
-        as_of: str | datetime | None,
-        sink: Callable[[pl.Schema], Sink],
-        spill_folder: Path | None,
-        progress: Progress | None,
-        wanted: Range,
-        source: Timeframe,
-    ) -> tuple[Plan, Job]:
-        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+    def _bar_options(
+        self, timeframe: str | Timeframe, source: Timeframe, as_of: str | datetime | None
+    ) -> BarOptions:
         moment = None if as_of is None else moment_us("as_of", as_of)
         size = parse_timeframe(timeframe)
-        options = BarOptions(size, source, self.calendars, self.no_trade, moment)
-        make_run = partial(BarRun, plan, options, self._pool, self.threads)
-        return plan, Job(wanted, make_run, sink, spill_folder, progress)
+        return BarOptions(size, source, self.calendars, self.no_trade, moment)

@@ -25,8 +25,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tallow.core.errors import CandleInputError, NaiveTimeError
+from tallow.data.reading.files import expand_paths
 from tallow.data.reading.interchange import to_native
-from tallow.data.reading.readers import expand_paths, read_candles
+from tallow.data.reading.readers import read_candles
 
 OPENING = datetime(2025, 6, 2, 3, 45, tzinfo=UTC)
 TIMES = [OPENING + timedelta(minutes=minute) for minute in (0, 1, 0)]

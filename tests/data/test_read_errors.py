@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from tallow.core.errors import CandleInputError, NaiveTimeError
 from tallow.data.reading import files
-from tallow.data.reading.readers import read_candles, scan_batches
+from tallow.data.reading.readers import read_candles
+from tests.data.scanning import scan_batches
 
 HEADER = "symbol,ts,o,h,l,c,v\n"
 ROW = "A,2025-06-02T09:15:00+05:30,1,2,0.5,1.5,10\n"

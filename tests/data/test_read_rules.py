@@ -23,11 +23,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tallow.core.errors import CandleInputError
-from tallow.data.reading import readers, runs
+from tallow.data.reading import candle_files, readers, runs
 from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
-from tallow.data.reading.readers import instrument_runs, read_candles, scan_batches
+from tallow.data.reading.readers import read_candles
 from tallow.data.reading.rules import RULES, all_rows_hold, first_broken
+from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA
+from tests.data.scanning import scan_batches
 
 NAN, INF = math.nan, math.inf
 OPENING = datetime(2025, 6, 2, 3, 45, tzinfo=UTC)
@@ -289,12 +291,13 @@ def test_runs_of_instruments(keys, rows_per_fall):
         assert spelled == [key for key, _ in order]
 
 
-def test_streaming_gives_the_same_rows_in_input_order(tmp_path):
+def test_streaming_gives_the_same_rows_in_input_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(candle_files, "BLOCK_ROWS", 4)
     minutes = [4, 0, 2, 2, 1]
     rows = [changed(timestamp=OPENING + timedelta(minutes=minute)) for minute in minutes]
     rows.insert(3, changed(low=9.0))
     candle_frame(rows).write_parquet(tmp_path / "candles.parquet")
-    batches = list(scan_batches([tmp_path / "candles.parquet"], chunk_rows=4))
+    batches = list(scan_batches([tmp_path / "candles.parquet"]))
     assert [batch.rows_in for batch in batches] == [4, 2]
     assert [batch.first_row for batch in batches] == [1, 5]
     assert [batch.row_numbers().tolist() for batch in batches] == [[1, 2, 3], [5, 6]]

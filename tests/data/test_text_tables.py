@@ -20,7 +20,8 @@ import tallow
 from tallow.core.errors import CandleInputError
 from tallow.data.providers.document import read_document
 from tallow.data.reading import zstandard
-from tallow.data.reading.readers import read_candles, scan_batches
+from tallow.data.reading.readers import read_candles
+from tests.data.scanning import scan_batches
 
 METATRADER4 = "2026.11.02,09:15,100,102,99,101,900\n2026.11.02,09:16,101,101.5,100.5,101,40\n"
 METATRADER5 = (

@@ -7,7 +7,7 @@ import functools
 import pytest
 
 from tallow import AnalyticsEngine
-from tallow.data.reading import readers
+from tallow.data.reading import candle_files
 from tallow.data.spill import Spill
 from tallow.runtime import stream
 from tests.runtime.files import BLOCK
@@ -17,8 +17,7 @@ from tests.runtime.files import BLOCK
 def small_blocks(monkeypatch):
     """Make blocks so small that instruments, keys and files straddle them."""
     monkeypatch.setattr(stream, "BLOCK_ROWS", BLOCK)
-    scan = functools.partial(readers.scan_batches, chunk_rows=BLOCK)
-    monkeypatch.setattr(stream, "scan_batches", scan)
+    monkeypatch.setattr(candle_files, "BLOCK_ROWS", BLOCK)
     monkeypatch.setattr(stream, "Spill", functools.partial(Spill, rows=25))
 
 

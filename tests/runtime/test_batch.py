@@ -25,7 +25,7 @@ from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.buckets import bucket_table
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.plan.plan import make_plan
-from tallow.runtime import batch, blocks
+from tallow.runtime import blocks, row_checks
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun
 from tallow.runtime.blocks import NeedsWholeInputError, empty_block, frame_blocks, whole_block
 from tallow.runtime.operations import split_evenly
@@ -206,7 +206,7 @@ def with_bad_stamps() -> pl.DataFrame:
 def test_rows_of_unknown_times_are_set_aside_and_take_nobody_along(monkeypatch):
     """Whole or in stretches: the bars are those of the good rows alone, the last one forming."""
     now = round(moment("2026-11-09T12:00+05:30").timestamp()) * 10**6
-    monkeypatch.setattr(batch, "latest_open", lambda _as_of: now)
+    monkeypatch.setattr(row_checks, "latest_open", lambda _as_of: now)
     frame = with_bad_stamps()
     good = frame.filter(pl.col("timestamp").dt.date() == date(2026, 11, 6))
     expected, _ = at_once(good, interest=False)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallow import AnalyticsEngine, read_candles
-from tallow.data.reading import readers
+from tallow.data.reading import candle_files, readers
 from tallow.data.spill import Spill
 from tallow.runtime import stream
 from tests.frames import assert_same_frame, candles, minutes
@@ -86,8 +86,7 @@ def test_blocks_of_a_few_rows_are_judged_as_one(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "BLOCK_ROWS", block)
         patch.setattr(readers, "BLOCK_ROWS", block)
-        scan = functools.partial(readers.scan_batches, chunk_rows=block)
-        patch.setattr(stream, "scan_batches", scan)
+        patch.setattr(candle_files, "BLOCK_ROWS", block)
         patch.setattr(stream, "Spill", functools.partial(Spill, rows=25))
         read = read_candles(paths, source_timeframe=source)
         out = folder / "out.parquet"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, get_type_hints
 import typer
 
 import tallow
-from tallow.runtime.stream import Reading
+from tallow.data.reading.options import ReadKeywords
 from tallow.serve.cli import app
 from tallow.serve.wording import find_verb
 
@@ -210,5 +210,5 @@ def parameters_of(function: Callable[..., Any]) -> set[str]:
     found: set[str] = set()
     for name, parameter in signature(function).parameters.items():
         is_typed = parameter.kind is Parameter.VAR_KEYWORD and "Unpack" in str(parameter.annotation)
-        found |= get_type_hints(Reading).keys() if is_typed else {name}
+        found |= get_type_hints(ReadKeywords).keys() if is_typed else {name}
     return found

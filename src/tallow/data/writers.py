@@ -92,11 +92,12 @@ class FrameWriter:
     """A file that takes frame after frame, and appears whole or not at all.
 
     A thread hands the frames to Polars' streaming sink, so at most a few are in memory. Used as a
-    context: on an error, or without `write`, nothing is left behind.
+    context: on an error, or without `write`, nothing is left behind. `path` is one that
+    `check_output` returned.
     """
 
-    def __init__(self, path: str | os.PathLike[str], schema: pl.Schema) -> None:
-        self.path = check_output(path)
+    def __init__(self, path: Path, schema: pl.Schema) -> None:
+        self.path = path
         self._aside: Path | None = None
         self._frames: Queue[pl.DataFrame | None] = Queue(WRITER_QUEUE)
         self._abandoned = False

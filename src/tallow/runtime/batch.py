@@ -14,21 +14,18 @@ from functools import lru_cache, partial
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Flags, Floats, Ints, Times
+from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import PLANS
-from tallow.core.time import from_us
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.kernels.buckets import bucket_table
-from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.reading.schema import TIME_TYPE
-from tallow.data.reading.stamps import StampWatch
+from tallow.data.reading.stamps import StampCounts, StampWatch
 from tallow.plan.plan import Plan
-from tallow.runtime.aside import aside_frame, aside_rows, calendar_problem, set_aside
-from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block, kept_rows
+from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block
 from tallow.runtime.operations import (
     Failure,
     States,
@@ -38,7 +35,7 @@ from tallow.runtime.operations import (
     split_evenly,
     to_series,
 )
-from tallow.runtime.period_rows import PeriodRows
+from tallow.runtime.row_checks import RowChecks, calendar_problem
 
 PRICES = ("open", "high", "low", "close", "volume")
 BAR_COLUMNS = (
@@ -117,25 +114,21 @@ class BarRun:
     interest: bool = False
     revised: bool = False
     counts: Counts = field(default_factory=Counts)
+    stamps: StampCounts = field(default_factory=StampCounts)
     failures: dict[str, str] = field(default_factory=dict)
     off_grid: list[tuple[str, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         options = self.options
         require_multiple(options.timeframe, options.source)
-        calendars = options.calendars.calendars
-        self._buckets = bucket_table(calendars, options.timeframe, options.source)
-        self._anchors = anchor_table(calendars) if self.plan.anchors else None
+        calendars = options.calendars
+        self._buckets = bucket_table(calendars.calendars, options.timeframe, options.source)
+        self._anchors = anchor_table(calendars.calendars) if self.plan.anchors else None
         self.states = States([bars.new_state, _new_tally, *fresh_states(self.plan)])
         self._closed: set[str] = set()
         self._withdrawn: set[str] = set()
         self._missing: dict[str, set[str]] = {}
-        self._known = KnownTimes(options.calendars)
-        self._periods = PeriodRows(options.calendars, options.source)
-        self.stamps = StampWatch(options.calendars.calendars)
-        self._aside: list[pl.DataFrame] = []
-        # Instruments all of whose rows so far were set aside for their times.
-        self._unknown: set[str] = set()
+        self._checks = RowChecks(calendars, options.source, options.as_of, self.failures)
 
     def feed(self, *blocks: Block) -> list[pl.DataFrame]:
         """Run blocks of different instruments; return the bars that are complete, in their order.
@@ -148,9 +141,9 @@ class BarRun:
         shares: list[tuple[Block, slice, list[Floats]]] = []
         for given in filter(lambda each: each.names, blocks):
             states = self.states.take(given.names)
-            block = self._known_rows(self._periods.dated(given), states[0])
-            if self._periods.is_needed:
-                block = self._one_a_period(block, states[0])
+            block, taken_out = self._checks.pick(given, states[0])
+            for name, rows in taken_out.items():
+                setattr(self.counts, name, getattr(self.counts, name) + rows)
             self._check_order(block, states[0])
             parts = split_evenly(block.candles.offsets, max(1, self.threads // len(blocks)))
             shares += [(block, part, states) for part in parts]
@@ -187,59 +180,8 @@ class BarRun:
         return _no_bars(self.plan.columns, self.interest)
 
     def quarantine(self, read: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows set aside in reading, and those that were set aside here."""
-        found = list(self._aside)
-        if self.off_grid:
-            names, times = zip(*self.off_grid, strict=True)
-            found.append(aside_frame(names, np.array(times), "off_grid"))
-        if not found:
-            return read
-        # Whatever way the rows came in.
-        ordered = pl.concat(found).sort("instrument", "timestamp", "rule")
-        return pl.concat([read, ordered], how="diagonal")
-
-    def _known_rows(self, block: Block, state: Floats) -> Block:
-        """Return a block without the rows of times that no calendar knows, or that have not come.
-
-        They are set aside. An instrument that has no other rows fails, with the calendar's reason.
-        """
-        places, candles = self.options.calendars.places(block.names), block.candles
-        latest = latest_open(self.options.as_of)
-        codes = self._known.wrong(places, candles.offsets, candles.timestamp, latest)
-        if codes is not None:
-            for rule, aside in set_aside(block, codes):
-                self._aside.append(aside)
-                setattr(self.counts, rule, getattr(self.counts, rule) + len(aside))
-        if codes is None and not self._unknown:
-            return block
-        kept = block if codes is None else kept_rows(block, codes == RIGHT)
-        has_rows = (np.diff(kept.candles.offsets) > 0) | (state[:, bars.LAST_TIME] > -np.inf)
-        for i, name in enumerate(block.names):
-            if has_rows[i] and name in self._unknown:
-                self._unknown.remove(name)
-                del self.failures[name]
-            elif not has_rows[i] and len(rows := block.candles.part(slice(i, i + 1)).timestamp):
-                self._unknown.add(name)
-                self.failures[name] = self._unknown_reason(int(places[i]), rows)
-        return kept
-
-    def _one_a_period(self, block: Block, state: Floats) -> Block:
-        """Return a block without rows whose period has another row; they are set aside."""
-        others = self._periods.others(block, state)
-        if others is None:
-            return block
-        aside = aside_rows(block, others, self._periods.rule)
-        self._aside.append(aside)
-        self.counts.off_grid += len(aside)
-        return kept_rows(block, ~others)
-
-    def _unknown_reason(self, place: int, times: Times) -> str:
-        """Say why none of an instrument's rows counts."""
-        calendars = self.options.calendars
-        outside = self._known.uncovered(np.full(len(times), place), times)
-        if not outside.any():
-            return f"timestamp: {from_us(int(times[0]))}; has not come yet; check zone and unit"
-        return calendar_problem(calendars, place, int(times[np.argmax(outside)]))
+        """Return the rows that reading took out, and those that the run did."""
+        return self._checks.quarantine(read, self.off_grid)
 
     def _check_order(self, block: Block, state: Floats) -> None:
         offsets, times = block.candles.offsets, block.candles.timestamp
@@ -327,11 +269,13 @@ class BarRun:
 
     def _watch_stamps(self, part: _Part) -> None:
         """Look at the instruments that have rows outside of sessions: others cannot be such."""
+        watch = StampWatch(self.options.calendars.calendars)
         for i in np.flatnonzero(part.result.counts[:, bars.OUTSIDE]).tolist():
             offsets, place = part.candles.offsets, int(part.places[i])
             times = part.candles.timestamp[offsets[i] : offsets[i + 1]]
             if place >= 0 and len(times):
-                self.stamps.see(times, place)
+                watch.see(times, place)
+        self.stamps = self.stamps.plus(watch.counts)
 
     def _withdraw(self, name: str, reason: str, had_bars: bool) -> None:
         """Take an instrument out of the run, with what it has left there so far."""

@@ -145,6 +145,14 @@ def _run(
     return failures
 
 
+def run_one_row(operation: Operation) -> None:
+    """Run a kernel over a single row, for it to be compiled, or loaded, as runs call it."""
+    matrix = np.ones((len(operation.columns), 1))
+    inputs = [read_only(np.ones(1)) for _ in operation.inputs]
+    state, offsets = operation.indicator.new_state(operation.values, 1), np.array([0, 1])
+    _run(operation, state, offsets, inputs, list(matrix))
+
+
 def to_series(name: str, values: Floats) -> pl.Series:
     """Return a kernel's column for a frame: NaN becomes null, here and nowhere else."""
     return pl.Series(name, values, nan_to_null=True)

@@ -1,6 +1,6 @@
 """One row for each period of its source, in a run: a day has one candle, and no two are added up.
 
-Which rows count is told in `tallow.data.reading.periods`.
+Which rows count is said in `tallow.data.reading.periods`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tallow.runtime.blocks import Block, NeedsWholeInputError
 
 
 class PeriodRows:
-    """Settles rows of one size, by the calendars of their instruments."""
+    """Finds rows of one size whose period has another row, by the calendars of instruments."""
 
     def __init__(self, calendars: CalendarAssignment, source: Timeframe) -> None:
         self._calendars = calendars
         self._shifts = noon_shifts(calendars.calendars, source)
         self._periods = Periods(calendars.calendars, source)
-        self.is_needed, self.rule = self._periods.is_needed, self._periods.rule
+        self.rule = self._periods.rule
 
     def dated(self, block: Block) -> Block:
         """Return a block whose dates, midnights in UTC, lie on these dates at their venue."""
@@ -39,7 +39,7 @@ class PeriodRows:
         )
 
     def others(self, block: Block, state: Floats) -> Flags | None:
-        """Say which rows are set aside, as another has their period; None where none is.
+        """Say which rows do not count, as another has their period; None where all count.
 
         `state` is that of the bars before the block.
 

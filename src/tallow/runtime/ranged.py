@@ -286,7 +286,7 @@ class RangeRun:
         run.counts.check()
         sums = zip(astuple(self.counts), astuple(run.counts), strict=True)
         self.counts = Counts(*(a + b for a, b in sums))
-        self.stamps = self.stamps.plus(run.stamps.counts)
+        self.stamps = self.stamps.plus(run.stamps)
         self.failures |= run.failures
         self.quarantine = run.quarantine(self.quarantine)
         self.seen.update(block.names)

@@ -15,9 +15,8 @@ from tallow.core.time import END_OF_TIME
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.reading.dated import dated_times, noon_shifts
-from tallow.data.reading.known_times import RIGHT, KnownTimes
+from tallow.data.reading.known_times import RIGHT, known_times
 from tallow.plan.plan import Plan
-from tallow.runtime.aside import aside_text, calendar_problem, set_aside
 from tallow.runtime.batch import NO_CALENDAR, PRICES
 from tallow.runtime.blocks import Block
 from tallow.runtime.operations import (
@@ -29,6 +28,7 @@ from tallow.runtime.operations import (
     to_series,
 )
 from tallow.runtime.results import failure_text
+from tallow.runtime.row_checks import calendar_problem, quarantine_text, wrong_rows
 
 
 @dataclass
@@ -39,7 +39,7 @@ class RowRun:
     ----------
     failures
         Why an instrument lacks values.
-    aside
+    unknown
         Rows without a session, which the plan asks for: the calendar does not know their days.
     """
 
@@ -49,12 +49,12 @@ class RowRun:
     pool: Executor | None = None
     threads: int = 1
     failures: dict[str, str] = field(default_factory=dict)
-    aside: list[pl.DataFrame] = field(default_factory=list)
+    unknown: list[pl.DataFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._anchors = anchor_table(self.calendars.calendars) if self.plan.anchors else None
         self._states = States(fresh_states(self.plan))
-        self._known = KnownTimes(self.calendars)
+        self._known = known_times(self.calendars)
         self._shifts = noon_shifts(self.calendars.calendars, self.source)
 
     def feed(self, block: Block) -> list[pl.DataFrame]:
@@ -71,8 +71,9 @@ class RowRun:
 
     def warnings(self) -> list[str]:
         """Return what a caller who gets only the values must know."""
-        told = [failure_text(self.failures)] if self.failures else []
-        return told + ([aside_text(self.aside)] if self.aside and not told else [])
+        if self.failures:
+            return [failure_text(self.failures)]
+        return [quarantine_text(self.unknown)] if self.unknown else []
 
     def _note_unknown(self, block: Block) -> None:
         """Note rows whose session no calendar knows, and instruments that have no others."""
@@ -82,7 +83,7 @@ class RowRun:
         codes = self._known.wrong(places, candles.offsets, candles.timestamp, END_OF_TIME)
         if codes is None:
             return
-        self.aside += [frame for _, frame in set_aside(block, codes)]
+        self.unknown += [frame for _, frame in wrong_rows(block, codes)]
         wrong = np.concatenate(([0], np.cumsum(codes != RIGHT)))[candles.offsets]
         none_right = (np.diff(wrong) == np.diff(candles.offsets)) & (np.diff(wrong) > 0)
         for i in np.flatnonzero(none_right).tolist():

@@ -10,33 +10,31 @@ Three ways, each tried when the one before meets rows that it cannot take:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TypedDict, cast
+from typing import Any, Protocol, cast
 
 import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
-from tallow.core.timeframe import Timeframe
 from tallow.data.coverage.provisional import NONE_PROVISIONAL, provisional_bars
-from tallow.data.providers.opening import open_source
 from tallow.data.reading.assumed import told_once
-from tallow.data.reading.batches import Stamped
+from tallow.data.reading.batches import Batch
+from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.candles import Candles, ReadReport
-from tallow.data.reading.files import row_count
 from tallow.data.reading.finer import MinuteWatch
 from tallow.data.reading.merge import settle
 from tallow.data.reading.quarantine import count_by_rule, empty_quarantine
-from tallow.data.reading.readers import Batch, read_candles, scan_batches, source_size
 from tallow.data.reading.runs import OrderWatch, instrument_runs
-from tallow.data.reading.schema import OPEN_INTEREST, find_column, time_view
+from tallow.data.reading.schema import OPEN_INTEREST, time_view
 from tallow.data.reading.stamps import IF_READ, outside_hint
 from tallow.data.spill import Spill
-from tallow.runtime.batch import BarRun
+from tallow.plan.plan import Plan
+from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import (
     NeedsWholeInputError,
     frame_blocks,
@@ -63,59 +61,31 @@ class Sink(Protocol):
     ) -> None: ...
 
 
-class Reading(TypedDict, total=False):
-    """What candle files leave out; as in `tallow.data.reading.readers.read_candles`."""
-
-    timezone: str | None
-    instrument: str | None
-    time_format: str | None
-    stamped: Stamped
-    pattern: str | None
-    no_volume: bool
-    format: str | None
-
-
-@dataclass(frozen=True)
-class Files:
-    """Candle files, and what they leave out; as in `tallow.data.reading.readers.read_candles`."""
-
-    paths: Sequence[Path]
-    source_timeframe: str | Timeframe | None = None
-    reading: Reading = field(default_factory=Reading)
-
-    @property
-    def size(self) -> Timeframe:
-        """How long each candle lasts."""
-        return source_size(self.source_timeframe)
-
-    @cached_property
-    def has_interest(self) -> bool:
-        """Whether any of the files has open interest: then every candle has the column."""
-        reader = self.reading.get("format")
-        schemas = (open_source(path, BLOCK_ROWS, reader).schema for path in self.paths)
-        return any(find_column(OPEN_INTEREST, list(schema)) is not None for schema in schemas)
-
-
 @dataclass(frozen=True)
 class Job:
     """What to compute, and where it goes.
 
     Attributes
     ----------
-    make_run
-        Makes the run, told whether the candles have open interest; called again where one way of
-        reading is given up for the next.
     open
-        Makes the sink for bars of a schema; called again likewise.
+        Makes the sink for bars of a schema; called again where one way of reading is given up for
+        the next.
     spill_folder
         Where bars may be sorted on disk; None: in memory only.
     """
 
+    plan: Plan
+    options: BarOptions
     wanted: Range
-    make_run: Callable[[bool], BarRun]
     open: Callable[[pl.Schema], Sink]
-    spill_folder: Path | None
-    progress: Progress | None
+    progress: Progress | None = None
+    pool: Executor | None = None
+    threads: int = 1
+    spill_folder: Path | None = None
+
+    def new_run(self, has_interest: bool) -> BarRun:
+        """Return a run over candles that have open interest, or have none."""
+        return BarRun(self.plan, self.options, self.pool, self.threads, has_interest)
 
 
 class FrameList:
@@ -141,7 +111,7 @@ class FrameList:
 
 
 @dataclass
-class _Seen:
+class _ReadCounts:
     """Counts of a streamed input, gathered as its batches go by."""
 
     rows_in: int = 0
@@ -185,8 +155,13 @@ class _Seen:
         return report, quarantine
 
 
+def run_job(candles: Candles | CandleFiles, job: Job) -> RunReport:
+    """Run candles, in memory or in files, into bars, sorted by instrument and time."""
+    return run_candles(candles, job) if isinstance(candles, Candles) else run_files(candles, job)
+
+
 @told_once
-def run_files(files: Files, job: Job) -> RunReport:
+def run_files(files: CandleFiles, job: Job) -> RunReport:
     """Stream candle files into bars, sorted by instrument and time.
 
     Peak memory grows with the size of a block, for inputs sorted by instrument or by time.
@@ -202,18 +177,13 @@ def run_files(files: Files, job: Job) -> RunReport:
             return way(files, job)
         except NeedsWholeInputError:
             continue
-    candles = read_candles(
-        list(files.paths),
-        source_timeframe=files.source_timeframe,
-        **files.reading,
-    )
-    return run_candles(candles, job)
+    return run_candles(files.read(), job)
 
 
 def run_candles(candles: Candles, job: Job) -> RunReport:
     """Run candles that are in memory into bars, sorted by instrument and time."""
-    run = job.make_run(OPEN_INTEREST in candles.frame.columns)
-    with _Output(job, run, len(candles)) as output:
+    run = job.new_run(OPEN_INTEREST in candles.frame.columns)
+    with _Output(job, run, candles.__len__) as output:
         for group in grouped(frame_blocks(job.wanted.pick(candles.frame)), 2 * run.threads):
             output.write(run.feed(*group))
             output.show_progress(run.counts.rows)
@@ -223,9 +193,9 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
         return output.finished(candles.report, candles.quarantine, names)
 
 
-def _by_instrument(files: Files, job: Job) -> RunReport:
-    run, seen = job.make_run(files.has_interest), _Seen()
-    with _Output(job, run, row_count(files.paths)) as output:
+def _by_instrument(files: CandleFiles, job: Job) -> RunReport:
+    run, seen = job.new_run(files.has_interest), _ReadCounts()
+    with _Output(job, run, lambda: files.row_count) as output:
         blocks = whole_instruments(_ordered(files, job.wanted, seen), BLOCK_ROWS)
         for group in grouped(blocks, 2 * run.threads):
             seen.names.update(name for block in group for name in block.names)
@@ -237,10 +207,10 @@ def _by_instrument(files: Files, job: Job) -> RunReport:
         return output.finished(*seen.report(), seen.names)
 
 
-def _ordered(files: Files, wanted: Range, seen: _Seen) -> Iterator[pl.DataFrame]:
+def _ordered(files: CandleFiles, wanted: Range, seen: _ReadCounts) -> Iterator[pl.DataFrame]:
     """Return the rows that are wanted; of the others, too, the order is checked."""
     watch, minutes = OrderWatch(), MinuteWatch()
-    for batch in _batches(files):
+    for batch in files.batches():
         if not batch.frame["instrument"].is_sorted():
             raise NeedsWholeInputError
         if minutes.is_shared(batch.frame, batch.quarantine):
@@ -254,12 +224,12 @@ def _ordered(files: Files, wanted: Range, seen: _Seen) -> Iterator[pl.DataFrame]
         yield wanted.pick(batch.frame)
 
 
-def _by_time(files: Files, job: Job) -> RunReport:
-    run, seen, order = job.make_run(files.has_interest), _Seen(), _TimeOrder()
+def _by_time(files: CandleFiles, job: Job) -> RunReport:
+    run, seen, order = job.new_run(files.has_interest), _ReadCounts(), _TimeOrder()
     minutes = MinuteWatch()
     assert job.spill_folder is not None
-    with _Output(job, run, row_count(files.paths)) as output, Spill(job.spill_folder) as spill:
-        for batch in _batches(files):
+    with _Output(job, run, lambda: files.row_count) as output, Spill(job.spill_folder) as spill:
+        for batch in files.batches():
             settled = settle(batch.frame)
             is_shared = minutes.is_shared(settled.frame, batch.quarantine)
             if is_shared or len(settled.contradicting):
@@ -297,27 +267,14 @@ class _TimeOrder:
             self._last[name] = last
 
 
-def _batches(files: Files) -> Iterator[Batch]:
-    for batch in scan_batches(
-        files.paths,
-        source_timeframe=files.source_timeframe,
-        **files.reading,
-    ):
-        if files.has_interest and OPEN_INTEREST not in batch.frame.columns:
-            none = pl.lit(None, pl.Float64).alias(OPEN_INTEREST)
-            yield replace(batch, frame=batch.frame.with_columns(none))
-        else:
-            yield batch
-
-
 class _Output:
     """The bars of one attempt: cut to the range, counted, and handed to the sink.
 
     The sink is opened at the first frame, whose columns are then those of all.
     """
 
-    def __init__(self, job: Job, run: BarRun, rows: int) -> None:
-        self._job, self._run, self._rows = job, run, rows
+    def __init__(self, job: Job, run: BarRun, count_rows: Callable[[], int]) -> None:
+        self._job, self._run, self._count_rows = job, run, count_rows
         self._sink: Sink | None = None
         self._bars = 0
         self._assumed = provisional_bars(run.options.calendars, run.options.timeframe)
@@ -351,7 +308,7 @@ class _Output:
     def show_progress(self, rows: int) -> None:
         """Tell the caller how many candles are done, of how many."""
         if self._job.progress is not None:
-            self._job.progress(rows, self._rows)
+            self._job.progress(rows, self._count_rows())
 
     def finished(self, read: ReadReport, quarantine: pl.DataFrame, names: set[str]) -> RunReport:
         """Return the run's report; without a single bar, the sink gets an empty frame's columns."""
@@ -371,9 +328,14 @@ class _Output:
             run.quarantine(quarantine),
             provisional,
             self._assumed.sentence(provisional),
-            run.stamps.counts.hint(IF_READ)
-            or outside_hint(run.counts.rows, run.counts.outside_session),
+            self._hint(),
         )
+
+    def _hint(self) -> str:
+        counts = self._run.counts
+        if not counts.outside_session:
+            return ""
+        return self._run.stamps.hint(IF_READ) or outside_hint(counts.rows, counts.outside_session)
 
     def _open(self, schema: pl.Schema) -> Sink:
         self._sink = self._job.open(schema).__enter__()

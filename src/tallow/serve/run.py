@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tallow.core.errors import OutputError
-from tallow.data.reading.files import expand_paths
+from tallow.data.reading.candle_files import CandleFiles
+from tallow.data.reading.options import ReadKeywords, read_options
 from tallow.data.writers import check_output
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
@@ -18,6 +20,9 @@ from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, ta
 from tallow.serve.wording import in_options, report_in_options
 
 NO_ROW = "the input holds no row, as the answer of a holiday"
+READING = ("source_timeframe", *ReadKeywords.__annotations__)
+"""Options that say what the files leave out."""
+
 NOTHING_WRITTEN = "cancelled; nothing was written"
 
 
@@ -48,13 +53,17 @@ def run_to_file(
     """
     take_interrupts_back()
     try:
-        output = _checked_output(output, inputs)
+        files = CandleFiles.find(inputs, read_options(**take_options(options, READING)))
+        output = _not_an_input(output, files.paths)
         engine = AnalyticsEngine(**take_options(options, ENGINE))
-        compile_kernels(engine, indicators, shown=not quiet)
+        if not engine.is_warm(indicators):
+            # What is wrong with the output is told before seconds of compiling.
+            check_output(output)
+            compile_kernels(engine, indicators, shown=not quiet)
         console, began = make_console(stderr=True), time.perf_counter()
         with progress_bar(console, output.name, "candles", shown=not quiet) as move:
             report = engine.process_files(
-                inputs, output, timeframe, indicators, progress=move, **options
+                files, output, timeframe, indicators, progress=move, **options
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(NOTHING_WRITTEN) from None
@@ -81,17 +90,14 @@ def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True
         engine.warm_up(indicators, progress=move)
 
 
-def _checked_output(output: Path | None, inputs: list[str]) -> Path:
-    """Return where to write; what is wrong with paths is told before seconds of compiling."""
+def _not_an_input(output: Path | None, inputs: Sequence[Path]) -> Path:
     if output is None:
         raise OutputError("run: no --output; a file to write is needed; add --output bars.parquet")
-    output = check_output(output)
-    for path in expand_paths(inputs):
-        if output.exists() and path.samefile(output):
-            raise OutputError(
-                f"run: output={output}; must not be an input; choose another name, or a glob that "
-                "does not match it"
-            )
+    if output.exists() and any(path.samefile(output) for path in inputs):
+        raise OutputError(
+            f"run: output={output}; must not be an input; choose another name, or a glob that "
+            "does not match it"
+        )
     return output
 
 

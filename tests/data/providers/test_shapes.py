@@ -20,8 +20,9 @@ from tallow.core.errors import CandleInputError, TallowWarning
 from tallow.core.limits import DOCUMENT_HEAD_BYTES
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.providers.document import read_document
-from tallow.data.reading.readers import read_candles, scan_batches
+from tallow.data.reading.readers import read_candles
 from tests.data.providers.documents import gzipped, utc, zipped
+from tests.data.scanning import scan_batches
 
 FIRST, SECOND = utc("2025-07-18T03:45"), utc("2025-07-18T03:46")
 S = 1_752_810_300

@@ -17,9 +17,10 @@ from tallow.core.errors import CandleInputError, TallowWarning
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.ingest.documents import ingest
 from tallow.data.providers.document import read_document
-from tallow.data.reading.readers import read_candles, scan_batches
+from tallow.data.reading.readers import read_candles
 from tallow.data.reading.shapes import TABLES, table_shape
 from tests.data.providers.documents import utc
+from tests.data.scanning import scan_batches
 
 FIRST = utc("2025-07-18T03:45")
 S = 1_752_810_300

@@ -22,8 +22,8 @@ from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, quarantine_batch
 from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.held import HeldRows
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
-from tallow.data.reading.batches import Stamped
 from tallow.data.reading.given import read_in_words
+from tallow.data.reading.options import Stamped
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import OPEN_INTEREST

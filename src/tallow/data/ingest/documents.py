@@ -25,9 +25,9 @@ from tallow.data.ingest.repair_table import is_mending_table, read_mended
 from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assumed import told_once
-from tallow.data.reading.batches import Stamped
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.one_key import OneKey
+from tallow.data.reading.options import Stamped
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.stamps import FileStamps
 from tallow.data.store.settling import answered, open_rows

@@ -26,8 +26,8 @@ from tallow.data.reading import text_tables
 from tallow.data.reading.assembly import assemble
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.files import ending_of, open_file
+from tallow.data.reading.options import read_options
 from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
-from tallow.data.reading.readers import read_options
 from tallow.data.reading.rules import FORMING
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, find_column
 from tallow.data.reading.spreadsheet import unmark_formulas
@@ -133,7 +133,7 @@ def read_mended(path: Path, held: pl.DataFrame, timezone: str | None, now: int) 
         if len(mine):
             first = known.join(mine.select(QUARANTINE_ID), on=QUARANTINE_ID, maintain_order="right")
             size = parse_timeframe(str(timeframe))
-            options = read_options(size, timezone, None, latest_open(now, size, timezone))
+            options = read_options(size, latest_open(now, size, timezone), timezone=timezone)
             candles = assemble([frame_source(str(path), mine)], options)
             parts.append(_mended(candles, first, str(adjustment)))
     return parts

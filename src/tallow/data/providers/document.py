@@ -30,10 +30,9 @@ from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assembly import assemble
 from tallow.data.reading.assumed import told_once
-from tallow.data.reading.batches import Stamped
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.given import read_in_words
-from tallow.data.reading.readers import read_options
+from tallow.data.reading.options import Stamped, read_options
 
 _WORDS = {"source_timeframe=": "timeframe="}
 
@@ -119,9 +118,9 @@ def read_document(
     latest = moment if reading.complete else latest_open(moment, facts.timeframe, facts.timezone)
     options = read_options(
         facts.timeframe,
-        facts.timezone,
-        facts.instrument,
         latest,
+        timezone=facts.timezone,
+        instrument=facts.instrument,
         time_format=time_format,
         stamped=stamped,
         no_volume=no_volume,

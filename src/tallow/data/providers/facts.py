@@ -20,7 +20,7 @@ from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reading
 from tallow.data.reading.batches import read_batches
 from tallow.data.reading.file_names import EXAMPLES, name_facts, require_pattern
-from tallow.data.reading.readers import read_options
+from tallow.data.reading.options import read_options
 from tallow.data.reading.schema import example_pattern, find_column, resolve_layout
 from tallow.data.reading.zones import require_timezone
 
@@ -155,9 +155,9 @@ def _missing(reading: Reading, facts: Said) -> Sequence[str]:
 def _needs_zone(reading: Reading) -> bool:
     """Say whether times carry no zone, by the first of them: asked where more is missing only."""
     raw = reading.raw
-    options = read_options("1d", None, "unknown")
+    options = read_options("1d", instrument="unknown")
     try:
-        next(read_batches(raw.rows(), raw.schema, raw.name, options))
+        next(read_batches(raw, options))
     except NaiveTimeError:
         return True
     except CandleInputError:

@@ -5,7 +5,6 @@ Providers' documents and frames are read by their readers, other tables as they 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,6 @@ from tallow.data.reading.files import (
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 
 _OWN_COLUMNS = {*CANDLE_SCHEMA, OPEN_INTEREST}
-
-
-def open_sources(
-    paths: Sequence[Path],
-    chunk_rows: int,
-    format: str | None,  # noqa: A002
-) -> list[RawSource]:
-    """Open files without reading the rows of plain tables; see `open_source`."""
-    return [open_source(path, chunk_rows, format) for path in paths]
 
 
 def open_source(

@@ -7,19 +7,20 @@ finer one is no minute, wherever the other stands.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Ints
-from tallow.data.reading.batches import Batch, ReadOptions, read_batches, require_timeframe
+from tallow.data.reading.batches import Batch, read_batches
 from tallow.data.reading.candles import Candles, ReadReport
 from tallow.data.reading.file_names import FilesApart
 from tallow.data.reading.files import RawSource
 from tallow.data.reading.finer import finer_minutes, in_minutes
 from tallow.data.reading.merge import Settled, settle
+from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.quarantine import as_quarantine, count_by_rule, gather, records
 from tallow.data.reading.rules import OFF_GRID
 from tallow.data.reading.runs import OrderWatch, instrument_runs
@@ -32,18 +33,6 @@ class _Placed:
     place: int
     start: int
     batch: Batch
-
-
-def batches_of(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
-    """Read a source; what it says of all its rows counts where they and the caller do not."""
-    if raw.timeframe is not None:
-        require_timeframe(raw.name, "the document", raw.timeframe, options)
-    said = replace(
-        options,
-        instrument=options.instrument or raw.instrument,
-        timezone=raw.timezone or options.timezone,
-    )
-    return read_batches(raw.rows(), raw.schema, raw.name, said)
 
 
 def assemble(
@@ -61,7 +50,7 @@ def assemble(
     # By their names each file says whose it is.
     apart = FilesApart(options.instrument if isinstance(options, ReadOptions) else None)
     for place, raw in enumerate(raws):
-        for batch in batches_of(raw, each[place]):
+        for batch in read_batches(raw, each[place]):
             apart.see(batch.source, batch.frame, each[place].instrument)
             watch.see(batch.frame)
             placed.append(_Placed(place, position, batch))

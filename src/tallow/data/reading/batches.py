@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -13,16 +12,17 @@ import polars as pl
 from tallow.core.arrays import Ints
 from tallow.core.errors import CandleInputError, TimeframeError
 from tallow.core.time import MINUTE_US
-from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.kernels.rows import TIME_MAX_US
+from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.assumed import assume
+from tallow.data.reading.files import RawSource
 from tallow.data.reading.finer import finer_minutes, in_minutes, require_minutes
+from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.reading.row_keys import key_text
 from tallow.data.reading.row_repairs import widen_range
 from tallow.data.reading.rules import OFF_GRID, all_rows_hold, first_broken, within_years
 from tallow.data.reading.runs import mark_sorted
-from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, Layout, resolve_layout
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, Layout, resolve_layout
 from tallow.data.reading.time_texts import Written, explain_unreadable
 from tallow.data.reading.times import FORMATS, join_date_and_time, to_utc
 
@@ -34,28 +34,6 @@ WITHOUT_VOLUME = (
     "pass no_volume=True to say so, or export the chart with its volume"
 )
 """What is assumed of a source without volume, where its shape is known to come so."""
-
-
-Stamped = Literal["open", "close"]
-"""Where a candle's stamp lies."""
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """What the caller said about an input; see `tallow.data.reading.readers.read_candles`.
-
-    Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming. With
-    `no_volume`, inputs have none. `source_timeframe` may be what is taken where none is given.
-    """
-
-    source_timeframe: Timeframe
-    timezone: str | None
-    instrument: str | None
-    latest_us: int = TIME_MAX_US
-    timeframe_given: bool = True
-    no_volume: bool = False
-    time_format: str | None = None
-    stamped: Stamped = "open"
 
 
 @dataclass(frozen=True)
@@ -92,13 +70,10 @@ class Batch:
         return np.delete(rows, self.quarantine["row"].to_numpy().astype(np.int64) - self.first_row)
 
 
-def read_batches(
-    raws: Iterator[pl.DataFrame],
-    schema: Mapping[str, pl.DataType],
-    source: str,
-    options: ReadOptions,
-) -> Iterator[Batch]:
+def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     """Read and check one source's rows as they come; at least one batch, which may be empty.
+
+    What the source says of all its rows counts where they and the caller do not.
 
     Raises
     ------
@@ -107,22 +82,31 @@ def read_batches(
     NaiveTimeError
         If times carry no zone and none was given.
     """
-    layout = resolve_layout(schema, source, options.instrument, options.no_volume)
+    source = raw.name
+    if raw.timeframe is not None:
+        require_timeframe(source, "the document", raw.timeframe, options)
+    options = replace(
+        options,
+        instrument=options.instrument or raw.instrument,
+        timezone=raw.timezone or options.timezone,
+    )
+    layout = resolve_layout(raw.schema, source, options.instrument, options.no_volume)
     rows_seen = unreadable = off_grid = 0
     examples: list[str] = []
     day_first = None if layout.shape is None else layout.shape.day_first
     written = Written(options.time_format, day_first)
-    for raw in raws:
-        _require_period(raw, layout, source, options)
-        batch = _read_batch(raw, layout, source, rows_seen + 1, options, written)
-        rows_seen += len(raw)
+    for rows in raw.rows():
+        _require_period(rows, layout, source, options)
+        batch = _read_batch(rows, layout, source, rows_seen + 1, options, written)
+        rows_seen += len(rows)
         unreadable += batch.quarantine["timestamp"].null_count()
         off_grid += _count_within_minutes(batch)
         yield batch
-        if rows_seen == len(raw) == unreadable:
-            examples = _example_times(raw, layout)
+        if rows_seen == len(rows) == unreadable:
+            examples = _example_times(rows, layout)
     if rows_seen == 0:
-        yield _read_batch(pl.DataFrame(schema=schema), layout, source, 1, options, written)
+        nothing = pl.DataFrame(schema=raw.schema)
+        yield _read_batch(nothing, layout, source, 1, options, written)
     elif unreadable == rows_seen:
         raise CandleInputError(
             f"{source}: column {' + '.join(layout.time_columns)!r}="
@@ -130,7 +114,8 @@ def read_batches(
             f"not one of {rows_seen} times can be read; they must be "
             f"{options.time_format or FORMATS}{explain_unreadable(examples, options.time_format)}"
         )
-    require_minutes(source, rows_seen, off_grid)
+    if off_grid:
+        require_minutes(source, rows_seen, off_grid)
     if "volume" not in layout.numbers and not options.no_volume:
         assume(source, WITHOUT_VOLUME)
 
@@ -169,23 +154,27 @@ def _candle_columns(
     if layout.instrument is None:
         instrument = pl.Series([options.instrument], dtype=pl.String).new_from_index(0, len(raw))
     else:
-        instrument = key_text(raw[layout.instrument])
+        column = raw[layout.instrument]
+        instrument = column if column.dtype == pl.String else key_text(column)
     times = [raw[column] for column in layout.time_columns]
     time = times[0] if len(times) == 1 else join_date_and_time(*times)
-    zone = None if layout.shape is None else layout.shape.timezone
-    instants = to_utc(time, zone or options.timezone, source, written)
+    if time.dtype != TIME_TYPE:
+        zone = None if layout.shape is None else layout.shape.timezone
+        time = to_utc(time, zone or options.timezone, source, written)
     columns = [
         mark_sorted(instrument.alias("instrument")),
-        _opens(instants, options).alias("timestamp"),
+        _opens(time, options).alias("timestamp"),
     ]
     numbers = {field: _to_float(raw[column]) for field, column in layout.numbers.items()}
     if "volume" not in numbers:
         numbers["volume"] = pl.Series([0.0]).new_from_index(0, len(raw))
+    if options.has_interest and OPEN_INTEREST not in numbers:
+        numbers[OPEN_INTEREST] = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(raw))
     columns += [
         numbers[field].alias(field) for field in (*NUMBERS, OPEN_INTEREST) if field in numbers
     ]
     frame = pl.DataFrame(columns)
-    if OPEN_INTEREST in numbers:
+    if OPEN_INTEREST in layout.numbers:
         # No rule asks for open interest; what is no number is unavailable, and that is null.
         finite = pl.col("open_interest").is_finite()
         frame = frame.with_columns(pl.when(finite).then("open_interest"))

@@ -12,7 +12,7 @@ import polars as pl
 from tallow.core.errors import CandleInputError, near_matches
 from tallow.core.given import name_text
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.reading.batches import ReadOptions
+from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.schema import example_pattern
 from tallow.data.reading.zones import require_timezone
 

@@ -59,6 +59,8 @@ class RawSource:
     instrument: str | None = None
     timezone: str | None = None
     timeframe: str | None = None
+    count: Callable[[], int] | None = None
+    on_disk: bool = False
 
 
 def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -80,17 +82,6 @@ def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
     return paths
 
 
-def row_count(paths: Sequence[Path]) -> int:
-    """Return the rows in all files together, or 0 where only reading them would tell."""
-    if any(ending_of(path) not in CONTAINER_ENDINGS for path in paths):
-        return 0
-    total = 0
-    for path in paths:
-        with _naming(path), any_zone():
-            total += int(_scan(path).select(pl.len()).collect().item())
-    return total
-
-
 def open_file(path: Path, chunk_rows: int) -> RawSource:
     """Open a candle file without reading its rows.
 
@@ -105,12 +96,16 @@ def open_file(path: Path, chunk_rows: int) -> RawSource:
             f"{', '.join(ENDINGS)}; convert it"
         )
     with _naming(path), any_zone():
-        frame = _scan(path)
+        frame, on_disk = _scan(path)
         schema = frame.collect_schema()
         offsets = offset_columns(schema)
         frame = frame.with_columns(in_utc(schema, offsets)) if offsets else frame
         schema = frame.collect_schema() if offsets else schema
     _require_narrow(path, len(schema))
+
+    def count() -> int:
+        with _naming(path), any_zone():
+            return int(frame.select(pl.len()).collect().item())
 
     def rows() -> Iterator[pl.DataFrame]:
         room = _Room(path)
@@ -122,7 +117,8 @@ def open_file(path: Path, chunk_rows: int) -> RawSource:
                 filled = _as_text(batch) if ending_of(path) in text_tables.ENDINGS else batch
                 yield from split(filled, chunk_rows)
 
-    return RawSource(str(path), schema, rows)
+    known = count if ending_of(path) in CONTAINER_ENDINGS else None
+    return RawSource(str(path), schema, rows, count=known, on_disk=on_disk)
 
 
 def split(frame: pl.DataFrame, chunk_rows: int) -> Iterator[pl.DataFrame]:
@@ -171,20 +167,21 @@ def _require_candle_file(path: Path) -> None:
         )
 
 
-def _scan(path: Path) -> pl.LazyFrame:
+def _scan(path: Path) -> tuple[pl.LazyFrame, bool]:
+    """Return a file's rows, and whether they stay on disk until they are asked for."""
     ending = ending_of(path)
     if ending in PARQUET_ENDINGS:
-        return pl.scan_parquet(path, glob=False)
+        return pl.scan_parquet(path, glob=False), True
     if ending in text_tables.ENDINGS:
         layout = _text_layout(path)
         _require_lines(path)
-        return text_tables.scan_text(path, layout)
+        return text_tables.scan_text(path, layout), True
     with path.open("rb") as file:
         require_honest(file, str(path))
         file.seek(0)
         if file.read(len(FILE_MARK)) == FILE_MARK:
-            return pl.scan_ipc(path, glob=False)
-    return pl.read_ipc_stream(path).lazy()
+            return pl.scan_ipc(path, glob=False), True
+    return pl.read_ipc_stream(path).lazy(), False
 
 
 def _text_layout(path: Path) -> TextLayout:

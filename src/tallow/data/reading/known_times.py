@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ import polars as pl
 
 from tallow.core.arrays import Codes, Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.limits import CLOCK_AHEAD_SECONDS
+from tallow.core.limits import CALENDARS_MAX, CLOCK_AHEAD_SECONDS
 from tallow.core.time import SECOND_US, now_us
 from tallow.data.kernels.live_rows import span_of
 from tallow.data.reading.candles import Candles
@@ -59,6 +60,12 @@ def only_begun(candles: Candles) -> Candles:
         last=cast("Any", frame["timestamp"].max()),
     )
     return replace(candles, frame=frame, quarantine=held, report=report, runs=None)
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def known_times(calendars: CalendarAssignment) -> KnownTimes:
+    """Return what says which times some calendars know; remembered, as every run asks for it."""
+    return KnownTimes(calendars)
 
 
 class KnownTimes:

@@ -2,61 +2,36 @@
 
 The way of a row: `files` or `interchange` opens its source, `schema` finds its columns, `times`
 reads its time, `rules` checks it, `batches` puts the good and the bad apart, `merge` settles keys
-that come more than once. `scan_batches` stops before the last step, for inputs larger than memory.
+that come more than once. `candle_files` stops before the last step, for inputs larger than memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, Unpack, cast
 
 import polars as pl
 
-from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
-from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.kernels.rows import TIME_MAX_US, increasing_within
-from tallow.data.providers.opening import open_frame, open_source, open_sources
-from tallow.data.reading.assembly import assemble, batches_of
+from tallow.core.timeframe import Timeframe
+from tallow.data.kernels.rows import increasing_within
+from tallow.data.providers.opening import open_frame
+from tallow.data.reading.assembly import assemble
 from tallow.data.reading.assumed import told_once
-from tallow.data.reading.batches import Batch, ReadOptions, Stamped
+from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.candles import Candles, ReadReport
-from tallow.data.reading.file_names import FilesApart, by_name, require_no_pattern
-from tallow.data.reading.files import RawSource, expand_paths, split
+from tallow.data.reading.file_names import require_no_pattern
+from tallow.data.reading.files import RawSource, split
 from tallow.data.reading.interchange import from_native
-from tallow.data.reading.merge import settle_latest
+from tallow.data.reading.merge import settle, settle_latest
+from tallow.data.reading.options import TIMEFRAME, ReadKeywords, ReadOptions, read_options
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.rules import all_rows_hold
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA, find_sequence, time_view
-from tallow.data.reading.time_texts import require_time_format
-from tallow.data.reading.zones import require_timezone
-
-__all__ = [
-    "Batch",
-    "expand_paths",
-    "instrument_runs",
-    "read_candles",
-    "read_options",
-    "scan_batches",
-]
-
 
 _CANDLE_SCHEMA = pl.Schema(CANDLE_SCHEMA)
-
-
-TIMEFRAME = "1m"
-"""How long candles last where nobody says it."""
-
-
-class _Said(TypedDict):
-    """What a caller says of an input beside its timeframe, zone and instrument."""
-
-    time_format: str | None
-    stamped: Stamped
-    no_volume: bool
 
 
 @told_once
@@ -64,13 +39,7 @@ def read_candles(
     source: Any,
     *,
     source_timeframe: str | Timeframe | None = None,
-    timezone: str | None = None,
-    instrument: str | None = None,
-    time_format: str | None = None,
-    stamped: Stamped = "open",
-    pattern: str | None = None,
-    no_volume: bool = False,
-    format: str | None = None,  # noqa: A002
+    **reading: Unpack[ReadKeywords],
 ) -> Candles:
     r"""Read candles from files or a frame.
 
@@ -124,34 +93,23 @@ def read_candles(
     """
     if isinstance(source, Candles):
         return source
-    said = _Said(time_format=time_format, stamped=stamped, no_volume=no_volume)
-    options = read_options(source_timeframe, timezone, instrument, **said)
+    options = read_options(source_timeframe, **reading)
     if isinstance(source, str | Path | list | tuple):
-        return _read_files(expand_paths(source), options, pattern, format)
-    require_no_pattern(pattern)
-    return _read_frame(source, options, format)
+        return CandleFiles.find(source, options).read()
+    return _read_frame(source, options)
 
 
-def _read_frame(source: Any, options: ReadOptions, reader: str | None) -> Candles:
-    if reader is None and (candles := _as_it_is(source, options)) is not None:
-        return candles
-    if (opened := open_frame(source, reader)) is not None:
-        return assemble([opened[0]], options, opened[1])
-    frame, native = from_native(source)
-    # One that is Polars' own was looked at above.
-    if frame is not source and (candles := _as_it_is(frame, options, native)) is not None:
-        return candles
-    raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
-    return assemble(raws, options, native)
+def open_candles(source: Any) -> Candles | CandleFiles:
+    """Return files, which may be larger than memory, unread, and anything else as candles.
 
-
-def _read_files(
-    paths: Sequence[Path], options: ReadOptions, pattern: str | None, reader: str | None
-) -> Candles:
-    raws = open_sources(paths, BLOCK_ROWS, reader)
-    if pattern is None:
-        return assemble(raws, options)
-    return assemble(raws, [by_name(path, pattern, options) for path in paths])
+    Raises
+    ------
+    CandleInputError, NaiveTimeError
+        As `read_candles`.
+    """
+    if isinstance(source, str | Path | list | tuple):
+        return CandleFiles.find(source, read_options())
+    return read_candles(source)
 
 
 def read_latest(source: Any) -> Candles:
@@ -170,95 +128,32 @@ def read_latest(source: Any) -> Candles:
     """
     if isinstance(source, Candles | str | Path | list | tuple):
         return read_candles(source, source_timeframe=TIMEFRAME)
-    options = _minutes()
-    if (candles := _as_it_is(source, options)) is not None:
+    return _read_frame(source, _minutes(), latest=True)
+
+
+def _read_frame(source: Any, options: ReadOptions, *, latest: bool = False) -> Candles:
+    """Read a frame; with `latest`, the last row of a key counts, in the order of its `sequence`."""
+    require_no_pattern(options.pattern)
+    if options.format is None and (candles := _as_it_is(source, options)) is not None:
         return candles
-    if (opened := open_frame(source)) is not None:
-        return assemble([opened[0]], options, opened[1], settle_latest)
+    settle_rows = settle_latest if latest else settle
+    if (opened := open_frame(source, options.format)) is not None:
+        return assemble([opened[0]], options, opened[1], settle_rows)
     frame, native = from_native(source)
-    number = find_sequence(frame.columns)
+    number = find_sequence(frame.columns) if latest else None
     if number is not None:
         order = frame[number].cast(pl.Int64, strict=False)
         frame = frame.with_columns(order).sort(number, maintain_order=True)
+    # One that is Polars' own was looked at above.
     if frame is not source and (candles := _as_it_is(frame, options, native)) is not None:
         return candles
     raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
-    return assemble(raws, options, native, settle_latest)
-
-
-def scan_batches(
-    paths: Sequence[Path],
-    *,
-    source_timeframe: str | Timeframe | None = None,
-    timezone: str | None = None,
-    instrument: str | None = None,
-    time_format: str | None = None,
-    stamped: Stamped = "open",
-    pattern: str | None = None,
-    no_volume: bool = False,
-    format: str | None = None,  # noqa: A002
-    chunk_rows: int = BLOCK_ROWS,
-) -> Iterator[Batch]:
-    """Read files batch by batch, every row checked on its own, in file order.
-
-    Each file gives at least one batch, which may be empty. Keys may repeat, within a batch and
-    across them: settling that is the caller's. Parameters and errors are those of `read_candles`;
-    a broken file may raise after some of its batches were given.
-    """
-    said = _Said(time_format=time_format, stamped=stamped, no_volume=no_volume)
-    options = read_options(source_timeframe, timezone, instrument, **said)
-    apart = FilesApart(instrument)
-    for path in paths:
-        own = options if pattern is None else by_name(path, pattern, options)
-        for batch in batches_of(open_source(path, chunk_rows, format), own):
-            apart.see(batch.source, batch.frame, own.instrument)
-            yield batch
-    apart.check()
-
-
-def read_options(
-    source_timeframe: str | Timeframe | None,
-    timezone: str | None,
-    instrument: str | None,
-    latest_us: int = TIME_MAX_US,
-    *,
-    time_format: str | None = None,
-    stamped: Stamped = "open",
-    no_volume: bool = False,
-) -> ReadOptions:
-    """Return what the caller said about an input; see `read_candles` for parameters and errors.
-
-    Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming.
-    """
-    require_timezone(timezone)
-    if instrument is not None and (not instrument or not isinstance(instrument, str)):
-        raise CandleInputError(
-            f"read: instrument={instrument!r}; must be text that is not empty; "
-            "for example instrument='NSE_EQ|INE301A01014'"
-        )
-    require_time_format(time_format)
-    if stamped not in ("open", "close"):
-        raise CandleInputError(f"read: stamped={stamped!r}; must be 'open' or 'close'")
-    return ReadOptions(
-        source_size(source_timeframe),
-        timezone,
-        instrument,
-        latest_us,
-        timeframe_given=source_timeframe is not None,
-        no_volume=no_volume,
-        time_format=time_format,
-        stamped=stamped,
-    )
+    return assemble(raws, options, native, settle_rows)
 
 
 @cache
 def _minutes() -> ReadOptions:
-    return read_options(TIMEFRAME, None, None)
-
-
-def source_size(given: str | Timeframe | None) -> Timeframe:
-    """Return how long candles last, as it is given or as it is taken."""
-    return parse_timeframe(TIMEFRAME if given is None else given)
+    return read_options(TIMEFRAME)
 
 
 def _as_it_is(frame: Any, options: ReadOptions, native: str = "polars") -> Candles | None:

@@ -1,0 +1,93 @@
+"""Candle files: each is opened once, for its columns, its rows in all and its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+from tallow.core.limits import BLOCK_ROWS
+from tallow.core.timeframe import Timeframe
+from tallow.data.providers.opening import open_source
+from tallow.data.reading.assembly import assemble
+from tallow.data.reading.batches import Batch, read_batches
+from tallow.data.reading.candles import Candles
+from tallow.data.reading.file_names import FilesApart, by_name
+from tallow.data.reading.files import RawSource, expand_paths
+from tallow.data.reading.options import ReadOptions
+from tallow.data.reading.schema import OPEN_INTEREST, find_column
+
+
+@dataclass(frozen=True)
+class CandleFiles:
+    """Files, and what is said of them; none is opened before something of it is asked."""
+
+    paths: Sequence[Path]
+    options: ReadOptions
+
+    @property
+    def source_timeframe(self) -> Timeframe:
+        """How long each candle lasts."""
+        return self.options.source_timeframe
+
+    @classmethod
+    def find(cls, source: str | Path | Sequence[str | Path], options: ReadOptions) -> CandleFiles:
+        """Return the files that paths and globs name; see `expand_paths` for the errors."""
+        return cls(expand_paths(source), options)
+
+    @cached_property
+    def _sources(self) -> list[RawSource]:
+        """The files, opened; of several, those that would all lie in memory give their rows up."""
+        return [
+            source if source.on_disk or len(self.paths) == 1 else self._without_rows(source, path)
+            for path in self.paths
+            for source in [self._open(path)]
+        ]
+
+    def _open(self, path: Path) -> RawSource:
+        return open_source(path, BLOCK_ROWS, self.options.format)
+
+    def _without_rows(self, source: RawSource, path: Path) -> RawSource:
+        """Return a source that opens its file again for its rows."""
+        count = None if source.count is None else partial(int, source.count())
+        return replace(source, rows=lambda: self._open(path).rows(), count=count)
+
+    @cached_property
+    def has_interest(self) -> bool:
+        """Whether any of the files has open interest: then every candle has the column."""
+        return any(find_column(OPEN_INTEREST, list(each.schema)) for each in self._sources)
+
+    @cached_property
+    def row_count(self) -> int:
+        """The rows in all files together, or 0 where only reading them would tell."""
+        counts = [each.count for each in self._sources]
+        return 0 if None in counts else sum(count() for count in counts if count is not None)
+
+    def batches(self) -> Iterator[Batch]:
+        """Read the files batch by batch, every row checked on its own, in file order.
+
+        Each file gives at least one batch, which may be empty. Keys may repeat, within a batch and
+        across them. Errors are those of `tallow.data.reading.readers.read_candles`; a broken file
+        may raise after some of its batches were given.
+        """
+        several = self.options.instrument is not None and len(self.paths) > 1
+        apart = FilesApart(self.options.instrument) if several else None
+        for raw, options in zip(self._sources, self._options(), strict=True):
+            for batch in read_batches(raw, replace(options, has_interest=self.has_interest)):
+                if apart is not None:
+                    apart.see(batch.source, batch.frame, options.instrument)
+                yield batch
+        if apart is not None:
+            apart.check()
+
+    def _options(self) -> Iterator[ReadOptions]:
+        """Yield what is said of each file, as far as by its name."""
+        for path in self.paths:
+            pattern = self.options.pattern
+            yield self.options if pattern is None else by_name(path, pattern, self.options)
+
+    def read(self) -> Candles:
+        """Read the files whole; see `tallow.data.reading.readers.read_candles`."""
+        raws = [self._open(path) for path in self.paths]
+        return assemble(raws, self.options if self.options.pattern is None else [*self._options()])

@@ -1,0 +1,82 @@
+"""What a caller says of an input: checked once, and the same for files, frames and documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypedDict, Unpack
+
+from tallow.core.errors import CandleInputError
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.kernels.rows import TIME_MAX_US
+from tallow.data.reading.time_texts import require_time_format
+from tallow.data.reading.zones import require_timezone
+
+TIMEFRAME = "1m"
+"""How long candles last where nobody says it."""
+
+Stamped = Literal["open", "close"]
+"""Where a candle's stamp lies."""
+
+
+class ReadKeywords(TypedDict, total=False):
+    """What an input leaves out; see `tallow.data.reading.readers.read_candles`."""
+
+    timezone: str | None
+    instrument: str | None
+    time_format: str | None
+    stamped: Stamped
+    pattern: str | None
+    no_volume: bool
+    format: str | None
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the caller said about an input; see `tallow.data.reading.readers.read_candles`.
+
+    Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming. With
+    `no_volume`, inputs have none. `source_timeframe` may be what is taken where none is given. With
+    `has_interest`, candles have the column whether their source has it or not.
+    """
+
+    source_timeframe: Timeframe
+    timezone: str | None = None
+    instrument: str | None = None
+    latest_us: int = TIME_MAX_US
+    timeframe_given: bool = True
+    no_volume: bool = False
+    time_format: str | None = None
+    stamped: Stamped = "open"
+    pattern: str | None = None
+    format: str | None = None
+    has_interest: bool = False
+
+
+def read_options(
+    source_timeframe: str | Timeframe | None = None,
+    latest_us: int = TIME_MAX_US,
+    **said: Unpack[ReadKeywords],
+) -> ReadOptions:
+    """Return what the caller said about an input, with the timeframe that is taken where none is.
+
+    Raises
+    ------
+    CandleInputError, TimeframeError
+        As `tallow.data.reading.readers.read_candles`.
+    """
+    is_given = source_timeframe is not None
+    size = parse_timeframe(TIMEFRAME if source_timeframe is None else source_timeframe)
+    options = ReadOptions(size, latest_us=latest_us, timeframe_given=is_given, **said)
+    if options.timezone is not None:
+        require_timezone(options.timezone)
+    name = options.instrument
+    if name is not None and (not name or not isinstance(name, str)):
+        raise CandleInputError(
+            f"read: instrument={name!r}; must be text that is not empty; "
+            "for example instrument='NSE_EQ|INE301A01014'"
+        )
+    if options.time_format is not None:
+        require_time_format(options.time_format)
+    if options.stamped not in ("open", "close"):
+        raise CandleInputError(f"read: stamped={options.stamped!r}; must be 'open' or 'close'")
+    return options
