@@ -44,9 +44,27 @@ def arrays_in(node: ast.AST) -> bool:
     return False
 
 
+def disk_in(node: ast.AST) -> bool:
+    """Say whether a call syncs or replaces a file, or a name is drawn for one that will."""
+    match node:
+        case ast.Attribute(attr="fsync" | "fdatasync"):
+            return True
+        case ast.Attribute(value=ast.Name("os"), attr="replace" | "rename" | "renames"):
+            return True
+        case ast.Call(func=ast.Attribute(attr="replace"), args=[_], keywords=[]):
+            # Of a path: a text's takes two, and a record's takes keywords.
+            return True
+        case ast.Attribute(attr="NamedTemporaryFile" | "mkstemp"):
+            return True
+        case ast.ImportFrom(names=names):
+            return any(name.name in {"NamedTemporaryFile", "mkstemp", "fsync"} for name in names)
+    return False
+
+
 RULES: Mapping[str, Callable[[ast.AST], bool]] = {
     "core/time.py": time_in,
     "core/arrays.py": arrays_in,
+    "core/disk.py": disk_in,
 }
 """By the file that may have it: whether a node is what only that file has."""
 
@@ -80,6 +98,10 @@ def test_it_stands_in_one_place(place: str) -> None:
         ("core/time.py", "n = (a - b) // timedelta(microseconds=1)"),
         ("core/time.py", "now = time.time_ns() // 1_000"),
         ("core/arrays.py", "Positions = NDArray[np.int64]"),
+        ("core/disk.py", "os.fsync(file.fileno())"),
+        ("core/disk.py", "aside.replace(path)"),
+        ("core/disk.py", "os.replace(aside, path)"),
+        ("core/disk.py", "from tempfile import NamedTemporaryFile"),
     ],
 )
 def test_a_copy_is_found(place: str, text: str) -> None:
@@ -92,6 +114,7 @@ def test_a_copy_is_found(place: str, text: str) -> None:
         ("core/time.py", "from tallow.core.time import MINUTE_US\nBACK_US = 5 * MINUTE_US"),
         ("core/time.py", "timedelta(microseconds=int(text))\ndatetime(1970, 1, 2, tzinfo=UTC)"),
         ("core/arrays.py", "def f(x: NDArray[Any]) -> None: ...\nCauseFlags = Ints"),
+        ("core/disk.py", "text.replace('a', 'b')\nmoment.replace(tzinfo=UTC)\nreplace(spec, n=1)"),
     ],
 )
 def test_what_is_no_copy_passes(place: str, text: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tallow.core.disk import PRIVATE, replace_file
 from tallow.core.errors import StateError
-from tallow.data.replacing import PRIVATE, replace_file
 
 _MAGIC = b"tallow state 3\n"
 _DIGEST_BYTES = 32

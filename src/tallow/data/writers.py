@@ -12,12 +12,12 @@ from types import TracebackType
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from tallow.core.disk import make_aside, put_in_place, replaced
 from tallow.core.errors import OutputError
 from tallow.core.given import file_path
 from tallow.core.limits import WRITER_QUEUE
 from tallow.data.reading.files import ARROW_ENDINGS, CONTAINER_ENDINGS, PARQUET_ENDINGS
 from tallow.data.reading.spreadsheet import mark_formulas
-from tallow.data.replacing import make_aside, replaced
 
 OUTPUT_ENDINGS = (*CONTAINER_ENDINGS, ".csv")
 FRAME_ENDINGS = (*OUTPUT_ENDINGS, ".json")
@@ -160,7 +160,7 @@ class FrameWriter:
 
     def _put_in_place(self, aside: Path) -> None:
         try:
-            aside.replace(self.path)
+            put_in_place(aside, self.path)
         except OSError as error:
             raise OutputError(f"output: {self.path}; could not be written; {error}") from error
 

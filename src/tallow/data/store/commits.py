@@ -19,9 +19,9 @@ import polars as pl
 from deltalake import DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import DeltaError
 
+from tallow.core.disk import sync_file, sync_folder
 from tallow.core.errors import DamagedFileError
 from tallow.core.limits import STORE_CHECKPOINT_VERSIONS
-from tallow.data.durable import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,9 @@ from typing import Any
 import polars as pl
 from deltalake.transaction import AddAction, RemoveAction
 
+from tallow.core.disk import make_folder, sync_file
 from tallow.core.errors import DamagedFileError, StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_GROUP_ROWS
-from tallow.data.durable import make_folder, sync_file
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.location import TableFolder
 from tallow.data.store.log import LOG_SCHEMA, VALUES

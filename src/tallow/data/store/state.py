@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from tallow.core.disk import make_folder
 from tallow.core.errors import DamagedFileError, StoreError
 from tallow.core.limits import STORE_LOCK_SECONDS, STORE_RETRY_SECONDS
-from tallow.data.durable import make_folder
 from tallow.data.store.ledger import SqliteLedger
 
 DAMAGED = "is damaged"

@@ -14,8 +14,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.schema import Field, PrimitiveType, Schema
 from deltalake.transaction import AddAction, RemoveAction
 
+from tallow.core.disk import make_folder
 from tallow.core.errors import ConflictError, DamagedFileError, StoreError
-from tallow.data.durable import make_folder
 from tallow.data.store.commits import (
     RESTORE,
     drop_broken_checkpoint,

@@ -21,9 +21,9 @@ from typing import Any
 
 import polars as pl
 
+from tallow.core.disk import PRIVATE, open_beside
 from tallow.core.limits import STORE_ROOM_BYTES
 from tallow.data.reading.schema import OPEN_INTEREST, time_view
-from tallow.data.replacing import PRIVATE, open_beside
 from tallow.data.store.batches import Tail, TailBatch, fold
 from tallow.data.store.state import (
     DAMAGED,

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from tallow.core.disk import RightsLostError, overwrite_file, replace_file
 from tallow.core.errors import FlagError, shortened
-from tallow.data.replacing import RightsLostError, overwrite_file, replace_file
 from tallow.migrate.evidence import Decision
 from tallow.migrate.flags.flag import parse_flags
 

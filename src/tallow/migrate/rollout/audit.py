@@ -20,10 +20,9 @@ from typing import IO, Any
 
 from filelock import lock_descriptor
 
+from tallow.core.disk import append_to_file, open_beside, replaced
 from tallow.core.errors import DamagedLogError, RolloutError
 from tallow.core.limits import ROLLOUT_LOCK_SECONDS
-from tallow.data.durable import sync_folder
-from tallow.data.replacing import open_beside, replaced, share_new_file
 
 _RETRY_SECONDS = 0.01
 _GLANCE_SECONDS = 0.2
@@ -119,14 +118,7 @@ class AuditLog:
             raise DamagedLogError(self.problem)
         body = {"n": self.number + 1, "at": at.isoformat(), "who": who, "what": what, **facts}
         line = _to_json(body | {"digest": _digest_of(self._digest, body)}).encode() + b"\n"
-        is_new = not self.path.exists()
-        with self._open() as file:
-            file.write(b"\n" + line if self.torn else line)
-            file.flush()
-            os.fsync(file.fileno())
-        if is_new:
-            with suppress(OSError):
-                sync_folder(self.path.parent)
+        append_to_file(self.path, b"\n" + line if self.torn else line)
         added = self.read()
         self._record_length()
         return added
@@ -209,14 +201,6 @@ class AuditLog:
         text = f"{self.number} {self._digest}\n"
         with suppress(OSError), replaced(self._head, shared=True) as temporary:
             temporary.write_text(text)
-
-    def _open(self) -> IO[bytes]:
-        """Open the log for appending; all who use its folder may use a new one."""
-        is_new = not self.path.exists()
-        file = self.path.open("ab")
-        if is_new:
-            share_new_file(file.fileno(), self.path.parent)
-        return file
 
     def _recorded_length(self) -> int:
         try:

@@ -13,9 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from tallow.core.disk import PRIVATE, replace_file
 from tallow.core.errors import EvidenceError
 from tallow.core.limits import MISMATCH_BYTES, MISMATCH_UNPACKED_BYTES
-from tallow.data.replacing import PRIVATE, replace_file
 from tallow.migrate.evidence import Judgement, Observation, Side
 from tallow.migrate.shadow.codec import ArchiveParts, pack, unpack
 from tallow.migrate.shadow.outcome import CallOutcome, failed_outcome, judge_exceptions

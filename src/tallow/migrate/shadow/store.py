@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tallow.core.disk import PRIVATE, open_beside
 from tallow.core.errors import EvidenceError
 from tallow.core.limits import (
     EVIDENCE_LOCK_SECONDS,
@@ -29,7 +30,6 @@ from tallow.core.limits import (
     MISMATCHES_KEPT,
 )
 from tallow.core.time import to_us
-from tallow.data.replacing import PRIVATE, open_beside
 from tallow.migrate.evidence import Observation, Totals
 from tallow.migrate.shadow.mismatch import Mismatch, read_mismatch
 

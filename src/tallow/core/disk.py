@@ -1,8 +1,9 @@
-"""Files that are replaced: written aside, and put in place whole, with the rights of the old one.
+"""Files and names on disk: made to last, and replaced whole, with the rights of the old file.
 
-Who may read a file before may read it after: its owner, group, mode and access list are kept. The
-file that is written aside has a name that nobody can guess, and is made so that no link is
-followed. Where somebody else's file cannot be replaced so, it is written in place, or not at all.
+What is acknowledged is on disk and found there, by its name. Who may read a file before it is
+replaced may read it after: its owner, group, mode and access list are kept. The file that is
+written aside has a name that nobody can guess, and is made so that no link is followed. Where
+somebody else's file cannot be replaced so, it is written in place, or not at all.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from tallow.data.durable import sync_folder
+from typing import IO
 
 PRIVATE = 0o600
 """Mode of new files that hold what others need not see."""
@@ -31,6 +31,39 @@ _ACCESS_LIST = "system.posix_acl_access"
 
 class RightsLostError(OSError):
     """A file would be another's afterwards, and those who read it now could not any more."""
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's names are on disk; systems that cannot open one need no such thing."""
+    if os.name == "posix":
+        _sync(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file, and its name in its folder, are on disk."""
+    _sync(path)
+    sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, where it is missing, and wait until its name and those above are on disk.
+
+    All of them, since another process may have made one a moment ago. A folder that this user may
+    not read is somebody else's, and older.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sync_folder(folder)
+    for above in folder.absolute().parents:
+        with suppress(OSError):
+            sync_folder(above)
+
+
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 @contextmanager
@@ -56,7 +89,7 @@ def replaced(path: Path, *, mode: int = USUAL, shared: bool = False) -> Iterator
     aside = make_aside(path, mode=mode, shared=shared)
     try:
         yield aside
-        aside.replace(path)
+        put_in_place(aside, path)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -88,6 +121,11 @@ def make_aside(path: Path, *, mode: int = USUAL, shared: bool = False) -> Path:
     finally:
         os.close(number)
     return aside
+
+
+def put_in_place(aside: Path, path: Path) -> None:
+    """Give a file of `make_aside` the name of the one that it replaces, at once."""
+    aside.replace(path)
 
 
 def replace_file(
@@ -128,12 +166,34 @@ def overwrite_file(path: Path, content: bytes) -> None:
     _write(os.open(path, os.O_WRONLY | _NO_LINK), content)
 
 
+def append_to_file(path: Path, content: bytes) -> None:
+    """Add content at a file's end, durably; a new file is for those who use its folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    is_new = not path.exists()
+    with path.open("ab") as file:
+        if is_new:
+            share_new_file(file.fileno(), path.parent)
+        _write_through(file, content)
+    if is_new:
+        with suppress(OSError):
+            sync_folder(path.parent)
+
+
 def _write(number: int, content: bytes) -> None:
     with os.fdopen(number, "wb") as file:
         file.truncate(0)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        _write_through(file, content)
+
+
+def _write_through(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def open_beside(path: Path, mode: int = USUAL) -> int:

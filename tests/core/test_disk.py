@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tallow.data.replacing import (
+from tallow.core.disk import (
     RightsLostError,
     open_beside,
     overwrite_file,
