@@ -77,7 +77,7 @@ def test_entries_stay_pending_until_what_they_hold_is_on_disk(
             session = session_of(feed, store)
             with monkeypatch.context() as broken:
                 fail = StoreError("store: no room")
-                broken.setattr(Store, "write", lambda *_a, **_o: (_ for _ in ()).throw(fail))
+                broken.setattr(Store, "append", lambda *_a, **_o: (_ for _ in ()).throw(fail))
                 wait_until(lambda: session.step(0.01) == [] and feed.health.messages == 5)
                 session.step(0.01)
                 assert (pending(), session.statistics.error) == (5, "store: no room")

@@ -17,6 +17,8 @@ import pytest
 
 from tallow import AnalyticsEngine, LiveEngine, open_store
 from tallow.core.errors import CandleInputError, ParameterError, RangeError
+from tallow.data.reading import readers
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tests.frames import assert_same_frame, candles, flat_candle, market, minutes
 from tests.runtime.live.markets import Values, frame_of, microseconds
 from tests.runtime.test_batch import FRAGILE_SPEC
@@ -124,6 +126,31 @@ def test_rows_ahead_of_the_clock_are_set_aside_and_move_nothing():
     for fresh in (live, LiveEngine("5m", "", calendar="24/7")):
         rows = arrays(fresh, [("A", now + 3 * MINUTE_US, GOOD)])
         assert fresh.update_arrays(*rows).report.quarantine["rule"].to_list() == ["forming"]
+
+
+@pytest.mark.parametrize("interest", [None, 7.0, NAN, np.inf])
+def test_a_clean_frame_is_read_once_and_arrays_not_at_all(interest, tmp_path, monkeypatch):
+    """The engine knows B before A; what is read slowly would call `assemble`."""
+    rows = [("B", OPEN, GOOD), ("B", OPEN + MINUTE_US, GOOD), ("A", OPEN, GOOD)]
+    keys = sorted(row[:2] for row in rows)
+    frame = frame_of(dict.fromkeys(keys, GOOD), interest=False).select(list(CANDLE_SCHEMA))
+    if interest is not None:
+        frame = frame.with_columns(open_interest=pl.lit(interest))
+    for face in ("frame", "arrays"):
+        with open_store(tmp_path / face, create=True) as store:
+            live = LiveEngine("5m", "ema(1)", store=store)
+            live.numbers(["B", "A"])
+            with monkeypatch.context() as patched:
+                patched.setattr(readers, "assemble", None)
+                if face == "frame":
+                    live.update(frame)
+                else:
+                    live.update_arrays(*arrays(live, rows), np.full(3, interest or NAN))
+            stored = store.read()
+        assert stored.select("instrument", pl.col("timestamp").to_physical()).rows() == keys
+        known = interest if interest == 7.0 else None
+        assert stored["open_interest"].to_list() == [known] * 3
+        assert stored.row(0)[2:7] == GOOD[:5]
 
 
 @pytest.mark.parametrize("number", [-1, 1, 2**40])

@@ -131,7 +131,7 @@ def test_while_the_store_fails_a_batch_waits_and_is_neither_lost_nor_acknowledge
     session = LiveSession(LiveEngine("5m", "", store=store), feed, store=store)
     drive(session, 1)
     with monkeypatch.context() as broken:
-        broken.setattr(store, "write", fails)
+        broken.setattr(store, "append", fails)
         drive(session, 3)
         assert len(feed.acknowledged) == 1
         assert session.statistics.error == "store: no room"
@@ -161,7 +161,7 @@ def test_a_session_that_cannot_write_in_the_end_says_so(
 ) -> None:
     feed = Script([], later=one_by_one(ROWS[:1]), store=store)
     session = LiveSession(LiveEngine("5m", "", store=store), feed)
-    monkeypatch.setattr(store, "write", fails)
+    monkeypatch.setattr(store, "append", fails)
     with pytest.raises(StoreError, match="no room"):
         session.run()
     assert (feed.acknowledged, feed.closed) == ([], True)
@@ -269,7 +269,7 @@ def test_a_minute_of_ticks_that_cannot_be_written_is_written_later(
     session = LiveSession(engine, feed, clock=lambda: to_us(now))
     session.step(0.0)
     with monkeypatch.context() as broken:
-        broken.setattr(store, "write", fails)
+        broken.setattr(store, "append", fails)
         for seconds in (70, 300):
             now = moment(OPEN) + timedelta(seconds=seconds)
             session.step(0.0)

@@ -104,7 +104,7 @@ def test_what_the_store_did_not_take_is_written_when_it_can_be(tmp_path, monkeyp
         live = LiveEngine("1m", "ema(1)", store=store)
         live.update_ticks(tick(0, 100.0))
         with monkeypatch.context() as broken:
-            broken.setattr(store, "write", refuse)
+            broken.setattr(store, "append", refuse)
             with pytest.raises(StoreError, match="no room"):
                 live.update_ticks(tick(1, 101.0, second=30))
             with pytest.raises(StoreError, match="no room"):

@@ -174,11 +174,17 @@ def _candle_columns(
         numbers[field].alias(field) for field in (*NUMBERS, OPEN_INTEREST) if field in numbers
     ]
     frame = pl.DataFrame(columns)
-    if OPEN_INTEREST in layout.numbers:
-        # No rule asks for open interest; what is no number is unavailable, and that is null.
-        finite = pl.col("open_interest").is_finite()
-        frame = frame.with_columns(pl.when(finite).then("open_interest"))
-    return frame
+    return finite_interest(frame) if OPEN_INTEREST in layout.numbers else frame
+
+
+def finite_interest(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return candle columns with null for open interest that is no finite number.
+
+    No rule asks for it: what is no number is unavailable.
+    """
+    if frame[OPEN_INTEREST].is_finite().all():
+        return frame
+    return frame.with_columns(pl.when(pl.col(OPEN_INTEREST).is_finite()).then(OPEN_INTEREST))
 
 
 def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) -> None:

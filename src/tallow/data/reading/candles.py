@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any, cast
 
 import polars as pl
 
 from tallow.core.timeframe import Timeframe
-from tallow.data.reading.quarantine import count_by_rule, count_rows
+from tallow.data.reading.quarantine import count_by_rule, count_rows, empty_quarantine
 from tallow.data.reading.runs import Runs
+from tallow.data.reading.schema import FRAME
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,16 @@ class Candles:
     native: str = "polars"
     runs: Runs | None = field(default=None, compare=False)
 
+    @classmethod
+    def of(
+        cls, frame: pl.DataFrame, runs: Runs, source_timeframe: Timeframe, native: str = "polars"
+    ) -> Candles:
+        """Return the candles of a frame that is, as it stands, what reading would make of it."""
+        rows, time = len(frame), frame["timestamp"]
+        ends = cast("Any", time.min()), cast("Any", time.max())
+        report = ReadReport(rows, rows, 0, 0, {}, (FRAME,), (), len(runs[0]), *ends)
+        return cls(frame, empty_quarantine(), report, source_timeframe, native, runs)
+
     def __len__(self) -> int:
         return len(self.frame)
 
@@ -95,17 +107,36 @@ class Candles:
         )
 
 
-def with_more(candles: Candles, repeated: int, aside: pl.DataFrame | None) -> Candles:
-    """Return candles with rows that were told apart before they were read: counted, and kept."""
-    quarantine, report = candles.quarantine, candles.report
-    if aside is not None:
-        quarantine = pl.concat([quarantine, aside], how="diagonal")
-    quarantined = count_rows(quarantine)
+def with_quarantine(
+    candles: Candles,
+    quarantine: pl.DataFrame,
+    kept: pl.Expr | pl.Series | None = None,
+    repeated: int = 0,
+) -> Candles:
+    """Return candles with another quarantine, counted anew.
+
+    Parameters
+    ----------
+    quarantine
+        All rows that are set aside, those of before among them.
+    kept
+        Which rows of the frame stay; by default all.
+    repeated
+        Rows that said the same as others, and were dropped before these candles were read.
+    """
+    frame = candles.frame if kept is None else candles.frame.filter(kept)
+    quarantined, time = count_rows(quarantine), frame["timestamp"]
+    repeated += candles.report.repeated
     report = replace(
-        report,
-        rows_in=report.rows_in + repeated + quarantined - report.quarantined,
-        repeated=report.repeated + repeated,
+        candles.report,
+        rows_in=len(frame) + repeated + quarantined,
+        accepted=len(frame),
+        repeated=repeated,
         quarantined=quarantined,
         by_rule=count_by_rule(quarantine),
+        instruments=frame["instrument"].n_unique(),
+        first=cast("Any", time.min()),
+        last=cast("Any", time.max()),
     )
-    return replace(candles, quarantine=quarantine, report=report)
+    runs = candles.runs if kept is None else None
+    return replace(candles, frame=frame, quarantine=quarantine, report=report, runs=runs)

@@ -7,9 +7,7 @@ frames, a store, a live update. The other rows of its instrument stay as they ar
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from functools import lru_cache
-from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -19,8 +17,8 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import CALENDARS_MAX, CLOCK_AHEAD_SECONDS
 from tallow.core.time import SECOND_US, now_us
 from tallow.data.kernels.live_rows import span_of
-from tallow.data.reading.candles import Candles
-from tallow.data.reading.quarantine import as_quarantine, count_by_rule, records
+from tallow.data.reading.candles import Candles, with_quarantine
+from tallow.data.reading.quarantine import as_quarantine, records
 from tallow.data.reading.rules import FORMING, NOT_COVERED
 from tallow.data.reading.schema import time_view
 
@@ -49,17 +47,8 @@ def only_begun(candles: Candles) -> Candles:
     lost = ahead.select("instrument", "timestamp", rule=pl.lit(FORMING)).with_columns(
         row=pl.lit(None, pl.UInt64), record=records(ahead)
     )
-    held = pl.concat([candles.quarantine, as_quarantine(lost, ", ".join(candles.report.sources))])
-    frame = frame.filter(begun)
-    report = replace(
-        candles.report,
-        accepted=len(frame),
-        quarantined=len(held),
-        by_rule=count_by_rule(held),
-        instruments=frame["instrument"].n_unique(),
-        last=cast("Any", frame["timestamp"].max()),
-    )
-    return replace(candles, frame=frame, quarantine=held, report=report, runs=None)
+    aside = as_quarantine(lost, ", ".join(candles.report.sources))
+    return with_quarantine(candles, pl.concat([candles.quarantine, aside], how="diagonal"), begun)
 
 
 @lru_cache(maxsize=CALENDARS_MAX)

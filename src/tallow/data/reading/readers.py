@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import polars as pl
 
@@ -19,19 +19,22 @@ from tallow.data.kernels.rows import increasing_within
 from tallow.data.providers.opening import open_frame
 from tallow.data.reading.assembly import assemble
 from tallow.data.reading.assumed import told_once
+from tallow.data.reading.batches import finite_interest
 from tallow.data.reading.candle_files import CandleFiles
-from tallow.data.reading.candles import Candles, ReadReport
+from tallow.data.reading.candles import Candles
 from tallow.data.reading.file_names import require_no_pattern
 from tallow.data.reading.files import RawSource, split
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.merge import settle, settle_latest
 from tallow.data.reading.options import TIMEFRAME, ReadKeywords, ReadOptions, read_options
-from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.rules import all_rows_hold
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import CANDLE_SCHEMA, find_sequence, time_view
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, find_sequence, time_view
 
-_CANDLE_SCHEMA = pl.Schema(CANDLE_SCHEMA)
+_CANDLE_SCHEMAS = (
+    pl.Schema(CANDLE_SCHEMA),
+    pl.Schema({**CANDLE_SCHEMA, OPEN_INTEREST: pl.Float64()}),
+)
 
 
 @told_once
@@ -161,7 +164,7 @@ def _as_it_is(frame: Any, options: ReadOptions, native: str = "polars") -> Candl
 
     So it is for those who feed a live engine every minute; finding out costs a tenth of reading.
     """
-    if not isinstance(frame, pl.DataFrame) or frame.schema != _CANDLE_SCHEMA:
+    if not isinstance(frame, pl.DataFrame) or frame.schema not in _CANDLE_SCHEMAS:
         return None
     if len(frame) == 0 or frame.n_chunks() > 1:
         return None
@@ -173,7 +176,6 @@ def _as_it_is(frame: Any, options: ReadOptions, native: str = "polars") -> Candl
     runs = instrument_runs(frame)
     if not (frame["instrument"].is_sorted() and increasing_within(time_view(frame), runs[1])):
         return None
-    rows, time = len(frame), frame["timestamp"]
-    ends = cast("Any", time.min()), cast("Any", time.max())
-    report = ReadReport(rows, rows, 0, 0, {}, ("frame",), (), len(runs[0]), *ends)
-    return Candles(frame, empty_quarantine(), report, options.source_timeframe, native, runs)
+    if OPEN_INTEREST in frame.columns:
+        frame = finite_interest(frame)
+    return Candles.of(frame, runs, options.source_timeframe, native)

@@ -98,7 +98,7 @@ class OpenRows:
                 self._rows = self._rows.filter(~pl.col("id").is_in(found))
         except StoreError as error:
             told = "the write itself is safe; rows of the quarantine that it answers stay open"
-            warnings.warn(f"{error} ({told})", TallowWarning, stacklevel=3)
+            warnings.warn(f"{error} ({told})", TallowWarning, stacklevel=4)
             return wrote
         return replace(wrote, settled=tuple(found))
 

@@ -16,6 +16,7 @@ import polars as pl
 from tallow.core.errors import ParameterError, StoreError
 from tallow.core.time import now_us
 from tallow.core.timeframe import parse_timeframe
+from tallow.data.reading.candles import Candles
 from tallow.data.reading.given import read_as_given
 from tallow.data.reading.known_times import only_begun
 from tallow.data.reading.readers import read_candles
@@ -161,19 +162,23 @@ class Store:
             If they cannot be written; nothing is then.
         """
         size = parse_timeframe(timeframe)
-        read = only_begun(read_as_given(read_candles, candles, source_timeframe=size))
+        read = read_as_given(read_candles, candles, source_timeframe=size)
         if read.source_timeframe != size:
             raise StoreError(
                 f"store: timeframe={timeframe}; these candles were read as "
                 f"{read.source_timeframe.text}; read them with read_candles(candles, "
                 f"source_timeframe={size.text!r})"
             )
+        name = source or ", ".join(read.report.sources[:3])
+        return self.append(read, adjustment=adjustment, source=name)
+
+    def append(self, candles: Candles, *, adjustment: str = "raw", source: str) -> WriteReport:
+        """Add candles as `write` does, but only those that were read: no rule is checked again."""
+        read, backend = only_begun(candles), self._backend
         frame = read.frame
         if OPEN_INTEREST not in frame.columns:
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(OPEN_INTEREST))
-        name = source or ", ".join(read.report.sources[:3])
-        series = (size.text, adjustment, name)
-        backend = self._backend
+        series = (read.source_timeframe.text, adjustment, source)
         wrote = append(backend, frame.select(CANDLE_COLUMNS), series, classify, read)
         return self._open_rows.settle(backend, read, series, wrote)
 

@@ -33,15 +33,13 @@ from tallow.data.reading.given import read_as_given
 from tallow.data.reading.readers import read_latest
 from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.store import Store, open_store
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.live.admit import columns_of
-from tallow.runtime.live.aside import together
 from tallow.runtime.live.clock import clock_time
 from tallow.runtime.live.core import LiveState
-from tallow.runtime.live.history import History, candle_rows
+from tallow.runtime.live.history import History
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.keeping import Keeping
 from tallow.runtime.live.lane import SOURCE, Lane
@@ -234,17 +232,8 @@ class LiveEngine(Keeping):
 
     def _update(self, candles: Any, *, commit: bool) -> LiveUpdate:
         read = read_as_given(read_latest, candles)
-        names, offsets = read.runs or instrument_runs(read.frame)
         with self._lock:
-            self._intake.saw_interest |= OPEN_INTEREST in read.frame.columns
-            numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
-            outcome = self._intake.take(
-                numbers,
-                candle_rows(read.frame),
-                repeated=read.report.repeated,
-                aside=together(read.quarantine),
-                commit=commit,
-            )
+            outcome = self._intake.take_candles(read, commit=commit)
             told = self._telling.frames if commit else self._telling.peeked
             update = told(outcome)
             assert update.report.rows_in == read.report.rows_in, update.report

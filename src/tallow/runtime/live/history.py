@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from tallow.core.arrays import Flags, Floats
 from tallow.core.calendars.assignment import CalendarAssignment
@@ -18,7 +17,6 @@ from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.data.joins import Joined
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
-from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.runtime.batch import BarOptions
@@ -26,7 +24,7 @@ from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_start
 from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.live.core import Past
 from tallow.runtime.live.lane import SOURCE, Lane, State
-from tallow.runtime.live.memory import FIELDS, TIME, Table
+from tallow.runtime.live.memory import FIELDS, TIME, Table, candle_rows
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -175,17 +173,6 @@ class History:
             )
             for lane in self._lanes
         ]
-
-
-def candle_rows(frame: pl.DataFrame) -> Floats:
-    """Return a candle frame's rows as float64 ``[rows, fields]``, in its order."""
-    names = [*list(CANDLE_SCHEMA)[2:], OPEN_INTEREST]
-    table = np.full((len(names) + 1, len(frame)), np.nan)
-    table[TIME] = time_view(frame)
-    for row, name in zip(table[1:], names, strict=True):
-        if name in frame.columns:
-            row[:] = frame[name].to_numpy()
-    return table.T
 
 
 def _divided(lane: Lane, state: Floats) -> State:

@@ -19,9 +19,12 @@ from tallow.core.errors import CandleInputError, ParameterError
 from tallow.core.given import name_text
 from tallow.data.kernels.live_rows import span_of
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
+from tallow.data.reading.candles import Candles, with_quarantine
 from tallow.data.reading.known_times import KnownTimes
+from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.rules import FORMING, NOT_COVERED, OUT_OF_RANGE
-from tallow.data.reading.schema import time_view
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import OPEN_INTEREST, time_view
 from tallow.data.reading.stamps import LiveStamps
 from tallow.runtime.live.admit import (
     NO_CALENDAR,
@@ -30,12 +33,18 @@ from tallow.runtime.live.admit import (
     deletions,
     in_order,
 )
-from tallow.runtime.live.aside import candles_aside, keep_the_rules, together
+from tallow.runtime.live.aside import (
+    SOURCE_NAME,
+    candles_aside,
+    from_live,
+    keep_the_rules,
+    together,
+)
 from tallow.runtime.live.clock import LiveClock
 from tallow.runtime.live.core import LiveState, Outcome
 from tallow.runtime.live.follower import Follower
-from tallow.runtime.live.memory import TIME
-from tallow.runtime.live.source import LiveStore, candle_frame
+from tallow.runtime.live.memory import TIME, candle_rows
+from tallow.runtime.live.source import LiveStore, as_candles
 
 if TYPE_CHECKING:
     from tallow.data.store.write import WriteReport
@@ -165,7 +174,7 @@ class Intake:
 
     def set_aside(self, rows: pl.DataFrame) -> None:
         """Make rows durable in the store's quarantine; nothing without a store."""
-        report = self._write(in_order(_NONE, deletions(_NONE, _NONE)), aside=together(rows))
+        report = self._write(in_order(_NONE, deletions(_NONE, _NONE)), together(rows))
         if report is not None:
             assert self.follower is not None
             self.follower.note(report)
@@ -190,19 +199,32 @@ class Intake:
         aside, good = candles_aside(self.name_column, numbers, rows, broken), keep_the_rules(broken)
         return self.take(numbers[good], rows[good], aside=aside)
 
+    def take_candles(self, candles: Candles, *, commit: bool) -> Outcome:
+        """Take candles as they were read, or say what that would change."""
+        frame = candles.frame
+        self.saw_interest |= OPEN_INTEREST in frame.columns
+        names, offsets = candles.runs or instrument_runs(frame)
+        numbers = np.repeat(self.numbers(names), np.diff(offsets))
+        aside = candles.quarantine if len(candles.quarantine) else None
+        return self.take(numbers, candle_rows(frame), candles, aside, commit=commit)
+
     def take(
         self,
         numbers: Ints,
         rows: Floats,
-        *,
-        repeated: int = 0,
+        candles: Candles | None = None,
         aside: pl.DataFrame | None = None,
+        *,
         commit: bool = True,
     ) -> Outcome:
         """Take rows that keep the rules of reading; of one key the last one counts.
 
-        `repeated` rows said the same as others, and those `aside` break rules: they are counted,
-        and with a store the latter are in its quarantine.
+        Parameters
+        ----------
+        candles
+            The same rows as they were read, if they were.
+        aside
+            Rows that break a rule: counted, and with a store in its quarantine.
         """
         edges = span_of(rows[:, TIME])
         rules = self.rules(numbers, rows[:, TIME], edges)
@@ -210,6 +232,8 @@ class Intake:
             aside = together(aside, candles_aside(self.name_column, numbers, rows, rules))
             good = keep_the_rules(rules)
             numbers, rows = numbers[good], rows[good]
+            if candles is not None:
+                candles = with_quarantine(candles, candles.quarantine, pl.Series(good))
             edges = span_of(rows[:, TIME])
         given = in_order(numbers, rows)
         if commit:
@@ -218,10 +242,10 @@ class Intake:
                 self.clock.follow(last)
                 places = partial(self.places, numbers)
                 self.stamps.see(places, rows[:, TIME], int(first), int(last))
-            outcome = self._changed(given, self._write(given, repeated, aside))
+            outcome = self._changed(given, self._write(given, aside, candles))
         else:
             outcome = self._state.apply(given, commit=False)
-        outcome.repeated += repeated
+        outcome.repeated += 0 if candles is None else candles.report.repeated
         outcome.aside = aside
         return outcome
 
@@ -232,18 +256,17 @@ class Intake:
 
         As are ticks that were set aside.
         """
-        durable = in_order(numbers[closed], rows[closed])
-        outcome = self._changed(in_order(numbers, rows), self._write(durable, aside=aside))
+        report = self._write_minutes(numbers[closed], rows[closed], aside)
+        outcome = self._changed(in_order(numbers, rows), report)
         outcome.aside = aside
         return outcome
 
     def make_durable(self, numbers: Ints, rows: Floats) -> None:
         """Write candles that the state has taken already."""
-        given = in_order(numbers, rows)
-        report = self._write(given)
+        report = self._write_minutes(numbers, rows)
         if report is not None:
             assert self.follower is not None
-            self.follower.note(report, given.which)
+            self.follower.note(report, np.unique(numbers))
 
     def held(self, number: int, row: Floats) -> Floats | None:
         """Return what the state holds of a candle's minute, or the candle if it is too old.
@@ -261,7 +284,7 @@ class Intake:
         """Delete candles by a frame of `instrument` and `timestamp`, and its instruments."""
         times = time_view(keys)
         given = in_order(numbers, deletions(numbers, times))
-        report = None if self.source is None else self.source.delete(keys)
+        report = None if self.source is None else self.source.store.delete(keys, source=SOURCE_NAME)
         return self._changed(given, report)
 
     def catch_up(self, names: Iterable[str] | None) -> Outcome:
@@ -284,14 +307,30 @@ class Intake:
         return outcome if self.follower is None else self.follower.told(outcome)
 
     def _write(
-        self, given: Given, repeated: int = 0, aside: pl.DataFrame | None = None
+        self, given: Given, aside: pl.DataFrame | None, candles: Candles | None = None
     ) -> WriteReport | None:
+        """Make rows durable, by `candles` where they were read; nothing without a store."""
         if self.source is None or (aside is None and not len(given.which)):
             return None
-        names, sizes = self.name_column[given.which], np.diff(given.offsets).tolist()
-        return self.source.write(
-            candle_frame(names, sizes, given.rows), repeated + given.repeated, aside
-        )
+        repeated = 0
+        if candles is None:
+            numbers, repeated = np.repeat(given.which, np.diff(given.offsets)), given.repeated
+            candles = as_candles(self.name_column[numbers], self.rank[numbers], given.rows)
+        if repeated or aside is not None:
+            quarantine = empty_quarantine() if aside is None else from_live(aside)
+            candles = with_quarantine(candles, quarantine, repeated=repeated)
+        return self.source.store.append(candles, source=SOURCE_NAME)
+
+    def _write_minutes(
+        self, numbers: Ints, rows: Floats, aside: pl.DataFrame | None = None
+    ) -> WriteReport | None:
+        """Make candles durable that are made of ticks; a sum of trades may be no number."""
+        broken = broken_rules(rows)
+        if broken is not None:
+            aside = together(aside, candles_aside(self.name_column, numbers, rows, broken))
+            good = keep_the_rules(broken)
+            numbers, rows = numbers[good], rows[good]
+        return self._write(in_order(numbers, rows), aside)
 
     def _changed(self, given: Given, report: WriteReport | None) -> Outcome:
         """Take rows that are durable; before them what others wrote meanwhile."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 
 from tallow.core.arrays import Floats, Ints
 from tallow.core.kernel import read_only
@@ -18,6 +19,7 @@ from tallow.core.limits import LIVE_STRIDE
 from tallow.core.time import BEGIN_OF_TIME
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.live_rows import put_candles
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
 from tallow.runtime.live.lane import State, stretch
 
 FIELDS = ("timestamp", "open", "high", "low", "close", "volume", "open_interest")
@@ -50,6 +52,17 @@ def candle_arrays(rows: Floats, offsets: Ints) -> CandleArrays:
     """Return candles as the kernels take them."""
     columns = read_only(np.ascontiguousarray(rows.T))
     return CandleArrays(offsets, read_only(columns[TIME].astype(np.int64)), *columns[1:])
+
+
+def candle_rows(frame: pl.DataFrame) -> Floats:
+    """Return a candle frame's rows as float64 ``[rows, fields]``, in its order."""
+    names = [*list(CANDLE_SCHEMA)[2:], OPEN_INTEREST]
+    table = np.full((len(names) + 1, len(frame)), np.nan)
+    table[TIME] = time_view(frame)
+    for row, name in zip(table[1:], names, strict=True):
+        if name in frame.columns:
+            row[:] = frame[name].to_numpy()
+    return table.T
 
 
 class CandleMemory:

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Floats
+from tallow.core.arrays import Floats, Ints
 from tallow.core.time import END_OF_TIME
-from tallow.data.reading.candles import with_more
-from tallow.data.reading.readers import read_candles
+from tallow.data.reading.candles import Candles
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
-from tallow.runtime.live.aside import SOURCE_NAME, from_live
 from tallow.runtime.live.core import Past
-from tallow.runtime.live.history import History, candle_rows
-from tallow.runtime.live.memory import TIME
+from tallow.runtime.live.history import History
+from tallow.runtime.live.lane import SOURCE
+from tallow.runtime.live.memory import TIME, candle_rows
 from tallow.runtime.operations import to_series
 
 if TYPE_CHECKING:
     from tallow.data.store.log import LogPoint
     from tallow.data.store.store import Store
-    from tallow.data.store.write import WriteReport
 
 
 class LiveStore:
@@ -57,19 +55,6 @@ class LiveStore:
     def is_rewritten(self, now: LogPoint) -> bool:
         """Say whether a state of the store is another one than what was seen with more added."""
         return not goes_on(self.store, self.point, now)
-
-    def write(
-        self, candles: pl.DataFrame, repeated: int, aside: pl.DataFrame | None
-    ) -> WriteReport:
-        """Make candles durable, with what was repeated and what was set aside before them."""
-        read = read_candles(candles)
-        if repeated or aside is not None:
-            read = with_more(read, repeated, None if aside is None else from_live(aside))
-        return self.store.write(read, source=SOURCE_NAME)
-
-    def delete(self, keys: pl.DataFrame) -> WriteReport:
-        """Make deletions durable."""
-        return self.store.delete(keys, source=SOURCE_NAME)
 
     def past(self, name: str, keep: int, received: int | None = None) -> Past:
         """Return what is known of an instrument that the engine meets first; as of a receipt."""
@@ -164,11 +149,20 @@ def goes_on(store: Store, seen: LogPoint, now: LogPoint) -> bool:
     return now.received == seen.received or not seen.received or store.has_received(seen.received)
 
 
-def candle_frame(names: pl.Series, sizes: Sequence[int], rows: Floats) -> pl.DataFrame:
-    """Return rows ``[rows, fields]`` of instruments, `sizes` of each, as a candle frame."""
-    which = np.repeat(np.arange(len(names), dtype=np.uint32), sizes)
-    columns = [names[which].alias("instrument")]
-    columns.append(pl.Series("timestamp", rows[:, 0].astype(np.int64)).cast(TIME_TYPE))
+def as_candles(names: pl.Series, ranks: Ints, rows: Floats) -> Candles:
+    """Return rows ``[rows, fields]`` that keep every rule as candles.
+
+    Parameters
+    ----------
+    names, ranks
+        Each row's instrument, and its place among the sorted names. The rows of one instrument are
+        in ascending time.
+    """
+    order = np.argsort(ranks, kind="stable")
+    rows = rows[order]
+    columns = [names[order.astype(np.uint32)].alias("instrument")]
+    columns.append(pl.Series("timestamp", rows[:, TIME].astype(np.int64)).cast(TIME_TYPE))
     wanted = [*list(CANDLE_SCHEMA)[2:], OPEN_INTEREST]
     columns += [to_series(name, rows[:, k].copy()) for k, name in enumerate(wanted, start=1)]
-    return pl.DataFrame(columns)
+    frame = pl.DataFrame(columns)
+    return Candles.of(frame, instrument_runs(frame), SOURCE)
