@@ -145,7 +145,7 @@ def test_a_clean_frame_is_read_once_and_arrays_not_at_all(interest, tmp_path, mo
                 if face == "frame":
                     live.update(frame)
                 else:
-                    live.update_arrays(*arrays(live, rows), np.full(3, interest or NAN))
+                    live.update_arrays(*[*arrays(live, rows), np.full(3, interest or NAN)])
             stored = store.read()
         assert stored.select("instrument", pl.col("timestamp").to_physical()).rows() == keys
         known = interest if interest == 7.0 else None
