@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -23,6 +25,7 @@ _EXISTS = "exists"
 _ABSENT = dict.fromkeys((*COLUMNS, _EXISTS), float("nan"))
 
 
+@dataclass(frozen=True)
 class BarCauses:
     """Explains the bars of one instrument by its candles.
 
@@ -34,9 +37,14 @@ class BarCauses:
         The instrument's candles, sorted by time.
     """
 
-    def __init__(self, dropped: Bars, kept: Bars, candles: pl.DataFrame | None) -> None:
-        self.dropped, self.kept = dropped, kept
-        self.minutes = None if candles is None else read_bars(candles)
+    dropped: Bars
+    kept: Bars
+    candles: pl.DataFrame | None
+
+    @cached_property
+    def minutes(self) -> Bars | None:
+        """The candles as arrays."""
+        return None if self.candles is None else read_bars(self.candles)
 
     def between(
         self, one: Bars, other: Bars, times: Times, names: Collection[str] = COLUMNS

@@ -10,10 +10,8 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Floats, Ints, Times
-from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.kernel import read_only
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
-from tallow.engine import AnalyticsEngine
+from tallow.migrate.engines.bars import analytics_engine, bars_of
 from tallow.migrate.protocol import Request
 
 PRICES = ("open", "high", "low", "close")
@@ -108,39 +106,30 @@ class RequestBars:
     """The bars of a request's candles, with and without fillers, and its minutes."""
 
     def __init__(self, request: Request) -> None:
-        self.calendars = CalendarAssignment(*request.venue.values())
         self.request = request
         self.minutes = split_by_instrument(request.candles)
-        self._dropped = self._aggregate("drop")
-        self._kept = self._aggregate("keep")
+        self._calendars = analytics_engine(request).calendars
+        self._dropped = split_by_instrument(bars_of(request)) if len(request.candles) else {}
+        # A filler has no volume: where every candle has some, both kinds of bars are the same.
+        has_fillers = not (request.candles["volume"] > 0.0).all()
+        self._kept = split_by_instrument(bars_of(request, "keep")) if has_fillers else self._dropped
 
-    def without_fillers(self, instrument: str) -> Bars:
-        """Return the bars without those of minutes in which nothing was traded."""
-        return self._read(instrument, self._dropped)
-
-    def with_fillers(self, instrument: str) -> Bars:
-        """Return the bars of all candles, fillers too."""
-        return self._read(instrument, self._kept)
+    def of(self, instrument: str) -> tuple[Bars, Bars]:
+        """Return an instrument's bars: without fillers, and of all its candles."""
+        frames = [each.get(instrument) for each in (self._dropped, self._kept)]
+        dropped, kept = (NO_BARS if frame is None else frame for frame in frames)
+        without = self.with_periods(instrument, read_bars(dropped))
+        if kept is dropped:
+            return without, without
+        return without, self.with_periods(instrument, read_bars(kept))
 
     def with_periods(self, instrument: str, bars: Bars) -> Bars:
         """Return the bars with the numbers of their sessions, weeks and months."""
-        calendars = self.calendars.places([instrument])
-        table = anchor_table(self.calendars.calendars)
+        calendars = self._calendars.places([instrument])
+        table = anchor_table(self._calendars.calendars)
         offsets = np.array([0, len(bars)])
-        periods = anchor_columns(table, PERIODS, read_only(bars.time), offsets, calendars)
+        periods = anchor_columns(table, PERIODS, bars.time, offsets, calendars)
         return replace(bars, periods=periods)
-
-    def _read(self, instrument: str, frames: dict[str, pl.DataFrame]) -> Bars:
-        frame = frames.get(instrument)
-        bars = read_bars(NO_BARS if frame is None else frame)
-        return self.with_periods(instrument, bars)
-
-    def _aggregate(self, no_trade: str) -> dict[str, pl.DataFrame]:
-        if not len(self.request.candles):
-            return {}
-        engine = AnalyticsEngine(**self.request.venue, no_trade=no_trade, threads=1)  # type: ignore[arg-type]
-        size = self.request.timeframe
-        return split_by_instrument(engine.process_candles(self.request.candles, size, ()).frame)
 
 
 NO_BARS = pl.DataFrame(

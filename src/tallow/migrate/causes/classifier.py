@@ -105,12 +105,12 @@ class Classifier:
         return self._latest[1]
 
     def _read(self, instrument: str) -> InstrumentBars:
+        bars = self._request_bars
+        dropped, kept = bars.of(instrument)
         sides = [
-            read_reported(instrument, answers.get(instrument, NO_BARS), self._request_bars)
+            read_reported(instrument, answers.get(instrument, NO_BARS), bars, dropped, kept)
             for answers in self._answers
         ]
-        bars = self._request_bars
-        dropped, kept = bars.without_fillers(instrument), bars.with_fillers(instrument)
         causes = BarCauses(dropped, kept, bars.minutes.get(instrument))
         prices = [each.columns["close"] for side in sides for each in side.histories]
         price = max((float(np.nanmax(np.abs(p), initial=0.0)) for p in prices), default=0.0)

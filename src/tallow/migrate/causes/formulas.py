@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
 from tallow.core.arrays import Flags, Floats
+from tallow.core.limits import PLANS
 from tallow.core.operator import CONVENTIONS
 from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.causes.bars import COLUMNS, Bars
@@ -22,7 +23,7 @@ from tallow.migrate.causes.seeds import (
     Seeds,
 )
 from tallow.migrate.pairs import Cause
-from tallow.plan.plan import make_plan
+from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.operations import fresh_states, run_operations
 
 
@@ -34,15 +35,20 @@ class FormulaModel:
     ----------
     plain
         Shape (rows,), float64: from the first bar in the usual way; NaN where there is no value.
-    seeds
-        The same with other starts; None where the values do not depend on the start.
+    make_seeds
+        Makes `seeds`, the same with other starts; None where the start has no effect.
     undefined
         Bool (rows,): rows whose value is a convention, because nothing has moved yet.
     """
 
     plain: Floats
-    seeds: Seeds | None = None
+    make_seeds: Callable[[], Seeds] | None = None
     undefined: Flags | None = None
+
+    @cached_property
+    def seeds(self) -> Seeds | None:
+        """The same with other starts, made when a start is looked for."""
+        return None if self.make_seeds is None else self.make_seeds()
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Formula:
     compute: Callable[[Bars], FormulaModel]
 
 
+@lru_cache(maxsize=PLANS)
 def list_formulas(spec: Spec, output: str) -> tuple[Formula, ...]:
     """Return the ways to compute one output of an indicator, the textbook's first."""
     textbook = Formula(Cause(0), partial(_compute_textbook, spec, output))
@@ -79,7 +86,7 @@ def input_names(spec: Spec) -> tuple[str, ...]:
 
 def run_indicator(spec: Spec, output: str, bars: Bars) -> Floats:
     """Return an indicator's output over bars in their order, by its own kernel."""
-    plan = make_plan([spec])
+    plan = _plan_of(spec)
     inputs = {name: bars.columns[name] for name in COLUMNS} | bars.periods
     states = [make(1) for make in fresh_states(plan)]
     computed = run_operations(plan, states, np.array([0, len(bars)]), inputs)
@@ -87,9 +94,13 @@ def run_indicator(spec: Spec, output: str, bars: Bars) -> Floats:
     return computed.columns[column]
 
 
+@lru_cache(maxsize=PLANS)
+def _plan_of(spec: Spec) -> Plan:
+    return make_plan([spec])
+
+
 def _compute_textbook(spec: Spec, output: str, bars: Bars) -> FormulaModel:
-    make = _SEEDS.get(spec.indicator.name, _restart_seeds)
-    seeds = make(spec, output, bars)
+    seeds = partial(_SEEDS.get(spec.indicator.name, _restart_seeds), spec, output, bars)
     plain = run_indicator(spec, output, bars)
     if spec.indicator.name == "rsi":
         gain, loss = _gains_and_losses(bars, spec)
@@ -192,24 +203,24 @@ def _other_strengths(spec: Spec, output: str) -> tuple[Formula, ...]:
     def compute(bars: Bars) -> FormulaModel:
         seeds = Averages(_gains_and_losses(bars, spec), _strength)
         start, rows = np.zeros(1, dtype=np.int64), np.arange(len(bars))
-        return FormulaModel(seeds.values("later mean", start, rows)[0], seeds)
+        return FormulaModel(seeds.values("later mean", start, rows)[0], lambda: seeds)
 
     return (Formula(Cause.RS_INSTEAD_OF_RSI, compute),)
 
 
 def _other_ranges(spec: Spec, output: str) -> tuple[Formula, ...]:
-    n = _length(spec)
+    averages = parse_specs(f"rma({_length(spec)}), sma({_length(spec)})")
 
     def raw(bars: Bars) -> FormulaModel:
         return FormulaModel(bars.columns["high"] - bars.columns["low"])
 
-    def averaged(average: str, bars: Bars) -> FormulaModel:
+    def averaged(average: Spec, bars: Bars) -> FormulaModel:
         spread = bars.columns["high"] - bars.columns["low"]
         spreads = Bars(bars.time, bars.columns | {"close": spread}, bars.periods)
-        (other,) = parse_specs(f"{average}({n})")
-        return _compute_textbook(other, average, spreads)
+        return _compute_textbook(average, average.indicator.name, spreads)
 
-    computes = (raw, partial(averaged, "rma"), partial(averaged, "sma"))
+    computes: list[Callable[[Bars], FormulaModel]] = [raw]
+    computes += [partial(averaged, average) for average in averages]
     return tuple(Formula(Cause.HIGH_LOW_INSTEAD_OF_ATR, compute) for compute in computes)
 
 

@@ -29,7 +29,7 @@ _UNROUNDED = 99
 
 @dataclass(frozen=True)
 class Fit:
-    """How a model reproduces a side's values; each array bool, shape (rows,).
+    """How a model reproduces a side's values; each array bool, shape (rows,) or (models, rows).
 
     Attributes
     ----------
@@ -44,9 +44,10 @@ class Fit:
     capped
         The largest, or the smallest, of all values, where the model goes beyond it.
     tolerance
-        Float64 (rows,): how far the value may be from the model and still count as the same.
+        Float64 of the same shape: how far the value may be from the model and still count as the
+        same.
     unit
-        What the values were rounded to; 0 where they were not.
+        What the values were rounded to, one number for each model; 0 where they were not.
     """
 
     same: Flags
@@ -55,7 +56,7 @@ class Fit:
     zero: Flags
     capped: Flags
     tolerance: Floats
-    unit: float
+    unit: Floats
 
     @cached_property
     def explained(self) -> Flags:
@@ -110,7 +111,7 @@ class PrintedValues:
         return selected
 
     def fit(self, model: Floats, undefined: Flags | None = None) -> Fit:
-        """Return where `model` reproduces the values.
+        """Return where `model` reproduces the values: one of (rows,), or many of (models, rows).
 
         `undefined` are rows where the model's value is only a convention, such as the relative
         strength of a price that never moved: zero is as good there.
@@ -123,51 +124,55 @@ class PrintedValues:
         zero = (values == 0.0) & (no_model if undefined is None else no_model | undefined) & ~same
         rest = ~(same | zero | no_model | no_value)
         rounded, unit = self._find_rounded(model, distance, rest, tolerance)
+        units = unit[..., None]
         if self.is_single:
-            tolerance = tolerance + unit * size
-        elif unit:
-            printable = np.rint(values / unit) * unit
-            near = np.abs(printable - values) <= tolerance
-            tolerance = np.where(near, unit / 2.0 + tolerance, tolerance)
+            tolerance = tolerance + units * size
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                near = np.abs(np.rint(values / units) * units - values) <= tolerance
+            tolerance = np.where(near, units / 2.0 + tolerance, tolerance)
         capped = self._find_capped(model, rest & ~rounded)
         return Fit(same, missing, rounded, zero, capped, tolerance, unit)
 
     def _find_capped(self, model: Floats, rest: Flags) -> Flags:
         """Return the rows that a limit cuts off: they repeat the extreme value."""
-        found = np.zeros(len(rest), dtype=np.bool_)
+        found = np.zeros(rest.shape, dtype=np.bool_)
         for beyond, extreme in ((model > self.values, np.fmax), (model < self.values, np.fmin)):
             at = rest & beyond & (self.values == extreme.reduce(self.values, initial=np.nan))
-            if at.sum() >= PATTERN_ROWS:
-                found |= at
+            found |= at & (at.sum(axis=-1, keepdims=True) >= PATTERN_ROWS)
         return found
 
     def _find_rounded(
         self, model: Floats, distance: Floats, rest: Flags, tolerance: Floats
-    ) -> tuple[Flags, float]:
+    ) -> tuple[Flags, Floats]:
         """Return the rows that are rounded in the way that fits most of them, and their unit."""
-        best, finest, most = np.zeros(len(rest), dtype=np.bool_), 0.0, 0
         if self.is_single:
-            return rest & (distance <= SINGLE * np.abs(model) + tolerance), SINGLE
+            single = rest & (distance <= SINGLE * np.abs(model) + tolerance)
+            return single, np.full(rest.shape[:-1], SINGLE)
+        best, finest = np.zeros(rest.shape, dtype=np.bool_), np.zeros(rest.shape[:-1])
+        most = np.zeros(rest.shape[:-1], dtype=np.int64)
         few = rest & (self.decimals <= DECIMALS_MAX)
         # Zero is printed the same with any decimals, and is no evidence.
         is_evidence = self.values != 0.0
-        for digits in np.flatnonzero(np.bincount(self.decimals[few]))[::-1]:
+        # Cut off, not rounded: toward zero, by less than one unit.
+        less = (np.abs(self.values) <= np.abs(model) + tolerance) & (self.values * model >= 0.0)
+        for digits in np.unique(self.decimals[np.atleast_2d(few).any(axis=0)])[::-1]:
             unit = 10.0 ** -float(digits)
-            printable = few & (self.decimals <= digits)
+            has_some = (few & (self.decimals == digits)).any(axis=-1, keepdims=True)
+            printable = few & (self.decimals <= digits) & has_some
             near = printable & (distance <= unit / 2.0 + tolerance)
-            # Cut off, not rounded: toward zero, by less than one unit.
-            less = (np.abs(self.values) <= np.abs(model) + tolerance) & (self.values * model >= 0.0)
-            cut = printable & less & (distance < unit)
-            for found in (near, cut):
-                if (count := int((found & is_evidence).sum())) > most:
-                    best, finest, most = found, unit, count
+            for found in (near, printable & less & (distance < unit)):
+                count = (found & is_evidence).sum(axis=-1)
+                is_better = count > most
+                best = np.where(is_better[..., None], found, best)
+                finest, most = np.where(is_better, unit, finest), np.where(is_better, count, most)
         # One value with few decimals may be wrong; a pattern takes several, and a share of all.
-        if most < max(min(PATTERN_ROWS, int(rest.sum())), PATTERN_SHARE * few.sum()):
-            return np.zeros_like(best), 0.0
-        return best, finest
+        fewest = np.minimum(PATTERN_ROWS, rest.sum(axis=-1))
+        enough = most >= np.maximum(fewest, PATTERN_SHARE * few.sum(axis=-1))
+        return best & enough[..., None], np.where(enough, finest, 0.0)
 
 
-def is_finer(values: Floats, unit: float) -> bool:
+def is_finer(values: Floats, unit: Floats) -> bool:
     """Return whether most values have digits below `unit`: only then can others round them."""
     present = values[~np.isnan(values)]
     if not unit or not len(present):

@@ -114,6 +114,9 @@ class SeriesModels:
 
     def values(self, bars: Bars, way: Way, times: Times) -> tuple[Floats, Flags]:
         """Return a way's values at `times`, and where they are only conventions."""
+        return self._values_in(bars, way, bars.find_rows(times))
+
+    def _values_in(self, bars: Bars, way: Way, rows: Times) -> tuple[Floats, Flags]:
         model = self.model(bars, way)
         plain = model.plain
         if way.segments:
@@ -121,7 +124,6 @@ class SeriesModels:
         undefined = model.undefined if model.undefined is not None else np.isnan(plain)
         if way.backward:
             plain, undefined = plain[::-1], undefined[::-1]
-        rows = bars.find_rows(times)
         exists = (rows >= 0) & (rows - way.lag >= 0) & (rows - way.lag < len(bars))
         rows = np.where(exists, rows - way.lag, 0)
         values = np.where(exists, plain[rows] * way.scale, np.nan)
@@ -130,6 +132,19 @@ class SeriesModels:
     def fit(self, bars: Bars, way: Way, times: Times, printed: PrintedValues) -> Fit:
         """Return how well a way reproduces a side's values at `times`."""
         return printed.fit(*self.values(bars, way, times))
+
+    def scores(
+        self,
+        histories: Sequence[Bars],
+        ways: Sequence[Way],
+        times: Times,
+        printed: PrintedValues,
+    ) -> list[float]:
+        """Return the score of each way, all of which are fitted at once."""
+        rows = [bars.find_rows(times) for bars in histories]
+        found = [self._values_in(histories[way.bars], way, rows[way.bars]) for way in ways]
+        values, undefined = (np.array(each) for each in zip(*found, strict=True))
+        return _scores(printed.fit(values, undefined), ways)
 
 
 def find_explanation(
@@ -148,9 +163,10 @@ def find_explanation(
     if best.fit.explained.all():
         return best
     ranked = _rank_ways(series, histories, times, printed)
-    for way in ranked[:WAYS_TRIED]:
-        fit = series.fit(histories[way.bars], way, times, printed)
-        best = _choose_better(best, Explanation(way, fit))
+    few = [best.way, *ranked[:WAYS_TRIED]]
+    scores = series.scores(histories, few, times, printed)
+    if (way := few[scores.index(max(scores))]) != best.way:
+        best = Explanation(way, series.fit(histories[way.bars], way, times, printed))
     if best.fit.explained.all():
         return best
     most = WAYS_SEEDED_FEW if best.fit.explained.mean() > NEARLY_ALL else WAYS_SEEDED
@@ -176,11 +192,9 @@ def _rank_ways(
     sample = printed.select(rows)
     prices = 2 if takes_one_price(series.spec) else 1
     ways = _list_ways(len(histories), prices, len(series.formulas))
-    scored = [
-        (_score(series.fit(histories[way.bars], way, times[rows], sample), way), i, way)
-        for i, way in enumerate(ways)
-    ]
-    return [way for _, _, way in sorted(scored, key=lambda each: (-each[0], each[1]))]
+    scores = series.scores(histories, ways, times[rows], sample)
+    order = sorted(range(len(ways)), key=lambda i: -scores[i])
+    return [ways[i] for i in order]
 
 
 @lru_cache
@@ -197,25 +211,31 @@ def _list_seedable(
 ) -> list[Way]:
     """Return the ways that can begin elsewhere, each once, in their order."""
     different = dict.fromkeys(way for way in ways if not way.lag)
-    return [way for way in different if series.model(histories[way.bars], way).seeds is not None]
+    return [way for way in different if series.model(histories[way.bars], way).make_seeds]
 
 
 def _choose_better(best: Explanation, other: Explanation) -> Explanation:
-    return max(best, other, key=lambda each: _score(each.fit, each.way))
+    return max(best, other, key=lambda each: _scores(each.fit, [each.way])[0])
 
 
-def _score(fit: Fit, way: Way) -> float:
-    """Return the digits that speak for a way, less the cost of its departures.
+def _scores(fit: Fit, ways: Sequence[Way]) -> list[float]:
+    """Return the digits that speak for each way, less the cost of its departures.
 
     A row that is reproduced to twelve digits is more evidence than one that is reproduced to two
     decimals; a row without a value, or with a zero instead of one, is nearly none.
     """
-    exact = float(fit.same.sum()) * ROW_DIGITS
-    rough = float(fit.rounded.sum()) * ROW_DIGITS / 3.0
+    exact = fit.same.sum(axis=-1) * ROW_DIGITS
+    rough = fit.rounded.sum(axis=-1) * ROW_DIGITS / 3.0
+    gained = exact + rough + (fit.zero | fit.missing).sum(axis=-1)
+    return [
+        float(each) - _cost_of(way) for each, way in zip(np.atleast_1d(gained), ways, strict=True)
+    ]
+
+
+def _cost_of(way: Way) -> float:
     seeded = sum(segment.kind != ABSENT for segment in way.segments)
     absent = len(way.segments) - seeded
-    cost = DEPARTURE_DIGITS * (way.departures + seeded) + ABSENT_DIGITS * absent
-    return exact + rough + float((fit.zero | fit.missing).sum()) - cost
+    return DEPARTURE_DIGITS * (way.departures + seeded) + ABSENT_DIGITS * absent
 
 
 def _order_bars(bars: Bars, way: Way) -> Bars:

@@ -21,6 +21,7 @@ from tallow.migrate.compare.matching import Match, Tolerance, match_rows
 from tallow.migrate.compare.pairing import KEYS, Answer, join_rows
 from tallow.migrate.compare.pool import open_comparer
 from tallow.migrate.compare.values import ComparisonRules, ComparisonValues
+from tallow.migrate.engines.bars import shared_bars
 from tallow.migrate.protocol import Engine, Request
 
 StageProgress = Callable[[str, int, int], None]
@@ -77,16 +78,18 @@ def ask_and_compare(
     processes = workers if len(request.candles) > COMPARE_BLOCK_ROWS else 1
     with open_comparer(run.values, rules, processes) as comparer:
         for block in split_blocks(request):
-            first = ask(control, block, run.errors["control"])
-            second = ask(control, block, {})
-            other = ask(candidate, block, run.errors["candidate"])
-            _add_noise(run.noise, first, second, rules.tolerance)
-            # A side that failed for an instrument has an error, and no missing values besides.
-            failed = [name for errors in run.errors.values() for name in errors]
-            answers = [
-                frame.filter(~pl.col("instrument").is_in(failed)) for frame in (first, other)
-            ]
-            comparer.compare(block, answers[0], answers[1], advance)
+            # Engines on our own bars, and the search for causes, need the same ones.
+            with shared_bars():
+                first = ask(control, block, run.errors["control"])
+                second = ask(control, block, {})
+                other = ask(candidate, block, run.errors["candidate"])
+                _add_noise(run.noise, first, second, rules.tolerance)
+                # A side that failed for an instrument has an error, and no missing values besides.
+                failed = [name for errors in run.errors.values() for name in errors]
+                answers = [
+                    frame.filter(~pl.col("instrument").is_in(failed)) for frame in (first, other)
+                ]
+                comparer.compare(block, answers[0], answers[1], advance)
         comparer.finish()
     _require_answers(control, candidate, run)
     return run

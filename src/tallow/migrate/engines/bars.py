@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from importlib.metadata import version
+from typing import Any
 
 import polars as pl
 
@@ -13,6 +16,7 @@ from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import CALENDARS_MAX
+from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import time_view
@@ -33,8 +37,43 @@ def analytics_engine(request: Request) -> AnalyticsEngine:
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def _engine_of(calendar: str, calendar_dates: str | None, beyond: Beyond) -> AnalyticsEngine:
-    return AnalyticsEngine(calendar, calendar_dates=calendar_dates, beyond_coverage=beyond)
+def _engine_of(
+    calendar: str, calendar_dates: str | None, beyond: Beyond, no_trade: NoTrade = "drop"
+) -> AnalyticsEngine:
+    return AnalyticsEngine(
+        calendar, calendar_dates=calendar_dates, beyond_coverage=beyond, no_trade=no_trade
+    )
+
+
+_shared: ContextVar[dict[tuple[Any, ...], tuple[pl.DataFrame, pl.DataFrame]] | None]
+_shared = ContextVar("shared", default=None)
+
+
+@contextmanager
+def shared_bars() -> Iterator[None]:
+    """Aggregate the candles of a request once while this lasts, whoever asks `bars_of`."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def bars_of(request: Request, no_trade: NoTrade = "drop") -> pl.DataFrame:
+    """Return the bars of all candles of a request, without indicators."""
+    # By the frame itself, which is kept with its bars: no other frame gets its number meanwhile.
+    key = (id(request.candles), request.timeframe, no_trade, *request.venue.values())
+    shared = _shared.get()
+    if shared is not None and key in shared:
+        return shared[key][1]
+    bars: pl.DataFrame = (
+        _engine_of(*request.venue.values(), no_trade)
+        .process_candles(request.candles, request.timeframe, ())
+        .frame
+    )
+    if shared is not None:
+        shared[key] = (request.candles, bars)
+    return bars
 
 
 class TallowEngine:
@@ -78,8 +117,7 @@ class TalibEngine:
     def answer(self, request: Request) -> pl.DataFrame:
         """Return the requested bars; see `Engine.answer`."""
         engine = analytics_engine(request)
-        by_timeframe = engine.aggregate_timeframes(request.candles, request.timeframe)
-        bars = next(iter(by_timeframe.values())).select(BARS)
+        bars = bars_of(request).select(BARS)
         plan = make_plan(request.indicators, "talib", BAR_COLUMNS)
         bars = bars.hstack(_anchors(bars, plan.anchors, engine.calendars))
         for operation in plan.operations:
