@@ -19,7 +19,6 @@ from tallow.data.reading.files import expand_paths
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_SCHEMA
 from tallow.data.writers import check_output, write_text
-from tallow.engine import AnalyticsEngine
 from tallow.migrate.compare import (
     Comparison,
     ComparisonRules,
@@ -30,6 +29,7 @@ from tallow.migrate.compare import (
 )
 from tallow.migrate.compare.counts import cause_name
 from tallow.migrate.compare.page import page_template, render
+from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.engines.stored import StoredEngine
 from tallow.migrate.pairs import Cause
 from tallow.migrate.protocol import Request
@@ -102,7 +102,7 @@ def run_compare(
     else:
         candles = _no_candles(needed=not all(isinstance(each, StoredEngine) for each in engines))
     request, shown = Request(candles, **fields), json != PRINT
-    compile_kernels(AnalyticsEngine(**request.venue), request.indicators, shown)
+    compile_kernels(analytics_engine(request), request.indicators, shown)
     with _stages(shown) as progress:
         comparison = compare(
             sources[0],

@@ -9,12 +9,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from tallow.core.calendars import load_calendar
-from tallow.migrate.causes import DESCRIPTIONS
 from tallow.migrate.compare import Comparison
-from tallow.migrate.compare.charts import value_text
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
-from tallow.migrate.compare.page import CauseRow, cause_rows, local_text, span_text
+from tallow.migrate.compare.words import CauseRow, cause_rows, local_text, span_text, value_text
 from tallow.migrate.pairs import Cause
 from tallow.serve.console import BAD, GOOD, QUIET, WARN, compact, make_table, number
 from tallow.serve.report import marked, show_failures
@@ -42,12 +39,12 @@ def show_comparison(
     again
         The command that compares the same.
     """
-    zone = load_calendar(comparison.request.calendar).timezone
+    zone = comparison.zone
     console.print(_facts(comparison, zone))
     console.print()
     console.print(_series(comparison))
     _show_not_compared(console, comparison)
-    causes = cause_rows(comparison.values.series(), DESCRIPTIONS)
+    causes = cause_rows(comparison.values.series())
     if causes:
         console.print("\n[bold]Why values differ[/]")
         console.print(_causes(causes))
@@ -88,7 +85,7 @@ def _facts(comparison: Comparison, zone: str) -> Table:
             "candidate",
             f"[bold]{escape(comparison.candidate.name)}[/]  {comparison.candidate.version}",
         ),
-        ("bars", f"{request.timeframe}, {span_text(comparison, zone)}; {bars}"),
+        ("bars", f"{request.timeframe}, {span_text(values, zone)}; {bars}"),
         ("candles", candles if len(request.candles) else "none: stored values on both sides"),
         ("noise floor", floor),
     )

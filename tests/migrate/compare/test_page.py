@@ -19,9 +19,10 @@ import polars as pl
 import pytest
 
 from tallow.migrate.compare import Comparison, compare
-from tallow.migrate.compare.charts import make_chart, value_text
+from tallow.migrate.compare.charts import make_chart
 from tallow.migrate.compare.counts import WorstRow
 from tallow.migrate.compare.page import render
+from tallow.migrate.compare.words import value_text
 from tallow.migrate.protocol import Request
 from tests.migrate.compare.answers import Fixed, answer, candles
 

@@ -19,8 +19,7 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import EngineError, TallowWarning
-from tallow.migrate.compare.measuring import EngineSource
-from tallow.migrate.engines import load_engine, remote
+from tallow.migrate.engines import EngineSource, load_engine, remote
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.remote import RemoteEngine
 from tallow.migrate.protocol import Request

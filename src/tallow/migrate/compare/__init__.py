@@ -2,9 +2,9 @@
 
 from tallow.migrate.compare.comparison import Comparison, compare, judge
 from tallow.migrate.compare.matching import Tolerance
-from tallow.migrate.compare.measuring import EngineSource
 from tallow.migrate.compare.values import ComparisonRules
 from tallow.migrate.compare.verdict import Thresholds
+from tallow.migrate.engines import EngineSource
 
 __all__ = [
     "Comparison",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -20,12 +21,20 @@ from tallow.data.reading.runs import instrument_runs
 from tallow.migrate.compare.matching import Match, Tolerance, match_rows
 from tallow.migrate.compare.pairing import KEYS, Answer, join_rows
 from tallow.migrate.compare.pool import open_comparer
-from tallow.migrate.compare.values import ComparisonRules, ComparisonValues
+from tallow.migrate.compare.values import (
+    ComparisonRules,
+    ComparisonValues,
+    OnInstrument,
+    compare_answers,
+)
 from tallow.migrate.engines.bars import shared_bars
 from tallow.migrate.protocol import Engine, Request
 
 StageProgress = Callable[[str, int, int], None]
 """Called with the present stage of the work, the steps done, and the steps in all."""
+
+BlockComparer = Callable[[Request, pl.DataFrame, pl.DataFrame, OnInstrument], None]
+"""Compares two answers to a block, now or later."""
 
 EMPTY = pl.DataFrame(schema={"instrument": pl.String, "timestamp": pl.Datetime("us", "UTC")})
 
@@ -76,7 +85,10 @@ def ask_and_compare(
     progress("Comparing", 0, instruments)
     advance = partial(_advance, progress, itertools.count(1), instruments)
     processes = workers if len(request.candles) > COMPARE_BLOCK_ROWS else 1
-    with open_comparer(run.values, rules, processes) as comparer:
+    with ExitStack() as stack:
+        compare: BlockComparer = partial(_compare_here, run.values, rules)
+        if processes > 1:
+            compare = stack.enter_context(open_comparer(run.values, rules, processes)).compare
         for block in split_blocks(request):
             # Engines on our own bars, and the search for causes, need the same ones.
             with shared_bars():
@@ -89,10 +101,20 @@ def ask_and_compare(
                 answers = [
                     frame.filter(~pl.col("instrument").is_in(failed)) for frame in (first, other)
                 ]
-                comparer.compare(block, answers[0], answers[1], advance)
-        comparer.finish()
+                compare(block, answers[0], answers[1], advance)
     _require_answers(control, candidate, run)
     return run
+
+
+def _compare_here(
+    values: ComparisonValues,
+    rules: ComparisonRules,
+    block: Request,
+    control: pl.DataFrame,
+    candidate: pl.DataFrame,
+    on_instrument: OnInstrument,
+) -> None:
+    values.add(compare_answers(block, control, candidate, rules, on_instrument))
 
 
 def split_blocks(request: Request) -> Iterator[Request]:

@@ -15,6 +15,7 @@ import numpy as np
 from tallow.core.arrays import Floats
 from tallow.core.time import from_us
 from tallow.migrate.compare.counts import WorstRow
+from tallow.migrate.compare.words import value_text
 
 WIDTH, HEIGHT = 420, 236
 LEFT, RIGHT = 62, 10
@@ -91,22 +92,6 @@ def make_chart(row: WorstRow, zone: str) -> Chart:
             ChartLabel(float(x[-1]), HEIGHT - 8, f"{times[-1]:%d %b %H:%M}"),
         ),
     )
-
-
-def value_text(value: float | None) -> str:
-    """Format a value with as many digits as are useful to a reader.
-
-    Examples
-    --------
-    >>> value_text(702.25), value_text(0.000123456789), value_text(1250000.0), value_text(None)
-    ('702.25', '0.00012346', '1,250,000', 'none')
-    """
-    if value is None:
-        return "none"
-    if value and not 1e-4 <= abs(value) < 1e9:
-        return f"{value:.6g}"
-    digits = 4 if abs(value) >= 1.0 else 8
-    return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
 
 
 def _x_of(rows: int) -> Floats:

@@ -17,9 +17,11 @@ from tallow.core.timeframe import parse_timeframe
 from tallow.migrate.compare.asking import ComparisonRun, NoiseFloor, StageProgress, ask_and_compare
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.flips import DecisionCounts
-from tallow.migrate.compare.measuring import Cost, EngineSource, measure, select_measured_part
+from tallow.migrate.compare.measuring import Cost, measure, select_measured_part
 from tallow.migrate.compare.values import ComparisonRules, ComparisonValues, compare_answers
 from tallow.migrate.compare.verdict import ComparisonFigures, Thresholds, Verdict, judge_by
+from tallow.migrate.engines import EngineSource
+from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.evidence import Judgement
 from tallow.migrate.protocol import Engine, Request
 from tallow.plan.plan import make_plan
@@ -74,6 +76,11 @@ class Comparison:
     verdict: Verdict
     measured_instrument: str | None = None
     measured_candles: int = 0
+
+    @property
+    def zone(self) -> str:
+        """The time zone of the venue."""
+        return analytics_engine(self.request).calendars.calendars[0].timezone
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON; ``docs/adr/0012`` describes the fields."""
@@ -171,11 +178,10 @@ def compare(
     ]
     engines = [each.load() if isinstance(each, EngineSource) else each for each in sources]
     run = ask_and_compare(engines[0], engines[1], request, rules, progress, workers)
-    part = select_measured_part(request)
-    is_measured = runs > 0 and len(part.candles) > 0
-    costs = (
-        _measure(sources, part, runs, progress) if is_measured else [Cost(why="not asked for")] * 2
-    )
+    costs, measured = [Cost(why="not asked for")] * 2, None
+    if runs and len(request.candles):
+        measured = select_measured_part(request)
+        costs = _measure(sources, measured, runs, progress)
     errors = [run.errors[side] for side in ("control", "candidate")]
     figures = _figures(run, make_plan(request.indicators).columns, errors)
     verdict = judge_by(thresholds, figures, (costs[0], costs[1]))
@@ -192,8 +198,8 @@ def compare(
         values=run.values,
         noise=run.noise,
         verdict=verdict,
-        measured_instrument=part.candles["instrument"][0] if is_measured else None,
-        measured_candles=len(part.candles) if is_measured else 0,
+        measured_instrument=None if measured is None else measured.candles["instrument"][0],
+        measured_candles=0 if measured is None else len(measured.candles),
     )
 
 

@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,31 +21,10 @@ from typing import Any
 import polars as pl
 
 from tallow.core.limits import COMPARE_MEASURE_SECONDS
-from tallow.core.text import without_secrets
-from tallow.migrate.engines import load_engine
-from tallow.migrate.engines.registry import engines
+from tallow.migrate.engines import EngineSource
 from tallow.migrate.engines.remote import RemoteEngine
 from tallow.migrate.engines.stored import StoredEngine
 from tallow.migrate.protocol import Engine, Request
-
-
-@dataclass(frozen=True)
-class EngineSource:
-    """The text that an engine is loaded from, and its names of series if they are not ours."""
-
-    text: str
-    series: Mapping[str, str] | None = None
-    timezone: str | None = None
-
-    def __repr__(self) -> str:
-        """Return what names it, without an address's password."""
-        return f"EngineSource({without_secrets(self.text)!r})"
-
-    def load(self) -> Engine:
-        """Return the engine; see `load_engine`. A declared engine uses our names of series."""
-        declared = self.text in engines().engines
-        series = None if declared else dict(self.series or {})
-        return load_engine(self.text, series=series, timezone=self.timezone)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ComparisonError
 from tallow.core.text import printable
-from tallow.core.time import from_us
 from tallow.migrate.compare.charts import (
     CLOSE_BOTTOM,
     CLOSE_TOP,
@@ -21,12 +18,17 @@ from tallow.migrate.compare.charts import (
     WIDTH,
     Chart,
     make_chart,
-    value_text,
 )
 from tallow.migrate.compare.comparison import Comparison
-from tallow.migrate.compare.counts import ValueCounts, add_up, cause_name
-from tallow.migrate.compare.verdict import percent_text
-from tallow.migrate.pairs import Cause
+from tallow.migrate.compare.counts import ValueCounts, add_up
+from tallow.migrate.compare.words import (
+    cause_rows,
+    decimals_text,
+    local_text,
+    percent_text,
+    span_text,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -97,10 +99,7 @@ def page_template() -> Template:
 
 def view(comparison: Comparison) -> dict[str, Any]:
     """Return the template's variables."""
-    from tallow.migrate.causes import DESCRIPTIONS
-
-    values = comparison.values
-    zone = CalendarAssignment(*comparison.request.venue.values()).calendars[0].timezone
+    values, zone = comparison.values, comparison.zone
     by_series = values.series()
     return {
         "comparison": comparison,
@@ -109,13 +108,13 @@ def view(comparison: Comparison) -> dict[str, Any]:
             CountsRow.of(name, counts, decimals_text(values.decimals[name]))
             for name, counts in by_series.items()
         ],
-        "causes": list(cause_rows(by_series, DESCRIPTIONS)),
+        "causes": list(cause_rows(by_series)),
         "flips": list(values.flips.values()),
         "charts": _charts(comparison, zone),
         "instruments": _worst_instruments(comparison),
         "instruments_shown": INSTRUMENTS_SHOWN,
         "errors_shown": ERRORS_SHOWN,
-        "span": span_text(comparison, zone),
+        "span": span_text(values, zone),
         "zone": zone,
         "when": lambda microseconds: local_text(microseconds, zone),
         "box": {
@@ -127,61 +126,6 @@ def view(comparison: Comparison) -> dict[str, Any]:
             "close_bottom": CLOSE_BOTTOM,
         },
     }
-
-
-@dataclass(frozen=True)
-class CauseRow:
-    """A cause, its meaning, and the number of values that differ for it, in all and by series."""
-
-    name: str
-    text: str
-    count: int
-    series: tuple[tuple[str, int], ...]
-
-
-def cause_rows(
-    by_series: Mapping[str, ValueCounts], descriptions: Mapping[Cause, str]
-) -> list[CauseRow]:
-    """Return the causes that occur, unexplained first, then the most frequent ones."""
-    total = add_up(by_series.values()).causes
-    rows = [
-        CauseRow(
-            name,
-            descriptions[cause],
-            total[name],
-            tuple((s, one.causes[name]) for s, one in by_series.items() if one.causes[name]),
-        )
-        for cause in Cause
-        if total[name := cause_name(cause)]
-    ]
-    return sorted(rows, key=lambda row: (row.name != cause_name(Cause.UNEXPLAINED), -row.count))
-
-
-def decimals_text(decimals: tuple[int | None, int | None]) -> str:
-    """Return the decimals that the sides keep, where these differ.
-
-    Examples
-    --------
-    >>> decimals_text((2, None)), decimals_text((2, 2))
-    ('control 2 decimals, candidate all', '')
-    """
-    if decimals[0] == decimals[1]:
-        return ""
-    texts = ["all" if each is None else f"{each} decimals" for each in decimals]
-    return f"control {texts[0]}, candidate {texts[1]}"
-
-
-def span_text(comparison: Comparison, zone: str) -> str:
-    """Return the first and the last bar's local time."""
-    values = comparison.values
-    if values.first is None or values.last is None:
-        return "no bars"
-    return f"{local_text(values.first, zone)} to {local_text(values.last, zone)}"
-
-
-def local_text(microseconds: int, zone: str) -> str:
-    """Return a time in the venue's time zone."""
-    return f"{from_us(microseconds).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def _charts(comparison: Comparison, zone: str) -> list[Chart]:

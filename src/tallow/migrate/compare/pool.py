@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Protocol
 
 import polars as pl
 
@@ -25,42 +24,6 @@ from tallow.migrate.compare.values import (
     compare_answers,
 )
 from tallow.migrate.protocol import Request
-
-
-class Comparer(Protocol):
-    """Compares the two answers to each block."""
-
-    def compare(
-        self,
-        block: Request,
-        control: pl.DataFrame,
-        candidate: pl.DataFrame,
-        on_instrument: OnInstrument,
-    ) -> None:
-        """Compare them, now or later."""
-
-    def finish(self) -> None:
-        """Wait for all."""
-
-
-class SerialComparer:
-    """Compares in this process."""
-
-    def __init__(self, values: ComparisonValues, rules: ComparisonRules) -> None:
-        self._values, self._rules = values, rules
-
-    def compare(
-        self,
-        block: Request,
-        control: pl.DataFrame,
-        candidate: pl.DataFrame,
-        on_instrument: OnInstrument,
-    ) -> None:
-        """Compare them now."""
-        self._values.add(compare_answers(block, control, candidate, self._rules, on_instrument))
-
-    def finish(self) -> None:
-        """Do nothing: every block is compared at once."""
 
 
 class ProcessComparer:
@@ -112,16 +75,15 @@ class ProcessComparer:
 @contextmanager
 def open_comparer(
     values: ComparisonValues, rules: ComparisonRules, workers: int
-) -> Iterator[Comparer]:
-    """Yield a comparer that adds the blocks to `values`."""
-    if workers == 1:
-        yield SerialComparer(values, rules)
-        return
+) -> Iterator[ProcessComparer]:
+    """Yield a comparer that adds the blocks to `values`, all of them when it closes."""
     # Spawned: Polars' threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(workers, context, _restore_interrupts)
     try:
-        yield ProcessComparer(values, rules, executor, workers)
+        comparer = ProcessComparer(values, rules, executor, workers)
+        yield comparer
+        comparer.finish()
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 

@@ -9,7 +9,6 @@ where they would pass.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from tallow.core.errors import ParameterError
 from tallow.migrate.compare.counts import ValueCounts
 from tallow.migrate.compare.measuring import Cost
+from tallow.migrate.compare.words import bytes_text, percent_text, seconds_text
 
 CriterionResult = Literal["pass", "fail", "open"]
 VerdictOutcome = Literal["go", "no-go", "inconclusive"]
@@ -225,43 +225,3 @@ def _judge_errors(errors: tuple[int, int]) -> Criterion:
     result: CriterionResult = "pass" if candidate <= control else "fail"
     text = f"{candidate:,} against {control:,}"
     return Criterion("errors", candidate, control, result, text, "no more than the control's")
-
-
-def percent_text(share: float) -> str:
-    """Format a percentage so that it reads 100 % only if it is.
-
-    Examples
-    --------
-    >>> percent_text(100.0), percent_text(99.99996), percent_text(41.237), percent_text(246.9)
-    ('100 %', '99.9999 %', '41.2 %', '247 %')
-    """
-    if share >= 100.0 or not share:
-        return f"{share:.0f} %"
-    if share >= 99.0:
-        # Cut, not rounded: it must be visible on which side of a threshold it is.
-        return f"{math.floor(share * 1e4) / 1e4:.6g} %"
-    return f"{share:.1f} %" if share >= 0.05 else f"{share:.2g} %"
-
-
-def seconds_text(seconds: float) -> str:
-    """Format a duration in a suitable unit.
-
-    Examples
-    --------
-    >>> seconds_text(0.00042), seconds_text(0.0123), seconds_text(4.2)
-    ('0.42 ms', '12.3 ms', '4.20 s')
-    """
-    if seconds >= 1.0:
-        return f"{seconds:.2f} s"
-    return f"{seconds * 1e3:.3g} ms"
-
-
-def bytes_text(size: float) -> str:
-    """Format an amount of memory.
-
-    Examples
-    --------
-    >>> bytes_text(12_400_000)
-    '12.4 MB'
-    """
-    return f"{size / 1e6:,.1f} MB"

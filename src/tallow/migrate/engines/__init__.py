@@ -5,6 +5,6 @@ point ``tallow.engines``, as Tallow does; ``package.module:name`` of a user's Py
 address of an HTTP service; a file of stored values.
 """
 
-from tallow.migrate.engines.registry import builtin, load_engine
+from tallow.migrate.engines.registry import EngineSource, builtin, load_engine
 
-__all__ = ["builtin", "load_engine"]
+__all__ = ["EngineSource", "builtin", "load_engine"]

@@ -8,6 +8,7 @@ from functools import cache
 
 from tallow.core.errors import EngineError, excerpt, near_matches
 from tallow.core.plugins import load_plugins
+from tallow.core.text import without_secrets
 from tallow.data.reading.files import ENDINGS
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.bars import TalibEngine, TallowEngine
@@ -111,3 +112,22 @@ def _require_no_series(engine: Engine, series: Mapping[str, str] | None) -> Engi
             "our names; give other names for files, addresses and callables only"
         )
     return engine
+
+
+@dataclass(frozen=True)
+class EngineSource:
+    """The text that an engine is loaded from, and its names of series if they are not ours."""
+
+    text: str
+    series: Mapping[str, str] | None = None
+    timezone: str | None = None
+
+    def __repr__(self) -> str:
+        """Return what names it, without an address's password."""
+        return f"EngineSource({without_secrets(self.text)!r})"
+
+    def load(self) -> Engine:
+        """Return the engine; see `load_engine`. A declared engine uses our names of series."""
+        declared = self.text in engines().engines
+        series = None if declared else dict(self.series or {})
+        return load_engine(self.text, series=series, timezone=self.timezone)
