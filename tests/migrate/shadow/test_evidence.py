@@ -28,7 +28,6 @@ from tallow.migrate.shadow import EvidenceStore
 from tallow.migrate.shadow import store as store_module
 from tallow.migrate.shadow.mismatch import mismatch_body
 from tallow.migrate.shadow.outcome import CallOutcome
-from tallow.migrate.shadow.store import MismatchBody
 from tests.migrate.shadow.conftest import ALWAYS
 
 ROOT = Path(__file__).parents[3]
@@ -138,7 +137,7 @@ def test_the_newest_are_kept_and_the_rest_is_counted(
     for each in random_observations(120, seed=1):
         store.add([each])
     for number in range(5):
-        store.add([], [MismatchBody("test", body(number, control=None))])
+        store.add([], [("test", body(number, control=None))])
     last = START + timedelta(seconds=70)
     assert store.totals("test", *ALWAYS).calls == 50
     assert store.totals("test", last, ALWAYS[1]).calls == 50
@@ -151,7 +150,7 @@ def test_bytes_of_mismatches_are_bounded(
 ) -> None:
     one = body(1, control=None)
     monkeypatch.setattr(store_module, "MISMATCHES_BYTES", 2 * len(one) + 20)
-    store.add([], [MismatchBody("test", body(number, control=None)) for number in range(4)])
+    store.add([], [("test", body(number, control=None)) for number in range(4)])
     assert [mismatch.args for mismatch in store.mismatches("test")] == [(3,), (2,)]
 
 

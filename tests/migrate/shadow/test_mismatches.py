@@ -26,7 +26,6 @@ from tallow.core.errors import EvidenceError
 from tallow.migrate.evidence import Judgement
 from tallow.migrate.shadow import EvidenceStore, load_mismatch, replay
 from tallow.migrate.shadow.outcome import CallOutcome
-from tallow.migrate.shadow.store import MismatchBody
 from tests.migrate.shadow import sides
 from tests.migrate.shadow.conftest import Running
 from tests.migrate.shadow.test_evidence import body
@@ -137,7 +136,7 @@ def test_a_pickle_is_never_loaded(tmp_path: Path, store: EvidenceStore) -> None:
     bomb = pickle.dumps(Bomb(str(ran)))
     tree = ["tuple", [["pickle", "0.pickle"]]]
     path = damaged({"format": 1, "args": tree}, {"0.pickle": bomb}, tmp_path / "old.zip")
-    store.add([], [MismatchBody("test", path.read_bytes())])
+    store.add([], [("test", path.read_bytes())])
     for mismatch in (load_mismatch(path), *store.mismatches("test")):
         with pytest.raises(EvidenceError, match=r"a pickle of an older version.*keep a new one"):
             _ = mismatch.args

@@ -109,10 +109,13 @@ class RequestBars:
         self.request = request
         self.minutes = split_by_instrument(request.candles)
         self._calendars = analytics_engine(request).calendars
-        self._dropped = split_by_instrument(bars_of(request)) if len(request.candles) else {}
+        self._dropped: dict[str, pl.DataFrame] = {}
+        if len(request.candles):
+            self._dropped = split_by_instrument(bars_of(request))
+        self._kept = self._dropped
         # A filler has no volume: where every candle has some, both kinds of bars are the same.
-        has_fillers = not (request.candles["volume"] > 0.0).all()
-        self._kept = split_by_instrument(bars_of(request, "keep")) if has_fillers else self._dropped
+        if len(request.candles) and not (request.candles["volume"] > 0.0).all():
+            self._kept = split_by_instrument(bars_of(request, "keep"))
 
     def of(self, instrument: str) -> tuple[Bars, Bars]:
         """Return an instrument's bars: without fillers, and of all its candles."""

@@ -15,7 +15,7 @@ from tallow.core.limits import (
 )
 from tallow.migrate.evidence import Observation
 from tallow.migrate.shadow.messages import SharedCounters
-from tallow.migrate.shadow.store import EvidenceStore, MismatchBody
+from tallow.migrate.shadow.store import EvidenceStore
 
 
 class EvidenceWriter:
@@ -25,7 +25,7 @@ class EvidenceWriter:
         self._path, self._experiment, self._counters = path, experiment, counters
         self._store: EvidenceStore | None = None
         self._observations: deque[Observation] = deque()
-        self._mismatches: deque[MismatchBody] = deque()
+        self._mismatches: deque[tuple[str, bytes]] = deque()
         self._dropped: Counter[str] = Counter()
         self._due: float | None = None
         self._allowance, self._updated = float(MISMATCHES_AT_ONCE), time.monotonic()
@@ -49,7 +49,7 @@ class EvidenceWriter:
     def add_mismatch(self, body: bytes) -> None:
         """Add a mismatch to the next batch; of many that cannot be written, keep the newest."""
         self._allowance -= 1.0
-        self._mismatches.append(MismatchBody(self._experiment, body))
+        self._mismatches.append((self._experiment, body))
         if len(self._mismatches) > MISMATCHES_AT_ONCE:
             self._mismatches.popleft()
             self.drop_mismatch()

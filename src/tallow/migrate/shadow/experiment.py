@@ -158,7 +158,7 @@ class Experiment(Generic[P, T]):
         decision, key, problem = self._decide_call(args, kwargs)
         if decision == "off" and problem is None:
             return self._control(*args, **kwargs)
-        call = CallRecord(key, datetime.now(UTC), "control", error=problem)
+        call = CallRecord(datetime.now(UTC), key, "control", error=problem)
         copier = Copier(self._budget.call_bytes)
         if problem is None and random.random() < self._sample:
             self._copy_inputs(call, copier, args, kwargs)

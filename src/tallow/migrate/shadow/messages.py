@@ -16,8 +16,9 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing import spawn
 from pathlib import Path
@@ -91,26 +92,29 @@ class Task:
     ----------
     background
         The side to run; None if there is none.
+    inputs, served
+        The call's ``(args, kwargs)`` and the fields of the served outcome, both pickled; empty for
+        a call that is not compared.
     keeps_mismatch
         Whether its inputs are kept if it is a mismatch, which takes longer than to compare.
+    is_recorded
+        Its observation is written already; only its mismatch is still to be kept.
+    since
+        When it began to wait, on the monotonic clock.
     """
 
     observation: Observation
     background: Side | None = None
     revision: str | None = None
+    inputs: bytes = b""
+    served: bytes = b""
     keeps_mismatch: bool = True
-
-
-@dataclass(frozen=True)
-class Payload:
-    """A call's inputs ``(args, kwargs)`` and the fields of the served outcome, both pickled."""
-
-    inputs: bytes
-    served: bytes
+    is_recorded: bool = False
+    since: float = field(default_factory=time.monotonic)
 
     @property
     def size(self) -> int:
-        """Bytes of both."""
+        """Bytes of the copies."""
         return len(self.inputs) + len(self.served)
 
 
@@ -127,16 +131,18 @@ class TaskResult:
 class CallRecord:
     """What is known of a call while it runs in the serving process.
 
-    Plain fields that change; another thread makes an observation of them.
+    Plain fields that change; the supervisor makes a `Task` of them. Those up to `judgement` are the
+    fields of an `Observation` after the experiment, in their order.
     """
 
-    key: str
     at: datetime
+    key: str
     served: Side
-    error: str | None = None
-    skipped: str | None = None
     control_ms: float | None = None
     candidate_ms: float | None = None
+    error: str | None = None
+    skipped: str | None = None
+    staleness_seconds: float | None = None
     judgement: Judgement | None = None
     revision: str | None = None
     background: Side | None = None
@@ -150,21 +156,12 @@ class CallRecord:
 
     @property
     def head(self) -> tuple[Any, ...]:
-        """The fields that are not copies, in their order."""
-        head = (self.key, self.at, self.served, self.error, self.skipped, self.control_ms)
-        return (*head, self.candidate_ms, self.judgement, self.revision, self.background)
-
-    def to_task(self, experiment: str) -> Task:
-        """Return the task for a worker."""
-        observation = Observation(
-            *(experiment, self.at, self.key, self.served),
-            control_ms=self.control_ms,
-            candidate_ms=self.candidate_ms,
-            error=self.error,
-            skipped=self.skipped,
-            judgement=self.judgement,
+        """The fields of the observation, and what else is known that is not a copy."""
+        observed = (
+            *(self.at, self.key, self.served, self.control_ms, self.candidate_ms),
+            *(self.error, self.skipped, self.staleness_seconds, self.judgement),
         )
-        return Task(observation, self.background, self.revision)
+        return observed, self.background, self.revision
 
 
 class SharedCounters:
@@ -183,7 +180,7 @@ class SharedCounters:
         return self._values[_SLOTS[name]]
 
     def done(self) -> tuple[int, int]:
-        """Return how many tasks are done, and the bytes of their payloads."""
+        """Return how many tasks are done, and the bytes of their copies."""
         return self._values[0], self._values[1]
 
     def add(self, name: str, count: int) -> None:
@@ -218,8 +215,8 @@ def send_calls(pipe: PipeWriter, calls: Sequence[CallRecord]) -> None:
     pipe.send(pickle.dumps(heads), copies)
 
 
-def receive_calls(pipe: PipeReader) -> list[CallRecord] | None:
-    """Wait for the next calls, and return them; None for `SHUTDOWN`.
+def receive_tasks(pipe: PipeReader, experiment: str) -> list[Task] | None:
+    """Wait for the next calls, and return the task of each; None for `SHUTDOWN`.
 
     Raises
     ------
@@ -230,8 +227,8 @@ def receive_calls(pipe: PipeReader) -> list[CallRecord] | None:
     if message == SHUTDOWN:
         return None
     return [
-        CallRecord(*head, *(pipe.read(length) for length in lengths))
-        for head, lengths in pickle.loads(message)
+        Task(Observation(experiment, *observed), *others, *(pipe.read(each) for each in lengths))
+        for (observed, *others), lengths in pickle.loads(message)
     ]
 
 

@@ -16,7 +16,6 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -72,14 +71,6 @@ _COUNTS = (
 _PRUNE_EVERY = EVIDENCE_ROWS // 100
 
 
-@dataclass(frozen=True)
-class MismatchBody:
-    """The bytes of a mismatch, to be stored."""
-
-    experiment: str
-    body: bytes
-
-
 class EvidenceStore:
     """Observations and mismatches of experiments in one file; an `EvidenceSource` of rollouts.
 
@@ -116,13 +107,15 @@ class EvidenceStore:
     def add(
         self,
         observations: Sequence[Observation],
-        mismatches: Sequence[MismatchBody] = (),
+        mismatches: Sequence[tuple[str, bytes]] = (),
         dropped: dict[tuple[str, str], int] | None = None,
     ) -> None:
         """Write all of this, or nothing.
 
         Parameters
         ----------
+        mismatches
+            The experiment and the bytes of each.
         dropped
             Numbers of what could not be kept, by experiment and kind (``mismatches``, ``lost``).
         """
@@ -134,9 +127,9 @@ class EvidenceStore:
             connection.executemany(f"INSERT INTO observation VALUES (NULL, {marks})", rows)
             connection.executemany(
                 "INSERT INTO mismatch VALUES (NULL, ?, ?, ?)",
-                [(each.experiment, len(each.body), each.body) for each in mismatches],
+                [(experiment, len(body), body) for experiment, body in mismatches],
             )
-            for experiment in {each.experiment for each in mismatches}:
+            for experiment in {experiment for experiment, _ in mismatches}:
                 _prune_mismatches(connection, experiment)
             for (experiment, what), count in (dropped or {}).items():
                 _count_dropped(connection, experiment, what, count)

@@ -1,8 +1,8 @@
 """The process between a serving process and the worker: it watches, and writes the evidence.
 
-One thread runs one loop: it receives messages, checks the worker, gives it the next job, and writes
-evidence that is due. No code of the user is imported here, so none can stop it. It ends with the
-serving process, however that ends, and ends the worker with it.
+One thread runs one loop: it receives messages, checks the worker, gives it the next task, and
+writes evidence that is due. No code of the user is imported here, so none can stop it. It ends with
+the serving process, however that ends, and ends the worker with it.
 """
 
 from __future__ import annotations
@@ -26,17 +26,16 @@ from tallow.core.limits import (
 from tallow.migrate.evidence import Observation
 from tallow.migrate.shadow.evidence_writer import EvidenceWriter
 from tallow.migrate.shadow.messages import (
-    CallRecord,
     ExperimentSetup,
-    Payload,
     SharedCounters,
+    Task,
     TaskResult,
     lower_priority,
-    receive_calls,
+    receive_tasks,
 )
 from tallow.migrate.shadow.outcome import is_mismatch
 from tallow.migrate.shadow.pipe import PipeReader
-from tallow.migrate.shadow.worker_handle import WorkerEndedError, WorkerHandle, WorkerJob
+from tallow.migrate.shadow.worker_handle import WorkerEndedError, WorkerHandle
 
 
 def main(descriptors: list[int]) -> None:
@@ -55,12 +54,12 @@ class Supervisor:
     def __init__(self, setup: ExperimentSetup, calls: PipeReader, counters: SharedCounters) -> None:
         self._setup, self._calls, self._counters = setup, calls, counters
         self._writer = EvidenceWriter(setup.evidence, setup.experiment, counters)
-        self._jobs: deque[WorkerJob] = deque()
+        self._tasks: deque[Task] = deque()
         # Calls that are recorded already, and whose mismatches are to be kept.
-        self._recorded: deque[WorkerJob] = deque()
+        self._recorded: deque[Task] = deque()
         self._worker: WorkerHandle | None = None
         self._failures = 0
-        # Why a worker failed while there was no job; it counts for the next one.
+        # Why a worker failed while there was no task; it counts for the next one.
         self._pending_error: str | None = None
         self._start_at = 0.0
         self._is_open = True
@@ -71,7 +70,7 @@ class Supervisor:
         try:
             while self._is_open or (self._is_busy and time.monotonic() < self._end_at):
                 self._check_worker()
-                self._give_job()
+                self._give_task()
                 self._receive_messages()
                 self._writer.write_if_due()
                 # Even at the lowest priority, a process keeps a processor until it yields it.
@@ -82,8 +81,8 @@ class Supervisor:
 
     @property
     def _is_busy(self) -> bool:
-        return bool(self._jobs or self._recorded) or (
-            self._worker is not None and self._worker.job is not None
+        return bool(self._tasks or self._recorded) or (
+            self._worker is not None and self._worker.task is not None
         )
 
     def _receive_messages(self) -> None:
@@ -111,33 +110,30 @@ class Supervisor:
     def _receive_calls(self) -> None:
         """Receive a message of the serving process."""
         try:
-            calls = receive_calls(self._calls)
+            tasks = receive_tasks(self._calls, self._setup.experiment)
         except (EOFError, OSError):
             # It was killed: nobody waits for its calls.
             self._is_open = False
             return
-        if calls is None:
+        if tasks is None:
             self._is_open, self._end_at = False, time.monotonic() + SHADOW_CLOSE_SECONDS
             return
-        for call in calls:
-            self._add_call(call)
+        for task in tasks:
+            self._add_task(task)
             os.sched_yield()
 
-    def _add_call(self, call: CallRecord) -> None:
-        task = call.to_task(self._setup.experiment)
-        if call.inputs is None or call.answer is None:
+    def _add_task(self, task: Task) -> None:
+        if not task.inputs:
             self._writer.add_observation(task.observation)
-            return
-        job = WorkerJob(task, Payload(call.inputs, call.answer))
-        if task.background is None:
+        elif task.background is None:
             # Everything is known already, and must not wait behind work that may hang.
-            self._record(job, task.observation)
-            self._record_mismatch(job, task.observation)
+            self._record(task, task.observation)
+            self._record_mismatch(task, task.observation)
         elif self._pending_error is not None:
             reason, self._pending_error = self._pending_error, None
-            self._attribute_failure(job, reason)
+            self._attribute_failure(task, reason)
         else:
-            self._jobs.append(job)
+            self._tasks.append(task)
 
     def _check_worker(self) -> None:
         """Start a worker if there is none, and end one that exceeds its budget."""
@@ -157,14 +153,14 @@ class Supervisor:
         except OSError as error:
             self._handle_failure(f"did not start: {error}")
 
-    def _give_job(self) -> None:
-        """Give an idle worker the next job."""
-        jobs = self._recorded or self._jobs
-        if self._worker is not None and self._worker.is_idle and jobs:
+    def _give_task(self) -> None:
+        """Give an idle worker the next task."""
+        tasks = self._recorded or self._tasks
+        if self._worker is not None and self._worker.is_idle and tasks:
             try:
-                job = jobs.popleft()
-                keeps = job.is_recorded or self._writer.has_room
-                self._worker.give(replace(job, task=replace(job.task, keeps_mismatch=keeps)))
+                task = tasks.popleft()
+                keeps = task.is_recorded or self._writer.has_room
+                self._worker.give(replace(task, keeps_mismatch=keeps))
             except WorkerEndedError as ended:
                 self._handle_failure(str(ended))
 
@@ -186,10 +182,10 @@ class Supervisor:
 
     def _handle_result(self, result: TaskResult) -> None:
         assert self._worker is not None
-        assert self._worker.job is not None
+        assert self._worker.task is not None
         # Before it counts as idle: a call that has just ended may still exceed the budget.
         excess = self._worker.excess()
-        job, self._worker.job = self._worker.job, None
+        task, self._worker.task = self._worker.task, None
         if result.mismatch is not None:
             self._writer.add_mismatch(result.mismatch)
         if result.dropped:
@@ -202,32 +198,32 @@ class Supervisor:
         else:
             self._worker.end()
             self._forget_worker()
-            if job.task.background == "candidate" and observation.error is None:
+            if task.background == "candidate" and observation.error is None:
                 observation = replace(observation, error=excess)
-        if not job.is_recorded:
-            self._record(job, observation)
+        if not task.is_recorded:
+            self._record(task, observation)
 
     def _handle_failure(self, reason: str) -> None:
-        """Record the failure of a worker for its job; let a new one start after a while."""
-        job = self._worker.job if self._worker is not None else None
+        """Record the failure of a worker for its task; let a new one start after a while."""
+        task = self._worker.task if self._worker is not None else None
         self._forget_worker()
-        jobs = self._jobs or self._recorded
-        if job is None and jobs:
+        tasks = self._tasks or self._recorded
+        if task is None and tasks:
             # For example of a worker that cannot start: that must not go unnoticed.
-            job = jobs.popleft()
-        if job is None:
+            task = tasks.popleft()
+        if task is None:
             self._pending_error = reason
         else:
-            self._attribute_failure(job, reason)
+            self._attribute_failure(task, reason)
         self._skip_old()
 
     def _skip_old(self) -> None:
         """Skip calls that have waited too long, to make room for new ones."""
         oldest = time.monotonic() - SHADOW_WAIT_SECONDS
-        while self._jobs and self._jobs[0].since < oldest:
-            job = self._jobs.popleft()
+        while self._tasks and self._tasks[0].since < oldest:
+            task = self._tasks.popleft()
             reason = "waited too long behind calls that failed"
-            self._record(job, replace(job.task.observation, skipped=reason))
+            self._record(task, replace(task.observation, skipped=reason))
 
     def _forget_worker(self) -> None:
         """Forget a worker that has ended, and set when the next one starts."""
@@ -236,48 +232,48 @@ class Supervisor:
         self._start_at = time.monotonic() + min(seconds, SHADOW_RETRY_SECONDS_MAX)
         self._failures += 1
 
-    def _attribute_failure(self, job: WorkerJob, reason: str) -> None:
+    def _attribute_failure(self, task: Task, reason: str) -> None:
         """Record a call whose side in the background failed or never ran."""
-        observation = job.task.observation
-        if job.is_recorded:
+        observation = task.observation
+        if task.is_recorded:
             # The worker failed while keeping the inputs; the call itself is recorded.
             self._writer.drop_mismatch()
             return
-        if job.task.background == "control":
+        if task.background == "control":
             observation = replace(observation, skipped=f"the control in the background: {reason}")
         else:
             observation = replace(observation, error=reason)
-            self._record_mismatch(job, observation)
-        self._record(job, observation)
+            self._record_mismatch(task, observation)
+        self._record(task, observation)
 
-    def _record_mismatch(self, job: WorkerJob, observation: Observation) -> None:
+    def _record_mismatch(self, task: Task, observation: Observation) -> None:
         """Let a worker make a mismatch of a recorded call: inputs are loaded only there."""
         if not is_mismatch(observation):
             return
         if not self._writer.has_room:
             self._writer.drop_mismatch()
             return
-        task = replace(job.task, observation=observation, background=None)
-        self._recorded.append(WorkerJob(task, job.payload, is_recorded=True))
+        recorded = replace(task, observation=observation, background=None, is_recorded=True)
+        self._recorded.append(recorded)
         if len(self._recorded) > MISMATCHES_AT_ONCE:
             self._recorded.popleft()
             self._writer.drop_mismatch()
 
-    def _record(self, job: WorkerJob, observation: Observation) -> None:
-        self._counters.add("bytes_done", job.payload.size)
+    def _record(self, task: Task, observation: Observation) -> None:
+        self._counters.add("bytes_done", task.size)
         self._counters.add("tasks_done", 1)
         self._writer.add_observation(observation)
 
     def _end(self) -> None:
         """End the worker, and record the calls that are not done."""
-        jobs = [*self._jobs, *self._recorded]
+        tasks = [*self._tasks, *self._recorded]
         if self._worker is not None:
-            if self._worker.job is not None:
-                jobs.insert(0, self._worker.job)
+            if self._worker.task is not None:
+                tasks.insert(0, self._worker.task)
             self._worker.end()
-        for job in jobs:
-            if job.is_recorded:
+        for task in tasks:
+            if task.is_recorded:
                 self._writer.drop_mismatch()
                 continue
-            skipped = replace(job.task.observation, skipped="the serving process ended first")
-            self._record(job, skipped)
+            skipped = replace(task.observation, skipped="the serving process ended first")
+            self._record(task, skipped)

@@ -25,7 +25,6 @@ from tallow.core.limits import SHADOW_RESERVE_BYTES
 from tallow.migrate.evidence import Judgement, Observation, Side
 from tallow.migrate.shadow.messages import (
     ExperimentSetup,
-    Payload,
     Task,
     TaskResult,
     lower_priority,
@@ -68,20 +67,17 @@ def main(descriptors: list[int]) -> None:
         _limit_memory(setup.budget.memory_bytes)
         connection.send_bytes(pickle.dumps(_READY))
         while True:
-            task, payload = pickle.loads(connection.recv_bytes())
-            result = run_task(functions, setup, task, payload)
+            result = run_task(functions, setup, pickle.loads(connection.recv_bytes()))
             connection.send_bytes(pickle.dumps(result))
 
 
-def run_task(
-    functions: UserFunctions, setup: ExperimentSetup, task: Task, payload: Payload
-) -> TaskResult:
+def run_task(functions: UserFunctions, setup: ExperimentSetup, task: Task) -> TaskResult:
     """Run the side of a task, compare the answers, and keep a mismatch."""
     observation = task.observation
     served_side: Side = "candidate" if task.background == "control" else "control"
     try:
-        args, kwargs = pickle.loads(payload.inputs)
-        served = CallOutcome(*pickle.loads(payload.served))
+        args, kwargs = pickle.loads(task.inputs)
+        served = CallOutcome(*pickle.loads(task.served))
     except Exception as error:  # noqa: BLE001 - not a fault of the candidate
         reason = f"inputs or answer cannot be loaded again; {error_text(error)}"
         return TaskResult(replace(observation, skipped=reason))
@@ -91,24 +87,24 @@ def run_task(
         outcomes[task.background], milliseconds = time_call(side, args, kwargs)
         if outcomes[task.background].raised is None:
             observation = replace(observation, background_ms=milliseconds)
-        observation = _judge(functions, observation, outcomes, payload)
+        observation = _judge(functions, task, observation, outcomes)
     try:
         observation = _add_staleness(functions, observation, served)
     except Exception as error:  # noqa: BLE001 - somebody else's function
         observation = replace(observation, error=f"newest: {error_text(error)}")
-    return _make_result(setup, task, observation, payload, outcomes)
+    return _make_result(setup, task, observation, outcomes)
 
 
 def _judge(
     functions: UserFunctions,
+    task: Task,
     observation: Observation,
     outcomes: dict[Side, CallOutcome],
-    payload: Payload,
 ) -> Observation:
     error, judgement = judge_exceptions(outcomes["control"], outcomes["candidate"])
     if error is None and judgement is None:
         # A fresh copy of the inputs: the side that ran may have changed the first one.
-        args, kwargs = pickle.loads(payload.inputs)
+        args, kwargs = pickle.loads(task.inputs)
         answers = (outcomes["control"].value, outcomes["candidate"].value)
         try:
             judgement = functions.judge(*answers, *args, **kwargs)
@@ -132,7 +128,6 @@ def _make_result(
     setup: ExperimentSetup,
     task: Task,
     observation: Observation,
-    payload: Payload,
     outcomes: dict[Side, CallOutcome],
 ) -> TaskResult:
     """Return the result of a task, with a mismatch if there is one."""
@@ -141,7 +136,7 @@ def _make_result(
     if not task.keeps_mismatch:
         return TaskResult(observation, dropped=True)
     try:
-        inputs = pickle.loads(payload.inputs)
+        inputs = pickle.loads(task.inputs)
         body = mismatch_body(observation, inputs, outcomes, setup.versions, task.revision)
     except Exception:  # noqa: BLE001 - too large, or its answer cannot be copied: counted
         return TaskResult(observation, dropped=True)

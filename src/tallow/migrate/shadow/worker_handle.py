@@ -1,4 +1,4 @@
-"""A worker as its supervisor sees it: a process to start, give jobs, watch and kill."""
+"""A worker as its supervisor sees it: a process to start, give tasks, watch and kill."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import time
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from tallow.core.limits import (
 from tallow.migrate.shadow.messages import (
     IN_WORKER,
     ExperimentSetup,
-    Payload,
     Task,
     TaskResult,
     start_process,
@@ -32,24 +30,6 @@ from tallow.migrate.shadow.outcome import waited_seconds
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STALLED = struct.pack("ll", int(SHADOW_CLOSE_SECONDS), 0)
-
-
-@dataclass(frozen=True)
-class WorkerJob:
-    """A task with its payload.
-
-    Parameters
-    ----------
-    is_recorded
-        Its observation is written already; only its mismatch is still to be kept.
-    since
-        When it began to wait, on the monotonic clock.
-    """
-
-    task: Task
-    payload: Payload
-    is_recorded: bool = False
-    since: float = field(default_factory=time.monotonic)
 
 
 class WorkerEndedError(Exception):
@@ -76,7 +56,7 @@ class WorkerHandle:
             self._process = start_process("worker", [theirs.fileno()], environment)
             self.connection = Connection(ours.detach())
         self.is_ready = False
-        self.job: WorkerJob | None = None
+        self.task: Task | None = None
         folder = Path(f"/proc/{self._process.pid}")
         self._statm, self._schedstat = folder / "statm", folder / "schedstat"
         self._started = time.monotonic()
@@ -96,21 +76,21 @@ class WorkerHandle:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for a job."""
-        return self.is_ready and self.job is None
+        """Whether it waits for a task."""
+        return self.is_ready and self.task is None
 
-    def give(self, job: WorkerJob) -> None:
-        """Give it a job.
+    def give(self, task: Task) -> None:
+        """Give it a task.
 
         Raises
         ------
         WorkerEndedError
             If it has ended.
         """
-        self.job = job
+        self.task = task
         self._start_clock()
         try:
-            self.connection.send_bytes(pickle.dumps((job.task, job.payload), protocol=5))
+            self.connection.send_bytes(pickle.dumps(task, protocol=5))
         except OSError as error:
             raise WorkerEndedError(self.end()) from error
 
@@ -130,7 +110,7 @@ class WorkerHandle:
 
     def excess(self) -> str | None:
         """Return how it exceeds its budget, or None."""
-        seconds = SHADOW_START_SECONDS if self.job is None else self._budget.seconds
+        seconds = SHADOW_START_SECONDS if self.task is None else self._budget.seconds
         if not self.is_idle and self._elapsed(seconds) > seconds:
             return f"too slow: more than {seconds:g} s"
         if self.resident_bytes() > self._budget.memory_bytes:
