@@ -110,4 +110,4 @@ def outputs(spec: str, rows: Rows, convention: Convention = "tradingview") -> di
 
 def all_indicators() -> dict[str, Indicator]:
     """Return every indicator that discovery finds."""
-    return registry().indicators
+    return registry().by_name

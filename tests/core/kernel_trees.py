@@ -44,7 +44,7 @@ Trees = dict[str, list[Any]]
 def trees() -> Trees:
     """Return what all kernels of the package do today."""
     found: Trees = {}
-    for indicator in registry().indicators.values():
+    for indicator in registry().by_name.values():
         for advance in (indicator.advance, indicator.advance_long):
             if advance is not None:
                 key = f"{indicator.name}.{advance.__name__}"

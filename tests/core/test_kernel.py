@@ -142,7 +142,7 @@ def test_the_first_use_compiles_and_the_second_finds_it(tmp_path):
 
 
 def test_every_built_in_kernel_has_its_python_twin():
-    for indicator in registry().indicators.values():
+    for indicator in registry().by_name.values():
         assert callable(getattr(indicator.advance, "py_func", indicator.advance))
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from tallow.core import plugins as module
 from tallow.core.errors import SpecError
-from tallow.core.registry import ENTRY_POINT_GROUP, registry
+from tallow.core.registry import registry
 
-BUILT_IN = EntryPoint("tallow", "tallow.indicators:builtin", ENTRY_POINT_GROUP)
+BUILT_IN = EntryPoint("tallow", "tallow.indicators:builtin", "tallow.indicators")
 
 
 @pytest.fixture
@@ -46,14 +46,14 @@ def named(name):
 
 def test_one_indicator_or_a_function_that_returns_several(discover):
     found = discover(a=named("mine"), b=lambda: [named("yours"), named("theirs")])
-    assert {"mine", "yours", "theirs", "ema"} <= set(found.indicators)
+    assert {"mine", "yours", "theirs", "ema"} <= set(found.by_name)
     assert found.failures == {}
     assert found.find("Mine").name == "mine"
 
 
 def test_a_built_in_name_is_not_taken_over(discover):
     found = discover(a=named("rsi"))
-    assert found.indicators["rsi"].title != named("rsi").title
+    assert found.by_name["rsi"].title != named("rsi").title
     assert found.failures == {
         "a = their.a:INDICATOR": "DeclarationError: rsi: the name is taken; choose another"
     }
@@ -70,8 +70,8 @@ def test_a_built_in_name_is_not_taken_over(discover):
 )
 def test_a_broken_plug_in_is_told_and_harms_no_other(discover, plugin, reason):
     found = discover(bad=plugin, good=named("mine"))
-    assert "mine" in found.indicators
-    assert "ema" in found.indicators
+    assert "mine" in found.by_name
+    assert "ema" in found.by_name
     (why,) = found.failures.values()
     assert why.startswith(reason)
     with pytest.raises(

@@ -73,14 +73,14 @@ def test_one_spec(text):
 
 
 def test_the_full_text_is_read_as_the_same():
-    for indicator in registry().indicators:
+    for indicator in registry().by_name:
         (spec,) = parse_specs(indicator)
         assert parse_specs(spec.text) == (spec,)
 
 
 def test_every_column_is_a_name_in_an_expression():
     texts = [f"bollinger(20, {m})" for m in ("2", "2.5", "0.001", "99.99", "1e-3", "1e2")]
-    names = columns(texts) + columns(list(registry().indicators), "talib")
+    names = columns(texts) + columns(list(registry().by_name), "talib")
     assert all(name.isidentifier() for name in names), names
 
 

@@ -20,7 +20,7 @@ from tests.frames import assert_same_frame, market
 FRAME = market(["A", "B", "C"])
 PLAIN = [
     name
-    for name, indicator in registry().indicators.items()
+    for name, indicator in registry().by_name.items()
     if set(indicator.inputs) <= {"open", "high", "low", "close", "volume"}
 ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tallow.core.kernel import cache_folder
-from tallow.core.registry import Registry, registry
+from tallow.core.registry import registry
 from tallow.serve.cli import app
 
 
@@ -80,7 +81,7 @@ def test_a_cache_that_cannot_be_written_fails(another_cache: Path) -> None:
 
 
 def test_plug_ins_are_listed_and_broken_ones_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Registry(registry().indicators, {"theirs = their.package": "ImportError: no"})
+    found = replace(registry(), failures={"theirs = their.package": "ImportError: no"})
     monkeypatch.setattr("tallow.core.registry.registry", lambda: found)
     code, said = tallow_doctor()
     assert code == 1
@@ -88,7 +89,8 @@ def test_plug_ins_are_listed_and_broken_ones_fail(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_installation_without_entry_points_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tallow.core.registry.registry", lambda: Registry({}, {}))
+    none = replace(registry(), by_name={})
+    monkeypatch.setattr("tallow.core.registry.registry", lambda: none)
     code, said = tallow_doctor()
     assert code == 1
     assert "install tallow again" in said["indicators"][0][1]

@@ -137,7 +137,7 @@ def wrong_words(text: str, shown: Callable[[str], Shown]) -> Iterator[str]:
 def wrong_calls(text: str) -> Iterator[str]:
     """Yield the parameters that calls in a text give, and their functions do not have."""
     for name, words in hints.calls(text):
-        if not words or name in registry().indicators:
+        if not words or name in registry().by_name:
             continue
         found: Any = tallow
         for part in name.split("."):

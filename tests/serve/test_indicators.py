@@ -13,11 +13,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tallow.core.operator import CONVENTIONS, Output
-from tallow.core.registry import Registry, registry
+from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
 from tallow.serve.cli import app
 
-NAMES = sorted(registry().indicators)
+NAMES = sorted(registry().by_name)
 
 
 def tallow_indicators(*arguments: str) -> Result:
@@ -56,7 +56,7 @@ def test_the_list_as_json_names_the_default_set() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_says_what_the_declaration_says(name: str) -> None:
-    indicator = registry().indicators[name]
+    indicator = registry().by_name[name]
     page = tallow_indicators(name).stdout
     told = [indicator.title, indicator.formula, indicator.reference, indicator.flat, *CONVENTIONS]
     for parameter in indicator.parameters:
@@ -97,13 +97,13 @@ def test_a_plug_in_stands_beside_the_others_and_says_where_it_is_from(
         Output("b", "theirs_b", "furlongs", "at most 2", maximum=2.0),
     )
     theirs = replace(
-        registry().indicators["obv"],
+        registry().by_name["obv"],
         name="theirs",
         outputs=outputs,
         advance=somebodys_kernel,
         warmup=lambda _: (3, 4),
     )
-    found = Registry({**registry().indicators, "theirs": theirs}, {})
+    found = replace(registry(), by_name={**registry().by_name, "theirs": theirs})
     monkeypatch.setattr("tallow.serve.indicators.registry", lambda: found)
     text = tallow_indicators().stdout
     package = somebodys_kernel.__module__.partition(".")[0]

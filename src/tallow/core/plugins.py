@@ -1,11 +1,16 @@
-"""Plug-ins: what packages declare under an entry point group, by name."""
+"""Plug-ins: what packages declare under an entry point group, by name.
+
+An entry point names a declaration, or a callable that returns several. Tallow's own come the same
+way, so a user's, in a package of its own, is nothing special anywhere.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
-from tallow.core.errors import DeclarationError
+from tallow.core.errors import DeclarationError, TallowError, excerpt, near_matches
 
 
 class Named(Protocol):
@@ -18,15 +23,56 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
-def load_plugins(group: str, kind: type[T]) -> tuple[dict[str, T], dict[str, str]]:
-    """Load every entry point of a group: a declaration each, or a callable that returns several.
+@dataclass(frozen=True, eq=False)
+class Registry(Generic[T]):
+    """What was declared under an entry point group.
 
-    Returns
-    -------
-    tuple
-        The declarations by name, and the reasons of the entry points that failed, which harm no
-        other.
+    Attributes
+    ----------
+    what, error
+        What a message calls one of them, and which error tells of one that is not there.
+    by_name
+        The declarations.
+    failures
+        What failed, which harms no other, with the reasons.
+    rule
+        What a name must be.
     """
+
+    group: str
+    what: str
+    error: type[TallowError]
+    by_name: dict[str, T]
+    failures: dict[str, str]
+    rule: str = "unknown"
+
+    @classmethod
+    def load(
+        cls, group: str, kind: type[T], what: str, error: type[TallowError], rule: str = "unknown"
+    ) -> Self:
+        """Load every entry point of a group."""
+        return cls(group, what, error, *_load(group, kind), rule)
+
+    def find(self, name: str) -> T:
+        """Return what has a name, in any case.
+
+        Raises
+        ------
+        TallowError
+            `error`, if there is none; the message lists near matches and what failed.
+        """
+        found = self.by_name.get(str(name).lower())
+        if found is None:
+            hint = near_matches(str(name), self.by_name)
+            raise self.error(f"{self.what}: {excerpt(name)}; {self.rule}; {hint}{self.broken()}")
+        return found
+
+    def broken(self) -> str:
+        """Return the end of a message: what failed."""
+        return "".join(f"; {entry} failed: {why}" for entry, why in self.failures.items())
+
+
+def _load(group: str, kind: type[T]) -> tuple[dict[str, T], dict[str, str]]:
     found: dict[str, T] = {}
     failures: dict[str, str] = {}
     # Tallow's own first, so that a plug-in cannot take the name of a built-in.

@@ -11,7 +11,8 @@ from tallow.core.arrays import Floats
 from tallow.core.errors import SpecError
 from tallow.core.limits import PLANS
 from tallow.core.operator import RECURSIVE, Indicator, Kernel, Value
-from tallow.core.registry import Registry, registry
+from tallow.core.plugins import Registry
+from tallow.core.registry import registry
 from tallow.core.spec import Spec, check_convention, parse_specs
 
 Asked = str | Iterable[str | Spec]
@@ -77,7 +78,9 @@ def make_plan(
 
 
 @lru_cache(maxsize=PLANS)
-def _kept_plan(asked: Any, convention: str, taken: tuple[str, ...], _found: Registry) -> Plan:
+def _kept_plan(
+    asked: Any, convention: str, taken: tuple[str, ...], _found: Registry[Indicator]
+) -> Plan:
     """Return the plan of texts, made once as long as the same indicators exist."""
     return _plan(asked, convention, taken)
 

@@ -40,7 +40,7 @@ class TallowExpressions:
         self._expression = expression
 
     def __dir__(self) -> list[str]:
-        return sorted(registry().indicators)
+        return sorted(registry().by_name)
 
     def __getattr__(self, name: str) -> Callable[..., pl.Expr]:
         """Return the method that makes the indicator's expression."""

@@ -11,14 +11,17 @@ import importlib.util
 import os
 import platform
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tallow.serve.console import BAD, GOOD, QUIET, WARN, make_console, print_json
 from tallow.serve.wording import in_options
+
+if TYPE_CHECKING:
+    from tallow.core.plugins import Registry
 
 Status = Literal["ok", "warn", "fail"]
 STYLES: dict[Status, str] = {"ok": GOOD, "warn": WARN, "fail": BAD}
@@ -134,7 +137,7 @@ def _check_kernels() -> Iterator[Finding]:
     from tallow.core.registry import registry
 
     folder = cache_folder()
-    kernels = [indicator.advance for indicator in registry().indicators.values()]
+    kernels = [indicator.advance for indicator in registry().by_name.values()]
     compiled = sum(map(is_compiled, kernels))
     rest = "" if compiled == len(kernels) else "; the others are compiled at their first use"
     yield Finding("ok", "kernels", f"{compiled} of {len(kernels)} indicators compiled{rest}")
@@ -149,46 +152,38 @@ def _check_kernels() -> Iterator[Finding]:
 
 
 def _check_indicators() -> Iterator[Finding]:
-    from tallow.core.registry import ENTRY_POINT_GROUP, registry
+    from tallow.core.registry import registry
 
-    found = registry()
-    modules = {name: own.advance.__module__ for name, own in found.indicators.items()}
-    yield from _plug_ins("indicators", ENTRY_POINT_GROUP, modules, found.failures)
+    yield from _plug_ins("indicators", registry(), lambda indicator: indicator.advance)
 
 
 def _check_engines() -> Iterator[Finding]:
-    from tallow.migrate.engines.registry import ENTRY_POINT_GROUP, engines
+    from tallow.migrate.engines.registry import engines
 
-    found = engines()
-    modules = {name: type(engine).__module__ for name, engine in found.engines.items()}
-    yield from _plug_ins("engines", ENTRY_POINT_GROUP, modules, found.failures)
+    yield from _plug_ins("engines", engines(), type)
 
 
 def _check_readers() -> Iterator[Finding]:
-    from tallow.data.providers.registry import ENTRY_POINT_GROUP, readers
+    from tallow.data.providers.registry import readers
 
-    found = readers()
-    modules = {name: reader.read.__module__ for name, reader in found.readers.items()}
-    yield from _plug_ins("readers", ENTRY_POINT_GROUP, modules, found.failures)
+    yield from _plug_ins("readers", readers(), lambda reader: reader.read)
 
 
-def _plug_ins(
-    what: str, group: str, modules: Mapping[str, str], failures: Mapping[str, str]
-) -> Iterator[Finding]:
-    """Tell what came by an entry point group; `modules` says where each name was found."""
+def _plug_ins(what: str, found: Registry[Any], code_of: Callable[[Any], Any]) -> Iterator[Finding]:
+    """Tell what came by an entry point group; `code_of` returns what has a module."""
     packages: dict[str, list[str]] = {}
-    for name, module in modules.items():
-        packages.setdefault(module.partition(".")[0], []).append(name)
+    for name, declared in found.by_name.items():
+        packages.setdefault(code_of(declared).__module__.partition(".")[0], []).append(name)
     own = packages.pop("tallow", [])
     if own:
         listed = f": {', '.join(own)}" if len(own) <= LISTED_MAX else ""
         yield Finding("ok", what, f"{len(own)} built in{listed}")
     else:
         hint = "install tallow again, for its entry points"
-        yield Finding("fail", what, f"none of {group} was found; {hint}")
+        yield Finding("fail", what, f"none of {found.group} was found; {hint}")
     for package, names in packages.items():
         yield Finding("ok", "plug-in", f"{package}: {', '.join(names)}")
-    for entry, why in failures.items():
+    for entry, why in found.failures.items():
         yield Finding("fail", "plug-in", f"{entry}: {why}")
 
 

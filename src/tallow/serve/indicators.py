@@ -41,7 +41,7 @@ def show_indicators(name: str | None, json: bool) -> int:
 
 def show_all(as_json: bool) -> int:
     """Print every indicator; return the exit code."""
-    found = sorted(registry().indicators.values(), key=lambda indicator: indicator.name)
+    found = sorted(registry().by_name.values(), key=lambda indicator: indicator.name)
     if as_json:
         print_json([_summary(indicator) for indicator in found])
         return 0

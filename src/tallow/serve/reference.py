@@ -33,7 +33,7 @@ Rules for all of them:
 
 def markdown() -> str:
     """Return the page."""
-    indicators = list(registry().indicators.values())
+    indicators = list(registry().by_name.values())
     lines = [HEAD, "## Overview", ""]
     lines += _table(
         ("spec", "columns", "memory", "formula", "reference"), map(_overview, indicators)

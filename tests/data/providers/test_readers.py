@@ -21,10 +21,10 @@ from tallow.core.errors import CandleInputError
 from tallow.data.providers import document as document_module
 from tallow.data.providers.document import read_document
 from tallow.data.providers.reader import Reader
-from tallow.data.providers.registry import ENTRY_POINT_GROUP, readers
+from tallow.data.providers.registry import readers
 from tests.data.providers.documents import BINANCE_2025
 
-BUILT_IN = EntryPoint("tallow", "tallow.data.providers:builtin", ENTRY_POINT_GROUP)
+BUILT_IN = EntryPoint("tallow", "tallow.data.providers:builtin", "tallow.readers")
 
 THEIRS = """
 from tallow.data.providers.cells import csv_lines, csv_rows, frame_source, table
@@ -72,7 +72,7 @@ def named(name, recognises=raising):
 def test_the_built_in_readers_come_the_same_way():
     assert readers() is readers()
     assert readers().failures == {}
-    assert set(readers().readers) == {
+    assert set(readers().by_name) == {
         "upstox", "kite", "openalgo", "dhan", "fyers", "angel", "binance", "ccxt", "alpaca",
         "polygon", "databento", "yfinance", "bhavcopy", "generic",
     }  # fmt: skip
@@ -89,7 +89,7 @@ def test_the_built_in_readers_come_the_same_way():
 )
 def test_a_broken_plug_in_is_told_and_harms_no_other(discover, plugin, reason):
     found = discover(plugin, named("good"))
-    assert {"good", "kite"} <= set(found.readers)
+    assert {"good", "kite"} <= set(found.by_name)
     assert found.failures == {"plug = their:0": reason}
     with pytest.raises(CandleInputError, match=r"'bad'; unknown; .*; plug = their:0 failed: "):
         found.find("bad")

@@ -176,7 +176,7 @@ def test_so_it_is_with_a_store_at_length(request, part):
     check_a_part(StoredHistories, request, part)
 
 
-@pytest.mark.parametrize("name", registry().indicators)
+@pytest.mark.parametrize("name", registry().by_name)
 def test_every_indicator_is_repaired_exactly(name):
     """In a history longer than most look-backs, of which little is kept."""
     draw = random.Random(name)

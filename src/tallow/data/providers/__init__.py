@@ -16,18 +16,17 @@ def builtin() -> tuple[Reader, ...]:
         angel,
         bhavcopy,
         binance,
+        broker,
         ccxt,
         databento,
         dhan,
         fyers,
         generic,
-        kite,
         openalgo,
         polygon,
-        upstox,
         yfinance,
     )
 
-    indian = (upstox, kite, openalgo, dhan, fyers, angel, bhavcopy)
+    indian = (openalgo, dhan, fyers, angel, bhavcopy)
     others = (binance, ccxt, alpaca, polygon, databento, yfinance, generic)
-    return tuple(module.READER for module in (*indian, *others))
+    return broker.UPSTOX, broker.KITE, *(module.READER for module in (*indian, *others))

@@ -1,6 +1,8 @@
-"""The JSON that Indian brokers answer with: ``{"status": ..., "data": {"candles": [[...], ...]}}``.
+"""The JSON of Upstox and Zerodha: ``{"status": ..., "data": {"candles": [[...], ...]}}``.
 
-Upstox and Zerodha send the same document, but for how they write the offset of a time.
+Both send the same document, but for how they write the offset of a time: that of India. It says
+neither instrument nor timeframe (both stand in the request), nor whether prices are adjusted. A
+day's candle opens at midnight in India.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Collection
 from tallow.core.errors import CandleInputError
 from tallow.data.providers.cells import clipped, json_table, read_json
 from tallow.data.providers.content import Content
-from tallow.data.providers.reader import Reading
+from tallow.data.providers.reader import Reader, Reading
 
 TIMEZONE = "Asia/Kolkata"
 
@@ -21,7 +23,7 @@ _FAILED = re.compile(r'"status"\s*:\s*"error"')
 _OFFSET = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?[+-]\d\d(:?)\d\d"')
 
 
-def looks_like(content: Content, colon: str, error_key: str) -> bool:
+def _looks_like(content: Content, colon: str, error_key: str) -> bool:
     """Say whether a document is a broker's answer, and not surely another broker's.
 
     Parameters
@@ -41,7 +43,7 @@ def looks_like(content: Content, colon: str, error_key: str) -> bool:
     return offset is None or offset[1] == colon
 
 
-def read_answer(content: Content, widths: Collection[int]) -> Reading:
+def _read_answer(content: Content, widths: Collection[int]) -> Reading:
     """Return the candles of a broker's answer; `widths` as `tallow.data.providers.cells` has them.
 
     Raises
@@ -64,3 +66,20 @@ def read_answer(content: Content, widths: Collection[int]) -> Reading:
         f'{content.name}: document={clipped(document)}; must be {{"status": "success", "data": '
         '{"candles": [...]}}; fetch it again, or say what it is with format='
     )
+
+
+UPSTOX = Reader(
+    name="upstox",
+    text="Upstox historical and intraday candles, JSON",
+    recognises=lambda content: _looks_like(content, colon=":", error_key="errors"),
+    read=lambda content: _read_answer(content, widths=(7,)),
+)
+"""V2 and V3: newest first, and that one may be forming."""
+
+KITE = Reader(
+    name="kite",
+    text="Zerodha Kite historical candles, JSON",
+    recognises=lambda content: _looks_like(content, colon="", error_key="error_type"),
+    read=lambda content: _read_answer(content, widths=(6, 7)),
+)
+"""Oldest first, and the last one may be forming; open interest where it was asked for."""

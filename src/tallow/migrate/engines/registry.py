@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from tallow.core.errors import EngineError, excerpt, near_matches
-from tallow.core.plugins import load_plugins
+from tallow.core.errors import EngineError
+from tallow.core.plugins import Registry
 from tallow.core.text import without_secrets
 from tallow.data.reading.files import ENDINGS
 from tallow.migrate.engines.answers import AnswerReader
@@ -17,8 +18,6 @@ from tallow.migrate.engines.remote import RemoteEngine
 from tallow.migrate.engines.stored import StoredEngine
 from tallow.migrate.engines.user import load_user_engine
 from tallow.migrate.protocol import Engine
-
-ENTRY_POINT_GROUP = "tallow.engines"
 
 _FORMS = (
     "must be the name of an engine, package.module:callable, an http(s):// address, or a file of "
@@ -31,38 +30,22 @@ def builtin() -> tuple[Engine, ...]:
     return TallowEngine(), TalibEngine(Talib()), TalibEngine(PolarsTalib())
 
 
-@dataclass(frozen=True)
-class EngineRegistry:
-    """The engines by name, and the plug-ins that failed, with the reasons."""
-
-    engines: dict[str, Engine]
-    failures: dict[str, str]
-
-    def find(self, name: str) -> Engine:
-        """Return the engine called `name`; `EngineError` if there is none."""
-        found = self.engines.get(name)
-        if found is None:
-            broken = "".join(f"; {entry} failed: {why}" for entry, why in self.failures.items())
-            hint = near_matches(name, self.engines)
-            raise EngineError(f"engine: {excerpt(name)}; {_FORMS}; {hint}{broken}")
-        return found
-
-    def series(self) -> dict[str, str]:
-        """Return the names of columns that engines declare in `series`, with ours for them.
-
-        An engine may have this attribute for the names under which its values were stored.
-        """
-        names: dict[str, str] = {}
-        for engine in self.engines.values():
-            names |= getattr(engine, "series", {})
-        return names
-
-
 @cache
-def engines() -> EngineRegistry:
+def engines() -> Registry[Engine]:
     """Load every entry point, once per process."""
-    found, failures = load_plugins(ENTRY_POINT_GROUP, Engine)  # type: ignore[type-abstract]
-    return EngineRegistry(found, failures)
+    kind: Any = Engine  # a protocol, which mypy takes for no type that has instances
+    return Registry.load("tallow.engines", kind, "engine", EngineError, _FORMS)
+
+
+def _declared_series() -> dict[str, str]:
+    """Return the names of columns that engines declare in `series`, with ours for them.
+
+    An engine may have this attribute for the names under which its values were stored.
+    """
+    names: dict[str, str] = {}
+    for engine in engines().by_name.values():
+        names |= getattr(engine, "series", {})
+    return names
 
 
 def load_engine(
@@ -91,9 +74,9 @@ def load_engine(
         If it is a file that cannot be opened.
     """
     known = engines()
-    if text in known.engines:
-        return _require_no_series(known.engines[text], series)
-    reader = AnswerReader({**known.series(), **(series or {})}, timezone)
+    if text in known.by_name:
+        return _require_no_series(known.by_name[text], series)
+    reader = AnswerReader({**_declared_series(), **(series or {})}, timezone)
     if text.startswith(("http://", "https://")):
         return RemoteEngine(text, reader)
     if text.lower().endswith(ENDINGS):
@@ -102,7 +85,7 @@ def load_engine(
     names = [*module.split("."), *name.split(".")]
     if colon and all(part.isidentifier() for part in names):
         return load_user_engine(module, name, reader)
-    return known.find(text)
+    return _require_no_series(known.find(text), series)
 
 
 def _require_no_series(engine: Engine, series: Mapping[str, str] | None) -> Engine:
@@ -128,6 +111,6 @@ class EngineSource:
 
     def load(self) -> Engine:
         """Return the engine; see `load_engine`. A declared engine uses our names of series."""
-        declared = self.text in engines().engines
+        declared = self.text in engines().by_name
         series = None if declared else dict(self.series or {})
         return load_engine(self.text, series=series, timezone=self.timezone)
