@@ -1,4 +1,4 @@
-"""Goal: what every room needs stands in one place: time, arrays and the disk.
+"""Goal: what every room needs stands in one place: time, arrays, the disk, globs.
 
 Method: every source file is parsed; what may stand in one file only is looked for in all others.
 Each rule is first tried on bad texts.
@@ -61,10 +61,19 @@ def disk_in(node: ast.AST) -> bool:
     return False
 
 
+def globs_in(node: ast.AST) -> bool:
+    """Say whether a call expands what a user wrote; a folder's own `glob` finds what we wrote."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name("glob"))):
+            return True
+    return False
+
+
 RULES: Mapping[str, Callable[[ast.AST], bool]] = {
     "core/time.py": time_in,
     "core/arrays.py": arrays_in,
     "core/disk.py": disk_in,
+    "data/reading/files.py": globs_in,
 }
 """By the file that may have it: whether a node is what only that file has."""
 
@@ -102,6 +111,7 @@ def test_it_stands_in_one_place(place: str) -> None:
         ("core/disk.py", "aside.replace(path)"),
         ("core/disk.py", "os.replace(aside, path)"),
         ("core/disk.py", "from tempfile import NamedTemporaryFile"),
+        ("data/reading/files.py", "found = glob.glob(text)"),
     ],
 )
 def test_a_copy_is_found(place: str, text: str) -> None:
@@ -115,6 +125,7 @@ def test_a_copy_is_found(place: str, text: str) -> None:
         ("core/time.py", "timedelta(microseconds=int(text))\ndatetime(1970, 1, 2, tzinfo=UTC)"),
         ("core/arrays.py", "def f(x: NDArray[Any]) -> None: ...\nCauseFlags = Ints"),
         ("core/disk.py", "text.replace('a', 'b')\nmoment.replace(tzinfo=UTC)\nreplace(spec, n=1)"),
+        ("data/reading/files.py", "folder.glob('*.sqlite')"),
     ],
 )
 def test_what_is_no_copy_passes(place: str, text: str) -> None:

@@ -65,7 +65,7 @@ SHOWN: dict[str, Shown] = {
     "migrate/compare/asking": (("compare",), (Request,)),
     "migrate/engines": (("compare",), (load_engine,)),
     "runtime/adjusted": (("query",), (tallow.AnalyticsEngine.query,)),
-    "runtime/aside": CALENDARS,
+    "runtime/row_checks": CALENDARS,
     "runtime/live/admit": (("live", "quarantine"), (tallow.LiveEngine,)),
 }
 

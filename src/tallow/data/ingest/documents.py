@@ -7,8 +7,7 @@ its columns, and settles the rows of the quarantine that are accepted now.
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -18,7 +17,6 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
-from tallow.core.given import file_path
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.core.time import now_us
 from tallow.data.ingest.repair_table import is_mending_table, read_mended
@@ -26,6 +24,7 @@ from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assumed import told_once
 from tallow.data.reading.candles import Candles
+from tallow.data.reading.files import find_files
 from tallow.data.reading.one_key import OneKey
 from tallow.data.reading.options import Stamped
 from tallow.data.reading.quarantine import empty_quarantine
@@ -189,33 +188,9 @@ def find_documents(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
     Raises
     ------
     CandleInputError
-        If a path does not exist, is a folder, or a glob matches no file.
+        As `find_files` does.
     """
-    several = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths = list(dict.fromkeys(path for one in several for path in _matching(one)))
-    if not paths:
-        raise CandleInputError("ingest: input=[]; must name at least one file; add a path or glob")
-    return paths
-
-
-def _matching(source: str | Path) -> Iterator[Path]:
-    path = file_path("ingest: input", source, CandleInputError)
-    if path.is_dir():
-        raise CandleInputError(
-            f"{path}: is a folder; a file is needed; name its files, such as {path / '*'}"
-        )
-    # A file that exists is meant literally, even with a bracket in its name.
-    if path.exists() or not glob.has_magic(str(path)):
-        if not path.exists():
-            raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
-        yield path
-        return
-    # Not Path.glob: it refuses absolute patterns.
-    found = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
-    files = [match for match in found if not match.is_dir()]
-    if not files:
-        raise CandleInputError(f"ingest: input={str(source)!r}; no file matches; check the folder")
-    yield from files
+    return list(dict.fromkeys(find_files("ingest", inputs, "*")))
 
 
 @dataclass

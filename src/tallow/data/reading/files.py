@@ -64,21 +64,53 @@ class RawSource:
 
 
 def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
-    """Return the files that paths and globs name: globs sorted by name, lists in their order.
+    """Return the candle files that paths and globs name, as `find_files` does.
 
     Raises
     ------
     CandleInputError
-        If nothing matches, or a match is a folder or has an ending that is not read.
+        As `find_files` does; also if a file has an ending that is not read, or is empty.
     """
-    if isinstance(source, str | Path):
-        paths = _expand_one(source)
-    else:
-        paths = [path for one in source for path in _expand_one(one)]
-    if not paths:
-        raise CandleInputError("read: input=[]; must name at least one file; add a path or a glob")
+    for one in [source] if isinstance(source, str | Path) else source:
+        if not isinstance(one, str | Path):
+            raise CandleInputError(
+                f"read: input={type(one).__name__}; must be a path, a glob, a list of these or a "
+                "frame; pass several frames one by one"
+            )
+    paths = find_files("read", source, "*.parquet")
     for path in paths:
         _require_candle_file(path)
+    return paths
+
+
+def find_files(verb: str, source: str | Path | Sequence[str | Path], such_as: str) -> list[Path]:
+    """Return the files that paths and globs name: globs sorted by name, lists in their order.
+
+    Parameters
+    ----------
+    verb
+        What is done with them, for messages.
+    such_as
+        A glob of such files in a folder, to be named instead of it.
+
+    Raises
+    ------
+    CandleInputError
+        If nothing matches, or one does not exist or is a folder.
+    """
+    several = [source] if isinstance(source, str | Path) else source
+    paths = [path for one in several for path in _matching(verb, one)]
+    if not paths:
+        raise CandleInputError(
+            f"{verb}: input=[]; must name at least one file; add a path or a glob"
+        )
+    for path in paths:
+        if path.is_dir():
+            raise CandleInputError(
+                f"{path}: is a folder; a file is needed; name its files, such as {path / such_as}"
+            )
+        if not path.exists():
+            raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
     return paths
 
 
@@ -133,13 +165,8 @@ def ending_of(path: Path) -> str | None:
     return next((ending for ending in ENDINGS if name.endswith(ending)), None)
 
 
-def _expand_one(source: str | Path) -> list[Path]:
-    if not isinstance(source, str | Path):
-        raise CandleInputError(
-            f"read: input={type(source).__name__}; must be a path, a glob, a list of these or a "
-            "frame; pass several frames one by one"
-        )
-    path = file_path("read: input", source, CandleInputError)
+def _matching(verb: str, source: str | Path) -> list[Path]:
+    path = file_path(f"{verb}: input", source, CandleInputError)
     # A file that exists is meant literally, even with a bracket in its name.
     if path.exists() or not glob.has_magic(str(path)):
         return [path]
@@ -147,18 +174,12 @@ def _expand_one(source: str | Path) -> list[Path]:
     matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
     files = [match for match in matches if not match.is_dir()]
     if not files:
-        raise CandleInputError(f"read: input={str(source)!r}; no file matches; check the folder")
+        raise CandleInputError(f"{verb}: input={str(source)!r}; no file matches; check the folder")
     return files
 
 
 def _require_candle_file(path: Path) -> None:
     known = f"must end in {', '.join((*ENDINGS, *DOCUMENT_ENDINGS))}"
-    if path.is_dir():
-        raise CandleInputError(
-            f"{path}: is a folder; a file is needed; name its files, such as {path / '*.parquet'}"
-        )
-    if not path.exists():
-        raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
     if ending_of(path) is None and not path.name.lower().endswith(DOCUMENT_ENDINGS):
         raise CandleInputError(f"{path}: ending={path.suffix!r}; {known}; rename or convert it")
     if path.stat().st_size == 0:
