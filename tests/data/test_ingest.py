@@ -16,7 +16,7 @@ import pytest
 
 from tallow.core.errors import CandleInputError
 from tallow.data.ingest.documents import FileReport, IngestReport, ingest
-from tallow.data.ingest.repair_table import mending_table
+from tallow.data.ingest.repair_table import repair_table
 from tallow.data.store.store import Store, open_store
 
 HEADER = "symbol,ts,o,h,l,c,v\n"
@@ -128,7 +128,7 @@ def test_a_candle_that_was_forming_settles_its_row_when_it_has_ended(
     report = ingest(store, path, **said, now=DURING_THE_THIRD_MINUTE)
     assert report.by_rule == {"forming": 1}
     # It is not for mending: as it is, it would pass for a whole candle now.
-    assert len(mending_table(store.ledger.held())) == 0
+    assert len(repair_table(store.ledger.held())) == 0
     whole = ["2025-07-18T09:17:00+05:30", 10, 12, 10, 11, 70, 0]
     path.write_text(upstox(whole, second))
     report = ingest(store, path, **said)
@@ -154,7 +154,7 @@ def test_rows_are_exported_mended_and_accepted(store: Store, tmp_path: Path) -> 
     nameless = ",2025-07-18T09:18+05:30,1,1,1,1,1\n"
     path.write_text(HEADER + GOOD + HIGH_BELOW_LOW + CONTRADICTING + nameless)
     ingest(store, path, **SAID)
-    exported = mending_table(store.ledger.held())
+    exported = repair_table(store.ledger.held())
     assert exported.columns[:4] == ["quarantine_id", "source", "row", "rule"]
     by_row = {row["row"]: row for row in exported.to_dicts()}
     assert sorted(by_row) == [2, 3, 4, 5]
@@ -171,7 +171,7 @@ def test_rows_are_exported_mended_and_accepted(store: Store, tmp_path: Path) -> 
     pl.DataFrame(kept).write_csv(table)
     report = ingest(store, table)
     assert [(file.format, file.timeframe, file.adjustment) for file in report.files] == [
-        ("mended", "1m", "raw")
+        ("repaired", "1m", "raw")
     ]
     assert (counts(report), report.total("settled")) == ((3, 2, 0, 0, 1), 3)
     assert report.by_rule == {"instrument_missing": 1}
@@ -197,7 +197,7 @@ def test_records_of_every_shape_become_the_same_columns(store: Store, tmp_path: 
     names = "TradDt,Sgmt,Src,ISIN,SctySrs,OpnPric,HghPric,LwPric,ClsPric,TtlTradgVol"
     bhavcopy.write_text(f"{names}\n2025-07-18,CM,NSE,INE1,EQ,10,9,11,10,100\n")
     ingest(store, bhavcopy)
-    rows = mending_table(store.ledger.held()).drop("quarantine_id", "source", "rule", "record")
+    rows = repair_table(store.ledger.held()).drop("quarantine_id", "source", "rule", "record")
     nothing = (None,) * 5
     assert rows.rows() == [
         (1, "A", "2025-07-18T03:45:00+00:00", "10.50", "9", "11", "10", "100", "5"),
@@ -212,7 +212,7 @@ def test_a_spreadsheet_may_add_its_mark_and_leave_nothing(store: Store, tmp_path
     path, table = tmp_path / "a.csv", tmp_path / "mend.csv"
     path.write_text(HEADER + HIGH_BELOW_LOW)
     ingest(store, path, **SAID)
-    exported = mending_table(store.ledger.held())
+    exported = repair_table(store.ledger.held())
     exported.clear().write_csv(table)
     assert ingest(store, table).files == ()
     text = exported.with_columns(high=pl.lit("12"), low=pl.lit("9")).write_csv()
@@ -226,7 +226,7 @@ def test_a_record_of_no_known_shape_has_no_cells(record: str) -> None:
     held = pl.DataFrame([row]).with_columns(
         instrument=pl.lit("A"), timestamp=pl.lit(None, pl.Datetime("us", "UTC"))
     )
-    (cells,) = mending_table(held).select(pl.col("instrument", "timestamp", "close")).rows()
+    (cells,) = repair_table(held).select(pl.col("instrument", "timestamp", "close")).rows()
     assert cells == ("A", None, None)
 
 
@@ -236,7 +236,7 @@ def test_numbers_that_are_none_of_the_quarantine_s_are_refused(
     path, table = tmp_path / "a.csv", tmp_path / "mend.csv"
     path.write_text(HEADER + HIGH_BELOW_LOW)
     ingest(store, path, **SAID)
-    exported = mending_table(store.ledger.held())
+    exported = repair_table(store.ledger.held())
     for rows, words in (
         (exported.with_columns(quarantine_id=pl.lit("7")), "quarantine_id='7'; is no row"),
         (exported.with_columns(quarantine_id=pl.lit("x")), "quarantine_id='x'; is no row"),

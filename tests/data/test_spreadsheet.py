@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallow.data.ingest.documents import ingest
-from tallow.data.ingest.repair_table import mending_table
+from tallow.data.ingest.repair_table import repair_table
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.spreadsheet import mark_formulas, unmark_formulas
 from tallow.data.store.store import open_store
@@ -63,7 +63,7 @@ def test_a_table_to_be_mended_is_safe_and_is_mended_by_its_cells(tmp_path: Path)
     with open_store(tmp_path / "store", create=True) as store:
         ingest(store, [source], timeframe="1m", adjustment="raw")
         path = tmp_path / "mend.csv"
-        write_frame(path, mending_table(store.ledger.held()))
+        write_frame(path, repair_table(store.ledger.held()))
         assert cells(path, "instrument") == ["'=HYPERLINK(1)"]
         # A number is no formula.
         assert cells(path, "close") == ["-1.5"]

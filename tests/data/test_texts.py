@@ -111,7 +111,7 @@ def test_a_format_without_a_date_is_none(wrong):
 
 
 def test_a_format_that_reads_nothing_is_not_asked_for_again():
-    with pytest.raises(CandleInputError, match=r"; mend time_format='%d-%m-%Y %H:%M': each letter"):
+    with pytest.raises(CandleInputError, match=r"; correct time_format='%d-%m-%Y %H:%M': "):
         read_candles(frame_of(["18|07|2025 09h15"]), timezone="UTC", time_format="%d-%m-%Y %H:%M")
 
 

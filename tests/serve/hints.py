@@ -189,7 +189,7 @@ def options_of_others(text: str) -> Iterator[tuple[str, str]]:
 
 _ASKED = re.compile(
     r"(?<![\w.%&?-])([a-z_]+)=(?=$|[\s,;:.)])"
-    r"|\b(?:pass|add|give|with|for|mend|out|see|told|or) ([a-z_]+)="
+    r"|\b(?:pass|add|give|with|for|mend|correct|out|see|told|or) ([a-z_]+)="
 )
 _CALL = re.compile(r"\b([A-Za-z_][\w.]*)\(([^()]*)\)")
 

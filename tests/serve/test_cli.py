@@ -194,7 +194,7 @@ def test_counts_are_written_short(count: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("verb", "message", "text"),
     [
-        ("run", 'pass timezone="UTC", say', 'pass --timezone "UTC", say'),
+        ("run", 'pass timezone="UTC", for example', 'pass --timezone "UTC", for example'),
         (
             "run",
             "add them in a file given as calendar_dates=: [[session]]",

@@ -49,7 +49,7 @@ FEEDS: Shown = (("live", "quarantine"), (WebSocketFeed, RedisFeed))
 SHOWN: dict[str, Shown] = {
     "core/calendars/calendar": CALENDARS,
     "data/reading/batches": ANY_FILES,
-    "data/feeds/held": FEEDS,
+    "data/feeds/quarantined": FEEDS,
     "data/feeds/moments": FEEDS,
     "data/reading/file_names": (("run", "live", "compare"), READERS),
     "data/reading/one_key": (("ingest",), (ingest,)),

@@ -265,7 +265,7 @@ def test_commands_that_a_report_ends_with_can_be_given(
 
 def next_commands(output: str) -> list[list[str]]:
     """Return the commands that a report shows, without what they are piped into."""
-    found = re.findall(r"(?:^  |mend them: )tallow ([^|\n]+)", output, re.MULTILINE)
+    found = re.findall(r"(?:^  |repair them: )tallow ([^|\n]+)", output, re.MULTILINE)
     return [shlex.split(command) for command in found]
 
 

@@ -167,7 +167,7 @@ def test_the_store_may_be_named_by_the_environment(candles: Path) -> None:
 
 
 def test_a_mended_export_settles_the_quarantine(dirty: Path) -> None:
-    store, table = dirty.with_name("store"), dirty.with_name("mend.csv")
+    store, table = dirty.with_name("store"), dirty.with_name("repair.csv")
     tallow("ingest", dirty, "--store", store, *SAID)
     result = tallow("store", "quarantine", "--store", store, "--export", table)
     assert (result.exit_code, result.stdout) == (0, "")

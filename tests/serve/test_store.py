@@ -62,7 +62,9 @@ def test_quarantined_rows_are_listed_by_rule_and_then_one_by_one(store: Path) ->
     assert tallow("store", "quarantine", "--store", store).stdout == "nothing is set aside\n"
     ingested(store.parent, CLEAN + HIGH_BELOW_LOW, "dirty.csv")
     text = tallow("store", "quarantine", "--store", store, COLUMNS="250").stdout
-    assert text.index("high >= low") < text.index('{"symbol":"A"') < text.index("--export mend.csv")
+    assert (
+        text.index("high >= low") < text.index('{"symbol":"A"') < text.index("--export repair.csv")
+    )
     (row,) = told("store", "quarantine", "--store", store)
     assert (row["quarantine_id"], row["row"], row["rule"]) == (1, 4, "high_below_low")
     assert json.loads(row["record"])["ts"] == "2025-07-18T09:21+05:30"
@@ -197,7 +199,7 @@ def test_upkeep_says_what_it_did(store: Path) -> None:
 
 
 def test_candles_that_were_forming_are_not_exported(store: Path) -> None:
-    table = store.with_name("mend.csv")
+    table = store.with_name("repair.csv")
     ingested(store.parent, CLEAN + CLEAN.replace("A,2025", "A,2085"), "future.csv")
     result = tallow("store", "quarantine", "--store", store, "--export", table)
     assert "3 candles that were forming" in result.stderr

@@ -15,7 +15,7 @@ from tallow.core.plugins import Registry
 from tallow.core.registry import registry
 from tallow.core.spec import Spec, check_convention, parse_specs
 
-Asked = str | Iterable[str | Spec]
+Indicators = str | Iterable[str | Spec]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Plan:
 
 
 def make_plan(
-    indicators: Asked,
+    indicators: Indicators,
     convention: str = "tradingview",
     taken: Iterable[str] = (),
 ) -> Plan:
@@ -85,7 +85,7 @@ def _kept_plan(
     return _plan(asked, convention, taken)
 
 
-def _plan(indicators: Asked, convention: str, taken: Iterable[str]) -> Plan:
+def _plan(indicators: Indicators, convention: str, taken: Iterable[str]) -> Plan:
     specs = parse_specs(indicators, convention)
     owner: dict[str, str] = dict.fromkeys(taken, "the candles")
     wanted: dict[str, dict[str, str]] = {}

@@ -74,7 +74,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Computed:
+class OutputColumns:
     """Output columns as rows of one fresh matrix, and where kernels failed."""
 
     columns: dict[str, Floats]
@@ -87,7 +87,7 @@ def run_operations(
     offsets: Ints,
     inputs: Mapping[str, Floats],
     out: Floats | None = None,
-) -> Computed:
+) -> OutputColumns:
     """Run every operation of `plan` over rows ``offsets[i]:offsets[i + 1]`` of each instrument.
 
     Parameters
@@ -112,7 +112,7 @@ def run_operations(
             outputs = [next(free) if name is None else columns[name] for name in operation.columns]
             taken = [given[name] for name in operation.inputs]
             failures += _run(operation, state, offsets, taken, outputs)
-    return Computed(columns, failures)
+    return OutputColumns(columns, failures)
 
 
 def _run(

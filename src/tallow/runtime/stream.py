@@ -22,12 +22,12 @@ import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
 from tallow.data.coverage.provisional import NONE_PROVISIONAL, provisional_bars
-from tallow.data.reading.assumed import told_once
+from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.batches import Batch
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.candles import Candles, ReadReport
 from tallow.data.reading.finer import MinuteWatch
-from tallow.data.reading.merge import settle
+from tallow.data.reading.merge import deduplicate
 from tallow.data.reading.quarantine import count_by_rule, empty_quarantine
 from tallow.data.reading.runs import OrderWatch, instrument_runs
 from tallow.data.reading.schema import OPEN_INTEREST, time_view
@@ -160,7 +160,7 @@ def run_job(candles: Candles | CandleFiles, job: Job) -> RunReport:
     return run_candles(candles, job) if isinstance(candles, Candles) else run_files(candles, job)
 
 
-@told_once
+@warn_once
 def run_files(files: CandleFiles, job: Job) -> RunReport:
     """Stream candle files into bars, sorted by instrument and time.
 
@@ -230,16 +230,16 @@ def _by_time(files: CandleFiles, job: Job) -> RunReport:
     assert job.spill_folder is not None
     with _Output(job, run, lambda: files.row_count) as output, Spill(job.spill_folder) as spill:
         for batch in files.batches():
-            settled = settle(batch.frame)
-            is_shared = minutes.is_shared(settled.frame, batch.quarantine)
-            if is_shared or len(settled.contradicting):
+            unique = deduplicate(batch.frame)
+            is_shared = minutes.is_shared(unique.frame, batch.quarantine)
+            if is_shared or len(unique.contradicting):
                 # Only the whole input shows all rows of a key, and their original text.
                 raise NeedsWholeInputError
-            seen.see(batch, settled.frame, settled.repeated)
-            seen.names.update(settled.frame["instrument"].unique())
-            frame = job.wanted.pick(settled.frame)
-            if len(frame) < len(settled.frame):
-                order.check(settled.frame)
+            seen.see(batch, unique.frame, unique.repeated)
+            seen.names.update(unique.frame["instrument"].unique())
+            frame = job.wanted.pick(unique.frame)
+            if len(frame) < len(unique.frame):
+                order.check(unique.frame)
             if len(frame):
                 for bars in run.feed(whole_block(frame, closing=False)):
                     spill.add(output.cut(bars))
@@ -257,7 +257,7 @@ class _TimeOrder:
         self._last: dict[str, int] = {}
 
     def check(self, frame: pl.DataFrame) -> None:
-        """Raise `NeedsWholeInputError` if rows of a settled batch are not after those before."""
+        """Raise `NeedsWholeInputError` if rows of a unique batch are not after those before."""
         names, offsets = instrument_runs(frame)
         times = time_view(frame)
         firsts, lasts = times[offsets[:-1]].tolist(), times[offsets[1:] - 1].tolist()

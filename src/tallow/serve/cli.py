@@ -107,7 +107,7 @@ Exit codes:
 \b
 Next:
   tallow query --help         bars and indicators out of the store
-  tallow store quarantine     the rows set aside: list, export, mend, ingest again
+  tallow store quarantine     the rows set aside: list, export, repair, ingest again
   tallow store coverage       what is there, and what is missing
 """
 

@@ -28,7 +28,7 @@ An engine is
 \b
 Both sides are given the same candles. The control is asked twice first: what it changes
 by itself cannot be held against the candidate. A difference counts as explained where
-its cause is found, whichever side it is on: where the candidate must not look ahead, say
+its cause is found, whichever side it is on. Where the candidate must not look ahead, add
 --reject look-ahead.
 
 \b

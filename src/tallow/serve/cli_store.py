@@ -13,7 +13,7 @@ EPILOG = """\b
 Examples:
   tallow store stats --store candles
   tallow store coverage --store candles -c XNSE --start 2025-07-01
-  tallow store quarantine --store candles --export mend.csv
+  tallow store quarantine --store candles --export repair.csv
   tallow store backup /backups/2025-07-18 --store candles
 
 \b
@@ -40,11 +40,11 @@ Kinds of dates:
 QUARANTINE_EPILOG = """\b
 Examples:
   tallow store quarantine --store candles
-  tallow store quarantine --store candles --export mend.csv
-  tallow ingest mend.csv --store candles
+  tallow store quarantine --store candles --export repair.csv
+  tallow ingest repair.csv --store candles
 
 \b
-A row leaves the quarantine when it comes back mended: in an exported table, whose
+A row leaves the quarantine when it comes back repaired: in an exported table, whose
 column quarantine_id says which it is, or in its own file, ingested again. A candle
 that was still forming leaves it when the whole one comes.
 
@@ -113,7 +113,7 @@ def quarantine(
     export: options_store.ExportOption = None,
     json: options.JsonOption = False,
 ) -> None:
-    """List the rows set aside, or export them to be mended."""
+    """List the rows set aside, or export them to be repaired."""
 
 
 @_verb("ingests", "store:show_ingests")

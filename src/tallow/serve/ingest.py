@@ -170,7 +170,7 @@ def _next(report: IngestReport, where: str, venue: str) -> Text:
             commands[0] = f"tallow query {asked} -t {size} --source-timeframe {size}{more}"
             commands[1] = f"tallow store coverage {where} -t {size}{more}"
     if report.by_rule:
-        commands.append(f"tallow store quarantine {where} --export mend.csv")
+        commands.append(f"tallow store quarantine {where} --export repair.csv")
     text = Text("\nNext, try\n", "bold")
     return text.append("".join(f"  {command}\n" for command in commands), "not bold")
 

@@ -52,7 +52,7 @@ FrameOutputOption = Annotated[
 ]
 ExportOption = Annotated[
     Path | None,
-    option("--export", metavar="FILE", text="Write them to a .csv file whose cells can be mended."),
+    option("--export", metavar="FILE", text="Write them to a .csv file, to repair their cells."),
 ]
 ActionsArgument = Annotated[
     str | None,

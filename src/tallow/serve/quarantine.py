@@ -1,4 +1,4 @@
-"""`tallow store quarantine`: the rows set aside, and how they are mended."""
+"""`tallow store quarantine`: the rows set aside, and how they are repaired."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.core.text import without_secrets
-from tallow.data.ingest.repair_table import QUARANTINE_ID, mending_table
+from tallow.data.ingest.repair_table import QUARANTINE_ID, repair_table
 from tallow.data.reading.quarantine import count_by_rule
 from tallow.data.store.store import open_store
 from tallow.data.writers import check_output, to_json, write_frame
@@ -26,7 +26,7 @@ RECORD_SHOWN = 500
 
 
 def show_quarantined(store: str, export: Path | None, json: bool) -> int:
-    """List the rows that wait to be mended, or write them into a table."""
+    """List the rows that wait to be repaired, or write them into a table."""
     if export is not None:
         check_output(export, (".csv",))
     with open_store(store) as opened:
@@ -41,7 +41,7 @@ def show_quarantined(store: str, export: Path | None, json: bool) -> int:
 
 
 def _export(held: pl.DataFrame, path: Path, place: str) -> None:
-    table = mending_table(held)
+    table = repair_table(held)
     write_frame(path, table)
     console, left_out = make_console(stderr=True), len(held) - len(table)
     console.print(f"{len(table):,} rows in {escape(str(path))}")
@@ -50,7 +50,7 @@ def _export(held: pl.DataFrame, path: Path, place: str) -> None:
     command = (
         f"tallow ingest {shlex.quote(str(path))} --store {shlex.quote(without_secrets(place))}"
     )
-    console.print(Text(f"Mend their cells, then: {command}"), soft_wrap=True)
+    console.print(Text(f"Repair their cells, then: {command}"), soft_wrap=True)
 
 
 def _show(console: Console, held: pl.DataFrame, place: str) -> None:
@@ -78,6 +78,6 @@ def _show(console: Console, held: pl.DataFrame, place: str) -> None:
     console.print(table)
     show_more(console, len(held) - QUARANTINE_PREVIEW)
     command = (
-        f"tallow store quarantine --store {shlex.quote(without_secrets(place))} --export mend.csv"
+        f"tallow store quarantine --store {shlex.quote(without_secrets(place))} --export repair.csv"
     )
-    console.print(Text(f"\nTo mend them: {command}"), soft_wrap=True)
+    console.print(Text(f"\nTo repair them: {command}"), soft_wrap=True)

@@ -78,7 +78,7 @@ def test_a_time_without_a_zone_needs_one_and_spoils_no_other() -> None:
     batches, health = read([naive, CANDLE, other])
     assert [batch.frame["timestamp"].to_list() for batch in batches] == [[OPENED, OPENED]]
     assert [each.reason for each in health.rejections] == [
-        "ts='2025-06-02 09:15:00'; has no zone; pass timezone=\"Asia/Kolkata\", say"
+        "ts='2025-06-02 09:15:00'; has no zone; pass timezone=\"Asia/Kolkata\", for example"
     ]
     assert read(naive, timezone="Asia/Kolkata")[0][0].frame["timestamp"][0] == OPENED
 

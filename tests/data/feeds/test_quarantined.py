@@ -19,7 +19,7 @@ from tallow import LiveEngine, open_store
 from tallow.core.errors import StoreError
 from tallow.core.limits import QUARANTINE_RECORD_BYTES
 from tallow.data.feeds.feed import Feed
-from tallow.data.feeds.held import HeldRows
+from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.feeds.streams import RedisFeed
 from tallow.data.feeds.websocket import WebSocketFeed
@@ -107,7 +107,7 @@ def test_rows_of_a_replayed_file_keep_their_places(store: Store, tmp_path: Path)
 
 
 def test_a_long_message_is_kept_within_bounds() -> None:
-    held = HeldRows("ws://host")
+    held = PendingQuarantine("ws://host")
     held.add("\u20ac" * QUARANTINE_RECORD_BYTES, "no JSON", "")
     held.add(b"\xff{", "no JSON", "7")
     rows, tokens = held.take()

@@ -19,7 +19,7 @@ from tallow import LiveEngine, open_store
 from tallow.core.errors import ParameterError
 from tallow.core.time import to_us
 from tallow.data.ingest.documents import ingest
-from tallow.data.ingest.repair_table import mending_table
+from tallow.data.ingest.repair_table import repair_table
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.store.store import Store
 from tallow.runtime.live.updates import LiveReport
@@ -174,7 +174,7 @@ def test_a_row_of_a_file_keeps_its_place(store: Store, tmp_path: Path) -> None:
 def test_a_live_row_is_exported_mended_and_taken_in(store: Store, tmp_path: Path) -> None:
     live = LiveEngine("1m", "ema(1)", store=store)
     live.update(two_rows(high=0.5, low=0.7))
-    table = mending_table(store.ledger.held())
+    table = repair_table(store.ledger.held())
     assert table.select("instrument", "high", "low").rows() == [("B", "0.5", "0.7")]
     mended = table.with_columns(high=pl.lit("1000"), low=pl.lit("1"))
     mended.write_csv(tmp_path / "mend.csv")

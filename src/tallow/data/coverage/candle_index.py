@@ -24,7 +24,7 @@ Moment = date | datetime
 """An instant with a zone, or a bare date, which is a session's."""
 
 
-class Held(NamedTuple):
+class CandleIndex(NamedTuple):
     """Sorted candles: rows ``offsets[i]:offsets[i + 1]``, perhaps none, are of ``names[i]``."""
 
     frame: pl.DataFrame
@@ -33,7 +33,7 @@ class Held(NamedTuple):
     offsets: Ints
     times: Times
 
-    def dated(self, calendars: CalendarAssignment, source: Timeframe) -> Held:
+    def dated(self, calendars: CalendarAssignment, source: Timeframe) -> CandleIndex:
         """Return the candles with the times at which those of days are looked up."""
         frame = dated_frame(self.frame, calendars, source)
         return self._replace(frame=frame, times=read_only(time_view(frame)))
@@ -61,7 +61,7 @@ class Held(NamedTuple):
             )
         return int(self.own(i)[row])
 
-    def one_a_period(self, calendars: CalendarAssignment, source: Timeframe) -> Held:
+    def one_a_period(self, calendars: CalendarAssignment, source: Timeframe) -> CandleIndex:
         """Return the candles without rows that count in no bar, as another has their period."""
         periods = Periods(calendars.calendars, source)
         if not periods.is_needed:
@@ -75,11 +75,11 @@ class Held(NamedTuple):
         times = read_only(time_view(kept))
         return self._replace(frame=kept, offsets=_offsets(lengths), times=times)
 
-    def settled(self, calendars: CalendarAssignment, source: Timeframe) -> Held:
+    def settled(self, calendars: CalendarAssignment, source: Timeframe) -> CandleIndex:
         """Return the candles that count, with the times at which they are looked up."""
         return self.dated(calendars, source).one_a_period(calendars, source)
 
-    def before(self, limits: Mapping[int, int]) -> Held:
+    def before(self, limits: Mapping[int, int]) -> CandleIndex:
         """Return the rows before a limit, one for each calendar's place."""
         own = np.array([limits[place] for place in self.places.tolist()], dtype=np.int64)
         lengths = [int(np.searchsorted(self.own(i), limit)) for i, limit in enumerate(own)]
@@ -90,9 +90,9 @@ class Held(NamedTuple):
         return self._replace(frame=kept, offsets=_offsets(lengths), times=times)
 
 
-def hold(
+def index_candles(
     candles: pl.DataFrame, calendars: CalendarAssignment, instruments: Sequence[str] | None
-) -> Held:
+) -> CandleIndex:
     """Return the candles of some instruments, or of all that the frame has.
 
     Raises
@@ -115,7 +115,7 @@ def hold(
     names = list(runs) if instruments is None else sorted(set(instruments))
     rows = dict(zip(runs, np.diff(offsets).tolist(), strict=True))
     places = places_of(calendars, names)
-    return Held(candles, names, places, _offsets(rows.get(name, 0) for name in names), times)
+    return CandleIndex(candles, names, places, _offsets(rows.get(name, 0) for name in names), times)
 
 
 def source_timeframe(timeframe: str | Timeframe) -> Timeframe:
@@ -123,7 +123,7 @@ def source_timeframe(timeframe: str | Timeframe) -> Timeframe:
     source = parse_timeframe(timeframe)
     if source.unit not in {"minute", "day"}:
         raise TimeframeError(
-            f"coverage: timeframe={source}; a candle must last a day at most; give 1m or 1d, say"
+            f"coverage: timeframe={source}; must be a day at most; give 1m or 1d, for example"
         )
     return source
 

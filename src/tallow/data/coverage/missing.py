@@ -16,7 +16,7 @@ from tallow.core.errors import RangeError
 from tallow.core.limits import COVERAGE_CANDLES_MAX
 from tallow.core.time import END_OF_TIME, MICROSECOND, to_us
 from tallow.core.timeframe import Timeframe
-from tallow.data.coverage.candle_index import Held, Moment, hold, source_timeframe
+from tallow.data.coverage.candle_index import CandleIndex, Moment, index_candles, source_timeframe
 from tallow.data.coverage.days import closed_before, local_date, session_start
 from tallow.data.kernels.buckets import BucketTable, bucket_table
 from tallow.data.reading.schema import TIME_TYPE
@@ -89,23 +89,23 @@ def missing_segments(
         As `coverage` does.
     """
     source = source_timeframe(timeframe)
-    held = hold(candles, calendars, instruments).settled(calendars, source)
+    index = index_candles(candles, calendars, instruments).settled(calendars, source)
     fetched = _intervals(asked)
     found = [np.empty((0, 4), dtype=np.int64)]
-    for place in sorted(set(held.places.tolist())):
-        calendar, members = calendars.calendars[place], held.members(place)
+    for place in sorted(set(index.places.tolist())):
+        calendar, members = calendars.calendars[place], index.members(place)
         table = bucket_table((calendar,), source, source)
-        begins = [_begin(calendar, start, held, i) for i in members]
+        begins = [_begin(calendar, start, index, i) for i in members]
         until = min(_end(calendar, end), closed_before(table, now))
         slots = _slots(calendar, table, min(begins), until)
         for i, begin in zip(members, begins, strict=True):
-            runs = _runs(_there(slots, held.own(i), begin, fetched.get(held.names[i], ())))
+            runs = _runs(_there(slots, index.own(i), begin, fetched.get(index.names[i], ())))
             runs = runs if longest is None else _cut(slots, runs, longest)
             first, stop = runs.T
             own = (np.full(len(runs), i), slots.open[first], slots.close[stop - 1], stop - first)
             found.append(np.stack(own, axis=1))
     instrument, starts, ends, counts = np.concatenate(found).T
-    names = pl.Series(held.names, dtype=pl.String).gather(instrument)
+    names = pl.Series(index.names, dtype=pl.String).gather(instrument)
     columns = dict(zip(SEGMENT_SCHEMA, (names, starts, ends, counts), strict=True))
     return pl.DataFrame(columns, schema_overrides=SEGMENT_SCHEMA).sort("instrument", "start")
 
@@ -120,10 +120,10 @@ def _intervals(asked: pl.DataFrame | None) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-def _begin(calendar: Calendar, start: Moment | None, held: Held, i: int) -> int:
+def _begin(calendar: Calendar, start: Moment | None, index: CandleIndex, i: int) -> int:
     """Return the instant from which an instrument's candles are wanted."""
     if start is None:
-        return held.candle(i, -1) + 1
+        return index.candle(i, -1) + 1
     if isinstance(start, datetime):
         return to_us(start)
     if not calendar.first_date <= start <= calendar.assumed_until:

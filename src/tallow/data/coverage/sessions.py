@@ -20,7 +20,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
 from tallow.core.time import to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.coverage.candle_index import Held, Moment, hold, source_timeframe
+from tallow.data.coverage.candle_index import CandleIndex, Moment, index_candles, source_timeframe
 from tallow.data.coverage.days import (
     KINDS,
     WEEKEND,
@@ -101,21 +101,21 @@ def coverage(
         If an instrument has no calendar, the frame is not sorted, or a candle lasts over a day.
     """
     source = source_timeframe(timeframe)
-    held = hold(candles, calendars, instruments).dated(calendars, source)
+    index = index_candles(candles, calendars, instruments).dated(calendars, source)
     plans: dict[int, _Plan] = {}
-    for place in sorted(set(held.places.tolist())):
+    for place in sorted(set(index.places.tolist())):
         calendar = calendars.calendars[place]
-        first = min(_first_date(calendar, start, held, i) for i in held.members(place))
+        first = min(_first_date(calendar, start, index, i) for i in index.members(place))
         plans[place] = _plan(calendar, source, first, _last_date(calendar, end, now), now)
-    held = held.before({place: plan.until for place, plan in plans.items()})
-    counted = _count(held.one_a_period(calendars, source), calendars, source)
-    parts = [_rows(held, place, plan, counted, start is None) for place, plan in plans.items()]
+    index = index.before({place: plan.until for place, plan in plans.items()})
+    sessions = _count(index.one_a_period(calendars, source), calendars, source)
+    parts = [_rows(index, place, plan, sessions, start is None) for place, plan in plans.items()]
     return pl.concat([pl.DataFrame(schema=COVERAGE_SCHEMA), *parts]).sort("instrument", "session")
 
 
-def _first_date(calendar: Calendar, start: Moment | None, held: Held, i: int) -> date:
+def _first_date(calendar: Calendar, start: Moment | None, index: CandleIndex, i: int) -> date:
     if start is None:
-        start = local_date(calendar, held.candle(i, 0))
+        start = local_date(calendar, index.candle(i, 0))
     elif isinstance(start, datetime):
         start = local_date(calendar, to_us(start))
     if not calendar.first_date <= start <= calendar.assumed_until:
@@ -164,7 +164,7 @@ def _plan(calendar: Calendar, source: Timeframe, first: date, last: date, now: i
     return _Plan(dates, expected, min(closed, int(dates.start[-1])), calendar.sessions().day_open)
 
 
-class _Counted(NamedTuple):
+class _SessionRows(NamedTuple):
     """Rows counted in sessions: of which instrument, in the session that opens when, how many."""
 
     instrument: Ints
@@ -172,58 +172,62 @@ class _Counted(NamedTuple):
     rows: Ints
 
 
-def _count(held: Held, calendars: CalendarAssignment, source: Timeframe) -> list[_Counted]:
+def _count(
+    index: CandleIndex, calendars: CalendarAssignment, source: Timeframe
+) -> list[_SessionRows]:
     """Return the rows in each session, with those that only fill minutes and without them.
 
-    Daily bars count them: what lies in a session, and what a filler is, is told in one place.
+    Daily bars count them: what lies in a session, and what a filler is, is said in one place.
     """
     table = bucket_table(calendars.calendars, _DAY, source)
     # Here a session of unknown hours is its whole date: its rows are counted, not placed.
     table = table._replace(known=np.ones_like(table.known))
     opens, highs, lows, closes, volumes = (
-        read_only(held.frame[name].to_numpy()) for name in NUMBERS
+        read_only(index.frame[name].to_numpy()) for name in NUMBERS
     )
     candles = bars.CandleArrays(
-        held.offsets, held.times, opens, highs, lows, closes, volumes, read_only(np.empty(0))
+        index.offsets, index.times, opens, highs, lows, closes, volumes, read_only(np.empty(0))
     )
     found, scratch = [], bars.Scratch()
     for policy in _POLICIES:
-        state = bars.new_state(len(held.names))
-        built = bars.aggregate(state, candles, held.places, True, table, policy, scratch).bars
-        _check_covered(state, held, calendars)
-        instrument = np.repeat(np.arange(len(held.names)), np.diff(built.offsets))
+        state = bars.new_state(len(index.names))
+        built = bars.aggregate(state, candles, index.places, True, table, policy, scratch).bars
+        _check_covered(state, index, calendars)
+        instrument = np.repeat(np.arange(len(index.names)), np.diff(built.offsets))
         # Copies: the next pass writes into the same arrays.
-        found.append(_Counted(instrument, built.timestamp.copy(), built.candles.astype(np.int64)))
+        found.append(
+            _SessionRows(instrument, built.timestamp.copy(), built.candles.astype(np.int64))
+        )
     return found
 
 
-def _check_covered(state: Floats, held: Held, calendars: CalendarAssignment) -> None:
+def _check_covered(state: Floats, index: CandleIndex, calendars: CalendarAssignment) -> None:
     for i in np.flatnonzero(state[:, bars.FAILED])[:1].tolist():
-        calendar = calendars.calendars[held.places[i]]
+        calendar = calendars.calendars[index.places[i]]
         raise calendar.coverage_error(local_date(calendar, int(state[i, bars.LAST_TIME])))
 
 
 def _rows(
-    held: Held, place: int, plan: _Plan, counted: Sequence[_Counted], from_first: bool
+    index: CandleIndex, place: int, plan: _Plan, sessions: Sequence[_SessionRows], from_first: bool
 ) -> pl.DataFrame:
     """Return one calendar's rows of the result; without those before the first candle, if asked."""
-    members, dates, expected = held.members(place), plan.days, plan.expected
+    members, dates, expected = index.members(place), plan.days, plan.expected
     shape = (len(members), len(dates.date))
     rows = np.empty(shape, dtype=np.int64)
     listed = np.ones(shape, dtype=np.bool_)
     for row, i in enumerate(members):
-        edges = np.searchsorted(held.own(i), dates.start)
+        edges = np.searchsorted(index.own(i), dates.start)
         rows[row] = np.diff(edges)
         # The date that has the first candle is the first one after which there is a candle.
         if from_first:
             listed[row] = edges[1:] > 0
-    present, kept = (_by_date(each, held, members, plan) for each in counted)
+    present, kept = (_by_date(each, index, members, plan) for each in sessions)
     listed &= (dates.kind != WEEKEND) | (rows > 0)
     own, day = np.nonzero(listed)
     missing = np.where(expected < 0, -1, np.maximum(expected - present, 0))
     counts = (np.broadcast_to(expected, shape), present, missing, present - kept, rows - present)
     columns = {
-        "instrument": pl.Series(held.names).gather(np.array(members)[own]),
+        "instrument": pl.Series(index.names).gather(np.array(members)[own]),
         "session": pl.Series(dates.date[day]),
         "kind": pl.Series(KINDS).gather(dates.kind[day]),
         **{name: pl.Series(c[listed]) for name, c in zip(COUNTS, counts, strict=True)},
@@ -232,16 +236,16 @@ def _rows(
     return pl.DataFrame(columns, schema_overrides=COVERAGE_SCHEMA).with_columns(known)
 
 
-def _by_date(counted: _Counted, held: Held, members: Sequence[int], plan: _Plan) -> Ints:
+def _by_date(rows: _SessionRows, index: CandleIndex, members: Sequence[int], plan: _Plan) -> Ints:
     """Return counts ``[members, dates]``, 0 where there is no session."""
-    session = np.searchsorted(plan.day_open, counted.day_open)
+    session = np.searchsorted(plan.day_open, rows.day_open)
     column = np.full(len(plan.day_open) + 1, -1)
     trades = np.flatnonzero(plan.days.session >= 0)
     column[plan.days.session[trades]] = trades
-    row = np.full(len(held.names), -1)
+    row = np.full(len(index.names), -1)
     row[members] = np.arange(len(members))
-    at = row[counted.instrument], column[session]
+    at = row[rows.instrument], column[session]
     wanted = (at[0] >= 0) & (at[1] >= 0)
     found = np.zeros((len(members), len(plan.days.date)), dtype=np.int64)
-    found[at[0][wanted], at[1][wanted]] = counted.rows[wanted]
+    found[at[0][wanted], at[1][wanted]] = rows.rows[wanted]
     return found

@@ -129,7 +129,7 @@ class Feed(Protocol):
 
 def quarantine_batch(meter: Meter, now: int) -> FeedBatch | None:
     """Return what a feed's meter holds for the quarantine, at `now`; None where that is nothing."""
-    rows, tokens = meter.held.take() if meter.held else (None, set[str]())
+    rows, tokens = meter.pending.take() if meter.pending else (None, set[str]())
     if rows is None or not len(rows):
         return None
     return FeedBatch("quarantine", rows, now, tokens=tuple(tokens))

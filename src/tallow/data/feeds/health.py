@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from tallow.core.limits import FEED_REJECTION_CHARACTERS, FEED_REJECTIONS_KEPT
-from tallow.data.feeds.held import HeldRows, text_of
+from tallow.data.feeds.quarantined import PendingQuarantine, text_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Meter:
     def __init__(self) -> None:
         self._lock = Lock()
         self._health = FeedHealth()
-        self.held: HeldRows | None = None
+        self.pending: PendingQuarantine | None = None
 
     @property
     def health(self) -> FeedHealth:
@@ -106,8 +106,8 @@ class Meter:
 
         `token` is the entry's that it is, or is a part of.
         """
-        if self.held is not None:
-            self.held.add(content, reason, token)
+        if self.pending is not None:
+            self.pending.add(content, reason, token)
         rejection = Rejection(text_of(content)[:FEED_REJECTION_CHARACTERS], reason)
         with self._lock:
             kept = (*self._health.rejections, rejection)[-FEED_REJECTIONS_KEPT:]

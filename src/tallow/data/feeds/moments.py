@@ -14,7 +14,7 @@ from tallow.core.time import to_us
 from tallow.data.reading.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
 
 _MINUTE = timedelta(minutes=1)
-_NO_ZONE = 'has no zone; pass timezone="Asia/Kolkata", say'
+_NO_ZONE = 'has no zone; pass timezone="Asia/Kolkata", for example'
 
 
 def moments(values: Sequence[Any], timezone: str | None) -> list[int | str]:

@@ -20,10 +20,10 @@ from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
 from tallow.core.time import MICROSECOND, MINUTE_US, SECOND_US, from_us, now_us, to_us
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, quarantine_batch
 from tallow.data.feeds.health import FeedHealth, Meter
-from tallow.data.feeds.held import HeldRows
+from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.given import read_in_words
-from tallow.data.reading.options import Stamped
+from tallow.data.reading.options import StampEdge
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import OPEN_INTEREST
@@ -35,7 +35,7 @@ _WORDS = {'pass source_timeframe="[^"]*"': "leave it out: a replay has candles o
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayPosition:
     """What of a replay was taken: up to which minute, how many candles, and a digest of them.
 
     `until` is in microseconds since 1970 UTC; None before the first candle.
@@ -46,7 +46,7 @@ class Replayed:
     digest: int = 0
 
     @classmethod
-    def of(cls, position: object) -> Replayed | None:
+    def of(cls, position: object) -> ReplayPosition | None:
         """Return what a saved position says; None where it is none of a replay."""
         names = [field.name for field in fields(cls)]
         if not isinstance(position, dict) or sorted(position) != sorted(names):
@@ -56,11 +56,13 @@ class Replayed:
         told = until is None or (type(until) is int and TIME_MIN_US <= until <= TIME_MAX_US)
         return cls(until, rows, digest) if whole and told else None
 
-    def after(self, frame: pl.DataFrame) -> Replayed:
+    def after(self, frame: pl.DataFrame) -> ReplayPosition:
         """Return this with more candles, in whatever parts they come."""
         until = pl.Series(frame["timestamp"]).dt.epoch("us").max()
         digest = int(frame.hash_rows().to_numpy().sum(dtype=np.uint64))
-        return Replayed(cast("int", until), self.rows + len(frame), (self.digest + digest) % 2**64)
+        return ReplayPosition(
+            cast("int", until), self.rows + len(frame), (self.digest + digest) % 2**64
+        )
 
 
 class ReplayFeed(Feed):
@@ -105,7 +107,7 @@ class ReplayFeed(Feed):
         timezone: str | None = None,
         instrument: str | None = None,
         time_format: str | None = None,
-        stamped: Stamped = "open",
+        stamped: StampEdge = "open",
         pattern: str | None = None,
         no_volume: bool = False,
         format: str | None = None,  # noqa: A002
@@ -144,7 +146,7 @@ class ReplayFeed(Feed):
             self._aside = read.quarantine
             whole = _within(read.frame, start, end)
             self._days = lambda: iter([whole])
-        self._replayed = Replayed()
+        self._replayed = ReplayPosition()
         self._name = f"replay: {source}" if isinstance(source, str | Path) else "replay"
         self._minutes = _minutes_of(self._days())
         self._next = next(self._minutes, None)
@@ -158,8 +160,8 @@ class ReplayFeed(Feed):
 
     def hold_quarantined(self) -> None:
         """Keep the rows that were set aside in reading until `quarantined` gives them."""
-        self._meter.held = HeldRows("replay")
-        self._meter.held.add_rows(self._aside)
+        self._meter.pending = PendingQuarantine("replay")
+        self._meter.pending.add_rows(self._aside)
 
     def quarantined(self) -> FeedBatch | None:
         """Return the rows that were set aside in reading; the second time nothing."""
@@ -200,7 +202,7 @@ class ReplayFeed(Feed):
 
         Reads all of it again, to compare it.
         """
-        before = Replayed.of(position)
+        before = ReplayPosition.of(position)
         if before is None:
             return (
                 f"{self._name}: the state does not say how far this replay was taken, as after "
@@ -209,7 +211,7 @@ class ReplayFeed(Feed):
         if before.until is None:
             return None
         end = from_us(before.until)
-        seen = Replayed()
+        seen = ReplayPosition()
         for day in self._days():
             part = day.filter(pl.col("timestamp") <= end)
             seen = seen.after(part) if len(part) else seen
@@ -225,8 +227,8 @@ class ReplayFeed(Feed):
         self._next = next(self._minutes, None)
         # What was set aside in reading is in the store since the first time.
         self._aside = self._aside.clear()
-        if self._meter.held is not None:
-            self._meter.held.take()
+        if self._meter.pending is not None:
+            self._meter.pending.take()
         self._meter.note(quarantined=0, rejections=())
         if self._next is None:
             return (

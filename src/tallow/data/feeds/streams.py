@@ -32,8 +32,8 @@ from tallow.data.feeds.batches import batches_of, hand_out
 from tallow.data.feeds.exchanges import Entry, Exchanges, ReplyTooLongError
 from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, quarantine_batch, shown
 from tallow.data.feeds.health import FeedHealth, Meter
-from tallow.data.feeds.held import HeldRows
 from tallow.data.feeds.messages import Message, read_messages
+from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.feeds.waiting import Backoff, seconds_until
 from tallow.data.reading.zones import require_timezone
 
@@ -103,7 +103,7 @@ class RedisFeed(Feed):
 
     def hold_quarantined(self) -> None:
         """Keep what is not understood, unacknowledged, until `quarantined` gives it."""
-        self._meter.held = HeldRows(self._name)
+        self._meter.pending = PendingQuarantine(self._name)
 
     def quarantined(self) -> FeedBatch | None:
         """Return what was not understood since the last call."""
@@ -163,7 +163,7 @@ class RedisFeed(Feed):
             self._settle()
             entries = self._entries(seconds_until(deadline))
         except ResponseError as error:
-            # Anything else that the server refuses may be mended on its side: it is tried again.
+            # Anything else that the server refuses may be repaired on its side: it is tried again.
             if str(error).startswith("NOGROUP") and not self._has_made_group:
                 self._make_group()
             else:
@@ -221,10 +221,10 @@ class RedisFeed(Feed):
         messages = [m for entry, fields in entries if (m := self._message(entry, fields, now))]
         batches = batches_of(read_messages(messages, self._meter, self._timezone))
         tokens = {token for batch in batches for token in batch.tokens}
-        if self._meter.held is not None:
+        if self._meter.pending is not None:
             # Where some rows are good, the entry is acknowledged with these: they come later.
-            self._meter.held.tokens -= tokens
-            tokens |= self._meter.held.tokens
+            self._meter.pending.tokens -= tokens
+            tokens |= self._meter.pending.tokens
         self._ready.extend(batches)
         self._handed |= tokens
         self._settled |= {_text(entry) for entry, _ in entries} - tokens
@@ -276,7 +276,7 @@ class RedisFeed(Feed):
             if entry is not None:
                 self._meter.reject(entry, f"too long to be read: {error}", entry)
                 # Told as done only when that is in the quarantine, where somebody keeps one.
-                (self._settled if self._meter.held is None else self._handed).add(entry)
+                (self._settled if self._meter.pending is None else self._handed).add(entry)
                 start = entry
         self._own_from, self._page = start, max(1, self._page // _PAGE_STEP)
 

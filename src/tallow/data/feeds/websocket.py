@@ -38,8 +38,8 @@ from tallow.data.feeds.batches import batches_of, hand_out
 from tallow.data.feeds.feed import Feed, FeedBatch, quarantine_batch, shown
 from tallow.data.feeds.gaps import Calendars, GapFinder
 from tallow.data.feeds.health import FeedHealth, Meter
-from tallow.data.feeds.held import HeldRows
 from tallow.data.feeds.messages import Message, read_messages
+from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.feeds.waiting import Backoff, Mailbox, seconds_until
 from tallow.data.reading.zones import require_timezone
 
@@ -123,7 +123,7 @@ class WebSocketFeed(Feed):
 
     def hold_quarantined(self) -> None:
         """Keep what is not understood until `quarantined` gives it."""
-        self._meter.held = HeldRows(shown(self._url))
+        self._meter.pending = PendingQuarantine(shown(self._url))
 
     def quarantined(self) -> FeedBatch | None:
         """Return what was not understood since the last call."""

@@ -1,8 +1,8 @@
 """From documents into a store: each file is read, written at once and counted, one after the other.
 
 A file that cannot be read stops no other one. What was written stays, whatever happens after it,
-and doing all of it again changes nothing. A table of mended rows (`ingest.repair_table`) is told by
-its columns, and settles the rows of the quarantine that are accepted now.
+and doing all of it again changes nothing. A repaired table (`ingest.repair_table`) is known by its
+columns, and closes the rows of the quarantine that are accepted now.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 import polars as pl
 
@@ -19,21 +20,21 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.core.time import now_us
-from tallow.data.ingest.repair_table import is_mending_table, read_mended
+from tallow.data.ingest.repair_table import is_repair_table, read_repairs
 from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
-from tallow.data.reading.assumed import told_once
+from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.files import find_files
 from tallow.data.reading.one_key import OneKey
-from tallow.data.reading.options import Stamped
+from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.stamps import FileStamps
 from tallow.data.store.settling import answered, open_rows
 from tallow.data.store.store import Store
 
-MENDED = "mended"
-"""What stands for the format of a table of mended rows."""
+REPAIRED = "repaired"
+"""What stands for the format of a repaired table."""
 
 Progress = Callable[[int, int], None]
 """Called with the files done and the files in all; raise in it to cancel."""
@@ -110,23 +111,17 @@ class IngestReport:
         return found
 
 
-@told_once
+@warn_once
 def ingest(
     store: Store,
     inputs: str | Path | Sequence[str | Path],
     *,
-    format: str | None = None,  # noqa: A002
-    instrument: str | None = None,
     timeframe: str | None = None,
-    timezone: str | None = None,
     adjustment: str | None = None,
-    pattern: str | None = None,
-    time_format: str | None = None,
-    stamped: Stamped = "open",
-    no_volume: bool = False,
     calendar: str | Mapping[str, str | tuple[str, str]] = "XNSE",
     now: int | None = None,
     progress: Progress | None = None,
+    **said: Unpack[ReadKeywords],
 ) -> IngestReport:
     """Write files into a store, each in one write, in the order in which they are named.
 
@@ -135,7 +130,7 @@ def ingest(
     inputs
         Paths and globs; a glob's files come sorted by name. Where two files say different things
         of a candle, the later one is right.
-    format, instrument, timeframe, timezone, adjustment, pattern, time_format, stamped, no_volume
+    timeframe, adjustment, said
         As in `tallow.data.providers.document.read_document`, the same for all files; `now`, too.
     calendar
         Whose sessions a hint on stamps goes by; what is stored depends on none.
@@ -152,24 +147,13 @@ def ingest(
     Holds one file at a time; where `instrument` is given, a number for each candle of all of them.
     """
     paths = find_documents(inputs)
-    if format is not None:
-        readers().find(format)
+    if (name := said.get("format")) is not None:
+        readers().find(name)
     moment = now_us() if now is None else now
-    read = partial(
-        read_document,
-        format=format,
-        instrument=instrument,
-        timeframe=timeframe,
-        timezone=timezone,
-        adjustment=adjustment,
-        pattern=pattern,
-        time_format=time_format,
-        stamped=stamped,
-        no_volume=no_volume,
-        now=moment,
-    )
-    watch = FileStamps(CalendarAssignment(calendar)) if stamped == "open" else None
-    work = _Work(store, read, timezone, moment, watch, OneKey(instrument))
+    read = partial(read_document, timeframe=timeframe, adjustment=adjustment, now=moment, **said)
+    watch = FileStamps(CalendarAssignment(calendar)) if said.get("stamped") != "close" else None
+    one = OneKey(said.get("instrument"))
+    work = _Work(store, read, said.get("timezone"), moment, watch, one)
     for done, path in enumerate(paths, 1):
         work.take(path)
         if progress is not None:
@@ -210,7 +194,7 @@ class _Work:
     def take(self, path: Path) -> None:
         """Read and write one file; what is wrong with it is a failure of it alone."""
         try:
-            take = self._mended if is_mending_table(path) else self._document
+            take = self._repairs if is_repair_table(path) else self._document
             take(path)
         except StoreError:
             raise
@@ -229,16 +213,16 @@ class _Work:
         if self.stamps is not None and document.timeframe.unit == "minute":
             self.stamps.see(str(path), document.candles.frame)
 
-    def _mended(self, path: Path) -> None:
+    def _repairs(self, path: Path) -> None:
         held = self.store.ledger.held(everything=True)
         waiting = open_rows(held)
         numbers = set(held.filter(pl.col("settled_by").is_null())["id"])
         # All are read before the first is written: a mistake in one is seen in time.
-        for part in read_mended(path, held, self.timezone, self.now):
+        for part in read_repairs(path, held, self.timezone, self.now):
             series = (part.timeframe, part.adjustment)
             others = answered(waiting, part.candles, part.sources, *series)
-            mended = numbers.intersection([*part.accepted, *others])
-            self._write(path, MENDED, part.candles, series, mended, part.by_rule)
+            repaired = numbers.intersection([*part.accepted, *others])
+            self._write(path, REPAIRED, part.candles, series, repaired, part.by_rule)
 
     def _write(
         self,
@@ -246,13 +230,13 @@ class _Work:
         format_: str,
         candles: Candles,
         series: tuple[str, str],
-        mended: set[int],
+        repaired: set[int],
         by_rule: dict[str, int],
     ) -> None:
         timeframe, adjustment = series
         source = str(path.absolute())
         wrote = self.store.write(candles, timeframe=timeframe, adjustment=adjustment, source=source)
-        others = mended.difference(wrote.settled)
+        others = repaired.difference(wrote.settled)
         if others:
             # After the write: killed in between, the rows stay open, and the same again settles
             # them.

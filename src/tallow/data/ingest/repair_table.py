@@ -1,4 +1,4 @@
-"""Rows of a store's quarantine as a table that a person mends, and that table read again.
+"""Rows of a store's quarantine as a table that a person repairs, and that table read again.
 
 The table has our columns whatever the provider's are called, each cell as the record has it, and
 the record beside them. A row is known by its number in the store's ledger; a row that is still bad
@@ -36,21 +36,21 @@ QUARANTINE_ID = "quarantine_id"
 """The column that tells such a table from any other."""
 
 _CELLS = ("instrument", "timestamp", *NUMBERS, OPEN_INTEREST)
-MENDING_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", *_CELLS, "record")
+REPAIR_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", *_CELLS, "record")
 """Columns of the table, in order; after them `reason`, where one of the rows has one."""
 
 _TIME = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 
 @dataclass(frozen=True)
-class Mended:
-    """Rows of one series kind out of a table that was mended.
+class RepairedRows:
+    """Rows of one series kind out of a repaired table.
 
     Attributes
     ----------
     candles
         What they say now. The quarantine holds those that are still bad as they were set aside
-        first, so that a ledger which has them keeps no second copy.
+        first, so that a ledger that has them keeps no second copy.
     timeframe, adjustment
         Of which series the ledger says they are.
     accepted
@@ -69,17 +69,17 @@ class Mended:
     by_rule: dict[str, int]
 
 
-def mending_table(held: pl.DataFrame) -> pl.DataFrame:
+def repair_table(quarantine: pl.DataFrame) -> pl.DataFrame:
     """Return rows of a quarantine as a table of text.
 
-    `held` has the columns of `tallow.data.store.ledger.HELD_SCHEMA`. Rows of candles that were
-    forming are left out: nobody mends them, as the candle itself comes once it has ended. Those of
-    a feed, which have no row number, were ahead of the clock: they do not come again by themselves.
+    `quarantine` has the columns of `tallow.data.store.ledger.HELD_SCHEMA`. Rows of candles that
+    were forming are left out: nobody repairs them, as the candle itself comes once it has ended.
+    Those of a feed, which have no row number, were ahead of the clock: they do not come again.
     """
-    rows = held.filter((pl.col("rule") != FORMING) | pl.col("row").is_null())
-    told = [_cells(record) for record in rows["record"]]
+    rows = quarantine.filter((pl.col("rule") != FORMING) | pl.col("row").is_null())
+    records = [_cells(record) for record in rows["record"]]
     cells = pl.DataFrame(
-        {name: [row.get(name) for row in told] for name in _CELLS},
+        {name: [row.get(name) for row in records] for name in _CELLS},
         schema=dict.fromkeys(_CELLS, pl.String()),
     )
     has_reasons = "reason" in rows.columns and rows["reason"].null_count() < len(rows)
@@ -97,17 +97,19 @@ def mending_table(held: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def is_mending_table(path: Path) -> bool:
+def is_repair_table(path: Path) -> bool:
     """Say whether a file is such a table, by its first line."""
     return ending_of(path) in text_tables.ENDINGS and QUARANTINE_ID in open_content(path).columns
 
 
-def read_mended(path: Path, held: pl.DataFrame, timezone: str | None, now: int) -> list[Mended]:
-    """Read a table that was mended, its rows of each series kind apart.
+def read_repairs(
+    path: Path, quarantine: pl.DataFrame, timezone: str | None, now: int
+) -> list[RepairedRows]:
+    """Read a repaired table, its rows of each series kind by themselves.
 
     Parameters
     ----------
-    held
+    quarantine
         All rows of the store's quarantine, settled ones too.
     timezone
         Zone of times that carry none.
@@ -117,25 +119,25 @@ def read_mended(path: Path, held: pl.DataFrame, timezone: str | None, now: int) 
     Raises
     ------
     CandleInputError
-        If a number is none of the quarantine's, or comes twice, or no time can be read.
+        If a number is not one of the quarantine's, or comes twice, or no time can be read.
     NaiveTimeError
         If times carry no zone and none is given.
     """
     raw = open_file(path, BLOCK_ROWS)
     table = pl.concat([pl.DataFrame(schema=raw.schema), *raw.rows()])
-    numbers = _numbers(path, table, set(held["id"]))
-    own = held.with_columns(pl.col("id").alias(QUARANTINE_ID))
+    numbers = _numbers(path, table, set(quarantine["id"]))
+    ours = quarantine.with_columns(pl.col("id").alias(QUARANTINE_ID))
     texts = [name for name in table.columns if name != QUARANTINE_ID and name not in _CELLS[:1]]
     rows = unmark_formulas(table, *texts).with_columns(numbers)
     parts = []
-    for (timeframe, adjustment), known in own.group_by("timeframe", "adjustment"):
+    for (timeframe, adjustment), known in ours.group_by("timeframe", "adjustment"):
         mine = rows.filter(numbers.is_in(known["id"].implode()))
         if len(mine):
             first = known.join(mine.select(QUARANTINE_ID), on=QUARANTINE_ID, maintain_order="right")
             size = parse_timeframe(str(timeframe))
             options = read_options(size, latest_open(now, size, timezone), timezone=timezone)
             candles = assemble([frame_source(str(path), mine)], options)
-            parts.append(_mended(candles, first, str(adjustment)))
+            parts.append(_repaired(candles, first, str(adjustment)))
     return parts
 
 
@@ -155,13 +157,13 @@ def _numbers(path: Path, table: pl.DataFrame, known: set[int]) -> pl.Series:
     return numbers
 
 
-def _mended(candles: Candles, first: pl.DataFrame, adjustment: str) -> Mended:
+def _repaired(candles: Candles, first: pl.DataFrame, adjustment: str) -> RepairedRows:
     """Return what became of rows; `first` says in their order how they were set aside."""
     # Rows are counted from 1.
     bad = (candles.quarantine["row"].cast(pl.Int64) - 1).to_list()
     still = first[bad].select(list(QUARANTINE_SCHEMA))
     good = first.with_row_index().filter(~pl.col("index").is_in(bad))
-    return Mended(
+    return RepairedRows(
         replace(candles, quarantine=still),
         candles.source_timeframe.text,
         adjustment,

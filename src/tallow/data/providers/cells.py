@@ -92,7 +92,7 @@ def csv_lines(content: Content) -> list[list[str]]:
     Raises
     ------
     CandleInputError
-        If it is no CSV text: a quote is never closed, say; or has too many cells.
+        If it is no CSV text: such as where a quote is never closed; or has too many cells.
     """
     text = content.text()
     _require_values(content, text, ",\n\r")

@@ -3,7 +3,7 @@
 1. `content.open_content` looks at its beginning.
 2. `registry.Readers.recognise` finds the one reader that knows it, or ``format=`` names it.
 3. That reader's ``read`` makes raw rows of it, and says what the document says of all of them.
-4. `facts.settle_facts` adds what the caller and the file's name say.
+4. `facts.resolve_facts` adds what the caller and the file's name say.
 5. `tallow.data.reading.readers.assemble` checks every row.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from tallow.core.errors import CandleInputError
 from tallow.core.time import now_us
@@ -20,19 +20,19 @@ from tallow.data.providers.content import Content, open_content
 from tallow.data.providers.facts import (
     BY_NAME,
     GIVEN,
-    Said,
+    Statements,
     latest_open,
+    resolve_facts,
     said_by_name,
-    settle_facts,
     silenced,
 )
 from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assembly import assemble
-from tallow.data.reading.assumed import told_once
+from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.given import read_in_words
-from tallow.data.reading.options import Stamped, read_options
+from tallow.data.reading.options import ReadKeywords, read_options
 
 _WORDS = {"source_timeframe=": "timeframe="}
 
@@ -57,20 +57,14 @@ class Document:
     format: str
 
 
-@told_once
+@warn_once
 def read_document(
     source: Any,
     *,
-    format: str | None = None,  # noqa: A002
-    instrument: str | None = None,
     timeframe: str | Timeframe | None = None,
-    timezone: str | None = None,
     adjustment: str | None = None,
-    pattern: str | None = None,
-    time_format: str | None = None,
-    stamped: Stamped = "open",
-    no_volume: bool = False,
     now: int | None = None,
+    **said: Unpack[ReadKeywords],
 ) -> Document:
     r"""Read one document.
 
@@ -78,16 +72,13 @@ def read_document(
     ----------
     source
         A path, also of a file packed with gzip or alone in a zip archive; or a frame.
-    format
-        The reader's name; found by looking where it is not given.
-    instrument, timeframe, timezone, adjustment
-        What the document leaves out. `adjustment` names how prices are adjusted: ``raw``,
-        ``split``, ``total``, or a name of one's own.
-    pattern
-        A regular expression that fits the whole file name, and says more by groups named as these
-        parameters: ``(?P<instrument>.+)_(?P<timeframe>\w+)\.json``.
-    time_format, stamped, no_volume
-        As in `tallow.data.reading.readers.read_candles`.
+    timeframe, adjustment
+        What the document leaves out, as `instrument` and `timezone` may be. `adjustment` names how
+        prices are adjusted: ``raw``, ``split``, ``total``, or a name of one's own.
+    said
+        By name, as in `tallow.data.reading.readers.read_candles`: `instrument`, `timezone`,
+        `format`, `time_format`, `stamped`, `no_volume`; and `pattern`, whose groups may say the
+        timeframe and the adjustment, too.
     now
         The moment of reading in microseconds since 1970 UTC; the clock's where it is not given. A
         candle that ends later is still forming, and quarantined.
@@ -102,36 +93,28 @@ def read_document(
     TimeframeError
         If a timeframe is none.
     """
-    content = open_content(source)
-    known = readers()
-    reader = known.recognise(content) if format is None else known.find(format)
+    content, name = open_content(source), said.get("format")
+    reader = readers().recognise(content) if name is None else readers().find(name)
     reading = read_by(reader, content)
     given = {
-        "instrument": instrument,
+        "instrument": said.get("instrument"),
         "timeframe": timeframe,
-        "timezone": timezone,
+        "timezone": said.get("timezone"),
         "adjustment": adjustment,
     }
-    named = said_by_name(content, pattern)
-    facts = settle_facts(content, reading, given, named, no_volume)
+    named = said_by_name(content, said.get("pattern"))
+    facts = resolve_facts(content, reading, given, named, said.get("no_volume", False))
     moment = now_us() if now is None else now
     latest = moment if reading.complete else latest_open(moment, facts.timeframe, facts.timezone)
-    options = read_options(
-        facts.timeframe,
-        latest,
-        timezone=facts.timezone,
-        instrument=facts.instrument,
-        time_format=time_format,
-        stamped=stamped,
-        no_volume=no_volume,
-    )
+    said |= {"instrument": facts.instrument, "timezone": facts.timezone}
+    options = read_options(facts.timeframe, latest, **said)
     candles = read_in_words(_WORDS, assemble, [reading.raw], options, reading.native)
     _require_only(content, facts.instrument, {GIVEN: given, BY_NAME: named}, candles)
     return Document(candles, facts.timeframe, facts.adjustment, reader.name)
 
 
 def _require_only(
-    content: Content, instrument: str | None, voices: Mapping[str, Said], candles: Candles
+    content: Content, instrument: str | None, voices: Mapping[str, Statements], candles: Candles
 ) -> None:
     """Raise where rows name another instrument than the one that is said of all of them."""
     names = candles.frame["instrument"]

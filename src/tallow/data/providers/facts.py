@@ -27,7 +27,7 @@ from tallow.data.reading.zones import require_timezone
 GIVEN, BY_NAME = "given", "by the file's name"
 """Who says a fact, beside the document."""
 
-Said = Mapping[str, str | Timeframe | None]
+Statements = Mapping[str, str | Timeframe | None]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def said_by_name(content: Content, pattern: str | None) -> dict[str, str | None]
     return name_facts(content.path, pattern)
 
 
-def settle_facts(
-    content: Content, reading: Reading, given: Said, named: Said, no_volume: bool
+def resolve_facts(
+    content: Content, reading: Reading, given: Statements, named: Statements, no_volume: bool
 ) -> Facts:
     """Put together what is said, each of `given` and `named` by the names of `EXAMPLES`.
 
@@ -78,7 +78,7 @@ def settle_facts(
         examples = dict(EXAMPLES)
         if content.path is not None:
             pattern = example_pattern(content.name)
-            examples["instrument"] += f" (or pattern='{pattern}', say, if file names say it)"
+            examples["instrument"] += f" (or pattern='{pattern}', if file names have it)"
         adding = ", ".join(examples[name] for name in missing)
         raise CandleInputError(
             f"{content.name}: {', '.join(missing)} not said by the document; add {adding}"
@@ -116,7 +116,7 @@ def latest_open(now: int, timeframe: Timeframe, timezone: str | None) -> int:
     return to_us(before.astimezone(UTC))
 
 
-def _one(name: str, fact: str, voices: Mapping[str, Said]) -> str | Timeframe | None:
+def _one(name: str, fact: str, voices: Mapping[str, Statements]) -> str | Timeframe | None:
     """Return what is said of one fact, however often."""
     said = {who: facts[fact] for who, facts in voices.items() if facts.get(fact) is not None}
     if fact == "timeframe":
@@ -143,7 +143,7 @@ def _timeframe(name: str, value: str | Timeframe | None) -> Timeframe:
         raise TimeframeError(f"{name}: {error}") from error
 
 
-def _missing(reading: Reading, facts: Said) -> Sequence[str]:
+def _missing(reading: Reading, facts: Statements) -> Sequence[str]:
     by_row = find_column("instrument", list(reading.raw.schema)) is not None
     optional = {"timezone", *(["instrument"] if by_row else [])}
     missing = [name for name in EXAMPLES if facts[name] is None and name not in optional]

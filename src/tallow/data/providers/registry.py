@@ -49,7 +49,7 @@ class Readers(Registry[Reader]):
         if len(found) > 1 and not all(self._is_empty(name, content) for name in found):
             raise CandleInputError(
                 f"{content.name}: looks like {' and like '.join(found)}; one format is needed; "
-                f'add format="{found[0]}", say'
+                f'add format="{found[0]}", for example'
             )
         return self.by_name[found[0]] if found else None
 

@@ -1,4 +1,4 @@
-"""Batches of all sources put together: what needs several rows of several batches is settled here.
+"""Batches of all sources put together: what needs several rows of several batches is unique here.
 
 Two rows of one key say the same, or contradict each other; and a row that shares its minute with a
 finer one is no minute, wherever the other stands.
@@ -16,10 +16,10 @@ import polars as pl
 from tallow.core.arrays import Ints
 from tallow.data.reading.batches import Batch, read_batches
 from tallow.data.reading.candles import Candles, ReadReport
-from tallow.data.reading.file_names import FilesApart
+from tallow.data.reading.file_names import OverlapWatch
 from tallow.data.reading.files import RawSource
 from tallow.data.reading.finer import finer_minutes, in_minutes
-from tallow.data.reading.merge import Settled, settle
+from tallow.data.reading.merge import UniqueRows, deduplicate
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.quarantine import as_quarantine, count_by_rule, gather, records
 from tallow.data.reading.rules import OFF_GRID
@@ -27,7 +27,7 @@ from tallow.data.reading.runs import OrderWatch, instrument_runs
 
 
 @dataclass
-class _Placed:
+class _BatchPosition:
     """Where the accepted rows of one batch stand: in which source, and from which position."""
 
     place: int
@@ -39,28 +39,30 @@ def assemble(
     raws: Sequence[RawSource],
     options: ReadOptions | Sequence[ReadOptions],
     native: str = "polars",
-    settle_rows: Callable[[pl.DataFrame], Settled] = settle,
+    deduplicate_rows: Callable[[pl.DataFrame], UniqueRows] = deduplicate,
 ) -> Candles:
     """Check every row of opened sources, and put them together; see `read_candles`.
 
-    `options` are those of all, or of each. `settle_rows` says which rows of one key count.
+    `options` are those of all, or of each. `deduplicate_rows` says which rows of one key count.
     """
     each = [options] * len(raws) if isinstance(options, ReadOptions) else options
     watch, placed, position = OrderWatch(), [], 0
     # By their names each file says whose it is.
-    apart = FilesApart(options.instrument if isinstance(options, ReadOptions) else None)
+    apart = OverlapWatch(options.instrument if isinstance(options, ReadOptions) else None)
     for place, raw in enumerate(raws):
         for batch in read_batches(raw, each[place]):
             apart.see(batch.source, batch.frame, each[place].instrument)
             watch.see(batch.frame)
-            placed.append(_Placed(place, position, batch))
+            placed.append(_BatchPosition(place, position, batch))
             position += len(batch.frame)
     apart.check()
     # Not rechunked: that would copy everything once more.
     together = pl.concat([one.batch.frame for one in placed], how="diagonal", rechunk=False)
     together, finer = _without_finer(placed, together)
-    settled = Settled(together, 0, together.clear()) if watch.in_order else settle_rows(together)
-    contradicting = settled.contradicting
+    unique = (
+        UniqueRows(together, 0, together.clear()) if watch.in_order else deduplicate_rows(together)
+    )
+    contradicting = unique.contradicting
     if len(finer) and len(contradicting):
         contradicting = contradicting.with_columns(_among_all(contradicting, finer))
     parts = [(one.place, one.batch.quarantine) for one in placed]
@@ -68,17 +70,17 @@ def assemble(
     parts += _set_aside(raws, placed, contradicting, "repeated_key")
     quarantine = gather(parts)
     is_counted = watch.in_order and not len(finer)
-    count = watch.instruments if is_counted else _count_instruments(settled.frame)
-    report = _report(raws, placed, settled, quarantine, count)
-    return Candles(settled.frame, quarantine, report, each[0].source_timeframe, native)
+    count = watch.instruments if is_counted else _count_instruments(unique.frame)
+    report = _report(raws, placed, unique, quarantine, count)
+    return Candles(unique.frame, quarantine, report, each[0].source_timeframe, native)
 
 
 def _without_finer(
-    placed: Sequence[_Placed], together: pl.DataFrame
+    placed: Sequence[_BatchPosition], together: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return rows without those whose minute has a finer row in another batch; and those.
 
-    They have their `position` among all rows. Within a batch that was settled before.
+    They have their `position` among all rows. Within a batch that was unique before.
     """
     finer = [finer_minutes(one.batch.quarantine) for one in placed]
     if len(placed) == 1 or not any(map(len, finer)):
@@ -97,7 +99,7 @@ def _among_all(rows: pl.DataFrame, taken: pl.DataFrame) -> pl.Series:
 
 
 def _set_aside(
-    raws: Sequence[RawSource], placed: Sequence[_Placed], rows: pl.DataFrame, rule: str
+    raws: Sequence[RawSource], placed: Sequence[_BatchPosition], rows: pl.DataFrame, rule: str
 ) -> list[tuple[int, pl.DataFrame]]:
     """Return the quarantine of rows, by their `position`, that break a rule, per source."""
     if not len(rows):
@@ -141,17 +143,17 @@ def _count_instruments(frame: pl.DataFrame) -> int:
 
 def _report(
     raws: Sequence[RawSource],
-    placed: Sequence[_Placed],
-    settled: Settled,
+    placed: Sequence[_BatchPosition],
+    unique: UniqueRows,
     quarantine: pl.DataFrame,
     instruments: int,
 ) -> ReadReport:
     ignored = dict.fromkeys(name for each in placed for name in each.batch.ignored_columns)
-    time = settled.frame["timestamp"]
+    time = unique.frame["timestamp"]
     return ReadReport(
         rows_in=sum(each.batch.rows_in for each in placed),
-        accepted=len(settled.frame),
-        repeated=settled.repeated,
+        accepted=len(unique.frame),
+        repeated=unique.repeated,
         quarantined=len(quarantine),
         by_rule=count_by_rule(quarantine),
         sources=tuple(raw.name for raw in raws),

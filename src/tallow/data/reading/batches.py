@@ -13,7 +13,7 @@ from tallow.core.arrays import Ints
 from tallow.core.errors import CandleInputError, TimeframeError
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.reading.assumed import assume
+from tallow.data.reading.assumptions import assume
 from tallow.data.reading.files import RawSource
 from tallow.data.reading.finer import finer_minutes, in_minutes, require_minutes
 from tallow.data.reading.options import ReadOptions
@@ -23,7 +23,7 @@ from tallow.data.reading.row_repairs import widen_range
 from tallow.data.reading.rules import OFF_GRID, all_rows_hold, first_broken, within_years
 from tallow.data.reading.runs import mark_sorted
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, Layout, resolve_layout
-from tallow.data.reading.time_texts import Written, explain_unreadable
+from tallow.data.reading.time_texts import TimeStyle, explain_unreadable
 from tallow.data.reading.times import FORMATS, join_date_and_time, to_utc
 
 EXAMPLES_SHOWN = 3
@@ -94,10 +94,10 @@ def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     rows_seen = unreadable = off_grid = 0
     examples: list[str] = []
     day_first = None if layout.shape is None else layout.shape.day_first
-    written = Written(options.time_format, day_first)
+    style = TimeStyle(options.time_format, day_first)
     for rows in raw.rows():
         _require_period(rows, layout, source, options)
-        batch = _read_batch(rows, layout, source, rows_seen + 1, options, written)
+        batch = _read_batch(rows, layout, source, rows_seen + 1, options, style)
         rows_seen += len(rows)
         unreadable += batch.quarantine["timestamp"].null_count()
         off_grid += _count_within_minutes(batch)
@@ -106,7 +106,7 @@ def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
             examples = _example_times(rows, layout)
     if rows_seen == 0:
         nothing = pl.DataFrame(schema=raw.schema)
-        yield _read_batch(nothing, layout, source, 1, options, written)
+        yield _read_batch(nothing, layout, source, 1, options, style)
     elif unreadable == rows_seen:
         raise CandleInputError(
             f"{source}: column {' + '.join(layout.time_columns)!r}="
@@ -126,9 +126,9 @@ def _read_batch(
     source: str,
     first_row: int,
     options: ReadOptions,
-    written: Written,
+    style: TimeStyle,
 ) -> Batch:
-    frame = _candle_columns(raw, layout, source, options, written)
+    frame = _candle_columns(raw, layout, source, options, style)
     on_grid = options.source_timeframe.unit == "minute"
     if all_rows_hold(frame, on_grid, options.latest_us):
         return Batch(frame, empty_quarantine(), len(raw), source, first_row, layout.ignored)
@@ -148,7 +148,7 @@ def _read_batch(
 
 
 def _candle_columns(
-    raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions, written: Written
+    raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions, style: TimeStyle
 ) -> pl.DataFrame:
     """Return the candle columns of raw rows; what cannot be read is null. Clean input is shared."""
     if layout.instrument is None:
@@ -160,7 +160,7 @@ def _candle_columns(
     time = times[0] if len(times) == 1 else join_date_and_time(*times)
     if time.dtype != TIME_TYPE:
         zone = None if layout.shape is None else layout.shape.timezone
-        time = to_utc(time, zone or options.timezone, source, written)
+        time = to_utc(time, zone or options.timezone, source, style)
     columns = [
         mark_sorted(instrument.alias("instrument")),
         _opens(time, options).alias("timestamp"),
@@ -205,8 +205,8 @@ def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) 
     if agree:
         return
     if not options.timeframe_given:
-        told = f"by {by} rows last {lasting}, and are read as candles of {size}"
-        assume(source, f'{told}; pass source_timeframe="{lasting}" if they last so')
+        claim = f"by {by} rows last {lasting}, and are read as candles of {size}"
+        assume(source, f'{claim}; pass source_timeframe="{lasting}" if they last so')
         return
     raise CandleInputError(
         f"{source}: by {by} rows last {lasting}, and candles of {size} are read; they must agree; "

@@ -13,7 +13,7 @@ from tallow.data.providers.opening import open_source
 from tallow.data.reading.assembly import assemble
 from tallow.data.reading.batches import Batch, read_batches
 from tallow.data.reading.candles import Candles
-from tallow.data.reading.file_names import FilesApart, by_name
+from tallow.data.reading.file_names import OverlapWatch, by_name
 from tallow.data.reading.files import RawSource, expand_paths
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.schema import OPEN_INTEREST, find_column
@@ -72,7 +72,7 @@ class CandleFiles:
         may raise after some of its batches were given.
         """
         several = self.options.instrument is not None and len(self.paths) > 1
-        apart = FilesApart(self.options.instrument) if several else None
+        apart = OverlapWatch(self.options.instrument) if several else None
         for raw, options in zip(self._sources, self._options(), strict=True):
             for batch in read_batches(raw, replace(options, has_interest=self.has_interest)):
                 if apart is not None:

@@ -117,7 +117,7 @@ def _matched(pattern: str, name: str) -> dict[str, str | None] | None:
 
 
 @dataclass
-class FilesApart:
+class OverlapWatch:
     """Watches files to which one key is given: those of one instrument do not overlap in time.
 
     Overlapping ones may be several instruments', which would make bars of a mixture.

@@ -272,7 +272,7 @@ def _require_narrow(path: Path, width: int) -> None:
 
 
 class _Room:
-    """What a packed file may still unpack to: a table of candles packs to a tenth, say."""
+    """What a packed file may still unpack to: a table of candles packs to about a tenth."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

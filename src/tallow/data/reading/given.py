@@ -13,7 +13,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from tallow.core.errors import CandleInputError
-from tallow.data.reading.assumed import ToldOnce
+from tallow.data.reading.assumptions import WarnOnce
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def read_as_given(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         As `read`; what they ask for is to be given to `read_candles`.
     """
     try:
-        with ToldOnce(_in_their_words):
+        with WarnOnce(_in_their_words):
             return read(*args, **kwargs)
     except CandleInputError as error:
         raise type(error)(_in_their_words(str(error))) from error
@@ -51,7 +51,7 @@ def read_in_words(
     `words` are what to say instead of what regular expressions find in an error or a warning.
     """
     try:
-        with ToldOnce(partial(_in_words, words)):
+        with WarnOnce(partial(_in_words, words)):
             return read(*args, **kwargs)
     except CandleInputError as error:
         raise type(error)(_in_words(words, str(error))) from error

@@ -14,8 +14,8 @@ KEY = ("instrument", "timestamp")
 
 
 @dataclass(frozen=True)
-class Settled:
-    """What `settle` gives.
+class UniqueRows:
+    """What `deduplicate` gives.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Settled:
     contradicting: pl.DataFrame
 
 
-def settle(frame: pl.DataFrame) -> Settled:
+def deduplicate(frame: pl.DataFrame) -> UniqueRows:
     """Sort candle rows, collapse equal repeats, and take out rows that contradict each other.
 
     The result does not depend on the order of the rows.
@@ -43,7 +43,7 @@ def settle(frame: pl.DataFrame) -> Settled:
     key = ("instrument",) if frame["timestamp"].is_sorted() else KEY
     ordered = frame.with_columns(at).sort(key, maintain_order=True)
     if increasing_within(time_view(ordered), instrument_runs(ordered)[1]):
-        return Settled(ordered.drop("position"), 0, ordered.clear())
+        return UniqueRows(ordered.drop("position"), 0, ordered.clear())
     again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in KEY).fill_null(False)
     repeats = ordered.filter(again | again.shift(-1, fill_value=False))
     distinct = repeats.unique(frame.columns, keep="first", maintain_order=True)
@@ -53,12 +53,12 @@ def settle(frame: pl.DataFrame) -> Settled:
     dropped = repeats.join(kept, on="position", how="anti")
     unique = ordered.join(dropped, on="position", how="anti", maintain_order="left")
     repeated = len(repeats) - len(contradicting) - len(kept)
-    return Settled(unique.drop("position"), repeated, contradicting)
+    return UniqueRows(unique.drop("position"), repeated, contradicting)
 
 
-def settle_latest(frame: pl.DataFrame) -> Settled:
+def keep_latest(frame: pl.DataFrame) -> UniqueRows:
     """Sort candle rows; of one key the last counts, and the others are repeated."""
     ordered = frame.sort(KEY, maintain_order=True)
     latest = ordered.unique(KEY, keep="last", maintain_order=True)
     nothing = frame.clear().with_columns(position=pl.lit(None, pl.UInt32))
-    return Settled(latest, len(frame) - len(latest), nothing)
+    return UniqueRows(latest, len(frame) - len(latest), nothing)

@@ -14,7 +14,7 @@ from tallow.data.reading.zones import require_timezone
 TIMEFRAME = "1m"
 """How long candles last where nobody says it."""
 
-Stamped = Literal["open", "close"]
+StampEdge = Literal["open", "close"]
 """Where a candle's stamp lies."""
 
 
@@ -24,7 +24,7 @@ class ReadKeywords(TypedDict, total=False):
     timezone: str | None
     instrument: str | None
     time_format: str | None
-    stamped: Stamped
+    stamped: StampEdge
     pattern: str | None
     no_volume: bool
     format: str | None
@@ -46,7 +46,7 @@ class ReadOptions:
     timeframe_given: bool = True
     no_volume: bool = False
     time_format: str | None = None
-    stamped: Stamped = "open"
+    stamped: StampEdge = "open"
     pattern: str | None = None
     format: str | None = None
     has_interest: bool = False

@@ -18,14 +18,14 @@ from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.rows import increasing_within
 from tallow.data.providers.opening import open_frame
 from tallow.data.reading.assembly import assemble
-from tallow.data.reading.assumed import told_once
+from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.batches import finite_interest
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.file_names import require_no_pattern
 from tallow.data.reading.files import RawSource, split
 from tallow.data.reading.interchange import from_native
-from tallow.data.reading.merge import settle, settle_latest
+from tallow.data.reading.merge import deduplicate, keep_latest
 from tallow.data.reading.options import TIMEFRAME, ReadKeywords, ReadOptions, read_options
 from tallow.data.reading.rules import all_rows_hold
 from tallow.data.reading.runs import instrument_runs
@@ -37,7 +37,7 @@ _CANDLE_SCHEMAS = (
 )
 
 
-@told_once
+@warn_once
 def read_candles(
     source: Any,
     *,
@@ -139,9 +139,9 @@ def _read_frame(source: Any, options: ReadOptions, *, latest: bool = False) -> C
     require_no_pattern(options.pattern)
     if options.format is None and (candles := _as_it_is(source, options)) is not None:
         return candles
-    settle_rows = settle_latest if latest else settle
+    deduplicate_rows = keep_latest if latest else deduplicate
     if (opened := open_frame(source, options.format)) is not None:
-        return assemble([opened[0]], options, opened[1], settle_rows)
+        return assemble([opened[0]], options, opened[1], deduplicate_rows)
     frame, native = from_native(source)
     number = find_sequence(frame.columns) if latest else None
     if number is not None:
@@ -151,7 +151,7 @@ def _read_frame(source: Any, options: ReadOptions, *, latest: bool = False) -> C
     if frame is not source and (candles := _as_it_is(frame, options, native)) is not None:
         return candles
     raws = [RawSource("frame", frame.schema, lambda: split(frame, BLOCK_ROWS))]
-    return assemble(raws, options, native, settle_rows)
+    return assemble(raws, options, native, deduplicate_rows)
 
 
 @cache

@@ -259,7 +259,7 @@ def _missing_hint(where: str, columns: Sequence[str], missing: Sequence[str]) ->
         hints.append('pass instrument="..." if all rows belong to one instrument')
         if where != FRAME:
             pattern = example_pattern(where)
-            hints[0] += f", or pass pattern='{pattern}', say, if file names say them"
+            hints[0] += f", or pass pattern='{pattern}', if file names have them"
     if "volume" in missing:
         hints.append(f"pass no_volume=True if there is none, or {_rename(['volume'])}")
     return "; ".join(hints)

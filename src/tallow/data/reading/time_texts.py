@@ -68,7 +68,7 @@ CANDIDATES = (
 
 
 @dataclass
-class Written:
+class TimeStyle:
     """How a source writes its times, as far as it is known.
 
     Attributes
@@ -122,7 +122,7 @@ def read_formatted(texts: pl.Series, time_format: str) -> tuple[pl.Series, pl.Se
     return nothing.dt.replace_time_zone(None).new_from_index(0, len(texts)), read
 
 
-def read_written(texts: pl.Series, written: Written, where: str) -> tuple[pl.Series, pl.Series]:
+def read_written(texts: pl.Series, style: TimeStyle, where: str) -> tuple[pl.Series, pl.Series]:
     """Return wall-clock times, ``Datetime("us")``, and their offsets east of UTC, durations.
 
     Both are null where a text is not a date, with or without a time of day.
@@ -139,7 +139,7 @@ def read_written(texts: pl.Series, written: Written, where: str) -> tuple[pl.Ser
         return local, read["offset"]
     rest = texts.filter(others)
     named = _read_by(rest, _MONTH_NAMED, _date_month_named, clock=4)
-    last = _read_year_last(rest, written, where, alone=bool(others.all()))
+    last = _read_year_last(rest, style, where, alone=bool(others.all()))
     found = pl.DataFrame({"local": named["local"], "offset": named["offset"]})
     if last is not None:
         found = found.select(
@@ -161,7 +161,7 @@ def explain_unreadable(texts: list[str], given: str | None) -> str:
         if meant is not None:
             return (
                 f"; {word} is an abbreviation, and may mean {meant}: write offsets, or leave it "
-                f'out and pass timezone="{ABBREVIATIONS[word.upper()][0]}", say'
+                f'out and pass timezone="{ABBREVIATIONS[word.upper()][0]}", for example'
             )
     column = pl.Series("text", texts)
     fitting = [
@@ -173,8 +173,10 @@ def explain_unreadable(texts: list[str], given: str | None) -> str:
         either = " or ".join(f'pass time_format="{name}"' for name in fitting)
         return f"; say which of their readings is right: {either}"
     if given is not None:
-        return f"; mend time_format={given!r}: each letter and sign must stand where it is written"
-    return '; if they are written in another way, pass time_format="%d-%m-%Y %H:%M", say'
+        return (
+            f"; correct time_format={given!r}: letters and signs must stand where they are written"
+        )
+    return '; if they are written in another way, pass time_format="%d-%m-%Y %H:%M", for example'
 
 
 def _read_by(texts: pl.Series, pattern: str, date: object, clock: int) -> pl.DataFrame:
@@ -191,7 +193,7 @@ def _read_by(texts: pl.Series, pattern: str, date: object, clock: int) -> pl.Dat
 
 
 def _read_year_last(
-    texts: pl.Series, written: Written, where: str, alone: bool
+    texts: pl.Series, style: TimeStyle, where: str, alone: bool
 ) -> pl.DataFrame | None:
     """Read dates such as 18/07/2025 in the column's order; None where nothing tells it.
 
@@ -203,9 +205,9 @@ def _read_year_last(
         .select(first=pl.col("1").cast(pl.Int64), second=pl.col("2").cast(pl.Int64), text=texts)
         .drop_nulls("first")
     )
-    if not len(numbers) or not written.whole:
+    if not len(numbers) or not style.whole:
         return None
-    order = _order(numbers, written, where)
+    order = _order(numbers, style, where)
     if order is None:
         if not alone:
             return None
@@ -218,16 +220,16 @@ def _read_year_last(
     return _read_by(texts, _YEAR_LAST, date, clock=4)
 
 
-def _order(numbers: pl.DataFrame, written: Written, where: str) -> bool | None:
-    """Return whether the day comes first, remembered in `written`; None where nothing tells it."""
+def _order(numbers: pl.DataFrame, style: TimeStyle, where: str) -> bool | None:
+    """Return whether the day comes first, remembered in `style`; None where nothing says it."""
     first, second = numbers["first"], numbers["second"]
     days = (first > _TWELVE) & (first <= _LONGEST_MONTH) & (second <= _TWELVE)
     months = (second > _TWELVE) & (second <= _LONGEST_MONTH) & (first <= _TWELVE)
     seen = {True: days, False: months}
-    told = {order for order, rows in seen.items() if rows.any()}
-    if written.day_first is not None:
-        told.add(written.day_first)
-    if len(told) > 1:
+    found = {order for order, rows in seen.items() if rows.any()}
+    if style.day_first is not None:
+        found.add(style.day_first)
+    if len(found) > 1:
         shown = " and ".join(
             excerpt(str(numbers["text"].filter(rows)[0])) for rows in seen.values() if rows.any()
         )
@@ -235,9 +237,9 @@ def _order(numbers: pl.DataFrame, written: Written, where: str) -> bool | None:
             f"{where}: time={shown}; some dates begin with their day, some with their month; one "
             "column must have one order; write them with the year first"
         )
-    if told:
-        written.day_first = told.pop()
-        return written.day_first
+    if found:
+        style.day_first = found.pop()
+        return style.day_first
     # 05/05/2025 is the same either way.
     return True if bool((first == second).all()) else None
 

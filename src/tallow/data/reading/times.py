@@ -9,7 +9,7 @@ Accepted are
   ``20250602``, one digit for hours, days and months;
 - the same with the year last, ``18/07/2025 09:15`` or ``18-Jul-2025``, where the order of day and
   month is certain (see `tallow.data.reading.time_texts`); any other text by a `time_format`;
-- epochs as integers, floats or digits in text. The unit of each value is told by its size, so that
+- epochs as integers, floats or digits in text. The unit of each value is known by its size, so that
   a file may change from milliseconds to microseconds half-way, as an exchange's did in 2025.
 
 Offsets in the text win over `timezone`. A local time that does not exist, or exists twice, when
@@ -22,7 +22,7 @@ import polars as pl
 
 from tallow.core.errors import CandleInputError, NaiveTimeError
 from tallow.data.reading.schema import TIME_TYPE
-from tallow.data.reading.time_texts import Written, read_formatted, read_written
+from tallow.data.reading.time_texts import TimeStyle, read_formatted, read_written
 
 FORMATS = (
     "ISO-8601 text such as 2025-06-02T09:15:00+05:30 or 2025-06-02 09:15, "
@@ -41,7 +41,7 @@ _DAY_DIGITS = 2_400
 
 
 def to_utc(
-    column: pl.Series, timezone: str | None, where: str, written: Written | None = None
+    column: pl.Series, timezone: str | None, where: str, style: TimeStyle | None = None
 ) -> pl.Series:
     """Read a column of times.
 
@@ -53,7 +53,7 @@ def to_utc(
         Zone of the times that carry none.
     where
         What the input is called in an error.
-    written
+    style
         How the source writes its times, where more of it is known or comes: what this column shows
         is added. None for times that have nothing to do with each other: dates whose year comes
         last are then unreadable.
@@ -68,7 +68,7 @@ def to_utc(
     NaiveTimeError
         If times carry no zone and `timezone` is None.
     CandleInputError
-        If the column's type cannot hold times, or day and month cannot be told apart.
+        If the column's type cannot hold times, or day and month cannot be distinguished.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def to_utc(
     ... ).dt.to_string().to_list()
     ['2025-06-02 03:45:00.000000+00:00', '2025-06-02 03:45:00.000000+00:00']
     """
-    dtype, written = column.dtype, written or Written(whole=False)
+    dtype, style = column.dtype, style or TimeStyle(whole=False)
     if dtype in (TIME_TYPE, pl.Null):
         return column.cast(TIME_TYPE)
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
@@ -85,9 +85,9 @@ def to_utc(
     if isinstance(dtype, pl.Datetime | pl.Date):
         return _localise(column.cast(pl.Datetime("us")), column, timezone, where)
     if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
-        return _from_text(column.cast(pl.String), timezone, where, written)
+        return _from_text(column.cast(pl.String), timezone, where, style)
     if dtype.is_numeric():
-        return _from_numbers(column, timezone, where, written)
+        return _from_numbers(column, timezone, where, style)
     raise CandleInputError(
         f"{where}: column {column.name!r} is {dtype}; times must be {FORMATS}; cast the column"
     )
@@ -122,20 +122,20 @@ def _localise(naive: pl.Series, shown: pl.Series, timezone: str | None, where: s
     if timezone is None and present.any():
         raise NaiveTimeError(
             f"{where}: column {shown.name!r}={str(shown.filter(present)[0])!r} has no zone; "
-            'the zone it was written in must be known; pass timezone="Asia/Kolkata", say'
+            'the zone it was written in must be known; pass timezone="Asia/Kolkata", for example'
         )
     zoned = naive.dt.replace_time_zone(timezone or "UTC", ambiguous="null", non_existent="null")
     return zoned.dt.convert_time_zone("UTC")
 
 
 def _from_numbers(
-    column: pl.Series, timezone: str | None, where: str, written: Written
+    column: pl.Series, timezone: str | None, where: str, style: TimeStyle
 ) -> pl.Series:
     if column.dtype.is_integer():
         whole = column.cast(pl.Int64, strict=False)
-        if written.time_format is not None or whole.is_between(*_DATE_DIGITS).any():
+        if style.time_format is not None or whole.is_between(*_DATE_DIGITS).any():
             text = whole.cast(pl.String).alias(column.name)
-            return _from_text(text, timezone, where, written)
+            return _from_text(text, timezone, where, style)
         return column.to_frame().select(_epochs(whole)).to_series()
     return column.to_frame().select(_epochs(column.cast(pl.Float64, strict=False))).to_series()
 
@@ -153,20 +153,20 @@ def _epochs(values: pl.Series | pl.Expr) -> pl.Expr:
     return instant.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _from_text(column: pl.Series, timezone: str | None, where: str, written: Written) -> pl.Series:
+def _from_text(column: pl.Series, timezone: str | None, where: str, style: TimeStyle) -> pl.Series:
     """Parse each distinct text once: candles of many instruments share their minutes."""
     texts = column.unique().drop_nulls()
     if len(texts) == len(column):
-        return _parse(column, timezone, where, written)
-    parsed = _parse(texts, timezone, where, written)
+        return _parse(column, timezone, where, style)
+    parsed = _parse(texts, timezone, where, style)
     return column.replace_strict(texts, parsed, default=None, return_dtype=TIME_TYPE)
 
 
-def _parse(texts: pl.Series, timezone: str | None, where: str, written: Written) -> pl.Series:
-    if written.time_format is not None:
-        local, zoned = read_formatted(texts, written.time_format)
+def _parse(texts: pl.Series, timezone: str | None, where: str, style: TimeStyle) -> pl.Series:
+    if style.time_format is not None:
+        local, zoned = read_formatted(texts, style.time_format)
         return zoned.zip_with(zoned.is_not_null(), _localise(local, texts, timezone, where))
-    local, offset = read_written(texts, written, where)
+    local, offset = read_written(texts, style, where)
     text = pl.col("text").str.strip_chars()
     parsed = pl.DataFrame({"text": texts, "local": local, "offset": offset}).with_columns(
         epoch=pl.coalesce(

@@ -11,7 +11,7 @@ import polars as pl
 from tallow.core.errors import EngineError, TallowError
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE, find_column, time_columns
-from tallow.data.reading.time_texts import Written
+from tallow.data.reading.time_texts import TimeStyle
 from tallow.data.reading.times import FORMATS, join_date_and_time, to_utc
 from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.protocol import Request
@@ -80,7 +80,7 @@ class AnswerReader:
         at = time_columns(frame.schema, time)
         parts = [frame[column] for column in at]
         text = parts[0] if len(parts) == 1 else join_date_and_time(*parts)
-        times = to_utc(text, self.timezone, where, Written())
+        times = to_utc(text, self.timezone, where, TimeStyle())
         names = pl.repeat(requested[0], len(frame), eager=True) if name is None else frame[name]
         for column, shown in ((times, parts[0]), (names, names)):
             if column.null_count():

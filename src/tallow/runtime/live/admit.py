@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.errors import CandleInputError
 from tallow.core.kernel import read_only
-from tallow.data.feeds.held import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
+from tallow.data.feeds.quarantined import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
 from tallow.data.kernels.live_rows import ascends
 from tallow.data.kernels.rows import TIME_MAX_US, rows_hold
 from tallow.data.reading.rules import first_broken

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Flags, Floats, Ints
-from tallow.data.feeds.held import NOT_UNDERSTOOD
+from tallow.data.feeds.quarantined import NOT_UNDERSTOOD
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE

@@ -20,7 +20,7 @@ NOT_UNDERSTOOD_HINT = "see the reason; a time without a zone needs timezone="
 _REASONS: dict[str, pl.DataType] = {"reason": pl.String(), "times": pl.Int64()}
 
 
-class HeldRows:
+class PendingQuarantine:
     """Rows that wait for the reader; the same text for the same reason waits once, and is counted.
 
     Attributes

@@ -31,7 +31,7 @@ def assume(source: str, what: str) -> None:
         gathered.setdefault(what, {})[source] = None
 
 
-class ToldOnce:
+class WarnOnce:
     """Warns of each thing that is taken in it once, with the first source, where it ends well.
 
     Within another one, that one warns; `words` says it in the words of those who called.
@@ -62,12 +62,12 @@ class ToldOnce:
             warnings.warn(f"{next(iter(sources))}{others}: {said}", TallowWarning, stacklevel=4)
 
 
-def told_once(read: Callable[P, T]) -> Callable[P, T]:
-    """Return a function that reads in a `ToldOnce`."""
+def warn_once(read: Callable[P, T]) -> Callable[P, T]:
+    """Return a function that reads in a `WarnOnce`."""
 
     @wraps(read)
     def told(*args: P.args, **kwargs: P.kwargs) -> T:
-        with ToldOnce():
+        with WarnOnce():
             return read(*args, **kwargs)
 
     return told
