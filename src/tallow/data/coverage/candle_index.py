@@ -123,7 +123,7 @@ def source_timeframe(timeframe: str | Timeframe) -> Timeframe:
     source = parse_timeframe(timeframe)
     if source.unit not in {"minute", "day"}:
         raise TimeframeError(
-            f"coverage: timeframe={source}; must be a day at most; give 1m or 1d, for example"
+            f"coverage: timeframe={source}; a candle must last a day at most; give 1m or 1d"
         )
     return source
 
