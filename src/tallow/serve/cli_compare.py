@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,7 +39,14 @@ Exit codes:
   130  cancelled by Ctrl-C; no report is left half-written
 """
 
-SIDES, VERDICT = "Engines", "Verdict"
+
+def _side(name: str, metavar: str, text: str) -> Any:
+    return options.option(name, metavar=metavar, text=text, panel="Engines")
+
+
+def _verdict(name: str, metavar: str, text: str) -> Any:
+    return options.option(name, metavar=metavar, text=text, panel="Verdict")
+
 
 CandlesArgument = Annotated[
     list[str] | None,
@@ -50,81 +57,40 @@ CandlesArgument = Annotated[
         show_default=False,
     ),
 ]
-ControlOption = Annotated[
-    str,
-    options.option("--control", metavar="ENGINE", text="What answers today.", panel=SIDES),
-]
-CandidateOption = Annotated[
-    str,
-    options.option("--candidate", metavar="ENGINE", text="What is to replace it.", panel=SIDES),
-]
+ControlOption = Annotated[str, _side("--control", "ENGINE", "What answers today.")]
+CandidateOption = Annotated[str, _side("--candidate", "ENGINE", "What is to replace it.")]
 SeriesOption = Annotated[
     list[str] | None,
-    options.option(
+    _side(
         "--series",
-        metavar="THEIRS=OURS",
-        text="A name of a column in your engine's answers, and ours for it, such as ma_9=sma_9; "
+        "THEIRS=OURS",
+        "A name of a column in your engine's answers, and ours for it, such as ma_9=sma_9; "
         "may be given again.",
-        panel=SIDES,
     ),
 ]
 AbsoluteOption = Annotated[
-    float,
-    options.option(
-        "--absolute",
-        metavar="X",
-        text="Two values count as one that are no further apart,",
-        panel=VERDICT,
-    ),
+    float, _verdict("--absolute", "X", "Two values count as one that are no further apart,")
 ]
 RelativeOption = Annotated[
-    float,
-    options.option(
-        "--relative", metavar="X", text="or by this share of the larger one,", panel=VERDICT
-    ),
+    float, _verdict("--relative", "X", "or by this share of the larger one,")
 ]
-UlpsOption = Annotated[
-    int, options.option("--ulps", metavar="N", text="or by so many doubles.", panel=VERDICT)
-]
+UlpsOption = Annotated[int, _verdict("--ulps", "N", "or by so many doubles.")]
 RejectOption = Annotated[
     list[str] | None,
-    options.option(
+    _verdict(
         "--reject",
-        metavar="CAUSE",
-        text="A cause that explains nothing here, such as look-ahead; may be given again.",
-        panel=VERDICT,
+        "CAUSE",
+        "A cause that explains nothing here, such as look-ahead; may be given again.",
     ),
 ]
-AgreeOption = Annotated[
-    float,
-    options.option(
-        "--agree", metavar="%", text="Values equal or explained, at least.", panel=VERDICT
-    ),
-]
+AgreeOption = Annotated[float, _verdict("--agree", "%", "Values equal or explained, at least.")]
 AgreeDecisionsOption = Annotated[
-    float,
-    options.option(
-        "--agree-decisions",
-        metavar="%",
-        text="Decisions the same or explained, at least.",
-        panel=VERDICT,
-    ),
+    float, _verdict("--agree-decisions", "%", "Decisions the same or explained, at least.")
 ]
-LessTimeOption = Annotated[
-    float, options.option("--less-time", metavar="%", text="Less time, at least.", panel=VERDICT)
-]
-LessMemoryOption = Annotated[
-    float,
-    options.option("--less-memory", metavar="%", text="Less memory, at least.", panel=VERDICT),
-]
+LessTimeOption = Annotated[float, _verdict("--less-time", "%", "Less time, at least.")]
+LessMemoryOption = Annotated[float, _verdict("--less-memory", "%", "Less memory, at least.")]
 RunsOption = Annotated[
-    int,
-    options.option(
-        "--runs",
-        metavar="N",
-        text="Timed runs of each engine; 0 leaves time and memory open.",
-        panel=VERDICT,
-    ),
+    int, _verdict("--runs", "N", "Timed runs of each engine; 0 leaves time and memory open.")
 ]
 HtmlOption = Annotated[
     Path | None,

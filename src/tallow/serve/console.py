@@ -159,3 +159,8 @@ def progress_bar(
             progress.update(task, completed=done, total=total or None)
 
         yield move
+
+
+def marked(count: int, style: str) -> str:
+    """Return a count, in a colour unless it is 0."""
+    return f"[{style}]{count:,}[/]" if count else "0"

@@ -25,11 +25,12 @@ from tallow.serve.console import (
     make_console,
     make_counts,
     make_table,
+    marked,
     number,
     print_json,
     progress_bar,
 )
-from tallow.serve.report import marked, show_failures, show_more, show_quarantine
+from tallow.serve.report import show_failures, show_more, show_quarantine
 from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 from tallow.serve.wording import in_options, report_in_options

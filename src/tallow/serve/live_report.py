@@ -18,8 +18,8 @@ from tallow.data.coverage.provisional import assumed_sentence
 from tallow.data.reading.rules import RULES
 from tallow.runtime.live.admit import HINTS
 from tallow.runtime.live.tally import LiveStatistics
-from tallow.serve.console import QUIET, WARN, compact, make_counts, make_table, number
-from tallow.serve.report import marked, show_assumed, show_failures
+from tallow.serve.console import QUIET, WARN, compact, make_counts, make_table, marked, number
+from tallow.serve.report import show_assumed, show_failures
 from tallow.serve.wording import in_options
 
 VERB = "live"

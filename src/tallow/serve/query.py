@@ -28,10 +28,11 @@ from tallow.serve.console import (
     make_console,
     make_counts,
     make_table,
+    marked,
     number,
     sparkline,
 )
-from tallow.serve.report import marked, show_assumed, show_more
+from tallow.serve.report import show_assumed, show_more
 from tallow.serve.run import compile_kernels
 from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options

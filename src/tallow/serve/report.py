@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tallow.core.limits import QUARANTINE_PREVIEW
-from tallow.serve.console import BAD, QUIET, WARN, compact, make_counts, make_table, number
+from tallow.serve.console import BAD, QUIET, WARN, compact, make_counts, make_table, marked, number
 from tallow.serve.wording import in_options
 
 if TYPE_CHECKING:
@@ -62,11 +62,6 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
 
 def _files(sources: tuple[str, ...]) -> str:
     return escape(sources[0]) if len(sources) == 1 else f"{len(sources):,} files"
-
-
-def marked(count: int, style: str) -> str:
-    """Return a count, in a colour unless it is 0."""
-    return f"[{style}]{count:,}[/]" if count else "0"
 
 
 def show_quarantine(

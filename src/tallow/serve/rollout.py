@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,24 +112,10 @@ def _control(
             ) from None
 
 
-def advance(path: Path, reason: str, who: str | None) -> int:
-    """Go to the next stage, and show the rollout's state."""
-    return _act("advance", path, reason, who)
-
-
-def pause(path: Path, reason: str, who: str | None) -> int:
-    """Pause, and show the rollout's state."""
-    return _act("pause", path, reason, who)
-
-
-def resume(path: Path, reason: str, who: str | None) -> int:
-    """Go on after a pause, and show the rollout's state."""
-    return _act("resume", path, reason, who)
-
-
 def _act(
     what: Literal["advance", "pause", "resume"], path: Path, reason: str, who: str | None
 ) -> int:
+    """Do what a person decided, and show the rollout's state."""
     plan = read_plan(path)
     state = getattr(Rollout(plan, who), what)(reason)
     console = make_console()
@@ -136,6 +123,9 @@ def _act(
     if state.is_on and AuditLog(plan.paths.log).find_controller() is None:
         console.print(Text(f"no controller watches it: tallow rollout start{_named(plan)}", WARN))
     return 0
+
+
+advance, pause, resume = (partial(_act, what) for what in ("advance", "pause", "resume"))
 
 
 def turn_off(path: Path, reason: str, who: str | None) -> int:

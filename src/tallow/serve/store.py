@@ -23,10 +23,11 @@ from tallow.serve.console import (
     make_console,
     make_counts,
     make_table,
+    marked,
     number,
     print_json,
 )
-from tallow.serve.report import marked, show_more
+from tallow.serve.report import show_more
 from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import take_interrupts_back
 

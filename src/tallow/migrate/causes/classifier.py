@@ -10,10 +10,15 @@ import polars as pl
 from tallow.core.arrays import Flags
 from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.causes.bar_causes import BarCauses
-from tallow.migrate.causes.bars import COLUMNS, NO_BARS, RequestBars, split_by_instrument
+from tallow.migrate.causes.bars import (
+    COLUMNS,
+    NO_BARS,
+    RequestBars,
+    read_reported,
+    split_by_instrument,
+)
 from tallow.migrate.causes.explanation import InstrumentBars, SeriesComparison
 from tallow.migrate.causes.pairwise import explain_pairwise
-from tallow.migrate.causes.reported import read_reported
 from tallow.migrate.causes.ways import SeriesModels
 from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair
 from tallow.migrate.protocol import Request

@@ -11,9 +11,8 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.operator import WINDOW
 from tallow.migrate.causes.bar_causes import BarCauses
-from tallow.migrate.causes.bars import COLUMNS, Bars
+from tallow.migrate.causes.bars import COLUMNS, Bars, ReportedBars
 from tallow.migrate.causes.formulas import input_names, warmup_rows
-from tallow.migrate.causes.reported import ReportedBars
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.ways import Explanation, SeriesModels, find_explanation
 from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair

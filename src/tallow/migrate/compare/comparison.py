@@ -16,7 +16,7 @@ from tallow.core.time import from_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.migrate.compare.asking import ComparisonRun, NoiseFloor, StageProgress, ask_and_compare
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
-from tallow.migrate.compare.flips import DecisionCounts
+from tallow.migrate.compare.flips import COUNTS, DecisionCounts
 from tallow.migrate.compare.measuring import Cost, measure, select_measured_part
 from tallow.migrate.compare.values import ComparisonRules, ComparisonValues, compare_answers
 from tallow.migrate.compare.verdict import ComparisonFigures, Thresholds, Verdict, judge_by
@@ -286,5 +286,4 @@ def _flips_to_dict(counts: DecisionCounts) -> dict[str, Any]:
     first = [
         dataclasses.asdict(flip) | {"timestamp": time_text(flip.timestamp)} for flip in counts.first
     ]
-    names = ("control", "candidate", "same", "flipped", "unexplained")
-    return {name: getattr(counts, name) for name in names} | {"first": first}
+    return {name: getattr(counts, name) for name in COUNTS} | {"first": first}

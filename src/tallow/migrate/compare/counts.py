@@ -19,6 +19,10 @@ CHART_BARS = 30
 """Bars on each side of a worst row in its chart; no two worst rows are nearer than that."""
 
 
+KINDS = ("equal", "rounded", "tolerated", "different", "only_control", "only_candidate")
+"""Counts that add up to the values compared: each value is one of these."""
+
+
 def cause_name(cause: Cause) -> str:
     """Return a cause's name in reports and on the command line.
 
@@ -83,19 +87,16 @@ class ValueCounts:
 
     def add(self, other: ValueCounts) -> None:
         """Add other counts."""
-        for name in ("equal", "rounded", "tolerated", "different", "only_control"):
+        for name in (*KINDS, "unexplained"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.only_candidate += other.only_candidate
-        self.unexplained += other.unexplained
         self.causes.update(other.causes)
         self.max_absolute = max(self.max_absolute, other.max_absolute)
         self.max_relative = max(self.max_relative, other.max_relative)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; an infinite difference is None."""
-        whole = ("compared", "equal", "rounded", "tolerated", "different")
-        rest = ("only_control", "only_candidate", "explained", "unexplained")
-        return {name: getattr(self, name) for name in whole + rest} | {
+        names = ("compared", *KINDS, "explained", "unexplained")
+        return {name: getattr(self, name) for name in names} | {
             "causes": dict(self.causes.most_common()),
             "max_absolute": finite_or_none(self.max_absolute),
             "max_relative": finite_or_none(self.max_relative),

@@ -28,6 +28,9 @@ from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.compare.pairing import InstrumentRows
 
 AVERAGES = ("sma", "ema", "wma", "rma")
+COUNTS = ("control", "candidate", "same", "flipped", "unexplained")
+"""The numbers of `DecisionCounts`."""
+
 SQUEEZE_BARS = 20
 OVERBOUGHT, OVERSOLD = 70.0, 30.0
 
@@ -91,11 +94,8 @@ class DecisionCounts:
 
     def add(self, other: DecisionCounts) -> None:
         """Add other counts of the same rule."""
-        self.control += other.control
-        self.candidate += other.candidate
-        self.same += other.same
-        self.flipped += other.flipped
-        self.unexplained += other.unexplained
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.first = [*self.first, *other.first][:COMPARE_FLIPS]
 
 

@@ -33,7 +33,7 @@ BARS = ("instrument", "timestamp", "open", "high", "low", "close", "volume")
 
 def analytics_engine(request: Request) -> AnalyticsEngine:
     """Return this process's engine for the calendar of a request."""
-    return _engine_of(*request.venue.values())
+    return _engine_of(request.calendar, request.calendar_dates, request.beyond_coverage)
 
 
 @lru_cache(maxsize=CALENDARS_MAX)

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEventDetails
 from openfeature.exception import ErrorCode, GeneralError
-from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Reason
+from openfeature.flag_evaluation import FlagResolutionDetails, Reason
 from openfeature.provider import AbstractProvider, Metadata
 
 from tallow.core.errors import FlagError
@@ -60,6 +60,24 @@ class _FileState:
     is_final: bool = False
     seen: Signature | None = field(default=None, compare=False)
     seen_at: float = field(default=0.0, compare=False)
+
+
+def _resolver(what: str, *kinds: type) -> Any:
+    """Return OpenFeature's method that resolves a flag whose variants are of these types."""
+
+    def resolve(
+        self: FileProvider,
+        flag_key: str,
+        default_value: Any,
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[Any]:
+        details = self._resolve(kinds, flag_key, default_value, evaluation_context)
+        if float in kinds and isinstance(details.value, int):
+            details.value = float(details.value)
+        return details
+
+    resolve.__doc__ = f"Resolve a flag whose variants are {what}."
+    return resolve
 
 
 class FileProvider(AbstractProvider):
@@ -123,53 +141,11 @@ class FileProvider(AbstractProvider):
         """Stop emitting events."""
         self._closed.set()
 
-    def resolve_boolean_details(
-        self,
-        flag_key: str,
-        default_value: bool,
-        evaluation_context: EvaluationContext | None = None,
-    ) -> FlagResolutionDetails[bool]:
-        """Resolve a flag whose variants are booleans."""
-        return self._resolve((bool,), flag_key, default_value, evaluation_context)
-
-    def resolve_string_details(
-        self,
-        flag_key: str,
-        default_value: str,
-        evaluation_context: EvaluationContext | None = None,
-    ) -> FlagResolutionDetails[str]:
-        """Resolve a flag whose variants are strings."""
-        return self._resolve((str,), flag_key, default_value, evaluation_context)
-
-    def resolve_integer_details(
-        self,
-        flag_key: str,
-        default_value: int,
-        evaluation_context: EvaluationContext | None = None,
-    ) -> FlagResolutionDetails[int]:
-        """Resolve a flag whose variants are whole numbers."""
-        return self._resolve((int,), flag_key, default_value, evaluation_context)
-
-    def resolve_float_details(
-        self,
-        flag_key: str,
-        default_value: float,
-        evaluation_context: EvaluationContext | None = None,
-    ) -> FlagResolutionDetails[float]:
-        """Resolve a flag whose variants are numbers; a whole one becomes a float."""
-        details = self._resolve((float, int), flag_key, default_value, evaluation_context)
-        if isinstance(details.value, int):
-            details.value = float(details.value)
-        return details
-
-    def resolve_object_details(
-        self,
-        flag_key: str,
-        default_value: Sequence[FlagValueType] | Mapping[str, FlagValueType],
-        evaluation_context: EvaluationContext | None = None,
-    ) -> FlagResolutionDetails[Sequence[FlagValueType] | Mapping[str, FlagValueType]]:
-        """Resolve a flag whose variants are lists or tables; do not modify the value."""
-        return self._resolve((list, dict), flag_key, default_value, evaluation_context)
+    resolve_boolean_details = _resolver("booleans", bool)
+    resolve_string_details = _resolver("strings", str)
+    resolve_integer_details = _resolver("whole numbers", int)
+    resolve_float_details = _resolver("numbers; a whole one becomes a float", float, int)
+    resolve_object_details = _resolver("lists or tables; do not modify the value", list, dict)
 
     def _resolve(
         self,

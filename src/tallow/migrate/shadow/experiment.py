@@ -17,7 +17,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar, get_args
 
 import tallow
@@ -196,12 +195,7 @@ class Experiment(Generic[P, T]):
     def __enter__(self) -> Experiment[P, T]:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _decide_call(
