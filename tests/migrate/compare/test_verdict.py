@@ -11,7 +11,7 @@ import pytest
 from tallow.core.errors import ParameterError
 from tallow.migrate.compare.counts import ValueCounts
 from tallow.migrate.compare.measuring import Cost
-from tallow.migrate.compare.verdict import ComparisonFigures, Thresholds, Verdict, judge_by
+from tallow.migrate.compare.verdict import Thresholds, Verdict, judge_by
 
 MB = 1_000_000
 CHEAP, DEAR = Cost(0.006, 30 * MB), Cost(0.010, 100 * MB)
@@ -28,8 +28,16 @@ def verdict(
     **thresholds,
 ) -> Verdict:
     counts = ValueCounts(equal=1_000 - unexplained, different=unexplained, unexplained=unexplained)
-    found = ComparisonFigures(counts, noise, (1_000, flips), 12, left_out, errors)
-    return judge_by(Thresholds(**thresholds), found, costs)
+    return judge_by(
+        Thresholds(**thresholds),
+        costs,
+        counts,
+        noise=noise,
+        decisions=(1_000, flips),
+        requested=12,
+        left_out=left_out,
+        errors=errors,
+    )
 
 
 def results(given: Verdict) -> str:
@@ -113,7 +121,7 @@ def test_the_sentence_says_what_fails_and_what_is_open() -> None:
 
 
 def test_nothing_compared_is_no_go() -> None:
-    judged = judge_by(Thresholds(), ComparisonFigures(ValueCounts()), (DEAR, CHEAP))
+    judged = judge_by(Thresholds(), (DEAR, CHEAP), ValueCounts())
     assert judged.outcome == "no-go"
 
 

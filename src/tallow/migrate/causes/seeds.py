@@ -7,7 +7,6 @@ So the value at a row follows for every start at once, and a start is found by t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -15,20 +14,6 @@ from tallow.core.arrays import Floats, Ints
 
 FORGOTTEN = 1e-13
 """Weight below which a start has no visible effect."""
-
-
-class Seeds(Protocol):
-    """A formula that can begin at any row, in several ways."""
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Return the ways to begin."""
-
-    def starts(self, row: int, usual: Ints) -> Ints:
-        """Return the starts that affect `row`; `usual` are those that engines usually choose."""
-
-    def values(self, kind: str, starts: Ints, rows: Ints) -> Floats:
-        """Return float64 ``[starts, rows]``, NaN before a first value."""
 
 
 class Average:
@@ -201,6 +186,11 @@ class Restarts:
 
 RESTARTS_MAX = 16
 """Most starts that are tried where each needs its own computation: the latest ones."""
+
+
+Seeds = Average | Averages | AnchoredMean | GrowingMean | Restarts
+"""A formula that can begin at any row: `kinds` are the ways to begin, `starts` the rows that affect
+a later one (`usual` are those that engines usually choose), `values` what follows from each."""
 
 
 def _filter_from_zero(x: Floats, decay: float) -> Floats:

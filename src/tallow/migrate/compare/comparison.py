@@ -19,7 +19,7 @@ from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.flips import COUNTS, DecisionCounts
 from tallow.migrate.compare.measuring import Cost, measure, select_measured_part
 from tallow.migrate.compare.values import ComparisonRules, ComparisonValues, compare_answers
-from tallow.migrate.compare.verdict import ComparisonFigures, Thresholds, Verdict, judge_by
+from tallow.migrate.compare.verdict import Thresholds, Verdict, judge_by
 from tallow.migrate.engines import EngineSource
 from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.evidence import Judgement
@@ -183,8 +183,7 @@ def compare(
         measured = select_measured_part(request)
         costs = _measure(sources, measured, runs, progress)
     errors = [run.errors[side] for side in ("control", "candidate")]
-    figures = _figures(run, make_plan(request.indicators).columns, errors)
-    verdict = judge_by(thresholds, figures, (costs[0], costs[1]))
+    verdict = _judge_run(run, request, thresholds, (costs[0], costs[1]))
     # A remote engine sends its version with its first answer.
     sides = [
         EngineSummary(engine.name, engine.version, reasons, cost)
@@ -203,18 +202,19 @@ def compare(
     )
 
 
-def _figures(
-    run: ComparisonRun, wanted: Sequence[str], errors: Sequence[Mapping[str, str]]
-) -> ComparisonFigures:
-    """Return the figures that the verdict depends on."""
-    compared = run.values.names.compared
-    return ComparisonFigures(
+def _judge_run(
+    run: ComparisonRun, request: Request, thresholds: Thresholds, costs: tuple[Cost, Cost]
+) -> Verdict:
+    wanted = make_plan(request.indicators).columns
+    return judge_by(
+        thresholds,
+        costs,
         run.values.total(),
-        run.noise.differing,
-        run.values.decisions(),
-        len(wanted),
-        tuple(name for name in wanted if name not in compared),
-        (len(errors[0]), len(errors[1])),
+        noise=run.noise.differing,
+        decisions=run.values.decisions(),
+        requested=len(wanted),
+        left_out=tuple(name for name in wanted if name not in run.values.names.compared),
+        errors=(len(run.errors["control"]), len(run.errors["candidate"])),
     )
 
 

@@ -105,11 +105,20 @@ class Verdict:
         return {"outcome": self.outcome, "text": self.text, "criteria": criteria}
 
 
-@dataclass(frozen=True)
-class ComparisonFigures:
-    """The figures of a comparison that its verdict depends on.
+def judge_by(
+    thresholds: Thresholds,
+    costs: tuple[Cost, Cost],
+    total: ValueCounts,
+    *,
+    noise: int = 0,
+    decisions: tuple[int, int] = (0, 0),
+    requested: int = 0,
+    left_out: tuple[str, ...] = (),
+    errors: tuple[int, int] = (0, 0),
+) -> Verdict:
+    """Return the verdict; `costs` and `errors` are the control's and the candidate's.
 
-    Attributes
+    Parameters
     ----------
     noise
         Values in which the control differed from itself.
@@ -118,37 +127,24 @@ class ComparisonFigures:
     requested, left_out
         Number of requested series, and the names of those that were not compared.
     errors
-        Instruments that the control, and the candidate, could not answer for.
+        Instruments that each side could not answer for.
     """
-
-    total: ValueCounts
-    noise: int = 0
-    decisions: tuple[int, int] = (0, 0)
-    requested: int = 0
-    left_out: tuple[str, ...] = ()
-    errors: tuple[int, int] = (0, 0)
-
-
-def judge_by(
-    thresholds: Thresholds, figures: ComparisonFigures, costs: tuple[Cost, Cost]
-) -> Verdict:
-    """Return the verdict; pairs are the control's and the candidate's."""
     criteria = (
-        _judge_values(thresholds.values, figures.total, figures.noise),
-        _judge_decisions(thresholds.decisions, *figures.decisions),
-        _judge_series(figures.requested, figures.left_out),
+        _judge_values(thresholds.values, total, noise),
+        _judge_decisions(thresholds.decisions, *decisions),
+        _judge_series(requested, left_out),
         _judge_saving(
             "time", thresholds.time, [cost.seconds for cost in costs], costs, seconds_text
         ),
         _judge_memory(thresholds.memory, costs),
-        _judge_errors(figures.errors),
+        _judge_errors(errors),
     )
     if any(each.result == "fail" for each in criteria):
         return Verdict("no-go", criteria)
     doubts = []
-    if figures.left_out:
-        doubts.append(f"nobody compared {', '.join(figures.left_out)}")
-    if figures.noise:
+    if left_out:
+        doubts.append(f"nobody compared {', '.join(left_out)}")
+    if noise:
         doubts.append("the control does not repeat its own values")
     return Verdict("inconclusive" if doubts else "go", criteria, " and ".join(doubts))
 

@@ -31,14 +31,15 @@ from tallow.runtime.results import failure_text
 BARS = ("instrument", "timestamp", "open", "high", "low", "close", "volume")
 
 
-def analytics_engine(request: Request) -> AnalyticsEngine:
+def analytics_engine(request: Request, no_trade: NoTrade = "drop") -> AnalyticsEngine:
     """Return this process's engine for the calendar of a request."""
-    return _engine_of(request.calendar, request.calendar_dates, request.beyond_coverage)
+    venue = (request.calendar, request.calendar_dates, request.beyond_coverage)
+    return _engine_of(*venue, no_trade)
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
 def _engine_of(
-    calendar: str, calendar_dates: str | None, beyond: Beyond, no_trade: NoTrade = "drop"
+    calendar: str, calendar_dates: str | None, beyond: Beyond, no_trade: NoTrade
 ) -> AnalyticsEngine:
     return AnalyticsEngine(
         calendar, calendar_dates=calendar_dates, beyond_coverage=beyond, no_trade=no_trade
@@ -61,16 +62,13 @@ def shared_bars() -> Iterator[None]:
 
 def bars_of(request: Request, no_trade: NoTrade = "drop") -> pl.DataFrame:
     """Return the bars of all candles of a request, without indicators."""
+    engine, shared = analytics_engine(request, no_trade), _shared.get()
     # By the frame itself, which is kept with its bars: no other frame gets its number meanwhile.
-    key = (id(request.candles), request.timeframe, no_trade, *request.venue.values())
-    shared = _shared.get()
+    key = (id(request.candles), request.timeframe, engine)
     if shared is not None and key in shared:
         return shared[key][1]
-    bars: pl.DataFrame = (
-        _engine_of(*request.venue.values(), no_trade)
-        .process_candles(request.candles, request.timeframe, ())
-        .frame
-    )
+    result = engine.process_candles(request.candles, request.timeframe, ())
+    bars: pl.DataFrame = result.frame
     if shared is not None:
         shared[key] = (request.candles, bars)
     return bars

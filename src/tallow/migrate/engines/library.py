@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -38,18 +38,6 @@ class TalibCall:
     def inputs_of(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return the inputs as float64: the plug-in would end the process for a column of text."""
         return bars.select(pl.col(self.inputs).cast(pl.Float64))
-
-
-class TalibLibrary(Protocol):
-    """A Python package of TA-Lib."""
-
-    name: str
-
-    @property
-    def version(self) -> str: ...  # noqa: D102 - the package's
-
-    def outputs(self, bars: pl.DataFrame, call: TalibCall, values: Values) -> pl.DataFrame:
-        """Return float64 columns named after the call's outputs, NaN where there is no value."""
 
 
 class Talib:
@@ -110,6 +98,9 @@ class PolarsTalib:
         frame = column.struct.unnest() if column.dtype == pl.Struct else column.to_frame()
         return frame.rename(dict(zip(frame.columns, call.outputs, strict=True)))
 
+
+TalibLibrary = Talib | PolarsTalib
+"""A Python package of TA-Lib."""
 
 _SETTINGS = threading.Lock()
 

@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.error import HTTPError
 
 from tallow.core.deadlines import Sockets, within
@@ -29,10 +29,10 @@ def post(request: urllib.request.Request, seconds: float, read: Callable[[Respon
         If the exchange fails.
     """
     sockets = Sockets()
-    plain, secure = (
-        partial(_connect, kind, sockets) for kind in (_HttpConnection, _HttpsConnection)
-    )
-    opener = urllib.request.build_opener(_HttpHandler(plain), _HttpsHandler(secure))
+    plain, secure = urllib.request.HTTPHandler(), urllib.request.HTTPSHandler()
+    plain.http_open = partial(plain.do_open, _watched(HTTPConnection, sockets))  # type: ignore[method-assign]
+    secure.https_open = partial(secure.do_open, _watched(HTTPSConnection, sockets))  # type: ignore[method-assign]
+    opener = urllib.request.build_opener(plain, secure)
 
     def exchange() -> T:
         try:
@@ -49,41 +49,12 @@ def post(request: urllib.request.Request, seconds: float, read: Callable[[Respon
         sockets.shut()
 
 
-def _connect(kind: type[Any], sockets: Sockets, *args: Any, **options: Any) -> Any:
-    connection = kind(*args, **options)
-    connection.sockets = sockets
-    return connection
+def _watched(kind: type[HTTPConnection], sockets: Sockets) -> type[HTTPConnection]:
+    """Return a kind of connection whose sockets can be closed from another thread."""
 
+    class Connection(kind):  # type: ignore[misc,valid-type]
+        def connect(self) -> None:
+            super().connect()
+            sockets.hold(self.sock)
 
-class _HttpConnection(HTTPConnection):
-    sockets: Sockets
-
-    def connect(self) -> None:
-        super().connect()
-        self.sockets.hold(self.sock)
-
-
-class _HttpsConnection(HTTPSConnection):
-    sockets: Sockets
-
-    def connect(self) -> None:
-        super().connect()
-        self.sockets.hold(self.sock)
-
-
-class _HttpHandler(urllib.request.HTTPHandler):
-    def __init__(self, connection: Callable[..., Any]) -> None:
-        super().__init__()
-        self._connection = connection
-
-    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(self._connection, req)
-
-
-class _HttpsHandler(urllib.request.HTTPSHandler):
-    def __init__(self, connection: Callable[..., Any]) -> None:
-        super().__init__()
-        self._connection = connection
-
-    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(self._connection, req)
+    return Connection

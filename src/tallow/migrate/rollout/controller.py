@@ -214,11 +214,7 @@ class Controller:
         if last is None or last.verdict == "failure":
             return None
         totals = self._totals(state, last.since, last.until)
-        analysis = analyse(self.plan.stage(last.stage), totals)
-        if analysis.verdict != "failure":
-            return None
-        reason = f"evidence that came late, of the interval before: {analysis.reason}"
-        return totals, Analysis("failure", reason, analysis.gates)
+        return _late_failure(self.plan.stage(last.stage), totals, "of the interval before")
 
     def _judge_stage_again(
         self, stage: Stage, state: RolloutState
@@ -232,11 +228,7 @@ class Controller:
         reach = timedelta(seconds=ROLLOUT_LATE_INTERVALS * stage.interval_seconds)
         since = max(state.since, state.interval_start - reach)
         totals = self._totals(state, since, state.interval_start)
-        analysis = analyse(stage, totals)
-        if analysis.verdict != "failure":
-            return None
-        reason = f"evidence that came late, since {since:%H:%M:%S} UTC: {analysis.reason}"
-        return totals, Analysis("failure", reason, analysis.gates)
+        return _late_failure(stage, totals, f"since {since:%H:%M:%S} UTC")
 
     def _position(self) -> int:
         """Return the position of the newest evidence, in its own order; 0 if it has none."""
@@ -252,3 +244,12 @@ class Controller:
         if state.position and isinstance(self._evidence, OrderedEvidence):
             return self._evidence.totals_after(experiment, since, until, state.position)
         return self._evidence.totals(experiment, since, until)
+
+
+def _late_failure(stage: Stage, totals: Totals, which: str) -> tuple[Totals, Analysis] | None:
+    """Return a failure by evidence that came late; None if it shows none."""
+    analysis = analyse(stage, totals)
+    if analysis.verdict != "failure":
+        return None
+    reason = f"evidence that came late, {which}: {analysis.reason}"
+    return totals, Analysis("failure", reason, analysis.gates)

@@ -135,20 +135,21 @@ def _apply_change(state: RolloutState, entry: AuditEntry) -> RolloutState:
     setting = _setting(facts["to"])
     off = setting == OFF
     return replace(
-        state,
+        _begin_anew(state, entry),
         phase="reverted" if off else "running",
         stage=facts["to"]["stage"],
         setting=setting,
         before=_setting(facts["from"]),
         is_pending=True,
-        since=entry.at,
-        interval_start=entry.at,
         last=None if off else state.last,
-        successes=0,
-        failures=0,
-        inconclusive=0,
-        reason=facts["reason"],
     )
+
+
+def _begin_anew(state: RolloutState, entry: AuditEntry) -> RolloutState:
+    """Return the state at the begin of a setting, with nothing analysed."""
+    at, reason = entry.at, entry.facts["reason"]
+    state = replace(state, since=at, interval_start=at, last=None, reason=reason)
+    return replace(state, successes=0, failures=0, inconclusive=0)
 
 
 def _apply_analysis(state: RolloutState, facts: Mapping[str, Any]) -> RolloutState:
@@ -169,19 +170,8 @@ def _apply_analysis(state: RolloutState, facts: Mapping[str, Any]) -> RolloutSta
 def _apply_edit(state: RolloutState, entry: AuditEntry) -> RolloutState:
     """Accept a setting made by hand; a person who turned it off must also turn it on again."""
     found = _setting(entry.facts["found"])
-    state = replace(
-        state,
-        setting=found,
-        before=None,
-        is_pending=False,
-        since=entry.at,
-        interval_start=entry.at,
-        last=None,
-        successes=0,
-        failures=0,
-        inconclusive=0,
-        reason=entry.facts["reason"],
-    )
+    begun = _begin_anew(state, entry)
+    state = replace(begun, setting=found, before=None, is_pending=False)
     if found == OFF:
         return replace(state, phase="reverted", stage="off")
     return replace(state, phase="paused")
