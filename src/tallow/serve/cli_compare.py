@@ -69,7 +69,7 @@ SeriesOption = Annotated[
     ),
 ]
 AbsoluteOption = Annotated[
-    float, _verdict("--absolute", "X", "Two values count as one that are no further apart,")
+    float, _verdict("--absolute", "X", "Two values count as equal if they are no further apart,")
 ]
 RelativeOption = Annotated[
     float, _verdict("--relative", "X", "or by this share of the larger one,")
@@ -80,7 +80,7 @@ RejectOption = Annotated[
     _verdict(
         "--reject",
         "CAUSE",
-        "A cause that explains nothing here, such as look-ahead; may be given again.",
+        "A cause that is not accepted, such as look-ahead; may be given again.",
     ),
 ]
 AgreeOption = Annotated[float, _verdict("--agree", "%", "Values equal or explained, at least.")]

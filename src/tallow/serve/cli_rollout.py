@@ -68,7 +68,7 @@ the flag's heading.
 \b
 Exit codes:
   0    the candidate is off
-  1    the candidate is off, but something is wrong besides; the message says what
+  1    the candidate is off, but something else is wrong; the message says what
   2    the candidate is not off; the message says what to do
 """
 
@@ -77,11 +77,9 @@ PlanArgument = Annotated[
 ]
 WhoOption = Annotated[
     str | None,
-    option("--who", metavar="NAME", text="Whose name stands in the log; by default user@host."),
+    option("--who", metavar="NAME", text="Your name in the log; by default user@host."),
 ]
-ReasonOption = Annotated[
-    str, option("--reason", metavar="TEXT", text="Why; it stands in the log beside your name.")
-]
+ReasonOption = Annotated[str, option("--reason", metavar="TEXT", text="The reason, for the log.")]
 OnceOption = Annotated[bool, typer.Option("--once", help="Look once, do what is due, and end.")]
 
 rollout_app = make_app("rollout", HELP, EPILOG)

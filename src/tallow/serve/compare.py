@@ -1,4 +1,4 @@
-"""`tallow compare`: two engines on the same candles, and what is made of their answers."""
+"""`tallow compare`: two engines on the same candles, and the reports about their answers."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def run_compare(
         On wrong options, inputs and engines; no report is written then.
     """
     take_interrupts_back()
-    # What is wrong is told before anything is read, or compiled for seconds.
+    # Wrong options are reported before anything is read, or compiled for seconds.
     rules = ComparisonRules(Tolerance(absolute, relative, ulps), rejected_causes(reject or ()))
     thresholds = Thresholds(agree, agree_decisions, less_time, less_memory)
     names = series_names(series or ())
@@ -136,7 +136,7 @@ def series_names(texts: Sequence[str]) -> dict[str, str]:
 
 
 def rejected_causes(names: Sequence[str]) -> Cause:
-    """Read causes that explain nothing."""
+    """Read the causes that are not accepted as an explanation."""
     known = {cause_name(cause): cause for cause in Cause if cause is not Cause.UNEXPLAINED}
     rejected = Cause(0)
     for name in names:
@@ -148,7 +148,7 @@ def rejected_causes(names: Sequence[str]) -> Cause:
 
 
 def _check_outputs(html: Path | None, json: str | None) -> list[str]:
-    """Return the files that are written, all of which may be."""
+    """Return the files that will be written, after checking that they can be."""
     files = []
     if html is not None:
         files.append(str(check_output(html, (".html", ".htm"))))
@@ -174,7 +174,7 @@ def _read(
     read = read_candles(expand_paths(inputs), **reading)
     raise_if_all_refused(read.report, Counts(), read.quarantine)
     if not read.report.rows_in:
-        # Nothing that was compared is no "go": the comparison itself refuses.
+        # The comparison itself raises an error: without candles there is no verdict.
         say(f"no candles: {NO_ROW}", err=True)
     if read.report.quarantined:
         count = f"{read.report.quarantined:,}"
@@ -187,7 +187,7 @@ def _read(
 
 @contextmanager
 def _stages(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function that moves a bar, and begins a new one where the work is another."""
+    """Yield a function that moves a progress bar, and begins a new one for each stage."""
     console, titles = make_console(stderr=True), list[str]()
     with ExitStack() as bar:
         moves: list[ShowProgress | None] = [None]
@@ -204,7 +204,7 @@ def _stages(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _write(comparison: Comparison, html: Path | None, json: str | None) -> None:
-    """Write the reports that are asked for."""
+    """Write the requested reports."""
     if html is not None:
         write_text(html, render(comparison, partial(in_options, verb=VERB)))
     if json is None:

@@ -42,6 +42,7 @@ ANALYSES_SHOWN, ENTRIES_SHOWN = 5, 8
 """Lines of the tables of `tallow rollout status`, the newest last; `--json` has more."""
 
 JSON_ENTRIES = 100
+VERDICTS = ("successes", "failures", "inconclusive")
 
 _COLOURS = {
     "running": GOOD,
@@ -175,10 +176,7 @@ def _facts(
         "stage": state.stage,
         "setting": setting_facts(state.setting),
         "since": None if state.since is None else state.since.isoformat(),
-        "reason": state.reason,
-        "successes": state.successes,
-        "failures": state.failures,
-        "inconclusive": state.inconclusive,
+        **{name: getattr(state, name) for name in ("reason", *VERDICTS)},
         "next": _next(plan, state),
         "controller": watching,
         "problems": problems,

@@ -129,14 +129,10 @@ def _restart_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
     return Restarts(compute, len(bars))
 
 
-def _ema_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
+def _average_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
     n = _length(spec)
-    return Average(bars.columns["close"], n, 1.0 - 2.0 / (n + 1))
-
-
-def _rma_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
-    n = _length(spec)
-    return Average(bars.columns["close"], n, 1.0 - 1.0 / n)
+    weight = 2.0 / (n + 1) if spec.indicator.name == "ema" else 1.0 / n
+    return Average(bars.columns["close"], n, 1.0 - weight)
 
 
 def _sma_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
@@ -160,8 +156,8 @@ def _vwap_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
 
 
 _SEEDS: dict[str, Callable[[Spec, str, Bars], Seeds]] = {
-    "ema": _ema_seeds,
-    "rma": _rma_seeds,
+    "ema": _average_seeds,
+    "rma": _average_seeds,
     "sma": _sma_seeds,
     "volume_sma": _sma_seeds,
     "atr": _atr_seeds,

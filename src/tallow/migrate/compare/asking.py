@@ -20,8 +20,9 @@ from tallow.core.limits import COMPARE_BLOCK_ROWS, COMPARE_FAILURES_ASKED
 from tallow.data.reading.runs import instrument_runs
 from tallow.migrate.compare.matching import Match, Tolerance, match_rows
 from tallow.migrate.compare.pairing import KEYS, Answer, join_rows
-from tallow.migrate.compare.pool import open_comparer
+from tallow.migrate.compare.pool import comparing_processes
 from tallow.migrate.compare.values import (
+    BlockComparer,
     ComparisonRules,
     ComparisonValues,
     OnInstrument,
@@ -32,9 +33,6 @@ from tallow.migrate.protocol import Engine, Request
 
 StageProgress = Callable[[str, int, int], None]
 """Called with the present stage of the work, the steps done, and the steps in all."""
-
-BlockComparer = Callable[[Request, pl.DataFrame, pl.DataFrame, OnInstrument], None]
-"""Compares two answers to a block, now or later."""
 
 EMPTY = pl.DataFrame(schema={"instrument": pl.String, "timestamp": pl.Datetime("us", "UTC")})
 
@@ -88,7 +86,7 @@ def ask_and_compare(
     with ExitStack() as stack:
         compare: BlockComparer = partial(_compare_here, run.values, rules)
         if processes > 1:
-            compare = stack.enter_context(open_comparer(run.values, rules, processes)).compare
+            compare = stack.enter_context(comparing_processes(run.values, rules, processes))
         for block in split_blocks(request):
             # Engines on our own bars, and the search for causes, need the same ones.
             with shared_bars():

@@ -18,6 +18,7 @@ import polars as pl
 
 from tallow.core.errors import ComparisonError
 from tallow.migrate.compare.values import (
+    BlockComparer,
     ComparisonRules,
     ComparisonValues,
     OnInstrument,
@@ -26,66 +27,49 @@ from tallow.migrate.compare.values import (
 from tallow.migrate.protocol import Request
 
 
-class ProcessComparer:
-    """Compares in other processes while the engines answer for the next block."""
+@contextmanager
+def comparing_processes(
+    values: ComparisonValues, rules: ComparisonRules, workers: int
+) -> Iterator[BlockComparer]:
+    """Yield what compares blocks in other processes, while the engines answer for the next one.
 
-    def __init__(
-        self,
-        values: ComparisonValues,
-        rules: ComparisonRules,
-        executor: ProcessPoolExecutor,
-        workers: int,
-    ) -> None:
-        self._values, self._rules = values, rules
-        self._executor, self._workers = executor, workers
-        self._running: deque[tuple[Future[ComparisonValues], OnInstrument]] = deque()
+    All of them are added to `values` at the end.
+    """
+    running: deque[tuple[Future[ComparisonValues], OnInstrument]] = deque()
 
     def compare(
-        self,
-        block: Request,
-        control: pl.DataFrame,
-        candidate: pl.DataFrame,
-        on_instrument: OnInstrument,
+        block: Request, control: pl.DataFrame, candidate: pl.DataFrame, on_instrument: OnInstrument
     ) -> None:
-        """Compare them later; wait while there is one block more than there are workers."""
-        while len(self._running) > self._workers:
-            self._add_oldest()
-        arguments = (block, control, candidate, self._rules)
-        self._running.append((self._executor.submit(compare_answers, *arguments), on_instrument))
+        while len(running) > workers:
+            _add_oldest(values, running)
+        future = executor.submit(compare_answers, block, control, candidate, rules)
+        running.append((future, on_instrument))
 
-    def finish(self) -> None:
-        """Wait for all."""
-        while self._running:
-            self._add_oldest()
-
-    def _add_oldest(self) -> None:
-        future, on_instrument = self._running.popleft()
-        try:
-            values = future.result()
-        except BrokenProcessPool as error:
-            raise ComparisonError(
-                "compare: a process that compares died; nothing is reported; perhaps memory ran "
-                "out: compare fewer instruments"
-            ) from error
-        self._values.add(values)
-        for _ in values.instruments:
-            on_instrument()
-
-
-@contextmanager
-def open_comparer(
-    values: ComparisonValues, rules: ComparisonRules, workers: int
-) -> Iterator[ProcessComparer]:
-    """Yield a comparer that adds the blocks to `values`, all of them when it closes."""
     # Spawned: Polars' threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(workers, context, _restore_interrupts)
     try:
-        comparer = ProcessComparer(values, rules, executor, workers)
-        yield comparer
-        comparer.finish()
+        yield compare
+        while running:
+            _add_oldest(values, running)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _add_oldest(
+    values: ComparisonValues, running: deque[tuple[Future[ComparisonValues], OnInstrument]]
+) -> None:
+    future, on_instrument = running.popleft()
+    try:
+        found = future.result()
+    except BrokenProcessPool as error:
+        raise ComparisonError(
+            "compare: a process that compares died; nothing is reported; perhaps memory ran out: "
+            "compare fewer instruments"
+        ) from error
+    values.add(found)
+    for _ in found.instruments:
+        on_instrument()
 
 
 def _restore_interrupts() -> None:

@@ -33,6 +33,9 @@ from tallow.migrate.protocol import Request
 OnInstrument = Callable[[], None]
 """Called when an instrument is done."""
 
+BlockComparer = Callable[[Request, pl.DataFrame, pl.DataFrame, OnInstrument], None]
+"""Compares the control's and the candidate's answer to a block, now or later."""
+
 
 @dataclass(frozen=True)
 class ComparisonRules:

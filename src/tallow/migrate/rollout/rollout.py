@@ -95,10 +95,7 @@ class Rollout:
         """
         now = self._clock()
         with self._journal.locked(now) as state:
-            if state.phase != "running":
-                raise RolloutError(
-                    f"pause: the rollout is {state.phase}; only a running one pauses"
-                )
+            _require_phase("pause", state, "running")
             return self._journal.add("pause", now, {"reason": reason or "by hand"})
 
     def resume(self, reason: str = "") -> RolloutState:
@@ -111,10 +108,7 @@ class Rollout:
         """
         now = self._clock()
         with self._journal.locked(now) as state:
-            if state.phase != "paused":
-                raise RolloutError(
-                    f"resume: the rollout is {state.phase}; only a paused one resumes"
-                )
+            _require_phase("resume", state, "paused")
             stage = self._plan.stage(state.stage)
             if state.setting != stage.setting:
                 raise RolloutError(
@@ -128,6 +122,11 @@ class Rollout:
         if after is None:
             raise RolloutError("advance: this is the last stage; there is none after it")
         return self._journal.change(what, now, after.name, after.setting, reason)
+
+
+def _require_phase(what: str, state: RolloutState, phase: str) -> None:
+    if state.phase != phase:
+        raise RolloutError(f"{what}: the rollout is {state.phase}; only a {phase} one {what}s")
 
 
 def revert(

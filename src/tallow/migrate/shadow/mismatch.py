@@ -178,11 +178,8 @@ def mismatch_body(
     judgement = observation.judgement
     page = {
         "format": _FORMAT,
-        "experiment": observation.experiment,
+        **{name: getattr(observation, name) for name in ("experiment", "key", "served", "error")},
         "at": observation.at.isoformat(),
-        "key": observation.key,
-        "served": observation.served,
-        "error": observation.error,
         "judgement": None if judgement is None else asdict(judgement),
         "versions": dict(versions),
         "revision": revision,
