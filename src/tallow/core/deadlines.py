@@ -12,7 +12,6 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from threading import Event, Lock, Thread
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
@@ -133,12 +132,7 @@ class Watchdog:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closed.set()
         self._thread.join()
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import Empty, Full, Queue
-from types import TracebackType
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -131,12 +130,7 @@ class FrameWriter:
             raise OutputError(f"output: {self.path}; could not be written; {error}") from error
         self._thread.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             self._abandoned = kind is not None
             if self._aside is None and kind is None:

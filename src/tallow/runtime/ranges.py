@@ -34,6 +34,11 @@ def moment_us(name: str, moment: str | datetime) -> int:
     return to_us(value)
 
 
+def moment_text(moment: Moment | None) -> str | None:
+    """Return a moment as ISO-8601 text."""
+    return moment.isoformat() if isinstance(moment, date) else moment
+
+
 def _read(name: str, moment: Moment) -> date | datetime:
     value = moment
     if isinstance(value, str):

@@ -15,7 +15,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, cast
 
 import polars as pl
@@ -53,12 +52,7 @@ class Sink(Protocol):
 
     def __enter__(self) -> Sink: ...
     def write(self, frame: pl.DataFrame) -> None: ...  # noqa: D102 - the class says it
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *error: Any) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -283,14 +277,9 @@ class _Output:
     def __enter__(self) -> _Output:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self._sink is not None:
-            self._sink.__exit__(kind, error, trace)
+            self._sink.__exit__(*error)
 
     def cut(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return the bars of the range asked for."""

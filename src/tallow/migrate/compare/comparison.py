@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import polars as pl
@@ -25,7 +24,7 @@ from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.evidence import Judgement
 from tallow.migrate.protocol import Engine, Request
 from tallow.plan.plan import make_plan
-from tallow.runtime.ranges import Moment, Range
+from tallow.runtime.ranges import Range, moment_text
 
 SCHEMA_VERSION = 1
 """Raised when a field of `Comparison.to_dict` is removed or changes its meaning."""
@@ -123,7 +122,7 @@ class Comparison:
 
     def _request(self) -> dict[str, Any]:
         request = self.request
-        start, end = map(_moment_text, (request.start, request.end))
+        start, end = map(moment_text, (request.start, request.end))
         names = ("timeframe", "indicators")
         fields = {name: getattr(request, name) for name in names} | request.venue
         return fields | {"start": start, "end": end, "candles": len(request.candles)}
@@ -265,10 +264,6 @@ def time_text(microseconds: int | None) -> str | None:
     if microseconds is None:
         return None
     return from_us(microseconds).isoformat().replace("+00:00", "Z")
-
-
-def _moment_text(given: Moment | None) -> str | None:
-    return given.isoformat() if isinstance(given, date) else given
 
 
 def _row_to_dict(row: WorstRow) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import json
 import urllib.request
 import warnings
 from base64 import b64encode
-from datetime import date
 from http.client import HTTPException
 from io import BytesIO
 from ipaddress import ip_address
@@ -39,7 +38,7 @@ from tallow.data.reading.arrow_claims import FILE_MARK, require_honest
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.engines.posting import Response, post
 from tallow.migrate.protocol import Request
-from tallow.runtime.ranges import Moment
+from tallow.runtime.ranges import moment_text
 
 _UNREADABLE = (
     ValueError,
@@ -184,13 +183,9 @@ def _body(request: Request) -> bytes:
         "timeframe": request.timeframe,
         "indicators": request.indicators,
         "calendar": request.calendar,
-        "start": _text(request.start),
-        "end": _text(request.end),
+        "start": moment_text(request.start),
+        "end": moment_text(request.end),
     }
     # Polars writes the rows: a list of dictionaries would take fifty times the memory.
     head = json.dumps(fields)[:-1]
     return f'{head}, "candles": {candles.write_json()}}}'.encode()
-
-
-def _text(moment: Moment | None) -> str | None:
-    return moment.isoformat() if isinstance(moment, date) else moment
