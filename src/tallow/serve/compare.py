@@ -15,7 +15,7 @@ import typer
 
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
-from tallow.data.reading.files import expand_paths
+from tallow.data.reading.options import READ_KEYWORDS
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_SCHEMA
 from tallow.data.writers import check_output, write_text
@@ -46,10 +46,6 @@ from tallow.serve.wording import in_options, report_in_options
 
 PRINT = "-"
 UNITS = {"Comparing": "instruments", "Measuring": "engines"}
-
-
-READING = ("instrument", "format", "time_format", "stamped", "pattern", "no_volume", "timezone")
-"""Options that are arguments of `read_candles`."""
 
 
 def run_compare(
@@ -95,7 +91,7 @@ def run_compare(
     outputs = _check_outputs(html, json)
     sources = [EngineSource(each, names, options["timezone"]) for each in (control, candidate)]
     engines = [source.load() for source in sources]
-    reading, dates = take_options(options, READING), options["calendar_dates"]
+    reading, dates = take_options(options, READ_KEYWORDS), options["calendar_dates"]
     fields = options | {"calendar_dates": None if dates is None else str(dates)}
     if inputs:
         candles = _read(inputs, reading, instruments)
@@ -171,7 +167,7 @@ def _read(
     inputs: list[str], reading: Mapping[str, Any], instruments: list[str] | None
 ) -> pl.DataFrame:
     """Return the candles of files; rows that break a rule are no part of them."""
-    read = read_candles(expand_paths(inputs), **reading)
+    read = read_candles(inputs, **reading)
     raise_if_all_refused(read.report, Counts(), read.quarantine)
     if not read.report.rows_in:
         # The comparison itself raises an error: without candles there is no verdict.

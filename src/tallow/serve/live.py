@@ -20,6 +20,7 @@ from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.feed import Feed
 from tallow.data.feeds.open import REDIS, open_feed
+from tallow.data.reading.options import READ_KEYWORDS
 from tallow.data.store.store import open_store
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.live.engine import LiveEngine
@@ -45,10 +46,7 @@ PLAIN_SECONDS = 5.0
 OnStep = Callable[[list[LiveUpdate]], None]
 
 
-FEED = (
-    *("timezone", "instrument", "format", "time_format", "stamped", "pattern", "no_volume"),
-    *("subscribe", "speed"),
-)
+FEED = (*READ_KEYWORDS, "subscribe", "speed")
 """Options that are arguments of `open_feed`, if they are given."""
 
 
@@ -82,7 +80,7 @@ def run_live(
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
     given = {name: each for name, each in options.items() if each is not None and each is not False}
     feed_options = take_options(given, FEED)
-    # What is wrong is told before seconds of compiling, and before a store is made.
+    # What is wrong is said before seconds of compiling, and before a store is made.
     calendars = LiveEngine([*sizes, DAY], **given).calendars
     _compile(given, shown=not json)
     names = (without_secrets(feed), without_secrets(store))

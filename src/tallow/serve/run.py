@@ -9,7 +9,7 @@ from typing import Any
 
 from tallow.core.errors import OutputError
 from tallow.data.reading.candle_files import CandleFiles
-from tallow.data.reading.options import ReadKeywords, read_options
+from tallow.data.reading.options import READ_KEYWORDS, read_options
 from tallow.data.writers import check_output
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
@@ -20,7 +20,7 @@ from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, ta
 from tallow.serve.wording import in_options, report_in_options
 
 NO_ROW = "the input holds no row, as the answer of a holiday"
-READING = ("source_timeframe", *ReadKeywords.__annotations__)
+READING = ("source_timeframe", *READ_KEYWORDS)
 """Options that say what the files leave out."""
 
 NOTHING_WRITTEN = "cancelled; nothing was written"

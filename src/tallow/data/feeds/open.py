@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from tallow.core.errors import FeedError, ParameterError, near_matches
 from tallow.data.feeds.feed import Feed, shown
+from tallow.data.reading.options import READ_KEYWORDS
 
 FORMS = {
     "replay": "replay:PATH (files, or a store's folder)",
@@ -57,20 +58,20 @@ def open_feed(text: str, **options: Any) -> Feed:
     if scheme in REDIS:
         source, inside = _without_options(text)
         options = inside | options
-    known = list(inspect.signature(make).parameters)[1:]
+    known = _options_of(make)
     for name in options.keys() - known:
         hint = near_matches(name, known)
         # Not what else there is: the command line has some of it only. Nor one of another feed.
-        is_slip = hint.startswith("did") and name not in _replay_options()
+        is_slip = hint.startswith("did") and name not in _options_of(_maker("replay"))
         hint = hint if is_slip else "leave it out"
         raise ParameterError(f"feed: {shown(text)}: {name}=; no option of it; {hint}")
     return make(source, **options)
 
 
-def _replay_options() -> Mapping[str, Any]:
-    from tallow.data.feeds.replay import ReplayFeed
-
-    return inspect.signature(ReplayFeed).parameters
+def _options_of(make: Callable[..., Feed]) -> list[str]:
+    """Return the names of a feed's options, also of those that are one typed set."""
+    named = list(inspect.signature(make).parameters)[1:]
+    return [*named[:-1], *READ_KEYWORDS] if named[-1] == "reading" else named
 
 
 def _maker(scheme: str) -> Callable[..., Feed]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.given import read_in_words
-from tallow.data.reading.options import StampEdge
+from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import OPEN_INTEREST
@@ -47,14 +47,14 @@ class ReplayPosition:
 
     @classmethod
     def of(cls, position: object) -> ReplayPosition | None:
-        """Return what a saved position says; None where it is none of a replay."""
+        """Return what a saved position says; None where it is not one of a replay."""
         names = [field.name for field in fields(cls)]
         if not isinstance(position, dict) or sorted(position) != sorted(names):
             return None
         until, rows, digest = (position[name] for name in names)
         whole = all(type(each) is int and 0 <= each < 2**64 for each in (rows, digest))
-        told = until is None or (type(until) is int and TIME_MIN_US <= until <= TIME_MAX_US)
-        return cls(until, rows, digest) if whole and told else None
+        is_moment = until is None or (type(until) is int and TIME_MIN_US <= until <= TIME_MAX_US)
+        return cls(until, rows, digest) if whole and is_moment else None
 
     def after(self, frame: pl.DataFrame) -> ReplayPosition:
         """Return this with more candles, in whatever parts they come."""
@@ -79,11 +79,11 @@ class ReplayFeed(Feed):
         long stretch without candles, as a night, is waited through only in part.
     start, end
         Candles with ``start <= timestamp < end`` only; aware datetimes.
-    timezone, instrument, time_format, stamped, pattern, no_volume, format
-        Of files and frames whose rows do not say it; as in `read_candles`. A store's candles have
-        it all.
     clock, sleep
         In seconds, as `time.monotonic` and `time.sleep`.
+    reading
+        Of files and frames whose rows do not say it, by name as in `read_candles`: `timezone`,
+        `instrument` and the others. A store's candles have it all.
 
     Raises
     ------
@@ -104,46 +104,27 @@ class ReplayFeed(Feed):
         speed: float | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-        timezone: str | None = None,
-        instrument: str | None = None,
-        time_format: str | None = None,
-        stamped: StampEdge = "open",
-        pattern: str | None = None,
-        no_volume: bool = False,
-        format: str | None = None,  # noqa: A002
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
+        **reading: Unpack[ReadKeywords],
     ) -> None:
         if speed is not None and not speed > 0:
             raise ParameterError(f"feed: speed={speed}; must be above 0, or None for no waiting")
         self._speed, self._clock, self._sleep = speed, clock, sleep
-        self._meter, self._aside = Meter(), empty_quarantine()
+        self._meter, self._quarantine = Meter(), empty_quarantine()
         is_place = isinstance(source, str | Path) and ("://" in str(source) or _is_folder(source))
         self._opened: Store | None = open_store(source) if is_place else None
         store = self._opened or source
         self._days: Callable[[], Iterator[pl.DataFrame]]
         if isinstance(store, Store):
-            said = {"timezone": timezone, "instrument": instrument, "time_format": time_format}
-            said |= {"stamped": None if stamped == "open" else stamped, "pattern": pattern}
-            _require_unsaid(self._opened, **said, no_volume=no_volume or None, format=format)
+            _require_unsaid(self._opened, reading)
             self._days = partial(_days_of, store, start, end)
         else:
-            read = read_in_words(
-                _WORDS,
-                read_candles,
-                source,
-                source_timeframe="1m",
-                timezone=timezone,
-                instrument=instrument,
-                time_format=time_format,
-                stamped=stamped,
-                pattern=pattern,
-                no_volume=no_volume,
-                format=format,
-            )
+            minutes = partial(read_candles, source_timeframe="1m", **reading)
+            read = read_in_words(_WORDS, minutes, source)
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)
-            self._aside = read.quarantine
+            self._quarantine = read.quarantine
             whole = _within(read.frame, start, end)
             self._days = lambda: iter([whole])
         self._replayed = ReplayPosition()
@@ -159,9 +140,9 @@ class ReplayFeed(Feed):
         return self._meter.health
 
     def hold_quarantined(self) -> None:
-        """Keep the rows that were set aside in reading until `quarantined` gives them."""
+        """Keep the quarantined rows until `quarantined` gives them."""
         self._meter.pending = PendingQuarantine("replay")
-        self._meter.pending.add_rows(self._aside)
+        self._meter.pending.add_rows(self._quarantine)
 
     def quarantined(self) -> FeedBatch | None:
         """Return the rows that were set aside in reading; the second time nothing."""
@@ -226,7 +207,7 @@ class ReplayFeed(Feed):
         self._minutes = _minutes_of(d.filter(pl.col("timestamp") > end) for d in self._days())
         self._next = next(self._minutes, None)
         # What was set aside in reading is in the store since the first time.
-        self._aside = self._aside.clear()
+        self._quarantine = self._quarantine.clear()
         if self._meter.pending is not None:
             self._meter.pending.take()
         self._meter.note(quarantined=0, rejections=())
@@ -247,9 +228,9 @@ class ReplayFeed(Feed):
             self._opened = None
 
 
-def _require_unsaid(opened: Store | None, **said: str | bool | None) -> None:
-    for name, value in said.items():
-        if value is not None:
+def _require_unsaid(opened: Store | None, reading: ReadKeywords) -> None:
+    for name, value in reading.items():
+        if value not in (None, False) and (name, value) != ("stamped", "open"):
             if opened is not None:
                 opened.close()
             raise ParameterError(

@@ -30,6 +30,9 @@ class ReadKeywords(TypedDict, total=False):
     format: str | None
 
 
+READ_KEYWORDS = tuple(ReadKeywords.__annotations__)
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """What the caller said about an input; see `tallow.data.reading.readers.read_candles`.
