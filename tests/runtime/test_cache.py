@@ -16,7 +16,9 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import RangeError
-from tallow.data.store.store import Store, open_store
+from tallow.data.store import store as store_module
+from tallow.data.store.reader import StoreState
+from tallow.data.store.store import open_store
 from tallow.runtime import changes
 from tallow.runtime.cache import IndicatorCache
 from tests.frames import MINUTE, assert_same_frame, candles, minutes, moment
@@ -52,8 +54,8 @@ class Desk:
         return now.hits, now.extensions, now.repairs, now.misses
 
 
-class Noting(Store):
-    """A store that notes how many rows each read gave."""
+class Noting(StoreState):
+    """A state of a store that notes how many rows each read gave."""
 
     reads: list[int]
 
@@ -72,13 +74,13 @@ NOON = moment("2025-06-04T12:02+05:30")
 
 
 @pytest.fixture
-def desk(tmp_path):
+def desk(tmp_path, monkeypatch):
     """Two instruments, two sessions and a half."""
-    with new_store(tmp_path) as opened:
-        store: Any = opened
-        store.__class__, store.reads = Noting, []
+    monkeypatch.setattr(store_module, "StoreState", Noting)
+    monkeypatch.setattr(Noting, "reads", [], raising=False)
+    with new_store(tmp_path) as store:
         store.write(SESSIONS.filter(pl.col("timestamp") < NOON))
-        yield Desk(store, new_engine(store), store.reads)
+        yield Desk(store, new_engine(store), Noting.reads)
 
 
 def at(time: Any, name: str = "A", rows: int = 1) -> pl.DataFrame:
@@ -203,15 +205,15 @@ def test_another_process_is_noticed(desk, tmp_path):
 
 def test_the_log_is_asked_once_for_all_instruments(desk, monkeypatch):
     asked: list[Any] = []
-    ask = Store.changed_since
+    ask = StoreState.changed_since
 
-    def noted(store: Store, received_at: int, names: Any = None, **options: Any) -> Any:
+    def noted(store: StoreState, received_at: int, names: Any = None, **options: Any) -> Any:
         asked.append(names)
         return ask(store, received_at, names, **options)
 
     for name in "AB":
         desk.ask(name=name)
-    monkeypatch.setattr(Store, "changed_since", noted)
+    monkeypatch.setattr(StoreState, "changed_since", noted)
     desk.store.write(SESSIONS.filter(pl.col("timestamp") == NOON))
     for name in "ABAB":
         desk.ask(name=name)

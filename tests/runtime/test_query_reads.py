@@ -35,12 +35,18 @@ class Watched:
     """A store that notes down how many rows each read gave."""
 
     def __init__(self, store, **facts) -> None:
-        self._store = store
+        self._store, self._facts = store, facts
         self.__dict__.update(facts)
         self.reads: list[int] = []
 
     def __getattr__(self, name):
         return getattr(self._store, name)
+
+    def state(self):
+        """Return a state of the store, the reads of which are noted down here."""
+        seen = type(self)(self._store.state(), **self._facts)
+        seen.reads = self.reads
+        return seen
 
     def read(self, *args, **options):
         frame = self._store.read(*args, **options)

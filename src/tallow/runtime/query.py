@@ -48,6 +48,7 @@ from tallow.runtime.stored import StoredCandles
 from tallow.runtime.stretches import Kind, Read, Stretch, continued, made, report_of
 
 if TYPE_CHECKING:
+    from tallow.data.store.reader import StoreState
     from tallow.data.store.store import Store
 
 T = TypeVar("T")
@@ -92,15 +93,6 @@ class _Whole:
         return int(self.frame.estimated_size())
 
 
-@dataclass(frozen=True)
-class _State:
-    """What a store's state is, as far as questions need it: asked once for each."""
-
-    token: Hashable
-    moment: int
-    home: tuple[str, str]
-
-
 class StoreQueries:
     """Answers questions about a store; may be used by several threads.
 
@@ -124,7 +116,6 @@ class StoreQueries:
         self._cache, self._own = cache, object()
         self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
         self._validity = Validity()
-        self._state: _State | None = None
         self._changes: dict[Hashable, tuple[Hashable, Changes]] = {}
         self._kinds: dict[Hashable, Kind] = {}
         self._facts: dict[Hashable, tuple[Hashable, object]] = {}
@@ -151,27 +142,19 @@ class StoreQueries:
     def _of_one_state(self, question: Question, plan: Plan) -> _Answer:
         """Return an answer; again where history was taken away while it was made."""
         for _ in range(STORE_VIEW_ATTEMPTS):
-            state = self._current()
+            state = self.store.state()
             answer = self._from_stretch(question, plan, state) or self._from_whole(
                 question, plan, state
             )
-            if answer.found is Found.HIT or self.store.epoch == state.home[1]:
+            if answer.found is Found.HIT or state.view().is_of_one_epoch():
                 return answer
         raise ConflictError(
             "query: others keep taking history away from the store; try again later"
         )
 
-    def _current(self) -> _State:
-        """Return what the store's state is now."""
-        token, known = self.store.token(), self._state
-        if known is None or known.token != token:
-            home = (str(self.store.state_folder), self.store.epoch)
-            self._state = known = _State(token, self.store.last_received(), home)
-        return known
-
     # Stretches of one instrument
 
-    def _from_stretch(self, question: Question, plan: Plan, state: _State) -> _Answer | None:
+    def _from_stretch(self, question: Question, plan: Plan, state: StoreState) -> _Answer | None:
         """Return the bars of one instrument; None where the question is not of that kind."""
         names = question.wanted.instruments
         if names is None or len(names) != 1 or question.as_of is not None:
@@ -200,7 +183,7 @@ class StoreQueries:
             self._check(run, [name], question, state)
             return Calculated(made(run, name, span), Found.MISS, keep=not len(run.quarantine))
 
-        recent = span.end is None or span.end > state.moment - RECENT_US
+        recent = span.end is None or span.end > state.last_received() - RECENT_US
         key = (state.home, question.adjustment, name, kind.identity, interest, recent)
         stretch, found, _ = self._cache.get_or_calculate(key, calculate)
         frame = stretch.cut(span)
@@ -208,15 +191,15 @@ class StoreQueries:
         report = report_of(stretch.read, instruments, {}, stretch.quarantine, len(frame))
         return _Answer(frame, report, found)
 
-    def _tracked(self, question: Question, state: _State) -> TrackedCandles:
+    def _tracked(self, question: Question, state: StoreState) -> TrackedCandles:
         """Return a question's candles, once the log was asked what has changed among all."""
         series = (question.source.text, question.adjustment)
         home, changes = self._changes.get(series, (None, None))
         if changes is None or home != state.home:
-            changes = Changes(state.moment)
+            changes = Changes(state.last_received())
             self._changes[series] = (state.home, changes)
         candles = TrackedCandles(
-            self.store, *series, state.moment, state.home[1], self._calendars, changes
+            state, *series, state.last_received(), state.epoch, self._calendars, changes
         )
         changes.look(candles)
         return candles
@@ -240,10 +223,10 @@ class StoreQueries:
 
     # Whole answers
 
-    def _from_whole(self, question: Question, plan: Plan, state: _State) -> _Answer:
+    def _from_whole(self, question: Question, plan: Plan, state: StoreState) -> _Answer:
         """Return the bars of any question, all at once."""
         now = now_us() if question.as_of is None else question.as_of
-        revision = (state.token, self._in_effect(question, state, now))
+        revision = (state.token(), self._in_effect(question, state, now))
 
         def calculate(kept: _Whole | None) -> Calculated[_Whole]:
             if kept is not None and kept.revision == revision:
@@ -255,7 +238,7 @@ class StoreQueries:
         whole, found, _ = self._cache.get_or_calculate((self._own, question), calculate)
         return _Answer(whole.frame.clone(), whole.report, found)
 
-    def _in_effect(self, question: Question, state: _State, now: int) -> int:
+    def _in_effect(self, question: Question, state: StoreState, now: int) -> int:
         """Return how many of the store's actions have happened; of one state, that says which.
 
         One that was announced happens at a midnight, without anything being written.
@@ -264,13 +247,13 @@ class StoreQueries:
             return 0
         times = self._fact(
             "actions",
-            state.token,
-            lambda: effect_times(self.store.actions.read(), self._calendars),
+            state.token(),
+            lambda: effect_times(state.actions.read(), self._calendars),
         )
         return bisect_right(times, now)
 
     def _compute(
-        self, question: Question, plan: Plan, state: _State, now: int
+        self, question: Question, plan: Plan, state: StoreState, now: int
     ) -> tuple[pl.DataFrame, RunReport]:
         require_multiple(question.timeframe, question.source)
         candles = self._candles(question, state, now)
@@ -288,16 +271,16 @@ class StoreQueries:
         read = Read(run.counts, run.first, run.last, run.stamps)
         return frame, report_of(read, len(run.seen), run.failures, run.quarantine, len(frame))
 
-    def _candles(self, question: Question, state: _State, now: int) -> StoredCandles:
+    def _candles(self, question: Question, state: StoreState, now: int) -> StoredCandles:
         """Return the candles that a question is about, as one state of the store has them."""
-        known_until = state.moment
+        known_until = state.last_received()
         if question.as_of is not None:
             known_until = min(known_until, question.as_of)
         source, adjustment = question.source.text, question.adjustment
-        series = (self.store, source, adjustment, known_until, state.home[1], self._calendars)
+        series = (state, source, adjustment, known_until, state.epoch, self._calendars)
         joined = self._joined(state)
         if question.as_of is not None and joined.pieces:
-            joined = Joined.of(self.store.actions.joins(known_until), self._calendars)
+            joined = Joined.of(state.actions.joins(known_until), self._calendars)
         if adjustment in ADJUSTMENTS:
             return AdjustedCandles(*series, joined, now)
         return JoinedCandles(*series, joined)
@@ -334,30 +317,30 @@ class StoreQueries:
         return RangeRun(plan, options, candles, *kept, make_run, marks={} if marked else None)
 
     def _check(
-        self, run: RangeRun, names: Sequence[str], question: Question, state: _State
+        self, run: RangeRun, names: Sequence[str], question: Question, state: StoreState
     ) -> None:
         """Raise an error where a name is unknown, or nothing has bars."""
         if not run.seen.issuperset(names):
             known, kind = self._names(run.candles, state), run.candles
-            told = "" if known else other_kinds(self.store, kind.timeframe, kind.adjustment)
+            told = "" if known else other_kinds(state, kind.timeframe, kind.adjustment)
             question.wanted.check_found(known, "the store", told)
         raise_if_all_failed(run.failures, len(names))
 
-    def _joined(self, state: _State) -> Joined:
+    def _joined(self, state: StoreState) -> Joined:
         """Return which instruments go on where others ended."""
         return self._fact(
             "joins",
-            state.token,
-            lambda: Joined.of(self.store.actions.joins(), self._calendars),
+            state.token(),
+            lambda: Joined.of(state.actions.joins(), self._calendars),
         )
 
-    def _interest(self, candles: StoredCandles, state: _State) -> bool:
+    def _interest(self, candles: StoredCandles, state: StoreState) -> bool:
         what = ("interest", candles.timeframe, candles.adjustment)
-        return self._fact(what, state.token, candles.has_interest)
+        return self._fact(what, state.token(), candles.has_interest)
 
-    def _names(self, candles: StoredCandles, state: _State) -> set[str]:
+    def _names(self, candles: StoredCandles, state: StoreState) -> set[str]:
         what = ("names", candles.timeframe, candles.adjustment)
-        return self._fact(what, state.token, candles.names)
+        return self._fact(what, state.token(), candles.names)
 
     def _fact(self, what: Hashable, token: Hashable, ask: Callable[[], T]) -> T:
         """Return what a store's state says, asked once for each state."""

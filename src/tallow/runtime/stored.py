@@ -15,7 +15,7 @@ from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.dated import dated_frame, noon_shifts
 
 if TYPE_CHECKING:
-    from tallow.data.store.store import Store
+    from tallow.data.store.reader import StoreReader
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StoredCandles:
     meanwhile. `epoch` is the store's, and as old as that moment.
     """
 
-    store: Store
+    store: StoreReader
     timeframe: str
     adjustment: str
     known_until: int

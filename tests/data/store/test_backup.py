@@ -160,7 +160,7 @@ def test_a_store_that_is_only_read_is_copied_after_commits_that_its_ledger_lacks
     assert told(copies[0].open()) == told(store)
     # And a writer that died between the table and the ledger.
     with monkeypatch.context() as patch, suppress(Killed):
-        patch.setattr(DeltaBackend, "_settle", kill)
+        patch.setattr(DeltaBackend, "_make_durable", kill)
         patch.setattr(flush, "STORE_TAIL_BATCH_ROWS", 1)
         store.write(flat_candle("Z", MINUTE, 10.0, 1.0))
     monkeypatch.setattr(copying, "STORE_COMMIT_ATTEMPTS", 3)

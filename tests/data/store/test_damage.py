@@ -166,7 +166,7 @@ def test_a_checkpoint_that_finds_the_disk_full_fails_no_write(disk, tmp_path):
         list(work(store, [SHORT[0], FLUSH]))
         # Delta's library writes a checkpoint with the version after this one.
         while store.stats().version < 98:
-            backend = store._backend
+            backend = store.backend
             set_property(backend, "tallow.test", str(store.stats().version))  # type: ignore[arg-type]
     outcomes = set()
     for pages in range(64, 78):

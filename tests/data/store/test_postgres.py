@@ -99,7 +99,7 @@ def test_a_connection_that_ends_in_the_middle_of_a_write_leaves_nothing_of_it(pl
     store.write(candle_frame({A0: flat(1)}))
 
     def write():
-        with store._backend.writing() as writing:
+        with store.backend.writing() as writing:
             writing.append(store.log().with_columns(revision=pl.lit(2, pl.Int32)))
             cluster.sql(
                 place.location,
@@ -119,16 +119,16 @@ def test_a_cancelled_statement_is_said_to_be_one(place, cluster):
     cluster.sql(place.location, f"ALTER DATABASE {name} SET statement_timeout = '50ms'")
     store = place.open()
     with pytest.raises(StoreError, match=r"statement timeout; a time limit or an administrator"):
-        store._backend._server.run("SELECT pg_sleep(10)")
+        store.backend._server.run("SELECT pg_sleep(10)")
     with pytest.raises(StoreError, match="statement timeout"):
-        store._backend._server.scan("SELECT pg_sleep(10)")
+        store.backend._server.scan("SELECT pg_sleep(10)")
     assert read(store) == []
 
 
 def test_a_write_waits_for_another_one_only_so_long(place, monkeypatch):
     monkeypatch.setattr(server, "_SETTINGS", "SET lock_timeout = '50ms'")
     first, second = place.open(), place.open()
-    with first._backend.writing():
+    with first.backend.writing():
         with pytest.raises(StoreError, match="lock timeout; another write held the store for"):
             second.write(candle_frame({A0: flat(1)}))
         assert read(second) == []
@@ -168,7 +168,7 @@ def test_more_connections_than_are_kept_are_closed(place, cluster, monkeypatch):
     together = threading.Barrier(5, timeout=30)
 
     def look():
-        with store._backend._server.transaction() as session:
+        with store.backend._server.transaction() as session:
             together.wait()
             session.query("SELECT 1 AS one")
 

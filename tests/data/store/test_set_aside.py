@@ -89,7 +89,7 @@ def test_a_database_of_before_is_renewed_when_it_is_opened(
     new_place: Callable[[str], Place],
 ) -> None:
     place = new_place("database")
-    backend = place.open()._backend
+    backend = place.open().backend
     assert isinstance(backend, PostgresBackend)
     backend._server.run(
         "DROP INDEX tallow.quarantine_per_series; "

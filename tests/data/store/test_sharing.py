@@ -147,7 +147,7 @@ def test_a_long_write_that_dies_before_it_is_noted_comes_after_the_tail(
     store.write(candle_frame({keys[0]: flat(1.0)}))
     store.write(candle_frame({keys[0]: flat(2.0)}))
     with monkeypatch.context() as patch, suppress(Killed):
-        patch.setattr(DeltaBackend, "_settle", kill)
+        patch.setattr(DeltaBackend, "_make_durable", kill)
         store.write(candle_frame(dict.fromkeys(keys, flat(3.0))))
     with open_store(tmp_path / "store", **place) as again:
         seen = again.log(["A"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from tallow.data.actions import (
 from tallow.data.joins import joins_from_rows, joins_to_rows, require_no_cycle
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.log import Backend, Selection, current
+from tallow.data.store.log import Backend, LogView, Selection, current
 from tallow.data.store.write import WriteReport, append
 
 ACTION = "action"
@@ -33,6 +33,7 @@ class StoredActions:
     """The corporate actions of a store."""
 
     backend: Backend
+    view: Callable[[], LogView]
 
     def record(self, source: Any) -> dict[str, WriteReport]:
         """Add actions and joins, or correct them; return a report per kind.
@@ -88,14 +89,14 @@ class StoredActions:
     def joins(self, as_of: int | None = None) -> pl.DataFrame:
         """Return the joins known now, or at a moment: columns of `JOIN_SCHEMA`."""
         # Most stores have none, which costs next to nothing to know.
-        if not self.backend.has_interest(Selection(None, ACTION, JOIN)):
+        if not self.view().has_interest(Selection(None, ACTION, JOIN)):
             return pl.DataFrame(schema=JOIN_SCHEMA)
         return joins_from_rows(self._rows(JOIN, None, as_of))
 
     def _rows(self, kind: str, names: tuple[str, ...] | None, as_of: int | None) -> pl.DataFrame:
         before = None if as_of is None else as_of + 1
         wanted = Selection(names, ACTION, kind, None, None, None, before)
-        return current(self.backend.scan(wanted, _COLUMNS))
+        return current(self.view().scan(wanted, _COLUMNS))
 
     def _require_no_cycle(self, joins: pl.DataFrame) -> None:
         """Raise `ActionError` if joins, beside those that are known, make a cycle."""

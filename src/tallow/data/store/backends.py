@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tallow.core.errors import StoreError
 from tallow.core.text import without_secrets
-from tallow.core.time import now_us
 from tallow.data.store.location import STATE_FOLDER, plain_location
 from tallow.data.store.log import Backend
 
 
-class Opened:
-    """A store's backend, opened anew where its files were replaced: a backup was put back, say.
-
-    Parameters
-    ----------
-    open_it
-        Opens the backend; told whether to create it.
-    """
-
-    def __init__(self, open_it: Callable[[bool], Backend], create: bool) -> None:
-        self._open, self._lock = open_it, threading.Lock()
-        self._backend = open_it(create)
-
-    def backend(self) -> Backend:
-        """Return the backend of the files that are there now.
-
-        Raises
-        ------
-        StoreError
-            If there is no store any more; nothing is written to what was taken away.
-        """
-        backend = self._backend
-        if not backend.is_replaced():
-            return backend
-        with self._lock:
-            if self._backend is backend:
-                self._backend = self._open(False)
-                self._backend.begin_generation()
-            return self._backend
-
-
-def opened(
-    location: str | Path,
-    create: bool,
-    state: Path | None,
-    storage_options: Mapping[str, str] | None,
-    clock: Callable[[], int] = now_us,
-    to_fill: bool = False,
-) -> Opened:
-    """Open a store's backend, in a way that it can be opened anew; see `open_backend`."""
-
-    def open_it(creating: bool) -> Backend:
-        return open_backend(location, creating, state, storage_options, clock, to_fill)
-
-    return Opened(open_it, create)
-
-
 def open_backend(
     location: str | Path,
-    create: bool,
     state: Path | None,
     storage_options: Mapping[str, str] | None,
     clock: Callable[[], int],
+    create: bool,
     to_fill: bool = False,
 ) -> Backend:
     """Open what keeps a store; see `tallow.data.store.store.open_store`.

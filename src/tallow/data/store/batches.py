@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from tallow.core.limits import (
     STORE_TAIL_LOOSE,
 )
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import OPEN_INTEREST, time_view
 from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.order import in_log_order
 
@@ -42,6 +43,17 @@ class TailBatch:
     last: int
     received: int
     with_interest: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, number: int, writes: int, frame: pl.DataFrame) -> TailBatch:
+        """Return a batch of so many writes by its rows."""
+        time, received = time_view(frame), time_view(frame, "received_at")
+        kinds: frozenset[tuple[str, str]] = frozenset()
+        if frame[OPEN_INTEREST].null_count() < len(frame):
+            known = frame.filter(pl.col(OPEN_INTEREST).is_not_null())
+            kinds = frozenset(known.select("timeframe", "adjustment").unique().rows())
+        first, last, newest = int(time.min()), int(time.max()), int(received.max())
+        return cls(number, writes, frame, first, last, newest, kinds)
 
 
 @dataclass(frozen=True)
@@ -132,12 +144,20 @@ class TailIndex:
 class Tail:
     """One state of the tail. Immutable, so that readers share it.
 
-    `dropped` is the number of the newest write that was taken out of it.
+    Attributes
+    ----------
+    dropped
+        The number of the newest write that was taken out of it.
+    reached, alone
+        The newest version of the table that this machine committed, and the one since which all
+        commits have been its own.
     """
 
     batches: tuple[TailBatch, ...] = ()
     last_received: int = 0
     dropped: int = 0
+    reached: int = 0
+    alone: int = 0
     index: TailIndex = field(default_factory=TailIndex, compare=False)
 
     @property
@@ -171,7 +191,8 @@ class Tail:
             return self
         kept = tuple(batch for batch in self.batches if batch.id > flushed)
         gone = self.writes - sum(batch.writes for batch in kept)
-        return Tail(kept, self.last_received, self.dropped + gone)
+        dropped = self.dropped + gone
+        return replace(self, batches=kept, dropped=dropped, index=TailIndex())
 
     def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
         """Return the rows of a selection in the log's order."""

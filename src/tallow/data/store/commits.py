@@ -39,20 +39,19 @@ _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.(?:.*\.)?parquet")
 _HINT = "_last_checkpoint"
 
 
+def commit_name(version: int) -> str:
+    """Return the name of a version's commit within its table."""
+    return f"{_LOG}/{version:020d}.json"
+
+
 def commit_file(folder: Path, version: int) -> Path:
     """Return where the commit of a version lies."""
-    return folder / _LOG / f"{version:020d}.json"
+    return folder / commit_name(version)
 
 
 def has_log(folder: Path) -> bool:
     """Say whether a folder may be a store, and not one of files."""
     return (folder / _LOG).is_dir()
-
-
-def has_commit(root: str, version: int) -> bool:
-    """Say whether a table in a folder has the commit of a version; each question asks it."""
-    # Not Path.exists: it takes four times as long.
-    return os.path.exists(f"{root}/{_LOG}/{version:020d}.json")  # noqa: PTH110
 
 
 def require_log(folder: Path | None, root: str, version: int, reached: int) -> None:
@@ -193,8 +192,6 @@ def _is_readable(path: Path) -> bool:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Let nobody else mend this log meanwhile, who may be a step behind."""
-    import os
-
     if os.name != "posix":
         yield
         return

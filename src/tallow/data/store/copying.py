@@ -26,7 +26,7 @@ from tallow.data.store.table import COPIED, HORIZON
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
 
-    from tallow.data.store.delta import DeltaBackend
+    from tallow.data.store.delta_log import DeltaLog
     from tallow.data.store.files import Place
     from tallow.data.store.index import FileIndex
 
@@ -37,55 +37,55 @@ _TAKEN = "copied"
 
 
 @contextmanager
-def contents(backend: DeltaBackend) -> Iterator[Contents]:
+def contents(log: DeltaLog) -> Iterator[Contents]:
     """Give all that a store in files holds at one moment, whatever is written meanwhile."""
-    if not backend.tail_file.may_write:
-        yield _readable(backend)
+    if not log.tail_file.may_write:
+        yield _readable(log)
         return
     for _ in range(STORE_COMMIT_ATTEMPTS):
-        flush(backend)
-        with backend.tail_file.locked() as tail:
+        flush(log)
+        with log.tail_file.locked() as tail:
             # Nobody writes: rows and ledger are of one moment.
-            files, ledger = backend.files(), backend.ledger()
+            files, ledger = log.files(), log.ledger()
             if tail.after(files.flushed).batches:
                 continue
             found = Contents(
-                backend.horizon,
+                log.view().horizon,
                 ledger.entries(),
                 ledger.held(everything=True),
-                _pieces(backend.place, files),
+                _pieces(log.place, files),
             )
         yield found
         return
-    raise ConflictError(f"store: {backend.place.root}: others keep writing; try again later")
+    raise ConflictError(f"store: {log.place.root}: others keep writing; try again later")
 
 
-def _readable(backend: DeltaBackend) -> Contents:
+def _readable(log: DeltaLog) -> Contents:
     """Return what a store holds that cannot be kept still, the tail's rows after the others."""
     first = None
     for attempt in range(1, STORE_COMMIT_ATTEMPTS + 1):
-        token, view, ledger = backend.token(), backend.view(), backend.ledger()
+        view, ledger = log.view(), log.ledger()
         entries, held = ledger.entries(), ledger.held(everything=True)
-        first = token if first is None else first
+        first = view.token if first is None else first
         # Where nothing has moved for so long, whoever wrote it has died.
-        settled = _is_entered(backend, view.files.version) or (
-            attempt == STORE_COMMIT_ATTEMPTS and token == first
+        settled = _is_entered(log, view.files.version) or (
+            attempt == STORE_COMMIT_ATTEMPTS and view.token == first
         )
-        if settled and backend.token() == token and ledger.entries().equals(entries):
+        if settled and log.view().token == view.token and ledger.entries().equals(entries):
             tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
-            pieces = chain(_pieces(backend.place, view.files), [tail] if len(tail) else [])
-            return Contents(backend.horizon, entries, held, pieces)
+            pieces = chain(_pieces(log.place, view.files), [tail] if len(tail) else [])
+            return Contents(view.horizon, entries, held, pieces)
         time.sleep(STORE_RETRY_SECONDS * attempt)
-    raise ConflictError(f"store: {backend.place.root}: others keep writing; try again later")
+    raise ConflictError(f"store: {log.place.root}: others keep writing; try again later")
 
 
-def _is_entered(backend: DeltaBackend, version: int) -> bool:
+def _is_entered(log: DeltaLog, version: int) -> bool:
     """Say whether the ledger tells of all that a version holds of this machine's.
 
     A long write is in the table before it is in the ledger; what others commit never is.
     """
-    tails = tails_of(backend.place, backend.tail_file.fact("reached"), version)
-    return tails.isdisjoint([backend.tail_file.identity, None])
+    tails = tails_of(log.place, log.tail_file.fact("reached"), version)
+    return tails.isdisjoint([log.tail_file.identity, None])
 
 
 def _pieces(place: Place, files: FileIndex) -> Iterator[pl.DataFrame]:
@@ -94,15 +94,15 @@ def _pieces(place: Place, files: FileIndex) -> Iterator[pl.DataFrame]:
     return stretches(place, paths, None) if paths else iter(())
 
 
-def load(backend: DeltaBackend, found: Contents) -> None:
+def load(log: DeltaLog, found: Contents) -> None:
     """Take over all of another store, as it is, in one commit; this one is empty.
 
     The ledger lies in files beside the table, which the commit names by their number: rows and
     ledger are there at once. Whoever opens the table next takes the ledger into its state file.
     """
-    place, number = backend.place, uuid.uuid4().int >> 66
-    with backend.tail_file.locked() as tail:
-        files, entries = backend.files(), backend.ledger().entries()
+    place, number = log.place, uuid.uuid4().int >> 66
+    with log.tail_file.locked() as tail:
+        files, entries = log.files(), log.ledger().entries()
         if tail.after(files.flushed).batches or len(files.facts) or len(entries):
             raise StoreError(f"store: {place.root}: is not empty; restore into a new folder")
         actions = _written(place, found.pieces)
@@ -114,9 +114,9 @@ def load(backend: DeltaBackend, found: Contents) -> None:
             place.remove(_ledger(number))
             raise
         known = [Transaction(COPIED, number), Transaction(HORIZON, found.horizon)]
-        backend.commit(actions, files.version, known)
+        log.commit(actions, files.version, known)
         _remove_others(place, number)
-    take_ledger(backend, number)
+    take_ledger(log, number)
 
 
 def _remove_others(place: Place, number: int) -> None:
@@ -137,22 +137,22 @@ def _written(place: Place, pieces: Iterator[pl.DataFrame]) -> list[AddAction]:
     return actions
 
 
-def take_ledger(backend: DeltaBackend, number: int | None) -> None:
+def take_ledger(log: DeltaLog, number: int | None) -> None:
     """Take the ledger of a copy into the state file, once; one that has entries keeps its own."""
-    if number is None or _taken(backend) == number or not backend.tail_file.may_write:
+    if number is None or _taken(log) == number or not log.tail_file.may_write:
         return
-    frames = [backend.place.get(path) for path in _ledger(number)]
-    with backend.tail_file.locked():
-        if _taken(backend) == number:
+    frames = [log.place.get(path) for path in _ledger(number)]
+    with log.tail_file.locked():
+        if _taken(log) == number:
             return
-        if not len(backend.ledger().entries()):
-            backend.ledger().load(*frames)
-        backend.tail_file.run("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(_TAKEN, number)])
+        if not len(log.ledger().entries()):
+            log.ledger().load(*frames)
+        log.tail_file.run("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(_TAKEN, number)])
 
 
-def _taken(backend: DeltaBackend) -> int | None:
+def _taken(log: DeltaLog) -> int | None:
     query = f"SELECT value FROM facts WHERE name = '{_TAKEN}'"
-    found = backend.tail_file.read(query, {"value": pl.Int64})["value"]
+    found = log.tail_file.read(query, {"value": pl.Int64})["value"]
     return found[0] if len(found) else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import StoreError
+from tallow.core.limits import STORE_FILE_ROWS
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, from_us
 from tallow.data.reading.rules import within_years
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 from tallow.data.store.files import NEVER_NULL, READING, Place, damaged
 from tallow.data.store.lineage import Lineage
-from tallow.data.store.log import Selection
+from tallow.data.store.log import SERIES_KEY, Selection
 from tallow.data.store.statistics import (
     END_NAMES,
     FACTS_SCHEMA,
@@ -182,6 +183,29 @@ class FileIndex:
         # In plain Python: a query over a few hundred files would take longer to plan.
         hit = [i for i, ends in enumerate(self._ends) if _overlaps(ends, limits)]
         return self.facts if len(hit) == len(self._ends) else self.facts[hit]
+
+
+def overlapping(facts: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Return the files in groups: those whose keys overlap, and small neighbours, together.
+
+    `facts` are those of a `FileIndex`, in the order of first keys.
+    """
+    low_names = [f"min.{name}" for name in SERIES_KEY]
+    high_names = [f"max.{name}" for name in SERIES_KEY]
+    lows, highs = facts.select(low_names).rows(), facts.select(high_names).rows()
+    times = facts.select("min.timestamp", "max.timestamp").rows()
+    start = 0
+    for i in range(1, len(facts) + 1):
+        if i < len(facts):
+            high = max(highs[start:i])
+            # Two files of one series overlap only where their times do.
+            alone = lows[i] == highs[i] == high == lows[i - 1] and times[i][0] > times[i - 1][1]
+            small = int(facts["rows"][start : i + 1].sum()) <= STORE_FILE_ROWS // 2
+            if small or (lows[i] <= high and not alone):
+                continue
+        if i > start:
+            yield facts[start:i]
+        start = i
 
 
 def _told(actions: pl.DataFrame) -> pl.DataFrame:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tallow.data.store.store import Store
+from tallow.data.store.reader import StoreReader
 
 
 def other_kinds(
-    store: Store, timeframe: str, adjustment: str, asked_by: str = "source_timeframe"
+    store: StoreReader, timeframe: str, adjustment: str, asked_by: str = "source_timeframe"
 ) -> str:
     """Say which kinds of candles there are; nothing where those of this kind are among them.
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
 from tallow.data.reading.schema import TIME_TYPE
-
-if TYPE_CHECKING:
-    from tallow.data.store.tail import TailFile
+from tallow.data.store.state import StateFile
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def counted(quarantine: pl.DataFrame) -> pl.DataFrame:
 class SqliteLedger:
     """A ledger in the state file of a store; see `Ledger`."""
 
-    def __init__(self, file: TailFile) -> None:
+    def __init__(self, file: StateFile) -> None:
         self._file = file
 
     @staticmethod
@@ -174,7 +172,7 @@ class SqliteLedger:
 
     def settle(self, numbers: Sequence[int], entry: int) -> None:
         """Mark rows as settled by a later write."""
-        with self._file.locked():
+        with self._file.transaction():
             self._file.run(
                 "UPDATE quarantine SET settled_by = ? WHERE id = ?",
                 [(entry, number) for number in numbers],

@@ -127,6 +127,12 @@ class Selection:
                 parts.append(pl.col(name) < moment(high))
         return pl.all_horizontal(parts) if parts else pl.lit(True)
 
+    def up_to(self, received: int) -> Selection:
+        """Return this selection without what was received later."""
+        before = received + 1
+        known = self.received_before
+        return self.replace(received_before=before if known is None else min(before, known))
+
     def replace(self, **changes: Any) -> Selection:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
@@ -249,37 +255,37 @@ class Writing(Protocol):
         ...
 
 
-class Backend(Protocol):
-    """Who keeps a log. All methods may be called from several threads and processes at once."""
+class LogView(Protocol):
+    """A state of the log: what is asked of it is answered as it was when it was looked at."""
 
-    state_folder: Path
-    """Local folder for what is derived from the log on this machine."""
+    @property
+    def token(self) -> Hashable:
+        """What changes with every change of the log that a reader would see."""
+        ...
 
     @property
     def epoch(self) -> str:
         """What changes where history is taken away, so that nothing derived from it is trusted."""
         ...
 
-    def is_replaced(self) -> bool:
-        """Say whether another store, or none, lies where the one lay that was opened. Cheap."""
-        ...
-
-    def begin_generation(self) -> None:
-        """Change the epoch for this process: it may have derived things from what is gone."""
-        ...
-
-    def token(self) -> Hashable:
-        """Return what changes with every change of the log that a reader would see. Cheap."""
-        ...
-
+    @property
     def last_received(self) -> int:
-        """Return the receipt time of the newest write, or 0."""
+        """The receipt time of the newest write, or 0."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """The moment before which `as_of` cannot reach, or 0."""
+        ...
+
+    def is_of_one_epoch(self) -> bool:
+        """Say whether no history was taken away while this was read; what was read counts then."""
         ...
 
     def scan(
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
     ) -> pl.DataFrame:
-        """Return rows of one state of the log, in `LOG_ORDER`; `columns` contain what orders them.
+        """Return rows in `LOG_ORDER`; `columns` contain what orders them.
 
         With `skip_damaged`, rows of damaged files are left out instead of an error.
         """
@@ -289,17 +295,31 @@ class Backend(Protocol):
         """Say whether any row of a timeframe and adjustment has open interest."""
         ...
 
+
+class Backend(Protocol):
+    """Who keeps a log. All methods may be called from several threads and processes at once."""
+
+    state_folder: Path
+    """Local folder for what is derived from the log on this machine."""
+
+    def is_replaced(self) -> bool:
+        """Say whether another store, or none, lies where the one lay that was opened. Cheap."""
+        ...
+
+    def begin_generation(self) -> None:
+        """Change the epoch for this process: it may have derived things from what is gone."""
+        ...
+
+    def view(self) -> LogView:
+        """Look at the log: return its newest state."""
+        ...
+
     def writing(self) -> AbstractContextManager[Writing]:
         """Take the lock for one write; an error in the block undoes what is not committed."""
         ...
 
     def ledger(self) -> Ledger:
         """Return where ingests and quarantined rows are kept."""
-        ...
-
-    @property
-    def horizon(self) -> int:
-        """The moment before which `as_of` cannot reach, or 0."""
         ...
 
     def damaged(self) -> list[str]:
@@ -337,14 +357,14 @@ class Backend(Protocol):
         ...
 
 
-def require_kept(backend: Backend, selection: Selection) -> None:
+def require_kept(view: LogView, selection: Selection) -> None:
     """Raise `RangeError` if a selection asks for revisions that were pruned."""
     asked = selection.received_before
     if asked is None:
         return
     # Nothing was superseded after the newest write, whatever moment a pruning named; and where
     # nothing was pruned, nothing was known before the first write.
-    horizon = min(backend.horizon, backend.last_received())
+    horizon = min(view.horizon, view.last_received)
     if horizon and asked <= horizon:
         reached = from_us(horizon).isoformat()
         raise RangeError(

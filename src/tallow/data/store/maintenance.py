@@ -12,64 +12,65 @@ from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS
 from tallow.data.store.commits import NO_CHECKPOINT
 from tallow.data.store.flush import flush
+from tallow.data.store.index import overlapping
 from tallow.data.store.log import Compacted
 from tallow.data.store.remains import remove_remains
-from tallow.data.store.rewrite import Keep, overlapping, pruning, rewrite
+from tallow.data.store.rewrite import Keep, pruning, rewrite
 from tallow.data.store.table import HORIZON
 
 if TYPE_CHECKING:
-    from tallow.data.store.delta import DeltaBackend
+    from tallow.data.store.delta_log import DeltaLog
 
 
-def compact(backend: DeltaBackend, keep_hours: float) -> Compacted:
+def compact(log: DeltaLog, keep_hours: float) -> Compacted:
     """Rewrite files that overlap, and remove those that no version of late needs."""
-    return _rewritten(backend, keep_hours, None, lambda group: len(group) > 1)
+    return _rewritten(log, keep_hours, None, lambda group: len(group) > 1)
 
 
 def prune(
-    backend: DeltaBackend, before: int | None, superseded_before: int | None, keep_hours: float
+    log: DeltaLog, before: int | None, superseded_before: int | None, keep_hours: float
 ) -> Compacted:
     """Take rows away; see `tallow.data.store.store.Store.prune`."""
     if superseded_before is not None:
         # First, so that nobody asks for a state that is being taken apart.
-        set_property(backend, HORIZON, str(max(superseded_before, backend.horizon)))
+        set_property(log, HORIZON, str(max(superseded_before, log.view().horizon)))
 
     def wanted(group: pl.DataFrame) -> bool:
         late = before is not None and bool((group["min.timestamp"] < before).any())
         return late or (superseded_before is not None and group["max.revision"].max() != 1)
 
-    return _rewritten(backend, keep_hours, pruning(before, superseded_before), wanted)
+    return _rewritten(log, keep_hours, pruning(before, superseded_before), wanted)
 
 
 def _rewritten(
-    backend: DeltaBackend,
+    log: DeltaLog,
     keep_hours: float,
     keep: Keep | None,
     wanted: Callable[[pl.DataFrame], bool],
 ) -> Compacted:
-    flush(backend)
-    before = backend.files().facts
+    flush(log)
+    before = log.files().facts
     for _ in range(STORE_COMMIT_ATTEMPTS):
         groups = [
             group
-            for group in overlapping(backend.files().facts)
+            for group in overlapping(log.files().facts)
             # What others wrote is sorted, whatever else is asked for.
             if wanted(group) or not group["own"].all()
         ]
-        if all(rewrite(backend, group, keep) for group in groups):
+        if all(rewrite(log, group, keep) for group in groups):
             break
     else:
-        raise ConflictError(f"store: {backend.place.root}: others keep compacting; try later")
-    after = backend.files().facts
-    gone = remove_remains(backend, keep_hours)
+        raise ConflictError(f"store: {log.place.root}: others keep compacting; try later")
+    after = log.files().facts
+    gone = remove_remains(log, keep_hours)
     removed = int(before["rows"].sum()) - int(after["rows"].sum())
     return Compacted(len(before), len(after), removed, gone)
 
 
-def set_property(backend: DeltaBackend, name: str, value: str) -> None:
+def set_property(log: DeltaLog, name: str, value: str) -> None:
     """Change a property of the table."""
     for _ in range(STORE_COMMIT_ATTEMPTS):
-        with suppress(ConflictError), backend.changing() as (table, properties):
+        with suppress(ConflictError), log.changing() as (table, properties):
             table.alter.set_table_properties(
                 {name: value},
                 raise_if_not_exists=False,
@@ -77,4 +78,4 @@ def set_property(backend: DeltaBackend, name: str, value: str) -> None:
                 post_commithook_properties=NO_CHECKPOINT,
             )
             return
-    raise ConflictError(f"store: {backend.place.root}: others keep committing; try again later")
+    raise ConflictError(f"store: {log.place.root}: others keep committing; try again later")

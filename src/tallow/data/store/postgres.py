@@ -107,16 +107,6 @@ class PostgresBackend:
     def _facts(self) -> dict[str, Any]:
         return self._server.query("SELECT * FROM tallow.facts").row(0, named=True)
 
-    @property
-    def horizon(self) -> int:
-        """The moment before which `as_of` cannot reach: superseded revisions were pruned."""
-        return int(self._facts()["horizon"])
-
-    @property
-    def epoch(self) -> str:
-        """What changes where history is taken away, so that nothing derived from it is trusted."""
-        return str(self._facts()["epoch"])
-
     def is_replaced(self) -> bool:
         """Return False: a server's connections end with what they are to."""
         return False
@@ -124,25 +114,9 @@ class PostgresBackend:
     def begin_generation(self) -> None:
         """Do nothing; see `is_replaced`."""
 
-    def token(self) -> Hashable:
-        """Return what changes with every change of the log."""
-        facts = self._facts()
-        return (facts["epoch"], facts["received"])
-
-    def last_received(self) -> int:
-        """Return the receipt time of the newest write, or 0."""
-        return int(self._facts()["received"])
-
-    def scan(
-        self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
-    ) -> pl.DataFrame:
-        """Return rows of one state of the log, in `LOG_ORDER`."""
-        return in_log_order(self._server.scan(_select(selection, columns)))
-
-    def has_interest(self, selection: Selection) -> bool:
-        """Say whether any row of a series' timeframe and adjustment has open interest."""
-        rows = f"SELECT FROM tallow.log WHERE {_where(selection)} AND open_interest IS NOT NULL"
-        return bool(self._server.query(f"SELECT EXISTS ({rows}) AS found").item())
+    def view(self) -> PostgresView:
+        """Look at the log: return its newest state."""
+        return PostgresView(self._server, **self._facts())
 
     @contextmanager
     def writing(self) -> Iterator[PostgresWriting]:
@@ -236,6 +210,46 @@ class PostgresBackend:
     def close(self) -> None:
         """Close the connections."""
         self._server.close()
+
+
+@dataclass(frozen=True)
+class PostgresView:
+    """A state of the log, by its facts: rows are asked for when they are needed.
+
+    Of an epoch rows are only added, so that none of later receipts is all that this takes.
+    """
+
+    server: Server
+    epoch: str
+    horizon: int
+    received: int
+    version: str
+
+    @property
+    def token(self) -> Hashable:
+        """What changes with every change of the log that a reader would see."""
+        return (self.epoch, self.received)
+
+    @property
+    def last_received(self) -> int:
+        """The receipt time of the newest write, or 0."""
+        return self.received
+
+    def is_of_one_epoch(self) -> bool:
+        """Say whether no history was taken away while this was read."""
+        return bool(self.server.query("SELECT epoch FROM tallow.facts").item() == self.epoch)
+
+    def scan(
+        self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
+    ) -> pl.DataFrame:
+        """Return rows in `LOG_ORDER`."""
+        return in_log_order(self.server.scan(_select(selection.up_to(self.received), columns)))
+
+    def has_interest(self, selection: Selection) -> bool:
+        """Say whether any row of a series' timeframe and adjustment has open interest."""
+        known = _where(selection.up_to(self.received))
+        rows = f"SELECT FROM tallow.log WHERE {known} AND open_interest IS NOT NULL"
+        return bool(self.server.query(f"SELECT EXISTS ({rows}) AS found").item())
 
 
 @dataclass

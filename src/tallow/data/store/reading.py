@@ -16,8 +16,8 @@ from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_VIEW_ATTEMPTS
 from tallow.data.store.batches import Tail
 from tallow.data.store.location import private_folder
-from tallow.data.store.state import connect, naming, prepare
-from tallow.data.store.tail import TailFile
+from tallow.data.store.state import connect, naming
+from tallow.data.store.tail import TailFile, prepare
 
 _ENDINGS = ("", "-wal")
 _BESIDE = ("", "-wal", "-shm")
@@ -80,7 +80,7 @@ class TailCopy(TailFile):
         prepare(self._reader, folder / "copy")
         self._stamp, self._seen, self._known = stamp, None, Tail()
 
-    def locked(self) -> NoReturn:
+    def transaction(self) -> NoReturn:
         """Refuse to write.
 
         Raises

@@ -21,12 +21,12 @@ from tallow.data.store.files import WRITING, Place, naming
 from tallow.data.store.statistics import is_own_name
 
 if TYPE_CHECKING:
-    from tallow.data.store.delta import DeltaBackend
+    from tallow.data.store.delta_log import DeltaLog
 
 _HOUR_SECONDS = 3_600
 
 
-def remove_remains(backend: DeltaBackend, keep_hours: float) -> int:
+def remove_remains(log: DeltaLog, keep_hours: float) -> int:
     """Remove the files that no version of late needs; return how many there were.
 
     Parameters
@@ -35,7 +35,7 @@ def remove_remains(backend: DeltaBackend, keep_hours: float) -> int:
         Replaced files stay for so long, counted from their replacement. Those of unfinished writes
         stay for a day at least: another machine may be writing one.
     """
-    with backend.changing() as (table, _):
+    with log.changing() as (table, _):
         current = set(pl.DataFrame(table.get_add_actions())["path"])
         # Only what the log says was removed, and nothing is done. Hours are whole here; rounded
         # up, so that nothing goes too early.
@@ -44,7 +44,7 @@ def remove_remains(backend: DeltaBackend, keep_hours: float) -> int:
             for hours in (0, math.ceil(keep_hours))
         )
     born_before = time.time() - max(keep_hours, STORE_UNFINISHED_HOURS) * _HOUR_SECONDS
-    place = backend.place
+    place = log.place
     with naming(place.root, WRITING):
         unfinished = {
             name

@@ -24,79 +24,54 @@ from tallow.data.store.table import PRUNED
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
 
-    from tallow.data.store.delta import DeltaBackend
+    from tallow.data.store.delta_log import DeltaLog
 
 Keep = Callable[[pl.DataFrame], pl.DataFrame]
 """What stays of rows that hold all revisions of their keys."""
 
 
-def merge_small(backend: DeltaBackend) -> None:
+def merge_small(log: DeltaLog) -> None:
     """Merge the files that flushes left, once there are many, into one."""
-    facts = backend.files().facts
+    facts = log.files().facts
     small = facts.filter(pl.col("rows") < STORE_FILE_ROWS // 2)
     if len(small) >= STORE_SMALL_FILES:
-        rewrite(backend, small)
+        rewrite(log, small)
 
 
-def overlapping(facts: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Return the files in groups: those whose keys overlap, and small neighbours, together.
-
-    `facts` are those of a `FileIndex`, in the order of first keys.
-    """
-    low_names = [f"min.{name}" for name in SERIES_KEY]
-    high_names = [f"max.{name}" for name in SERIES_KEY]
-    lows, highs = facts.select(low_names).rows(), facts.select(high_names).rows()
-    times = facts.select("min.timestamp", "max.timestamp").rows()
-    start = 0
-    for i in range(1, len(facts) + 1):
-        if i < len(facts):
-            high = max(highs[start:i])
-            # Two files of one series overlap only where their times do.
-            alone = lows[i] == highs[i] == high == lows[i - 1] and times[i][0] > times[i - 1][1]
-            small = int(facts["rows"][start : i + 1].sum()) <= STORE_FILE_ROWS // 2
-            if small or (lows[i] <= high and not alone):
-                continue
-        if i > start:
-            yield facts[start:i]
-        start = i
-
-
-def rewrite(backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None = None) -> bool:
+def rewrite(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None = None) -> bool:
     """Replace files by sorted ones; say whether it was done, or another rewrite came first."""
-    added = _copied(backend, facts, keep)
+    added = _copied(log, facts, keep)
     removed = [remove_action(*row) for row in facts.select("path", "size").iter_rows()]
-    with backend.tail_file.locked():
-        if added is None or not _is_current(backend, facts):
-            backend.place.discard(added or [])
+    with log.tail_file.locked():
+        if added is None or not _is_current(log, facts):
+            log.place.discard(added or [])
             return False
         moved = [replace(action, data_change=False) for action in added]
-        version = backend.files().version
+        version = log.files().version
         # In one commit with what is gone: nothing derived from it is trusted from there on.
         known = [] if keep is None else [Transaction(PRUNED, version + 1)]
-        backend.commit([*moved, *removed], version, known)
+        log.commit([*moved, *removed], version, known)
     return True
 
 
-def _copied(
-    backend: DeltaBackend, facts: pl.DataFrame, keep: Keep | None
-) -> list[AddAction] | None:
+def _copied(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None) -> list[AddAction] | None:
     """Write the rows of files anew, sorted; None where another rewrite removed files meanwhile."""
     added: list[AddAction] = []
     try:
-        require_whole(damaged(backend.place, facts))
-        for rows in gathered(stretches(backend.place, facts["path"].to_list(), keep)):
-            added += backend.place.write(rows)
+        require_whole(damaged(log.place, facts))
+        for rows in gathered(stretches(log.place, facts["path"].to_list(), keep)):
+            added += log.place.write(rows)
     except BaseException as error:
-        backend.place.discard(added)
+        log.place.discard(added)
         is_taken = isinstance(error.__cause__, FileNotFoundError)
-        if isinstance(error, StoreError) and (is_taken or not _is_current(backend, facts)):
+        if isinstance(error, StoreError) and (is_taken or not _is_current(log, facts)):
             return None
         raise
     return added
 
 
-def _is_current(backend: DeltaBackend, facts: pl.DataFrame) -> bool:
-    return set(facts["path"]) <= set(backend.files().facts["path"])
+def _is_current(log: DeltaLog, facts: pl.DataFrame) -> bool:
+    return set(facts["path"]) <= set(log.files().facts["path"])
 
 
 def gathered(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -1,10 +1,10 @@
-"""The SQLite file that lies beside a table: its making; what a damaged one says is refused."""
+"""A SQLite file that lies beside a table: how it is read and written; a damaged one is refused."""
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,34 +12,14 @@ from typing import Any
 
 import polars as pl
 
-from tallow.core.disk import make_folder
 from tallow.core.errors import DamagedFileError, StoreError
 from tallow.core.limits import STORE_LOCK_SECONDS, STORE_RETRY_SECONDS
-from tallow.data.store.ledger import SqliteLedger
 
 DAMAGED = "is damaged"
 TORN = (
     "it was copied while it was written to; copy it again while nobody writes, or with "
     "tallow store backup, which may run at any time"
 )
-LAYOUT = 1
-"""Number of the tables' layout, as the file says it: it grows with every change to them."""
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS batches (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, digest INTEGER NOT NULL, body BLOB NOT NULL
-);
-ALTER TABLE batches ADD COLUMN writes INTEGER NOT NULL DEFAULT 1;
-INSERT INTO sqlite_sequence
-    SELECT 'batches', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'batches');
-INSERT OR IGNORE INTO facts VALUES ('received', 0), ('reached', 0), ('alone', 0);
-INSERT OR IGNORE INTO facts SELECT 'dropped', coalesce(
-    (SELECT min(id) - 1 FROM batches),
-    (SELECT seq FROM sqlite_sequence WHERE name = 'batches'),
-    0
-);
-"""
 _OUTSIDE = {
     sqlite3.SQLITE_AUTH,
     sqlite3.SQLITE_CANTOPEN,
@@ -50,6 +30,75 @@ _OUTSIDE = {
     sqlite3.SQLITE_READONLY,
 }
 """SQLite's errors that say nothing against a file's content."""
+
+
+class StateFile:
+    """A SQLite file of one machine. Processes wait for each other at SQLite's own lock.
+
+    Threads share one connection for reading and one for writing.
+    """
+
+    may_write = True
+    writer: sqlite3.Connection
+    _reader: sqlite3.Connection
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
+        with naming(path):
+            self._open()
+
+    def _open(self) -> None:
+        """Open both connections."""
+        raise NotImplementedError
+
+    def _reading(self) -> sqlite3.Connection:
+        return self._reader
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Take the write lock of this machine; what the block wrote is committed at its end."""
+        with self._write_lock:
+            with naming(self.path):
+                self.writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                with naming(self.path):
+                    self.writer.execute("COMMIT")
+            except BaseException:
+                with naming(self.path):
+                    if self.writer.in_transaction:
+                        self.writer.execute("ROLLBACK")
+                raise
+
+    def fact(self, name: str) -> int:
+        """Return a number that was remembered."""
+        with self._read_lock, naming(self.path):
+            return int(fact(self._reading(), name, int))
+
+    def read(
+        self, query: str, schema: dict[str, Any], nullable: Sequence[str] = ()
+    ) -> pl.DataFrame:
+        """Return the rows of a query: texts, numbers and times."""
+        stored = {n: pl.String if kind == pl.String else pl.Int64 for n, kind in schema.items()}
+        plain = {n: str if kind == pl.String else int for n, kind in stored.items()}
+        kinds = [kind | None if n in nullable else kind for n, kind in plain.items()]
+        with self._read_lock, naming(self.path):
+            rows = checked(self._reading().execute(query), kinds)
+            return pl.DataFrame(rows, stored, orient="row").cast(schema)  # type: ignore[arg-type]
+
+    def run(self, statement: str, rows: Sequence[Sequence[object]]) -> sqlite3.Cursor:
+        """Run a statement for each row; inside `transaction`."""
+        with naming(self.path):
+            if len(rows) == 1:
+                return self.writer.execute(statement, rows[0])
+            return self.writer.executemany(statement, rows)
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._write_lock, self._read_lock:
+            self.writer.close()
+            self._reader.close()
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -72,28 +121,6 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables where they are missing or older: nobody sees some of them."""
-    if _layout(connection) >= LAYOUT:
-        # Who opens a store to read need not wait for a writer's lock.
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if _layout(connection) < LAYOUT:
-            # Who finds the tables knows that the file's name is on disk.
-            make_folder(path.parent)
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
-            SqliteLedger.create(connection)
-            made = "INSERT OR IGNORE INTO facts VALUES ('identity', ?)"
-            connection.execute(made, (uuid.uuid4().hex,))
-            connection.execute(f"PRAGMA user_version = {LAYOUT}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
 def require_whole_copy(connection: sqlite3.Connection, path: Path) -> None:
     """Look through a file that lies elsewhere than when it was written: it may be torn.
 
@@ -112,10 +139,6 @@ def require_whole_copy(connection: sqlite3.Connection, path: Path) -> None:
     if known is not None and connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError(f"{DAMAGED}: {TORN}")
     connection.execute("INSERT OR REPLACE INTO facts VALUES ('home', ?)", (here,))
-
-
-def _layout(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def checked(rows: Iterable[tuple[Any, ...]], kinds: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -6,7 +6,9 @@ with what the log knows, and what is new or revised is appended. Readers never w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +22,15 @@ from tallow.data.reading.given import read_as_given
 from tallow.data.reading.known_times import only_begun
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys
-from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
-from tallow.data.store.actions import ACTION, StoredActions
-from tallow.data.store.backends import Opened, opened
+from tallow.data.reading.schema import OPEN_INTEREST
+from tallow.data.store.backends import open_backend
 from tallow.data.store.backup import copy
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.log import (
-    LOG_ORDER,
-    LOG_SCHEMA,
-    SERIES_KEY,
-    Backend,
-    Compacted,
-    LogPoint,
-    Selection,
-    StoreStats,
-    current,
-    require_kept,
-)
+from tallow.data.store.log import Backend, Compacted, StoreStats
+from tallow.data.store.reader import CANDLE_COLUMNS, StoreReader, StoreState
 from tallow.data.store.settling import OpenRows
 from tallow.data.store.write import WriteReport, append
 
-CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
 KEEP_HOURS = 168.0
 """How long files stay that compaction replaced: a week, as is usual for Delta tables."""
 
@@ -77,10 +66,11 @@ def open_store(
     StoreError
         If there is no store, it cannot be opened, or an extra is not installed.
     """
-    return Store(opened(location, create, state, storage_options, clock))
+    open_it = partial(open_backend, location, state, storage_options, clock)
+    return Store(open_it, create)
 
 
-class Store:
+class Store(StoreReader):
     """Candles of years, each with all its revisions; nothing is lost, and nothing overwritten.
 
     Examples
@@ -96,12 +86,34 @@ class Store:
     (1, 0, 1, [701.0])
     """
 
-    def __init__(self, opened: Opened) -> None:
-        self._opened, self._open_rows = opened, OpenRows()
+    def __init__(self, open_it: Callable[[bool], Backend], create: bool = False) -> None:
+        self._open, self._lock = open_it, threading.Lock()
+        self._kept, self._open_rows = open_it(create), OpenRows()
 
     @property
-    def _backend(self) -> Backend:
-        return self._opened.backend()
+    def backend(self) -> Backend:
+        """Who keeps the log: opened anew where its files were replaced, as by a backup.
+
+        Raises
+        ------
+        StoreError
+            If there is no store any more; nothing is written to what was taken away.
+        """
+        backend = self._kept
+        if not backend.is_replaced():
+            return backend
+        with self._lock:
+            if self._kept is backend:
+                self._kept = self._open(False)
+                self._kept.begin_generation()
+            return self._kept
+
+    def state(self) -> StoreState:
+        """Look at the store once: what is read of the state that this returns is of one moment.
+
+        Where others take history away meanwhile, its `view` is no longer `is_of_one_epoch`.
+        """
+        return StoreState(self.backend)
 
     def __enter__(self) -> Store:
         return self
@@ -112,22 +124,12 @@ class Store:
     @property
     def state_folder(self) -> Path:
         """The local folder for what is derived from the store."""
-        return self._backend.state_folder
-
-    @property
-    def epoch(self) -> str:
-        """What changes where history was taken away."""
-        return self._backend.epoch
+        return self.backend.state_folder
 
     @property
     def ledger(self) -> Any:
         """The writes so far, and the rows set aside: `tallow.data.store.ledger.Ledger`."""
-        return self._backend.ledger()
-
-    @property
-    def actions(self) -> StoredActions:
-        """The corporate actions that are recorded beside the candles."""
-        return StoredActions(self._backend)
+        return self.backend.ledger()
 
     def write(
         self,
@@ -168,7 +170,7 @@ class Store:
 
     def append(self, candles: Candles, *, adjustment: str = "raw", source: str) -> WriteReport:
         """Add candles as `write` does, but only those that were read: no rule is checked again."""
-        read, backend = only_begun(candles), self._backend
+        read, backend = only_begun(candles), self.backend
         frame = read.frame
         if OPEN_INTEREST not in frame.columns:
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(OPEN_INTEREST))
@@ -205,118 +207,16 @@ class Store:
         unique = given.unique().sort("instrument", "timestamp")
         series = (parse_timeframe(timeframe).text, adjustment, source)
         return append(
-            self._backend, unique, series, classify_deletions, None, len(given) - len(unique)
+            self.backend, unique, series, classify_deletions, None, len(given) - len(unique)
         )
-
-    def read(
-        self,
-        instruments: Sequence[str] | None = None,
-        *,
-        timeframe: str = "1m",
-        adjustment: str = "raw",
-        start: int | None = None,
-        end: int | None = None,
-        as_of: int | None = None,
-        partial: bool = False,
-    ) -> pl.DataFrame:
-        """Return candles as they are known now, or were at a moment.
-
-        Parameters
-        ----------
-        instruments
-            Names, or None for all.
-        start, end, as_of
-            ``start <= timestamp < end``, received by `as_of`; microseconds since 1970 UTC.
-        partial
-            Leave out what lies in damaged files, instead of raising; `damaged` names them.
-
-        Returns
-        -------
-        pl.DataFrame
-            Candle columns and `open_interest`, sorted by instrument and timestamp, and unique.
-
-        Raises
-        ------
-        DamagedFileError
-            If a file is damaged, and not `partial`.
-        """
-        wanted = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
-        columns = [*CANDLE_COLUMNS, "revision", "deleted"]
-        require_kept(self._backend, wanted)
-        return current(self._backend.scan(wanted, columns, partial)).select(CANDLE_COLUMNS)
-
-    def log(
-        self,
-        instruments: Sequence[str] | None = None,
-        *,
-        timeframe: str | None = None,
-        adjustment: str | None = None,
-        start: int | None = None,
-        end: int | None = None,
-        as_of: int | None = None,
-    ) -> pl.DataFrame:
-        """Return every revision, with all columns of the log; arguments as in `read`."""
-        selection = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
-        return self._backend.scan(selection, list(LOG_SCHEMA))
-
-    def series(self) -> pl.DataFrame:
-        """Return each series with its first and last candle and their number. Reads all keys."""
-        columns = [*SERIES_KEY, "timestamp", "revision", "deleted"]
-        rows = current(self._backend.scan(Selection(None, None, None), columns))
-        return (
-            rows.filter(pl.col("timeframe") != ACTION)
-            .group_by(SERIES_KEY)
-            .agg(first=pl.col("timestamp").min(), last=pl.col("timestamp").max(), candles=pl.len())
-            .sort(SERIES_KEY)
-        )
-
-    def token(self) -> Hashable:
-        """Return what changes with every change that a reader would see. Costs microseconds."""
-        return self._backend.token()
-
-    def last_received(self) -> int:
-        """Return the receipt time of the newest write in microseconds, or 0."""
-        return self._backend.last_received()
-
-    def point(self) -> LogPoint:
-        """Return which state this is: the epoch, and the receipt of the newest write."""
-        # In this order: who notes an old epoch for a new state looks again.
-        epoch = self.epoch
-        return LogPoint(epoch, self.last_received())
-
-    def has_received(self, received_at: int) -> bool:
-        """Say whether a write of that receipt is there."""
-        only = Selection(None, None, None, None, None, received_at, received_at + 1)
-        return len(self._backend.scan(only, [*LOG_ORDER])) > 0
-
-    def changed_since(
-        self,
-        received_at: int,
-        instruments: Sequence[str] | None = None,
-        *,
-        timeframe: str = "1m",
-        adjustment: str = "raw",
-        as_of: int | None = None,
-    ) -> dict[str, int]:
-        """Return, per instrument with rows received later, the earliest timestamp among them."""
-        selection = Selection.of(instruments, timeframe, adjustment, None, None, as_of)
-        selection = selection.replace(received_from=received_at + 1)
-        rows = self._backend.scan(selection, ["instrument", "timestamp", "revision"])
-        names, offsets = instrument_runs(rows)
-        # In the log's order: an instrument's first row is its earliest.
-        return dict(zip(names, time_view(rows)[offsets[:-1]].tolist(), strict=True))
-
-    def has_interest(self, timeframe: str = "1m", adjustment: str = "raw") -> bool:
-        """Say whether candles of such series have open interest."""
-        return self._backend.has_interest(Selection(None, timeframe, adjustment))
 
     def damaged(self) -> list[str]:
         """Return what is wrong with which of the store's files; nothing where all are whole."""
-        return self._backend.damaged()
+        return self.backend.damaged()
 
     def stats(self) -> StoreStats:
         """Return how much there is, and how it lies."""
-        return self._backend.stats()
+        return self.backend.stats()
 
     def compact(self, keep_hours: float = KEEP_HOURS) -> Compacted:
         """Sort and merge files, so that one instrument's range lies in one stretch of one file.
@@ -326,7 +226,7 @@ class Store:
         keep_hours
             Replaced files stay for readers that began before, and are removed after this time.
         """
-        return self._backend.compact(keep_hours)
+        return self.backend.compact(keep_hours)
 
     def prune(
         self,
@@ -350,7 +250,7 @@ class Store:
         if superseded_before is not None:
             # What comes later is not pruned, whatever moment was named: questions about it hold.
             superseded_before = min(superseded_before, self.last_received())
-        return self._backend.prune(before, superseded_before, keep_hours)
+        return self.backend.prune(before, superseded_before, keep_hours)
 
     def backup(
         self,
@@ -370,15 +270,15 @@ class Store:
         StoreError
             If the target holds rows already, or a file of this store is damaged.
         """
-        place = opened(target, True, state, storage_options, to_fill=True)
-        with Store(place) as other:
-            copy(self._backend, other._backend)
+        open_it = partial(open_backend, target, state, storage_options, now_us, to_fill=True)
+        with Store(open_it, create=True) as other:
+            copy(self.backend, other.backend)
             return other.stats()
 
     def flush(self) -> None:
         """Move the durable tail into the table."""
-        self._backend.flush()
+        self.backend.flush()
 
     def close(self) -> None:
         """Release files and connections; everything acknowledged is durable already."""
-        self._backend.close()
+        self.backend.close()

@@ -12,34 +12,56 @@ from __future__ import annotations
 import io
 import os
 import sqlite3
-import threading
+import uuid
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from tallow.core.disk import PRIVATE, open_beside
+from tallow.core.disk import PRIVATE, make_folder, open_beside
 from tallow.core.limits import STORE_ROOM_BYTES
-from tallow.data.reading.schema import OPEN_INTEREST, time_view
 from tallow.data.store.batches import Tail, TailBatch, fold
+from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.state import (
     DAMAGED,
+    StateFile,
     checked,
     connect,
     fact,
     naming,
-    prepare,
     require_whole_copy,
 )
 
 STATE_FILE = "state.sqlite"
 """In a store's state folder: the tail, the ledger, and what this machine knows of the table."""
 
-_MADE = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'"
-"""The number of the newest batch that was ever made: as many writes were."""
+LAYOUT = 1
+"""Number of the tables' layout, as the file says it: it grows with every change to them."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, digest INTEGER NOT NULL, body BLOB NOT NULL
+);
+ALTER TABLE batches ADD COLUMN writes INTEGER NOT NULL DEFAULT 1;
+INSERT INTO sqlite_sequence
+    SELECT 'batches', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'batches');
+INSERT OR IGNORE INTO facts VALUES ('received', 0), ('reached', 0), ('alone', 0);
+INSERT OR IGNORE INTO facts SELECT 'dropped', coalesce(
+    (SELECT min(id) - 1 FROM batches),
+    (SELECT seq FROM sqlite_sequence WHERE name = 'batches'),
+    0
+);
+"""
+_FACTS = ("received", "dropped", "reached", "alone")
+_SAID = f"""
+SELECT name, value FROM facts WHERE name IN {_FACTS}
+UNION ALL SELECT 'made', seq FROM sqlite_sequence WHERE name = 'batches'
+"""
+"""What the file says of the tail; of the newest batch that was ever made: as many writes were."""
 _ADD = "INSERT INTO batches (writes, digest, body) VALUES (?, ?, ?)"
 _FRESH = "SELECT id, writes, digest, body FROM batches WHERE id > ? ORDER BY id"
 
@@ -55,24 +77,42 @@ def reached_by(path: Path) -> int:
         file.close()
 
 
-class TailFile:
-    """The SQLite file of one store on one machine: the tail, its lock, and what stands beside.
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables where they are missing or older: nobody sees some of them."""
+    if _layout(connection) >= LAYOUT:
+        # Who opens a store to read need not wait for a writer's lock.
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _layout(connection) < LAYOUT:
+            # Who finds the tables knows that the file's name is on disk.
+            make_folder(path.parent)
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            SqliteLedger.create(connection)
+            made = "INSERT OR IGNORE INTO facts VALUES ('identity', ?)"
+            connection.execute(made, (uuid.uuid4().hex,))
+            connection.execute(f"PRAGMA user_version = {LAYOUT}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
-    Threads share one connection for reading and one for writing; between processes SQLite's own
-    lock decides.
-    """
 
-    may_write = True
+def _layout(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+class TailFile(StateFile):
+    """The SQLite file of one store on one machine: the tail, its lock, and what stands beside."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
         self._known = Tail()
         self._seen: int | None = None
+        super().__init__(path)
         with naming(path):
-            self._open()
             self.identity: str = fact(self.writer, "identity", str)
-            self._opened = _file_number(self.path)
+            self._opened = _file_number(path)
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,9 +120,6 @@ class TailFile:
         prepare(self.writer, self.path)
         require_whole_copy(self.writer, self.path)
         self._reader = connect(self.path)
-
-    def _reading(self) -> sqlite3.Connection:
-        return self._reader
 
     def is_replaced(self) -> bool:
         """Say whether another file, or none, lies where the one lay that was opened."""
@@ -98,76 +135,71 @@ class TailFile:
             return self._known
 
     def is_now(self, tail: Tail) -> bool:
-        """Say whether the tail is still this one."""
-        return self.tail().token == tail.token
+        """Say whether the tail, and what the file knows of the table, are still these."""
+        now = self.tail()
+        return (now.token, now.reached, now.alone) == (tail.token, tail.reached, tail.alone)
 
     @contextmanager
     def locked(self) -> Iterator[Tail]:
-        """Take the write lock of this machine; what the block wrote is committed at its end."""
-        with self._write_lock:
+        """Take the write lock of this machine; what the block wrote is committed at its end.
+
+        What it added is known then, and not read back.
+        """
+        with self.transaction():
             with naming(self.path):
-                self.writer.execute("BEGIN IMMEDIATE")
-            try:
-                with naming(self.path):
-                    tail = self._look(self.writer)
-                yield tail
-                with naming(self.path):
-                    self.writer.execute("COMMIT")
-            except BaseException:
-                with naming(self.path):
-                    if self.writer.in_transaction:
-                        self.writer.execute("ROLLBACK")
-                raise
+                self.written = self._look(self.writer)
+            yield self.written
+            written = self.written
+        with self._read_lock:
+            # Others may have written since: a reader asks for that, and for nothing else.
+            self._known, self._seen = written, None
 
     @contextmanager
-    def room(self) -> Iterator[None]:
+    def reserve_disk_space(self) -> Iterator[None]:
         """Hold room on the disk for the commit that follows the block; inside `locked`.
 
         A table commits before this file does. Where the disk had room for the first only, a write
         would fail, and be there all the same.
         """
-        held = self.path.with_suffix(".room")
+        reserve = self.path.with_suffix(".room")
         try:
-            with naming(self.path), os.fdopen(open_beside(held, PRIVATE), "r+b") as file:
+            with naming(self.path), os.fdopen(open_beside(reserve, PRIVATE), "r+b") as file:
                 file.write(bytes(STORE_ROOM_BYTES))
             yield
         finally:
-            held.unlink(missing_ok=True)
+            reserve.unlink(missing_ok=True)
 
     def add(self, rows: pl.DataFrame, tail: Tail) -> None:
         """Add a write's rows to those of a tail, small batches folded into one; inside `locked`."""
         folded = fold(rows, tail.batches)
-        body = io.BytesIO()
-        folded.rows.write_ipc_stream(body)
-        batch = folded.writes, zlib.crc32(body.getbuffer()), body.getvalue()
+        stream = io.BytesIO()
+        folded.rows.write_ipc_stream(stream)
+        body = stream.getvalue()
         with naming(self.path):
             for number in folded.replaced:
                 self.writer.execute("DELETE FROM batches WHERE id = ?", (number,))
-            self.writer.execute(
-                "INSERT INTO batches (writes, digest, body) VALUES (?, ?, ?)", batch
-            )
+            cursor = self.writer.execute(_ADD, (folded.writes, zlib.crc32(body), body))
+        kept = (batch for batch in self.written.batches if batch.id not in folded.replaced)
+        # Of these bytes: what was given may change in the caller's hands.
+        fresh = TailBatch.of(int(cursor.lastrowid or 0), folded.writes, _rows(body))
+        self.written = replace(self.written, batches=(*kept, fresh))
 
     def received(self, moment: int) -> None:
         """Remember the receipt time of the newest write; inside `locked`."""
         self._remember("received", moment)
+        self.written = replace(self.written, last_received=moment)
 
     def reached(self, version: int, after: int) -> None:
         """Remember which version the table has, by commits after another one; inside `locked`."""
-        if self.fact("reached") != after:
+        if self.written.reached != after:
             self._remember("alone", version)
+            self.written = replace(self.written, alone=version)
         self._remember("reached", version)
+        self.written = replace(self.written, reached=version)
 
     def _remember(self, name: str, value: int) -> None:
         with naming(self.path):
             self.writer.execute("UPDATE facts SET value = ? WHERE name = ?", (value, name))
-
-    def fact(self, name: str) -> int:
-        """Return what was remembered: `received`, `reached`, `alone`.
-
-        The last is the version since which all commits have been this machine's.
-        """
-        with self._read_lock, naming(self.path):
-            return int(fact(self._reading(), name, int))
 
     def drop(self, until: int) -> None:
         """Drop the batches up to a number: they are in the table; inside `locked`."""
@@ -178,30 +210,8 @@ class TailFile:
                 "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'batches'", (until,)
             )
         self._remember("dropped", until)
-
-    def read(
-        self, query: str, schema: dict[str, Any], nullable: Sequence[str] = ()
-    ) -> pl.DataFrame:
-        """Return the rows of a query of one of the other tables: texts, numbers and times."""
-        stored = {n: pl.String if kind == pl.String else pl.Int64 for n, kind in schema.items()}
-        plain = {n: str if kind == pl.String else int for n, kind in stored.items()}
-        kinds = [kind | None if n in nullable else kind for n, kind in plain.items()]
-        with self._read_lock, naming(self.path):
-            rows = checked(self._reading().execute(query), kinds)
-            return pl.DataFrame(rows, stored, orient="row").cast(schema)  # type: ignore[arg-type]
-
-    def run(self, statement: str, rows: Sequence[Sequence[object]]) -> sqlite3.Cursor:
-        """Run a statement of one of the other tables for each row; inside `locked`."""
-        with naming(self.path):
-            if len(rows) == 1:
-                return self.writer.execute(statement, rows[0])
-            return self.writer.executemany(statement, rows)
-
-    def close(self) -> None:
-        """Close the connections."""
-        with self._write_lock, self._read_lock:
-            self.writer.close()
-            self._reader.close()
+        kept = tuple(batch for batch in self.written.batches if batch.id > until)
+        self.written = replace(self.written, batches=kept, dropped=until)
 
     def _look(self, connection: sqlite3.Connection) -> Tail:
         """Read what came since the last look."""
@@ -212,18 +222,23 @@ class TailFile:
         if own:
             connection.execute("BEGIN")
         try:
-            received, dropped = (fact(connection, name, int) for name in ("received", "dropped"))
-            made = checked(connection.execute(_MADE), (int,))
+            said = dict(checked(connection.execute(_SAID), (str, int)))
             fresh = checked(connection.execute(_FRESH, (last,)), (int, int, int, bytes))
-            kept = tuple(batch for batch in known.batches if batch.id > dropped)
+            kept = known.batches
             if any(writes > 1 for _, writes, _, _ in fresh):
                 there = {number for (number,) in connection.execute("SELECT id FROM batches")}
                 kept = tuple(batch for batch in kept if batch.id in there)
         finally:
             if own:
                 connection.execute("COMMIT")
-        tail = Tail((*kept, *(_decoded(*row) for row in fresh)), received, dropped, known.index)
-        if tail.made != sum(number for (number,) in made):
+        try:
+            received, dropped, reached, alone = (said[name] for name in _FACTS)
+        except KeyError as error:
+            raise sqlite3.DatabaseError(f"{DAMAGED}: it does not say what {error} is") from error
+        batches = [batch for batch in kept if batch.id > dropped]
+        batches += (_decoded(*row) for row in fresh)
+        tail = Tail(tuple(batches), received, dropped, reached, alone, known.index)
+        if tail.made != said.get("made", 0):
             raise sqlite3.DatabaseError(f"{DAMAGED}: a batch is missing")
         return tail
 
@@ -239,11 +254,8 @@ def _file_number(path: Path) -> tuple[int, int] | None:
 def _decoded(number: int, writes: int, digest: int, body: bytes) -> TailBatch:
     if zlib.crc32(body) != digest:
         raise sqlite3.DatabaseError(f"{DAMAGED}: batch {number} does not match its digest")
-    frame = pl.read_ipc_stream(io.BytesIO(body))
-    time, received = time_view(frame), time_view(frame, "received_at")
-    kinds: frozenset[tuple[str, str]] = frozenset()
-    if frame[OPEN_INTEREST].null_count() < len(frame):
-        known = frame.filter(pl.col(OPEN_INTEREST).is_not_null())
-        kinds = frozenset(known.select("timeframe", "adjustment").unique().rows())
-    first, last, newest = int(time.min()), int(time.max()), int(received.max())
-    return TailBatch(number, writes, frame, first, last, newest, kinds)
+    return TailBatch.of(number, writes, _rows(body))
+
+
+def _rows(body: bytes) -> pl.DataFrame:
+    return pl.read_ipc_stream(io.BytesIO(body))

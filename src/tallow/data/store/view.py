@@ -2,37 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import polars as pl
 
 from tallow.core.errors import StoreError
+from tallow.core.limits import STORE_VIEW_ATTEMPTS
 from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.batches import NO_ROWS, Tail
 from tallow.data.store.classify import following
 from tallow.data.store.files import Place, damaged, require_whole
-from tallow.data.store.index import FileIndex
+from tallow.data.store.index import FileIndex, overlapping
 from tallow.data.store.log import Selection, StoreStats
 from tallow.data.store.order import in_log_order, once_each
-from tallow.data.store.rewrite import overlapping
+from tallow.data.store.table import EPOCH, HORIZON
 
 
 @dataclass(frozen=True)
-class View:
-    """One state of the log: a tail and the files, each batch in one of the two."""
+class DeltaView:
+    """One state of the log: a tail and the files, each batch in one of the two.
+
+    `generation` sets apart what was opened anew; `has_others` says whether other machines' tails
+    may be flushed to the files; `renew` looks at the log anew.
+    """
 
     place: Place
     tail: Tail
     files: FileIndex
+    generation: str = ""
+    has_others: bool = False
+    renew: Callable[[], DeltaView] | None = None
+    _epochs: list[str] = field(default_factory=list)
+
+    @cached_property
+    def token(self) -> Hashable:
+        """What changes with every change of the log that a reader would see."""
+        return (self.files.version, *self.tail.token, self.generation)
+
+    @cached_property
+    def last_received(self) -> int:
+        """The receipt time of the newest write, or 0."""
+        return max(self.tail.last_received, self.files.last_received)
+
+    @property
+    def horizon(self) -> int:
+        """The moment before which `as_of` cannot reach: superseded revisions were pruned."""
+        return int(self.files.properties.get(HORIZON, "0"))
+
+    @cached_property
+    def epoch(self) -> str:
+        """What changes where history is taken away, so that nothing derived from it is trusted."""
+        files = self.files
+        mark = f"{files.properties[EPOCH]} {files.lineage.id}{self.generation}"
+        if not self.has_others:
+            return mark
+        # Another machine's rows may have been received before the last ones that this one saw.
+        own = files.version <= self.tail.reached
+        return f"{mark} {self.tail.alone if own else files.version}"
+
+    def is_of_one_epoch(self) -> bool:
+        """Say whether no history was taken away while this was read."""
+        return all(epoch == self.epoch for epoch in self._epochs)
 
     def scan(
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
     ) -> pl.DataFrame:
         """Return the rows of a selection in the log's order."""
-        newest = max(self.files.last_received, self.tail.last_received)
-        if selection.received_before is not None and selection.received_before > newest:
+        view = self
+        for _ in range(STORE_VIEW_ATTEMPTS):
+            try:
+                return view._scan(selection, columns, skip_damaged)
+            except StoreError:
+                # A compaction that keeps nothing removes files that this state needs.
+                newer = view if view.renew is None else view.renew()
+                if newer.files.version == view.files.version:
+                    raise
+            view = newer
+            self._epochs.append(view.epoch)
+            selection = selection.up_to(self.last_received)
+        return view._scan(selection, columns, skip_damaged)
+
+    def _scan(
+        self, selection: Selection, columns: Sequence[str], skip_damaged: bool
+    ) -> pl.DataFrame:
+        before = selection.received_before
+        if before is not None and before > self.last_received:
             selection = selection.replace(received_before=None)
         facts = self.files.select(selection)
         if (broken := damaged(self.place, facts)) and not skip_damaged:
@@ -71,11 +128,11 @@ class View:
         if len(mixed) < len(facts):
             return True
         # Of a file with several kinds of series, the statistics do not say which of them has it.
-        files = View(self.place, Tail(), replace(self.files, facts=mixed))
+        files = replace(self, tail=Tail(), files=replace(self.files, facts=mixed), renew=None)
         rows = files.scan(selection, ["instrument", "timestamp", "revision", OPEN_INTEREST])
         return rows[OPEN_INTEREST].null_count() < len(rows)
 
-    def stats(self, horizon: int) -> StoreStats:
+    def stats(self) -> StoreStats:
         """Return how much there is, and how it lies."""
         facts, tail = self.files.facts, self.tail
         known = facts.filter(pl.col("refused").is_null())
@@ -92,8 +149,8 @@ class View:
             version=self.files.version,
             first=min(firsts, default=None),
             last=max(lasts, default=None),
-            last_received=max(tail.last_received, self.files.last_received),
-            horizon=horizon,
+            last_received=self.last_received,
+            horizon=self.horizon,
         )
 
     def _read(

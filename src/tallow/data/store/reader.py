@@ -1,0 +1,170 @@
+"""What can be asked of a store: of its newest state, or of one that stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import polars as pl
+
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
+from tallow.data.store.actions import ACTION, StoredActions
+from tallow.data.store.log import (
+    LOG_ORDER,
+    LOG_SCHEMA,
+    SERIES_KEY,
+    Backend,
+    LogPoint,
+    LogView,
+    Selection,
+    current,
+    require_kept,
+)
+
+CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
+
+
+class StoreReader:
+    """Reads candles and actions; every answer is of one state of the store."""
+
+    @property
+    def backend(self) -> Backend:
+        """Who keeps the log."""
+        raise NotImplementedError
+
+    def view(self) -> LogView:
+        """Return the state of the log that is asked about."""
+        return self.backend.view()
+
+    @property
+    def epoch(self) -> str:
+        """What changes where history was taken away."""
+        return self.view().epoch
+
+    @property
+    def actions(self) -> StoredActions:
+        """The corporate actions that are recorded beside the candles."""
+        return StoredActions(self.backend, self.view)
+
+    def read(
+        self,
+        instruments: Sequence[str] | None = None,
+        *,
+        timeframe: str = "1m",
+        adjustment: str = "raw",
+        start: int | None = None,
+        end: int | None = None,
+        as_of: int | None = None,
+        partial: bool = False,
+    ) -> pl.DataFrame:
+        """Return candles as they are known now, or were at a moment.
+
+        Parameters
+        ----------
+        instruments
+            Names, or None for all.
+        start, end, as_of
+            ``start <= timestamp < end``, received by `as_of`; microseconds since 1970 UTC.
+        partial
+            Leave out what lies in damaged files, instead of raising; `damaged` names them.
+
+        Returns
+        -------
+        pl.DataFrame
+            Candle columns and `open_interest`, sorted by instrument and timestamp, and unique.
+
+        Raises
+        ------
+        DamagedFileError
+            If a file is damaged, and not `partial`.
+        """
+        wanted = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
+        columns = [*CANDLE_COLUMNS, "revision", "deleted"]
+        view = self.view()
+        require_kept(view, wanted)
+        return current(view.scan(wanted, columns, partial)).select(CANDLE_COLUMNS)
+
+    def log(
+        self,
+        instruments: Sequence[str] | None = None,
+        *,
+        timeframe: str | None = None,
+        adjustment: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        as_of: int | None = None,
+    ) -> pl.DataFrame:
+        """Return every revision, with all columns of the log; arguments as in `read`."""
+        selection = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
+        return self.view().scan(selection, list(LOG_SCHEMA))
+
+    def series(self) -> pl.DataFrame:
+        """Return each series with its first and last candle and their number. Reads all keys."""
+        columns = [*SERIES_KEY, "timestamp", "revision", "deleted"]
+        rows = current(self.view().scan(Selection(None, None, None), columns))
+        return (
+            rows.filter(pl.col("timeframe") != ACTION)
+            .group_by(SERIES_KEY)
+            .agg(first=pl.col("timestamp").min(), last=pl.col("timestamp").max(), candles=pl.len())
+            .sort(SERIES_KEY)
+        )
+
+    def token(self) -> Hashable:
+        """Return what changes with every change that a reader would see. Costs microseconds."""
+        return self.view().token
+
+    def last_received(self) -> int:
+        """Return the receipt time of the newest write in microseconds, or 0."""
+        return self.view().last_received
+
+    def point(self) -> LogPoint:
+        """Return which state this is: the epoch, and the receipt of the newest write."""
+        view = self.view()
+        return LogPoint(view.epoch, view.last_received)
+
+    def has_received(self, received_at: int) -> bool:
+        """Say whether a write of that receipt is there."""
+        only = Selection(None, None, None, None, None, received_at, received_at + 1)
+        return len(self.view().scan(only, [*LOG_ORDER])) > 0
+
+    def changed_since(
+        self,
+        received_at: int,
+        instruments: Sequence[str] | None = None,
+        *,
+        timeframe: str = "1m",
+        adjustment: str = "raw",
+        as_of: int | None = None,
+    ) -> dict[str, int]:
+        """Return, per instrument with rows received later, the earliest timestamp among them."""
+        selection = Selection.of(instruments, timeframe, adjustment, None, None, as_of)
+        selection = selection.replace(received_from=received_at + 1)
+        rows = self.view().scan(selection, ["instrument", "timestamp", "revision"])
+        names, offsets = instrument_runs(rows)
+        # In the log's order: an instrument's first row is its earliest.
+        return dict(zip(names, time_view(rows)[offsets[:-1]].tolist(), strict=True))
+
+    def has_interest(self, timeframe: str = "1m", adjustment: str = "raw") -> bool:
+        """Say whether candles of such series have open interest."""
+        return self.view().has_interest(Selection(None, timeframe, adjustment))
+
+
+class StoreState(StoreReader):
+    """A store as it was when it was looked at, whatever is written meanwhile; see `Store.state`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend, self._view = backend, backend.view()
+
+    @property
+    def backend(self) -> Backend:
+        """Who keeps the log."""
+        return self._backend
+
+    def view(self) -> LogView:
+        """Return the state of the log that was looked at."""
+        return self._view
+
+    @property
+    def home(self) -> tuple[str, str]:
+        """Of which store, on this machine, and epoch: what is derived from it is of these."""
+        return str(self._backend.state_folder), self.epoch
