@@ -10,7 +10,7 @@ from tallow.core.errors import TallowWarning
 from tallow.data.store.location import SNAPSHOT_FILE, STATE_FOLDER
 from tallow.data.store.tail import STATE_FILE
 
-_FRAMES = 8
+_FRAMES = 7
 """Calls from `open_store`'s caller to where the warning is raised."""
 
 
