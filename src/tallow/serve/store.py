@@ -12,7 +12,7 @@ from rich.table import Column
 from tallow.core.errors import ParameterError
 from tallow.core.text import without_secrets
 from tallow.core.time import DAY_US, from_us, now_us
-from tallow.data.store.log import Compacted, StoreStats
+from tallow.data.store.backend import Compacted, StoreStats
 from tallow.data.store.store import open_store
 from tallow.data.writers import to_json
 from tallow.runtime.ranges import moment_us

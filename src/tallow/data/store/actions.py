@@ -18,8 +18,9 @@ from tallow.data.actions import (
 )
 from tallow.data.joins import joins_from_rows, joins_to_rows, require_no_cycle
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.store.backend import Backend, LogView
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.log import Backend, LogView, Selection, current
+from tallow.data.store.log import Selection, current
 from tallow.data.store.write import WriteReport, append
 
 ACTION = "action"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_VIEW_ATTEMPTS
-from tallow.data.store.log import Backend
+from tallow.data.store.backend import Backend
 
 
 def copy(source: Backend, target: Backend) -> None:

@@ -15,11 +15,12 @@ from deltalake import Transaction
 
 from tallow.core.errors import ConflictError, StoreError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
+from tallow.data.store.backend import Contents
 from tallow.data.store.files import damaged, require_whole
 from tallow.data.store.flush import flush
 from tallow.data.store.lineage import tails_of
 from tallow.data.store.location import STATE_FOLDER
-from tallow.data.store.log import LOG_SCHEMA, Contents, Selection
+from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.rewrite import gathered, stretches
 from tallow.data.store.table import COPIED, HORIZON
 

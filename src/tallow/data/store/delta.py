@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tallow.data.store.backend import StoreStats
 from tallow.data.store.commits import require_log
 from tallow.data.store.copying import contents, load, take_ledger
 from tallow.data.store.delta_log import DeltaLog
 from tallow.data.store.files import damaged
 from tallow.data.store.flush import flush, writing
-from tallow.data.store.log import StoreStats
 from tallow.data.store.maintenance import compact, prune
 from tallow.data.store.table import COPIED
 
 
 class DeltaBackend(DeltaLog):
-    """Keeps a log in a Delta table and a tail; see `tallow.data.store.log.Backend`."""
+    """Keeps a log in a Delta table and a tail; see `tallow.data.store.backend.Backend`."""
 
     def __init__(
         self,

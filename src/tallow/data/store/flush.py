@@ -18,11 +18,12 @@ from tallow.core.limits import (
     STORE_TAIL_BATCH_ROWS,
     STORE_TIDY_SECONDS,
 )
+from tallow.data.store.backend import LogPoint
 from tallow.data.store.batches import Tail
 from tallow.data.store.classify import rebase, receive_after
 from tallow.data.store.delta_log import DeltaLog
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, LogPoint, Selection, around, latest
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, around, latest
 from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import merge_small
 from tallow.data.store.view import DeltaView
@@ -110,7 +111,7 @@ def writing(log: DeltaLog) -> Iterator[DeltaWriting]:
 
 @dataclass
 class DeltaWriting:
-    """One write under the lock; see `tallow.data.store.log.Writing`."""
+    """One write under the lock; see `tallow.data.store.backend.Writing`."""
 
     log: DeltaLog
     view: DeltaView

@@ -10,10 +10,10 @@ import polars as pl
 
 from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS
+from tallow.data.store.backend import Compacted
 from tallow.data.store.commits import NO_CHECKPOINT
 from tallow.data.store.flush import flush
 from tallow.data.store.index import overlapping
-from tallow.data.store.log import Compacted
 from tallow.data.store.remains import remove_remains
 from tallow.data.store.rewrite import Keep, pruning, rewrite
 from tallow.data.store.table import HORIZON

@@ -17,17 +17,9 @@ import polars as pl
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_REWRITE_ROWS
+from tallow.data.store.backend import Compacted, Contents, LogPoint, StoreStats
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import (
-    LOG_ORDER,
-    LOG_SCHEMA,
-    UNFINISHED,
-    Compacted,
-    Contents,
-    LogPoint,
-    Selection,
-    StoreStats,
-)
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, UNFINISHED, Selection
 from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
 from tallow.data.store.server import Server, Session, instant, literal
@@ -64,7 +56,7 @@ INSERT INTO tallow.facts SELECT '{{version}}', '{{epoch}}', 0, 0
 
 
 class PostgresBackend:
-    """Keeps a log in a database; see `tallow.data.store.log.Backend`."""
+    """Keeps a log in a database; see `tallow.data.store.backend.Backend`."""
 
     def __init__(
         self,
@@ -254,7 +246,7 @@ class PostgresView:
 
 @dataclass
 class PostgresWriting:
-    """One write under the lock; see `tallow.data.store.log.Writing`."""
+    """One write under the lock; see `tallow.data.store.backend.Writing`."""
 
     session: Session
     received_at: int

@@ -6,20 +6,13 @@ from collections.abc import Hashable, Sequence
 
 import polars as pl
 
+from tallow.core.errors import RangeError
+from tallow.core.time import from_us
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
 from tallow.data.store.actions import ACTION, StoredActions
-from tallow.data.store.log import (
-    LOG_ORDER,
-    LOG_SCHEMA,
-    SERIES_KEY,
-    Backend,
-    LogPoint,
-    LogView,
-    Selection,
-    current,
-    require_kept,
-)
+from tallow.data.store.backend import Backend, LogPoint, LogView
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, SERIES_KEY, Selection, current
 
 CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
 
@@ -81,7 +74,7 @@ class StoreReader:
         wanted = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
         columns = [*CANDLE_COLUMNS, "revision", "deleted"]
         view = self.view()
-        require_kept(view, wanted)
+        _require_kept(view, wanted)
         return current(view.scan(wanted, columns, partial)).select(CANDLE_COLUMNS)
 
     def log(
@@ -168,3 +161,19 @@ class StoreState(StoreReader):
     def home(self) -> tuple[str, str]:
         """Of which store, on this machine, and epoch: what is derived from it is of these."""
         return str(self._backend.state_folder), self.epoch
+
+
+def _require_kept(view: LogView, selection: Selection) -> None:
+    """Raise `RangeError` if a selection asks for revisions that were pruned."""
+    asked = selection.received_before
+    if asked is None:
+        return
+    # Nothing was superseded after the newest write, whatever moment a pruning named; and where
+    # nothing was pruned, nothing was known before the first write.
+    horizon = min(view.horizon, view.last_received)
+    if horizon and asked <= horizon:
+        reached = from_us(horizon).isoformat()
+        raise RangeError(
+            f"as_of: earlier than {reached}; what was superseded by then has been pruned; "
+            "ask for a later moment"
+        )

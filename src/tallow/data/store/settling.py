@@ -22,7 +22,7 @@ from tallow.data.store.ledger import HELD_SCHEMA
 
 if TYPE_CHECKING:
     from tallow.data.reading.candles import Candles
-    from tallow.data.store.log import Backend
+    from tallow.data.store.backend import Backend
     from tallow.data.store.write import WriteReport
 
 _KEY, _ROW = ("instrument", "timestamp"), ("source", "row", "rule")

@@ -23,10 +23,10 @@ from tallow.data.reading.known_times import only_begun
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.schema import OPEN_INTEREST
-from tallow.data.store.backends import open_backend
+from tallow.data.store.backend import Backend, Compacted, StoreStats
 from tallow.data.store.backup import copy
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.log import Backend, Compacted, StoreStats
+from tallow.data.store.opening import open_backend
 from tallow.data.store.reader import CANDLE_COLUMNS, StoreReader, StoreState
 from tallow.data.store.settling import OpenRows
 from tallow.data.store.write import WriteReport, append

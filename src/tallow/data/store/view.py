@@ -12,11 +12,12 @@ import polars as pl
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_VIEW_ATTEMPTS
 from tallow.data.reading.schema import OPEN_INTEREST
+from tallow.data.store.backend import StoreStats
 from tallow.data.store.batches import NO_ROWS, Tail
 from tallow.data.store.classify import following
 from tallow.data.store.files import Place, damaged, require_whole
 from tallow.data.store.index import FileIndex, overlapping
-from tallow.data.store.log import Selection, StoreStats
+from tallow.data.store.log import Selection
 from tallow.data.store.order import in_log_order, once_each
 from tallow.data.store.table import EPOCH, HORIZON
 

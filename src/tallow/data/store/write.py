@@ -12,18 +12,10 @@ from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import count_rows, empty_quarantine
+from tallow.data.store.backend import Backend, LogPoint, Writing
 from tallow.data.store.classify import Classified
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import (
-    LOG_SCHEMA,
-    VALUES,
-    Backend,
-    LogPoint,
-    Writing,
-    around,
-    latest,
-    moment,
-)
+from tallow.data.store.log import LOG_SCHEMA, VALUES, around, latest, moment
 
 Compare = Callable[[pl.DataFrame, pl.DataFrame], Classified]
 """Takes rows, and what the log knows of their keys."""

@@ -16,7 +16,7 @@ import numpy as np
 from tallow.core.arrays import Floats, Ints
 from tallow.core.errors import StoreError
 from tallow.core.time import END_OF_TIME
-from tallow.data.store.log import LogPoint
+from tallow.data.store.backend import LogPoint
 from tallow.runtime.live.admit import Given, deletions, in_order
 from tallow.runtime.live.core import LiveState, Outcome, Past
 from tallow.runtime.live.memory import TIME

@@ -16,7 +16,7 @@ from tallow.data.kernels.live_rows import UPDATES_VERSION
 from tallow.data.kernels.rows import RULES_VERSION
 from tallow.data.kernels.tick_order import TICKS_VERSION
 from tallow.data.state_file import Arrays, read_state, write_state
-from tallow.data.store.log import LogPoint
+from tallow.data.store.backend import LogPoint
 from tallow.runtime.checkpoints import calendar_digest
 from tallow.runtime.live.arrays import from_arrays, to_arrays
 from tallow.runtime.live.core import LiveState

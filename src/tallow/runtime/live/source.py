@@ -21,7 +21,7 @@ from tallow.runtime.live.memory import TIME, candle_rows
 from tallow.runtime.operations import to_series
 
 if TYPE_CHECKING:
-    from tallow.data.store.log import LogPoint
+    from tallow.data.store.backend import LogPoint
     from tallow.data.store.store import Store
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tallow.core.errors import StoreError
 from tallow.core.text import without_secrets
+from tallow.data.store.backend import Backend
 from tallow.data.store.location import STATE_FOLDER, plain_location
-from tallow.data.store.log import Backend
 
 
 def open_backend(

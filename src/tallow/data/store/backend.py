@@ -1,0 +1,217 @@
+"""Who keeps a log: what a backend can do, and what a state of the log answers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import polars as pl
+
+from tallow.data.store.ledger import Ledger, LedgerEntry
+from tallow.data.store.log import Selection
+
+
+class LogPoint(NamedTuple):
+    """A state of the log: its epoch, and the receipt of its newest write or 0.
+
+    Of one epoch, a later receipt adds to what an earlier one had.
+    """
+
+    epoch: str
+    received: int
+
+
+@dataclass(frozen=True)
+class StoreStats:
+    """How much a store holds, and how it lies; times in microseconds since 1970 UTC.
+
+    Attributes
+    ----------
+    rows, tail_rows
+        Rows of the log, all revisions counted; those of them that are still in the tail.
+    overlapping
+        Files that compaction would rewrite.
+    horizon
+        The moment before which `as_of` cannot reach, or 0.
+    """
+
+    location: str
+    rows: int
+    tail_rows: int
+    files: int
+    bytes: int
+    overlapping: int
+    version: int
+    first: int | None
+    last: int | None
+    last_received: int
+    horizon: int
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction or a pruning did: files before and after, rows and files taken away."""
+
+    files_before: int
+    files_after: int
+    rows_removed: int
+    files_removed: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a store holds at one moment.
+
+    Attributes
+    ----------
+    horizon
+        The moment before which `as_of` cannot reach, or 0.
+    entries, held
+        The ledger: all writes, and all rows that were set aside.
+    pieces
+        All rows of the log in `LOG_ORDER`, a bounded number at a time; to be read once.
+    """
+
+    horizon: int
+    entries: pl.DataFrame
+    held: pl.DataFrame
+    pieces: Iterator[pl.DataFrame]
+
+
+class Writing(Protocol):
+    """A write in progress, under the backend's lock: what it reads stays true until it commits."""
+
+    @property
+    def received_at(self) -> int:
+        """The receipt time of this write, in microseconds since 1970 UTC; later than all before."""
+        ...
+
+    @property
+    def follows(self) -> LogPoint:
+        """The state that this write adds to."""
+        ...
+
+    def scan(self, selection: Selection, columns: Sequence[str]) -> pl.DataFrame:
+        """Return rows of the state that this write adds to, in `LOG_ORDER`."""
+        ...
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Commit rows of `LOG_SCHEMA` in `LOG_ORDER`: all of them, durably, or none.
+
+        Raises
+        ------
+        ConflictError
+            If somebody without this lock (another machine) committed meanwhile.
+        StoreError
+            If they cannot be written; nothing is.
+        """
+        ...
+
+    def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
+        """Enter the write in the ledger; return its number there."""
+        ...
+
+
+class LogView(Protocol):
+    """A state of the log: what is asked of it is answered as it was when it was looked at."""
+
+    @property
+    def token(self) -> Hashable:
+        """What changes with every change of the log that a reader would see."""
+        ...
+
+    @property
+    def epoch(self) -> str:
+        """What changes where history is taken away, so that nothing derived from it is trusted."""
+        ...
+
+    @property
+    def last_received(self) -> int:
+        """The receipt time of the newest write, or 0."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """The moment before which `as_of` cannot reach, or 0."""
+        ...
+
+    def is_of_one_epoch(self) -> bool:
+        """Say whether no history was taken away while this was read; what was read counts then."""
+        ...
+
+    def scan(
+        self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
+    ) -> pl.DataFrame:
+        """Return rows in `LOG_ORDER`; `columns` contain what orders them.
+
+        With `skip_damaged`, rows of damaged files are left out instead of an error.
+        """
+        ...
+
+    def has_interest(self, selection: Selection) -> bool:
+        """Say whether any row of a timeframe and adjustment has open interest."""
+        ...
+
+
+class Backend(Protocol):
+    """Who keeps a log. All methods may be called from several threads and processes at once."""
+
+    state_folder: Path
+    """Local folder for what is derived from the log on this machine."""
+
+    def is_replaced(self) -> bool:
+        """Say whether another store, or none, lies where the one lay that was opened. Cheap."""
+        ...
+
+    def begin_generation(self) -> None:
+        """Change the epoch for this process: it may have derived things from what is gone."""
+        ...
+
+    def view(self) -> LogView:
+        """Look at the log: return its newest state."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Take the lock for one write; an error in the block undoes what is not committed."""
+        ...
+
+    def ledger(self) -> Ledger:
+        """Return where ingests and quarantined rows are kept."""
+        ...
+
+    def damaged(self) -> list[str]:
+        """Return what is wrong with which files."""
+        ...
+
+    def stats(self) -> StoreStats:
+        """Return how much there is, and how it lies. Reads no rows."""
+        ...
+
+    def compact(self, keep_hours: float) -> Compacted:
+        """Bring the log into the shape that is read fastest; readers notice nothing."""
+        ...
+
+    def prune(
+        self, before: int | None, superseded_before: int | None, keep_hours: float
+    ) -> Compacted:
+        """Take away rows with older timestamps, and revisions superseded by a moment."""
+        ...
+
+    def contents(self) -> AbstractContextManager[Contents]:
+        """Give all that there is, of one moment, whatever is written in the block."""
+        ...
+
+    def load(self, found: Contents) -> None:
+        """Take over all of another store, as it is: all or nothing; this one must be empty."""
+        ...
+
+    def flush(self) -> None:
+        """Move the durable tail, where there is one, to where the rest is."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections; what was acknowledged is durable already."""
+        ...
