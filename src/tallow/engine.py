@@ -32,7 +32,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -71,13 +71,10 @@ from tallow.runtime.results import (
     raise_if_all_failed,
 )
 from tallow.runtime.row_run import RowRun
-from tallow.runtime.stream import FrameList, Job, run_files, run_job
+from tallow.runtime.stream import FrameList, Job, Progress, run_files, run_job
 
 if TYPE_CHECKING:
     from tallow.runtime.live.engine import LiveEngine
-
-Progress = Callable[[int, int], None]
-"""Called with the candles done and the candles in all; raise in it to cancel."""
 
 
 class AnalyticsEngine:

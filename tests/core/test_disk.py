@@ -19,6 +19,7 @@ from tallow.core.disk import (
     replace_file,
     replaced,
     share_new_file,
+    sync_file,
 )
 
 NOBODY = 65_534
@@ -138,3 +139,23 @@ def test_a_name_as_long_as_names_may_be_can_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / ("n" * 251 + ".csv")
     replace_file(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_windows_syncs_a_file_that_is_open_for_writing_and_no_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"line")
+    opened: list[tuple[Path, int]] = []
+    real = os.open
+
+    def spy(name: Path, flags: int) -> int:
+        opened.append((name, flags))
+        return real(name, flags)
+
+    monkeypatch.setattr(os, "open", spy)
+    sync_file(path)
+    monkeypatch.setattr(os, "name", "nt")
+    sync_file(path)
+    monkeypatch.undo()
+    assert opened == [(path, os.O_RDONLY), (tmp_path, os.O_RDONLY), (path, os.O_RDWR)]

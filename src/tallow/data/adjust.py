@@ -25,9 +25,8 @@ from tallow.core.calendars.table import date_list, local_midnights
 from tallow.core.errors import ActionError, ParameterError, near_matches
 from tallow.data.actions import KINDS, SHARE_KINDS
 from tallow.data.coverage.candle_index import places_of
-from tallow.data.reading.rules import PRICES
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE, time_view
+from tallow.data.reading.schema import OPEN_INTEREST, PRICES, TIME_TYPE, time_view
 
 Adjustment = Literal["split", "total"]
 

@@ -16,13 +16,13 @@ from tallow.core.errors import OutputError
 from tallow.core.given import file_path
 from tallow.core.limits import WRITER_QUEUE
 from tallow.data.reading.files import ARROW_ENDINGS, CONTAINER_ENDINGS, PARQUET_ENDINGS
+from tallow.data.reading.schema import ISO_TIME
 from tallow.data.reading.spreadsheet import mark_formulas
 
 OUTPUT_ENDINGS = (*CONTAINER_ENDINGS, ".csv")
 FRAME_ENDINGS = (*OUTPUT_ENDINGS, ".json")
 """Endings of files that a whole frame is written to at once."""
 
-_ISO = "%Y-%m-%dT%H:%M:%S%.f%:z"
 _POLL_SECONDS = 0.1
 _END_SECONDS = 2.0
 
@@ -84,7 +84,7 @@ def to_json(frame: pl.DataFrame) -> str:
     >>> to_json(pl.DataFrame({"close": [1.5, None]}))
     '[{"close":1.5},{"close":null}]'
     """
-    return frame.with_columns(pl.col(pl.Datetime("us", "UTC")).dt.strftime(_ISO)).write_json()
+    return frame.with_columns(pl.col(pl.Datetime("us", "UTC")).dt.strftime(ISO_TIME)).write_json()
 
 
 class FrameWriter:
@@ -207,7 +207,7 @@ class FrameWriter:
             elif ending in ARROW_ENDINGS:
                 self._frame.sink_ipc(self._aside)
             else:
-                self._frame.sink_csv(self._aside, datetime_format=_ISO)
+                self._frame.sink_csv(self._aside, datetime_format=ISO_TIME)
         except BaseException as error:  # noqa: BLE001
             # Polars' panics are BaseExceptions; whatever it is, the writing thread must tell.
             self._error = error

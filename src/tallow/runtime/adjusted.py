@@ -32,14 +32,13 @@ from tallow.data.adjust import (
     resolve_factors,
 )
 from tallow.data.joins import Read
-from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.reading.schema import CANDLE_COLUMNS
 from tallow.data.store.log import current
 from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.stored import StoredCandles
 
 RAW = "raw"
 SPLIT, TOTAL, DIVIDENDS = "split", "total", "dividends"
-_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
 _LONG = {"day": "1d", "week": "1w", "month": "1mo"}
 _YEAR_US = 53 * WEEK_US
 
@@ -54,7 +53,7 @@ class _Received(JoinedCandles):
     def _kept(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
         kind = {"timeframe": self.timeframe, "adjustment": self.adjustment}
         log = self.store.log(names, **kind, start=start, end=end, as_of=self.known_until)
-        return current(log).select(*_COLUMNS, "received_at")
+        return current(log).select(*CANDLE_COLUMNS, "received_at")
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class AdjustedCandles(JoinedCandles):
         if came_names:
             came = self._came.read(came_names, start, end)
             received = came["received_at"].to_physical()
-            came = apply_later_factors(came.select(_COLUMNS), factors, received)
+            came = apply_later_factors(came.select(CANDLE_COLUMNS), factors, received)
             rows = self._with_others(rows, came, self._unit)
         why = self._unknown_factors(rows, factors)
         other_names = self._with_came(self._other.adjustment, names)
@@ -149,7 +148,9 @@ class AdjustedCandles(JoinedCandles):
         dividends = self._factors_of(names, DIVIDENDS)
         rows = self._adjusted(self._other.read, names, start, end, dividends)
         received = rows["received_at"].to_physical()
-        return apply_later_factors(rows.select(_COLUMNS), self._factors_of(names, SPLIT), received)
+        return apply_later_factors(
+            rows.select(CANDLE_COLUMNS), self._factors_of(names, SPLIT), received
+        )
 
     # What cannot be given
 
@@ -246,7 +247,7 @@ class AdjustedCandles(JoinedCandles):
         """Return those candles of whose slot there is no other one."""
         slots = (self._slots(each, every) for each in (candles, others))
         lone = next(slots).join(next(slots), on=["instrument", "slot"], how="anti")
-        return lone.select(_COLUMNS)
+        return lone.select(CANDLE_COLUMNS)
 
     def _slots(self, candles: pl.DataFrame, every: str | None) -> pl.DataFrame:
         """Return candles with a column `slot`: of one slot, one source's candle counts."""
@@ -293,7 +294,7 @@ class AdjustedCandles(JoinedCandles):
         for series in (self._came, self._other):
             came_names = self._with_came(series.adjustment, names)
             if came_names:
-                came = series.read(came_names, None, None).select(_COLUMNS)
+                came = series.read(came_names, None, None).select(CANDLE_COLUMNS)
                 later = (
                     self._last_days(came, moments)
                     > self._last_days(raw, moments).fill_null(date.min)

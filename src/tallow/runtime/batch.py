@@ -22,7 +22,7 @@ from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.kernels.buckets import bucket_table
-from tallow.data.reading.schema import TIME_TYPE
+from tallow.data.reading.schema import NUMBERS, TIME_TYPE
 from tallow.data.reading.stamps import StampCounts, StampWatch
 from tallow.plan.plan import Plan
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block
@@ -37,11 +37,10 @@ from tallow.runtime.operations import (
 )
 from tallow.runtime.row_checks import RowChecks, calendar_problem
 
-PRICES = ("open", "high", "low", "close", "volume")
 BAR_COLUMNS = (
     "instrument",
     "timestamp",
-    *PRICES,
+    *NUMBERS,
     "open_interest",
     "candles",
     "is_final",
@@ -210,7 +209,7 @@ class BarRun:
             frame = self.empty_frame()
             return _Part(part, places, state, states[1][part], candles, frame, result, [])
         final = self._finality(built, state, block.closing)
-        inputs: dict[str, Floats] = {name: getattr(built, name) for name in PRICES}
+        inputs: dict[str, Floats] = {name: getattr(built, name) for name in NUMBERS}
         if self._anchors is not None:
             inputs |= anchor_columns(
                 self._anchors, self.plan.anchors, built.timestamp, built.offsets, places
@@ -321,7 +320,7 @@ def _bar_frame(
         pl.Series("instrument", names, dtype=pl.String)[which],
         pl.Series("timestamp", built.timestamp.copy()).cast(TIME_TYPE),
     ]
-    columns += [pl.Series(name, getattr(built, name).copy()) for name in PRICES]
+    columns += [pl.Series(name, getattr(built, name).copy()) for name in NUMBERS]
     if interest:
         columns.append(to_series("open_interest", built.open_interest.copy()))
     columns.append(pl.Series("candles", built.candles.astype(np.uint32)))

@@ -16,8 +16,9 @@ from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.reading.dated import dated_times, noon_shifts
 from tallow.data.reading.known_times import RIGHT, known_times
+from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Plan
-from tallow.runtime.batch import NO_CALENDAR, PRICES
+from tallow.runtime.batch import NO_CALENDAR
 from tallow.runtime.blocks import Block
 from tallow.runtime.operations import (
     States,
@@ -94,7 +95,7 @@ class RowRun:
     def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> pl.DataFrame:
         names, candles = block.names[part], block.candles.part(part)
         times, offsets = candles.timestamp, candles.offsets
-        inputs: dict[str, Floats] = {name: getattr(candles, name) for name in PRICES}
+        inputs: dict[str, Floats] = {name: getattr(candles, name) for name in NUMBERS}
         if self._anchors is not None:
             places = self.calendars.places(names)
             times = dated_times(times, offsets, places, self._shifts)

@@ -45,6 +45,7 @@ from tallow.runtime.ranges import Range
 from tallow.runtime.results import RunReport, raise_if_all_failed, raise_if_all_refused
 
 Progress = Callable[[int, int], None]
+"""Called with the candles done and the candles in all; raise in it to cancel."""
 
 
 class Sink(Protocol):

@@ -26,6 +26,7 @@ from tallow.data.reading.schema import (
     ALIASES,
     NUMBERS,
     OPEN_INTEREST,
+    PRICES,
     find_column,
     find_name,
     find_sequence,
@@ -33,8 +34,6 @@ from tallow.data.reading.schema import (
     rival_names,
 )
 from tallow.data.reading.shape import Shape
-
-PRICES = NUMBERS[:4]
 
 TICK_ALIASES: dict[str, tuple[str, ...]] = {
     "price": ("price", "last_price", "ltp", "p"),

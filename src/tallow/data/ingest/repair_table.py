@@ -29,7 +29,7 @@ from tallow.data.reading.files import ending_of, open_file
 from tallow.data.reading.options import read_options
 from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
 from tallow.data.reading.rules import FORMING
-from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, find_column
+from tallow.data.reading.schema import ISO_TIME, NUMBERS, OPEN_INTEREST, find_column
 from tallow.data.reading.spreadsheet import unmark_formulas
 
 QUARANTINE_ID = "quarantine_id"
@@ -38,8 +38,6 @@ QUARANTINE_ID = "quarantine_id"
 _CELLS = ("instrument", "timestamp", *NUMBERS, OPEN_INTEREST)
 REPAIR_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", *_CELLS, "record")
 """Columns of the table, in order; after them `reason`, where one of the rows has one."""
-
-_TIME = "%Y-%m-%dT%H:%M:%S%.f%:z"
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,9 @@ def repair_table(quarantine: pl.DataFrame) -> pl.DataFrame:
         "rule",
         # What reading found out: a bare time has its zone, and a document names its instrument.
         pl.coalesce("instrument", cells["instrument"]).alias("instrument"),
-        pl.coalesce(pl.col("timestamp").dt.strftime(_TIME), cells["timestamp"]).alias("timestamp"),
+        pl.coalesce(pl.col("timestamp").dt.strftime(ISO_TIME), cells["timestamp"]).alias(
+            "timestamp"
+        ),
         *(cells[name] for name in (*NUMBERS, OPEN_INTEREST)),
         "record",
         *(["reason"] if has_reasons else []),

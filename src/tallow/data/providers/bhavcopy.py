@@ -30,13 +30,12 @@ from tallow.data.providers.cells import frame_of, frame_source
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.reading.quarantine import records
-from tallow.data.reading.schema import ORIGINAL
+from tallow.data.reading.schema import ORIGINAL, PRICES
 
 SIDE_SERIES = ("BL", "BT", "IL", "IQ", "T0")
 """Block deals, physical shares, two kinds of institutional trades, settlement on the same day."""
 
 SEGMENT = "CM"
-_PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Layout:
 
 
 def _fields(timestamp: str, prices: Sequence[str], volume: str) -> dict[str, str]:
-    names = ("timestamp", *_PRICES, "volume")
+    names = ("timestamp", *PRICES, "volume")
     return dict(zip(names, (timestamp, *prices, volume), strict=True))
 
 

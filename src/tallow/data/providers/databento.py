@@ -12,8 +12,8 @@ from tallow.core.errors import CandleInputError
 from tallow.data.providers.cells import frame_of, frame_source
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
+from tallow.data.reading.schema import PRICES
 
-PRICES = ("open", "high", "low", "close")
 SIGNS = frozenset({"rtype", "publisher_id", "instrument_id", *PRICES})
 TIMEFRAMES = {32: "1s", 33: "1m", 34: "1h", 35: "1d", 36: "1d"}
 UNDEFINED = 2**63 - 1

@@ -9,7 +9,7 @@ from tallow.data.reading.interchange import from_native
 from tallow.data.reading.schema import find_column
 from tallow.data.reading.times import to_utc
 
-_WHOLE_MAX = 2.0**53
+WHOLE_MAX = 2.0**53
 
 
 def key_text(column: pl.Series) -> pl.Series:
@@ -20,7 +20,7 @@ def key_text(column: pl.Series) -> pl.Series:
     if not column.dtype.is_float():
         return column.cast(pl.String)
     value = pl.col(column.name)
-    whole = value.is_finite() & (value == value.floor()) & (value.abs() < _WHOLE_MAX)
+    whole = value.is_finite() & (value == value.floor()) & (value.abs() < WHOLE_MAX)
     code = pl.when(whole).then(value).cast(pl.Int64).cast(pl.String)
     return column.cast(pl.Float64).to_frame().select(code).to_series()
 

@@ -19,9 +19,7 @@ from tallow.core.limits import (
 )
 from tallow.core.time import MINUTE_US
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US, rows_hold
-from tallow.data.reading.schema import time_view
-
-PRICES = ("open", "high", "low", "close")
+from tallow.data.reading.schema import PRICES, time_view
 
 _PYTHON_MIN_US, _PYTHON_MAX_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999, which Python's datetime holds. Nanoseconds taken for microseconds are later.

@@ -30,8 +30,14 @@ CANDLE_SCHEMA: dict[str, pl.DataType] = {
 }
 """Columns of every candle frame, in order. `open_interest` (float64, nullable) may follow."""
 
-NUMBERS = ("open", "high", "low", "close", "volume")
+CANDLE_KEY = ("instrument", "timestamp")
+PRICES = ("open", "high", "low", "close")
+NUMBERS = (*PRICES, "volume")
 OPEN_INTEREST = "open_interest"
+CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
+
+ISO_TIME = "%Y-%m-%dT%H:%M:%S%.f%:z"
+"""How Polars writes a time as ISO-8601 text, with its offset."""
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "instrument": ("instrument", "instrument_key", "symbol", "ticker"),

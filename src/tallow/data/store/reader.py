@@ -9,12 +9,10 @@ import polars as pl
 from tallow.core.errors import RangeError
 from tallow.core.time import from_us
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
+from tallow.data.reading.schema import CANDLE_COLUMNS, time_view
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.backend import Backend, LogPoint, LogView
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, SERIES_KEY, Selection, current
-
-CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
 
 
 class StoreReader:

@@ -22,12 +22,12 @@ from tallow.data.reading.given import read_as_given
 from tallow.data.reading.known_times import only_begun
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys
-from tallow.data.reading.schema import OPEN_INTEREST
+from tallow.data.reading.schema import CANDLE_COLUMNS, OPEN_INTEREST
 from tallow.data.store.backend import Backend, Compacted, StoreStats
 from tallow.data.store.backup import copy
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.opening import open_backend
-from tallow.data.store.reader import CANDLE_COLUMNS, StoreReader, StoreState
+from tallow.data.store.reader import StoreReader, StoreState
 from tallow.data.store.settling import OpenRows
 from tallow.data.store.write import WriteReport, append
 

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Flags, Floats, Times
-from tallow.migrate.causes.bars import COLUMNS, PRICES, Bars, read_bars
+from tallow.data.reading.schema import NUMBERS, PRICES
+from tallow.migrate.causes.bars import Bars, read_bars
 from tallow.migrate.causes.rounding import PrintedValues, is_finer
 from tallow.migrate.pairs import Cause, CauseFlags
 
@@ -22,7 +23,7 @@ SAME_BAR = 1e-12
 """Relative error of a volume that is summed in another order."""
 
 _EXISTS = "exists"
-_ABSENT = dict.fromkeys((*COLUMNS, _EXISTS), float("nan"))
+_ABSENT = dict.fromkeys((*NUMBERS, _EXISTS), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class BarCauses:
         return None if self.candles is None else read_bars(self.candles)
 
     def between(
-        self, one: Bars, other: Bars, times: Times, names: Collection[str] = COLUMNS
+        self, one: Bars, other: Bars, times: Times, names: Collection[str] = NUMBERS
     ) -> CauseFlags:
         """Return why the bars of two sides differ at each time; 0 where they do not.
 
@@ -119,7 +120,7 @@ class BarCauses:
     def _is_partial(self, bar: dict[str, float], time: int) -> bool:
         """Return whether this bar has some of its minutes: a run of them, or all but a run."""
         absent = np.isnan(list(bar.values())).any()
-        if self.minutes is None or absent or not bar.keys() & set(COLUMNS):
+        if self.minutes is None or absent or not bar.keys() & set(NUMBERS):
             return False
         row = int(self.kept.find_rows(np.array([time]))[0])
         if row < 0:

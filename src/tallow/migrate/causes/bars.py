@@ -16,12 +16,11 @@ from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
+from tallow.data.reading.schema import NUMBERS, PRICES
 from tallow.migrate.causes.rounding import PrintedValues
 from tallow.migrate.engines.bars import analytics_engine, bars_of
 from tallow.migrate.protocol import Request
 
-PRICES = ("open", "high", "low", "close")
-COLUMNS = (*PRICES, "volume")
 PERIODS = ("session", "week", "month")
 
 ZONE_US = 330 * MINUTE_US
@@ -40,7 +39,7 @@ class Bars:
     time
         Shape (rows,), int64, microseconds since 1970 in UTC.
     columns
-        Float64 (rows,) by name, NaN where there is no value: `COLUMNS`, or those in the answer.
+        Float64 (rows,) by name, NaN where there is no value: `NUMBERS`, or those in the answer.
     periods
         Number of each row's session, week and month, float64 (rows,).
     """
@@ -94,7 +93,7 @@ class Bars:
 
 def read_bars(frame: pl.DataFrame) -> Bars:
     """Return the bars in a frame of one instrument, with the columns that it has."""
-    names = [name for name in COLUMNS if name in frame.columns]
+    names = [name for name in NUMBERS if name in frame.columns]
     columns = {n: frame[n].cast(pl.Float64).fill_null(float("nan")).to_numpy() for n in names}
     times = frame["timestamp"].dt.timestamp("us").to_numpy()
     return Bars(times, columns, {})
@@ -148,7 +147,7 @@ class RequestBars:
 
 
 NO_BARS = pl.DataFrame(
-    schema={"timestamp": pl.Datetime("us", "UTC"), **dict.fromkeys(COLUMNS, pl.Float64)}
+    schema={"timestamp": pl.Datetime("us", "UTC"), **dict.fromkeys(NUMBERS, pl.Float64)}
 )
 
 
@@ -191,7 +190,7 @@ def read_reported(
     lag = _find_lag(agreement, request_bars.request.timeframe)
     bars = replace(agreement.reported, time=agreement.reported.time - lag)
     histories = [dropped, kept]
-    if set(bars.columns) == set(COLUMNS):
+    if set(bars.columns) == set(NUMBERS):
         # Outside its own rows it is assumed to treat fillers as it does in them.
         without, with_them = agreement.at(lag)
         whole = overlay(kept if with_them > without else dropped, bars)

@@ -9,9 +9,9 @@ import polars as pl
 
 from tallow.core.arrays import Flags
 from tallow.core.spec import Spec, parse_specs
+from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.bar_causes import BarCauses
 from tallow.migrate.causes.bars import (
-    COLUMNS,
     NO_BARS,
     RequestBars,
     read_reported,
@@ -71,7 +71,7 @@ class Classifier:
             return flags
         reported = self._reported(pair.instrument)
         has_histories = reported.control.histories and reported.candidate.histories
-        if pair.series in COLUMNS:
+        if pair.series in NUMBERS:
             found = _explain_bar_column(pair, reported)
         elif pair.series in self._series and has_histories:
             series = SeriesModels(*self._series[pair.series])
@@ -80,7 +80,7 @@ class Classifier:
             found = np.full(len(flags), int(Cause.UNEXPLAINED))
         unexplained = differs & ((found & Cause.UNEXPLAINED) != 0)
         if unexplained.any():
-            is_known = pair.series in self._series or pair.series in COLUMNS
+            is_known = pair.series in self._series or pair.series in NUMBERS
             bars = None if is_known else _explain_bars(pair, reported)
             found = np.where(unexplained, explain_pairwise(pair, unexplained, bars), found)
         missing = differs & (pair.in_control != pair.in_candidate)

@@ -10,8 +10,9 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.operator import WINDOW
+from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.bar_causes import BarCauses
-from tallow.migrate.causes.bars import COLUMNS, Bars, ReportedBars
+from tallow.migrate.causes.bars import Bars, ReportedBars
 from tallow.migrate.causes.formulas import input_names, warmup_rows
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.ways import Explanation, SeriesModels, find_explanation
@@ -110,7 +111,7 @@ class SeriesComparison:
     def __init__(self, pair: SeriesPair, reported: InstrumentBars, series: SeriesModels) -> None:
         self.series, self.reported, self.count = series, reported, len(pair.timestamp)
         self.time = pair.timestamp
-        self.inputs = [name for name in input_names(series.spec) if name in COLUMNS]
+        self.inputs = [name for name in input_names(series.spec) if name in NUMBERS]
         self.control = self._side(reported.control, pair.control, pair.in_control)
         self.candidate = self._side(reported.candidate, pair.candidate, pair.in_candidate)
 

@@ -13,7 +13,8 @@ from tallow.core.arrays import Flags, Floats
 from tallow.core.limits import PLANS
 from tallow.core.operator import CONVENTIONS
 from tallow.core.spec import Spec, parse_specs
-from tallow.migrate.causes.bars import COLUMNS, Bars
+from tallow.data.reading.schema import NUMBERS
+from tallow.migrate.causes.bars import Bars
 from tallow.migrate.causes.seeds import (
     AnchoredMean,
     Average,
@@ -87,7 +88,7 @@ def input_names(spec: Spec) -> tuple[str, ...]:
 def run_indicator(spec: Spec, output: str, bars: Bars) -> Floats:
     """Return an indicator's output over bars in their order, by its own kernel."""
     plan = _plan_of(spec)
-    inputs = {name: bars.columns[name] for name in COLUMNS} | bars.periods
+    inputs = {name: bars.columns[name] for name in NUMBERS} | bars.periods
     states = [make(1) for make in fresh_states(plan)]
     computed = run_operations(plan, states, np.array([0, len(bars)]), inputs)
     column = spec.columns[spec.outputs.index(output)]

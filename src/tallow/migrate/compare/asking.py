@@ -18,8 +18,9 @@ import polars as pl
 from tallow.core.errors import ComparisonError, TallowWarning
 from tallow.core.limits import COMPARE_BLOCK_ROWS, COMPARE_FAILURES_ASKED
 from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import CANDLE_KEY
 from tallow.migrate.compare.matching import Match, Tolerance, match_rows
-from tallow.migrate.compare.pairing import KEYS, Answer, join_rows
+from tallow.migrate.compare.pairing import Answer, join_rows
 from tallow.migrate.compare.pool import comparing_processes
 from tallow.migrate.compare.values import (
     BlockComparer,
@@ -147,7 +148,7 @@ def ask(engine: Engine, request: Request, errors: MutableMapping[str, str]) -> p
         own = request.candles.filter(pl.col("instrument") == name)
         answers.append(ask(engine, replace(request, candles=own), failures))
     errors.update(failures)
-    return pl.concat(answers, how="diagonal_relaxed").sort(KEYS)
+    return pl.concat(answers, how="diagonal_relaxed").sort(CANDLE_KEY)
 
 
 def _require_answer(engine: Engine, request: Request) -> pl.DataFrame:

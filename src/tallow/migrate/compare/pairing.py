@@ -11,13 +11,10 @@ import polars as pl
 from tallow.core.arrays import Flags, Floats, Times
 from tallow.core.errors import ComparisonError
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import time_view
+from tallow.data.reading.schema import CANDLE_KEY, NUMBERS, time_view
 from tallow.migrate.pairs import SeriesPair
 from tallow.migrate.protocol import Request
 from tallow.plan.plan import make_plan
-
-BAR = ("open", "high", "low", "close", "volume")
-KEYS = ("instrument", "timestamp")
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Answer:
         ComparisonError
             If it breaks the protocol of engines; `name` is the engine's.
         """
-        for key, kind in zip(KEYS, (pl.String, pl.Datetime("us", "UTC")), strict=True):
+        for key, kind in zip(CANDLE_KEY, (pl.String, pl.Datetime("us", "UTC")), strict=True):
             if frame.schema.get(key) != kind:
                 raise ComparisonError(
                     f"compare: engine={name!r}; its answer must have a column {key!r} of type "
@@ -67,8 +64,8 @@ class Answer:
 
 def _sort(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Return the frame in order; the rows of a user's file may be in another one."""
-    frame = frame.sort(KEYS)
-    repeated = frame.filter(frame.select(KEYS).is_duplicated()) if len(frame) else frame
+    frame = frame.sort(CANDLE_KEY)
+    repeated = frame.filter(frame.select(CANDLE_KEY).is_duplicated()) if len(frame) else frame
     if len(repeated):
         instrument, time = repeated["instrument"][0], repeated["timestamp"][0]
         raise ComparisonError(
@@ -108,7 +105,7 @@ def choose_series(request: Request, control: Answer, candidate: Answer) -> Serie
     both = [name for name in control.columns if name in candidate.columns]
     order = dict.fromkeys(
         [
-            *(name for name in BAR if name in both),
+            *(name for name in NUMBERS if name in both),
             *(name for name in requested if name in control.columns),
             *both,
         ]

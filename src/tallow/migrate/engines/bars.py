@@ -19,7 +19,7 @@ from tallow.core.limits import CALENDARS_MAX
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import time_view
+from tallow.data.reading.schema import CANDLE_KEY, NUMBERS, time_view
 from tallow.engine import AnalyticsEngine
 from tallow.migrate.engines.library import DERIVED, TalibLibrary, calls_for
 from tallow.migrate.protocol import Request
@@ -28,7 +28,7 @@ from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import failure_text
 
-BARS = ("instrument", "timestamp", "open", "high", "low", "close", "volume")
+BARS = (*CANDLE_KEY, *NUMBERS)
 
 
 def analytics_engine(request: Request, no_trade: NoTrade = "drop") -> AnalyticsEngine:

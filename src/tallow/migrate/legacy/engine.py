@@ -11,7 +11,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import EngineError
 from tallow.core.time import SECOND_US
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.reading.schema import TIME_TYPE
+from tallow.data.reading.schema import NUMBERS, TIME_TYPE
 from tallow.migrate.legacy.answer import five_minute_candles
 from tallow.migrate.legacy.candles import Candle, newest_first
 from tallow.migrate.protocol import Request
@@ -30,7 +30,6 @@ LEGACY_SERIES = {
 """From the old names to ours. ``vwap`` and ``ema_9`` are the same in both; we have no
 ``bb_width_normalized``, which is a ratio."""
 
-BARS = ("open", "high", "low", "close", "volume")
 SERIES = (
     "ma_9", "bb_upper", "bb_middle", "bb_lower", "bb_width", "bb_width_normalized_percentage",
     "bb_width_normalized", "vwap", "ema_5", "ema_9", "ema_50", "atr", "rsi",
@@ -58,7 +57,7 @@ class LegacyEngine:
 
     def __init__(self, lowest: Path | None = None) -> None:
         self._lowest = lowest
-        self._columns = (*BARS, *SERIES, *([LOWEST] if lowest else []))
+        self._columns = (*NUMBERS, *SERIES, *([LOWEST] if lowest else []))
 
     @property
     def version(self) -> str:
@@ -95,7 +94,7 @@ class LegacyEngine:
     def _answer(self, part: pl.DataFrame, start: int | None, end: int | None) -> pl.DataFrame:
         instrument = str(part["instrument"][0])
         times = part["timestamp"].to_physical() // SECOND_US
-        prices = (part[name].to_list() for name in BARS)
+        prices = (part[name].to_list() for name in NUMBERS)
         minutes = [Candle(*row) for row in zip(times.to_list(), *prices, strict=True)]
         lowest = (self._lowest, instrument) if self._lowest else None
         rows = newest_first(five_minute_candles(minutes, start, end, lowest))

@@ -17,11 +17,11 @@ from tallow.core.kernel import read_only
 from tallow.data.feeds.quarantined import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
 from tallow.data.kernels.live_rows import ascends
 from tallow.data.kernels.rows import TIME_MAX_US, rows_hold
+from tallow.data.reading.row_keys import WHOLE_MAX
 from tallow.data.reading.rules import first_broken
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE
 from tallow.runtime.live.memory import FIELDS, INTEREST, TIME
 
-_WHOLE_MAX = 2.0**53
 _AS_TIMES = "; of times, .astype('datetime64[us]').astype('int64') makes microseconds"
 
 NO_CALENDAR, TOO_OLD = "no_calendar", "older_than_memory"
@@ -123,7 +123,7 @@ def _array(name: str, column: object, whole: bool) -> NDArray[Any]:
             f"{'int64' if whole else 'float64'}{_AS_TIMES if found.dtype.kind == 'M' else ''}"
         )
     if whole and found.dtype.kind == "f":
-        for place in np.flatnonzero(~(np.abs(found) < _WHOLE_MAX) | (found != np.floor(found))):
+        for place in np.flatnonzero(~(np.abs(found) < WHOLE_MAX) | (found != np.floor(found))):
             raise CandleInputError(
                 f"update: {name}[{place}]={found[place]}; must be a whole number, as int64"
             )

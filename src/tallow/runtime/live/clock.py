@@ -18,12 +18,10 @@ from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import SessionTable
 from tallow.core.errors import ParameterError, excerpt
-from tallow.core.limits import LIVE_AHEAD_SECONDS
-from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, SECOND_US
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
+from tallow.data.kernels.tick_minutes import AHEAD_US
 from tallow.data.reading.known_times import latest_open
 from tallow.runtime.ranges import moment_us
-
-_AHEAD_US = LIVE_AHEAD_SECONDS * SECOND_US
 
 
 def clock_time(now: int | str | datetime, first: int, last: int) -> int:
@@ -116,10 +114,10 @@ class _TradingTime:
         """Do as `later` for several moments."""
         segment = np.maximum(np.searchsorted(self._opens, moments, "right") - 1, 0)
         into = np.clip(moments - self._opens[segment], 0, self._lengths[segment])
-        target = self._begins[segment] + into + _AHEAD_US
+        target = self._begins[segment] + into + AHEAD_US
         place = np.searchsorted(self._ends, target)
         # Beyond the last session nobody knows when there is trading.
         last = np.minimum(place, len(self._ends) - 1)
         then = self._opens[last] + target - self._begins[last]
         found: Times = np.where(place < len(self._ends), then, END_OF_TIME)
-        return np.maximum(found, moments + _AHEAD_US)
+        return np.maximum(found, moments + AHEAD_US)

@@ -19,8 +19,8 @@ from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.anchors import AnchorTable, anchor_columns, anchor_table
 from tallow.data.kernels.buckets import bucket_table
 from tallow.data.kernels.live_rows import fill_rows, find_rows, turn
+from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Plan
-from tallow.runtime.batch import PRICES
 from tallow.runtime.live.rows import BAR_FIELDS, Rows, changes
 from tallow.runtime.operations import fresh_states, run_operations
 
@@ -338,7 +338,7 @@ class Lane:
 
     def _inputs(self, places: Ints, offsets: Ints, times: Times, rows: Floats) -> dict[str, Floats]:
         """Return what operations take, read-only."""
-        inputs = dict(zip(PRICES, read_only(rows), strict=False))
+        inputs = dict(zip(NUMBERS, read_only(rows), strict=False))
         if self._anchors is not None:
             inputs |= self._anchor_columns(self._anchors, places, offsets, times)
         return inputs

@@ -11,10 +11,9 @@ import polars as pl
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.data.kernels.live_rows import differing
-from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
-from tallow.runtime.batch import PRICES
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
 
-BAR_FIELDS = (*PRICES, OPEN_INTEREST, "candles")
+BAR_FIELDS = (*NUMBERS, OPEN_INTEREST, "candles")
 """The fields of a bar, in the order in which its state holds them."""
 CANDLES = BAR_FIELDS.index("candles")
 
