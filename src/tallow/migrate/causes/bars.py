@@ -120,13 +120,14 @@ class RequestBars:
         self.request = request
         self.minutes = split_by_instrument(request.candles)
         self._calendars = analytics_engine(request).calendars
+        # On this thread alone: a worker of a shadow has little memory, and threads reserve some.
         self._dropped: dict[str, pl.DataFrame] = {}
         if len(request.candles):
-            self._dropped = split_by_instrument(bars_of(request))
+            self._dropped = split_by_instrument(bars_of(request, "drop", 1))
         self._kept = self._dropped
         # A filler has no volume: where every candle has some, both kinds of bars are the same.
         if len(request.candles) and not (request.candles["volume"] > 0.0).all():
-            self._kept = split_by_instrument(bars_of(request, "keep"))
+            self._kept = split_by_instrument(bars_of(request, "keep", 1))
 
     def of(self, instrument: str) -> tuple[Bars, Bars]:
         """Return an instrument's bars: without fillers, and of all its candles."""

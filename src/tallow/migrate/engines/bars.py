@@ -31,19 +31,25 @@ from tallow.runtime.results import failure_text
 BARS = (*CANDLE_KEY, *NUMBERS)
 
 
-def analytics_engine(request: Request, no_trade: NoTrade = "drop") -> AnalyticsEngine:
+def analytics_engine(request: Request) -> AnalyticsEngine:
     """Return this process's engine for the calendar of a request."""
-    venue = (request.calendar, request.calendar_dates, request.beyond_coverage)
-    return _engine_of(*venue, no_trade)
+    return _engine_of(*_venue(request), "drop", None)
+
+
+def _venue(request: Request) -> tuple[str, str | None, Beyond]:
+    return request.calendar, request.calendar_dates, request.beyond_coverage
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
 def _engine_of(
-    calendar: str, calendar_dates: str | None, beyond: Beyond, no_trade: NoTrade
+    calendar: str,
+    calendar_dates: str | None,
+    beyond: Beyond,
+    no_trade: NoTrade,
+    threads: int | None,
 ) -> AnalyticsEngine:
-    return AnalyticsEngine(
-        calendar, calendar_dates=calendar_dates, beyond_coverage=beyond, no_trade=no_trade
-    )
+    dates = {"calendar_dates": calendar_dates, "beyond_coverage": beyond}
+    return AnalyticsEngine(calendar, **dates, no_trade=no_trade, threads=threads)  # type: ignore[arg-type]
 
 
 _shared: ContextVar[dict[tuple[Any, ...], tuple[pl.DataFrame, pl.DataFrame]] | None]
@@ -60,15 +66,19 @@ def shared_bars() -> Iterator[None]:
         _shared.reset(token)
 
 
-def bars_of(request: Request, no_trade: NoTrade = "drop") -> pl.DataFrame:
+def bars_of(
+    request: Request, no_trade: NoTrade = "drop", threads: int | None = None
+) -> pl.DataFrame:
     """Return the bars of all candles of a request, without indicators."""
-    engine, shared = analytics_engine(request, no_trade), _shared.get()
     # By the frame itself, which is kept with its bars: no other frame gets its number meanwhile.
-    key = (id(request.candles), request.timeframe, engine)
+    shared, key = (
+        _shared.get(),
+        (id(request.candles), request.timeframe, no_trade, *_venue(request)),
+    )
     if shared is not None and key in shared:
         return shared[key][1]
-    result = engine.process_candles(request.candles, request.timeframe, ())
-    bars: pl.DataFrame = result.frame
+    engine = _engine_of(*_venue(request), no_trade, threads)
+    bars: pl.DataFrame = engine.process_candles(request.candles, request.timeframe, ()).frame
     if shared is not None:
         shared[key] = (request.candles, bars)
     return bars

@@ -273,7 +273,9 @@ def _read_stage(
 ) -> Stage:
     _check_names(where, table, {"stage", "gates", *_RULES})
     value = table.get("stage")
-    setting = {"off": OFF, "shadow": Setting("shadow")}.get(value) if _is_text(value) else None
+    setting = (
+        {"off": OFF, "shadow": Setting("shadow")}.get(value) if isinstance(value, str) else None
+    )
     if _is_number(value) and 0 < value <= 100:
         setting = Setting("shadow", float(value))
     if setting is None:
@@ -300,7 +302,3 @@ def _check_order(where: str, stages: list[Stage]) -> None:
 
 def _is_number(value: Any) -> TypeGuard[float]:
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
