@@ -184,17 +184,18 @@ def _read(
 @contextmanager
 def _stages(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function that moves a progress bar, and begins a new one for each stage."""
-    console, titles = make_console(stderr=True), list[str]()
+    console, stage = make_console(stderr=True), ""
+    move_bar: ShowProgress | None = None
     with ExitStack() as bar:
-        moves: list[ShowProgress | None] = [None]
 
         def move(title: str, done: int, total: int) -> None:
-            if titles != [title]:
+            nonlocal stage, move_bar
+            if title != stage:
                 bar.close()
-                titles[:] = [title]
-                moves[0] = bar.enter_context(progress_bar(console, title, UNITS[title], shown))
-            if moves[0] is not None:
-                moves[0](done, total)
+                stage = title
+                move_bar = bar.enter_context(progress_bar(console, title, UNITS[title], shown))
+            if move_bar is not None:
+                move_bar(done, total)
 
         yield move
 

@@ -13,15 +13,12 @@ from tallow.data.reading.interchange import from_native
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE, find_column, time_columns
 from tallow.data.reading.time_texts import TimeStyle
 from tallow.data.reading.times import FORMATS, join_date_and_time, to_utc
-from tallow.migrate.engines.bars import analytics_engine
+from tallow.migrate.engines.bars import NO_SERIES, analytics_engine
 from tallow.migrate.protocol import Request
 from tallow.runtime.ranges import Range
 
 NO_VALUE = ("", "null", "none", "nan", "n/a", "\\n")
 """Texts for a missing value, in upper or lower case."""
-
-NO_SERIES = ("open_interest", "candles", "is_final")
-"""Columns of bars that are no part of an answer."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ from tallow.runtime.results import failure_text
 
 BARS = (*CANDLE_KEY, *NUMBERS)
 
+NO_SERIES = ("open_interest", "candles", "is_final")
+"""Columns of bars that are no part of an answer."""
+
 
 def analytics_engine(request: Request) -> AnalyticsEngine:
     """Return this process's engine for the calendar of a request."""
@@ -105,8 +108,7 @@ class TallowEngine:
         )
         if result.report.failures:
             warnings.warn(failure_text(result.report.failures), TallowWarning, stacklevel=2)
-        others = ("open_interest", "candles", "is_final")
-        frame: pl.DataFrame = result.frame.drop(others, strict=False)
+        frame: pl.DataFrame = result.frame.drop(NO_SERIES, strict=False)
         return frame
 
 

@@ -198,19 +198,16 @@ def _periods(values: Values) -> dict[str, Value]:
 
 _BAR = ("high", "low", "close")
 
+_OF_CLOSE = ("sma", "ema", "wma", "rsi", "roc", "rma")
+
 CALLS: dict[str, tuple[TalibCall, ...]] = {
-    "sma": (TalibCall("sma", ("close",), _length, ("sma",)),),
-    "ema": (TalibCall("ema", ("close",), _length, ("ema",)),),
-    "wma": (TalibCall("wma", ("close",), _length, ("wma",)),),
-    "rsi": (TalibCall("rsi", ("close",), _length, ("rsi",)),),
-    "roc": (TalibCall("roc", ("close",), _length, ("roc",)),),
+    **{name: (TalibCall(name, ("close",), _length, (name,)),) for name in _OF_CLOSE},
     "atr": (TalibCall("atr", _BAR, _length, ("atr",)),),
     "stddev": (
         TalibCall("stddev", ("close",), lambda v: {**_length(v), "nbdev": 1.0}, ("stddev",)),
     ),
     "bollinger": (TalibCall("bbands", ("close",), _bands, ("upper", "middle", "lower")),),
     "volume_sma": (TalibCall("sma", ("volume",), _length, ("volume_sma",)),),
-    "rma": (TalibCall("rma", ("close",), _length, ("rma",)),),
     "donchian": (TalibCall("donchian", ("high", "low"), _length, ("upper", "middle", "lower")),),
     "keltner": (TalibCall("kc", _BAR, _channel, ("upper", "middle", "lower")),),
     "supertrend": (TalibCall("supertrend", _BAR, _trend, ("line", "direction")),),
