@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tallow.data.store.store import Store, open_store
     from tallow.engine import AnalyticsEngine
     from tallow.runtime.cache import IndicatorCache
-    from tallow.runtime.live.engine import LiveEngine
+    from tallow.runtime.live.live_engine import LiveEngine
     from tallow.runtime.results import IndicatorSet, ProcessingResult, RunReport
 
 __version__ = "0.1.0"
@@ -38,7 +38,7 @@ _HOME = {
     "Indicator": "tallow.core.operator",
     "IndicatorCache": "tallow.runtime.cache",
     "IndicatorSet": "tallow.runtime.results",
-    "LiveEngine": "tallow.runtime.live.engine",
+    "LiveEngine": "tallow.runtime.live.live_engine",
     "Output": "tallow.core.operator",
     "Parameter": "tallow.core.operator",
     "ProcessingResult": "tallow.runtime.results",

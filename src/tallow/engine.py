@@ -24,7 +24,7 @@ Candles may also come from a store, for a range of bars - `tallow.runtime.query.
 11. What is asked again is cut from the bars in the cache, which go on from their last state where
     candles were appended - `tallow.runtime.stretches.continued`.
 
-While the market is open they come one by one - `tallow.runtime.live.engine.LiveEngine`.
+While the market is open they come one by one - `tallow.runtime.live.live_engine.LiveEngine`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ from tallow.runtime.row_run import RowRun
 from tallow.runtime.stream import FrameList, Job, Progress, run_files, run_job
 
 if TYPE_CHECKING:
-    from tallow.runtime.live.engine import LiveEngine
+    from tallow.runtime.live.live_engine import LiveEngine
 
 
 class AnalyticsEngine:
@@ -310,7 +310,7 @@ class AnalyticsEngine:
 
         What it writes, `query` knows at once, from its cache. `options` are `grace` and `keep`.
         """
-        from tallow.runtime.live.engine import LiveEngine
+        from tallow.runtime.live.live_engine import LiveEngine
 
         store = None if self._queries is None else self._queries.store
         options |= {"no_trade": self.no_trade, "store": store, "convention": self.convention}

@@ -240,12 +240,12 @@ def test_what_is_refused_and_why():
     }
     for reason, ticks in cases.items():
         given = add(builder, [good, *ticks], cumulative=True)
-        assert given.refused.tolist() == list(range(1, len(ticks) + 1))
-        assert given.reasons == [reason] * len(ticks)
+        assert given.quarantined.tolist() == list(range(1, len(ticks) + 1))
+        assert given.rules == [reason] * len(ticks)
     # Plain quantities need no session; the oldest minute kept still takes ticks.
     given = add(builder, [at(301, 11, 2, session=math.nan), at(60, 10, 1)])
     assert [row[1] for row in rows(given)] == [OPENS + MINUTE, OPENS + 5 * MINUTE]
-    assert not given.reasons
+    assert not given.rules
 
 
 @pytest.mark.twin
@@ -271,7 +271,7 @@ def test_ticks_beyond_the_bound_are_let_go_by_whole_closed_minutes():
     assert held[0] == times[times >= OPENS + MINUTE][0]
     assert held[-1] == times[-1]
     early = add(builder, [at(59, 5, 1), at(61, 5, 1)], cumulative=True)
-    assert early.reasons == ["too_late"]
+    assert early.rules == ["too_late"]
     # What was let go is still counted against the totals after it.
     assert rows(early)[0][6] == float(
         (times < OPENS + 2 * MINUTE).sum() - (times < OPENS + MINUTE).sum()
@@ -324,7 +324,7 @@ def test_mistakes_are_told():
     # A clock that goes back changes nothing.
     builder.advance(OPENS + 10 * MINUTE)
     builder.advance(OPENS)
-    assert add(builder, [at(1, 10, 1)]).reasons == ["too_late"]
+    assert add(builder, [at(1, 10, 1)]).rules == ["too_late"]
 
 
 @pytest.mark.twin
@@ -338,7 +338,7 @@ def test_a_lone_stamp_far_ahead_shuts_out_no_right_tick():
             table: dict[Any, Any] = {}
             while ticks:
                 given, ticks = add(builder, ticks[:size]), ticks[size:]
-                assert not given.reasons
+                assert not given.rules
                 table |= {row[1]: row for row in rows(given)}
             minutes = sorted(table)[:-1]
             assert [table[minute][6] for minute in minutes] == [3.0, 3.0, 3.0, 3.0]

@@ -17,7 +17,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import AllFailedError, CoverageError, SessionTimesUnknownError
 from tallow.data.coverage.missing import missing_segments
 from tallow.data.coverage.sessions import coverage
-from tallow.runtime.live.engine import LiveEngine
+from tallow.runtime.live.live_engine import LiveEngine
 
 LATER = "2028-03-01T00:00+05:30"
 """A clock of after all dates below."""

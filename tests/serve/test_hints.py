@@ -66,7 +66,7 @@ SHOWN: dict[str, Shown] = {
     "migrate/engines": (("compare",), (load_engine,)),
     "runtime/adjusted": (("query",), (tallow.AnalyticsEngine.query,)),
     "runtime/row_checks": CALENDARS,
-    "runtime/live/admit": (("live", "quarantine"), (tallow.LiveEngine,)),
+    "runtime/live/live_quarantine": (("live", "quarantine"), (tallow.LiveEngine,)),
 }
 
 ELSEWHERE: dict[tuple[str, str], Shown] = {

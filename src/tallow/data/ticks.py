@@ -89,14 +89,14 @@ class Minutes(NamedTuple):
     outcome: Codes
 
     @property
-    def refused(self) -> Ints:
-        """Rows of the input that were refused."""
+    def quarantined(self) -> Ints:
+        """Rows of the input that were not taken."""
         return np.flatnonzero(self.outcome >= BAD_TIME)
 
     @property
-    def reasons(self) -> list[str]:
-        """Why, for each row of `refused`."""
-        return [OUTCOMES[code] for code in self.outcome[self.refused].tolist()]
+    def rules(self) -> list[str]:
+        """The rule that each row of `quarantined` broke."""
+        return [OUTCOMES[code] for code in self.outcome[self.quarantined].tolist()]
 
 
 class TickBuilder:

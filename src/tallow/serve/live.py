@@ -23,7 +23,7 @@ from tallow.data.feeds.open import REDIS, open_feed
 from tallow.data.reading.options import READ_KEYWORDS
 from tallow.data.store.store import open_store
 from tallow.engine import AnalyticsEngine
-from tallow.runtime.live.engine import LiveEngine
+from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.runtime.live.updates import LiveUpdate
 from tallow.runtime.results import failure_text

@@ -16,7 +16,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.text import printable
 from tallow.data.coverage.provisional import assumed_sentence
 from tallow.data.reading.rules import RULES
-from tallow.runtime.live.admit import HINTS
+from tallow.runtime.live.live_quarantine import HINTS
 from tallow.runtime.live.tally import LiveStatistics
 from tallow.serve.console import QUIET, WARN, compact, make_counts, make_table, marked, number
 from tallow.serve.report import show_assumed, show_failures

@@ -17,7 +17,7 @@ from tallow.core.calendars import Calendar
 from tallow.core.text import printable
 from tallow.core.time import SECOND_US, from_us
 from tallow.core.timeframe import parse_timeframe
-from tallow.runtime.live.engine import LiveEngine
+from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.tally import LiveStatistics
 from tallow.serve.console import ASSUMED, BAD, GOOD, QUIET, WARN, compact, make_table, number
 from tallow.serve.wording import in_options

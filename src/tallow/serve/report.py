@@ -88,7 +88,7 @@ def show_assumed(console: Console, sentence: str, verb: str = "run") -> None:
 def show_rules(console: Console, by_rule: Mapping[str, int], verb: str = "run") -> None:
     """Print how many rows broke which rule, and what to do about it."""
     from tallow.data.reading.rules import RULES
-    from tallow.runtime.live.admit import HINTS
+    from tallow.runtime.live.live_quarantine import HINTS
 
     rules = make_table("rule broken", number("rows"), "it asks for", "hint")
     for rule in RULES:

@@ -327,12 +327,12 @@ def test_a_kernel_that_raises_is_its_instruments_own(tmp_path, resumed):
 
 def overwrite(live: LiveEngine) -> None:
     """Write nonsense into all arrays that the engine holds."""
-    for lane in live._lanes:
-        for part in [*lane.now, *lane.forming, lane.before, lane.shown]:
+    for timeframe in live._state.timeframes:
+        for part in [*timeframe.now, *timeframe.forming, timeframe.before, timeframe.shown]:
             part[:] = 4321.0
-        lane.revision[:] = -1
-        lane.final[:] = False
-        for scratch in vars(lane._scratch).values():
+        timeframe.revision[:] = -1
+        timeframe.final[:] = False
+        for scratch in vars(timeframe._scratch).values():
             if isinstance(scratch, np.ndarray):
                 scratch[:] = 77
     live._state.memory.candles[:] = 1234.0
@@ -353,7 +353,7 @@ def test_what_is_returned_owns_its_memory(pieces):
     told = pl.concat(updates).unique(["instrument", "timestamp"], keep="last")
     told = told.sort("instrument", "timestamp").select(wanted.columns)
     assert_same_frame(told, wanted)
-    last = wanted.group_by("instrument", maintain_order=True).last()
+    last = wanted.group_by("instrument", maintain_order=True).last_bars()
     assert_same_frame(latest.select(wanted.columns), last.select(wanted.columns))
     assert one.rows["5m"]["close"].tolist() == [11.0]
     assert one.rows["5m"].is_final.tolist() == [False]

@@ -27,7 +27,7 @@ from tallow.data.state_file import read_state, write_state
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions
 from tallow.runtime.checkpoints import run_identity
-from tallow.runtime.live import saved
+from tallow.runtime.live import saved_state as saved
 from tests.frames import assert_same_frame, candles, market, minutes
 
 ROOT = Path(__file__).parents[3]

@@ -56,7 +56,7 @@ def closes(live: LiveEngine, store: Any) -> list[float]:
         if store is None
         else store.read(end=microseconds(moment(OPEN) + MINUTE))["close"].to_list()
     )
-    return stored or [live._state.memory.kept(0)[0, 4]]
+    return stored or [live._state.memory.candles_of(0)[0, 4]]
 
 
 @pytest.mark.parametrize("way", ["clock", "next tick"])

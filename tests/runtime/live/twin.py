@@ -18,7 +18,7 @@ from tallow import AnalyticsEngine, LiveEngine
 from tallow.core.spec import parse_specs
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.store.store import Store
-from tallow.runtime.live.rows import Rows
+from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.updates import ArrayUpdate
 from tests.runtime.live.markets import (
     CALENDAR,
@@ -55,7 +55,7 @@ class Twin:
         self.skipped: list[Key] = []
         self.truth: dict[Key, Values] = {}
         self.told: dict[str, Table] = {size: {} for size in setup.timeframes}
-        self.now, self.deletions = NEVER, 0
+        self.now, self.deletion_rows = NEVER, 0
         self.revision = self.live.peek(frame_of({}, setup.interest)).revision
         self.resumed = False
         self.unseen: dict[Key, Values | None] = {}
@@ -176,7 +176,7 @@ class Twin:
         refused = self._refused(update)
         gone = {key for key in keys if key in self.truth} - refused
         self.truth = {key: said for key, said in self.truth.items() if key not in gone}
-        self.deletions += len(gone)
+        self.deletion_rows += len(gone)
         counts = update.report
         assert (counts.deleted, counts.refused) == (len(gone), len(refused))
         assert counts.repeated == len(keys) - len(gone) - len(refused)
@@ -234,14 +234,14 @@ class Twin:
         """Save the engine; return what kills it later, and goes on from the file."""
         self.live.save(path)
         truth, told, ticks = dict(self.truth), self.told, dict(self.ticks)
-        known = (self.now, self.revision, self.deletions)
+        known = (self.now, self.revision, self.deletion_rows)
 
         def resume() -> None:
             if self.store is not None and self.ticks != ticks:
                 # A minute is durable once it has closed: ticks since then come again, or are lost.
                 return
             self.live = LiveEngine.load(path, **self.setup.options(self.store))
-            self.now, revision, self.deletions = known
+            self.now, revision, self.deletion_rows = known
             self.told, self.revision = told, revision
             if self.store is None:
                 self.truth, self.ticks = dict(truth), dict(ticks)
@@ -286,7 +286,7 @@ class Twin:
         assert set(held["rule"]) <= {"older_than_memory"}
         for name, time in keys:
             later = sum(key[0] == name and key[1] > time for key in self.truth)
-            assert later + self.deletions >= self.setup.keep
+            assert later + self.deletion_rows >= self.setup.keep
         return keys
 
     def agree(self, update: Any, *, others: bool = False) -> None:
@@ -319,7 +319,7 @@ class Twin:
             return update.frames
         return {size: self._frame(rows) for size, rows in update.rows.items()}
 
-    def _frame(self, rows: Rows) -> pl.DataFrame:
+    def _frame(self, rows: BarRows) -> pl.DataFrame:
         """Return arrays as the frame that `update` would return."""
         left_out = () if self.setup.interest else ("open_interest",)
         fields = [name for name in rows.fields if name not in left_out]

@@ -76,7 +76,7 @@ def span_of(values: Floats | Ints) -> tuple[float, float] | None:
 
 
 @kernel
-def turn(closed: Floats, forming: Floats, which: Ints, opened: Flags) -> None:
+def roll_states(closed: Floats, forming: Floats, which: Ints, opened: Flags) -> None:
     """Prepare instruments' states for their open bars' rows.
 
     ``closed`` are the states after each instrument's last closed bar and ``forming`` those after

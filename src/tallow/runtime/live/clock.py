@@ -1,10 +1,10 @@
 """What time it is for a live engine, and which rows are ahead of it.
 
-Two clocks say it. The machine's: nothing that is right is ahead of it, but for a venue's clock that
-is by a little. And the one that a caller sets, for a replay say: it stands still while rows come.
-So they may run ahead of it, or of the newest row that was right, by `LIVE_AHEAD_SECONDS` in which
-their venue trades. A stamp by the wrong zone lies further off, and sets no clock. The night is no
-time: the first rows of a morning follow on the evening's clock.
+There are two clocks. The machine's: no right time is ahead of it, except by the little that a
+venue's clock may be. And the one that a caller sets, in a replay for example: it stands still while
+rows come. So rows may be ahead of it, or of the newest row that was right, by `LIVE_AHEAD_SECONDS`
+of their venue's trading time. A stamp in the wrong zone lies further ahead, and sets no clock. The
+night does not count: the first rows of a morning follow on the evening's clock.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ class LiveClock:
     Attributes
     ----------
     told
-        What a caller said, in microseconds since 1970 UTC; None before.
+        What a caller set it to, in microseconds since 1970 UTC; None before that.
     """
 
     def __init__(self, calendars: CalendarAssignment) -> None:
-        self.told: int | None = None
+        self.set_to: int | None = None
         self._venues = [_TradingTime(calendar.sessions()) for calendar in calendars.calendars]
         self._newest = BEGIN_OF_TIME
         self._limit = END_OF_TIME
 
-    def tell(self, now: int) -> None:
-        """Set the clock; going back changes nothing."""
-        self.told = now if self.told is None else max(now, self.told)
+    def set(self, now: int) -> None:
+        """Set the clock; a time before the last one changes nothing."""
+        self.set_to = now if self.set_to is None else max(now, self.set_to)
         self._follow(now)
 
-    def follow(self, newest: float) -> None:
-        """Note the newest of some rows that were taken."""
-        if self.told is not None:
+    def note_newest(self, newest: float) -> None:
+        """Note the newest time of rows that were taken."""
+        if self.set_to is not None:
             self._follow(int(newest))
 
     def _follow(self, moment: int) -> None:
@@ -76,20 +76,20 @@ class LiveClock:
             self._newest = moment
             self._limit = min(venue.later(moment) for venue in self._venues)
 
-    def is_behind(self, newest: float) -> bool:
-        """Say whether no row up to `newest` is ahead of the clock, without a look at each."""
-        return newest <= self._limit and newest <= latest_open(self.told)
+    def covers(self, newest: float) -> bool:
+        """Say whether no time up to `newest` is ahead; costs less than to look at each."""
+        return newest <= self._limit and newest <= latest_open(self.set_to)
 
-    def ahead(self, places: Ints, times: Floats | Times) -> Flags:
-        """Say which of some times, of instruments whose calendars are at `places`, are ahead."""
-        ahead: Flags = times > latest_open(self.told)
-        if self.told is None:
+    def ahead(self, calendar_of: Ints, times: Floats | Times) -> Flags:
+        """Say which times are ahead; `calendar_of` are the calendars of their instruments."""
+        ahead: Flags = times > latest_open(self.set_to)
+        if self.set_to is None:
             return ahead
         for place, venue in enumerate(self._venues):
-            mine = (places == place) & ~ahead
+            mine = (calendar_of == place) & ~ahead
             ordered = np.unique(times[mine]).astype(np.int64)
             ordered = np.concatenate(([self._newest], ordered[ordered > self._newest]))
-            # One row after the other, each as far ahead of the one before as may be.
+            # Each row may be that far ahead of the row before it.
             steps = np.flatnonzero(ordered[1:] > venue.all_later(ordered[:-1]))
             if len(steps):
                 ahead |= mine & (times > ordered[steps[0]])
@@ -97,7 +97,7 @@ class LiveClock:
 
 
 class _TradingTime:
-    """Says how far time goes on in which a venue trades."""
+    """Adds trading time of a venue to times."""
 
     def __init__(self, table: SessionTable) -> None:
         self._opens = table.segment_open
@@ -116,7 +116,7 @@ class _TradingTime:
         into = np.clip(moments - self._opens[segment], 0, self._lengths[segment])
         target = self._begins[segment] + into + AHEAD_US
         place = np.searchsorted(self._ends, target)
-        # Beyond the last session nobody knows when there is trading.
+        # After the last session that is known there may be trading or not.
         last = np.minimum(place, len(self._ends) - 1)
         then = self._opens[last] + target - self._begins[last]
         found: Times = np.where(place < len(self._ends), then, END_OF_TIME)

@@ -1,7 +1,7 @@
-"""Candles that change more than an instrument's newest row: replayed from a state before them.
+"""Changes of more than an instrument's newest candle: replayed from a state before them.
 
-An edit says which candles an instrument has from some number on, and had before. Both versions are
-run from one state, as few rows as that takes; what differs between their bars is what has changed.
+An edit holds the candles from some number on as they are, and as they were. Both versions run from
+one state, over as few rows as possible; the bars that differ are the rows that change.
 """
 
 from __future__ import annotations
@@ -13,41 +13,42 @@ from itertools import pairwise
 import numpy as np
 
 from tallow.core.arrays import Floats, Ints
-from tallow.runtime.live.lane import Lane, State
+from tallow.runtime.live.bar_rows import BarRows, changed_rows, join_rows
+from tallow.runtime.live.indicator_kernels import StateArrays
 from tallow.runtime.live.memory import CLOSE, INTEREST, TIME, CandleMemory, Table
-from tallow.runtime.live.rows import Rows, changes, joined
+from tallow.runtime.live.timeframe_state import TimeframeState
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What becomes of an instrument's candles from number `position` on.
+    """A change of an instrument's candles from number `position` on.
 
     Attributes
     ----------
     states
-        Every lane's state before them.
+        The state of every timeframe before them.
     old, new
-        The candles as they were and as they are, ``[rows, fields]``. Where `old` is None, the
-        candles are added to those before, and nothing else can change than the last bar.
+        The candles as they were and as they are, ``[rows, fields]``. Where `old` is None, the new
+        ones are added after those that are there, and only the last bar can change.
     restart
-        Forget what is held: the candles begin anew, after these states.
+        Forget the candles in memory: the new ones begin after these states.
     before
-        Every lane's state before the old candles, where those begin elsewhere; the instrument is
-        made anew then, its failures too.
+        The state of every timeframe before the old candles, where those begin elsewhere; the
+        instrument is rebuilt then, and its failures are forgotten.
     """
 
     number: int
     position: int
-    states: list[State]
+    states: list[StateArrays]
     old: Floats | None
     new: Floats
     restart: bool = False
-    before: list[State] | None = None
+    before: list[StateArrays] | None = None
 
 
 @dataclass(frozen=True)
-class Merged:
-    """Candles with some of them changed, and how many of the changes were what."""
+class MergeResult:
+    """Candles after a merge, and how many of the merged ones were of which kind."""
 
     rows: Floats
     late: int
@@ -56,8 +57,8 @@ class Merged:
     repeated: int
 
 
-def merge(rows: Floats, given: Floats) -> Merged:
-    """Return candles with others among them; one without prices takes away what has its time.
+def merge_candles(rows: Floats, given: Floats) -> MergeResult:
+    """Merge candles into others; one without prices deletes the candle of its time.
 
     Both are ``[rows, fields]`` in ascending time, without repeats.
     """
@@ -76,13 +77,13 @@ def merge(rows: Floats, given: Floats) -> Merged:
     result = np.concatenate([kept, given[~gone]])
     result = result[np.argsort(result[:, TIME], kind="stable")]
     late = len(given) - int(known.sum()) - int((gone & ~known).sum())
-    return Merged(result, late, int(revised.sum()), int(deleted.sum()), int(same.sum()))
+    return MergeResult(result, late, int(revised.sum()), int(deleted.sum()), int(same.sum()))
 
 
 def with_interest(rows: Floats, before: Floats) -> Floats:
-    """Return revised candles, with the open interest that was known where they do not say it.
+    """Return revised candles, with the open interest of before where they have none.
 
-    As in the store: many feeds send prices and open interest apart.
+    As in the store: many feeds send prices and open interest in separate messages.
     """
     kept = np.isnan(rows[:, INTEREST]) & ~np.isnan(rows[:, CLOSE])
     result = rows.copy()
@@ -98,77 +99,77 @@ def equal_rows(a: Floats, b: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_
 
 
 class Replay:
-    """Runs edits through every lane; commits them, or only tells what they would change."""
+    """Runs edits through every timeframe; commits them, or only says what would change."""
 
-    def __init__(self, lanes: Sequence[Lane], memory: CandleMemory) -> None:
-        self._lanes, self._memory = lanes, memory
+    def __init__(self, timeframes: Sequence[TimeframeState], memory: CandleMemory) -> None:
+        self._timeframes, self._memory = timeframes, memory
 
     def apply(
-        self, edits: Sequence[Edit], places: Ints, now: int, revision: int, *, commit: bool
-    ) -> list[Rows]:
-        """Return per lane the rows that edits of ascending instruments change.
+        self, edits: Sequence[Edit], calendar_of: Ints, now: int, revision: int, *, commit: bool
+    ) -> list[BarRows]:
+        """Return per timeframe the rows that edits of ascending instruments change.
 
-        All of them have an old version, or none has. `places` are the instruments' calendars.
+        All of them have old candles, or none has. `calendar_of` are the instruments' calendars.
         """
         which = np.array([edit.number for edit in edits], dtype=np.int64)
-        states = self._stacked([edit.states for edit in edits])
+        states = self._stack([edit.states for edit in edits])
         for edit in edits:
             if commit and edit.restart:
                 self._memory.restart(edit.number, [p for state in edit.states for p in state])
         if edits[0].old is None:
-            old = [lane.last(which) for lane in self._lanes]
+            old = [each.last_bars(which) for each in self._timeframes]
         else:
             table = Table.of([edit.old for edit in edits if edit.old is not None])
-            copies = self._stacked([edit.before or edit.states for edit in edits])
-            old = self._rows_of(table, which, places, copies, now)
+            copies = self._stack([edit.before or edit.states for edit in edits])
+            old = self._rows_of(table, which, calendar_of, copies, now)
             for edit in edits:
                 if commit and edit.before is not None:
-                    for lane in self._lanes:
-                        lane.forget_failures(edit.number)
-        new = self._run(edits, which, places, states, now, revision, commit=commit)
-        found = [changes(a, b, which, revision) for a, b in zip(old, new, strict=True)]
+                    for each in self._timeframes:
+                        each.kernels.forget_failures(edit.number)
+        new = self._run(edits, which, calendar_of, states, now, revision, commit=commit)
+        found = [changed_rows(a, b, which, revision) for a, b in zip(old, new, strict=True)]
         if commit:
-            for lane, rows in zip(self._lanes, found, strict=True):
-                lane.stamp(rows)
+            for each, rows in zip(self._timeframes, found, strict=True):
+                each.set_revisions(rows)
             for edit in edits:
                 self._memory.replace(edit.number, edit.position, edit.new)
         return found
 
-    def _stacked(self, states: Sequence[list[State]]) -> list[State]:
-        """Return copies of the states of all edits, per lane."""
+    def _stack(self, states: Sequence[list[StateArrays]]) -> list[StateArrays]:
+        """Return the states of all edits, copied, per timeframe."""
         return [
             [np.concatenate(parts) for parts in zip(*(each[k] for each in states), strict=True)]
-            for k in range(len(self._lanes))
+            for k in range(len(self._timeframes))
         ]
 
     def _rows_of(
-        self, table: Table, which: Ints, places: Ints, states: list[State], now: int
-    ) -> list[Rows]:
-        """Return each lane's bars of candles, with the open ones; the states are used up."""
+        self, table: Table, which: Ints, calendar_of: Ints, states: list[StateArrays], now: int
+    ) -> list[BarRows]:
+        """Return each timeframe's bars of candles, with the open ones; the states change."""
         candles = table.part(np.zeros(len(which), dtype=np.int64), np.diff(table.offsets))
         rows = []
-        for lane, state in zip(self._lanes, states, strict=True):
-            closed, _ = lane.closed_rows(state, which, places, candles, 0)
-            opened = lane.open_rows(which, places, state[0], state[1:], now, 0)
-            rows.append(joined([closed, opened]).in_order())
+        for each, state in zip(self._timeframes, states, strict=True):
+            closed, _ = each.closed_rows(state, which, calendar_of, candles, 0)
+            opened = each.open_rows(which, calendar_of, state[0], state[1:], now, 0)
+            rows.append(join_rows([closed, opened]).sort())
         return rows
 
     def _run(
         self,
         edits: Sequence[Edit],
         which: Ints,
-        places: Ints,
-        states: list[State],
+        calendar_of: Ints,
+        states: list[StateArrays],
         now: int,
         revision: int,
         *,
         commit: bool,
-    ) -> list[Rows]:
-        """Run the new candles piece by piece, so that states can be kept between the pieces."""
+    ) -> list[BarRows]:
+        """Run the new candles piece by piece, to keep snapshots between the pieces."""
         table = Table.of([edit.new for edit in edits])
         start = np.array([edit.position for edit in edits], dtype=np.int64)
         edges = self._edges(start, start + np.diff(table.offsets))
-        parts: list[list[Rows]] = [[] for _ in self._lanes]
+        parts: list[list[BarRows]] = [[] for _ in self._timeframes]
         before = [state[0] for state in states]
         touched = [np.zeros(len(which), dtype=np.bool_) for _ in states]
         for piece, (low, high) in enumerate(pairwise(edges)):
@@ -176,26 +177,28 @@ class Replay:
                 due = low % self._memory.stride == 0
                 due &= (piece == 0) | (low > start)
                 flat = [part[due] for state in states for part in state]
-                self._memory.mark(which[due], low[due], flat)
+                self._memory.keep_snapshot(which[due], low[due], flat)
             candles = table.part(low - start, high - start)
-            for k, lane in enumerate(self._lanes):
+            for k, each in enumerate(self._timeframes):
                 before[k] = states[k][0].copy()
-                rows, touched[k] = lane.closed_rows(states[k], which, places, candles, revision)
+                rows, touched[k] = each.closed_rows(
+                    states[k], which, calendar_of, candles, revision
+                )
                 parts[k].append(rows)
         result = []
-        for k, lane in enumerate(self._lanes):
+        for k, each in enumerate(self._timeframes):
             forming = [part.copy() for part in states[k][1:]]
-            last = lane.open_rows(which, places, states[k][0], forming, now, revision)
-            result.append(joined([*parts[k], last]).in_order())
+            last = each.open_rows(which, calendar_of, states[k][0], forming, now, revision)
+            result.append(join_rows([*parts[k], last]).sort())
             if commit:
-                lane.install(which, states[k], forming, before[k], touched[k], last)
+                each.install(which, states[k], forming, before[k], touched[k], last)
         return result
 
     def _edges(self, start: Ints, end: Ints) -> list[Ints]:
-        """Return where the pieces of each instrument's candles begin and end, by their numbers.
+        """Return the numbers of candles at which the pieces of each instrument begin and end.
 
-        The last piece is the newest candle, alone. Before it, pieces end where a state is kept, as
-        many as the ring holds.
+        The last piece is the newest candle alone. The pieces before it end at snapshots, as many as
+        the ring holds.
         """
         stride = self._memory.stride
         newest = np.maximum(end - 1, start)

@@ -1,9 +1,9 @@
-"""A live engine's state kept that of its store: what others did is taken, and nothing is missed.
+"""Keeps a live engine's state equal to its store, whatever others do to the store.
 
-Of each instrument the state is that of the store at a point: mostly the newest that the engine has
-seen. Where reading or computing broke off, an instrument stays behind at an earlier one; and where
-history was taken away, all do. Such an instrument is made anew from the store, by the next call
-that can, and what differs from its rows of before is told.
+Each instrument's state is that of the store at a point: usually the newest that the engine has
+seen. Where reading or computing failed, an instrument stays behind at an earlier point; where
+history was removed, all do. The next call that can rebuilds such an instrument from the store, and
+reports how its bars differ from before.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from tallow.core.arrays import Floats, Ints
 from tallow.core.errors import StoreError
 from tallow.core.time import END_OF_TIME
 from tallow.data.store.backend import LogPoint
-from tallow.runtime.live.admit import Given, deletions, in_order
-from tallow.runtime.live.core import LiveState, Outcome, Past
+from tallow.runtime.live.live_state import LiveState
+from tallow.runtime.live.live_store import LiveStore
 from tallow.runtime.live.memory import TIME
-from tallow.runtime.live.source import LiveStore
+from tallow.runtime.live.outcome import Outcome, Past
+from tallow.runtime.live.update_rows import UpdateRows, deletion_rows, sort_rows
 
 if TYPE_CHECKING:
     from tallow.data.store.write import WriteReport
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 _NOWHERE = LogPoint("", 0)
 
 
-class Mark(NamedTuple):
-    """The point of the store that an instrument's state is of.
+class StorePosition(NamedTuple):
+    """The point of the store that an instrument's state belongs to.
 
-    It is not `whole` where a change of it broke off.
+    The state is not `whole` where a change of it failed halfway.
     """
 
     point: LogPoint
@@ -44,99 +45,99 @@ class Follower:
     Parameters
     ----------
     names, numbers
-        The engine's instruments: by number, and their numbers by name. Looked at, not changed.
+        The engine's instruments by number, and their numbers by name. Read, never changed.
 
     Attributes
     ----------
     behind
-        Instruments whose state is of an earlier point, by number.
+        Instruments whose state belongs to an earlier point, by number.
     reasons
-        Why these could not be brought up to the store.
+        Why these could not be rebuilt.
     running
-        Gives the minutes that ticks are making of an instrument: they are in no store yet.
+        Returns the minutes that ticks still build of an instrument: no store has them yet.
     """
 
     def __init__(
         self, state: LiveState, source: LiveStore, names: Sequence[str], numbers: dict[str, int]
     ) -> None:
         self.source = source
-        self.behind: dict[int, Mark] = {}
+        self.behind: dict[int, StorePosition] = {}
         self.reasons: dict[int, Exception] = {}
         self.running: Callable[[int], Ints] = lambda _number: np.empty(0, dtype=np.int64)
         self._state, self._names, self._numbers = state, names, numbers
-        self._untold: Outcome | None = None
-        # Instruments that others wrote and the engine does not have: the receipt before theirs.
-        self._unmet: dict[str, int] = {}
-        # Whether all of the store's instruments were met, and those that were not are new since.
+        self._held_back: Outcome | None = None
+        # Instruments of others that the engine does not have: the receipt before theirs.
+        self._unknown: dict[str, int] = {}
+        # Whether all of the store's instruments were seen, and any other one is new since.
         self._knows_all = self._rest_is_new = self._is_rewritten = False
         self._began = source.point.received
-        # By key, the instruments that go on from it, as of the point; None where nobody looked.
+        # By key, the instruments that continue its history; None until somebody asks.
         self._successors: dict[str, set[str]] | None = None
-        state.older = self._older
-        # Receipts rise though a clock is set back: what was told before is of earlier ones.
+        state.past_before = self._past_before
+        # Receipts rise even where a clock is set back: so must revisions.
         state.revision = max(state.revision, source.point.received)
 
-    # Where the state is
+    # The position in the store
 
-    def place(self) -> dict[str, Any]:
-        """Return of which point of which store the state is, as JSON has it."""
+    def position(self) -> dict[str, Any]:
+        """Return which point of which store the state belongs to, as JSON."""
         return {
             "point": self.source.point,
-            "behind": [[number, *mark] for number, mark in self.behind.items()],
-            "unmet": self._unmet,
+            "behind": [[number, *position] for number, position in self.behind.items()],
+            "unmet": self._unknown,
             "knows_all": self._knows_all,
         }
 
-    def go_to(self, place: Mapping[str, Any]) -> None:
-        """Go on from where a saved state is."""
-        self.source.point = LogPoint(*place["point"])
-        for number, point, whole in place["behind"]:
-            self.behind[number] = Mark(LogPoint(*point), whole)
-        self._unmet, self._knows_all = dict(place["unmet"]), place["knows_all"]
+    def resume(self, position: Mapping[str, Any]) -> None:
+        """Go on from the position of a saved state."""
+        self.source.point = LogPoint(*position["point"])
+        for number, point, whole in position["behind"]:
+            self.behind[number] = StorePosition(LogPoint(*point), whole)
+        self._unknown, self._knows_all = dict(position["unmet"]), position["knows_all"]
 
-    # What is told
+    # What is reported
 
-    def keep(self, outcome: Outcome) -> None:
-        """Keep what has changed for the next update that is told."""
-        self._untold = outcome.after(self._untold)
+    def hold_back(self, outcome: Outcome) -> None:
+        """Keep changed rows for the next update that is reported."""
+        self._held_back = outcome.after(self._held_back)
 
-    def told(self, outcome: Outcome) -> Outcome:
-        """Return an update with all that has changed before it and was not told."""
-        untold, self._untold = self._untold, None
-        return outcome.after(untold)
+    def with_held_back(self, outcome: Outcome) -> Outcome:
+        """Return an update with the changed rows that were held back before it."""
+        earlier, self._held_back = self._held_back, None
+        return outcome.after(earlier)
 
     # What the engine wrote
 
-    def take(self, given: Given, report: WriteReport | None) -> Outcome:
-        """Take rows that are durable, or are made of ticks; before them what others did.
+    def apply(self, given: UpdateRows, report: WriteReport | None) -> Outcome:
+        """Apply rows that are durable, or made of ticks; before them, what others wrote.
 
         Raises
         ------
         StoreError
-            If one of their instruments stays behind. What is durable is taken later.
+            If one of their instruments stays behind. Durable rows are applied later.
         """
         if report is not None and report.follows != self.source.point:
             try:
-                self.keep(self.follow(report.follows))
+                self.hold_back(self.follow(report.follows))
             except Exception as error:
-                raise StoreError(f"live: {_said(error)} ({_TAKEN_LATER})") from error
+                raise StoreError(f"live: {_error_text(error)} ({_TAKEN_LATER})") from error
         elif self.behind:
-            self.keep(self.mend())
+            self.hold_back(self.rebuild_behind())
         point = self.source.point
         if report is not None and report.received_at is not None:
             point = point._replace(received=report.received_at)
         before = self.source.point
         outcome = self._apply(given, point)
         if report is not None and self._leave_behind(given.which, before):
-            outcome = outcome.then(self.mend())
+            outcome = outcome.then(self.rebuild_behind())
         if not self.behind.keys().isdisjoint(given.which.tolist()):
-            self.require_level(outcome)
+            self.require_up_to_date(outcome)
         return outcome
 
-    def note(self, report: WriteReport, which: Ints | None = None) -> None:
-        """Take note of a write of what the state has; where others wrote before it, it is read.
+    def note_write(self, report: WriteReport, which: Ints | None = None) -> None:
+        """Note a write of rows that the state has; after others' writes, it is read like them.
 
-        `which` are the instruments that were written; what goes on from them is made anew later.
+        `which` are the instruments written; those that continue them are rebuilt later.
         """
         if report.follows == self.source.point and report.received_at is not None:
             self.source.point = report.follows._replace(received=report.received_at)
@@ -144,7 +145,7 @@ class Follower:
                 self._leave_behind(which, report.follows)
 
     def _leave_behind(self, which: Ints, before: LogPoint) -> bool:
-        """Mark the instruments that go on from some that were written; say if there are any."""
+        """Note that instruments that continue written ones are behind; say if there are any."""
         if self._successors is None:
             self._successors = self.source.successors()
         if not self._successors:
@@ -152,136 +153,140 @@ class Follower:
         names = {self._names[number] for number in which.tolist()}
         after = set[str]().union(*(self._successors.get(name, ()) for name in names))
         for name in after & self._numbers.keys():
-            self.behind.setdefault(self._numbers[name], Mark(before))
+            self.behind.setdefault(self._numbers[name], StorePosition(before))
         return bool(after)
 
-    def require_level(self, outcome: Outcome) -> None:
-        """Raise `StoreError` if an instrument is behind its store; the rest is told later then."""
+    def require_up_to_date(self, outcome: Outcome) -> None:
+        """Raise `StoreError` if an instrument is behind; hold back the changed rows then."""
         if self.reasons:
-            self.keep(outcome)
+            self.hold_back(outcome)
         for number, error in self.reasons.items():
             others = f", and {len(self.reasons) - 1} more" if len(self.reasons) > 1 else ""
             raise StoreError(
-                f"live: instrument {self._names[number]!r}{others}; {_said(error)} ({_TAKEN_LATER})"
+                f"live: instrument {self._names[number]!r}{others}; "
+                f"{_error_text(error)} ({_TAKEN_LATER})"
             ) from error
 
     # What others did
 
-    def look(self) -> None:
-        """Make anew what must be where history was taken away; what others added can wait."""
+    def check_history(self) -> None:
+        """Rebuild what must be where history was removed; what others added can wait."""
         try:
             now = self.source.store.point()
         except StoreError:
-            # It is no worse than it was, and the next update will say so.
+            # Nothing is worse than before, and the next update raises it.
             return
         known = self.source.point
         if now.epoch != known.epoch or now.received < known.received:
-            self.keep(self.follow(now))
+            self.hold_back(self.follow(now))
         elif self.behind:
-            self.keep(self.mend())
+            self.hold_back(self.rebuild_behind())
 
     def follow(self, now: LogPoint) -> Outcome:
-        """Take what others did to the store, up to a point, of instruments that are known."""
+        """Apply what others did to the store up to a point, for instruments that are known."""
         source, self._successors = self.source, None
-        outcome = self._state.nothing()
+        outcome = self._state.no_change()
         if source.is_rewritten(now):
             before = source.point
-            source.begin(now)
+            source.restart(now)
             for number in range(len(self._names)):
-                self.behind.setdefault(number, Mark(before))
-            self._unmet = dict.fromkeys(self._unmet, 0)
+                self.behind.setdefault(number, StorePosition(before))
+            self._unknown = dict.fromkeys(self._unknown, 0)
             self._is_rewritten = True
             self._rest_is_new |= self._knows_all
             self._knows_all = False
         elif now.received > source.point.received:
-            parts = source.changed(now.received)
+            parts = source.changes(now.received)
             for name in source.rejoined(parts, now.received) & self._numbers.keys():
-                self.behind.setdefault(self._numbers[name], Mark(source.point))
+                self.behind.setdefault(self._numbers[name], StorePosition(source.point))
             outcome = self._apply(self._of_known(parts, source.point), now)
-        return outcome.then(self.mend())
+        return outcome.then(self.rebuild_behind())
 
-    def _of_known(self, parts: dict[str, Floats], before: LogPoint) -> Given:
+    def _of_known(self, parts: dict[str, Floats], before: LogPoint) -> UpdateRows:
         known = [name for name in parts if name in self._numbers]
         for name in parts.keys() - known:
-            self._unmet.setdefault(name, before.received)
+            self._unknown.setdefault(name, before.received)
         numbers = np.array([self._numbers[name] for name in known], dtype=np.int64)
         numbers = np.repeat(numbers, [len(parts[name]) for name in known])
-        nothing = deletions(numbers[:0], numbers[:0])
-        return in_order(numbers, np.concatenate([nothing, *(parts[name] for name in known)]))
+        nothing = deletion_rows(numbers[:0], numbers[:0])
+        return sort_rows(numbers, np.concatenate([nothing, *(parts[name] for name in known)]))
 
-    def strangers(self) -> list[str]:
-        """Return the store's instruments that the engine does not have."""
-        names = set(self._unmet)
+    def unknown_instruments(self) -> list[str]:
+        """Return the store's instruments that the engine does not have, sorted."""
+        names = set(self._unknown)
         if not self._knows_all:
             names = self.source.names() - self._numbers.keys()
-            self._unmet = {name: self._unmet[name] for name in self._unmet if name in names}
+            self._unknown = {name: self._unknown[name] for name in self._unknown if name in names}
             self._knows_all = True
         return sorted(names - self._numbers.keys())
 
-    def meet(self, names: Sequence[str]) -> Outcome:
+    def add(self, names: Sequence[str]) -> Outcome:
         """Give new instruments their past; return their last bars.
 
-        What others wrote of one while the engine ran is told whole, by mending it.
+        Where others wrote one while the engine ran, all its bars since are reported, by a rebuild.
         """
-        outcome, memory = self._state.nothing(), self._state.memory
-        since = {name: self._came_after(name) for name in names}
+        outcome, memory = self._state.no_change(), self._state.memory
+        since = {name: self._new_since(name) for name in names}
         for name, received in since.items():
             number = self._numbers[name]
             if received is not None:
-                self.behind[number] = Mark(self.source.point._replace(received=received))
+                self.behind[number] = StorePosition(self.source.point._replace(received=received))
             else:
-                # Until its past is there, it has none; and nothing of that was told.
-                self.behind[number], memory.told_from[number] = Mark(_NOWHERE), END_OF_TIME
+                # Until its past is read it has none, and nothing of it was reported.
+                self.behind[number], memory.reported_from[number] = (
+                    StorePosition(_NOWHERE),
+                    END_OF_TIME,
+                )
         for name, received in since.items():
             number = self._numbers[name]
             past = self.source.past(name, memory.capacity, received)
-            outcome.extend(self._state.begin(number, past.states, past.rows))
+            outcome.extend(self._state.begin_instrument(number, past.states, past.rows))
             if received is None:
                 del self.behind[number]
         return outcome
 
-    def _came_after(self, name: str) -> int | None:
-        """Return the receipt after which an instrument's rows are new; None for none of them."""
-        if name in self._unmet or not self._is_rewritten:
-            return self._unmet.pop(name, None)
-        # Where history was changed, nobody saw it come.
+    def _new_since(self, name: str) -> int | None:
+        """Return the receipt after which an instrument's rows are new; None if none is."""
+        if name in self._unknown or not self._is_rewritten:
+            return self._unknown.pop(name, None)
+        # Where history was removed, its first write was not seen.
         return (
             0 if self._rest_is_new or name not in self.source.names(self._began, [name]) else None
         )
 
     # Into the state
 
-    def _apply(self, given: Given, point: LogPoint) -> Outcome:
-        """Take rows that lead to a point; where that fails, they come later.
+    def _apply(self, given: UpdateRows, point: LogPoint) -> Outcome:
+        """Apply rows up to a point; leave an instrument behind where that fails.
 
-        As do those of instruments that are behind already.
+        Rows of instruments that are behind already are left for their rebuild.
         """
         given, before = given.without(self.behind), self.source.point
         try:
             outcome = self._state.apply(given)
         except BaseException as error:
             for number in given.which.tolist():
-                self.behind[number] = Mark(before, whole=False)
+                self.behind[number] = StorePosition(before, whole=False)
                 if isinstance(error, Exception):
                     self.reasons[number] = error
             if not isinstance(error, Exception):
                 raise
-            return self._state.nothing()
+            return self._state.no_change()
         finally:
-            # Not before: what lies before these rows is read as it was without them.
+            # Not earlier: the past of these rows is read as it was without them.
             self.source.point = point
         for number, reason in outcome.unread:
-            self.behind[number], self.reasons[number] = Mark(before), reason
+            self.behind[number], self.reasons[number] = StorePosition(before), reason
         return outcome
 
-    def mend(self) -> Outcome:
-        """Make instruments that are behind anew; those for which that fails stay behind."""
-        outcome = self._state.nothing()
-        for number, mark in sorted(self.behind.items()):
+    def rebuild_behind(self) -> Outcome:
+        """Rebuild the instruments that are behind; one for which that fails stays behind."""
+        outcome = self._state.no_change()
+        for number, position in sorted(self.behind.items()):
             try:
-                found = self._mended(number, mark)
+                found = self._rebuild(number, position)
             except Exception as error:  # noqa: BLE001
-                # A damaged file, a server that is away, no memory: others must not wait for it.
+                # A damaged file, a server that is down, no memory: others must not wait for it.
                 self.reasons[number] = error
                 continue
             del self.behind[number]
@@ -289,40 +294,42 @@ class Follower:
             outcome.extend(found)
         return outcome
 
-    def _mended(self, number: int, mark: Mark) -> Outcome:
+    def _rebuild(self, number: int, position: StorePosition) -> Outcome:
         name, memory, source = self._names[number], self._state.memory, self.source
         running = self._running_rows(number)
-        if mark.point.epoch == source.point.epoch:
-            found = source.versions(name, mark.point.received, mark.whole)
+        if position.point.epoch == source.point.epoch:
+            found = source.versions(name, position.point.received, position.whole)
             if found is None:
-                return self._state.nothing()
+                return self._state.no_change()
             new, old = found
-            old = Past(old.states, _with(old.rows, running if mark.whole else running[:0]))
+            old = Past(
+                old.states, _add_running(old.rows, running if position.whole else running[:0])
+            )
         else:
-            new = source.past_from(name, memory.capacity, int(memory.told_from[number]))
-            old = self._state.held(number, mark.whole)
-        new = Past(new.states, _with(new.rows, running))
-        self.behind[number] = mark._replace(whole=False)
-        return self._state.renew(number, new.states, new.rows, old)
+            new = source.past_from(name, memory.capacity, int(memory.reported_from[number]))
+            old = self._state.past_in_memory(number, position.whole)
+        new = Past(new.states, _add_running(new.rows, running))
+        self.behind[number] = position._replace(whole=False)
+        return self._state.rebuild(number, new.states, new.rows, old)
 
     def _running_rows(self, number: int) -> Floats:
-        """Return the candles that ticks are making, which the store does not have."""
-        kept = self._state.memory.kept(number)
+        """Return the candles that ticks still build, which the store does not have."""
+        kept = self._state.memory.candles_of(number)
         return kept[np.isin(kept[:, TIME], self.running(number))]
 
-    def _older(self, number: int, moment: int) -> Past:
-        return self.source.older(self._names[number], moment)
+    def _past_before(self, number: int, moment: int) -> Past:
+        return self.source.past_before(self._names[number], moment)
 
 
 _TAKEN_LATER = "what was written is in the store, and is taken by the next call that can read it"
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _with(rows: Floats, running: Floats) -> Floats:
-    """Return candles with those that ticks are making among them; whatever is newer counts."""
+def _add_running(rows: Floats, running: Floats) -> Floats:
+    """Return candles with those that ticks still build; of one time the stored one counts."""
     fresh = running[~np.isin(running[:, TIME], rows[:, TIME])]
     if not len(fresh):
         return rows

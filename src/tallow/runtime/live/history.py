@@ -1,7 +1,7 @@
-"""What a live engine reads from its store: the candles before those it holds, and where to begin.
+"""What a live engine reads from its store: candles before those in memory, and states to start at.
 
-A run over stored candles goes on from the states that range queries and earlier starts have left at
-month ends (`tallow.runtime.checkpoints`), and leaves its own there.
+A run over stored candles starts from the snapshots that range queries and earlier starts saved at
+month ends (`tallow.runtime.checkpoints`), and saves its own.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.runtime.batch import BarOptions
 from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_starts
 from tallow.runtime.joined import JoinedCandles
-from tallow.runtime.live.core import Past
-from tallow.runtime.live.lane import SOURCE, Lane, State
+from tallow.runtime.live.indicator_kernels import StateArrays
 from tallow.runtime.live.memory import FIELDS, TIME, Table, candle_rows
+from tallow.runtime.live.outcome import Past
+from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -38,78 +39,80 @@ class History:
     Attributes
     ----------
     unknown
-        Instruments that had stored candles, and not one of a time that the calendar knows.
+        Instruments whose stored candles all have times that the calendar does not know.
     epoch
-        Of the store's history, as far as the engine has seen it: states kept are of one epoch.
+        The epoch of the store that the engine has seen; snapshots are of one epoch.
     """
 
     def __init__(
         self,
         store: Store,
-        lanes: Sequence[Lane],
+        timeframes: Sequence[TimeframeState],
         calendars: CalendarAssignment,
         no_trade: bars.NoTrade,
     ) -> None:
         self.store, self.epoch = store, store.epoch
-        self._lanes, self._calendars, self._no_trade = lanes, calendars, no_trade
+        self._timeframes, self._calendars, self._no_trade = timeframes, calendars, no_trade
         self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
         self._validity = Validity()
         self._known = KnownTimes(calendars)
         self.unknown: set[str] = set()
         self._joined: dict[tuple[str, int], Joined] = {}
 
-    def nothing(self) -> Past:
+    def empty_past(self) -> Past:
         """Return the past of an instrument that has none."""
-        return Past([lane.fresh(1) for lane in self._lanes], np.empty((0, len(FIELDS))))
+        return Past([each.new_state(1) for each in self._timeframes], np.empty((0, len(FIELDS))))
 
     def rows(self, name: str, start: int | None, known_until: int) -> Floats:
-        """Return an instrument's candles from `start` on, as they were known at a receipt.
+        """Return an instrument's candles from `start` on, as known at a receipt.
 
-        Those that a live update would set aside for their times are left out.
+        Without those that a live update would quarantine for their times.
         """
         rows = candle_rows(self._candles(known_until).read([name], start, None))
-        right = self.is_right(name, rows)
+        right = self.has_known_times(name, rows)
         if len(rows) and not right.any():
             self.unknown.add(name)
         return rows if right.all() else rows[right]
 
-    def is_right(self, name: str, rows: Floats) -> Flags:
-        """Say which of an instrument's rows, in order, are of known times that have come."""
-        places, offsets = self._calendars.places([name]), np.array([0, len(rows)])
+    def has_known_times(self, name: str, rows: Floats) -> Flags:
+        """Say which of an instrument's sorted rows have known times that are not ahead."""
+        calendar_of, offsets = self._calendars.places([name]), np.array([0, len(rows)])
         times = rows[:, TIME].astype(np.int64)
-        codes = self._known.wrong(places, offsets, times, latest_open())
+        codes = self._known.wrong(calendar_of, offsets, times, latest_open())
         return np.ones(len(rows), dtype=np.bool_) if codes is None else codes == RIGHT
 
-    def before(self, name: str, moment: int, known_until: int) -> tuple[int | None, list[State]]:
-        """Return the latest boundary, not after `moment`, before which every lane's state is known.
+    def states_before(
+        self, name: str, moment: int, known_until: int
+    ) -> tuple[int | None, list[StateArrays]]:
+        """Return the latest boundary up to `moment` with snapshots of every timeframe, and these.
 
-        And these states; None, and fresh ones, where there is no such boundary.
+        None, and the states before any candle, where there is no such boundary.
         """
         until, points = moment, self._points(name, known_until)
         while True:
             found = [each.latest([name], until).get(name) for each in points]
             starts = [start for start in found if start is not None]
             if len(starts) < len(found):
-                return None, [lane.fresh(1) for lane in self._lanes]
+                return None, [each.new_state(1) for each in self._timeframes]
             until = min(start.boundary for start in starts)
             if all(start.boundary == until for start in starts):
-                pairs = zip(self._lanes, starts, strict=True)
-                return until, [_divided(lane, start.state) for lane, start in pairs]
+                pairs = zip(self._timeframes, starts, strict=True)
+                return until, [_split_state(each, start.state) for each, start in pairs]
 
     def past(self, name: str, keep: int, known_until: int) -> Past:
-        """Return an instrument's newest candles, `keep` at least where there are so many.
+        """Return an instrument's past with its newest candles, `keep` or more if there are.
 
-        Where they lie behind months without a state, those are run through, and leave states.
+        Months without a snapshot before them are run through, and get one.
         """
-        boundary, states = self.before(name, END_OF_TIME, known_until)
+        boundary, states = self.states_before(name, END_OF_TIME, known_until)
         rows = self.rows(name, boundary, known_until)
         if boundary is not None and len(rows) < keep:
-            earlier, states = self.before(name, boundary - 1, known_until)
+            earlier, states = self.states_before(name, boundary - 1, known_until)
             rows = self.rows(name, earlier, known_until)
         return self._through_months(name, Past(states, rows), keep, known_until)
 
     def _through_months(self, name: str, past: Past, keep: int, known_until: int) -> Past:
-        """Run candles up to the last month that leaves `keep` of them; keep the states there."""
+        """Run candles up to the last month that leaves `keep` of them; save snapshots there."""
         if len(past.rows) <= keep:
             return past
         place = self._calendars.places([name])
@@ -123,14 +126,14 @@ class History:
             end = int(np.searchsorted(times, boundary))
             candles = Table.of([past.rows]).part(np.array([done]), np.array([end]))
             number = np.zeros(1, dtype=np.int64)
-            for lane, state, kept in zip(self._lanes, past.states, points, strict=True):
-                lane.closed_rows(state, number, place, candles, 0)
+            for each, state, kept in zip(self._timeframes, past.states, points, strict=True):
+                each.closed_rows(state, number, place, candles, 0)
                 kept.save([(name, Start(boundary, np.concatenate(state, axis=1)[0]))])
             done = end
         return Past(past.states, past.rows[done:])
 
     def joined(self, known_until: int) -> Joined:
-        """Return which instruments go on where others ended, as known at a receipt."""
+        """Return which instruments continue others, as known at a receipt."""
         moment = (self.epoch, known_until)
         if moment not in self._joined:
             self._joined.clear()
@@ -139,14 +142,14 @@ class History:
         return self._joined[moment]
 
     def changed_since(self, name: str, received: int, until: int) -> int | None:
-        """Return the earliest time at which an instrument's history is another one since."""
+        """Return the earliest time at which an instrument's history differs since a receipt."""
         joined, before = self.joined(until), self.joined(received)
         if joined.pieces.get(name) != before.pieces.get(name):
             return BEGIN_OF_TIME
         return self._candles(until).changed_between([name], received).get(name)
 
     def rejoined(self, changed: Collection[str], received: int, until: int) -> set[str]:
-        """Return the instruments of which other joins, or changed predecessors, are the history."""
+        """Return the instruments whose joins, or whose predecessors, changed."""
         joined, before = self.joined(until), self.joined(received)
         names = joined.pieces.keys() | before.pieces.keys()
         return {
@@ -161,22 +164,22 @@ class History:
         return JoinedCandles(*series, self.joined(known_until))
 
     def _points(self, name: str, known_until: int) -> list[Checkpoints]:
-        """Return every lane's snapshots of an instrument's calendar."""
+        """Return every timeframe's snapshots of an instrument's calendar."""
         calendar = self._calendars.calendars[max(int(self._calendars.places([name])[0]), 0)]
         kept = (self._snapshots, self._validity, self._candles(known_until))
         return [
             Checkpoints.of(
                 *kept,
-                lane.plan,
-                BarOptions(lane.timeframe, SOURCE, self._calendars, self._no_trade),
+                each.plan,
+                BarOptions(each.size, SOURCE, self._calendars, self._no_trade),
                 calendar,
             )
-            for lane in self._lanes
+            for each in self._timeframes
         ]
 
 
-def _divided(lane: Lane, state: Floats) -> State:
-    """Return a state that lies in one row as the lane's own matrices."""
-    sizes = [part.shape[1] for part in lane.fresh(1)]
+def _split_state(timeframe: TimeframeState, state: Floats) -> StateArrays:
+    """Return a state in one row as the timeframe's own matrices."""
+    sizes = [part.shape[1] for part in timeframe.new_state(1)]
     parts = np.split(state, np.cumsum(sizes)[:-1])
     return [part.reshape(1, -1).copy() for part in parts]

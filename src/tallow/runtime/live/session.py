@@ -1,6 +1,6 @@
 """A live session: a feed's batches into a live engine, with a clock, snapshots and statistics.
 
-One thread drives it. A batch goes: received, taken by the engine (durable with a store), and only
+One thread drives it. A batch is received, taken by the engine (with a store: durable), and only
 then acknowledged; the clock moves on; the state is saved when that is due.
 """
 
@@ -25,23 +25,22 @@ from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.kernels.tick_minutes import TIME_FIRST_US
 from tallow.data.reading.readers import read_latest
 from tallow.data.reading.schema import find_column
-from tallow.runtime.live.aside import unreadable_rows
+from tallow.runtime.live.live_quarantine import quarantine_batch
 from tallow.runtime.live.tally import LiveStatistics, Tally
 from tallow.runtime.live.updates import LiveUpdate
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
-    from tallow.runtime.live.engine import LiveEngine
+    from tallow.runtime.live.live_engine import LiveEngine
 
 Clock = Callable[[], int]
 
 _CLOCK_STEP_US = 100_000
-"""A clock that moved less is not told to the engine: a fast feed would pay for it with each
-batch."""
+"""The engine's clock is set in such steps at least: it would cost a fast feed time per batch."""
 
 _TICKS_CLOSE_US = 2 * MINUTE_US
-"""How long after it came, and the engine's grace, a tick's minute has closed: the minute itself,
-and another one for an exchange's clock that is ahead."""
+"""How long after a tick came, beside the engine's grace, its minute has closed: the minute itself,
+and another one as an exchange's clock may be ahead."""
 
 
 class LiveSession:
@@ -54,11 +53,11 @@ class LiveSession:
     feed
         Where they come from. The session closes it.
     store
-        The engine's, where others write to it, too: what they wrote is taken now and then.
+        The engine's, where others write to it, too: what they wrote is applied now and then.
     state
         File in which the engine's state is saved, every `LIVE_SAVE_SECONDS` and at the end.
     instruments
-        Names; rows of all others are left out, and counted. By default all are taken.
+        Names; rows of all others are left out, and counted. By default none is.
     clock
         Gives the time in microseconds since 1970 UTC. By default that of the machine; for a replay
         the time of its candles, so that bars turn final as they did on the day.
@@ -66,8 +65,8 @@ class LiveSession:
     Attributes
     ----------
     resumption
-        What it means for the feed that the engine's state was saved before, in words; None where
-        there is nothing to say. A replay goes on after the last candle that was taken.
+        How the feed resumes after a saved state, in words; None where there is nothing to say. A
+        replay resumes after the last candle that was taken.
 
     Notes
     -----
@@ -104,9 +103,9 @@ class LiveSession:
         self._clock = now_us if clock is None and not is_replay else clock
         self._tally = Tally()
         self._now: int | None = None
-        self._told = BEGIN_OF_TIME
+        self._engine_now = BEGIN_OF_TIME
         self._pending: FeedBatch | None = None
-        self._aside: FeedBatch | None = None
+        self._unwritten: FeedBatch | None = None
         feed.hold_quarantined()
         position = engine.feed_position if state is not None else None
         self.resumption = feed.go_on(position) if position is not None else None
@@ -129,13 +128,13 @@ class LiveSession:
 
         Notes
         -----
-        A batch that the engine refuses as a whole is counted with its reason, and the session goes
-        on. While the store cannot be written, the batch waits, and is tried again by each step.
+        A batch that the engine cannot read at all goes to the quarantine with the reason, and the
+        session goes on. While the store cannot be written, a batch waits, and each step tries it.
         """
         batch, updates = self._receive(timeout), []
         if batch is not None:
             updates += self._take(batch)
-        if self._pending is not None or self._aside is not None:
+        if self._pending is not None or self._unwritten is not None:
             time.sleep(timeout)
         elif batch is None and self._clock is not None:
             self._now = self._clock()
@@ -143,7 +142,7 @@ class LiveSession:
         updates += self._catch_up()
         if self._state is not None and self._is_due(self._saved_at, LIVE_SAVE_SECONDS):
             self._save()
-        return self._given(updates)
+        return self._count(updates)
 
     def run(
         self,
@@ -167,9 +166,9 @@ class LiveSession:
                 while stop is None or not stop.is_set():
                     on_step(self.step(LIVE_WAIT_SECONDS))
             except FeedEnded:
-                on_step(self._given(self._end_of_replay()))
+                on_step(self._count(self._end_of_replay()))
             self._feed.close()
-            on_step(self._given([*self._rest(), self._engine.write_running()]))
+            on_step(self._count([*self._take_rest(), self._engine.write_running()]))
         if self._state is not None:
             self._engine.save(self._state, self._feed.position())
             self._tally.saved_at = now_us()
@@ -178,7 +177,7 @@ class LiveSession:
     # A step's parts
 
     def _receive(self, timeout: float) -> FeedBatch | None:
-        """Return the next batch; what the feed did not understand before it is durable then."""
+        """Return the next batch, once what the feed did not understand before it is durable."""
         if not self._set_aside():
             return None
         try:
@@ -191,23 +190,23 @@ class LiveSession:
         return batch
 
     def _set_aside(self) -> bool:
-        """Put what the feed did not understand into the store's quarantine; say if it is there."""
-        batch = self._aside or self._feed.quarantined()
+        """Write what the feed did not understand to the quarantine; say if it is durable."""
+        batch = self._unwritten or self._feed.quarantined()
         if batch is None:
             return True
         try:
             self._engine.set_aside(batch.frame)
         except StoreError as error:
-            self._aside, self._tally.errors["store"] = batch, str(error)
+            self._unwritten, self._tally.errors["store"] = batch, str(error)
             return False
-        self._aside = None
+        self._unwritten = None
         self._tally.errors.pop("store", None)
         self._tally.set_aside(batch.frame)
         self._feed.acknowledge(batch)
         return True
 
     def _take(self, batch: FeedBatch) -> list[LiveUpdate]:
-        """Let the engine take a batch, and acknowledge it; keep it if the store fails."""
+        """Update the engine with a batch, and acknowledge it; keep it if the store fails."""
         began = time.perf_counter()
         try:
             wanted = self._wanted(batch.frame)
@@ -218,13 +217,13 @@ class LiveSession:
             else:
                 rows, update = wanted, self._engine.update_ticks(wanted)
         except StoreError as error:
-            # What is not durable, or not taken yet, must be neither acknowledged nor lost.
+            # A batch that is not durable must be neither acknowledged nor lost.
             self._pending, self._tally.errors["store"] = batch, str(error)
             return []
         except TallowError as error:
-            # Nothing of it can be taken: its rows are set aside, and the session goes on.
-            rows = unreadable_rows(batch.frame, str(error))
-            self._aside = replace(batch, kind="quarantine", frame=rows)
+            # The batch cannot be read at all: its rows are quarantined, and the session goes on.
+            rows = quarantine_batch(batch.frame, str(error))
+            self._unwritten = replace(batch, kind="quarantine", frame=rows)
             self._pending = None
             self._tally.refuse(str(error))
             self._set_aside()
@@ -252,8 +251,12 @@ class LiveSession:
             self._running.append(batch)
 
     def _advance(self) -> list[LiveUpdate]:
-        """Tell the engine the time."""
-        if self._now is None or self._now - self._told < _CLOCK_STEP_US or self._is_before_days():
+        """Set the engine's clock."""
+        if (
+            self._now is None
+            or self._now - self._engine_now < _CLOCK_STEP_US
+            or self._is_before_days()
+        ):
             return []
         try:
             update = self._engine.advance(self._now)
@@ -262,14 +265,14 @@ class LiveSession:
             return []
         if self._pending is None:
             self._tally.errors.pop("store", None)
-        self._told = self._now
+        self._engine_now = self._now
         closed = self._now - _TICKS_CLOSE_US - self._grace_us
         while self._running and self._running[0].received_at <= closed:
             self._feed.acknowledge(self._running.popleft())
         return [update]
 
     def _catch_up(self) -> list[LiveUpdate]:
-        """Take what others have done to the store; costs little where that is nothing."""
+        """Apply what others did to the store; costs little where that is nothing."""
         if self._store is None or not self._is_due(self._looked_at, LIVE_CATCH_UP_SECONDS):
             return []
         self._looked_at = time.monotonic()
@@ -294,28 +297,28 @@ class LiveSession:
             self._tally.saved_at = now_us()
 
     def _end_of_replay(self) -> list[LiveUpdate]:
-        """Let time go on after the last candle of a replay, so that what ended with it is final."""
+        """Move the clock past the last candle of a replay, so that the bars it ends are final."""
         if self._clock is not None or self._now is None or self._is_before_days():
             return []
         return [self._engine.advance(self._now + self._grace_us)]
 
     def _is_before_days(self) -> bool:
-        """Say whether a replay plays years in which no clock of ticks can be."""
+        """Say whether a replay is of years that the clock of ticks does not take."""
         return self._now is not None and self._now < TIME_FIRST_US
 
-    def _rest(self) -> list[LiveUpdate]:
-        """Take what the feed still holds after it was closed."""
+    def _take_rest(self) -> list[LiveUpdate]:
+        """Take what the feed still has after it was closed."""
         updates = []
         with contextlib.suppress(FeedEnded):
             while (batch := self._receive(0.0)) is not None:
                 updates += self._take(batch)
                 if self._pending is not None:
                     break
-        if self._pending is not None or self._aside is not None:
+        if self._pending is not None or self._unwritten is not None:
             raise StoreError(self._tally.errors["store"])
         return updates + self._advance()
 
-    def _given(self, updates: list[LiveUpdate]) -> list[LiveUpdate]:
+    def _count(self, updates: list[LiveUpdate]) -> list[LiveUpdate]:
         """Count the updates that changed something, and return them."""
         changed = [each for each in updates if any(map(len, each.frames.values()))]
         for update in changed:

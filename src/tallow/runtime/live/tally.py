@@ -1,4 +1,4 @@
-"""What a live session counts: where rows went, how fast, how late, and what went wrong."""
+"""The counts of a live session: where rows went, how fast, how late, and what went wrong."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Correction:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that was set aside, or a whole batch, which names no instrument; and why."""
+    """A quarantined row, or a whole batch, which has no instrument; and why."""
 
     instrument: str | None
     timestamp: datetime | None
@@ -47,7 +47,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class LiveStatistics:
-    """How a live session does. Counts are since it began.
+    """The state of a live session. Counts are since it began.
 
     ``rows_in = appended + late + revised + deleted + repeated + quarantined``, each as in
     `LiveReport`; messages that were not understood, or parts of them, count as rows.
@@ -55,17 +55,17 @@ class LiveStatistics:
     Attributes
     ----------
     left_out
-        Rows of instruments that were not asked for; not among `rows_in`.
+        Rows of other instruments than the wanted ones; not among `rows_in`.
     from_store
         Candles that others had written to the store.
     bars
-        Per timeframe, rows that were given out as changed.
+        Per timeframe, rows that updates returned.
     hint
         A sentence where stamps look like those of the close; empty elsewhere.
     provisional
         Those of them whose sessions are assumed, per timeframe; `first_provisional` is the first.
     by_rule
-        Quarantined rows, by the rule that they broke.
+        Quarantined rows, by the rule they broke.
     rows_per_second
         Over the last `LIVE_RATE_SECONDS`.
     update_ms
@@ -76,13 +76,13 @@ class LiveStatistics:
     newest
         When the newest row was complete, a candle at its minute's end; None before the first.
     complete
-        The same of each instrument; goes on changing with the session.
+        The same per instrument; changes as the session goes on.
     lag_seconds
         From `newest` to `now`, never below 0.
     lagging
         The instruments furthest behind, with their own lag in seconds.
     error
-        Why the store, or the state's file, cannot be written now; None where all is well.
+        Why the store, or the state's file, cannot be written now; None where they can.
     saved_at
         When the state was saved, in microseconds since 1970 UTC.
     """
@@ -134,7 +134,7 @@ class LiveStatistics:
 
 @dataclass
 class Tally:
-    """Keeps the statistics of a session.
+    """Counts what a session does.
 
     Attributes
     ----------
@@ -165,7 +165,7 @@ class Tally:
         Parameters
         ----------
         rows
-            What it was made of: `instrument` and `timestamp`, those that were read.
+            `instrument` and `timestamp` of the rows that were read.
         length
             How long each row lasts, in microseconds.
         """
@@ -173,14 +173,14 @@ class Tally:
         self._seconds.append(seconds)
         if update.report.corrected:
             self._note_corrections(rows, length, update)
-        # A loop: most updates have few rows, and a query would cost more than all of this.
+        # A loop: most updates have few rows, and a query would cost more.
         times = rows["timestamp"].to_physical().to_list()
         for name, moment in zip(rows["instrument"].to_list(), times, strict=True):
             end = moment + length
             self.complete[name] = max(self.complete.get(name, end), end)
 
     def add(self, report: LiveReport) -> None:
-        """Count the rows of a batch, and keep those that were set aside."""
+        """Count the rows of a batch, and keep the quarantined ones."""
         self._pace(report.rows_in)
         self.hint = self.hint or report.hint
         self.counts.update({name: getattr(report, name) for name in WENT}, batches=1)
@@ -191,19 +191,19 @@ class Tally:
             self.by_rule.update(count_by_rule(report.quarantine))
 
     def set_aside(self, quarantine: pl.DataFrame) -> None:
-        """Count what a feed did not understand; its health has the last of them."""
+        """Count rows that a feed did not understand."""
         rows = count_rows(quarantine)
         self._pace(rows)
         self.counts.update(quarantined=rows)
         self.by_rule.update(count_by_rule(quarantine))
 
     def refuse(self, reason: str) -> None:
-        """Keep why a batch cannot be taken at all; its rows are set aside."""
+        """Keep why a batch could not be read at all."""
         self.counts.update(batches=1)
         self._refusals.append(Refusal(None, None, reason))
 
     def give(self, update: LiveUpdate) -> None:
-        """Count the rows that are given out."""
+        """Count the rows that an update returned."""
         self.bars.update({size: len(frame) for size, frame in update.frames.items()})
         for size, assumed in update.provisional.items():
             if len(assumed):
@@ -240,8 +240,8 @@ class Tally:
     def _note_corrections(self, rows: pl.DataFrame, length: int, update: LiveUpdate) -> None:
         """Keep rows of earlier minutes whose bars have changed.
 
-        The engine says how many corrections there were, not which: a row that repeats what was
-        known changes no bar. A running minute that comes again is none.
+        The engine counts corrections, and does not say which rows they are: a row that repeats what
+        is known changes no bar. A running minute that comes again is no correction.
         """
         seen = pl.DataFrame(
             {"instrument": list(self.complete), "seen": list(self.complete.values())},

@@ -1,4 +1,4 @@
-"""What an update of a live engine returns."""
+"""What updates of a live engine return."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from tallow.core.arrays import Flags
 from tallow.core.errors import ParameterError
-from tallow.runtime.live.rows import Rows
+from tallow.runtime.live.bar_rows import BarRows
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class LiveReport:
     appended
         Candles later than all before of their instrument.
     late
-        Candles that came after later ones.
+        Candles that came after a later one.
     revised, deleted
-        Candles that are now others, or none.
+        Candles that were replaced, or removed.
     repeated
-        Rows that say what is known, or that a later row of the same update contradicts.
+        Rows that equal what is known, or that a later row of the same update replaces.
     quarantined
-        Rows that were not taken; `quarantine` has them with the rule that each broke, and so has
-        the engine's store. `refused` is another name of this count.
+        Rows that break a rule; `quarantine` has them with the rule, and so has the engine's store.
+        `refused` is another name of this count.
     hint
-        A sentence where stamps look like those of the close, in the first report that can tell.
+        A sentence where stamps look like those of the close, in the first report that knows.
     """
 
     rows_in: int
@@ -70,7 +70,7 @@ class ArrayUpdate:
     """
 
     revision: int
-    rows: Mapping[str, Rows]
+    rows: Mapping[str, BarRows]
     report: LiveReport
     provisional: Mapping[str, Flags] = field(default_factory=dict)
 
@@ -89,7 +89,7 @@ class LiveUpdate:
         `revision`, then one column per output; sorted by instrument and timestamp. A row with 0
         candles says that the bar is gone. Rows that did not change are not there.
     report
-        Where the rows went that were given.
+        Where the update's rows went.
     provisional
         Per timeframe, `instrument` and `timestamp` of the rows whose sessions are assumed.
     """

@@ -1,4 +1,4 @@
-"""Rows of bars as arrays: what a live update gives, and the difference of two of them."""
+"""Rows of bars as arrays: what a live update returns, and how two versions differ."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CANDLES = BAR_FIELDS.index("candles")
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class BarRows:
     """Bars of one timeframe, each instrument's in ascending time.
 
     Attributes
@@ -30,10 +30,10 @@ class Rows:
     is_final
         Whether the bar has closed.
     revision
-        int64, the update that changed the row last.
+        int64, the last update that changed the row.
     values
-        float64 ``[fields, rows]``, one row of memory per field; NaN is missing. A bar that is gone
-        has 0 candles, and nothing else.
+        float64 ``[fields, rows]``, one row of memory per field; NaN is missing. A removed bar has
+        0 candles, and nothing else.
     fields
         ``open`` to ``volume``, ``open_interest``, ``candles``, then the indicators' columns.
     """
@@ -70,21 +70,21 @@ class Rows:
         values: Floats = self.values[self.fields.index(field)]
         return values
 
-    def take(self, where: Any) -> Rows:
+    def take(self, where: Any) -> BarRows:
         """Return some of the rows, by an index or a mask; by a slice, as views."""
         final, revision = self.is_final[where], self.revision[where]
-        return Rows(self.times[:, where], final, revision, self.values[:, where], self.fields)
+        return BarRows(self.times[:, where], final, revision, self.values[:, where], self.fields)
 
-    def gone(self, revision: int) -> Rows:
-        """Return these rows as those of bars that an update has taken away."""
+    def as_removed(self, revision: int) -> BarRows:
+        """Return these rows as those of bars that an update removed."""
         values = np.full_like(self.values, np.nan)
         values[CANDLES] = 0.0
         final = np.ones(len(self), dtype=np.bool_)
         revisions = np.full(len(self), revision)
-        return Rows(self.times, final, revisions, values, self.fields)
+        return BarRows(self.times, final, revisions, values, self.fields)
 
-    def in_order(self) -> Rows:
-        """Return the rows by instrument, and by time."""
+    def sort(self) -> BarRows:
+        """Return the rows sorted by instrument and time."""
         return self.take(np.lexsort((self.timestamp, self.instrument)))
 
     def frame(self, names: pl.Series, rank: Ints, interest: bool) -> pl.DataFrame:
@@ -92,10 +92,10 @@ class Rows:
 
         `names` are those of all instruments, and `rank` their places among the sorted ones.
         """
-        # Each instrument's rows are in order of time; and sorted stretches are merged fast.
+        # Each instrument's rows are sorted by time already, and sorted runs merge fast.
         order = np.argsort(rank[self.instrument], kind="stable")
         which = self.instrument[order]
-        # One series for all floats, in slices: to make one takes as long as to fill it.
+        # One series for all floats, then slices: to make a series takes as long as to fill it.
         values = np.take(self.values, order, axis=1).ravel()
         floats = pl.Series(values, dtype=pl.Float64, nan_to_null=True)
         count = len(order)
@@ -108,24 +108,24 @@ class Rows:
                 columns.append(pl.Series("revision", self.revision[order]))
             elif name != OPEN_INTEREST or interest:
                 columns.append(column)
-        # Indexed by a small type: that is a gather, without a query.
+        # An index of a small type is a gather without a query.
         instrument = names[which.astype(np.uint32)]
         time = pl.Series("timestamp", self.timestamp[order]).cast(TIME_TYPE)
         return pl.DataFrame([instrument, time, *columns])
 
 
-def no_rows(fields: tuple[str, ...]) -> Rows:
-    """Return rows of a timeframe's fields, of which there is none."""
+def empty_rows(fields: tuple[str, ...]) -> BarRows:
+    """Return no rows, with a timeframe's fields."""
     times, final = np.empty((3, 0), dtype=np.int64), np.empty(0, dtype=np.bool_)
-    return Rows(times, final, times[0], np.empty((len(fields), 0)), fields)
+    return BarRows(times, final, times[0], np.empty((len(fields), 0)), fields)
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
-    """Return the rows of several parts, one after the other."""
+def join_rows(parts: Sequence[BarRows]) -> BarRows:
+    """Join the rows of several parts, in their order."""
     parts = [part for part in parts if len(part)] or parts[:1]
     if len(parts) == 1:
         return parts[0]
-    return Rows(
+    return BarRows(
         np.concatenate([part.times for part in parts], axis=1),
         np.concatenate([part.is_final for part in parts]),
         np.concatenate([part.revision for part in parts]),
@@ -134,34 +134,27 @@ def joined(parts: Sequence[Rows]) -> Rows:
     )
 
 
-def newest(rows: Rows) -> Rows:
-    """Return rows in order; of those of one bar the one that came last."""
-    ordered = rows.in_order()
+def latest_rows(rows: BarRows) -> BarRows:
+    """Return rows sorted; of each bar the one that came last."""
+    ordered = rows.sort()
     same_bar = (np.diff(ordered.instrument) == 0) & (np.diff(ordered.timestamp) == 0)
     return ordered.take(np.append(~same_bar, True)[: len(ordered)])
 
 
-def changes(old: Rows, new: Rows, instruments: Ints, revision: int) -> Rows:
-    """Return the rows of `new` that `old` does not have so, and those of `old` that are gone.
+def changed_rows(old: BarRows, new: BarRows, instruments: Ints, revision: int) -> BarRows:
+    """Return the rows of `new` that differ from `old`, and those of `old` that are removed.
 
-    Both are in order of `instruments`, ascending numbers, and time. Costs nanoseconds a value.
+    Both are sorted by instrument and time; `instruments` are ascending numbers.
     """
-    gone, changed = np.zeros(len(old), dtype=np.bool_), np.zeros(len(new), dtype=np.bool_)
-    differing(
-        _offsets(old, instruments),
-        old.timestamp,
-        old.is_final,
-        old.values,
-        _offsets(new, instruments),
-        new.timestamp,
-        new.is_final,
-        new.values,
-        gone,
-        changed,
-    )
+    removed, changed = np.zeros(len(old), dtype=np.bool_), np.zeros(len(new), dtype=np.bool_)
+    differing(*_columns(old, instruments), *_columns(new, instruments), removed, changed)
     found = new.take(changed)
-    return joined([found, old.take(gone).gone(revision)]).in_order() if gone.any() else found
+    if not removed.any():
+        return found
+    return join_rows([found, old.take(removed).as_removed(revision)]).sort()
 
 
-def _offsets(rows: Rows, instruments: Ints) -> Ints:
-    return np.append(np.searchsorted(rows.instrument, instruments), len(rows))
+def _columns(rows: BarRows, instruments: Ints) -> tuple[Ints, Ints, Flags, Floats]:
+    """Return where each instrument's rows begin, and what is compared of them."""
+    offsets = np.append(np.searchsorted(rows.instrument, instruments), len(rows))
+    return offsets, rows.timestamp, rows.is_final, rows.values

@@ -1,7 +1,7 @@
-"""Whether a state's file holds what this engine saves: each value of its kind, each array its size.
+"""Checks of a saved state: whether each value has its type, and each array its shape.
 
-A file may be older, from elsewhere, or made by hand, and its checksum right all the same. Nothing
-of it is taken before all of it is known to fit.
+A file may be older, from elsewhere, or made by hand, and still have the right checksum. Nothing of
+it is used before all of it is checked.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from tallow.data.kernels.tick_minutes import (
     TIME_LAST_US,
 )
 from tallow.data.state_file import Arrays
-from tallow.runtime.live.arrays import to_arrays
-from tallow.runtime.live.core import LiveState
+from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.memory import FIELDS, TIME
+from tallow.runtime.live.state_arrays import to_arrays
 
 Check = Callable[[Any], bool]
-"""Says whether a value of the header is one."""
+"""Says whether a value of the header is of one kind."""
 
 TICKS = "ticks/"
 _FORM = "is not what this version writes; rebuild it"
@@ -39,7 +39,7 @@ _FORM = "is not what this version writes; rebuild it"
 
 def is_text(value: Any) -> bool:
     """Say whether a value is text."""
-    # Half of a surrogate pair is JSON, but no text.
+    # Half of a surrogate pair is valid JSON, but not text.
     return isinstance(value, str) and value.encode(errors="ignore").decode() == value
 
 
@@ -49,17 +49,17 @@ def is_flag(value: Any) -> bool:
 
 
 def whole(low: int, high: int) -> Check:
-    """Return what says whether a value is a whole number in a range."""
+    """Return a check for a whole number in a range."""
     return lambda value: type(value) is int and low <= value <= high
 
 
 def each(check: Check) -> Check:
-    """Return what says whether a value is a list, and each of its values one of a kind."""
+    """Return a check for a list whose values all pass a check."""
     return lambda value: isinstance(value, list) and all(map(check, value))
 
 
 def row(*checks: Check) -> Check:
-    """Return what says whether a value is a list of so many values, of these kinds in order."""
+    """Return a check for a list of as many values, each of which passes its check."""
 
     def fits(value: Any) -> bool:
         right = isinstance(value, list) and len(value) == len(checks)
@@ -69,7 +69,7 @@ def row(*checks: Check) -> Check:
 
 
 def by_name(check: Check, names: Collection[str] | None = None) -> Check:
-    """Return what says whether a value has names, of those that are known, for values of a kind."""
+    """Return a check for a mapping from names, known ones if given, to values that pass a check."""
 
     def fits(value: Any) -> bool:
         right = isinstance(value, dict) and (names is None or value.keys() <= set(names))
@@ -79,7 +79,7 @@ def by_name(check: Check, names: Collection[str] | None = None) -> Check:
 
 
 def record(checks: Mapping[str, Check]) -> Check:
-    """Return what says whether a value has all of these names, each with one of its kind."""
+    """Return a check for a mapping that has all of these names, each with a value that passes."""
     return lambda value: (
         isinstance(value, dict)
         and checks.keys() <= value.keys()
@@ -88,7 +88,7 @@ def record(checks: Mapping[str, Check]) -> Check:
 
 
 def require_header(path: Path, header: Mapping[str, Any], state: LiveState) -> None:
-    """Raise `StateError` unless a state's header says all that an engine with these lanes says."""
+    """Raise `StateError` unless a header has all that an engine with these timeframes saves."""
     names: Any = header.get("names")
     if not _are_names(names):
         raise StateError(f"state: file={path}; its list of instruments {_FORM}")
@@ -100,7 +100,7 @@ def require_header(path: Path, header: Mapping[str, Any], state: LiveState) -> N
 
 
 def require_arrays(path: Path, arrays: Arrays, state: LiveState, count: int) -> None:
-    """Raise `StateError` unless a state's arrays are those of so many instruments."""
+    """Raise `StateError` unless the arrays fit so many instruments."""
     shapes = _shapes(state, _length(arrays, "memory/next"))
     own = {name: held for name, held in arrays.items() if not name.startswith(TICKS)}
     _require_shapes(path, own, shapes)
@@ -113,9 +113,9 @@ def require_arrays(path: Path, arrays: Arrays, state: LiveState, count: int) -> 
 
 
 def require_ticks(path: Path, arrays: Arrays, empty: Arrays, count: int) -> None:
-    """Raise `StateError` unless a state's ticks are those of so many instruments.
+    """Raise `StateError` unless the arrays of ticks fit so many instruments.
 
-    `empty` are a builder's arrays without instruments and ticks.
+    `empty` are the arrays of a builder without instruments and ticks.
     """
     own = {name.removeprefix(TICKS): a for name, a in arrays.items() if name.startswith(TICKS)}
     sizes = {name: _length(own, name) for name in ("begun", "whole")}
@@ -137,7 +137,7 @@ def require_ticks(path: Path, arrays: Arrays, empty: Arrays, count: int) -> None
 
 
 def _length(arrays: Arrays, name: str) -> int:
-    """Return how long the last axis of an array is."""
+    """Return the length of an array's last axis."""
     return arrays[name].shape[-1] if name in arrays and arrays[name].ndim else 0
 
 
@@ -158,7 +158,7 @@ def _require_shapes(path: Path, arrays: Arrays, shapes: Shapes) -> None:
 
 
 def _shapes(state: LiveState, room: int) -> Shapes:
-    """Return what an engine with these lanes saves with room for so many instruments."""
+    """Return the arrays that an engine with these timeframes and so much room saves."""
     one, two = (to_arrays(_with_room(state, more)) for more in (1, 2))
     return {
         name: (
@@ -169,24 +169,27 @@ def _shapes(state: LiveState, room: int) -> Shapes:
             ),
         )
         for name, held in one.items()
-        # A memory has no states before the first instrument.
+        # A memory has no snapshots before the first instrument.
         if room or not name.startswith("memory/states/")
     }
 
 
 def _with_room(state: LiveState, more: int) -> LiveState:
-    """Return a state like another one, with room for more instruments; that one stays as it is."""
+    """Return a copy of a state with room for more instruments."""
     like = copy(state)
-    like.lanes, like.memory = [copy(lane) for lane in state.lanes], copy(state.memory)
+    like.timeframes, like.memory = (
+        [copy(each) for each in state.timeframes],
+        copy(state.memory),
+    )
     count = len(state.memory.next) + more
-    like.memory.grow(count, [part for lane in like.lanes for part in lane.fresh(more)])
-    for lane in like.lanes:
-        lane.grow(count)
+    like.memory.grow(count, [part for each in like.timeframes for part in each.new_state(more)])
+    for each in like.timeframes:
+        each.grow(count)
     return like
 
 
 def _checks(state: LiveState, count: int) -> dict[str, Check]:
-    """Return of what kind each value of the header of so many instruments is."""
+    """Return the check of each value of a header for so many instruments."""
     number, moment = whole(0, count - 1), whole(0, TIME_MAX_US)
     point = row(is_text, moment)
     store = record(
@@ -202,14 +205,16 @@ def _checks(state: LiveState, count: int) -> dict[str, Check]:
         "now": whole(BEGIN_OF_TIME, TIME_MAX_US),
         "revision": whole(0, END_OF_TIME),
         "interest": is_flag,
-        "failed": row(*(row(by_name(each(number), lane.fields), failures) for lane in state.lanes)),
+        "failed": row(
+            *(row(by_name(each(number), one.fields), failures) for one in state.timeframes)
+        ),
         "waiting": each(lambda value: _are_minutes(value, number)),
         "store": lambda value: value is None or store(value),
     }
 
 
 def _are_minutes(value: Any, number: Check) -> bool:
-    """Say whether a value is of candles that wait for the store."""
+    """Say whether a value holds candles that wait for the store."""
     if not row(each(number), is_text, each(is_flag))(value):
         return False
     numbers, rows, closed = value

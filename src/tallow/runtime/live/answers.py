@@ -1,4 +1,4 @@
-"""What a live engine tells: the rows of an update with its counts, and the last bars."""
+"""The answers of a live engine: the changed rows of an update with its counts; the last bars."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from tallow.core.timeframe import parse_timeframe
 from tallow.data.coverage.provisional import provisional_bars
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.quarantine import empty_quarantine
-from tallow.runtime.live.aside import late_rows
-from tallow.runtime.live.core import LiveState, Outcome
+from tallow.runtime.live.bar_rows import BarRows, empty_rows, join_rows
 from tallow.runtime.live.intake import Intake
-from tallow.runtime.live.lane import Lane
-from tallow.runtime.live.rows import Rows, joined, no_rows
+from tallow.runtime.live.live_quarantine import quarantine_too_old
+from tallow.runtime.live.live_state import LiveState
+from tallow.runtime.live.outcome import Outcome
+from tallow.runtime.live.timeframe_state import TimeframeState
 from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
 
 
-class Telling:
-    """Turns what has changed into what an engine's caller is given."""
+class LiveAnswers:
+    """Turns outcomes into what an engine's caller gets."""
 
     def __init__(
         self,
@@ -34,14 +35,14 @@ class Telling:
     ) -> None:
         self._timeframes = timeframes
         self._assumed = {
-            size: provisional_bars(calendars, lane.timeframe)
-            for size, lane in zip(timeframes, state.lanes, strict=True)
+            size: provisional_bars(calendars, each.size)
+            for size, each in zip(timeframes, state.timeframes, strict=True)
         }
         self._state, self._intake = state, intake
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
-        """Return an update as frames, with all that changed before it and was not told."""
-        return self.peeked(self._intake.told(outcome))
+        """Return an update as frames, with the changed rows that were held back before it."""
+        return self.peeked(self._intake.with_held_back(outcome))
 
     def peeked(self, outcome: Outcome) -> LiveUpdate:
         """Return as frames what an update would change."""
@@ -51,79 +52,79 @@ class Telling:
         return LiveUpdate(self._state.revision, frames, self._report(outcome), provisional)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
-        """Return an update as arrays, with all that changed before it and was not told."""
-        found = self._changed_rows(self._intake.told(outcome))
+        """Return an update as arrays, with the changed rows that were held back before it."""
+        found = self._changed_rows(self._intake.with_held_back(outcome))
         provisional = {size: self._marks(size, rows) for size, rows in found.items()}
         return ArrayUpdate(self._state.revision, found, self._report(outcome), provisional)
 
-    def _marks(self, timeframe: str, rows: Rows) -> Flags:
+    def _marks(self, timeframe: str, rows: BarRows) -> Flags:
         assumed = self._assumed[timeframe]
         if not assumed.may_have(rows.timestamp):
             return np.zeros(len(rows.timestamp), dtype=np.bool_)
-        return assumed.marks(self._state.places[rows.instrument], rows.timestamp)
+        return assumed.marks(self._state.calendar_of[rows.instrument], rows.timestamp)
 
     def latest(self, timeframe: str | None, instruments: Iterable[str] | None) -> pl.DataFrame:
         """Return the last bars of some instruments, or of all."""
-        self._intake.look()
-        lane = self._lane(timeframe)
+        self._intake.check_history()
+        state = self._find(timeframe)
         which = np.arange(len(self._intake.names))
         if instruments is not None:
-            which = self._intake.known(instruments)
-        return lane.last(which).frame(*self._naming)
+            which = self._intake.known_numbers(instruments)
+        return state.last_bars(which).frame(*self._naming)
 
     def provisional(self, timeframe: str | None, shown: pl.DataFrame) -> pl.DataFrame:
         """Return which of some bars lie in assumed sessions."""
-        return self._assumed[self._lane(timeframe).timeframe.text].among(shown)
+        return self._assumed[self._find(timeframe).size.text].among(shown)
 
     def failures(self) -> dict[str, str]:
-        """Return why instruments lack values, by name.
+        """Return by name why instruments lack values.
 
-        A kernel raised, no stored row is covered, or what was written cannot be read.
+        A kernel raised, the calendar knows no stored row, or what was written cannot be read.
         """
-        lanes, names, follower = self._state.lanes, self._intake.names, self._intake.follower
-        reasons = {number: reason for lane in lanes for number, reason in lane.failures.items()}
+        timeframes, follower = self._state.timeframes, self._intake.follower
+        reasons = {n: reason for each in timeframes for n, reason in each.kernels.failures.items()}
         if follower is not None:
-            for number in self._intake.known(follower.source.unknown).tolist():
-                if not lanes[0].now[0][number, bars.LAST_TIME] > -np.inf:
+            for number in self._intake.known_numbers(follower.source.unknown).tolist():
+                if not timeframes[0].now[0][number, bars.LAST_TIME] > -np.inf:
                     reasons[number] = (
                         "all stored candles lie on days that the calendar does not know"
                     )
             for number, error in follower.reasons.items():
                 reasons[number] = f"behind the store: {error}"
-        return {names[number]: reason for number, reason in sorted(reasons.items())}
+        return {self._intake.names[number]: reason for number, reason in sorted(reasons.items())}
 
     @property
     def _naming(self) -> tuple[pl.Series, Ints, bool]:
         return self._intake.name_column, self._intake.rank, self._intake.has_interest
 
-    def _lane(self, timeframe: str | None) -> Lane:
+    def _find(self, timeframe: str | None) -> TimeframeState:
         if timeframe is None and len(self._timeframes) == 1:
-            return self._state.lanes[0]
+            return self._state.timeframes[0]
         text = "" if timeframe is None else parse_timeframe(timeframe).text
         if text not in self._timeframes:
             raise ParameterError(
                 f"live: timeframe={timeframe}; must be one of {', '.join(self._timeframes)}"
             )
-        return self._state.lanes[self._timeframes.index(text)]
+        return self._state.timeframes[self._timeframes.index(text)]
 
-    def _changed_rows(self, outcome: Outcome) -> dict[str, Rows]:
-        lanes = self._state.lanes
+    def _changed_rows(self, outcome: Outcome) -> dict[str, BarRows]:
+        timeframes = self._state.timeframes
         return {
-            size: joined(kept) if kept else no_rows(lane.fields)
-            for size, lane, kept in zip(self._timeframes, lanes, outcome.rows, strict=True)
+            size: join_rows(kept) if kept else empty_rows(each.fields)
+            for size, each, kept in zip(self._timeframes, timeframes, outcome.rows, strict=True)
         }
 
     def _report(self, outcome: Outcome) -> LiveReport:
-        held = empty_quarantine() if outcome.aside is None else outcome.aside
-        if outcome.refused:
-            late = late_rows(self._intake.names, outcome.refused)
-            held = pl.concat([held, late], how="diagonal")
+        quarantine = empty_quarantine() if outcome.quarantine is None else outcome.quarantine
+        if outcome.too_old:
+            late = quarantine_too_old(self._intake.names, outcome.too_old)
+            quarantine = pl.concat([quarantine, late], how="diagonal")
         went = (
             outcome.appended,
             outcome.late,
             outcome.revised,
             outcome.deleted,
             outcome.repeated,
-            len(held),
+            len(quarantine),
         )
-        return LiveReport(sum(went), *went, held, self._intake.stamps.hint())
+        return LiveReport(sum(went), *went, quarantine, self._intake.stamps.hint())

@@ -1,4 +1,4 @@
-"""Which rows a live update takes: those that keep the rules, each instrument's in order of time."""
+"""The rows of a live update: from arrays, checked, each instrument's in order of time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.errors import CandleInputError
 from tallow.core.kernel import read_only
-from tallow.data.feeds.quarantined import NOT_UNDERSTOOD, NOT_UNDERSTOOD_HINT
 from tallow.data.kernels.live_rows import ascends
 from tallow.data.kernels.rows import TIME_MAX_US, rows_hold
 from tallow.data.reading.row_keys import WHOLE_MAX
@@ -24,23 +23,10 @@ from tallow.runtime.live.memory import FIELDS, INTEREST, TIME
 
 _AS_TIMES = "; of times, .astype('datetime64[us]').astype('int64') makes microseconds"
 
-NO_CALENDAR, TOO_OLD = "no_calendar", "older_than_memory"
-TOO_FAR_AHEAD = "too_far_ahead"
-"""Rules of a live update besides those of reading; each is told with its instrument and time."""
-
-HINTS = {
-    NO_CALENDAR: 'the mapping of calendars does not name this instrument; add it, or "*"',
-    TOO_OLD: "no candle and no state is held from before it; give the engine a store, or a larger "
-    "keep=",
-    NOT_UNDERSTOOD: NOT_UNDERSTOOD_HINT,
-    TOO_FAR_AHEAD: "the tick is ahead of the clock; check for local times taken for UTC",
-    "too_late": "the tick came long after its minute had closed; ingest the candles of that time",
-}
-
 
 @dataclass(frozen=True)
-class Given:
-    """Rows of an update, by instrument and time, each key once.
+class UpdateRows:
+    """Rows of a live update, by instrument and time, each key once.
 
     Attributes
     ----------
@@ -48,7 +34,7 @@ class Given:
         int64, the instruments' numbers, ascending; rows ``offsets[i]:offsets[i + 1]`` are the
         ``i``-th one's.
     rows
-        float64 ``[rows, fields]``; without prices where a candle is to be deleted.
+        float64 ``[rows, fields]``; without prices where a candle is deleted.
     repeated
         Rows of a key that came again later; the last one counts.
     """
@@ -58,7 +44,7 @@ class Given:
     rows: Floats
     repeated: int
 
-    def without(self, numbers: Collection[int]) -> Given:
+    def without(self, numbers: Collection[int]) -> UpdateRows:
         """Return the rows of all instruments but some."""
         if not numbers:
             return self
@@ -66,19 +52,19 @@ class Given:
         sizes = np.diff(self.offsets)
         rows = self.rows[np.repeat(kept, sizes)]
         offsets = np.concatenate(([0], np.cumsum(sizes[kept])))
-        return Given(self.which[kept], offsets, rows, self.repeated)
+        return UpdateRows(self.which[kept], offsets, rows, self.repeated)
 
-    def of(self, place: int) -> Floats:
-        """Return the rows of one of the instruments, by its place in `which`."""
-        return self.rows[self.offsets[place] : self.offsets[place + 1]]
+    def of(self, index: int) -> Floats:
+        """Return the rows of instrument ``which[index]``."""
+        return self.rows[self.offsets[index] : self.offsets[index + 1]]
 
 
 _PLAIN = (np.dtype(np.float64), np.dtype(np.int64))
-"""What most callers give: as numbers, and as whole ones."""
+"""Types that need no conversion: of floats, and of whole numbers."""
 
 
-def columns_of(instrument: object, *columns: object) -> tuple[Ints, Floats]:
-    """Return what a caller gives as arrays: numbers, and candles as ``[rows, fields]``.
+def candle_table(instrument: object, *columns: object) -> tuple[Ints, Floats]:
+    """Return a caller's arrays as instruments' numbers and candles ``[rows, fields]``.
 
     Raises
     ------
@@ -99,16 +85,16 @@ def columns_of(instrument: object, *columns: object) -> tuple[Ints, Floats]:
                 "each of the instruments"
             )
     if columns[-1] is not None:
-        # As reading has it: no rule asks for open interest, and what is no number is unavailable.
+        # As in reading: no rule asks for open interest, and what is no finite number is missing.
         given[-1] = np.where(np.isfinite(given[-1]), given[-1], np.nan)
-    # One call: filling an array column by column takes three times as long.
+    # One call: to fill an array column by column takes three times as long.
     table = np.concatenate(given, dtype=np.float64, casting="unsafe").reshape(len(FIELDS), -1)
-    # Rows over columns: the kernels take columns, and nothing else needs rows side by side.
+    # A view with rows first: kernels take columns, so these stay contiguous.
     return np.ascontiguousarray(numbers, dtype=np.int64), table.T
 
 
 def _array(name: str, column: object, whole: bool) -> NDArray[Any]:
-    """Return a column as an array of numbers, or of whole ones; these stay what they are."""
+    """Return a column as an array of numbers, or of whole numbers; an array stays as it is."""
     if type(column) is np.ndarray and column.dtype is _PLAIN[whole] and column.ndim == 1:
         return column
     try:
@@ -130,11 +116,11 @@ def _array(name: str, column: object, whole: bool) -> NDArray[Any]:
     return found
 
 
-def in_order(numbers: Ints, rows: Floats) -> Given:
-    """Return rows by instrument and time; of equal keys the last."""
+def sort_rows(numbers: Ints, rows: Floats) -> UpdateRows:
+    """Sort rows by instrument and time; of equal keys keep the last."""
     if ascends(read_only(numbers)):
-        # A row of each: what a feed gives every minute.
-        return Given(numbers, np.arange(len(numbers) + 1), rows, 0)
+        # One row of each instrument: what a feed sends every minute.
+        return UpdateRows(numbers, np.arange(len(numbers) + 1), rows, 0)
     order = np.lexsort((rows[:, TIME], numbers))
     numbers, rows = numbers[order], rows[order]
     last = np.append((np.diff(numbers) != 0) | (np.diff(rows[:, TIME]) != 0), True)
@@ -142,11 +128,11 @@ def in_order(numbers: Ints, rows: Floats) -> Given:
     if repeated:
         numbers, rows = numbers[last], rows[last]
     offsets = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1, [len(numbers)]))
-    return Given(numbers[offsets[:-1]], offsets, rows, repeated)
+    return UpdateRows(numbers[offsets[:-1]], offsets, rows, repeated)
 
 
 def broken_rules(rows: Floats) -> list[str | None] | None:
-    """Return the first rule that each row breaks; None where all rows keep all of them."""
+    """Return the first rule that each row breaks; None where no row breaks one."""
     columns = read_only(np.ascontiguousarray(rows.T))
     times = read_only(columns[TIME].astype(np.int64))
     opens, high, low, close, volume = columns[1:6]
@@ -160,7 +146,7 @@ def broken_rules(rows: Floats) -> list[str | None] | None:
     return rules
 
 
-def deletions(numbers: Ints, times: Times) -> Floats:
+def deletion_rows(numbers: Ints, times: Times) -> Floats:
     """Return the rows that delete candles: without prices."""
     rows = np.full((len(numbers), len(FIELDS)), np.nan)
     rows[:, TIME] = times

@@ -1,4 +1,4 @@
-"""A live engine's whole state as named arrays, and what it must fit to be resumed."""
+"""A live engine's whole state in a file, and what must fit for it to be resumed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tallow.data.kernels.tick_order import TICKS_VERSION
 from tallow.data.state_file import Arrays, read_state, write_state
 from tallow.data.store.backend import LogPoint
 from tallow.runtime.checkpoints import calendar_digest
-from tallow.runtime.live.arrays import from_arrays, to_arrays
-from tallow.runtime.live.core import LiveState
-from tallow.runtime.live.fitting import TICKS, require_arrays, require_header, require_ticks
 from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.intake import Intake
-from tallow.runtime.live.source import goes_on
-from tallow.runtime.live.ticking import TickIntake
+from tallow.runtime.live.live_state import LiveState
+from tallow.runtime.live.live_store import is_continuation
+from tallow.runtime.live.state_arrays import from_arrays, to_arrays
+from tallow.runtime.live.state_checks import TICKS, require_arrays, require_header, require_ticks
+from tallow.runtime.live.tick_intake import TickIntake
 
 
 def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> dict[str, Any]:
-    """Return, by the name of each, all that a state's numbers depend on besides the candles."""
-    plan = state.lanes[0].plan
+    """Return by name all that a state's numbers depend on besides the candles."""
+    plan = state.timeframes[0].plan
     operations = [
         f"{o.indicator.name} {o.indicator.version} {sorted(o.values.items())}"
         f" in {o.indicator.state_size(o.values)}"
@@ -40,20 +40,20 @@ def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> 
         "candles": RULES_VERSION,
         "ticks": TICKS_VERSION,
         "updates": UPDATES_VERSION,
-        "timeframes": [lane.timeframe.text for lane in state.lanes],
+        "timeframes": [each.size.text for each in state.timeframes],
         "indicators": operations,
         "columns": list(plan.columns),
         "convention": plan.convention,
         "calendars": [calendar_digest(each).hex() for each in calendars.calendars],
         "no_trade": no_trade,
-        "grace": state.lanes[0].grace_us,
+        "grace": state.timeframes[0].grace_us,
         "keep": state.memory.capacity,
     }
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a live engine is made of, and what its numbers depend on besides candles."""
+    """The parts of a live engine, and what its numbers depend on besides candles."""
 
     state: LiveState
     intake: Intake
@@ -73,16 +73,16 @@ def save_state(path: Path, parts: Parts) -> None:
         "interest": parts.intake.saw_interest,
         "failed": [
             [
-                {name: sorted(held) for name, held in lane.failed.items()},
-                list(lane.failures.items()),
+                {name: sorted(held) for name, held in each.kernels.failed.items()},
+                list(each.kernels.failures.items()),
             ]
-            for lane in parts.state.lanes
+            for each in parts.state.timeframes
         ],
         "waiting": [
             [numbers.tolist(), rows.tobytes().hex(), closed.tolist()]
             for numbers, rows, closed in parts.ticks.waiting
         ],
-        "store": None if follower is None else follower.place(),
+        "store": None if follower is None else follower.position(),
     }
     ticks = {f"{TICKS}{name}": held for name, held in parts.ticks.builder.arrays().items()}
     write_state(path, header, to_arrays(parts.state) | ticks)
@@ -94,7 +94,7 @@ def load_state(path: Path, parts: Parts) -> None:
     Raises
     ------
     StateError
-        If it is damaged, or of another engine or store; with the reason. Nothing has changed then.
+        If it is damaged, or of another engine or store; with the reason. Then nothing has changed.
     """
     header, arrays = read_state(path)
     _require_fit(path, header, arrays, parts)
@@ -107,9 +107,9 @@ def load_state(path: Path, parts: Parts) -> None:
     except ParameterError as error:
         raise StateError(f"state: file={path}; {error}; rebuild it") from error
     from_arrays(parts.state, arrays)
-    for lane, (failed, failures) in zip(parts.state.lanes, header["failed"], strict=True):
-        lane.failed = {name: set(held) for name, held in failed.items()}
-        lane.failures = dict(failures)
+    for each, (failed, failures) in zip(parts.state.timeframes, header["failed"], strict=True):
+        each.kernels.failed = {name: set(held) for name, held in failed.items()}
+        each.kernels.failures = dict(failures)
     parts.ticks.waiting = [
         (
             np.array(numbers, dtype=np.int64),
@@ -122,12 +122,12 @@ def load_state(path: Path, parts: Parts) -> None:
     parts.state.now = header["now"]
     parts.state.revision = max(parts.state.revision, header["revision"])
     if follower is not None:
-        follower.go_to(header["store"])
+        follower.resume(header["store"])
     parts.intake.saw_interest = bool(header["interest"])
 
 
 def _require_fit(path: Path, header: dict[str, Any], arrays: Arrays, parts: Parts) -> None:
-    """Raise `StateError` unless a state is of such an engine and store, and has all of it."""
+    """Raise `StateError` unless a state is complete, and of such an engine and store."""
     saved, mine = header.get("made_with"), parts.made_with
     known = saved if isinstance(saved, dict) else {}
     others = [name for name in mine if known.get(name) != mine[name]]
@@ -141,16 +141,16 @@ def _require_fit(path: Path, header: dict[str, Any], arrays: Arrays, parts: Part
     require_ticks(path, arrays, parts.ticks.builder.arrays(), count)
 
 
-def _require_store(path: Path, follower: Follower, place: dict[str, Any] | None) -> None:
-    """Raise `StateError` unless the store has all rows that the state was made of."""
-    seen = LogPoint(*place["point"]) if place is not None else LogPoint("", 0)
+def _require_store(path: Path, follower: Follower, position: dict[str, Any] | None) -> None:
+    """Raise `StateError` unless the store has all rows that the state was made from."""
+    seen = LogPoint(*position["point"]) if position is not None else LogPoint("", 0)
     now = follower.source.point
     if seen.epoch != now.epoch:
         raise StateError(
             f"state: file={path}; made with another store or none, or its history was changed "
             "since, as by pruning or restoring; rebuild it"
         )
-    if not goes_on(follower.source.store, seen, now):
+    if not is_continuation(follower.source.store, seen, now):
         newest = from_us(seen.received).isoformat()
         raise StateError(
             f"state: file={path}; made with rows, received at {newest}, which the store does not "

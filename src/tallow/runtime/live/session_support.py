@@ -1,4 +1,4 @@
-"""What a live engine makes durable beside its updates: rows set aside, and minutes that run."""
+"""What a session needs of a live engine besides updates: so that nothing of a feed is lost."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Any
 
 import polars as pl
 
-from tallow.runtime.live.core import LiveState
+from tallow.runtime.live.answers import LiveAnswers
 from tallow.runtime.live.intake import Intake
-from tallow.runtime.live.telling import Telling
-from tallow.runtime.live.ticking import TickIntake
+from tallow.runtime.live.live_state import LiveState
+from tallow.runtime.live.tick_intake import TickIntake
 from tallow.runtime.live.updates import LiveUpdate
 
 
-class Keeping:
-    """The part of a live engine that a session needs so that nothing is lost."""
+class SessionSupport:
+    """The part of a live engine that a session uses besides updates."""
 
     _lock: threading.RLock
     _state: LiveState
     _intake: Intake
     _ticks: TickIntake
-    _telling: Telling
+    _answers: LiveAnswers
 
     def set_aside(self, rows: pl.DataFrame) -> None:
-        """Put rows that a feed could not understand into the store's quarantine: durable then.
+        """Write rows that a feed could not understand to the store's quarantine.
 
         Parameters
         ----------
         rows
-            Columns of `data.reading.quarantine.QUARANTINE_SCHEMA`, with `reason` and `times` where
-            there is more to say. Without a store nothing happens.
+            Columns of `data.reading.quarantine.QUARANTINE_SCHEMA`, perhaps `reason` and `times`.
+            Without a store nothing happens.
 
         Raises
         ------
@@ -41,9 +41,9 @@ class Keeping:
             self._intake.set_aside(rows)
 
     def write_running(self) -> LiveUpdate:
-        """Write the minutes that ticks are making to the store as they are, as before an end.
+        """Write the minutes that ticks still build to the store as they are, before a stop.
 
-        They go on running, and are written once more when they close.
+        They are written again when they close.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class Keeping:
         """
         with self._lock:
             waited = self._ticks.write_running()
-            return self._telling.frames(self._state.advance(self._state.now).after(waited))
+            return self._answers.frames(self._state.advance(self._state.now).after(waited))
 
     @property
     def feed_position(self) -> dict[str, Any] | None:

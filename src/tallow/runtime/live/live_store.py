@@ -1,4 +1,4 @@
-"""A live engine's store: what the engine writes, what others wrote, and what was before."""
+"""The store as a live engine sees it: what others wrote, and the past of instruments."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tallow.core.time import END_OF_TIME
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
-from tallow.runtime.live.core import Past
 from tallow.runtime.live.history import History
-from tallow.runtime.live.lane import SOURCE
 from tallow.runtime.live.memory import TIME, candle_rows
+from tallow.runtime.live.outcome import Past
+from tallow.runtime.live.timeframe_state import SOURCE
 from tallow.runtime.operations import to_series
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LiveStore:
     Attributes
     ----------
     point
-        The state of the store that the engine has seen.
+        The point of the store that the engine has seen.
     interest
         Whether candles of the store have open interest.
     """
@@ -42,79 +42,76 @@ class LiveStore:
         self.point = store.point()
         self.interest = store.has_interest()
 
-    def begin(self, point: LogPoint) -> None:
-        """Begin anew where history was taken away: nothing of before is used any more."""
+    def restart(self, point: LogPoint) -> None:
+        """Start again where history was removed: nothing of before is used any more."""
         self.interest = self.store.has_interest()
         epoch = point.epoch
         if epoch == self.point.epoch:
-            # A copy of before was put back: what is kept under its epoch may be of what is gone.
+            # An older copy was restored: snapshots of its epoch may be of rows that are gone.
             epoch = f"{epoch} {uuid.uuid4().hex}"
         self._history.epoch = epoch
         self.point = point
 
     def is_rewritten(self, now: LogPoint) -> bool:
-        """Say whether a state of the store is another one than what was seen with more added."""
-        return not goes_on(self.store, self.point, now)
+        """Say whether the store is not what was seen, with more added."""
+        return not is_continuation(self.store, self.point, now)
 
     def past(self, name: str, keep: int, received: int | None = None) -> Past:
-        """Return what is known of an instrument that the engine meets first; as of a receipt."""
+        """Return the past of an instrument that is new to the engine, as of a receipt."""
         if received == 0:
-            return self._history.nothing()
+            return self._history.empty_past()
         return self._history.past(name, keep, received or self.point.received)
 
     def past_from(self, name: str, keep: int, moment: int) -> Past:
-        """Return an instrument's past from a moment on, of `keep` candles at least."""
+        """Return an instrument's past from a moment on, with at least `keep` candles."""
         past = self.past(name, keep)
         if not len(past.rows) or past.rows[0, TIME] <= moment:
             return past
-        return self.older(name, moment)
+        return self.past_before(name, moment)
 
     @property
     def unknown(self) -> set[str]:
-        """Instruments that had stored candles, and not one of a time that the calendar knows."""
+        """Instruments whose stored candles all have times that the calendar does not know."""
         return self._history.unknown
 
-    def older(self, name: str, moment: int) -> Past:
-        """Return an instrument's past from before a moment on."""
+    def past_before(self, name: str, moment: int) -> Past:
+        """Return an instrument's past that begins before a moment."""
         known_until = self.point.received
-        boundary, states = self._history.before(name, moment, known_until)
+        boundary, states = self._history.states_before(name, moment, known_until)
         return Past(states, self._history.rows(name, boundary, known_until))
 
     def versions(self, name: str, received: int, whole: bool) -> tuple[Past, Past] | None:
         """Return an instrument's past as it is now, and as it was at a receipt.
 
-        From before all in which they differ; None where they do not, if the state is `whole`.
+        Both begin before the first difference; None if there is none, and the state is `whole`.
         """
         until = self.point.received
         earliest = self._history.changed_since(name, received, until)
         if earliest is None and whole:
             return None
         moment = END_OF_TIME if earliest is None else earliest
-        boundary, states = self._history.before(name, moment, until)
+        boundary, states = self._history.states_before(name, moment, until)
         new = Past(states, self._history.rows(name, boundary, until))
         if not received:
-            return new, self._history.nothing()
+            return new, self._history.empty_past()
         return new, Past(states, self._history.rows(name, boundary, received))
 
     def names(self, received: int | None = None, of: Sequence[str] | None = None) -> set[str]:
-        """Return those instruments, of some or all, that had candles by a receipt, or ever.
-
-        Reads all their keys.
-        """
+        """Return the instruments that had candles by a receipt, or ever; reads all their keys."""
         return set(self.store.changed_since(0, of, as_of=received))
 
     def rejoined(self, changed: Collection[str], until: int) -> set[str]:
-        """Return the instruments whose history others changed by what lies under another key."""
+        """Return the instruments whose history changed through another key."""
         return self._history.rejoined(changed, self.point.received, until)
 
     def successors(self) -> dict[str, set[str]]:
-        """Return by key the instruments whose history is that of the key, before their own."""
+        """Return by key the instruments whose history begins with that of the key."""
         return self._history.joined(self.point.received).successors()
 
-    def changed(self, until: int) -> dict[str, Floats]:
-        """Return, per instrument, what was changed since the engine's point, up to a receipt.
+    def changes(self, until: int) -> dict[str, Floats]:
+        """Return, per instrument, the rows that changed since the engine's point up to a receipt.
 
-        As ``[rows, fields]`` in ascending time; one that was deleted has no prices.
+        ``[rows, fields]`` in ascending time; a deleted candle has no prices.
         """
         since = self.point.received
         earliest = self.store.changed_since(since, as_of=until)
@@ -136,13 +133,13 @@ class LiveStore:
         self.interest |= rows[OPEN_INTEREST].is_not_null().any()
         names, offsets = instrument_runs(rows)
         parts = zip(names, np.split(candle_rows(rows), offsets[1:-1]), strict=True)
-        return {name: part[self._history.is_right(name, part)] for name, part in parts}
+        return {name: part[self._history.has_known_times(name, part)] for name, part in parts}
 
 
-def goes_on(store: Store, seen: LogPoint, now: LogPoint) -> bool:
-    """Say whether a store, as it is now, is one that was seen before with more added or nothing.
+def is_continuation(store: Store, seen: LogPoint, now: LogPoint) -> bool:
+    """Say whether a store is one that was seen before, with nothing or more added.
 
-    Receipts are never used twice: who has the newest that was seen, has all before it.
+    Receipts are never used twice: a store with the newest one seen has all before it.
     """
     if now.epoch != seen.epoch or now.received < seen.received:
         return False

@@ -1,8 +1,8 @@
 """The live engine: every instrument's bars and indicators, exact while the market is open.
 
-The way of a candle: `admit` checks it and puts it in order; `core` decides whether it is a step,
-the newest candle once more, or an edit; a `lane` per timeframe runs the kernels; `rows` finds what
-has changed. What lies before the candles in `memory` comes from the store, by `history`.
+The way of a candle: `intake` checks it and writes it to the store; `live_state` decides whether it
+is a step, the newest candle again, or an edit; a `timeframe_state` per timeframe runs the kernels;
+`bar_rows` finds what changed. What lies before the candles in `memory` is read by `history`.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.store import Store, open_store
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS
-from tallow.runtime.live.admit import columns_of
+from tallow.runtime.live.answers import LiveAnswers
 from tallow.runtime.live.clock import clock_time
-from tallow.runtime.live.core import LiveState
 from tallow.runtime.live.history import History
 from tallow.runtime.live.intake import Intake
-from tallow.runtime.live.keeping import Keeping
-from tallow.runtime.live.lane import SOURCE, Lane
-from tallow.runtime.live.saved import Parts, identity, load_state, save_state
-from tallow.runtime.live.source import LiveStore
-from tallow.runtime.live.telling import Telling
-from tallow.runtime.live.ticking import TickIntake
+from tallow.runtime.live.live_state import LiveState
+from tallow.runtime.live.live_store import LiveStore
+from tallow.runtime.live.saved_state import Parts, identity, load_state, save_state
+from tallow.runtime.live.session_support import SessionSupport
+from tallow.runtime.live.tick_intake import TickIntake
+from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState
+from tallow.runtime.live.update_rows import candle_table
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
 
 
-class LiveEngine(Keeping):
+class LiveEngine(SessionSupport):
     """Many instruments, several timeframes and one plan of indicators, candle by candle.
 
     Parameters
@@ -62,17 +62,17 @@ class LiveEngine(Keeping):
     calendar, calendar_dates, beyond_coverage, convention, no_trade
         As in `tallow.AnalyticsEngine`.
     store
-        Where candles are written to before anything else, and read from where they lie before
-        those in memory. Without one, corrections reach back as far as `keep`.
+        Every candle is written to it first, and candles before those in memory are read from it.
+        Without one, corrections reach back as far as `keep`.
     grace
         Seconds after its calendar end at which the clock makes a bar final; see `advance`.
     keep
-        Candles per instrument that are held in memory, at least.
+        How many candles per instrument stay in memory, at least.
 
     Notes
     -----
-    May be used by several threads: each call sees the state before an update or after it. Memory is
-    allocated per instrument: about 60 bytes a candle held, and some kilobytes per timeframe.
+    Several threads may use it: each call sees the state before an update or after it. Memory per
+    instrument: about 60 bytes a candle, and some kilobytes per timeframe.
 
     Examples
     --------
@@ -117,19 +117,18 @@ class LiveEngine(Keeping):
             require_multiple(size, SOURCE)
         plan = make_plan(indicators, convention, (*BAR_COLUMNS, "revision"))
         grace_us = round(grace * SECOND_US)
-        lanes = [Lane(size, plan, calendar, no_trade, grace_us) for size in sizes]
-        if not lanes:
+        states = [TimeframeState(size, plan, calendar, no_trade, grace_us) for size in sizes]
+        if not states:
             raise ParameterError("live: timeframes=[]; must name one at least")
         self.timeframes, self.grace = tuple(size.text for size in sizes), grace
-        self._lanes, self._state = lanes, LiveState(lanes, keep)
-        self._no_trade = no_trade
+        self._state, self._no_trade = LiveState(states, keep), no_trade
         source = None
         if store is not None:
             opened = open_store(store) if isinstance(store, str | Path) else store
-            source = LiveStore(opened, History(opened, lanes, calendar, no_trade))
+            source = LiveStore(opened, History(opened, states, calendar, no_trade))
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, calendar, grace_us)
-        self._telling = Telling(self.timeframes, self._state, self._intake, calendar)
+        self._answers = LiveAnswers(self.timeframes, self._state, self._intake, calendar)
         self._lock = threading.RLock()
 
     @classmethod
@@ -140,7 +139,7 @@ class LiveEngine(Keeping):
         ----------
         arguments, options
             As for a new engine, and the same as for the one that was saved. With a store, what it
-            received since is taken; and where the state does not fit, a `TallowWarning` says why,
+            received since is applied; where the state does not fit, a `TallowWarning` says why,
             and the engine is rebuilt from the store.
 
         Raises
@@ -159,7 +158,7 @@ class LiveEngine(Keeping):
             warnings.warn(f"{error}; rebuilding from the store", TallowWarning, stacklevel=2)
             engine = cls(*arguments, **options)
         if engine._intake.follower is not None:
-            engine._intake.follower.keep(engine._intake.catch_up(None))
+            engine._intake.follower.hold_back(engine._intake.catch_up(None))
         return engine
 
     def save(self, path: str | Path, feed_position: dict[str, Any] | None = None) -> None:
@@ -168,7 +167,7 @@ class LiveEngine(Keeping):
         Parameters
         ----------
         feed_position
-            How far the feed was taken, for who resumes it: any JSON.
+            How far the feed was taken, to resume it there: any JSON.
 
         Raises
         ------
@@ -191,14 +190,14 @@ class LiveEngine(Keeping):
         return self._intake.names
 
     def numbers(self, names: Iterable[str]) -> Ints:
-        """Return instruments' numbers, int64; new ones are added, with their past in the store."""
+        """Return instruments' numbers, int64; add new ones, with their past in the store."""
         with self._lock:
             return self._intake.numbers(names)
 
     @property
     def failures(self) -> dict[str, str]:
         """Why instruments lack values, or are behind the store, by name."""
-        return self._telling.failures()
+        return self._answers.failures()
 
     # Changes
 
@@ -209,7 +208,7 @@ class LiveEngine(Keeping):
         ----------
         candles
             `tallow.Candles`, or whatever `tallow.read_candles` takes. A candle may come as often as
-            it changes: the last one counts, by a column `sequence` or the order of rows.
+            it changes: the last one counts, by a column `sequence` or by the order of rows.
 
         Returns
         -------
@@ -221,21 +220,21 @@ class LiveEngine(Keeping):
         CandleInputError
             If the input cannot be candles at all; rows that break a rule are quarantined.
         StoreError
-            If the store cannot be written; nothing has changed then. Or if what the rows depend on
-            cannot be read: they are durable then, as the message says, and taken by a later call.
+            If the store cannot be written; then nothing has changed. Or if what the rows depend on
+            cannot be read: then they are durable, as the message says, and a later call takes them.
         """
         return self._update(candles, commit=True)
 
     def peek(self, candles: Any) -> LiveUpdate:
-        """Return what `update` would, and change nothing."""
+        """Return what `update` would return, and change nothing."""
         return self._update(candles, commit=False)
 
     def _update(self, candles: Any, *, commit: bool) -> LiveUpdate:
         read = read_as_given(read_latest, candles)
         with self._lock:
             outcome = self._intake.take_candles(read, commit=commit)
-            told = self._telling.frames if commit else self._telling.peeked
-            update = told(outcome)
+            answer = self._answers.frames if commit else self._answers.peeked
+            update = answer(outcome)
             assert update.report.rows_in == read.report.rows_in, update.report
             return update
 
@@ -250,7 +249,7 @@ class LiveEngine(Keeping):
         volume: Any,
         open_interest: Any = None,
     ) -> ArrayUpdate:
-        """Take candles as arrays, in the order in which they came: of one key the last one counts.
+        """Take candles as arrays, in the order in which they came: of one key the last counts.
 
         Parameters
         ----------
@@ -264,14 +263,14 @@ class LiveEngine(Keeping):
         Raises
         ------
         CandleInputError
-            If the arrays do not fit together, or a number is not known.
+            If the arrays do not fit join_quarantines, or a number is not known.
         """
         columns = (timestamp, open, high, low, close, volume, open_interest)
-        numbers, rows = columns_of(instrument, *columns)
+        numbers, rows = candle_table(instrument, *columns)
         with self._lock:
             self._intake.saw_interest |= open_interest is not None
-            outcome = self._intake.take_any(numbers, rows)
-            return self._telling.arrays(outcome)
+            outcome = self._intake.take_unchecked(numbers, rows)
+            return self._answers.arrays(outcome)
 
     def update_ticks(self, ticks: Any) -> LiveUpdate:
         """Take trades, or quotes of a broker: they make the one-minute candles.
@@ -287,20 +286,20 @@ class LiveEngine(Keeping):
         -------
         LiveUpdate
             As of `update`; the report counts ticks. A minute closes `grace` seconds after its end;
-            `late` ticks change one that has closed. Those `repeated` say what others have said.
+            `late` ticks change one that has closed; `repeated` ones equal another tick.
             With a store, a minute is durable when it has closed.
 
         Raises
         ------
         CandleInputError
-            If the frame cannot be ticks; a tick that breaks a rule is refused.
+            If the frame cannot be ticks; a tick that breaks a rule is quarantined.
 
         Notes
         -----
-        A minute is made of ticks, or comes as a candle; whatever came last is the candle.
+        A minute may be built of ticks, or come as a candle; whatever came last counts.
         """
         with self._lock:
-            return self._telling.frames(self._ticks.take(ticks))
+            return self._answers.frames(self._ticks.take(ticks))
 
     def delete(self, keys: Any) -> LiveUpdate:
         """Delete candles; keys without a candle count as repeated.
@@ -319,7 +318,7 @@ class LiveEngine(Keeping):
         names, offsets = instrument_runs(wanted)
         with self._lock:
             numbers = np.repeat(self._intake.numbers(names), np.diff(offsets))
-            return self._telling.frames(self._intake.delete(wanted, numbers))
+            return self._answers.frames(self._intake.delete(wanted, numbers))
 
     def advance(self, now: int | str | datetime) -> LiveUpdate:
         """Set the clock: bars that ended `grace` seconds ago, or earlier, turn final.
@@ -328,26 +327,26 @@ class LiveEngine(Keeping):
         ----------
         now
             An instant, or microseconds since 1970 UTC. Going back changes nothing. From then on,
-            rows far ahead of it are set aside: see `tallow.runtime.live.clock`.
+            rows far ahead of it are quarantined: see `tallow.runtime.live.clock`.
         """
         with self._lock:
             moment = clock_time(now, TIME_FIRST_US, TIME_LAST_US)
-            self._intake.clock.tell(moment)
-            self._intake.look()
+            self._intake.clock.set(moment)
+            self._intake.check_history()
             waited = self._ticks.advance(moment)
-            return self._telling.frames(self._state.advance(moment).after(waited))
+            return self._answers.frames(self._state.advance(moment).after(waited))
 
     def note_time(self, now: int) -> None:
-        """Say what time it is, in microseconds since 1970 UTC, before rows are given.
+        """Set the time, in microseconds since 1970 UTC, before an update.
 
-        No bar turns final: that is for `advance`, after them. Rows ahead of it are set aside.
+        No bar turns final: `advance` does that, after it. Rows ahead of it are quarantined.
         """
         moment = clock_time(now, TIME_MIN_US, TIME_MAX_US)
         with self._lock:
-            self._intake.clock.tell(moment)
+            self._intake.clock.set(moment)
 
     def catch_up(self, instruments: Iterable[str] | None = None) -> LiveUpdate:
-        """Take what others have written to the store, and add instruments: all by default.
+        """Apply what others wrote to the store, and add instruments: all by default.
 
         Raises
         ------
@@ -358,8 +357,8 @@ class LiveEngine(Keeping):
             raise ParameterError("catch_up: store=None; there is nothing to catch up with")
         with self._lock:
             outcome = self._intake.catch_up(instruments)
-            self._intake.follower.require_level(outcome)
-            return self._telling.frames(outcome)
+            self._intake.follower.require_up_to_date(outcome)
+            return self._answers.frames(outcome)
 
     # Answers
 
@@ -376,8 +375,8 @@ class LiveEngine(Keeping):
             Names, or None for all. One that has no bar yet has no row.
         """
         with self._lock:
-            return self._telling.latest(timeframe, instruments)
+            return self._answers.latest(timeframe, instruments)
 
     def provisional(self, bars: pl.DataFrame, timeframe: str | None = None) -> pl.DataFrame:
-        """Return `instrument` and `timestamp` of those of its bars whose sessions are assumed."""
-        return self._telling.provisional(timeframe, bars)
+        """Return `instrument` and `timestamp` of the bars whose sessions are assumed."""
+        return self._answers.provisional(timeframe, bars)

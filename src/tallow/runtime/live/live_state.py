@@ -1,0 +1,332 @@
+"""The state of a live engine, and what changes it: rows in, changed rows out, nothing else.
+
+An update goes one of three ways, per instrument:
+
+- one candle, later than all before: a step, for all such instruments in one call;
+- another version of the newest candle: that step again;
+- anything else - many candles at once, late or deleted ones: an edit, which is replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tallow.core.arrays import Flags, Floats, Ints
+from tallow.core.time import BEGIN_OF_TIME, now_us
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.live_rows import all_later, any_multiple
+from tallow.runtime.live.bar_rows import BarRows
+from tallow.runtime.live.edits import (
+    Edit,
+    MergeResult,
+    Replay,
+    equal_rows,
+    merge_candles,
+    with_interest,
+)
+from tallow.runtime.live.indicator_kernels import StateArrays
+from tallow.runtime.live.live_quarantine import TOO_OLD
+from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
+from tallow.runtime.live.outcome import Outcome, Past
+from tallow.runtime.live.timeframe_state import TimeframeState, as_slice
+from tallow.runtime.live.update_rows import UpdateRows
+
+PastBefore = Callable[[int, int], Past | None]
+"""Returns an instrument's past from before a moment; None where it cannot be known."""
+
+
+class LiveState:
+    """The timeframes and candles of all instruments, by number."""
+
+    def __init__(self, timeframes: Sequence[TimeframeState], keep: int) -> None:
+        self.timeframes = timeframes
+        self.memory = CandleMemory(keep)
+        self.calendar_of = np.empty(0, dtype=np.int64)
+        self.now = BEGIN_OF_TIME
+        self.revision = 0
+        # How far the feed was taken, in the feed's own terms.
+        self.position: dict[str, Any] | None = None
+        self.past_before: PastBefore = lambda _number, _moment: None
+        self._replay = Replay(timeframes, self.memory)
+
+    def grow(self, calendar_of: Ints) -> None:
+        """Add instruments, each with the number of its calendar."""
+        self.calendar_of = np.append(self.calendar_of, calendar_of)
+        room = len(self.memory.next)
+        if len(self.calendar_of) > room:
+            # Doubled, so that instruments may also come one by one.
+            count = max(len(self.calendar_of), 2 * room)
+            fresh = [part for each in self.timeframes for part in each.new_state(count - room)]
+            self.memory.grow(count, fresh)
+            for each in self.timeframes:
+                each.grow(count)
+
+    def begin_instrument(self, number: int, states: list[StateArrays], rows: Floats) -> Outcome:
+        """Give a new instrument its past: candles after states; return its last bar."""
+        edit, revision = Edit(number, 0, states, None, rows, restart=True), self._next()
+        which = np.array([number])
+        self._edit([edit], which, revision, commit=True)
+        self.memory.reported_from[number] = self._newest(number)
+        outcome = self.no_change()
+        outcome.add([each.last_bars(which) for each in self.timeframes])
+        return self._finish(outcome, revision)
+
+    def past_in_memory(self, number: int, whole: bool) -> Past:
+        """Return an instrument's past in memory; an empty one where that is not `whole`."""
+        if not whole:
+            return Past(
+                [each.new_state(1) for each in self.timeframes],
+                self.memory.candles_of(number)[:0],
+            )
+        first = self.memory.first[number]
+        flat = self.memory.snapshot(np.array([number]), np.array([first]))
+        return Past(self._by_timeframe(flat), self.memory.candles_of(number))
+
+    def rebuild(self, number: int, states: list[StateArrays], rows: Floats, old: Past) -> Outcome:
+        """Replace an instrument by candles after states; return how its bars differ from `old`.
+
+        Bars that end before all of `old`, and were never reported, are left out.
+        """
+        edit = Edit(number, 0, states, old.rows, rows, restart=True, before=old.states)
+        reported_from, revision = self.memory.reported_from, self._next()
+        since = min([reported_from[number], *old.rows[:1, TIME]])
+        found = self._edit([edit], np.array([number]), revision, commit=True)
+        reported_from[number] = min(since, self._newest(number))
+        outcome = self.no_change()
+        outcome.add([bar_rows.take(bar_rows.end > since) for bar_rows in found])
+        return self._finish(outcome, revision)
+
+    def _newest(self, number: int) -> int:
+        """Return the time of an instrument's newest candle, or one before all candles."""
+        return int(max(self.timeframes[0].now[0][number, bars.LAST_TIME], BEGIN_OF_TIME))
+
+    def _next(self) -> int:
+        """Return a revision above all before, of earlier engines too: the time in microseconds."""
+        return max(self.revision + 1, now_us())
+
+    def reach(self, number: int) -> float:
+        """Return the time of an instrument's last candle before those in memory."""
+        slot = self.memory.slot(self.memory.first[number])
+        before: float = self.memory.snapshots[0][slot, number, bars.LAST_TIME]
+        return before
+
+    def advance(self, now: int) -> Outcome:
+        """Set the clock, never back; bars that have ended become final."""
+        self.now = max(self.now, now)
+        revision = self._next()
+        found = [each.finalise(self.now, revision) for each in self.timeframes]
+        outcome = self.no_change()
+        outcome.add(found)
+        return self._finish(outcome, revision)
+
+    def apply(self, given: UpdateRows, *, commit: bool = True) -> Outcome:
+        """Take candles, and deletion_rows; of an instrument all that is given, or nothing.
+
+        Raises
+        ------
+        TallowError
+            Without `commit`, if what lies before the rows cannot be read.
+        """
+        outcome, revision = self.no_change(), self._next()
+        outcome.repeated = given.repeated
+        if not len(given.which):
+            return outcome
+        firsts, state = given.rows, self.timeframes[0].now[0]
+        one_each = len(given.rows) == len(given.which)
+        if commit and one_each:
+            times, closes = (np.ascontiguousarray(firsts[:, field]) for field in (TIME, CLOSE))
+            if all_later(given.which, times, closes, state):
+                outcome.add(self._step(given.which, firsts, revision))
+                outcome.appended = len(given.which)
+                return self._finish(outcome, revision)
+        single = np.ones(len(given.which), dtype=np.bool_)
+        if not one_each:
+            firsts, single = given.rows[given.offsets[:-1]], np.diff(given.offsets) == 1
+        pasts, unread = self._pasts(given, firsts)
+        if unread:
+            if not commit:
+                raise unread[0][1]
+            outcome = self.apply(given.without(dict(unread)))
+            outcome.unread += unread
+            return outcome
+        newest = state[as_slice(given.which), bars.LAST_TIME]
+        single &= ~np.isnan(firsts[:, CLOSE])
+        step, again = single & (firsts[:, TIME] > newest), single & (firsts[:, TIME] == newest)
+        rest = ~step if commit else np.ones(len(step), dtype=np.bool_)
+        if commit and step.any():
+            outcome.add(self._step(given.which[step], firsts[step], revision))
+            outcome.appended += int(step.sum())
+        if commit and again.any():
+            rest[again] = self._replace_newest(given, np.flatnonzero(again), revision, outcome)
+        self._edits(given, np.flatnonzero(rest), pasts, revision, outcome, commit=commit)
+        return self._finish(outcome, revision) if commit else outcome
+
+    def _pasts(
+        self, given: UpdateRows, firsts: Floats
+    ) -> tuple[dict[int, Past | None], list[tuple[int, Exception]]]:
+        """Return, by number, the past of rows that are older than memory; and what cannot be read.
+
+        All is read before anything changes.
+        """
+        slots = self.memory.slot(self.memory.first[given.which])
+        reach = self.memory.snapshots[0][slots, given.which, bars.LAST_TIME]
+        found: dict[int, Past | None] = {}
+        unread: list[tuple[int, Exception]] = []
+        for place in np.flatnonzero(firsts[:, TIME] <= reach).tolist():
+            number = int(given.which[place])
+            try:
+                found[number] = self.past_before(number, int(firsts[place, TIME]))
+            except Exception as error:  # noqa: BLE001
+                # A damaged file, a server that is down, no memory: the other instruments go on.
+                unread.append((number, error))
+        return found, unread
+
+    # The three ways
+
+    def _step(self, which: Ints, rows: Floats, revision: int) -> list[BarRows]:
+        memory, at = self.memory, as_slice(which)
+        position = memory.next[at]
+        if any_multiple(position, memory.stride):
+            due = position % memory.stride == 0
+            some = which[due]
+            states = [part[some] for each in self.timeframes for part in each.now]
+            memory.keep_snapshot(some, position[due], states)
+        memory.append(which, position, rows)
+        candles, calendar_of = candle_arrays(rows, np.arange(len(which) + 1)), self.calendar_of[at]
+        return [
+            each.step(which, calendar_of, candles, self.now, revision) for each in self.timeframes
+        ]
+
+    def _replace_newest(
+        self, given: UpdateRows, some: Ints, revision: int, outcome: Outcome
+    ) -> Flags:
+        """Replace newest candles; say which need a replay instead."""
+        memory, which = self.memory, given.which[some]
+        rows = given.rows[given.offsets[:-1][some]]
+        slots = (memory.next[which] - 1) % memory.capacity
+        held = memory.candles[slots, which]
+        known = held[:, TIME] == rows[:, TIME]
+        rows[known] = with_interest(rows[known], held[known])
+        same = equal_rows(held, rows)
+        outcome.repeated += int(same.sum())
+        in_bars = np.logical_and.reduce([each.touched[which] for each in self.timeframes])
+        # A candle of zero volume may be a filler, which decides what follows it.
+        good = ~same & in_bars & (rows[:, VOLUME] > 0.0) & (held[:, VOLUME] > 0.0)
+        if good.any():
+            numbers, calendar_of = which[good], self.calendar_of[which[good]]
+            candles = candle_arrays(rows[good], np.arange(len(numbers) + 1))
+            memory.candles[slots[good], numbers] = rows[good]
+            outcome.add(
+                [
+                    each.replace_newest(numbers, calendar_of, candles, self.now, revision)
+                    for each in self.timeframes
+                ]
+            )
+            outcome.revised += len(numbers)
+        replayed: Flags = ~same & ~good
+        return replayed
+
+    def _edits(
+        self,
+        given: UpdateRows,
+        some: Ints,
+        pasts: Mapping[int, Past | None],
+        revision: int,
+        outcome: Outcome,
+        *,
+        commit: bool,
+    ) -> None:
+        """Make edits of the rows of some instruments, and replay them."""
+        added: list[Edit] = []
+        changed: list[Edit] = []
+        for place in some.tolist():
+            number, rows = int(given.which[place]), given.of(place)
+            newest = self.timeframes[0].now[0][number, bars.LAST_TIME]
+            if rows[0, TIME] > newest and not np.isnan(rows[:, CLOSE]).any():
+                at = slice(number, number + 1)
+                states = [[part[at].copy() for part in each.now] for each in self.timeframes]
+                added.append(Edit(number, int(self.memory.next[number]), states, None, rows))
+                outcome.appended += len(rows)
+            else:
+                edit = self._correction(number, rows, pasts.get(number), outcome)
+                if edit is not None:
+                    changed.append(edit)
+                    if commit:
+                        self._note_reported(number, rows)
+        for edits in (added, changed):
+            if edits:
+                which = np.array([edit.number for edit in edits])
+                outcome.add(self._edit(edits, which, revision, commit=commit))
+
+    def _note_reported(self, number: int, rows: Floats) -> None:
+        """Note from when on an instrument's bars may have been reported."""
+        reported_from = self.memory.reported_from
+        reported_from[number] = min(reported_from[number], int(rows[0, TIME]))
+
+    def _correction(
+        self, number: int, rows: Floats, past: Past | None, outcome: Outcome
+    ) -> Edit | None:
+        """Return the edit for late, revised or deleted candles; None where nothing changes."""
+        memory, first = self.memory, int(self.memory.first[number])
+        kept = memory.candles_of(number)
+        reach = self.reach(number)
+        if rows[0, TIME] <= reach:
+            if past is not None:
+                # A minute that ticks still build is in memory only.
+                old = np.concatenate([past.rows[past.rows[:, TIME] <= reach], kept])
+                new = self._merged(number, old, rows, outcome)
+                return None if new is None else Edit(number, 0, past.states, old, new, restart=True)
+            times = rows[:, TIME].astype(np.int64)
+            known = times > reach
+            outcome.too_old += [(number, time, TOO_OLD) for time in times[~known].tolist()]
+            rows = rows[known]
+            if not len(rows):
+                return None
+        moment = int(rows[0, TIME])
+        # There may be no snapshot yet before the next candle.
+        place = min(int(np.searchsorted(kept[:, TIME], moment)), max(len(kept) - 1, 0))
+        position = max((first + place) // memory.stride * memory.stride, first)
+        old = kept[position - first :]
+        new = self._merged(number, old, rows, outcome)
+        if new is None:
+            return None
+        flat = memory.snapshot(np.array([number]), np.array([position]))
+        return Edit(number, position, self._by_timeframe(flat), old, new)
+
+    def _merged(self, number: int, old: Floats, rows: Floats, outcome: Outcome) -> Floats | None:
+        """Merge and count an update's candles; return None where nothing changes."""
+        merged = merge_candles(old, rows)
+        self._count(outcome, number, rows, merged)
+        return merged.rows if merged.late + merged.revised + merged.deleted else None
+
+    def _count(self, outcome: Outcome, number: int, rows: Floats, merged: MergeResult) -> None:
+        """Count where an instrument's rows went."""
+        newest = self.timeframes[0].now[0][number, bars.LAST_TIME]
+        appended = int(((rows[:, TIME] > newest) & ~np.isnan(rows[:, CLOSE])).sum())
+        outcome.appended += appended
+        outcome.late += merged.late - appended
+        outcome.revised += merged.revised
+        outcome.deleted += merged.deleted
+        outcome.repeated += merged.repeated
+
+    def _edit(
+        self, edits: list[Edit], which: Ints, revision: int, *, commit: bool
+    ) -> list[BarRows]:
+        return self._replay.apply(edits, self.calendar_of[which], self.now, revision, commit=commit)
+
+    def _by_timeframe(self, flat: StateArrays) -> list[StateArrays]:
+        parts = iter(flat)
+        return [[next(parts) for _ in each.now] for each in self.timeframes]
+
+    def no_change(self) -> Outcome:
+        """Return an outcome without changes."""
+        return Outcome([[] for _ in self.timeframes])
+
+    def _finish(self, outcome: Outcome, revision: int) -> Outcome:
+        """Set the revision, if the update changed a row."""
+        if any(len(rows) for kept in outcome.rows for rows in kept):
+            self.revision = revision
+        return outcome
