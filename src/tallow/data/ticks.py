@@ -8,16 +8,16 @@ earlier one of its session (a broker's reset, a bad tick) therefore adds nothing
 is passed again; it is counted as a fall. A tick on the full minute belongs to the minute it opens.
 
 Order: by time; at one instant by sequence number where there is one, then by cumulative volume,
-then as they arrived. A tick that equals a kept one in all fields is a repeat and is folded in once;
-so two equal trades of one instant need sequence numbers to count as two.
+then by arrival. A tick that equals a kept one in all fields is a repeat and counts once; so two
+equal trades of one instant need sequence numbers to count as two.
 
-"Now" is the clock's or, before it was told, an instrument's own newest tick: another one's history
-replayed first closes nothing of it. A lone tick more than `LIVE_AHEAD_SECONDS` after all others may
-be a wrong stamp: it is no newest one until the next comes. A minute is closed `grace_us` after its
-end. Ticks are kept for `minutes_kept` minutes before now, and at most `TICKS_KEPT_MAX` of an
-instrument, those of minutes not yet closed aside. Older ones, as of before a call, are refused:
-what a candle is made of is always there in full. Memory: 64 bytes per instrument and 56 per tick
-kept, with room for up to two and a half times the ticks that were there when it last grew.
+"Now" is the clock's time or, until the clock is set, that of the instrument's own newest tick: the
+history of another one, replayed first, closes nothing. A lone tick more than `LIVE_AHEAD_SECONDS`
+after all others may have a wrong stamp: it is not the newest until the next comes. A minute closes
+`grace_us` after its end. Ticks are kept for `minutes_kept` minutes before now, and at most
+`TICKS_KEPT_MAX` per instrument, not counting minutes that have not closed. Older ones, as of before
+a call, are quarantined: all ticks of a candle are always there. Memory: 64 bytes per instrument and
+56 per tick kept, with room for up to two and a half times the ticks of when it last grew.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Minutes(NamedTuple):
     falls
         int64: ticks of the minute whose cumulative volume is below an earlier one of the session.
     renewed
-        bool: a new tick of the minute, or a late total before it, says its candle anew; the others
+        bool: a new tick of the minute, or a late total before it, made its candle again; the others
         are here because they closed, or for their falls.
     outcome
         int8, one per row of the input: a place in `OUTCOMES`.
@@ -90,12 +90,12 @@ class Minutes(NamedTuple):
 
     @property
     def quarantined(self) -> Ints:
-        """Rows of the input that were not taken."""
+        """Rows of the input that break a rule."""
         return np.flatnonzero(self.outcome >= BAD_TIME)
 
     @property
     def rules(self) -> list[str]:
-        """The rule that each row of `quarantined` broke."""
+        """The rule that each of these rows breaks."""
         return [OUTCOMES[code] for code in self.outcome[self.quarantined].tolist()]
 
 
@@ -144,7 +144,7 @@ class TickBuilder:
         cumulative: bool,
         sequence: Ints | None = None,
     ) -> Minutes:
-        """Fold ticks in, in any order; return the minutes that they change or close.
+        """Add ticks in any order; return the minutes that they change or close.
 
         Parameters
         ----------
@@ -154,8 +154,8 @@ class TickBuilder:
             float64 ``[n]``; the quantity is the trade's, or the day's volume so far.
         session
             float64 ``[n]``: the number of the session, the same for a whole minute. NaN where
-            there is none: a cumulative volume is refused then, as brokers repeat yesterday's before
-            the open; plain quantities need none.
+            there is none: then a cumulative volume is quarantined, as brokers repeat yesterday's
+            before the open; plain quantities need none.
         cumulative
             Quantities are the day's volume so far.
         sequence
@@ -188,12 +188,12 @@ class TickBuilder:
         return _minutes(out, written, outcome)
 
     def advance(self, now_us: int) -> Minutes:
-        """Set the clock; return the minutes that it closes. A clock that goes back changes nothing.
+        """Set the clock, never back; return the minutes that it closes.
 
         Raises
         ------
         ParameterError
-            The time is no microseconds of our days, which would make every tick too late.
+            The time is no number of microseconds of these years: every tick would be too late.
         """
         if not TIME_FIRST_US <= now_us <= TIME_LAST_US:
             raise ParameterError(
@@ -207,7 +207,7 @@ class TickBuilder:
         return _minutes(out, written, np.empty(0, dtype=np.int8))
 
     def running(self) -> Minutes:
-        """Return the minutes that are not closed, as they are now; they go on running."""
+        """Return the minutes that have not closed, as they are now; they go on running."""
         ticks, spans = self._book[:2]
         ends = spans[spans[:, LAST] > spans[:, FIRST], LAST]
         newest = int(ticks.whole[TIME, ends - 1].max(initial=NEVER))
@@ -218,7 +218,7 @@ class TickBuilder:
         return copy.advance(min(newest + 2 * MINUTE_US + self._clock.grace, TIME_LAST_US))
 
     def knows(self, instrument: int, session: float) -> bool:
-        """Say whether an instrument has ticks, or began with what had traded, in a session."""
+        """Say whether an instrument has ticks, or a volume to begin with, in a session."""
         if instrument >= len(self._book.spans):
             return False
         ticks, spans, base = self._book[:3]
@@ -227,9 +227,9 @@ class TickBuilder:
         return bool(held or base[instrument, 0] == session)
 
     def begins_after(self, instrument: int, session: float, tick: tuple[int, int, float]) -> bool:
-        """Say whether an instrument began in a session, by `begin`, with a later tick.
+        """Say whether `begin` began an instrument's session with a later tick than this one.
 
-        The `tick`, by its time, sequence number and total, must be one that is still taken.
+        The `tick`, by its time, sequence number and total, must not be too late.
         """
         ticks, spans, base, begun = self._book
         if instrument >= len(spans) or not begun[instrument]:
@@ -244,7 +244,7 @@ class TickBuilder:
         return taken and tick < (whole[TIME], whole[SEQUENCE], total)
 
     def running_minutes(self, instrument: int) -> Times:
-        """Return the minutes of an instrument, int64 microseconds, that are not closed."""
+        """Return the minutes of an instrument, int64 microseconds, that have not closed."""
         if instrument >= len(self._book.spans):
             return np.empty(0, dtype=np.int64)
         ticks, spans = self._book[:2]
@@ -253,9 +253,9 @@ class TickBuilder:
         return minutes[minutes >= open_from(span, self._clock)]
 
     def begin(self, instrument: int, session: float, total: float) -> None:
-        """Say what had traded in a session before an instrument's first tick of it.
+        """Set the volume of a session before an instrument's first tick of it.
 
-        Again, where an earlier tick turns up, which comes with the next `add`.
+        Once more where an earlier tick comes, before it is added.
         """
         self._grow(instrument + 1)
         _, spans, base, begun = self._book
@@ -266,7 +266,7 @@ class TickBuilder:
         base[instrument], begun[instrument] = (session, total), 1
 
     def _waiting(self, before: int) -> int:
-        """Return how many minutes stand open since the clock was at `before`, at most."""
+        """Return how many minutes are open since the clock was at `before`, at most."""
         ticks, spans = self._book[:2]
         held = spans[:, LAST] - spans[:, FIRST]
         some = held > 0
@@ -282,7 +282,7 @@ class TickBuilder:
         return ticks.whole.nbytes + ticks.real.nbytes + spans.nbytes + base.nbytes
 
     def arrays(self) -> dict[str, Ints | Floats]:
-        """Return the whole state, as arrays of its own that `restore` takes."""
+        """Return the whole state as arrays, copied, for `restore`."""
         spans = self._book.spans
         packed = self._packed(spans[:, LAST] - spans[:, FIRST], 0)
         return {
@@ -295,7 +295,7 @@ class TickBuilder:
         }
 
     def restore(self, arrays: Mapping[str, Ints | Floats]) -> None:
-        """Take the state of a builder of the same grace and minutes kept.
+        """Restore the state of a builder with the same settings.
 
         Raises
         ------
@@ -314,7 +314,7 @@ class TickBuilder:
         self._book = Book(ticks, spans, base, begun)
 
     def _grow(self, instruments: int) -> None:
-        """Have spans for so many instruments, doubling."""
+        """Make spans for so many instruments, doubling."""
         ticks, spans, base, begun = self._book
         if instruments > len(spans):
             more = max(instruments, 2 * len(spans)) - len(spans)
@@ -328,7 +328,7 @@ class TickBuilder:
             )
 
     def _make_room(self, arriving: Ints) -> None:
-        """Have room for `arriving` ticks of each instrument behind those it has."""
+        """Make room for `arriving` ticks of each instrument behind those it has."""
         used = int(move(self._book, arriving, self._used))
         if used < 0:
             spans = self._book.spans
@@ -348,7 +348,7 @@ class TickBuilder:
 
 
 def _minutes(out: Out, count: int, outcome: Codes) -> Minutes:
-    """Return the first `count` rows, as copies: the room was for the worst case."""
+    """Return the first `count` rows, copied: the room was for the worst case."""
     instrument, timestamp, closed, falls, renewed = out.whole[:, :count].copy()
     opened, high, low, close, volume = out.real[:, :count].copy()
     candle = (opened, high, low, close, volume)

@@ -192,7 +192,7 @@ def test_rows_of_a_feed_are_durable_when_they_are_set_aside(store: Store) -> Non
     row = {"source": "ws://host", "rule": "not_understood", "record": text, "reason": "no time"}
     rows = pl.concat([quarantine, pl.DataFrame([row | {"times": 3}, row])], how="diagonal")
     for times in (4, 8):
-        live.set_aside(rows)
+        live.quarantine(rows)
         with open_store(store.state_folder.parent) as other:
             held = other.ledger.held().select("source", "rule", "record", "reason", "times")
             assert held.rows() == [("ws://host", "not_understood", text, "no time", times)]

@@ -67,7 +67,7 @@ def _span(values: Floats) -> tuple[float, float]:
 def span_of(values: Floats | Ints) -> tuple[float, float] | None:
     """Return the least and the greatest of some numbers, None where there is none.
 
-    A third of what NumPy takes for a few.
+    Takes a third of NumPy's time for a few.
     """
     if not len(values):
         return None
@@ -80,8 +80,8 @@ def roll_states(closed: Floats, forming: Floats, which: Ints, opened: Flags) -> 
     """Prepare instruments' states for their open bars' rows.
 
     ``closed`` are the states after each instrument's last closed bar and ``forming`` those after
-    its open one, float64 ``[instruments, state_size]``. Where a bar was `opened`, the one before
-    has closed; where not, the open bar's row runs again, from where it began.
+    its open one, float64 ``[instruments, state_size]``. Where a bar was `opened`, the one before it
+    has closed; where not, the open bar's row runs again from the last closed one.
     """
     for k in range(len(which)):
         i = which[k]
@@ -110,10 +110,10 @@ def find_rows(
     offsets, counts
         Of the pass over the candles: bars that closed, and where the candles went.
     final
-        Which instruments' last bars were known to have closed.
+        Which instruments' last bars were known to be closed.
     told, touched, opened
-        Filled in, per instrument of `which`: the bar that closed is to be told; the candle is in
-        the open bar; it opened that.
+        Filled in, per instrument of `which`: whether the closed bar is reported; whether the candle
+        is in the open bar; whether it opened that.
     """
     closing = opening = 0
     for k in range(len(which)):

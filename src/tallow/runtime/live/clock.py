@@ -51,7 +51,7 @@ class LiveClock:
 
     Attributes
     ----------
-    told
+    set_to
         What a caller set it to, in microseconds since 1970 UTC; None before that.
     """
 
@@ -74,23 +74,24 @@ class LiveClock:
     def _follow(self, moment: int) -> None:
         if moment > self._newest:
             self._newest = moment
-            self._limit = min(venue.later(moment) for venue in self._venues)
+            now = np.array([moment])
+            self._limit = min(int(venue.later(now)[0]) for venue in self._venues)
 
     def covers(self, newest: float) -> bool:
         """Say whether no time up to `newest` is ahead; costs less than to look at each."""
         return newest <= self._limit and newest <= latest_open(self.set_to)
 
-    def ahead(self, calendar_of: Ints, times: Floats | Times) -> Flags:
-        """Say which times are ahead; `calendar_of` are the calendars of their instruments."""
+    def ahead(self, calendar: Ints, times: Floats | Times) -> Flags:
+        """Say which times are ahead; `calendar` are the calendars of their instruments."""
         ahead: Flags = times > latest_open(self.set_to)
         if self.set_to is None:
             return ahead
         for place, venue in enumerate(self._venues):
-            mine = (calendar_of == place) & ~ahead
+            mine = (calendar == place) & ~ahead
             ordered = np.unique(times[mine]).astype(np.int64)
             ordered = np.concatenate(([self._newest], ordered[ordered > self._newest]))
             # Each row may be that far ahead of the row before it.
-            steps = np.flatnonzero(ordered[1:] > venue.all_later(ordered[:-1]))
+            steps = np.flatnonzero(ordered[1:] > venue.later(ordered[:-1]))
             if len(steps):
                 ahead |= mine & (times > ordered[steps[0]])
         return ahead
@@ -106,12 +107,8 @@ class _TradingTime:
         self._begins = self._ends - lengths
         self._lengths = lengths
 
-    def later(self, moment: int) -> int:
+    def later(self, moments: Times) -> Times:
         """Return when `LIVE_AHEAD_SECONDS` of trading, and of the clock, have gone by."""
-        return int(self.all_later(np.array([moment]))[0])
-
-    def all_later(self, moments: Times) -> Times:
-        """Do as `later` for several moments."""
         segment = np.maximum(np.searchsorted(self._opens, moments, "right") - 1, 0)
         into = np.clip(moments - self._opens[segment], 0, self._lengths[segment])
         target = self._begins[segment] + into + AHEAD_US

@@ -65,18 +65,18 @@ def merge_candles(rows: Floats, given: Floats) -> MergeResult:
     place = np.searchsorted(rows[:, TIME], given[:, TIME])
     known = place < len(rows)
     known[known] = rows[place[known], TIME] == given[known, TIME]
-    gone = np.isnan(given[:, CLOSE])
+    deletes = np.isnan(given[:, CLOSE])
     same = np.zeros(len(given), dtype=np.bool_)
     before = rows[place[known]]
     given = given.copy()
     given[known] = with_interest(given[known], before)
     same[known] = equal_rows(before, given[known])
-    same |= gone & ~known
-    revised, deleted = known & ~same & ~gone, known & gone
+    same |= deletes & ~known
+    revised, deleted = known & ~same & ~deletes, known & deletes
     kept = np.delete(rows, place[known], axis=0)
-    result = np.concatenate([kept, given[~gone]])
+    result = np.concatenate([kept, given[~deletes]])
     result = result[np.argsort(result[:, TIME], kind="stable")]
-    late = len(given) - int(known.sum()) - int((gone & ~known).sum())
+    late = len(given) - int(known.sum()) - int((deletes & ~known).sum())
     return MergeResult(result, late, int(revised.sum()), int(deleted.sum()), int(same.sum()))
 
 
@@ -105,11 +105,11 @@ class Replay:
         self._timeframes, self._memory = timeframes, memory
 
     def apply(
-        self, edits: Sequence[Edit], calendar_of: Ints, now: int, revision: int, *, commit: bool
+        self, edits: Sequence[Edit], calendar: Ints, now: int, revision: int, *, commit: bool
     ) -> list[BarRows]:
         """Return per timeframe the rows that edits of ascending instruments change.
 
-        All of them have old candles, or none has. `calendar_of` are the instruments' calendars.
+        All of them have old candles, or none has. `calendar` are the instruments' calendars.
         """
         which = np.array([edit.number for edit in edits], dtype=np.int64)
         states = self._stack([edit.states for edit in edits])
@@ -121,12 +121,12 @@ class Replay:
         else:
             table = Table.of([edit.old for edit in edits if edit.old is not None])
             copies = self._stack([edit.before or edit.states for edit in edits])
-            old = self._rows_of(table, which, calendar_of, copies, now)
+            old = self._rows_of(table, which, calendar, copies, now)
             for edit in edits:
                 if commit and edit.before is not None:
                     for each in self._timeframes:
                         each.kernels.forget_failures(edit.number)
-        new = self._run(edits, which, calendar_of, states, now, revision, commit=commit)
+        new = self._run(edits, which, calendar, states, now, revision, commit=commit)
         found = [changed_rows(a, b, which, revision) for a, b in zip(old, new, strict=True)]
         if commit:
             for each, rows in zip(self._timeframes, found, strict=True):
@@ -143,14 +143,14 @@ class Replay:
         ]
 
     def _rows_of(
-        self, table: Table, which: Ints, calendar_of: Ints, states: list[StateArrays], now: int
+        self, table: Table, which: Ints, calendar: Ints, states: list[StateArrays], now: int
     ) -> list[BarRows]:
         """Return each timeframe's bars of candles, with the open ones; the states change."""
         candles = table.part(np.zeros(len(which), dtype=np.int64), np.diff(table.offsets))
         rows = []
         for each, state in zip(self._timeframes, states, strict=True):
-            closed, _ = each.closed_rows(state, which, calendar_of, candles, 0)
-            opened = each.open_rows(which, calendar_of, state[0], state[1:], now, 0)
+            closed, _ = each.closed_rows(state, which, calendar, candles, 0)
+            opened = each.open_rows(which, calendar, state[0], state[1:], now, 0)
             rows.append(join_rows([closed, opened]).sort())
         return rows
 
@@ -158,7 +158,7 @@ class Replay:
         self,
         edits: Sequence[Edit],
         which: Ints,
-        calendar_of: Ints,
+        calendar: Ints,
         states: list[StateArrays],
         now: int,
         revision: int,
@@ -181,14 +181,12 @@ class Replay:
             candles = table.part(low - start, high - start)
             for k, each in enumerate(self._timeframes):
                 before[k] = states[k][0].copy()
-                rows, touched[k] = each.closed_rows(
-                    states[k], which, calendar_of, candles, revision
-                )
+                rows, touched[k] = each.closed_rows(states[k], which, calendar, candles, revision)
                 parts[k].append(rows)
         result = []
         for k, each in enumerate(self._timeframes):
             forming = [part.copy() for part in states[k][1:]]
-            last = each.open_rows(which, calendar_of, states[k][0], forming, now, revision)
+            last = each.open_rows(which, calendar, states[k][0], forming, now, revision)
             result.append(join_rows([*parts[k], last]).sort())
             if commit:
                 each.install(which, states[k], forming, before[k], touched[k], last)

@@ -76,9 +76,9 @@ class History:
 
     def has_known_times(self, name: str, rows: Floats) -> Flags:
         """Say which of an instrument's sorted rows have known times that are not ahead."""
-        calendar_of, offsets = self._calendars.places([name]), np.array([0, len(rows)])
+        calendars, offsets = self._calendars.places([name]), np.array([0, len(rows)])
         times = rows[:, TIME].astype(np.int64)
-        codes = self._known.wrong(calendar_of, offsets, times, latest_open())
+        codes = self._known.wrong(calendars, offsets, times, latest_open())
         return np.ones(len(rows), dtype=np.bool_) if codes is None else codes == RIGHT
 
     def states_before(

@@ -50,12 +50,12 @@ class IndicatorKernels:
         ]
 
     def inputs(
-        self, calendar_of: Ints, offsets: Ints, times: Times, rows: Floats
+        self, calendar: Ints, offsets: Ints, times: Times, rows: Floats
     ) -> dict[str, Floats]:
         """Return the inputs of operations, read-only."""
         inputs = dict(zip(NUMBERS, read_only(rows), strict=False))
         if self._anchors is not None:
-            inputs |= self._anchor_columns(self._anchors, calendar_of, offsets, times)
+            inputs |= self._anchor_columns(self._anchors, calendar, offsets, times)
         return inputs
 
     def run_all(
@@ -101,17 +101,17 @@ class IndicatorKernels:
             numbers.discard(number)
 
     def _anchor_columns(
-        self, table: AnchorTable, calendar_of: Ints, offsets: Ints, times: Times
+        self, table: AnchorTable, calendar: Ints, offsets: Ints, times: Times
     ) -> dict[str, Floats]:
         wanted, count = self.plan.anchors, len(times)
         if not self._one_calendar or not count or not _all_equal(times):
-            columns = anchor_columns(table, wanted, times, offsets, calendar_of)
+            columns = anchor_columns(table, wanted, times, offsets, calendar)
             return {name: read_only(column) for name, column in columns.items()}
         # One minute of all instruments: one value for all, mostly that of the minute before.
         first, until, known = self._session
         if first <= times[0] < until and len(next(iter(known.values()))) == count:
             return known
-        numbers = anchor_columns(table, wanted, times[:1], np.array([0, 1]), calendar_of[:1])
+        numbers = anchor_columns(table, wanted, times[:1], np.array([0, 1]), calendar[:1])
         known = {name: read_only(np.full(count, each[0])) for name, each in numbers.items()}
         after = int(np.searchsorted(table.boundaries, times[0], "right"))
         if 0 < after < len(table.boundaries):

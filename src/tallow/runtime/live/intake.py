@@ -40,12 +40,7 @@ from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore, as_candles
 from tallow.runtime.live.memory import TIME, candle_rows
 from tallow.runtime.live.outcome import Outcome
-from tallow.runtime.live.update_rows import (
-    UpdateRows,
-    broken_rules,
-    deletion_rows,
-    sort_rows,
-)
+from tallow.runtime.live.update_rows import UpdateRows, broken_rules, deletion_rows, sort_rows
 
 if TYPE_CHECKING:
     from tallow.data.store.write import WriteReport
@@ -61,7 +56,7 @@ class Intake:
     names
         The instruments, by number.
     name_column, rank
-        The names as a column, and their calendar_of among the sorted names.
+        The names as a column, and the place of each among the sorted names.
     follower
         Keeps the state equal to the engine's store; None without a store.
     saw_interest
@@ -135,20 +130,16 @@ class Intake:
         self._numbers |= {name: first + place for place, name in enumerate(new)}
         self.name_column = pl.Series("instrument", self.names, dtype=pl.String)
         self.rank = np.argsort(np.argsort(np.array(self.names, dtype=object)))
-        calendar_of = self._calendars.places(new)
-        self._have_calendars &= bool((calendar_of >= 0).all())
-        self._state.grow(calendar_of)
+        calendars = self._calendars.places(new)
+        self._have_calendars &= bool((calendars >= 0).all())
+        self._state.grow(calendars)
 
     def calendar_of(self, numbers: Ints) -> Ints:
         """Return the numbers of instruments' calendars; -1 where there is none."""
         return self._state.calendar_of[numbers]
 
     def rules(
-        self,
-        numbers: Ints,
-        times: Floats,
-        edges: tuple[float, float] | None,
-        ahead: str = FORMING,
+        self, numbers: Ints, times: Floats, edges: tuple[float, float] | None, ahead: str = FORMING
     ) -> list[str | None] | None:
         """Return the rule on calendars and clocks that each row breaks; None where none does.
 
@@ -161,19 +152,19 @@ class Intake:
         known = self._have_calendars and self._known.covers_span(first, last)
         if known and self.clock.covers(last):
             return None
-        calendar_of = self.calendar_of(numbers)
-        uncovered = self._known.uncovered(calendar_of, times)
+        calendars = self.calendar_of(numbers)
+        uncovered = self._known.uncovered(calendars, times)
         outside = (times < TIME_MIN_US) | (times > TIME_MAX_US)
         rules = [OUT_OF_RANGE, NO_CALENDAR, NOT_COVERED]
-        wrong = np.select([outside, calendar_of < 0, uncovered], rules, "").astype(object)
+        wrong = np.select([outside, calendars < 0, uncovered], rules, "").astype(object)
         right = wrong == ""
         if right.any():
-            wrong[right] = np.where(self.clock.ahead(calendar_of[right], times[right]), ahead, "")
+            wrong[right] = np.where(self.clock.ahead(calendars[right], times[right]), ahead, "")
         return [rule or None for rule in wrong.tolist()] if (wrong != "").any() else None
 
     # Candles
 
-    def set_aside(self, rows: pl.DataFrame) -> None:
+    def write_quarantine(self, rows: pl.DataFrame) -> None:
         """Write rows to the store's quarantine; does nothing without a store."""
         report = self._write(sort_rows(_NONE, deletion_rows(_NONE, _NONE)), join_quarantines(rows))
         if report is not None:
@@ -240,8 +231,8 @@ class Intake:
             if edges is not None:
                 first, last = edges
                 self.clock.note_newest(last)
-                calendar_of = partial(self.calendar_of, numbers)
-                self.stamps.see(calendar_of, rows[:, TIME], int(first), int(last))
+                calendars = partial(self.calendar_of, numbers)
+                self.stamps.see(calendars, rows[:, TIME], int(first), int(last))
             outcome = self._changed(given, self._write(given, quarantine, candles))
         else:
             outcome = self._state.apply(given, commit=False)
@@ -274,8 +265,8 @@ class Intake:
         place = int(np.searchsorted(kept[:, TIME], row[TIME]))
         if place == len(kept) or kept[place, TIME] != row[TIME]:
             return row if row[TIME] <= self._state.reach(number) else None
-        held: Floats = kept[place]
-        return held
+        candle: Floats = kept[place]
+        return candle
 
     def delete(self, keys: pl.DataFrame, numbers: Ints) -> Outcome:
         """Delete candles by a frame of `instrument` and `timestamp`, and the rows' instruments."""

@@ -19,14 +19,7 @@ from tallow.core.time import BEGIN_OF_TIME, now_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.live_rows import all_later, any_multiple
 from tallow.runtime.live.bar_rows import BarRows
-from tallow.runtime.live.edits import (
-    Edit,
-    MergeResult,
-    Replay,
-    equal_rows,
-    merge_candles,
-    with_interest,
-)
+from tallow.runtime.live.edits import Edit, Replay, equal_rows, merge_candles, with_interest
 from tallow.runtime.live.indicator_kernels import StateArrays
 from tallow.runtime.live.live_quarantine import TOO_OLD
 from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
@@ -52,9 +45,9 @@ class LiveState:
         self.past_before: PastBefore = lambda _number, _moment: None
         self._replay = Replay(timeframes, self.memory)
 
-    def grow(self, calendar_of: Ints) -> None:
+    def grow(self, calendar: Ints) -> None:
         """Add instruments, each with the number of its calendar."""
-        self.calendar_of = np.append(self.calendar_of, calendar_of)
+        self.calendar_of = np.append(self.calendar_of, calendar)
         room = len(self.memory.next)
         if len(self.calendar_of) > room:
             # Doubled, so that instruments may also come one by one.
@@ -78,8 +71,7 @@ class LiveState:
         """Return an instrument's past in memory; an empty one where that is not `whole`."""
         if not whole:
             return Past(
-                [each.new_state(1) for each in self.timeframes],
-                self.memory.candles_of(number)[:0],
+                [each.new_state(1) for each in self.timeframes], self.memory.candles_of(number)[:0]
             )
         first = self.memory.first[number]
         flat = self.memory.snapshot(np.array([number]), np.array([first]))
@@ -195,10 +187,8 @@ class LiveState:
             states = [part[some] for each in self.timeframes for part in each.now]
             memory.keep_snapshot(some, position[due], states)
         memory.append(which, position, rows)
-        candles, calendar_of = candle_arrays(rows, np.arange(len(which) + 1)), self.calendar_of[at]
-        return [
-            each.step(which, calendar_of, candles, self.now, revision) for each in self.timeframes
-        ]
+        candles, calendar = candle_arrays(rows, np.arange(len(which) + 1)), self.calendar_of[at]
+        return [each.step(which, calendar, candles, self.now, revision) for each in self.timeframes]
 
     def _replace_newest(
         self, given: UpdateRows, some: Ints, revision: int, outcome: Outcome
@@ -207,21 +197,21 @@ class LiveState:
         memory, which = self.memory, given.which[some]
         rows = given.rows[given.offsets[:-1][some]]
         slots = (memory.next[which] - 1) % memory.capacity
-        held = memory.candles[slots, which]
-        known = held[:, TIME] == rows[:, TIME]
-        rows[known] = with_interest(rows[known], held[known])
-        same = equal_rows(held, rows)
+        old = memory.candles[slots, which]
+        known = old[:, TIME] == rows[:, TIME]
+        rows[known] = with_interest(rows[known], old[known])
+        same = equal_rows(old, rows)
         outcome.repeated += int(same.sum())
         in_bars = np.logical_and.reduce([each.touched[which] for each in self.timeframes])
         # A candle of zero volume may be a filler, which decides what follows it.
-        good = ~same & in_bars & (rows[:, VOLUME] > 0.0) & (held[:, VOLUME] > 0.0)
+        good = ~same & in_bars & (rows[:, VOLUME] > 0.0) & (old[:, VOLUME] > 0.0)
         if good.any():
-            numbers, calendar_of = which[good], self.calendar_of[which[good]]
+            numbers, calendar = which[good], self.calendar_of[which[good]]
             candles = candle_arrays(rows[good], np.arange(len(numbers) + 1))
             memory.candles[slots[good], numbers] = rows[good]
             outcome.add(
                 [
-                    each.replace_newest(numbers, calendar_of, candles, self.now, revision)
+                    each.replace_newest(numbers, calendar, candles, self.now, revision)
                     for each in self.timeframes
                 ]
             )
@@ -255,16 +245,12 @@ class LiveState:
                 if edit is not None:
                     changed.append(edit)
                     if commit:
-                        self._note_reported(number, rows)
+                        since = min(self.memory.reported_from[number], int(rows[0, TIME]))
+                        self.memory.reported_from[number] = since
         for edits in (added, changed):
             if edits:
                 which = np.array([edit.number for edit in edits])
                 outcome.add(self._edit(edits, which, revision, commit=commit))
-
-    def _note_reported(self, number: int, rows: Floats) -> None:
-        """Note from when on an instrument's bars may have been reported."""
-        reported_from = self.memory.reported_from
-        reported_from[number] = min(reported_from[number], int(rows[0, TIME]))
 
     def _correction(
         self, number: int, rows: Floats, past: Past | None, outcome: Outcome
@@ -277,7 +263,7 @@ class LiveState:
             if past is not None:
                 # A minute that ticks still build is in memory only.
                 old = np.concatenate([past.rows[past.rows[:, TIME] <= reach], kept])
-                new = self._merged(number, old, rows, outcome)
+                new = self._merge(number, old, rows, outcome)
                 return None if new is None else Edit(number, 0, past.states, old, new, restart=True)
             times = rows[:, TIME].astype(np.int64)
             known = times > reach
@@ -290,20 +276,15 @@ class LiveState:
         place = min(int(np.searchsorted(kept[:, TIME], moment)), max(len(kept) - 1, 0))
         position = max((first + place) // memory.stride * memory.stride, first)
         old = kept[position - first :]
-        new = self._merged(number, old, rows, outcome)
+        new = self._merge(number, old, rows, outcome)
         if new is None:
             return None
         flat = memory.snapshot(np.array([number]), np.array([position]))
         return Edit(number, position, self._by_timeframe(flat), old, new)
 
-    def _merged(self, number: int, old: Floats, rows: Floats, outcome: Outcome) -> Floats | None:
-        """Merge and count an update's candles; return None where nothing changes."""
+    def _merge(self, number: int, old: Floats, rows: Floats, outcome: Outcome) -> Floats | None:
+        """Merge an update's candles into others, and count them; None where nothing changes."""
         merged = merge_candles(old, rows)
-        self._count(outcome, number, rows, merged)
-        return merged.rows if merged.late + merged.revised + merged.deleted else None
-
-    def _count(self, outcome: Outcome, number: int, rows: Floats, merged: MergeResult) -> None:
-        """Count where an instrument's rows went."""
         newest = self.timeframes[0].now[0][number, bars.LAST_TIME]
         appended = int(((rows[:, TIME] > newest) & ~np.isnan(rows[:, CLOSE])).sum())
         outcome.appended += appended
@@ -311,6 +292,7 @@ class LiveState:
         outcome.revised += merged.revised
         outcome.deleted += merged.deleted
         outcome.repeated += merged.repeated
+        return merged.rows if merged.late + merged.revised + merged.deleted else None
 
     def _edit(
         self, edits: list[Edit], which: Ints, revision: int, *, commit: bool

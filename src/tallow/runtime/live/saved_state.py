@@ -73,7 +73,7 @@ def save_state(path: Path, parts: Parts) -> None:
         "interest": parts.intake.saw_interest,
         "failed": [
             [
-                {name: sorted(held) for name, held in each.kernels.failed.items()},
+                {name: sorted(numbers) for name, numbers in each.kernels.failed.items()},
                 list(each.kernels.failures.items()),
             ]
             for each in parts.state.timeframes
@@ -84,7 +84,7 @@ def save_state(path: Path, parts: Parts) -> None:
         ],
         "store": None if follower is None else follower.position(),
     }
-    ticks = {f"{TICKS}{name}": held for name, held in parts.ticks.builder.arrays().items()}
+    ticks = {f"{TICKS}{name}": array for name, array in parts.ticks.builder.arrays().items()}
     write_state(path, header, to_arrays(parts.state) | ticks)
 
 
@@ -101,14 +101,14 @@ def load_state(path: Path, parts: Parts) -> None:
     follower, ticks = parts.intake.follower, len(TICKS)
     try:
         parts.ticks.builder.restore(
-            {name[ticks:]: held for name, held in arrays.items() if name.startswith(TICKS)}
+            {name[ticks:]: array for name, array in arrays.items() if name.startswith(TICKS)}
         )
         parts.intake.register(header["names"])
     except ParameterError as error:
         raise StateError(f"state: file={path}; {error}; rebuild it") from error
     from_arrays(parts.state, arrays)
     for each, (failed, failures) in zip(parts.state.timeframes, header["failed"], strict=True):
-        each.kernels.failed = {name: set(held) for name, held in failed.items()}
+        each.kernels.failed = {name: set(numbers) for name, numbers in failed.items()}
         each.kernels.failures = dict(failures)
     parts.ticks.waiting = [
         (

@@ -72,7 +72,7 @@ class LiveSession:
     -----
     Ticks are acknowledged when their minutes have closed. A feed that gives again what was not
     acknowledged repeats ticks of the last minutes after a restart: resume from `state` there, which
-    knows them, or a minute may be made anew of a part of its ticks.
+    knows them, or a minute may be built again from a part of its ticks.
 
     Examples
     --------
@@ -178,30 +178,30 @@ class LiveSession:
 
     def _receive(self, timeout: float) -> FeedBatch | None:
         """Return the next batch, once what the feed did not understand before it is durable."""
-        if not self._set_aside():
+        if not self._write_quarantine():
             return None
         try:
             batch = self._pending or self._feed.receive(timeout)
         finally:
             # Also where the feed has ended.
-            is_durable = self._set_aside()
+            is_durable = self._write_quarantine()
         if not is_durable:
             self._pending, batch = batch, None
         return batch
 
-    def _set_aside(self) -> bool:
+    def _write_quarantine(self) -> bool:
         """Write what the feed did not understand to the quarantine; say if it is durable."""
         batch = self._unwritten or self._feed.quarantined()
         if batch is None:
             return True
         try:
-            self._engine.set_aside(batch.frame)
+            self._engine.quarantine(batch.frame)
         except StoreError as error:
             self._unwritten, self._tally.errors["store"] = batch, str(error)
             return False
         self._unwritten = None
         self._tally.errors.pop("store", None)
-        self._tally.set_aside(batch.frame)
+        self._tally.count_quarantined(batch.frame)
         self._feed.acknowledge(batch)
         return True
 
@@ -226,7 +226,7 @@ class LiveSession:
             self._unwritten = replace(batch, kind="quarantine", frame=rows)
             self._pending = None
             self._tally.refuse(str(error))
-            self._set_aside()
+            self._write_quarantine()
             return []
         length = MINUTE_US if batch.kind == "candles" else 0
         self._tally.take(rows, length, update, time.perf_counter() - began)

@@ -23,7 +23,7 @@ class SessionSupport:
     _ticks: TickIntake
     _answers: LiveAnswers
 
-    def set_aside(self, rows: pl.DataFrame) -> None:
+    def quarantine(self, rows: pl.DataFrame) -> None:
         """Write rows that a feed could not understand to the store's quarantine.
 
         Parameters
@@ -38,7 +38,7 @@ class SessionSupport:
             If the store cannot be written.
         """
         with self._lock:
-            self._intake.set_aside(rows)
+            self._intake.write_quarantine(rows)
 
     def write_running(self) -> LiveUpdate:
         """Write the minutes that ticks still build to the store as they are, before a stop.

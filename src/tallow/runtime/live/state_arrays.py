@@ -11,12 +11,7 @@ from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.timeframe_state import TimeframeState
 
 _TIMEFRAME = ("before", "touched", "shown", "final", "revision")
-_MEMORY = {
-    "candles": "candles",
-    "first": "first",
-    "next": "next",
-    "told_from": "reported_from",
-}
+_MEMORY = {"candles": "candles", "first": "first", "next": "next", "told_from": "reported_from"}
 """Arrays of the memory by their names in a file, which stay what they are."""
 
 

@@ -102,7 +102,7 @@ def require_header(path: Path, header: Mapping[str, Any], state: LiveState) -> N
 def require_arrays(path: Path, arrays: Arrays, state: LiveState, count: int) -> None:
     """Raise `StateError` unless the arrays fit so many instruments."""
     shapes = _shapes(state, _length(arrays, "memory/next"))
-    own = {name: held for name, held in arrays.items() if not name.startswith(TICKS)}
+    own = {name: array for name, array in arrays.items() if not name.startswith(TICKS)}
     _require_shapes(path, own, shapes)
     first, after = own["memory/first"], own["memory/next"]
     memory = state.memory
@@ -121,8 +121,8 @@ def require_ticks(path: Path, arrays: Arrays, empty: Arrays, count: int) -> None
     sizes = {name: _length(own, name) for name in ("begun", "whole")}
     sizes |= {"base": sizes["begun"], "spans": sizes["begun"], "real": sizes["whole"]}
     shapes = {
-        name: (held.dtype, tuple(sizes[name] if axis == 0 else axis for axis in held.shape))
-        for name, held in empty.items()
+        name: (array.dtype, tuple(sizes[name] if axis == 0 else axis for axis in array.shape))
+        for name, array in empty.items()
     }
     _require_shapes(path, own, shapes)
     spans, times = own["spans"], own["whole"][TIME]
@@ -131,8 +131,8 @@ def require_ticks(path: Path, arrays: Arrays, empty: Arrays, count: int) -> None
     right[count:] &= first[count:] == last[count:]
     in_days = (times >= TIME_FIRST_US) & (times <= TIME_LAST_US)
     now = int(own["clock"][0])
-    is_told = now == NEVER or TIME_FIRST_US <= now <= TIME_LAST_US
-    if not (right.all() and in_days.all() and is_told):
+    is_set = now == NEVER or TIME_FIRST_US <= now <= TIME_LAST_US
+    if not (right.all() and in_days.all() and is_set):
         raise StateError(f"state: file={path}; what ticks it holds {_FORM}")
 
 
@@ -162,13 +162,13 @@ def _shapes(state: LiveState, room: int) -> Shapes:
     one, two = (to_arrays(_with_room(state, more)) for more in (1, 2))
     return {
         name: (
-            held.dtype,
+            array.dtype,
             tuple(
                 room if size != other else size
-                for size, other in zip(held.shape, two[name].shape, strict=True)
+                for size, other in zip(array.shape, two[name].shape, strict=True)
             ),
         )
-        for name, held in one.items()
+        for name, array in one.items()
         # A memory has no snapshots before the first instrument.
         if room or not name.startswith("memory/states/")
     }
@@ -177,10 +177,7 @@ def _shapes(state: LiveState, room: int) -> Shapes:
 def _with_room(state: LiveState, more: int) -> LiveState:
     """Return a copy of a state with room for more instruments."""
     like = copy(state)
-    like.timeframes, like.memory = (
-        [copy(each) for each in state.timeframes],
-        copy(state.memory),
-    )
+    like.timeframes, like.memory = ([copy(each) for each in state.timeframes], copy(state.memory))
     count = len(state.memory.next) + more
     like.memory.grow(count, [part for each in like.timeframes for part in each.new_state(more)])
     for each in like.timeframes:

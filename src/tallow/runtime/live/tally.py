@@ -190,7 +190,7 @@ class Tally:
         if report.quarantined:
             self.by_rule.update(count_by_rule(report.quarantine))
 
-    def set_aside(self, quarantine: pl.DataFrame) -> None:
+    def count_quarantined(self, quarantine: pl.DataFrame) -> None:
         """Count rows that a feed did not understand."""
         rows = count_rows(quarantine)
         self._pace(rows)

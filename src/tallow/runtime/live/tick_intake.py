@@ -161,8 +161,8 @@ class TickIntake:
     def _sessions(self, numbers: Ints, times: Times) -> Floats:
         """Return each tick's session number."""
         offsets = np.arange(len(numbers) + 1)
-        calendar_of = self._intake.calendar_of(numbers)
-        return anchor_columns(self._anchors, ["session"], times, offsets, calendar_of)["session"]
+        calendar = self._intake.calendar_of(numbers)
+        return anchor_columns(self._anchors, ["session"], times, offsets, calendar)["session"]
 
     def _open_sessions(
         self, frame: pl.DataFrame, numbers: Ints, times: Times, sessions: Floats
@@ -195,22 +195,22 @@ class TradingHours:
     def __init__(self, calendars: CalendarAssignment) -> None:
         self._tables = [calendar.sessions() for calendar in calendars.calendars]
 
-    def inside(self, calendar_of: Ints, times: Times) -> Flags:
-        """Say which times lie in them; `calendar_of` are the calendars of the instruments."""
+    def inside(self, calendar: Ints, times: Times) -> Flags:
+        """Say which times lie in them; `calendar` are the calendars of the instruments."""
         found = np.zeros(len(times), dtype=np.bool_)
         for place, table in enumerate(self._tables):
-            mine = times[calendar_of == place]
+            mine = times[calendar == place]
             segment = np.searchsorted(table.segment_open, mine, "right") - 1
-            found[calendar_of == place] = (segment >= 0) & (mine < table.segment_close[segment])
+            found[calendar == place] = (segment >= 0) & (mine < table.segment_close[segment])
         return found
 
-    def opened(self, calendar_of: Ints, times: Times) -> Times:
+    def opened(self, calendar: Ints, times: Times) -> Times:
         """Return when the session of each time opened, int64 microseconds."""
         found = np.zeros(len(times), dtype=np.int64)
         for place, table in enumerate(self._tables):
-            mine = times[calendar_of == place]
+            mine = times[calendar == place]
             day = np.searchsorted(table.day_open, mine, "right") - 1
-            found[calendar_of == place] = table.day_open[np.maximum(day, 0)]
+            found[calendar == place] = table.day_open[np.maximum(day, 0)]
         return found
 
 

@@ -89,59 +89,45 @@ class TimeframeState:
     # One candle more for each of some instruments
 
     def step(
-        self, which: Ints, calendar_of: Ints, candles: bars.CandleArrays, now: int, revision: int
+        self, which: Ints, calendar: Ints, candles: bars.CandleArrays, now: int, revision: int
     ) -> BarRows:
         """Add one candle, later than all before, to each of `which`; return the rows that change.
 
-        `which` are ascending numbers, `calendar_of` their calendars, `now` the clock. Of each
+        `which` are ascending numbers, `calendar` their calendars, `now` the clock. Of each
         instrument, the row of the bar that closes comes before the row of the open one.
         """
         at, count = as_slice(which), len(which)
         state = self.now[0][at]
         self.before[at] = state
-        result = self._aggregate(state, candles, calendar_of)
+        result = self._aggregate(state, candles, calendar)
         if not isinstance(at, slice):
             self.now[0][at] = state
         offsets = result.bars.offsets
-        closed, touched, opened = np.empty((3, count), dtype=np.bool_)
-        closing, opening = find_rows(
-            which, self.before, offsets, result.counts, self.final, closed, touched, opened
-        )
+        marks = closed, touched, opened = np.empty((3, count), dtype=np.bool_)
+        closing, opening = find_rows(which, self.before, offsets, result.counts, self.final, *marks)
         self.touched[at] = touched
         rows = self._empty_rows(closing + opening, revision)
         floats, times = self._scratch.arrays(0)
-        fill_rows(
-            which,
-            closed,
-            touched,
-            offsets,
-            times,
-            floats,
-            state,
-            self.shown,
-            now - self.grace_us,
-            closing,
-            rows.times,
-            rows.is_final,
-            rows.values,
-        )
+        filled = rows.times, rows.is_final, rows.values
+        bars_before = which, closed, touched, offsets, times, floats, state, self.shown
+        fill_rows(*bars_before, now - self.grace_us, closing, *filled)
         if opening:
             if opening < count:
-                which, calendar_of, opened = which[touched], calendar_of[touched], opened[touched]
+                which, calendar, opened = which[touched], calendar[touched], opened[touched]
                 at = as_slice(which)
-            self._fill_open_bars(which, at, calendar_of, opened, rows.take(slice(closing, None)))
+            self._fill_open_bars(which, at, calendar, opened, rows.take(slice(closing, None)))
             self.revision[at] = revision
         return rows
 
     def replace_newest(
-        self, which: Ints, calendar_of: Ints, candles: bars.CandleArrays, now: int, revision: int
+        self, which: Ints, calendar: Ints, candles: bars.CandleArrays, now: int, revision: int
     ) -> BarRows:
         """Replace the newest candle of each of `which`; return the rows that change.
 
         The old and the new candle must both lie in a bar: then it is the same bar.
         """
         state = self.before[which]
-        result = self._aggregate(state, candles, calendar_of)
+        result = self._aggregate(state, candles, calendar)
         assert self.touched[which].all(), "the candle was in no bar"
         assert (result.counts[:, bars.INSIDE] == 1).all(), "the candle is in no bar"
         old = self.last_bars(which)
@@ -149,20 +135,20 @@ class TimeframeState:
         new = self._empty_rows(len(which), revision)
         self._fill_bars(which, state, now, new)
         self._fill_open_bars(
-            which, as_slice(which), calendar_of, np.zeros(len(which), dtype=np.bool_), new
+            which, as_slice(which), calendar, np.zeros(len(which), dtype=np.bool_), new
         )
         found = changed_rows(old, new, which, revision)
         self.set_revisions(found)
         return found
 
     def _fill_open_bars(
-        self, which: Ints, at: Any, calendar_of: Ints, opened: Flags, rows: BarRows
+        self, which: Ints, at: Any, calendar: Ints, opened: Flags, rows: BarRows
     ) -> None:
         """Fill in the indicators in the rows of open bars; `at` is where these are."""
         self._roll_states(which, at, opened)
         forming = [each[at] for each in self.forming]
         offsets = np.arange(len(which) + 1)
-        inputs = self.kernels.inputs(calendar_of, offsets, rows.timestamp, rows.values)
+        inputs = self.kernels.inputs(calendar, offsets, rows.timestamp, rows.values)
         try:
             self.kernels.run_all(forming, offsets, inputs, rows.values)
         except Exception:  # noqa: BLE001
@@ -229,7 +215,7 @@ class TimeframeState:
         self,
         state: StateArrays,
         which: Ints,
-        calendar_of: Ints,
+        calendar: Ints,
         candles: bars.CandleArrays,
         revision: int,
     ) -> tuple[BarRows, Flags]:
@@ -237,13 +223,13 @@ class TimeframeState:
 
         And, per instrument, whether its candles went into a bar.
         """
-        result = self._aggregate(state[0], candles, calendar_of)
+        result = self._aggregate(state[0], candles, calendar)
         built = result.bars
         numbers = np.repeat(which, np.diff(built.offsets))
         values = np.empty((len(self.fields), len(numbers)))
         for field, name in enumerate(BAR_FIELDS):
             values[field] = getattr(built, name)
-        inputs = self.kernels.inputs(calendar_of, built.offsets, built.timestamp, values)
+        inputs = self.kernels.inputs(calendar, built.offsets, built.timestamp, values)
         self.kernels.run_by_instrument(which, state[1:], built.offsets, inputs, values)
         rows = BarRows(
             np.array([numbers, built.timestamp, built.end]),
@@ -257,7 +243,7 @@ class TimeframeState:
     def open_rows(
         self,
         which: Ints,
-        calendar_of: Ints,
+        calendar: Ints,
         state: Floats,
         forming: StateArrays,
         now: int,
@@ -268,12 +254,12 @@ class TimeframeState:
         `forming` are the operations' states before these bars, and change in place.
         """
         has_bar = state[:, bars.HAS_BAR] != 0.0
-        which, calendar_of, state = which[has_bar], calendar_of[has_bar], state[has_bar]
+        which, calendar, state = which[has_bar], calendar[has_bar], state[has_bar]
         rows = self._empty_rows(len(which), revision)
         some = [part[has_bar] for part in forming]
         self._fill_bars(which, state, now, rows)
         offsets = np.arange(len(which) + 1)
-        inputs = self.kernels.inputs(calendar_of, offsets, rows.timestamp, rows.values)
+        inputs = self.kernels.inputs(calendar, offsets, rows.timestamp, rows.values)
         self.kernels.run_by_instrument(which, some, offsets, inputs, rows.values)
         for part, filled in zip(forming, some, strict=True):
             part[has_bar] = filled
@@ -305,10 +291,10 @@ class TimeframeState:
         self._keep_last_bars(as_slice(last.instrument), last)
 
     def _aggregate(
-        self, state: Floats, candles: bars.CandleArrays, calendar_of: Ints
+        self, state: Floats, candles: bars.CandleArrays, calendar: Ints
     ) -> bars.Aggregated:
         return bars.aggregate(
-            state, candles, calendar_of, False, self._buckets, self._no_trade, self._scratch
+            state, candles, calendar, False, self._buckets, self._no_trade, self._scratch
         )
 
 

@@ -87,7 +87,7 @@ class LiveUpdate:
     frames
         Per timeframe: `instrument`, `timestamp`, the candle columns, `candles`, `is_final`,
         `revision`, then one column per output; sorted by instrument and timestamp. A row with 0
-        candles says that the bar is gone. Rows that did not change are not there.
+        candles says that the bar was removed. Rows that did not change are not there.
     report
         Where the update's rows went.
     provisional
