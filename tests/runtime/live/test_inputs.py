@@ -353,7 +353,7 @@ def test_what_is_returned_owns_its_memory(pieces):
     told = pl.concat(updates).unique(["instrument", "timestamp"], keep="last")
     told = told.sort("instrument", "timestamp").select(wanted.columns)
     assert_same_frame(told, wanted)
-    last = wanted.group_by("instrument", maintain_order=True).last_bars()
+    last = wanted.group_by("instrument", maintain_order=True).last()
     assert_same_frame(latest.select(wanted.columns), last.select(wanted.columns))
     assert one.rows["5m"]["close"].tolist() == [11.0]
     assert one.rows["5m"].is_final.tolist() == [False]

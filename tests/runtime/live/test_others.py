@@ -89,7 +89,7 @@ class Market:
             assert bars(pl.DataFrame(told, schema=wanted.select(names).schema)) == bars(
                 wanted.select(names)
             )
-            last = wanted.group_by("instrument").last_bars()
+            last = wanted.group_by("instrument").last()
             assert bars(self.live.latest(size).select(names)) == bars(last.select(names))
 
     def put_back(self) -> None:

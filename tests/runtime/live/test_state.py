@@ -27,7 +27,7 @@ from tallow.data.state_file import read_state, write_state
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions
 from tallow.runtime.checkpoints import run_identity
-from tallow.runtime.live import saved_state as saved
+from tallow.runtime.live import saved_state
 from tests.frames import assert_same_frame, candles, market, minutes
 
 ROOT = Path(__file__).parents[3]
@@ -137,7 +137,7 @@ def test_a_state_of_another_engine_is_refused(tmp_path, store, path, reason, opt
 
 
 def test_a_state_of_other_versions_is_refused(path, monkeypatch):
-    monkeypatch.setattr(saved, "TICKS_VERSION", 0)
+    monkeypatch.setattr(saved_state, "TICKS_VERSION", 0)
     with pytest.raises(StateError, match="made with other ticks"):
         LiveEngine.load(path, **OPTIONS)
 

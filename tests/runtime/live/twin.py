@@ -55,7 +55,7 @@ class Twin:
         self.skipped: list[Key] = []
         self.truth: dict[Key, Values] = {}
         self.told: dict[str, Table] = {size: {} for size in setup.timeframes}
-        self.now, self.deletion_rows = NEVER, 0
+        self.now, self.deletions = NEVER, 0
         self.revision = self.live.peek(frame_of({}, setup.interest)).revision
         self.resumed = False
         self.unseen: dict[Key, Values | None] = {}
@@ -176,7 +176,7 @@ class Twin:
         refused = self._refused(update)
         gone = {key for key in keys if key in self.truth} - refused
         self.truth = {key: said for key, said in self.truth.items() if key not in gone}
-        self.deletion_rows += len(gone)
+        self.deletions += len(gone)
         counts = update.report
         assert (counts.deleted, counts.refused) == (len(gone), len(refused))
         assert counts.repeated == len(keys) - len(gone) - len(refused)
@@ -234,14 +234,14 @@ class Twin:
         """Save the engine; return what kills it later, and goes on from the file."""
         self.live.save(path)
         truth, told, ticks = dict(self.truth), self.told, dict(self.ticks)
-        known = (self.now, self.revision, self.deletion_rows)
+        known = (self.now, self.revision, self.deletions)
 
         def resume() -> None:
             if self.store is not None and self.ticks != ticks:
                 # A minute is durable once it has closed: ticks since then come again, or are lost.
                 return
             self.live = LiveEngine.load(path, **self.setup.options(self.store))
-            self.now, revision, self.deletion_rows = known
+            self.now, revision, self.deletions = known
             self.told, self.revision = told, revision
             if self.store is None:
                 self.truth, self.ticks = dict(truth), dict(ticks)
@@ -286,7 +286,7 @@ class Twin:
         assert set(held["rule"]) <= {"older_than_memory"}
         for name, time in keys:
             later = sum(key[0] == name and key[1] > time for key in self.truth)
-            assert later + self.deletion_rows >= self.setup.keep
+            assert later + self.deletions >= self.setup.keep
         return keys
 
     def agree(self, update: Any, *, others: bool = False) -> None:
