@@ -101,7 +101,7 @@ def measure(settings: Settings) -> Outcome:
         tables,
         figures,
         (
-            "Exponential averages run two instruments side by side; rsi and atr one, as in TA-Lib.",
+            "Averages run eight instruments, or parts of a long one, side by side; rsi one.",
             "Bollinger has five columns here and three in TA-Lib, which has no VWAP.",
         ),
     )

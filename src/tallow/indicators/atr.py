@@ -4,15 +4,74 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.indicators._averages import average_step, range_step
+from tallow.indicators._averages import (
+    FEW,
+    advance_average,
+    average_step,
+    next_tile,
+    range_step,
+    tile_ends,
+    tile_rows,
+)
 from tallow.indicators._declare import FIRST_RANGE, WILDER, length
 
 
 @kernel
 def advance(state, params, offsets, high, low, close, out):  # type: ignore[no-untyped-def]
     """State: rows seen (0 or 1), close before, ranges counted up to ``length``, average."""
+    if offsets[len(state)] - offsets[0] <= FEW * len(state):
+        _advance_few(state, params, offsets, high, low, close, out)
+        return
+    i, start = np.int64(0), offsets[0]
+    tile = tile_rows(1.0 / params[0])
+    ranges = np.empty(min(tile, offsets[len(state)] - start))
+    while i < len(state):
+        j, stop = next_tile(offsets, i, start, tile)
+        ends = tile_ends(offsets, i, j, start, stop)
+        means = state[i:j, 2:].copy()
+        for k in range(j - i):
+            a, z = start + ends[k], start + ends[k + 1]
+            x = ranges[ends[k] : ends[k + 1]]
+            _ranges(state[i + k], params[1], high[a:z], low[a:z], close[a:z], x)
+        x = ranges[: stop - start]
+        advance_average(means, params[0], 1.0 / params[0], ends, x, out[start:stop])
+        state[i:j, 2:] = means
+        i, start = j if stop == offsets[j] else i, stop
+
+
+@kernel_part
+def _ranges(s, skips_first, high, low, close, out):  # type: ignore[no-untyped-def]
+    """Write the true range of each row of an instrument; missing where a price is missing."""
+    missing = 0
+    for row in range(len(close)):
+        missing += (high[row] != high[row]) | (low[row] != low[row]) | (close[row] != close[row])
+    if missing == 0 and len(close) > 0:
+        out[0] = _range(s, skips_first, high[0], low[0], close[0])
+        for row in range(1, len(close)):
+            out[row] = range_step(high[row], low[row], close[row - 1])
+        s[1] = close[len(close) - 1]
+        return
+    for row in range(len(close)):
+        out[row] = _range(s, skips_first, high[row], low[row], close[row])
+
+
+@kernel_part
+def _range(s, skips_first, high, low, close):  # type: ignore[no-untyped-def]
+    """Return a row's true range; missing where a price is, or where the first row has none."""
+    if high != high or low != low or close != close:
+        return np.nan
+    seen, before = s[0], s[1]
+    s[0], s[1] = 1.0, close
+    if seen > 0.0:
+        return range_step(high, low, before)
+    return high - low if skips_first == 0.0 else np.nan
+
+
+@kernel_part
+def _advance_few(state, params, offsets, high, low, close, out):  # type: ignore[no-untyped-def]
+    """Run few rows of each instrument, where what they share costs more than they do."""
     n = params[0]
     for i in range(len(state)):
         seen, before, count, value = state[i, 0], state[i, 1], state[i, 2], state[i, 3]
@@ -44,5 +103,6 @@ INDICATOR = Indicator(
     reference=WILDER,
     seed="mean of the first length ranges; TradingView counts the first row's high minus low",
     presets={"talib": {"first_range": "none"}},
+    version=2,
     compared=("talib",),
 )

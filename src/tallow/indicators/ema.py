@@ -27,5 +27,6 @@ INDICATOR = Indicator(
     formula="ema += (close - ema) x 2 / (length + 1)",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
     seed="mean of the first length closes",
+    version=2,
     compared=("talib",),
 )

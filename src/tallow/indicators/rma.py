@@ -27,5 +27,6 @@ INDICATOR = Indicator(
     formula="rma += (close - rma) / length",
     reference=WILDER,
     seed="mean of the first length closes",
+    version=2,
     compared=("talib",),
 )
