@@ -127,7 +127,7 @@ def _explain_bar_column(pair: SeriesPair, reported: InstrumentBars) -> CauseFlag
     times, on_both = pair.timestamp, pair.in_control & pair.in_candidate
     control, candidate = reported.control, reported.candidate
     if control.lag == candidate.lag:
-        found = reported.bars.between(control.bars, candidate.bars, times - control.lag)
+        found = _explain_bars(pair, reported)
         return np.where(found == 0, int(Cause.UNEXPLAINED), found)
     found = np.full(len(times), int(Cause.SHIFTED_LABEL))
     for side in (control, candidate):
@@ -143,12 +143,11 @@ def _explain_bars(pair: SeriesPair, reported: InstrumentBars) -> CauseFlags:
 
 def _explain_missing(pair: SeriesPair, reported: InstrumentBars) -> CauseFlags:
     """Return why a row is missing on one side; for the rows that are."""
-    lag = np.where(pair.in_control, reported.control.lag, reported.candidate.lag)
-    times = pair.timestamp - lag
     if reported.control.lag != reported.candidate.lag:
-        exists = reported.bars.kept.find_rows(times) >= 0
+        lag = np.where(pair.in_control, reported.control.lag, reported.candidate.lag)
+        exists = reported.bars.kept.find_rows(pair.timestamp - lag) >= 0
         return np.where(exists, int(Cause.SHIFTED_LABEL), int(Cause.UNEXPLAINED))
-    found = reported.bars.between(reported.control.bars, reported.candidate.bars, times)
+    found = _explain_bars(pair, reported)
     return np.where(found == 0, int(Cause.UNEXPLAINED), found)
 
 

@@ -82,7 +82,11 @@ def ask_and_compare(
     run = ComparisonRun(ComparisonValues())
     instruments = request.candles["instrument"].n_unique()
     progress("Comparing", 0, instruments)
-    advance = partial(_advance, progress, itertools.count(1), instruments)
+    done = itertools.count(1)
+
+    def advance() -> None:
+        progress("Comparing", next(done), instruments)
+
     processes = workers if len(request.candles) > COMPARE_BLOCK_ROWS else 1
     with ExitStack() as stack:
         compare: BlockComparer = partial(_compare_here, run.values, rules)
@@ -165,10 +169,6 @@ def _require_answer(engine: Engine, request: Request) -> pl.DataFrame:
 def _error_text(error: Exception) -> str:
     is_own = type(error).__module__.startswith("tallow.")
     return str(error) if is_own else f"{type(error).__name__}: {error}"
-
-
-def _advance(progress: StageProgress, done: Iterator[int], instruments: int) -> None:
-    progress("Comparing", next(done), instruments)
 
 
 def _add_noise(

@@ -47,10 +47,6 @@ class EngineSummary:
     errors: Mapping[str, str]
     cost: Cost
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return dataclasses.asdict(self)
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -88,8 +84,8 @@ class Comparison:
         return {
             "schema_version": SCHEMA_VERSION,
             "verdict": self.verdict.to_dict(),
-            "control": self.control.to_dict(),
-            "candidate": self.candidate.to_dict(),
+            "control": dataclasses.asdict(self.control),
+            "candidate": dataclasses.asdict(self.candidate),
             "measured_on": {
                 "instrument": self.measured_instrument,
                 "candles": self.measured_candles,

@@ -70,10 +70,6 @@ class Criterion:
     text: str
     rule: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return dict(vars(self))
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -101,7 +97,7 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        criteria = [each.to_dict() for each in self.criteria]
+        criteria = [dict(vars(each)) for each in self.criteria]
         return {"outcome": self.outcome, "text": self.text, "criteria": criteria}
 
 

@@ -125,7 +125,9 @@ class Experiment(Generic[P, T]):
                 raise ShadowError(f"shadow: function={side!r}; must be no coroutine function")
         if not 0.0 <= sample <= 1.0:
             raise ShadowError(f"shadow: sample={sample!r}; must be 0..1")
-        self.name, self.evidence = name, _open_evidence(evidence)
+        if not isinstance(evidence, EvidenceStore):
+            evidence = EvidenceStore(evidence)
+        self.name, self.evidence = name, evidence
         self._control, self._decide, self._key = control, decide, key
         self._sample, self._revision = sample, revision
         self._budget = budget or Budget()
@@ -301,21 +303,14 @@ class Experiment(Generic[P, T]):
         else:
             call.skipped = f"{what} cannot be copied: {error_text(error)}"
 
-    def _forget_threads(self) -> None:
-        """In a forked child, which has none of the parent's threads."""
-        self._threads.reset()
-
-
-def _open_evidence(evidence: EvidenceStore | str | Path) -> EvidenceStore:
-    return evidence if isinstance(evidence, EvidenceStore) else EvidenceStore(evidence)
-
 
 _EXPERIMENTS: weakref.WeakSet[Experiment[Any, Any]] = weakref.WeakSet()
 
 
 def _forget_all_threads() -> None:
+    """In a forked child, which has none of the parent's threads."""
     for experiment in _EXPERIMENTS:
-        experiment._forget_threads()
+        experiment._threads.reset()
 
 
 os.register_at_fork(after_in_child=_forget_all_threads)
