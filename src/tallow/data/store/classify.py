@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Ints
-from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.runs import Runs, instrument_runs
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, time_view
 from tallow.data.store.log import VALUES, latest
 
@@ -23,7 +23,7 @@ class Classified:
     revised: int
 
 
-def classify(candles: pl.DataFrame, known: pl.DataFrame) -> Classified:
+def classify(candles: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classified:
     """Compare candles with what the log knows of their keys.
 
     Parameters
@@ -32,6 +32,8 @@ def classify(candles: pl.DataFrame, known: pl.DataFrame) -> Classified:
         Candle columns with `open_interest`, sorted and unique by instrument and time.
     known
         The latest row of each key of that series, deletions too, sorted likewise.
+    runs
+        Those of the candles' instruments.
 
     Notes
     -----
@@ -40,7 +42,7 @@ def classify(candles: pl.DataFrame, known: pl.DataFrame) -> Classified:
     """
     if not len(known):
         return Classified(with_revision(candles, 1), len(candles), 0, 0)
-    at = positions(candles, known)
+    at = positions(candles, known, runs)
     met = at >= 0
     if not met.any():
         return Classified(with_revision(candles, 1), len(candles), 0, 0)
@@ -62,9 +64,9 @@ def classify(candles: pl.DataFrame, known: pl.DataFrame) -> Classified:
     return Classified(written, new, identical, len(candles) - identical - new)
 
 
-def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame) -> Classified:
+def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classified:
     """Return the deletions of those keys that have a candle; the others count as identical."""
-    at = positions(keys, known) if len(known) else np.full(len(keys), -1)
+    at = positions(keys, known, runs) if len(known) else np.full(len(keys), -1)
     found = known[at[at >= 0]].filter(~pl.col("deleted"))
     rows = found.select(
         "instrument",
@@ -87,7 +89,7 @@ def rebase(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """
     if not len(known):
         return rows
-    at, key = positions(rows, known), ("instrument", "timestamp")
+    at, key = positions(rows, known, instrument_runs(rows)), ("instrument", "timestamp")
     held = pl.Series(np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0))
     is_late = pl.col("revision").min().over(key) <= held
     moved = held + pl.int_range(1, pl.len() + 1).over(key)
@@ -127,14 +129,14 @@ def with_revision(candles: pl.DataFrame, revision: int) -> pl.DataFrame:
     return candles.with_columns(revision=pl.lit(revision, pl.Int32))
 
 
-def positions(rows: pl.DataFrame, known: pl.DataFrame) -> Ints:
+def positions(rows: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Ints:
     """Return for each row where its key stands in `known`, or -1; both sorted and unique.
 
     Each instrument's times are searched in those of the other side: the order is there already, and
     a join of millions of texts would take longer than reading them.
     """
     found = np.full(len(rows), -1, dtype=np.int64)
-    names, offsets = instrument_runs(rows)
+    names, offsets = runs
     known_names, known_offsets = instrument_runs(known)
     place = {name: i for i, name in enumerate(known_names)}
     times, known_times = time_view(rows), time_view(known)

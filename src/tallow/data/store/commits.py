@@ -34,19 +34,16 @@ NO_CHECKPOINT = PostCommitHookProperties(create_checkpoint=False, cleanup_expire
 
 RESTORE = "restore it from a backup: tallow store restore"
 _LOG = "_delta_log"
+COMMIT_NAME = _LOG + "/{:020d}.json"
+"""The name of a version's commit within its table."""
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.(?:.*\.)?parquet")
 _HINT = "_last_checkpoint"
 
 
-def commit_name(version: int) -> str:
-    """Return the name of a version's commit within its table."""
-    return f"{_LOG}/{version:020d}.json"
-
-
 def commit_file(folder: Path, version: int) -> Path:
     """Return where the commit of a version lies."""
-    return folder / commit_name(version)
+    return folder / COMMIT_NAME.format(version)
 
 
 def has_log(folder: Path) -> bool:

@@ -27,8 +27,8 @@ from tallow.core.time import SECOND_US
 from tallow.data.store.batches import Tail
 from tallow.data.store.commits import (
     ACTIONS,
+    COMMIT_NAME,
     NO_CHECKPOINT,
-    commit_name,
     make_checkpoint,
     sync_commits,
 )
@@ -138,7 +138,7 @@ class DeltaLog:
         if self.place.folder is None or time.monotonic() - self._looked > STORE_LOOK_SECONDS:
             return True
         # Not Path.exists: it takes four times as long, and every question asks this.
-        return os.path.exists(f"{self.place.root}/{commit_name(version + 1)}")  # noqa: PTH110
+        return os.path.exists(f"{self.place.root}/{COMMIT_NAME.format(version + 1)}")  # noqa: PTH110
 
     def view(self) -> DeltaView:
         """Return one consistent state of tail and table."""

@@ -18,6 +18,7 @@ from tallow.core.limits import (
     STORE_TAIL_BATCH_ROWS,
     STORE_TIDY_SECONDS,
 )
+from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.backend import LogPoint
 from tallow.data.store.batches import Tail
 from tallow.data.store.classify import rebase, receive_after
@@ -70,7 +71,7 @@ def _rebased(log: DeltaLog, rows: pl.DataFrame, view: DeltaView) -> pl.DataFrame
     for (timeframe, adjustment), part in rows.group_by(
         "timeframe", "adjustment", maintain_order=True
     ):
-        selection = around(part, str(timeframe), str(adjustment))
+        selection = around(part, instrument_runs(part)[0], str(timeframe), str(adjustment))
         known = latest(table.scan(selection, [*LOG_ORDER]))
         parts.append(rebase(part, known))
     return pl.concat(parts)

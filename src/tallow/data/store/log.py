@@ -18,7 +18,6 @@ from tallow.core.errors import RangeError, excerpt
 from tallow.core.limits import STORE_FILTER_INSTRUMENTS
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
-from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, time_view
 
 LOG_SCHEMA: dict[str, pl.DataType] = {
@@ -169,10 +168,10 @@ def latest(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(~same.fill_null(False))
 
 
-def around(rows: pl.DataFrame, timeframe: str, adjustment: str) -> Selection:
-    """Return what the log may know of these keys: their span, and few names one by one."""
+def around(rows: pl.DataFrame, names: Sequence[str], timeframe: str, adjustment: str) -> Selection:
+    """Return what the log may know of the keys of rows: their span, and few names one by one."""
     if not len(rows):
         return Selection((), timeframe, adjustment)
-    times, names = time_view(rows), instrument_runs(rows)[0]
+    times = time_view(rows)
     few = tuple(sorted(set(names))) if len(names) <= STORE_FILTER_INSTRUMENTS else None
     return Selection(few, timeframe, adjustment, int(times.min()), int(times.max()) + 1)

@@ -93,9 +93,9 @@ class DeltaView:
         if before is not None and before > self.last_received:
             selection = selection.replace(received_before=None)
         facts = self.files.select(selection)
-        if (broken := damaged(self.place, facts)) and not skip_damaged:
-            require_whole(broken)
-        if broken:
+        if len(facts) and (broken := damaged(self.place, facts)):
+            if not skip_damaged:
+                require_whole(broken)
             facts = facts.filter(~pl.col("path").is_in(list(broken)))
         paths = facts["path"].to_list()
         parts = [self._read(paths, selection, columns, skip_damaged)] if paths else []

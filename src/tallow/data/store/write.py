@@ -12,13 +12,14 @@ from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import count_rows, empty_quarantine
+from tallow.data.reading.runs import Runs, instrument_runs
 from tallow.data.store.backend import Backend, LogPoint, Writing
 from tallow.data.store.classify import Classified
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_SCHEMA, VALUES, around, latest, moment
 
-Compare = Callable[[pl.DataFrame, pl.DataFrame], Classified]
-"""Takes rows, and what the log knows of their keys."""
+Compare = Callable[[pl.DataFrame, pl.DataFrame, Runs], Classified]
+"""Takes rows, what the log knows of their keys, and the runs of the rows' instruments."""
 
 _KNOWN = ("instrument", "timestamp", *VALUES, "revision", "deleted")
 
@@ -88,8 +89,10 @@ def write_rows(
 ) -> WriteReport:
     """Classify rows under the lock, append what changes something, and enter it in the ledger."""
     timeframe, adjustment, source = series
-    known = latest(writing.scan(around(rows, timeframe, adjustment), _KNOWN))
-    found = compare(rows, known)
+    runs = read.runs if read is not None else None
+    runs = instrument_runs(rows) if runs is None else runs
+    known = latest(writing.scan(around(rows, runs[0], timeframe, adjustment), _KNOWN))
+    found = compare(rows, known, runs)
     if len(found.rows):
         writing.append(_log_rows(found.rows, series, writing.received_at))
     quarantine = read.quarantine if read is not None else empty_quarantine()
