@@ -19,7 +19,7 @@ from tallow.core.errors import RangeError
 from tallow.data.store import store as store_module
 from tallow.data.store.reader import StoreState
 from tallow.data.store.store import open_store
-from tallow.runtime import changes
+from tallow.runtime import stored
 from tallow.runtime.cache import IndicatorCache
 from tests.frames import MINUTE, assert_same_frame, candles, minutes, moment
 from tests.runtime.histories import assert_as_whole, new_engine, new_store, received, whole
@@ -222,7 +222,7 @@ def test_the_log_is_asked_once_for_all_instruments(desk, monkeypatch):
 
 
 def test_changes_too_old_to_be_remembered_are_asked_of_the_log(desk, monkeypatch):
-    monkeypatch.setattr(changes, "CHANGES_PER_INSTRUMENT", 2)
+    monkeypatch.setattr(stored, "CHANGES_PER_INSTRUMENT", 2)
     desk.ask(DAYS[2], name="A")
     for k in range(4):
         desk.store.write(SESSIONS.filter(pl.col("timestamp") == NOON + k * MINUTE))

@@ -97,7 +97,7 @@ class AdjustedCandles(JoinedCandles):
         digest = hashlib.sha256(factors.encode()).hexdigest()
         return (*super().identity(name), f"raw and came {_VERSION}", digest)
 
-    def _that_have_rows(self, names: Sequence[str], start: int, end: int) -> set[str]:
+    def _names_with_rows(self, names: Sequence[str], start: int, end: int) -> set[str]:
         return set(self._all(names, start, end)[0]["instrument"])
 
     def _all(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import lru_cache, partial
 
 import numpy as np
@@ -68,6 +68,10 @@ class Counts:
     bars: int = 0
     not_covered: int = 0
     forming: int = 0
+
+    def plus(self, others: Counts) -> Counts:
+        """Return both together."""
+        return Counts(*map(sum, zip(astuple(self), astuple(others), strict=True)))
 
     def check(self) -> None:
         """Assert that no candle is unaccounted for."""

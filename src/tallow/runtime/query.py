@@ -32,8 +32,7 @@ from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import Calculated, Found, IndicatorCache
-from tallow.runtime.changes import Changes, TrackedCandles
-from tallow.runtime.checkpoints import Validity, run_identity
+from tallow.runtime.cached_bars import CachedBars, Kind, Read, bars_of, extend_or_repair, report_of
 from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.ranges import Range
@@ -43,9 +42,9 @@ from tallow.runtime.results import (
     RunReport,
     raise_if_all_failed,
 )
+from tallow.runtime.run_snapshots import Validity, run_identity
 from tallow.runtime.spans import Span, calendar_buckets, span_of
-from tallow.runtime.stored import StoredCandles
-from tallow.runtime.stretches import Kind, Read, Stretch, continued, made, report_of
+from tallow.runtime.stored import Changes, StoredCandles, TrackedCandles
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreState
@@ -96,8 +95,8 @@ class _Whole:
 class StoreQueries:
     """Answers questions about a store; may be used by several threads.
 
-    What is asked of one instrument is cut from a stretch of its bars in the cache, which goes on
-    where candles were appended. Other answers are kept whole, for the same question and state of
+    What is asked of one instrument is cut from its bars in the cache, which go on where
+    candles were appended. Other answers are kept whole, for the same question and state of
     the store: those about several instruments, a moment in the past, or adjusted prices.
     """
 
@@ -143,7 +142,7 @@ class StoreQueries:
         """Return an answer; again where history was taken away while it was made."""
         for _ in range(STORE_VIEW_ATTEMPTS):
             state = self.store.state()
-            answer = self._from_stretch(question, plan, state) or self._from_whole(
+            answer = self._from_cached(question, plan, state) or self._from_whole(
                 question, plan, state
             )
             if answer.found is Found.HIT or state.view().is_of_one_epoch():
@@ -152,9 +151,9 @@ class StoreQueries:
             "query: others keep taking history away from the store; try again later"
         )
 
-    # Stretches of one instrument
+    # Bars of one instrument
 
-    def _from_stretch(self, question: Question, plan: Plan, state: StoreState) -> _Answer | None:
+    def _from_cached(self, question: Question, plan: Plan, state: StoreState) -> _Answer | None:
         """Return the bars of one instrument; None where the question is not of that kind."""
         names = question.wanted.instruments
         if names is None or len(names) != 1 or question.as_of is not None:
@@ -173,22 +172,22 @@ class StoreQueries:
         interest = self._interest(candles, state)
         make = partial(self._run, kind.plan, kind.options, candles, interest, True)
 
-        def calculate(kept: Stretch | None) -> Calculated[Stretch]:
+        def calculate(kept: CachedBars | None) -> Calculated[CachedBars]:
             if kept is not None:
-                longer = continued(kept, kind, name, span, candles, make)
+                longer = extend_or_repair(kept, kind, name, span, candles, make)
                 if longer is not None:
                     return longer
             run = make()
             run.add([name], kind.target(span))
             self._check(run, [name], question, state)
-            return Calculated(made(run, name, span), Found.MISS, keep=not len(run.quarantine))
+            return Calculated(bars_of(run, name, span), Found.MISS, keep=not len(run.quarantine))
 
         recent = span.end is None or span.end > state.last_received() - RECENT_US
         key = (state.home, question.adjustment, name, kind.identity, interest, recent)
-        stretch, found, _ = self._cache.get_or_calculate(key, calculate)
-        frame = stretch.cut(span)
-        instruments = int(stretch.read.first is not None)
-        report = report_of(stretch.read, instruments, {}, stretch.quarantine, len(frame))
+        kept, found, _ = self._cache.get_or_calculate(key, calculate)
+        frame = kept.cut(span)
+        instruments = int(kept.read.first is not None)
+        report = report_of(kept.read, instruments, {}, kept.quarantine, len(frame))
         return _Answer(frame, report, found)
 
     def _tracked(self, question: Question, state: StoreState) -> TrackedCandles:
@@ -310,11 +309,11 @@ class StoreQueries:
         options: BarOptions,
         candles: StoredCandles,
         interest: bool,
-        marked: bool = False,
+        noted: bool = False,
     ) -> RangeRun:
         make_run = partial(BarRun, plan, options, self._pool, self._threads, interest)
         kept = (self._snapshots, self._validity)
-        return RangeRun(plan, options, candles, *kept, make_run, marks={} if marked else None)
+        return RangeRun(plan, options, candles, *kept, make_run, snapshots={} if noted else None)
 
     def _check(
         self, run: RangeRun, names: Sequence[str], question: Question, state: StoreState

@@ -9,7 +9,7 @@ leaves snapshots behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 import numpy as np
@@ -29,7 +29,7 @@ from tallow.data.snapshots import Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, BarRun, Counts
 from tallow.runtime.blocks import Block, cut_in_time, empty_block, whole_block
-from tallow.runtime.checkpoints import Checkpoints, Start, Validity, resume, take
+from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, Validity, put_back, take
 from tallow.runtime.spans import Buckets, Span
 from tallow.runtime.stored import StoredCandles
 
@@ -37,7 +37,7 @@ _ATTEMPTS = 3
 """How often a window's history is looked for further back before the run begins at a snapshot."""
 _FURTHER = 4
 """How many times as far back each of these attempts reaches."""
-_MARKS_BACK = (256, 64)
+_SNAPSHOTS_BACK = (256, 64)
 """How many bars before the last one states are noted, ascending in time."""
 
 
@@ -73,15 +73,15 @@ class RangeRun:
         Opens of the earliest and the latest candle read, in microseconds.
     stamps
         Sessions whose stamps look like those of the close, or not.
-    marks
-        Where it is a dictionary: states of each instrument to go on from, see `go_on`, ascending;
+    snapshots
+        Where it is a dictionary: states of each instrument to go on from, see `resume`, ascending;
         the last one has seen all of its candles.
     """
 
     plan: Plan
     options: BarOptions
     candles: StoredCandles
-    snapshots: Snapshots
+    file: Snapshots
     validity: Validity
     make_run: Callable[[], BarRun]
     frames: list[pl.DataFrame] = field(default_factory=list)
@@ -92,7 +92,7 @@ class RangeRun:
     first: int | None = None
     last: int | None = None
     stamps: StampCounts = field(default_factory=StampCounts)
-    marks: dict[str, list[Start]] | None = None
+    snapshots: dict[str, list[Snapshot]] | None = None
 
     def add(self, names: Sequence[str], target: Target) -> None:
         """Compute the bars of some instruments."""
@@ -102,13 +102,13 @@ class RangeRun:
         if rest:
             self._from_states(rest, target)
 
-    def go_on(self, name: str, start: Start, target: Target) -> None:
+    def resume(self, name: str, snapshot: Snapshot, target: Target) -> None:
         """Compute an instrument's bars from a state on, the one that was open then included."""
         run = self.make_run()
-        resume(run.states, [name], [start])
-        rows = self.candles.read([name], start.boundary, target.span.end)
+        put_back(run.states, [name], [snapshot])
+        rows = self.candles.read([name], snapshot.boundary, target.span.end)
         block = whole_block(rows, closing=True) if len(rows) else empty_block([name])
-        self._take(run, block, self._fed(run, [block]), target)
+        self._add_run(run, block, self._feed(run, [block]), target)
 
     # From the rows that windows need
 
@@ -136,7 +136,7 @@ class RangeRun:
         if not len(rows):
             return {}
         block, run = whole_block(rows, closing=True), self.make_run()
-        built = self._fed(run, cut_in_time(block, self._mark_cuts(block, target)))
+        built = self._feed(run, cut_in_time(block, self._snapshot_cuts(block, target)))
         opens = _by_instrument(pl.concat(built))
         needs = {
             name: Need.NOTHING
@@ -145,16 +145,16 @@ class RangeRun:
             for i, name in enumerate(block.names)
         }
         done = [name for name, need in needs.items() if need is Need.NOTHING]
-        if self.marks and (not done or block.candles.timestamp[-1] < (target.span.start or 0)):
+        if self.snapshots and (not done or block.candles.timestamp[-1] < (target.span.start or 0)):
             # Whether candles of zero volume count may be open still.
-            self.marks.clear()
+            self.snapshots.clear()
         if done and len(done) < len(needs):
             # Seldom, and simpler than taking the others out of the counts.
             block = whole_block(rows.filter(pl.col("instrument").is_in(done)), closing=True)
             run = self.make_run()
             built = run.feed(block)
         if done:
-            self._take(run, block, built, target)
+            self._add_run(run, block, built, target)
         return needs
 
     def _need(self, candles: CandleArrays, opens: Times | None, target: Target) -> Need:
@@ -185,8 +185,8 @@ class RangeRun:
     # From states
 
     def _from_states(self, names: Sequence[str], target: Target) -> None:
-        kept = (self.snapshots, self.validity, self.candles)
-        points = Checkpoints.of(*kept, self.plan, self.options, target.calendar)
+        kept = (self.file, self.validity, self.candles)
+        points = RunSnapshots.of(*kept, self.plan, self.options, target.calendar)
         begin = target.span.start
         starts = {} if begin is None else points.latest(names, begin)
         self.seen.update(starts)
@@ -198,22 +198,22 @@ class RangeRun:
             for batch in self._batches(group, boundary, target):
                 run = self.make_run()
                 if boundary is not None:
-                    resume(run.states, batch, [starts[name] for name in batch])
+                    put_back(run.states, batch, [starts[name] for name in batch])
                 block = whole_block(
                     self.candles.read(batch, boundary, target.span.end), closing=True
                 )
                 if block.names:
-                    self._take(run, block, self._pieces(run, block, points, target), target)
+                    self._add_run(run, block, self._run_pieces(run, block, points, target), target)
 
-    def _pieces(
-        self, run: BarRun, block: Block, points: Checkpoints, target: Target
+    def _run_pieces(
+        self, run: BarRun, block: Block, points: RunSnapshots, target: Target
     ) -> list[pl.DataFrame]:
         """Run a block in pieces, from boundary to boundary; return the bars that are wanted."""
         times, start = block.candles.timestamp, target.span.start
         cuts = points.between(int(times.min()), int(times.max()) if start is None else start)
-        pieces = cut_in_time(block, [*cuts, *self._mark_cuts(block, target, cuts)])
+        pieces = cut_in_time(block, [*cuts, *self._snapshot_cuts(block, target, cuts)])
         built: list[pl.DataFrame] = []
-        left: list[tuple[str, Start]] = []
+        left: list[tuple[str, Snapshot]] = []
         for piece, cut in zip(pieces, cuts, strict=False):
             frames = run.feed(piece)
             made = take(run.states, piece.names, cut)
@@ -221,30 +221,30 @@ class RangeRun:
             if start is None:
                 built += frames
         points.save(left)
-        return built + self._fed(run, pieces[len(cuts) :])
+        return built + self._feed(run, pieces[len(cuts) :])
 
     # Both
 
-    def _mark_cuts(self, block: Block, target: Target, cuts: Sequence[int] = ()) -> list[int]:
+    def _snapshot_cuts(self, block: Block, target: Target, cuts: Sequence[int] = ()) -> list[int]:
         """Return where to note states, after the span's begin and after other cuts."""
-        if self.marks is None:
+        if self.snapshots is None:
             return []
         begin = max(int(block.candles.timestamp[0]), target.span.start or 0, *cuts[-1:])
         buckets = target.buckets
         newest = buckets.before(int(block.candles.timestamp[-1]) + 1)
-        numbers = [number for back in _MARKS_BACK if (number := newest - back) >= 0]
+        numbers = [number for back in _SNAPSHOTS_BACK if (number := newest - back) >= 0]
         return [cut for cut in map(buckets.start, numbers) if cut > begin]
 
-    def _fed(self, run: BarRun, pieces: Sequence[Block]) -> list[pl.DataFrame]:
+    def _feed(self, run: BarRun, pieces: Sequence[Block]) -> list[pl.DataFrame]:
         """Run pieces to their end; note the states between them, and before the last bar closes."""
-        if self.marks is None:
+        if self.snapshots is None:
             return [frame for piece in pieces for frame in run.feed(piece)]
         built: list[pl.DataFrame] = []
         for piece in pieces:
             built += run.feed(replace(piece, closing=False))
             for name, start in take(run.states, piece.names, 0):
                 seen = int(start.state[bars.LAST_TIME])
-                self.marks.setdefault(name, []).append(start._replace(boundary=seen + 1))
+                self.snapshots.setdefault(name, []).append(start._replace(boundary=seen + 1))
         return built + run.feed(empty_block(pieces[-1].names))
 
     def _batches(
@@ -271,7 +271,7 @@ class RangeRun:
             held += rows
         yield batch
 
-    def _take(
+    def _add_run(
         self, run: BarRun, block: Block, built: Sequence[pl.DataFrame], target: Target
     ) -> None:
         """Keep what a run over all of a block gave."""
@@ -284,8 +284,7 @@ class RangeRun:
             wanted = wanted.filter(inside)
         self.frames.append(self._with_finality(wanted, target))
         run.counts.check()
-        sums = zip(astuple(self.counts), astuple(run.counts), strict=True)
-        self.counts = Counts(*(a + b for a, b in sums))
+        self.counts = self.counts.plus(run.counts)
         self.stamps = self.stamps.plus(run.stamps)
         self.failures |= run.failures
         self.quarantine = run.quarantine(self.quarantine)
@@ -304,7 +303,7 @@ class RangeRun:
         forming = built.filter(~pl.col("is_final"))["instrument"].to_list()
         # A candle that counts: neither ahead of the clock nor beyond what the calendar covers.
         until = min(latest_open() + 1, int(target.buckets.table.covered_until[0]))
-        ended = self.candles.which_go_on(forming, span.end, until) if span.end < until else []
+        ended = self.candles.traded_after(forming, span.end, until) if span.end < until else []
         return built.with_columns(pl.col("is_final") | pl.col("instrument").is_in(ended))
 
 

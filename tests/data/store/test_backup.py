@@ -24,7 +24,7 @@ from deltalake import DeltaTable
 from tallow.core.errors import StoreError
 from tallow.data.store import copying, flush, reading
 from tallow.data.store.delta import DeltaBackend
-from tallow.data.store.files import Place as FilePlace
+from tallow.data.store.files import TableLocation
 from tallow.data.store.location import plain_location
 from tallow.data.store.store import Store, open_store
 from tests.data.store.conftest import KINDS, Place
@@ -136,11 +136,11 @@ def kill(*_: Any) -> None:
     raise Killed
 
 
-def place_of(target: Place) -> FilePlace:
-    return FilePlace.at(plain_location(target.location), target.options)
+def place_of(target: Place) -> TableLocation:
+    return TableLocation.at(plain_location(target.location), target.options)
 
 
-def ledgers(place: FilePlace) -> set[str]:
+def ledgers(place: TableLocation) -> set[str]:
     return {path for path in place.beside("_tallow") if path.endswith(".parquet")}
 
 
@@ -191,8 +191,8 @@ def cut_off_at(patch: pytest.MonkeyPatch, step: int) -> Callable[[], bool]:
         patch.setattr(owner, name, act)
 
     cut(DeltaTable, "create_write_transaction")
-    cut(files.Place, "write")
-    cut(files.Place, "put")
+    cut(files.TableLocation, "write")
+    cut(files.TableLocation, "put")
     cut(tail.TailFile, "run")
     cut(tail.TailFile, "reached")
     for name in ("run", "copy", "commit"):

@@ -54,7 +54,7 @@ def fill(store: Store, files: int = 3) -> None:
 
 def unfinished(store: Store) -> str:
     """Leave what a write leaves that is killed before its commit; return its name."""
-    place = store.backend.place  # type: ignore[attr-defined]
+    place = store.backend.location  # type: ignore[attr-defined]
     return str(place.write(store.log())[0].path)
 
 
@@ -105,7 +105,7 @@ def test_a_bucket_is_cleaned_as_a_folder_is(new_place, monkeypatch):
     place = new_place("bucket")
     store = place.open()
     fill(store)
-    bucket = store.backend.place.bucket
+    bucket = store.backend.location.bucket
     for name in MINE:
         obstore.put(bucket, name, b"mine")
     dead = unfinished(store)

@@ -26,8 +26,8 @@ from tallow.data.kernels import aggregate as bars
 from tallow.data.state_file import read_state, write_state
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions
-from tallow.runtime.checkpoints import run_identity
 from tallow.runtime.live import saved_state
+from tallow.runtime.run_snapshots import run_identity
 from tests.frames import assert_same_frame, candles, market, minutes
 
 ROOT = Path(__file__).parents[3]

@@ -21,14 +21,14 @@ from tallow.data.store.flush import flush
 from tallow.data.store.lineage import tails_of
 from tallow.data.store.location import STATE_FOLDER
 from tallow.data.store.log import LOG_SCHEMA, Selection
-from tallow.data.store.rewrite import gathered, stretches
+from tallow.data.store.rewrite import join_short, sorted_chunks
 from tallow.data.store.table import COPIED, HORIZON
 
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
 
     from tallow.data.store.delta_log import DeltaLog
-    from tallow.data.store.files import Place
+    from tallow.data.store.files import TableLocation
     from tallow.data.store.index import FileIndex
 
 _LEDGER = ("ingests", "quarantine")
@@ -54,11 +54,11 @@ def contents(log: DeltaLog) -> Iterator[Contents]:
                 log.view().horizon,
                 ledger.entries(),
                 ledger.held(everything=True),
-                _pieces(log.place, files),
+                _pieces(log.location, files),
             )
         yield found
         return
-    raise ConflictError(f"store: {log.place.root}: others keep writing; try again later")
+    raise ConflictError(f"store: {log.location.root}: others keep writing; try again later")
 
 
 def _readable(log: DeltaLog) -> Contents:
@@ -74,10 +74,10 @@ def _readable(log: DeltaLog) -> Contents:
         )
         if settled and log.view().token == view.token and ledger.entries().equals(entries):
             tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
-            pieces = chain(_pieces(log.place, view.files), [tail] if len(tail) else [])
+            pieces = chain(_pieces(log.location, view.files), [tail] if len(tail) else [])
             return Contents(view.horizon, entries, held, pieces)
         time.sleep(STORE_RETRY_SECONDS * attempt)
-    raise ConflictError(f"store: {log.place.root}: others keep writing; try again later")
+    raise ConflictError(f"store: {log.location.root}: others keep writing; try again later")
 
 
 def _is_entered(log: DeltaLog, version: int) -> bool:
@@ -85,14 +85,14 @@ def _is_entered(log: DeltaLog, version: int) -> bool:
 
     A long write is in the table before it is in the ledger; what others commit never is.
     """
-    tails = tails_of(log.place, log.tail_file.fact("reached"), version)
+    tails = tails_of(log.location, log.tail_file.fact("reached"), version)
     return tails.isdisjoint([log.tail_file.identity, None])
 
 
-def _pieces(place: Place, files: FileIndex) -> Iterator[pl.DataFrame]:
-    require_whole(damaged(place, files.facts))
+def _pieces(location: TableLocation, files: FileIndex) -> Iterator[pl.DataFrame]:
+    require_whole(damaged(location, files.facts))
     paths = files.facts["path"].to_list()
-    return stretches(place, paths, None) if paths else iter(())
+    return sorted_chunks(location, paths, None) if paths else iter(())
 
 
 def load(log: DeltaLog, found: Contents) -> None:
@@ -101,39 +101,39 @@ def load(log: DeltaLog, found: Contents) -> None:
     The ledger lies in files beside the table, which the commit names by their number: rows and
     ledger are there at once. Whoever opens the table next takes the ledger into its state file.
     """
-    place, number = log.place, uuid.uuid4().int >> 66
+    location, number = log.location, uuid.uuid4().int >> 66
     with log.tail_file.locked() as tail:
         files, entries = log.files(), log.ledger().entries()
         if tail.after(files.flushed).batches or len(files.facts) or len(entries):
-            raise StoreError(f"store: {place.root}: is not empty; restore into a new folder")
-        actions = _written(place, found.pieces)
+            raise StoreError(f"store: {location.root}: is not empty; restore into a new folder")
+        actions = _written(location, found.pieces)
         try:
             for path, frame in zip(_ledger(number), (found.entries, found.held), strict=True):
-                place.put(frame, path)
+                location.put(frame, path)
         except BaseException:
-            place.discard(actions)
-            place.remove(_ledger(number))
+            location.discard(actions)
+            location.remove(_ledger(number))
             raise
         known = [Transaction(COPIED, number), Transaction(HORIZON, found.horizon)]
         log.commit(actions, files.version, known)
-        _remove_others(place, number)
+        _remove_others(location, number)
     take_ledger(log, number)
 
 
-def _remove_others(place: Place, number: int) -> None:
+def _remove_others(location: TableLocation, number: int) -> None:
     """Remove the ledgers of copies that were cut off: no commit names them, and none will."""
     with suppress(StoreError):
-        others = set(filter(_LEDGER_FILE.fullmatch, place.beside(STATE_FOLDER)))
-        place.remove(others.difference(_ledger(number)))
+        others = set(filter(_LEDGER_FILE.fullmatch, location.beside(STATE_FOLDER)))
+        location.remove(others.difference(_ledger(number)))
 
 
-def _written(place: Place, pieces: Iterator[pl.DataFrame]) -> list[AddAction]:
+def _written(location: TableLocation, pieces: Iterator[pl.DataFrame]) -> list[AddAction]:
     actions: list[AddAction] = []
     try:
-        for rows in gathered(pieces):
-            actions += place.write(rows)
+        for rows in join_short(pieces):
+            actions += location.write(rows)
     except BaseException:
-        place.discard(actions)
+        location.discard(actions)
         raise
     return actions
 
@@ -142,7 +142,7 @@ def take_ledger(log: DeltaLog, number: int | None) -> None:
     """Take the ledger of a copy into the state file, once; one that has entries keeps its own."""
     if number is None or _taken(log) == number or not log.tail_file.may_write:
         return
-    frames = [log.place.get(path) for path in _ledger(number)]
+    frames = [log.location.get(path) for path in _ledger(number)]
     with log.tail_file.locked():
         if _taken(log) == number:
             return

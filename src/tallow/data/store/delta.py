@@ -31,7 +31,7 @@ class DeltaBackend(DeltaLog):
         # In this order: meanwhile, others may commit.
         reached = self.tail_file.fact("reached")
         take_ledger(self, self.transaction_version(COPIED))
-        require_log(self.place.folder, self.place.root, self.files().version, reached)
+        require_log(self.location.folder, self.location.root, self.files().version, reached)
 
     writing, flush = writing, flush
     compact, prune = compact, prune
@@ -43,4 +43,4 @@ class DeltaBackend(DeltaLog):
 
     def damaged(self) -> list[str]:
         """Return what is wrong with which files."""
-        return list(damaged(self.place, self.files().facts).values())
+        return list(damaged(self.location, self.files().facts).values())

@@ -32,7 +32,7 @@ from tallow.data.store.commits import (
     make_checkpoint,
     sync_commits,
 )
-from tallow.data.store.files import Place
+from tallow.data.store.files import TableLocation
 from tallow.data.store.index import Examiner, FileIndex
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.lineage import lineage_of, tails_of
@@ -62,26 +62,26 @@ class DeltaLog:
         clock: Callable[[], int],
         to_fill: bool = False,
     ) -> None:
-        place = Place.at(location, options)
+        table = TableLocation.at(location, options)
         self.state_folder = state
         self.clock = clock
-        self._table = open_table(place, create, lambda: reached_by(state / STATE_FILE), to_fill)
-        self.place = replace(place, table_id=str(self._table.metadata().id))
+        self._table = open_table(table, create, lambda: reached_by(state / STATE_FILE), to_fill)
+        self.location = replace(table, table_id=str(self._table.metadata().id))
         self._table_lock = threading.RLock()
-        self._examiner = Examiner(self.place, self._latest_receipt)
-        lost = is_lost(place.folder, state, self._table.version())
+        self._examiner = Examiner(self.location, self._latest_receipt)
+        lost = is_lost(table.folder, state, self._table.version())
         self.tail_file = open_tail(state / STATE_FILE)
         if lost:
-            say_lost(place.root, state)
+            say_lost(table.root, state)
         if isinstance(self.tail_file, TailCopy):
-            # What is derived has no place beside it.
+            # What is derived has no room beside it.
             self.state_folder = self.tail_file.home
         self._index: FileIndex | None = None
         self._generation = ""
         self._looked = -math.inf
         self.tidy_from = -math.inf
         # A tail that lies elsewhere may be one of several.
-        self._has_others = place.folder is None or state != place.folder / STATE_FOLDER
+        self._has_others = table.folder is None or state != table.folder / STATE_FOLDER
 
     def _latest_receipt(self) -> int:
         """Return the latest receipt that rows of another tool can have."""
@@ -97,7 +97,7 @@ class DeltaLog:
             return False
         version, reached = view.files.version, view.tail.reached
         own = {self.tail_file.identity}
-        return reached >= version or tails_of(self.place, reached, version) <= own
+        return reached >= version or tails_of(self.location, reached, version) <= own
 
     def is_replaced(self) -> bool:
         """Say whether another store, or none, lies where the one lay that was opened."""
@@ -117,7 +117,7 @@ class DeltaLog:
             index = self._index
             if index is not None and not self._has_newer(index.version):
                 return index
-            with delta_errors(self.place.root):
+            with delta_errors(self.location.root):
                 self._table.update_incremental()
                 self._looked = time.monotonic()
                 version = self._table.version()
@@ -125,8 +125,8 @@ class DeltaLog:
                     index = self._index = FileIndex.of(
                         version,
                         self._table.transaction_version(self.tail_file.identity) or 0,
-                        properties_of(self._table, self.place.root),
-                        lineage_of(self.place, version),
+                        properties_of(self._table, self.location.root),
+                        lineage_of(self.location, version),
                         self._table.get_add_actions(flatten=True),
                         self._examiner,
                     )
@@ -135,10 +135,10 @@ class DeltaLog:
     def _has_newer(self, version: int) -> bool:
         # Versions have no gaps: where the next one is not there, this is the newest. But old ones
         # are cleaned up, and a process may sleep for weeks.
-        if self.place.folder is None or time.monotonic() - self._looked > STORE_LOOK_SECONDS:
+        if self.location.folder is None or time.monotonic() - self._looked > STORE_LOOK_SECONDS:
             return True
         # Not Path.exists: it takes four times as long, and every question asks this.
-        return os.path.exists(f"{self.place.root}/{COMMIT_NAME.format(version + 1)}")  # noqa: PTH110
+        return os.path.exists(f"{self.location.root}/{COMMIT_NAME.format(version + 1)}")  # noqa: PTH110
 
     def view(self) -> DeltaView:
         """Return one consistent state of tail and table."""
@@ -153,12 +153,12 @@ class DeltaLog:
     def view_of(self, tail: Tail, files: FileIndex) -> DeltaView:
         """Return the state of a tail and of files that were there at one moment."""
         own = tail.after(files.flushed)
-        return DeltaView(self.place, own, files, self._generation, self._has_others)
+        return DeltaView(self.location, own, files, self._generation, self._has_others)
 
     @contextmanager
     def changing(self) -> Iterator[tuple[DeltaTable, CommitProperties]]:
         """Take the locks for a change of the newest version; make it durable at the end."""
-        with self.tail_file.locked(), self._table_lock, delta_errors(self.place.root):
+        with self.tail_file.locked(), self._table_lock, delta_errors(self.location.root):
             # What others committed meanwhile is no remains to a vacuum.
             self._table.update_incremental()
             files = self.files()
@@ -202,7 +202,7 @@ class DeltaLog:
         ConflictError
             If it is not; the files that were to be added are removed then.
         """
-        with self._table_lock, delta_errors(self.place.root):
+        with self._table_lock, delta_errors(self.location.root):
             try:
                 files = self.files()
                 if files.version != version:
@@ -221,15 +221,15 @@ class DeltaLog:
                 )
             except (DeltaError, OSError):
                 if not has_landed(self._table, actions):
-                    self.place.discard([each for each in actions if isinstance(each, AddAction)])
+                    self.location.discard([each for each in actions if isinstance(each, AddAction)])
                     raise
             self._make_durable(version, version + 1)
 
     def _make_durable(self, version: int, newest: int) -> None:
         """Make durable what was committed after a version; inside the locks."""
-        sync_commits(self.place.folder, version + 1, newest)
+        sync_commits(self.location.folder, version + 1, newest)
         self.tail_file.reached(newest, after=version)
-        make_checkpoint(self._table, self.place.folder, version, newest)
+        make_checkpoint(self._table, self.location.folder, version, newest)
 
     def close(self) -> None:
         """Close the tail's file."""

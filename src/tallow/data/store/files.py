@@ -44,7 +44,7 @@ _ALLOW_HTTP = ("allow_http", "aws_allow_http")
 
 
 @dataclass(frozen=True)
-class Place:
+class TableLocation:
     """Where a table's files lie: a folder or a bucket, and how to get in.
 
     `table_id` is the table's own, which its log says; the names of its files are signed with it.
@@ -56,8 +56,8 @@ class Place:
     link: TableFolder | None = None
 
     @classmethod
-    def at(cls, location: Path | str, options: Mapping[str, str] | None) -> Place:
-        """Return the place of a `plain_location`."""
+    def at(cls, location: Path | str, options: Mapping[str, str] | None) -> TableLocation:
+        """Return that of a `plain_location`."""
         link = TableFolder(location) if isinstance(location, Path) else None
         return cls(str(location), options, link=link)
 
@@ -249,7 +249,7 @@ def remove_action(path: str, size: int) -> RemoveAction:
     return RemoveAction(path, False, int(time.time() * 1000), size, {})
 
 
-def damaged(place: Place, facts: pl.DataFrame) -> dict[str, str]:
+def damaged(location: TableLocation, facts: pl.DataFrame) -> dict[str, str]:
     """Return which files are refused, or local and not as long as the log says, and why.
 
     A Parquet file cut short makes Polars panic, which nothing may catch for certain.
@@ -258,18 +258,18 @@ def damaged(place: Place, facts: pl.DataFrame) -> dict[str, str]:
     if "refused" in facts.columns and facts["refused"].null_count() < len(facts):
         refused = facts.filter(pl.col("refused").is_not_null())
         found = dict(refused.select("path", "refused").iter_rows())
-    if place.folder is None:
+    if location.folder is None:
         return found
     for path, size in facts.select("path", "size").iter_rows():
         if path in found:
             continue
         try:
-            there = os.stat(place.of(path)).st_size  # noqa: PTH116 - a Path each costs more
+            there = os.stat(location.of(path)).st_size  # noqa: PTH116 - a Path each costs more
         except FileNotFoundError:
-            found[path] = f"{place.of(path)}: is missing"
+            found[path] = f"{location.of(path)}: is missing"
             continue
         if there != size:
-            found[path] = f"{place.of(path)}: has {there:,} bytes; the log says {size:,}"
+            found[path] = f"{location.of(path)}: has {there:,} bytes; the log says {size:,}"
     return found
 
 

@@ -45,14 +45,14 @@ def flush(log: DeltaLog) -> None:
                 continue
             log.tail_file.drop(last)
             return
-    raise ConflictError(f"store: {log.place.root}: others keep committing; try again later")
+    raise ConflictError(f"store: {log.location.root}: others keep committing; try again later")
 
 
 def commit_with_tail(log: DeltaLog, rows: pl.DataFrame | None, view: DeltaView) -> None:
     """Commit the tail's rows, and rows that were compared with them, as files."""
     tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
     both = tail if rows is None else in_log_order(pl.concat([tail, rows]))
-    actions = log.place.write(_rebased(log, both, view))
+    actions = log.location.write(_rebased(log, both, view))
     flushed = Transaction(log.tail_file.identity, view.tail.batches[-1].id)
     log.commit(actions, view.files.version, [flushed])
 
@@ -125,7 +125,7 @@ class DeltaWriting:
 
     def append(self, rows: pl.DataFrame) -> None:
         """Commit rows: few to the tail, many as files."""
-        file, place = self.log.tail_file, self.log.place
+        file, location = self.log.tail_file, self.log.location
         if len(rows) < STORE_TAIL_BATCH_ROWS:
             file.add(rows, self.view.tail)
         elif self.view.tail.batches:
@@ -135,7 +135,7 @@ class DeltaWriting:
             file.drop(self.view.tail.batches[-1].id)
         else:
             with file.reserve_disk_space():
-                self.log.commit(place.write(rows), self.view.files.version)
+                self.log.commit(location.write(rows), self.view.files.version)
         file.received(self.received_at)
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:

@@ -14,7 +14,7 @@ from tallow.core.limits import STORE_FILE_ROWS
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, from_us
 from tallow.data.reading.rules import within_years
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
-from tallow.data.store.files import NEVER_NULL, READING, Place, damaged
+from tallow.data.store.files import NEVER_NULL, READING, TableLocation, damaged
 from tallow.data.store.lineage import Lineage
 from tallow.data.store.log import SERIES_KEY, Selection
 from tallow.data.store.statistics import (
@@ -54,8 +54,8 @@ class Examiner:
         rise from write to write, so that a later one would move all that follow.
     """
 
-    def __init__(self, place: Place, latest: Callable[[], int]) -> None:
-        self._place, self._latest = place, latest
+    def __init__(self, location: TableLocation, latest: Callable[[], int]) -> None:
+        self._location, self._latest = location, latest
         self._known: dict[tuple[str, int], tuple[Facts, str | None]] = {}
 
     def look(self, path: str, size: int) -> tuple[Facts, str | None]:
@@ -65,18 +65,18 @@ class Examiner:
         return self._known[path, size]
 
     def _examined(self, path: str, size: int) -> tuple[Facts, str | None]:
-        cut = damaged(self._place, pl.DataFrame({"path": [path], "size": [size]}))
+        cut = damaged(self._location, pl.DataFrame({"path": [path], "size": [size]}))
         if cut:
             return _NOTHING_KNOWN, cut[path]
         try:
-            found = self._place.read([path], lambda rows: rows.select(_questions()).collect())
+            found = self._location.read([path], lambda rows: rows.select(_questions()).collect())
         except StoreError as error:
             reason = str(error).removeprefix("store: ").removesuffix(f"; {READING}")
             return _NOTHING_KNOWN, f"{reason}; {FOREIGN}"
         told = found.row(0, named=True)
         facts = tuple(told[name] for name in FACTS_SCHEMA)
         wrong = self._fault(told)
-        return facts, None if wrong is None else f"{self._place.of(path)}: {wrong}; {FOREIGN}"
+        return facts, None if wrong is None else f"{self._location.of(path)}: {wrong}; {FOREIGN}"
 
     def _fault(self, told: Mapping[str, Any]) -> str | None:
         """Return what is wrong with a file's rows, by the answers to `_questions`."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tallow.data.store.files import Place
+    from tallow.data.store.files import TableLocation
 
 _LINE, _AFTER, _CHECKED = "tallow.lineage", "tallow.after", "tallow.checked"
 _TAIL = "tallow.tail"
@@ -50,16 +50,16 @@ class Lineage:
         return {_LINE: self.id, _AFTER: str(after), _CHECKED: checked, _TAIL: tail}
 
 
-def lineage_of(place: Place, version: int) -> Lineage:
+def lineage_of(location: TableLocation, version: int) -> Lineage:
     """Return the line that a version's commit belongs to: a new one where it is another tool's."""
-    body = place.commit(version)
+    body = location.commit(version)
     info = _commit_info(body)
     if _is_marked(info, version):
         return Lineage(info[_LINE], info.get(_CHECKED) == "true")
     return Lineage(f"{version}-{hashlib.blake2b(body, digest_size=8).hexdigest()}", False)
 
 
-def tails_of(place: Place, after: int, until: int) -> set[str | None]:
+def tails_of(location: TableLocation, after: int, until: int) -> set[str | None]:
     """Return beside which tails the versions after one were committed, up to another one.
 
     None stands for one that does not say it, as of before this was written down. Other tools have
@@ -67,7 +67,7 @@ def tails_of(place: Place, after: int, until: int) -> set[str | None]:
     """
     found: set[str | None] = set()
     for version in range(after + 1, until + 1):
-        body = place.commit(version)
+        body = location.commit(version)
         info = _commit_info(body)
         if _is_marked(info, version) or not body:
             found.add(info.get(_TAIL))

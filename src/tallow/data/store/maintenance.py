@@ -60,7 +60,7 @@ def _rewritten(
         if all(rewrite(log, group, keep) for group in groups):
             break
     else:
-        raise ConflictError(f"store: {log.place.root}: others keep compacting; try later")
+        raise ConflictError(f"store: {log.location.root}: others keep compacting; try later")
     after = log.files().facts
     gone = remove_remains(log, keep_hours)
     removed = int(before["rows"].sum()) - int(after["rows"].sum())
@@ -78,4 +78,4 @@ def set_property(log: DeltaLog, name: str, value: str) -> None:
                 post_commithook_properties=NO_CHECKPOINT,
             )
             return
-    raise ConflictError(f"store: {log.place.root}: others keep committing; try again later")
+    raise ConflictError(f"store: {log.location.root}: others keep committing; try again later")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tallow.core.limits import STORE_UNFINISHED_HOURS
-from tallow.data.store.files import WRITING, Place, naming
+from tallow.data.store.files import WRITING, TableLocation, naming
 from tallow.data.store.statistics import is_own_name
 
 if TYPE_CHECKING:
@@ -44,39 +44,39 @@ def remove_remains(log: DeltaLog, keep_hours: float) -> int:
             for hours in (0, math.ceil(keep_hours))
         )
     born_before = time.time() - max(keep_hours, STORE_UNFINISHED_HOURS) * _HOUR_SECONDS
-    place = log.place
-    with naming(place.root, WRITING):
+    location = log.location
+    with naming(location.root, WRITING):
         unfinished = {
             name
-            for name, born in _files(place)
-            if born < born_before and name not in replaced and is_own_name(name, place.table_id)
+            for name, born in _files(location)
+            if born < born_before and name not in replaced and is_own_name(name, location.table_id)
         }
-        return sum(_remove(place, path) for path in sorted((due | unfinished) - current))
+        return sum(_remove(location, path) for path in sorted((due | unfinished) - current))
 
 
-def _files(place: Place) -> Iterator[tuple[str, float]]:
-    """Return the files beside each other in a place, with the times of their last change."""
-    if place.folder is not None:
-        for path in place.folder.iterdir():
+def _files(location: TableLocation) -> Iterator[tuple[str, float]]:
+    """Return the files beside each other in a location, with the times of their last change."""
+    if location.folder is not None:
+        for path in location.folder.iterdir():
             with suppress(FileNotFoundError):
                 yield path.name, path.lstat().st_mtime
         return
     import obstore
 
-    for each in obstore.list_with_delimiter(place.bucket)["objects"]:
+    for each in obstore.list_with_delimiter(location.bucket)["objects"]:
         yield each["path"], each["last_modified"].timestamp()
 
 
-def _remove(place: Place, path: str) -> bool:
+def _remove(location: TableLocation, path: str) -> bool:
     """Remove a file of the table; say whether it was there."""
     parts = PurePosixPath(path).parts
     # Another tool's log may name what is not below the table.
     if not parts or "://" in path or path.startswith("/") or ".." in parts or parts[0][0] in "_.":
         return False
-    if place.folder is None:
-        return _remove_object(place, path)
-    file = place.folder / path
-    if not file.parent.resolve().is_relative_to(place.folder):
+    if location.folder is None:
+        return _remove_object(location, path)
+    file = location.folder / path
+    if not file.parent.resolve().is_relative_to(location.folder):
         return False
     try:
         file.unlink()
@@ -88,12 +88,12 @@ def _remove(place: Place, path: str) -> bool:
     return True
 
 
-def _remove_object(place: Place, path: str) -> bool:
+def _remove_object(location: TableLocation, path: str) -> bool:
     import obstore
 
     try:
-        obstore.head(place.bucket, path)
+        obstore.head(location.bucket, path)
     except FileNotFoundError:
         return False
-    obstore.delete(place.bucket, path)
+    obstore.delete(location.bucket, path)
     return True

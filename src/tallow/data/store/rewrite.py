@@ -1,7 +1,7 @@
 """Fewer, sorted files: merging small ones, compaction, and taking away what is too old.
 
 A rewrite reads files whose keys overlap, and replaces them by files that do not: one instrument's
-range then lies in one stretch of one file. It needs no lock while it works: others only add files,
+range then lies in one piece of one file. It needs no lock while it works: others only add files,
 and it takes the lock for its commit.
 """
 
@@ -16,7 +16,7 @@ from deltalake import Transaction
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
-from tallow.data.store.files import Place, damaged, remove_action, require_whole
+from tallow.data.store.files import TableLocation, damaged, remove_action, require_whole
 from tallow.data.store.log import KEY, LOG_ORDER, LOG_SCHEMA, SERIES_KEY, moment
 from tallow.data.store.order import in_log_order, once_each
 from tallow.data.store.table import PRUNED
@@ -40,11 +40,11 @@ def merge_small(log: DeltaLog) -> None:
 
 def rewrite(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None = None) -> bool:
     """Replace files by sorted ones; say whether it was done, or another rewrite came first."""
-    added = _copied(log, facts, keep)
+    added = _write_sorted(log, facts, keep)
     removed = [remove_action(*row) for row in facts.select("path", "size").iter_rows()]
     with log.tail_file.locked():
         if added is None or not _is_current(log, facts):
-            log.place.discard(added or [])
+            log.location.discard(added or [])
             return False
         moved = [replace(action, data_change=False) for action in added]
         version = log.files().version
@@ -54,15 +54,15 @@ def rewrite(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None = None) -> boo
     return True
 
 
-def _copied(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None) -> list[AddAction] | None:
+def _write_sorted(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None) -> list[AddAction] | None:
     """Write the rows of files anew, sorted; None where another rewrite removed files meanwhile."""
     added: list[AddAction] = []
     try:
-        require_whole(damaged(log.place, facts))
-        for rows in gathered(stretches(log.place, facts["path"].to_list(), keep)):
-            added += log.place.write(rows)
+        require_whole(damaged(log.location, facts))
+        for rows in join_short(sorted_chunks(log.location, facts["path"].to_list(), keep)):
+            added += log.location.write(rows)
     except BaseException as error:
-        log.place.discard(added)
+        log.location.discard(added)
         is_taken = isinstance(error.__cause__, FileNotFoundError)
         if isinstance(error, StoreError) and (is_taken or not _is_current(log, facts)):
             return None
@@ -74,8 +74,8 @@ def _is_current(log: DeltaLog, facts: pl.DataFrame) -> bool:
     return set(facts["path"]) <= set(log.files().facts["path"])
 
 
-def gathered(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Join short stretches that follow each other to the length of a file."""
+def join_short(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Join short chunks that follow each other to the length of a file."""
     held: list[pl.DataFrame] = []
     for rows in filter(len, pieces):
         is_long = sum(map(len, held)) + len(rows) > STORE_FILE_ROWS
@@ -91,9 +91,11 @@ def _follows(rows: pl.DataFrame, before: pl.DataFrame) -> bool:
     return bool(before.select(LOG_ORDER).row(-1) < rows.select(LOG_ORDER).row(0))
 
 
-def stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.DataFrame]:
+def sorted_chunks(
+    location: TableLocation, paths: list[str], keep: Keep | None
+) -> Iterator[pl.DataFrame]:
     """Return the rows of files in the log's order, whole series, a bounded number at a time."""
-    series = place.read(
+    series = location.read(
         paths, lambda rows: rows.group_by(SERIES_KEY).len().collect(engine="streaming")
     ).sort(SERIES_KEY)
     number = (pl.col("len").cum_sum() - 1) // STORE_REWRITE_ROWS
@@ -106,12 +108,12 @@ def stretches(place: Place, paths: list[str], keep: Keep | None) -> Iterator[pl.
             & (pl.col("instrument") >= part["instrument"][0])
             & (pl.col("instrument") <= part["instrument"][-1])
         )
-        rows = once_each(in_log_order(_found(place, paths, where)))
+        rows = once_each(in_log_order(_read_where(location, paths, where)))
         yield rows if keep is None else keep(rows)
 
 
-def _found(place: Place, paths: list[str], where: pl.Expr) -> pl.DataFrame:
-    return place.read(paths, lambda rows: rows.filter(where).select(list(LOG_SCHEMA)).collect())
+def _read_where(location: TableLocation, paths: list[str], where: pl.Expr) -> pl.DataFrame:
+    return location.read(paths, lambda rows: rows.filter(where).select(list(LOG_SCHEMA)).collect())
 
 
 def pruning(before: int | None, superseded_before: int | None) -> Keep:

@@ -22,7 +22,7 @@ from tallow.data.store.commits import (
     drop_unfinished,
     sync_commits,
 )
-from tallow.data.store.files import Place
+from tallow.data.store.files import TableLocation
 from tallow.data.store.lineage import Lineage
 from tallow.data.store.log import LOG_SCHEMA, UNFINISHED
 from tallow.data.store.protocol import require_plain
@@ -60,7 +60,7 @@ TABLE_SCHEMA = Schema(
 
 
 def open_table(
-    place: Place, create: bool, reached: Callable[[], int], to_fill: bool = False
+    location: TableLocation, create: bool, reached: Callable[[], int], to_fill: bool = False
 ) -> DeltaTable:
     """Open a store's table, or make it; mend what a loss of power left of unfinished commits.
 
@@ -76,48 +76,48 @@ def open_table(
     StoreError
         If there is none, and it is not to be made, or what is there is no store.
     """
-    options = dict(place.options) if place.options else None
-    with delta_errors(place.root):
-        if place.folder is not None:
-            drop_unfinished(place.folder, reached)
+    options = dict(location.options) if location.options else None
+    with delta_errors(location.root):
+        if location.folder is not None:
+            drop_unfinished(location.folder, reached)
         try:
-            table = _opened(place, options)
+            table = _opened(location, options)
         except TableNotFoundError:
             if not create:
                 raise StoreError(
-                    f"store: {place.root}: holds no store; check the name, or create one with "
-                    f"tallow ingest INPUT... --store {place.root}"
+                    f"store: {location.root}: holds no store; check the name, or create one with "
+                    f"tallow ingest INPUT... --store {location.root}"
                 ) from None
-            table = _create(place, options, to_fill)
-        is_begun = FILLING in properties_of(table, place.root)
+            table = _create(location, options, to_fill)
+        is_begun = FILLING in properties_of(table, location.root)
         if is_begun and not to_fill and table.transaction_version(COPIED) is None:
-            raise StoreError(UNFINISHED.format(place.root))
-        if table.version() == 0 and place.folder is not None:
+            raise StoreError(UNFINISHED.format(location.root))
+        if table.version() == 0 and location.folder is not None:
             # Whoever made it may not have come so far.
-            sync_commits(place.folder, 0, 0)
-            make_folder(place.folder)
+            sync_commits(location.folder, 0, 0)
+            make_folder(location.folder)
     return table
 
 
-def _opened(place: Place, options: dict[str, str] | None) -> DeltaTable:
+def _opened(location: TableLocation, options: dict[str, str] | None) -> DeltaTable:
     try:
-        return DeltaTable(place.table, storage_options=options)
+        return DeltaTable(location.table, storage_options=options)
     except TableNotFoundError:
         raise
     except DeltaError:
-        if place.folder is None or not drop_broken_checkpoint(place.folder):
+        if location.folder is None or not drop_broken_checkpoint(location.folder):
             raise
-    return _opened(place, options)
+    return _opened(location, options)
 
 
-def _create(place: Place, options: dict[str, str] | None, to_fill: bool) -> DeltaTable:
+def _create(location: TableLocation, options: dict[str, str] | None, to_fill: bool) -> DeltaTable:
     """Make a table, or open the one that somebody else makes at the same moment."""
-    if place.folder is not None:
-        (place.folder / "_delta_log").mkdir(parents=True, exist_ok=True)
+    if location.folder is not None:
+        (location.folder / "_delta_log").mkdir(parents=True, exist_ok=True)
     failed, properties = None, {FORMAT: VERSION, EPOCH: uuid.uuid4().hex}
     try:
         DeltaTable.create(
-            place.table,
+            location.table,
             TABLE_SCHEMA,
             configuration=properties | ({FILLING: "true"} if to_fill else {}),
             storage_options=options,
@@ -128,7 +128,7 @@ def _create(place: Place, options: dict[str, str] | None, to_fill: bool) -> Delt
     except DeltaError as error:
         failed = error
     try:
-        return _opened(place, options)
+        return _opened(location, options)
     except TableNotFoundError as error:
         raise failed or error from None
 

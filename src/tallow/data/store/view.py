@@ -15,7 +15,7 @@ from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.backend import StoreStats
 from tallow.data.store.batches import NO_ROWS, Tail
 from tallow.data.store.classify import following
-from tallow.data.store.files import Place, damaged, require_whole
+from tallow.data.store.files import TableLocation, damaged, require_whole
 from tallow.data.store.index import FileIndex, overlapping
 from tallow.data.store.log import Selection
 from tallow.data.store.order import in_log_order, once_each
@@ -30,7 +30,7 @@ class DeltaView:
     may be flushed to the files; `renew` looks at the log anew.
     """
 
-    place: Place
+    location: TableLocation
     tail: Tail
     files: FileIndex
     generation: str = ""
@@ -93,7 +93,7 @@ class DeltaView:
         if before is not None and before > self.last_received:
             selection = selection.replace(received_before=None)
         facts = self.files.select(selection)
-        if len(facts) and (broken := damaged(self.place, facts)):
+        if len(facts) and (broken := damaged(self.location, facts)):
             if not skip_damaged:
                 require_whole(broken)
             facts = facts.filter(~pl.col("path").is_in(list(broken)))
@@ -141,7 +141,7 @@ class DeltaView:
         firsts = [batch.first for batch in tail.batches] + [e for e in ends[:1] if e is not None]
         lasts = [batch.last for batch in tail.batches] + [e for e in ends[1:] if e is not None]
         return StoreStats(
-            location=self.place.root,
+            location=self.location.root,
             rows=int(facts["rows"].sum()) + tail.rows,
             tail_rows=tail.rows,
             files=len(facts),
@@ -158,7 +158,7 @@ class DeltaView:
         self, paths: list[str], selection: Selection, columns: Sequence[str], skip_damaged: bool
     ) -> pl.DataFrame:
         def read(some: list[str]) -> pl.DataFrame:
-            return self.place.read(
+            return self.location.read(
                 some, lambda rows: rows.filter(selection.where()).select(columns).collect()
             )
 

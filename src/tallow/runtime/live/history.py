@@ -1,7 +1,7 @@
 """What a live engine reads from its store: candles before those in memory, and states to start at.
 
 A run over stored candles starts from the snapshots that range queries and earlier starts saved at
-month ends (`tallow.runtime.checkpoints`), and saves its own.
+month ends (`tallow.runtime.run_snapshots`), and saves its own.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.runtime.batch import BarOptions
-from tallow.runtime.checkpoints import Checkpoints, Start, Validity, month_starts
 from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.live.indicator_kernels import StateArrays
 from tallow.runtime.live.memory import FIELDS, TIME, Table, candle_rows
 from tallow.runtime.live.outcome import Past
 from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState
+from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, Validity, month_starts
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -128,7 +128,7 @@ class History:
             number = np.zeros(1, dtype=np.int64)
             for each, state, kept in zip(self._timeframes, past.states, points, strict=True):
                 each.closed_rows(state, number, place, candles, 0)
-                kept.save([(name, Start(boundary, np.concatenate(state, axis=1)[0]))])
+                kept.save([(name, Snapshot(boundary, np.concatenate(state, axis=1)[0]))])
             done = end
         return Past(past.states, past.rows[done:])
 
@@ -163,12 +163,12 @@ class History:
         series = (self.store, *_SERIES, known_until, self.epoch, self._calendars)
         return JoinedCandles(*series, self.joined(known_until))
 
-    def _points(self, name: str, known_until: int) -> list[Checkpoints]:
+    def _points(self, name: str, known_until: int) -> list[RunSnapshots]:
         """Return every timeframe's snapshots of an instrument's calendar."""
         calendar = self._calendars.calendars[max(int(self._calendars.places([name])[0]), 0)]
         kept = (self._snapshots, self._validity, self._candles(known_until))
         return [
-            Checkpoints.of(
+            RunSnapshots.of(
                 *kept,
                 each.plan,
                 BarOptions(each.size, SOURCE, self._calendars, self._no_trade),

@@ -17,7 +17,6 @@ from tallow.data.kernels.rows import RULES_VERSION
 from tallow.data.kernels.tick_order import TICKS_VERSION
 from tallow.data.state_file import Arrays, read_state, write_state
 from tallow.data.store.backend import LogPoint
-from tallow.runtime.checkpoints import calendar_digest
 from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
@@ -25,6 +24,7 @@ from tallow.runtime.live.live_store import is_continuation
 from tallow.runtime.live.state_arrays import from_arrays, to_arrays
 from tallow.runtime.live.state_checks import TICKS, require_arrays, require_header, require_ticks
 from tallow.runtime.live.tick_intake import TickIntake
+from tallow.runtime.run_snapshots import calendar_digest
 
 
 def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> dict[str, Any]:

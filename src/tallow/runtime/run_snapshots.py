@@ -32,7 +32,7 @@ from tallow.runtime.stored import StoredCandles
 _DIGEST_BYTES = 16
 
 
-class Start(NamedTuple):
+class Snapshot(NamedTuple):
     """An instrument's kernel states, side by side, before its rows from `boundary` on."""
 
     boundary: int
@@ -62,10 +62,10 @@ class Validity:
 
 
 @dataclass(frozen=True)
-class Checkpoints:
+class RunSnapshots:
     """The snapshots of one kind of run: these operations on these bars of one calendar."""
 
-    snapshots: Snapshots
+    file: Snapshots
     validity: Validity
     candles: StoredCandles
     identity: bytes
@@ -75,34 +75,34 @@ class Checkpoints:
     @classmethod
     def of(
         cls,
-        snapshots: Snapshots,
+        file: Snapshots,
         validity: Validity,
         candles: StoredCandles,
         plan: Plan,
         options: BarOptions,
         calendar: Calendar,
-    ) -> Checkpoints:
+    ) -> RunSnapshots:
         """Return those of the runs of `plan` with `options` over `candles`."""
         size = bars.STATE_SIZE + sum(make(0).shape[1] for make in fresh_states(plan))
         identity = run_identity(plan, options, calendar)
         months = month_starts(calendar, options.source)
-        return cls(snapshots, validity, candles, identity, size, months)
+        return cls(file, validity, candles, identity, size, months)
 
-    def latest(self, names: Sequence[str], until: int) -> dict[str, Start]:
+    def latest(self, names: Sequence[str], until: int) -> dict[str, Snapshot]:
         """Return the latest valid snapshot of each instrument that has one at or before `until`."""
         series = {name: self._series(name) for name in names}
-        found = self.snapshots.find(list(series.values()), until)
+        found = self.file.find(list(series.values()), until)
         changed = cache(partial(self.candles.changed_between, tuple(names)))
-        starts = {}
+        snapshots = {}
         for name, digest in series.items():
             for key in found.get(digest, ()):
                 if not self._is_boundary(key) or not self._holds(key, name, changed):
                     continue
-                state = self.snapshots.load(key)
+                state = self.file.load(key)
                 if state is not None and len(state) == self.state_size:
-                    starts[name] = Start(key.boundary, state)
+                    snapshots[name] = Snapshot(key.boundary, state)
                     break
-        return starts
+        return snapshots
 
     def _is_boundary(self, key: SnapshotKey) -> bool:
         """Say whether rows of one candle's period never lie on both sides; once they did."""
@@ -123,12 +123,12 @@ class Checkpoints:
         first, last = np.searchsorted(self.boundaries, [low, high], "right")
         return [int(each) for each in self.boundaries[first:last]]
 
-    def save(self, left: Sequence[tuple[str, Start]]) -> None:
+    def save(self, left: Sequence[tuple[str, Snapshot]]) -> None:
         """Keep what runs left behind, for later ones."""
         known = self.candles.known_until
-        self.snapshots.save(
-            (SnapshotKey(self._series(name), start.boundary, known), start.state)
-            for name, start in left
+        self.file.save(
+            (SnapshotKey(self._series(name), snapshot.boundary, known), snapshot.state)
+            for name, snapshot in left
         )
 
     def _series(self, name: str) -> bytes:
@@ -137,9 +137,9 @@ class Checkpoints:
         return hashlib.blake2b(self.identity + text, digest_size=_DIGEST_BYTES).digest()
 
 
-def resume(states: States, names: Sequence[str], starts: Sequence[Start]) -> None:
+def put_back(states: States, names: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
     """Put instruments back to where their snapshots were taken; their counts begin anew."""
-    rows, column = np.stack([start.state for start in starts]), 0
+    rows, column = np.stack([snapshot.state for snapshot in snapshots]), 0
     fresh = [make(len(names)) for make in states.fresh]
     for place, state in enumerate(fresh):
         if place != TALLY:
@@ -149,12 +149,12 @@ def resume(states: States, names: Sequence[str], starts: Sequence[Start]) -> Non
     states.keep(names, fresh)
 
 
-def take(states: States, names: Sequence[str], boundary: int) -> list[tuple[str, Start]]:
+def take(states: States, names: Sequence[str], boundary: int) -> list[tuple[str, Snapshot]]:
     """Return the states of the instruments that had rows, and did not fail."""
     kernels = [state for place, state in enumerate(states.take(names)) if place != TALLY]
     rows = np.concatenate(kernels, axis=1)
     begun = np.isfinite(kernels[0][:, bars.LAST_TIME]) & (kernels[0][:, bars.FAILED] == 0.0)
-    return [(names[i], Start(boundary, rows[i])) for i in np.flatnonzero(begun).tolist()]
+    return [(names[i], Snapshot(boundary, rows[i])) for i in np.flatnonzero(begun).tolist()]
 
 
 @lru_cache(maxsize=CALENDARS_MAX)

@@ -1,15 +1,15 @@
-"""A stretch of one instrument's bars, kept with what it takes to go on: kernel states as marks.
+"""One instrument's bars in the cache, with snapshots: kernel states from which a run can go on.
 
-The last mark has seen all candles that were known; going on from it reads only what was appended.
-The marks before it lie ever further apart: after a correction the run goes on from the latest one
-that had not seen the corrected candle yet, and the bars before stay as they are. So to append and
-to correct are one operation, and a candle older than every mark makes the stretch useless.
+The last snapshot has seen all candles that were known; from there only what was appended is read.
+Those before it lie ever further apart: after a correction the run goes on from the latest one that
+had not seen the corrected candle yet, and the bars before stay as they are. So to append and to
+correct are one operation; where a candle is older than every snapshot, all is computed anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -26,15 +26,15 @@ from tallow.data.reading.stamps import IF_STORED, StampCounts
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, Counts
 from tallow.runtime.cache import Calculated, Found
-from tallow.runtime.checkpoints import Start
 from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.results import RunReport
+from tallow.runtime.run_snapshots import Snapshot
 from tallow.runtime.spans import Buckets, Span
 from tallow.runtime.stored import StoredCandles
 
 
 class Read(NamedTuple):
-    """What a stretch was made from: its candles counted, the first and the last, the sessions."""
+    """What bars were made from: the candles counted, the first and the last, the sessions."""
 
     counts: Counts
     first: int | None
@@ -43,15 +43,14 @@ class Read(NamedTuple):
 
     def plus(self, later: Read) -> Read:
         """Return both together."""
-        sums = zip(astuple(self.counts), astuple(later.counts), strict=True)
         last = self.last if later.last is None else later.last
         first = later.first if self.first is None else self.first
         stamps = self.stamps.plus(later.stamps)
-        return Read(Counts(*(a + b for a, b in sums)), first, last, stamps)
+        return Read(self.counts.plus(later.counts), first, last, stamps)
 
 
 @dataclass(frozen=True)
-class Stretch:
+class CachedBars:
     """Bars without a gap, as they were known at a moment; times in microseconds since 1970 UTC.
 
     Attributes
@@ -60,17 +59,17 @@ class Stretch:
         All bars whose candles lie in the span, the last one perhaps still forming.
     moment
         The receipt time up to which it knows the log.
-    marks
+    snapshots
         States to go on from, ascending; the last has seen every candle. None where the instrument
         had no candle yet.
     quarantine
-        Candles off their grid; such a stretch is not kept.
+        Candles off their grid; such bars are not kept.
     """
 
     frame: pl.DataFrame
     span: Span
     moment: int
-    marks: tuple[Start, ...]
+    snapshots: tuple[Snapshot, ...]
     read: Read
     quarantine: pl.DataFrame
 
@@ -82,7 +81,7 @@ class Stretch:
     @cached_property
     def nbytes(self) -> int:
         """Bytes of the bars and the states."""
-        return int(self.frame.estimated_size()) + sum(mark.state.nbytes for mark in self.marks)
+        return int(self.frame.estimated_size()) + sum(each.state.nbytes for each in self.snapshots)
 
     def cut(self, span: Span) -> pl.DataFrame:
         """Return the bars of a span within this one, without a copy of their columns."""
@@ -106,28 +105,28 @@ class Stretch:
         if earliest is None:
             return True
         end = self.span.end
-        if end is None or earliest < end or not self.marks:
+        if end is None or earliest < end or not self.snapshots:
             return False
         # Later candles decide whether the last bar is final, where its own do not.
-        state = self.marks[-1].state
+        state = self.snapshots[-1].state
         return bool(state[bars.CLOSES] <= state[bars.LAST_END])
 
-    def known_at(self, moment: int) -> Stretch:
-        """Return this stretch, which nothing has touched until a later moment."""
+    def known_at(self, moment: int) -> CachedBars:
+        """Return these bars, which nothing has touched until a later moment."""
         return self if moment <= self.moment else replace(self, moment=moment)
 
-    def marks_before(self, earliest: int | None) -> tuple[Start, ...]:
-        """Return the marks that have not seen a candle from a timestamp on."""
+    def snapshots_before(self, earliest: int | None) -> tuple[Snapshot, ...]:
+        """Return the snapshots that have not seen a candle from a timestamp on."""
         if earliest is None:
-            return self.marks
-        return tuple(mark for mark in self.marks if mark.boundary <= earliest)
+            return self.snapshots
+        return tuple(snapshot for snapshot in self.snapshots if snapshot.boundary <= earliest)
 
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """What stretches are of: these indicators on these bars of one calendar.
+    """What kept bars are of: these indicators on these bars of one calendar.
 
-    `identity` says all that a stretch's values depend on, but the candles.
+    `identity` says all that the values depend on, but the candles.
     """
 
     plan: Plan
@@ -143,15 +142,15 @@ class Kind:
         return Target(self.calendar, self.buckets, self.source_buckets, whole)
 
 
-def continued(
-    kept: Stretch,
+def extend_or_repair(
+    kept: CachedBars,
     kind: Kind,
     name: str,
     span: Span,
     candles: StoredCandles,
     make: Callable[[], RangeRun],
-) -> Calculated[Stretch] | None:
-    """Return a stretch that holds a span, from one that is kept; None where that does not help."""
+) -> Calculated[CachedBars] | None:
+    """Return bars that hold a span, from those that are kept; None where these do not help."""
     if not kept.leads_to(span):
         return None
     earliest = None
@@ -164,60 +163,60 @@ def continued(
     reaches = kept.reaches(span)
     if reaches and kept.is_untouched(earliest):
         return Calculated(kept.known_at(candles.known_until), Found.HIT)
-    marks = kept.marks_before(earliest)
-    if not marks:
+    snapshots = kept.snapshots_before(earliest)
+    if not snapshots:
         return None
     target = kind.target(replace(kept.span, end=kept.span.end if reaches else span.end))
-    longer = gone_on(kept, marks, make(), name, target)
+    longer = resume_from(kept, snapshots, make(), name, target)
     if longer is None:
         return None
-    was_last = marks[-1] is kept.marks[-1]
+    was_last = snapshots[-1] is kept.snapshots[-1]
     return Calculated(longer, Found.EXTENSION if was_last else Found.REPAIR)
 
 
-def made(run: RangeRun, name: str, span: Span) -> Stretch:
-    """Return what a run, which noted its marks, made of one instrument's span."""
-    assert run.marks is not None
+def bars_of(run: RangeRun, name: str, span: Span) -> CachedBars:
+    """Return what a run, which noted its snapshots, made of one instrument's span."""
+    assert run.snapshots is not None
     frame = run.frames[0] if run.frames else run.make_run().empty_frame()
     read = Read(run.counts, run.first, run.last, run.stamps)
-    marks = tuple(run.marks.get(name, ()))
+    snapshots = tuple(run.snapshots.get(name, ()))
     moment = run.candles.known_until
-    return Stretch(frame.rechunk(), span, moment, marks, read, run.quarantine)
+    return CachedBars(frame.rechunk(), span, moment, snapshots, read, run.quarantine)
 
 
-def gone_on(
-    kept: Stretch, marks: Sequence[Start], run: RangeRun, name: str, target: Target
-) -> Stretch | None:
-    """Return a stretch made longer, or repaired, from the last of some of its marks on.
+def resume_from(
+    kept: CachedBars, snapshots: Sequence[Snapshot], run: RangeRun, name: str, target: Target
+) -> CachedBars | None:
+    """Return kept bars, made longer or repaired from the last of some of their snapshots on.
 
     None where a candle that came makes its instrument fail: that is for a run of its own to tell.
     """
-    run.go_on(name, marks[-1], target)
+    run.resume(name, snapshots[-1], target)
     if run.failures or len(run.quarantine):
         return None
-    later = made(run, name, target.span)
-    stay = kept.frame.head(int(np.searchsorted(kept.opens, _first_open(marks[-1]))))
+    later = bars_of(run, name, target.span)
+    stay = kept.frame.head(int(np.searchsorted(kept.opens, _first_open(snapshots[-1]))))
     return replace(
         later,
         frame=stay.vstack(later.frame).rechunk(),
-        marks=_thinned([*marks, *later.marks]),
+        snapshots=keep_sparse([*snapshots, *later.snapshots]),
         read=kept.read.plus(later.read),
     )
 
 
-def _first_open(mark: Start) -> int:
-    """Return the open of the first bar that a run from a mark on gives."""
-    has_bar = mark.state[bars.HAS_BAR] != 0.0
-    return int(mark.state[bars.OPENS]) if has_bar else mark.boundary
+def _first_open(snapshot: Snapshot) -> int:
+    """Return the open of the first bar that a run from a snapshot on gives."""
+    has_bar = snapshot.state[bars.HAS_BAR] != 0.0
+    return int(snapshot.state[bars.OPENS]) if has_bar else snapshot.boundary
 
 
-def _thinned(marks: Sequence[Start]) -> tuple[Start, ...]:
-    """Return the oldest mark at each power of two of minutes before the last one, and that."""
-    newest, kept = marks[-1], dict[int, Start]()
-    for mark in marks:
-        minutes = -((mark.boundary - newest.boundary) // MINUTE_US)
+def keep_sparse(snapshots: Sequence[Snapshot]) -> tuple[Snapshot, ...]:
+    """Return the oldest snapshot at each power of two of minutes before the last one, and that."""
+    newest, kept = snapshots[-1], dict[int, Snapshot]()
+    for snapshot in snapshots:
+        minutes = -((snapshot.boundary - newest.boundary) // MINUTE_US)
         if minutes:
-            kept.setdefault(minutes.bit_length(), mark)
+            kept.setdefault(minutes.bit_length(), snapshot)
     return (*kept.values(), newest)
 
 
