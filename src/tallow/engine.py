@@ -1,12 +1,13 @@
 """The way of a candle, step by step; each step names the function where it lives.
 
-1. A file or a frame becomes a candle frame, bad rows aside - `data.reading.readers.read_candles`.
+1. A frame becomes candles, bad rows in their quarantine - `data.reading.readers.read_candles`;
+   files are found, and read as they are needed - `tallow.data.reading.candle_files.CandleFiles`.
 2. The text of the indicators becomes specs - `tallow.core.spec.parse_specs` - and these a plan,
    each computation once - `tallow.plan.plan.make_plan`.
 3. The calendar gives the sessions - `tallow.core.calendars.load_calendar` - and with the timeframe
    the buckets - `tallow.data.kernels.buckets.bucket_table`.
 4. The frame is cut into blocks of whole instruments - `tallow.runtime.blocks.frame_blocks`; files
-   are streamed as blocks, and never held whole - `tallow.runtime.stream.run_files`.
+   are streamed as blocks, and never whole in memory - `tallow.runtime.stream.run_files`.
 5. One compiled pass turns a block's candles into bars - `tallow.data.kernels.aggregate.aggregate`.
 6. Each indicator's kernel runs over the bars, once for all instruments of the block -
    `tallow.runtime.operations.run_operations`. Steps 5 and 6 are shared among threads by
@@ -60,16 +61,11 @@ from tallow.data.writers import FrameWriter, check_output
 from tallow.plan.plan import make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions
-from tallow.runtime.blocks import frame_blocks
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.operations import run_one_row
 from tallow.runtime.query import Question, StoreQueries
 from tallow.runtime.ranges import Moment, Range, moment_us
-from tallow.runtime.results import (
-    ProcessingResult,
-    RunReport,
-    raise_if_all_failed,
-)
+from tallow.runtime.results import ProcessingResult, RunReport, raise_if_all_failed
 from tallow.runtime.row_run import RowRun
 from tallow.runtime.stream import FrameList, Job, Progress, run_files, run_job
 
@@ -204,7 +200,7 @@ class AnalyticsEngine:
         progress: Progress | None = None,
         **reading: Unpack[ReadKeywords],
     ) -> RunReport:
-        """Do as `process_candles`, from files to a file, without holding either in memory.
+        """Do as `process_candles`, from files to a file, without either whole in memory.
 
         Parameters
         ----------
@@ -318,8 +314,8 @@ class AnalyticsEngine:
 
     def is_warm(self, indicators: str | Iterable[str | Spec] = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""
-        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
-        return all(is_compiled(operation.advance) for operation in plan.operations)
+        operations = make_plan(indicators, self.convention, BAR_COLUMNS).operations
+        return all(is_compiled(operation.advance) for operation in operations)
 
     def warm_up(
         self,
@@ -375,12 +371,10 @@ class AnalyticsEngine:
         read = read_as_given(read_candles, candles)
         plan = make_plan(indicators, self.convention, read.frame.columns)
         run = RowRun(plan, self.calendars, read.source_timeframe, self._pool, self.threads)
-        frames = [frame for block in frame_blocks(read.frame) for frame in run.feed(block)]
+        outputs = run.compute(read.frame)
         raise_if_all_failed(run.failures, read.report.instruments)
         for text in run.warnings():
             warnings.warn(text, TallowWarning, stacklevel=2)
-        empty = pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Float64))
-        outputs = pl.concat([empty, *frames], rechunk=False)
         return to_native(read.frame.hstack(outputs), read.native)
 
     def _bar_options(

@@ -170,7 +170,7 @@ def test_candles_that_all_break_a_rule_are_told_with_it(
     market.with_columns(low=pl.lit(1e9)).write_parquet(candles)
     result = compared(candles, "--control", "talib", "--candidate", "tallow")
     assert result.exit_code == 2
-    assert "all were set aside: high_below_low" in result.stderr
+    assert "all were quarantined: high_below_low" in result.stderr
 
 
 def test_the_next_command_compares_the_same(market: pl.DataFrame, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_ingests_are_listed_with_their_counts(store: Path) -> None:
 
 
 def test_quarantined_rows_are_listed_by_rule_and_then_one_by_one(store: Path) -> None:
-    assert tallow("store", "quarantine", "--store", store).stdout == "nothing is set aside\n"
+    assert tallow("store", "quarantine", "--store", store).stdout == "no row is quarantined\n"
     ingested(store.parent, CLEAN + HIGH_BELOW_LOW, "dirty.csv")
     text = tallow("store", "quarantine", "--store", store, COLUMNS="250").stdout
     assert (

@@ -123,7 +123,7 @@ def simulate_blocks(
 ) -> Iterator[pl.DataFrame]:
     """Simulate the market of `simulate_candles` piece by piece.
 
-    Only one block is held at a time, so a file larger than memory can be written. The blocks,
+    Only one block is in memory at a time, so a file larger than memory can be written. The blocks,
     one after the other, have the same bits as the whole whatever `instruments_per_block` is.
 
     Raises

@@ -36,7 +36,7 @@ class _Run:
 class Spill:
     """Frames whose rows ascend in time per instrument, given back sorted by instrument.
 
-    At most `rows` of them are held in memory; the others lie in a temporary folder, which the
+    At most `rows` of them are kept in memory; the others lie in a temporary folder, which the
     context removes.
     """
 

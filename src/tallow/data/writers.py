@@ -1,4 +1,4 @@
-"""Writing frames to a file as they come: aside first, and under its name only when it is whole."""
+"""Writing frames to a file as they come; it takes its name only when it is whole."""
 
 from __future__ import annotations
 

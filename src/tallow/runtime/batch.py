@@ -208,22 +208,21 @@ class BarRun:
         state[places < 0, bars.FAILED] = _NO_CALENDAR
         where, rule = np.maximum(places, 0), self.options.no_trade
         result = bars.aggregate(state, candles, where, block.closing, self._buckets, rule, scratch)
-        built = result.bars
-        if not len(built.timestamp):
-            frame = self.empty_frame()
-            return _Part(part, places, state, states[1][part], candles, frame, result, [])
-        final = self._finality(built, state, block.closing)
-        inputs: dict[str, Floats] = {name: getattr(built, name) for name in NUMBERS}
-        if self._anchors is not None:
-            inputs |= anchor_columns(
-                self._anchors, self.plan.anchors, built.timestamp, built.offsets, places
+        built, frame, failures = result.bars, self.empty_frame(), list[Failure]()
+        if len(built.timestamp):
+            final = self._finality(built, state, block.closing)
+            inputs: dict[str, Floats] = {name: getattr(built, name) for name in NUMBERS}
+            if self._anchors is not None:
+                inputs |= anchor_columns(
+                    self._anchors, self.plan.anchors, built.timestamp, built.offsets, places
+                )
+            computed = run_operations(
+                self.plan, [s[part] for s in states[2:]], built.offsets, inputs
             )
-        computed = run_operations(self.plan, [s[part] for s in states[2:]], built.offsets, inputs)
-        frame = _bar_frame(names, built, final, self.interest)
-        frame = frame.hstack([to_series(n, v) for n, v in computed.columns.items()])
-        return _Part(
-            part, places, state, states[1][part], candles, frame, result, computed.failures
-        )
+            failures = computed.failures
+            frame = _bar_frame(names, built, final, self.interest)
+            frame = frame.hstack([to_series(n, v) for n, v in computed.columns.items()])
+        return _Part(part, places, state, states[1][part], candles, frame, result, failures)
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
         if self.options.as_of is not None:

@@ -1,4 +1,4 @@
-"""Blocks: stretches of sorted candles as arrays, small enough for memory to stay bounded."""
+"""Blocks: ranges of sorted candles as arrays, small enough for memory to stay bounded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Block:
 
 
 class NeedsWholeInputError(Exception):
-    """A stream meets rows that only the whole input can settle, such as a step back in time."""
+    """A stream meets rows that need the whole input, such as a step back in time."""
 
 
 def frame_blocks(frame: pl.DataFrame) -> Iterator[Block]:
@@ -56,7 +56,7 @@ def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def whole_instruments(frames: Iterable[pl.DataFrame], limit: int) -> Iterator[Block]:
-    """Cut frames into blocks of whole instruments; each frame's last one is held, as it may go on.
+    """Cut frames into blocks of whole instruments; each frame's last one waits, as it may go on.
 
     An instrument of more than `limit` rows goes out in pieces.
 
@@ -65,7 +65,7 @@ def whole_instruments(frames: Iterable[pl.DataFrame], limit: int) -> Iterator[Bl
     NeedsWholeInputError
         If the frames are not sorted by instrument and time, or not unique in them.
     """
-    held: list[CandleArrays] = []
+    waiting: list[CandleArrays] = []
     name, last_time = "", 0
     for frame in filter(len, frames):
         names, offsets = instrument_runs(frame)
@@ -78,21 +78,21 @@ def whole_instruments(frames: Iterable[pl.DataFrame], limit: int) -> Iterator[Bl
         first = 0
         if name:
             if names[0] == name:
-                held.append(rows.part(slice(0, 1)))
+                waiting.append(rows.part(slice(0, 1)))
                 first = 1
             if names[-1] != name:
-                yield _one_instrument(name, held, closing=True)
-                held = []
+                yield _one_instrument(name, waiting, closing=True)
+                waiting = []
         if last > first:
             yield Block(names[first:last], rows.part(slice(first, last)), closing=True)
         if names[-1] != name:
-            held = [rows.part(slice(last, last + 1))]
+            waiting = [rows.part(slice(last, last + 1))]
         name, last_time = names[-1], int(times[-1])
-        if sum(len(piece.timestamp) for piece in held) > limit:
-            yield _one_instrument(name, held, closing=False)
-            held = []
+        if sum(len(piece.timestamp) for piece in waiting) > limit:
+            yield _one_instrument(name, waiting, closing=False)
+            waiting = []
     if name:
-        yield _one_instrument(name, held, closing=True)
+        yield _one_instrument(name, waiting, closing=True)
 
 
 def grouped(blocks: Iterable[Block], size: int) -> Iterator[list[Block]]:
@@ -109,11 +109,11 @@ def grouped(blocks: Iterable[Block], size: int) -> Iterator[list[Block]]:
     yield group
 
 
-def _one_instrument(name: str, held: Sequence[CandleArrays], closing: bool) -> Block:
-    if not held:
+def _one_instrument(name: str, waiting: Sequence[CandleArrays], closing: bool) -> Block:
+    if not waiting:
         return empty_block([name])
     # Joined as arrays: joining frames takes milliseconds for the texts alone.
-    columns = [read_only(np.concatenate(pieces)) for pieces in list(zip(*held, strict=True))[1:]]
+    columns = [read_only(np.concatenate(pieces)) for pieces in list(zip(*waiting, strict=True))[1:]]
     offsets = np.array([0, len(columns[0])], dtype=np.int64)
     return Block([name], CandleArrays(offsets, *columns), closing)
 

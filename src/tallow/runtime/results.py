@@ -36,7 +36,7 @@ class RunReport:
     failures
         Why an instrument has no values, by instrument; the others are not affected.
     quarantine
-        The rows set aside, each with its source, row number, rule and original record.
+        The quarantined rows, each with its source, row number, rule and original record.
     provisional
         `instrument` and `timestamp` of the bars in sessions that no fact tells of, but that are
         assumed: they are made anew once the facts are there.
@@ -75,15 +75,15 @@ class RunReport:
 
 
 def raise_if_all_refused(read: ReadReport, counts: Counts, quarantine: pl.DataFrame) -> None:
-    """Raise `CandleInputError` where there are rows, and every one was set aside for a rule."""
+    """Raise `CandleInputError` where there are rows, and every one was quarantined for a rule."""
     nothing_read = read.rows_in > 0 and not read.accepted
     if not nothing_read and not (counts.rows and counts.off_grid == counts.rows):
         return
     by_rule = count_by_rule(quarantine)
     first = next(rule for rule in RULES if rule.name in by_rule)
-    told = ", ".join(f"{name} {rows}" for name, rows in by_rule.items())
+    counts_text = ", ".join(f"{name} {rows}" for name, rows in by_rule.items())
     raise CandleInputError(
-        f"{', '.join(read.sources[:1])}: rows={read.rows_in}; all were set aside: {told}; "
+        f"{', '.join(read.sources[:1])}: rows={read.rows_in}; all were quarantined: {counts_text}; "
         f"{first.name}: {first.text}; {first.hint}"
     )
 

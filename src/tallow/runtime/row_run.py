@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ from tallow.data.reading.known_times import RIGHT, known_times
 from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import NO_CALENDAR
-from tallow.runtime.blocks import Block
+from tallow.runtime.blocks import Block, frame_blocks
 from tallow.runtime.operations import (
     States,
     fresh_states,
@@ -58,14 +59,21 @@ class RowRun:
         self._known = known_times(self.calendars)
         self._shifts = noon_shifts(self.calendars.calendars, self.source)
 
-    def feed(self, block: Block) -> list[pl.DataFrame]:
+    def compute(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the outputs of sorted candles, row by row, in their order."""
+        empty = pl.DataFrame(schema=dict.fromkeys(self.plan.columns, pl.Float64))
+        outputs = [part for block in frame_blocks(frame) for part in self._feed(block)]
+        return pl.concat([empty, *outputs], rechunk=False)
+
+    def _feed(self, block: Block) -> list[pl.DataFrame]:
         """Return the outputs of the block's rows, in frames, in the block's order."""
         if self._anchors is not None:
             self._note_unknown(block)
         states = self._states.take(block.names)
         parts = split_evenly(block.candles.offsets, self.threads)
-        jobs = [lambda part=part: self._run_part(block, part, states) for part in parts]
-        frames = in_parallel(self.pool, jobs)
+        frames = in_parallel(
+            self.pool, [partial(self._run_part, block, part, states) for part in parts]
+        )
         if not block.closing:
             self._states.keep(block.names, states)
         return frames

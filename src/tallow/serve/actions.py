@@ -46,8 +46,8 @@ def _print_recorded(reports: Mapping[str, WriteReport], as_json: bool) -> None:
         print_json(counts)
         return
     table = make_table("kind", *map(number, names))
-    for kind, told in counts.items():
-        table.add_row(kind, *(f"{count:,}" for count in told.values()))
+    for kind, numbers in counts.items():
+        table.add_row(kind, *(f"{count:,}" for count in numbers.values()))
     make_console().print(table)
 
 

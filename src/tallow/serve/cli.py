@@ -107,7 +107,7 @@ Exit codes:
 \b
 Next:
   tallow query --help         bars and indicators out of the store
-  tallow store quarantine     the rows set aside: list, export, repair, ingest again
+  tallow store quarantine     the quarantined rows: list, export, repair, ingest again
   tallow store coverage       what is there, and what is missing
 """
 
@@ -185,7 +185,7 @@ def run(
     """Turn candle files into one file of bars with indicators.
 
     Reads CSV, Parquet and Arrow files, in any order and with the column names people have; rows
-    that break a rule are set aside, counted and shown. Memory is bounded whatever their size.
+    that break a rule are quarantined, counted and shown. Memory is bounded whatever their size.
     """
 
 
@@ -211,7 +211,7 @@ def ingest(
 
     Reads tables (CSV, Parquet, Arrow) and the answers and files of brokers, exchanges and data
     providers (docs/shapes.md); packed ones, too. What is there already changes nothing, a different
-    candle becomes a revision, and a row that breaks a rule is set aside. Makes the store where
+    candle becomes a revision, and a row that breaks a rule is quarantined. Makes the store where
     there is none.
     """
 

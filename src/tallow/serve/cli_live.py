@@ -28,7 +28,7 @@ and the state knows which of them were counted.
 Exit codes:
   0    the feed ended, or Ctrl-C or SIGTERM ended the session; all that had come is in
        the store
-  1    the same, but an instrument has no values, or rows were set aside and --strict was
+  1    the same, but an instrument has no values, or rows were quarantined and --strict was
        given
   2    a wrong option, or the store cannot be written; the message says what to change
   130  cancelled by Ctrl-C before the session began, or by a second one
@@ -199,5 +199,5 @@ def live(
 
     Candles or ticks come in; each is on disk before the feed is told that it came. The screen has
     the whole universe: latest bars of the first timeframe with indicators, lag, rates, corrections,
-    rows set aside. Makes the store where there is none. Ctrl-C ends the session.
+    quarantined rows. Makes the store where there is none. Ctrl-C ends the session.
     """

@@ -113,7 +113,7 @@ def quarantine(
     export: options_store.ExportOption = None,
     json: options.JsonOption = False,
 ) -> None:
-    """List the rows set aside, or export them to be repaired."""
+    """List the quarantined rows, or export them to be repaired."""
 
 
 @_verb("ingests", "store:show_ingests")

@@ -224,7 +224,7 @@ def _check_store() -> Iterator[Finding]:
     place = os.environ.get("TALLOW_STORE")
     if not place:
         return
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TallowWarning)
         try:
             with open_store(place) as store:
@@ -232,11 +232,11 @@ def _check_store() -> Iterator[Finding]:
         except StoreError as error:
             yield Finding("fail", "store", in_options(str(error), "doctor"))
             return
-    for warning in told:
+    for warning in caught:
         yield Finding("warn", "store", in_options(str(warning.message), "doctor"))
     for reason in damaged:
         yield Finding("fail", "store", reason)
-    if not (told or damaged):
+    if not (caught or damaged):
         yield Finding("ok", "store", f"{without_secrets(place)}: {rows:,} rows, all files whole")
 
 

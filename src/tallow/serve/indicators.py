@@ -1,4 +1,4 @@
-"""`tallow indicators`: what can be computed, told from the declarations alone."""
+"""`tallow indicators`: what can be computed, from the declarations alone."""
 
 from __future__ import annotations
 

@@ -100,8 +100,8 @@ def _as_dict(report: IngestReport) -> dict[str, Any]:
         for file in report.files
     ]
     totals = {name: report.total(name) for name in COUNTS}
-    told = {"by_rule": report.by_rule, "hint": report.hint, "failures": report.failures}
-    return totals | told | {"files": files}
+    rest = {"by_rule": report.by_rule, "hint": report.hint, "failures": report.failures}
+    return totals | rest | {"files": files}
 
 
 def _show(
@@ -132,7 +132,7 @@ def _counts(report: IngestReport, store: str, seconds: float) -> Table:
         (
             marked(total["quarantined"], WARN),
             "quarantined",
-            "set aside, see below" if total["quarantined"] else "",
+            "see below" if total["quarantined"] else "",
         ),
     ]
     if total["settled"]:
@@ -193,7 +193,7 @@ def _exit_code(report: IngestReport, strict: bool) -> int:
     if refused:
         rules = ", ".join(refused[0].by_rule)
         more = f" (and {len(refused) - 1} more files)" if len(refused) > 1 else ""
-        say(f"refused: {refused[0].source}{more}: every row was set aside: {rules}", err=True)
+        say(f"refused: {refused[0].source}{more}: every row was quarantined: {rules}", err=True)
     is_dirty = strict and quarantined > 0
     if is_dirty:
         say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)

@@ -170,13 +170,13 @@ def _engine(
     if state is not None and state.exists():
         with (
             progress_bar(console, f"Resuming {state.name}", "instruments") as move,
-            warnings.catch_warnings(record=True) as told,
+            warnings.catch_warnings(record=True) as caught,
         ):
             if move is not None:
                 move(0, 0)
             warnings.simplefilter("always", TallowWarning)
             engine = LiveEngine.load(state, sizes, **options)
-        for each in told:
+        for each in caught:
             say(f"Warning: {in_options(str(each.message), VERB)}", err=True)
         return engine
     engine = LiveEngine(sizes, **options)

@@ -104,7 +104,7 @@ class SessionReport:
 
 
 def show_session(console: Console, report: SessionReport) -> None:
-    """Print the counts, then what was set aside or failed, and what to do next."""
+    """Print the counts, then what was quarantined or failed, and what to do next."""
     statistics = report.statistics
     console.print(_counts(report))
     if statistics.by_rule:
@@ -141,7 +141,7 @@ def _counts(report: SessionReport) -> Table:
         (
             marked(statistics.quarantined, WARN),
             "quarantined",
-            "set aside, see below" if statistics.quarantined else "",
+            "see below" if statistics.quarantined else "",
         ),
         (
             f"{sum(bars.values()):,}",

@@ -1,4 +1,4 @@
-"""`tallow store quarantine`: the rows set aside, and how they are repaired."""
+"""`tallow store quarantine`: the quarantined rows, and how they are repaired."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def show_quarantined(store: str, export: Path | None, json: bool) -> int:
     if export is not None:
         check_output(export, (".csv",))
     with open_store(store) as opened:
-        held = opened.ledger.held()
+        rows = opened.ledger.held()
     if export is not None:
-        _export(held, export, store)
+        _export(rows, export, store)
     elif json:
-        say_json(to_json(held.drop("settled_by").rename({"id": QUARANTINE_ID})))
+        say_json(to_json(rows.drop("settled_by").rename({"id": QUARANTINE_ID})))
     else:
-        _show(make_console(), held, store)
+        _show(make_console(), rows, store)
     return 0
 
 
-def _export(held: pl.DataFrame, path: Path, place: str) -> None:
-    table = repair_table(held)
+def _export(rows: pl.DataFrame, path: Path, place: str) -> None:
+    table = repair_table(rows)
     write_frame(path, table)
-    console, left_out = make_console(stderr=True), len(held) - len(table)
+    console, left_out = make_console(stderr=True), len(rows) - len(table)
     console.print(f"{len(table):,} rows in {escape(str(path))}")
     if left_out:
         console.print(f"[{QUIET}]{left_out:,} candles that were forming come by themselves[/]")
@@ -53,11 +53,11 @@ def _export(held: pl.DataFrame, path: Path, place: str) -> None:
     console.print(Text(f"Repair their cells, then: {command}"), soft_wrap=True)
 
 
-def _show(console: Console, held: pl.DataFrame, place: str) -> None:
-    if not len(held):
-        console.print("nothing is set aside")
+def _show(console: Console, rows: pl.DataFrame, place: str) -> None:
+    if not len(rows):
+        console.print("no row is quarantined")
         return
-    show_rules(console, count_by_rule(held), "quarantine")
+    show_rules(console, count_by_rule(rows), "quarantine")
     table = make_table(
         number("id"),
         Column("source", overflow="fold"),
@@ -67,7 +67,7 @@ def _show(console: Console, held: pl.DataFrame, place: str) -> None:
         "record",
     )
     columns = ("id", "source", "row", "times", "rule", "reason", "record")
-    newest = held.sort("id", descending=True).head(QUARANTINE_PREVIEW)
+    newest = rows.sort("id", descending=True).head(QUARANTINE_PREVIEW)
     for id_, source, row, times, rule, reason, record in newest.select(columns).iter_rows():
         # A feed's rows have no number.
         stands = "-" if row is None else f"{row:,}"
@@ -76,7 +76,7 @@ def _show(console: Console, held: pl.DataFrame, place: str) -> None:
         table.add_row(str(id_), *map(escape, cells))
     console.print()
     console.print(table)
-    show_more(console, len(held) - QUARANTINE_PREVIEW)
+    show_more(console, len(rows) - QUARANTINE_PREVIEW)
     command = (
         f"tallow store quarantine --store {shlex.quote(without_secrets(place))} --export repair.csv"
     )

@@ -46,7 +46,7 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
         (f"{read.accepted:,}", "accepted", span),
         (f"{read.repeated:,}", "repeated", "said again what another row says"),
-        (marked(set_aside, WARN), "quarantined", "set aside, see below" if set_aside else ""),
+        (marked(set_aside, WARN), "quarantined", "see below" if set_aside else ""),
         (f"{candles.outside_session:,}", "outside session", "in no bar"),
         (f"{candles.no_trade:,}", "no-trade", "minutes filled without a trade, in no bar"),
         (f"{report.bars:,}", "bars out", escape(output)),

@@ -57,7 +57,7 @@ def run_to_file(
         output = _not_an_input(output, files.paths)
         engine = AnalyticsEngine(**take_options(options, ENGINE))
         if not engine.is_warm(indicators):
-            # What is wrong with the output is told before seconds of compiling.
+            # What is wrong with the output is said before seconds of compiling.
             check_output(output)
             compile_kernels(engine, indicators, shown=not quiet)
         console, began = make_console(stderr=True), time.perf_counter()
@@ -69,8 +69,8 @@ def run_to_file(
         raise KeyboardInterrupt(NOTHING_WRITTEN) from None
     seconds = time.perf_counter() - began
     if json:
-        told = report.to_dict() | {"output": str(output), "seconds": round(seconds, 3)}
-        print_json(report_in_options(told, "run"))
+        shown = report.to_dict() | {"output": str(output), "seconds": round(seconds, 3)}
+        print_json(report_in_options(shown, "run"))
     elif not quiet:
         show_report(make_console(), report, str(output), seconds)
     return _exit_code(report, strict)

@@ -64,14 +64,14 @@ def report_in_options(report: Any, verb: str) -> Any:
     """Return a report, as JSON shows it, with its sentences in the words of a verb's options."""
     if not isinstance(report, Mapping):
         return report
-    told = {name: report_in_options(each, verb) for name, each in report.items()}
-    return told | {name: _sentences(told[name], verb) for name in _SENTENCES & told.keys()}
+    worded = {name: report_in_options(each, verb) for name, each in report.items()}
+    return worded | {name: _sentences(worded[name], verb) for name in _SENTENCES & worded.keys()}
 
 
-def _sentences(told: Any, verb: str) -> Any:
-    if isinstance(told, Mapping):
-        return {name: in_options(str(why), verb) for name, why in told.items()}
-    return in_options(told, verb) if isinstance(told, str) else told
+def _sentences(worded: Any, verb: str) -> Any:
+    if isinstance(worded, Mapping):
+        return {name: in_options(str(why), verb) for name, why in worded.items()}
+    return in_options(worded, verb) if isinstance(worded, str) else worded
 
 
 @cache

@@ -33,8 +33,8 @@ class FeedHealth:
     batches, rows
         Handed out, backfilled ones included.
     quarantined
-        Messages, or rows of them, that were not understood and are set aside; `rejections` are the
-        last of them. `rejected` is another name of this count.
+        Messages, or rows of them, that were not understood; `rejections` are the last of them.
+        `rejected` is another name of this count.
     redelivered
         Entries of a stream that were given to a consumer before, to this one or to a dead one.
     reconnects

@@ -47,7 +47,7 @@ class PendingQuarantine:
                 self.tokens.add(token)
 
     def add_rows(self, quarantine: pl.DataFrame) -> None:
-        """Keep rows that were set aside in reading."""
+        """Keep rows that were quarantined in reading."""
         with self._lock:
             self._rows.append(quarantine)
 

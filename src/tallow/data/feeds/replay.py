@@ -94,7 +94,7 @@ class ReplayFeed(Feed):
 
     Notes
     -----
-    A store is read a day at a time; files and frames are held whole.
+    A store is read a day at a time; files and frames are whole in memory.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class ReplayFeed(Feed):
         self._meter.pending.add_rows(self._quarantine)
 
     def quarantined(self) -> FeedBatch | None:
-        """Return the rows that were set aside in reading; the second time nothing."""
+        """Return the quarantined rows in reading; the second time nothing."""
         return quarantine_batch(self._meter, now_us())
 
     def receive(self, timeout: float) -> FeedBatch | None:
@@ -206,7 +206,7 @@ class ReplayFeed(Feed):
         self._replayed = seen
         self._minutes = _minutes_of(d.filter(pl.col("timestamp") > end) for d in self._days())
         self._next = next(self._minutes, None)
-        # What was set aside in reading is in the store since the first time.
+        # What was quarantined in reading is in the store since the first time.
         self._quarantine = self._quarantine.clear()
         if self._meter.pending is not None:
             self._meter.pending.take()

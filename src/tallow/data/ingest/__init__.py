@@ -1,1 +1,1 @@
-"""From documents into a store, and what was set aside back out."""
+"""From documents into a store, and what was quarantined back out."""

@@ -87,7 +87,7 @@ class IngestReport:
     failures
         Why a file could not be read, by its name; nothing of it was written.
     quarantine
-        The first few of the rows set aside, to show them; the store's ledger has all.
+        The first few of the quarantined rows, to show them; the store's ledger has all.
     hint
         A sentence where stamps look like those of the close; empty elsewhere.
     """

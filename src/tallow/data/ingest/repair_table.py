@@ -47,7 +47,7 @@ class RepairedRows:
     Attributes
     ----------
     candles
-        What they say now. The quarantine holds those that are still bad as they were set aside
+        What they say now. The quarantine holds those that are still bad as they were quarantined
         first, so that a ledger that has them keeps no second copy.
     timeframe, adjustment
         Of which series the ledger says they are.
@@ -143,10 +143,10 @@ def read_repairs(
 
 def _numbers(path: Path, table: pl.DataFrame, known: set[int]) -> pl.Series:
     """Return the rows' numbers in the ledger, int64."""
-    told = table[QUARANTINE_ID]
-    numbers = told.str.strip_chars().cast(pl.Int64, strict=False)
+    texts = table[QUARANTINE_ID]
+    numbers = texts.str.strip_chars().cast(pl.Int64, strict=False)
     seen: set[int] = set()
-    for line, (text, number) in enumerate(zip(told, numbers, strict=True), 1):
+    for line, (text, number) in enumerate(zip(texts, numbers, strict=True), 1):
         if number not in known or number in seen:
             why = "comes twice" if number in seen else "is no row of this store's quarantine"
             raise CandleInputError(
@@ -158,7 +158,7 @@ def _numbers(path: Path, table: pl.DataFrame, known: set[int]) -> pl.Series:
 
 
 def _repaired(candles: Candles, first: pl.DataFrame, adjustment: str) -> RepairedRows:
-    """Return what became of rows; `first` says in their order how they were set aside."""
+    """Return what became of rows; `first` says in their order how they were quarantined."""
     # Rows are counted from 1.
     bad = (candles.quarantine["row"].cast(pl.Int64) - 1).to_list()
     still = first[bad].select(list(QUARANTINE_SCHEMA))
@@ -176,22 +176,22 @@ def _repaired(candles: Candles, first: pl.DataFrame, adjustment: str) -> Repaire
 def _cells(record: str) -> dict[str, str | None]:
     """Return the cells of a record by our names; none where it is of no known shape."""
     try:
-        told = json.loads(record, parse_int=str, parse_float=str, parse_constant=str)
+        cells = json.loads(record, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
         return {}
-    if isinstance(told, dict):
-        return dict(_named(told))
+    if isinstance(cells, dict):
+        return dict(_named(cells))
     # A longer array is a line of text whose cells have lost their columns.
-    if isinstance(told, list) and len(told) <= len(ARRAY_COLUMNS):
-        return {name: _text(cell) for name, cell in zip(ARRAY_COLUMNS, told, strict=False)}
+    if isinstance(cells, list) and len(cells) <= len(ARRAY_COLUMNS):
+        return {name: _text(cell) for name, cell in zip(ARRAY_COLUMNS, cells, strict=False)}
     return {}
 
 
-def _named(told: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _named(cells: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     for name in _CELLS:
-        column = find_column(name, list(told)) or FIELDS.get(name)
-        if column is not None and column in told:
-            yield name, _text(told[column])
+        column = find_column(name, list(cells)) or FIELDS.get(name)
+        if column is not None and column in cells:
+            yield name, _text(cells[column])
 
 
 def _text(cell: Any) -> str | None:

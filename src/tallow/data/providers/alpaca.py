@@ -25,7 +25,7 @@ def _recognises(content: Content) -> bool:
 
 
 def _has_token(head: str) -> bool:
-    # A long answer has its token after all bars; they are then told by what a bar has.
+    # A long answer has its token after all bars; they are then known by what a bar has.
     return '"next_page_token"' in head or all(f'"{key}"' in head for key in ("t", "o", "n", "vw"))
 
 

@@ -69,8 +69,8 @@ def resolve_facts(
     TimeframeError
         If a timeframe is none.
     """
-    told = {name: getattr(reading, name) for name in EXAMPLES}
-    voices = {GIVEN: given, BY_NAME: named, "by the document": told}
+    document = {name: getattr(reading, name) for name in EXAMPLES}
+    voices = {GIVEN: given, BY_NAME: named, "by the document": document}
     facts = {name: _one(content.name, name, voices) for name in EXAMPLES}
     missing = _missing(reading, facts)
     if missing:

@@ -47,7 +47,7 @@ def open_source(
         content = open_content(path)
     except CandleInputError:
         if is_table:
-            # What is wrong with a table is told by whoever reads tables.
+            # The reader of tables says what is wrong with one.
             return open_file(path, chunk_rows)
         raise
     reader = readers().provider_of(content)

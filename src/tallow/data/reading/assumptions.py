@@ -1,4 +1,4 @@
-"""What nobody says of an input, and is taken all the same: told once, where reading ends."""
+"""What is assumed of an input that does not say it: one warning each, where reading ends."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _Gathered = dict[str, dict[str, None]]
-"""What is taken, and of which sources, each once."""
+"""What is assumed, and of which sources, each once."""
 
 _GATHERED: ContextVar[_Gathered | None] = ContextVar("gathered", default=None)
 
 
 def assume(source: str, what: str) -> None:
-    """Take something of a source that nobody says of it.
+    """Assume something that a source does not say.
 
-    `what` goes on after the source's name: what is taken, and how to say it.
+    `what` follows the source's name: what is assumed, and how to say it.
     """
     gathered = _GATHERED.get()
     if gathered is None:
@@ -32,7 +32,7 @@ def assume(source: str, what: str) -> None:
 
 
 class WarnOnce:
-    """Warns of each thing that is taken in it once, with the first source, where it ends well.
+    """Warns of each assumption in it once, with the first source, where it ends well.
 
     Within another one, that one warns; `words` says it in the words of those who called.
     """
@@ -49,9 +49,9 @@ class WarnOnce:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         _GATHERED.reset(self._token)
         if self._gathered and kind is None:
-            self._tell(_GATHERED.get())
+            self._warn(_GATHERED.get())
 
-    def _tell(self, outer: _Gathered | None) -> None:
+    def _warn(self, outer: _Gathered | None) -> None:
         for what, sources in self._gathered.items():
             said = self._words(what)
             if outer is not None:
@@ -66,8 +66,8 @@ def warn_once(read: Callable[P, T]) -> Callable[P, T]:
     """Return a function that reads in a `WarnOnce`."""
 
     @wraps(read)
-    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+    def warn_at_end(*args: P.args, **kwargs: P.kwargs) -> T:
         with WarnOnce():
             return read(*args, **kwargs)
 
-    return told
+    return warn_at_end

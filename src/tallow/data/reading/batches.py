@@ -257,7 +257,7 @@ def _example_times(raw: pl.DataFrame, layout: Layout) -> list[str]:
 
 
 def _count_within_minutes(batch: Batch) -> int:
-    """Return how many rows were set aside as they open within a minute, alone or with others."""
+    """Return how many rows were quarantined as they open within a minute, alone or with others."""
     if not len(batch.quarantine):
         return 0
     late = pl.col("timestamp").to_physical() % MINUTE_US != 0

@@ -1,4 +1,4 @@
-"""What reading gives: the candles, the rows that were set aside, and the counts."""
+"""What reading gives: the candles, the quarantined rows, and the counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ReadReport:
     repeated
         Rows that said again exactly what another row says, and were dropped.
     quarantined
-        Rows set aside.
+        Quarantined rows.
     by_rule
         Quarantined rows by the rule they broke first.
     sources
@@ -118,7 +118,7 @@ def with_quarantine(
     Parameters
     ----------
     quarantine
-        All rows that are set aside, those of before among them.
+        All rows that are quarantined, those of before among them.
     kept
         Which rows of the frame stay; by default all.
     repeated

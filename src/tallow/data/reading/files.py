@@ -30,7 +30,7 @@ from tallow.data.reading.text_tables import TextLayout
 
 PARQUET_ENDINGS = (".parquet", ".pq")
 ARROW_ENDINGS = (".arrow", ".arrows", ".ipc", ".feather", ".fea", ".ft", ".stream")
-"""File and stream format; which of them a file holds is told by its content."""
+"""File and stream format; its content says which of them a file has."""
 
 CONTAINER_ENDINGS = (*PARQUET_ENDINGS, *ARROW_ENDINGS)
 """Of files that say the names and types of their columns themselves."""
@@ -229,7 +229,7 @@ def _first_line(path: Path) -> bytes:
         with opener(path, "rb") as file:
             first = file.readline(FILE_LINE_BYTES_MAX)
     except (OSError, EOFError, zlib.error):
-        return b""  # Polars tells what is wrong with it.
+        return b""  # Polars says what is wrong with it.
     return _short(path, first)
 
 
@@ -339,5 +339,5 @@ def _long_line(path: Path) -> str | None:
                 if len(cells) > width:
                     return f"line {lines.line_num} has {len(cells)} cells, the header {width}"
     except (OSError, UnicodeError, EOFError, StopIteration, csv.Error):
-        pass  # Polars' own reason is told instead.
+        pass  # Polars' own reason is shown instead.
     return None

@@ -1,7 +1,7 @@
 """Rows that are finer than they are said to be: ten-second bars are no minutes.
 
 The one of them that opens on the minute looks like the minute's candle, and is not. Where a minute
-has a row that opens within it, nobody can say what its others are: all are set aside.
+has a row that opens within it, nobody can say what its others are: all are quarantined.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AS_NUMBER = pl.col("timestamp").to_physical()
 
 
 def finer_minutes(quarantine: pl.DataFrame) -> pl.DataFrame:
-    """Return `instrument` and `timestamp` of the minutes within which rows set aside open."""
+    """Return `instrument` and `timestamp` of the minutes within which quarantined rows open."""
     is_finer = (pl.col("rule") == OFF_GRID) & (pl.col("timestamp") != _MINUTE_OF)
     within = quarantine.filter(is_finer, pl.col("instrument").is_not_null())
     return within.select("instrument", _MINUTE_OF).unique()

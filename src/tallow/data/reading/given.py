@@ -1,4 +1,4 @@
-"""Candles of those who cannot say how they are written: their errors name who can be told.
+"""Candles of functions without reading options: their errors name `read_candles`, which has them.
 
 `read_candles` has parameters for what an input leaves out, such as its times' zone, and its errors
 and warnings name them. Functions that take any candles have none of these: they take what it
@@ -57,10 +57,10 @@ def read_in_words(
         raise type(error)(_in_words(words, str(error))) from error
 
 
-def _in_words(words: Mapping[str, str], told: str) -> str:
+def _in_words(words: Mapping[str, str], message: str) -> str:
     for theirs, ours in words.items():
-        told = re.sub(theirs, ours, told)
-    return told
+        message = re.sub(theirs, ours, message)
+    return message
 
 
 def _in_their_words(message: str) -> str:

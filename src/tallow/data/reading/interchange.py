@@ -81,7 +81,7 @@ def _from_arrow_or_narwhals(source: object) -> pl.DataFrame:
 def _from_pandas(pandas: Any, frame: Any) -> pl.DataFrame:
     columns: dict[str, Any] = {}
     for place, label in enumerate(frame.columns):
-        # Pandas allows a name twice; the second is told among the ignored columns.
+        # Pandas allows a name twice; the second is listed among the ignored columns.
         name = str(label) if str(label) not in columns else f"{label}_duplicated_{place}"
         columns[name] = frame.iloc[:, place]
     columns |= _index_columns(pandas, frame, list(columns))

@@ -1,7 +1,7 @@
 """Which times candles may carry: those that the calendars know, and that have come.
 
-A row of any other time is set aside by itself, with the same rule whatever way it comes in: files,
-frames, a store, a live update. The other rows of its instrument stay as they are.
+A row of any other time is quarantined by itself, with the same rule whatever way it comes in:
+files, frames, a store, a live update. The other rows of its instrument stay as they are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows set aside: where they stood, which rule they broke, and what they said, word for word."""
+"""Quarantined rows: where they stood, which rule they broke, and their original text."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def records(rows: pl.DataFrame) -> pl.Series:
         for name, dtype in rows.schema.items()
         if dtype == pl.Object
     }
-    rows = rows.with_columns(pl.Series(name, held, pl.String) for name, held in texts.items())
+    rows = rows.with_columns(pl.Series(name, values, pl.String) for name, values in texts.items())
     fields = [_field(name, dtype) for name, dtype in rows.schema.items()]
     line = pl.concat_str(pl.lit("{"), pl.concat_str(fields, separator=","), pl.lit("}"))
     return rows.select(line.alias("record")).to_series()

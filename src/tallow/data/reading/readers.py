@@ -121,7 +121,7 @@ def read_latest(source: Any) -> Candles:
     Parameters
     ----------
     source
-        As in `read_candles`, which sets all of them aside. The order is that of a frame's
+        As in `read_candles`, which quarantines all of them. The order is that of a frame's
         `sequence`, else that of the rows; versions before the last count as repeated.
 
     Raises

@@ -134,7 +134,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "repeated_key",
         "one instrument has one candle per time",
-        "keep the row that is right: all rows that contradict each other were set aside",
+        "keep the row that is right: all rows that contradict each other were quarantined",
         None,
     ),
 )

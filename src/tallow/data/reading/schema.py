@@ -53,7 +53,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 
 ORIGINAL = "__original__"
 """A raw column that a provider's reader may add: the row's own text, where the columns beside it do
-not show it. It holds no field, and goes to the quarantine with a row that is set aside."""
+not show it. It holds no field, and goes to the quarantine with a row that is quarantined."""
 
 FRAME = "frame"
 """What stands for the name of a frame, which says nothing more."""
@@ -125,7 +125,7 @@ def rival_names(aliases: Sequence[str], names: Sequence[str]) -> list[str]:
 def rival_columns(field: str, columns: Sequence[str]) -> list[str]:
     """Return columns of which nobody can say which holds a field.
 
-    A time and an instrument may be told by several columns, each in its way: there, only columns of
+    A time and an instrument may be in several columns, each in its way: there, only columns of
     one name are rivals.
     """
     aliases: Sequence[str] = ALIASES[field]
@@ -180,14 +180,14 @@ def resolve_layout(
     if missing:
         raise CandleInputError(_missing_message(where, columns, missing))
     numbers = {name: found[name] for name in (*NUMBERS, OPEN_INTEREST)}
-    held = {name: column for name, column in numbers.items() if column is not None}
-    for column in held.values():
+    present = {name: column for name, column in numbers.items() if column is not None}
+    for column in present.values():
         _require_number(where, column, schema[column])
     _require_key(where, found["instrument"], schema)
     times = time_columns(schema, str(found["timestamp"]))
-    used = {found["instrument"], *times, *held.values(), ORIGINAL}
+    used = {found["instrument"], *times, *present.values(), ORIGINAL}
     ignored = tuple(column for column in columns if column not in used)
-    return Layout(found["instrument"], times, held, ignored, shape)
+    return Layout(found["instrument"], times, present, ignored, shape)
 
 
 def _column(field: str, columns: Sequence[str], shape: Shape | None, where: str) -> str | None:

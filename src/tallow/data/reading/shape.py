@@ -65,7 +65,7 @@ class Shape:
     lacks
         Texts that are part of none of its names, whatever their case.
     without_volume
-        Whether it has no volume: 0 is taken, and the caller told.
+        Whether it has no volume: 0 is taken, with a warning.
     day_first
         Whether dates whose year comes last begin with their day.
     periods

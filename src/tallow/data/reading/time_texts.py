@@ -130,7 +130,7 @@ def read_written(texts: pl.Series, style: TimeStyle, where: str) -> tuple[pl.Ser
     Raises
     ------
     CandleInputError
-        If day and month cannot be told apart, or are written in two orders.
+        If day and month cannot be distinguished, or are written in two orders.
     """
     read = _read_by(texts, _YEAR_FIRST, _date_year_first, clock=6)
     local = read["local"]
