@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote, unquote_plus
 
 HIDDEN = "***"
@@ -144,6 +145,17 @@ def require_escaped_user(what: str, url: str, kind: type[Exception]) -> None:
             f"{what}: {without_secrets(url)}: user or password has a sign that must be escaped; "
             "write %40 for @, %2F for /, %3F for ? and %23 for #"
         )
+
+
+def first_of(texts: Sequence[str], what: str = "files") -> str:
+    """Return the first of some texts, and how many more there are.
+
+    Examples
+    --------
+    >>> first_of(["a.csv", "b.csv"])
+    'a.csv (and 1 more files)'
+    """
+    return f"{texts[0]} (and {len(texts) - 1} more {what})" if len(texts) > 1 else texts[0]
 
 
 def hide_secrets(text: str, *urls: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from tallow.core.errors import AllFailedError, CandleInputError
+from tallow.core.text import first_of
 from tallow.data.coverage.provisional import NONE_PROVISIONAL
 from tallow.data.reading.candles import ReadReport
 from tallow.data.reading.interchange import to_native
@@ -96,9 +97,7 @@ def raise_if_all_failed(failures: Mapping[str, str], instruments: int) -> None:
 
 def failure_text(failures: Mapping[str, str]) -> str:
     """Return the first failure, and how many more there are."""
-    name, why = next(iter(failures.items()))
-    others = f" (and {len(failures) - 1} more instruments)" if len(failures) > 1 else ""
-    return f"{name}{others}: {why}"
+    return f"{first_of(list(failures), 'instruments')}: {next(iter(failures.values()))}"
 
 
 class IndicatorSet(Mapping[str, pl.Series]):

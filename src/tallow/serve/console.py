@@ -10,6 +10,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.segment import Segment
 from rich.table import Column, Table
@@ -62,9 +63,18 @@ def print_json(value: Any) -> None:
     say_json(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def make_counts() -> Table:
+def make_counts(rows: Iterable[tuple[str, str, str]]) -> Table:
     """Return a table of counts, what they count, and a note; a path in a note is never cut off."""
-    return Table.grid(number(""), "", Column(overflow="fold"), padding=(0, 2))
+    table = Table.grid(number(""), "", Column(overflow="fold"), padding=(0, 2))
+    for count, name, note in rows:
+        table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
+    return table
+
+
+def next_text(commands: Iterable[str]) -> Text:
+    """Return what to try next, one command a line, each to be copied whole."""
+    text = Text("\nNext, try\n", "bold")
+    return text.append("".join(f"  {command}\n" for command in commands), "not bold")
 
 
 def make_table(*columns: Column | str, title: str = "") -> Table:

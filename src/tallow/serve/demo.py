@@ -33,6 +33,7 @@ from tallow.serve.console import (
     draws_sparks,
     make_console,
     make_table,
+    next_text,
     number,
     progress_bar,
     sparkline,
@@ -239,5 +240,4 @@ def _next(source: Path, folder: Path, instrument: str) -> Text:
         "tallow indicators macd",
         "tallow run YOUR_CANDLES.csv --calendar XNSE --output bars.parquet",
     )
-    text = Text("\nNext, try\n", "bold")
-    return text.append("".join(f"  {command}\n" for command in commands), "not bold")
+    return next_text(commands)

@@ -13,19 +13,19 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from tallow.core.text import without_secrets
+from tallow.core.text import first_of, without_secrets
 from tallow.data.ingest.documents import FileReport, IngestReport, find_documents, ingest
 from tallow.data.store.store import open_store
 from tallow.serve.again import venue_words
 from tallow.serve.console import (
     BAD,
-    QUIET,
     WARN,
     compact,
     make_console,
     make_counts,
     make_table,
     marked,
+    next_text,
     number,
     print_json,
     progress_bar,
@@ -140,10 +140,7 @@ def _counts(report: IngestReport, store: str, seconds: float) -> Table:
     if report.failures:
         rows.append((marked(len(report.failures), BAD), "failures", "files, see below"))
     rows.append((f"{seconds:.2f} s", "time", rate))
-    table = make_counts()
-    for count, name, note in rows:
-        table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
-    return table
+    return make_counts(rows)
 
 
 def _files(files: Sequence[FileReport]) -> Table:
@@ -172,28 +169,25 @@ def _next(report: IngestReport, where: str, venue: str) -> Text:
             commands[1] = f"tallow store coverage {where} -t {size}{more}"
     if report.by_rule:
         commands.append(f"tallow store quarantine {where} --export repair.csv")
-    text = Text("\nNext, try\n", "bold")
-    return text.append("".join(f"  {command}\n" for command in commands), "not bold")
+    return next_text(commands)
 
 
 def _exit_code(report: IngestReport, strict: bool) -> int:
     """Say on stderr why not everything is in the store: the table may be hidden, or far above."""
     empty = [file.source for file in report.files if not file.rows_in]
     if empty:
-        more = f" (and {len(empty) - 1} more files)" if len(empty) > 1 else ""
-        say(f"no candles: {empty[0]}{more} holds no row, as the answer of a holiday", err=True)
+        say(f"no candles: {first_of(empty)} holds no row, as the answer of a holiday", err=True)
     if report.hint:
         say(f"hint: {in_options(report.hint, VERB)}", err=True)
     if report.failures:
-        reason = in_options(next(iter(report.failures.values())), VERB)
-        more = f" (and {len(report.failures) - 1} more files)" if len(report.failures) > 1 else ""
-        say(f"failed: {reason}{more}", err=True)
+        reasons = [in_options(why, VERB) for why in report.failures.values()]
+        say(f"failed: {first_of(reasons)}", err=True)
     quarantined = report.total("quarantined")
     refused = [file for file in report.files if file.rows_in and file.quarantined == file.rows_in]
     if refused:
         rules = ", ".join(refused[0].by_rule)
-        more = f" (and {len(refused) - 1} more files)" if len(refused) > 1 else ""
-        say(f"refused: {refused[0].source}{more}: every row was quarantined: {rules}", err=True)
+        sources = first_of([file.source for file in refused])
+        say(f"refused: {sources}: every row was quarantined: {rules}", err=True)
     is_dirty = strict and quarantined > 0
     if is_dirty:
         say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)

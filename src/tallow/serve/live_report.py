@@ -18,7 +18,7 @@ from tallow.data.coverage.provisional import assumed_sentence
 from tallow.data.reading.rules import RULES
 from tallow.runtime.live.live_quarantine import HINTS
 from tallow.runtime.live.tally import LiveStatistics
-from tallow.serve.console import QUIET, WARN, compact, make_counts, make_table, marked, number
+from tallow.serve.console import WARN, compact, make_counts, make_table, marked, next_text, number
 from tallow.serve.report import show_assumed, show_failures
 from tallow.serve.wording import in_options
 
@@ -165,10 +165,7 @@ def _counts(report: SessionReport) -> Table:
         median, high = statistics.update_ms
         pace += f"; updates {median:.1f} ms, 99%: {high:.1f} ms"
     rows.append((f"{report.seconds:.2f} s", "time", pace))
-    table = make_counts()
-    for count, name, note in rows:
-        table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
-    return table
+    return make_counts(rows)
 
 
 def _provisional(counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
@@ -194,5 +191,4 @@ def _next(report: SessionReport) -> Text:
     if report.example is not None:
         asked = f"{shlex.quote(report.example)} {where} -t {report.sizes[0]}{report.venue}"
         commands.insert(0, f"tallow query {asked}")
-    text = Text("\nNext, try\n", "bold")
-    return text.append("".join(f"  {command}\n" for command in commands), "not bold")
+    return next_text(commands)

@@ -115,13 +115,12 @@ def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:
 
 def _write(output: Path, answers: Mapping[str, ProcessingResult]) -> None:
     write_frame(output, _together(answers))
-    console, table = make_console(), make_counts()
+    console, rows = make_console(), []
     for size, result in answers.items():
-        table.add_row(f"{len(result):,}", f"bars of {size}", f"[{QUIET}]{escape(str(output))}[/]")
+        rows.append((f"{len(result):,}", f"bars of {size}", str(output)))
         if assumed := len(result.provisional):
-            note = f"[{QUIET}]in assumed sessions[/]"
-            table.add_row(marked(assumed, WARN), f"provisional of {size}", note)
-    console.print(table)
+            rows.append((marked(assumed, WARN), f"provisional of {size}", "in assumed sessions"))
+    console.print(make_counts(rows))
     for result in answers.values():
         show_assumed(console, result.report.assumed, VERB)
 

@@ -38,30 +38,27 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
     read, candles = report.read, report.candles
     span = f"{read.first:%Y-%m-%d} to {read.last:%Y-%m-%d}" if read.first and read.last else ""
     rate = f"{compact(read.rows_in / seconds)} rows/s" if seconds else ""
-    set_aside = len(report.quarantine)
+    quarantined = len(report.quarantine)
     assumed = len(report.provisional)
     provisional = [(marked(assumed, WARN), "provisional", "in assumed sessions")] if assumed else []
-    table = make_counts()
     rows = (
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
         (f"{read.accepted:,}", "accepted", span),
         (f"{read.repeated:,}", "repeated", "said again what another row says"),
-        (marked(set_aside, WARN), "quarantined", "see below" if set_aside else ""),
+        (marked(quarantined, WARN), "quarantined", "see below" if quarantined else ""),
         (f"{candles.outside_session:,}", "outside session", "in no bar"),
         (f"{candles.no_trade:,}", "no-trade", "minutes filled without a trade, in no bar"),
-        (f"{report.bars:,}", "bars out", escape(output)),
+        (f"{report.bars:,}", "bars out", output),
         *provisional,
         (f"{read.instruments:,}", "instruments", ""),
         (marked(len(report.failures), BAD), "failures", ""),
         (f"{seconds:.2f} s", "time", rate),
     )
-    for count, name, note in rows:
-        table.add_row(count, name, f"[{QUIET}]{note}[/]" if note else "")
-    return table
+    return make_counts(rows)
 
 
 def _files(sources: tuple[str, ...]) -> str:
-    return escape(sources[0]) if len(sources) == 1 else f"{len(sources):,} files"
+    return sources[0] if len(sources) == 1 else f"{len(sources):,} files"
 
 
 def show_quarantine(

@@ -122,7 +122,7 @@ def instant(name: str, text: str) -> int:
     Raises
     ------
     RangeError
-        If it is none of these.
+        If it is not one of these.
     """
     if age := _AGE.fullmatch(text.strip()):
         return now_us() - int(age[1]) * DAY_US
@@ -182,14 +182,11 @@ def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> No
             "rows, see tallow store quarantine" if waiting else "",
         ),
     )
-    table = make_counts()
-    for count, name, note in rows:
-        table.add_row(count, name, f"[{QUIET}]{escape(note)}[/]" if note else "")
     console = make_console()
     console.print(f"[bold]{escape(without_secrets(place))}[/]")
     if first is not None:
         console.print(f"[{QUIET}]{first} to {last}[/]")
-    console.print(table)
+    console.print(make_counts(rows))
     if since:
         console.print(f"[{QUIET}]{since}[/]")
 
@@ -198,10 +195,9 @@ def _print_compacted(done: Compacted, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
         return
-    table = make_counts()
-    table.add_row(f"{done.rows_removed:,}", "rows taken away", "")
-    table.add_row(f"{done.files_after:,}", "files", f"[{QUIET}]{done.files_before:,} before[/]")
-    table.add_row(
-        f"{done.files_removed:,}", "old files deleted", f"[{QUIET}]younger ones stay a week[/]"
-    )
-    make_console().print(table)
+    rows = [
+        (f"{done.rows_removed:,}", "rows taken away", ""),
+        (f"{done.files_after:,}", "files", f"{done.files_before:,} before"),
+        (f"{done.files_removed:,}", "old files deleted", "younger ones stay a week"),
+    ]
+    make_console().print(make_counts(rows))

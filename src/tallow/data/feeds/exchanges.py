@@ -35,7 +35,7 @@ _ID = re.compile(rb"\d{1,20}-\d{1,20}")
 _SHOWN = 100
 
 _WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What the library raises over an answer that is none of its protocol, or not of this command."""
+"""What the library raises over an answer that breaks its protocol, or is of another command."""
 
 
 class ReplyTooLongError(RedisError):
@@ -207,7 +207,7 @@ def _client(url: str, allowance: _Allowance) -> redis.Redis:
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
-        # An option of the URL that is none is noticed here, not at the first command.
+        # A wrong option of the URL is noticed here, not at the first command.
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)
     except (ValueError, TypeError) as error:

@@ -16,7 +16,7 @@ shown = without_secrets
 """How a feed's address is shown."""
 
 
-class FeedEnded(Exception):  # noqa: N818 - an end is no error, as StopIteration is none
+class FeedEnded(Exception):  # noqa: N818 - an end is not an error, as StopIteration is not
     """There is nothing more: a replay is over, or a feed was closed and is read to its end."""
 
 

@@ -137,7 +137,7 @@ def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | Non
 
 
 def _items(message: Message, meter: Meter) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects of a message, rejecting what is none."""
+    """Yield the objects of a message, rejecting what is not an object."""
     try:
         items = items_of(message.content)
     except ValueError as error:
@@ -297,7 +297,7 @@ def _by_shape(item: Mapping[str, Any], layout: _Layout) -> tuple[Any, float]:
     key = None if layout.shape is None else layout.shape.key
     divisor = None if layout.shape is None else layout.shape.divisor
     name = item[layout.instrument]
-    # A key that is made of a name is none where there is no name.
+    # Where there is no name, no key is made of it.
     named = key(item) if key is not None and _is_name(name) else name
     return named, 1.0 if divisor is None else divisor(item)
 

@@ -13,7 +13,7 @@ from tallow.core.limits import QUARANTINE_RECORD_BYTES
 from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
 
 NOT_UNDERSTOOD = "not_understood"
-"""The rule of messages, and of rows of them, that are no candles or ticks; each has its reason."""
+"""The rule of messages, and of rows of them, that are not candles or ticks; each has its reason."""
 
 NOT_UNDERSTOOD_HINT = "see the reason; a time without a zone needs timezone="
 
@@ -37,7 +37,7 @@ class PendingQuarantine:
         self._lock = Lock()
 
     def add(self, content: object, reason: str, token: str) -> None:
-        """Keep a message, or a row of one."""
+        """Add a message, or a row of one."""
         text, left_out = _bounded(text_of(content))
         if left_out:
             reason += f"; the record lacks {left_out:,} bytes at its end"
@@ -47,7 +47,7 @@ class PendingQuarantine:
                 self.tokens.add(token)
 
     def add_rows(self, quarantine: pl.DataFrame) -> None:
-        """Keep rows that were quarantined in reading."""
+        """Add rows that were quarantined in reading."""
         with self._lock:
             self._rows.append(quarantine)
 
@@ -71,7 +71,7 @@ class PendingQuarantine:
 
 
 def text_of(content: object) -> str:
-    r"""Return a message, or a row of one, as text; bytes that are none are written as ``\xff``.
+    r"""Return a message, or a row of one, as text; bytes of no UTF-8 are written as ``\xff``.
 
     Examples
     --------

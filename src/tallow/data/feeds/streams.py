@@ -64,7 +64,7 @@ class RedisFeed(Feed):
     Raises
     ------
     FeedError
-        If the URL is none.
+        If the URL is not valid.
 
     Notes
     -----

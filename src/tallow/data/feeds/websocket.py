@@ -76,7 +76,7 @@ class WebSocketFeed(Feed):
     Raises
     ------
     FeedError
-        If the URL is none.
+        If the URL is not valid.
 
     Notes
     -----
@@ -257,7 +257,7 @@ class WebSocketFeed(Feed):
         while True:
             seconds = min(FEED_CLOSE_SECONDS, seconds_until(deadline))
             try:
-                # As bytes: a text that is none then spoils itself, and not the connection.
+                # As bytes: a text that is not UTF-8 then spoils itself, and not the connection.
                 content = connection.recv(seconds, decode=False)
             except TimeoutError as error:
                 if connection.state is not State.OPEN:

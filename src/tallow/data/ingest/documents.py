@@ -19,6 +19,7 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.core.text import first_of
 from tallow.core.time import now_us
 from tallow.data.ingest.repair_table import is_repair_table, read_repairs
 from tallow.data.providers.document import Document, read_document
@@ -159,9 +160,7 @@ def ingest(
         if progress is not None:
             progress(done, len(paths))
     if work.failures and not work.files:
-        reason = next(iter(work.failures.values()))
-        others = len(work.failures) - 1
-        raise CandleInputError(f"{reason} (and {others} more files)" if others else reason)
+        raise CandleInputError(first_of(list(work.failures.values())))
     hint = "" if watch is None else watch.hint()
     return IngestReport(tuple(work.files), work.failures, work.quarantine, hint)
 

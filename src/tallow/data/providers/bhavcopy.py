@@ -98,7 +98,7 @@ def _recognises(content: Content) -> bool:
 def _layout(content: Content) -> Layout | None:
     columns = {cell.strip() for cell in content.columns}
     layout = next((each for each in LAYOUTS if columns >= set(each.columns())), None)
-    # With an ISIN, but without a date, it is none of them.
+    # With an ISIN, but without a date, it is not one of them.
     is_other = layout is BSE_WITHOUT_ISIN and BSE_BEFORE.code in columns
     return None if is_other else layout
 

@@ -91,7 +91,7 @@ def read_document(
     NaiveTimeError
         If times carry no zone and none is given.
     TimeframeError
-        If a timeframe is none.
+        If a timeframe cannot be read.
     """
     content, name = open_content(source), said.get("format")
     reader = readers().recognise(content) if name is None else readers().find(name)

@@ -65,9 +65,9 @@ def resolve_facts(
     ------
     CandleInputError
         If two say something differently, or nobody says it; all that is missing is named at once.
-        Before that, if it is no table of candles, whatever is said of it.
+        Before that, if it is not a table of candles, whatever is said of it.
     TimeframeError
-        If a timeframe is none.
+        If a timeframe cannot be read.
     """
     document = {name: getattr(reading, name) for name in EXAMPLES}
     voices = {GIVEN: given, BY_NAME: named, "by the document": document}

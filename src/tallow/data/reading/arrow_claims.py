@@ -38,7 +38,7 @@ def require_honest(file: BinaryIO, name: str) -> None:
         else:
             return
     except (struct.error, IndexError, ValueError, OverflowError):
-        return  # Polars tells that it is none.
+        return  # Polars says that it is not an Arrow file.
     raise CandleInputError(
         f"{name}: claims {max(body, claimed):,} bytes in {size:,}; is no whole Arrow file; was it "
         "written fully?"

@@ -9,6 +9,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from tallow.core.errors import TallowWarning
+from tallow.core.text import first_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,9 +58,8 @@ class WarnOnce:
             if outer is not None:
                 outer.setdefault(said, {}).update(sources)
                 continue
-            others = f" (and {len(sources) - 1} more files)" if len(sources) > 1 else ""
             # This, `__exit__` and the function that reads: its caller is meant.
-            warnings.warn(f"{next(iter(sources))}{others}: {said}", TallowWarning, stacklevel=4)
+            warnings.warn(f"{first_of(list(sources))}: {said}", TallowWarning, stacklevel=4)
 
 
 def warn_once(read: Callable[P, T]) -> Callable[P, T]:

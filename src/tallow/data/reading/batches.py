@@ -38,7 +38,7 @@ WITHOUT_VOLUME = (
 
 @dataclass(frozen=True)
 class Batch:
-    """A stretch of one source's rows, read and checked.
+    """A part of one source's rows, read and checked.
 
     Attributes
     ----------
@@ -188,14 +188,14 @@ def finite_interest(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) -> None:
-    """Compare how long rows last, `by` which word, with what the caller says; warn if that is none.
+    """Compare how long rows last, `by` which word, with what the caller says, if anything.
 
     Raises
     ------
     CandleInputError
         If the two do not agree.
     TimeframeError
-        If that is no timeframe.
+        If it is not a timeframe.
     """
     try:
         agree = parse_timeframe(lasting) == options.source_timeframe

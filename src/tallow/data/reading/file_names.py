@@ -56,7 +56,7 @@ def name_facts(path: Path, pattern: str) -> dict[str, str | None]:
     Raises
     ------
     CandleInputError
-        If the pattern is none, has groups of other names, or does not fit.
+        If the pattern is not a regular expression, has groups of other names, or does not fit.
     """
     require_pattern(pattern)
     match = _matched(pattern, path.name)

@@ -267,7 +267,7 @@ def _require_narrow(path: Path, width: int) -> None:
     if width > FILE_COLUMNS_MAX:
         raise CandleInputError(
             f"{path}: {width:,} columns; at most {FILE_COLUMNS_MAX:,}; is it a table of candles? "
-            "Leave out what is none of them"
+            "Leave out the other columns"
         )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.text import first_of
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import time_view
 
@@ -100,9 +101,8 @@ class FileStamps:
 
     def hint(self) -> str:
         """Return what to say, of the first file that looks so."""
-        told = self._counts.hint(IF_STORED)
-        others = f" (and {len(self._sources) - 1} more files)" if len(self._sources) > 1 else ""
-        return f"{self._sources[0]}{others}: {told}" if told else ""
+        hint = self._counts.hint(IF_STORED)
+        return f"{first_of(self._sources)}: {hint}" if hint else ""
 
 
 class LiveStamps:

@@ -74,7 +74,7 @@ def long_line(path: Path, limit: int) -> int | None:
 
 
 def _last_end(file: BinaryIO, start: int, stop: int) -> int | None:
-    """Return where the last end of line lies in a stretch of a file; None where there is none."""
+    """Return where the last end of line lies in a part of a file; None where there is none."""
     for low in (max(start, stop - _PEEK_BYTES), start):
         file.seek(low)
         found = file.read(stop - low).rfind(b"\n")
