@@ -14,7 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tallow.engine
 from tallow import read_candles
+from tallow.data.providers import opening
+from tallow.data.reading.candle_files import CandleFiles
+from tallow.data.reading.options import read_options
 from tallow.runtime import stream
 from tests.frames import assert_same_frame, candles, minutes
 from tests.runtime.files import BLOCK, NAMES, rows, write
@@ -282,6 +286,37 @@ def test_files_into_memory_are_streamed_too(engine, tmp_path, ways):
     path = write(rows().sort("timestamp"), tmp_path / "in.parquet")
     assert_same_frame(engine.process_candles(path, "5m").frame, result.frame)
     assert ways == ["_by_instrument", "run_candles"]
+
+
+def test_files_are_opened_once_and_their_output_is_checked_once(engine, tmp_path, monkeypatch):
+    """Sorted by instrument or by time, with open interest in one file only, and with progress."""
+    names = [frame["instrument"][0] for frame in rows().partition_by("instrument")]
+    plain = rows().filter(pl.col("instrument") == names[0]).drop("open_interest")
+    others = rows().filter(pl.col("instrument") != names[0])
+    paths = [write(plain, tmp_path / "a.parquet"), write(others, tmp_path / "b.csv")]
+    by_time = write(rows().sort("timestamp"), tmp_path / "c.arrow")
+    taken: list[str] = []
+    for module, name in ((opening, "open_file"), (tallow.engine, "check_output")):
+        monkeypatch.setattr(module, name, noting(taken, name, getattr(module, name)))
+    output = tmp_path / "o.parquet"
+    for inputs in (paths, [by_time]):
+        engine.process_files(inputs, output, progress=lambda *_: None)
+        assert sorted(taken) == ["check_output", *["open_file"] * len(inputs)]
+        assert pl.read_parquet(output)["open_interest"].null_count() > 0
+        taken.clear()
+
+
+def test_a_file_that_lies_in_memory_is_there_only_while_its_rows_are_read(engine, tmp_path):
+    """Of several Arrow streams one at a time: each is read again for its rows."""
+    paths = []
+    for name, frame in rows().partition_by("instrument", as_dict=True).items():
+        paths.append(tmp_path / f"{name[0]}.arrows")
+        frame.write_ipc_stream(paths[-1])
+    files = CandleFiles.find([str(path) for path in paths], read_options())
+    assert files.row_count == len(rows())
+    assert not any(source.on_disk for source in files._sources)
+    expected = engine.process_candles(rows(), "5m").frame
+    assert_same_frame(engine.process_candles(paths, "5m").frame, expected)
 
 
 @pytest.mark.parametrize("order", ["by instrument", "by time", "shuffled"])
