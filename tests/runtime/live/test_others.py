@@ -23,8 +23,8 @@ import pytest
 from tallow import AnalyticsEngine, LiveEngine, open_store
 from tallow.core.errors import StoreError, TallowWarning
 from tallow.runtime.live.follower import Follower
-from tallow.runtime.live.history import History
 from tallow.runtime.live.live_state import LiveState
+from tallow.runtime.live.live_store import LiveStore
 from tests.runtime.live.markets import Values, frame_of, keys_of
 
 MINUTE_US = 60_000_000
@@ -261,7 +261,7 @@ def test_a_durable_row_is_taken_later_where_it_cannot_be_now(
             other.write(rows("B", 390, 1, shift=3.0))
     with monkeypatch.context() as broken:
         if where == "older rows":
-            broken.setattr(History, "states_before", fails)
+            broken.setattr(LiveStore, "states_before", fails)
         elif where == "others' rows":
             broken.setattr(Follower, "follow", fails)
         else:
@@ -281,7 +281,7 @@ def test_an_engine_that_is_behind_is_saved_so(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(History, "states_before", fails)
+        broken.setattr(LiveStore, "states_before", fails)
         with pytest.raises(StoreError, match="disk is away"):
             market.live.update(rows("A", 3, 1, shift=40.0))
         market.live.save(market.state)

@@ -2,7 +2,7 @@
 
 The way of a candle: `intake` checks it and writes it to the store; `live_state` decides whether it
 is a step, the newest candle again, or an edit; a `timeframe_state` per timeframe runs the kernels;
-`bar_rows` finds what changed. What lies before the candles in `memory` is read by `history`.
+`bar_rows` finds what changed. What lies before the candles in `memory` is read by `live_store`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ from tallow.plan.plan import make_plan
 from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.live.answers import LiveAnswers
 from tallow.runtime.live.clock import clock_time
-from tallow.runtime.live.history import History
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore
@@ -125,7 +124,7 @@ class LiveEngine(SessionSupport):
         source = None
         if store is not None:
             opened = open_store(store) if isinstance(store, str | Path) else store
-            source = LiveStore(opened, History(opened, states, calendar, no_trade))
+            source = LiveStore(opened, states, calendar, no_trade)
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, calendar, grace_us)
         self._answers = LiveAnswers(self.timeframes, self._state, self._intake, calendar)

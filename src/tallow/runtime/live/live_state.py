@@ -18,6 +18,7 @@ from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.time import BEGIN_OF_TIME, now_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.live_rows import all_later, any_multiple
+from tallow.data.state_file import Arrays
 from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.edits import Edit, Replay, equal_rows, merge_candles, with_interest
 from tallow.runtime.live.indicator_kernels import StateArrays
@@ -29,6 +30,11 @@ from tallow.runtime.live.update_rows import UpdateRows
 
 PastBefore = Callable[[int, int], Past | None]
 """Returns an instrument's past from before a moment; None where it cannot be known."""
+
+
+_TIMEFRAME = ("before", "touched", "shown", "final", "revision")
+_MEMORY = {"candles": "candles", "first": "first", "next": "next", "told_from": "reported_from"}
+"""Arrays of the memory by their names in a file, which stay what they are."""
 
 
 class LiveState:
@@ -176,6 +182,30 @@ class LiveState:
                 unread.append((number, error))
         return found, unread
 
+    # The state as named arrays
+
+    def arrays(self) -> Arrays:
+        """Return the state of all instruments as named arrays; nothing is copied."""
+        arrays = {f"memory/{name}": getattr(self.memory, own) for name, own in _MEMORY.items()}
+        arrays |= {f"memory/states/{k}": each for k, each in enumerate(self.memory.snapshots)}
+        for place, timeframe in enumerate(self.timeframes):
+            arrays |= {f"lane/{place}/{name}": getattr(timeframe, name) for name in _TIMEFRAME}
+            arrays |= {f"lane/{place}/now/{k}": each for k, each in enumerate(timeframe.now)}
+            forming = enumerate(timeframe.forming)
+            arrays |= {f"lane/{place}/forming/{k}": each for k, each in forming}
+        return arrays
+
+    def restore(self, arrays: Arrays) -> None:
+        """Restore a state whose arrays fit; the caller sets the instruments' calendars."""
+        for name, own in _MEMORY.items():
+            setattr(self.memory, own, arrays[f"memory/{name}"])
+        self.memory.snapshots = _numbered(arrays, "memory/states")
+        for place, timeframe in enumerate(self.timeframes):
+            for name in _TIMEFRAME:
+                setattr(timeframe, name, arrays[f"lane/{place}/{name}"])
+            timeframe.now = _numbered(arrays, f"lane/{place}/now")
+            timeframe.forming = _numbered(arrays, f"lane/{place}/forming")
+
     # The three ways
 
     def _step(self, which: Ints, rows: Floats, revision: int) -> list[BarRows]:
@@ -312,3 +342,8 @@ class LiveState:
         if any(len(rows) for kept in outcome.rows for rows in kept):
             self.revision = revision
         return outcome
+
+
+def _numbered(arrays: Arrays, place: str) -> StateArrays:
+    count = sum(name.startswith(f"{place}/") for name in arrays)
+    return [arrays[f"{place}/{k}"] for k in range(count)]

@@ -1,4 +1,8 @@
-"""The store as a live engine sees it: what others wrote, and the past of instruments."""
+"""The store as a live engine sees it: what others wrote, and the past of instruments.
+
+A run over stored candles starts from the snapshots that range queries and earlier starts saved at
+month ends (`tallow.runtime.run_snapshots`), and saves its own.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Floats, Ints
-from tallow.core.time import END_OF_TIME
+from tallow.core.arrays import Flags, Floats, Ints
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
+from tallow.data.joins import Joined
+from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.candles import Candles
+from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
-from tallow.runtime.live.history import History
-from tallow.runtime.live.memory import TIME, candle_rows
+from tallow.data.snapshots import Snapshots
+from tallow.data.store.location import SNAPSHOT_FILE
+from tallow.runtime.batch import BarOptions
+from tallow.runtime.joined import JoinedCandles
+from tallow.runtime.live.indicator_kernels import StateArrays
+from tallow.runtime.live.memory import FIELDS, TIME, Table, candle_rows
 from tallow.runtime.live.outcome import Past
-from tallow.runtime.live.timeframe_state import SOURCE
+from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState
 from tallow.runtime.operations import to_series
+from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, Validity, month_starts
 
 if TYPE_CHECKING:
     from tallow.data.store.backend import LogPoint
     from tallow.data.store.store import Store
+
+_SERIES = ("1m", "raw")
 
 
 class LiveStore:
@@ -34,13 +49,27 @@ class LiveStore:
         The point of the store that the engine has seen.
     interest
         Whether candles of the store have open interest.
+    epoch
+        The epoch of the store that the engine has seen; snapshots are of one epoch.
+    unknown
+        Instruments whose stored candles all have times that the calendar does not know.
     """
 
-    def __init__(self, store: Store, history: History) -> None:
-        self.store = store
-        self._history = history
-        self.point = store.point()
-        self.interest = store.has_interest()
+    def __init__(
+        self,
+        store: Store,
+        timeframes: Sequence[TimeframeState],
+        calendars: CalendarAssignment,
+        no_trade: bars.NoTrade,
+    ) -> None:
+        self.store, self.epoch = store, store.epoch
+        self.point, self.interest = store.point(), store.has_interest()
+        self._timeframes, self._calendars, self._no_trade = timeframes, calendars, no_trade
+        self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
+        self._validity = Validity()
+        self._known = KnownTimes(calendars)
+        self.unknown: set[str] = set()
+        self._joined: dict[tuple[str, int], Joined] = {}
 
     def restart(self, point: LogPoint) -> None:
         """Start again where history was removed: nothing of before is used any more."""
@@ -49,7 +78,7 @@ class LiveStore:
         if epoch == self.point.epoch:
             # An older copy was restored: snapshots of its epoch may be of rows that are gone.
             epoch = f"{epoch} {uuid.uuid4().hex}"
-        self._history.epoch = epoch
+        self.epoch = epoch
         self.point = point
 
     def is_rewritten(self, now: LogPoint) -> bool:
@@ -59,8 +88,8 @@ class LiveStore:
     def past(self, name: str, keep: int, received: int | None = None) -> Past:
         """Return the past of an instrument that is new to the engine, as of a receipt."""
         if received == 0:
-            return self._history.empty_past()
-        return self._history.past(name, keep, received or self.point.received)
+            return self.empty_past()
+        return self._newest_past(name, keep, received or self.point.received)
 
     def past_from(self, name: str, keep: int, moment: int) -> Past:
         """Return an instrument's past from a moment on, with at least `keep` candles."""
@@ -69,16 +98,11 @@ class LiveStore:
             return past
         return self.past_before(name, moment)
 
-    @property
-    def unknown(self) -> set[str]:
-        """Instruments whose stored candles all have times that the calendar does not know."""
-        return self._history.unknown
-
     def past_before(self, name: str, moment: int) -> Past:
         """Return an instrument's past that begins before a moment."""
         known_until = self.point.received
-        boundary, states = self._history.states_before(name, moment, known_until)
-        return Past(states, self._history.rows(name, boundary, known_until))
+        boundary, states = self.states_before(name, moment, known_until)
+        return Past(states, self.rows(name, boundary, known_until))
 
     def versions(self, name: str, received: int, whole: bool) -> tuple[Past, Past] | None:
         """Return an instrument's past as it is now, and as it was at a receipt.
@@ -86,15 +110,15 @@ class LiveStore:
         Both begin before the first difference; None if there is none, and the state is `whole`.
         """
         until = self.point.received
-        earliest = self._history.changed_since(name, received, until)
+        earliest = self.changed_since(name, received, until)
         if earliest is None and whole:
             return None
         moment = END_OF_TIME if earliest is None else earliest
-        boundary, states = self._history.states_before(name, moment, until)
-        new = Past(states, self._history.rows(name, boundary, until))
+        boundary, states = self.states_before(name, moment, until)
+        new = Past(states, self.rows(name, boundary, until))
         if not received:
-            return new, self._history.empty_past()
-        return new, Past(states, self._history.rows(name, boundary, received))
+            return new, self.empty_past()
+        return new, Past(states, self.rows(name, boundary, received))
 
     def names(self, received: int | None = None, of: Sequence[str] | None = None) -> set[str]:
         """Return the instruments that had candles by a receipt, or ever; reads all their keys."""
@@ -102,11 +126,18 @@ class LiveStore:
 
     def rejoined(self, changed: Collection[str], until: int) -> set[str]:
         """Return the instruments whose history changed through another key."""
-        return self._history.rejoined(changed, self.point.received, until)
+        joined, before = self.joined(until), self.joined(self.point.received)
+        names = joined.pieces.keys() | before.pieces.keys()
+        return {
+            name
+            for name in names
+            if joined.pieces.get(name) != before.pieces.get(name)
+            or any(p.key in changed for p in joined.pieces[name] if p.key != name)
+        }
 
     def successors(self) -> dict[str, set[str]]:
         """Return by key the instruments whose history begins with that of the key."""
-        return self._history.joined(self.point.received).successors()
+        return self.joined(self.point.received).successors()
 
     def changes(self, until: int) -> dict[str, Floats]:
         """Return, per instrument, the rows that changed since the engine's point up to a receipt.
@@ -133,7 +164,116 @@ class LiveStore:
         self.interest |= rows[OPEN_INTEREST].is_not_null().any()
         names, offsets = instrument_runs(rows)
         parts = zip(names, np.split(candle_rows(rows), offsets[1:-1]), strict=True)
-        return {name: part[self._history.has_known_times(name, part)] for name, part in parts}
+        return {name: part[self.has_known_times(name, part)] for name, part in parts}
+
+    # What is stored, as known at a receipt
+
+    def empty_past(self) -> Past:
+        """Return the past of an instrument that has none."""
+        return Past([each.new_state(1) for each in self._timeframes], np.empty((0, len(FIELDS))))
+
+    def rows(self, name: str, start: int | None, known_until: int) -> Floats:
+        """Return an instrument's candles from `start` on, as known at a receipt.
+
+        Without those that a live update would quarantine for their times.
+        """
+        rows = candle_rows(self._candles(known_until).read([name], start, None))
+        right = self.has_known_times(name, rows)
+        if len(rows) and not right.any():
+            self.unknown.add(name)
+        return rows if right.all() else rows[right]
+
+    def has_known_times(self, name: str, rows: Floats) -> Flags:
+        """Say which of an instrument's sorted rows have known times that are not ahead."""
+        calendars, offsets = self._calendars.places([name]), np.array([0, len(rows)])
+        times = rows[:, TIME].astype(np.int64)
+        codes = self._known.wrong(calendars, offsets, times, latest_open())
+        return np.ones(len(rows), dtype=np.bool_) if codes is None else codes == RIGHT
+
+    def states_before(
+        self, name: str, moment: int, known_until: int
+    ) -> tuple[int | None, list[StateArrays]]:
+        """Return the latest boundary up to `moment` with snapshots of every timeframe, and these.
+
+        None, and the states before any candle, where there is no such boundary.
+        """
+        until, points = moment, self._run_snapshots(name, known_until)
+        while True:
+            found = [each.latest([name], until).get(name) for each in points]
+            starts = [start for start in found if start is not None]
+            if len(starts) < len(found):
+                return None, [each.new_state(1) for each in self._timeframes]
+            until = min(start.boundary for start in starts)
+            if all(start.boundary == until for start in starts):
+                pairs = zip(self._timeframes, starts, strict=True)
+                return until, [_split_state(each, start.state) for each, start in pairs]
+
+    def _newest_past(self, name: str, keep: int, known_until: int) -> Past:
+        """Return an instrument's past with its newest candles, `keep` or more if there are.
+
+        Months without a snapshot before them are run through, and get one.
+        """
+        boundary, states = self.states_before(name, END_OF_TIME, known_until)
+        rows = self.rows(name, boundary, known_until)
+        if boundary is not None and len(rows) < keep:
+            earlier, states = self.states_before(name, boundary - 1, known_until)
+            rows = self.rows(name, earlier, known_until)
+        return self._through_months(name, Past(states, rows), keep, known_until)
+
+    def _through_months(self, name: str, past: Past, keep: int, known_until: int) -> Past:
+        """Run candles up to the last month that leaves `keep` of them; save snapshots there."""
+        if len(past.rows) <= keep:
+            return past
+        place = self._calendars.places([name])
+        if place[0] < 0:
+            return past
+        months = month_starts(self._calendars.calendars[int(place[0])], SOURCE)
+        times, points = past.rows[:, TIME], self._run_snapshots(name, known_until)
+        first, last = times[0], times[len(times) - keep]
+        done = 0
+        for boundary in months[(months > first) & (months <= last)].tolist():
+            end = int(np.searchsorted(times, boundary))
+            candles = Table.of([past.rows]).part(np.array([done]), np.array([end]))
+            number = np.zeros(1, dtype=np.int64)
+            for each, state, kept in zip(self._timeframes, past.states, points, strict=True):
+                each.closed_rows(state, number, place, candles, 0)
+                kept.save([(name, Snapshot(boundary, np.concatenate(state, axis=1)[0]))])
+            done = end
+        return Past(past.states, past.rows[done:])
+
+    def joined(self, known_until: int) -> Joined:
+        """Return which instruments continue others, as known at a receipt."""
+        moment = (self.epoch, known_until)
+        if moment not in self._joined:
+            self._joined.clear()
+            records = self.store.actions.joins(known_until)
+            self._joined[moment] = Joined.of(records, self._calendars)
+        return self._joined[moment]
+
+    def changed_since(self, name: str, received: int, until: int) -> int | None:
+        """Return the earliest time at which an instrument's history differs since a receipt."""
+        joined, before = self.joined(until), self.joined(received)
+        if joined.pieces.get(name) != before.pieces.get(name):
+            return BEGIN_OF_TIME
+        return self._candles(until).changed_between([name], received).get(name)
+
+    def _candles(self, known_until: int) -> JoinedCandles:
+        series = (self.store, *_SERIES, known_until, self.epoch, self._calendars)
+        return JoinedCandles(*series, self.joined(known_until))
+
+    def _run_snapshots(self, name: str, known_until: int) -> list[RunSnapshots]:
+        """Return every timeframe's snapshots of an instrument's calendar."""
+        calendar = self._calendars.calendars[max(int(self._calendars.places([name])[0]), 0)]
+        kept = (self._snapshots, self._validity, self._candles(known_until))
+        return [
+            RunSnapshots.of(
+                *kept,
+                each.plan,
+                BarOptions(each.size, SOURCE, self._calendars, self._no_trade),
+                calendar,
+            )
+            for each in self._timeframes
+        ]
 
 
 def is_continuation(store: Store, seen: LogPoint, now: LogPoint) -> bool:
@@ -163,3 +303,10 @@ def as_candles(names: pl.Series, ranks: Ints, rows: Floats) -> Candles:
     columns += [to_series(name, rows[:, k].copy()) for k, name in enumerate(wanted, start=1)]
     frame = pl.DataFrame(columns)
     return Candles.of(frame, instrument_runs(frame), SOURCE)
+
+
+def _split_state(timeframe: TimeframeState, state: Floats) -> StateArrays:
+    """Return a state in one row as the timeframe's own matrices."""
+    sizes = [part.shape[1] for part in timeframe.new_state(1)]
+    parts = np.split(state, np.cumsum(sizes)[:-1])
+    return [part.reshape(1, -1).copy() for part in parts]

@@ -21,7 +21,6 @@ from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import is_continuation
-from tallow.runtime.live.state_arrays import from_arrays, to_arrays
 from tallow.runtime.live.state_checks import TICKS, require_arrays, require_header, require_ticks
 from tallow.runtime.live.tick_intake import TickIntake
 from tallow.runtime.run_snapshots import calendar_digest
@@ -85,7 +84,7 @@ def save_state(path: Path, parts: Parts) -> None:
         "store": None if follower is None else follower.position(),
     }
     ticks = {f"{TICKS}{name}": array for name, array in parts.ticks.builder.arrays().items()}
-    write_state(path, header, to_arrays(parts.state) | ticks)
+    write_state(path, header, parts.state.arrays() | ticks)
 
 
 def load_state(path: Path, parts: Parts) -> None:
@@ -106,7 +105,7 @@ def load_state(path: Path, parts: Parts) -> None:
         parts.intake.register(header["names"])
     except ParameterError as error:
         raise StateError(f"state: file={path}; {error}; rebuild it") from error
-    from_arrays(parts.state, arrays)
+    parts.state.restore(arrays)
     for each, (failed, failures) in zip(parts.state.timeframes, header["failed"], strict=True):
         each.kernels.failed = {name: set(numbers) for name, numbers in failed.items()}
         each.kernels.failures = dict(failures)

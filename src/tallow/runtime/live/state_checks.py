@@ -28,7 +28,6 @@ from tallow.data.kernels.tick_minutes import (
 from tallow.data.state_file import Arrays
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.memory import FIELDS, TIME
-from tallow.runtime.live.state_arrays import to_arrays
 
 Check = Callable[[Any], bool]
 """Says whether a value of the header is of one kind."""
@@ -159,7 +158,7 @@ def _require_shapes(path: Path, arrays: Arrays, shapes: Shapes) -> None:
 
 def _shapes(state: LiveState, room: int) -> Shapes:
     """Return the arrays that an engine with these timeframes and so much room saves."""
-    one, two = (to_arrays(_with_room(state, more)) for more in (1, 2))
+    one, two = (_with_room(state, more).arrays() for more in (1, 2))
     return {
         name: (
             array.dtype,
