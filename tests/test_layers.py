@@ -64,7 +64,7 @@ INDICATORS_SEE = {"numpy", "numba"}
 INDICATORS_SEE_LAYERS = {"indicators", "core"}
 
 # Class names that stand for two things today. This must shrink to none.
-KNOWN_NAMES = {"Layout", "Row", "Session"}
+KNOWN_NAMES = {"Session"}
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70

@@ -12,7 +12,7 @@ import pytest
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import to_us
 from tallow.data.feeds.gaps import Calendars, GapFinder
-from tallow.data.feeds.messages import CANDLE, TRADE, Message, Row
+from tallow.data.feeds.messages import CANDLE, TRADE, Message, MessageRow
 from tests.frames import moment
 
 NOW = moment("2025-06-04T09:00+05:30")
@@ -20,14 +20,16 @@ NOW = moment("2025-06-04T09:00+05:30")
 
 def row(
     time: str, connection: int = 1, sequence: int | None = None, fields: tuple[str, ...] = CANDLE
-) -> Row:
+) -> MessageRow:
     """Return a row of one instrument; `time` by the clock of 2 June 2025, or with a day before."""
     day, clock = time.split() if " " in time else ("02", time)
     opened = to_us(moment(f"2025-06-{day}T{clock}+05:30"))
-    return Row(fields, "A", opened, (), sequence, Message("", connection, to_us(NOW)))
+    return MessageRow(fields, "A", opened, (), sequence, Message("", connection, to_us(NOW)))
 
 
-def gaps(*rows: Row, calendar: Calendars | None = None, known: str | None = None) -> list[str]:
+def gaps(
+    *rows: MessageRow, calendar: Calendars | None = None, known: str | None = None
+) -> list[str]:
     """Return the gaps that rows show, as clocks on the wall in India."""
     held = {} if known is None else {"A": moment(f"2025-06-02T{known}+05:30")}
     finder = GapFinder(calendar, held)
@@ -55,7 +57,7 @@ def wall(instant: int) -> str:
         ([row("09:20"), row("09:18", 2), row("09:21", 2)], ["09:20-09:21"]),
     ],
 )
-def test_candles(rows: list[Row], expected: list[str]) -> None:
+def test_candles(rows: list[MessageRow], expected: list[str]) -> None:
     assert gaps(*rows) == expected
 
 
@@ -74,7 +76,7 @@ def test_candles(rows: list[Row], expected: list[str]) -> None:
         ([row("09:15", sequence=7), row("09:19", sequence=1)], ["09:15-09:19"]),
     ],
 )
-def test_numbered_candles(rows: list[Row], expected: list[str]) -> None:
+def test_numbered_candles(rows: list[MessageRow], expected: list[str]) -> None:
     assert gaps(*rows) == expected
 
 
@@ -88,7 +90,7 @@ def test_numbered_candles(rows: list[Row], expected: list[str]) -> None:
         ([row("09:15:10", 1, 4, TRADE), row("09:16:00", 1, 6, TRADE)], ["09:15-09:17"]),
     ],
 )
-def test_ticks(rows: list[Row], expected: list[str]) -> None:
+def test_ticks(rows: list[MessageRow], expected: list[str]) -> None:
     assert gaps(*rows) == expected
 
 

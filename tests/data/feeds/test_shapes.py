@@ -15,7 +15,7 @@ import pytest
 from tallow.data.feeds.contents import items_of
 from tallow.data.feeds.envelopes import laid_flat
 from tallow.data.feeds.health import Meter
-from tallow.data.feeds.messages import CANDLE, QUOTE, TRADE, Message, Row, read_messages
+from tallow.data.feeds.messages import CANDLE, QUOTE, TRADE, Message, MessageRow, read_messages
 from tallow.data.reading.message_shapes import MESSAGES
 from tests.frames import moment
 
@@ -218,7 +218,7 @@ NOTICES: list[Any] = [
 ]
 
 
-def read(content: Any) -> tuple[list[Row], Any]:
+def read(content: Any) -> tuple[list[MessageRow], Any]:
     meter = Meter()
     rows = read_messages([Message(json.dumps(content), 1, 0)], meter, "Asia/Kolkata")
     return rows, meter.health

@@ -11,11 +11,11 @@ from tallow.core.limits import DIGITS_MAX
 from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.data.feeds.feed import FeedBatch, Kind
 from tallow.data.feeds.health import Meter
-from tallow.data.feeds.messages import CANDLE, Row
+from tallow.data.feeds.messages import CANDLE, MessageRow
 from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
 
 
-def batches_of(rows: Sequence[Row]) -> list[FeedBatch]:
+def batches_of(rows: Sequence[MessageRow]) -> list[FeedBatch]:
     """Put rows together in as few batches as keep their order and every revision.
 
     A batch has rows of one kind, and a candle once: each later version is a revision. Versions are
@@ -45,7 +45,7 @@ def hand_out(batch: FeedBatch, meter: Meter, now: int) -> FeedBatch:
     return batch
 
 
-def _in_sequence(rows: Sequence[Row]) -> Sequence[Row]:
+def _in_sequence(rows: Sequence[MessageRow]) -> Sequence[MessageRow]:
     """Return rows of which the versions of each candle stand in order, in the places they had."""
     places: dict[tuple[str, int], list[int]] = {}
     for place, row in enumerate(rows):
@@ -71,9 +71,9 @@ def _entry(token: str) -> tuple[int, int] | None:
     return (int(moment), int(number)) if digits else None
 
 
-def _pieces(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def _pieces(rows: Sequence[MessageRow]) -> Iterator[list[MessageRow]]:
     """Cut rows where their kind changes or a candle comes again."""
-    piece: list[Row] = []
+    piece: list[MessageRow] = []
     seen: set[tuple[str, int]] = set()
     for row in rows:
         key = (row.instrument, row.timestamp)
@@ -87,7 +87,7 @@ def _pieces(rows: Sequence[Row]) -> Iterator[list[Row]]:
         yield piece
 
 
-def _batch(rows: Sequence[Row], tokens: tuple[str, ...]) -> FeedBatch:
+def _batch(rows: Sequence[MessageRow], tokens: tuple[str, ...]) -> FeedBatch:
     kind: Kind = "candles" if rows[0].fields is CANDLE else "ticks"
     frame = pl.DataFrame(
         [
@@ -104,6 +104,6 @@ def _batch(rows: Sequence[Row], tokens: tuple[str, ...]) -> FeedBatch:
     return FeedBatch(kind, frame, rows[-1].message.received_at, tokens=tokens)
 
 
-def _columns(rows: Sequence[Row]) -> Iterator[pl.Series]:
+def _columns(rows: Sequence[MessageRow]) -> Iterator[pl.Series]:
     for place, name in enumerate(rows[0].fields):
         yield pl.Series(name, [row.values[place] for row in rows], pl.Float64)

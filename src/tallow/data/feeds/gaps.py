@@ -21,7 +21,7 @@ import numpy as np
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import FEED_AHEAD_SECONDS
 from tallow.core.time import MINUTE_US, SECOND_US, to_us
-from tallow.data.feeds.messages import CANDLE, Row
+from tallow.data.feeds.messages import CANDLE, MessageRow
 
 Calendars = CalendarAssignment | str | Mapping[str, str | tuple[str, str]]
 
@@ -60,7 +60,7 @@ class GapFinder:
         self._calendars = calendar
         self._seen = {name: _Seen(to_us(moment), None, -1) for name, moment in known.items()}
 
-    def see(self, row: Row) -> Gap | None:
+    def see(self, row: MessageRow) -> Gap | None:
         """Take in a row, and return the gap before it, if there is one."""
         last = self._seen.get(row.instrument)
         # A time that nobody can have seen yet would make every later row a late one.
@@ -75,7 +75,7 @@ class GapFinder:
         end += 0 if row.fields is CANDLE else MINUTE_US
         return Gap(row.instrument, start, end) if start < end else None
 
-    def _skips(self, last: _Seen, row: Row) -> bool:
+    def _skips(self, last: _Seen, row: MessageRow) -> bool:
         """Say whether rows of one connection are missing between two."""
         # A number that falls: the server began to count anew, or repeats itself.
         if row.sequence is not None and last.sequence is not None and row.sequence >= last.sequence:

@@ -69,7 +69,7 @@ class Message:
     token: str = ""
 
 
-class Row(NamedTuple):
+class MessageRow(NamedTuple):
     """A candle or a tick: which by `fields`, the names of its `values`."""
 
     fields: tuple[str, ...]
@@ -105,7 +105,9 @@ def _refused(problem: str) -> _Layout:
 _TOO_WIDE = _refused(f"more than {FEED_ROW_FIELDS_MAX} fields; a row must have fewer")
 
 
-def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | None) -> list[Row]:
+def read_messages(
+    messages: Sequence[Message], meter: Meter, timezone: str | None
+) -> list[MessageRow]:
     """Return the rows of messages, in their order; what is not understood is counted.
 
     Parameters
@@ -129,7 +131,7 @@ def read_messages(messages: Sequence[Message], meter: Meter, timezone: str | Non
     rows = []
     for (item, layout, message), moment in zip(kept, times, strict=True):
         row = _row(item, layout, message, moment)
-        if isinstance(row, Row):
+        if isinstance(row, MessageRow):
             rows.append(row)
         else:
             meter.reject(item, row, message.token)
@@ -263,7 +265,7 @@ def _find(field: str, keys: Sequence[str]) -> str | None:
 
 def _row(
     item: Mapping[str, Any], layout: _Layout, message: Message, moment: int | str
-) -> Row | str:
+) -> MessageRow | str:
     """Return the row, or why there is none."""
     if isinstance(moment, str):
         return f"{layout.timestamp}={_shown(item[layout.timestamp])}; {moment}"
@@ -289,7 +291,7 @@ def _row(
     if order is not None and not _is_order(order):
         return f"{layout.sequence}={_shown(order)}; must be a whole number"
     order = None if order is None else int(order)
-    return Row(layout.fields, str(name), moment, tuple(values), order, message)
+    return MessageRow(layout.fields, str(name), moment, tuple(values), order, message)
 
 
 def _by_shape(item: Mapping[str, Any], layout: _Layout) -> tuple[Any, float]:

@@ -39,7 +39,7 @@ SEGMENT = "CM"
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileFormat:
     """One layout: which column is what; `series`, `segment` and `exchange` where they have one.
 
     `code` is the ISIN's column, or with `by_file` the exchange's own code's; then the name of the
@@ -69,21 +69,21 @@ def _fields(timestamp: str, prices: Sequence[str], volume: str) -> dict[str, str
 
 
 _OLD_PRICES = ("OPEN", "HIGH", "LOW", "CLOSE")
-UDIFF = Layout(
+UDIFF = FileFormat(
     _fields("TradDt", ("OpnPric", "HghPric", "LwPric", "ClsPric"), "TtlTradgVol"),
     "ISIN",
     "Src",
     series="SctySrs",
     segment="Sgmt",
 )
-NSE_BEFORE = Layout(
+NSE_BEFORE = FileFormat(
     _fields("TIMESTAMP", _OLD_PRICES, "TOTTRDQTY"), "ISIN", "NSE", True, "SERIES", date="%d-%b-%Y"
 )
-BSE_BEFORE = Layout(
+BSE_BEFORE = FileFormat(
     _fields("TRADING_DATE", _OLD_PRICES, "NO_OF_SHRS"), "ISIN_CODE", "BSE", True, date="%d-%b-%y"
 )
 _UNDATED = {name: column for name, column in BSE_BEFORE.fields.items() if name != "timestamp"}
-BSE_WITHOUT_ISIN = Layout(_UNDATED, "SC_CODE", "BSE", True, by_file=True)
+BSE_WITHOUT_ISIN = FileFormat(_UNDATED, "SC_CODE", "BSE", True, by_file=True)
 FIELDS = {**BSE_BEFORE.fields, **NSE_BEFORE.fields, **UDIFF.fields}
 LAYOUTS = (UDIFF, NSE_BEFORE, BSE_BEFORE, BSE_WITHOUT_ISIN)
 _NAME = re.compile(r"(?i)EQ_?(\d\d)(\d\d)(\d\d)(?:_CSV)?\.(?:csv|zip)(?:\.gz|\.zst)?")
@@ -95,7 +95,7 @@ def _recognises(content: Content) -> bool:
     return _layout(content) is not None
 
 
-def _layout(content: Content) -> Layout | None:
+def _layout(content: Content) -> FileFormat | None:
     columns = {cell.strip() for cell in content.columns}
     layout = next((each for each in LAYOUTS if columns >= set(each.columns())), None)
     # With an ISIN, but without a date, it is not one of them.
@@ -131,7 +131,7 @@ def _read(content: Content) -> Reading:
     )
 
 
-def _candles(rows: pl.DataFrame, layout: Layout, dates: pl.Expr) -> pl.DataFrame:
+def _candles(rows: pl.DataFrame, layout: FileFormat, dates: pl.Expr) -> pl.DataFrame:
     """Return the rows' fields under our names, each row with all its cells as `ORIGINAL`."""
     code = _text(layout.code)
     exchange = pl.lit(layout.exchange) if layout.is_named else _text(layout.exchange)
@@ -154,7 +154,7 @@ def _text(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).str.strip_chars()
 
 
-def _dates(content: Content, rows: pl.DataFrame, layout: Layout) -> pl.Expr:
+def _dates(content: Content, rows: pl.DataFrame, layout: FileFormat) -> pl.Expr:
     """Return the dates of rows."""
     if layout.by_file:
         return pl.lit(_date_of_name(content))
