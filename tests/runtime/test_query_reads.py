@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import TallowWarning
+from tallow.data.store.delta_log import DeltaLog
+from tallow.data.store.tail import TailFile
 from tallow.runtime import ranged, run_snapshots
 from tests.frames import MINUTE, assert_same_frame, candles, minutes, moment
 from tests.runtime.histories import assert_as_whole, market, new_engine, new_store, received, whole
@@ -76,6 +78,27 @@ def rows(instrument: str, start: datetime = BEGIN, end: datetime = END) -> int:
 
 
 FROM_ORIGIN, FROM_MARCH = [rows("A")], [rows("A", MARCH)]
+
+
+def test_a_question_looks_at_its_store_once(store, monkeypatch):
+    looks = []
+
+    def note(owner, name):
+        look = getattr(owner, name)
+
+        def noted(self):
+            looks.append(name)
+            return look(self)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    note(DeltaLog, "view")
+    note(TailFile, "tail")
+    engine = new_engine(store)
+    for _ in range(2):
+        engine.query(*QUESTION)
+        assert looks == ["view", "tail"]
+        looks.clear()
 
 
 # Snapshots

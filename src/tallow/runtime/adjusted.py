@@ -4,7 +4,7 @@ A store may hold both raw candles of an instrument and such as came adjusted. Of
 candle counts where there is one, and else the one that came: by days, weeks or months for candles
 of these. What came is adjusted for what had taken effect when it was received; the factors of what
 has since are the store's. Candles that came adjusted for splits are multiplied by the factors of
-dividends where these are asked for. The other way is none: what came adjusted for dividends too
+dividends where these are asked for. There is no other way: what came adjusted for dividends too
 cannot be taken back, and an instrument that has nothing else of a day is refused in words.
 """
 

@@ -26,8 +26,8 @@ class JoinedCandles(StoredCandles):
 
         They are another `identity`.
         """
-        told = super().changed_between
-        return self.joined.changed(names, lambda keys: told(keys, moment))
+        changed = super().changed_between
+        return self.joined.changed(names, lambda keys: changed(keys, moment))
 
     def names(self) -> set[str]:
         """Return all instruments that ever had candles, or predecessors with such."""

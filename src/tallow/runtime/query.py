@@ -321,8 +321,8 @@ class StoreQueries:
         """Raise an error where a name is unknown, or nothing has bars."""
         if not run.seen.issuperset(names):
             known, kind = self._names(run.candles, state), run.candles
-            told = "" if known else other_kinds(state, kind.timeframe, kind.adjustment)
-            question.wanted.check_found(known, "the store", told)
+            kinds = "" if known else other_kinds(state, kind.timeframe, kind.adjustment)
+            question.wanted.check_found(known, "the store", kinds)
         raise_if_all_failed(run.failures, len(names))
 
     def _joined(self, state: StoreState) -> Joined:

@@ -147,7 +147,7 @@ def test_a_name_is_a_name_whatever_is_in_it(place, name):
 
 def test_a_name_with_a_zero_byte_is_refused(place):
     store = place.open()
-    with pytest.raises(StoreError, match="has a zero byte; PostgreSQL holds none; mend the name"):
+    with pytest.raises(StoreError, match="zero byte; PostgreSQL holds none; change the name"):
         store.write(candle_frame({("a\0b", at(0)): flat(1)}))
     assert read(store) == []
 

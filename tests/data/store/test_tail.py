@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,7 @@ import pytest
 
 from tallow.core.limits import STORE_TAIL_FOLD, STORE_TAIL_FOLD_ROWS, STORE_TAIL_LOOSE
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
+from tallow.data.store import tail
 from tallow.data.store.log import LOG_SCHEMA, Selection
 from tallow.data.store.store import open_store
 from tallow.data.store.tail import TailFile
@@ -138,3 +140,38 @@ def test_an_older_copy_of_the_file_uses_no_number_again(tmp_path):
     with open_store(tmp_path / "store") as store:
         store.write(candle_frame({("A", at(3)): flat(4)}))
         assert [close for *_, close, _, _ in read(store)] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_write_is_not_read_back_but_what_others_wrote_is(path, monkeypatch):
+    decoded = []
+    decode = tail._decoded
+
+    def noted(*row):
+        decoded.append(row[0])
+        return decode(*row)
+
+    monkeypatch.setattr(tail, "_decoded", noted)
+    file, other = TailFile(path), TailFile(path)
+    for number in range(STORE_TAIL_FOLD):
+        add(file, write_of(number))
+        assert numbers_in(file) == list(range(number + 1))
+    assert decoded == []
+    add(other, write_of(STORE_TAIL_FOLD))
+    add(file, write_of(STORE_TAIL_FOLD + 1))
+    assert numbers_in(file) == list(range(STORE_TAIL_FOLD + 2))
+    # The folded batch by the other one, its own by the first.
+    assert decoded == [STORE_TAIL_FOLD, STORE_TAIL_FOLD + 1]
+    file.close()
+    other.close()
+
+
+def test_a_write_that_fails_is_not_remembered(path):
+    file = TailFile(path)
+    add(file, write_of(0))
+    with suppress(ZeroDivisionError), file.locked() as known:
+        file.add(write_of(1), known)
+        raise ZeroDivisionError
+    assert numbers_in(file) == [0]
+    add(file, write_of(2))
+    assert numbers_in(file) == [0, 2]
+    file.close()

@@ -94,21 +94,21 @@ class SortedBatches:
     last: int
     count: int
     frame: pl.DataFrame
-    places: dict[str, list[tuple[int, int]]]
+    spans: dict[str, list[tuple[int, int]]]
 
     @classmethod
     def of(cls, first: int, last: int, count: int, parts: Sequence[Framed]) -> SortedBatches:
         """Sort the rows of so many batches."""
         frame = in_log_order(pl.concat([part.frame for part in parts]))
         names, offsets = instrument_runs(frame)
-        places: dict[str, list[tuple[int, int]]] = {}
+        spans: dict[str, list[tuple[int, int]]] = {}
         for name, span in zip(names, pairwise(offsets.tolist()), strict=True):
-            places.setdefault(name, []).append(span)
-        return cls(first, last, count, frame, places)
+            spans.setdefault(name, []).append(span)
+        return cls(first, last, count, frame, spans)
 
     def of_names(self, names: Sequence[str]) -> list[pl.DataFrame]:
         """Return the rows of some instruments."""
-        return [self.frame[low:high] for name in names for low, high in self.places.get(name, ())]
+        return [self.frame[low:high] for name in names for low, high in self.spans.get(name, ())]
 
 
 Framed = TailBatch | SortedBatches
@@ -118,26 +118,26 @@ class TailIndex:
     """What successive states of a tail share: most rows of its long batches, sorted."""
 
     def __init__(self) -> None:
-        self._held: tuple[SortedBatches, ...] = ()
+        self._sorted: tuple[SortedBatches, ...] = ()
 
     def of(self, batches: Sequence[TailBatch]) -> tuple[SortedBatches, ...]:
         """Return the sorted rows of all of these batches but the last few, in a few pieces."""
-        held = self._held
-        if held and (held[0].first != batches[0].id or held[-1].last > batches[-1].id):
-            held = ()
-        known = held[-1].last if held else 0
+        pieces = self._sorted
+        if pieces and (pieces[0].first != batches[0].id or pieces[-1].last > batches[-1].id):
+            pieces = ()
+        known = pieces[-1].last if pieces else 0
         loose = batches[bisect_right(batches, known, key=lambda batch: batch.id) :]
         while len(loose) >= STORE_TAIL_LOOSE:
             # As many as a power of two times that: joined by twos, a row is moved a few times.
             count = STORE_TAIL_LOOSE << (len(loose) // STORE_TAIL_LOOSE).bit_length() - 1
             part, loose = loose[:count], loose[count:]
-            held = (*held, SortedBatches.of(part[0].id, part[-1].id, count, part))
-            while len(held) > 1 and held[-2].count <= held[-1].count:
-                low, high = held[-2:]
+            pieces = (*pieces, SortedBatches.of(part[0].id, part[-1].id, count, part))
+            while len(pieces) > 1 and pieces[-2].count <= pieces[-1].count:
+                low, high = pieces[-2:]
                 both = SortedBatches.of(low.first, high.last, low.count + high.count, (low, high))
-                held = (*held[:-2], both)
-        self._held = held
-        return held
+                pieces = (*pieces[:-2], both)
+        self._sorted = pieces
+        return pieces
 
 
 @dataclass(frozen=True)
@@ -220,8 +220,8 @@ class Tail:
         if len(hit) <= STORE_TAIL_LOOSE or not self.long:
             return [batch.frame for batch in hit]
         # Short batches come and go; there are never many.
-        held = self.index.of(self.long)
-        found = [rows for piece in held for rows in piece.of_names(names)]
+        pieces = self.index.of(self.long)
+        found = [rows for piece in pieces for rows in piece.of_names(names)]
         frames = [pl.concat(found, rechunk=True)] if found else []
-        last = held[-1].last if held else 0
+        last = pieces[-1].last if pieces else 0
         return frames + [b.frame for b in hit if b.id > last or _rank(b.frame) is not None]

@@ -48,16 +48,16 @@ def classify(candles: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classifi
         return Classified(with_revision(candles, 1), len(candles), 0, 0)
     mine = candles if met.all() else candles.filter(met)
     # Both are sorted: as many matches as there are known rows are these rows, in their order.
-    held = known if len(known) == len(mine) else known[at[met]]
-    same = _same(mine, held)
+    stored = known if len(known) == len(mine) else known[at[met]]
+    same = _same(mine, stored)
     changed = np.ones(len(candles), dtype=np.bool_)
     changed[met] = ~same.to_numpy()
     revision = np.ones(len(candles), dtype=np.int32)
-    revision[met] = held["revision"].to_numpy() + 1
-    kept = ~same & mine[OPEN_INTEREST].is_null() & held[OPEN_INTEREST].is_not_null()
+    revision[met] = stored["revision"].to_numpy() + 1
+    kept = ~same & mine[OPEN_INTEREST].is_null() & stored[OPEN_INTEREST].is_not_null()
     if kept.any():
         rows = np.flatnonzero(met)[kept.to_numpy()]
-        interest = candles[OPEN_INTEREST].scatter(rows, held[OPEN_INTEREST].filter(kept))
+        interest = candles[OPEN_INTEREST].scatter(rows, stored[OPEN_INTEREST].filter(kept))
         candles = candles.with_columns(interest)
     identical, new = int(same.sum()), int((~met).sum())
     written = candles.with_columns(revision=pl.Series(revision)).filter(changed)
@@ -90,9 +90,9 @@ def rebase(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     if not len(known):
         return rows
     at, key = positions(rows, known, instrument_runs(rows)), ("instrument", "timestamp")
-    held = pl.Series(np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0))
-    is_late = pl.col("revision").min().over(key) <= held
-    moved = held + pl.int_range(1, pl.len() + 1).over(key)
+    stored = pl.Series(np.where(at >= 0, known["revision"].to_numpy()[np.maximum(at, 0)], 0))
+    is_late = pl.col("revision").min().over(key) <= stored
+    moved = stored + pl.int_range(1, pl.len() + 1).over(key)
     revision = pl.when(is_late).then(moved).otherwise("revision").cast(pl.Int32)
     return rows.with_columns(revision.alias("revision"))
 
@@ -151,10 +151,10 @@ def positions(rows: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Ints:
     return found
 
 
-def _same(candles: pl.DataFrame, held: pl.DataFrame) -> pl.Series:
+def _same(candles: pl.DataFrame, stored: pl.DataFrame) -> pl.Series:
     # A deletion's prices are null, and equal to nothing.
     same = pl.Series([True]).new_from_index(0, len(candles))
     for name in NUMBERS:
-        same &= (candles[name] == held[name]).fill_null(False)
+        same &= (candles[name] == stored[name]).fill_null(False)
     interest = candles[OPEN_INTEREST]
-    return same & (interest.is_null() | interest.eq_missing(held[OPEN_INTEREST]))
+    return same & (interest.is_null() | interest.eq_missing(stored[OPEN_INTEREST]))

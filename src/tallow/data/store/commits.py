@@ -188,7 +188,7 @@ def _is_readable(path: Path) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let nobody else mend this log meanwhile, who may be a step behind."""
+    """Let nobody else repair this log meanwhile, who may be a step behind."""
     if os.name != "posix":
         yield
         return

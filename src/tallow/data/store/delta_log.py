@@ -148,12 +148,14 @@ class DeltaLog:
             if files is known or self.tail_file.is_now(tail):
                 break
             known, tail, files = files, self.tail_file.tail(), self.files()
-        return replace(self.view_of(tail, files), renew=self.view)
+        return self.view_of(tail, files, self.view)
 
-    def view_of(self, tail: Tail, files: FileIndex) -> DeltaView:
+    def view_of(
+        self, tail: Tail, files: FileIndex, renew: Callable[[], DeltaView] | None = None
+    ) -> DeltaView:
         """Return the state of a tail and of files that were there at one moment."""
         own = tail.after(files.flushed)
-        return DeltaView(self.location, own, files, self._generation, self._has_others)
+        return DeltaView(self.location, own, files, self._generation, self._has_others, renew)
 
     @contextmanager
     def changing(self) -> Iterator[tuple[DeltaTable, CommitProperties]]:
@@ -208,10 +210,10 @@ class DeltaLog:
                 if files.version != version:
                     # A reader of this process moved on: the commit would go through, and be wrong.
                     raise CommitFailedError
-                told = {ACTIONS: str(len(actions) + len(known))}
-                told |= self._mark(files, actions, known)
+                info = {ACTIONS: str(len(actions) + len(known))}
+                info |= self._mark(files, actions, known)
                 # No retries: what these rows are was decided by what this version holds.
-                properties = CommitProperties(told, 0, list(known))
+                properties = CommitProperties(info, 0, list(known))
                 self._table.create_write_transaction(
                     list(actions),
                     "append",

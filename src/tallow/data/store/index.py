@@ -73,20 +73,20 @@ class Examiner:
         except StoreError as error:
             reason = str(error).removeprefix("store: ").removesuffix(f"; {READING}")
             return _NOTHING_KNOWN, f"{reason}; {FOREIGN}"
-        told = found.row(0, named=True)
-        facts = tuple(told[name] for name in FACTS_SCHEMA)
-        wrong = self._fault(told)
+        answers = found.row(0, named=True)
+        facts = tuple(answers[name] for name in FACTS_SCHEMA)
+        wrong = self._fault(answers)
         return facts, None if wrong is None else f"{self._location.of(path)}: {wrong}; {FOREIGN}"
 
-    def _fault(self, told: Mapping[str, Any]) -> str | None:
+    def _fault(self, answers: Mapping[str, Any]) -> str | None:
         """Return what is wrong with a file's rows, by the answers to `_questions`."""
-        if not told["rows"]:
+        if not answers["rows"]:
             return "has no rows"
-        for question, wrong in told.items():
+        for question, wrong in answers.items():
             if question.startswith("has ") and wrong:
                 return question
-        if told["max.received_at"] > (latest := self._latest()):
-            times = (told["max.received_at"], latest)
+        if answers["max.received_at"] > (latest := self._latest()):
+            times = (answers["max.received_at"], latest)
             received, by = (from_us(time).isoformat() for time in times)
             return f"has rows that were received at {received}, and none can be later than {by}"
         return None
@@ -136,7 +136,7 @@ class FileIndex:
         examiner: Examiner,
     ) -> FileIndex:
         """Return the index of a table's add actions, as deltalake flattens them."""
-        facts = _believed(_told(pl.DataFrame(actions)), lineage.checked, examiner)
+        facts = _trusted_facts(_facts_of_log(pl.DataFrame(actions)), lineage.checked, examiner)
         return cls(version, flushed, properties, lineage, facts.sort(_ORDER))
 
     @property
@@ -208,7 +208,7 @@ def overlapping(facts: pl.DataFrame) -> Iterator[pl.DataFrame]:
         start = i
 
 
-def _told(actions: pl.DataFrame) -> pl.DataFrame:
+def _facts_of_log(actions: pl.DataFrame) -> pl.DataFrame:
     """Return what the log says of each file, null where it says nothing."""
     there = dict.fromkeys(actions.columns)
     wanted = {"path": "path", "size": "size_bytes", "rows": "num_records"}
@@ -226,19 +226,19 @@ def _told(actions: pl.DataFrame) -> pl.DataFrame:
     return actions.select(*columns, interest.cast(pl.Boolean).alias("interest"))
 
 
-def _believed(told: pl.DataFrame, checked: bool, examiner: Examiner) -> pl.DataFrame:
+def _trusted_facts(said: pl.DataFrame, checked: bool, examiner: Examiner) -> pl.DataFrame:
     """Return the facts of files: what the log says where it is vouched for, or what is in them."""
-    known = told.select(~pl.any_horizontal(pl.all().is_null())).to_series()
+    known = said.select(~pl.any_horizontal(pl.all().is_null())).to_series()
     if checked and known.all():
-        return told.with_columns(own=pl.lit(True), refused=pl.lit(None, pl.String))
+        return said.with_columns(own=pl.lit(True), refused=pl.lit(None, pl.String))
     rows = []
-    for (path, size, *said), whole in zip(told.iter_rows(), known, strict=True):
-        if whole and (checked or is_vouched(path, tuple(said))):
-            rows.append((path, size, *said, True, None))
+    for (path, size, *own), whole in zip(said.iter_rows(), known, strict=True):
+        if whole and (checked or is_vouched(path, tuple(own))):
+            rows.append((path, size, *own, True, None))
             continue
         facts, refused = examiner.look(path, size)
         if refused is not None:
-            facts = _widest(said, facts)
+            facts = _widest(own, facts)
         rows.append((path, size, *facts, False, refused))
     return pl.DataFrame(rows, INDEX_SCHEMA, orient="row")
 

@@ -1,4 +1,4 @@
-"""What was ingested, and which rows were set aside until somebody mends them."""
+"""What was ingested, and which rows were set aside until somebody repairs them."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ def once_each(rows: pl.DataFrame, skip_contradicting: bool = False) -> pl.DataFr
     same = pl.all_horizontal(pl.all().eq_missing(pl.all().shift()))
     against = rows.filter(twice & ~rows.select(same).to_series())
     if len(against) and not skip_contradicting:
-        told = ", ".join(f"{name}={against[name][0]}" for name in key)
+        where = ", ".join(f"{name}={against[name][0]}" for name in key)
         raise DamagedFileError(
-            f"store: {told}; another tool wrote a second row of this key and revision, which says "
+            f"store: {where}; another tool wrote a second row of this key and revision, which says "
             f"something else ({len(against):,} such rows); with that tool, delete the wrong ones, "
             "or restore an earlier version"
         )

@@ -141,10 +141,17 @@ class StoreReader:
 
 
 class StoreState(StoreReader):
-    """A store as it was when it was looked at, whatever is written meanwhile; see `Store.state`."""
+    """A store as it was when it was looked at, whatever is written meanwhile; see `Store.state`.
+
+    Attributes
+    ----------
+    home
+        The store's folder on this machine, and its epoch: what is derived from it is of these.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._backend, self._view = backend, backend.view()
+        self.home = str(backend.state_folder), self._view.epoch
 
     @property
     def backend(self) -> Backend:
@@ -154,11 +161,6 @@ class StoreState(StoreReader):
     def view(self) -> LogView:
         """Return the state of the log that was looked at."""
         return self._view
-
-    @property
-    def home(self) -> tuple[str, str]:
-        """Of which store, on this machine, and epoch: what is derived from it is of these."""
-        return str(self._backend.state_folder), self.epoch
 
 
 def _require_kept(view: LogView, selection: Selection) -> None:

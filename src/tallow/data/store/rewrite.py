@@ -76,15 +76,15 @@ def _is_current(log: DeltaLog, facts: pl.DataFrame) -> bool:
 
 def join_short(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Join short chunks that follow each other to the length of a file."""
-    held: list[pl.DataFrame] = []
+    waiting: list[pl.DataFrame] = []
     for rows in filter(len, pieces):
-        is_long = sum(map(len, held)) + len(rows) > STORE_FILE_ROWS
-        if held and (is_long or not _follows(rows, held[-1])):
-            yield pl.concat(held)
-            held = []
-        held.append(rows)
-    if held:
-        yield pl.concat(held)
+        is_long = sum(map(len, waiting)) + len(rows) > STORE_FILE_ROWS
+        if waiting and (is_long or not _follows(rows, waiting[-1])):
+            yield pl.concat(waiting)
+            waiting = []
+        waiting.append(rows)
+    if waiting:
+        yield pl.concat(waiting)
 
 
 def _follows(rows: pl.DataFrame, before: pl.DataFrame) -> bool:

@@ -288,7 +288,9 @@ def literal(value: str | int) -> str:
     if isinstance(value, int):
         return str(value)
     if "\0" in value:
-        raise StoreError(f"store: {value!r}: has a zero byte; PostgreSQL holds none; mend the name")
+        raise StoreError(
+            f"store: {value!r}: has a zero byte; PostgreSQL holds none; change the name"
+        )
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -1,6 +1,6 @@
 """Which open rows of a quarantine a write answers: it has good candles of their keys.
 
-These are candles that were forming, and rows that were mended where they were read: the same source
+These are candles that were forming, and rows that were repaired at their source: the same source
 brings a good row of the key now, and does not bring the bad one again. It is the same for files,
 frames and a live engine.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _KEY, _ROW = ("instrument", "timestamp"), ("source", "row", "rule")
 _DIGEST = pl.col("record").hash().alias("record")
-"""A row is told from others by its text, and millions of texts need not be held for that."""
+"""A row is told from others by its text, and millions of texts need not stay in memory for that."""
 
 
 def open_rows(held: pl.DataFrame) -> pl.DataFrame:

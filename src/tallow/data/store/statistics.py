@@ -19,7 +19,7 @@ from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.log import LOG_SCHEMA
 
 ENDS = ("timeframe", "adjustment", "instrument", "timestamp", "revision", "received_at")
-"""The columns whose least and greatest values are told."""
+"""The columns whose least and greatest values are noted."""
 
 TIMES = ("timestamp", "received_at")
 END_NAMES = tuple(f"{end}.{name}" for end in ("min", "max") for name in ENDS)
@@ -60,13 +60,13 @@ def facts_of(rows: pl.DataFrame) -> Facts:
 
 def to_json(facts: Facts) -> str:
     """Return facts in the words of the Delta protocol."""
-    told = dict(zip(FACTS_SCHEMA, facts, strict=True))
-    nulls = told["rows"] - 1 if told["interest"] else told["rows"]
+    said = dict(zip(FACTS_SCHEMA, facts, strict=True))
+    nulls = said["rows"] - 1 if said["interest"] else said["rows"]
     return json.dumps(
         {
-            "numRecords": told["rows"],
-            "minValues": {name: _plain(name, told[f"min.{name}"]) for name in ENDS},
-            "maxValues": {name: _plain(name, told[f"max.{name}"]) for name in ENDS},
+            "numRecords": said["rows"],
+            "minValues": {name: _plain(name, said[f"min.{name}"]) for name in ENDS},
+            "maxValues": {name: _plain(name, said[f"max.{name}"]) for name in ENDS},
             "nullCount": {OPEN_INTEREST: nulls},
         }
     )

@@ -62,7 +62,7 @@ TABLE_SCHEMA = Schema(
 def open_table(
     location: TableLocation, create: bool, reached: Callable[[], int], to_fill: bool = False
 ) -> DeltaTable:
-    """Open a store's table, or make it; mend what a loss of power left of unfinished commits.
+    """Open a store's table, or make it; repair what a loss of power left of unfinished commits.
 
     Parameters
     ----------

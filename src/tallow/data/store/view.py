@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import polars as pl
 
@@ -38,12 +37,12 @@ class DeltaView:
     renew: Callable[[], DeltaView] | None = None
     _epochs: list[str] = field(default_factory=list)
 
-    @cached_property
+    @property
     def token(self) -> Hashable:
         """What changes with every change of the log that a reader would see."""
         return (self.files.version, *self.tail.token, self.generation)
 
-    @cached_property
+    @property
     def last_received(self) -> int:
         """The receipt time of the newest write, or 0."""
         return max(self.tail.last_received, self.files.last_received)
@@ -53,7 +52,7 @@ class DeltaView:
         """The moment before which `as_of` cannot reach: superseded revisions were pruned."""
         return int(self.files.properties.get(HORIZON, "0"))
 
-    @cached_property
+    @property
     def epoch(self) -> str:
         """What changes where history is taken away, so that nothing derived from it is trusted."""
         files = self.files
