@@ -230,6 +230,22 @@ def seen(store):
     return read(store), log(store), store.last_received(), store.epoch
 
 
+def test_a_state_stays_as_it_was_whatever_is_written(place):
+    store = place.open()
+    store.write(candle_frame({A0: flat(1), A1: flat(1)}))
+    state = store.state()
+    before, token = seen(state), state.token()
+    store.write(candle_frame({A0: flat(2), ("B", at(0)): flat(1)}))
+    store.delete(keys_frame([A1]))
+    assert (seen(state), state.token()) == (before, token)
+    store.flush()
+    store.compact(keep_hours=0)
+    assert (seen(state), state.token()) == (before, token)
+    assert state.view().is_of_one_epoch()
+    assert seen(store.state()) == seen(store) != before
+    assert state.changed_since(0) == {"A": at(0)}
+
+
 def test_a_flush_and_a_compaction_change_nothing_that_a_reader_sees(place):
     store, reader = place.open(), place.open()
     for number in range(3):
