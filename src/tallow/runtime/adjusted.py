@@ -34,8 +34,7 @@ from tallow.data.adjust import (
 from tallow.data.joins import Read
 from tallow.data.reading.schema import CANDLE_COLUMNS
 from tallow.data.store.log import current
-from tallow.runtime.joined import JoinedCandles
-from tallow.runtime.stored import StoredCandles
+from tallow.runtime.stored import JoinedCandles, StoredCandles
 
 RAW = "raw"
 SPLIT, TOTAL, DIVIDENDS = "split", "total", "dividends"

@@ -33,7 +33,6 @@ from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import Calculated, Found, IndicatorCache
 from tallow.runtime.cached_bars import CachedBars, Kind, Read, bars_of, extend_or_repair, report_of
-from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import (
@@ -44,7 +43,7 @@ from tallow.runtime.results import (
 )
 from tallow.runtime.run_snapshots import Validity, run_identity
 from tallow.runtime.spans import Span, calendar_buckets, span_of
-from tallow.runtime.stored import Changes, StoredCandles, TrackedCandles
+from tallow.runtime.stored import Changes, JoinedCandles, StoredCandles, TrackedCandles
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreState

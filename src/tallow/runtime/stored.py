@@ -16,6 +16,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import CHANGES_PER_INSTRUMENT
 from tallow.core.time import WEEK_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.joins import Joined
 from tallow.data.reading.dated import dated_frame, noon_shifts
 
 if TYPE_CHECKING:
@@ -112,6 +113,37 @@ class StoredCandles:
     def identity(self, name: str) -> tuple[str, ...]:
         """Return what says which candles an instrument's are, revisions aside."""
         return (self.epoch, self.timeframe, self.adjustment, name)
+
+
+@dataclass(frozen=True)
+class JoinedCandles(StoredCandles):
+    """Candles with those of an instrument's predecessors, under its own name."""
+
+    joined: Joined
+
+    def read(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
+        """Return candles with ``start <= timestamp < end``, sorted by instrument and time."""
+        return self.joined.read(names, start, end, super().read)
+
+    def changed_between(self, names: Sequence[str], moment: int) -> dict[str, int]:
+        """Do as the log does, of every key of an instrument's history; other joins are no change.
+
+        They are another `identity`.
+        """
+        changed = super().changed_between
+        return self.joined.changed(names, lambda keys: changed(keys, moment))
+
+    def names(self) -> set[str]:
+        """Return all instruments that ever had candles, or predecessors with such."""
+        names = super().names()
+        pieces = self.joined.pieces.items()
+        return names | {name for name, own in pieces if any(p.key in names for p in own)}
+
+    def identity(self, name: str) -> tuple[str, ...]:
+        """Return what says which candles an instrument's are, revisions aside."""
+        pieces = self.joined.pieces.get(name)
+        own = super().identity(name)
+        return own if pieces is None else (*own, repr(pieces))
 
 
 class _Track:

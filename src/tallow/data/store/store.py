@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ParameterError, StoreError
+from tallow.core.limits import STORE_VIEW_ATTEMPTS
 from tallow.core.time import now_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.candles import Candles
@@ -24,7 +25,6 @@ from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.schema import CANDLE_COLUMNS, OPEN_INTEREST
 from tallow.data.store.backend import Backend, Compacted, StoreStats
-from tallow.data.store.backup import copy
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.opening import open_backend
 from tallow.data.store.reader import StoreReader, StoreState
@@ -272,7 +272,16 @@ class Store(StoreReader):
         """
         open_it = partial(open_backend, target, state, storage_options, now_us, to_fill=True)
         with Store(open_it, create=True) as other:
-            copy(self.backend, other.backend)
+            for left in reversed(range(STORE_VIEW_ATTEMPTS)):
+                before = self.token()
+                try:
+                    with self.backend.contents() as found:
+                        other.backend.load(found)
+                    break
+                except StoreError:
+                    # A compaction that keeps nothing removes files that are being read.
+                    if not left or self.token() == before:
+                        raise
             return other.stats()
 
     def flush(self) -> None:

@@ -25,13 +25,13 @@ from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.runtime.batch import BarOptions
-from tallow.runtime.joined import JoinedCandles
 from tallow.runtime.live.indicator_kernels import StateArrays
 from tallow.runtime.live.memory import FIELDS, TIME, Table, candle_rows
 from tallow.runtime.live.outcome import Past
 from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState
 from tallow.runtime.operations import to_series
 from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, Validity, month_starts
+from tallow.runtime.stored import JoinedCandles
 
 if TYPE_CHECKING:
     from tallow.data.store.backend import LogPoint
