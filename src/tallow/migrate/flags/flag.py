@@ -86,17 +86,9 @@ class Flag:
 
 
 def parse_flags(content: bytes, name: str) -> dict[str, Flag]:
-    """Return the flags of a file by their keys.
+    """Return the flags of a file by their keys; JSON where its name ends in ``.json``, else TOML.
 
-    Parameters
-    ----------
-    content
-        The whole file: JSON where its name ends in ``.json``, else TOML.
-
-    Raises
-    ------
-    FlagError
-        If the file cannot be read, has no table of flags, or a flag is wrong.
+    `FlagError` if the file cannot be read, has no table of flags, or a flag is wrong.
     """
     flags = _read(content, name).get("flags")
     if not isinstance(flags, dict):

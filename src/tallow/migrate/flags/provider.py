@@ -121,12 +121,9 @@ class FileProvider(AbstractProvider):
         return Metadata(name="tallow-file")
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Begin to emit events about changes.
+        """Begin to emit events about changes; `GeneralError` if there is no valid file yet.
 
-        Raises
-        ------
-        GeneralError
-            If there is no valid file yet. Evaluations return their default until there is one.
+        Evaluations return their default until there is one.
         """
         del evaluation_context
         self._closed.clear()
@@ -148,11 +145,7 @@ class FileProvider(AbstractProvider):
     resolve_object_details = _resolver("lists or tables; do not modify the value", list, dict)
 
     def _resolve(
-        self,
-        kinds: tuple[type, ...],
-        key: str,
-        default: Any,
-        context: EvaluationContext | None,
+        self, kinds: tuple[type, ...], key: str, default: Any, context: EvaluationContext | None
     ) -> FlagResolutionDetails[Any]:
         state = self._check_file()
         if state.flags is None:

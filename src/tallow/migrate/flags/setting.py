@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from tallow.core.disk import RightsLostError, overwrite_file, replace_file
 from tallow.core.errors import FlagError, shortened
@@ -34,13 +34,8 @@ _HEAD = """\
 class Setting:
     """The share of instruments that the candidate answers for, and the decision for the rest.
 
-    Parameters
-    ----------
-    rest
-        ``shadow``: the candidate runs in the background for all other instruments; ``off``: it does
-        not run.
-    share
-        Percent of the instruments, 0 .. 100.
+    `share` is in percent, 0 .. 100. `rest` is ``shadow`` where the candidate runs in the background
+    for all other instruments, ``off`` where it does not run.
     """
 
     rest: RestDecision
@@ -55,13 +50,7 @@ OFF = Setting("off")
 
 
 def read_setting(path: Path, experiment: str) -> Setting:
-    """Return what a flag is set to.
-
-    Raises
-    ------
-    FlagError
-        If the file cannot be read, or the flag is missing, or is not a migration's.
-    """
+    """Return what a flag is set to; `FlagError` if it cannot be read, or is not a migration's."""
     return _setting_of(_read(path), path.name, experiment)
 
 
@@ -70,15 +59,8 @@ def write_setting(
 ) -> None:
     """Set a flag; replace the file as a whole, with all other content unchanged.
 
-    Parameters
-    ----------
-    fence
-        Called right before the file is replaced; raises if it must no longer be.
-
-    Raises
-    ------
-    FlagError
-        If the file is wrong or cannot be written. A missing one is made.
+    A missing file is made. `fence` is called right before the file is replaced, and raises if it
+    must no longer be. `FlagError` if the file is wrong or cannot be written.
     """
     path = path.resolve()
     after = content_with(path, experiment, setting)
@@ -101,13 +83,7 @@ def _replace(path: Path, content: bytes, fence: Callable[[], None]) -> None:
 
 
 def content_with(path: Path, experiment: str, setting: Setting) -> bytes:
-    """Return the file's content with a flag set; nothing is written.
-
-    Raises
-    ------
-    FlagError
-        If the file is wrong or cannot be read.
-    """
+    """Return the content that sets a flag; `FlagError` if the file is wrong or cannot be read."""
     before = _read(path) if path.exists() else _new_content(path)
     after = _edit(before, path.name, experiment, setting)
     if _setting_of(after, path.name, experiment) != setting:
@@ -119,18 +95,10 @@ def content_with(path: Path, experiment: str, setting: Setting) -> bytes:
 
 
 def force_off(path: Path, experiment: str) -> str | None:
-    """Set a flag to off, even if the file is damaged or the disk is full.
+    """Set a flag to off, even if its file is damaged or the disk full; return what else was done.
 
-    Returns
-    -------
-    str or None
-        What else was done: a file that cannot be read is renamed, and the new one has only this
-        flag.
-
-    Raises
-    ------
-    FlagError
-        If the file cannot be written in any way.
+    A file that cannot be read is renamed, and the new one has only this flag. `FlagError` if the
+    file cannot be written in any way.
     """
     try:
         write_setting(path, experiment, OFF)
@@ -182,10 +150,8 @@ def _setting_of(content: bytes, name: str, experiment: str) -> Setting:
     values = {variant: flag.variants[variant] for variant in (flag.default, *flag.share)}
     shares = {str(values[variant]): percent for variant, percent in flag.share.items() if percent}
     rest = values[flag.default]
-    if rest == "off" and set(shares) <= {CANDIDATE}:
-        return Setting("off", shares.get(CANDIDATE, 0.0))
-    if rest == "shadow" and set(shares) <= {CANDIDATE}:
-        return Setting("shadow", shares.get(CANDIDATE, 0.0))
+    if rest in ("off", "shadow") and set(shares) <= {CANDIDATE}:
+        return Setting(cast("RestDecision", rest), shares.get(CANDIDATE, 0.0))
     raise FlagError(
         f"flags: file={name}; flags.{experiment}: default={rest!r}, share={shares}; a migration's "
         "default must be off or shadow, and its only share candidate"

@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -46,19 +46,10 @@ class AuditEntry:
 
 
 class AuditLog:
-    """A log, read and written by several processes.
+    """A log, read and written by several processes; its file is made with its first line.
 
-    Parameters
-    ----------
-    path
-        The file; made with its first line.
-
-    Attributes
-    ----------
-    problem
-        What is wrong with the part that was read; None if nothing is.
-    torn
-        Bytes of an incomplete line at its end, left by a kill.
+    `problem` is what is wrong with the part that was read, None if nothing is; `torn` are the bytes
+    of an incomplete line at its end, left by a kill.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,31 +61,19 @@ class AuditLog:
         self.number, self._digest, self._offset = 0, "", 0
 
     def read(self) -> list[AuditEntry]:
-        """Return the lines that were added since the last call.
-
-        Raises
-        ------
-        RolloutError
-            If the file cannot be read.
-        """
+        """Return the lines added since the last call; `RolloutError` if the file cannot be read."""
         # Before the log: a line added meanwhile must not look as if it had been cut off.
         recorded = self._recorded_length()
-        try:
-            with self.path.open("rb") as file:
-                cut = os.fstat(file.fileno()).st_size < self._offset
-                file.seek(self._offset)
-                added = file.read()
-        except FileNotFoundError:
-            added, cut = b"", self._offset > 0
-        except OSError as error:
-            raise RolloutError(
-                f"log: file={self.path}; {error.strerror}; it must be a file to write"
-            ) from error
+        added, cut = b"", self._offset > 0
+        with self._usable(), suppress(FileNotFoundError), self.path.open("rb") as file:
+            cut = os.fstat(file.fileno()).st_size < self._offset
+            file.seek(self._offset)
+            added = file.read()
         complete, newline, self.torn = added.rpartition(b"\n")
         self._offset += len(complete) + len(newline)
         entries = [each for line in complete.split(b"\n") if line for each in self._parse(line)]
         if cut or recorded > self.number:
-            self._set_problem("its end was cut off")
+            self.set_problem("its end was cut off")
         return entries
 
     def append(
@@ -102,23 +81,15 @@ class AuditLog:
     ) -> list[AuditEntry]:
         """Append a line durably, and return what was added; the log must be read to its end.
 
-        Parameters
-        ----------
-        force
-            Whether to append to a damaged log, too.
-
-        Raises
-        ------
-        DamagedLogError
-            If the log is damaged.
-        OSError
-            If it cannot be written.
+        `DamagedLogError` if the log is damaged, unless `force`; `RolloutError` if it cannot be
+        written.
         """
         if self.problem is not None and not force:
             raise DamagedLogError(self.problem)
         body = {"n": self.number + 1, "at": at.isoformat(), "who": who, "what": what, **facts}
         line = _to_json(body | {"digest": _digest_of(self._digest, body)}).encode() + b"\n"
-        append_to_file(self.path, b"\n" + line if self.torn else line)
+        with self._usable():
+            append_to_file(self.path, b"\n" + line if self.torn else line)
         added = self.read()
         self._record_length()
         return added
@@ -126,41 +97,26 @@ class AuditLog:
     def truncate_torn_line(self, who: str, at: datetime) -> list[AuditEntry]:
         """Remove an incomplete last line that a kill left, and log that; the log must be locked.
 
-        Raises
-        ------
-        OSError
-            If it cannot be written.
+        `RolloutError` if it cannot be written.
         """
         entries = self.read()
         if not self.torn:
             return entries
-        os.truncate(self.path, self._offset)
+        with self._usable():
+            os.truncate(self.path, self._offset)
         torn, self.torn = self.torn.decode(errors="replace"), b""
         return entries + self.append(who, "repaired", at, {"torn": torn}, force=True)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Hold the log's lock, as every action on the rollout does.
 
-        Raises
-        ------
-        RolloutError
-            If another process holds it too long, or it cannot be locked.
+        `RolloutError` if another process holds it too long, or it cannot be locked.
         """
-        with _lock(self.path.with_name(f"{self.path.name}.lock"), ROLLOUT_LOCK_SECONDS, ""):
-            yield
+        return _lock(self.path.with_name(f"{self.path.name}.lock"), ROLLOUT_LOCK_SECONDS, "")
 
-    @contextmanager
-    def hold_control(self, who: str) -> Iterator[None]:
-        """Be the only controller while this lasts.
-
-        Raises
-        ------
-        RolloutError
-            If there is another controller.
-        """
-        with _lock(self._control, _GLANCE_SECONDS, who):
-            yield
+    def hold_control(self, who: str) -> AbstractContextManager[None]:
+        """Be the only controller while this lasts; `RolloutError` if there is another one."""
+        return _lock(self._control, _GLANCE_SECONDS, who)
 
     def find_controller(self) -> str | None:
         """Return who controls the rollout right now; None if nobody does."""
@@ -182,15 +138,26 @@ class AuditLog:
                 {name: value for name, value in body.items() if name not in _FIELDS},
             )
         except (ValueError, KeyError, TypeError, AttributeError):
-            self._set_problem(f"line {number} cannot be read")
+            self.set_problem(f"line {number} cannot be read")
             return
         if digest != _digest_of(self._digest, body) or entry.number != number:
-            self._set_problem(f"line {number} is not what was written there")
+            self.set_problem(f"line {number} is not what was written there")
         # The next line is checked against this one as it is: an edit is reported where it was made.
         self._digest, self.number = str(digest), number
         yield entry
 
-    def _set_problem(self, what: str) -> None:
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Report errors of the file."""
+        try:
+            yield
+        except OSError as error:
+            raise RolloutError(
+                f"log: file={self.path}; {error.strerror}; it must be a file to write"
+            ) from error
+
+    def set_problem(self, what: str) -> None:
+        """Note what is wrong with the log, unless something already is."""
         self.problem = self.problem or (
             f"log: file={self.path}; {what}; revert if in doubt, then move {self.path.name}* "
             "away and start anew"
@@ -244,10 +211,7 @@ def _lock(path: Path, seconds: float, who: str) -> Iterator[None]:
 def _try_lock(file: IO[bytes], seconds: float) -> bool:
     """Lock an open file, trying for some seconds; return whether that worked.
 
-    Raises
-    ------
-    OSError
-        If the file system has no locks.
+    `OSError` if the file system has no locks.
     """
     until = time.monotonic() + seconds
     while not lock_descriptor(file.fileno(), blocking=False):

@@ -27,16 +27,9 @@ from tallow.migrate.rollout.state import RolloutState
 class Controller:
     """Moves a rollout from stage to stage, or turns it off.
 
-    Everything it knows is in the log, so that another one can continue after it is killed.
-
-    Parameters
-    ----------
-    evidence
-        Where totals are read.
-    who
-        The person who started it; the log names the controller for its own actions.
-    clock
-        Returns times in UTC, by the same clock as the observations.
+    Everything it knows is in the log, so that another one can continue after it is killed. `who` is
+    the person who started it; the log names the controller for its own actions. `clock` returns
+    times in UTC, by the same clock as the observations of `evidence`.
     """
 
     def __init__(
@@ -52,12 +45,9 @@ class Controller:
     def step(self) -> RolloutState:
         """Do what is due now: at most one analysis, and the action that follows from it.
 
-        Raises
-        ------
-        DamagedLogError
-            If the log was cut or edited, so that the rollout's state is uncertain.
-        RolloutError, FlagError
-            If a file cannot be read or written; the next step tries again.
+        `DamagedLogError` if the log was cut or edited, so that the rollout's state is uncertain.
+        `RolloutError` or `FlagError` if a file cannot be read or written; the next step tries
+        again.
         """
         now = self._clock()
         with self._journal.locked(now):
@@ -83,20 +73,9 @@ class Controller:
     ) -> RolloutState:
         """Step until the candidate is off, or until `stop` is set.
 
-        Parameters
-        ----------
-        on_step
-            Called after each step with the state, and the error if there was one: the next step
-            tries again.
-        stop
-            Ends the run when it is set.
-
-        Raises
-        ------
-        DamagedLogError
-            If the log was cut or edited.
-        RolloutError
-            If another controller runs.
+        `on_step` is called after each step with the state, and the error if there was one: the next
+        step tries again. `DamagedLogError` if the log was cut or edited; `RolloutError` if another
+        controller runs.
         """
         stop = stop or threading.Event()
         with self.guard():
@@ -114,13 +93,7 @@ class Controller:
                     return state
 
     def guard(self) -> AbstractContextManager[None]:
-        """Return a context in which this is the only controller.
-
-        Raises
-        ------
-        RolloutError
-            When entered, if another controller runs.
-        """
+        """Be the only controller while this lasts; `RolloutError` if there is another one."""
         return self._journal.log.hold_control(self._journal.who)
 
     def _seconds_to_next_step(self, state: RolloutState) -> float:

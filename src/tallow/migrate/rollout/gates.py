@@ -37,12 +37,8 @@ def analyse(stage: Stage, totals: Totals, expected: int = 0) -> Analysis:
     """Judge the totals of an interval by a stage's gates.
 
     A share of bad things fails if it would fail even with all remaining calls good, up to the
-    stage's least count and `expected`. So a few calls can prove a failure, but not a success.
-
-    Parameters
-    ----------
-    expected
-        Calls that the interval will have when it is over; 0 if it is.
+    stage's least count and `expected`: the calls that the interval will have when it is over, 0 if
+    it is. So a few calls can prove a failure, but not a success.
     """
     totals = _choose_times(stage, totals)
     enough = totals.tried >= stage.calls

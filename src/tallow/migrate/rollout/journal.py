@@ -28,13 +28,7 @@ from tallow.migrate.rollout.state import RolloutState, apply_entry, setting_fact
 
 
 class Journal:
-    """The log and the flag file of one rollout.
-
-    Parameters
-    ----------
-    who
-        The name written in the log.
-    """
+    """The log and the flag file of one rollout; `who` is the name written in the log."""
 
     def __init__(self, paths: Places, who: str) -> None:
         self.paths, self.who = paths, who
@@ -44,12 +38,7 @@ class Journal:
     def refresh(self) -> RolloutState:
         """Read new lines of the log, and return the state.
 
-        Raises
-        ------
-        DamagedLogError
-            If the log was cut or edited.
-        RolloutError
-            If it cannot be read.
+        `DamagedLogError` if the log was cut or edited; `RolloutError` if it cannot be read.
         """
         self._apply(self.log.read())
         if self.log.problem is not None:
@@ -60,10 +49,7 @@ class Journal:
     def locked(self, now: datetime) -> Iterator[RolloutState]:
         """Hold the lock, with log and flag file consistent.
 
-        Raises
-        ------
-        RolloutError
-            If another process holds the lock, the log is damaged, or a file cannot be written.
+        `RolloutError` if another process holds it, the log is damaged, or a file cannot be written.
         """
         with self.log.locked():
             self.truncate_torn_line(now)
@@ -73,25 +59,13 @@ class Journal:
 
     def truncate_torn_line(self, now: datetime) -> None:
         """Remove an incomplete last line that a kill left; the lock must be held."""
-        try:
-            self._apply(self.log.truncate_torn_line(self.who, now))
-        except OSError as error:
-            raise self._write_error(error) from error
+        self._apply(self.log.truncate_torn_line(self.who, now))
 
     def add(
         self, what: str, now: datetime, facts: Mapping[str, Any], force: bool = False
     ) -> RolloutState:
-        """Log an action; the lock must be held.
-
-        Raises
-        ------
-        RolloutError
-            If the log is damaged or cannot be written.
-        """
-        try:
-            self._apply(self.log.append(self.who, what, now, facts, force))
-        except OSError as error:
-            raise self._write_error(error) from error
+        """Log an action under the lock; `RolloutError` if the log is damaged or not written."""
+        self._apply(self.log.append(self.who, what, now, facts, force))
         return self.state
 
     def change(
@@ -105,10 +79,7 @@ class Journal:
     ) -> RolloutState:
         """Set the flag, logged before and after; the lock must be held.
 
-        Raises
-        ------
-        RolloutError, FlagError
-            If the log or the flag file cannot be written.
+        `RolloutError` or `FlagError` if the log or the flag file cannot be written.
         """
         # An intent is logged only if it can be carried out.
         content_with(self.paths.flags, self.paths.experiment, setting)
@@ -122,12 +93,8 @@ class Journal:
     ) -> list[str]:
         """Set the flag to off even if everything else fails, and return what failed.
 
-        The lock should be held, but is not required.
-
-        Raises
-        ------
-        FlagError
-            If the flag file cannot be written in any way.
+        The lock should be held, but is not required. `FlagError` if the flag file cannot be written
+        in any way.
         """
         intent = self._intent("off", OFF, reason, evidence)
         failure = self._try_add(what, now, intent)
@@ -144,21 +111,13 @@ class Journal:
         except FlagError as error:
             return None, str(error)
 
-    def _write_error(self, error: OSError) -> RolloutError:
-        return RolloutError(
-            f"log: file={self.log.path}; {error.strerror}; it must be a file to write"
-        )
-
     def _apply(self, entries: list[Any]) -> None:
         for entry in entries:
             try:
                 self.state = apply_entry(self.state, entry)
             except (KeyError, TypeError, ValueError):
                 self.state = replace(self.state, number=entry.number)
-                self.log.problem = self.log.problem or (
-                    f"log: file={self.log.path}; line {entry.number} makes no sense; revert if in "
-                    f"doubt, then move {self.log.path.name}* away and start anew"
-                )
+                self.log.set_problem(f"line {entry.number} makes no sense")
 
     def _reconcile(self, now: datetime) -> None:
         """Finish a change that a kill interrupted; log an edit by hand."""

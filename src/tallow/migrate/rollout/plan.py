@@ -94,14 +94,9 @@ class Gate:
 class Stage:
     """A stage, and the rules of its analyses.
 
-    Parameters
-    ----------
-    calls
-        Calls of the candidate in an interval below which an analysis is inconclusive.
-    successes
-        Analyses with success that lead to the next stage.
-    failures, inconclusive
-        Analyses that are tolerated; one more ends the rollout, or pauses it.
+    With fewer `calls` of the candidate in an interval an analysis is inconclusive. So many
+    `successes` lead to the next stage. So many `failures` and `inconclusive` ones are tolerated;
+    one more ends the rollout, or pauses it.
     """
 
     name: str
@@ -134,13 +129,7 @@ class RolloutPlan:
     digest: str
 
     def stage(self, name: str) -> Stage:
-        """Return a stage by its name.
-
-        Raises
-        ------
-        RolloutError
-            If there is none: the plan was changed.
-        """
+        """Return a stage by its name; `RolloutError` if there is none: the plan was changed."""
         for stage in self.stages:
             if stage.name == name:
                 return stage
@@ -159,22 +148,13 @@ class RolloutPlan:
 def read_paths(path: Path) -> Places:
     """Return a plan's experiment and paths; the rest of it may be wrong.
 
-    Raises
-    ------
-    RolloutError
-        If the file cannot be read, or lacks them.
+    `RolloutError` if the file cannot be read, or lacks them.
     """
     return _paths(path, _read(path)[0])
 
 
 def read_plan(path: Path) -> RolloutPlan:
-    """Read a plan.
-
-    Raises
-    ------
-    RolloutError
-        If the file cannot be read, or the plan is wrong: what, where, and what to do.
-    """
+    """Read a plan; `RolloutError` if it cannot be read or is wrong: what, where, and what to do."""
     table, digest = _read(path)
     _check_names(path.name, table, {*_PATHS, *_RULES, "gates", "stages"})
     rules = _read_rules(path.name, table, _RULES)

@@ -32,12 +32,9 @@ def who_am_i() -> str:
 class Rollout:
     """The actions of a person on a rollout; a running controller notices them at its next step.
 
-    Parameters
-    ----------
-    who
-        The name written in the log.
-    clock
-        Returns times in UTC.
+    `who` is the name written in the log; `clock` returns times in UTC. Each method raises a
+    `RolloutError` if the log is damaged, a file cannot be read or written, or the stage is not in
+    the plan.
     """
 
     def __init__(
@@ -47,23 +44,11 @@ class Rollout:
         self._journal = Journal(plan.paths, who or who_am_i())
 
     def state(self) -> RolloutState:
-        """Return the rollout's state.
-
-        Raises
-        ------
-        RolloutError
-            If the log is damaged or cannot be read.
-        """
+        """Return the rollout's state."""
         return self._journal.refresh()
 
     def start(self) -> RolloutState:
-        """Begin with the first stage after off; a rollout that has begun keeps its stage.
-
-        Raises
-        ------
-        RolloutError
-            If the rollout's stage is not in the plan, or a file cannot be written.
-        """
+        """Begin with the first stage after off; a rollout that has begun keeps its stage."""
         now = self._clock()
         with self._journal.locked(now) as state:
             self._plan.stage(state.stage)
@@ -74,13 +59,7 @@ class Rollout:
             return self._enter("start", now, "begun") if is_new else self._journal.state
 
     def advance(self, reason: str = "") -> RolloutState:
-        """Go to the next stage at once, regardless of the analyses.
-
-        Raises
-        ------
-        RolloutError
-            If there is no next stage, or a file cannot be written.
-        """
+        """Go to the next stage at once, without an analysis; `RolloutError` if there is none."""
         now = self._clock()
         with self._journal.locked(now):
             return self._enter("advance", now, reason or "by hand")
@@ -88,10 +67,7 @@ class Rollout:
     def pause(self, reason: str = "") -> RolloutState:
         """Stay at this stage until a person decides otherwise; a failure still turns it off.
 
-        Raises
-        ------
-        RolloutError
-            If it is not running, or the log cannot be written.
+        `RolloutError` if the rollout is not running.
         """
         now = self._clock()
         with self._journal.locked(now) as state:
@@ -101,10 +77,7 @@ class Rollout:
     def resume(self, reason: str = "") -> RolloutState:
         """Continue after a pause; tolerated failures and inconclusive analyses count anew.
 
-        Raises
-        ------
-        RolloutError
-            If it is not paused, the flag file cannot be read, or the log cannot be written.
+        `RolloutError` if the rollout is not paused, or the flag was edited.
         """
         now = self._clock()
         with self._journal.locked(now) as state:
@@ -132,20 +105,11 @@ def _require_phase(what: str, state: RolloutState, phase: str) -> None:
 def revert(
     paths: Places, reason: str = "", who: str | None = None, clock: UtcClock = now_utc
 ) -> list[str]:
-    """Turn the candidate off for every instrument, at once.
+    """Turn the candidate off for every instrument, at once; return other problems.
 
-    Needs only the flag file. Other problems (a damaged log, a full disk, a lock that another
-    process holds too long, a flag file that cannot be read) are reported afterwards.
-
-    Returns
-    -------
-    list of str
-        Other problems; empty if there are none.
-
-    Raises
-    ------
-    FlagError
-        If the flag file cannot be written in any way.
+    Needs only the flag file; `FlagError` if that cannot be written in any way. Other problems (a
+    damaged log, a full disk, a lock that another process holds too long, a flag file that cannot be
+    read) are returned.
     """
     journal, now = Journal(paths, who or who_am_i()), clock()
     text = reason or "by hand"
