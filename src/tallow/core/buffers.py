@@ -22,10 +22,7 @@ _LEAST = 4_096
 class BufferPool:
     """Lends float64 arrays; may be used by several threads, each with buffers of its own.
 
-    Parameters
-    ----------
-    bytes_max
-        Most bytes of idle buffers; what comes back beyond that is freed.
+    What comes back beyond `bytes_max` idle bytes is freed.
 
     Examples
     --------
@@ -41,12 +38,7 @@ class BufferPool:
         self.bytes_max = bytes_max
         self._lock = threading.Lock()
         self._idle: dict[int, list[Floats]] = {}
-        self._bytes = 0
-
-    @property
-    def idle_bytes(self) -> int:
-        """Bytes of the buffers that nobody uses."""
-        return self._bytes
+        self.idle_bytes = 0
 
     @contextmanager
     def lend(self, count: int) -> Iterator[Floats]:
@@ -62,14 +54,14 @@ class BufferPool:
     def _take(self, size: int) -> Floats:
         with self._lock:
             if idle := self._idle.get(size):
-                self._bytes -= 8 * size
+                self.idle_bytes -= 8 * size
                 return idle.pop()
         return np.empty(size)
 
     def _give(self, size: int, buffer: Floats) -> None:
         with self._lock:
-            if self._bytes + 8 * size <= self.bytes_max:
-                self._bytes += 8 * size
+            if self.idle_bytes + 8 * size <= self.bytes_max:
+                self.idle_bytes += 8 * size
                 self._idle.setdefault(size, []).append(buffer)
 
 

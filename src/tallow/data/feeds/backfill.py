@@ -26,16 +26,8 @@ class Backfiller:
     """Asks for gaps when they are over, those of one stretch together.
 
     Of one instrument, gaps that wait become one that covers them: however long the function fails,
-    what is kept does not grow, and nothing is given up.
-
-    Parameters
-    ----------
-    fetch
-        Gives the candles.
-    deliver
-        Takes the batches; False where it takes no more.
-    clock
-        Gives the time in microseconds since 1970 UTC.
+    what is kept does not grow, and nothing is given up. `deliver` takes the batches, and returns
+    False where it takes no more; `clock` gives the time in microseconds since 1970 UTC.
     """
 
     def __init__(

@@ -23,15 +23,8 @@ _DIGITS_MAX = 400
 def items_of(content: Any) -> list[Any]:
     """Return the items of a message: of its list, of its `data`, or itself.
 
-    Parameters
-    ----------
-    content
-        JSON as text or bytes; anything else is parsed already.
-
-    Raises
-    ------
-    ValueError
-        If it is no JSON, or over a bound; the reason says which.
+    Text and bytes are JSON; anything else is parsed already. `ValueError` if it is no JSON, or over
+    a bound; the reason says which.
     """
     if isinstance(content, str | bytes):
         content = _parsed(content)

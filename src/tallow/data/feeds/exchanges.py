@@ -20,11 +20,7 @@ from redis.retry import Retry
 
 from tallow.core.deadlines import within
 from tallow.core.errors import FeedError
-from tallow.core.limits import (
-    FEED_CONNECT_SECONDS,
-    FEED_REPLY_BYTES_MAX,
-    FEED_REPLY_SECONDS,
-)
+from tallow.core.limits import FEED_CONNECT_SECONDS, FEED_REPLY_BYTES_MAX, FEED_REPLY_SECONDS
 from tallow.core.text import hide_secrets, require_escaped_user
 from tallow.data.feeds.feed import shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from tallow.core.text import without_secrets
 from tallow.data.feeds.health import FeedHealth, Meter
+from tallow.data.feeds.quarantined import PendingQuarantine
 
 Kind = Literal["candles", "ticks", "quarantine"]
 
@@ -69,10 +71,7 @@ class Feed(Protocol):
     def receive(self, timeout: float) -> FeedBatch | None:
         """Return the next batch, or None if nothing came within `timeout` seconds.
 
-        Raises
-        ------
-        FeedEnded
-            If nothing will come any more.
+        `FeedEnded` if nothing will come any more.
         """
         ...
 
@@ -121,9 +120,25 @@ class Feed(Protocol):
         self.close()
 
 
-def quarantine_batch(meter: Meter, now: int) -> FeedBatch | None:
-    """Return what a feed's meter holds for the quarantine, at `now`; None where that is nothing."""
-    rows, tokens = meter.pending.take() if meter.pending else (None, set[str]())
-    if rows is None or not len(rows):
-        return None
-    return FeedBatch("quarantine", rows, now, tokens=tuple(tokens))
+class MeteredFeed(Feed):
+    """A feed with a name and a meter; `now` gives the time in microseconds since 1970 UTC."""
+
+    def __init__(self, name: str, now: Callable[[], int]) -> None:
+        self._name, self._now, self._meter = name, now, Meter()
+
+    @property
+    def health(self) -> FeedHealth:
+        """The counts so far."""
+        return self._meter.health
+
+    def hold_quarantined(self) -> None:
+        """Keep what is not understood, unacknowledged, until `quarantined` gives it."""
+        self._meter.pending = PendingQuarantine(self._name)
+
+    def quarantined(self) -> FeedBatch | None:
+        """Return what was not understood since the last call."""
+        pending = self._meter.pending
+        rows, tokens = pending.take() if pending else (None, set[str]())
+        if rows is None or not len(rows):
+            return None
+        return FeedBatch("quarantine", rows, self._now(), tokens=tuple(tokens))

@@ -45,13 +45,9 @@ class _Seen(NamedTuple):
 class GapFinder:
     """Remembers each instrument's newest row.
 
-    Parameters
-    ----------
-    calendar
-        As the engine's, or an assignment with dates of one's own. None takes every missing minute
-        for a gap, nights too.
-    known
-        Each instrument's newest candle that the reader has already, as if of an earlier connection.
+    `calendar` is the engine's, or an assignment with dates of one's own; None takes every missing
+    minute for a gap, nights too. `known` are the newest candles that the reader has already, by
+    instrument, as if of an earlier connection.
     """
 
     def __init__(self, calendar: Calendars | None, known: Mapping[str, datetime]) -> None:

@@ -72,13 +72,7 @@ class FeedHealth:
 
 
 class Meter:
-    """Keeps a feed's health.
-
-    Attributes
-    ----------
-    held
-        What was not understood, where the reader wants it.
-    """
+    """Keeps a feed's health; `pending` is what was not understood, where the reader wants it."""
 
     def __init__(self) -> None:
         self._lock = Lock()

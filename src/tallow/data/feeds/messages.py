@@ -110,10 +110,7 @@ def read_messages(
 ) -> list[MessageRow]:
     """Return the rows of messages, in their order; what is not understood is counted.
 
-    Parameters
-    ----------
-    timezone
-        Zone of times that carry none; without it they are rejected.
+    `timezone` is the zone of times that carry none; without it they are rejected.
     """
     found = [(item, message) for message in messages for item in _items(message, meter)]
     notices = 0

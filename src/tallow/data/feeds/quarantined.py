@@ -23,10 +23,7 @@ _REASONS: dict[str, pl.DataType] = {"reason": pl.String(), "times": pl.Int64()}
 class PendingQuarantine:
     """Rows that wait for the reader; the same text for the same reason waits once, and is counted.
 
-    Attributes
-    ----------
-    tokens
-        Of entries that hold nothing else; they are acknowledged with these rows.
+    `tokens` are of entries that hold nothing else; they are acknowledged with these rows.
     """
 
     def __init__(self, source: str) -> None:

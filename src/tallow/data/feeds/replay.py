@@ -18,8 +18,7 @@ from tallow.core.errors import FeedError, ParameterError, StoreError, excerpt
 from tallow.core.given import file_path
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
 from tallow.core.time import MICROSECOND, MINUTE_US, SECOND_US, from_us, now_us, to_us
-from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, quarantine_batch
-from tallow.data.feeds.health import FeedHealth, Meter
+from tallow.data.feeds.feed import FeedBatch, FeedEnded, MeteredFeed
 from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.reading.given import read_in_words
@@ -65,7 +64,7 @@ class ReplayPosition:
         )
 
 
-class ReplayFeed(Feed):
+class ReplayFeed(MeteredFeed):
     """Candles from a store, files or a frame, in the order of time.
 
     All candles of a minute come in one batch, as if received at the minute's end.
@@ -111,7 +110,9 @@ class ReplayFeed(Feed):
         if speed is not None and not speed > 0:
             raise ParameterError(f"feed: speed={speed}; must be above 0, or None for no waiting")
         self._speed, self._clock, self._sleep = speed, clock, sleep
-        self._meter, self._quarantine = Meter(), empty_quarantine()
+        name = f"replay: {source}" if isinstance(source, str | Path) else "replay"
+        super().__init__(name, now_us)
+        self._quarantine = empty_quarantine()
         is_place = isinstance(source, str | Path) and ("://" in str(source) or _is_folder(source))
         self._opened: Store | None = open_store(source) if is_place else None
         store = self._opened or source
@@ -128,25 +129,15 @@ class ReplayFeed(Feed):
             whole = _within(read.frame, start, end)
             self._days = lambda: iter([whole])
         self._replayed = ReplayPosition()
-        self._name = f"replay: {source}" if isinstance(source, str | Path) else "replay"
         self._minutes = _minutes_of(self._days())
         self._next = next(self._minutes, None)
         self._due = self._clock()
         self._meter.note(connected=True)
 
-    @property
-    def health(self) -> FeedHealth:
-        """The counts so far."""
-        return self._meter.health
-
     def hold_quarantined(self) -> None:
-        """Keep the quarantined rows until `quarantined` gives them."""
+        """Keep the rows that were quarantined in reading until `quarantined` gives them, once."""
         self._meter.pending = PendingQuarantine("replay")
         self._meter.pending.add_rows(self._quarantine)
-
-    def quarantined(self) -> FeedBatch | None:
-        """Return the quarantined rows in reading; the second time nothing."""
-        return quarantine_batch(self._meter, now_us())
 
     def receive(self, timeout: float) -> FeedBatch | None:
         """Return the next minute's candles, or None if they are not due within `timeout`."""

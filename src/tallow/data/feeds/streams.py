@@ -30,10 +30,8 @@ from tallow.core.limits import (
 from tallow.core.time import now_us
 from tallow.data.feeds.batches import batches_of, hand_out
 from tallow.data.feeds.exchanges import Entry, Exchanges, ReplyTooLongError
-from tallow.data.feeds.feed import Feed, FeedBatch, FeedEnded, quarantine_batch, shown
-from tallow.data.feeds.health import FeedHealth, Meter
+from tallow.data.feeds.feed import FeedBatch, FeedEnded, MeteredFeed, shown
 from tallow.data.feeds.messages import Message, read_messages
-from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.feeds.waiting import Backoff, seconds_until
 from tallow.data.reading.zones import require_timezone
 
@@ -42,7 +40,7 @@ _CLAIMED_ALL = "0-0"
 _PAGE_STEP = 8
 
 
-class RedisFeed(Feed):
+class RedisFeed(MeteredFeed):
     """Candles or ticks from a Redis stream, as `tallow.data.feeds.messages` reads them.
 
     An entry has either one field that holds JSON, or the fields of one row.
@@ -84,9 +82,8 @@ class RedisFeed(Feed):
     ) -> None:
         require_timezone(timezone)
         self._server = Exchanges(url, stream, group, consumer or socket.gethostname())
-        self._name = shown(url)
-        self._timezone, self._clock = timezone, clock
-        self._meter = Meter()
+        super().__init__(shown(url), clock)
+        self._timezone = timezone
         self._ready: deque[FeedBatch] = deque()
         self._handed: set[str] = set()
         self._settled: set[str] = set()
@@ -96,28 +93,11 @@ class RedisFeed(Feed):
         self._page, self._has_made_group = FEED_BATCH_MESSAGES, False
         self._was_connected, self._closed = False, False
 
-    @property
-    def health(self) -> FeedHealth:
-        """The counts so far."""
-        return self._meter.health
-
-    def hold_quarantined(self) -> None:
-        """Keep what is not understood, unacknowledged, until `quarantined` gives it."""
-        self._meter.pending = PendingQuarantine(self._name)
-
-    def quarantined(self) -> FeedBatch | None:
-        """Return what was not understood since the last call."""
-        return quarantine_batch(self._meter, self._clock())
-
     def receive(self, timeout: float) -> FeedBatch | None:
         """Return the next batch, or None if nothing came within `timeout` seconds.
 
-        Raises
-        ------
-        FeedEnded
-            If the feed was closed, and what it had fetched is read.
-        FeedError
-            If `FEED_UNACKNOWLEDGED_MAX` entries are not acknowledged.
+        `FeedEnded` if the feed was closed, and what it had fetched is read; `FeedError` if
+        `FEED_UNACKNOWLEDGED_MAX` entries are not acknowledged.
         """
         deadline = monotonic() + timeout
         while not self._ready:
@@ -131,7 +111,7 @@ class RedisFeed(Feed):
             self._fetch(deadline)
             if not self._ready and seconds_until(deadline) == 0.0:
                 return None
-        return hand_out(self._ready.popleft(), self._meter, self._clock())
+        return hand_out(self._ready.popleft(), self._meter, self._now())
 
     def acknowledge(self, batch: FeedBatch) -> None:
         """Say that a batch is durable; if the server is away, it is told when it is back."""
@@ -217,7 +197,7 @@ class RedisFeed(Feed):
 
     def _take(self, entries: Sequence[Entry]) -> None:
         """Make batches of entries; those without rows need no acknowledgement by the reader."""
-        now = self._clock()
+        now = self._now()
         messages = [m for entry, fields in entries if (m := self._message(entry, fields, now))]
         batches = batches_of(read_messages(messages, self._meter, self._timezone))
         tokens = {token for batch in batches for token in batch.tokens}

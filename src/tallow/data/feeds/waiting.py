@@ -67,10 +67,7 @@ class Mailbox(Generic[T]):
     def take(self, timeout: float, most: int) -> list[T]:
         """Return items, up to `most` or `FEED_BATCH_BYTES`; none where none came in `timeout` s.
 
-        Raises
-        ------
-        FeedEnded
-            If the mailbox is closed and empty.
+        `FeedEnded` if the mailbox is closed and empty.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or bool(self._items), timeout)

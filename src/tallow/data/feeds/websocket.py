@@ -35,11 +35,9 @@ from tallow.core.limits import (
 from tallow.core.time import now_us
 from tallow.data.feeds.backfill import Backfill, Backfiller
 from tallow.data.feeds.batches import batches_of, hand_out
-from tallow.data.feeds.feed import Feed, FeedBatch, quarantine_batch, shown
+from tallow.data.feeds.feed import FeedBatch, MeteredFeed, shown
 from tallow.data.feeds.gaps import Calendars, GapFinder
-from tallow.data.feeds.health import FeedHealth, Meter
 from tallow.data.feeds.messages import Message, read_messages
-from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.feeds.waiting import Backoff, Mailbox, seconds_until
 from tallow.data.reading.zones import require_timezone
 
@@ -47,7 +45,7 @@ _ITEM_BYTES = 200
 """What a message costs in memory beside its text."""
 
 
-class WebSocketFeed(Feed):
+class WebSocketFeed(MeteredFeed):
     """Candles or ticks from a WebSocket server, as `tallow.data.feeds.messages` reads them.
 
     Parameters
@@ -100,10 +98,10 @@ class WebSocketFeed(Feed):
         _require(url, stall_seconds, timezone)
         self._url, self._headers, self._timezone = url, headers, timezone
         self._greeting = subscribe if isinstance(subscribe, str | None) else json.dumps(subscribe)
-        self._stall_seconds, self._clock = stall_seconds, clock
+        super().__init__(shown(url), clock)
+        self._stall_seconds = stall_seconds
         self._silence = f"no message for {stall_seconds:g} s"
         self._gaps = GapFinder(calendar, known or {})
-        self._meter = Meter()
         self._mailbox: Mailbox[Message | FeedBatch] = Mailbox()
         self._ready: deque[FeedBatch] = deque()
         self._stop = Event()
@@ -116,19 +114,6 @@ class WebSocketFeed(Feed):
         self._thread = Thread(target=self._run, name="tallow-websocket", daemon=True)
         self._thread.start()
 
-    @property
-    def health(self) -> FeedHealth:
-        """The counts so far."""
-        return self._meter.health
-
-    def hold_quarantined(self) -> None:
-        """Keep what is not understood until `quarantined` gives it."""
-        self._meter.pending = PendingQuarantine(shown(self._url))
-
-    def quarantined(self) -> FeedBatch | None:
-        """Return what was not understood since the last call."""
-        return quarantine_batch(self._meter, self._clock())
-
     def receive(self, timeout: float) -> FeedBatch | None:
         """Return the next batch, or None if nothing came within `timeout` seconds."""
         deadline = monotonic() + timeout
@@ -138,7 +123,7 @@ class WebSocketFeed(Feed):
                 return None
             self._read([item for item in items if isinstance(item, Message)])
             self._ready.extend(item for item in items if isinstance(item, FeedBatch))
-        return hand_out(self._ready.popleft(), self._meter, self._clock())
+        return hand_out(self._ready.popleft(), self._meter, self._now())
 
     def close(self) -> None:
         """End the connection and the threads; `receive` still gives what had come.
@@ -267,7 +252,7 @@ class WebSocketFeed(Feed):
                 elif seconds_until(deadline) == 0.0:
                     raise TimeoutError(self._silence) from error
             else:
-                return Message(content, self._connections, self._clock())
+                return Message(content, self._connections, self._now())
 
     def _fail(self, error: Exception) -> None:
         # A connection that we end ourselves has not failed.
