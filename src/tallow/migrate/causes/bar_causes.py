@@ -28,14 +28,9 @@ _ABSENT = dict.fromkeys((*NUMBERS, _EXISTS), float("nan"))
 
 @dataclass(frozen=True)
 class BarCauses:
-    """Explains the bars of one instrument by its candles.
+    """Explains the bars of one instrument by its candles, which are sorted by time.
 
-    Parameters
-    ----------
-    dropped, kept
-        The bars of the candles without fillers, and with them.
-    candles
-        The instrument's candles, sorted by time.
+    `dropped` and `kept` are the bars of the candles without fillers, and with them.
     """
 
     dropped: Bars

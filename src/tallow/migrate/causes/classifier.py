@@ -11,12 +11,7 @@ from tallow.core.arrays import Flags
 from tallow.core.spec import Spec, parse_specs
 from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.bar_causes import BarCauses
-from tallow.migrate.causes.bars import (
-    NO_BARS,
-    RequestBars,
-    read_reported,
-    split_by_instrument,
-)
+from tallow.migrate.causes.bars import NO_BARS, RequestBars, read_reported, split_by_instrument
 from tallow.migrate.causes.explanation import InstrumentBars, SeriesComparison
 from tallow.migrate.causes.pairwise import explain_pairwise
 from tallow.migrate.causes.ways import SeriesModels
@@ -58,12 +53,8 @@ class Classifier:
         """Return each row's `Cause` flags, int64 (rows,).
 
         0 where both sides have the same value, or none, or differ by at most 1e-12 of it (or, if
-        computed in the same way, by at most the error of that computation).
-
-        Raises
-        ------
-        TallowError
-            If the request's candles cannot be made into bars: an unknown calendar or timeframe.
+        computed in the same way, by at most the error of that computation). `TallowError` if the
+        request's candles cannot be made into bars: an unknown calendar or timeframe.
         """
         flags = np.zeros(len(pair.timestamp), dtype=np.int64)
         differs = _find_differences(pair)

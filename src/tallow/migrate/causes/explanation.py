@@ -42,12 +42,8 @@ class InstrumentBars:
 class SideSeries:
     """One side's values of one series, and the explanations found for them.
 
-    Attributes
-    ----------
-    rows
-        Ints of its values among the pair's rows.
-    times
-        Opens of the bars that the values belong to, with corrected labels.
+    `rows` are those of its values among the pair's; `times` the opens of the bars that the values
+    belong to, with corrected labels.
     """
 
     series: SeriesModels
@@ -100,12 +96,8 @@ class SideSeries:
 class SeriesComparison:
     """Why the rows of one series differ.
 
-    Parameters
-    ----------
-    pair
-        The series as both sides report it.
-    reported
-        What they reported of the instrument; both with some history of bars.
+    `pair` is the series as both sides report it, `reported` what they reported of the instrument;
+    both with some history of bars.
     """
 
     def __init__(self, pair: SeriesPair, reported: InstrumentBars, series: SeriesModels) -> None:

@@ -23,12 +23,8 @@ SHIFTS = (1, -1, 2, -2, 3, -3)
 def explain_pairwise(pair: SeriesPair, rows: Flags, bars: CauseFlags | None) -> CauseFlags:
     """Return the causes of the given rows, `Cause.UNEXPLAINED` where none is found.
 
-    Parameters
-    ----------
-    rows
-        Bool (rows,): those to explain.
-    bars
-        Int64 (rows,): why the bars differ there; None where the bars cannot be the reason.
+    `rows` are bool (rows,). `bars` are why the bars differ there, int64 (rows,), or None where they
+    cannot be the reason.
     """
     control, candidate = pair.control, pair.candidate
     found = np.zeros(len(rows), dtype=np.int64)

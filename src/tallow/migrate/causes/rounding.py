@@ -75,12 +75,8 @@ def has_decimals(values: Floats, digits: int) -> Flags:
 class PrintedValues:
     """A side's values of one series, and how they were rounded.
 
-    Parameters
-    ----------
-    values
-        Shape (rows,), float64, NaN where there is none.
-    noise
-        Absolute error of a sum of prices of this size.
+    `values` are float64 (rows,), NaN where there is none; `noise` is the absolute error of a sum of
+    prices of this size.
     """
 
     def __init__(self, values: Floats, noise: float) -> None:

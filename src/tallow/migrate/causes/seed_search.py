@@ -271,10 +271,7 @@ def find_segments(
 ) -> tuple[SeedSegment, ...]:
     """Return the segments that begin in another way, as far as they reproduce the values.
 
-    Parameters
-    ----------
-    bars
-        In the order of computation; `times`, `printed` and `fit` rise in time.
+    `bars` are in the order of computation; `times`, `printed` and `fit` rise in time.
     """
     rising = len(bars) < 2 or bars.time[0] < bars.time[-1]
     order = np.argsort(times if rising else -times)

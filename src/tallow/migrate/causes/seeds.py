@@ -19,16 +19,9 @@ FORGOTTEN = 1e-13
 class Average:
     """One recursive average of inputs, the first of which may have another value.
 
-    Parameters
-    ----------
-    x
-        Shape (rows,), float64, without NaN: the inputs.
-    length
-        Rows of the first mean.
-    decay
-        Weight of the previous value in each step.
-    first
-        Shape (rows,): the input of a row that is the first one; `x` itself if None.
+    `x` are the inputs, float64 (rows,), without NaN; `length` the rows of the first mean; `decay`
+    the weight of the previous value in each step; `first`, float64 (rows,), the input of a row that
+    is the first one, `x` itself if None.
     """
 
     def __init__(self, x: Floats, length: int, decay: float, first: Floats | None = None) -> None:

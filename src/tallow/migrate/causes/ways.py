@@ -89,10 +89,7 @@ class Explanation:
 class SeriesModels:
     """Computes one series of one instrument in any way, from any bars, and caches the results.
 
-    Parameters
-    ----------
-    spec, output
-        The indicator, and which of its outputs.
+    The series is an `output` of the indicator of `spec`.
     """
 
     spec: Spec
@@ -134,11 +131,7 @@ class SeriesModels:
         return printed.fit(*self.values(bars, way, times))
 
     def scores(
-        self,
-        histories: Sequence[Bars],
-        ways: Sequence[Way],
-        times: Times,
-        printed: PrintedValues,
+        self, histories: Sequence[Bars], ways: Sequence[Way], times: Times, printed: PrintedValues
     ) -> list[float]:
         """Return the score of each way, all of which are fitted at once."""
         rows = [bars.find_rows(times) for bars in histories]
@@ -152,12 +145,8 @@ def find_explanation(
 ) -> Explanation:
     """Return the simplest way that reproduces most of a side's values.
 
-    Parameters
-    ----------
-    histories
-        The histories of bars that the side may have used; the likeliest first.
-    times
-        Shape (rows,), int64: opens of the bars that the values belong to, rising.
+    `histories` are the bars that the side may have used, the likeliest first; `times` the opens of
+    the bars that the values belong to, int64 (rows,), rising.
     """
     best = Explanation(Way(), series.fit(histories[0], Way(), times, printed))
     if best.fit.explained.all():

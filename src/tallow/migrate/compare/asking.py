@@ -49,13 +49,7 @@ class NoiseFloor:
 
 @dataclass
 class ComparisonRun:
-    """The result of comparing all instruments.
-
-    Attributes
-    ----------
-    errors
-        Why a side could not answer, by instrument.
-    """
+    """All instruments compared; `errors` are why a side could not answer, by instrument."""
 
     values: ComparisonValues
     noise: NoiseFloor = field(default_factory=NoiseFloor)
@@ -74,10 +68,7 @@ def ask_and_compare(
 ) -> ComparisonRun:
     """Compare both engines' answers for every instrument.
 
-    Raises
-    ------
-    ComparisonError
-        If one of them answers for no instrument: there is nothing to compare.
+    `ComparisonError` if one of them answers for no instrument: there is nothing to compare.
     """
     run = ComparisonRun(ComparisonValues())
     instruments = request.candles["instrument"].n_unique()

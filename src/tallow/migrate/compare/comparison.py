@@ -34,13 +34,7 @@ RUNS = 5
 
 @dataclass(frozen=True)
 class EngineSummary:
-    """One engine of a comparison.
-
-    Attributes
-    ----------
-    errors
-        Reasons why it could not answer, by instrument.
-    """
+    """One engine of a comparison; `errors` are why it could not answer, by instrument."""
 
     name: str
     version: str

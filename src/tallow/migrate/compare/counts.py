@@ -153,14 +153,9 @@ def count_rows(
 
 @dataclass(frozen=True)
 class WorstRow:
-    """One of the rows that differ most, with the rows around it.
+    """One of the rows that differ most, at index `at` of the rows around it.
 
-    Attributes
-    ----------
-    weight
-        How bad it is: unexplained before explained, then by the difference as a share.
-    timestamps, control, candidate, close
-        The rows around it; the row itself is at index `at`.
+    `weight` is how bad it is: unexplained before explained, then by the difference as a share.
     """
 
     instrument: str
@@ -188,11 +183,7 @@ class WorstRow:
 
 
 def find_worst_rows(
-    pair: SeriesPair,
-    matches: Codes,
-    causes: CauseFlags,
-    rejected: Cause,
-    rows: InstrumentRows,
+    pair: SeriesPair, matches: Codes, causes: CauseFlags, rejected: Cause, rows: InstrumentRows
 ) -> Iterator[WorstRow]:
     """Yield the worst rows of a series of an instrument, worst first, with the rows around them.
 

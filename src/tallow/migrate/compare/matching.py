@@ -114,11 +114,7 @@ def decimals_of(values: Floats) -> int | None:
     return None
 
 
-def _rounds_to(
-    left: Floats,
-    right: Floats,
-    decimals: tuple[int | None, int | None],
-) -> Flags:
+def _rounds_to(left: Floats, right: Floats, decimals: tuple[int | None, int | None]) -> Flags:
     """Return where the finer side, rounded, is the coarser one; ties count in both directions."""
     fine, coarse = (DIGITS + 1 if digits is None else digits for digits in decimals)
     if fine == coarse:

@@ -62,10 +62,7 @@ class CountsRow:
 def render(comparison: Comparison, reword: Callable[[str], str] = str) -> str:
     """Return the page; `reword` puts an error into the words of its reader.
 
-    Raises
-    ------
-    ComparisonError
-        If Jinja2 is not installed.
+    `ComparisonError` if Jinja2 is not installed.
     """
     return page_template().render(view(comparison) | {"reword": reword})
 
@@ -87,11 +84,7 @@ def page_template() -> Template:
         # Nor may names change the direction of the text beside them.
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.filters |= {
-        "count": "{:,}".format,
-        "percent": percent_text,
-        "value": value_text,
-    }
+    environment.filters |= {"count": "{:,}".format, "percent": percent_text, "value": value_text}
     text = files("tallow.migrate.compare").joinpath(TEMPLATE).read_text("utf-8")
     return environment.from_string(text)
 

@@ -27,13 +27,7 @@ class Answer:
 
     @classmethod
     def of(cls, name: str, frame: pl.DataFrame) -> Answer:
-        """Read an engine's frame.
-
-        Raises
-        ------
-        ComparisonError
-            If it breaks the protocol of engines; `name` is the engine's.
-        """
+        """Read an engine's frame; `ComparisonError` with its `name` if it breaks the protocol."""
         for key, kind in zip(CANDLE_KEY, (pl.String, pl.Datetime("us", "UTC")), strict=True):
             if frame.schema.get(key) != kind:
                 raise ComparisonError(
@@ -119,14 +113,10 @@ def choose_series(request: Request, control: Answer, candidate: Answer) -> Serie
 
 @dataclass(frozen=True)
 class InstrumentRows:
-    """The rows of one instrument of both sides.
+    """The rows of one instrument of both sides, each array of shape (rows,).
 
-    Parameters
-    ----------
-    timestamp
-        Shape (rows,), int64, microseconds since 1970 in UTC, rising.
-    in_control, in_candidate
-        Shape (rows,), bool: that side has the row.
+    `timestamp` is int64, microseconds since 1970 in UTC, rising; `in_control` and `in_candidate`
+    are true where that side has the row.
     """
 
     instrument: str

@@ -133,13 +133,7 @@ def compare_answers(
     rules: ComparisonRules,
     on_instrument: OnInstrument = lambda: None,
 ) -> ComparisonValues:
-    """Compare two answers to one request.
-
-    Raises
-    ------
-    ComparisonError
-        If one of them breaks the protocol of engines.
-    """
+    """Compare two answers to a request; `ComparisonError` if one breaks the protocol of engines."""
     left, right = Answer.of("control", control), Answer.of("candidate", candidate)
     found = ComparisonValues(names=choose_series(request, left, right))
     found.decimals = {

@@ -53,15 +53,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Criterion:
-    """One criterion.
-
-    Attributes
-    ----------
-    figure, threshold
-        Numbers of the same unit; the figure is None where it is not known.
-    text
-        The figure in words.
-    """
+    """One criterion; figure and threshold are of one unit, the figure None where it is unknown."""
 
     name: str
     figure: float | None
@@ -114,16 +106,10 @@ def judge_by(
 ) -> Verdict:
     """Return the verdict; `costs` and `errors` are the control's and the candidate's.
 
-    Parameters
-    ----------
-    noise
-        Values in which the control differed from itself.
-    decisions
-        Bars with a decision of either side, and unexplained flips.
-    requested, left_out
-        Number of requested series, and the names of those that were not compared.
-    errors
-        Instruments that each side could not answer for.
+    `noise` are the values in which the control differed from itself; `decisions` the bars with a
+    decision of either side, and unexplained flips; `requested` the number of requested series, and
+    `left_out` those that were not compared; `errors` the instruments that a side could not answer
+    for.
     """
     criteria = (
         _judge_values(thresholds.values, total, noise),

@@ -25,33 +25,18 @@ NO_VALUE = ("", "null", "none", "nan", "n/a", "\\n")
 class AnswerReader:
     """Reads answers of other engines.
 
-    Parameters
-    ----------
-    series
-        From their names of columns to ours.
-    timezone
-        Time zone of times without one.
+    `series` leads from their names of columns to ours; `timezone` is that of times without one.
     """
 
     series: Mapping[str, str] = field(default_factory=dict)
     timezone: str | None = None
 
     def read(self, answer: object, request: Request, where: str) -> pl.DataFrame:
-        """Return the requested rows, under our names.
+        """Return the requested rows of a frame of any library, or of a list of mappings.
 
-        Parameters
-        ----------
-        answer
-            A frame of any library, or a list of rows (mappings).
-        where
-            The engine, for errors.
-
-        Raises
-        ------
-        EngineError
-            If it is not a table, lacks a column, repeats a key, or has text instead of a number.
-        NaiveTimeError
-            If its times have no time zone and none was given.
+        They are under our names. Errors name the engine, `where`: `EngineError` if the answer is
+        not a table, lacks a column, repeats a key, or has text instead of a number;
+        `NaiveTimeError` if its times have no time zone and none was given.
         """
         frame = _to_frame(answer, where)
         requested = request.candles["instrument"].unique().to_list()

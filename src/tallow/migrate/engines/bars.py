@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import CALENDARS_MAX
@@ -36,23 +35,12 @@ NO_SERIES = ("open_interest", "candles", "is_final")
 
 def analytics_engine(request: Request) -> AnalyticsEngine:
     """Return this process's engine for the calendar of a request."""
-    return _engine_of(*_venue(request), "drop", None)
-
-
-def _venue(request: Request) -> tuple[str, str | None, Beyond]:
-    return request.calendar, request.calendar_dates, request.beyond_coverage
+    return _engine_of("drop", None, **request.venue)
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def _engine_of(
-    calendar: str,
-    calendar_dates: str | None,
-    beyond: Beyond,
-    no_trade: NoTrade,
-    threads: int | None,
-) -> AnalyticsEngine:
-    dates = {"calendar_dates": calendar_dates, "beyond_coverage": beyond}
-    return AnalyticsEngine(calendar, **dates, no_trade=no_trade, threads=threads)  # type: ignore[arg-type]
+def _engine_of(no_trade: NoTrade, threads: int | None, **venue: Any) -> AnalyticsEngine:
+    return AnalyticsEngine(**venue, no_trade=no_trade, threads=threads)
 
 
 _shared: ContextVar[dict[tuple[Any, ...], tuple[pl.DataFrame, pl.DataFrame]] | None]
@@ -74,13 +62,11 @@ def bars_of(
 ) -> pl.DataFrame:
     """Return the bars of all candles of a request, without indicators."""
     # By the frame itself, which is kept with its bars: no other frame gets its number meanwhile.
-    shared, key = (
-        _shared.get(),
-        (id(request.candles), request.timeframe, no_trade, *_venue(request)),
-    )
+    shared = _shared.get()
+    key = (id(request.candles), request.timeframe, no_trade, *request.venue.values())
     if shared is not None and key in shared:
         return shared[key][1]
-    engine = _engine_of(*_venue(request), no_trade, threads)
+    engine = _engine_of(no_trade, threads, **request.venue)
     bars: pl.DataFrame = engine.process_candles(request.candles, request.timeframe, ()).frame
     if shared is not None:
         shared[key] = (request.candles, bars)

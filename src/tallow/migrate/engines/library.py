@@ -73,8 +73,6 @@ class Talib:
 class PolarsTalib:
     """The plug-in for Polars: an expression over each instrument.
 
-    Notes
-    -----
     A null in an input makes all later rows null; bars have none.
     """
 

@@ -21,12 +21,8 @@ Response = HTTPResponse | HTTPError
 def post(request: urllib.request.Request, seconds: float, read: Callable[[Response], T]) -> T:
     """Send a request, and return `read` of the response.
 
-    Raises
-    ------
-    TimeoutError
-        If that takes longer than `seconds` in all. The connections are closed then.
-    OSError, http.client.HTTPException, ValueError
-        If the exchange fails.
+    `TimeoutError` if that takes longer than `seconds` in all; the connections are closed then.
+    `OSError`, `http.client.HTTPException` or `ValueError` if the exchange fails.
     """
     sockets = Sockets()
     plain, secure = urllib.request.HTTPHandler(), urllib.request.HTTPSHandler()

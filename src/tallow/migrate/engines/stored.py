@@ -17,10 +17,7 @@ from tallow.migrate.protocol import Request
 class StoredEngine:
     """One file, or several of a glob; read again for every answer.
 
-    Raises
-    ------
-    CandleInputError
-        If there is no such file.
+    `CandleInputError` if there is no such file.
     """
 
     def __init__(self, text: str, reader: AnswerReader) -> None:

@@ -47,10 +47,7 @@ class UserEngine:
 def load_user_engine(module: str, name: str, reader: AnswerReader) -> UserEngine:
     """Return the engine ``module:name``: an `Engine`, its class, or a callable.
 
-    Raises
-    ------
-    EngineError
-        If the module cannot be imported, or has no engine of that name.
+    `EngineError` if the module cannot be imported, or has no engine of that name.
     """
     text, imported = f"{module}:{name}", _import(module)
     found: object = imported

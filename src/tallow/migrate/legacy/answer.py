@@ -30,10 +30,7 @@ FOUR_DIGITS = ("bb_width_normalized", "bb_width_normalized_percentage")
 def window(start: int, end: int) -> tuple[int, int]:
     """Return the API's range for its parameters, of which 0 means not given.
 
-    Raises
-    ------
-    EngineError
-        If only the start is given: the old system compares them before it sets the end.
+    `EngineError` if only the start is given: the old system compares them before it sets the end.
     """
     if start > end:
         raise EngineError(f"legacy: start={start}, end={end}; must not be after the end; give both")
@@ -48,15 +45,10 @@ def five_minute_candles(
 ) -> list[LegacyRow]:
     """Return bars with their indicators, newest first.
 
-    Parameters
-    ----------
-    minutes
-        One instrument's, ascending, as in the old system's table.
-    start, end
-        Both ends are included; None is no limit. A day before the start is read as warm-up.
-    lowest
-        The file of lowest widths and the instrument's name in it, read again for every bar; without
-        it there is no such column.
+    `minutes` are one instrument's, ascending, as in the old system's table. `start` and `end` are
+    included; None is no limit. A day before the start is read as warm-up. `lowest` is the file of
+    lowest widths and the instrument's name in it, read again for every bar; without it there is no
+    such column.
     """
     first = -math.inf if start is None else warm_up_start(start)
     selected = between(minutes, first, math.inf if end is None else end)

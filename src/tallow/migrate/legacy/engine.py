@@ -45,11 +45,8 @@ def builtin() -> tuple[LegacyEngine, ...]:
 class LegacyEngine:
     """Five-minute candles with the old system's thirteen indicators, zeros included.
 
-    Parameters
-    ----------
-    lowest
-        The job's file of lowest band widths. With it there is a column ``lowest_bb_width``, at the
-        old system's cost: the file is read again for every bar.
+    With `lowest`, the job's file of lowest band widths, there is a column ``lowest_bb_width``, at
+    the old system's cost: the file is read again for every bar.
     """
 
     name = "legacy"
@@ -65,14 +62,9 @@ class LegacyEngine:
         return f"July 2025, by tallow {version('tallow')}"
 
     def answer(self, request: Request) -> pl.DataFrame:
-        """Return the requested bars; see `Engine.answer`.
+        """Return the requested bars; see `Engine.answer`. Always with all thirteen indicators.
 
-        Always with all thirteen indicators, like the old system.
-
-        Raises
-        ------
-        EngineError
-            If the timeframe is not five minutes.
+        `EngineError` if the timeframe is not five minutes.
         """
         if parse_timeframe(request.timeframe).text != "5m":
             raise EngineError(

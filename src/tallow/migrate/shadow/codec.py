@@ -46,10 +46,7 @@ def pack(value: Any, parts: ArchiveParts) -> Any:
 def unpack(tree: Any, parts: Mapping[str, bytes]) -> Any:
     """Return the value of a tree.
 
-    Raises
-    ------
-    EvidenceError
-        If a value is kept as text, a class is not found, or the tree is damaged.
+    `EvidenceError` if a value is kept as text, a class is not found, or the tree is damaged.
     """
     try:
         return _unpack(tree, parts)
@@ -188,9 +185,7 @@ def _add_part(parts: ArchiveParts, ending: str, body: bytes) -> str:
     return name
 
 
-_FILE_NAMES = {
-    "tallow.migrate.shadow.outcome:CallOutcome": "tallow.migrate.shadow.outcome:Outcome",
-}
+_FILE_NAMES = {"tallow.migrate.shadow.outcome:CallOutcome": "tallow.migrate.shadow.outcome:Outcome"}
 """Classes with another name in files: that of the version in which they were first written."""
 
 _CLASS_NAMES = {file_name: name for name, file_name in _FILE_NAMES.items()}

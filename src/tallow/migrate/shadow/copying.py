@@ -56,19 +56,10 @@ class Copier:
         self.seconds = 0.0
 
     def copy(self, value: Any, large: Iterable[Any]) -> bytes:
-        """Return a value pickled.
+        """Return a value pickled; the size of its `large` parts is checked before they are copied.
 
-        Parameters
-        ----------
-        large
-            The parts of it that may be large, whose sizes are checked before they are copied.
-
-        Raises
-        ------
-        TooLargeError
-            If it is larger than the bytes left for this call.
-        Exception
-            Anything that pickling raises for a value that cannot be pickled.
+        `TooLargeError` if it is larger than the bytes left for this call; anything that pickling
+        raises for a value that cannot be pickled.
         """
         began = time.perf_counter()
         try:

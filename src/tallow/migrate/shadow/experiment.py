@@ -214,11 +214,8 @@ class Experiment(Generic[P, T]):
         except Exception as error:  # noqa: BLE001 - a flag must not cost the caller the answer
             return "off", key, f"decide: {error_text(error)}"
         if decision not in _DECISIONS:
-            return (
-                "off",
-                key,
-                f"decide: decision={decision!r}; must be one of {', '.join(_DECISIONS)}",
-            )
+            names = ", ".join(_DECISIONS)
+            return "off", key, f"decide: decision={decision!r}; must be one of {names}"
         return decision, key, None
 
     def _call_control(

@@ -196,15 +196,10 @@ _SLOTS = {"tasks_done": 0, "bytes_done": 1, "written": 2, "lost": 3, "worker": 4
 
 
 def send_calls(pipe: PipeWriter, calls: Sequence[CallRecord]) -> None:
-    """Send calls to the supervisor.
+    """Send calls to the supervisor; `OSError` if it has ended.
 
     A serving process holds the interpreter's lock meanwhile. So plain values are pickled, which
     takes a tenth of the time that objects take, and copies are sent as they are.
-
-    Raises
-    ------
-    OSError
-        If the supervisor has ended.
     """
     heads: list[tuple[Any, ...]] = []
     copies: list[bytes] = []
@@ -218,10 +213,7 @@ def send_calls(pipe: PipeWriter, calls: Sequence[CallRecord]) -> None:
 def receive_tasks(pipe: PipeReader, experiment: str) -> list[Task] | None:
     """Wait for the next calls, and return the task of each; None for `SHUTDOWN`.
 
-    Raises
-    ------
-    EOFError
-        If the serving process ended without `SHUTDOWN`.
+    `EOFError` if the serving process ended without it.
     """
     message = pipe.message()
     if message == SHUTDOWN:
@@ -233,13 +225,7 @@ def receive_tasks(pipe: PipeReader, experiment: str) -> list[Task] | None:
 
 
 def pickle_functions(functions: Sequence[Callable[..., Any] | None]) -> bytes:
-    """Return functions for the worker, pickled.
-
-    Raises
-    ------
-    ShadowError
-        If another process could not import one of them.
-    """
+    """Return functions pickled for the worker; `ShadowError` if it could not import one of them."""
     for function in functions:
         try:
             body = pickle.dumps(function, protocol=5)

@@ -85,10 +85,7 @@ class Mismatch:
     def save(self, path: str | Path) -> None:
         """Write it to a file that only this user may read: a ZIP of JSON, Arrow and NumPy files.
 
-        Raises
-        ------
-        EvidenceError
-            If it cannot be written.
+        `EvidenceError` if it cannot be written.
         """
         target = Path(path)
         try:
@@ -121,9 +118,7 @@ def load_mismatch(path: str | Path) -> Mismatch:
 
 
 def replay(
-    mismatch: Mismatch,
-    candidate: Callable[..., Any],
-    judge: Callable[..., Judgement] | None = None,
+    mismatch: Mismatch, candidate: Callable[..., Any], judge: Callable[..., Judgement] | None = None
 ) -> Judgement:
     """Repeat the call of a mismatch with a candidate, and judge it by the control's answer.
 
@@ -167,13 +162,7 @@ def mismatch_body(
     versions: Mapping[str, str],
     revision: str | None,
 ) -> bytes:
-    """Return the bytes of a mismatch, as they are stored and saved.
-
-    Raises
-    ------
-    EvidenceError
-        If it is larger than `MISMATCH_BYTES`.
-    """
+    """Return a mismatch as it is stored and saved; `EvidenceError` above `MISMATCH_BYTES`."""
     parts: ArchiveParts = {}
     judgement = observation.judgement
     page = {
@@ -199,13 +188,7 @@ def mismatch_body(
 
 
 def _unzip(body: bytes) -> dict[str, bytes]:
-    """Return the files of an archive, whose size is limited: anybody may have made it.
-
-    Raises
-    ------
-    ValueError
-        If it is larger than `MISMATCH_BYTES`, or its files than `MISMATCH_UNPACKED_BYTES`.
-    """
+    """Return the files of an archive; `ValueError` if it is too large: anybody may have made it."""
     if len(body) > MISMATCH_BYTES:
         raise ValueError(f"it has more than {MISMATCH_BYTES:,} bytes")
     left, parts = MISMATCH_UNPACKED_BYTES, dict[str, bytes]()

@@ -24,15 +24,10 @@ _WAITS = Path("/proc/thread-self/schedstat")
 class CallOutcome:
     """An answer, or an exception as text.
 
-    Parameters
-    ----------
-    value
-        The answer; None if there is none.
-    raised
-        The exception's class, such as ``builtins.ValueError``; None if there was none.
-    error
-        Class and message, such as ``ValueError: no candles``. Exceptions themselves are not kept:
-        many cannot be copied to another process.
+    `value` is the answer, None if there is none. `raised` is the exception's class, such as
+    ``builtins.ValueError``, None if there was none; `error` is class and message, such as
+    ``ValueError: no candles``. Exceptions themselves are not kept: many cannot be copied to another
+    process.
     """
 
     value: Any = None

@@ -21,24 +21,12 @@ class PipeReader:
         self.descriptor = descriptor
 
     def message(self) -> bytes:
-        """Wait for the next message, and return it.
-
-        Raises
-        ------
-        EOFError
-            If there will be none.
-        """
+        """Wait for the next message, and return it; `EOFError` if there will be none."""
         (length,) = _LENGTH.unpack(self.read(_LENGTH.size))
         return self.read(length)
 
     def read(self, length: int) -> bytes:
-        """Wait for so many bytes of the data that follows a message, and return them.
-
-        Raises
-        ------
-        EOFError
-            If there will be none.
-        """
+        """Wait for so many bytes after a message, and return them; `EOFError` if none come."""
         parts = []
         while length:
             part = os.read(self.descriptor, min(length, 1 << 20))
@@ -56,13 +44,7 @@ class PipeWriter:
         self._descriptor = descriptor
 
     def send(self, message: bytes, data: Sequence[bytes] = ()) -> None:
-        """Send a message, and the data that its reader expects after it; wait for room.
-
-        Raises
-        ------
-        OSError
-            If nobody reads any more.
-        """
+        """Send a message and its data, waiting for room; `OSError` if nobody reads any more."""
         buffers = [_LENGTH.pack(len(message)), message, *data]
         for first in range(0, len(buffers), _BUFFERS_MAX):
             self._write(buffers[first : first + _BUFFERS_MAX])

@@ -112,12 +112,8 @@ class EvidenceStore:
     ) -> None:
         """Write all of this, or nothing.
 
-        Parameters
-        ----------
-        mismatches
-            The experiment and the bytes of each.
-        dropped
-            Numbers of what could not be kept, by experiment and kind (``mismatches``, ``lost``).
+        `mismatches` are the experiment and the bytes of each; `dropped` the numbers of what could
+        not be kept, by experiment and kind (``mismatches``, ``lost``).
         """
         rows = [_row(observation) for observation in observations]
         marks = ", ".join("?" * 16)

@@ -23,12 +23,7 @@ from typing import Any
 
 from tallow.core.limits import SHADOW_RESERVE_BYTES
 from tallow.migrate.evidence import Judgement, Observation, Side
-from tallow.migrate.shadow.messages import (
-    ExperimentSetup,
-    Task,
-    TaskResult,
-    lower_priority,
-)
+from tallow.migrate.shadow.messages import ExperimentSetup, Task, TaskResult, lower_priority
 from tallow.migrate.shadow.mismatch import mismatch_body
 from tallow.migrate.shadow.outcome import (
     CallOutcome,
@@ -125,10 +120,7 @@ def _add_staleness(
 
 
 def _make_result(
-    setup: ExperimentSetup,
-    task: Task,
-    observation: Observation,
-    outcomes: dict[Side, CallOutcome],
+    setup: ExperimentSetup, task: Task, observation: Observation, outcomes: dict[Side, CallOutcome]
 ) -> TaskResult:
     """Return the result of a task, with a mismatch if there is one."""
     if not is_mismatch(observation):

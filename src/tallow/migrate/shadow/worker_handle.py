@@ -37,13 +37,7 @@ class WorkerEndedError(Exception):
 
 
 class WorkerHandle:
-    """A worker process, started here.
-
-    Raises
-    ------
-    OSError
-        If the system cannot start it.
-    """
+    """A worker process, started here; `OSError` if the system cannot start it."""
 
     def __init__(self, setup: ExperimentSetup) -> None:
         self._budget = setup.budget
@@ -80,13 +74,7 @@ class WorkerHandle:
         return self.is_ready and self.task is None
 
     def give(self, task: Task) -> None:
-        """Give it a task.
-
-        Raises
-        ------
-        WorkerEndedError
-            If it has ended.
-        """
+        """Give it a task; `WorkerEndedError` if it has ended."""
         self.task = task
         self._start_clock()
         try:
@@ -97,10 +85,7 @@ class WorkerHandle:
     def receive(self) -> TaskResult | str:
         """Return its message: a result, or why it cannot start; empty if it is ready.
 
-        Raises
-        ------
-        WorkerEndedError
-            If it ended instead.
+        `WorkerEndedError` if it ended instead.
         """
         try:
             message: TaskResult | str = pickle.loads(self.connection.recv_bytes())
