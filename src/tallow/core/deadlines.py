@@ -45,12 +45,8 @@ def start(act: Callable[[], T], late: Callable[[T], object] = lambda _result: No
 def result_of(future: Future[T], seconds: float) -> T:
     """Wait for what `start` runs; whoever waits no longer gives it up.
 
-    Raises
-    ------
-    TimeoutError
-        If there is no result within `seconds`.
-    CancelledError
-        If another thread cancelled the future.
+    `TimeoutError` if there is no result within `seconds`; `CancelledError` if another thread
+    cancelled the future.
     """
     try:
         return future.result(seconds)

@@ -71,21 +71,10 @@ def _sync(path: Path) -> None:
 def replaced(path: Path, *, mode: int = USUAL, shared: bool = False) -> Iterator[Path]:
     """Give the path of a file to write, empty; at the end it takes the place of another.
 
-    On an error nothing is left behind, and the old file is as it was.
-
-    Parameters
-    ----------
-    mode
-        Of a file that is new; an old one's is kept.
-    shared
-        Whether a new file is for those who use its folder: `share_new_file`.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made, or be put in place.
-    RightsLostError
-        If the old file is somebody else's, and could not be read by them afterwards.
+    On an error nothing is left behind, and the old file is as it was. `mode` is that of a file that
+    is new; an old one's is kept. A new one may be `shared` with those who use its folder:
+    `share_new_file`. `OSError` if it cannot be made, or be put in place; `RightsLostError` if the
+    old file is somebody else's, and could not be read by them afterwards.
     """
     aside = make_aside(path, mode=mode, shared=shared)
     try:
@@ -96,13 +85,7 @@ def replaced(path: Path, *, mode: int = USUAL, shared: bool = False) -> Iterator
 
 
 def make_aside(path: Path, *, mode: int = USUAL, shared: bool = False) -> Path:
-    """Make an empty file beside another, with its rights; arguments as in `replaced`.
-
-    Raises
-    ------
-    OSError
-        As `replaced` does.
-    """
+    """Make an empty file beside another, with its rights; arguments and errors as in `replaced`."""
     # Not after the file's own name: that may be as long as a name can be.
     aside = path.with_name(f".tallow-{secrets.token_hex(8)}.partial")
     try:
@@ -139,15 +122,8 @@ def replace_file(
 ) -> None:
     """Put content in a file's place, durably; readers see the old one or the new one.
 
-    Parameters
-    ----------
-    fence
-        Called right before the file is replaced; raises if it must not be any more.
-
-    Raises
-    ------
-    OSError
-        As `replaced` does. The old file is as it was.
+    `fence` is called right before the file is replaced, and raises if it must not be any more.
+    Errors as in `replaced`; the old file is as it was.
     """
     with replaced(path, mode=mode, shared=shared) as aside:
         _write(os.open(aside, os.O_WRONLY | _NO_LINK), content)
@@ -157,23 +133,14 @@ def replace_file(
 
 
 def overwrite_file(path: Path, content: bytes) -> None:
-    """Write content where the old one is: not at once, but with all of its rights.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
+    """Write content where the old one is, with all of its rights; `OSError` if it cannot be."""
     _write(os.open(path, os.O_WRONLY | _NO_LINK), content)
 
 
 def append_to_file(path: Path, content: bytes) -> None:
     """Add content at a file's end, durably; a new file is for those who use its folder.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written.
+    `OSError` if it cannot be written.
     """
     is_new = not path.exists()
     with path.open("ab") as file:
@@ -198,20 +165,11 @@ def _write_through(file: IO[bytes], content: bytes) -> None:
 
 
 def open_beside(path: Path, mode: int = USUAL) -> int:
-    """Open a lock file, or another one with a known name, for reading and writing; made if missing.
+    """Open a lock file, or another one with a known name; it is made if missing.
 
-    No link is followed. One that only others may write is opened for reading, which is enough to
-    lock it. A new one is given to those who use the folder: `share_new_file`.
-
-    Returns
-    -------
-    int
-        The descriptor.
-
-    Raises
-    ------
-    OSError
-        If it is a link, or cannot be opened.
+    Returns the descriptor, for reading and writing. No link is followed: `OSError` if it is one, or
+    cannot be opened. One that only others may write is opened for reading, which is enough to lock
+    it. A new one is given to those who use the folder: `share_new_file`.
     """
     is_new = not path.exists()
     try:

@@ -12,11 +12,8 @@ from tallow.core.limits import FILE_NAME_BYTES_MAX, NAME_CHARACTERS_MAX, PATH_BY
 def name_text(what: str, given: object, error: type[TallowError]) -> str:
     """Return a name, such as an instrument's, a zone's or a pattern.
 
-    Raises
-    ------
-    TallowError
-        `error`, if it is no text, is longer than `NAME_CHARACTERS_MAX`, or has half of a surrogate
-        pair, which no file, column or database holds.
+    Raises `error` if it is no text, is longer than `NAME_CHARACTERS_MAX`, or has half of a
+    surrogate pair, which no file, column or database holds.
     """
     if not isinstance(given, str):
         raise error(f"{what}={excerpt(given)}; must be text")
@@ -30,18 +27,10 @@ def name_text(what: str, given: object, error: type[TallowError]) -> str:
 
 
 def file_path(what: str, given: str | os.PathLike[str], error: type[TallowError]) -> Path:
-    """Return a path, with ``~`` as the user's own folder.
+    """Return a path, with ``~`` as the user's own folder; `what` it is begins an error's message.
 
-    Parameters
-    ----------
-    what
-        What the path is of, as it begins the message of an error.
-
-    Raises
-    ------
-    TallowError
-        `error`, if no file can have this name: a zero byte, characters that no file system knows,
-        more bytes than systems take, a user whom nobody knows.
+    Raises `error` if no file can have this name: a zero byte, characters that no file system knows,
+    more bytes than systems take, a user whom nobody knows.
     """
     try:
         path = Path(given)

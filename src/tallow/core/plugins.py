@@ -56,10 +56,7 @@ class Registry(Generic[T]):
     def find(self, name: str) -> T:
         """Return what has a name, in any case.
 
-        Raises
-        ------
-        TallowError
-            `error`, if there is none; the message lists near matches and what failed.
+        Raises `error` if there is none; the message lists near matches and what failed.
         """
         found = self.by_name.get(str(name).lower())
         if found is None:

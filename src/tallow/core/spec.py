@@ -7,11 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tallow.core.errors import SpecError, excerpt, near_matches, shortened
-from tallow.core.limits import (
-    DIGITS_MAX,
-    INDICATORS_MAX,
-    TEXT_CHARACTERS_MAX,
-)
+from tallow.core.limits import DIGITS_MAX, INDICATORS_MAX, TEXT_CHARACTERS_MAX
 from tallow.core.operator import CONVENTIONS, Convention, Indicator, Value
 from tallow.core.registry import registry
 

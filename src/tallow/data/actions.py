@@ -24,12 +24,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ActionError, near_matches
-from tallow.core.limits import (
-    BLOCK_ROWS,
-    CANDLE_YEAR_FIRST,
-    CANDLE_YEAR_LAST,
-    NAME_CHARACTERS_MAX,
-)
+from tallow.core.limits import BLOCK_ROWS, CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST, NAME_CHARACTERS_MAX
 from tallow.data.reading.files import expand_paths, open_file
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.schema import CANDLE_SCHEMA, find_column, plain_name
@@ -68,6 +63,8 @@ JOIN_SCHEMA: dict[str, pl.DataType] = {
 
 _KEY = ["instrument", "ex_date", "kind"]
 
+EX_MIDNIGHT = pl.col("ex_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
 _IS_SPLIT, _IS_DIVIDEND = pl.col("kind") == "split", pl.col("kind") == "dividend"
 _GIVEN = {term: pl.col(term).is_not_null() for term in TERMS}
 _RATIO = _GIVEN["new"] & _GIVEN["old"] & ~_GIVEN["amount"] & ~_GIVEN["factor"] & ~_IS_DIVIDEND
@@ -75,10 +72,7 @@ _AMOUNT = _GIVEN["amount"] & ~_GIVEN["new"] & ~_GIVEN["old"] & ~_GIVEN["factor"]
 _FACTOR = _GIVEN["factor"] & ~_GIVEN["new"] & ~_GIVEN["old"] & ~_GIVEN["amount"]
 
 _DATED: tuple[tuple[str, pl.Expr], ...] = (
-    (
-        "instrument must be named; fill the column",
-        pl.col("instrument").fill_null("") == "",
-    ),
+    ("instrument must be named; fill the column", pl.col("instrument").fill_null("") == ""),
     (
         f"a name must have at most {NAME_CHARACTERS_MAX:,} characters; check the column order",
         pl.any_horizontal(
@@ -86,10 +80,7 @@ _DATED: tuple[tuple[str, pl.Expr], ...] = (
             for name in ("instrument", _PREDECESSOR)
         ),
     ),
-    (
-        "ex_date must be a date; write it as 2025-06-02",
-        pl.col("ex_date").is_null(),
-    ),
+    ("ex_date must be a date; write it as 2025-06-02", pl.col("ex_date").is_null()),
     (
         f"ex_date must be of the years {CANDLE_YEAR_FIRST} to {CANDLE_YEAR_LAST}; correct it",
         ~pl.col("ex_date").dt.year().is_between(CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST),
@@ -195,16 +186,8 @@ def read_actions(source: Any) -> pl.DataFrame:
 def read_records(source: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read a table of corporate actions and joins; see `read_actions`.
 
-    Returns
-    -------
-    tuple[pl.DataFrame, pl.DataFrame]
-        The actions, and the joins: columns of `JOIN_SCHEMA`, sorted by instrument and date, unique
-        in them.
-
-    Raises
-    ------
-    ActionError, CandleInputError
-        As `read_actions`.
+    Returns the actions, and the joins: columns of `JOIN_SCHEMA`, sorted by instrument and date,
+    unique in them. Errors are those of `read_actions`.
 
     Examples
     --------
@@ -236,7 +219,7 @@ def actions_to_rows(actions: pl.DataFrame) -> dict[str, pl.DataFrame]:
     rows = actions.select(
         "kind",
         "instrument",
-        timestamp=pl.col("ex_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+        timestamp=EX_MIDNIGHT,
         open=first,
         high=pl.max_horizontal(first, second),
         low=pl.min_horizontal(first, second),
@@ -318,13 +301,7 @@ def _columns(table: pl.DataFrame, where: str) -> pl.DataFrame:
 
 
 def _settle(actions: pl.DataFrame) -> pl.DataFrame:
-    """Sort, and collapse rows that say the same.
-
-    Raises
-    ------
-    ActionError
-        If two rows of one key say different things.
-    """
+    """Sort, and collapse rows that say the same; `ActionError` if two of one key differ."""
     old, new = pl.col("old"), pl.col("new")
     says = pl.coalesce(pl.when(_IS_SPLIT).then(old / new).otherwise(old / (old + new)), "factor")
     told = actions.with_columns(says=says).sort(*_KEY, *TERMS, nulls_last=True)
@@ -341,10 +318,7 @@ def _settle(actions: pl.DataFrame) -> pl.DataFrame:
 def _settled_joins(joins: pl.DataFrame) -> pl.DataFrame:
     """Sort, and collapse rows that say the same.
 
-    Raises
-    ------
-    ActionError
-        If a key has two predecessors on one date.
+    `ActionError` if a key has two predecessors on one date.
     """
     told = joins.unique().sort(*JOIN_SCHEMA)
     key = ["instrument", "ex_date"]

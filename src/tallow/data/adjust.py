@@ -104,19 +104,10 @@ def resolve_factors(
 
 
 def closes_before(candles: pl.DataFrame, moments: pl.DataFrame) -> pl.Series:
-    """Return the last close before each moment; a `CloseBefore` once it has the candles.
+    """Return the last close before each moment, float64; null where there is no earlier candle.
 
-    Parameters
-    ----------
-    candles
-        Raw candles, sorted by instrument and timestamp; the whole history.
-    moments
-        Columns `instrument` and `until`, in any order.
-
-    Returns
-    -------
-    pl.Series
-        float64, null where an instrument has no earlier candle.
+    A `CloseBefore` once it has the `candles`: raw ones, sorted by instrument and timestamp, of the
+    whole history. `moments` have the columns `instrument` and `until`, in any order.
     """
     return last_before(candles, moments, candles["close"])
 
@@ -191,15 +182,9 @@ def apply_later_factors(
 ) -> pl.DataFrame:
     """Return candles that came adjusted, adjusted for what has happened since they came.
 
-    Parameters
-    ----------
-    candles
-        Any order, any instruments.
-    factors
-        As `resolve_factors` returns them.
-    received
-        Microseconds since 1970 UTC, when each candle came: it is adjusted for the actions that had
-        taken effect by then.
+    Candles are of any instruments, in any order; `factors` as `resolve_factors` returns them.
+    `received` is when each candle came, in microseconds since 1970 UTC: it is adjusted for the
+    actions that had taken effect by then.
     """
     since = np.maximum(time_view(candles), received.to_numpy())
     columns = ("price_factor", "volume_factor")
@@ -219,15 +204,8 @@ def apply_later_factors(
 def effect_times(actions: pl.DataFrame, calendars: CalendarAssignment) -> list[int]:
     """Return when each action takes effect: the midnight at its venue that begins its session.
 
-    Parameters
-    ----------
-    actions
-        As `tallow.data.actions.read_actions` returns them.
-
-    Returns
-    -------
-    list[int]
-        Ascending microseconds since 1970 UTC; those of instruments without a calendar are left out.
+    Ascending, in microseconds since 1970 UTC. `actions` are as `tallow.data.actions.read_actions`
+    returns them; those of instruments without a calendar are left out.
     """
     places = calendars.places(actions["instrument"].to_list())
     found: list[int] = []

@@ -19,7 +19,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ActionError
-from tallow.data.actions import JOIN_SCHEMA
+from tallow.data.actions import EX_MIDNIGHT, JOIN_SCHEMA
 from tallow.data.adjust import session_starts
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 
@@ -216,10 +216,7 @@ def joins_to_rows(joins: pl.DataFrame) -> dict[str, pl.DataFrame]:
         price = pl.lit(_digest(str(predecessor)))
         rows = own.sort("instrument", "ex_date").select(
             "instrument",
-            pl.col("ex_date")
-            .cast(pl.Datetime("us"))
-            .dt.replace_time_zone("UTC")
-            .alias("timestamp"),
+            EX_MIDNIGHT.alias("timestamp"),
             *(price.alias(name) for name in ("open", "high", "low", "close")),
             pl.lit(0.0).alias("volume"),
             pl.lit(1.0).alias(OPEN_INTEREST),

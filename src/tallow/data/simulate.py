@@ -124,12 +124,8 @@ def simulate_blocks(
     """Simulate the market of `simulate_candles` piece by piece.
 
     Only one block is in memory at a time, so a file larger than memory can be written. The blocks,
-    one after the other, have the same bits as the whole whatever `instruments_per_block` is.
-
-    Raises
-    ------
-    ParameterError, CoverageError
-        As `simulate_candles`, at the call and not at the first block.
+    one after the other, have the same bits as the whole whatever `instruments_per_block` is. Errors
+    are those of `simulate_candles`, raised at the call and not at the first block.
     """
     _require("instruments", instruments, INSTRUMENTS_MAX)
     _require("sessions", sessions, None)
@@ -237,12 +233,8 @@ def _block(numbers: range, grid: _Grid, seed: int) -> pl.DataFrame:
 def _instrument(number: int, grid: _Grid, seed: int) -> tuple[Ints, Floats]:
     """Simulate one instrument.
 
-    Returns
-    -------
-    kept : (rows,) int64
-        Which minutes of the grid have a candle.
-    values : (5, rows) float64
-        Open, high, low, close and volume.
+    Returns which minutes of the grid have a candle, int64 (rows,), and their open, high, low, close
+    and volume, float64 (5, rows).
     """
     generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, number])))
     character = _character(number, generator)

@@ -23,17 +23,8 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 def write_state(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Write a state; the file appears whole or not at all, and survives a loss of power.
 
-    Parameters
-    ----------
-    header
-        Plain values, as JSON has them.
-    arrays
-        NumPy arrays without objects.
-
-    Raises
-    ------
-    StateError
-        If the file cannot be written.
+    The header has plain values, as JSON has them; arrays are of NumPy, without objects.
+    `StateError` if the file cannot be written.
     """
     content = io.BytesIO()
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
@@ -49,10 +40,7 @@ def write_state(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]
 def read_state(path: Path) -> tuple[dict[str, Any], Arrays]:
     """Return a state's header and arrays.
 
-    Raises
-    ------
-    StateError
-        If the file cannot be read, is no state, or is not what was written.
+    `StateError` if the file cannot be read, is no state, or is not what was written.
     """
     try:
         with path.open("rb") as file:

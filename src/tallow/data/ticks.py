@@ -102,17 +102,9 @@ class Minutes(NamedTuple):
 class TickBuilder:
     """One-minute candles of many instruments from ticks, in flat arrays; see the module.
 
-    Parameters
-    ----------
-    grace_us
-        Microseconds after a minute's end at which it is closed.
-    minutes_kept
-        Minutes before now of which ticks are kept, and late ones taken.
-
-    Raises
-    ------
-    ParameterError
-        The grace is negative, or longer than what is kept.
+    A minute is closed `grace_us` microseconds after its end. Ticks are kept, and late ones taken,
+    for `minutes_kept` minutes before now. `ParameterError` if the grace is negative, or longer than
+    what is kept.
     """
 
     def __init__(self, grace_us: int, minutes_kept: int) -> None:
@@ -190,10 +182,8 @@ class TickBuilder:
     def advance(self, now_us: int) -> Minutes:
         """Set the clock, never back; return the minutes that it closes.
 
-        Raises
-        ------
-        ParameterError
-            The time is no number of microseconds of these years: every tick would be too late.
+        `ParameterError` if the time is no number of microseconds of these years: every tick would
+        be too late.
         """
         if not TIME_FIRST_US <= now_us <= TIME_LAST_US:
             raise ParameterError(
@@ -295,13 +285,7 @@ class TickBuilder:
         }
 
     def restore(self, arrays: Mapping[str, Ints | Floats]) -> None:
-        """Restore the state of a builder with the same settings.
-
-        Raises
-        ------
-        ParameterError
-            The settings are others.
-        """
+        """Restore the state of a builder; `ParameterError` if its settings are others."""
         clock = Clock(*(int(value) for value in arrays["clock"]))
         if clock[1:] != self._clock[1:]:
             raise ParameterError(

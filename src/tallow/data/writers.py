@@ -30,10 +30,7 @@ _END_SECONDS = 2.0
 def check_output(path: str | os.PathLike[str], endings: Sequence[str] = OUTPUT_ENDINGS) -> Path:
     """Return the output's path.
 
-    Raises
-    ------
-    OutputError
-        If its ending names no format that is written, or its folder does not exist.
+    `OutputError` if its ending names no format that is written, or its folder does not exist.
     """
     target = file_path("output", path, OutputError)
     if target.suffix.lower() not in endings:
@@ -48,10 +45,7 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = OUTPUT_E
 def write_frame(path: str | os.PathLike[str], frame: pl.DataFrame) -> None:
     """Write a whole frame to a file of `FRAME_ENDINGS`, which appears whole or not at all.
 
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    `OutputError` if it cannot be written.
     """
     target = check_output(path, FRAME_ENDINGS)
     if target.suffix.lower() != ".json":
@@ -62,13 +56,7 @@ def write_frame(path: str | os.PathLike[str], frame: pl.DataFrame) -> None:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write text to a file, which appears whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
+    """Write text to a file, which appears whole or not at all; `OutputError` if it cannot be."""
     try:
         with replaced(target) as aside:
             aside.write_text(text, "utf-8")
@@ -111,13 +99,7 @@ class FrameWriter:
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
-        """Add a frame.
-
-        Raises
-        ------
-        OutputError
-            If writing has failed, for example because the disk is full.
-        """
+        """Add a frame; `OutputError` if writing has failed, for example on a full disk."""
         # Here, and not on entering: an interrupt there would end the program under the thread.
         if self._aside is None:
             self._start()

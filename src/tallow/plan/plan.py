@@ -57,18 +57,12 @@ class Plan:
 
 
 def make_plan(
-    indicators: Indicators,
-    convention: str = "tradingview",
-    taken: Iterable[str] = (),
+    indicators: Indicators, convention: str = "tradingview", taken: Iterable[str] = ()
 ) -> Plan:
     """Read specs and plan them; `taken` are columns that the result has already.
 
-    What was planned last is kept: a caller asks for the same again and again.
-
-    Raises
-    ------
-    SpecError, ParameterError
-        If a spec cannot be read, or two of them want one column for different things.
+    What was planned last is kept: a caller asks for the same again and again. `SpecError` or
+    `ParameterError` if a spec cannot be read, or two of them want one column for different things.
     """
     asked = tuple(indicators) if isinstance(indicators, list) else indicators
     texts = asked if isinstance(asked, tuple) else (asked,)

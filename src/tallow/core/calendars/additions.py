@@ -43,10 +43,7 @@ class Additions:
 def read_additions(path: str | os.PathLike[str], venue: Venue) -> Additions:
     """Read the file for one venue and segment; what concerns other segments is checked, then left.
 
-    Raises
-    ------
-    CalendarError
-        Naming the file, the entry and the rule that it breaks.
+    `CalendarError` names the file, the entry and the rule that it breaks.
     """
     return _Reader(os.fspath(path), venue).read()
 

@@ -23,10 +23,7 @@ _FROM = re.compile(r"(.+?)\s+from\s+(\d{4}-\d\d-\d\d)", re.IGNORECASE)
 def name_stretches(text: str) -> list[tuple[str, date | None]]:
     """Return the names in a text, and from when each holds; None is from the beginning.
 
-    Raises
-    ------
-    CalendarError
-        If a name but the first lacks its date, or the dates do not ascend.
+    `CalendarError` if a name but the first lacks its date, or the dates do not ascend.
     """
     first, *others = (part.strip() for part in text.split(","))
     found: list[tuple[str, date | None]] = [(first, None)]
@@ -50,10 +47,8 @@ def name_stretches(text: str) -> list[tuple[str, date | None]]:
 def joined_calendar(text: str, parts: Sequence[tuple[Calendar, date | None]]) -> Calendar:
     """Return one calendar of several, each of which holds from its date on.
 
-    Raises
-    ------
-    CalendarError
-        If they are of several time zones, do not cover their stretches, or sessions overlap.
+    `CalendarError` if they are of several time zones, do not cover their stretches, or sessions
+    overlap.
     """
     first, last = parts[0][0], parts[-1][0]
     ends = [since - timedelta(days=1) for _, since in parts[1:] if since is not None]

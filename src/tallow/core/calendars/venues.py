@@ -78,15 +78,11 @@ def exchange_venue(code: str) -> Venue:
     """Build a venue of exchange_calendars, from 1990 or from where the library's facts begin.
 
     Beside pandas 3 the library's weeks of six trading days silently stop working: a table that
-    lacks sessions loses candles, so a venue begins after the last such week there.
+    lacks sessions loses candles, so a venue begins after the last such week there. `CalendarError`
+    if the installed pandas breaks this venue.
 
     Covers what the library does: a year from today, or less. After its import this takes 0.05 to
     0.4 s, and 2 s for XKRX and XMOS, whatever the range.
-
-    Raises
-    ------
-    CalendarError
-        If the installed pandas breaks this venue.
     """
     with warnings.catch_warnings():
         # The library's own business: it calls what pandas 3 deprecates, hundreds of times.

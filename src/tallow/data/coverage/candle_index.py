@@ -47,13 +47,7 @@ class CandleIndex(NamedTuple):
         return [int(i) for i in np.flatnonzero(self.places == place)]
 
     def candle(self, i: int, row: int) -> int:
-        """Return the time of an instrument's first (0) or last (-1) candle.
-
-        Raises
-        ------
-        RangeError
-            If it has none.
-        """
+        """Return the time of an instrument's first (0) or last (-1) candle; else `RangeError`."""
         if not len(self.own(i)):
             raise RangeError(
                 f"start: None; instrument {self.names[i]!r} has no candle to start from; "
@@ -95,12 +89,8 @@ def index_candles(
 ) -> CandleIndex:
     """Return the candles of some instruments, or of all that the frame has.
 
-    Raises
-    ------
-    CandleInputError
-        If the frame is not sorted by instrument and timestamp, or not unique in them.
-    CalendarError
-        If an instrument has no calendar.
+    `CandleInputError` if the frame is not sorted by instrument and timestamp, or not unique in
+    them; `CalendarError` if an instrument has no calendar.
     """
     runs, offsets = instrument_runs(candles)
     if instruments is not None and not set(runs) <= set(instruments):

@@ -21,14 +21,7 @@ from tallow.core.kernel import read_only
 from tallow.core.time import to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.coverage.candle_index import CandleIndex, Moment, index_candles, source_timeframe
-from tallow.data.coverage.days import (
-    KINDS,
-    WEEKEND,
-    Days,
-    closed_before,
-    days,
-    local_date,
-)
+from tallow.data.coverage.days import KINDS, WEEKEND, Days, closed_before, days, local_date
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.buckets import bucket_table
 from tallow.data.reading.schema import NUMBERS

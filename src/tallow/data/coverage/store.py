@@ -51,11 +51,7 @@ class StoredSeries:
         """Count candles per instrument and session; see `tallow.data.coverage.sessions.coverage`.
 
         Reads all candles before `end`: what an instrument did before tells which are fillers.
-
-        Raises
-        ------
-        TallowError
-            As that does; also if the store has no candles of an instrument.
+        Errors as there; also a `RangeError` if the store has no candles of an instrument.
         """
         known = self._known()
         self._require_known(known)
@@ -69,13 +65,7 @@ class StoredSeries:
     def missing(
         self, longest: timedelta | None = None, asked: pl.DataFrame | None = None
     ) -> pl.DataFrame:
-        """Return what a downloader must fetch; see `tallow.data.coverage.missing.missing_segments`.
-
-        Raises
-        ------
-        TallowError
-            As that does.
-        """
+        """Return what must be fetched; see `tallow.data.coverage.missing.missing_segments`."""
         known = self._known()
         parts = [pl.DataFrame(schema=SEGMENT_SCHEMA)]
         for names in self._groups(known):
@@ -92,13 +82,8 @@ class StoredSeries:
     @property
     def _wanted(self) -> dict[str, Any]:
         """What both functions are told."""
-        return {
-            "calendars": self.calendars,
-            "now": self.now,
-            "timeframe": self.timeframe,
-            "start": self.start,
-            "end": self.end,
-        }
+        names = ("calendars", "now", "timeframe", "start", "end")
+        return {name: getattr(self, name) for name in names}
 
     def other_kinds(self) -> str:
         """Say which candles the store has; nothing where it has those of this kind."""

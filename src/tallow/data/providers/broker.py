@@ -26,12 +26,8 @@ _OFFSET = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?[+-]\d\d(:?)\d\d"')
 def _looks_like(content: Content, colon: str, error_key: str) -> bool:
     """Say whether a document is a broker's answer, and not surely another broker's.
 
-    Parameters
-    ----------
-    colon
-        What the broker writes between the hours and the minutes of an offset.
-    error_key
-        A key of its answers that are errors.
+    `colon` is what the broker writes between the hours and the minutes of an offset; `error_key` a
+    key of its answers that are errors.
     """
     if not content.head.lstrip().startswith("{") or _FYERS.search(content.head):
         return False
@@ -46,10 +42,7 @@ def _looks_like(content: Content, colon: str, error_key: str) -> bool:
 def _read_answer(content: Content, widths: Collection[int]) -> Reading:
     """Return the candles of a broker's answer; `widths` as `tallow.data.providers.cells` has them.
 
-    Raises
-    ------
-    CandleInputError
-        If the answer is an error, or no such document.
+    `CandleInputError` if the answer is an error, or no such document.
     """
     document = read_json(content)
     data = document.get("data") if isinstance(document, dict) else None

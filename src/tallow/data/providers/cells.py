@@ -18,13 +18,7 @@ import polars as pl
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_VALUES_MAX
 from tallow.data.providers.content import Content
-from tallow.data.reading.files import (
-    CONTAINER_ENDINGS,
-    RawSource,
-    ending_of,
-    open_file,
-    split,
-)
+from tallow.data.reading.files import CONTAINER_ENDINGS, RawSource, ending_of, open_file, split
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.schema import ORIGINAL
 
@@ -51,10 +45,7 @@ class Number(str):
 def table(name: str, columns: Sequence[str], rows: Iterable[Row]) -> pl.DataFrame:
     """Return rows as a frame of text with the given columns and `ORIGINAL`.
 
-    Raises
-    ------
-    CandleInputError
-        If a column comes twice.
+    `CandleInputError` if a column comes twice.
     """
     twice = _repeated((*columns, ORIGINAL))
     if twice is not None:
@@ -89,10 +80,8 @@ def frame_of(content: Content) -> tuple[pl.DataFrame, str]:
 def csv_lines(content: Content) -> list[list[str]]:
     """Return the lines of a CSV document, those without any value left out.
 
-    Raises
-    ------
-    CandleInputError
-        If it is no CSV text: such as where a quote is never closed; or has too many cells.
+    `CandleInputError` if it is no CSV text: such as where a quote is never closed; or has too many
+    cells.
     """
     text = content.text()
     _require_values(content, text, ",\n\r")
@@ -117,11 +106,8 @@ def csv_rows(lines: Iterable[Sequence[str]], width: int) -> Iterator[Row]:
 def read_json(content: Content) -> Any:
     """Return a JSON document; its numbers are `Number`.
 
-    Raises
-    ------
-    CandleInputError
-        If it is no whole JSON document, says one thing twice, is nested without end, or has too
-        many values.
+    `CandleInputError` if it is no whole JSON document, says one thing twice, is nested without end,
+    or has too many values.
     """
     text = content.text()
     _require_values(content, text, ",[{")
@@ -154,18 +140,9 @@ def json_table(
 ) -> RawSource:
     """Return the rows of a JSON document, each an array that starts as `ARRAY_COLUMNS` do.
 
-    Parameters
-    ----------
-    widths
-        How many cells a row may have.
-    time
-        What the first cell is: `str` or `Number`. The others are numbers. A cell of another kind is
-        null.
-
-    Raises
-    ------
-    CandleInputError
-        If there are rows, and not one has as many cells as that.
+    `widths` are how many cells a row may have. The first cell is a `time`, `str` or `Number`; the
+    others are numbers. A cell of another kind is null. `CandleInputError` if there are rows, and
+    not one has as many cells as that.
     """
     columns = ARRAY_COLUMNS[: min(max(widths), len(ARRAY_COLUMNS))]
     return _rows_source(
@@ -181,16 +158,9 @@ def object_table(
 ) -> RawSource:
     """Return the rows of a JSON document, each an object; `fields` says which key holds what.
 
-    Parameters
-    ----------
-    times
-        What a time may be: `str`, `Number`. Instruments are text, the other fields numbers. A cell
-        of another kind is null, and so is one that is not there.
-
-    Raises
-    ------
-    CandleInputError
-        If there are rows, and not one is an object with an open.
+    A time may be of the kinds `times`: `str`, `Number`. Instruments are text, the other fields
+    numbers. A cell of another kind is null, and so is one that is not there. `CandleInputError` if
+    there are rows, and not one is an object with an open.
     """
     kinds: dict[str, tuple[type[str], ...]] = {"timestamp": times, "instrument": (str, Number)}
 

@@ -70,11 +70,8 @@ class Content:
     def text(self) -> str:
         """Return the whole file as text.
 
-        Raises
-        ------
-        CandleInputError
-            If it is no file, is packed and damaged, is no UTF-8 or longer than
-            `DOCUMENT_BYTES_MAX`.
+        `CandleInputError` if it is no file, is packed and damaged, is no UTF-8 or longer than
+        `DOCUMENT_BYTES_MAX`.
         """
         if self.path is None:
             raise CandleInputError(f"{self.name}: is a frame; this format comes as a file")
@@ -97,10 +94,7 @@ class Content:
 def open_content(source: Any) -> Content:
     """Look at a path or a frame.
 
-    Raises
-    ------
-    CandleInputError
-        If there is no such file, or it is empty, a folder, or a damaged archive.
+    `CandleInputError` if there is no such file, or it is empty, a folder, or a damaged archive.
     """
     if isinstance(source, list | tuple):
         raise CandleInputError(

@@ -43,10 +43,8 @@ class Facts:
 def said_by_name(content: Content, pattern: str | None) -> dict[str, str | None]:
     """Return what the named groups of a regular expression find in the file's whole name.
 
-    Raises
-    ------
-    CandleInputError
-        As `tallow.data.reading.file_names.name_facts`; also if the document has no file's name.
+    `CandleInputError` as of `tallow.data.reading.file_names.name_facts`; also if the document has
+    no file's name.
     """
     if pattern is None:
         return {}
@@ -61,13 +59,9 @@ def resolve_facts(
 ) -> Facts:
     """Put together what is said, each of `given` and `named` by the names of `EXAMPLES`.
 
-    Raises
-    ------
-    CandleInputError
-        If two say something differently, or nobody says it; all that is missing is named at once.
-        Before that, if it is not a table of candles, whatever is said of it.
-    TimeframeError
-        If a timeframe cannot be read.
+    `CandleInputError` if two say something differently, or nobody says it: all that is missing is
+    named at once. Before that, if it is not a table of candles, whatever is said of it.
+    `TimeframeError` if a timeframe cannot be read.
     """
     document = {name: getattr(reading, name) for name in EXAMPLES}
     voices = {GIVEN: given, BY_NAME: named, "by the document": document}

@@ -13,12 +13,7 @@ from tallow.core.errors import CandleInputError, TallowError
 from tallow.data.providers.content import Content, open_content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.providers.registry import readers
-from tallow.data.reading.files import (
-    CONTAINER_ENDINGS,
-    RawSource,
-    ending_of,
-    open_file,
-)
+from tallow.data.reading.files import CONTAINER_ENDINGS, RawSource, ending_of, open_file
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 
 _OWN_COLUMNS = {*CANDLE_SCHEMA, OPEN_INTEREST}
@@ -31,12 +26,8 @@ def open_source(
 ) -> RawSource:
     """Open a file: a provider's document by its reader, any other table as it is.
 
-    `format` is the reader's name, or None to find it by looking into the file.
-
-    Raises
-    ------
-    CandleInputError
-        If it cannot be read at all, or no reader has the name.
+    `format` is the reader's name, or None to find it by looking into the file. `CandleInputError`
+    if it cannot be read at all, or no reader has the name.
     """
     if format is not None:
         return _said(read_by(readers().find(format), open_content(path)))

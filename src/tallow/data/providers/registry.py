@@ -18,13 +18,7 @@ class Readers(Registry[Reader]):
     """The readers by name, and which of them recognises a document."""
 
     def recognise(self, content: Content) -> Reader:
-        """Return the one reader that recognises a document.
-
-        Raises
-        ------
-        CandleInputError
-            If none does, or several do.
-        """
+        """Return the one reader that recognises a document; `CandleInputError` if there is none."""
         found = self.provider_of(content)
         if found is None and self._asked([GENERIC], content):
             found = self.by_name[GENERIC]
@@ -38,12 +32,8 @@ class Readers(Registry[Reader]):
     def provider_of(self, content: Content) -> Reader | None:
         """Return the one provider's reader that recognises a document; None for any other table.
 
-        An empty answer may be of several: it has no rows that one of them would read otherwise.
-
-        Raises
-        ------
-        CandleInputError
-            If several do.
+        `CandleInputError` if several do; but an empty answer may be of several: it has no rows that
+        one of them would read otherwise.
         """
         found = self._asked([name for name in self.by_name if name != GENERIC], content)
         if len(found) > 1 and not all(self._is_empty(name, content) for name in found):

@@ -19,14 +19,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import (
-    Row,
-    csv_lines,
-    csv_rows,
-    frame_of,
-    frame_source,
-    table,
-)
+from tallow.data.providers.cells import Row, csv_lines, csv_rows, frame_of, frame_source, table
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.reading.interchange import from_native
