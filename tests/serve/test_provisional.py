@@ -19,7 +19,7 @@ from rich.console import Console
 from tallow import LiveEngine, load_calendar
 from tallow.core.calendars import load
 from tallow.core.calendars.base import Venue
-from tallow.core.calendars.nse import nse
+from tallow.core.calendars.nse import NSE
 from tallow.core.calendars.table import segments_of
 from tallow.core.time import to_us
 from tallow.data.feeds.replay import ReplayFeed
@@ -44,7 +44,7 @@ def facts_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     last = date(2025, 7, 18)
 
     def ended(segment: str) -> Venue:
-        venue = nse(segment)
+        venue = NSE.venue(segment)
         limits = venue.first_date, last
         table = segments_of(venue.table).between(*limits).table(venue.timezone, *limits)
         return replace(venue, last_date=last, table=table)

@@ -48,10 +48,7 @@ class Parameter:
     def check(self, owner: str, value: object) -> Value:
         """Return `value` in the parameter's own type.
 
-        Raises
-        ------
-        ParameterError
-            If the value has another type or lies outside the declared range.
+        `ParameterError` if it has another type or lies outside the declared range.
         """
         wrong = ParameterError(f"{owner}: {self.name}={shortened(value)}; must be {self.rule}")
         if self.choices:
@@ -184,10 +181,7 @@ class Indicator:
     ) -> dict[str, Value]:
         """Return every parameter's value: given ones checked, the others from the convention.
 
-        Raises
-        ------
-        ParameterError
-            On too many, unknown, repeated or unacceptable values.
+        `ParameterError` on too many, unknown, repeated or unacceptable values.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         if len(positional) > len(known):

@@ -25,26 +25,18 @@ T = TypeVar("T", bound=Named)
 
 @dataclass(frozen=True, eq=False)
 class Registry(Generic[T]):
-    """What was declared under an entry point group.
-
-    Attributes
-    ----------
-    what, error
-        What a message calls one of them, and which error tells of one that is not there.
-    by_name
-        The declarations.
-    failures
-        What failed, which harms no other, with the reasons.
-    rule
-        What a name must be.
-    """
+    """What was declared under an entry point group."""
 
     group: str
     what: str
     error: type[TallowError]
+    """What a message calls one of them, and which error tells of one that is not there."""
     by_name: dict[str, T]
+    """The declarations."""
     failures: dict[str, str]
+    """What failed, which harms no other, with the reasons."""
     rule: str = "unknown"
+    """What a name must be."""
 
     @classmethod
     def load(

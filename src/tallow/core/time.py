@@ -34,13 +34,7 @@ def to_us(moment: datetime) -> int:
 
 
 def from_us(microseconds: int) -> datetime:
-    """Return microseconds as a datetime in UTC.
-
-    Raises
-    ------
-    OverflowError
-        If it is not in the years 1 to 9999.
-    """
+    """Return microseconds as a datetime in UTC; `OverflowError` outside the years 1 to 9999."""
     return _EPOCH + timedelta(microseconds=microseconds)
 
 

@@ -57,36 +57,26 @@ from tallow.data.kernels.tick_order import SEQUENCE, SESSION, TIME, TOTAL, Ticks
 
 
 class Minutes(NamedTuple):
-    """Candles that changed or closed, by instrument and time, and what became of each tick.
-
-    Attributes
-    ----------
-    instrument, timestamp
-        int64; the minute's open in microseconds UTC. Unique together.
-    open, high, low, close, volume
-        float64.
-    closed
-        bool: the minute is closed now, or was before, and this corrects it.
-    falls
-        int64: ticks of the minute whose cumulative volume is below an earlier one of the session.
-    renewed
-        bool: a new tick of the minute, or a late total before it, made its candle again; the others
-        are here because they closed, or for their falls.
-    outcome
-        int8, one per row of the input: a place in `OUTCOMES`.
-    """
+    """Candles that changed or closed, by instrument and time, and what became of each tick."""
 
     instrument: Ints
     timestamp: Times
+    """int64; the minute's open in microseconds UTC. Unique together."""
     open: Floats
     high: Floats
     low: Floats
     close: Floats
     volume: Floats
+    """float64."""
     closed: Flags
+    """bool: the minute is closed now, or was before, and this corrects it."""
     falls: Ints
+    """int64: ticks of the minute whose cumulative volume is below an earlier one of the session."""
     renewed: Flags
+    """bool: a new tick of the minute, or a late total before it, made its candle again; the others
+    are here because they closed, or for their falls."""
     outcome: Codes
+    """int8, one per row of the input: a place in `OUTCOMES`."""
 
     @property
     def quarantined(self) -> Ints:

@@ -32,24 +32,16 @@ class Cause(enum.IntFlag):
 
 @dataclass(frozen=True)
 class SeriesPair:
-    """One series of one instrument; rows of both sides joined by their time, all kept.
-
-    Parameters
-    ----------
-    series
-        The column: ``sma_9``, or a bar's own (``close``).
-    timestamp
-        Shape (rows,), int64, microseconds since 1970 in UTC, rising.
-    control, candidate
-        Shape (rows,), float64; NaN where that side has no value.
-    in_control, in_candidate
-        Shape (rows,), bool: that side has the row.
-    """
+    """One series of one instrument; rows of both sides joined by their time, all kept."""
 
     instrument: str
     series: str
+    """The column: ``sma_9``, or a bar's own (``close``)."""
     timestamp: Times
+    """Shape (rows,), int64, microseconds since 1970 in UTC, rising."""
     control: Floats
     candidate: Floats
+    """Shape (rows,), float64; NaN where that side has no value."""
     in_control: Flags
     in_candidate: Flags
+    """Shape (rows,), bool: that side has the row."""

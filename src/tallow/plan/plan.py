@@ -32,21 +32,15 @@ class Operation:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to compute, each indicator once, and the columns in the order asked for.
-
-    Attributes
-    ----------
-    warmup
-        Leading null rows of each column.
-    history_rows
-        Earlier rows that make every value of a range exact, or None where they must reach back to
-        the instrument's first row (or a snapshot).
-    """
+    """What to compute, each indicator once, and the columns in the order asked for."""
 
     operations: tuple[Operation, ...]
     columns: tuple[str, ...]
     warmup: dict[str, int]
+    """Leading null rows of each column."""
     history_rows: int | None
+    """Earlier rows that make every value of a range exact, or None where they must reach back to
+    the instrument's first row (or a snapshot)."""
     convention: str
 
     @cached_property

@@ -19,11 +19,8 @@ EVERY_OTHER = "*"
 class CalendarAssignment:
     """Calendars by number, and each instrument's number.
 
-    Parameters
-    ----------
-    calendar
-        One calendar's name for all, or a mapping from instrument to ``"XNSE"``,
-        ``"XNSE:derivatives"`` or ``("XNSE", "derivatives")``; the key ``"*"`` is for all others.
+    `calendar` is one's name for all, or a mapping from instrument to ``"XNSE"``,
+    ``"XNSE:derivatives"`` or ``("XNSE", "derivatives")``; the key ``"*"`` is for all others.
     """
 
     def __init__(

@@ -7,14 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from tallow.core.calendars.base import Venue
 from tallow.core.calendars.facts import DatedFacts
 from tallow.core.calendars.nse import SEGMENTS, TIMEZONE
 
-NAME = "XBOM"
-_FACTS = DatedFacts("bse", NAME, TIMEZONE, date(2015, 1, 1), date(2026, 12, 31), SEGMENTS)
-
-
-def bse(segment: str) -> Venue:
-    """Build BSE's sessions for one segment of NSE's `SEGMENTS`; about 40 ms."""
-    return _FACTS.venue(segment)
+BSE = DatedFacts("bse", "XBOM", TIMEZONE, date(2015, 1, 1), date(2026, 12, 31), SEGMENTS)

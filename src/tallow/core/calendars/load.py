@@ -15,12 +15,11 @@ import numpy as np
 
 from tallow.core.calendars.additions import Additions, read_additions
 from tallow.core.calendars.base import Venue, days_between
-from tallow.core.calendars.bse import NAME as BSE
-from tallow.core.calendars.bse import bse
+from tallow.core.calendars.bse import BSE
 from tallow.core.calendars.calendar import Calendar
 from tallow.core.calendars.mcx import NAME as MCX
 from tallow.core.calendars.mcx import mcx
-from tallow.core.calendars.nse import DEFAULT_SEGMENT, NAME, SEGMENTS, nse
+from tallow.core.calendars.nse import DEFAULT_SEGMENT, NSE, SEGMENTS
 from tallow.core.calendars.stretches import joined_calendar, name_stretches
 from tallow.core.calendars.table import Hours, Segments, date_list, planned_segments, segments_of
 from tallow.core.calendars.venues import (
@@ -44,10 +43,10 @@ from tallow.core.limits import (
 Beyond = Literal["assume", "raise", "weekdays"]
 BEYOND: tuple[Beyond, ...] = get_args(Beyond)
 
-_SEGMENTED = {NAME: nse, BSE: bse}
+_SEGMENTED = {facts.name: facts.venue for facts in (NSE, BSE)}
 _ALIASES = {
-    **dict.fromkeys((NAME, "NSE"), NAME),
-    **dict.fromkeys((BSE, "BSE"), BSE),
+    **dict.fromkeys((NSE.name, "NSE"), NSE.name),
+    **dict.fromkeys((BSE.name, "BSE"), BSE.name),
     **dict.fromkeys((MCX, "XIMC"), MCX),
     **dict.fromkeys((FX, "FOREX", "CURRENCIES"), FX),
     ALWAYS: ALWAYS,
@@ -205,7 +204,9 @@ def _exchange_code(name: str) -> str:
         return codes[name.upper()]
     known = [*codes, *_ALIASES]
     near = difflib.get_close_matches(name.upper(), known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"for example {NAME}, XNYS, {ALWAYS}"
+    hint = (
+        f"did you mean {' or '.join(near)}?" if near else f"for example {NSE.name}, XNYS, {ALWAYS}"
+    )
     raise CalendarError(f"calendar: name={name!r}; no such calendar; {hint}")
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from tallow.core.calendars.base import Venue
 from tallow.core.calendars.facts import DatedFacts
 
-NAME = "XNSE"
 TIMEZONE = "Asia/Kolkata"
 DEFAULT_SEGMENT = "cash-other"
 
@@ -24,9 +22,4 @@ SEGMENTS: dict[str, frozenset[str]] = {
 }
 """Each segment, and the names under which facts speak of it."""
 
-_FACTS = DatedFacts("nse", NAME, TIMEZONE, date(2015, 1, 1), date(2026, 12, 31), SEGMENTS)
-
-
-def nse(segment: str) -> Venue:
-    """Build NSE's sessions for one segment of `SEGMENTS`; about 40 ms."""
-    return _FACTS.venue(segment)
+NSE = DatedFacts("nse", "XNSE", TIMEZONE, date(2015, 1, 1), date(2026, 12, 31), SEGMENTS)

@@ -113,10 +113,6 @@ class Segments:
         unknown = self.unknown[~np.isin(self.unknown, dropped)]
         return Segments(self.dates[keep], self.opens[keep], self.closes[keep], unknown)
 
-    def since(self, first: date) -> Segments:
-        """Drop everything before a date."""
-        return self.between(first, date.max)
-
     def between(self, first: date, last: date) -> Segments:
         """Drop everything before a date, and after another."""
         low, high = np.datetime64(first, "D"), np.datetime64(last, "D")
@@ -206,12 +202,8 @@ def anchor_boundaries(table: SessionTable, timezone: str) -> Times:
     """Return the instant from which a row belongs to day ``k`` rather than to the one before.
 
     That is the local midnight before the session, or the close of the session before where that is
-    later (a venue that trades through the night); never later than the session's own open.
-
-    Returns
-    -------
-    ndarray
-        ``[d]`` int64 microseconds, ascending; the first one is `covered_from`. Cached, read-only.
+    later (a venue that trades through the night); never later than the session's own open. ``[d]``
+    int64 microseconds, ascending; the first one is `covered_from`. Cached, read-only.
     """
     boundaries = np.minimum(_midnights_before(table.day_open, timezone), table.day_open)
     boundaries[1:] = np.maximum(boundaries[1:], table.day_close[:-1])

@@ -15,6 +15,7 @@ import numpy as np
 
 from tallow.core.arrays import Times
 from tallow.core.calendars.base import Venue, days_between, usual_hours
+from tallow.core.calendars.facts import SATURDAY
 from tallow.core.calendars.table import Hours, Segments, as_dates, date_list, planned_segments
 from tallow.core.errors import CalendarError
 from tallow.core.limits import CALENDAR_FIRST_DATE
@@ -24,7 +25,6 @@ ALWAYS = "24/7"
 FX = "FX"
 _FX_FIRST = date(1971, 1, 1)
 _NEW_YORK = "America/New_York"
-_SATURDAY = 5
 _ALWAYS_LAST = date(2099, 12, 31)
 _ALL_DAY: Hours = ((0, 24 * 60),)
 
@@ -63,7 +63,7 @@ def currencies() -> Venue:
 
 
 def _fx_hours(day: date) -> Hours:
-    return ((-7 * 60, 17 * 60),) if day.weekday() < _SATURDAY else ()
+    return ((-7 * 60, 17 * 60),) if day.weekday() < SATURDAY else ()
 
 
 def venue_codes() -> dict[str, str]:
@@ -90,7 +90,7 @@ def exchange_venue(code: str) -> Venue:
         source, first = _longest(code)
         segments = _schedule_segments(source.schedule)
         first = _whole_from(code, first, segments)
-        segments = segments.since(first)
+        segments = segments.between(first, date.max)
         timezone, last = str(source.tz), source.default_end().date()
     table = segments.table(timezone, first, last)
     return Venue(code, "", timezone, first, last, table, usual_hours(table, timezone))

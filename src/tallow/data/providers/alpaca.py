@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import clipped, object_table, read_json
+from tallow.data.providers.cells import clipped, object_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -32,10 +32,7 @@ def _has_token(head: str) -> bool:
 def _read(content: Content) -> Reading:
     document = read_json(content)
     if not isinstance(document, dict) or "bars" not in document:
-        raise CandleInputError(
-            f'{content.name}: document={clipped(document)}; must be {{"bars": ...}}; fetch it '
-            "again, or say what it is with format="
-        )
+        raise wrong_document(content, document, 'must be {"bars": ...}')
     rows = _named(document["bars"] or [], document.get(_SYMBOL))
     if rows is None:
         raise CandleInputError(

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import clipped, json_table, read_json
+from tallow.data.providers.cells import json_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -33,10 +32,7 @@ def _read(content: Content) -> Reading:
     if good and rows is None:
         rows = []
     if not good or not isinstance(rows, list):
-        raise CandleInputError(
-            f'{content.name}: document={clipped(document)}; must be {{"status": true, "data": '
-            "[...]}; fetch it again, or say what it is with format="
-        )
+        raise wrong_document(content, document, 'must be {"status": true, "data": [...]}')
     return Reading(json_table(content, rows, widths=(6,), time=str), timezone="Asia/Kolkata")
 
 

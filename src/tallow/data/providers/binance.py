@@ -29,19 +29,9 @@ from tallow.data.providers.reader import Reader, Reading
 from tallow.data.reading.times import to_utc
 
 COLUMNS = (
-    "open_time",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "close_time",
-    "quote_volume",
-    "count",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "ignore",
-)
+    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
+    "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+)  # fmt: skip
 
 _LINE = re.compile(r"^\d{13}(?:\d{3})?(?:,[^,\n]*){5},\d{13}(?:\d{3})?,", re.MULTILINE)
 _KLINES = re.compile(r'\s*\[\s*\[\s*\d{13}\s*,\s*(?:"-?[\d.]+"\s*,\s*){5}\d{13}\s*,')

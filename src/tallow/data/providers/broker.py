@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 
 from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import clipped, json_table, read_json
+from tallow.data.providers.cells import clipped, json_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -55,10 +55,8 @@ def _read_answer(content: Content, widths: Collection[int]) -> Reading:
             f"{content.name}: the provider answered with an error: {clipped(document)}; fetch it "
             "again"
         )
-    raise CandleInputError(
-        f'{content.name}: document={clipped(document)}; must be {{"status": "success", "data": '
-        '{"candles": [...]}}; fetch it again, or say what it is with format='
-    )
+    rule = 'must be {"status": "success", "data": {"candles": [...]}}'
+    raise wrong_document(content, document, rule)
 
 
 UPSTOX = Reader(

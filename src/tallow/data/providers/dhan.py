@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import Number, clipped, json_table, read_json
+from tallow.data.providers.cells import Number, json_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -43,10 +42,8 @@ def _read(content: Content) -> Reading:
         held = {name: [] for name in FIELDS}
     arrays = _arrays(held if isinstance(held, dict) else {})
     if arrays is None:
-        raise CandleInputError(
-            f"{content.name}: document={clipped(document)}; must have an array of one length for "
-            f"each of {', '.join(FIELDS)}; fetch it again, or say what it is with format="
-        )
+        rule = f"must have an array of one length for each of {', '.join(FIELDS)}"
+        raise wrong_document(content, document, rule)
     rows = [list(row) for row in zip(*arrays, strict=True)]
     raw = json_table(content, rows, widths=(len(arrays),), time=Number)
     return Reading(raw, timezone="Asia/Kolkata")

@@ -39,22 +39,15 @@ _WORDS = {"source_timeframe=": "timeframe="}
 
 @dataclass(frozen=True)
 class Document:
-    """A document's candles, and the series that they belong to.
-
-    Attributes
-    ----------
-    candles
-        Accepted and quarantined rows, with counts that add up.
-    timeframe, adjustment
-        What all its candles are.
-    format
-        The name of the reader.
-    """
+    """A document's candles, and the series that they belong to."""
 
     candles: Candles
+    """Accepted and quarantined rows, with counts that add up."""
     timeframe: Timeframe
     adjustment: str
+    """What all its candles are."""
     format: str
+    """The name of the reader."""
 
 
 @warn_once

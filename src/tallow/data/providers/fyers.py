@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 
-from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import Number, clipped, json_table, read_json
+from tallow.data.providers.cells import Number, json_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -37,10 +36,7 @@ def _read(content: Content) -> Reading:
     if said == "no_data":
         rows = []
     if said not in {"ok", "no_data"} or not isinstance(rows, list):
-        raise CandleInputError(
-            f'{content.name}: document={clipped(document)}; must be {{"s": "ok", "candles": '
-            "[...]}; fetch it again, or say what it is with format="
-        )
+        raise wrong_document(content, document, 'must be {"s": "ok", "candles": [...]}')
     raw = json_table(content, rows, widths=(6, 7), time=Number)
     return Reading(raw, timezone="Asia/Kolkata")
 

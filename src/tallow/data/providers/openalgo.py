@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 
-from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import Number, clipped, object_table, read_json
+from tallow.data.providers.cells import Number, object_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -33,10 +32,7 @@ def _read(content: Content) -> Reading:
     document = read_json(content)
     rows = document.get("data") if isinstance(document, dict) else None
     if not isinstance(rows, list) or document.get("status") != "success":
-        raise CandleInputError(
-            f'{content.name}: document={clipped(document)}; must be {{"status": "success", "data": '
-            "[...]}; fetch it again, or say what it is with format="
-        )
+        raise wrong_document(content, document, 'must be {"status": "success", "data": [...]}')
     fields = FIELDS | {"open_interest": "oi"}
     raw = object_table(content, rows, fields, (Number, str))
     return Reading(raw, timezone="Asia/Kolkata")

@@ -8,8 +8,7 @@ none, but one in each row; their times are of the end of the day, and they are r
 
 from __future__ import annotations
 
-from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import Number, clipped, object_table, read_json
+from tallow.data.providers.cells import Number, object_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -29,10 +28,8 @@ def _read(content: Content) -> Reading:
     rows = document.get("results", []) if isinstance(document, dict) else None
     ticker = document.get("ticker") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not isinstance(ticker, str):
-        raise CandleInputError(
-            f'{content.name}: document={clipped(document)}; must be {{"ticker": ..., "results": '
-            "[...]}, aggregates of one ticker; fetch it again, or say what it is with format="
-        )
+        rule = 'must be {"ticker": ..., "results": [...]}, aggregates of one ticker'
+        raise wrong_document(content, document, rule)
     adjusted = document.get("adjusted")
     return Reading(
         object_table(content, rows, FIELDS, (Number,)),

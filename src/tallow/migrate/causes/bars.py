@@ -16,7 +16,7 @@ from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
-from tallow.data.reading.schema import NUMBERS, PRICES
+from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.rounding import PrintedValues
 from tallow.migrate.engines.bars import analytics_engine, bars_of
 from tallow.migrate.protocol import Request
@@ -32,21 +32,14 @@ LABEL_STEPS = 3
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """Bars of one instrument, in the order of computation: oldest first, or newest if reversed.
-
-    Parameters
-    ----------
-    time
-        Shape (rows,), int64, microseconds since 1970 in UTC.
-    columns
-        Float64 (rows,) by name, NaN where there is no value: `NUMBERS`, or those in the answer.
-    periods
-        Number of each row's session, week and month, float64 (rows,).
-    """
+    """Bars of one instrument, in the order of computation: oldest first, or newest if reversed."""
 
     time: Times
+    """Shape (rows,), int64, microseconds since 1970 in UTC."""
     columns: dict[str, Floats]
+    """Float64 (rows,) by name, NaN where there is no value: `NUMBERS`, or those in the answer."""
     periods: dict[str, Floats]
+    """Number of each row's session, week and month, float64 (rows,)."""
 
     def __len__(self) -> int:
         return len(self.time)
@@ -61,11 +54,6 @@ class Bars:
         """The same bars, newest first."""
         parts = ({k: v[::-1].copy() for k, v in d.items()} for d in (self.columns, self.periods))
         return Bars(self.time[::-1].copy(), *parts)
-
-    @cached_property
-    def at_close(self) -> Bars:
-        """The bars as an engine sees them that knows only the close."""
-        return replace(self, columns=self.columns | dict.fromkeys(PRICES, self.columns["close"]))
 
     @cached_property
     def typical(self) -> Bars:
@@ -162,22 +150,15 @@ def split_by_instrument(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 @dataclass(frozen=True)
 class ReportedBars:
-    """The bars that one side reported of one instrument, and those it may have computed from.
-
-    Attributes
-    ----------
-    lag
-        Microseconds by which its labels are late; negative where they are early.
-    bars
-        Its bars with the columns it reported and corrected labels; none where it reported none.
-    histories
-        Whole histories of bars, each different: the candles' bars with its own in place of them
-        where it reported any, those without fillers, those with them.
-    """
+    """The bars that one side reported of one instrument, and those it may have computed from."""
 
     lag: int
+    """Microseconds by which its labels are late; negative where they are early."""
     bars: Bars
+    """Its bars with the columns it reported and corrected labels; none where it reported none."""
     histories: tuple[Bars, ...]
+    """Whole histories of bars, each different: the candles' bars with its own in place of them
+    where it reported any, those without fillers, those with them."""
 
 
 def read_reported(

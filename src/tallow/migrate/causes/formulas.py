@@ -30,21 +30,14 @@ from tallow.runtime.operations import fresh_states, run_operations
 
 @dataclass(frozen=True)
 class FormulaModel:
-    """What a formula makes of bars.
-
-    Attributes
-    ----------
-    plain
-        Shape (rows,), float64: from the first bar in the usual way; NaN where there is no value.
-    make_seeds
-        Makes `seeds`, the same with other starts; None where the start has no effect.
-    undefined
-        Bool (rows,): rows whose value is a convention, because nothing has moved yet.
-    """
+    """What a formula makes of bars."""
 
     plain: Floats
+    """Shape (rows,), float64: from the first bar in the usual way; NaN where there is no value."""
     make_seeds: Callable[[], Seeds] | None = None
+    """Makes `seeds`, the same with other starts; None where the start has no effect."""
     undefined: Flags | None = None
+    """Bool (rows,): rows whose value is a convention, because nothing has moved yet."""
 
     @cached_property
     def seeds(self) -> Seeds | None:

@@ -29,34 +29,23 @@ _UNROUNDED = 99
 
 @dataclass(frozen=True)
 class Fit:
-    """How a model reproduces a side's values; each array bool, shape (rows,) or (models, rows).
-
-    Attributes
-    ----------
-    same
-        The same value.
-    missing
-        No value in either.
-    rounded
-        The model, rounded.
-    zero
-        Zero, where the model has no value.
-    capped
-        The largest, or the smallest, of all values, where the model goes beyond it.
-    tolerance
-        Float64 of the same shape: how far the value may be from the model and still count as the
-        same.
-    unit
-        What the values were rounded to, one number for each model; 0 where they were not.
-    """
+    """How a model reproduces a side's values; each array bool, shape (rows,) or (models, rows)."""
 
     same: Flags
+    """The same value."""
     missing: Flags
+    """No value in either."""
     rounded: Flags
+    """The model, rounded."""
     zero: Flags
+    """Zero, where the model has no value."""
     capped: Flags
+    """The largest, or the smallest, of all values, where the model goes beyond it."""
     tolerance: Floats
+    """Float64 of the same shape: how far the value may be from the model and still count as the
+    same."""
     unit: Floats
+    """What the values were rounded to, one number for each model; 0 where they were not."""
 
     @cached_property
     def explained(self) -> Flags:

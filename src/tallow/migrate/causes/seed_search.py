@@ -100,21 +100,16 @@ def _rows_of(times: Times, wanted: Times) -> Ints:
 class SeedSearch:
     """A search for the segments of one side's values, which are in the order of computation.
 
-    Attributes
-    ----------
-    rows
-        Each value's row among the bars, int64 (values,), rising.
-    bad
-        Bool (values,): the model does not reproduce it yet.
-    usual
-        Rows at which engines usually begin, int64, rising.
+    `usual` are the rows at which engines usually begin, int64, rising.
     """
 
     model: FormulaModel
     bars: Bars
     printed: PrintedValues
     rows: Ints
+    """Each value's row among the bars, int64 (values,), rising."""
     bad: Flags
+    """Bool (values,): the model does not reproduce it yet."""
     scale: float
     warmup: int
     is_window: bool

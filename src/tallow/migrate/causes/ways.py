@@ -45,29 +45,20 @@ SCALES = (1.0, 100.0, 0.01)
 
 @dataclass(frozen=True)
 class Way:
-    """One way of computing a series.
-
-    Attributes
-    ----------
-    bars
-        Which of the side's histories it computes from.
-    formula
-        Which of the series' formulas it uses.
-    scale
-        Factor of its values.
-    lag
-        Rows by which they are late.
-    segments
-        Where it begins in another way than at the first bar in the usual one.
-    """
+    """One way of computing a series."""
 
     bars: int = 0
+    """Which of the side's histories it computes from."""
     backward: bool = False
     typical: bool = False
     formula: int = 0
+    """Which of the series' formulas it uses."""
     scale: float = 1.0
+    """Factor of its values."""
     lag: int = 0
+    """Rows by which they are late."""
     segments: tuple[SeedSegment, ...] = ()
+    """Where it begins in another way than at the first bar in the usual one."""
 
     @property
     def departures(self) -> int:

@@ -36,34 +36,24 @@ def cause_name(cause: Cause) -> str:
 
 @dataclass
 class ValueCounts:
-    """Values of one series: of one instrument, or added up.
-
-    Attributes
-    ----------
-    equal, rounded, tolerated
-        The same bits; the same after rounding to the coarser side's decimals; within tolerance.
-    different
-        Both sides have a value, and not the same one.
-    only_control, only_candidate
-        One side has a value where the other has none, or no row.
-    unexplained
-        Those of the last three kinds without an accepted cause.
-    causes
-        Number of values that differ for a cause, by its name; a value may have several.
-    max_absolute, max_relative
-        Largest difference of two values, and as a share of the larger amount.
-    """
+    """Values of one series: of one instrument, or added up."""
 
     equal: int = 0
     rounded: int = 0
     tolerated: int = 0
+    """The same bits; the same after rounding to the coarser side's decimals; within tolerance."""
     different: int = 0
+    """Both sides have a value, and not the same one."""
     only_control: int = 0
     only_candidate: int = 0
+    """One side has a value where the other has none, or no row."""
     unexplained: int = 0
+    """Those of the last three kinds without an accepted cause."""
     causes: Counter[str] = field(default_factory=Counter)
+    """Number of values that differ for a cause, by its name; a value may have several."""
     max_absolute: float = 0.0
     max_relative: float = 0.0
+    """Largest difference of two values, and as a share of the larger amount."""
 
     @property
     def compared(self) -> int:

@@ -67,30 +67,21 @@ class Flip:
 
 @dataclass
 class DecisionCounts:
-    """The decisions of one rule, added up over instruments.
-
-    Attributes
-    ----------
-    control, candidate
-        Decisions of each side.
-    same
-        Bars in which both take the same one.
-    flipped
-        Bars in which they differ: in the decision, or because only one side takes any.
-    unexplained
-        Flips that no accepted cause explains: a value that the rule reads differs without one, or
-        none differs.
-    first
-        The first flips.
-    """
+    """The decisions of one rule, added up over instruments."""
 
     rule: DecisionRule
     control: int = 0
     candidate: int = 0
+    """Decisions of each side."""
     same: int = 0
+    """Bars in which both take the same one."""
     flipped: int = 0
+    """Bars in which they differ: in the decision, or because only one side takes any."""
     unexplained: int = 0
+    """Flips that no accepted cause explains: a value that the rule reads differs without one, or
+    none differs."""
     first: list[Flip] = field(default_factory=list)
+    """The first flips."""
 
     def add(self, other: DecisionCounts) -> None:
         """Add other counts of the same rule."""

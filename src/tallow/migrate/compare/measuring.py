@@ -29,24 +29,16 @@ from tallow.migrate.protocol import Engine, Request
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of an answer.
-
-    Attributes
-    ----------
-    seconds
-        Median of the runs; None where it was not measured.
-    memory_bytes
-        Peak above the memory before the answer; None where it was not measured.
-    why
-        Why something was not measured.
-    failed
-        Whether the measuring process died or hung.
-    """
+    """The cost of an answer."""
 
     seconds: float | None = None
+    """Median of the runs; None where it was not measured."""
     memory_bytes: int | None = None
+    """Peak above the memory before the answer; None where it was not measured."""
     why: str | None = None
+    """Why something was not measured."""
     failed: bool = False
+    """Whether the measuring process died or hung."""
 
 
 def select_measured_part(request: Request) -> Request:

@@ -47,34 +47,23 @@ class ComparisonRules:
 
 @dataclass
 class ComparisonValues:
-    """The result of comparing answers, over all instruments so far.
-
-    Attributes
-    ----------
-    names
-        The series that were compared, and those that only one side has.
-    rows
-        Bars of both sides, of the control only, of the candidate only.
-    first, last
-        Earliest and latest bar, microseconds since 1970 in UTC; None without bars.
-    instruments
-        Counts by instrument and series.
-    decimals
-        The decimals that each side keeps, by series; None where it keeps all.
-    worst
-        The worst rows by series, worst first.
-    flips
-        Decisions by rule.
-    """
+    """The result of comparing answers, over all instruments so far."""
 
     names: SeriesNames = field(default_factory=SeriesNames)
+    """The series that were compared, and those that only one side has."""
     rows: tuple[int, int, int] = (0, 0, 0)
+    """Bars of both sides, of the control only, of the candidate only."""
     first: int | None = None
     last: int | None = None
+    """Earliest and latest bar, microseconds since 1970 in UTC; None without bars."""
     instruments: dict[str, dict[str, ValueCounts]] = field(default_factory=dict)
+    """Counts by instrument and series."""
     decimals: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    """The decimals that each side keeps, by series; None where it keeps all."""
     worst: dict[str, list[WorstRow]] = field(default_factory=dict)
+    """The worst rows by series, worst first."""
     flips: dict[str, DecisionCounts] = field(default_factory=dict)
+    """Decisions by rule."""
 
     def series(self) -> dict[str, ValueCounts]:
         """Return counts by series, over all instruments."""

@@ -36,28 +36,20 @@ def point(flag: str, target: str) -> int:
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag of a file.
-
-    Parameters
-    ----------
-    variants
-        Values by name, all of one type.
-    default
-        The variant of targets that are in no share.
-    share
-        Percent of the targets that get a variant, 0 .. 100 in all. The first variant has the
-        beginning of the line, the next one the part after it, and so on: to raise the first share
-        only adds targets to it.
-    instruments
-        Variants of single targets, which precede all shares.
-    """
+    """One flag of a file."""
 
     key: str
     variants: Mapping[str, VariantValue]
+    """Values by name, all of one type."""
     default: str
+    """The variant of targets that are in no share."""
     enabled: bool = True
     share: Mapping[str, float] = field(default_factory=dict)
+    """Percent of the targets that get a variant, 0 .. 100 in all. The first variant has the
+    beginning of the line, the next one the part after it, and so on: to raise the first share only
+    adds targets to it."""
     instruments: Mapping[str, str] = field(default_factory=dict)
+    """Variants of single targets, which precede all shares."""
     metadata: Mapping[str, bool | int | float | str] = field(default_factory=dict)
 
     @cached_property

@@ -38,28 +38,21 @@ class _FileState:
     """What is known about the file. Immutable, so that threads need no lock.
 
     A lock that is held while the process forks would be held in the child for ever.
-
-    Parameters
-    ----------
-    flags
-        The flags of the last valid file; None if there was none yet.
-    problem
-        Why the present file is not in effect.
-    is_final
-        Whether the signature identifies the content: two edits within one tick of the file system's
-        clock have the same signature.
-    seen, seen_at
-        A signature whose content is not in effect yet, and when it was first seen, on the monotonic
-        clock.
     """
 
     flags: Mapping[str, Flag] | None = None
+    """The flags of the last valid file; None if there was none yet."""
     problem: str | None = None
+    """Why the present file is not in effect."""
     signature: Signature | None = None
     content: bytes | None = None
     is_final: bool = False
+    """Whether the signature identifies the content: two edits within one tick of the file system's
+    clock have the same signature."""
     seen: Signature | None = field(default=None, compare=False)
     seen_at: float = field(default=0.0, compare=False)
+    """A signature whose content is not in effect yet, and when it was first seen, on the monotonic
+    clock."""
 
 
 def _resolver(what: str, *kinds: type) -> Any:

@@ -29,46 +29,33 @@ class AnalysisInterval:
 
 @dataclass(frozen=True)
 class RolloutState:
-    """The state of a rollout.
-
-    Parameters
-    ----------
-    stage
-        The stage's name in the plan.
-    setting
-        What the flag is set to; None if the file could not be read.
-    before
-        What it was set to before, while it is not known whether the change was applied.
-    since
-        When the stage began.
-    interval_start
-        When the interval began that is analysed next.
-    last
-        The interval that was analysed last, unless the candidate was off since.
-    reason
-        Why the rollout is in its phase.
-    analysed
-        Position of the evidence, in its own order, at the last analysis.
-    position
-        Evidence up to there is from before the clock was set back, and no longer counts.
-    """
+    """The state of a rollout."""
 
     phase: Phase = "new"
     stage: str = "off"
+    """The stage's name in the plan."""
     setting: Setting | None = OFF
+    """What the flag is set to; None if the file could not be read."""
     before: Setting | None = None
+    """What it was set to before, while it is not known whether the change was applied."""
     is_pending: bool = False
     since: datetime | None = None
+    """When the stage began."""
     interval_start: datetime | None = None
+    """When the interval began that is analysed next."""
     last: AnalysisInterval | None = None
+    """The interval that was analysed last, unless the candidate was off since."""
     successes: int = 0
     failures: int = 0
     inconclusive: int = 0
     reason: str = ""
+    """Why the rollout is in its phase."""
     plan: str = ""
     number: int = 0
     analysed: int = 0
+    """Position of the evidence, in its own order, at the last analysis."""
     position: int = 0
+    """Evidence up to there is from before the clock was set back, and no longer counts."""
 
     @property
     def is_on(self) -> bool:

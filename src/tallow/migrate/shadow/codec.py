@@ -244,12 +244,7 @@ def _array(body: bytes) -> Any:
 
 
 _BARE = (type(None), bool, str)
-_SEQUENCES: dict[str, Callable[..., Any]] = {
-    "list": list,
-    "tuple": tuple,
-    "set": set,
-    "frozenset": frozenset,
-}
+_SEQUENCES: dict[str, type[Any]] = {kind.__name__: kind for kind in (list, tuple, set, frozenset)}
 _TEXTS: dict[str, Callable[[str], Any]] = {
     "float": float.fromhex,
     "int": lambda text: int(text, 16) if "x" in text else int(text),

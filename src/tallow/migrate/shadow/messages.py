@@ -86,31 +86,22 @@ class ExperimentSetup:
 
 @dataclass(frozen=True)
 class Task:
-    """A call as it was answered, and what a worker must do with it.
-
-    Parameters
-    ----------
-    background
-        The side to run; None if there is none.
-    inputs, served
-        The call's ``(args, kwargs)`` and the fields of the served outcome, both pickled; empty for
-        a call that is not compared.
-    keeps_mismatch
-        Whether its inputs are kept if it is a mismatch, which takes longer than to compare.
-    is_recorded
-        Its observation is written already; only its mismatch is still to be kept.
-    since
-        When it began to wait, on the monotonic clock.
-    """
+    """A call as it was answered, and what a worker must do with it."""
 
     observation: Observation
     background: Side | None = None
+    """The side to run; None if there is none."""
     revision: str | None = None
     inputs: bytes = b""
     served: bytes = b""
+    """The call's ``(args, kwargs)`` and the fields of the served outcome, both pickled; empty for a
+    call that is not compared."""
     keeps_mismatch: bool = True
+    """Whether its inputs are kept if it is a mismatch, which takes longer than to compare."""
     is_recorded: bool = False
+    """Its observation is written already; only its mismatch is still to be kept."""
     since: float = field(default_factory=time.monotonic)
+    """When it began to wait, on the monotonic clock."""
 
     @property
     def size(self) -> int:
