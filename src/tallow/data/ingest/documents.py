@@ -168,10 +168,7 @@ def ingest(
 def find_documents(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
     """Return the files that paths and globs name, each once; any ending may be a document's.
 
-    Raises
-    ------
-    CandleInputError
-        As `find_files` does.
+    `CandleInputError` as of `find_files`.
     """
     return list(dict.fromkeys(find_files("ingest", inputs, "*")))
 

@@ -36,35 +36,24 @@ QUARANTINE_ID = "quarantine_id"
 """The column that tells such a table from any other."""
 
 _CELLS = ("instrument", "timestamp", *NUMBERS, OPEN_INTEREST)
-REPAIR_COLUMNS = (QUARANTINE_ID, "source", "row", "rule", *_CELLS, "record")
-"""Columns of the table, in order; after them `reason`, where one of the rows has one."""
 
 
 @dataclass(frozen=True)
 class RepairedRows:
-    """Rows of one series kind out of a repaired table.
-
-    Attributes
-    ----------
-    candles
-        What they say now. The quarantine holds those that are still bad as they were quarantined
-        first, so that a ledger that has them keeps no second copy.
-    timeframe, adjustment
-        Of which series the ledger says they are.
-    accepted
-        The numbers of the rows that keep every rule now.
-    sources
-        Where these rows came from at first.
-    by_rule
-        How many rows break which rule now.
-    """
+    """Rows of one series kind out of a repaired table."""
 
     candles: Candles
+    """What they say now. The quarantine holds those that are still bad as they were quarantined
+    first, so that a ledger that has them keeps no second copy."""
     timeframe: str
     adjustment: str
+    """Of which series the ledger says they are."""
     accepted: tuple[int, ...]
+    """The numbers of the rows that keep every rule now."""
     sources: tuple[str, ...]
+    """Where these rows came from at first."""
     by_rule: dict[str, int]
+    """How many rows break which rule now."""
 
 
 def repair_table(quarantine: pl.DataFrame) -> pl.DataFrame:
@@ -107,21 +96,10 @@ def read_repairs(
 ) -> list[RepairedRows]:
     """Read a repaired table, its rows of each series kind by themselves.
 
-    Parameters
-    ----------
-    quarantine
-        All rows of the store's quarantine, settled ones too.
-    timezone
-        Zone of times that carry none.
-    now
-        Microseconds since 1970 UTC, as `tallow.data.providers.document.read_document` takes it.
-
-    Raises
-    ------
-    CandleInputError
-        If a number is not one of the quarantine's, or comes twice, or no time can be read.
-    NaiveTimeError
-        If times carry no zone and none is given.
+    `quarantine` are all rows of the store's quarantine, settled ones too; `timezone` is the zone of
+    times that carry none; `now` is as in `tallow.data.providers.document.read_document`.
+    `CandleInputError` if a number is not one of the quarantine's, or comes twice, or no time can be
+    read; `NaiveTimeError` if times carry no zone and none is given.
     """
     raw = open_file(path, BLOCK_ROWS)
     table = pl.concat([pl.DataFrame(schema=raw.schema), *raw.rows()])

@@ -158,7 +158,8 @@ def find_explanation(
         if segments:
             seeded = replace(way, segments=segments)
             fit = series.fit(bars, seeded, times, printed)
-            best = _choose_better(best, Explanation(seeded, fit))
+            found = (best, Explanation(seeded, fit))
+            best = max(found, key=lambda each: _scores(each.fit, [each.way])[0])
         if best.fit.explained.all():
             break
     return best
@@ -192,10 +193,6 @@ def _list_seedable(
     """Return the ways that can begin elsewhere, each once, in their order."""
     different = dict.fromkeys(way for way in ways if not way.lag)
     return [way for way in different if series.model(histories[way.bars], way).make_seeds]
-
-
-def _choose_better(best: Explanation, other: Explanation) -> Explanation:
-    return max(best, other, key=lambda each: _scores(each.fit, [each.way])[0])
 
 
 def _scores(fit: Fit, ways: Sequence[Way]) -> list[float]:

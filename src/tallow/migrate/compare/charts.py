@@ -63,7 +63,8 @@ class Chart:
 
 def make_chart(row: WorstRow, zone: str) -> Chart:
     """Return the chart around a row, with times of a time zone."""
-    x = _x_of(len(row.timestamps))
+    count = len(row.timestamps)
+    x = np.linspace(LEFT, WIDTH - RIGHT, max(count, 2))[:count]
     low, high = _limits(row.control, row.candidate)
     values = [
         _y_of(side, low, high, VALUES_TOP, VALUES_BOTTOM) for side in (row.control, row.candidate)
@@ -92,10 +93,6 @@ def make_chart(row: WorstRow, zone: str) -> Chart:
             ChartLabel(float(x[-1]), HEIGHT - 8, f"{times[-1]:%d %b %H:%M}"),
         ),
     )
-
-
-def _x_of(rows: int) -> Floats:
-    return np.linspace(LEFT, WIDTH - RIGHT, max(rows, 2))[:rows]
 
 
 def _limits(*columns: Floats) -> tuple[float, float]:

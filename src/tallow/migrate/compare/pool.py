@@ -47,7 +47,9 @@ def comparing_processes(
 
     # Spawned: Polars' threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, context, _restore_interrupts)
+    # Ctrl-C ends a worker silently: its parent process tells the user.
+    interrupts = (signal.SIGINT, signal.SIG_DFL)
+    executor = ProcessPoolExecutor(workers, context, signal.signal, interrupts)
     try:
         yield compare
         while running:
@@ -70,8 +72,3 @@ def _add_oldest(
     values.add(found)
     for _ in found.instruments:
         on_instrument()
-
-
-def _restore_interrupts() -> None:
-    """Let Ctrl-C end a worker silently: its parent process tells the user."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

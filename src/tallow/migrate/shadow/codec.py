@@ -81,7 +81,8 @@ def _unpack(tree: Any, parts: Mapping[str, bytes]) -> Any:
     if tag == "enum":
         return _find_class(rest[0])[rest[1]]
     if tag == "named":
-        return _make_named_tuple(rest[0], [_unpack(item, parts) for item in rest[1]])
+        # Without calling any code of its class.
+        return tuple.__new__(_find_class(rest[0]), [_unpack(item, parts) for item in rest[1]])
     if tag == "zoned":
         return datetime.fromisoformat(rest[0]).replace(tzinfo=ZoneInfo(rest[1]), fold=rest[2])
     if tag == "text":
@@ -217,11 +218,6 @@ def _find_class(name: str) -> Any:
             f"mismatch: class={name}; is gone; must be a dataclass, an enumeration or a named tuple"
         )
     return found
-
-
-def _make_named_tuple(name: str, items: list[Any]) -> Any:
-    """Return a named tuple, without calling any code of its class."""
-    return tuple.__new__(_find_class(name), items)
 
 
 def _make_dataclass(name: str, fields: Mapping[str, Any]) -> Any:

@@ -203,7 +203,9 @@ class EvidenceStore:
         # By process: a connection that a fork copied must not even be closed in the child.
         connection = self._connections.get(os.getpid())
         if connection is None:
-            self._make_private()
+            if not self.path.exists():
+                # Private: it holds inputs and answers of calls. SQLite's side files get its rights.
+                os.close(open_beside(self.path, PRIVATE))
             connection = sqlite3.connect(
                 self.path,
                 timeout=EVIDENCE_LOCK_SECONDS,
@@ -217,14 +219,6 @@ class EvidenceStore:
                 connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
                 connection.execute(f"PRAGMA user_version = {_FORMAT}")
         return connection
-
-    def _make_private(self) -> None:
-        """Make the file if there is none; private, because it holds inputs and answers of calls.
-
-        SQLite makes its side files with the same rights.
-        """
-        if not self.path.exists():
-            os.close(open_beside(self.path, PRIVATE))
 
 
 def _close(connections: dict[int, sqlite3.Connection]) -> None:
