@@ -53,7 +53,7 @@ def block(now: list[Candle | None]) -> bars.CandleArrays:
 def test_candle_by_candle_on_mixed_calendars(timeframe: str, no_trade: bars.NoTrade) -> None:
     assigned, rows = market(3)
     table = bucket_table(assigned.calendars, parse_timeframe(timeframe), parse_timeframe("1m"))
-    places, names = assigned.places(list(rows)), list(rows)
+    places, names = assigned.indices(list(rows)), list(rows)
     state, scratch = bars.new_state(len(rows)), bars.Scratch()
     found: list[list[tuple[float | None, ...]]] = [[] for _ in rows]
     went = np.zeros((len(rows), 4), dtype=np.int64)

@@ -122,7 +122,7 @@ def test_a_full_disk(ending, tmp_path, monkeypatch):
     path.write_bytes(b"old")
     aside = tmp_path / "aside"
     aside.symlink_to("/dev/full")
-    monkeypatch.setattr(writers, "make_aside", lambda _path: aside)
+    monkeypatch.setattr(writers, "make_temporary", lambda _path: aside)
     frame = market(["A"], rows=5_000)
     with pytest.raises(OutputError, match=r"could not be written; .*No space left") as caught:
         write(path, frame.schema, [frame] * 30)

@@ -78,7 +78,7 @@ def test_a_full_disk_is_told_by_the_output(order, engine, tmp_path, target, monk
     path = write(ORDERS[order], tmp_path / "in.parquet")
     aside = target.parent / "aside"
     aside.symlink_to("/dev/full")
-    monkeypatch.setattr(writers, "make_aside", lambda _path: aside)
+    monkeypatch.setattr(writers, "make_temporary", lambda _path: aside)
     with pytest.raises(
         OutputError, match=r"output: .*bars\.parquet; could not be written; .*space"
     ):

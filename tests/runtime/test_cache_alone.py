@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from tallow.core.errors import ParameterError
-from tallow.runtime.cache import Calculated, Found, IndicatorCache
+from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
 
 
 @dataclass
@@ -27,11 +27,11 @@ def test_many_threads_compute_once():
     cache, made = IndicatorCache(), []
     entered = threading.Barrier(8)
 
-    def calculate(kept: Text | None) -> Calculated[Text]:
+    def calculate(kept: Text | None) -> CachedValue[Text]:
         if kept is not None:
-            return Calculated(kept, Found.HIT)
+            return CachedValue(kept, CacheOutcome.HIT)
         made.append(1)
-        return Calculated(Text("once"), Found.MISS)
+        return CachedValue(Text("once"), CacheOutcome.MISS)
 
     def ask(_: int) -> str:
         entered.wait()
@@ -47,18 +47,18 @@ def test_an_entry_may_go_between_look_up_and_use():
     """Another thread's entries push it out while it is used: the answer is right, and kept anew."""
     cache = IndicatorCache(5_000)
 
-    def miss(text: str) -> Calculated[Text]:
-        return Calculated(Text(text), Found.MISS)
+    def miss(text: str) -> CachedValue[Text]:
+        return CachedValue(Text(text), CacheOutcome.MISS)
 
-    def use(kept: Text | None) -> Calculated[Text]:
+    def use(kept: Text | None) -> CachedValue[Text]:
         assert kept is not None
         for other in ("b", "c", "d"):
             cache.get_or_calculate(other, lambda _: miss(other))  # noqa: B023
-        return Calculated(Text(kept.text + "!"), Found.EXTENSION)
+        return CachedValue(Text(kept.text + "!"), CacheOutcome.EXTENSION)
 
-    def hit(kept: Text | None) -> Calculated[Text]:
+    def hit(kept: Text | None) -> CachedValue[Text]:
         assert kept is not None
-        return Calculated(kept, Found.HIT)
+        return CachedValue(kept, CacheOutcome.HIT)
 
     cache.get_or_calculate("a", lambda _: miss("a"))
     assert cache.get_or_calculate("a", use).value.text == "a!"

@@ -23,7 +23,7 @@ from tallow.core.spec import parse_specs
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.open import open_feed
 from tallow.data.providers.content import open_content
-from tallow.data.providers.facts import said_by_name
+from tallow.data.providers.facts import name_statements
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.zones import require_timezone
 from tallow.data.store.store import open_store
@@ -57,7 +57,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "output": check_output,
     "candles": read_candles,
     "document": open_content,
-    "pattern": lambda text: said_by_name(open_content(__file__), text),
+    "pattern": lambda text: name_statements(open_content(__file__), text),
     "store": open_store,
     "feed": lambda text: open_feed(text).close(),
     "replay": lambda text: open_feed(f"replay:{text}").close(),
@@ -104,9 +104,9 @@ def test_a_pattern_of_a_user_takes_linear_time(tmp_path: Path) -> None:
     path = tmp_path / ("a" * 200 + ".csv")
     path.write_text("x\n1\n")
     with pytest.raises(TallowError, match="must fit the whole name"):
-        said_by_name(open_content(path), r"(?P<instrument>(a+)+)!")
+        name_statements(open_content(path), r"(?P<instrument>(a+)+)!")
     with pytest.raises(TallowError, match="without look-around"):
-        said_by_name(open_content(path), r"(?P<instrument>a)(?=b).*")
+        name_statements(open_content(path), r"(?P<instrument>a)(?=b).*")
 
 
 NESTED = {

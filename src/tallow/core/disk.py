@@ -2,7 +2,7 @@
 
 What is acknowledged is on disk and found there, by its name. Who may read a file before it is
 replaced may read it after: its owner, group, mode and access list are kept. The file that is
-written aside has a name that nobody can guess, and is made so that no link is followed. Where
+a temporary file has a name that nobody can guess, and is made so that no link is followed. Where
 somebody else's file cannot be replaced so, it is written in place, or not at all.
 """
 
@@ -76,40 +76,40 @@ def replaced(path: Path, *, mode: int = USUAL, shared: bool = False) -> Iterator
     `share_new_file`. `OSError` if it cannot be made, or be put in place; `RightsLostError` if the
     old file is somebody else's, and could not be read by them afterwards.
     """
-    aside = make_aside(path, mode=mode, shared=shared)
+    temporary = make_temporary(path, mode=mode, shared=shared)
     try:
-        yield aside
-        put_in_place(aside, path)
+        yield temporary
+        rename_over(temporary, path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def make_aside(path: Path, *, mode: int = USUAL, shared: bool = False) -> Path:
+def make_temporary(path: Path, *, mode: int = USUAL, shared: bool = False) -> Path:
     """Make an empty file beside another, with its rights; arguments and errors as in `replaced`."""
     # Not after the file's own name: that may be as long as a name can be.
-    aside = path.with_name(f".tallow-{secrets.token_hex(8)}.partial")
+    temporary = path.with_name(f".tallow-{secrets.token_hex(8)}.partial")
     try:
         old = path.stat()
     except FileNotFoundError:
-        number = os.open(aside, _FLAGS, mode)
+        number = os.open(temporary, _FLAGS, mode)
         if shared:
             share_new_file(number, path.parent)
         os.close(number)
-        return aside
-    number = os.open(aside, _FLAGS, PRIVATE)
+        return temporary
+    number = os.open(temporary, _FLAGS, PRIVATE)
     try:
         _copy_rights(path, old, number)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     finally:
         os.close(number)
-    return aside
+    return temporary
 
 
-def put_in_place(aside: Path, path: Path) -> None:
-    """Give a file of `make_aside` the name of the one that it replaces, at once."""
-    aside.replace(path)
+def rename_over(temporary: Path, path: Path) -> None:
+    """Give a file of `make_temporary` the name of the one that it replaces, at once."""
+    temporary.replace(path)
 
 
 def replace_file(
@@ -125,8 +125,8 @@ def replace_file(
     `fence` is called right before the file is replaced, and raises if it must not be any more.
     Errors as in `replaced`; the old file is as it was.
     """
-    with replaced(path, mode=mode, shared=shared) as aside:
-        _write(os.open(aside, os.O_WRONLY | _NO_LINK), content)
+    with replaced(path, mode=mode, shared=shared) as temporary:
+        _write(os.open(temporary, os.O_WRONLY | _NO_LINK), content)
         fence()
     with suppress(OSError):
         sync_folder(path.parent)

@@ -20,15 +20,15 @@ from tallow.core.text import hide_secrets, printable
 class TallowError(Exception):
     """Base of all errors raised by Tallow; a message holds no secret, and steers no terminal."""
 
-    def __init__(self, *told: object) -> None:
-        super().__init__(*map(_told, told))
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*map(_safe_argument, arguments))
 
 
 class TallowWarning(UserWarning):
     """Something was taken that nobody said, or left out of a result without a report of its own."""
 
-    def __init__(self, *told: object) -> None:
-        super().__init__(*map(_told, told))
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*map(_safe_argument, arguments))
 
 
 class SpecError(TallowError, ValueError):
@@ -135,7 +135,7 @@ class EvidenceError(TallowError, OSError):
     """The evidence of an experiment, or a mismatch of it, cannot be opened, read or written."""
 
 
-def _told(message: object) -> object:
+def _safe_argument(message: object) -> object:
     """Return a message as it may be shown anywhere; of a very long one, beginning and end."""
     if not isinstance(message, str):
         return message

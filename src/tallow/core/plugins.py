@@ -13,14 +13,14 @@ from typing import Generic, Protocol, Self, TypeVar
 from tallow.core.errors import DeclarationError, TallowError, excerpt, near_matches
 
 
-class Named(Protocol):
+class HasName(Protocol):
     """What can be declared."""
 
     @property
     def name(self) -> str: ...  # noqa: D102 - what it is called in text
 
 
-T = TypeVar("T", bound=Named)
+T = TypeVar("T", bound=HasName)
 
 
 @dataclass(frozen=True, eq=False)

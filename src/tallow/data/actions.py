@@ -204,7 +204,7 @@ def read_records(source: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     checked = pl.concat(map(_checked, tables, names))
     is_join = pl.col("kind") == JOIN
     actions = checked.filter(~is_join).select(*ACTION_SCHEMA)
-    return _settle(actions), _settled_joins(checked.filter(is_join).select(*JOIN_SCHEMA))
+    return _reconcile(actions), _reconcile_joins(checked.filter(is_join).select(*JOIN_SCHEMA))
 
 
 def actions_to_rows(actions: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -265,9 +265,9 @@ def _checked(table: pl.DataFrame, where: str) -> pl.DataFrame:
     kinds = pl.col("kind").str.to_lowercase()
     actions = texts.with_columns(dates, kinds, *numbers, unreadable=unreadable)
     for place in actions.select(pl.arg_where(_first_broken().is_not_null()).head(1)).to_series():
-        told = ", ".join(f"{k}={v}" for k, v in texts.row(place, named=True).items() if v)
+        rows = ", ".join(f"{k}={v}" for k, v in texts.row(place, named=True).items() if v)
         rule = actions[place].select(_first_broken()).item()
-        raise ActionError(f"{where}: row={place + 1}, {told}; {rule}")
+        raise ActionError(f"{where}: row={place + 1}, {rows}; {rule}")
     return actions.select(*_COLUMNS)
 
 
@@ -300,31 +300,31 @@ def _columns(table: pl.DataFrame, where: str) -> pl.DataFrame:
     return texts.select(pl.when(pl.all() != "").then(pl.all()))
 
 
-def _settle(actions: pl.DataFrame) -> pl.DataFrame:
+def _reconcile(actions: pl.DataFrame) -> pl.DataFrame:
     """Sort, and collapse rows that say the same; `ActionError` if two of one key differ."""
     old, new = pl.col("old"), pl.col("new")
     says = pl.coalesce(pl.when(_IS_SPLIT).then(old / new).otherwise(old / (old + new)), "factor")
-    told = actions.with_columns(says=says).sort(*_KEY, *TERMS, nulls_last=True)
+    rows = actions.with_columns(says=says).sort(*_KEY, *TERMS, nulls_last=True)
     several = pl.struct("says", "amount").n_unique().over(_KEY) > 1
-    for row in told.filter(several).head(1).iter_rows(named=True):
+    for row in rows.filter(several).head(1).iter_rows(named=True):
         raise ActionError(
             f"actions: instrument={row['instrument']!r}, ex_date={row['ex_date']}, "
             f"kind={row['kind']}; rows contradict each other; keep the right one, and give two "
             "dividends of one date as their sum"
         )
-    return told.unique(_KEY, keep="first", maintain_order=True).drop("says")
+    return rows.unique(_KEY, keep="first", maintain_order=True).drop("says")
 
 
-def _settled_joins(joins: pl.DataFrame) -> pl.DataFrame:
+def _reconcile_joins(joins: pl.DataFrame) -> pl.DataFrame:
     """Sort, and collapse rows that say the same.
 
     `ActionError` if a key has two predecessors on one date.
     """
-    told = joins.unique().sort(*JOIN_SCHEMA)
+    rows = joins.unique().sort(*JOIN_SCHEMA)
     key = ["instrument", "ex_date"]
-    for name, day, predecessor in told.filter(told.select(key).is_duplicated()).head(1).iter_rows():
+    for name, day, predecessor in rows.filter(rows.select(key).is_duplicated()).head(1).iter_rows():
         raise ActionError(
             f"actions: instrument={name!r}, ex_date={day}, kind={JOIN!r}, "
             f"predecessor={predecessor!r}; a key goes on where one other ended; keep the right row"
         )
-    return told
+    return rows

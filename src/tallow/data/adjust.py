@@ -24,7 +24,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import date_list, local_midnights
 from tallow.core.errors import ActionError, ParameterError, near_matches
 from tallow.data.actions import KINDS, SHARE_KINDS
-from tallow.data.coverage.candle_index import places_of
+from tallow.data.coverage.candle_index import calendar_indices
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import OPEN_INTEREST, PRICES, TIME_TYPE, time_view
 
@@ -147,11 +147,11 @@ def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
     stay fillers. Where rows begin without volume, what lies before them counts; see
     `begins_in_doubt`.
     """
-    stretches = list(_stretches(candles, factors))
-    if not stretches:
+    ranges = list(_row_ranges(candles, factors))
+    if not ranges:
         return candles
-    by_price = [(first, stop, price) for first, stop, price, _ in stretches]
-    by_shares = [(first, stop, volume) for first, stop, _, volume in stretches]
+    by_price = [(first, stop, price) for first, stop, price, _ in ranges]
+    by_shares = [(first, stop, volume) for first, stop, _, volume in ranges]
     counts = [name for name in ("volume", OPEN_INTEREST) if name in candles.columns]
     return candles.with_columns(
         *(_scaled(candles[name], by_price) for name in PRICES),
@@ -191,9 +191,9 @@ def apply_later_factors(
     found = {name: np.ones(len(candles)) for name in columns}
     for (instrument,), own in factors.partition_by("instrument", as_dict=True).items():
         rows = (candles["instrument"] == instrument).to_numpy()
-        place = np.searchsorted(time_view(own, "until"), since[rows], "right")
+        index = np.searchsorted(time_view(own, "until"), since[rows], "right")
         for name in columns:
-            found[name][rows] = np.append(own[name].to_numpy(), 1.0)[place]
+            found[name][rows] = np.append(own[name].to_numpy(), 1.0)[index]
     price, volume = (pl.Series(name, found[name]) for name in columns)
     counts = [name for name in ("volume", OPEN_INTEREST) if name in candles.columns]
     return candles.with_columns(
@@ -207,11 +207,11 @@ def effect_times(actions: pl.DataFrame, calendars: CalendarAssignment) -> list[i
     Ascending, in microseconds since 1970 UTC. `actions` are as `tallow.data.actions.read_actions`
     returns them; those of instruments without a calendar are left out.
     """
-    places = calendars.places(actions["instrument"].to_list())
+    indices = calendars.indices(actions["instrument"].to_list())
     found: list[int] = []
-    for place in np.unique(places[places >= 0]).tolist():
+    for index in np.unique(indices[indices >= 0]).tolist():
         found += session_starts(
-            calendars.calendars[place], actions.filter(places == place)["ex_date"]
+            calendars.calendars[index], actions.filter(indices == index)["ex_date"]
         ).tolist()
     return sorted(found)
 
@@ -219,14 +219,16 @@ def effect_times(actions: pl.DataFrame, calendars: CalendarAssignment) -> list[i
 def _due(actions: pl.DataFrame, calendars: CalendarAssignment, now: int) -> pl.DataFrame:
     """Return the actions that have happened, with `until` in microseconds."""
     names = actions["instrument"].unique().sort()
-    places = pl.DataFrame({"instrument": names, "place": places_of(calendars, names.to_list())})
-    placed = actions.join(places, on="instrument", how="left")
+    indices = pl.DataFrame(
+        {"instrument": names, "index": calendar_indices(calendars, names.to_list())}
+    )
+    indexed = actions.join(indices, on="instrument", how="left")
     parts = []
-    for (place,), own in placed.partition_by("place", as_dict=True).items():
-        calendar = calendars.calendars[place]
+    for (index,), own in indexed.partition_by("index", as_dict=True).items():
+        calendar = calendars.calendars[index]
         _require_covered(calendar, own, now)
         parts.append(own.with_columns(pl.Series("until", session_starts(calendar, own["ex_date"]))))
-    nothing = placed.clear().with_columns(until=pl.lit(None, pl.Int64))
+    nothing = indexed.clear().with_columns(until=pl.lit(None, pl.Int64))
     return pl.concat([nothing, *parts]).filter(pl.col("until") <= now)
 
 
@@ -298,7 +300,7 @@ def _by_instrument(candles: pl.DataFrame) -> dict[str, tuple[int, int]]:
     return dict(zip(names, pairwise(offsets.tolist()), strict=True))
 
 
-def _stretches(
+def _row_ranges(
     candles: pl.DataFrame, factors: pl.DataFrame
 ) -> Iterator[tuple[int, int, float, float]]:
     """Yield runs of rows that change: first row, row after the last, and their two factors."""
@@ -337,10 +339,10 @@ def _fills(candles: pl.DataFrame, row: int) -> bool:
     return candles["volume"][row] == 0.0 and all(candles[name][row] == before for name in PRICES)
 
 
-def _scaled(column: pl.Series, stretches: Iterable[tuple[int, int, float]]) -> pl.Series:
+def _scaled(column: pl.Series, ranges: Iterable[tuple[int, int, float]]) -> pl.Series:
     """Return a copy of a column with some runs of rows multiplied; nulls stay."""
     values = column.to_numpy(writable=True)
-    for first, stop, factor in stretches:
+    for first, stop, factor in ranges:
         values[first:stop] *= factor
     scaled = pl.Series(column.name, values)
     if not column.null_count():

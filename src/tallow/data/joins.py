@@ -42,7 +42,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedHistories:
     """The instruments that go on where others ended.
 
     `pieces` has, of each, the parts of its history, the oldest first; `joins` are the records.
@@ -52,11 +52,11 @@ class Joined:
     joins: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=JOIN_SCHEMA))
 
     @classmethod
-    def of(cls, joins: pl.DataFrame, calendars: CalendarAssignment) -> Joined:
+    def of(cls, joins: pl.DataFrame, calendars: CalendarAssignment) -> JoinedHistories:
         """Return what records come to; those of instruments without a calendar are left out."""
         dated: dict[str, list[tuple[int, str]]] = {}
         names = joins["instrument"].unique().sort().to_list()
-        for name, place in zip(names, calendars.places(names).tolist(), strict=True):
+        for name, place in zip(names, calendars.indices(names).tolist(), strict=True):
             if place >= 0:
                 own = joins.filter(instrument=name)
                 starts = session_starts(calendars.calendars[place], own["ex_date"])

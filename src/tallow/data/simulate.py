@@ -333,7 +333,7 @@ def _fill(values: Floats, is_filler: Flags) -> None:
 def one_candle(calendars: CalendarAssignment) -> pl.DataFrame:
     """Return a candle of an instrument that has a calendar, in a session of that."""
     name = calendars.some_instrument()
-    calendar = calendars.calendars[calendars.places([name])[0]]
+    calendar = calendars.calendars[calendars.indices([name])[0]]
     opens = int(calendar.sessions().segment_open[0])
     price = {name: [1.0] for name in ("open", "high", "low", "close", "volume")}
     time = pl.Series("timestamp", [opens]).cast(TIME_TYPE)

@@ -11,7 +11,7 @@ from queue import Empty, Full, Queue
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from tallow.core.disk import make_aside, put_in_place, replaced
+from tallow.core.disk import make_temporary, rename_over, replaced
 from tallow.core.errors import OutputError
 from tallow.core.given import file_path
 from tallow.core.limits import WRITER_QUEUE
@@ -58,8 +58,8 @@ def write_frame(path: str | os.PathLike[str], frame: pl.DataFrame) -> None:
 def write_text(target: Path, text: str) -> None:
     """Write text to a file, which appears whole or not at all; `OutputError` if it cannot be."""
     try:
-        with replaced(target) as aside:
-            aside.write_text(text, "utf-8")
+        with replaced(target) as temporary:
+            temporary.write_text(text, "utf-8")
     except (OSError, UnicodeEncodeError) as error:
         raise OutputError(f"output: {target}; could not be written; {error}") from error
 
@@ -85,7 +85,7 @@ class FrameWriter:
 
     def __init__(self, path: Path, schema: pl.Schema) -> None:
         self.path = path
-        self._aside: Path | None = None
+        self._temporary: Path | None = None
         self._frames: Queue[pl.DataFrame | None] = Queue(WRITER_QUEUE)
         self._abandoned = False
         self._source_ended = threading.Event()
@@ -101,13 +101,13 @@ class FrameWriter:
     def write(self, frame: pl.DataFrame) -> None:
         """Add a frame; `OutputError` if writing has failed, for example on a full disk."""
         # Here, and not on entering: an interrupt there would end the program under the thread.
-        if self._aside is None:
+        if self._temporary is None:
             self._start()
         self._put(frame)
 
     def _start(self) -> None:
         try:
-            self._aside = make_aside(self.path)
+            self._temporary = make_temporary(self.path)
         except OSError as error:
             raise OutputError(f"output: {self.path}; could not be written; {error}") from error
         self._thread.start()
@@ -115,15 +115,15 @@ class FrameWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             self._abandoned = kind is not None
-            if self._aside is None and kind is None:
+            if self._temporary is None and kind is None:
                 self._start()
-            if self._aside is not None:
+            if self._temporary is not None:
                 self._put(None)
                 # An interrupt may have come while the thread was being started.
                 self._sink_ended.wait(None if kind is None else _END_SECONDS)
             self._raise_failure()
-            if kind is None and self._aside is not None:
-                self._put_in_place(self._aside)
+            if kind is None and self._temporary is not None:
+                self._rename_over(self._temporary)
         except BaseException:
             if kind is None:
                 raise
@@ -131,12 +131,12 @@ class FrameWriter:
             # A sink that failed may leave a thread of its own in `_source`, and a program that ends
             # under that thread is aborted.
             self._source_ended.wait(_END_SECONDS)
-            if self._aside is not None:
-                self._aside.unlink(missing_ok=True)
+            if self._temporary is not None:
+                self._temporary.unlink(missing_ok=True)
 
-    def _put_in_place(self, aside: Path) -> None:
+    def _rename_over(self, temporary: Path) -> None:
         try:
-            put_in_place(aside, self.path)
+            rename_over(temporary, self.path)
         except OSError as error:
             raise OutputError(f"output: {self.path}; could not be written; {error}") from error
 
@@ -181,15 +181,15 @@ class FrameWriter:
         return mark_formulas(frame) if self.path.suffix.lower() == ".csv" else frame
 
     def _sink(self) -> None:
-        assert self._aside is not None
+        assert self._temporary is not None
         ending = self.path.suffix.lower()
         try:
             if ending in PARQUET_ENDINGS:
-                self._frame.sink_parquet(self._aside)
+                self._frame.sink_parquet(self._temporary)
             elif ending in ARROW_ENDINGS:
-                self._frame.sink_ipc(self._aside)
+                self._frame.sink_ipc(self._temporary)
             else:
-                self._frame.sink_csv(self._aside, datetime_format=ISO_TIME)
+                self._frame.sink_csv(self._temporary, datetime_format=ISO_TIME)
         except BaseException as error:  # noqa: BLE001
             # Polars' panics are BaseExceptions; whatever it is, the writing thread must tell.
             self._error = error

@@ -46,7 +46,7 @@ _VERSION = 2
 
 
 @dataclass(frozen=True)
-class _Received(JoinedCandles):
+class _ReceivedCandles(JoinedCandles):
     """Candles with a further column, `received_at`."""
 
     def _kept(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
@@ -200,13 +200,13 @@ class AdjustedCandles(JoinedCandles):
 
     @cached_property
     def _came(self) -> StoredCandles:
-        return self._of(_Received, self.adjustment)
+        return self._of(_ReceivedCandles, self.adjustment)
 
     @cached_property
     def _other(self) -> StoredCandles:
         """Candles that came adjusted in the way that was not asked for."""
         (other,) = ADJUSTMENTS.keys() - {self.adjustment}
-        return self._of(_Received, other)
+        return self._of(_ReceivedCandles, other)
 
     def _of(self, kind: type[JoinedCandles], adjustment: str) -> StoredCandles:
         moment = (self.known_until, self.epoch, self.calendars)
@@ -255,7 +255,7 @@ class AdjustedCandles(JoinedCandles):
         if every is None:
             return candles.with_columns(slot=slot)
         names = candles["instrument"].unique().to_list()
-        places = self.calendars.places(names).tolist()
+        places = self.calendars.indices(names).tolist()
         for place, calendar in enumerate(self.calendars.calendars):
             own = [name for name, at in zip(names, places, strict=True) if at == place]
             here = time.dt.convert_time_zone(calendar.timezone).dt.replace_time_zone(None)

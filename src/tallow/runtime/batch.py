@@ -203,10 +203,10 @@ class BarRun:
         self, scratch: bars.Scratch, block: Block, part: slice, states: Sequence[Floats]
     ) -> _Part:
         names, candles = block.names[part], block.candles.part(part)
-        places = self.options.calendars.places(names)
+        calendar_of = self.options.calendars.indices(names)
         state = states[0][part]
-        state[places < 0, bars.FAILED] = _NO_CALENDAR
-        where, rule = np.maximum(places, 0), self.options.no_trade
+        state[calendar_of < 0, bars.FAILED] = _NO_CALENDAR
+        where, rule = np.maximum(calendar_of, 0), self.options.no_trade
         result = bars.aggregate(state, candles, where, block.closing, self._buckets, rule, scratch)
         built, frame, failures = result.bars, self.empty_frame(), list[Failure]()
         if len(built.timestamp):
@@ -214,7 +214,7 @@ class BarRun:
             inputs: dict[str, Floats] = {name: getattr(built, name) for name in NUMBERS}
             if self._anchors is not None:
                 inputs |= anchor_columns(
-                    self._anchors, self.plan.anchors, built.timestamp, built.offsets, places
+                    self._anchors, self.plan.anchors, built.timestamp, built.offsets, calendar_of
                 )
             computed = run_operations(
                 self.plan, [s[part] for s in states[2:]], built.offsets, inputs
@@ -222,7 +222,7 @@ class BarRun:
             failures = computed.failures
             frame = _bar_frame(names, built, final, self.interest)
             frame = frame.hstack([to_series(n, v) for n, v in computed.columns.items()])
-        return _Part(part, places, state, states[1][part], candles, frame, result, failures)
+        return _Part(part, calendar_of, state, states[1][part], candles, frame, result, failures)
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
         if self.options.as_of is not None:
@@ -273,10 +273,10 @@ class BarRun:
         """Look at the instruments that have rows outside of sessions: others cannot be such."""
         watch = StampWatch(self.options.calendars.calendars)
         for i in np.flatnonzero(part.result.counts[:, bars.OUTSIDE]).tolist():
-            offsets, place = part.candles.offsets, int(part.places[i])
+            offsets, index = part.candles.offsets, int(part.calendar_of[i])
             times = part.candles.timestamp[offsets[i] : offsets[i + 1]]
-            if place >= 0 and len(times):
-                watch.see(times, place)
+            if index >= 0 and len(times):
+                watch.see(times, index)
         self.stamps = self.stamps.plus(watch.counts)
 
     def _withdraw(self, name: str, reason: str, had_bars: bool) -> None:
@@ -287,11 +287,11 @@ class BarRun:
         self.off_grid = [each for each in self.off_grid if each[0] != name]
 
     def _reason(self, part: _Part, i: int) -> str:
-        code, place = part.state[i, bars.FAILED], int(part.places[i])
+        code, index = part.state[i, bars.FAILED], int(part.calendar_of[i])
         if code == _NO_CALENDAR:
             return NO_CALENDAR
         moment = int(part.state[i, bars.LAST_TIME])
-        return calendar_problem(self.options.calendars, place, moment)
+        return calendar_problem(self.options.calendars, index, moment)
 
 
 @dataclass(frozen=True)
@@ -299,7 +299,7 @@ class _Part:
     """What one thread made of its share of a block."""
 
     where: slice
-    places: Ints
+    calendar_of: Ints
     state: Floats
     tally: Floats
     candles: bars.CandleArrays

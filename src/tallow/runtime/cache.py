@@ -32,7 +32,7 @@ class Sized(Protocol):
 Value = TypeVar("Value", bound=Sized)
 
 
-class Found(Enum):
+class CacheOutcome(Enum):
     """How an answer came about."""
 
     HIT = auto()
@@ -43,14 +43,14 @@ class Found(Enum):
     @property
     def is_hit(self) -> bool:
         """Whether it was there, but for what had been appended since."""
-        return self in (Found.HIT, Found.EXTENSION)
+        return self in (CacheOutcome.HIT, CacheOutcome.EXTENSION)
 
 
-class Calculated(NamedTuple, Generic[Value]):
+class CachedValue(NamedTuple, Generic[Value]):
     """An answer, how it came about, and whether it may be kept."""
 
     value: Value
-    found: Found
+    outcome: CacheOutcome
     keep: bool = True
 
 
@@ -116,9 +116,9 @@ class IndicatorCache:
     >>> cache = IndicatorCache(bytes_max=1_000_000)
     >>> def ones(kept):
     ...     if kept is not None:
-    ...         return Calculated(kept, Found.HIT)
-    ...     return Calculated(np.ones(3), Found.MISS)
-    >>> [cache.get_or_calculate("ones", ones).found.name for _ in range(3)]
+    ...         return CachedValue(kept, CacheOutcome.HIT)
+    ...     return CachedValue(np.ones(3), CacheOutcome.MISS)
+    >>> [cache.get_or_calculate("ones", ones).outcome.name for _ in range(3)]
     ['MISS', 'HIT', 'HIT']
     >>> cache.counters.hits
     2
@@ -133,11 +133,11 @@ class IndicatorCache:
         self._lock = threading.Lock()
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
         self._bytes = self._evictions = 0
-        self._found: Counter[Found] = Counter()
+        self._outcomes: Counter[CacheOutcome] = Counter()
 
     def get_or_calculate(
-        self, key: Hashable, calculate: Callable[[Value | None], Calculated[Value]]
-    ) -> Calculated[Value]:
+        self, key: Hashable, calculate: Callable[[Value | None], CachedValue[Value]]
+    ) -> CachedValue[Value]:
         """Return what `calculate` makes of what is kept under a key, and keep that.
 
         Parameters
@@ -162,7 +162,7 @@ class IndicatorCache:
                     self._drop(key, slot)
                 raise
             with self._lock:
-                self._found[done.found] += 1
+                self._outcomes[done.outcome] += 1
                 if not done.keep:
                     self._drop(key, slot)
                 elif done.value is not slot.value:
@@ -173,12 +173,12 @@ class IndicatorCache:
     def counters(self) -> CacheCounters:
         """What has been done so far."""
         with self._lock:
-            found = self._found
+            found = self._outcomes
             return CacheCounters(
-                hits=found[Found.HIT] + found[Found.EXTENSION],
-                extensions=found[Found.EXTENSION],
-                repairs=found[Found.REPAIR],
-                misses=found[Found.MISS],
+                hits=found[CacheOutcome.HIT] + found[CacheOutcome.EXTENSION],
+                extensions=found[CacheOutcome.EXTENSION],
+                repairs=found[CacheOutcome.REPAIR],
+                misses=found[CacheOutcome.MISS],
                 evictions=self._evictions,
                 entries=len(self._slots),
                 bytes=self._bytes,

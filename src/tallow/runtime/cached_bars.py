@@ -25,7 +25,7 @@ from tallow.data.reading.schema import time_view
 from tallow.data.reading.stamps import IF_STORED, StampCounts
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, Counts
-from tallow.runtime.cache import Calculated, Found
+from tallow.runtime.cache import CachedValue, CacheOutcome
 from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.results import RunReport
 from tallow.runtime.run_snapshots import Snapshot
@@ -149,7 +149,7 @@ def extend_or_repair(
     span: Span,
     candles: StoredCandles,
     make: Callable[[], RangeRun],
-) -> Calculated[CachedBars] | None:
+) -> CachedValue[CachedBars] | None:
     """Return bars that hold a span, from those that are kept; None where these do not help."""
     if not kept.leads_to(span):
         return None
@@ -162,7 +162,7 @@ def extend_or_repair(
             earliest = kind.source_buckets.period_start(earliest)
     reaches = kept.reaches(span)
     if reaches and kept.is_untouched(earliest):
-        return Calculated(kept.known_at(candles.known_until), Found.HIT)
+        return CachedValue(kept.known_at(candles.known_until), CacheOutcome.HIT)
     snapshots = kept.snapshots_before(earliest)
     if not snapshots:
         return None
@@ -171,7 +171,7 @@ def extend_or_repair(
     if longer is None:
         return None
     was_last = snapshots[-1] is kept.snapshots[-1]
-    return Calculated(longer, Found.EXTENSION if was_last else Found.REPAIR)
+    return CachedValue(longer, CacheOutcome.EXTENSION if was_last else CacheOutcome.REPAIR)
 
 
 def bars_of(run: RangeRun, name: str, span: Span) -> CachedBars:

@@ -27,8 +27,8 @@ class PeriodRows:
 
     def dated(self, block: Block) -> Block:
         """Return a block whose dates, midnights in UTC, lie on these dates at their venue."""
-        candles, places = block.candles, self._calendars.places(block.names)
-        times = dated_times(candles.timestamp, candles.offsets, places, self._shifts)
+        candles, calendar_of = block.candles, self._calendars.indices(block.names)
+        times = dated_times(candles.timestamp, candles.offsets, calendar_of, self._shifts)
         if times is candles.timestamp:
             return block
         which = np.repeat(np.arange(len(block.names)), np.diff(candles.offsets))
@@ -49,12 +49,12 @@ class PeriodRows:
             If a row is of the period of the last one before the block.
         """
         offsets, times = block.candles.offsets, block.candles.timestamp
-        places = np.maximum(self._calendars.places(block.names), 0)
+        calendar_of = np.maximum(self._calendars.indices(block.names), 0)
         which = np.repeat(np.arange(len(block.names)), np.diff(offsets))
-        periods = self._periods.of(times, places[which])
+        periods = self._periods.of(times, calendar_of[which])
         some = np.flatnonzero((np.diff(offsets) > 0) & np.isfinite(state[:, LAST_TIME]))
         if len(some):
-            last = self._periods.of(state[some, LAST_TIME].astype(np.int64), places[some])
+            last = self._periods.of(state[some, LAST_TIME].astype(np.int64), calendar_of[some])
             if ((last == periods[offsets[some]]) & (last != NOWHERE)).any():
                 raise NeedsWholeInputError
         return self._periods.others(which, periods)

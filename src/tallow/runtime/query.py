@@ -23,7 +23,7 @@ from tallow.core.time import WEEK_US, now_us
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
 from tallow.data.coverage.provisional import provisional_bars
-from tallow.data.joins import Joined
+from tallow.data.joins import JoinedHistories
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.kinds import other_kinds
@@ -31,7 +31,7 @@ from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
-from tallow.runtime.cache import Calculated, Found, IndicatorCache
+from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
 from tallow.runtime.cached_bars import CachedBars, Kind, Read, bars_of, extend_or_repair, report_of
 from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.ranges import Range
@@ -74,7 +74,7 @@ class _Answer(NamedTuple):
 
     frame: pl.DataFrame
     report: RunReport
-    found: Found
+    outcome: CacheOutcome
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class StoreQueries:
             answer = self._from_cached(question, plan, state) or self._from_whole(
                 question, plan, state
             )
-            if answer.found is Found.HIT or state.view().is_of_one_epoch():
+            if answer.outcome is CacheOutcome.HIT or state.view().is_of_one_epoch():
                 return answer
         raise ConflictError(
             "query: others keep taking history away from the store; try again later"
@@ -158,7 +158,7 @@ class StoreQueries:
         if names is None or len(names) != 1 or question.as_of is not None:
             return None
         (name,) = names
-        place = int(self._calendars.places([name])[0])
+        place = int(self._calendars.indices([name])[0])
         if place < 0 or question.adjustment in ADJUSTMENTS:
             return None
         if self._joined(state).among(names):
@@ -171,7 +171,7 @@ class StoreQueries:
         interest = self._interest(candles, state)
         make = partial(self._run, kind.plan, kind.options, candles, interest, True)
 
-        def calculate(kept: CachedBars | None) -> Calculated[CachedBars]:
+        def calculate(kept: CachedBars | None) -> CachedValue[CachedBars]:
             if kept is not None:
                 longer = extend_or_repair(kept, kind, name, span, candles, make)
                 if longer is not None:
@@ -179,7 +179,9 @@ class StoreQueries:
             run = make()
             run.add([name], kind.target(span))
             self._check(run, [name], question, state)
-            return Calculated(bars_of(run, name, span), Found.MISS, keep=not len(run.quarantine))
+            return CachedValue(
+                bars_of(run, name, span), CacheOutcome.MISS, keep=not len(run.quarantine)
+            )
 
         recent = span.end is None or span.end > state.last_received() - RECENT_US
         key = (state.home, question.adjustment, name, kind.identity, interest, recent)
@@ -226,11 +228,11 @@ class StoreQueries:
         now = now_us() if question.as_of is None else question.as_of
         revision = (state.token(), self._in_effect(question, state, now))
 
-        def calculate(kept: _Whole | None) -> Calculated[_Whole]:
+        def calculate(kept: _Whole | None) -> CachedValue[_Whole]:
             if kept is not None and kept.revision == revision:
-                return Calculated(kept, Found.HIT)
+                return CachedValue(kept, CacheOutcome.HIT)
             frame, report = self._compute(question, plan, state, now)
-            return Calculated(_Whole(revision, frame, report), Found.MISS)
+            return CachedValue(_Whole(revision, frame, report), CacheOutcome.MISS)
 
         # Of this engine alone: its calendars, and which candles count, are part of the answer.
         whole, found, _ = self._cache.get_or_calculate((self._own, question), calculate)
@@ -278,7 +280,7 @@ class StoreQueries:
         series = (state, source, adjustment, known_until, state.epoch, self._calendars)
         joined = self._joined(state)
         if question.as_of is not None and joined.pieces:
-            joined = Joined.of(state.actions.joins(known_until), self._calendars)
+            joined = JoinedHistories.of(state.actions.joins(known_until), self._calendars)
         if adjustment in ADJUSTMENTS:
             return AdjustedCandles(*series, joined, now)
         return JoinedCandles(*series, joined)
@@ -286,7 +288,7 @@ class StoreQueries:
     def _run_by_calendar(self, run: RangeRun, names: Sequence[str], question: Question) -> None:
         """Compute the bars of all instruments, those of one calendar together."""
         together: dict[int, list[str]] = {}
-        for name, place in zip(names, self._calendars.places(names).tolist(), strict=True):
+        for name, place in zip(names, self._calendars.indices(names).tolist(), strict=True):
             together.setdefault(place, []).append(name)
         run.failures.update(dict.fromkeys(together.pop(-1, ()), NO_CALENDAR))
         wanted = question.wanted
@@ -324,12 +326,12 @@ class StoreQueries:
             question.wanted.check_found(known, "the store", kinds)
         raise_if_all_failed(run.failures, len(names))
 
-    def _joined(self, state: StoreState) -> Joined:
+    def _joined(self, state: StoreState) -> JoinedHistories:
         """Return which instruments go on where others ended."""
         return self._fact(
             "joins",
             state.token(),
-            lambda: Joined.of(state.actions.joins(), self._calendars),
+            lambda: JoinedHistories.of(state.actions.joins(), self._calendars),
         )
 
     def _interest(self, candles: StoredCandles, state: StoreState) -> bool:

@@ -121,12 +121,12 @@ class Range:
         if len(limits) == 1:
             return frame.filter((time >= limits[0][0]) & (time < limits[0][1]))
         names = frame["instrument"].unique().to_list()
-        places = np.maximum(calendars.places(names), 0)
+        calendar_of = np.maximum(calendars.indices(names), 0)
         own = pl.DataFrame(
             {
                 "instrument": names,
-                "from": [limits[place][0] for place in places],
-                "until": [limits[place][1] for place in places],
+                "from": [limits[index][0] for index in calendar_of],
+                "until": [limits[index][1] for index in calendar_of],
             }
         )
         inside = frame.join(own, on="instrument", how="left", maintain_order="left")

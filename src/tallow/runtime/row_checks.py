@@ -87,9 +87,9 @@ class RowChecks:
 
         An instrument that has no other rows fails, with the calendar's reason.
         """
-        places, candles = self._calendars.places(block.names), block.candles
+        calendar_of, candles = self._calendars.indices(block.names), block.candles
         latest = latest_open(self._as_of)
-        codes = self._known.wrong(places, candles.offsets, candles.timestamp, latest)
+        codes = self._known.wrong(calendar_of, candles.offsets, candles.timestamp, latest)
         if codes is None and not self._unknown:
             return block
         kept = block
@@ -104,19 +104,19 @@ class RowChecks:
                 del self.failures[name]
             elif not has_rows[i] and len(rows := block.candles.part(slice(i, i + 1)).timestamp):
                 self._unknown.add(name)
-                self.failures[name] = self._unknown_reason(int(places[i]), rows)
+                self.failures[name] = self._unknown_reason(int(calendar_of[i]), rows)
         return kept
 
     def _take_out(self, rows: pl.DataFrame, count: str, counts: dict[str, int]) -> None:
         self._frames.append(rows)
         counts[count] = counts.get(count, 0) + len(rows)
 
-    def _unknown_reason(self, place: int, times: Times) -> str:
+    def _unknown_reason(self, index: int, times: Times) -> str:
         """Say why none of an instrument's rows counts."""
-        outside = self._known.uncovered(np.full(len(times), place), times)
+        outside = self._known.uncovered(np.full(len(times), index), times)
         if not outside.any():
             return f"timestamp: {from_us(int(times[0]))}; has not come yet; check zone and unit"
-        return calendar_problem(self._calendars, place, int(times[np.argmax(outside)]))
+        return calendar_problem(self._calendars, index, int(times[np.argmax(outside)]))
 
 
 def quarantine_frame(names: Sequence[str], times: Times, rule: str) -> pl.DataFrame:
@@ -153,9 +153,9 @@ def quarantine_text(frames: Sequence[pl.DataFrame]) -> str:
     )
 
 
-def calendar_problem(calendars: CalendarAssignment, place: int, moment: int) -> str:
+def calendar_problem(calendars: CalendarAssignment, index: int, moment: int) -> str:
     """Return why a calendar does not know a time."""
-    calendar = calendars.calendars[place]
+    calendar = calendars.calendars[index]
     try:
         day = from_us(moment).astimezone(ZoneInfo(calendar.timezone)).date()
     except OverflowError:

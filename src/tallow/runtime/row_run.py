@@ -35,7 +35,7 @@ from tallow.runtime.row_checks import calendar_problem, quarantine_text, wrong_r
 
 @dataclass
 class RowRun:
-    """One run over candles as they are: every row keeps its place, none is dropped.
+    """One run over candles as they are: every row keeps its position, none is dropped.
 
     Attributes
     ----------
@@ -86,10 +86,10 @@ class RowRun:
 
     def _note_unknown(self, block: Block) -> None:
         """Note rows whose session no calendar knows, and instruments that have no others."""
-        candles, places = block.candles, self.calendars.places(block.names)
-        for i in np.flatnonzero(places < 0).tolist():
+        candles, calendar_of = block.candles, self.calendars.indices(block.names)
+        for i in np.flatnonzero(calendar_of < 0).tolist():
             self.failures.setdefault(block.names[i], NO_CALENDAR)
-        codes = self._known.wrong(places, candles.offsets, candles.timestamp, END_OF_TIME)
+        codes = self._known.wrong(calendar_of, candles.offsets, candles.timestamp, END_OF_TIME)
         if codes is None:
             return
         self.unknown += [frame for _, frame in wrong_rows(block, codes)]
@@ -97,7 +97,7 @@ class RowRun:
         none_right = (np.diff(wrong) == np.diff(candles.offsets)) & (np.diff(wrong) > 0)
         for i in np.flatnonzero(none_right).tolist():
             moment = int(candles.timestamp[candles.offsets[i]])
-            why = calendar_problem(self.calendars, int(places[i]), moment)
+            why = calendar_problem(self.calendars, int(calendar_of[i]), moment)
             self.failures.setdefault(block.names[i], why)
 
     def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> pl.DataFrame:
@@ -105,9 +105,9 @@ class RowRun:
         times, offsets = candles.timestamp, candles.offsets
         inputs: dict[str, Floats] = {name: getattr(candles, name) for name in NUMBERS}
         if self._anchors is not None:
-            places = self.calendars.places(names)
-            times = dated_times(times, offsets, places, self._shifts)
-            inputs |= anchor_columns(self._anchors, self.plan.anchors, times, offsets, places)
+            calendar_of = self.calendars.indices(names)
+            times = dated_times(times, offsets, calendar_of, self._shifts)
+            inputs |= anchor_columns(self._anchors, self.plan.anchors, times, offsets, calendar_of)
         computed = run_operations(self.plan, [s[part] for s in states], offsets, inputs)
         self.failures.update({names[f.instrument]: f.reason for f in computed.failures})
         return pl.DataFrame([to_series(n, v) for n, v in computed.columns.items()])

@@ -16,7 +16,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import CHANGES_PER_INSTRUMENT
 from tallow.core.time import WEEK_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.joins import Joined
+from tallow.data.joins import JoinedHistories
 from tallow.data.reading.dated import dated_frame, noon_shifts
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class StoredCandles:
 class JoinedCandles(StoredCandles):
     """Candles with those of an instrument's predecessors, under its own name."""
 
-    joined: Joined
+    joined: JoinedHistories
 
     def read(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
         """Return candles with ``start <= timestamp < end``, sorted by instrument and time."""

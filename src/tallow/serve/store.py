@@ -12,7 +12,7 @@ from rich.table import Column
 from tallow.core.errors import ParameterError
 from tallow.core.text import without_secrets
 from tallow.core.time import DAY_US, from_us, now_us
-from tallow.data.store.backend import Compacted, StoreStats
+from tallow.data.store.backend import CompactionReport, StoreStats
 from tallow.data.store.store import open_store
 from tallow.data.writers import to_json
 from tallow.runtime.ranges import moment_us
@@ -191,7 +191,7 @@ def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> No
         console.print(f"[{QUIET}]{since}[/]")
 
 
-def _print_compacted(done: Compacted, as_json: bool) -> None:
+def _print_compacted(done: CompactionReport, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
         return

@@ -37,15 +37,15 @@ class CalendarAssignment:
         self.calendars: tuple[Calendar, ...] = tuple(
             load_calendar(text, calendar_dates=dates, beyond_coverage=beyond) for text in order
         )
-        self._place = {key: order.index(text) for key, text in texts.items()}
+        self._index = {key: order.index(text) for key, text in texts.items()}
 
     def some_instrument(self) -> str:
         """Return the name of an instrument that has a calendar."""
-        return next(iter(self._place))
+        return next(iter(self._index))
 
-    def places(self, instruments: Sequence[str]) -> Ints:
-        """Return each instrument's place in `calendars`, int64; -1 for one that has none."""
-        other = self._place.get(EVERY_OTHER, -1)
-        if len(self._place) == 1 and other == 0:
+    def indices(self, instruments: Sequence[str]) -> Ints:
+        """Return each instrument's index in `calendars`, int64; -1 for one that has none."""
+        other = self._index.get(EVERY_OTHER, -1)
+        if len(self._index) == 1 and other == 0:
             return np.zeros(len(instruments), dtype=np.int64)
-        return np.array([self._place.get(name, other) for name in instruments], dtype=np.int64)
+        return np.array([self._index.get(name, other) for name in instruments], dtype=np.int64)

@@ -17,10 +17,10 @@ from tallow.core.calendars.additions import Additions, read_additions
 from tallow.core.calendars.base import Venue, days_between
 from tallow.core.calendars.bse import BSE
 from tallow.core.calendars.calendar import Calendar
+from tallow.core.calendars.dated_names import combine_calendars, split_dated_names
 from tallow.core.calendars.mcx import NAME as MCX
 from tallow.core.calendars.mcx import mcx
 from tallow.core.calendars.nse import DEFAULT_SEGMENT, NSE, SEGMENTS
-from tallow.core.calendars.stretches import joined_calendar, name_stretches
 from tallow.core.calendars.table import Hours, Segments, date_list, planned_segments, segments_of
 from tallow.core.calendars.venues import (
     ALWAYS,
@@ -125,9 +125,9 @@ def load_calendar(
         raise CalendarError(
             f"calendar: name={excerpt(name)}; at most {NAME_CHARACTERS_MAX:,} characters are read"
         )
-    stretches = tuple((_canonical(part), since) for part, since in name_stretches(name))
+    dated_names = tuple((_canonical(part), since) for part, since in split_dated_names(name))
     with _loading:
-        return _load_all(stretches, path, _edition(path), beyond_coverage)
+        return _load_all(dated_names, path, _edition(path), beyond_coverage)
 
 
 def calendar_names() -> list[str]:
@@ -142,16 +142,16 @@ def calendar_names() -> list[str]:
 
 @lru_cache(maxsize=CALENDARS_MAX)
 def _load_all(
-    stretches: tuple[tuple[str, date | None], ...],
+    dated_names: tuple[tuple[str, date | None], ...],
     path: str | None,
     edition: tuple[int, int] | None,
     beyond: Beyond,
 ) -> Calendar:
-    parts = [(_load(name, path, edition, beyond), since) for name, since in stretches]
+    parts = [(_load(name, path, edition, beyond), since) for name, since in dated_names]
     if len(parts) == 1:
         return parts[0][0]
     names = (str(calendar) + (f" from {since}" if since else "") for calendar, since in parts)
-    return joined_calendar(", ".join(names), parts)
+    return combine_calendars(", ".join(names), parts)
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
@@ -163,7 +163,7 @@ def _load(name: str, path: str | None, edition: tuple[int, int] | None, beyond: 
     if (first, last) != (venue.first_date, venue.last_date) or additions.hours:
         _check_covered(venue, additions, first, last)
         plan = _plan(venue, additions, first, last)
-        segments = segments_of(table).without(plan).joined(planned_segments(plan, venue.timezone))
+        segments = segments_of(table).without(plan).united(planned_segments(plan, venue.timezone))
         _check_disjoint(venue, additions, segments)
         table = segments.table(venue.timezone, first, last)
     if beyond == "assume":

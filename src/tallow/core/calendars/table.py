@@ -121,7 +121,7 @@ class Segments:
             self.dates[keep], self.opens[keep], self.closes[keep], self.unknown[unknown]
         )
 
-    def joined(self, other: Segments) -> Segments:
+    def united(self, other: Segments) -> Segments:
         """Return the intervals of both."""
         return Segments(
             np.concatenate([self.dates, other.dates]),

@@ -29,7 +29,7 @@ class CandleIndex(NamedTuple):
 
     frame: pl.DataFrame
     names: list[str]
-    places: Ints
+    calendar_of: Ints
     offsets: Ints
     times: Times
 
@@ -42,9 +42,9 @@ class CandleIndex(NamedTuple):
         """Return the times of an instrument's rows."""
         return self.times[self.offsets[i] : self.offsets[i + 1]]
 
-    def members(self, place: int) -> list[int]:
+    def members(self, calendar: int) -> list[int]:
         """Return the instruments of a calendar."""
-        return [int(i) for i in np.flatnonzero(self.places == place)]
+        return [int(i) for i in np.flatnonzero(self.calendar_of == calendar)]
 
     def candle(self, i: int, row: int) -> int:
         """Return the time of an instrument's first (0) or last (-1) candle; else `RangeError`."""
@@ -61,7 +61,7 @@ class CandleIndex(NamedTuple):
         if not periods.is_needed:
             return self
         which = np.repeat(np.arange(len(self.names)), np.diff(self.offsets))
-        others = periods.others(which, periods.of(self.times, self.places[which]))
+        others = periods.others(which, periods.of(self.times, self.calendar_of[which]))
         if others is None:
             return self
         kept = self.frame.filter(pl.Series(~others))
@@ -69,13 +69,13 @@ class CandleIndex(NamedTuple):
         times = read_only(time_view(kept))
         return self._replace(frame=kept, offsets=_offsets(lengths), times=times)
 
-    def settled(self, calendars: CalendarAssignment, source: Timeframe) -> CandleIndex:
+    def countable(self, calendars: CalendarAssignment, source: Timeframe) -> CandleIndex:
         """Return the candles that count, with the times at which they are looked up."""
         return self.dated(calendars, source).one_a_period(calendars, source)
 
     def before(self, limits: Mapping[int, int]) -> CandleIndex:
-        """Return the rows before a limit, one for each calendar's place."""
-        own = np.array([limits[place] for place in self.places.tolist()], dtype=np.int64)
+        """Return the rows before a limit, one for each calendar."""
+        own = np.array([limits[calendar] for calendar in self.calendar_of.tolist()], dtype=np.int64)
         lengths = [int(np.searchsorted(self.own(i), limit)) for i, limit in enumerate(own)]
         if sum(lengths) == len(self.times):
             return self
@@ -104,8 +104,10 @@ def index_candles(
         )
     names = list(runs) if instruments is None else sorted(set(instruments))
     rows = dict(zip(runs, np.diff(offsets).tolist(), strict=True))
-    places = places_of(calendars, names)
-    return CandleIndex(candles, names, places, _offsets(rows.get(name, 0) for name in names), times)
+    calendar_of = calendar_indices(calendars, names)
+    return CandleIndex(
+        candles, names, calendar_of, _offsets(rows.get(name, 0) for name in names), times
+    )
 
 
 def source_timeframe(timeframe: str | Timeframe) -> Timeframe:
@@ -122,12 +124,12 @@ def _offsets(lengths: Iterable[int]) -> Ints:
     return np.cumsum([0, *lengths], dtype=np.int64)
 
 
-def places_of(calendars: CalendarAssignment, names: Sequence[str]) -> Ints:
+def calendar_indices(calendars: CalendarAssignment, names: Sequence[str]) -> Ints:
     """Return each instrument's calendar; raise `CalendarError` where one has none."""
-    places = calendars.places(names)
-    if (places < 0).any():
+    calendar_of = calendars.indices(names)
+    if (calendar_of < 0).any():
         raise CalendarError(
-            f"calendar: instrument={names[int(np.argmin(places))]!r}; the mapping must name it; "
-            'add it, or "*" for all others'
+            f"calendar: instrument={names[int(np.argmin(calendar_of))]!r}; the mapping must name "
+            'it; add it, or "*" for all others'
         )
-    return places
+    return calendar_of

@@ -89,10 +89,10 @@ def missing_segments(
         As `coverage` does.
     """
     source = source_timeframe(timeframe)
-    index = index_candles(candles, calendars, instruments).settled(calendars, source)
+    index = index_candles(candles, calendars, instruments).countable(calendars, source)
     fetched = _intervals(asked)
     found = [np.empty((0, 4), dtype=np.int64)]
-    for place in sorted(set(index.places.tolist())):
+    for place in sorted(set(index.calendar_of.tolist())):
         calendar, members = calendars.calendars[place], index.members(place)
         table = bucket_table((calendar,), source, source)
         begins = [_begin(calendar, start, index, i) for i in members]

@@ -44,19 +44,19 @@ class ProvisionalBars:
         if not self.may_have(time_view(bars)):
             return NONE_PROVISIONAL
         names, offsets = instrument_runs(bars)
-        places = np.repeat(self._calendars.places(names), np.diff(offsets))
-        found = self.marks(places, time_view(bars))
+        calendar_of = np.repeat(self._calendars.indices(names), np.diff(offsets))
+        found = self.flags(calendar_of, time_view(bars))
         return bars.select("instrument", "timestamp").filter(pl.Series(found))
 
     def may_have(self, times: Times) -> bool:
         """Say whether bars with these opens are late enough for one to be provisional."""
         return bool(len(times)) and int(np.maximum.reduce(times)) >= self._first
 
-    def marks(self, places: Ints, times: Times) -> Flags:
-        """Say which bars are provisional, by the places of their calendars and their opens."""
+    def flags(self, calendar_of: Ints, times: Times) -> Flags:
+        """Say which bars are provisional, by the indices of their calendars and their opens."""
         found = np.zeros(len(times), dtype=np.bool_)
-        for place, spans in enumerate(self._spans):
-            found |= (places == place) & _inside(spans, times)
+        for index, spans in enumerate(self._spans):
+            found |= (calendar_of == index) & _inside(spans, times)
         return found
 
     def sentence(self, bars: pl.DataFrame) -> str:
@@ -67,7 +67,7 @@ class ProvisionalBars:
 def assumed_sentence(calendars: CalendarAssignment, first: tuple[str, datetime], bars: int) -> str:
     """Say what is assumed of so many bars, of which the first is an instrument's at a moment."""
     name, moment = first
-    calendar = calendars.calendars[int(calendars.places([name])[0])]
+    calendar = calendars.calendars[int(calendars.indices([name])[0])]
     return (
         f"calendar {calendar}: last_date={calendar.last_date}; bars={bars} of assumed "
         f"sessions, the first at {moment.isoformat()} of {name}; "

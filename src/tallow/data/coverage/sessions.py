@@ -96,7 +96,7 @@ def coverage(
     source = source_timeframe(timeframe)
     index = index_candles(candles, calendars, instruments).dated(calendars, source)
     plans: dict[int, _Plan] = {}
-    for place in sorted(set(index.places.tolist())):
+    for place in sorted(set(index.calendar_of.tolist())):
         calendar = calendars.calendars[place]
         first = min(_first_date(calendar, start, index, i) for i in index.members(place))
         plans[place] = _plan(calendar, source, first, _last_date(calendar, end, now), now)
@@ -184,7 +184,7 @@ def _count(
     found, scratch = [], bars.Scratch()
     for policy in _POLICIES:
         state = bars.new_state(len(index.names))
-        built = bars.aggregate(state, candles, index.places, True, table, policy, scratch).bars
+        built = bars.aggregate(state, candles, index.calendar_of, True, table, policy, scratch).bars
         _check_covered(state, index, calendars)
         instrument = np.repeat(np.arange(len(index.names)), np.diff(built.offsets))
         # Copies: the next pass writes into the same arrays.
@@ -196,7 +196,7 @@ def _count(
 
 def _check_covered(state: Floats, index: CandleIndex, calendars: CalendarAssignment) -> None:
     for i in np.flatnonzero(state[:, bars.FAILED])[:1].tolist():
-        calendar = calendars.calendars[index.places[i]]
+        calendar = calendars.calendars[index.calendar_of[i]]
         raise calendar.coverage_error(local_date(calendar, int(state[i, bars.LAST_TIME])))
 
 

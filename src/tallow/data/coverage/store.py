@@ -17,7 +17,7 @@ from tallow.core.time import to_us
 from tallow.data.coverage.candle_index import Moment, source_timeframe
 from tallow.data.coverage.missing import SEGMENT_SCHEMA, missing_segments
 from tallow.data.coverage.sessions import COVERAGE_SCHEMA, coverage
-from tallow.data.joins import Joined
+from tallow.data.joins import JoinedHistories
 from tallow.data.store.kinds import other_kinds
 from tallow.data.store.store import Store
 
@@ -126,8 +126,8 @@ class StoredSeries:
             yield group
 
     @cached_property
-    def _joined(self) -> Joined:
-        return Joined.of(self.store.actions.joins(), self.calendars)
+    def _joined(self) -> JoinedHistories:
+        return JoinedHistories.of(self.store.actions.joins(), self.calendars)
 
     def _read(self, names: Sequence[str], since: datetime | None) -> pl.DataFrame:
         until = _instant(self.end, _AROUND)

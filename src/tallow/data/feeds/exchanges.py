@@ -95,13 +95,13 @@ class _Socket:
 def _bounded(kind: type[Any], allowance: _Allowance) -> type[Any]:
     """Return a kind of connection whose sockets share an allowance."""
 
-    class Bounded(kind):  # type: ignore[misc]
+    class BoundedConnection(kind):  # type: ignore[misc]
         def _connect(self) -> _Socket:
             # In a thread, because looking up a name, or all addresses of it, has no deadline.
             opened = within(FEED_CONNECT_SECONDS, super()._connect, lambda sock: sock.close())
             return _Socket(opened, allowance)
 
-    return Bounded
+    return BoundedConnection
 
 
 class Exchanges:

@@ -34,7 +34,7 @@ class Gap(NamedTuple):
     end: int
 
 
-class _Seen(NamedTuple):
+class _NewestRow(NamedTuple):
     """An instrument's newest row."""
 
     timestamp: int
@@ -54,24 +54,24 @@ class GapFinder:
         if isinstance(calendar, str | Mapping):
             calendar = CalendarAssignment(calendar)
         self._calendars = calendar
-        self._seen = {name: _Seen(to_us(moment), None, -1) for name, moment in known.items()}
+        self._newest = {name: _NewestRow(to_us(moment), None, -1) for name, moment in known.items()}
 
     def see(self, row: MessageRow) -> Gap | None:
         """Take in a row, and return the gap before it, if there is one."""
-        last = self._seen.get(row.instrument)
+        last = self._newest.get(row.instrument)
         # A time that nobody can have seen yet would make every later row a late one.
         ahead = row.timestamp > row.message.received_at + FEED_AHEAD_SECONDS * SECOND_US
         if ahead or (last is not None and row.timestamp < last.timestamp):
             return None
         connection = row.message.connection
-        self._seen[row.instrument] = _Seen(row.timestamp, row.sequence, connection)
+        self._newest[row.instrument] = _NewestRow(row.timestamp, row.sequence, connection)
         if last is None or (last.connection == connection and not self._skips(last, row)):
             return None
         start, end = _minute(last.timestamp), _minute(row.timestamp)
         end += 0 if row.fields is CANDLE else MINUTE_US
         return Gap(row.instrument, start, end) if start < end else None
 
-    def _skips(self, last: _Seen, row: MessageRow) -> bool:
+    def _skips(self, last: _NewestRow, row: MessageRow) -> bool:
         """Say whether rows of one connection are missing between two."""
         # A number that falls: the server began to count anew, or repeats itself.
         if row.sequence is not None and last.sequence is not None and row.sequence >= last.sequence:
@@ -83,7 +83,7 @@ class GapFinder:
         """Say whether there is trading in a stretch, as far as anybody knows."""
         if self._calendars is None:
             return True
-        place = int(self._calendars.places([instrument])[0])
+        place = int(self._calendars.indices([instrument])[0])
         if place < 0:
             return True
         table = self._calendars.calendars[place].sessions()

@@ -185,17 +185,17 @@ def _layout_in(shape: Shape, keys: tuple[str, ...]) -> _Layout:
     if shape.form == "refused":
         return _refused(str(shape.why))._replace(shape=shape)
 
-    def held(name: str, aliases: Sequence[str]) -> str | None:
+    def key_of(name: str, aliases: Sequence[str]) -> str | None:
         return shape.column(name, keys) or (
             None if name in shape.fields else find_name(aliases, keys)
         )
 
     if shape.form == "candle":
-        fields, found = CANDLE, {name: held(name, ALIASES[name]) for name in CANDLE}
+        fields, found = CANDLE, {name: key_of(name, ALIASES[name]) for name in CANDLE}
     else:
-        found = {name: held(name, TICK_ALIASES[name]) for name in ("price", *_QUANTITIES)}
+        found = {name: key_of(name, TICK_ALIASES[name]) for name in ("price", *_QUANTITIES)}
         fields = QUOTE if found["day_volume"] else TRADE
-    names = {name: held(name, ALIASES[name]) for name in ("instrument", "timestamp")}
+    names = {name: key_of(name, ALIASES[name]) for name in ("instrument", "timestamp")}
     sequence = None if "sequence" in shape.fields else find_sequence(keys)
     return _put_together(fields, names | found, sequence)._replace(shape=shape)
 
@@ -210,33 +210,33 @@ def _layout(keys: tuple[str, ...]) -> _Layout | None:
     if price:
         total = _find("day_volume", keys) or (numbers["volume"] if has_prices else None)
         fields = QUOTE if total else TRADE
-        held = {"price": price, "day_volume": total, "quantity": _find("quantity", keys)}
+        key_of = {"price": price, "day_volume": total, "quantity": _find("quantity", keys)}
     elif has_prices:
-        fields, held = CANDLE, numbers
+        fields, key_of = CANDLE, numbers
     else:
         return None
     names = {"instrument": find_column("instrument", keys), "timestamp": _time_key(keys, fields)}
-    layout = _put_together(fields, names | held, find_sequence(keys))
-    return layout if layout.problem else layout._replace(problem=_problem(keys, fields, held))
+    layout = _put_together(fields, names | key_of, find_sequence(keys))
+    return layout if layout.problem else layout._replace(problem=_problem(keys, fields, key_of))
 
 
 def _put_together(
-    fields: tuple[str, ...], held: Mapping[str, str | None], sequence: str | None
+    fields: tuple[str, ...], key_of: Mapping[str, str | None], sequence: str | None
 ) -> _Layout:
     needed = ("instrument", "timestamp", *fields)
     optional = (OPEN_INTEREST, "quantity")
-    missing = [name for name in needed if held[name] is None and name not in optional]
+    missing = [name for name in needed if key_of[name] is None and name not in optional]
     problem = f"without {', '.join(missing)}" if missing else None
-    values = tuple(held[name] for name in fields)
-    name, time = str(held["instrument"]), str(held["timestamp"])
+    values = tuple(key_of[name] for name in fields)
+    name, time = str(key_of["instrument"]), str(key_of["timestamp"])
     return _Layout(fields, name, time, values, sequence, problem)
 
 
 def _problem(
-    keys: tuple[str, ...], fields: tuple[str, ...], held: Mapping[str, str | None]
+    keys: tuple[str, ...], fields: tuple[str, ...], key_of: Mapping[str, str | None]
 ) -> str | None:
     """Return what leaves a doubt about an object that has all that a row needs."""
-    if fields is TRADE and not held["quantity"] and find_column("volume", keys):
+    if fields is TRADE and not key_of["quantity"] and find_column("volume", keys):
         return "a tick's volume must be named quantity or day_volume"
     of_a_day = find_name(OF_A_DAY, keys) if fields is CANDLE else None
     if of_a_day is not None:

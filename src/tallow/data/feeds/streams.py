@@ -86,7 +86,7 @@ class RedisFeed(MeteredFeed):
         self._timezone = timezone
         self._ready: deque[FeedBatch] = deque()
         self._handed: set[str] = set()
-        self._settled: set[str] = set()
+        self._durable: set[str] = set()
         self._own_from: str | None = _FIRST
         self._claim_from, self._claimed_at = _CLAIMED_ALL, float("-inf")
         self._backoff, self._not_before = Backoff(), float("-inf")
@@ -115,12 +115,12 @@ class RedisFeed(MeteredFeed):
 
     def acknowledge(self, batch: FeedBatch) -> None:
         """Say that a batch is durable; if the server is away, it is told when it is back."""
-        self._settled.update(batch.tokens)
+        self._durable.update(batch.tokens)
         self._handed.difference_update(batch.tokens)
         if monotonic() < self._not_before:
             return
         try:
-            self._settle()
+            self._acknowledge()
         except RedisError as error:
             self._lose(error)
         if self._closed:
@@ -140,7 +140,7 @@ class RedisFeed(MeteredFeed):
             sleep(min(wait, seconds_until(deadline)))
             return
         try:
-            self._settle()
+            self._acknowledge()
             entries = self._entries(seconds_until(deadline))
         except ResponseError as error:
             # Anything else that the server refuses may be repaired on its side: it is tried again.
@@ -190,7 +190,7 @@ class RedisFeed(MeteredFeed):
 
     def _not_in_hand(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Return the entries that the reader does not have, counting them as given again."""
-        held = self._handed | self._settled
+        held = self._handed | self._durable
         again = [entry for entry in entries if _text(entry[0]) not in held]
         self._meter.add(redelivered=len(again))
         return again
@@ -207,7 +207,7 @@ class RedisFeed(MeteredFeed):
             tokens |= self._meter.pending.tokens
         self._ready.extend(batches)
         self._handed |= tokens
-        self._settled |= {_text(entry) for entry, _ in entries} - tokens
+        self._durable |= {_text(entry) for entry, _ in entries} - tokens
         self._meter.add(messages=len(entries))
 
     def _message(self, entry: bytes, fields: Mapping[bytes, bytes], now: int) -> Message | None:
@@ -221,17 +221,17 @@ class RedisFeed(MeteredFeed):
         content = {_text(name): _text(value) for name, value in fields.items() if value}
         return Message(content, 0, now, _text(entry))
 
-    def _settle(self) -> None:
+    def _acknowledge(self) -> None:
         """Acknowledge what the reader has made durable."""
-        while self._settled:
-            some = list(islice(self._settled, FEED_BATCH_MESSAGES))
+        while self._durable:
+            some = list(islice(self._durable, FEED_BATCH_MESSAGES))
             self._server.acknowledge(some)
-            self._settled.difference_update(some)
+            self._durable.difference_update(some)
 
     def _make_group(self) -> None:
         """Begin with the stream's first entry; a group that is gone knows of nothing handed out."""
         self._handed.clear()
-        self._settled.clear()
+        self._durable.clear()
         self._has_made_group = True
         try:
             self._server.make_group()
@@ -256,7 +256,7 @@ class RedisFeed(MeteredFeed):
             if entry is not None:
                 self._meter.reject(entry, f"too long to be read: {error}", entry)
                 # Told as done only when that is in the quarantine, where somebody keeps one.
-                (self._settled if self._meter.pending is None else self._handed).add(entry)
+                (self._durable if self._meter.pending is None else self._handed).add(entry)
                 start = entry
         self._own_from, self._page = start, max(1, self._page // _PAGE_STEP)
 

@@ -59,8 +59,8 @@ class RepairedRows:
 def repair_table(quarantine: pl.DataFrame) -> pl.DataFrame:
     """Return rows of a quarantine as a table of text.
 
-    `quarantine` has the columns of `tallow.data.store.ledger.HELD_SCHEMA`. Rows of candles that
-    were forming are left out: nobody repairs them, as the candle itself comes once it has ended.
+    `quarantine` has the columns of `tallow.data.store.ledger.STORED_QUARANTINE_SCHEMA`. Rows of
+    candles that were forming are left out: the candle itself comes once it has ended.
     Those of a feed, which have no row number, were ahead of the clock: they do not come again.
     """
     rows = quarantine.filter((pl.col("rule") != FORMING) | pl.col("row").is_null())

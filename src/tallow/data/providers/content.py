@@ -148,7 +148,7 @@ def _first_cells(head: str) -> tuple[str, ...]:
         return ()
 
 
-class _Unpacked:
+class _UnpackedFile:
     """The text of a file that is packed with Zstandard, to be read once."""
 
     def __init__(self, path: Path) -> None:
@@ -159,7 +159,7 @@ class _Unpacked:
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile | _Unpacked]:
+def _unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile | _UnpackedFile]:
     try:
         with path.open("rb") as file:
             mark = file.read(len(_ZIP_MARK))
@@ -168,7 +168,7 @@ def _unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile | _Unpacked]:
                 with gzip.open(file) as inside:
                     yield inside
             elif mark == zstandard.MARK:
-                yield _Unpacked(path)
+                yield _UnpackedFile(path)
             elif mark == _ZIP_MARK:
                 with zipfile.ZipFile(file) as archive, archive.open(_only(archive)) as member:
                     yield member

@@ -22,8 +22,8 @@ from tallow.data.providers.facts import (
     GIVEN,
     Statements,
     latest_open,
+    name_statements,
     resolve_facts,
-    said_by_name,
     silenced,
 )
 from tallow.data.providers.opening import read_by
@@ -95,7 +95,7 @@ def read_document(
         "timezone": said.get("timezone"),
         "adjustment": adjustment,
     }
-    named = said_by_name(content, said.get("pattern"))
+    named = name_statements(content, said.get("pattern"))
     facts = resolve_facts(content, reading, given, named, said.get("no_volume", False))
     moment = now_us() if now is None else now
     latest = moment if reading.complete else latest_open(moment, facts.timeframe, facts.timezone)

@@ -40,7 +40,7 @@ class Facts:
     adjustment: str
 
 
-def said_by_name(content: Content, pattern: str | None) -> dict[str, str | None]:
+def name_statements(content: Content, pattern: str | None) -> dict[str, str | None]:
     """Return what the named groups of a regular expression find in the file's whole name.
 
     `CandleInputError` as of `tallow.data.reading.file_names.name_facts`; also if the document has

@@ -49,29 +49,29 @@ def _messages(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
     """Yield of each message where its body ends, and the bytes that it unpacks to."""
     file.seek(0)
     if file.read(len(FILE_MARK)) == FILE_MARK:
-        for place in _blocks(file, size):
-            yield from _message(file, place, size)
+        for offset in _blocks(file, size):
+            yield from _message(file, offset, size)
         return
-    place = 0
+    offset = 0
     for _ in range(ARROW_MESSAGES_MAX):
-        for end, claimed in _message(file, place, size):
+        for end, claimed in _message(file, offset, size):
             yield end, claimed
-            place = end
+            offset = end
             break
         else:
             return
 
 
-def _message(file: BinaryIO, place: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield what `_messages` does of the message at a place, or nothing at the end."""
-    file.seek(place)
+def _message(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield what `_messages` does of the message at an offset, or nothing at the end."""
+    file.seek(offset)
     head = file.read(8)
     skipped = 8 if head[:4] == _CONTINUES else 4
     (length,) = struct.unpack_from("<i", head, skipped - 4)
     if 0 < length <= size:
-        file.seek(place + skipped)
+        file.seek(offset + skipped)
         message = _Table.root(file.read(length))
-        start = place + skipped + length
+        start = offset + skipped + length
         yield start + message.number(3, "<q"), _unpacked(file, message, start)
 
 
@@ -96,7 +96,7 @@ def _unpacked(file: BinaryIO, message: _Table, start: int) -> int:
         batch = batch.table(1)
     if batch is None or kind not in (_DICTIONARY, _BATCH):
         return 0
-    is_packed, total = batch.place(3) != 0, 0
+    is_packed, total = batch.offset_of(3) != 0, 0
     for offset, length in batch.pairs(2):
         total += max(0, length)
         if is_packed and length >= 8:
@@ -109,48 +109,48 @@ def _unpacked(file: BinaryIO, message: _Table, start: int) -> int:
 class _Table:
     """A table of a FlatBuffer: its fields by their numbers."""
 
-    def __init__(self, data: bytes, place: int) -> None:
-        self._data, self._place = data, place
-        self._fields = place - self._read("<i", place)
+    def __init__(self, data: bytes, offset: int) -> None:
+        self._data, self._start = data, offset
+        self._fields = offset - self._read("<i", offset)
 
     @classmethod
     def root(cls, data: bytes) -> _Table:
         return cls(data, *struct.unpack_from("<I", data, 0))
 
-    def _read(self, form: str, place: int) -> int:
-        if place < 0:
-            raise IndexError(place)
-        return int(struct.unpack_from(form, self._data, place)[0])
+    def _read(self, form: str, offset: int) -> int:
+        if offset < 0:
+            raise IndexError(offset)
+        return int(struct.unpack_from(form, self._data, offset)[0])
 
-    def place(self, field: int) -> int:
+    def offset_of(self, field: int) -> int:
         """Return where a field's value is, or 0 where it is not said."""
         slot = 4 + 2 * field
         if slot >= self._read("<H", self._fields):
             return 0
         offset = self._read("<H", self._fields + slot)
-        return self._place + offset if offset else 0
+        return self._start + offset if offset else 0
 
     def number(self, field: int, form: str) -> int:
-        place = self.place(field)
-        return self._read(form, place) if place else 0
+        offset = self.offset_of(field)
+        return self._read(form, offset) if offset else 0
 
     def table(self, field: int) -> _Table | None:
-        place = self.place(field)
-        return _Table(self._data, place + self._read("<I", place)) if place else None
+        offset = self.offset_of(field)
+        return _Table(self._data, offset + self._read("<I", offset)) if offset else None
 
     def first_numbers(self, field: int, width: int) -> Iterator[int]:
         """Yield the 64-bit numbers that the structures of a vector begin with."""
-        for place in self._structures(field, width):
-            yield self._read("<q", place)
+        for offset in self._structures(field, width):
+            yield self._read("<q", offset)
 
     def pairs(self, field: int) -> Iterator[tuple[int, int]]:
         """Yield the pairs of 64-bit numbers of a vector."""
-        for place in self._structures(field, 16):
-            yield self._read("<q", place), self._read("<q", place + 8)
+        for offset in self._structures(field, 16):
+            yield self._read("<q", offset), self._read("<q", offset + 8)
 
     def _structures(self, field: int, width: int) -> Iterator[int]:
-        place = self.place(field)
-        if place:
-            place += self._read("<I", place)
-            for number in range(self._read("<I", place)):
-                yield place + 4 + width * number
+        offset = self.offset_of(field)
+        if offset:
+            offset += self._read("<I", offset)
+            for number in range(self._read("<I", offset)):
+                yield offset + 4 + width * number

@@ -30,7 +30,7 @@ from tallow.data.reading.runs import OrderWatch, instrument_runs
 class _BatchPosition:
     """Where the accepted rows of one batch stand: in which source, and from which position."""
 
-    place: int
+    source: int
     start: int
     batch: Batch
 
@@ -46,44 +46,44 @@ def assemble(
     `options` are those of all, or of each. `deduplicate_rows` says which rows of one key count.
     """
     each = [options] * len(raws) if isinstance(options, ReadOptions) else options
-    watch, placed, position = OrderWatch(), [], 0
+    watch, batches, position = OrderWatch(), [], 0
     # By their names each file says whose it is.
     apart = OverlapWatch(options.instrument if isinstance(options, ReadOptions) else None)
     for place, raw in enumerate(raws):
         for batch in read_batches(raw, each[place]):
             apart.see(batch.source, batch.frame, each[place].instrument)
             watch.see(batch.frame)
-            placed.append(_BatchPosition(place, position, batch))
+            batches.append(_BatchPosition(place, position, batch))
             position += len(batch.frame)
     apart.check()
     # Not rechunked: that would copy everything once more.
-    together = pl.concat([one.batch.frame for one in placed], how="diagonal", rechunk=False)
-    together, finer = _without_finer(placed, together)
+    together = pl.concat([one.batch.frame for one in batches], how="diagonal", rechunk=False)
+    together, finer = _without_finer(batches, together)
     unique = (
         UniqueRows(together, 0, together.clear()) if watch.in_order else deduplicate_rows(together)
     )
     contradicting = unique.contradicting
     if len(finer) and len(contradicting):
         contradicting = contradicting.with_columns(_among_all(contradicting, finer))
-    parts = [(one.place, one.batch.quarantine) for one in placed]
-    parts += _set_aside(raws, placed, finer, OFF_GRID)
-    parts += _set_aside(raws, placed, contradicting, "repeated_key")
+    parts = [(one.source, one.batch.quarantine) for one in batches]
+    parts += _set_aside(raws, batches, finer, OFF_GRID)
+    parts += _set_aside(raws, batches, contradicting, "repeated_key")
     quarantine = gather(parts)
     is_counted = watch.in_order and not len(finer)
     count = watch.instruments if is_counted else _count_instruments(unique.frame)
-    report = _report(raws, placed, unique, quarantine, count)
+    report = _report(raws, batches, unique, quarantine, count)
     return Candles(unique.frame, quarantine, report, each[0].source_timeframe, native)
 
 
 def _without_finer(
-    placed: Sequence[_BatchPosition], together: pl.DataFrame
+    batches: Sequence[_BatchPosition], together: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return rows without those whose minute has a finer row in another batch; and those.
 
     They have their `position` among all rows. Within a batch that was unique before.
     """
-    finer = [finer_minutes(one.batch.quarantine) for one in placed]
-    if len(placed) == 1 or not any(map(len, finer)):
+    finer = [finer_minutes(one.batch.quarantine) for one in batches]
+    if len(batches) == 1 or not any(map(len, finer)):
         return together, together.clear().with_columns(position=pl.lit(None, pl.UInt32))
     shares = in_minutes(together, pl.concat(finer).unique())
     at = pl.int_range(pl.len(), dtype=pl.UInt32).alias("position")
@@ -99,27 +99,27 @@ def _among_all(rows: pl.DataFrame, taken: pl.DataFrame) -> pl.Series:
 
 
 def _set_aside(
-    raws: Sequence[RawSource], placed: Sequence[_BatchPosition], rows: pl.DataFrame, rule: str
+    raws: Sequence[RawSource], batches: Sequence[_BatchPosition], rows: pl.DataFrame, rule: str
 ) -> list[tuple[int, pl.DataFrame]]:
     """Return the quarantine of rows, by their `position`, that break a rule, per source."""
     if not len(rows):
         return []
     rows = rows.sort("position")
     at = rows["position"].to_numpy().astype(np.int64)
-    starts = np.array([each.start for each in placed])
+    starts = np.array([each.start for each in batches])
     # An empty batch starts where the next one does: the last of equal starts holds the row.
     owner = np.searchsorted(starts, at, side="right") - 1
     numbers = [
-        placed[held].batch.row_numbers()[at[owner == held] - starts[held]]
+        batches[held].batch.row_numbers()[at[owner == held] - starts[held]]
         for held in np.unique(owner)
     ]
-    places = np.array([each.place for each in placed])[owner]
+    sources = np.array([each.source for each in batches])[owner]
     located = rows.with_columns(row=pl.Series(np.concatenate(numbers)), rule=pl.lit(rule))
     parts = []
-    for place in np.unique(places):
-        mine = located.filter(pl.Series(places == place))
-        record = original_records(raws[place].rows, mine["row"].to_numpy())
-        parts.append((int(place), as_quarantine(mine.with_columns(record), raws[place].name)))
+    for source in np.unique(sources):
+        mine = located.filter(pl.Series(sources == source))
+        record = original_records(raws[source].rows, mine["row"].to_numpy())
+        parts.append((int(source), as_quarantine(mine.with_columns(record), raws[source].name)))
     return parts
 
 
@@ -143,15 +143,15 @@ def _count_instruments(frame: pl.DataFrame) -> int:
 
 def _report(
     raws: Sequence[RawSource],
-    placed: Sequence[_BatchPosition],
+    batches: Sequence[_BatchPosition],
     unique: UniqueRows,
     quarantine: pl.DataFrame,
     instruments: int,
 ) -> ReadReport:
-    ignored = dict.fromkeys(name for each in placed for name in each.batch.ignored_columns)
+    ignored = dict.fromkeys(name for each in batches for name in each.batch.ignored_columns)
     time = unique.frame["timestamp"]
     return ReadReport(
-        rows_in=sum(each.batch.rows_in for each in placed),
+        rows_in=sum(each.batch.rows_in for each in batches),
         accepted=len(unique.frame),
         repeated=unique.repeated,
         quarantined=len(quarantine),

@@ -35,15 +35,15 @@ def noon_shifts(calendars: tuple[Calendar, ...], source: Timeframe) -> Times:
     return np.where(west, NOON_US, 0).astype(np.int64)
 
 
-def dated_times(times: Times, offsets: Ints, places: Ints, shifts: Times) -> Times:
+def dated_times(times: Times, offsets: Ints, calendar_of: Ints, shifts: Times) -> Times:
     """Return when rows are looked up.
 
-    Rows ``offsets[i]:offsets[i + 1]`` are of the calendar ``places[i]``; `shifts` are those of
+    Rows ``offsets[i]:offsets[i + 1]`` are of the calendar ``calendar_of[i]``; `shifts` are those of
     `noon_shifts`.
     """
     if not shifts.any():
         return times
-    own = np.repeat(shifts[np.maximum(places, 0)], np.diff(offsets))
+    own = np.repeat(shifts[np.maximum(calendar_of, 0)], np.diff(offsets))
     return read_only(np.where(times % DAY_US == 0, times + own, times))
 
 
@@ -55,7 +55,7 @@ def dated_frame(
     if not shifts.any() or not len(frame):
         return frame
     names, offsets = instrument_runs(frame)
-    times = dated_times(time_view(frame), offsets, calendars.places(names), shifts)
+    times = dated_times(time_view(frame), offsets, calendars.indices(names), shifts)
     stamps = pl.Series("timestamp", times).cast(frame["timestamp"].dtype)
     return frame.with_columns(stamps).sort("instrument", "timestamp", maintain_order=True)
 

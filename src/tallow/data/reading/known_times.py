@@ -27,13 +27,13 @@ RULES_OF_TIMES = (None, NOT_COVERED, FORMING)
 """Rules by code: nothing is wrong, no calendar knows the time, it has not come yet."""
 
 
-def latest_open(told: int | None = None) -> int:
+def latest_open(known_now: int | None = None) -> int:
     """Return the latest open of a candle that has begun, in microseconds since 1970 UTC.
 
-    By the machine's clock, or by a caller's, `told`, where that is ahead. Venues' clocks may be
-    ahead of both by a little.
+    By the machine's clock, or by a caller's, `known_now`, where that is ahead. Venues' clocks may
+    be ahead of both by a little.
     """
-    now = max(now_us(), told or 0)
+    now = max(now_us(), known_now or 0)
     return now + CLOCK_AHEAD_SECONDS * SECOND_US
 
 
@@ -85,23 +85,23 @@ class KnownTimes:
         known = not unknown or self._closes[unknown - 1] <= first
         return self._covered[0] <= first and last < self._covered[1] and known
 
-    def uncovered(self, places: Ints, times: Floats | Times) -> Flags:
+    def uncovered(self, calendar_of: Ints, times: Floats | Times) -> Flags:
         """Say which times their calendars do not know; those without a calendar are left out."""
-        calendar = np.maximum(places, 0)
+        calendar = np.maximum(calendar_of, 0)
         outside: Flags = (times < self._from[calendar]) | (times >= self._until[calendar])
-        for place, opens in enumerate(self._open):
+        for index, opens in enumerate(self._open):
             if len(opens):
                 day = np.searchsorted(opens, times, "right") - 1
-                inside = (day >= 0) & (times < self._close[place][day])
-                outside |= inside & (calendar == place)
-        return outside & (places >= 0)
+                inside = (day >= 0) & (times < self._close[index][day])
+                outside |= inside & (calendar == index)
+        return outside & (calendar_of >= 0)
 
-    def wrong(self, places: Ints, offsets: Ints, times: Times, latest: int) -> Codes | None:
+    def wrong(self, calendar_of: Ints, offsets: Ints, times: Times, latest: int) -> Codes | None:
         """Return what is wrong with each of some instruments' times; None where nothing is.
 
         Parameters
         ----------
-        places
+        calendar_of
             int64 ``[instruments]``, their calendars.
         offsets, times
             Rows ``offsets[i]:offsets[i + 1]`` are instrument ``i``'s, in ascending time.
@@ -118,7 +118,7 @@ class KnownTimes:
         last = int(times[offsets[1:][some] - 1].max())
         if last <= latest and self.covers_span(int(times[offsets[:-1][some]].min()), last):
             return None
-        which = np.repeat(places, np.diff(offsets))
+        which = np.repeat(calendar_of, np.diff(offsets))
         codes = np.where(times > latest, AHEAD, RIGHT).astype(np.int8)
         codes[self.uncovered(which, times)] = UNCOVERED
         return codes if codes.any() else None

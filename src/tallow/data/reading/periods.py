@@ -54,13 +54,13 @@ class Periods:
         has_later, has_earlier = np.append(again, False), np.append(False, again)
         return has_later if self._by_date else has_later | has_earlier
 
-    def of(self, times: Times, places: Ints) -> Ints:
+    def of(self, times: Times, calendar_of: Ints) -> Ints:
         """Return a number for each time's period, of its calendar; `NOWHERE` outside of all."""
         found = np.full(len(times), NOWHERE, dtype=np.int64)
         table = self._table
-        for place in np.unique(places).tolist():
-            first, last = int(table.starts[place]), int(table.starts[place + 1])
-            own = np.flatnonzero(places == place)
+        for index in np.unique(calendar_of).tolist():
+            first, last = int(table.starts[index]), int(table.starts[index + 1])
+            own = np.flatnonzero(calendar_of == index)
             at = np.searchsorted(table.segment_close[first:last], times[own], "right")
             opens = table.segment_open[first + np.minimum(at, last - first - 1)]
             inside = (at < last - first) & (times[own] >= opens)

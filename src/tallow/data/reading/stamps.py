@@ -61,13 +61,13 @@ class StampWatch:
         self._calendars = calendars
         self.counts = StampCounts()
 
-    def see(self, times: Times, place: int, *, all_rows: bool = False) -> None:
+    def see(self, times: Times, index: int, *, all_rows: bool = False) -> None:
         """Look at ascending times of an instrument of a calendar; at all, not only at edges.
 
         Where all are looked at, rows outside of sessions and their closes are counted: so a
         calendar that was not meant gives no hint.
         """
-        table = self._calendars[place].sessions()
+        table = self._calendars[index].sessions()
         opens, closes = (
             edges[slice(*np.searchsorted(edges, [times[0], times[-1] + 1]))]
             for edges in (table.day_open, table.day_close)
@@ -92,9 +92,9 @@ class FileStamps:
         """Look at a file's sorted candles; one that looks otherwise says nothing of others."""
         names, offsets = instrument_runs(candles)
         watch, times = StampWatch(self._calendars.calendars), time_view(candles)
-        for i, place in enumerate(self._calendars.places(names).tolist()):
-            if place >= 0:
-                watch.see(times[offsets[i] : offsets[i + 1]], place, all_rows=True)
+        for i, index in enumerate(self._calendars.indices(names).tolist()):
+            if index >= 0:
+                watch.see(times[offsets[i] : offsets[i + 1]], index, all_rows=True)
         if watch.counts.look_closed:
             self._counts = self._counts.plus(watch.counts)
             self._sources.append(source)
@@ -116,20 +116,22 @@ class LiveStamps:
         self._at_close = 0
         self._is_over = False
 
-    def see(self, places: Callable[[], Ints], times: Times | Floats, first: int, last: int) -> None:
+    def see(
+        self, indices: Callable[[], Ints], times: Times | Floats, first: int, last: int
+    ) -> None:
         """Look at rows between a first and a last time; costs little where that is no edge.
 
-        `places` returns those of the rows' calendars.
+        `indices` returns those of the rows' calendars.
         """
         if self._is_over:
             return
-        for place, (opens, closes) in enumerate(self._edges):
-            if (opened := _within(opens, first, last)) and _has(times[places() == place], opened):
+        for index, (opens, closes) in enumerate(self._edges):
+            if (opened := _within(opens, first, last)) and _has(times[indices() == index], opened):
                 # Nothing else can tell.
                 self._is_over = True
                 return
             if ended := _within(closes, first, last):
-                own = times[(places() == place) & np.isin(times, ended)]
+                own = times[(indices() == index) & np.isin(times, ended)]
                 self._closes.update(own.astype(np.int64).tolist())
                 self._at_close += len(own)
 

@@ -52,7 +52,7 @@ class StoreStats:
 
 
 @dataclass(frozen=True)
-class Compacted:
+class CompactionReport:
     """What a compaction or a pruning did: files before and after, rows and files taken away."""
 
     files_before: int
@@ -69,7 +69,7 @@ class Contents:
     ----------
     horizon
         The moment before which `as_of` cannot reach, or 0.
-    entries, held
+    entries, quarantine
         The ledger: all writes, and all rows that were set aside.
     pieces
         All rows of the log in `LOG_ORDER`, a bounded number at a time; to be read once.
@@ -77,7 +77,7 @@ class Contents:
 
     horizon: int
     entries: pl.DataFrame
-    held: pl.DataFrame
+    quarantine: pl.DataFrame
     pieces: Iterator[pl.DataFrame]
 
 
@@ -190,13 +190,13 @@ class Backend(Protocol):
         """Return how much there is, and how it lies. Reads no rows."""
         ...
 
-    def compact(self, keep_hours: float) -> Compacted:
+    def compact(self, keep_hours: float) -> CompactionReport:
         """Bring the log into the shape that is read fastest; readers notice nothing."""
         ...
 
     def prune(
         self, before: int | None, superseded_before: int | None, keep_hours: float
-    ) -> Compacted:
+    ) -> CompactionReport:
         """Take away rows with older timestamps, and revisions superseded by a moment."""
         ...
 

@@ -57,7 +57,7 @@ class TailBatch:
 
 
 @dataclass(frozen=True)
-class Folded:
+class BatchPlan:
     """A batch to be: its rows, how many writes it holds, and the batches that it replaces."""
 
     rows: pl.DataFrame
@@ -65,15 +65,15 @@ class Folded:
     replaced: tuple[int, ...]
 
 
-def fold(rows: pl.DataFrame, batches: Sequence[TailBatch]) -> Folded:
+def fold(rows: pl.DataFrame, batches: Sequence[TailBatch]) -> BatchPlan:
     """Return a write's rows with those of the small batches that it completes a set of."""
-    folded, rest = Folded(rows, 1, ()), batches
+    folded, rest = BatchPlan(rows, 1, ()), batches
     while (rank := _rank(folded.rows)) is not None:
         alike = [batch for batch in rest if _rank(batch.frame) == rank]
         if len(alike) + 1 < STORE_TAIL_FOLD:
             break
         rest = [batch for batch in rest if _rank(batch.frame) != rank]
-        folded = Folded(
+        folded = BatchPlan(
             in_log_order(pl.concat([*(batch.frame for batch in alike), folded.rows])),
             folded.writes + sum(batch.writes for batch in alike),
             (*folded.replaced, *(batch.id for batch in alike)),
@@ -181,7 +181,7 @@ class Tail:
         return sum(batch.writes for batch in self.batches)
 
     @property
-    def made(self) -> int:
+    def newest_write(self) -> int:
         """The number of the newest write that ever was in the tail."""
         return self.dropped + self.writes
 

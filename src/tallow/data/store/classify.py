@@ -14,7 +14,7 @@ from tallow.data.store.log import VALUES, latest
 
 
 @dataclass(frozen=True)
-class Classified:
+class Classification:
     """The rows to write, candle columns and `revision`, in their order; and how many were which."""
 
     rows: pl.DataFrame
@@ -23,7 +23,7 @@ class Classified:
     revised: int
 
 
-def classify(candles: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classified:
+def classify(candles: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classification:
     """Compare candles with what the log knows of their keys.
 
     Parameters
@@ -41,11 +41,11 @@ def classify(candles: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classifi
     correction of its prices keeps it.
     """
     if not len(known):
-        return Classified(with_revision(candles, 1), len(candles), 0, 0)
+        return Classification(with_revision(candles, 1), len(candles), 0, 0)
     at = positions(candles, known, runs)
     met = at >= 0
     if not met.any():
-        return Classified(with_revision(candles, 1), len(candles), 0, 0)
+        return Classification(with_revision(candles, 1), len(candles), 0, 0)
     mine = candles if met.all() else candles.filter(met)
     # Both are sorted: as many matches as there are known rows are these rows, in their order.
     stored = known if len(known) == len(mine) else known[at[met]]
@@ -61,10 +61,10 @@ def classify(candles: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classifi
         candles = candles.with_columns(interest)
     identical, new = int(same.sum()), int((~met).sum())
     written = candles.with_columns(revision=pl.Series(revision)).filter(changed)
-    return Classified(written, new, identical, len(candles) - identical - new)
+    return Classification(written, new, identical, len(candles) - identical - new)
 
 
-def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classified:
+def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classification:
     """Return the deletions of those keys that have a candle; the others count as identical."""
     at = positions(keys, known, runs) if len(known) else np.full(len(keys), -1)
     found = known[at[at >= 0]].filter(~pl.col("deleted"))
@@ -74,7 +74,7 @@ def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> C
         *(pl.lit(None, pl.Float64).alias(name) for name in VALUES),
         pl.col("revision") + 1,
     )
-    return Classified(rows, 0, len(keys) - len(rows), len(rows))
+    return Classification(rows, 0, len(keys) - len(rows), len(rows))
 
 
 def rebase(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -66,7 +66,7 @@ def _readable(log: DeltaLog) -> Contents:
     first = None
     for attempt in range(1, STORE_COMMIT_ATTEMPTS + 1):
         view, ledger = log.view(), log.ledger()
-        entries, held = ledger.entries(), ledger.held(everything=True)
+        entries, quarantine = ledger.entries(), ledger.held(everything=True)
         first = view.token if first is None else first
         # Where nothing has moved for so long, whoever wrote it has died.
         settled = _is_entered(log, view.files.version) or (
@@ -75,7 +75,7 @@ def _readable(log: DeltaLog) -> Contents:
         if settled and log.view().token == view.token and ledger.entries().equals(entries):
             tail = view.tail.scan(Selection(None, None, None), list(LOG_SCHEMA))
             pieces = chain(_pieces(log.location, view.files), [tail] if len(tail) else [])
-            return Contents(view.horizon, entries, held, pieces)
+            return Contents(view.horizon, entries, quarantine, pieces)
         time.sleep(STORE_RETRY_SECONDS * attempt)
     raise ConflictError(f"store: {log.location.root}: others keep writing; try again later")
 
@@ -108,7 +108,7 @@ def load(log: DeltaLog, found: Contents) -> None:
             raise StoreError(f"store: {location.root}: is not empty; restore into a new folder")
         actions = _written(location, found.pieces)
         try:
-            for path, frame in zip(_ledger(number), (found.entries, found.held), strict=True):
+            for path, frame in zip(_ledger(number), (found.entries, found.quarantine), strict=True):
                 location.put(frame, path)
         except BaseException:
             location.discard(actions)

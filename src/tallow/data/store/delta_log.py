@@ -183,7 +183,9 @@ class DeltaLog:
             waiting = self.tail_file.written.after(flushed).batches
             gone = {each.path for each in actions if isinstance(each, RemoveAction)}
             checked = not waiting and files.own_without(gone)
-        return files.lineage.with_checked(checked).mark(files.version, self.tail_file.identity)
+        return files.lineage.with_checked(checked).commit_facts(
+            files.version, self.tail_file.identity
+        )
 
     def ledger(self) -> SqliteLedger:
         """Return where ingests and quarantined rows are kept."""

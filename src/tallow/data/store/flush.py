@@ -24,7 +24,7 @@ from tallow.data.store.batches import Tail
 from tallow.data.store.classify import rebase, receive_after
 from tallow.data.store.delta_log import DeltaLog
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, around, latest
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, latest, selection_around
 from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import merge_small
 from tallow.data.store.view import DeltaView
@@ -71,7 +71,9 @@ def _rebased(log: DeltaLog, rows: pl.DataFrame, view: DeltaView) -> pl.DataFrame
     for (timeframe, adjustment), part in rows.group_by(
         "timeframe", "adjustment", maintain_order=True
     ):
-        selection = around(part, instrument_runs(part)[0], str(timeframe), str(adjustment))
+        selection = selection_around(
+            part, instrument_runs(part)[0], str(timeframe), str(adjustment)
+        )
         known = latest(table.scan(selection, [*LOG_ORDER]))
         parts.append(rebase(part, known))
     return pl.concat(parts)
@@ -97,7 +99,7 @@ def writing(log: DeltaLog) -> Iterator[DeltaWriting]:
     file = log.tail_file
     with file.locked() as tail:
         files = log.files()
-        if tail.made < files.flushed:
+        if tail.newest_write < files.flushed:
             # The tail's file is an older copy: no number may be used again.
             file.drop(files.flushed)
         view = log.view_of(tail, files)

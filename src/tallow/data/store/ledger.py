@@ -41,7 +41,7 @@ ENTRY_SCHEMA: dict[str, Any] = {
     },
     "received_at": TIME_TYPE,
 }
-HELD_SCHEMA: dict[str, Any] = {
+STORED_QUARANTINE_SCHEMA: dict[str, Any] = {
     "id": pl.Int64,
     "ingest": pl.Int64,
     "timeframe": pl.String,
@@ -99,7 +99,7 @@ class Ledger(Protocol):
         ...
 
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
-        """Return the rows set aside and not settled, or all, columns `HELD_SCHEMA`.
+        """Return the rows set aside and not settled, or all, columns `STORED_QUARANTINE_SCHEMA`.
 
         Those whose numbers come `after` one only; no number is used twice.
         """
@@ -166,9 +166,9 @@ class SqliteLedger:
 
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
         """Return the rows set aside."""
-        query = f"SELECT {', '.join(HELD_SCHEMA)} FROM quarantine WHERE id > {after}"
+        query = f"SELECT {', '.join(STORED_QUARANTINE_SCHEMA)} FROM quarantine WHERE id > {after}"
         unsettled = "" if everything else " AND settled_by IS NULL"
-        return self._file.read(query + unsettled, HELD_SCHEMA, _NULLABLE)
+        return self._file.read(query + unsettled, STORED_QUARANTINE_SCHEMA, _NULLABLE)
 
     def settle(self, numbers: Sequence[int], entry: int) -> None:
         """Mark rows as settled by a later write."""
@@ -178,9 +178,9 @@ class SqliteLedger:
                 [(entry, number) for number in numbers],
             )
 
-    def load(self, entries: pl.DataFrame, held: pl.DataFrame) -> None:
+    def load(self, entries: pl.DataFrame, quarantine: pl.DataFrame) -> None:
         """Take over another ledger, its numbers too; this one is empty. Under the lock."""
-        for table, frame in (("ingests", entries), ("quarantine", held)):
+        for table, frame in (("ingests", entries), ("quarantine", quarantine)):
             rows = frame.with_columns(pl.col(pl.Datetime).to_physical()).rows()
             marks = ", ".join("?" * frame.width)
             names = ", ".join(frame.columns)

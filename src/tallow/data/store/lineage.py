@@ -44,7 +44,7 @@ class Lineage:
         """Return the same one, perhaps checked by now."""
         return replace(self, checked=checked)
 
-    def mark(self, after: int, tail: str) -> dict[str, str]:
+    def commit_facts(self, after: int, tail: str) -> dict[str, str]:
         """Return what a commit that follows a version, made beside a tail, says of itself."""
         checked = str(self.checked).lower()
         return {_LINE: self.id, _AFTER: str(after), _CHECKED: checked, _TAIL: tail}
@@ -54,7 +54,7 @@ def lineage_of(location: TableLocation, version: int) -> Lineage:
     """Return the line that a version's commit belongs to: a new one where it is another tool's."""
     body = location.commit(version)
     info = _commit_info(body)
-    if _is_marked(info, version):
+    if _is_ours(info, version):
         return Lineage(info[_LINE], info.get(_CHECKED) == "true")
     return Lineage(f"{version}-{hashlib.blake2b(body, digest_size=8).hexdigest()}", False)
 
@@ -69,12 +69,12 @@ def tails_of(location: TableLocation, after: int, until: int) -> set[str | None]
     for version in range(after + 1, until + 1):
         body = location.commit(version)
         info = _commit_info(body)
-        if _is_marked(info, version) or not body:
+        if _is_ours(info, version) or not body:
             found.add(info.get(_TAIL))
     return found
 
 
-def _is_marked(info: dict[str, Any], version: int) -> bool:
+def _is_ours(info: dict[str, Any], version: int) -> bool:
     return isinstance(info.get(_LINE), str) and info.get(_AFTER) == str(version - 1)
 
 

@@ -168,7 +168,9 @@ def latest(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(~same.fill_null(False))
 
 
-def around(rows: pl.DataFrame, names: Sequence[str], timeframe: str, adjustment: str) -> Selection:
+def selection_around(
+    rows: pl.DataFrame, names: Sequence[str], timeframe: str, adjustment: str
+) -> Selection:
     """Return what the log may know of the keys of rows: their span, and few names one by one."""
     if not len(rows):
         return Selection((), timeframe, adjustment)

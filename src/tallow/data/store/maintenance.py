@@ -10,7 +10,7 @@ import polars as pl
 
 from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS
-from tallow.data.store.backend import Compacted
+from tallow.data.store.backend import CompactionReport
 from tallow.data.store.commits import NO_CHECKPOINT
 from tallow.data.store.flush import flush
 from tallow.data.store.index import overlapping
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from tallow.data.store.delta_log import DeltaLog
 
 
-def compact(log: DeltaLog, keep_hours: float) -> Compacted:
+def compact(log: DeltaLog, keep_hours: float) -> CompactionReport:
     """Rewrite files that overlap, and remove those that no version of late needs."""
     return _rewritten(log, keep_hours, None, lambda group: len(group) > 1)
 
 
 def prune(
     log: DeltaLog, before: int | None, superseded_before: int | None, keep_hours: float
-) -> Compacted:
+) -> CompactionReport:
     """Take rows away; see `tallow.data.store.store.Store.prune`."""
     if superseded_before is not None:
         # First, so that nobody asks for a state that is being taken apart.
@@ -47,7 +47,7 @@ def _rewritten(
     keep_hours: float,
     keep: Keep | None,
     wanted: Callable[[pl.DataFrame], bool],
-) -> Compacted:
+) -> CompactionReport:
     flush(log)
     before = log.files().facts
     for _ in range(STORE_COMMIT_ATTEMPTS):
@@ -64,7 +64,7 @@ def _rewritten(
     after = log.files().facts
     gone = remove_remains(log, keep_hours)
     removed = int(before["rows"].sum()) - int(after["rows"].sum())
-    return Compacted(len(before), len(after), removed, gone)
+    return CompactionReport(len(before), len(after), removed, gone)
 
 
 def set_property(log: DeltaLog, name: str, value: str) -> None:

@@ -17,7 +17,7 @@ import polars as pl
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_REWRITE_ROWS
-from tallow.data.store.backend import Compacted, Contents, LogPoint, StoreStats
+from tallow.data.store.backend import CompactionReport, Contents, LogPoint, StoreStats
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, UNFINISHED, Selection
 from tallow.data.store.order import in_log_order
@@ -151,14 +151,14 @@ class PostgresBackend:
             horizon=facts["horizon"],
         )
 
-    def compact(self, keep_hours: float) -> Compacted:
+    def compact(self, keep_hours: float) -> CompactionReport:
         """Give back the room of rows that were taken away, and count anew for the planner."""
         self._server.run("VACUUM (ANALYZE) tallow.log")
-        return Compacted(0, 0, 0, 0)
+        return CompactionReport(0, 0, 0, 0)
 
     def prune(
         self, before: int | None, superseded_before: int | None, keep_hours: float
-    ) -> Compacted:
+    ) -> CompactionReport:
         """Take rows away; see `tallow.data.store.store.Store.prune`."""
         removed = 0
         with self.writing() as writing:
@@ -169,7 +169,7 @@ class PostgresBackend:
             if before is not None:
                 removed += run(f"DELETE FROM tallow.log WHERE timestamp < {instant(before)}")
             run(f"UPDATE tallow.facts SET epoch = '{uuid.uuid4().hex}'")
-        return Compacted(0, 0, removed, 0)
+        return CompactionReport(0, 0, removed, 0)
 
     @contextmanager
     def contents(self) -> Iterator[Contents]:
@@ -177,8 +177,8 @@ class PostgresBackend:
         with self._server.transaction("REPEATABLE READ, READ ONLY") as session:
             ledger = PostgresLedger(lambda: nullcontext(session))
             horizon = session.query("SELECT horizon FROM tallow.facts").item()
-            entries, held = ledger.entries(), ledger.held(everything=True)
-            yield Contents(horizon, entries, held, _pieces(session))
+            entries, quarantine = ledger.entries(), ledger.held(everything=True)
+            yield Contents(horizon, entries, quarantine, _pieces(session))
 
     def load(self, found: Contents) -> None:
         """Take over all of another store, as it is, in one transaction; this one is empty."""
@@ -194,7 +194,7 @@ class PostgresBackend:
                 received = max(received, *rows["received_at"].to_physical().unique())
             facts = f"received = {received}, horizon = {found.horizon}, version = '{VERSION}'"
             session.run(f"UPDATE tallow.facts SET {facts}")
-            PostgresLedger(lambda: nullcontext(session)).load(found.entries, found.held)
+            PostgresLedger(lambda: nullcontext(session)).load(found.entries, found.quarantine)
 
     def flush(self) -> None:
         """Do nothing: there is no tail."""

@@ -14,8 +14,8 @@ from tallow.data.reading.quarantine import QUARANTINE_SCHEMA
 from tallow.data.store.ledger import (
     ENTRY_COLUMNS,
     ENTRY_SCHEMA,
-    HELD_SCHEMA,
     ONCE,
+    STORED_QUARANTINE_SCHEMA,
     LedgerEntry,
     counted,
 )
@@ -91,7 +91,7 @@ class PostgresLedger:
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
         """Return the rows set aside."""
         open_only = " AND settled_by IS NULL" * (not everything)
-        return self._frame(HELD_SCHEMA, f"quarantine WHERE id > {after}{open_only}")
+        return self._frame(STORED_QUARANTINE_SCHEMA, f"quarantine WHERE id > {after}{open_only}")
 
     def settle(self, numbers: Sequence[int], entry: int) -> None:
         """Mark rows as settled by a later write."""
@@ -102,10 +102,10 @@ class PostgresLedger:
                 f"WHERE id = ANY (ARRAY[{wanted}]::bigint[])"
             )
 
-    def load(self, entries: pl.DataFrame, held: pl.DataFrame) -> None:
+    def load(self, entries: pl.DataFrame, quarantine: pl.DataFrame) -> None:
         """Take over another ledger, its numbers too; they go on from the highest."""
         with self._work() as session:
-            for table, frame in (("ingests", entries), ("quarantine", held)):
+            for table, frame in (("ingests", entries), ("quarantine", quarantine)):
                 session.copy(table, _plain(frame))
                 session.query(
                     f"SELECT setval(pg_get_serial_sequence('tallow.{table}', 'id'), "

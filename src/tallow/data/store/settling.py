@@ -18,7 +18,7 @@ import polars as pl
 from tallow.core.errors import StoreError, TallowWarning
 from tallow.data.reading.rules import FORMING
 from tallow.data.reading.schema import time_view
-from tallow.data.store.ledger import HELD_SCHEMA
+from tallow.data.store.ledger import STORED_QUARANTINE_SCHEMA
 
 if TYPE_CHECKING:
     from tallow.data.reading.candles import Candles
@@ -30,7 +30,7 @@ _DIGEST = pl.col("record").hash().alias("record")
 """A row is told from others by its text, and millions of texts need not stay in memory for that."""
 
 
-def open_rows(held: pl.DataFrame) -> pl.DataFrame:
+def open_rows(quarantine: pl.DataFrame) -> pl.DataFrame:
     """Return those of a ledger's rows that a candle may answer, for `answered`."""
     text = pl.col("record").str
     quantity = text.contains('"quantity":', literal=True) | text.contains(
@@ -39,7 +39,7 @@ def open_rows(held: pl.DataFrame) -> pl.DataFrame:
     # A tick on a full minute is no candle of it.
     is_tick = pl.col("row").is_null() & text.contains('"price":', literal=True) & quantity
     has_key = pl.col("instrument").is_not_null() & pl.col("timestamp").is_not_null()
-    rows = held.filter(pl.col("settled_by").is_null() & has_key & ~is_tick.fill_null(False))
+    rows = quarantine.filter(pl.col("settled_by").is_null() & has_key & ~is_tick.fill_null(False))
     return rows.select("id", "timeframe", "adjustment", *_KEY, *_ROW, _DIGEST)
 
 
@@ -78,7 +78,7 @@ class OpenRows:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._backend: Backend | None = None
-        self._rows = open_rows(pl.DataFrame(schema=HELD_SCHEMA))
+        self._rows = open_rows(pl.DataFrame(schema=STORED_QUARANTINE_SCHEMA))
         self._entry = self._last = 0
 
     def settle(

@@ -24,7 +24,7 @@ from tallow.data.reading.known_times import only_begun
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.schema import CANDLE_COLUMNS, OPEN_INTEREST
-from tallow.data.store.backend import Backend, Compacted, StoreStats
+from tallow.data.store.backend import Backend, CompactionReport, StoreStats
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.opening import open_backend
 from tallow.data.store.reader import StoreReader, StoreState
@@ -218,7 +218,7 @@ class Store(StoreReader):
         """Return how much there is, and how it lies."""
         return self.backend.stats()
 
-    def compact(self, keep_hours: float = KEEP_HOURS) -> Compacted:
+    def compact(self, keep_hours: float = KEEP_HOURS) -> CompactionReport:
         """Sort and merge files, so that one instrument's range lies in one stretch of one file.
 
         Parameters
@@ -234,7 +234,7 @@ class Store(StoreReader):
         before: int | None = None,
         superseded_before: int | None = None,
         keep_hours: float = KEEP_HOURS,
-    ) -> Compacted:
+    ) -> CompactionReport:
         """Take away what is too old; the only thing that does, and there is no way back.
 
         Parameters

@@ -122,7 +122,9 @@ def _create(location: TableLocation, options: dict[str, str] | None, to_fill: bo
             configuration=properties | ({FILLING: "true"} if to_fill else {}),
             storage_options=options,
             # A second try would put these properties over those of the first one's table.
-            commit_properties=CommitProperties(Lineage.new().mark(-1, ""), max_commit_retries=0),
+            commit_properties=CommitProperties(
+                Lineage.new().commit_facts(-1, ""), max_commit_retries=0
+            ),
             raise_if_key_not_exists=False,
         )
     except DeltaError as error:

@@ -238,7 +238,7 @@ class TailFile(StateFile):
         batches = [batch for batch in kept if batch.id > dropped]
         batches += (_decoded(*row) for row in fresh)
         tail = Tail(tuple(batches), received, dropped, reached, alone, known.index)
-        if tail.made != said.get("made", 0):
+        if tail.newest_write != said.get("made", 0):
             raise sqlite3.DatabaseError(f"{DAMAGED}: a batch is missing")
         return tail
 

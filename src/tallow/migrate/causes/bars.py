@@ -128,7 +128,7 @@ class RequestBars:
 
     def with_periods(self, instrument: str, bars: Bars) -> Bars:
         """Return the bars with the numbers of their sessions, weeks and months."""
-        calendars = self._calendars.places([instrument])
+        calendars = self._calendars.indices([instrument])
         table = anchor_table(self._calendars.calendars)
         offsets = np.array([0, len(bars)])
         periods = anchor_columns(table, PERIODS, bars.time, offsets, calendars)

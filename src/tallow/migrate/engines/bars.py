@@ -145,6 +145,10 @@ def _anchors(
     """Return the session, week or month of each bar, for indicators that restart with it."""
     names, offsets = instrument_runs(bars)
     columns = anchor_columns(
-        anchor_table(calendars.calendars), wanted, time_view(bars), offsets, calendars.places(names)
+        anchor_table(calendars.calendars),
+        wanted,
+        time_view(bars),
+        offsets,
+        calendars.indices(names),
     )
     return pl.DataFrame(columns)

@@ -61,7 +61,7 @@ class LiveAnswers:
         assumed = self._assumed[timeframe]
         if not assumed.may_have(rows.timestamp):
             return np.zeros(len(rows.timestamp), dtype=np.bool_)
-        return assumed.marks(self._state.calendar_of[rows.instrument], rows.timestamp)
+        return assumed.flags(self._state.calendar_of[rows.instrument], rows.timestamp)
 
     def latest(self, timeframe: str | None, instruments: Iterable[str] | None) -> pl.DataFrame:
         """Return the last bars of some instruments, or of all."""

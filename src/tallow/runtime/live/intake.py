@@ -130,7 +130,7 @@ class Intake:
         self._numbers |= {name: first + place for place, name in enumerate(new)}
         self.name_column = pl.Series("instrument", self.names, dtype=pl.String)
         self.rank = np.argsort(np.argsort(np.array(self.names, dtype=object)))
-        calendars = self._calendars.places(new)
+        calendars = self._calendars.indices(new)
         self._have_calendars &= bool((calendars >= 0).all())
         self._state.grow(calendars)
 

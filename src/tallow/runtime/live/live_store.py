@@ -16,7 +16,7 @@ import polars as pl
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
-from tallow.data.joins import Joined
+from tallow.data.joins import JoinedHistories
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
@@ -69,7 +69,7 @@ class LiveStore:
         self._validity = Validity()
         self._known = KnownTimes(calendars)
         self.unknown: set[str] = set()
-        self._joined: dict[tuple[str, int], Joined] = {}
+        self._joined: dict[tuple[str, int], JoinedHistories] = {}
 
     def restart(self, point: LogPoint) -> None:
         """Start again where history was removed: nothing of before is used any more."""
@@ -185,7 +185,7 @@ class LiveStore:
 
     def has_known_times(self, name: str, rows: Floats) -> Flags:
         """Say which of an instrument's sorted rows have known times that are not ahead."""
-        calendars, offsets = self._calendars.places([name]), np.array([0, len(rows)])
+        calendars, offsets = self._calendars.indices([name]), np.array([0, len(rows)])
         times = rows[:, TIME].astype(np.int64)
         codes = self._known.wrong(calendars, offsets, times, latest_open())
         return np.ones(len(rows), dtype=np.bool_) if codes is None else codes == RIGHT
@@ -224,7 +224,7 @@ class LiveStore:
         """Run candles up to the last month that leaves `keep` of them; save snapshots there."""
         if len(past.rows) <= keep:
             return past
-        place = self._calendars.places([name])
+        place = self._calendars.indices([name])
         if place[0] < 0:
             return past
         months = month_starts(self._calendars.calendars[int(place[0])], SOURCE)
@@ -241,13 +241,13 @@ class LiveStore:
             done = end
         return Past(past.states, past.rows[done:])
 
-    def joined(self, known_until: int) -> Joined:
+    def joined(self, known_until: int) -> JoinedHistories:
         """Return which instruments continue others, as known at a receipt."""
         moment = (self.epoch, known_until)
         if moment not in self._joined:
             self._joined.clear()
             records = self.store.actions.joins(known_until)
-            self._joined[moment] = Joined.of(records, self._calendars)
+            self._joined[moment] = JoinedHistories.of(records, self._calendars)
         return self._joined[moment]
 
     def changed_since(self, name: str, received: int, until: int) -> int | None:
@@ -263,7 +263,7 @@ class LiveStore:
 
     def _run_snapshots(self, name: str, known_until: int) -> list[RunSnapshots]:
         """Return every timeframe's snapshots of an instrument's calendar."""
-        calendar = self._calendars.calendars[max(int(self._calendars.places([name])[0]), 0)]
+        calendar = self._calendars.calendars[max(int(self._calendars.indices([name])[0]), 0)]
         kept = (self._snapshots, self._validity, self._candles(known_until))
         return [
             RunSnapshots.of(

@@ -20,7 +20,7 @@ from tallow.core.errors import CalendarError, excerpt
 _FROM = re.compile(r"(.+?)\s+from\s+(\d{4}-\d\d-\d\d)", re.IGNORECASE)
 
 
-def name_stretches(text: str) -> list[tuple[str, date | None]]:
+def split_dated_names(text: str) -> list[tuple[str, date | None]]:
     """Return the names in a text, and from when each holds; None is from the beginning.
 
     `CalendarError` if a name but the first lacks its date, or the dates do not ascend.
@@ -44,7 +44,7 @@ def name_stretches(text: str) -> list[tuple[str, date | None]]:
     return found
 
 
-def joined_calendar(text: str, parts: Sequence[tuple[Calendar, date | None]]) -> Calendar:
+def combine_calendars(text: str, parts: Sequence[tuple[Calendar, date | None]]) -> Calendar:
     """Return one calendar of several, each of which holds from its date on.
 
     `CalendarError` if they are of several time zones, do not cover their stretches, or sessions
@@ -64,7 +64,7 @@ def joined_calendar(text: str, parts: Sequence[tuple[Calendar, date | None]]) ->
             raise _error(text, f"{calendar} covers {covered}, and is to hold {since}..{end}")
     segments = segments_of(spans[0][0].table).between(*spans[0][1:])
     for calendar, since, end in spans[1:]:
-        segments = segments.joined(segments_of(calendar.table).between(since, end))
+        segments = segments.united(segments_of(calendar.table).between(since, end))
     order = np.argsort(segments.opens)
     late = np.flatnonzero(segments.closes[order][:-1] > segments.opens[order][1:])
     for day in date_list(segments.dates[order][late[:1]]):
