@@ -48,7 +48,7 @@ ROLLOUT_COUNT_MAX = 1_000_000_000
 COMPARE_BLOCK_ROWS = 131_072
 """Candles that a comparison asks its engines about at a time; one instrument is asked for whole."""
 
-COMPARE_PLACES = 10
+COMPARE_WORST_ROWS = 10
 """Worst rows of a series that a comparison keeps."""
 
 COMPARE_FLIPS = 50

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tallow.core.arrays import Codes, Flags, Floats, Times
-from tallow.core.limits import COMPARE_PLACES
+from tallow.core.limits import COMPARE_WORST_ROWS
 from tallow.migrate.compare.matching import Match, distances
 from tallow.migrate.compare.pairing import InstrumentRows
 from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair
@@ -181,7 +181,7 @@ def find_worst_rows(
     """
     weight = _weights(pair, matches, unexplained_rows(causes, rejected))
     close = rows.close()
-    for _ in range(COMPARE_PLACES):
+    for _ in range(COMPARE_WORST_ROWS):
         # As many for one instrument as a report has in all: the worst may all belong to one.
         row = int(np.argmax(weight))
         if weight[row] < 0.0:

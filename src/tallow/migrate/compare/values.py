@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from tallow.core.limits import COMPARE_PLACES
+from tallow.core.limits import COMPARE_WORST_ROWS
 from tallow.migrate.causes import Classifier
 from tallow.migrate.compare.counts import (
     ValueCounts,
@@ -112,7 +112,7 @@ class ComparisonValues:
     def keep_worst(self, series: str, rows: list[WorstRow]) -> None:
         """Keep the worst of these and the present rows of a series."""
         ranked = sorted((*self.worst.get(series, ()), *rows), key=WorstRow.rank)
-        self.worst[series] = ranked[:COMPARE_PLACES]
+        self.worst[series] = ranked[:COMPARE_WORST_ROWS]
 
 
 def compare_answers(
