@@ -31,3 +31,14 @@ def test_documents_name_only_targets_and_files_that_exist() -> None:
         assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets, name
         for link in re.findall(r"\]\(([^)#]+)\)", text):
             assert link.startswith("https://") or (ROOT / link).exists(), f"{name}: {link}"
+
+
+def test_modules_that_pages_name_exist() -> None:
+    package = ROOT / "src" / "tallow"
+    bare = {path.name for path in package.rglob("*.py")}
+    pages = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for name in re.findall(r"`([\w/]+\.py)`", page.read_text("utf-8")):
+            found = name in bare if "/" not in name else (package / name).exists()
+            # What a reader is to write has capitals; a path of the repository begins at its root.
+            assert found or "NAME" in name or (ROOT / name).exists(), f"{page.name}: {name}"
