@@ -20,7 +20,7 @@ _NEVER = float("inf")
 
 
 def start(act: Callable[[], T], late: Callable[[T], object] = lambda _result: None) -> Future[T]:
-    """Run `act` in a daemon thread; where nobody waits any more, `late` is given its result.
+    """Run `act` in a daemon thread; where the caller has given up, `late` gets its result.
 
     A future that is cancelled frees whoever waits for it; `act` itself goes on.
     """

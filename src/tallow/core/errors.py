@@ -25,7 +25,7 @@ class TallowError(Exception):
 
 
 class TallowWarning(UserWarning):
-    """Something was taken that nobody said, or left out of a result without a report of its own."""
+    """Something was assumed, or left out of a result without a report of its own."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*map(_safe_argument, arguments))

@@ -22,7 +22,7 @@ def name_text(what: str, given: object, error: type[TallowError]) -> str:
     try:
         given.encode()
     except UnicodeEncodeError as problem:
-        raise error(f"{what}={excerpt(given)}; has what is no character; mend it") from problem
+        raise error(f"{what}={excerpt(given)}; has what is no character; correct it") from problem
     return given
 
 
@@ -36,7 +36,9 @@ def file_path(what: str, given: str | os.PathLike[str], error: type[TallowError]
         path = Path(given)
         text = os.fsencode(path)
     except (ValueError, TypeError) as problem:
-        raise error(f"{what}: {excerpt(given)}; no file can have this name; mend it") from problem
+        raise error(
+            f"{what}: {excerpt(given)}; no file can have this name; correct it"
+        ) from problem
     if b"\0" in text:
         raise error(f"{what}: {excerpt(given)}; has a zero byte; no file can have this name")
     longest = max(map(len, text.split(os.fsencode(os.sep))))

@@ -79,7 +79,7 @@ def cache_folder() -> Path:
     """Return the folder of compiled kernels: below ``TALLOW_CACHE_DIR``, or the user's cache.
 
     What is in it is run. One that others may write to is not used, nor one where this user has no
-    home: then kernels are compiled anew in each process.
+    home: then each process compiles kernels again.
     """
     try:
         folder = _cache_root() / f"kernels-{kernel_digest()}"

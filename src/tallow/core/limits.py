@@ -95,7 +95,7 @@ ARROW_MESSAGES_MAX = 1_000_000
 """Messages of an Arrow file whose lengths are looked at before it is read."""
 
 DOCUMENT_BYTES_MAX = 268_435_456
-"""Longest document of a data provider, unpacked: it is held in memory whole."""
+"""Longest document of a data provider, unpacked: it is read into memory whole."""
 
 DOCUMENT_VALUES_MAX = 20_000_000
 """Most values (cells, keys, brackets) in such a document: each takes some sixty bytes of memory."""
@@ -213,13 +213,13 @@ LIVE_CANDLES = 512
 """Candles per instrument that a live engine holds, by default: more than a session of NSE."""
 
 LIVE_CANDLES_MAX = 1_000_000
-"""Most candles per instrument that a live engine may be told to hold."""
+"""Most candles per instrument that a live engine may keep."""
 
 FEED_QUEUE_BYTES = 67_108_864
 """Bytes that a feed holds for a slow reader; at this bound it stops reading its connection."""
 
 FEED_MESSAGE_BYTES_MAX = 16_777_216
-"""Longest message of a feed; a longer one ends the connection, which is then made anew."""
+"""Longest message of a feed; a longer one ends the connection, and the client connects again."""
 
 FEED_MESSAGE_VALUES_MAX = 1_000_000
 """Most values (keys, numbers, texts, brackets) in a message: more would take too much memory."""
@@ -228,7 +228,7 @@ FEED_MESSAGE_ROWS_MAX = 100_000
 """Most rows in a message."""
 
 FEED_MESSAGE_OTHERS_MAX = 1_000
-"""Most elements of a message that are no objects; each is set aside by itself."""
+"""Most elements of a message that are no objects; each is quarantined by itself."""
 
 FEED_ROW_FIELDS_MAX = 256
 """Most fields of a row in a message."""
@@ -261,7 +261,7 @@ FEED_CLOSE_SECONDS = 1.0
 """How long a feed that is closed waits for the server's farewell."""
 
 FEED_STALL_SECONDS = 60.0
-"""Silence, in a connection, after which a feed makes it anew."""
+"""Silence, in a connection, after which a feed connects again."""
 
 FEED_BACKFILL_SECONDS = 2.0
 """How long after a gap's end it is asked for: a vendor's history may come a moment later."""
@@ -273,7 +273,7 @@ FEED_REPLY_SECONDS = 5.0
 """How long a feed waits for Redis to answer, beyond the time it asked it to wait for entries."""
 
 FEED_ASK_AGAIN_SECONDS = 0.05
-"""Pause before Redis is asked again where it said "nothing" at once, though it was told to wait."""
+"""Pause before Redis is asked again where it said "nothing" at once instead of waiting."""
 
 FEED_REPLY_BYTES_MAX = 33_554_432
 """Longest answer of Redis that a feed takes; of entries that are longer it asks for fewer."""
@@ -325,7 +325,7 @@ LIVE_RATE_SECONDS = 10.0
 """Span over which a live session counts its rate."""
 
 LIVE_EVENTS_KEPT = 100
-"""Corrections, and rows set aside, that a live session remembers with their reasons."""
+"""Corrections, and quarantined rows, that a live session remembers with their reasons."""
 
 LIVE_TIMINGS_KEPT = 1_000
 """Updates of which a live session remembers how long they took."""

@@ -4,7 +4,7 @@ ENGINE_ANSWER_SECONDS = 60.0
 """How long a user's HTTP engine may take for one answer."""
 
 ENGINE_ANSWER_BYTES_MAX = 1_073_741_824
-"""Longest answer of a user's HTTP engine, and longest request to it: both are held whole."""
+"""Longest answer of a user's HTTP engine, and longest request to it: both are read whole."""
 
 ENGINE_READ_BYTES = 1_048_576
 """As much of an HTTP engine's answer as is read at a time, between looks at its length."""
@@ -22,7 +22,7 @@ FLAG_WATCH_SECONDS = 0.25
 """How often a flag file is looked at for events; an evaluation looks by itself."""
 
 ROLLOUT_LOCK_SECONDS = 2.0
-"""How long an act on a rollout waits for another; a revert goes on without the lock then."""
+"""How long an action on a rollout waits for another; a revert continues without the lock then."""
 
 ROLLOUT_LOOKS = 10
 """Looks at an interval while it runs: a clear failure does not wait for its end."""
@@ -124,7 +124,7 @@ EVIDENCE_LOCK_SECONDS = 1.0
 """How long a writer of evidence waits for another one, and before it tries again."""
 
 EVIDENCE_BACKLOG = 65_536
-"""Observations held while they cannot be written; beyond, the oldest are lost, and counted."""
+"""Observations kept while they cannot be written; beyond, the oldest are lost, and counted."""
 
 EVIDENCE_ROWS = 1_000_000
 """Observations kept of an experiment: the newest."""

@@ -1,4 +1,4 @@
-"""Text of others as it may be shown: nothing in it steers a terminal, nothing tells a password."""
+"""Text of others as it may be shown: nothing in it steers a terminal or shows a password."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def without_user(url: str) -> tuple[str, str | None, str]:
 def has_unescaped_user(url: str) -> bool:
     """Say whether a user or password has signs that end it for who reads the URL.
 
-    What follows such a sign is taken for a host or a path, and told as such.
+    What follows such a sign is taken for a host or a path, and shown.
     """
     found = _PLACE.match(url)
     before = "" if found is None else _split_user(url[found.end() :])[0]

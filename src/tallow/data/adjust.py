@@ -45,7 +45,7 @@ earlier `until`, are multiplied by these."""
 CloseBefore = Callable[[pl.DataFrame], pl.Series]
 """Takes moments, in columns `instrument` and `until`, and returns of each the instrument's last raw
 close before it, float64, null where it has no earlier candle; as `closes_before` does. NaN where
-nobody knows it: factors that need it are NaN, too."""
+it is not known: factors that need it are NaN, too."""
 
 
 def resolve_factors(
@@ -56,7 +56,7 @@ def resolve_factors(
     *,
     now: int,
 ) -> pl.DataFrame:
-    """Return the factors that actions come to.
+    """Return the factors of actions.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def apply_factors(candles: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
 
     Notes
     -----
-    A filler, as `data.kernels.aggregate` tells them, repeats a price of before it, also on the
+    A filler, as `data.kernels.aggregate` finds them, repeats a price of before it, also on the
     ex-date: those from there on with the last close before it are adjusted as that close is, and
     stay fillers. Where rows begin without volume, what lies before them counts; see
     `begins_in_doubt`.
@@ -266,7 +266,7 @@ def _products(actions: pl.DataFrame) -> Iterator[tuple[str, int, float, float]]:
 
 
 def _factor(action: Mapping[str, Any]) -> Fraction | None:
-    """Return what prices are multiplied by for one action; None where nobody knows it."""
+    """Return what prices are multiplied by for one action; None where it is not known."""
     if action["factor"] is not None:
         return _written(action["factor"])
     if action["amount"] is not None:

@@ -53,7 +53,7 @@ class JoinedHistories:
 
     @classmethod
     def of(cls, joins: pl.DataFrame, calendars: CalendarAssignment) -> JoinedHistories:
-        """Return what records come to; those of instruments without a calendar are left out."""
+        """Return the histories of records; those of instruments without a calendar are left out."""
         dated: dict[str, list[tuple[int, str]]] = {}
         names = joins["instrument"].unique().sort().to_list()
         for name, place in zip(names, calendars.indices(names).tolist(), strict=True):
@@ -82,7 +82,7 @@ class JoinedHistories:
 
     @property
     def _successors_again(self) -> set[str]:
-        """Keys that were given to somebody else after they had ended."""
+        """Keys that another instrument got after they had ended."""
         last = self.joins.group_by("predecessor").agg(pl.col("ex_date").max().alias("end"))
         again = self.joins.join(last, left_on="instrument", right_on="predecessor")
         return set(again.filter(pl.col("ex_date") > pl.col("end"))["instrument"])
@@ -106,16 +106,18 @@ class JoinedHistories:
     def changed(
         self, names: Sequence[str], changed: Callable[[Sequence[str]], Mapping[str, int]]
     ) -> dict[str, int]:
-        """Return the earliest change of instruments, from what `changed` tells of keys."""
+        """Return the earliest change of instruments, from what `changed` returns of keys."""
         joined = self.among(names)
         if not joined:
             return dict(changed(names))
         keys = {piece.key for name in joined for piece in self.pieces[name]}
-        told = changed(sorted(keys.union(names)))
-        found = {name: told[name] for name in names if name in told and name not in self.pieces}
+        changes = changed(sorted(keys.union(names)))
+        found = {
+            name: changes[name] for name in names if name in changes and name not in self.pieces
+        }
         for name in joined:
             for piece in self.pieces[name]:
-                earliest = told.get(piece.key)
+                earliest = changes.get(piece.key)
                 if earliest is not None and (piece.end is None or earliest < piece.end):
                     known = found.get(name, earliest)
                     found[name] = min(known, max(earliest, piece.start or earliest))
@@ -125,7 +127,7 @@ class JoinedHistories:
         """Return the actions of instruments, those of their predecessors under their own names.
 
         A key's list is believed up to the date on which it ended, that date's own actions included,
-        and back to where the key was somebody else's. An action told under two keys counts once.
+        and back to where the key was somebody else's. An action under two keys counts once.
         """
         parts = [actions.filter(pl.col("instrument").is_in(list(names)))]
         for name in self.among(names):

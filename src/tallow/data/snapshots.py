@@ -1,6 +1,6 @@
 """Kernel states on disk, so that a range query need not start at an instrument's first candle.
 
-Derived data: nothing here is worth waiting for the disk, and whatever is the matter with the file,
+Derived data: nothing here is worth waiting for the disk, and where anything is wrong with the file,
 it is replaced by an empty one, and queries start further back.
 """
 
@@ -174,7 +174,7 @@ def _make_room(connection: sqlite3.Connection) -> None:
 
 
 def _checksum(key: SnapshotKey, state: bytes) -> bytes:
-    """Return what tells a damaged state, or one that lies under another's key."""
+    """Return what shows that a state is damaged, or stored under another's key."""
     place = f"{key.series.hex()} {key.boundary} {key.known_until} "
     return hashlib.blake2b(place.encode() + state, digest_size=8).digest()
 

@@ -257,7 +257,7 @@ class TickBuilder:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that are held between calls."""
+        """Bytes that are kept between calls."""
         ticks, spans, base = self._book[:3]
         return ticks.whole.nbytes + ticks.real.nbytes + spans.nbytes + base.nbytes
 

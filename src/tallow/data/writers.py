@@ -191,7 +191,7 @@ class FrameWriter:
             else:
                 self._frame.sink_csv(self._temporary, datetime_format=ISO_TIME)
         except BaseException as error:  # noqa: BLE001
-            # Polars' panics are BaseExceptions; whatever it is, the writing thread must tell.
+            # Polars' panics are BaseExceptions; the writing thread must report any of them.
             self._error = error
         finally:
             self._sink_ended.set()

@@ -20,7 +20,7 @@ Indicators = str | Iterable[str | Spec]
 
 @dataclass(frozen=True)
 class Operation:
-    """One indicator to run: each kernel output's column, or None where nobody asked for it."""
+    """One indicator to run: each kernel output's column, or None where it was not asked for."""
 
     indicator: Indicator
     advance: Kernel

@@ -1,6 +1,6 @@
 """Adjusted candles for a query: raw ones of the store times the factors of its actions, and others.
 
-A store may hold both raw candles of an instrument and such as came adjusted. Of each time the raw
+A store may have both raw and already adjusted candles of an instrument. Of each time the raw
 candle counts where there is one, and else the one that came: by days, weeks or months for candles
 of these. What came is adjusted for what had taken effect when it was received; the factors of what
 has since are the store's. Candles that came adjusted for splits are multiplied by the factors of
@@ -154,7 +154,7 @@ class AdjustedCandles(JoinedCandles):
     # What cannot be given
 
     def _unknown_factors(self, rows: pl.DataFrame, factors: pl.DataFrame) -> dict[str, str]:
-        """Say which rows need the factor of a dividend that nobody knows."""
+        """Say which rows need a dividend's factor that is not known."""
         unknown = factors.filter(pl.col("price_factor").is_nan())
         if not len(unknown):
             return {}

@@ -1,6 +1,6 @@
 """Batch runs: blocks of candles in, frames of bars with indicators out.
 
-A history is only a longer stream: a block may hold whole instruments or the next stretch of many,
+A history is only a longer stream: a block may hold whole instruments or the next rows of many,
 and the kernels' states carry over. Each block's instruments are shared among threads.
 """
 
@@ -101,7 +101,7 @@ class BarRun:
     Attributes
     ----------
     states
-        Of the instruments whose end was not announced: where their next rows go on.
+        Of the instruments whose end was not announced: from where their next rows are.
     interest
         Whether the candles have open interest; the bars then have it, too.
     failures

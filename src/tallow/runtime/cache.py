@@ -1,7 +1,7 @@
 """What was computed and may be asked again: bounded in bytes, each key computed by one thread.
 
 The cache knows nothing of candles. Whoever asks passes a function that looks at what is kept under
-the key, and says whether it still holds, was gone on with, was repaired, or had to be made anew.
+the key, and says whether it is still valid, was extended, was repaired, or was computed again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ENTRY_BYTES = 2_048
 
 
 class Sized(Protocol):
-    """What a cache keeps: values that nobody changes."""
+    """What a cache keeps: values that are never changed."""
 
     @property
     def nbytes(self) -> int:
@@ -65,7 +65,7 @@ class CacheCounters:
     extensions
         These alone.
     repairs
-        Answers computed anew from where a correction began; no hits.
+        Answers computed again from where a correction began; not hits.
     misses
         Answers computed from the store, or from scratch.
     evictions
@@ -145,7 +145,7 @@ class IndicatorCache:
         key
             All that the value depends on, but for the data's revision: that, the value carries.
         calculate
-            Takes what is kept, or None, and decides whether it still holds. It is called by one
+            Takes what is kept, or None, and decides whether it is still valid. It is called by one
             thread at a time for each key; others wait and then find what it made. What it raises
             is raised here, and nothing is kept.
         """
@@ -185,7 +185,7 @@ class IndicatorCache:
             )
 
     def clear(self) -> None:
-        """Forget every entry; the counters go on."""
+        """Forget every entry; the counters stay."""
         with self._lock:
             self._slots.clear()
             self._bytes = 0
@@ -198,7 +198,7 @@ class IndicatorCache:
             return
         there = self._slots.get(key)
         if there is not slot:
-            # It was evicted meanwhile, and perhaps begun anew by another thread.
+            # It was evicted meanwhile, and perhaps made again by another thread.
             slot.size = 0 if there is None else there.size
             self._slots[key] = slot
         self._bytes += size - slot.size

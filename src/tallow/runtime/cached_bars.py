@@ -1,9 +1,9 @@
 """One instrument's bars in the cache, with snapshots: kernel states from which a run can go on.
 
 The last snapshot has seen all candles that were known; from there only what was appended is read.
-Those before it lie ever further apart: after a correction the run goes on from the latest one that
-had not seen the corrected candle yet, and the bars before stay as they are. So to append and to
-correct are one operation; where a candle is older than every snapshot, all is computed anew.
+The earlier ones are further and further apart: after a correction the run continues from the latest
+one that had not seen the corrected candle, and the bars before stay as they are. So to append and
+to correct are one operation; a candle older than every snapshot makes all be computed again.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def resume_from(
 ) -> CachedBars | None:
     """Return kept bars, made longer or repaired from the last of some of their snapshots on.
 
-    None where a candle that came makes its instrument fail: that is for a run of its own to tell.
+    None where a new candle makes its instrument fail: a run of its own reports that.
     """
     run.resume(name, snapshots[-1], target)
     if run.failures or len(run.quarantine):

@@ -1,6 +1,6 @@
 """Range queries: the bars of a range of stored candles, with the bits of the whole history.
 
-What is asked again is answered from the cache, as far as the store's log says that it still holds.
+What is asked again is answered from the cache, as far as it is still valid by the store's log.
 """
 
 from __future__ import annotations

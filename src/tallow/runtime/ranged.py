@@ -250,9 +250,9 @@ class RangeRun:
     def _batches(
         self, names: Sequence[str], start: int | None, target: Target
     ) -> Iterator[list[str]]:
-        """Cut a list of instruments so that the candles of each part can be held.
+        """Cut a list of instruments so that the candles of each part fit in memory.
 
-        How many these are, the calendar tells; and the log, where instruments begin.
+        The calendar says how many these are; the log says where instruments begin.
         """
         source = target.source_buckets
         last = source.before(target.span.end or max(self.candles.known_until, start or 0))
@@ -296,7 +296,7 @@ class RangeRun:
         self.last = last if self.last is None else max(self.last, last)
 
     def _with_finality(self, built: pl.DataFrame, target: Target) -> pl.DataFrame:
-        """Return bars of which a later candle, which nobody needed, tells that they are final."""
+        """Return bars, final where a later candle shows it that was not read for them."""
         span = target.span
         if self.options.as_of is not None or span.end is None or built["is_final"].all():
             return built

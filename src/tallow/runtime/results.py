@@ -39,8 +39,8 @@ class RunReport:
     quarantine
         The quarantined rows, each with its source, row number, rule and original record.
     provisional
-        `instrument` and `timestamp` of the bars in sessions that no fact tells of, but that are
-        assumed: they are made anew once the facts are there.
+        `instrument` and `timestamp` of the bars in sessions that no fact states, but that are
+        assumed: they are computed again once the facts are there.
     assumed
         A sentence on these; empty where there are none.
     hint

@@ -42,7 +42,7 @@ class Snapshot(NamedTuple):
 class Validity:
     """At which moments of receipt snapshots are known to hold: each in an interval around its own.
 
-    What the log has said once, it need not say again: a process that asks all day would else look
+    The log is not asked twice: a process that asks all day would else look
     through the whole day's rows every time.
     """
 
@@ -138,7 +138,7 @@ class RunSnapshots:
 
 
 def put_back(states: States, names: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
-    """Put instruments back to where their snapshots were taken; their counts begin anew."""
+    """Put instruments back to where their snapshots were taken; their counts begin again."""
     rows, column = np.stack([snapshot.state for snapshot in snapshots]), 0
     fresh = [make(len(names)) for make in states.fresh]
     for place, state in enumerate(fresh):

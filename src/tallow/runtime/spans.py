@@ -118,7 +118,7 @@ def span_of(
     """Return the span of the bars with ``limits[0] <= open < limits[1]``; None where there is none.
 
     `from_origin` and `to_end` say that there is no limit on that side. Where a limit lies beyond
-    what the calendar covers, the rows there are read too: they are set aside, as they are in
+    what the calendar covers, the rows there are read too: they are quarantined, as they are in
     a batch.
     """
     first, last = limits

@@ -73,7 +73,7 @@ class StoredCandles:
 
     def traded_after(self, names: Sequence[str], after: int, until: int) -> list[str]:
         """Return the instruments with candles at or after an instant, and before another one."""
-        # Most that trade at all do so within days: nobody reads years to find that out.
+        # Most that trade at all do so within days: no need to read years to find out.
         week = min(after + WEEK_US, until)
         near = self._names_with_rows(names, after, week)
         rest = [name for name in names if name not in near]
@@ -111,7 +111,7 @@ class StoredCandles:
         return self.store.has_interest(self.timeframe, self.adjustment)
 
     def identity(self, name: str) -> tuple[str, ...]:
-        """Return what says which candles an instrument's are, revisions aside."""
+        """Return what identifies an instrument's candles, apart from their revisions."""
         return (self.epoch, self.timeframe, self.adjustment, name)
 
 
@@ -140,7 +140,7 @@ class JoinedCandles(StoredCandles):
         return names | {name for name, own in pieces if any(p.key in names for p in own)}
 
     def identity(self, name: str) -> tuple[str, ...]:
-        """Return what says which candles an instrument's are, revisions aside."""
+        """Return what identifies an instrument's candles, apart from their revisions."""
         pieces = self.joined.pieces.get(name)
         own = super().identity(name)
         return own if pieces is None else (*own, repr(pieces))
@@ -149,7 +149,7 @@ class JoinedCandles(StoredCandles):
 class _Track:
     """One instrument's changes: the moments they were noticed, and their earliest timestamps.
 
-    Both ascend: what a later change reaches behind, nobody needs to know of any more. `since` is
+    Both ascend: a change is dropped once a later one reaches further back. `since` is
     the moment from which on nothing is missing.
     """
 

@@ -1,4 +1,4 @@
-"""Candles streamed into bars, block by block; files in the order they lie in.
+"""Candles streamed into bars, block by block; files in the order of their rows.
 
 Three ways, each tried when the one before meets rows that it cannot take:
 
@@ -90,7 +90,7 @@ class FrameList:
         self.frames: list[pl.DataFrame] = []
 
     def open(self, schema: pl.Schema) -> FrameList:
-        """Start anew."""
+        """Start again."""
         self.frames = [pl.DataFrame(schema=schema)]
         return self
 
@@ -246,7 +246,7 @@ def _by_time(files: CandleFiles, job: Job) -> RunReport:
 
 
 class _TimeOrder:
-    """Each instrument's last time. Rows that nobody wants may come again, too, and are counted."""
+    """Each instrument's last time. Rows before it may come again, and are counted."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}

@@ -197,7 +197,7 @@ def live(
 ) -> None:
     """Take a live feed into a store, and show its bars as they change.
 
-    Candles or ticks come in; each is on disk before the feed is told that it came. The screen has
+    Candles or ticks come in; each is on disk before the feed is acknowledged. The screen has
     the whole universe: latest bars of the first timeframe with indicators, lag, rates, corrections,
     quarantined rows. Makes the store where there is none. Ctrl-C ends the session.
     """

@@ -32,7 +32,7 @@ Examples:
 \b
 Kinds of dates:
   regular, special  a session, of usual hours or not
-  provisional       a session that no fact tells of, or of its hours; it is assumed
+  provisional       a session that no fact states, or not its hours; it is assumed
   unknown           a session whose hours the calendar does not know
   holiday, weekend  no session
 """
@@ -103,7 +103,7 @@ def coverage(
     """Count the candles of each session, or list missing ones.
 
     A candle is expected in every minute of continuous trading, as the calendar has it. Many that
-    are missing were never there: nobody traded in that minute.
+    are missing were never there: nothing was traded in that minute.
     """
 
 

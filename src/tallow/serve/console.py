@@ -26,12 +26,12 @@ QUIET = "dim"
 GOOD, WARN, BAD = "green", "yellow", "red"
 
 ASSUMED = "?"
-"""Stands behind what lies in an assumed session."""
+"""Follows what is in an assumed session."""
 
 SPARKS = "▁▂▃▄▅▆▇█"
 
 ShowProgress = Callable[[int, int], None]
-"""Called with what is done, and what there is in all or 0 where nobody knows."""
+"""Called with what is done, and what there is in all or 0 where that is not known."""
 
 
 class SafeConsole(Console):

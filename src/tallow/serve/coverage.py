@@ -165,7 +165,7 @@ def _lacking(found: pl.DataFrame) -> pl.DataFrame:
     """
     lacks = (pl.col("missing") > 0) | pl.col("expected").is_null()
     is_empty = (pl.col("present") == 0) & (pl.col("missing") > 0)
-    # Runs go on over days without a session.
+    # Runs continue over days without a session.
     held = found.filter(pl.col("expected").is_null() | (pl.col("expected") > 0))
     run = pl.when(is_empty).then(pl.struct("instrument", is_empty).rle_id())
     alone = pl.int_range(pl.len()) + pl.len()

@@ -80,7 +80,7 @@ def run_live(
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
     given = {name: each for name, each in options.items() if each is not None and each is not False}
     feed_options = take_options(given, FEED)
-    # What is wrong is said before seconds of compiling, and before a store is made.
+    # Errors come before seconds of compiling, and before a store is made.
     calendars = LiveEngine([*sizes, DAY], **given).calendars
     _compile(given, shown=not json)
     names = (without_secrets(feed), without_secrets(store))

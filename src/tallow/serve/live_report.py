@@ -66,7 +66,7 @@ class SessionReport:
 
     @property
     def assumed(self) -> str:
-        """What is assumed of provisional bars, in words; empty where facts tell of all."""
+        """What is assumed of provisional bars, in words; empty where facts state all."""
         first, count = self.statistics.first_provisional, sum(self.provisional().values())
         return assumed_sentence(self.calendars, first, count) if first and count else ""
 
@@ -80,7 +80,7 @@ class SessionReport:
         statistics, health = self.statistics, self.statistics.health
         kinds = ("messages", "notices", "quarantined", "reconnects", "gaps", "redelivered")
         kept = {
-            # By their names of before, for scripts.
+            # By their old names, for scripts.
             "refused": statistics.quarantined,
             "by_reason": dict(statistics.by_rule),
         }

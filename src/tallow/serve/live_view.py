@@ -183,7 +183,7 @@ class LiveView:
         is_today = now is not None and _local(now, self.zone).date() == local.date()
         return (f"{local:%H:%M}" if is_today else f"{local:%m-%d %H:%M}") + marks
 
-    # What was corrected and set aside
+    # What was corrected and quarantined
 
     def _events(self, statistics: LiveStatistics, width: int) -> list[Text]:
         """Return the last corrections, and rows that were not taken, a line each."""
@@ -225,7 +225,7 @@ def line(statistics: LiveStatistics, zone: ZoneInfo) -> str:
 
 
 def trades_until(calendar: Calendar, now: int) -> int | None:
-    """Return when the trading ends that goes on now, or None where there is none."""
+    """Return when the trading of now ends, or None where there is none."""
     table = calendar.sessions()
     place = int(np.searchsorted(table.segment_open, now, "right")) - 1
     closes = int(table.segment_close[place]) if place >= 0 else now

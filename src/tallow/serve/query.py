@@ -44,7 +44,7 @@ INSTRUMENTS_SHOWN = 6
 
 BARS_SHOWN = 6
 CELL_COLUMNS = 13
-"""Width of a bar's column and what stands between two."""
+"""Width of a bar's column and of the space between two."""
 
 SPARKS_MIN, SPARKS_MAX = 12, 32
 WHOLE = ("volume", OPEN_INTEREST)

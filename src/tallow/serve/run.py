@@ -57,7 +57,7 @@ def run_to_file(
         output = _not_an_input(output, files.paths)
         engine = AnalyticsEngine(**take_options(options, ENGINE))
         if not engine.is_warm(indicators):
-            # What is wrong with the output is said before seconds of compiling.
+            # Errors of the output come before seconds of compiling.
             check_output(output)
             compile_kernels(engine, indicators, shown=not quiet)
         console, began = make_console(stderr=True), time.perf_counter()

@@ -138,7 +138,7 @@ def _ask(place: str, before: int | None, superseded_before: int | None) -> None:
     KeyboardInterrupt
         If the answer is no.
     ParameterError
-        If nobody answers.
+        If there is no answer.
     """
     going = []
     if before is not None:

@@ -1,4 +1,4 @@
-"""What a venue's own file provides: its known sessions, and its hours where nobody has facts."""
+"""What a venue's own file provides: its known sessions, and its hours where there are no facts."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Calendar:
     timezone
         IANA name.
     first_date, last_date
-        Dates that facts tell of, both included; with ``weekdays``, all dates covered.
+        Dates that facts cover, both included; with ``weekdays``, all dates covered.
     assumed_days
         So many days after `last_date` have sessions that are assumed.
     beyond

@@ -47,7 +47,7 @@ def split_dated_names(text: str) -> list[tuple[str, date | None]]:
 def combine_calendars(text: str, parts: Sequence[tuple[Calendar, date | None]]) -> Calendar:
     """Return one calendar of several, each of which holds from its date on.
 
-    `CalendarError` if they are of several time zones, do not cover their stretches, or sessions
+    `CalendarError` if they are of several time zones, do not cover their dates, or sessions
     overlap.
     """
     first, last = parts[0][0], parts[-1][0]

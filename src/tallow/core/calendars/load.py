@@ -95,7 +95,7 @@ def load_calendar(
         venue's own do (``FX``, ``CMES``), and closes on the morning after elsewhere. An edited file
         is read again.
     beyond_coverage
-        Dates that nobody has facts for. ``assume``: for 400 days after the last fact they are
+        Dates without facts. ``assume``: for 400 days after the last fact they are
         sessions of the regular hours, on the weekdays on which the venue trades, and a session
         that is announced without hours may be at any time of its date; all these are marked
         provisional. ``raise``: they are errors. ``weekdays``: from 1800 to 2060 they are sessions

@@ -19,7 +19,7 @@ Hours = tuple[tuple[int, int], ...]
 opens on the evening before the date it trades for has a negative minute."""
 
 Plan = Mapping[date, Hours | None]
-"""What happens on some dates: hours, ``()`` for no trading, `None` for hours that nobody knows."""
+"""What happens on some dates: hours, ``()`` for no trading, `None` for hours that are not known."""
 
 
 @dataclass(frozen=True)

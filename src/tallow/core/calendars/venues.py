@@ -1,6 +1,6 @@
 """Venues of exchange_calendars, and those that trade by a rule: ``24/7`` and ``FX``.
 
-exchange_calendars imports pandas and takes a second to do so, hence only inside the functions.
+exchange_calendars imports pandas and takes a second to do so: imported only inside the functions.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _from(code: str, first: date) -> Any:
 
 
 def _special_weeks(code: str) -> list[tuple[date, date, str]]:
-    """Return stretches in which a venue trades on other weekdays, and on which: ``1111110``."""
+    """Return dates between which a venue trades on other weekdays, and on which: ``1111110``."""
     from exchange_calendars import calendar_utils
 
     kind = calendar_utils._default_calendar_factories[code]

@@ -82,7 +82,7 @@ def missing_segments(
         If the range lies outside the years that a calendar covers.
     SessionTimesUnknownError
         If it holds a session whose hours are not known; daily candles need none. Where sessions
-        are assumed it is left out: nobody can say which candles it lacks.
+        are assumed it is left out: it is not certain which candles it lacks.
     RangeError
         If the range has too many candles, or `start` is None for an instrument without any.
     CalendarError, CandleInputError, TimeframeError

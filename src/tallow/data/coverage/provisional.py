@@ -1,4 +1,4 @@
-"""Which bars are provisional: they lie in sessions that no fact tells of, but a rule assumes."""
+"""Which bars are provisional: their sessions are assumed by a rule, and stated by no fact."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Spans = tuple[Times, Times]
 
 
 NONE_PROVISIONAL = pl.DataFrame(schema={"instrument": pl.String(), "timestamp": TIME_TYPE})
-"""What `ProvisionalBars.among` returns where facts tell of all sessions."""
+"""What `ProvisionalBars.among` returns where facts state all sessions."""
 
 
 class ProvisionalBars:

@@ -1,7 +1,7 @@
 """Which candles there should be, which there are, and what a downloader must fetch.
 
 A candle is expected where continuous trading goes on and the candle is closed; nothing is guessed
-about sessions whose hours nobody knows. Costs some ten nanoseconds a row; what is too large for
+about sessions whose hours are not known. Costs some ten nanoseconds a row; what is too large for
 memory is given some instruments at a time.
 """
 
@@ -56,7 +56,7 @@ def coverage(
     ----------
     candles
         Candle frame, sorted by instrument and timestamp. Rows before `start` are not counted, but
-        tell whether an instrument had traded before (see `no_trade` below).
+        show whether an instrument had traded before (see `no_trade` below).
     now
         Microseconds since 1970 UTC. Candles that are not closed by then are neither expected nor
         counted, and dates that begin later are not listed.
@@ -74,13 +74,13 @@ def coverage(
         Columns of `COVERAGE_SCHEMA`, sorted by instrument and session.
 
         - `kind`: ``regular``; ``special``, where hours or weekday are not the usual ones of these
-          weeks; ``provisional``, where no fact tells of the session, or of its hours, and it is
+          weeks; ``provisional``, where no fact states the session or its hours, and it is
           assumed; ``unknown``, where it is known to exist but not when; ``holiday``, a weekday
           without a session; ``weekend``, listed only where it has rows.
         - `expected`: candles of the session's continuous trading; null where its hours are unknown.
         - `present`, `missing`: how many of them are there, and are not.
         - `no_trade`: those among the present that make no bar, because they only fill minutes
-          without trades, as `tallow.data.kernels.aggregate` tells them.
+          without trades, as `tallow.data.kernels.aggregate` finds them.
         - `outside`: the date's other rows: auctions, what is off the timeframe's grid, and such as
           count in no bar since another row has their day. Together with `present` these are all.
 

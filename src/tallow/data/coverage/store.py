@@ -50,7 +50,7 @@ class StoredSeries:
     def coverage(self) -> pl.DataFrame:
         """Count candles per instrument and session; see `tallow.data.coverage.sessions.coverage`.
 
-        Reads all candles before `end`: what an instrument did before tells which are fillers.
+        Reads all candles before `end`: what an instrument did before shows which are fillers.
         Errors as there; also a `RangeError` if the store has no candles of an instrument.
         """
         known = self._known()
@@ -81,7 +81,7 @@ class StoredSeries:
 
     @property
     def _wanted(self) -> dict[str, Any]:
-        """What both functions are told."""
+        """The arguments of both functions."""
         names = ("calendars", "now", "timeframe", "start", "end")
         return {name: getattr(self, name) for name in names}
 

@@ -23,7 +23,7 @@ there are none. It runs in a thread of its own; if it raises, it is called again
 
 
 class Backfiller:
-    """Asks for gaps when they are over, those of one stretch together.
+    """Asks for gaps when they are over, those of one interval together.
 
     Of one instrument, gaps that wait become one that covers them: however long the function fails,
     what is kept does not grow, and nothing is given up. `deliver` takes the batches, and returns
@@ -92,7 +92,7 @@ class Backfiller:
         return max(self._not_before, gap.end + round(FEED_BACKFILL_SECONDS * SECOND_US))
 
     def _fill(self, gaps: list[Gap]) -> None:
-        """Ask for one stretch of some instruments; after a failure they go on waiting."""
+        """Ask for one interval of some instruments; after a failure they stay waiting."""
         names = [gap.instrument for gap in gaps]
         start, end = map(from_us, gaps[0][1:])
         try:

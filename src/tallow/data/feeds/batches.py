@@ -46,7 +46,7 @@ def hand_out(batch: FeedBatch, meter: Meter, now: int) -> FeedBatch:
 
 
 def _in_sequence(rows: Sequence[MessageRow]) -> Sequence[MessageRow]:
-    """Return rows of which the versions of each candle stand in order, in the places they had."""
+    """Return rows with the versions of each candle in order, at the positions that they had."""
     places: dict[tuple[str, int], list[int]] = {}
     for place, row in enumerate(rows):
         if row.fields is CANDLE:

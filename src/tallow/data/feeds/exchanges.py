@@ -105,7 +105,7 @@ def _bounded(kind: type[Any], allowance: _Allowance) -> type[Any]:
 
 
 class Exchanges:
-    """What a consumer of a stream's group asks and tells the server.
+    """What a consumer of a stream's group sends the server.
 
     Each raises a `RedisError` where the server does not answer, or not in time, or wrongly, and
     `ReplyTooLongError` where it answers at too great a length.

@@ -59,7 +59,7 @@ class GapFinder:
     def see(self, row: MessageRow) -> Gap | None:
         """Take in a row, and return the gap before it, if there is one."""
         last = self._newest.get(row.instrument)
-        # A time that nobody can have seen yet would make every later row a late one.
+        # A time that is still ahead would make every later row a late one.
         ahead = row.timestamp > row.message.received_at + FEED_AHEAD_SECONDS * SECOND_US
         if ahead or (last is not None and row.timestamp < last.timestamp):
             return None
@@ -80,7 +80,7 @@ class GapFinder:
         return row.fields is CANDLE and start < end and self._trades(row.instrument, start, end)
 
     def _trades(self, instrument: str, start: int, end: int) -> bool:
-        """Say whether there is trading in a stretch, as far as anybody knows."""
+        """Say whether there is trading in a gap, as far as is known."""
         if self._calendars is None:
             return True
         place = int(self._calendars.indices([instrument])[0])

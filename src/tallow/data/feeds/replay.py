@@ -75,7 +75,7 @@ class ReplayFeed(MeteredFeed):
         An open `Store`, or where one is: a folder or a URL; else what `read_candles` takes.
     speed
         How much faster than time: 60 gives a minute each second. None: as fast as it is read. A
-        long stretch without candles, as a night, is waited through only in part.
+        long pause without candles, as a night, is waited through only in part.
     start, end
         Candles with ``start <= timestamp < end`` only; aware datetimes.
     clock, sleep

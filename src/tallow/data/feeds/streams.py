@@ -67,7 +67,7 @@ class RedisFeed(MeteredFeed):
     Notes
     -----
     A server that cannot be reached is tried for ever, each wait twice as long as the last, up to a
-    limit; `health.error` tells why.
+    limit; `health.error` says why.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class RedisFeed(MeteredFeed):
         return hand_out(self._ready.popleft(), self._meter, self._now())
 
     def acknowledge(self, batch: FeedBatch) -> None:
-        """Say that a batch is durable; if the server is away, it is told when it is back."""
+        """Say that a batch is durable; if the server is away, it is sent when it is back."""
         self._durable.update(batch.tokens)
         self._handed.difference_update(batch.tokens)
         if monotonic() < self._not_before:

@@ -36,7 +36,7 @@ class Backoff:
         return longest * random.uniform(0.5, 1.0)
 
     def reset(self) -> None:
-        """Start anew, after an attempt that worked."""
+        """Start again, after an attempt that worked."""
         self._longest = FEED_RETRY_SECONDS
 
 

@@ -67,7 +67,7 @@ class WebSocketFeed(MeteredFeed):
         Each instrument's newest candle (an aware datetime) that the reader has: what came after it
         and before this feed's first one is a gap, too.
     stall_seconds
-        After so long a silence the connection is made anew.
+        After so long a silence the client connects again.
     clock
         Gives the time in microseconds since 1970 UTC.
 
@@ -79,7 +79,7 @@ class WebSocketFeed(MeteredFeed):
     Notes
     -----
     A server that cannot be reached is tried for ever, each wait twice as long as the last, up to a
-    limit; `health.error` tells why.
+    limit; `health.error` says why.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class WebSocketFeed(MeteredFeed):
                 content = connection.recv(seconds, decode=False)
             except TimeoutError as error:
                 if connection.state is not State.OPEN:
-                    # A server that broke the protocol was told so, and stays all the same: the
+                    # A server that broke the protocol was notified, and stays all the same: the
                     # next `recv` says how it broke it.
                     _leave(connection)
                 elif seconds_until(deadline) == 0.0:

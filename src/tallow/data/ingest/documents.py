@@ -52,7 +52,7 @@ class FileReport:
     rows_in
         Always `new` + `identical` + `revised` + `quarantined`.
     settled
-        Rows that stood in the store's quarantine before, and need nobody's attention any more.
+        Rows that were in the store's quarantine before, and need no attention any more.
     by_rule
         Quarantined rows by the rule they broke first.
     instrument
@@ -203,18 +203,18 @@ class _Work:
         self.one.take(str(path), document.candles.frame, series)
         # The ledger outlives the folder that this command was given in.
         source = str(path.absolute())
-        aside = document.candles.quarantine.with_columns(source=pl.lit(source))
-        candles = replace(document.candles, quarantine=aside)
+        quarantined = document.candles.quarantine.with_columns(source=pl.lit(source))
+        candles = replace(document.candles, quarantine=quarantined)
         self._write(path, document.format, candles, series, set(), candles.report.by_rule)
         if self.stamps is not None and document.timeframe.unit == "minute":
             self.stamps.see(str(path), document.candles.frame)
 
     def _repairs(self, path: Path) -> None:
-        held = self.store.ledger.held(everything=True)
-        waiting = open_rows(held)
-        numbers = set(held.filter(pl.col("settled_by").is_null())["id"])
+        rows = self.store.ledger.held(everything=True)
+        waiting = open_rows(rows)
+        numbers = set(rows.filter(pl.col("settled_by").is_null())["id"])
         # All are read before the first is written: a mistake in one is seen in time.
-        for part in read_repairs(path, held, self.timezone, self.now):
+        for part in read_repairs(path, rows, self.timezone, self.now):
             series = (part.timeframe, part.adjustment)
             others = answered(waiting, part.candles, part.sources, *series)
             repaired = numbers.intersection([*part.accepted, *others])

@@ -33,7 +33,7 @@ from tallow.data.reading.schema import ISO_TIME, NUMBERS, OPEN_INTEREST, find_co
 from tallow.data.reading.spreadsheet import unmark_formulas
 
 QUARANTINE_ID = "quarantine_id"
-"""The column that tells such a table from any other."""
+"""The column that distinguishes such a table from any other."""
 
 _CELLS = ("instrument", "timestamp", *NUMBERS, OPEN_INTEREST)
 

@@ -126,7 +126,7 @@ def read_json(content: Content) -> Any:
 
 
 def _require_values(content: Content, text: str, marks: str) -> None:
-    """Raise where a text has more values than may be held; each stands at one of some marks."""
+    """Raise where a text has more values than the limit, counted by the signs between them."""
     count = sum(map(text.count, marks))
     if count > DOCUMENT_VALUES_MAX:
         raise CandleInputError(

@@ -111,7 +111,7 @@ def open_content(source: Any) -> Content:
 
 
 def _container_columns(path: Path) -> tuple[str, ...]:
-    """Return the columns of a Parquet or Arrow file; of a broken one none: its reader tells."""
+    """Return the columns of a Parquet or Arrow file; none of one that its reader will refuse."""
     if ending_of(path) not in CONTAINER_ENDINGS:
         return ()
     try:

@@ -1,6 +1,6 @@
 """What is true of all rows of a document: said by it, by its file's name, or by the caller.
 
-Nothing is guessed, and nothing is overruled: what nobody says is an error, and so is what two say
+Nothing is guessed, and nothing is overruled: what is not given is an error, and so is what two say
 differently.
 """
 
@@ -59,7 +59,7 @@ def resolve_facts(
 ) -> Facts:
     """Put together what is said, each of `given` and `named` by the names of `EXAMPLES`.
 
-    `CandleInputError` if two say something differently, or nobody says it: all that is missing is
+    `CandleInputError` if two say something differently, or none says it: all that is missing is
     named at once. Before that, if it is not a table of candles, whatever is said of it.
     `TimeframeError` if a timeframe cannot be read.
     """
@@ -155,7 +155,7 @@ def _needs_zone(reading: Reading) -> bool:
     except NaiveTimeError:
         return True
     except CandleInputError:
-        # Told when the rows are read, by all that is said of them then.
+        # Reported when the rows are read, with all that is known of them then.
         return False
     return False
 

@@ -1,7 +1,7 @@
 """Plain tables, as `data.reading.readers.read_candles` reads them: CSV, Parquet, Arrow, any frame.
 
 They say their instruments in a column, or not at all, and hardly more: the adjustment must be
-given, and the timeframe where no column tells it.
+given, and the timeframe where no column has it.
 """
 
 from __future__ import annotations

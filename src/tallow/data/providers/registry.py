@@ -47,7 +47,7 @@ class Readers(Registry[Reader]):
         try:
             return not any(map(len, self.by_name[name].read(content).raw.rows()))
         except Exception:  # noqa: BLE001
-            # A plug-in may fail in any way; the caller tells what the document looks like.
+            # A plug-in may fail in any way; the caller reports what the document looks like.
             return False
 
     def _asked(self, names: list[str], content: Content) -> list[str]:

@@ -29,7 +29,7 @@ ADJUSTED = "Adj Close"
 TIMES = ("Date", "Datetime")
 LEVELS = ("Price", "Ticker")
 
-# What tells a saved frame from any other table of daily prices.
+# What distinguishes a saved frame from any other table of daily prices.
 _SIGNS = ({ADJUSTED}, {"Dividends", "Stock Splits"})
 
 

@@ -2,7 +2,7 @@
 
 Polars makes room for what is claimed before it reads, and a process that has not so much memory
 ends at once: a file of a kilobyte that claims terabytes must be refused before. Only lengths are
-looked at; whatever else is wrong Polars tells itself.
+looked at; Polars reports whatever else is wrong.
 """
 
 from __future__ import annotations

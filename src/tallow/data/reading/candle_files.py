@@ -60,7 +60,7 @@ class CandleFiles:
 
     @cached_property
     def row_count(self) -> int:
-        """The rows in all files together, or 0 where only reading them would tell."""
+        """The rows in all files together, or 0 where they would have to be read for that."""
         counts = [each.count for each in self._sources]
         return 0 if None in counts else sum(count() for count in counts if count is not None)
 

@@ -25,7 +25,7 @@ class ReadReport:
     accepted
         Rows of the candle frame.
     repeated
-        Rows that said again exactly what another row says, and were dropped.
+        Rows identical to another row, which were dropped.
     quarantined
         Quarantined rows.
     by_rule
@@ -113,16 +113,16 @@ def with_quarantine(
     kept: pl.Expr | pl.Series | None = None,
     repeated: int = 0,
 ) -> Candles:
-    """Return candles with another quarantine, counted anew.
+    """Return candles with another quarantine, counted again.
 
     Parameters
     ----------
     quarantine
-        All rows that are quarantined, those of before among them.
+        All rows that are quarantined, earlier ones among them.
     kept
         Which rows of the frame stay; by default all.
     repeated
-        Rows that said the same as others, and were dropped before these candles were read.
+        Rows identical to others, dropped before these candles were read.
     """
     frame = candles.frame if kept is None else candles.frame.filter(kept)
     quarantined, time = count_rows(quarantine), frame["timestamp"]

@@ -258,7 +258,7 @@ def _too_long(path: Path, line: str) -> CandleInputError:
 
 
 def _mark(path: Path) -> bytes:
-    """Return the beginning of a file, that tells how it is packed."""
+    """Return the beginning of a file, which shows how it is packed."""
     with path.open("rb") as file:
         return file.read(_PROBE_BYTES)
 
@@ -311,7 +311,7 @@ def _without_blank_lines(batch: pl.DataFrame) -> pl.DataFrame:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Turn whatever Polars raises over a broken file into an error that names the file."""
+    """Turn what Polars raises over a broken file into an error that names the file."""
     try:
         yield
     # Some broken Parquet files make Polars panic, and a panic is a BaseException.

@@ -1,7 +1,7 @@
 """Rows that are finer than they are said to be: ten-second bars are no minutes.
 
 The one of them that opens on the minute looks like the minute's candle, and is not. Where a minute
-has a row that opens within it, nobody can say what its others are: all are quarantined.
+has a row that opens within it, its others are not certain: all are quarantined.
 """
 
 from __future__ import annotations

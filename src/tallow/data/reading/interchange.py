@@ -91,7 +91,7 @@ def _from_pandas(pandas: Any, frame: Any) -> pl.DataFrame:
 def _index_columns(pandas: Any, frame: Any, columns: list[str]) -> dict[str, Any]:
     """Return the levels of an index that hold a field which no column holds.
 
-    A level's name tells the field; times under any other name, or none, are the timestamp.
+    A level's name is the field's; times under any other name, or none, are the timestamp.
     """
     index = frame.index
     taken: dict[str, Any] = {}

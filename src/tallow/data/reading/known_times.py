@@ -64,7 +64,7 @@ class KnownTimes:
         tables = [calendar.sessions() for calendar in calendars.calendars]
         self._from = np.array([table.covered_from for table in tables])
         self._until = np.array([table.covered_until for table in tables])
-        # Days on which a session is announced, nobody knows when, and nothing is assumed.
+        # Days whose session is announced without hours, and for which nothing is assumed.
         self._open = [table.day_open[table.day_refused] for table in tables]
         self._close = [table.day_close[table.day_refused] for table in tables]
         self._covered = float(self._from.max()), float(self._until.min())

@@ -336,5 +336,5 @@ MESSAGES: tuple[Shape, ...] = (
 
 
 def message_shapes(keys: tuple[str, ...]) -> tuple[Shape, ...]:
-    """Return the shapes that an object with these keys may have; its values tell which."""
+    """Return the shapes that an object with these keys may have; its values show which."""
     return tuple(shape for shape in MESSAGES if shape.fits(keys))

@@ -19,7 +19,7 @@ class OneKey:
     """Watches files to which one key is given: where they overlap, they say the same of something.
 
     Several instruments' files do not, and each would correct the one before it. Of each file a
-    number is held for each candle.
+    number is kept for each candle.
     """
 
     key: str | None

@@ -12,7 +12,7 @@ from tallow.data.reading.time_texts import require_time_format
 from tallow.data.reading.zones import require_timezone
 
 TIMEFRAME = "1m"
-"""How long candles last where nobody says it."""
+"""How long candles last where it is not given."""
 
 StampEdge = Literal["open", "close"]
 """Where a candle's stamp lies."""

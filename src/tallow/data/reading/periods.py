@@ -1,7 +1,7 @@
 """Which rows share the period of one candle, and which of them count.
 
 Of days, weeks and months the last row by time counts: providers send the final candle beside the
-one that was still forming. Of candles of minutes nobody can say what several in one period are:
+one that was still forming. What several candles of minutes in one period are is not certain:
 finer rows, or strays; none of them counts.
 """
 

@@ -68,7 +68,7 @@ class Layout:
 
     `time_columns` has two names where a date and a time of day stand apart; `instrument` is None
     where the input has no such column, and `numbers` has no volume where the caller or the shape
-    says so. `shape` is the one that its columns tell.
+    says so. `shape` is found by its columns.
     """
 
     instrument: str | None
@@ -111,7 +111,7 @@ def find_name(aliases: Sequence[str], names: Sequence[str]) -> str | None:
 
 
 def rival_names(aliases: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Return names of which nobody can say which is meant; none where one of them is the best.
+    """Return ambiguous names; none where one of them is the best.
 
     The first alias wins over the others, and a name spelled as an alias over one that is not.
     """
@@ -123,7 +123,7 @@ def rival_names(aliases: Sequence[str], names: Sequence[str]) -> list[str]:
 
 
 def rival_columns(field: str, columns: Sequence[str]) -> list[str]:
-    """Return columns of which nobody can say which holds a field.
+    """Return columns that may all hold the same field.
 
     A time and an instrument may be in several columns, each in its way: there, only columns of
     one name are rivals.

@@ -53,7 +53,7 @@ class Shape:
     fields
         Which names may hold a field, best first; they come before `data.reading.schema.ALIASES`.
     says
-        Names whose values tell the shape, and these values.
+        Names whose values identify the shape, and these values.
     patterns
         Fields whose column is the first of several that begin with this text.
     timezone

@@ -1,4 +1,4 @@
-"""Every shape of a file or a frame that is known, and the page that tells of all shapes.
+"""Every shape of a file or a frame that is known, and the page that lists them.
 
 A shape is known by what only it has. Where a shape names the column of a field, that column it is;
 the other fields are found by `tallow.data.reading.schema.ALIASES`. Live messages are declared in

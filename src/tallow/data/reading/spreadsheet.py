@@ -37,10 +37,10 @@ def unmark_formulas(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
 
     Examples
     --------
-    >>> told = pl.DataFrame({"instrument": ["@ES", "-1.5", "it's"]})
-    >>> mark_formulas(told)["instrument"].to_list()
+    >>> rows = pl.DataFrame({"instrument": ["@ES", "-1.5", "it's"]})
+    >>> mark_formulas(rows)["instrument"].to_list()
     ["'@ES", '-1.5', "it's"]
-    >>> unmark_formulas(mark_formulas(told), "instrument").equals(told)
+    >>> unmark_formulas(mark_formulas(rows), "instrument").equals(rows)
     True
     """
     marked = [name for name in columns if frame[name].str.starts_with("'").any()]

@@ -127,7 +127,7 @@ class LiveStamps:
             return
         for index, (opens, closes) in enumerate(self._edges):
             if (opened := _within(opens, first, last)) and _has(times[indices() == index], opened):
-                # Nothing else can tell.
+                # Nothing else can show it.
                 self._is_over = True
                 return
             if ended := _within(closes, first, last):

@@ -1,4 +1,4 @@
-"""How a table of text is laid out, as its first line tells, and how it is scanned.
+"""How a table of text is laid out, by its first line, and how it is scanned.
 
 Cells are parted by commas; by tabs where the ending says so, or a first line without a comma has
 tabs. A page's address above the header is passed over. Of tables without a header only MetaTrader
@@ -60,8 +60,8 @@ def text_layout(ending: str, first_line: bytes) -> TextLayout:
 def long_line(path: Path, limit: int) -> int | None:
     """Return the number of the first line that is not shorter than a limit in bytes, if one is.
 
-    Reads little of a table of short lines: that each stretch of half the limit has an end of line
-    in it is seen at the stretch's end.
+    Reads little of a table of short lines: that each half of the limit has an end of line in
+    it is seen at the half's end.
     """
     half = limit // 2
     with path.open("rb") as file:

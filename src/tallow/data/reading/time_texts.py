@@ -195,7 +195,7 @@ def _read_by(texts: pl.Series, pattern: str, date: object, clock: int) -> pl.Dat
 def _read_year_last(
     texts: pl.Series, style: TimeStyle, where: str, alone: bool
 ) -> pl.DataFrame | None:
-    """Read dates such as 18/07/2025 in the column's order; None where nothing tells it.
+    """Read dates such as 18/07/2025 in the column's order; None where it is not certain.
 
     `alone`: no other text of the column can be read, so that this is an error.
     """

@@ -13,7 +13,7 @@ Accepted are
   a file may change from milliseconds to microseconds half-way, as an exchange's did in 2025.
 
 Offsets in the text win over `timezone`. A local time that does not exist, or exists twice, when
-clocks change is unreadable: nobody can say which instant was meant.
+clocks change is unreadable: it is not certain which instant was meant.
 """
 
 from __future__ import annotations

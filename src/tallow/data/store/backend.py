@@ -70,7 +70,7 @@ class Contents:
     horizon
         The moment before which `as_of` cannot reach, or 0.
     entries, quarantine
-        The ledger: all writes, and all rows that were set aside.
+        The ledger: all writes, and all quarantined rows.
     pieces
         All rows of the log in `LOG_ORDER`, a bounded number at a time; to be read once.
     """

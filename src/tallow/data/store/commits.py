@@ -52,7 +52,7 @@ def has_log(folder: Path) -> bool:
 
 
 def require_log(folder: Path | None, root: str, version: int, reached: int) -> None:
-    """Raise `DamagedFileError` if commits are missing: what they held would be, too, silently.
+    """Raise `DamagedFileError` if commits are missing: their rows would be missing too, silently.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def drop_unfinished(folder: Path, reached: Callable[[], int]) -> None:
     folder
         The table's.
     reached
-        Says which version was acknowledged last; -1 where nobody knows.
+        Says which version was acknowledged last; -1 where that is not known.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def _is_readable(path: Path) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let nobody else repair this log meanwhile, who may be a step behind."""
+    """Keep other processes, which may be a step behind, from repairing this log meanwhile."""
     if os.name != "posix":
         yield
         return

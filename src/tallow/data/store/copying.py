@@ -68,7 +68,7 @@ def _readable(log: DeltaLog) -> Contents:
         view, ledger = log.view(), log.ledger()
         entries, quarantine = ledger.entries(), ledger.held(everything=True)
         first = view.token if first is None else first
-        # Where nothing has moved for so long, whoever wrote it has died.
+        # Where nothing has moved for so long, its writer has ended.
         settled = _is_entered(log, view.files.version) or (
             attempt == STORE_COMMIT_ATTEMPTS and view.token == first
         )
@@ -81,7 +81,7 @@ def _readable(log: DeltaLog) -> Contents:
 
 
 def _is_entered(log: DeltaLog, version: int) -> bool:
-    """Say whether the ledger tells of all that a version holds of this machine's.
+    """Say whether the ledger has all of this machine's writes that a version holds.
 
     A long write is in the table before it is in the ledger; what others commit never is.
     """

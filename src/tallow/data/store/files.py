@@ -200,7 +200,7 @@ class TableLocation:
         from obstore.store import from_url
 
         options: Any = dict(self.options or {})
-        # The other two libraries read the environment for this; obstore has to be told.
+        # The other two libraries read the environment for this; obstore has to be given it.
         plain = [
             options.pop(name, os.environ.get(name.upper(), "false")).lower() == "true"
             for name in _ALLOW_HTTP

@@ -45,7 +45,7 @@ FOREIGN = (
 
 
 class Examiner:
-    """Reads the files that nobody vouches for, each once: what others wrote, or said of ours.
+    """Reads files not known to be right, each once: what others wrote, or said of ours.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Examiner:
         self._known: dict[tuple[str, int], tuple[Facts, str | None]] = {}
 
     def look(self, path: str, size: int) -> tuple[Facts, str | None]:
-        """Return a file's facts by its rows, null where they do not tell; and why it is refused."""
+        """Return a file's facts by its rows, null where unknown; and why it is refused."""
         if (path, size) not in self._known:
             self._known[path, size] = self._examined(path, size)
         return self._known[path, size]

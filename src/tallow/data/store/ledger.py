@@ -1,4 +1,4 @@
-"""What was ingested, and which rows were set aside until somebody repairs them."""
+"""What was ingested, and which rows are quarantined until they are repaired."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Ledger(Protocol):
     """Where ingests and quarantined rows are kept."""
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
-        """Enter a write and the rows it set aside; return its number. Part of that write."""
+        """Enter a write and the rows it quarantined; return its number. Part of that write."""
         ...
 
     def entries(self) -> pl.DataFrame:
@@ -99,7 +99,7 @@ class Ledger(Protocol):
         ...
 
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
-        """Return the rows set aside and not settled, or all, columns `STORED_QUARANTINE_SCHEMA`.
+        """Return the rows not settled, or all; columns `STORED_QUARANTINE_SCHEMA`.
 
         Those whose numbers come `after` one only; no number is used twice.
         """
@@ -111,7 +111,7 @@ class Ledger(Protocol):
 
 
 def counted(quarantine: pl.DataFrame) -> pl.DataFrame:
-    """Return rows set aside with their `reason` and `times`; the same of a feed's rows once.
+    """Return quarantined rows with their `reason` and `times`; the same of a feed's rows once.
 
     `quarantine` has the columns `QUARANTINE_SCHEMA`, and may have these two.
     """
@@ -142,7 +142,7 @@ class SqliteLedger:
             connection.execute(statement)
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
-        """Enter a write; rows that were set aside before stay as they are, counted again."""
+        """Enter a write; rows that were quarantined before stay as they are, counted again."""
         marks = ", ".join("?" * len(ENTRY_COLUMNS))
         names = ", ".join(ENTRY_COLUMNS)
         insert = f"INSERT INTO ingests ({names}) VALUES ({marks})"
@@ -165,7 +165,7 @@ class SqliteLedger:
         return self._file.read(f"SELECT {', '.join(ENTRY_SCHEMA)} FROM ingests", ENTRY_SCHEMA)
 
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
-        """Return the rows set aside."""
+        """Return the quarantined rows."""
         query = f"SELECT {', '.join(STORED_QUARANTINE_SCHEMA)} FROM quarantine WHERE id > {after}"
         unsettled = "" if everything else " AND settled_by IS NULL"
         return self._file.read(query + unsettled, STORED_QUARANTINE_SCHEMA, _NULLABLE)

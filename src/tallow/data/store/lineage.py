@@ -1,7 +1,7 @@
 """Whose a table's commits are: Tallow's carry a mark, and one without it is another tool's.
 
 A mark names the line of commits that it goes on with, and the version that it follows. So the
-newest commit alone tells whether anybody else ever came in between, also to a process that did not
+newest commit alone shows whether another tool ever came in between, also to a process that did not
 run then, and after the log was cleaned up. It also names the tail beside which it was made.
 """
 
@@ -62,7 +62,7 @@ def lineage_of(location: TableLocation, version: int) -> Lineage:
 def tails_of(location: TableLocation, after: int, until: int) -> set[str | None]:
     """Return beside which tails the versions after one were committed, up to another one.
 
-    None stands for one that does not say it, as of before this was written down. Other tools have
+    None stands for one that does not say it, as older ones do not. Other tools have
     no tail.
     """
     found: set[str | None] = set()

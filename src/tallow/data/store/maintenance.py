@@ -32,7 +32,7 @@ def prune(
 ) -> CompactionReport:
     """Take rows away; see `tallow.data.store.store.Store.prune`."""
     if superseded_before is not None:
-        # First, so that nobody asks for a state that is being taken apart.
+        # First, so that no reader asks for a state while it is taken apart.
         set_property(log, HORIZON, str(max(superseded_before, log.view().horizon)))
 
     def wanted(group: pl.DataFrame) -> bool:

@@ -21,7 +21,7 @@ from tallow.data.store.ledger import (
 )
 from tallow.data.store.server import Session, instant, literal
 
-# A row that was set aside may be longer than what an index takes: its digest is not.
+# A quarantined row may be longer than what an index takes: its digest is not.
 _ONCE = f"({', '.join(ONCE)}, md5(record))"
 _COUNTED = f"""
 SELECT pg_advisory_xact_lock(hashtext('tallow'));
@@ -64,7 +64,7 @@ class PostgresLedger:
             session.run(_COUNTED)
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
-        """Enter a write; rows that were set aside before stay as they are, counted again."""
+        """Enter a write; rows that were quarantined before stay as they are, counted again."""
         received, *rest = astuple(entry)
         values = ", ".join([instant(received), *map(literal, rest)])
         with self._work() as session:
@@ -89,7 +89,7 @@ class PostgresLedger:
         return self._frame(ENTRY_SCHEMA, "ingests")
 
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
-        """Return the rows set aside."""
+        """Return the quarantined rows."""
         open_only = " AND settled_by IS NULL" * (not everything)
         return self._frame(STORED_QUARANTINE_SCHEMA, f"quarantine WHERE id > {after}{open_only}")
 

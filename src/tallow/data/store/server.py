@@ -54,7 +54,7 @@ _PARAMETERS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-"""What libpq is told where the URL does not say it: a machine that is gone is noticed in a minute.
+"""What libpq gets where the URL does not say it: a machine that is gone is noticed in a minute.
 """
 _HINTS = {
     "42501": "ask the owner of the database for the right",
@@ -244,7 +244,7 @@ class Server:
 
     def _connected(self) -> Session:
         with database_errors(self.name):
-            # Of several addresses, each has the time that libpq is told.
+            # Of several addresses, each has the time that libpq gets.
             connection = within(
                 3 * STORE_CONNECT_SECONDS,
                 lambda: AdbcConnection(self._database),
@@ -255,7 +255,7 @@ class Server:
         return session
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the connections that are not in use."""
         with self._lock:
             idle, self._idle = self._idle, []
         for session in idle:
@@ -300,7 +300,7 @@ def instant(microseconds: int) -> str:
 
 
 def identity(url: str) -> str:
-    """Return what tells a database from others, whatever its password; not to be shown.
+    """Return what identifies a database, without its password; not to be shown.
 
     Examples
     --------

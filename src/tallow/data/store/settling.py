@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _KEY, _ROW = ("instrument", "timestamp"), ("source", "row", "rule")
 _DIGEST = pl.col("record").hash().alias("record")
-"""A row is told from others by its text, and millions of texts need not stay in memory for that."""
+"""A digest of a row's text: millions of texts need not stay in memory to compare rows."""
 
 
 def open_rows(quarantine: pl.DataFrame) -> pl.DataFrame:
@@ -59,7 +59,7 @@ def answered(
     )
     if not len(own):
         return []
-    # First by their times: nobody compares millions of names for the sake of a few rows.
+    # First by their times: millions of names need not be compared for a few rows.
     near = candles.frame.filter(pl.col("timestamp").is_in(own["timestamp"].implode()))
     again = candles.quarantine.with_columns(_DIGEST)
     found = own.join(near, on=_KEY, how="semi").join(
@@ -71,7 +71,7 @@ def answered(
 class OpenRows:
     """The open rows of one store's quarantine, as far as one process has seen it.
 
-    The ledger is asked where a write set rows aside, or others wrote since the last one. Who
+    The ledger is asked where a write quarantined rows, or others wrote since the last one. Who
     settled a row meanwhile settled it as well.
     """
 
@@ -84,7 +84,7 @@ class OpenRows:
     def settle(
         self, backend: Backend, candles: Candles, series: tuple[str, str, str], wrote: WriteReport
     ) -> WriteReport:
-        """Settle the rows that a write answers, which is durable whatever comes; return its report.
+        """Settle the rows that a write answers, which is durable by now; return its report.
 
         `series` are its timeframe, adjustment and source.
         """
@@ -97,13 +97,13 @@ class OpenRows:
                 backend.ledger().settle(found, wrote.entry)
                 self._rows = self._rows.filter(~pl.col("id").is_in(found))
         except StoreError as error:
-            told = "the write itself is safe; rows of the quarantine that it answers stay open"
-            warnings.warn(f"{error} ({told})", TallowWarning, stacklevel=4)
+            note = "the write itself is safe; rows of the quarantine that it answers stay open"
+            warnings.warn(f"{error} ({note})", TallowWarning, stacklevel=4)
             return wrote
         return replace(wrote, settled=tuple(found))
 
     def _look(self, backend: Backend, wrote: WriteReport) -> None:
-        """Read the rows that were set aside since the last write, or all of another backend."""
+        """Read the rows that were quarantined since the last write, or all of another backend."""
         is_next = backend is self._backend and wrote.entry == self._entry + 1
         if not is_next or wrote.quarantined:
             if backend is not self._backend:

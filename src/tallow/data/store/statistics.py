@@ -1,7 +1,7 @@
 """What the log says of a file: the ends of its columns, and a name that vouches for them.
 
-A file's name holds a digest of its facts. So a file that Tallow wrote is told, whatever other tools
-did to the table, and whether the log still says of it what was said when it was written.
+A file's name holds a digest of its facts. So Tallow recognises a file that it wrote, whatever other
+tools did to the table, and whether the log's facts of it are still those of the day it was written.
 """
 
 from __future__ import annotations

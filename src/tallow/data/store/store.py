@@ -128,7 +128,7 @@ class Store(StoreReader):
 
     @property
     def ledger(self) -> Any:
-        """The writes so far, and the rows set aside: `tallow.data.store.ledger.Ledger`."""
+        """The writes so far, and the quarantined rows: `tallow.data.store.ledger.Ledger`."""
         return self.backend.ledger()
 
     def write(
@@ -144,7 +144,7 @@ class Store(StoreReader):
         Parameters
         ----------
         candles
-            Whatever `tallow.read_candles` takes. Those that have not begun are set aside.
+            Whatever `tallow.read_candles` takes. Those that have not begun are quarantined.
         timeframe, adjustment
             Of which series they are. Other prices of the same instrument are another series.
         source
@@ -219,7 +219,7 @@ class Store(StoreReader):
         return self.backend.stats()
 
     def compact(self, keep_hours: float = KEEP_HOURS) -> CompactionReport:
-        """Sort and merge files, so that one instrument's range lies in one stretch of one file.
+        """Sort and merge files, so that one instrument's range is one part of one file.
 
         Parameters
         ----------

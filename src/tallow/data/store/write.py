@@ -35,7 +35,7 @@ class WriteReport:
     received_at
         The write's receipt time, in microseconds since 1970 UTC; None where nothing changed.
     quarantine
-        The rows set aside; the store's ledger keeps them, too.
+        The quarantined rows; the store's ledger keeps them, too.
     entry
         The write's number in the ledger.
     follows
@@ -66,7 +66,7 @@ def append(
 ) -> WriteReport:
     """Write rows of one timeframe, adjustment and source; again where others commit first.
 
-    `compare` says what they are; `read` has what was set aside in reading them.
+    `compare` says what they are; `read` has what was quarantined in reading them.
     """
     for attempt in range(STORE_COMMIT_ATTEMPTS):
         try:

@@ -26,7 +26,7 @@ from tallow.core.limits import ROLLOUT_LOCK_SECONDS
 
 _RETRY_SECONDS = 0.01
 _GLANCE_SECONDS = 0.2
-"""A controller holds its lock for long; whoever asks for the controller, less than this."""
+"""A controller holds its lock for long; a look for the controller takes less than this."""
 
 _HOLDER_AT = 1
 """Where the holder's name begins in a lock file: on Windows the first byte cannot be read."""
