@@ -37,7 +37,7 @@ Signature = tuple[int, int, int, int]
 class _FileState:
     """What is known about the file. Immutable, so that threads need no lock.
 
-    A lock that is held while the process forks would be held in the child for ever.
+    A lock that is locked while the process forks would stay locked in the child.
     """
 
     flags: Mapping[str, Flag] | None = None
