@@ -55,22 +55,20 @@ from tallow.data.reading.given import read_as_given
 from tallow.data.reading.interchange import to_native
 from tallow.data.reading.options import ReadKeywords, read_options
 from tallow.data.reading.readers import open_candles, read_candles
-from tallow.data.simulate import one_candle
-from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FrameWriter, check_output
 from tallow.plan.plan import make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.operations import run_one_row
-from tallow.runtime.query import Question, StoreQueries
 from tallow.runtime.ranges import Moment, Range, moment_us
 from tallow.runtime.results import ProcessingResult, RunReport, raise_if_all_failed
-from tallow.runtime.row_run import RowRun
 from tallow.runtime.stream import FrameList, Job, Progress, run_files, run_job
 
 if TYPE_CHECKING:
+    from tallow.data.store.store import Store
     from tallow.runtime.live.live_engine import LiveEngine
+    from tallow.runtime.query import StoreQueries
 
 
 class AnalyticsEngine:
@@ -139,6 +137,9 @@ class AnalyticsEngine:
         self.cache = cache if cache is not None else IndicatorCache()
         self._queries: StoreQueries | None = None
         if store is not None:
+            from tallow.data.store.store import open_store
+            from tallow.runtime.query import StoreQueries
+
             opened = open_store(store) if isinstance(store, str | Path) else store
             work = (self._pool, self.threads, self.cache)
             self._queries = StoreQueries(opened, self.calendars, no_trade, *work)
@@ -279,6 +280,8 @@ class AnalyticsEngine:
                 "query: store=None; the engine has no candles; give it some: "
                 'AnalyticsEngine(store="folder")'
             )
+        from tallow.runtime.query import Question
+
         if not isinstance(indicators, str):
             indicators = parse_specs(indicators, self.convention)
         question = partial(
@@ -326,6 +329,8 @@ class AnalyticsEngine:
 
         `progress` is called with the kernels done and the kernels in all.
         """
+        from tallow.data.simulate import one_candle
+
         operations = make_plan(indicators, self.convention, BAR_COLUMNS).operations
         for done, operation in enumerate(operations, 1):
             run_one_row(operation)
@@ -368,6 +373,8 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`; also if a kernel fails for every instrument.
         """
+        from tallow.runtime.row_run import RowRun
+
         read = read_as_given(read_candles, candles)
         plan = make_plan(indicators, self.convention, read.frame.columns)
         run = RowRun(plan, self.calendars, read.source_timeframe, self._pool, self.threads)

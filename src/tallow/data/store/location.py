@@ -14,7 +14,6 @@ import weakref
 from pathlib import Path
 from tempfile import mkdtemp
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from tallow.core.errors import StoreError
 from tallow.core.text import without_secrets
@@ -67,6 +66,9 @@ def plain_location(location: str | Path) -> Path | str:
 
 
 def _path_of(url: str) -> str:
+    # Late: it brings the libraries of HTTP and TLS.
+    from urllib.request import url2pathname
+
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
         raise StoreError(
