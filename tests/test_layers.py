@@ -43,6 +43,7 @@ LIBRARIES = {
     "deltalake": "data",
     "exchange_calendars": "core",
     "filelock": "migrate",
+    "llvmlite": "core",
     "numba": "core",
     "numpy": "core",
     "jinja2": "migrate",

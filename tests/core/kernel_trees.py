@@ -30,7 +30,9 @@ KEPT = Path(__file__).with_suffix(".json")
 VERSIONS = {
     "aggregate": BARS_VERSION,
     "anchors": BARS_VERSION,
+    "blocks": UPDATES_VERSION,
     "live_rows": UPDATES_VERSION,
+    "machine": UPDATES_VERSION,
     "rows": RULES_VERSION,
     "tick_minutes": TICKS_VERSION,
     "tick_order": TICKS_VERSION,

@@ -6,6 +6,7 @@ files, frames, a store, a live update. The other rows of its instrument stay as 
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from functools import lru_cache
 
@@ -84,6 +85,16 @@ class KnownTimes:
         unknown = bisect_right(self._opens, last)
         known = not unknown or self._closes[unknown - 1] <= first
         return self._covered[0] <= first and last < self._covered[1] and known
+
+    def known_span(self, moment: int) -> tuple[float, float]:
+        """Return from when to before when, around a moment, all calendars know all times.
+
+        Empty where they do not know the moment.
+        """
+        place = bisect_right(self._opens, moment)
+        first = max(self._covered[0], self._closes[place - 1] if place else -math.inf)
+        until = min(self._covered[1], self._opens[place] if place < len(self._opens) else math.inf)
+        return (first, until) if first <= moment < until else (0.0, 0.0)
 
     def uncovered(self, calendar_of: Ints, times: Floats | Times) -> Flags:
         """Say which times their calendars do not know; those without a calendar are left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -134,6 +135,15 @@ class LiveStamps:
                 own = times[(indices() == index) & np.isin(times, ended)]
                 self._closes.update(own.astype(np.int64).tolist())
                 self._at_close += len(own)
+
+    def quiet_span(self, moment: int) -> tuple[float, float]:
+        """Return from when to before when, about a moment, rows need not be looked at."""
+        first, until = -math.inf, math.inf
+        for edges in () if self._is_over else (each for pair in self._edges for each in pair):
+            place = bisect_right(edges, moment)
+            first = max(first, edges[place - 1] + 1 if place else first)
+            until = min(until, edges[place] if place < len(edges) else until)
+        return first, until
 
     def hint(self) -> str:
         """Return what to say, the first time that there is something to say."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Flags, Ints
+from tallow.core.arrays import Flags
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
@@ -18,6 +18,7 @@ from tallow.runtime.live.bar_rows import BarRows, empty_rows, join_rows
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_quarantine import quarantine_too_old
 from tallow.runtime.live.live_state import LiveState
+from tallow.runtime.live.machine import StepRows
 from tallow.runtime.live.outcome import Outcome
 from tallow.runtime.live.timeframe_state import TimeframeState
 from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
@@ -46,10 +47,25 @@ class LiveAnswers:
 
     def peeked(self, outcome: Outcome) -> LiveUpdate:
         """Return as frames what an update would change."""
-        naming = self._naming
-        frames = {size: rows.frame(*naming) for size, rows in self._changed_rows(outcome).items()}
-        provisional = {size: self._assumed[size].among(frame) for size, frame in frames.items()}
-        return LiveUpdate(self._state.revision, frames, self._report(outcome), provisional)
+        changed, report = self._changed_rows(outcome), self._report(outcome)
+        return self._update(lambda: changed, lambda: report)
+
+    def one(self, outcome: Outcome | StepRows) -> LiveUpdate:
+        """Return what one candle has changed; its rows are looked at when they are asked for."""
+        if isinstance(outcome, Outcome):
+            return self.frames(outcome)
+
+        def changed() -> dict[str, BarRows]:
+            return dict(zip(self._timeframes, outcome.by_timeframe(), strict=True))
+
+        return self._update(changed, _one_appended)
+
+    def _update(
+        self, rows: Callable[[], Mapping[str, BarRows]], report: Callable[[], LiveReport]
+    ) -> LiveUpdate:
+        intake = self._intake
+        naming = intake.name_column, intake.rank, intake.has_interest
+        return LiveUpdate(self._state.revision, rows, report, naming, self._assumed)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with the changed rows that were held back before it."""
@@ -70,7 +86,8 @@ class LiveAnswers:
         which = np.arange(len(self._intake.names))
         if instruments is not None:
             which = self._intake.known_numbers(instruments)
-        return state.last_bars(which).frame(*self._naming)
+        intake = self._intake
+        return state.last_bars(which).frame(intake.name_column, intake.rank, intake.has_interest)
 
     def provisional(self, timeframe: str | None, shown: pl.DataFrame) -> pl.DataFrame:
         """Return which of some bars lie in assumed sessions."""
@@ -92,10 +109,6 @@ class LiveAnswers:
             for number, error in follower.reasons.items():
                 reasons[number] = f"behind the store: {error}"
         return {self._intake.names[number]: reason for number, reason in sorted(reasons.items())}
-
-    @property
-    def _naming(self) -> tuple[pl.Series, Ints, bool]:
-        return self._intake.name_column, self._intake.rank, self._intake.has_interest
 
     def _find(self, timeframe: str | None) -> TimeframeState:
         if timeframe is None and len(self._timeframes) == 1:
@@ -128,3 +141,7 @@ class LiveAnswers:
             len(quarantine),
         )
         return LiveReport(sum(went), *went, quarantine, self._intake.stamps.hint())
+
+
+def _one_appended() -> LiveReport:
+    return LiveReport(1, 1, 0, 0, 0, 0, 0, empty_quarantine())

@@ -77,9 +77,13 @@ class LiveClock:
             now = np.array([moment])
             self._limit = min(int(venue.later(now)[0]) for venue in self._venues)
 
+    def latest(self) -> int:
+        """Return up to when no time is ahead."""
+        return min(self._limit, latest_open(self.set_to))
+
     def covers(self, newest: float) -> bool:
         """Say whether no time up to `newest` is ahead; costs less than to look at each."""
-        return newest <= self._limit and newest <= latest_open(self.set_to)
+        return newest <= self.latest()
 
     def ahead(self, calendar: Ints, times: Floats | Times) -> Flags:
         """Say which times are ahead; `calendar` are the calendars of their instruments."""

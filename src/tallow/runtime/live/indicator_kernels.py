@@ -40,7 +40,7 @@ class IndicatorKernels:
         self.fields = (*BAR_FIELDS, *plan.columns)
         self.failed: dict[str, set[int]] = {}
         self.failures: dict[int, str] = {}
-        self._anchors = anchor_table(calendars.calendars) if plan.anchors else None
+        self.anchors = anchor_table(calendars.calendars) if plan.anchors else None
         self._one_calendar = len(calendars.calendars) == 1
         self._session: tuple[int, int, dict[str, Floats]] = (0, 0, {})
         places = {name: place for place, name in enumerate(self.fields)}
@@ -54,8 +54,8 @@ class IndicatorKernels:
     ) -> dict[str, Floats]:
         """Return the inputs of operations, read-only."""
         inputs = dict(zip(NUMBERS, read_only(rows), strict=False))
-        if self._anchors is not None:
-            inputs |= self._anchor_columns(self._anchors, calendar, offsets, times)
+        if self.anchors is not None:
+            inputs |= self._anchor_columns(self.anchors, calendar, offsets, times)
         return inputs
 
     def run_all(

@@ -38,6 +38,7 @@ from tallow.runtime.live.live_quarantine import (
 )
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore, as_candles
+from tallow.runtime.live.machine import Candle, StepRows
 from tallow.runtime.live.memory import TIME, candle_rows
 from tallow.runtime.live.outcome import Outcome
 from tallow.runtime.live.update_rows import UpdateRows, broken_rules, deletion_rows, sort_rows
@@ -78,6 +79,8 @@ class Intake:
         # The last names and their numbers: a feed mostly has the same ones every minute.
         self._minute: tuple[tuple[str, ...], Ints] = (), np.empty(0, dtype=np.int64)
         self._have_calendars = True
+        # From when to before when the times of single candles need no look.
+        self._sure = 0, 0
         self.follower = None
         if source is not None:
             self.follower = Follower(state, source, self.names, self._numbers)
@@ -132,6 +135,7 @@ class Intake:
         self.rank = np.argsort(np.argsort(np.array(self.names, dtype=object)))
         calendars = self._calendars.indices(new)
         self._have_calendars &= bool((calendars >= 0).all())
+        self._sure = 0, 0
         self._state.grow(calendars)
 
     def calendar_of(self, numbers: Ints) -> Ints:
@@ -171,6 +175,40 @@ class Intake:
             assert self.follower is not None
             self.follower.note_write(report)
 
+    def number(self, instrument: str | int) -> int:
+        """Return an instrument's number, by its name, which is added if it is new, or its number.
+
+        Raises
+        ------
+        CandleInputError
+            If it is a number that is not known.
+        """
+        if isinstance(instrument, str):
+            known = self._numbers.get(instrument)
+            return int(self.numbers((instrument,))[0]) if known is None else known
+        self._require_numbers(instrument, instrument)
+        return instrument
+
+    def take_one(self, number: int, candle: Candle) -> Outcome | StepRows:
+        """Take one candle: in one call where nothing about it asks for a closer look."""
+        if self.follower is None:
+            first, until = self._sure
+            until = min(until, self.clock.latest() + 1)
+            rows = self._state.take_one(number, candle, first, until)
+            if rows is not None:
+                self.clock.note_newest(candle[0])
+                return rows
+        outcome = self.take_unchecked(np.array([number]), np.array([candle]))
+        self._sure = self._sure_span(candle[0])
+        return outcome
+
+    def _sure_span(self, moment: int) -> tuple[int, int]:
+        """Return from when to before when, about a moment, times break no rule and tell nothing."""
+        if not self._have_calendars:
+            return 0, 0
+        spans = (self._known.known_span(moment), self.stamps.quiet_span(moment))
+        return int(max(span[0] for span in spans)), int(min(span[1] for span in spans))
+
     def take_unchecked(self, numbers: Ints, rows: Floats) -> Outcome:
         """Check and take rows ``[rows, fields]``, in the order in which they came.
 
@@ -180,16 +218,20 @@ class Intake:
             If a number is not known.
         """
         edges = span_of(numbers)
-        if edges is not None and not 0 <= edges[0] <= edges[1] < len(self.names):
-            raise CandleInputError(
-                f"update: instrument={edges[0]}..{edges[1]}; must be numbers that `numbers` gave, "
-                f"0..{len(self.names) - 1}"
-            )
+        if edges is not None:
+            self._require_numbers(*edges)
         broken = broken_rules(rows)
         if broken is None:
             return self.take(numbers, rows)
         numbers, rows, quarantine = self._without_broken(numbers, rows, broken)
         return self.take(numbers, rows, quarantine=quarantine)
+
+    def _require_numbers(self, first: float, last: float) -> None:
+        if not 0 <= first <= last < len(self.names):
+            raise CandleInputError(
+                f"update: instrument={first}..{last}; must be numbers that `numbers` gave, "
+                f"0..{len(self.names) - 1}"
+            )
 
     def take_candles(self, candles: Candles, *, commit: bool) -> Outcome:
         """Take candles as they were read; without `commit`, only say what would change."""

@@ -25,9 +25,8 @@ from tallow.core.errors import ParameterError, StateError, TallowWarning
 from tallow.core.limits import LIVE_CANDLES, LIVE_CANDLES_MAX, LIVE_GRACE_MAX_SECONDS
 from tallow.core.spec import Spec
 from tallow.core.time import SECOND_US
-from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
+from tallow.core.timeframe import Timeframe
 from tallow.data.kernels import aggregate as bars
-from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.data.kernels.tick_minutes import TIME_FIRST_US, TIME_LAST_US
 from tallow.data.reading.given import read_as_given
 from tallow.data.reading.readers import read_latest
@@ -44,8 +43,8 @@ from tallow.runtime.live.live_store import LiveStore
 from tallow.runtime.live.saved_state import Parts, identity, load_state, save_state
 from tallow.runtime.live.session_support import SessionSupport
 from tallow.runtime.live.tick_intake import TickIntake
-from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState
-from tallow.runtime.live.update_rows import candle_table
+from tallow.runtime.live.timeframe_state import timeframe_states
+from tallow.runtime.live.update_rows import candle_of, candle_table
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
 
 
@@ -110,16 +109,12 @@ class LiveEngine(SessionSupport):
         if not isinstance(calendar, CalendarAssignment):
             calendar = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
         self.calendars = calendar
-        given = [timeframes] if isinstance(timeframes, str | Timeframe) else timeframes
-        sizes = dict.fromkeys(parse_timeframe(each) for each in given)
-        for size in sizes:
-            require_multiple(size, SOURCE)
-        plan = make_plan(indicators, convention, (*BAR_COLUMNS, "revision"))
         grace_us = round(grace * SECOND_US)
-        states = [TimeframeState(size, plan, calendar, no_trade, grace_us) for size in sizes]
+        plan = make_plan(indicators, convention, (*BAR_COLUMNS, "revision"))
+        states = timeframe_states(timeframes, plan, calendar, no_trade, grace_us)
         if not states:
             raise ParameterError("live: timeframes=[]; must name one at least")
-        self.timeframes, self.grace = tuple(size.text for size in sizes), grace
+        self.timeframes, self.grace = tuple(each.size.text for each in states), grace
         self._state, self._no_trade = LiveState(states, keep), no_trade
         source = None
         if store is not None:
@@ -271,6 +266,32 @@ class LiveEngine(SessionSupport):
             outcome = self._intake.take_unchecked(numbers, rows)
             return self._answers.arrays(outcome)
 
+    def update_one(
+        self,
+        instrument: str | int,
+        timestamp: int,
+        open: float,  # noqa: A002 - the column's name
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        open_interest: float | None = None,
+    ) -> LiveUpdate:
+        """Take one candle in plain numbers, as `update_arrays`; `instrument` may also be a name.
+
+        What the update says is made when it is asked for.
+
+        Raises
+        ------
+        CandleInputError
+            If a value is no number, or the instrument's number is not known.
+        """
+        candle = candle_of(timestamp, open, high, low, close, volume, open_interest)
+        with self._lock:
+            self._intake.saw_interest |= open_interest is not None
+            number = self._intake.number(instrument)
+            return self._answers.one(self._intake.take_one(number, candle))
+
     def update_ticks(self, ticks: Any) -> LiveUpdate:
         """Take trades, or quotes of a broker: they make the one-minute candles.
 
@@ -334,15 +355,6 @@ class LiveEngine(SessionSupport):
             self._intake.check_history()
             waited = self._ticks.advance(moment)
             return self._answers.frames(self._state.advance(moment).after(waited))
-
-    def note_time(self, now: int) -> None:
-        """Set the time, in microseconds since 1970 UTC, before an update.
-
-        No bar turns final: `advance` does that, after it. Rows ahead of it are quarantined.
-        """
-        moment = clock_time(now, TIME_MIN_US, TIME_MAX_US)
-        with self._lock:
-            self._intake.clock.set(moment)
 
     def catch_up(self, instruments: Iterable[str] | None = None) -> LiveUpdate:
         """Apply what others wrote to the store, and add instruments: all by default.

@@ -23,6 +23,7 @@ from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.edits import Edit, Replay, equal_rows, merge_candles, with_interest
 from tallow.runtime.live.indicator_kernels import StateArrays
 from tallow.runtime.live.live_quarantine import TOO_OLD
+from tallow.runtime.live.machine import Candle, LiveMachine, StepRows
 from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
 from tallow.runtime.live.outcome import Outcome, Past
 from tallow.runtime.live.timeframe_state import TimeframeState, as_slice
@@ -50,6 +51,7 @@ class LiveState:
         self.position: dict[str, Any] | None = None
         self.past_before: PastBefore = lambda _number, _moment: None
         self._replay = Replay(timeframes, self.memory)
+        self.machine = LiveMachine(timeframes, self.memory)
 
     def grow(self, calendar: Ints) -> None:
         """Add instruments, each with the number of its calendar."""
@@ -62,6 +64,7 @@ class LiveState:
             self.memory.grow(count, fresh)
             for each in self.timeframes:
                 each.grow(count)
+            self.machine.disconnect()
 
     def begin_instrument(self, number: int, states: list[StateArrays], rows: Floats) -> Outcome:
         """Give a new instrument its past: candles after states; return its last bar."""
@@ -119,6 +122,18 @@ class LiveState:
         outcome = self.no_change()
         outcome.add(found)
         return self._finish(outcome, revision)
+
+    def take_one(
+        self, number: int, candle: Candle, sure_from: int, sure_until: int
+    ) -> StepRows | None:
+        """Take one candle, unless it asks for a closer look; see `LiveMachine.take`."""
+        revision = self._next()
+        rows = self.machine.take(
+            number, self.calendar_of, candle, sure_from, sure_until, self.now, revision
+        )
+        if rows is not None and rows.count:
+            self.revision = revision
+        return rows
 
     def apply(self, given: UpdateRows, *, commit: bool = True) -> Outcome:
         """Take candles, and deletion_rows; of an instrument all that is given, or nothing.
@@ -205,6 +220,7 @@ class LiveState:
                 setattr(timeframe, name, arrays[f"lane/{place}/{name}"])
             timeframe.now = _numbered(arrays, f"lane/{place}/now")
             timeframe.forming = _numbered(arrays, f"lane/{place}/forming")
+        self.machine.disconnect()
 
     # The three ways
 
@@ -217,8 +233,7 @@ class LiveState:
             states = [part[some] for each in self.timeframes for part in each.now]
             memory.keep_snapshot(some, position[due], states)
         memory.append(which, position, rows)
-        candles, calendar = candle_arrays(rows, np.arange(len(which) + 1)), self.calendar_of[at]
-        return [each.step(which, calendar, candles, self.now, revision) for each in self.timeframes]
+        return self.machine.step(which, self.calendar_of, rows, self.now, revision)
 
     def _replace_newest(
         self, given: UpdateRows, some: Ints, revision: int, outcome: Outcome

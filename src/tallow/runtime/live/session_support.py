@@ -7,7 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
 from tallow.runtime.live.answers import LiveAnswers
+from tallow.runtime.live.clock import clock_time
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.tick_intake import TickIntake
@@ -39,6 +41,15 @@ class SessionSupport:
         """
         with self._lock:
             self._intake.write_quarantine(rows)
+
+    def note_time(self, now: int) -> None:
+        """Set the time, in microseconds since 1970 UTC, before an update.
+
+        No bar turns final: `advance` does that, after it. Rows ahead of it are quarantined.
+        """
+        moment = clock_time(now, TIME_MIN_US, TIME_MAX_US)
+        with self._lock:
+            self._intake.clock.set(moment)
 
     def write_running(self) -> LiveUpdate:
         """Write the minutes that ticks still build to the store as they are, before a stop.

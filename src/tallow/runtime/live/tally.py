@@ -248,8 +248,8 @@ class Tally:
             schema={"instrument": pl.String, "seen": pl.Int64},
         )
         frames = [frame.select("instrument", "timestamp") for frame in update.frames.values()]
-        changed = pl.concat(frames).group_by("instrument")
-        changed = changed.agg(first=pl.col("timestamp").min(), bars=pl.len())
+        grouped = pl.concat(frames).group_by("instrument")
+        changed = grouped.agg(first=pl.col("timestamp").min(), bars=pl.len())
         earlier = (
             rows.join(seen, on="instrument")
             .filter(pl.col("timestamp").to_physical() + length < pl.col("seen"))

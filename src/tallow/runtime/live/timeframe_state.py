@@ -7,16 +7,17 @@ again, from the first. So an update costs one row per instrument, whatever the t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.buckets import bucket_table
-from tallow.data.kernels.live_rows import fill_rows, find_rows, roll_states
+from tallow.data.kernels.live_rows import roll_states
 from tallow.plan.plan import Plan
 from tallow.runtime.live.bar_rows import BAR_FIELDS, BarRows, changed_rows
 from tallow.runtime.live.indicator_kernels import IndicatorKernels, StateArrays
@@ -58,8 +59,9 @@ class TimeframeState:
         self.kernels = IndicatorKernels(plan, calendars)
         self.fields = self.kernels.fields
         self._no_trade: bars.NoTrade = no_trade
+        self.drops_fillers = no_trade == "drop"
         self.grace_us = grace_us
-        self._buckets = bucket_table(calendars.calendars, size, SOURCE)
+        self.buckets = bucket_table(calendars.calendars, size, SOURCE)
         self._new_states = [bars.new_state, *fresh_states(plan)]
         self._scratch = bars.Scratch()
         self.now: StateArrays = self.new_state(0)
@@ -88,36 +90,11 @@ class TimeframeState:
 
     # One candle more for each of some instruments
 
-    def step(
-        self, which: Ints, calendar: Ints, candles: bars.CandleArrays, now: int, revision: int
-    ) -> BarRows:
-        """Add one candle, later than all before, to each of `which`; return the rows that change.
-
-        `which` are ascending numbers, `calendar` their calendars, `now` the clock. Of each
-        instrument, the row of the bar that closes comes before the row of the open one.
-        """
-        at, count = as_slice(which), len(which)
-        state = self.now[0][at]
-        self.before[at] = state
-        result = self._aggregate(state, candles, calendar)
-        if not isinstance(at, slice):
-            self.now[0][at] = state
-        offsets = result.bars.offsets
-        marks = closed, touched, opened = np.empty((3, count), dtype=np.bool_)
-        closing, opening = find_rows(which, self.before, offsets, result.counts, self.final, *marks)
-        self.touched[at] = touched
-        rows = self._empty_rows(closing + opening, revision)
-        floats, times = self._scratch.arrays(0)
-        filled = rows.times, rows.is_final, rows.values
-        bars_before = which, closed, touched, offsets, times, floats, state, self.shown
-        fill_rows(*bars_before, now - self.grace_us, closing, *filled)
-        if opening:
-            if opening < count:
-                which, calendar, opened = which[touched], calendar[touched], opened[touched]
-                at = as_slice(which)
-            self._fill_open_bars(which, at, calendar, opened, rows.take(slice(closing, None)))
-            self.revision[at] = revision
-        return rows
+    def refill_open_bars(self, rows: BarRows, calendar_of: Ints) -> None:
+        """Fill in the indicators of open bars once more, for kernels that the driver cannot run."""
+        which = rows.instrument
+        again = np.zeros(len(which), dtype=np.bool_)
+        self._fill_open_bars(which, as_slice(which), calendar_of[which], again, rows)
 
     def replace_newest(
         self, which: Ints, calendar: Ints, candles: bars.CandleArrays, now: int, revision: int
@@ -294,8 +271,23 @@ class TimeframeState:
         self, state: Floats, candles: bars.CandleArrays, calendar: Ints
     ) -> bars.Aggregated:
         return bars.aggregate(
-            state, candles, calendar, False, self._buckets, self._no_trade, self._scratch
+            state, candles, calendar, False, self.buckets, self._no_trade, self._scratch
         )
+
+
+def timeframe_states(
+    timeframes: str | Timeframe | Iterable[str | Timeframe],
+    plan: Plan,
+    calendars: CalendarAssignment,
+    no_trade: bars.NoTrade,
+    grace_us: int,
+) -> list[TimeframeState]:
+    """Return the states of some timeframes, each once."""
+    given = [timeframes] if isinstance(timeframes, str | Timeframe) else timeframes
+    sizes = dict.fromkeys(parse_timeframe(each) for each in given)
+    for size in sizes:
+        require_multiple(size, SOURCE)
+    return [TimeframeState(size, plan, calendars, no_trade, grace_us) for size in sizes]
 
 
 def as_slice(which: Ints) -> Any:

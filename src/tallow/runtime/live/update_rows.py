@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from numbers import Real
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,25 @@ class UpdateRows:
 
 _PLAIN = (np.dtype(np.float64), np.dtype(np.int64))
 """Types that need no conversion: of floats, and of whole numbers."""
+
+
+def candle_of(
+    timestamp: object, *prices_and_volume: object
+) -> tuple[int, float, float, float, float, float, float]:
+    """Return a caller's plain numbers as a candle's row; None as open interest is missing.
+
+    Raises
+    ------
+    CandleInputError
+        If a value is no number, or the time not a whole one.
+    """
+    *values, interest = prices_and_volume
+    try:
+        first, high, low, last, volume = map(float, values)  # type: ignore[arg-type]
+        missing = math.nan if interest is None else float(interest)  # type: ignore[arg-type]
+        return index(timestamp), first, high, low, last, volume, missing  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CandleInputError(f"update: {error}; must be numbers, a whole one as time") from error
 
 
 def candle_table(instrument: object, *columns: object) -> tuple[Ints, Floats]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
 import polars as pl
 
-from tallow.core.arrays import Flags
+from tallow.core.arrays import Flags, Ints
 from tallow.core.errors import ParameterError
+from tallow.data.coverage.provisional import ProvisionalBars
 from tallow.runtime.live.bar_rows import BarRows
 
 
@@ -75,32 +76,54 @@ class ArrayUpdate:
     provisional: Mapping[str, Flags] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
 class LiveUpdate:
-    """The rows that an update changed, as frames.
+    """The rows that an update changed; frames are made when they are looked at.
 
     Attributes
     ----------
     revision
         The engine's; it rises with every update that changes a row, also over a restart: a time in
         microseconds since 1970 UTC.
-    frames
-        Per timeframe: `instrument`, `timestamp`, the candle columns, `candles`, `is_final`,
-        `revision`, then one column per output; sorted by instrument and timestamp. A row with 0
-        candles says that the bar was removed. Rows that did not change are not there.
-    report
-        Where the update's rows went.
-    provisional
-        Per timeframe, `instrument` and `timestamp` of the rows whose sessions are assumed.
     """
 
-    revision: int
-    frames: Mapping[str, Any]
-    report: LiveReport
-    provisional: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    def __init__(
+        self,
+        revision: int,
+        rows: Callable[[], Mapping[str, BarRows]],
+        report: Callable[[], LiveReport],
+        naming: tuple[pl.Series, Ints, bool],
+        assumed: Mapping[str, ProvisionalBars],
+    ) -> None:
+        self.revision = revision
+        self._rows, self._report, self._naming, self._assumed = rows, report, naming, assumed
+
+    @cached_property
+    def rows(self) -> Mapping[str, BarRows]:
+        """The rows as arrays, by timeframe."""
+        return self._rows()
+
+    @cached_property
+    def report(self) -> LiveReport:
+        """Where the update's rows went."""
+        return self._report()
+
+    @cached_property
+    def frames(self) -> Mapping[str, pl.DataFrame]:
+        """The rows as frames, by timeframe.
+
+        `instrument`, `timestamp`, the candle columns, `candles`, `is_final`, `revision`, then one
+        column per output; sorted by instrument and timestamp. A row with 0 candles says that the
+        bar was removed. Rows that did not change are not there.
+        """
+        return {size: rows.frame(*self._naming) for size, rows in self.rows.items()}
+
+    @cached_property
+    def provisional(self) -> Mapping[str, pl.DataFrame]:
+        """Per timeframe, `instrument` and `timestamp` of the rows whose sessions are assumed."""
+        return {size: self._assumed[size].among(frame) for size, frame in self.frames.items()}
 
     @property
-    def frame(self) -> Any:
+    def frame(self) -> pl.DataFrame:
         """The frame of the one timeframe."""
         if len(self.frames) != 1:
             raise ParameterError(

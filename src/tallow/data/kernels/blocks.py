@@ -1,0 +1,163 @@
+"""Blocks: where a timeframe's states lie, and its operations, as int64 for the compiled driver.
+
+Kernels are called by the addresses of their entries; see `tallow.core.entries`.
+"""
+
+from __future__ import annotations
+
+from tallow.core.entries import call_entry, flags_at, floats_at, integers_at, table_at
+from tallow.core.kernel import kernel_part
+from tallow.data.kernels.anchors import AnchorTable, _anchor_ids
+from tallow.data.kernels.buckets import BucketTable
+
+(
+    STATE,
+    BEFORE,
+    TOUCHED,
+    FINAL,
+    REVISION,
+    SHOWN,
+    ROOM,
+    COLUMNS,
+    GRACE,
+    DROP,
+    CALENDARS,
+    SEGMENTS,
+    STEP,
+    SOURCE,
+    ANCHORS,
+    OPERATIONS,
+    HEADER,
+) = range(17)
+"""Places in a block, in this order: addresses of the states of bars now and before the newest
+candle, of the flags whether that is in a bar and whether the last bar is final, of revisions and of
+the last bars' indicators; for how many instruments there is room; how many indicators' columns; the
+grace in microseconds, whether fillers are dropped; how many calendars, segments; the two numbers of
+a `BucketTable`; how many boundaries an `AnchorTable` has, 0 without; how many operations. Then come
+the addresses of both tables' arrays, and the operations."""
+
+BUCKET_ARRAYS, ANCHOR_ARRAYS = 9, 7
+
+ENTRY, NOW, FORMING, SIZE, PARAMETERS, INPUTS, OUTPUTS, CODES = range(8)
+"""Places of an operation: addresses of its entry and its states after the last closed bar and after
+the open one, how many numbers a state has, the address of the parameters, how many inputs and
+outputs, and which: fields of bars by number; `NOBODY` asked for an output; the session of a row,
+its week (the number before) and its month are inputs."""
+NOBODY, SESSION = -1, -2
+
+BAR_FIELDS = 7
+
+SPARE_EACH, SPARE_FIXED = 42, 16
+"""Numbers of spare memory for each instrument, and for all, besides those of an operation: as many
+as its outputs that nobody asked for, its state, and all of its inputs and outputs."""
+
+
+@kernel_part
+def block_buckets(block):  # type: ignore[no-untyped-def]
+    """Return the buckets of a block's timeframe."""
+    many, at = block[CALENDARS], HEADER
+    count = block[SEGMENTS]
+    return BucketTable(
+        integers_at(block[at], many + 1),
+        integers_at(block[at + 1], count),
+        integers_at(block[at + 2], count),
+        integers_at(block[at + 3], count),
+        integers_at(block[at + 4], count),
+        integers_at(block[at + 5], count),
+        flags_at(block[at + 6], count),
+        integers_at(block[at + 7], many),
+        integers_at(block[at + 8], many),
+        block[STEP],
+        block[SOURCE],
+    )
+
+
+@kernel_part
+def _anchors(block):  # type: ignore[no-untyped-def]
+    many, at, count = block[CALENDARS], HEADER + BUCKET_ARRAYS, block[ANCHORS]
+    return AnchorTable(
+        integers_at(block[at], many + 1),
+        integers_at(block[at + 1], count),
+        integers_at(block[at + 2], many),
+        integers_at(block[at + 3], many),
+        floats_at(block[at + 4], count),
+        floats_at(block[at + 5], count),
+        floats_at(block[at + 6], count),
+    )
+
+
+@kernel_part
+def _roll(closed, forming, which, opened):  # type: ignore[no-untyped-def]
+    """Prepare an operation's states for the rows of open bars; see `live_rows.turn`."""
+    for k in range(len(which)):
+        i = which[k]
+        target, source = (closed, forming) if opened[k] else (forming, closed)
+        for j in range(closed.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@kernel_part
+def _run(block, at, which, count, fields, rows, anchors, ends, spare):  # type: ignore[no-untyped-def]
+    """Run an operation over the rows of the open bars of `which`; return its status.
+
+    `fields` is the address of the first of these rows' first field, `rows` how far a field lies
+    from the next, `spare` that of memory for what nobody asked for, for a copy of states, and for
+    the addresses of inputs and outputs.
+    """
+    size, taken, made = block[at + SIZE], block[at + INPUTS], block[at + OUTPUTS]
+    words = integers_at(spare, taken + made)
+    spare += 8 * (taken + made)
+    for k in range(taken + made):
+        code = block[at + CODES + k]
+        if code >= 0:
+            words[k] = fields + 8 * code * rows
+        elif code == NOBODY:
+            words[k] = spare
+            spare += 8 * count
+        else:
+            words[k] = anchors + 8 * (SESSION - code) * count
+    given = words.ctypes.data
+    filled, entry, parameters = given + 8 * taken, block[at + ENTRY], block[at + PARAMETERS]
+    if which[count - 1] - which[0] + 1 == count:
+        state = block[at + FORMING] + 8 * which[0] * size
+        return call_entry(entry, state, count, size, parameters, ends, given, filled)
+    forming, part = table_at(block[at + FORMING], block[ROOM], size), table_at(spare, count, size)
+    for k in range(count):
+        for j in range(size):
+            part[k, j] = forming[which[k], j]
+    status = call_entry(entry, spare, count, size, parameters, ends, given, filled)
+    for k in range(count):
+        for j in range(size):
+            forming[which[k], j] = part[k, j]
+    return status
+
+
+@kernel_part
+def fill_indicators(block, which, places, opened, times, fields, rows, spare):  # type: ignore[no-untyped-def]
+    """Fill in the indicators in the rows of open bars of `which`; return the number that raised.
+
+    `times` are those rows' opens, the others as in `_run`.
+    """
+    count, failed = len(which), 0
+    ends = integers_at(spare, count + 1)
+    for k in range(count + 1):
+        ends[k] = k
+    spare += 8 * (count + 1)
+    anchors = spare
+    if block[ANCHORS]:
+        table = _anchors(block)
+        ids = (table.session, table.week, table.month)
+        for unit in range(3):
+            _anchor_ids(times, ends, places, table, ids[unit], floats_at(spare, count))
+            spare += 8 * count
+    at = HEADER + BUCKET_ARRAYS + ANCHOR_ARRAYS
+    for _ in range(block[OPERATIONS]):
+        size = block[at + SIZE]
+        closed = table_at(block[at + NOW], block[ROOM], size)
+        _roll(closed, table_at(block[at + FORMING], block[ROOM], size), which, opened)
+        status = 1
+        if block[at + ENTRY]:
+            status = _run(block, at, which, count, fields, rows, anchors, ends.ctypes.data, spare)
+        failed += status != 0
+        at += CODES + block[at + INPUTS] + block[at + OUTPUTS]
+    return failed
