@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from tallow.core.calendars import load_calendar
-from tallow.data.simulate import simulate_blocks, simulate_candles
+from tallow.data.simulate import simulate_blocks
 from tallow.data.writers import FrameWriter
 
 CALENDAR = "XNSE"
@@ -48,9 +48,7 @@ class Market:
         path = self.folder / f"candles-{instruments}x{sessions}.parquet"
         if not path.exists():
             if instruments * sessions * ROWS_PER_SESSION <= ROWS_IN_MEMORY_MAX:
-                simulate_candles(
-                    instruments, sessions, calendar=load_calendar(CALENDAR), start=START
-                ).write_parquet(path)
+                pl.concat(_blocks(instruments, sessions), rechunk=True).write_parquet(path)
             else:
                 _stream(path, _blocks(instruments, sessions))
         return path

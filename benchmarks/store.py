@@ -21,7 +21,7 @@ from benchmarks.market import CALENDAR
 from benchmarks.measure import TIMING_COLUMNS, Figure, Outcome, take_turns
 from benchmarks.settings import Settings
 from tallow.core.calendars import load_calendar
-from tallow.data.simulate import simulate_candles
+from tallow.data.simulate import simulate_blocks
 from tallow.data.store.store import open_store
 
 SESSIONS = 10
@@ -236,8 +236,9 @@ def _market_with_history(settings: Settings) -> tuple[str, pl.DataFrame]:
     frame = pl.read_parquet(settings.market.main_file)
     names = frame["instrument"].unique().sort()
     name = str(names[len(names) // 2])
-    history = simulate_candles(
+    blocks = simulate_blocks(
         1, HISTORY_SESSIONS, calendar=load_calendar(CALENDAR), start=HISTORY_START
-    ).with_columns(instrument=pl.lit(name))
+    )
+    history = pl.concat(blocks).with_columns(instrument=pl.lit(name))
     others = frame.filter(pl.col("instrument") != name)
     return name, pl.concat([others, history]).sort("instrument", "timestamp")

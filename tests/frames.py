@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from tallow.core.calendars import Calendar
 from tallow.data.reading.schema import CANDLE_SCHEMA, TIME_TYPE
+from tallow.data.simulate import simulate_blocks
 
 MINUTE = timedelta(minutes=1)
 
@@ -18,6 +20,14 @@ MINUTE = timedelta(minutes=1)
 def moment(text: str) -> datetime:
     """Return the instant, in UTC, that ISO text with an offset names."""
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def simulate_candles(
+    instruments: int, sessions: int, *, calendar: Calendar, start: date, seed: int = 0
+) -> pl.DataFrame:
+    """Return the blocks of `simulate_blocks` as one frame."""
+    blocks = simulate_blocks(instruments, sessions, calendar=calendar, start=start, seed=seed)
+    return pl.concat(blocks, rechunk=True)
 
 
 def minutes(start: str, count: int, step: int = 1) -> list[datetime]:

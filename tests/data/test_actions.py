@@ -22,7 +22,7 @@ from tallow.data.actions import (
     TERM_MIN,
     actions_from_rows,
     actions_to_rows,
-    read_actions,
+    read_records,
 )
 from tests.frames import assert_same_frame
 
@@ -39,6 +39,10 @@ READ = [
     ("RAYMOND", date(2024, 7, 10), "dividend", None, None, None, 0.55),
     ("RAYMOND", date(2025, 5, 14), "split", 10.0, 2.0, None, None),
 ]
+
+
+def read_actions(source: object) -> pl.DataFrame:
+    return read_records(source)[0]
 
 
 def table(*rows: tuple) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tallow.core.calendars import load_calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ActionError, CalendarError, CoverageError, ParameterError
-from tallow.data.actions import ACTION_SCHEMA, read_actions
+from tallow.data.actions import ACTION_SCHEMA, read_records
 from tallow.data.adjust import apply_factors, closes_before, resolve_factors
 from tallow.data.reading.schema import CANDLE_SCHEMA
 from tests.data.slow_bars import session_on
@@ -58,7 +58,7 @@ def dividend(day: str, amount: float, name: str = "A") -> tuple:
 
 
 def table(*actions: tuple) -> pl.DataFrame:
-    return read_actions(pl.DataFrame(actions, schema=ACTION_SCHEMA, orient="row"))
+    return read_records(pl.DataFrame(actions, schema=ACTION_SCHEMA, orient="row"))[0]
 
 
 def factors(actions: pl.DataFrame, history: pl.DataFrame, adjustment="total", now=LATE):

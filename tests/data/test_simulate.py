@@ -16,7 +16,8 @@ from polars.testing import assert_frame_equal
 
 from tallow.core.calendars import Calendar, SessionTable
 from tallow.core.errors import CoverageError, ParameterError
-from tallow.data.simulate import INSTRUMENTS_MAX, simulate_blocks, simulate_candles, simulated_key
+from tallow.data.simulate import INSTRUMENTS_MAX, simulate_blocks, simulated_key
+from tests.frames import simulate_candles
 
 SESSIONS = 8
 INSTRUMENTS = 6

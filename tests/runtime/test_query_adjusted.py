@@ -17,9 +17,8 @@ import pytest
 
 import tallow
 from tallow.core.calendars import load_calendar
-from tallow.data.simulate import simulate_candles
 from tallow.runtime import query
-from tests.frames import flat_candle
+from tests.frames import flat_candle, simulate_candles
 
 PRICES = ("open", "high", "low", "close")
 SPLIT, BONUS, DIVIDEND = date(2025, 6, 10), date(2025, 6, 17), date(2025, 6, 20)

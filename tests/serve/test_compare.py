@@ -16,9 +16,8 @@ import polars as pl
 import pytest
 
 from tallow import AnalyticsEngine, load_calendar
-from tallow.data.simulate import simulate_candles
 from tests.frames import candles as some_candles
-from tests.frames import minutes
+from tests.frames import minutes, simulate_candles
 from tests.serve.calling import tallow
 
 INDICATORS = "sma(9), ema(9), rsi(14)"

@@ -20,8 +20,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tallow import AnalyticsEngine, load_calendar
-from tallow.data.simulate import simulate_candles
 from tallow.serve.cli import app
+from tests.frames import simulate_candles
 
 HEADER = "symbol,ts,o,h,l,c,v\n"
 CLEAN = (

@@ -138,23 +138,24 @@ RULES: tuple[tuple[str, pl.Expr], ...] = (
 """What every row must keep, and how it is broken."""
 
 
-def read_actions(source: Any) -> pl.DataFrame:
-    """Read a table of corporate actions.
+def read_records(source: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read a table of corporate actions and joins.
 
     Parameters
     ----------
     source
         A path, a glob, a list of these, or a frame, of the kinds that `read_candles` takes. Columns
         are `instrument` (or one of its other names), `ex_date` (a date, or text such as
-        ``2025-06-02``), `kind` (``split``, ``bonus`` or ``dividend``) and, as far as they are
-        needed, `new`, `old`, `amount` and `factor`, as this module's page explains them. Others
-        are ignored, and so are joins, which `read_records` returns.
+        ``2025-06-02``), `kind` (``split``, ``bonus``, ``dividend`` or ``join``) and, as far as they
+        are needed, `new`, `old`, `amount`, `factor` and `predecessor`, as this module's page
+        explains them. Others are ignored.
 
     Returns
     -------
-    pl.DataFrame
-        Columns of `ACTION_SCHEMA`, sorted by instrument, date and kind, unique in them. Rows that
-        say the same, such as 10:2 and 5:1, are one.
+    tuple[pl.DataFrame, pl.DataFrame]
+        The actions: columns of `ACTION_SCHEMA`, sorted by instrument, date and kind, unique in
+        them; rows that say the same, such as 10:2 and 5:1, are one. And the joins: columns of
+        `JOIN_SCHEMA`, sorted by instrument and date, unique in them.
 
     Raises
     ------
@@ -169,30 +170,19 @@ def read_actions(source: Any) -> pl.DataFrame:
     --------
     >>> table = pl.DataFrame(
     ...     {
-    ...         "symbol": ["A", "A"],
-    ...         "ex_date": ["2025-06-02", "2024-06-03"],
-    ...         "kind": ["split", "dividend"],
-    ...         "new": [5, None],
-    ...         "old": [1, None],
-    ...         "amount": [None, 2.5],
+    ...         "symbol": ["A", "A", "META"],
+    ...         "ex_date": ["2025-06-02", "2024-06-03", "2022-06-09"],
+    ...         "kind": ["split", "dividend", "join"],
+    ...         "new": [5, None, None],
+    ...         "old": [1, None, None],
+    ...         "amount": [None, 2.5, None],
+    ...         "predecessor": [None, None, "FB"],
     ...     }
     ... )
-    >>> read_actions(table).select("kind", "new", "old", "amount", "factor").rows()
+    >>> actions, joins = read_records(table)
+    >>> actions.select("kind", "new", "old", "amount", "factor").rows()
     [('dividend', None, None, 2.5, None), ('split', 5.0, 1.0, None, None)]
-    """
-    return read_records(source)[0]
-
-
-def read_records(source: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Read a table of corporate actions and joins; see `read_actions`.
-
-    Returns the actions, and the joins: columns of `JOIN_SCHEMA`, sorted by instrument and date,
-    unique in them. Errors are those of `read_actions`.
-
-    Examples
-    --------
-    >>> table = pl.DataFrame({"symbol": ["META"], "ex_date": ["2022-06-09"], "kind": ["join"]})
-    >>> read_records(table.with_columns(predecessor=pl.lit("FB")))[1].rows()
+    >>> joins.rows()
     [('META', datetime.date(2022, 6, 9), 'FB')]
     """
     if isinstance(source, str | Path | list | tuple):

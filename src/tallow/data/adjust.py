@@ -61,7 +61,7 @@ def resolve_factors(
     Parameters
     ----------
     actions
-        As `tallow.data.actions.read_actions` returns them, in any order.
+        As `tallow.data.actions.read_records` returns them, in any order.
     adjustment
         ``split`` takes splits and bonuses, ``total`` dividends too.
     close_before
@@ -204,7 +204,7 @@ def apply_later_factors(
 def effect_times(actions: pl.DataFrame, calendars: CalendarAssignment) -> list[int]:
     """Return when each action takes effect: the midnight at its venue that begins its session.
 
-    Ascending, in microseconds since 1970 UTC. `actions` are as `tallow.data.actions.read_actions`
+    Ascending, in microseconds since 1970 UTC. `actions` are as `tallow.data.actions.read_records`
     returns them; those of instruments without a calendar are left out.
     """
     indices = calendars.indices(actions["instrument"].to_list())

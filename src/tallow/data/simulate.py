@@ -69,10 +69,19 @@ class _Character:
     """Share of the candles that only repeat the last price, with a volume of zero."""
 
 
-def simulate_candles(
-    instruments: int, sessions: int, *, calendar: Calendar, start: date, seed: int = 0
-) -> pl.DataFrame:
-    """Simulate a market and return its one-minute candles.
+def simulate_blocks(
+    instruments: int,
+    sessions: int,
+    *,
+    calendar: Calendar,
+    start: date,
+    seed: int = 0,
+    instruments_per_block: int = 50,
+) -> Iterator[pl.DataFrame]:
+    """Simulate a market and return its one-minute candles, some instruments at a time.
+
+    Only one block is in memory at a time, so a file larger than memory can be written. The blocks,
+    one after the other, have the same bits as the whole whatever `instruments_per_block` is.
 
     Parameters
     ----------
@@ -90,42 +99,20 @@ def simulate_candles(
 
     Returns
     -------
-    pl.DataFrame
+    Iterator[pl.DataFrame]
         ``instrument`` (String), ``timestamp`` (Datetime[us, UTC], the minute's open), ``open``,
         ``high``, ``low``, ``close`` (Float64, rupees, multiples of 0.05), ``volume`` (Float64,
         units), sorted by instrument and timestamp. Minutes without a trade are missing or, for
         illiquid names, sometimes filled by a candle of zero volume at the last price. The second
-        instrument is frozen for one whole session: it trades, always at one price.
+        instrument is frozen for one whole session: it trades, always at one price. About 0.3 us and
+        64 bytes a row.
 
     Raises
     ------
     ParameterError
-        If a number is out of range.
+        If a number is out of range: at the call, and not at the first block.
     CoverageError
-        If the calendar has fewer sessions from `start` on.
-
-    Notes
-    -----
-    About 0.3 us and 64 bytes a row, and twice the bytes for a moment. `simulate_blocks` streams.
-    """
-    blocks = simulate_blocks(instruments, sessions, calendar=calendar, start=start, seed=seed)
-    return pl.concat(blocks, rechunk=True)
-
-
-def simulate_blocks(
-    instruments: int,
-    sessions: int,
-    *,
-    calendar: Calendar,
-    start: date,
-    seed: int = 0,
-    instruments_per_block: int = 50,
-) -> Iterator[pl.DataFrame]:
-    """Simulate the market of `simulate_candles` piece by piece.
-
-    Only one block is in memory at a time, so a file larger than memory can be written. The blocks,
-    one after the other, have the same bits as the whole whatever `instruments_per_block` is. Errors
-    are those of `simulate_candles`, raised at the call and not at the first block.
+        Likewise, if the calendar has fewer sessions from `start` on.
     """
     _require("instruments", instruments, INSTRUMENTS_MAX)
     _require("sessions", sessions, None)

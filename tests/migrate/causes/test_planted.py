@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from tallow import read_candles
 from tallow.core.calendars import load_calendar
-from tallow.data.simulate import simulate_candles
 from tallow.migrate.causes import DESCRIPTIONS, Classifier
 from tallow.migrate.pairs import Cause, SeriesPair
+from tests.frames import simulate_candles
 from tests.migrate.causes.pairing import pairs
 from tests.migrate.causes.planted import CLASSES, Planted, plant
 

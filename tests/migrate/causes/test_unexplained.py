@@ -16,10 +16,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tallow.core.calendars import load_calendar
-from tallow.data.simulate import simulate_candles
 from tallow.migrate.causes import Classifier
 from tallow.migrate.pairs import Cause, SeriesPair
 from tallow.migrate.protocol import Request
+from tests.frames import simulate_candles
 from tests.migrate.causes.pairing import pairs
 from tests.migrate.causes.planted import answer
 

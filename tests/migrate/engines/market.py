@@ -8,7 +8,7 @@ from functools import cache
 import polars as pl
 
 from tallow.core.calendars import load_calendar
-from tallow.data.simulate import simulate_candles
+from tests.frames import simulate_candles
 
 START = date(2025, 6, 2)
 

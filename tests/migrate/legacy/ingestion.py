@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tallow.migrate.legacy.answer import EMAS, fields
-from tallow.migrate.legacy.candles import MINUTE, Candle, LegacyRow, between
+from tallow.migrate.legacy.candles import Candle, LegacyRow, between
 from tallow.migrate.legacy.kernels import indicators
+from tests.migrate.legacy.reading import MINUTE
 
 ENOUGH = 200
 """Candles of a day from which on no history is fetched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tallow.migrate.legacy.answer import fields
-from tallow.migrate.legacy.candles import Candle, LegacyRow, newest_first
+from tallow.migrate.legacy.candles import Candle, LegacyRow
 from tallow.migrate.legacy.kernels import bollinger, sma, vwap, widths
 from tests.migrate.legacy import textbook
 
@@ -17,7 +17,7 @@ def stored_in_june(minutes: Sequence[Candle]) -> list[LegacyRow]:
 
     Every value looks ahead; the newest rows, where a kernel has no seed yet, hold zeros.
     """
-    backwards = newest_first(minutes)
+    backwards = minutes[::-1]
     # The bands reverse what they are given, so they are given what is to be run through backwards.
     upper, middle, lower = bollinger(minutes)
     _, normalized, _ = widths(upper, middle, lower)

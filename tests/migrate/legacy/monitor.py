@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from typing import Literal
 
-from tallow.migrate.legacy.candles import MINUTE, Candle, between
+from tallow.migrate.legacy.candles import Candle, between
+from tests.migrate.legacy.reading import MINUTE
 
 NEAR = 0.001
 """Share of the lowest width by which another one may differ and still be at it."""

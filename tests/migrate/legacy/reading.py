@@ -10,6 +10,9 @@ from pathlib import Path
 
 from tallow.migrate.legacy.candles import Candle, LegacyRow
 
+MINUTE, DAY = 60, 86_400
+"""In seconds, like all times here."""
+
 NUMBERS = ("open", "high", "low", "close", "volume", "open_interest")
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
+from tallow.core.errors import EngineError
 from tallow.migrate.legacy.aggregation import BAR, five_minute_bars
 from tallow.migrate.legacy.answer import EMAS, fields
 from tallow.migrate.legacy.candles import (
-    DAY,
     Candle,
     LegacyRow,
     TimedValues,
     between,
     finite,
     in_india,
-    newest_first,
 )
 from tallow.migrate.legacy.kernels import BAND_LENGTH, bollinger, indicators
+from tests.migrate.legacy.reading import DAY
 
 STORED_EMAS = (5, 9, 20, 50)
 OPEN, CLOSE = (9, 15), (15, 30)
@@ -33,7 +33,7 @@ def stored_at(minutes: Sequence[Candle], mark: int) -> list[LegacyRow]:
     """
     begin = mark - BAR
     window = between(minutes, begin, mark)
-    known = newest_first(five_minute_bars([*between(minutes, begin - DAY, begin), *window]))
+    known = five_minute_bars([*between(minutes, begin - DAY, begin), *window])[::-1]
     series = indicators(known, *STORED_EMAS)
     if len(known) < BAND_LENGTH:
         zeros = dict.fromkeys([*series, "lowest_bb_width"], 0.0)
@@ -63,6 +63,16 @@ def stored_range(minutes: Sequence[Candle]) -> dict[int, LegacyRow]:
     return table
 
 
+def requested_window(start: int, end: int) -> tuple[int, int]:
+    """Return the API's range for its parameters, of which 0 means not given.
+
+    `EngineError` if only the start is given: the old system compares them before it sets the end.
+    """
+    if start > end:
+        raise EngineError(f"legacy: start={start}, end={end}; must not be after the end; give both")
+    return start or end - 7 * DAY, end
+
+
 def batch_window(first: date, last: date) -> tuple[int, int]:
     """Return the minutes that a batch of days reads: from midnight UTC, so without its last day."""
     start, end = (datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp() for d in (first, last))
@@ -74,7 +84,7 @@ def live_bars(minutes: Sequence[Candle]) -> Iterator[LegacyRow]:
 
     Neither rounded nor guarded, and without the normalized widths.
     """
-    bars = newest_first(five_minute_bars(minutes))
+    bars = five_minute_bars(minutes)[::-1]
     series = indicators(bars, *EMAS)
     maps = {name: dict(of) for name, of in series.items() if not name.startswith("bb_width_")}
     for bar in bars:

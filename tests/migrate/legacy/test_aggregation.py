@@ -13,12 +13,13 @@ import pytest
 from tallow.core.errors import EngineError
 from tallow.migrate.legacy import days
 from tallow.migrate.legacy.aggregation import five_minute_bars
-from tallow.migrate.legacy.answer import five_minute_candles, window
-from tallow.migrate.legacy.candles import DAY, INDIA, Candle, rounded
+from tallow.migrate.legacy.answer import five_minute_candles
+from tallow.migrate.legacy.candles import INDIA, Candle, rounded
 from tests.migrate.legacy import textbook, weekdays
 from tests.migrate.legacy.file_bars import COPIED, daily_bars, file_bars, fixed_bars
 from tests.migrate.legacy.made import OPEN, minutes, walk
-from tests.migrate.legacy.reading import seconds
+from tests.migrate.legacy.reading import DAY, seconds
+from tests.migrate.legacy.stored import requested_window
 
 
 def at(text: str) -> datetime:
@@ -84,9 +85,9 @@ def test_an_answer_knows_one_trading_day_before_it() -> None:
 
 
 def test_a_start_without_an_end_fails_and_an_end_alone_means_a_week() -> None:
-    assert window(0, OPEN) == (OPEN - 7 * DAY, OPEN)
+    assert requested_window(0, OPEN) == (OPEN - 7 * DAY, OPEN)
     with pytest.raises(EngineError, match="must not be after the end"):
-        window(OPEN, 0)
+        requested_window(OPEN, 0)
 
 
 def test_rounding_is_half_away_from_zero() -> None:

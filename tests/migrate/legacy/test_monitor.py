@@ -10,7 +10,6 @@ from datetime import date
 
 import pytest
 
-from tallow.migrate.legacy.candles import DAY
 from tallow.migrate.legacy.kernels import bollinger
 from tests.migrate.legacy.lowest import (
     QuietDay,
@@ -28,7 +27,7 @@ from tests.migrate.legacy.monitor import (
     morning_range,
     watched,
 )
-from tests.migrate.legacy.reading import seconds
+from tests.migrate.legacy.reading import DAY, seconds
 
 FALLING = [20.0, 16.0, 13.0, 11.0, 10.0, 9.5, 9.4]
 

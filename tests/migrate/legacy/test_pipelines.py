@@ -12,11 +12,11 @@ from statistics import fmean
 import pytest
 
 from tallow.migrate.legacy.aggregation import five_minute_bars
-from tallow.migrate.legacy.candles import DAY, LegacyRow
+from tallow.migrate.legacy.candles import LegacyRow
 from tallow.migrate.legacy.kernels import vwap, widths
 from tests.migrate.legacy.ingestion import ingested, intraday, latest_time
 from tests.migrate.legacy.made import OPEN, minutes, walk
-from tests.migrate.legacy.reading import seconds
+from tests.migrate.legacy.reading import DAY, seconds
 from tests.migrate.legacy.stored import (
     bands_of_range,
     batch_window,

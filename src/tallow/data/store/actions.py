@@ -83,7 +83,7 @@ class StoredActions:
     def read(
         self, instruments: Sequence[str] | None = None, as_of: int | None = None
     ) -> pl.DataFrame:
-        """Return the actions known now, or at a moment, as `read_actions` does."""
+        """Return the actions known now, or at a moment, as `read_records` does."""
         names = None if instruments is None else tuple(sorted(set(instruments)))
         return actions_from_rows({kind: self._rows(kind, names, as_of) for kind in KINDS})
 

@@ -10,31 +10,13 @@ from pathlib import Path
 
 from tallow.core.errors import EngineError
 from tallow.migrate.legacy.aggregation import five_minute_bars
-from tallow.migrate.legacy.candles import (
-    DAY,
-    Candle,
-    LegacyRow,
-    between,
-    finite,
-    newest_first,
-    rounded,
-)
+from tallow.migrate.legacy.candles import Candle, LegacyRow, between, finite, rounded
 from tallow.migrate.legacy.days import warm_up_start
 from tallow.migrate.legacy.kernels import indicators
 
 EMAS = (5, 9, 50)
 UNROUNDED = ("ma_9",)
 FOUR_DIGITS = ("bb_width_normalized", "bb_width_normalized_percentage")
-
-
-def window(start: int, end: int) -> tuple[int, int]:
-    """Return the API's range for its parameters, of which 0 means not given.
-
-    `EngineError` if only the start is given: the old system compares them before it sets the end.
-    """
-    if start > end:
-        raise EngineError(f"legacy: start={start}, end={end}; must not be after the end; give both")
-    return start or end - 7 * DAY, end
 
 
 def five_minute_candles(
@@ -52,7 +34,7 @@ def five_minute_candles(
     """
     first = -math.inf if start is None else warm_up_start(start)
     selected = between(minutes, first, math.inf if end is None else end)
-    bars = newest_first(five_minute_bars(selected))
+    bars = five_minute_bars(selected)[::-1]
     assert all(newer.timestamp > older.timestamp for newer, older in pairwise(bars))
     maps = {
         name: {time: finite(value) for time, value in series}

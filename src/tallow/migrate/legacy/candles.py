@@ -1,26 +1,22 @@
-"""The old system's candles, series and rows, and its rounding."""
+"""The old system's candles, series and rows, and its rounding.
+
+Times are those of a candle's open, in seconds since 1970 UTC.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TypeVar
 
 INDIA = timezone(timedelta(hours=5.5))
-
-MINUTE, DAY = 60, 86_400
-"""In seconds, like all times here, which are those of a candle's open since 1970 UTC."""
 
 TimedValues = list[tuple[int, float]]
 """Values with their times, in the order of their candles."""
 
 LegacyRow = dict[str, float]
 """A bar as it is answered or stored, under the old names, with ``timestamp``."""
-
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -57,11 +53,6 @@ def finite(value: float) -> float:
 def between(candles: Iterable[Candle], first: float, last: float) -> list[Candle]:
     """Return the candles of a range, both ends included, like SQL's BETWEEN."""
     return [candle for candle in candles if first <= candle.timestamp <= last]
-
-
-def newest_first(rows: Sequence[T]) -> list[T]:
-    """Return ascending rows with the newest first."""
-    return list(reversed(rows))
 
 
 def in_india(timestamp: float) -> datetime:

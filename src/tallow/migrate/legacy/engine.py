@@ -13,7 +13,7 @@ from tallow.core.time import SECOND_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE
 from tallow.migrate.legacy.answer import five_minute_candles
-from tallow.migrate.legacy.candles import Candle, newest_first
+from tallow.migrate.legacy.candles import Candle
 from tallow.migrate.protocol import Request
 from tallow.runtime.ranges import Range
 
@@ -89,7 +89,7 @@ class LegacyEngine:
         prices = (part[name].to_list() for name in NUMBERS)
         minutes = [Candle(*row) for row in zip(times.to_list(), *prices, strict=True)]
         lowest = (self._lowest, instrument) if self._lowest else None
-        rows = newest_first(five_minute_candles(minutes, start, end, lowest))
+        rows = five_minute_candles(minutes, start, end, lowest)[::-1]
         seconds = pl.Series([row["timestamp"] for row in rows], dtype=pl.Int64)
         keys = [
             pl.Series("instrument", [instrument] * len(rows), pl.String),
