@@ -255,12 +255,6 @@ class TickBuilder:
         minutes = np.maximum((last - now + self._clock.grace) // MINUTE_US + 2, 0)
         return int(np.minimum(held[some], minutes).sum())
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes that are kept between calls."""
-        ticks, spans, base = self._book[:3]
-        return ticks.whole.nbytes + ticks.real.nbytes + spans.nbytes + base.nbytes
-
     def arrays(self) -> dict[str, Ints | Floats]:
         """Return the whole state as arrays, copied, for `restore`."""
         spans = self._book.spans

@@ -65,10 +65,8 @@ def combine_calendars(text: str, parts: Sequence[tuple[Calendar, date | None]]) 
     segments = segments_of(spans[0][0].table).between(*spans[0][1:])
     for calendar, since, end in spans[1:]:
         segments = segments.united(segments_of(calendar.table).between(since, end))
-    order = np.argsort(segments.opens)
-    late = np.flatnonzero(segments.closes[order][:-1] > segments.opens[order][1:])
-    for day in date_list(segments.dates[order][late[:1]]):
-        raise _error(text, f"the session of {day} overlaps the next one")
+    if days := segments.overlapping():
+        raise _error(text, f"the session of {days[0]} overlaps the next one")
     table = segments.table(first.timezone, first.first_date, last.assumed_until)
     assumed = [
         day

@@ -11,8 +11,6 @@ from pathlib import Path
 from threading import RLock
 from typing import Literal, get_args
 
-import numpy as np
-
 from tallow.core.calendars.additions import Additions, read_additions
 from tallow.core.calendars.base import Venue, days_between
 from tallow.core.calendars.bse import BSE
@@ -21,7 +19,7 @@ from tallow.core.calendars.dated_names import combine_calendars, split_dated_nam
 from tallow.core.calendars.mcx import NAME as MCX
 from tallow.core.calendars.mcx import mcx
 from tallow.core.calendars.nse import DEFAULT_SEGMENT, NSE, SEGMENTS
-from tallow.core.calendars.table import Hours, Segments, date_list, planned_segments, segments_of
+from tallow.core.calendars.table import Hours, Segments, planned_segments, segments_of
 from tallow.core.calendars.venues import (
     ALWAYS,
     FX,
@@ -248,13 +246,10 @@ def _check_covered(venue: Venue, additions: Additions, first: date, last: date) 
 
 def _check_disjoint(venue: Venue, additions: Additions, segments: Segments) -> None:
     """Raise where an added session meets one of the day before or after, of a night market."""
-    order = np.argsort(segments.opens)
-    clash = np.flatnonzero(segments.closes[order][:-1] > segments.opens[order][1:])
-    if len(clash):
-        first, second = date_list(segments.dates[order][clash[0] : clash[0] + 2])
+    if days := segments.overlapping():
         raise CalendarError(
-            f"dates: file={additions.source}; date={first}; its session overlaps that of {second} "
-            f"on {venue.name}; add a holiday on one of them or change the hours"
+            f"dates: file={additions.source}; date={days[0]}; its session overlaps that of "
+            f"{days[1]} on {venue.name}; add a holiday on one of them or change the hours"
         )
 
 

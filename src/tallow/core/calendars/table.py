@@ -130,6 +130,12 @@ class Segments:
             np.concatenate([self.unknown, other.unknown]),
         )
 
+    def overlapping(self) -> list[date]:
+        """Return the dates of the first two sessions that overlap; none where none do."""
+        order = np.argsort(self.opens)
+        late = np.flatnonzero(self.closes[order][:-1] > self.opens[order][1:])[:1]
+        return date_list(self.dates[order][np.concatenate([late, late + 1])])
+
     def table(self, timezone: str, first: date, last: date) -> SessionTable:
         """Sort everything into a table that covers `first` to `last`, both included."""
         order = np.argsort(self.opens)
