@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tallow.serve import options
+from tallow.serve.options import OUTPUT, argument, option
 
 EPILOG = """\b
 Examples:
@@ -40,75 +41,61 @@ Exit codes:
 """
 
 
-def _side(name: str, metavar: str, text: str) -> Any:
-    return options.option(name, metavar=metavar, text=text, panel="Engines")
-
-
-def _verdict(name: str, metavar: str, text: str) -> Any:
-    return options.option(name, metavar=metavar, text=text, panel="Verdict")
-
+ENGINES, VERDICT = "Engines", "Verdict"
 
 CandlesArgument = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="INPUT",
-        help="Candles: CSV, Parquet or Arrow files, or globs in quotes. Not needed where both "
+    argument(
+        "INPUT",
+        "Candles: CSV, Parquet or Arrow files, or globs in quotes. Not needed where both "
         "sides are stored values.",
-        show_default=False,
     ),
 ]
-ControlOption = Annotated[str, _side("--control", "ENGINE", "What answers today.")]
-CandidateOption = Annotated[str, _side("--candidate", "ENGINE", "What is to replace it.")]
+ControlOption = Annotated[str, option("--control ENGINE", "What answers today.", ENGINES)]
+CandidateOption = Annotated[str, option("--candidate ENGINE", "What is to replace it.", ENGINES)]
 SeriesOption = Annotated[
     list[str] | None,
-    _side(
-        "--series",
-        "THEIRS=OURS",
+    option(
+        "--series THEIRS=OURS",
         "A name of a column in your engine's answers, and ours for it, such as ma_9=sma_9; "
         "may be given again.",
+        ENGINES,
     ),
 ]
 AbsoluteOption = Annotated[
-    float, _verdict("--absolute", "X", "Two values count as equal if they are no further apart,")
+    float,
+    option("--absolute X", "Two values count as equal if they are no further apart,", VERDICT),
 ]
 RelativeOption = Annotated[
-    float, _verdict("--relative", "X", "or by this share of the larger one,")
+    float, option("--relative X", "or by this share of the larger one,", VERDICT)
 ]
-UlpsOption = Annotated[int, _verdict("--ulps", "N", "or by so many doubles.")]
+UlpsOption = Annotated[int, option("--ulps N", "or by so many doubles.", VERDICT)]
 RejectOption = Annotated[
     list[str] | None,
-    _verdict(
-        "--reject",
-        "CAUSE",
+    option(
+        "--reject CAUSE",
         "A cause that is not accepted, such as look-ahead; may be given again.",
+        VERDICT,
     ),
 ]
-AgreeOption = Annotated[float, _verdict("--agree", "%", "Values equal or explained, at least.")]
+AgreeOption = Annotated[float, option("--agree %", "Values equal or explained, at least.", VERDICT)]
 AgreeDecisionsOption = Annotated[
-    float, _verdict("--agree-decisions", "%", "Decisions the same or explained, at least.")
+    float, option("--agree-decisions %", "Decisions the same or explained, at least.", VERDICT)
 ]
-LessTimeOption = Annotated[float, _verdict("--less-time", "%", "Less time, at least.")]
-LessMemoryOption = Annotated[float, _verdict("--less-memory", "%", "Less memory, at least.")]
+LessTimeOption = Annotated[float, option("--less-time %", "Less time, at least.", VERDICT)]
+LessMemoryOption = Annotated[float, option("--less-memory %", "Less memory, at least.", VERDICT)]
 RunsOption = Annotated[
-    int, _verdict("--runs", "N", "Timed runs of each engine; 0 leaves time and memory open.")
+    int, option("--runs N", "Timed runs of each engine; 0 leaves time and memory open.", VERDICT)
 ]
 HtmlOption = Annotated[
     Path | None,
-    options.option(
-        "--html",
-        metavar="FILE",
-        text="Write the report as one web page, with charts of the worst rows.",
-        panel=options.OUTPUT,
+    option(
+        "--html FILE", "Write the report as one web page, with charts of the worst rows.", OUTPUT
     ),
 ]
 JsonFileOption = Annotated[
     str | None,
-    options.option(
-        "--json",
-        metavar="FILE|-",
-        text="Write everything as JSON; - prints it, and nothing else.",
-        panel=options.OUTPUT,
-    ),
+    option("--json FILE|-", "Write everything as JSON; - prints it, and nothing else.", OUTPUT),
 ]
 
 

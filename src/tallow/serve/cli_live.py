@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tallow.serve import options
+from tallow.serve.options import BARS, INPUT, OUTPUT, option
 
 EPILOG = """\b
 Examples:
@@ -41,130 +40,104 @@ Next:
 
 FeedOption = Annotated[
     str,
-    options.option(
-        "--feed",
-        metavar="FEED",
-        text="replay:PATH (files, or a store's folder), ws://HOST/PATH, wss://..., or "
+    option(
+        "--feed FEED",
+        "replay:PATH (files, or a store's folder), ws://HOST/PATH, wss://..., or "
         "redis://HOST/0?stream=NAME.",
-        panel=options.INPUT,
+        INPUT,
     ),
 ]
 ReplayStampedOption = Annotated[
     str | None,
-    options.option(
-        "--stamped",
-        metavar="open|close",
-        text="Of a replay: whether candles carry the time of their open or of their close.",
-        panel=options.INPUT,
+    option(
+        "--stamped open|close",
+        "Of a replay: whether candles carry the time of their open or of their close.",
+        INPUT,
     ),
 ]
 ReplayPatternOption = Annotated[
     str | None,
-    options.option(
-        "--pattern",
-        metavar="REGEX",
-        text="Of a replay: what file names say, by groups called instrument and timezone.",
-        panel=options.INPUT,
+    option(
+        "--pattern REGEX",
+        "Of a replay: what file names say, by groups called instrument and timezone.",
+        INPUT,
     ),
 ]
 ReplayNoVolumeOption = Annotated[
     bool,
-    typer.Option(
+    option(
         "--no-volume",
-        help="Of a replay: files have no volume, as those of indices; every candle's is 0.",
-        rich_help_panel=options.INPUT,
+        "Of a replay: files have no volume, as those of indices; every candle's is 0.",
+        INPUT,
     ),
 ]
 ReplayInstrumentOption = Annotated[
     str | None,
-    options.option(
-        "--instrument-key",
-        metavar="KEY",
-        text="Of a replay: instrument of files that have no instrument column.",
-        panel=options.INPUT,
+    option(
+        "--instrument-key KEY",
+        "Of a replay: instrument of files that have no instrument column.",
+        INPUT,
     ),
 ]
 ReplayFormatOption = Annotated[
     str | None,
-    options.option(
-        "--format",
-        metavar="NAME",
-        text="Of a replay: the files' format; found by looking into them. tallow doctor lists the "
+    option(
+        "--format NAME",
+        "Of a replay: the files' format; found by looking into them. tallow doctor lists the "
         "readers.",
-        panel=options.INPUT,
+        INPUT,
     ),
 ]
 ReplayTimeFormatOption = Annotated[
     str | None,
-    options.option(
-        "--time-format",
-        metavar="FORMAT",
-        text='Of a replay: how times are written, such as "%d-%m-%Y %H:%M".',
-        panel=options.INPUT,
+    option(
+        "--time-format FORMAT",
+        'Of a replay: how times are written, such as "%d-%m-%Y %H:%M".',
+        INPUT,
     ),
 ]
 FeedInstrumentsOption = Annotated[
     list[str] | None,
-    options.option(
-        "--instrument",
-        metavar="KEY",
-        text="Take only this instrument from the feed; may be given again for more.",
-        panel=options.INPUT,
+    option(
+        "--instrument KEY",
+        "Take only this instrument from the feed; may be given again for more.",
+        INPUT,
     ),
 ]
 SpeedOption = Annotated[
     float | None,
-    options.option(
-        "--speed",
-        metavar="X",
-        text="Of a replay: how much faster than time; 0 does not wait. By default 60, a minute "
+    option(
+        "--speed X",
+        "Of a replay: how much faster than time; 0 does not wait. By default 60, a minute "
         "each second.",
-        panel=options.INPUT,
+        INPUT,
     ),
 ]
 SubscribeOption = Annotated[
     str | None,
-    options.option(
-        "--subscribe",
-        metavar="TEXT",
-        text="Message to send to a WebSocket server after each connect.",
-        panel=options.INPUT,
-    ),
+    option("--subscribe TEXT", "Message to send to a WebSocket server after each connect.", INPUT),
 ]
 GraceOption = Annotated[
-    float,
-    options.option(
-        "--grace",
-        metavar="SECONDS",
-        text="How long after its end a bar turns final by the clock.",
-        panel=options.BARS,
-    ),
+    float, option("--grace SECONDS", "How long after its end a bar turns final by the clock.", BARS)
 ]
 KeepOption = Annotated[
     int | None,
-    options.option(
-        "--keep",
-        metavar="N",
-        text="Candles per instrument held in memory; earlier ones are read from the store.",
-        panel=options.BARS,
+    option(
+        "--keep N",
+        "Candles per instrument held in memory; earlier ones are read from the store.",
+        BARS,
     ),
 ]
 StateOption = Annotated[
     Path | None,
-    options.option(
-        "--state",
-        metavar="FILE",
-        text="Save the state here, every minute and at the end; the next session goes on from it.",
-        panel=options.OUTPUT,
+    option(
+        "--state FILE",
+        "Save the state here, every minute and at the end; the next session goes on from it.",
+        OUTPUT,
     ),
 ]
 PlainOption = Annotated[
-    bool,
-    typer.Option(
-        "--plain",
-        help="Print a line every few seconds instead of a screen.",
-        rich_help_panel=options.OUTPUT,
-    ),
+    bool, option("--plain", "Print a line every few seconds instead of a screen.", OUTPUT)
 ]
 
 

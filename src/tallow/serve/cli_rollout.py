@@ -76,11 +76,10 @@ PlanArgument = Annotated[
     Path, typer.Argument(metavar="PLAN", help="The rollout's plan.", show_default=True)
 ]
 WhoOption = Annotated[
-    str | None,
-    option("--who", metavar="NAME", text="Your name in the log; by default user@host."),
+    str | None, option("--who NAME", "Your name in the log; by default user@host.")
 ]
-ReasonOption = Annotated[str, option("--reason", metavar="TEXT", text="The reason, for the log.")]
-OnceOption = Annotated[bool, typer.Option("--once", help="Look once, do what is due, and end.")]
+ReasonOption = Annotated[str, option("--reason TEXT", "The reason, for the log.")]
+OnceOption = Annotated[bool, option("--once", "Look once, do what is due, and end.")]
 
 rollout_app = make_app("rollout", HELP, EPILOG)
 _verb = partial(add_verb, rollout_app)
