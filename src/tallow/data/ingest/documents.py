@@ -168,7 +168,7 @@ def ingest(
 def find_documents(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
     """Return the files that paths and globs name, each once; any ending may be a document's.
 
-    `CandleInputError` as of `find_files`.
+    `CandleInputError` as `find_files` raises it.
     """
     return list(dict.fromkeys(find_files("ingest", inputs, "*")))
 

@@ -43,7 +43,7 @@ class Facts:
 def name_statements(content: Content, pattern: str | None) -> dict[str, str | None]:
     """Return what the named groups of a regular expression find in the file's whole name.
 
-    `CandleInputError` as of `tallow.data.reading.file_names.name_facts`; also if the document has
+    `CandleInputError` as `tallow.data.reading.file_names.name_facts`; also if the document has
     no file's name.
     """
     if pattern is None:
