@@ -50,8 +50,8 @@ from tallow.core.limits import THREADS_MAX
 from tallow.core.spec import Spec, check_convention, parse_specs
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.kernels.aggregate import NoTrade, require_no_trade
+from tallow.data.reading.assumptions import read_as_given
 from tallow.data.reading.candle_files import CandleFiles
-from tallow.data.reading.given import read_as_given
 from tallow.data.reading.interchange import to_native
 from tallow.data.reading.options import ReadKeywords, read_options
 from tallow.data.reading.readers import open_candles, read_candles

@@ -15,8 +15,8 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import END_OF_TIME
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
-from tallow.data.reading.dated import dated_times, noon_shifts
 from tallow.data.reading.known_times import RIGHT, known_times
+from tallow.data.reading.periods import dated_times, noon_shifts
 from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import NO_CALENDAR

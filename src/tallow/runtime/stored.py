@@ -17,7 +17,7 @@ from tallow.core.limits import CHANGES_PER_INSTRUMENT
 from tallow.core.time import WEEK_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.joins import JoinedHistories
-from tallow.data.reading.dated import dated_frame, noon_shifts
+from tallow.data.reading.periods import dated_frame, noon_shifts
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreReader

@@ -25,8 +25,7 @@ from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.batches import Batch
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.candles import Candles, ReadReport
-from tallow.data.reading.finer import MinuteWatch
-from tallow.data.reading.merge import deduplicate
+from tallow.data.reading.merge import MinuteWatch, deduplicate
 from tallow.data.reading.quarantine import count_by_rule, empty_quarantine
 from tallow.data.reading.runs import OrderWatch, instrument_runs
 from tallow.data.reading.schema import OPEN_INTEREST, time_view

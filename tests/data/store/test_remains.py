@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from tallow.data.store import remains
+from tallow.data.store import maintenance
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA
 from tallow.data.store.statistics import own_name
 from tallow.data.store.store import Store, open_store
@@ -110,7 +110,7 @@ def test_a_bucket_is_cleaned_as_a_folder_is(new_place, monkeypatch):
         obstore.put(bucket, name, b"mine")
     dead = unfinished(store)
     assert store.compact(keep_hours=0).files_removed == 3
-    monkeypatch.setattr(remains, "STORE_UNFINISHED_HOURS", 0.0)
+    monkeypatch.setattr(maintenance, "STORE_UNFINISHED_HOURS", 0.0)
     assert store.compact(keep_hours=0).files_removed == 1
     left = {each["path"] for page in obstore.list(bucket) for each in page}
     assert left >= set(MINE)

@@ -15,8 +15,7 @@ from tallow.core.errors import CalendarError, CandleInputError, RangeError, Time
 from tallow.core.kernel import read_only
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.kernels.rows import increasing_within
-from tallow.data.reading.dated import dated_frame
-from tallow.data.reading.periods import Periods
+from tallow.data.reading.periods import Periods, dated_frame
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import time_view
 

@@ -21,7 +21,7 @@ from tallow.core.time import MICROSECOND, MINUTE_US, SECOND_US, from_us, now_us,
 from tallow.data.feeds.feed import FeedBatch, FeedEnded, MeteredFeed
 from tallow.data.feeds.quarantined import PendingQuarantine
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
-from tallow.data.reading.given import read_in_words
+from tallow.data.reading.assumptions import read_in_words
 from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.readers import read_candles

@@ -26,8 +26,8 @@ from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.candles import Candles
+from tallow.data.reading.file_names import OneKey
 from tallow.data.reading.files import find_files
-from tallow.data.reading.one_key import OneKey
 from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.stamps import FileStamps

@@ -29,9 +29,8 @@ from tallow.data.providers.facts import (
 from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assembly import assemble
-from tallow.data.reading.assumptions import warn_once
+from tallow.data.reading.assumptions import read_in_words, warn_once
 from tallow.data.reading.candles import Candles
-from tallow.data.reading.given import read_in_words
 from tallow.data.reading.options import ReadKeywords, read_options
 
 _WORDS = {"source_timeframe=": "timeframe="}

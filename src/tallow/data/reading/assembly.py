@@ -18,8 +18,7 @@ from tallow.data.reading.batches import Batch, read_batches
 from tallow.data.reading.candles import Candles, ReadReport
 from tallow.data.reading.file_names import OverlapWatch
 from tallow.data.reading.files import RawSource
-from tallow.data.reading.finer import finer_minutes, in_minutes
-from tallow.data.reading.merge import UniqueRows, deduplicate
+from tallow.data.reading.merge import UniqueRows, deduplicate, finer_minutes, in_minutes
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.quarantine import as_quarantine, count_by_rule, gather, records
 from tallow.data.reading.rules import OFF_GRID

@@ -15,11 +15,10 @@ from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.assumptions import assume
 from tallow.data.reading.files import RawSource
-from tallow.data.reading.finer import finer_minutes, in_minutes, require_minutes
+from tallow.data.reading.merge import finer_minutes, in_minutes, require_minutes
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.quarantine import as_quarantine, empty_quarantine, records
 from tallow.data.reading.row_keys import key_text
-from tallow.data.reading.row_repairs import widen_range
 from tallow.data.reading.rules import OFF_GRID, all_rows_hold, first_broken, within_years
 from tallow.data.reading.runs import mark_sorted
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, Layout, resolve_layout
@@ -262,3 +261,28 @@ def _count_within_minutes(batch: Batch) -> int:
         return 0
     late = pl.col("timestamp").to_physical() % MINUTE_US != 0
     return len(batch.quarantine.filter((pl.col("rule") == OFF_GRID) & late))
+
+
+ROUNDING, ROUNDING_SINGLE = 1e-9, 2.0**-22
+"""How far apart prices may be that are the same but for a rounding, as a share of the price: of
+64-bit numbers and of text, and where a column of prices is 32-bit."""
+
+
+def widen_range(frame: pl.DataFrame, single: bool) -> pl.DataFrame:
+    """Return candle columns whose high and low hold open and close, where a rounding is missing.
+
+    A high that is below the close by the last digits of a float is no other price: adjusting,
+    averaging and 32-bit columns make such rows. `single`: some prices come from 32-bit numbers.
+    Other rows stay as they are.
+    """
+    share = ROUNDING_SINGLE if single else ROUNDING
+    high, low = pl.col("high"), pl.col("low")
+    # Of text that is no number NaN or null comes, which no comparison lets through.
+    top = pl.max_horizontal("open", "close", "low")
+    floor = pl.min_horizontal("open", "close", "high")
+    over = (top > high) & (top - high <= share * top.abs())
+    under = (floor < low) & (low - floor <= share * low.abs())
+    return frame.with_columns(
+        pl.when(over).then(top).otherwise(high).alias("high"),
+        pl.when(under).then(floor).otherwise(low).alias("low"),
+    )

@@ -23,10 +23,10 @@ from tallow.core.limits import (
 )
 from tallow.data.reading import text_tables, zstandard
 from tallow.data.reading.arrow_claims import FILE_MARK, require_honest
-from tallow.data.reading.fixed_offsets import any_zone, in_utc, offset_columns
 from tallow.data.reading.schema import find_column
 from tallow.data.reading.spreadsheet import unmark_formulas
 from tallow.data.reading.text_tables import TextLayout
+from tallow.data.reading.zones import any_zone, in_utc, offset_columns
 
 PARQUET_ENDINGS = (".parquet", ".pq")
 ARROW_ENDINGS = (".arrow", ".arrows", ".ipc", ".feather", ".fea", ".ft", ".stream")

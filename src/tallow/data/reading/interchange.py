@@ -14,8 +14,8 @@ import narwhals
 import polars as pl
 
 from tallow.core.errors import CandleInputError
-from tallow.data.reading.fixed_offsets import any_zone, frame_in_utc
 from tallow.data.reading.schema import ALIASES, find_column
+from tallow.data.reading.zones import any_zone, frame_in_utc
 
 NATIVES = ("polars", "pandas", "pyarrow")
 

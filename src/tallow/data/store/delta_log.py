@@ -13,8 +13,9 @@ import os
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
+from tallow.core.errors import TallowWarning
 from tallow.core.limits import STORE_AHEAD_SECONDS, STORE_LOOK_SECONDS, STORE_VIEW_ATTEMPTS
 from tallow.core.time import SECOND_US
 from tallow.data.store.batches import Tail
@@ -36,8 +38,7 @@ from tallow.data.store.files import TableLocation
 from tallow.data.store.index import Examiner, FileIndex
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.lineage import lineage_of, tails_of
-from tallow.data.store.location import STATE_FOLDER
-from tallow.data.store.lost import is_lost, say_lost
+from tallow.data.store.location import SNAPSHOT_FILE, STATE_FOLDER
 from tallow.data.store.reading import TailCopy, open_tail
 from tallow.data.store.table import (
     TABLE_SCHEMA,
@@ -238,3 +239,44 @@ class DeltaLog:
     def close(self) -> None:
         """Close the tail's file."""
         self.tail_file.close()
+
+
+_FRAMES = 7
+"""Calls from `open_store`'s caller to where the warning is raised."""
+
+
+def is_lost(folder: Path | None, state: Path, version: int) -> bool:
+    """Say whether this machine's state file of a table is there no more.
+
+    In a table's folder there is one from the first write on. One that is kept elsewhere, as of a
+    bucket, is each machine's own: who opens the table for the first time has none, and nothing else
+    of it either.
+    `folder` is the table's, None for a bucket; `state` is where the state file is to be; `version`
+    is the table's, 0 where nothing was written.
+    """
+    try:
+        if not version or (state / STATE_FILE).stat().st_size:
+            return False
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    inside = folder is not None and state == folder / STATE_FOLDER
+    return inside or any(state.glob("*.sqlite*"))
+
+
+def say_lost(root: str, state: Path) -> None:
+    """Warn of what may be missing; what was derived from it goes."""
+    # A snapshot may have seen what is missing.
+    for path in state.glob(f"{SNAPSHOT_FILE}*"):
+        with suppress(OSError):
+            path.unlink()
+    warnings.warn(
+        f"store: {root}: {state / STATE_FILE} is not there, and is made anew; all that the table "
+        "holds is whole, but writes that were not flushed into it, the ledger and the quarantine "
+        "may be missing; where that file was only moved, put it back, or name its folder: "
+        "open_store(..., state=FOLDER); else write again what came last, or restore a backup: "
+        "tallow store restore",
+        TallowWarning,
+        stacklevel=_FRAMES,
+    )

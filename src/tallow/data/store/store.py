@@ -18,8 +18,8 @@ from tallow.core.errors import ParameterError, StoreError
 from tallow.core.limits import STORE_VIEW_ATTEMPTS
 from tallow.core.time import now_us
 from tallow.core.timeframe import parse_timeframe
+from tallow.data.reading.assumptions import read_as_given
 from tallow.data.reading.candles import Candles
-from tallow.data.reading.given import read_as_given
 from tallow.data.reading.known_times import only_begun
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys

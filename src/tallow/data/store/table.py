@@ -1,4 +1,7 @@
-"""The Delta table of a store: its columns and properties, opened or made."""
+"""The Delta table of a store: its columns and properties, opened or made.
+
+What other tools may have made of it is looked at, too: what can still be read right, and what not.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,6 @@ from tallow.data.store.commits import (
 from tallow.data.store.files import TableLocation
 from tallow.data.store.lineage import Lineage
 from tallow.data.store.log import LOG_SCHEMA, UNFINISHED
-from tallow.data.store.protocol import require_plain
 
 VERSION = "1"
 """Of the table's columns and properties, and of what lies beside it."""
@@ -197,3 +199,47 @@ def delta_errors(root: str) -> Iterator[None]:
             "its log is damaged, or another tool wrote into it what cannot be read, undo it there, "
             f"or {RESTORE}"
         ) from error
+
+
+_READER_VERSION = 3
+_KNOWN_FEATURES = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
+"""Features of readers that change nothing in a table with these columns."""
+
+_MAPPING = "delta.columnMapping.mode"
+_ADVICE = (
+    "undo it with that tool, restore an earlier version there, or restore it from a backup: "
+    "tallow store restore"
+)
+
+
+def require_plain(table: DeltaTable, schema: Schema, root: str) -> None:
+    """Raise `StoreError` if another tool made of a table what would be read wrong.
+
+    Whoever does not know of deletion vectors sees deleted rows again.
+    """
+    for what in (_features(table), _columns(table, schema), _layout(table)):
+        if what:
+            raise StoreError(f"store: {root}: another tool {what}; {_ADVICE}")
+
+
+def _features(table: DeltaTable) -> str | None:
+    protocol = table.protocol()
+    if protocol.min_reader_version > _READER_VERSION:
+        return f"made it need a reader of version {protocol.min_reader_version}"
+    if unknown := set(protocol.reader_features or ()) - _KNOWN_FEATURES:
+        return f"gave it features that tallow does not read: {', '.join(sorted(unknown))}"
+    return None
+
+
+def _columns(table: DeltaTable, schema: Schema) -> str | None:
+    there, ours = ({each.name: each.type for each in s.fields} for s in (table.schema(), schema))
+    changed = [name for name in (there | ours) if there.get(name) != ours.get(name)]
+    return f"added, took or changed columns: {', '.join(changed)}" if changed else None
+
+
+def _layout(table: DeltaTable) -> str | None:
+    metadata = table.metadata()
+    if metadata.partition_columns:
+        return f"partitioned it by {', '.join(metadata.partition_columns)}"
+    mapping = metadata.configuration.get(_MAPPING, "none")
+    return None if mapping == "none" else f"gave its columns other names in files ({_MAPPING})"

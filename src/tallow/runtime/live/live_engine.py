@@ -28,7 +28,7 @@ from tallow.core.time import SECOND_US
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.tick_minutes import TIME_FIRST_US, TIME_LAST_US
-from tallow.data.reading.given import read_as_given
+from tallow.data.reading.assumptions import read_as_given
 from tallow.data.reading.readers import read_latest
 from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.runs import instrument_runs
