@@ -136,10 +136,7 @@ class BarRun:
     def feed(self, *blocks: Block) -> list[pl.DataFrame]:
         """Run blocks of different instruments; return the bars that are complete, in their order.
 
-        Raises
-        ------
-        NeedsWholeInputError
-            If a block holds rows before, or at, an instrument's last one.
+        `NeedsWholeInputError` if a block holds rows before, or at, an instrument's last one.
         """
         shares: list[tuple[Block, slice, list[Floats]]] = []
         for given in filter(lambda each: each.names, blocks):

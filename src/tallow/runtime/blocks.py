@@ -58,12 +58,8 @@ def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 def whole_instruments(frames: Iterable[pl.DataFrame], limit: int) -> Iterator[Block]:
     """Cut frames into blocks of whole instruments; each frame's last one waits, as it may go on.
 
-    An instrument of more than `limit` rows goes out in pieces.
-
-    Raises
-    ------
-    NeedsWholeInputError
-        If the frames are not sorted by instrument and time, or not unique in them.
+    An instrument of more than `limit` rows goes out in pieces. `NeedsWholeInputError` if the frames
+    are not sorted by instrument and time, or not unique in them.
     """
     waiting: list[CandleArrays] = []
     name, last_time = "", 0

@@ -140,14 +140,10 @@ class IndicatorCache:
     ) -> CachedValue[Value]:
         """Return what `calculate` makes of what is kept under a key, and keep that.
 
-        Parameters
-        ----------
-        key
-            All that the value depends on, but for the data's revision: that, the value carries.
-        calculate
-            Takes what is kept, or None, and decides whether it is still valid. It is called by one
-            thread at a time for each key; others wait and then find what it made. What it raises
-            is raised here, and nothing is kept.
+        The key is all that the value depends on, but for the data's revision: that, the value
+        carries. `calculate` takes what is kept, or None, and decides whether it is still valid. It
+        is called by one thread at a time for each key; others wait and then find what it made. What
+        it raises is raised here, and nothing is kept.
         """
         with self._lock:
             slot = self._slots.get(key)

@@ -90,15 +90,9 @@ def run_operations(
 ) -> OutputColumns:
     """Run every operation of `plan` over rows ``offsets[i]:offsets[i + 1]`` of each instrument.
 
-    Parameters
-    ----------
-    states
-        Per operation, float64 ``[instruments, state_size]``; changed in place.
-    inputs
-        float64 columns by name.
-    out
-        Where the columns go, float64 ``[columns, rows]``; fresh by default, as Polars frames alias
-        what is returned.
+    `states` are float64 ``[instruments, state_size]`` per operation, changed in place; `inputs` are
+    float64 columns by name. The columns go to `out`, float64 ``[columns, rows]``; to a fresh one by
+    default, as Polars frames alias what is returned.
     """
     rows = len(next(iter(inputs.values()))) if inputs else 0
     matrix = np.empty((len(plan.columns), rows)) if out is None else out

@@ -119,13 +119,7 @@ class StoreQueries:
         self._facts: dict[Hashable, tuple[Hashable, object]] = {}
 
     def answer(self, question: Question) -> ProcessingResult:
-        """Return the bars of a range.
-
-        Raises
-        ------
-        TallowError
-            As `tallow.engine.AnalyticsEngine.query`.
-        """
+        """Return the bars of a range; errors are those of `tallow.engine.AnalyticsEngine.query`."""
         began = time.perf_counter()
         plan = make_plan(question.indicators, question.convention, BAR_COLUMNS)
         frame, report, found = self._of_one_state(question, plan)

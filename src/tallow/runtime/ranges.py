@@ -23,10 +23,7 @@ Moment = str | date | datetime
 def moment_us(name: str, moment: str | datetime) -> int:
     """Return an instant in microseconds since 1970 UTC.
 
-    Raises
-    ------
-    RangeError
-        If it cannot be read, or carries no zone.
+    `RangeError` if it cannot be read, or carries no zone.
     """
     value = _read(name, moment)
     if not isinstance(value, datetime):
@@ -76,10 +73,7 @@ class Range:
     ) -> Range:
         """Read what a caller gave.
 
-        Raises
-        ------
-        RangeError
-            If a limit cannot be read, or the end is not after the start.
+        `RangeError` if a limit cannot be read, or the end is not after the start.
         """
         first = None if start is None else _read("start", start)
         last = None if end is None else _read("end", end)

@@ -53,12 +53,8 @@ class PeriodRows:
     def others(self, block: Block, state: Floats) -> Flags | None:
         """Say which rows do not count, as another has their period; None where all count.
 
-        `state` is that of the bars before the block.
-
-        Raises
-        ------
-        NeedsWholeInputError
-            If a row is of the period of the last one before the block.
+        `state` is that of the bars before the block. `NeedsWholeInputError` if a row is of the
+        period of the last one before the block.
         """
         offsets, times = block.candles.offsets, block.candles.timestamp
         calendar_of = np.maximum(self._calendars.indices(block.names), 0)

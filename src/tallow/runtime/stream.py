@@ -159,11 +159,7 @@ def run_files(files: CandleFiles, job: Job) -> RunReport:
     """Stream candle files into bars, sorted by instrument and time.
 
     Peak memory grows with the size of a block, for inputs sorted by instrument or by time.
-
-    Raises
-    ------
-    TallowError
-        If the input cannot be read or the bars not be written; nothing is left behind.
+    `TallowError` if the input cannot be read or the bars not be written; nothing is left behind.
     """
     ways = (_by_instrument, _by_time) if job.spill_folder else (_by_instrument,)
     for way in ways:

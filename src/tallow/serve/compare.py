@@ -71,17 +71,9 @@ def run_compare(
 ) -> int:
     """Compare, report, and return the exit code: 0 go, 1 anything else.
 
-    Parameters
-    ----------
-    json
-        A file, or ``-`` for stdout.
-    options
-        Arguments of `read_candles`, and the fields of `Request`, but for candles.
-
-    Raises
-    ------
-    TallowError
-        On wrong options, inputs and engines; no report is written then.
+    `json` is a file, or ``-`` for stdout. `options` are arguments of `read_candles`, and the fields
+    of `Request`, but for candles. `TallowError` on wrong options, inputs and engines; no report is
+    written then.
     """
     take_interrupts_back()
     # Wrong options are reported before anything is read, or compiled for seconds.

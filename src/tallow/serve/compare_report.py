@@ -30,15 +30,7 @@ STYLES = {
 def show_comparison(
     console: Console, comparison: Comparison, files: Sequence[str], again: str
 ) -> None:
-    """Print the comparison.
-
-    Parameters
-    ----------
-    files
-        Reports that were written.
-    again
-        The command that compares the same.
-    """
+    """Print the comparison, the `files` written, and the command that compares `again`."""
     zone = comparison.zone
     console.print(_facts(comparison, zone))
     console.print()

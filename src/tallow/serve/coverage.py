@@ -39,15 +39,8 @@ ROWS_SHOWN = 25
 def show_coverage(*, output: Path | None, json: bool, missing: bool, **question: Any) -> int:
     """Look at a store, and show or write what was found.
 
-    Parameters
-    ----------
-    question
-        Further arguments of `_look`.
-
-    Raises
-    ------
-    TallowError
-        On wrong options, and on dates beyond a calendar's years.
+    `question` are further arguments of `_look`. `TallowError` on wrong options, and on dates beyond
+    a calendar's years.
     """
     take_interrupts_back()
     if output is not None:

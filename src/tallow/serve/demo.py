@@ -73,10 +73,7 @@ class _DemoOutput:
 def run_demo(instruments: int, sessions: int, folder: Path, timeframes: Sequence[str]) -> int:
     """Simulate, run, show, and return the exit code.
 
-    Raises
-    ------
-    TallowError
-        If a number is out of range, or the folder cannot be written.
+    `TallowError` if a number is out of range, or the folder cannot be written.
     """
     texts = [parse_timeframe(text).text for text in dict.fromkeys(timeframes)]
     take_interrupts_back()

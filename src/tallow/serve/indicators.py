@@ -66,10 +66,7 @@ def show_all(as_json: bool) -> int:
 def show_one(name: str, as_json: bool) -> int:
     """Print all about one indicator; return the exit code.
 
-    Raises
-    ------
-    SpecError
-        If there is none of this name; the message lists near matches.
+    `SpecError` if there is none of this name; the message lists near matches.
     """
     indicator = registry().find(name)
     if as_json:

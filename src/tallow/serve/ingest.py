@@ -46,17 +46,9 @@ def ingest_files(
 ) -> int:
     """Ingest, report, and return the exit code.
 
-    Parameters
-    ----------
-    options
-        Arguments of `ingest`.
-
-    Raises
-    ------
-    TallowError
-        On wrong options and inputs, and where nothing can be read.
-    KeyboardInterrupt
-        On Ctrl-C, with the sentence that says what became of the files.
+    `options` are arguments of `ingest`. `TallowError` on wrong options and inputs, and where
+    nothing can be read; `KeyboardInterrupt` on Ctrl-C, with the sentence that says what became of
+    the files.
     """
     take_interrupts_back()
     # Before the store: a misspelt name shall not make one.

@@ -64,17 +64,9 @@ def run_live(
 ) -> int:
     """Run the session to its end, report, and return the exit code.
 
-    Parameters
-    ----------
-    options
-        Arguments of `open_feed` and of `LiveEngine`; None, or no flag, is one that is not given.
-
-    Raises
-    ------
-    TallowError
-        On wrong options, and if what had come cannot be written.
-    KeyboardInterrupt
-        On Ctrl-C before the session began, and on a second one.
+    `options` are arguments of `open_feed` and of `LiveEngine`; None, or no flag, is one that is not
+    given. `TallowError` on wrong options, and if what had come cannot be written;
+    `KeyboardInterrupt` on Ctrl-C before the session began, and on a second one.
     """
     take_interrupts_back()
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))

@@ -42,14 +42,8 @@ _GAP = "   "
 class LiveView:
     """Draws what a live engine knows.
 
-    Parameters
-    ----------
-    size
-        The timeframe whose bars are shown.
-    feed, store
-        What to call them.
-    is_replay
-        Whether the session's clock is that of the candles.
+    `size` is the timeframe whose bars are shown; `feed` and `store` are what to call them. In a
+    replay, `is_replay`, the session's clock is that of the candles.
     """
 
     def __init__(

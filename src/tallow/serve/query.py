@@ -56,15 +56,8 @@ _FORMING = "*"
 def query_store(*, store: str, output: Path | None, json: bool, **question: Any) -> int:
     """Ask the store, show the answer, and return the exit code.
 
-    Parameters
-    ----------
-    question
-        Arguments of `AnalyticsEngine` and of its `query`.
-
-    Raises
-    ------
-    TallowError
-        On wrong options, and where every instrument fails.
+    `question` are arguments of `AnalyticsEngine` and of its `query`. `TallowError` on wrong
+    options, and where every instrument fails.
     """
     take_interrupts_back()
     if output is not None:

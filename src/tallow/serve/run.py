@@ -39,17 +39,9 @@ def run_to_file(
 ) -> int:
     """Run, report, and return the exit code.
 
-    Parameters
-    ----------
-    options
-        Arguments of `AnalyticsEngine` and of its `process_files`.
-
-    Raises
-    ------
-    TallowError
-        On wrong options and inputs; nothing is written then.
-    KeyboardInterrupt
-        On Ctrl-C, with the sentence that says what became of the output.
+    `options` are arguments of `AnalyticsEngine` and of its `process_files`. `TallowError` on wrong
+    options and inputs; nothing is written then. `KeyboardInterrupt` on Ctrl-C, with the sentence
+    that says what became of the output.
     """
     take_interrupts_back()
     try:

@@ -119,10 +119,7 @@ def show_ingests(store: str, json: bool) -> int:
 def instant(name: str, text: str) -> int:
     """Return a date's midnight in UTC, a time, or so many days ago, in microseconds since 1970.
 
-    Raises
-    ------
-    RangeError
-        If it is not one of these.
+    `RangeError` if it is not one of these.
     """
     if age := _AGE.fullmatch(text.strip()):
         return now_us() - int(age[1]) * DAY_US
@@ -133,12 +130,7 @@ def instant(name: str, text: str) -> int:
 def _ask(place: str, before: int | None, superseded_before: int | None) -> None:
     """Say what will be gone.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        If the answer is no.
-    ParameterError
-        If there is no answer.
+    `KeyboardInterrupt` if the answer is no. `ParameterError` if there is no answer.
     """
     going = []
     if before is not None:

@@ -72,11 +72,8 @@ def add_verb(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add a verb, whose function declares its options; errors become messages, not tracebacks.
 
-    Parameters
-    ----------
-    work
-        ``module:function`` of this package, which takes the options as keywords and returns the
-        exit code. It is imported when the verb runs.
+    `work` is ``module:function`` of this package, which takes the options as keywords and returns
+    the exit code. It is imported when the verb runs.
     """
     path = name if app.info.name == PROGRAM else f"{app.info.name} {name}"
 

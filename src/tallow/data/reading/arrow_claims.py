@@ -23,10 +23,7 @@ _DICTIONARY, _BATCH = 2, 3
 def require_honest(file: BinaryIO, name: str) -> None:
     """Raise `CandleInputError` where an Arrow file or stream claims more than there is.
 
-    Parameters
-    ----------
-    file
-        Open for reading, at its beginning.
+    `file` is open for reading, at its beginning.
     """
     size = file.seek(0, 2)
     room = FILE_UNPACKED_BYTES + FILE_UNPACKED_RATIO * size

@@ -85,17 +85,8 @@ _ASKED = re.compile(r"""\b(pass|add|with) ([a-z_]+=)("[^"]*"|'[^']*'|\w+)?""")
 def read_as_given(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Read candles for a function without the parameters of `read_candles`.
 
-    Parameters
-    ----------
-    read
-        `read_candles`, or another with its errors.
-    args, kwargs
-        What it is given.
-
-    Raises
-    ------
-    CandleInputError, NaiveTimeError
-        As `read`; what they ask for is to be given to `read_candles`.
+    `read` is `read_candles`, or another with its errors: what they ask for is to be given to
+    `read_candles`.
     """
     try:
         with WarnOnce(_in_their_words):

@@ -72,14 +72,9 @@ class Batch:
 def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     """Read and check one source's rows as they come; at least one batch, which may be empty.
 
-    What the source says of all its rows counts where they and the caller do not.
-
-    Raises
-    ------
-    CandleInputError
-        If columns are missing, or not a single time can be read; the latter only at the end.
-    NaiveTimeError
-        If times carry no zone and none was given.
+    What the source says of all its rows counts where they and the caller do not. `CandleInputError`
+    if columns are missing, or not a single time can be read; the latter only at the end.
+    `NaiveTimeError` if times carry no zone and none was given.
     """
     source = raw.name
     if raw.timeframe is not None:
@@ -189,12 +184,7 @@ def finite_interest(frame: pl.DataFrame) -> pl.DataFrame:
 def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) -> None:
     """Compare how long rows last, `by` which word, with what the caller says, if anything.
 
-    Raises
-    ------
-    CandleInputError
-        If the two do not agree.
-    TimeframeError
-        If it is not a timeframe.
+    `CandleInputError` if the two do not agree, `TimeframeError` if it is not a timeframe.
     """
     try:
         agree = parse_timeframe(lasting) == options.source_timeframe

@@ -115,14 +115,9 @@ def with_quarantine(
 ) -> Candles:
     """Return candles with another quarantine, counted again.
 
-    Parameters
-    ----------
-    quarantine
-        All rows that are quarantined, earlier ones among them.
-    kept
-        Which rows of the frame stay; by default all.
-    repeated
-        Rows identical to others, dropped before these candles were read.
+    `quarantine` has all rows that are quarantined, earlier ones among them. `kept` says which rows
+    of the frame stay, all by default; `repeated` counts rows identical to others, dropped before
+    these candles were read.
     """
     frame = candles.frame if kept is None else candles.frame.filter(kept)
     quarantined, time = count_rows(quarantine), frame["timestamp"]

@@ -54,10 +54,8 @@ def require_no_pattern(pattern: str | None) -> None:
 def name_facts(path: Path, pattern: str) -> dict[str, str | None]:
     """Return what the named groups of a regular expression find in a file's whole name.
 
-    Raises
-    ------
-    CandleInputError
-        If the pattern is not a regular expression, has groups of other names, or does not fit.
+    `CandleInputError` if the pattern is not a regular expression, has groups of other names, or
+    does not fit.
     """
     require_pattern(pattern)
     match = _matched(pattern, path.name)
@@ -72,10 +70,7 @@ def name_facts(path: Path, pattern: str) -> dict[str, str | None]:
 def by_name(path: Path, pattern: str, options: ReadOptions) -> ReadOptions:
     """Return what is said of a file by its name, and by the caller.
 
-    Raises
-    ------
-    CandleInputError
-        As `name_facts`; also if the two say something differently.
+    `CandleInputError` as of `name_facts`; also if the two say something differently.
     """
     said = name_facts(path, pattern)
     timeframe = said.get("timeframe")
@@ -171,10 +166,8 @@ class OneKey:
     def take(self, source: str, candles: pl.DataFrame, series: Hashable) -> None:
         """Take the sorted candles of the next file; those of other series are others.
 
-        Raises
-        ------
-        CandleInputError
-            If they cannot be the instrument of a file before; this one does not count then.
+        `CandleInputError` if they cannot be the instrument of a file before; this one does not
+        count then.
         """
         if self.key is None or not len(candles):
             return

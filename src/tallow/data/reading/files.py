@@ -66,10 +66,7 @@ class RawSource:
 def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
     """Return the candle files that paths and globs name, as `find_files` does.
 
-    Raises
-    ------
-    CandleInputError
-        As `find_files` does; also if a file has an ending that is not read, or is empty.
+    `CandleInputError` as there; also if a file has an ending that is not read, or is empty.
     """
     for one in [source] if isinstance(source, str | Path) else source:
         if not isinstance(one, str | Path):
@@ -86,17 +83,9 @@ def expand_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
 def find_files(verb: str, source: str | Path | Sequence[str | Path], such_as: str) -> list[Path]:
     """Return the files that paths and globs name: globs sorted by name, lists in their order.
 
-    Parameters
-    ----------
-    verb
-        What is done with them, for messages.
-    such_as
-        A glob of such files in a folder, to be named instead of it.
-
-    Raises
-    ------
-    CandleInputError
-        If nothing matches, or one does not exist or is a folder.
+    For messages, `verb` is what is done with them, and `such_as` a glob of such files in a folder,
+    to be named instead of it. `CandleInputError` if nothing matches, or one does not exist or is a
+    folder.
     """
     several = [source] if isinstance(source, str | Path) else source
     paths = [path for one in several for path in _matching(verb, one)]
@@ -117,10 +106,7 @@ def find_files(verb: str, source: str | Path | Sequence[str | Path], such_as: st
 def open_file(path: Path, chunk_rows: int) -> RawSource:
     """Open a candle file without reading its rows.
 
-    Raises
-    ------
-    CandleInputError
-        If the file is not what its ending says.
+    `CandleInputError` if the file is not what its ending says.
     """
     if ending_of(path) is None:
         raise CandleInputError(

@@ -23,10 +23,7 @@ NATIVES = ("polars", "pandas", "pyarrow")
 def from_native(source: object) -> tuple[pl.DataFrame, str]:
     """Return any frame as a Polars frame, and the kind to give back.
 
-    Raises
-    ------
-    CandleInputError
-        If `source` is no frame.
+    `CandleInputError` if `source` is no frame.
     """
     with any_zone():
         frame, native = _from_native(source)
@@ -47,14 +44,9 @@ def _from_native(source: object) -> tuple[pl.DataFrame, str]:
 
 
 def to_native(frame: pl.DataFrame, native: str) -> Any:
-    """Return a frame as the library `native` has it.
+    """Return a Polars frame as the library `native` has it.
 
-    Parameters
-    ----------
-    frame
-        Any Polars frame.
-    native
-        ``polars``, ``pandas`` (times keep their zone, null numbers become NaN) or ``pyarrow``.
+    That is ``polars``, ``pandas`` (times keep their zone, null numbers become NaN) or ``pyarrow``.
     """
     assert native in NATIVES, native
     if native == "pandas":

@@ -110,17 +110,8 @@ class KnownTimes:
     def wrong(self, calendar_of: Ints, offsets: Ints, times: Times, latest: int) -> Codes | None:
         """Return what is wrong with each of some instruments' times; None where nothing is.
 
-        Parameters
-        ----------
-        calendar_of
-            int64 ``[instruments]``, their calendars.
-        offsets, times
-            Rows ``offsets[i]:offsets[i + 1]`` are instrument ``i``'s, in ascending time.
-        latest
-            The latest time that has come.
-
-        Notes
-        -----
+        `calendar_of` are their calendars, int64 ``[instruments]``; instrument ``i`` has the rows
+        ``offsets[i]:offsets[i + 1]``, in ascending time; `latest` is the latest time that has come.
         Looks at each instrument's first and last row only, where these are known.
         """
         some = offsets[1:] > offsets[:-1]

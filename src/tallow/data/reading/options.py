@@ -62,10 +62,7 @@ def read_options(
 ) -> ReadOptions:
     """Return what the caller said about an input, with the timeframe that is taken where none is.
 
-    Raises
-    ------
-    CandleInputError, TimeframeError
-        As `tallow.data.reading.readers.read_candles`.
+    Errors are those of `tallow.data.reading.readers.read_candles`.
     """
     is_given = source_timeframe is not None
     size = parse_timeframe(TIMEFRAME if source_timeframe is None else source_timeframe)

@@ -54,12 +54,8 @@ class Periods:
     def others(self, which: Ints, periods: Ints) -> Flags | None:
         """Say which rows do not count, as another has their period; None where all count.
 
-        Parameters
-        ----------
-        which
-            Of each row a number of its instrument; rows are sorted by it, and by time.
-        periods
-            Of each row its period, as `of` returns them.
+        `which` has a number of each row's instrument; rows are sorted by it, and by time. `periods`
+        has each row's period, as `of` returns them.
         """
         again = (which[1:] == which[:-1]) & (periods[1:] == periods[:-1])
         again &= periods[1:] != NOWHERE

@@ -105,10 +105,7 @@ def read_candles(
 def open_candles(source: Any) -> Candles | CandleFiles:
     """Return files, which may be larger than memory, unread, and anything else as candles.
 
-    Raises
-    ------
-    CandleInputError, NaiveTimeError
-        As `read_candles`.
+    Errors are those of `read_candles`.
     """
     if isinstance(source, str | Path | list | tuple):
         return CandleFiles.find(source, read_options())
@@ -118,16 +115,8 @@ def open_candles(source: Any) -> Candles | CandleFiles:
 def read_latest(source: Any) -> Candles:
     """Read one-minute candles as live engines do: of several versions of one the last counts.
 
-    Parameters
-    ----------
-    source
-        As in `read_candles`, which quarantines all of them. The order is that of a frame's
-        `sequence`, else that of the rows; versions before the last count as repeated.
-
-    Raises
-    ------
-    CandleInputError, NaiveTimeError
-        As `read_candles`.
+    `source` and errors are as in `read_candles`, which quarantines all of them. The order is that
+    of a frame's `sequence`, else that of the rows; versions before the last count as repeated.
     """
     if isinstance(source, Candles | str | Path | list | tuple):
         return read_candles(source, source_timeframe=TIMEFRAME)

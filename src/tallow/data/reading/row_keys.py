@@ -28,14 +28,9 @@ def key_text(column: pl.Series) -> pl.Series:
 def candle_keys(keys: object, what: str) -> pl.DataFrame:
     """Return keys of candles, given as a frame, as `instrument` and `timestamp`, in their order.
 
-    `what` is what they are for, as it begins the message of an error.
-
-    Raises
-    ------
-    CandleInputError
-        If it is no frame, a column is missing, or a row has no name or no time.
-    NaiveTimeError
-        If times carry no zone.
+    `what` is what they are for, as it begins the message of an error. `CandleInputError` if it is
+    no frame, a column is missing, or a row has no name or no time. `NaiveTimeError` if times carry
+    no zone.
     """
     frame, _ = from_native(keys)
     instrument, timestamp = (find_column(n, frame.columns) for n in ("instrument", "timestamp"))

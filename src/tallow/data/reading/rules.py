@@ -143,12 +143,8 @@ RULES: tuple[Rule, ...] = (
 def first_broken(on_grid: bool, latest_us: int = TIME_MAX_US) -> pl.Expr:
     """Return an expression: each row's first broken rule by name, null where it keeps them all.
 
-    Parameters
-    ----------
-    on_grid
-        Whether times must be whole minutes: so for intraday source timeframes.
-    latest_us
-        When the last candle opens that has ended: later ones are still forming.
+    With `on_grid`, times must be whole minutes: so for intraday source timeframes. `latest_us` is
+    when the last candle opens that has ended: later ones are still forming.
     """
     checks = [
         pl.when(rule.broken).then(pl.lit(rule.name))

@@ -150,23 +150,12 @@ def resolve_layout(
     instrument: str | None,
     no_volume: bool = False,
 ) -> Layout:
-    """Find the columns of an input.
+    """Find the columns of an input, called `where` in an error.
 
-    Parameters
-    ----------
-    schema
-        The input's columns and their types.
-    where
-        What the input is called in an error.
-    instrument
-        The key of an input without an instrument column, if the caller gave one.
-    no_volume
-        Whether the caller says that the input has no volume: every candle's is 0.
-
-    Raises
-    ------
-    CandleInputError
-        If a field is missing or stands in two columns, or a column's type cannot hold it.
+    `schema` has its columns and their types; `instrument` is the key of an input without an
+    instrument column, if the caller gave one; with `no_volume` every candle's is 0.
+    `CandleInputError` if a field is missing or stands in two columns, or a column's type cannot
+    hold it.
     """
     columns = list(schema)
     shape = table_shape(tuple(columns))

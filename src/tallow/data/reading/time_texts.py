@@ -104,10 +104,7 @@ def require_time_format(time_format: str | None) -> None:
 def read_formatted(texts: pl.Series, time_format: str) -> tuple[pl.Series, pl.Series]:
     """Return wall-clock times of texts of one format, and instants where it has an offset (%z).
 
-    Raises
-    ------
-    CandleInputError
-        If the format cannot be read.
+    `CandleInputError` if the format cannot be read.
     """
     nothing = pl.Series(texts.name, [None], dtype=pl.Datetime("us", "UTC"))
     try:
@@ -125,12 +122,8 @@ def read_formatted(texts: pl.Series, time_format: str) -> tuple[pl.Series, pl.Se
 def read_written(texts: pl.Series, style: TimeStyle, where: str) -> tuple[pl.Series, pl.Series]:
     """Return wall-clock times, ``Datetime("us")``, and their offsets east of UTC, durations.
 
-    Both are null where a text is not a date, with or without a time of day.
-
-    Raises
-    ------
-    CandleInputError
-        If day and month cannot be distinguished, or are written in two orders.
+    Both are null where a text is not a date, with or without a time of day. `CandleInputError` if
+    day and month cannot be distinguished, or are written in two orders.
     """
     read = _read_by(texts, _YEAR_FIRST, _date_year_first, clock=6)
     local = read["local"]

@@ -26,10 +26,8 @@ _NAME_BYTES = (0, 1, 2, 4)
 def unpacked_head(path: Path, size: int) -> bytes:
     """Return as much of a file's text as is asked for, or a little more, in whole lines.
 
-    Raises
-    ------
-    CandleInputError
-        If it is damaged, or may unpack to more than any file may: one line of it could.
+    `CandleInputError` if it is damaged, or may unpack to more than any file may: one line of it
+    could.
     """
     _require_bounded(path)
     lines = pl.scan_csv(

@@ -101,12 +101,8 @@ class Writing(Protocol):
     def append(self, rows: pl.DataFrame) -> None:
         """Commit rows of `LOG_SCHEMA` in `LOG_ORDER`: all of them, durably, or none.
 
-        Raises
-        ------
-        ConflictError
-            If somebody without this lock (another machine) committed meanwhile.
-        StoreError
-            If they cannot be written; nothing is.
+        `ConflictError` if somebody without this lock (another machine) committed meanwhile.
+        `StoreError` if they cannot be written; nothing is.
         """
         ...
 

@@ -26,17 +26,10 @@ class Classification:
 def classify(candles: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classification:
     """Compare candles with what the log knows of their keys.
 
-    Parameters
-    ----------
-    candles
-        Candle columns with `open_interest`, sorted and unique by instrument and time.
-    known
-        The latest row of each key of that series, deletions too, sorted likewise.
-    runs
-        Those of the candles' instruments.
+    `candles` have `open_interest`, sorted and unique by instrument and time; `runs` are those of
+    their instruments. `known` is the latest row of each key of that series, deletions too, sorted
+    likewise.
 
-    Notes
-    -----
     A candle without open interest says nothing about it: it is no correction of a known one, and a
     correction of its prices keeps it.
     """
@@ -80,12 +73,8 @@ def classify_deletions(keys: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> C
 def rebase(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Return log rows as revisions that follow others', committed after these were classified.
 
-    Parameters
-    ----------
-    rows
-        In the log's order, of one series kind; there may be several revisions of a key.
-    known
-        The latest row of each key by now, sorted and unique.
+    `rows` are in the log's order, of one series kind; there may be several revisions of a key.
+    `known` is the latest row of each key by now, sorted and unique.
     """
     if not len(known):
         return rows

@@ -54,14 +54,8 @@ def has_log(folder: Path) -> bool:
 def require_log(folder: Path | None, root: str, version: int, reached: int) -> None:
     """Raise `DamagedFileError` if commits are missing: their rows would be missing too, silently.
 
-    Parameters
-    ----------
-    folder
-        The table's, or None for a bucket.
-    version
-        The table's, by what lies there.
-    reached
-        One that this machine has seen through.
+    `folder` is the table's, None for a bucket; `version` the table's, by what lies there; `reached`
+    is one that this machine has seen through.
     """
     if version < reached:
         raise DamagedFileError(
@@ -85,17 +79,8 @@ def sync_commits(folder: Path | None, first: int, last: int) -> None:
 def drop_unfinished(folder: Path, reached: Callable[[], int]) -> None:
     """Remove the newest commits, where a loss of power cut them off and none was acknowledged.
 
-    Parameters
-    ----------
-    folder
-        The table's.
-    reached
-        Says which version was acknowledged last; -1 where that is not known.
-
-    Raises
-    ------
-    DamagedFileError
-        If one was, or if whole ones follow it.
+    `reached` says which version of the table in the folder was acknowledged last, -1 where that is
+    not known. `DamagedFileError` if one was, or if whole ones follow it.
     """
     versions = _versions(folder, _COMMIT)
     if not versions or _is_whole(commit_file(folder, versions[-1])):

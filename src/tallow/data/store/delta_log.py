@@ -200,12 +200,8 @@ class DeltaLog:
     ) -> None:
         """Add one version to the table, if `version` is still its newest; durable where local.
 
-        `known` are the numbers that the log remembers with it.
-
-        Raises
-        ------
-        ConflictError
-            If it is not; the files that were to be added are removed then.
+        `known` are the numbers that the log remembers with it. `ConflictError` if it is not; the
+        files that were to be added are removed then.
         """
         with self._table_lock, delta_errors(self.location.root):
             try:

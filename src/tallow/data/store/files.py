@@ -78,10 +78,7 @@ class TableLocation:
     def read(self, paths: Sequence[str], query: Query) -> pl.DataFrame:
         """Return what a query makes of the rows of files, one after the other.
 
-        Raises
-        ------
-        StoreError
-            If one cannot be read, or holds what no log does; it names the first such file.
+        `StoreError` if one cannot be read, or holds what no log does; it names the first such file.
         """
         try:
             return self._read(paths, query)

@@ -47,11 +47,8 @@ FOREIGN = (
 class Examiner:
     """Reads files not known to be right, each once: what others wrote, or said of ours.
 
-    Parameters
-    ----------
-    latest
-        Says what the latest receipt is that can be right, in microseconds since 1970 UTC: receipts
-        rise from write to write, so that a later one would move all that follow.
+    `latest` says what the latest receipt is that can be right, in microseconds since 1970 UTC:
+    receipts rise from write to write, so that a later one would move all that follow.
     """
 
     def __init__(self, location: TableLocation, latest: Callable[[], int]) -> None:

@@ -33,10 +33,7 @@ _CHANGED_IN_URLS = re.compile(r"[%?#\\\s\x00-\x1f\x7f]|/\.{0,2}(?=/|$)")
 def plain_location(location: str | Path) -> Path | str:
     """Return the folder that a name means, links followed, or a bucket's URL in its one spelling.
 
-    Raises
-    ------
-    StoreError
-        If it is a URL that means another place to one library than to the next.
+    `StoreError` if it is a URL that means another place to one library than to the next.
 
     Examples
     --------

@@ -84,10 +84,7 @@ class Selection:
     ) -> Selection:
         """Return what a caller asks for: any order of names, any spelling of a timeframe.
 
-        Raises
-        ------
-        RangeError
-            If a time is no whole number.
+        `RangeError` if a time is no whole number.
         """
         start, end, as_of = (
             None if given is None else _within_years(name, given)

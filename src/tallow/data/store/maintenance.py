@@ -96,11 +96,8 @@ _HOUR_SECONDS = 3_600
 def remove_remains(log: DeltaLog, keep_hours: float) -> int:
     """Remove the files that no version of late needs; return how many there were.
 
-    Parameters
-    ----------
-    keep_hours
-        Replaced files stay for so long, counted from their replacement. Those of unfinished writes
-        stay for a day at least: another machine may be writing one.
+    Replaced files stay for `keep_hours`, counted from their replacement. Those of unfinished writes
+    stay for a day at least: another machine may be writing one.
     """
     with log.changing() as (table, _):
         current = set(pl.DataFrame(table.get_add_actions())["path"])

@@ -40,11 +40,8 @@ def in_log_order(rows: pl.DataFrame) -> pl.DataFrame:
 def once_each(rows: pl.DataFrame, skip_contradicting: bool = False) -> pl.DataFrame:
     """Return rows in the log's order, those that another tool put there twice only once.
 
-    Raises
-    ------
-    DamagedFileError
-        If two rows of one key and revision say different things; with `skip_contradicting`, rows of
-        such keys are left out instead.
+    `DamagedFileError` if two rows of one key and revision say different things; with
+    `skip_contradicting`, rows of such keys are left out instead.
     """
     key = [name for name in LOG_ORDER if name in rows.columns]
     again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in reversed(key))

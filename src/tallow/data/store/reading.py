@@ -81,13 +81,7 @@ class TailCopy(TailFile):
         self._stamp, self._seen, self._known = stamp, None, Tail()
 
     def transaction(self) -> NoReturn:
-        """Refuse to write.
-
-        Raises
-        ------
-        StoreError
-            Always.
-        """
+        """Refuse to write: always a `StoreError`."""
         raise StoreError(
             f"store: {self.path}: this user may only read it; ask its owner for the right to write "
             "to its folder and files, or write to a copy of your own: tallow store backup"

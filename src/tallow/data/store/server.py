@@ -280,10 +280,7 @@ def _with_parameters(url: str) -> str:
 def literal(value: str | int) -> str:
     """Return a value as SQL writes it; `COPY`, which is what is fast, takes no parameters.
 
-    Raises
-    ------
-    StoreError
-        If it is a text with a zero byte: the statement would end there.
+    `StoreError` if it is a text with a zero byte: the statement would end there.
     """
     if isinstance(value, int):
         return str(value)

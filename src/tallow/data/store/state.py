@@ -122,14 +122,9 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def require_whole_copy(connection: sqlite3.Connection, path: Path) -> None:
-    """Look through a file that lies elsewhere than when it was written: it may be torn.
+    """Look through a file that lies elsewhere than when it was written; `DamagedFileError` if torn.
 
     A folder that is copied while it is written to has parts of several moments.
-
-    Raises
-    ------
-    DamagedFileError
-        If it is.
     """
     status = path.stat()
     here = f"{status.st_dev}:{status.st_ino}"

@@ -66,17 +66,9 @@ def open_table(
 ) -> DeltaTable:
     """Open a store's table, or make it; repair what a loss of power left of unfinished commits.
 
-    Parameters
-    ----------
-    reached
-        Says which version was acknowledged last.
-    to_fill
-        It is to take over another store; then it may be one that a cut-off copy began.
-
-    Raises
-    ------
-    StoreError
-        If there is none, and it is not to be made, or what is there is no store.
+    `reached` says which version was acknowledged last. One that is `to_fill`, to take over another
+    store, may be one that a cut-off copy began. `StoreError` if there is none, and it is not to be
+    made, or what is there is no store.
     """
     options = dict(location.options) if location.options else None
     with delta_errors(location.root):
@@ -140,12 +132,8 @@ def _create(location: TableLocation, options: dict[str, str] | None, to_fill: bo
 def properties_of(table: DeltaTable, root: str) -> dict[str, str]:
     """Return the properties of a store's table; its epoch as it is after the last pruning.
 
-    Raises
-    ------
-    StoreError
-        If it is no store's.
-    DamagedFileError
-        If what every store has is missing, or cannot be.
+    `StoreError` if it is no store's. `DamagedFileError` if what every store has is missing, or
+    cannot be.
     """
     found = table.metadata().configuration
     require_plain(table, TABLE_SCHEMA, root)
