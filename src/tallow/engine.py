@@ -35,6 +35,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -45,7 +46,7 @@ import polars as pl
 from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, TallowWarning
-from tallow.core.kernel import is_compiled
+from tallow.core.kernel import compiling_beside, is_compiled
 from tallow.core.limits import THREADS_MAX
 from tallow.core.spec import Spec, check_convention, parse_specs
 from tallow.core.timeframe import Timeframe, parse_timeframe
@@ -329,13 +330,14 @@ class AnalyticsEngine:
 
         `progress` is called with the kernels done and the kernels in all.
         """
-        from tallow.data.simulate import one_candle
+        from tallow.data.simulate import BARS_OF_ONE_CANDLE, one_candle
 
         operations = make_plan(indicators, self.convention, BAR_COLUMNS).operations
-        for done, operation in enumerate(operations, 1):
-            run_one_row(operation)
-            if progress is not None:
-                progress(done, len(operations))
+        with nullcontext() if self.is_warm(indicators) else compiling_beside(BARS_OF_ONE_CANDLE):
+            for done, operation in enumerate(operations, 1):
+                run_one_row(operation)
+                if progress is not None:
+                    progress(done, len(operations))
         # All other kernels of a run.
         self.process_candles(one_candle(self.calendars), "5m", indicators)
 

@@ -51,13 +51,14 @@ SHOWN: dict[str, Shown] = {
     "data/reading/batches": ANY_FILES,
     "data/feeds/quarantined": FEEDS,
     "data/feeds/moments": FEEDS,
-    "data/reading/file_names": (FILES, (*READERS, ingest)),
+    "data/reading/file_names": (("run", "live", "compare"), READERS),
+    "data/reading/one_key": (("ingest",), (ingest,)),
     "data/providers": ANY_FILES,
     "data/coverage/provisional": CALENDARS,
     "data/reading/rules": (("run", "query", "live", "compare", "quarantine"), CALENDARS[1]),
     "data/reading/schema": ANY_FILES,
     "data/reading/stamps": (("run",), READERS[:2]),
-    "data/store/reader": (("query",), (tallow.AnalyticsEngine.query,)),
+    "data/store/kinds": (("query",), (tallow.AnalyticsEngine.query,)),
     "data/store/store": (("prune",), (tallow.Store.prune,)),
     "data/reading/time_texts": ANY_FILES,
     "data/reading/times": (FILES, (*ANY_FILES[1], load_engine)),
@@ -99,7 +100,7 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
 }
 """By module of the command line: the verbs that show what it says of options."""
 
-HELP_PAGES = re.compile(r"serve/(cli|cli_\w+|options|verbs|wording)")
+HELP_PAGES = re.compile(r"serve/(cli|cli_\w+|options|options_store|verbs|again|wording)")
 """Modules whose texts are help pages, which are read as they are shown, or words for all others."""
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tallow.core.errors import TallowWarning
+from tallow.core.limits import COMPILE_SECONDS
 from tallow.core.private import is_private, own_folder
 
 _KERNEL_FOLDERS = ("data/kernels", "indicators")
@@ -106,6 +108,32 @@ def _cache_root() -> Path:
     kept = os.environ.get(name)
     usual = "" if sys.platform == "win32" else ".cache"
     return (Path(kept) if kept else Path.home() / usual) / "tallow"
+
+
+@contextmanager
+def compiling_beside(statements: str) -> Iterator[None]:
+    """Let another process run statements meanwhile, for the kernels which these compile.
+
+    It does so where there is more than one core, and compiled kernels are kept. A failure there is
+    no loss: what is missing is compiled here.
+    """
+    process = None
+    if (os.cpu_count() or 1) > 1 and cache_folder().name == f"kernels-{kernel_digest()}":
+        with suppress(OSError):
+            process = subprocess.Popen(
+                [sys.executable, "-c", statements],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+    try:
+        yield
+    finally:
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(COMPILE_SECONDS)
+            process.kill()
+            process.wait()
 
 
 def is_compiled(function: Callable[..., Any]) -> bool:

@@ -18,6 +18,9 @@ TIMEFRAME_MINUTES_MAX = 1_440
 BLOCK_ROWS = 262_144
 """Candles that a streaming run holds at a time: peak memory grows with this, not with the input."""
 
+COMPILE_SECONDS = 60.0
+"""Longest wait for kernels that another process compiles."""
+
 THREADS_MAX = 64
 """Most worker threads of one run."""
 

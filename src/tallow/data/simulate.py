@@ -317,6 +317,15 @@ def _fill(values: Floats, is_filler: Flags) -> None:
     values[4, is_filler] = 0.0
 
 
+BARS_OF_ONE_CANDLE = """
+from tallow import AnalyticsEngine
+from tallow.data.simulate import one_candle
+engine = AnalyticsEngine()
+engine.process_candles(one_candle(engine.calendars), "5m", ())
+"""
+"""What another process runs, to compile what a run needs besides indicators."""
+
+
 def one_candle(calendars: CalendarAssignment) -> pl.DataFrame:
     """Return a candle of an instrument that has a calendar, in a session of that."""
     name = calendars.some_instrument()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tallow.core.entries import inputs_at
 from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import RECURSIVE, Indicator, Output
 from tallow.indicators._averages import (
@@ -30,14 +31,18 @@ def advance(state, params, offsets, high, low, close, out):  # type: ignore[no-u
     while i < len(state):
         j, stop = next_tile(offsets, i, start, tile)
         ends = tile_ends(offsets, i, j, start, stop)
-        means = state[i:j, 2:].copy()
+        # By number: to copy or assign a slice takes Numba seconds to compile.
+        means = np.empty((j - i, 2))
         for k in range(j - i):
+            means[k, 0], means[k, 1] = state[i + k, 2], state[i + k, 3]
             a, z = start + ends[k], start + ends[k + 1]
             x = ranges[ends[k] : ends[k + 1]]
             _ranges(state[i + k], params[1], high[a:z], low[a:z], close[a:z], x)
-        x = ranges[: stop - start]
+        # Read-only, as closes are: then averages are compiled once.
+        x = inputs_at(ranges.ctypes.data, stop - start)
         advance_average(means, params[0], 1.0 / params[0], ends, x, out[start:stop])
-        state[i:j, 2:] = means
+        for k in range(j - i):
+            state[i + k, 2], state[i + k, 3] = means[k, 0], means[k, 1]
         i, start = j if stop == offsets[j] else i, stop
 
 

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
+from tallow.data.store.kinds import other_kinds
 from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
 from tallow.engine import AnalyticsEngine
@@ -33,8 +34,9 @@ from tallow.serve.console import (
 )
 from tallow.serve.report import show_assumed, show_more
 from tallow.serve.run import compile_kernels
+from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
-from tallow.serve.wording import in_options, say, say_json
+from tallow.serve.wording import in_options
 
 VERB = "query"
 INSTRUMENTS_SHOWN = 6
@@ -92,7 +94,7 @@ def query_store(*, store: str, output: Path | None, json: bool, **question: Any)
 
 def _other_kinds(store: Store, question: Mapping[str, Any]) -> str:
     source, adjustment = (question[name] for name in ("source_timeframe", "adjustment"))
-    return store.other_kinds(parse_timeframe(source).text, adjustment)
+    return other_kinds(store, parse_timeframe(source).text, adjustment)
 
 
 def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:

@@ -15,7 +15,8 @@ import typer
 from typer.core import TyperCommand
 
 from tallow.core.errors import AllFailedError, TallowError, TallowWarning
-from tallow.serve.wording import APPS, in_options, say
+from tallow.serve.saying import say
+from tallow.serve.wording import APPS, in_options
 
 PROGRAM = "tallow"
 
