@@ -17,7 +17,7 @@ from tallow.core.disk import (
     open_beside,
     overwrite_file,
     replace_file,
-    replaced,
+    replacing,
     share_new_file,
     sync_file,
 )
@@ -130,7 +130,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="no more"):
         replace_file(path, b"new", fence=fence)
-    with pytest.raises(UnicodeEncodeError), replaced(path) as aside:
+    with pytest.raises(UnicodeEncodeError), replacing(path) as aside:
         aside.write_text("half \ud800", "utf-8")
     assert (path.read_bytes(), names(tmp_path)) == (b"old", ["bars.json"])
 

@@ -77,8 +77,8 @@ def test_rows_of_a_group_are_a_history_of_their_own():
     made = tallow(pl.col("close")).ema(4)
     alone = [part.select(made) for part in FRAME.partition_by("instrument", maintain_order=True)]
     assert_same_frame(FRAME.select(made.over("instrument")), pl.concat(alone))
-    grouped = FRAME.group_by("instrument", maintain_order=True).agg(made).explode("ema_4")
-    assert_same_frame(grouped.select("ema_4"), pl.concat(alone))
+    group_blocks = FRAME.group_by("instrument", maintain_order=True).agg(made).explode("ema_4")
+    assert_same_frame(group_blocks.select("ema_4"), pl.concat(alone))
 
 
 def test_several_outputs_are_a_struct_or_the_one_asked_for():

@@ -68,7 +68,7 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def replaced(path: Path, *, mode: int = USUAL, shared: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, mode: int = USUAL, shared: bool = False) -> Iterator[Path]:
     """Give the path of a file to write, empty; at the end it takes the place of another.
 
     On an error nothing is left behind, and the old file is as it was. `mode` is that of a file that
@@ -85,7 +85,7 @@ def replaced(path: Path, *, mode: int = USUAL, shared: bool = False) -> Iterator
 
 
 def make_temporary(path: Path, *, mode: int = USUAL, shared: bool = False) -> Path:
-    """Make an empty file beside another, with its rights; arguments and errors as in `replaced`."""
+    """Make an empty file beside another, with its rights; see `replacing`."""
     # Not after the file's own name: that may be as long as a name can be.
     temporary = path.with_name(f".tallow-{secrets.token_hex(8)}.partial")
     try:
@@ -123,9 +123,9 @@ def replace_file(
     """Put content in a file's place, durably; readers see the old one or the new one.
 
     `fence` is called right before the file is replaced, and raises if it must not be any more.
-    Errors as in `replaced`; the old file is as it was.
+    Errors as in `replacing`; the old file is as it was.
     """
-    with replaced(path, mode=mode, shared=shared) as temporary:
+    with replacing(path, mode=mode, shared=shared) as temporary:
         _write(os.open(temporary, os.O_WRONLY | _NO_LINK), content)
         fence()
     with suppress(OSError):

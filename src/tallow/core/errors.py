@@ -173,7 +173,7 @@ def excerpt(value: object) -> str:
     return _written(repr, value)
 
 
-def shortened(value: object) -> str:
+def shorten(value: object) -> str:
     """Return a value as text, as an error shows it: of a long one, its beginning."""
     return _written(str, value)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tallow.core.arrays import Floats
-from tallow.core.errors import DeclarationError, ParameterError, near_matches, shortened
+from tallow.core.errors import DeclarationError, ParameterError, near_matches, shorten
 
 Value = int | float | str
 Values = Mapping[str, Value]
@@ -50,7 +50,7 @@ class Parameter:
 
         `ParameterError` if it has another type or lies outside the declared range.
         """
-        wrong = ParameterError(f"{owner}: {self.name}={shortened(value)}; must be {self.rule}")
+        wrong = ParameterError(f"{owner}: {self.name}={shorten(value)}; must be {self.rule}")
         if self.choices:
             if value not in self.choices:
                 raise wrong
@@ -193,9 +193,9 @@ class Indicator:
         for name, value in named.items():
             if name not in known:
                 hint = near_matches(name, known)
-                raise ParameterError(f"{self.name}: {shortened(name)}; unknown; {hint}")
+                raise ParameterError(f"{self.name}: {shorten(name)}; unknown; {hint}")
             if name in given:
-                raise ParameterError(f"{self.name}: {name}={shortened(value)}; given twice")
+                raise ParameterError(f"{self.name}: {name}={shorten(value)}; given twice")
             given[name] = value
         merged = {p.name: p.default for p in self.parameters} | dict(
             self.presets.get(convention, {})

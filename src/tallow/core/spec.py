@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tallow.core.errors import SpecError, excerpt, near_matches, shortened
+from tallow.core.errors import SpecError, excerpt, near_matches, shorten
 from tallow.core.limits import DIGITS_MAX, INDICATORS_MAX, TEXT_CHARACTERS_MAX
 from tallow.core.operator import CONVENTIONS, Convention, Indicator, Value
 from tallow.core.registry import registry
@@ -168,7 +168,7 @@ def _parse(text: str, convention: Convention) -> Spec:
     for name in wanted:
         if name not in columns:
             hint = near_matches(name, columns)
-            raise SpecError(f"{shortened(text)}: output {excerpt(name)}; unknown; {hint}")
+            raise SpecError(f"{shorten(text)}: output {excerpt(name)}; unknown; {hint}")
     outputs = tuple(wanted or columns)
     return Spec(indicator, tuple(values.items()), outputs, tuple(columns[o] for o in outputs))
 
@@ -181,11 +181,11 @@ def _arguments(spec: str, text: str) -> tuple[list[Value], dict[str, Value]]:
         if not equals:
             if named:
                 raise SpecError(
-                    f"{shortened(spec)}: {shortened(value)}; must stand before the named parameters"
+                    f"{shorten(spec)}: {shorten(value)}; must stand before the named parameters"
                 )
             positional.append(_value(value))
         elif name in named:
-            raise SpecError(f"{shortened(spec)}: {shortened(name)}={shortened(value)}; given twice")
+            raise SpecError(f"{shorten(spec)}: {shorten(name)}={shorten(value)}; given twice")
         else:
             named[name] = _value(value)
     return positional, named

@@ -67,7 +67,7 @@ class JoinedHistories:
         """Return those of some instruments that have predecessors."""
         return [name for name in names if name in self.pieces] if self.pieces else []
 
-    def ended(self, names: Iterable[str]) -> set[str]:
+    def ended_keys(self, names: Iterable[str]) -> set[str]:
         """Return the keys that ended and go on as one of some instruments."""
         before = {piece.key for name in self.among(names) for piece in self.pieces[name][:-1]}
         return before - self._successors_again

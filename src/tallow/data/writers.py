@@ -11,7 +11,7 @@ from queue import Empty, Full, Queue
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from tallow.core.disk import make_temporary, rename_over, replaced
+from tallow.core.disk import make_temporary, rename_over, replacing
 from tallow.core.errors import OutputError
 from tallow.core.given import file_path
 from tallow.core.limits import WRITER_QUEUE
@@ -58,7 +58,7 @@ def write_frame(path: str | os.PathLike[str], frame: pl.DataFrame) -> None:
 def write_text(target: Path, text: str) -> None:
     """Write text to a file, which appears whole or not at all; `OutputError` if it cannot be."""
     try:
-        with replaced(target) as temporary:
+        with replacing(target) as temporary:
             temporary.write_text(text, "utf-8")
     except (OSError, UnicodeEncodeError) as error:
         raise OutputError(f"output: {target}; could not be written; {error}") from error

@@ -33,7 +33,7 @@ from tallow.data.adjust import (
 )
 from tallow.data.joins import Read
 from tallow.data.reading.schema import CANDLE_COLUMNS
-from tallow.data.store.log import current
+from tallow.data.store.log import current_rows
 from tallow.runtime.stored import JoinedCandles, StoredCandles
 
 RAW = "raw"
@@ -52,7 +52,7 @@ class _ReceivedCandles(JoinedCandles):
     def _kept(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
         kind = {"timeframe": self.timeframe, "adjustment": self.adjustment}
         log = self.store.log(names, **kind, start=start, end=end, as_of=self.known_until)
-        return current(log).select(*CANDLE_COLUMNS, "received_at")
+        return current_rows(log).select(*CANDLE_COLUMNS, "received_at")
 
 
 @dataclass(frozen=True)

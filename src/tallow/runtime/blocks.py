@@ -91,7 +91,7 @@ def whole_instruments(frames: Iterable[pl.DataFrame], limit: int) -> Iterator[Bl
         yield _one_instrument(name, waiting, closing=True)
 
 
-def grouped(blocks: Iterable[Block], size: int) -> Iterator[list[Block]]:
+def group_blocks(blocks: Iterable[Block], size: int) -> Iterator[list[Block]]:
     """Gather up to `size` blocks that close their instruments, to run side by side."""
     group: list[Block] = []
     for block in blocks:
@@ -148,7 +148,7 @@ def _rows(candles: CandleArrays, low: Ints, high: Ints) -> CandleArrays:
     return CandleArrays(offsets, cut(candles.timestamp), *map(cut, candles[2:]))
 
 
-def kept_rows(block: Block, keep: Flags) -> Block:
+def filter_block(block: Block, keep: Flags) -> Block:
     """Return a block with some of its rows; every instrument stays, if without rows."""
     before = np.concatenate(([0], np.cumsum(keep)))
     candles = block.candles

@@ -25,7 +25,7 @@ from tallow.data.reading.known_times import (
 )
 from tallow.data.reading.periods import NOWHERE, Periods, dated_times, noon_shifts
 from tallow.data.reading.schema import TIME_TYPE
-from tallow.runtime.blocks import Block, NeedsWholeInputError, kept_rows
+from tallow.runtime.blocks import Block, NeedsWholeInputError, filter_block
 
 
 class PeriodRows:
@@ -108,7 +108,7 @@ class RowChecks:
         if others is None or self._periods is None:
             return block, counts
         self._take_out(quarantine_rows(block, others, self._periods.rule), "off_grid", counts)
-        return kept_rows(block, ~others), counts
+        return filter_block(block, ~others), counts
 
     def quarantine(self, read: pl.DataFrame, off_grid: Sequence[tuple[str, int]]) -> pl.DataFrame:
         """Return the rows that reading took out, those taken out here, and those off the grid."""
@@ -136,7 +136,7 @@ class RowChecks:
         if codes is not None:
             for rule, wrong in wrong_rows(block, codes):
                 self._take_out(wrong, rule, counts)
-            kept = kept_rows(block, codes == RIGHT)
+            kept = filter_block(block, codes == RIGHT)
         has_rows = (np.diff(kept.candles.offsets) > 0) | (state[:, LAST_TIME] > -np.inf)
         for i, name in enumerate(block.names):
             if has_rows[i] and name in self._unknown:

@@ -36,7 +36,7 @@ from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import (
     NeedsWholeInputError,
     frame_blocks,
-    grouped,
+    group_blocks,
     whole_block,
     whole_instruments,
 )
@@ -174,7 +174,7 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
     """Run candles that are in memory into bars, sorted by instrument and time."""
     run = job.new_run(OPEN_INTEREST in candles.frame.columns)
     with _Output(job, run, candles.__len__) as output:
-        for group in grouped(frame_blocks(job.wanted.pick(candles.frame)), 2 * run.threads):
+        for group in group_blocks(frame_blocks(job.wanted.pick(candles.frame)), 2 * run.threads):
             output.write(run.feed(*group))
             output.show_progress(run.counts.rows)
         names = (
@@ -187,7 +187,7 @@ def _by_instrument(files: CandleFiles, job: Job) -> RunReport:
     run, seen = job.new_run(files.has_interest), _ReadCounts()
     with _Output(job, run, lambda: files.row_count) as output:
         blocks = whole_instruments(_ordered(files, job.wanted, seen), BLOCK_ROWS)
-        for group in grouped(blocks, 2 * run.threads):
+        for group in group_blocks(blocks, 2 * run.threads):
             seen.names.update(name for block in group for name in block.names)
             output.write(run.feed(*group))
             if run.revised:

@@ -24,11 +24,11 @@ from tallow.serve.console import (
     ASSUMED,
     QUIET,
     WARN,
+    count_text,
     draws_sparks,
     make_console,
     make_counts,
     make_table,
-    marked,
     number,
     sparkline,
 )
@@ -112,7 +112,9 @@ def _write(output: Path, answers: Mapping[str, ProcessingResult]) -> None:
     for size, result in answers.items():
         rows.append((f"{len(result):,}", f"bars of {size}", str(output)))
         if assumed := len(result.provisional):
-            rows.append((marked(assumed, WARN), f"provisional of {size}", "in assumed sessions"))
+            rows.append(
+                (count_text(assumed, WARN), f"provisional of {size}", "in assumed sessions")
+            )
     console.print(make_counts(rows))
     for result in answers.values():
         show_assumed(console, result.report.assumed, VERB)

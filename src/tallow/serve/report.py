@@ -10,7 +10,16 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tallow.core.limits import QUARANTINE_PREVIEW
-from tallow.serve.console import BAD, QUIET, WARN, compact, make_counts, make_table, marked, number
+from tallow.serve.console import (
+    BAD,
+    QUIET,
+    WARN,
+    compact,
+    count_text,
+    make_counts,
+    make_table,
+    number,
+)
 from tallow.serve.wording import in_options
 
 if TYPE_CHECKING:
@@ -40,18 +49,20 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
     rate = f"{compact(read.rows_in / seconds)} rows/s" if seconds else ""
     quarantined = len(report.quarantine)
     assumed = len(report.provisional)
-    provisional = [(marked(assumed, WARN), "provisional", "in assumed sessions")] if assumed else []
+    provisional = (
+        [(count_text(assumed, WARN), "provisional", "in assumed sessions")] if assumed else []
+    )
     rows = (
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
         (f"{read.accepted:,}", "accepted", span),
         (f"{read.repeated:,}", "repeated", "said again what another row says"),
-        (marked(quarantined, WARN), "quarantined", "see below" if quarantined else ""),
+        (count_text(quarantined, WARN), "quarantined", "see below" if quarantined else ""),
         (f"{candles.outside_session:,}", "outside session", "in no bar"),
         (f"{candles.no_trade:,}", "no-trade", "minutes filled without a trade, in no bar"),
         (f"{report.bars:,}", "bars out", output),
         *provisional,
         (f"{read.instruments:,}", "instruments", ""),
-        (marked(len(report.failures), BAD), "failures", ""),
+        (count_text(len(report.failures), BAD), "failures", ""),
         (f"{seconds:.2f} s", "time", rate),
     )
     return make_counts(rows)

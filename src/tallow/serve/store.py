@@ -20,10 +20,10 @@ from tallow.serve.console import (
     QUIET,
     WARN,
     compact,
+    count_text,
     make_console,
     make_counts,
     make_table,
-    marked,
     number,
     print_json,
 )
@@ -169,7 +169,7 @@ def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> No
         ),
         (f"{writes:,}", "writes", f"last at {_time(stats.last_received)}" if writes else ""),
         (
-            marked(waiting, WARN),
+            count_text(waiting, WARN),
             "quarantined",
             "rows, see tallow store quarantine" if waiting else "",
         ),

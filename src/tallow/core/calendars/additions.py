@@ -21,7 +21,7 @@ from typing import Any
 
 from tallow.core.calendars.base import DAY_MINUTES, Venue
 from tallow.core.calendars.table import Hours
-from tallow.core.errors import CalendarError, near_matches, shortened
+from tallow.core.errors import CalendarError, near_matches, shorten
 from tallow.core.limits import TOML_BYTES_MAX
 
 _KEYS = {
@@ -82,7 +82,7 @@ class _Reader:
             # Not only what the parser says itself: a date of 31 February, brackets without end.
             if isinstance(error, CalendarError):
                 raise
-            raise self._error("file", f"is no TOML ({shortened(error)})") from error
+            raise self._error("file", f"is no TOML ({shorten(error)})") from error
 
     def _add_session(self, entry: str, table: dict[str, Any]) -> None:
         self._check_keys("session", table, entry)

@@ -64,7 +64,7 @@ def combine_calendars(text: str, parts: Sequence[tuple[Calendar, date | None]]) 
             raise _error(text, f"{calendar} covers {covered}, and is to hold {since}..{end}")
     segments = segments_of(spans[0][0].table).between(*spans[0][1:])
     for calendar, since, end in spans[1:]:
-        segments = segments.united(segments_of(calendar.table).between(since, end))
+        segments = segments.union(segments_of(calendar.table).between(since, end))
     if days := segments.overlapping():
         raise _error(text, f"the session of {days[0]} overlaps the next one")
     table = segments.table(first.timezone, first.first_date, last.assumed_until)

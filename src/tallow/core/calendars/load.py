@@ -161,11 +161,11 @@ def _load(name: str, path: str | None, edition: tuple[int, int] | None, beyond: 
     if (first, last) != (venue.first_date, venue.last_date) or additions.hours:
         _check_covered(venue, additions, first, last)
         plan = _plan(venue, additions, first, last)
-        segments = segments_of(table).without(plan).united(planned_segments(plan, venue.timezone))
+        segments = segments_of(table).without(plan).union(planned_segments(plan, venue.timezone))
         _check_disjoint(venue, additions, segments)
         table = segments.table(venue.timezone, first, last)
     if beyond == "assume":
-        table = table.assumed_after(facts_until, except_for=additions.hours)
+        table = table.mark_assumed(facts_until, except_for=additions.hours)
     names = venue.name, venue.segment, venue.timezone
     return Calendar(*names, first, facts_until, table, (last - facts_until).days, beyond)
 

@@ -90,7 +90,7 @@ class SessionTable:
         """``[d]`` bool: sessions whose hours are unknown, and of which nothing is assumed."""
         return ~(self.day_known | self.day_provisional)
 
-    def assumed_after(self, last_fact: date, except_for: Iterable[date]) -> SessionTable:
+    def mark_assumed(self, last_fact: date, except_for: Iterable[date]) -> SessionTable:
         """Mark what no fact says: the sessions after `last_fact`, and those without hours."""
         late = self.day_date > np.datetime64(last_fact, "D")
         late &= ~np.isin(self.day_date, as_dates(except_for))
@@ -121,7 +121,7 @@ class Segments:
             self.dates[keep], self.opens[keep], self.closes[keep], self.unknown[unknown]
         )
 
-    def united(self, other: Segments) -> Segments:
+    def union(self, other: Segments) -> Segments:
         """Return the intervals of both."""
         return Segments(
             np.concatenate([self.dates, other.dates]),

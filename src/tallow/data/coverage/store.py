@@ -111,7 +111,9 @@ class StoredSeries:
         """Yield names, sorted, a bounded number of candles at a time."""
         counts = dict(known.select("instrument", "candles").iter_rows())
         given = self.instruments
-        names = sorted(counts.keys() - self._joined.ended(counts) if given is None else set(given))
+        names = sorted(
+            counts.keys() - self._joined.ended_keys(counts) if given is None else set(given)
+        )
         group: list[str] = []
         rows = 0
         for done, name in enumerate(names):

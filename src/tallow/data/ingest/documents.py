@@ -31,7 +31,7 @@ from tallow.data.reading.files import find_files
 from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.stamps import FileStamps
-from tallow.data.store.settling import answered, open_rows
+from tallow.data.store.settling import answered_rows, open_rows
 from tallow.data.store.store import Store
 
 REPAIRED = "repaired"
@@ -216,7 +216,7 @@ class _Work:
         # All are read before the first is written: a mistake in one is seen in time.
         for part in read_repairs(path, rows, self.timezone, self.now):
             series = (part.timeframe, part.adjustment)
-            others = answered(waiting, part.candles, part.sources, *series)
+            others = answered_rows(waiting, part.candles, part.sources, *series)
             repaired = numbers.intersection([*part.accepted, *others])
             self._write(path, REPAIRED, part.candles, series, repaired, part.by_rule)
 

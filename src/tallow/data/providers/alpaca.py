@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import clipped, object_table, read_json, wrong_document
+from tallow.data.providers.cells import clip, object_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -36,7 +36,7 @@ def _read(content: Content) -> Reading:
     rows = _named(document["bars"] or [], document.get(_SYMBOL))
     if rows is None:
         raise CandleInputError(
-            f"{content.name}: bars={clipped(document['bars'])}; must be arrays by symbol, or one "
+            f"{content.name}: bars={clip(document['bars'])}; must be arrays by symbol, or one "
             "with symbol beside it; fetch it again"
         )
     raw = object_table(content, rows, {"instrument": _SYMBOL} | FIELDS, (str,))

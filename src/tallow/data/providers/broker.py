@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 
 from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import clipped, json_table, read_json, wrong_document
+from tallow.data.providers.cells import clip, json_table, read_json, wrong_document
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -52,8 +52,7 @@ def _read_answer(content: Content, widths: Collection[int]) -> Reading:
         return Reading(raw, timezone=TIMEZONE)
     if isinstance(document, dict) and document.get("status") == "error":
         raise CandleInputError(
-            f"{content.name}: the provider answered with an error: {clipped(document)}; fetch it "
-            "again"
+            f"{content.name}: the provider answered with an error: {clip(document)}; fetch it again"
         )
     rule = 'must be {"status": "success", "data": {"candles": [...]}}'
     raise wrong_document(content, document, rule)

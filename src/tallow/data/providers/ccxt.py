@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from tallow.core.errors import CandleInputError
-from tallow.data.providers.cells import Number, clipped, json_table, read_json
+from tallow.data.providers.cells import Number, clip, json_table, read_json
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 
@@ -28,7 +28,7 @@ def _read(content: Content) -> Reading:
     rows = read_json(content)
     if not isinstance(rows, list):
         raise CandleInputError(
-            f"{content.name}: document={clipped(rows)}; must be an array of arrays; say what it is "
+            f"{content.name}: document={clip(rows)}; must be an array of arrays; say what it is "
             "with format="
         )
     raw = json_table(content, [_candle(row) for row in rows], widths=(6,), time=Number)

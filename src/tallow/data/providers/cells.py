@@ -196,12 +196,12 @@ def _rows_source(
 def wrong_document(content: Content, document: object, rule: str) -> CandleInputError:
     """Return the error of a JSON document of another shape; `rule` says what it must be."""
     return CandleInputError(
-        f"{content.name}: document={clipped(document)}; {rule}; fetch it again, or say what it is "
+        f"{content.name}: document={clip(document)}; {rule}; fetch it again, or say what it is "
         "with format="
     )
 
 
-def clipped(document: object) -> str:
+def clip(document: object) -> str:
     """Return the beginning of a JSON document, for an error."""
     try:
         return _as_json(document)[:_SHOWN]

@@ -22,9 +22,9 @@ from tallow.data.providers.facts import (
     GIVEN,
     Statements,
     latest_open,
+    leave_out_hint,
     name_statements,
     resolve_facts,
-    silenced,
 )
 from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
@@ -117,7 +117,7 @@ def _require_only(
     if other is not None:
         who = next((who for who, said in voices.items() if said.get("instrument")), "by itself")
         asked = "instrument=" if who == GIVEN else "instrument: "
-        hint = "fetch it again" if who not in voices else silenced("instrument", {who})
+        hint = "fetch it again" if who not in voices else leave_out_hint("instrument", {who})
         raise CandleInputError(
             f"{content.name}: {asked}{instrument!r} {who}, {other!r} in its rows; they must "
             f"agree; {hint}"

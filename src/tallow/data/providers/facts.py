@@ -120,12 +120,12 @@ def _one(name: str, fact: str, voices: Mapping[str, Statements]) -> str | Timefr
         asked = f"{fact}=" if GIVEN in said else f"{fact}: "
         raise CandleInputError(
             f"{name}: {asked}{claims}; they must agree; is it the right file? If so, "
-            f"{silenced(fact, said)}"
+            f"{leave_out_hint(fact, said)}"
         )
     return next(iter(said.values()), None)
 
 
-def silenced(fact: str, said: Container[str]) -> str:
+def leave_out_hint(fact: str, said: Container[str]) -> str:
     """Return what to leave out, so that the document, or its rows, alone say a fact."""
     return f"leave out {fact}=" if GIVEN in said else f"leave the group {fact} out of pattern="
 

@@ -20,7 +20,7 @@ from tallow.data.joins import joins_from_rows, joins_to_rows, require_no_cycle
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.backend import Backend, LogView
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.log import Selection, current
+from tallow.data.store.log import Selection, current_rows
 from tallow.data.store.write import WriteReport, append
 
 ACTION = "action"
@@ -97,7 +97,7 @@ class StoredActions:
     def _rows(self, kind: str, names: tuple[str, ...] | None, as_of: int | None) -> pl.DataFrame:
         before = None if as_of is None else as_of + 1
         wanted = Selection(names, ACTION, kind, None, None, None, before)
-        return current(self.view().scan(wanted, _COLUMNS))
+        return current_rows(self.view().scan(wanted, _COLUMNS))
 
     def _require_no_cycle(self, joins: pl.DataFrame) -> None:
         """Raise `ActionError` if joins, beside those that are known, make a cycle."""

@@ -10,7 +10,7 @@ import polars as pl
 from tallow.core.arrays import Ints
 from tallow.data.reading.runs import Runs, instrument_runs
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, time_view
-from tallow.data.store.log import VALUES, latest
+from tallow.data.store.log import VALUES, latest_revisions
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ def following(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     if not len(rows) or not len(table):
         return rows
     if "timeframe" not in rows.columns:
-        return rebase(rows, latest(table))
+        return rebase(rows, latest_revisions(table))
     kind, parts = ("timeframe", "adjustment"), []
     tables = table.partition_by(kind, as_dict=True)
     for name, part in rows.partition_by(kind, as_dict=True, maintain_order=True).items():
-        parts.append(rebase(part, latest(tables[name])) if name in tables else part)
+        parts.append(rebase(part, latest_revisions(tables[name])) if name in tables else part)
     return pl.concat(parts)
 
 

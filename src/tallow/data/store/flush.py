@@ -24,7 +24,13 @@ from tallow.data.store.batches import Tail
 from tallow.data.store.classify import rebase, receive_after
 from tallow.data.store.delta_log import DeltaLog
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, Selection, latest, selection_around
+from tallow.data.store.log import (
+    LOG_ORDER,
+    LOG_SCHEMA,
+    Selection,
+    latest_revisions,
+    selection_around,
+)
 from tallow.data.store.order import in_log_order
 from tallow.data.store.rewrite import merge_small
 from tallow.data.store.view import DeltaView
@@ -74,7 +80,7 @@ def _rebased(log: DeltaLog, rows: pl.DataFrame, view: DeltaView) -> pl.DataFrame
         selection = selection_around(
             part, instrument_runs(part)[0], str(timeframe), str(adjustment)
         )
-        known = latest(table.scan(selection, [*LOG_ORDER]))
+        known = latest_revisions(table.scan(selection, [*LOG_ORDER]))
         parts.append(rebase(part, known))
     return pl.concat(parts)
 

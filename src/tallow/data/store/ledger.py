@@ -110,7 +110,7 @@ class Ledger(Protocol):
         ...
 
 
-def counted(quarantine: pl.DataFrame) -> pl.DataFrame:
+def count_repeats(quarantine: pl.DataFrame) -> pl.DataFrame:
     """Return quarantined rows with their `reason` and `times`; the same of a feed's rows once.
 
     `quarantine` has the columns `QUARANTINE_SCHEMA`, and may have these two.
@@ -150,7 +150,7 @@ class SqliteLedger:
         number = int(cursor.lastrowid or 0)
         if not len(quarantine):
             return number
-        rows = counted(quarantine).with_columns(pl.col("timestamp").to_physical()).iter_rows()
+        rows = count_repeats(quarantine).with_columns(pl.col("timestamp").to_physical()).iter_rows()
         own = (number, entry.timeframe, entry.adjustment)
         self._file.run(
             f"INSERT INTO quarantine (ingest, timeframe, adjustment, {', '.join(_OWN)}) "

@@ -146,16 +146,16 @@ def moment(microseconds: int) -> pl.Expr:
     return pl.lit(microseconds, pl.Int64).cast(TIME_TYPE)
 
 
-def current(rows: pl.DataFrame) -> pl.DataFrame:
+def current_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Return of each key the row with the highest revision, deletions left out.
 
     `rows` are in `LOG_ORDER`; a column of the key that they do not have is the same for all.
     """
-    return latest(rows).filter(~pl.col("deleted"))
+    return latest_revisions(rows).filter(~pl.col("deleted"))
 
 
-def latest(rows: pl.DataFrame) -> pl.DataFrame:
-    """Do as `current`, with the deletions."""
+def latest_revisions(rows: pl.DataFrame) -> pl.DataFrame:
+    """Do as `current_rows`, with the deletions."""
     if len(rows) < 2:
         return rows
     same = pl.lit(True)

@@ -37,7 +37,7 @@ def in_log_order(rows: pl.DataFrame) -> pl.DataFrame:
     return _sorted(rows)
 
 
-def once_each(rows: pl.DataFrame, skip_contradicting: bool = False) -> pl.DataFrame:
+def unique_rows(rows: pl.DataFrame, skip_contradicting: bool = False) -> pl.DataFrame:
     """Return rows in the log's order, those that another tool put there twice only once.
 
     `DamagedFileError` if two rows of one key and revision say different things; with

@@ -17,7 +17,7 @@ from tallow.data.store.ledger import (
     ONCE,
     STORED_QUARANTINE_SCHEMA,
     LedgerEntry,
-    counted,
+    count_repeats,
 )
 from tallow.data.store.server import Session, instant, literal
 
@@ -80,7 +80,7 @@ class PostgresLedger:
                     f"INSERT INTO tallow.quarantine AS held (ingest, timeframe, adjustment, {names}"
                     f") SELECT {own}, rows.* FROM unnest({arrays}) AS rows ON CONFLICT {_ONCE} "
                     "DO UPDATE SET times = held.times + excluded.times WHERE held.row IS NULL",
-                    counted(_plain(quarantine)).select(pl.all().implode()),
+                    count_repeats(_plain(quarantine)).select(pl.all().implode()),
                 )
         return int(number)
 

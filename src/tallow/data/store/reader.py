@@ -12,7 +12,7 @@ from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_COLUMNS, time_view
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.backend import Backend, LogPoint, LogView
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, SERIES_KEY, Selection, current
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, SERIES_KEY, Selection, current_rows
 
 
 class StoreReader:
@@ -73,7 +73,7 @@ class StoreReader:
         columns = [*CANDLE_COLUMNS, "revision", "deleted"]
         view = self.view()
         _require_kept(view, wanted)
-        return current(view.scan(wanted, columns, partial)).select(CANDLE_COLUMNS)
+        return current_rows(view.scan(wanted, columns, partial)).select(CANDLE_COLUMNS)
 
     def log(
         self,
@@ -92,7 +92,7 @@ class StoreReader:
     def series(self) -> pl.DataFrame:
         """Return each series with its first and last candle and their number. Reads all keys."""
         columns = [*SERIES_KEY, "timestamp", "revision", "deleted"]
-        rows = current(self.view().scan(Selection(None, None, None), columns))
+        rows = current_rows(self.view().scan(Selection(None, None, None), columns))
         return (
             rows.filter(pl.col("timeframe") != ACTION)
             .group_by(SERIES_KEY)

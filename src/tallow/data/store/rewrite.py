@@ -18,7 +18,7 @@ from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
 from tallow.data.store.files import TableLocation, damaged, remove_action, require_whole
 from tallow.data.store.log import KEY, LOG_ORDER, LOG_SCHEMA, SERIES_KEY, moment
-from tallow.data.store.order import in_log_order, once_each
+from tallow.data.store.order import in_log_order, unique_rows
 from tallow.data.store.table import PRUNED
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def sorted_chunks(
             & (pl.col("instrument") >= part["instrument"][0])
             & (pl.col("instrument") <= part["instrument"][-1])
         )
-        rows = once_each(in_log_order(_read_where(location, paths, where)))
+        rows = unique_rows(in_log_order(_read_where(location, paths, where)))
         yield rows if keep is None else keep(rows)
 
 

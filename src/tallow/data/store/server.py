@@ -80,11 +80,11 @@ class Session:
     def query(self, sql: str) -> pl.DataFrame:
         """Return the few rows of a query."""
         options = {"adbc.postgresql.use_copy": "false"}
-        return self._asked(lambda: self._rows(sql, options), STORE_ANSWER_SECONDS)
+        return self._wait_for(lambda: self._rows(sql, options), STORE_ANSWER_SECONDS)
 
     def scan(self, sql: str) -> pl.DataFrame:
         """Return the many rows of a query, by `COPY`: in a third of the memory."""
-        return self._asked(lambda: self._rows(sql, {}), STORE_ROWS_SECONDS)
+        return self._wait_for(lambda: self._rows(sql, {}), STORE_ROWS_SECONDS)
 
     def _rows(self, sql: str, options: Mapping[str, str]) -> pl.DataFrame:
         # What fails in the middle of a `COPY` comes out as an error of its reader.
@@ -95,9 +95,9 @@ class Session:
 
     def run(self, sql: str, values: pl.DataFrame | None = None) -> int:
         """Run a statement, once for each row of values; return how many rows it changed."""
-        return self._asked(lambda: self._changed(sql, values), STORE_STATEMENT_SECONDS)
+        return self._wait_for(lambda: self._execute(sql, values), STORE_STATEMENT_SECONDS)
 
-    def _changed(self, sql: str, values: pl.DataFrame | None = None) -> int:
+    def _execute(self, sql: str, values: pl.DataFrame | None = None) -> int:
         with AdbcStatement(self._connection) as statement:
             statement.set_sql_query(sql)
             if values is not None:
@@ -119,7 +119,7 @@ class Session:
                 statement.bind_stream(rows)
                 statement.execute_update()
 
-        self._asked(act, STORE_ROWS_SECONDS)
+        self._wait_for(act, STORE_ROWS_SECONDS)
 
     def begin(self, isolation: str) -> None:
         """Begin a transaction."""
@@ -127,9 +127,9 @@ class Session:
         def act() -> None:
             self._connection.set_autocommit(False)
             # The driver begins with the first statement: here a connection shows that it is dead.
-            self._changed(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
+            self._execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
 
-        self._asked(act, STORE_ANSWER_SECONDS)
+        self._wait_for(act, STORE_ANSWER_SECONDS)
 
     def commit(self) -> None:
         """Commit the transaction."""
@@ -138,16 +138,16 @@ class Session:
             self._connection.commit()
             self._connection.set_autocommit(True)
 
-        self._asked(act, STORE_ANSWER_SECONDS)
+        self._wait_for(act, STORE_ANSWER_SECONDS)
 
     def close(self) -> None:
         """Close the connection; a transaction that is not committed is undone."""
         if not self._is_left:
             self._connection.close()
 
-    def _asked(self, act: Callable[[], T], seconds: float) -> T:
+    def _wait_for(self, act: Callable[[], T], seconds: float) -> T:
         """Let the server do something, and wait for it; longer than its own limits would."""
-        future = start(lambda: self._acted(act), lambda _result: self._connection.close())
+        future = start(lambda: self._act(act), lambda _result: self._connection.close())
         with database_errors(self._name):
             try:
                 return result_of(future, seconds + STORE_CONNECT_SECONDS)
@@ -155,7 +155,7 @@ class Session:
                 self._is_left = future.cancelled()
                 raise
 
-    def _acted(self, act: Callable[[], T]) -> T:
+    def _act(self, act: Callable[[], T]) -> T:
         try:
             return act()
         except BaseException:
@@ -190,42 +190,42 @@ class Server:
     def _again(self, ask: Callable[[Session], pl.DataFrame]) -> pl.DataFrame:
         """Ask; once more on a new connection where the server ended the old one."""
         try:
-            with self._used(self._taken()) as session:
+            with self._using(self._take_session()) as session:
                 return ask(session)
         except LostConnectionError:
-            with self._used(self._connected()) as session:
+            with self._using(self._connect()) as session:
                 return ask(session)
 
     def run(self, sql: str) -> None:
         """Run a statement outside of transactions."""
-        with self._used(self._taken()) as session:
+        with self._using(self._take_session()) as session:
             session.run(sql)
 
     @contextmanager
     def transaction(self, isolation: str = "READ COMMITTED") -> Iterator[Session]:
         """Give a connection with a transaction; commit at the end, or undo all of it."""
-        with self._used(self._begun(isolation)) as session:
+        with self._using(self._begin(isolation)) as session:
             yield session
             session.commit()
 
-    def _begun(self, isolation: str) -> Session:
-        session = self._taken()
+    def _begin(self, isolation: str) -> Session:
+        session = self._take_session()
         try:
             session.begin(isolation)
         except LostConnectionError:
             session.close()
             self.close()
-            session = self._connected()
+            session = self._connect()
             session.begin(isolation)
         return session
 
-    def _taken(self) -> Session:
+    def _take_session(self) -> Session:
         with self._lock:
             session = self._idle.pop() if self._idle else None
-        return session or self._connected()
+        return session or self._connect()
 
     @contextmanager
-    def _used(self, session: Session) -> Iterator[Session]:
+    def _using(self, session: Session) -> Iterator[Session]:
         """Put a connection back in the end; close it where something went wrong with it."""
         try:
             yield session
@@ -242,7 +242,7 @@ class Server:
         if not is_kept:
             session.close()
 
-    def _connected(self) -> Session:
+    def _connect(self) -> Session:
         with database_errors(self.name):
             # Of several addresses, each has the time that libpq gets.
             connection = within(

@@ -43,7 +43,7 @@ def open_rows(quarantine: pl.DataFrame) -> pl.DataFrame:
     return rows.select("id", "timeframe", "adjustment", *_KEY, *_ROW, _DIGEST)
 
 
-def answered(
+def answered_rows(
     rows: pl.DataFrame, candles: Candles, sources: Sequence[str], timeframe: str, adjustment: str
 ) -> list[int]:
     """Return the numbers of those of `open_rows` that candles of these sources answer."""
@@ -91,7 +91,7 @@ class OpenRows:
         try:
             with self._lock:
                 self._look(backend, wrote)
-                found = answered(self._rows, candles, [series[2]], *series[:2])
+                found = answered_rows(self._rows, candles, [series[2]], *series[:2])
                 if not found:
                     return wrote
                 backend.ledger().settle(found, wrote.entry)

@@ -17,7 +17,7 @@ from tallow.data.store.classify import following
 from tallow.data.store.files import TableLocation, damaged, require_whole
 from tallow.data.store.index import FileIndex, overlapping
 from tallow.data.store.log import Selection
-from tallow.data.store.order import in_log_order, once_each
+from tallow.data.store.order import in_log_order, unique_rows
 from tallow.data.store.table import EPOCH, HORIZON
 
 
@@ -100,7 +100,7 @@ class DeltaView:
         parts = [self._read(paths, selection, columns, skip_damaged)] if paths else []
         late = self.tail.scan(selection, columns)
         if parts and not self.files.is_checked:
-            parts = [once_each(in_log_order(parts[0]), skip_damaged)]
+            parts = [unique_rows(in_log_order(parts[0]), skip_damaged)]
             late = following(late, parts[0])
         if len(late):
             parts.append(late)

@@ -16,7 +16,7 @@ from tallow.data.reading.runs import Runs, instrument_runs
 from tallow.data.store.backend import Backend, LogPoint, Writing
 from tallow.data.store.classify import Classification
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_SCHEMA, VALUES, latest, moment, selection_around
+from tallow.data.store.log import LOG_SCHEMA, VALUES, latest_revisions, moment, selection_around
 
 Compare = Callable[[pl.DataFrame, pl.DataFrame, Runs], Classification]
 """Takes rows, what the log knows of their keys, and the runs of the rows' instruments."""
@@ -91,7 +91,9 @@ def write_rows(
     timeframe, adjustment, source = series
     runs = read.runs if read is not None else None
     runs = instrument_runs(rows) if runs is None else runs
-    known = latest(writing.scan(selection_around(rows, runs[0], timeframe, adjustment), _KNOWN))
+    known = latest_revisions(
+        writing.scan(selection_around(rows, runs[0], timeframe, adjustment), _KNOWN)
+    )
     found = compare(rows, known, runs)
     if len(found.rows):
         writing.append(_log_rows(found.rows, series, writing.received_at))

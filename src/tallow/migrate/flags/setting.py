@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from tallow.core.disk import RightsLostError, overwrite_file, replace_file
-from tallow.core.errors import FlagError, shortened
+from tallow.core.errors import FlagError, shorten
 from tallow.migrate.evidence import Decision
 from tallow.migrate.flags.flag import parse_flags
 
@@ -174,7 +174,7 @@ def _edit(content: bytes, name: str, experiment: str, setting: Setting) -> bytes
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FlagError(
             f"flags: file={name}; cannot be changed without losing other content: "
-            f"{shortened(error)}; set it by hand"
+            f"{shorten(error)}; set it by hand"
         ) from error
 
 

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from filelock import lock_descriptor
 
-from tallow.core.disk import append_to_file, open_beside, replaced
+from tallow.core.disk import append_to_file, open_beside, replacing
 from tallow.core.errors import DamagedLogError, RolloutError
 from tallow.core.limits import ROLLOUT_LOCK_SECONDS
 
@@ -166,7 +166,7 @@ class AuditLog:
     def _record_length(self) -> None:
         """Record the log's length. After a power failure it may be too small, never too large."""
         text = f"{self.number} {self._digest}\n"
-        with suppress(OSError), replaced(self._head, shared=True) as temporary:
+        with suppress(OSError), replacing(self._head, shared=True) as temporary:
             temporary.write_text(text)
 
     def _recorded_length(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from tallow.core.errors import RolloutError, near_matches, shortened
+from tallow.core.errors import RolloutError, near_matches, shorten
 from tallow.core.given import file_path
 from tallow.core.limits import (
     ROLLOUT_COUNT_MAX,
@@ -180,7 +180,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     except OSError as error:
         raise RolloutError(f"plan: file={path}; {error.strerror}; {_HINT}") from error
     except (ValueError, RecursionError) as error:
-        why = shortened(error)
+        why = shorten(error)
         raise RolloutError(f"plan: file={path}; is not TOML: {why}; {_HINT}") from error
     return table, hashlib.blake2b(content, digest_size=16).hexdigest()
 

@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tallow.core.errors import EvidenceError, shortened
+from tallow.core.errors import EvidenceError, shorten
 from tallow.core.time import MICROSECOND
 
 ArchiveParts = dict[str, bytes]
@@ -148,7 +148,7 @@ def _pack_object(value: Any, parts: ArchiveParts) -> list[Any]:
         return ["dataclass", _name(type(value)), tree]
     if isinstance(value, tuple) and hasattr(type(value), "_fields"):
         return ["named", _name(type(value)), [pack(item, parts) for item in value]]
-    return ["text", _name(type(value)), shortened(value)]
+    return ["text", _name(type(value)), shorten(value)]
 
 
 def _pandas_table(value: Any) -> bytes | None:
