@@ -64,9 +64,6 @@ LIBRARIES = {
 INDICATORS_SEE = {"numpy", "numba"}
 INDICATORS_SEE_LAYERS = {"indicators", "core"}
 
-# Class names that stand for two things today. This must shrink to none.
-KNOWN_NAMES = {"Session"}
-
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 COLUMNS_MAX = 100
@@ -256,9 +253,7 @@ def test_a_class_name_is_one_thing() -> None:
         name for path in sorted(PACKAGE.rglob("*.py")) for name in class_names(read_source(path))
     )
     doubled = {name for name, count in names.items() if count > 1}
-    assert not doubled - KNOWN_NAMES, f"names of two classes: {sorted(doubled - KNOWN_NAMES)}"
-    gone = KNOWN_NAMES - doubled
-    assert not gone, f"the name of one class now, take it off the list: {sorted(gone)}"
+    assert not doubled, f"names of two classes: {sorted(doubled)}"
 
 
 def test_files_functions_and_lines_are_within_the_house_limits() -> None:

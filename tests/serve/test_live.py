@@ -365,11 +365,11 @@ def test_the_screen_tells_what_is_wrong() -> None:
         assert words in head
     for words in ("7 reconnects", "1 not understood", "3 from the store"):
         assert words in head
-    assert "corrected 06-02 09:17 A  1 bar changed" in text
-    assert "corrected 06-02 09:17 B  4 bars changed" in text
-    assert "set aside 06-02 09:17 C  high_below_low" in text
-    assert "set aside a batch  --keep 0; no" in text
-    assert r"unread    no JSON  rub\x1bish" in text
+    assert "corrected   06-02 09:17 A  1 bar changed" in text
+    assert "corrected   06-02 09:17 B  4 bars changed" in text
+    assert "quarantined 06-02 09:17 C  high_below_low" in text
+    assert "quarantined a batch  --keep 0; no" in text
+    assert r"unread      no JSON  rub\x1bish" in text
     assert "2025-06-02*" in text
 
 

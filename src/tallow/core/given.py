@@ -1,4 +1,4 @@
-"""Names and files as users give them: what nothing can be called is refused, in words, at once."""
+"""Names and paths as users give them: impossible ones are refused at once, in words."""
 
 from __future__ import annotations
 

@@ -88,13 +88,13 @@ SHADOW_START_SECONDS = 60.0
 """How long a worker may take to import what it runs."""
 
 SHADOW_RETRY_SECONDS = 0.1
-"""Wait before a worker, or its warden, is replaced for the first time; each doubles it."""
+"""Wait before a worker, or its supervisor, is replaced for the first time; each doubles it."""
 
 SHADOW_RETRY_SECONDS_MAX = 30.0
 """Longest such wait."""
 
 SHADOW_WAIT_SECONDS = 30.0
-"""How long a call may wait behind workers that fail: evidence is to be of now."""
+"""How long a call may wait behind workers that fail: evidence must be recent."""
 
 SHADOW_CLOSE_SECONDS = 5.0
 """How long an experiment that is closed waits for what is still in its queue."""

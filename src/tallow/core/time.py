@@ -41,7 +41,7 @@ def from_us(microseconds: int) -> datetime:
 def nearest_datetime(microseconds: int) -> datetime:
     """Do as `from_us`; beyond Python's calendar, return its first day or its last one.
 
-    These lie a day inside, so that a datetime may be taken to any zone.
+    Both are a day inside, so that a datetime may be taken to any zone.
     """
     return from_us(min(max(microseconds, _FIRST_US), _LAST_US))
 

@@ -161,8 +161,8 @@ def read_records(source: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     ------
     ActionError
         If a column is missing, a row breaks a rule, or two rows of one instrument, date and kind
-        contradict each other. Actions are few and each changes years of prices, so nothing is
-        set aside: the table is refused as a whole.
+        contradict each other. Actions are few and each changes years of prices, so none is
+        quarantined: the table is refused as a whole.
     CandleInputError
         If the source cannot be opened.
 

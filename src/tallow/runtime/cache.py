@@ -42,7 +42,7 @@ class CacheOutcome(Enum):
 
     @property
     def is_hit(self) -> bool:
-        """Whether it was there, but for what had been appended since."""
+        """Whether it was there, perhaps without what had been appended since."""
         return self in (CacheOutcome.HIT, CacheOutcome.EXTENSION)
 
 

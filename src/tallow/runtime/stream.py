@@ -119,7 +119,7 @@ class _ReadCounts:
     last: datetime | None = None
 
     def see(self, batch: Batch, frame: pl.DataFrame, repeated: int) -> None:
-        """Count a batch, of which `frame` is accepted; its instruments are the caller's to add."""
+        """Count a batch, of which `frame` is accepted; the caller adds its instruments."""
         self.rows_in += batch.rows_in
         self.accepted += len(frame)
         self.repeated += repeated

@@ -80,7 +80,7 @@ _verb = partial(add_verb, store_app)
 
 @_verb("stats", "store:show_stats")
 def stats(store: options.StoreOption, json: options.JsonOption = False) -> None:
-    """Count what there is, and show how it lies."""
+    """Count what there is, and show how it is stored."""
 
 
 @_verb("coverage", "coverage:show_coverage", COVERAGE_EPILOG)

@@ -183,7 +183,7 @@ class LiveView:
         """Return the last corrections, and rows that were not taken, a line each."""
         lines = [
             Text.assemble(
-                ("corrected ", WARN),
+                ("corrected   ", WARN),
                 f"{each.timestamp.astimezone(self.zone):%m-%d %H:%M} {each.instrument}",
                 (f"  {each.bars:,} bar{'s' * (each.bars > 1)} changed", QUIET),
             )
@@ -194,10 +194,10 @@ class LiveView:
             local = f"{when.astimezone(self.zone):%m-%d %H:%M} " if when else ""
             what = f"{local}{refusal.instrument or 'a batch'}"
             why = in_options(refusal.reason, "live")
-            lines.append(Text.assemble(("set aside ", BAD), what, (f"  {why}", QUIET)))
+            lines.append(Text.assemble(("quarantined ", BAD), what, (f"  {why}", QUIET)))
         for each in statistics.health.rejections[-EVENTS_SHOWN:]:
             why = in_options(each.reason, "live")
-            lines.append(Text.assemble(("unread    ", BAD), why, (f"  {each.text}", QUIET)))
+            lines.append(Text.assemble(("unread      ", BAD), why, (f"  {each.text}", QUIET)))
         return [_cut(each, width) for each in ([Text(), *lines] if lines else [])]
 
 

@@ -38,7 +38,7 @@ _AGE = re.compile(r"(\d{1,5})d")
 
 
 def show_stats(store: str, json: bool) -> int:
-    """Print how much a store holds, and how it lies."""
+    """Print how much a store holds, and how it is stored."""
     with open_store(store) as opened:
         stats, writes = opened.stats(), len(opened.ledger.entries())
         waiting = len(opened.ledger.held())

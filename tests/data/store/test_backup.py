@@ -196,7 +196,7 @@ def cut_off_at(patch: pytest.MonkeyPatch, step: int) -> Callable[[], bool]:
     cut(tail.TailFile, "run")
     cut(tail.TailFile, "reached")
     for name in ("run", "copy", "commit"):
-        cut(server.Session, name)
+        cut(server.ServerSession, name)
     return lambda: count[0] >= 0
 
 

@@ -31,7 +31,7 @@ SEGMENT_SCHEMA: dict[str, pl.DataType] = {
 
 
 class _Slots(NamedTuple):
-    """Places of candles, ascending: a row is in one if ``open <= its time < reach``."""
+    """Slots of candles, ascending: a row is in one if ``open <= its time < reach``."""
 
     open: Times
     reach: Times
@@ -142,7 +142,7 @@ def _end(calendar: Calendar, end: Moment | None) -> int:
 
 
 def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _Slots:
-    """Return the places of all candles that open in ``begin <= open < until``."""
+    """Return the slots of all candles that open in ``begin <= open < until``."""
     sessions = calendar.sessions()
     if begin < until and not sessions.covered_from <= begin <= until <= sessions.covered_until:
         early = begin < sessions.covered_from
@@ -161,7 +161,7 @@ def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _S
 
 
 def _steps(opens: Times, closes: Times, step: int) -> _Slots:
-    """Return the places of candles that last `step`, from each segment's open on."""
+    """Return the slots of candles that last `step`, from each segment's open on."""
     counts = -((opens - closes) // step)
     total = int(counts.sum())
     if total > COVERAGE_CANDLES_MAX:
@@ -176,7 +176,7 @@ def _steps(opens: Times, closes: Times, step: int) -> _Slots:
 
 
 def _there(slots: _Slots, times: Times, begin: int, fetched: Sequence[tuple[int, int]]) -> Flags:
-    """Say of each place whether it needs no fetching: too early, filled, or asked for before."""
+    """Say of each slot whether it needs no fetching: too early, filled, or asked for before."""
     there = slots.open < begin
     if not len(there):
         return there
@@ -190,7 +190,7 @@ def _there(slots: _Slots, times: Times, begin: int, fetched: Sequence[tuple[int,
 
 
 def _runs(there: Flags) -> Ints:
-    """Return ``[runs, 2]``: from which place to before which one something is to be fetched."""
+    """Return ``[runs, 2]``: from which slot to before which one candles are missing."""
     return np.flatnonzero(np.diff(there, prepend=True, append=True)).reshape(-1, 2)
 
 

@@ -158,7 +158,7 @@ def _plan(calendar: Calendar, source: Timeframe, first: date, last: date, now: i
 
 
 class _SessionRows(NamedTuple):
-    """Rows counted in sessions: of which instrument, in the session that opens when, how many."""
+    """Counted rows: the instrument, the open of the session, and their number."""
 
     instrument: Ints
     day_open: Times

@@ -110,7 +110,7 @@ class Feed(Protocol):
 
     @property
     def health(self) -> FeedHealth:
-        """The counts so far, as they stand at one moment."""
+        """The counts so far, all of one moment."""
         ...
 
     def __enter__(self) -> Self:

@@ -81,7 +81,7 @@ class Meter:
 
     @property
     def health(self) -> FeedHealth:
-        """The counts so far, as they stand at one moment."""
+        """The counts so far, all of one moment."""
         return self._health
 
     def add(self, **counts: int) -> None:

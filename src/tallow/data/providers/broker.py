@@ -1,6 +1,6 @@
 """The JSON of Upstox and Zerodha: ``{"status": ..., "data": {"candles": [[...], ...]}}``.
 
-Both send the same document, but for how they write the offset of a time: that of India. It says
+Both send the same document, and write the offset of times, India's, differently. It says
 neither instrument nor timeframe (both stand in the request), nor whether prices are adjusted. A
 day's candle opens at midnight in India.
 """

@@ -126,7 +126,7 @@ def original_records(rows: Callable[[], Iterator[pl.DataFrame]], wanted: Ints) -
     """Read a source again and return the records of some of its rows, by ascending row number.
 
     Rows that contradict each other are known only after everything was read, and keeping every
-    row's text until then would multiply memory for the sake of a rare few.
+    row's text until then would multiply memory for a few rare ones.
     """
     found, start = [], 1
     for raw in rows():

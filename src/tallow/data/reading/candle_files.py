@@ -21,7 +21,7 @@ from tallow.data.reading.schema import OPEN_INTEREST, find_column
 
 @dataclass(frozen=True)
 class CandleFiles:
-    """Files, and what is said of them; none is opened before something of it is asked."""
+    """Files with their options; each is opened when it is first needed."""
 
     paths: Sequence[Path]
     options: ReadOptions
@@ -38,7 +38,7 @@ class CandleFiles:
 
     @cached_property
     def _sources(self) -> list[RawSource]:
-        """The files, opened; of several, those that would all lie in memory give their rows up."""
+        """The files, opened; of several, those in memory as a whole release their rows."""
         return [
             source if source.on_disk or len(self.paths) == 1 else self._without_rows(source, path)
             for path in self.paths

@@ -48,8 +48,10 @@ def only_begun(candles: Candles) -> Candles:
     lost = ahead.select("instrument", "timestamp", rule=pl.lit(FORMING)).with_columns(
         row=pl.lit(None, pl.UInt64), record=records(ahead)
     )
-    aside = as_quarantine(lost, ", ".join(candles.report.sources))
-    return with_quarantine(candles, pl.concat([candles.quarantine, aside], how="diagonal"), begun)
+    quarantined = as_quarantine(lost, ", ".join(candles.report.sources))
+    return with_quarantine(
+        candles, pl.concat([candles.quarantine, quarantined], how="diagonal"), begun
+    )
 
 
 @lru_cache(maxsize=CALENDARS_MAX)

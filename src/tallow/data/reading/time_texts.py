@@ -79,7 +79,7 @@ class TimeStyle:
         Whether a date whose year comes last begins with its day, once a date has shown it.
     whole
         Whether the times are those of a whole column. Of a live message's time no other one may
-        tell how it is to be read.
+        show how to read it.
     """
 
     time_format: str | None = None

@@ -26,7 +26,7 @@ class LogPoint(NamedTuple):
 
 @dataclass(frozen=True)
 class StoreStats:
-    """How much a store holds, and how it lies; times in microseconds since 1970 UTC.
+    """How much a store holds, and how it is stored; times in microseconds since 1970 UTC.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ class Backend(Protocol):
     """Local folder for what is derived from the log on this machine."""
 
     def is_replaced(self) -> bool:
-        """Say whether another store, or none, lies where the one lay that was opened. Cheap."""
+        """Say whether the store that was opened has been replaced or removed. Cheap."""
         ...
 
     def begin_generation(self) -> None:
@@ -183,7 +183,7 @@ class Backend(Protocol):
         ...
 
     def stats(self) -> StoreStats:
-        """Return how much there is, and how it lies. Reads no rows."""
+        """Return how much there is, and how it is stored. Reads no rows."""
         ...
 
     def compact(self, keep_hours: float) -> CompactionReport:

@@ -104,7 +104,7 @@ def make_checkpoint(table: DeltaTable, folder: Path | None, before: int, newest:
     """
     if (newest + 1) // STORE_CHECKPOINT_VERSIONS == (before + 1) // STORE_CHECKPOINT_VERSIONS:
         return
-    # A full disk, say: the next one will do.
+    # A full disk, for example: the next commit makes one.
     with suppress(DeltaError, OSError):
         table.update_incremental()
         table.create_checkpoint()

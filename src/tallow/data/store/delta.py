@@ -38,7 +38,7 @@ class DeltaBackend(DeltaLog):
     contents, load = contents, load
 
     def stats(self) -> StoreStats:
-        """Return how much there is, and how it lies."""
+        """Return how much there is, and how it is stored."""
         return self.view().stats()
 
     def damaged(self) -> list[str]:

@@ -101,7 +101,7 @@ class DeltaLog:
         return reached >= version or tails_of(self.location, reached, version) <= own
 
     def is_replaced(self) -> bool:
-        """Say whether another store, or none, lies where the one lay that was opened."""
+        """Say whether the store that was opened has been replaced or removed."""
         return self.tail_file.is_replaced()
 
     def begin_generation(self) -> None:

@@ -86,7 +86,7 @@ def _rebased(log: DeltaLog, rows: pl.DataFrame, view: DeltaView) -> pl.DataFrame
 
 
 def tidy(log: DeltaLog) -> None:
-    """Flush and merge after a write, which is durable whatever becomes of this."""
+    """Flush and merge after a write, which is durable even if this fails."""
     try:
         flush(log)
         merge_small(log)

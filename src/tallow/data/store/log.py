@@ -38,7 +38,7 @@ all rows of one write have one `received_at`, later than that of every write bef
 SERIES_KEY = ("timeframe", "adjustment", "instrument")
 KEY = (*SERIES_KEY, "timestamp")
 LOG_ORDER = (*KEY, "revision")
-"""How rows lie in every file, and come out of every scan."""
+"""The order of rows in every file, and of every scan."""
 
 VALUES = (*NUMBERS, OPEN_INTEREST)
 

@@ -22,7 +22,7 @@ from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, UNFINISHED, Selection
 from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
-from tallow.data.store.server import Server, Session, instant, literal
+from tallow.data.store.server import Server, ServerSession, instant, literal
 
 VERSION, FILLING = "1", "filling"
 """Of the tables; what stands for it until they have taken over another store."""
@@ -248,7 +248,7 @@ class PostgresView:
 class PostgresWriting:
     """One write under the lock; see `tallow.data.store.backend.Writing`."""
 
-    session: Session
+    session: ServerSession
     received_at: int
     follows: LogPoint
 
@@ -321,7 +321,7 @@ def _where(selection: Selection) -> str:
     return " AND ".join([*kind, *names, *limits]) or "true"
 
 
-def _pieces(session: Session) -> Iterator[pl.DataFrame]:
+def _pieces(session: ServerSession) -> Iterator[pl.DataFrame]:
     order, after = ", ".join(LOG_ORDER), ""
     while True:
         rows = session.scan(

@@ -19,7 +19,7 @@ from tallow.data.store.ledger import (
     LedgerEntry,
     count_repeats,
 )
-from tallow.data.store.server import Session, instant, literal
+from tallow.data.store.server import ServerSession, instant, literal
 
 # A quarantined row may be longer than what an index takes: its digest is not.
 _ONCE = f"({', '.join(ONCE)}, md5(record))"
@@ -51,7 +51,7 @@ _ROWS = ("text[]", "bigint[]", "text[]", "text[]", "timestamptz[]", "text[]", "t
 class PostgresLedger:
     """A ledger in a database; `work` gives a connection in a transaction."""
 
-    def __init__(self, work: Callable[[], AbstractContextManager[Session]]) -> None:
+    def __init__(self, work: Callable[[], AbstractContextManager[ServerSession]]) -> None:
         self._work = work
 
     def renew(self) -> None:

@@ -65,7 +65,7 @@ _HINTS = {
 """What to do, by SQLSTATE."""
 
 
-class Session:
+class ServerSession:
     """A connection in the hands of one thread.
 
     What it asks runs in another thread, since the driver waits for a server that says nothing
@@ -87,7 +87,7 @@ class Session:
         return self._wait_for(lambda: self._rows(sql, {}), STORE_ROWS_SECONDS)
 
     def _rows(self, sql: str, options: Mapping[str, str]) -> pl.DataFrame:
-        # What fails in the middle of a `COPY` comes out as an error of its reader.
+        # A failure in the middle of a `COPY` is an error of its reader.
         with AdbcStatement(self._connection) as statement:
             statement.set_options(**options)
             statement.set_sql_query(sql)
@@ -171,7 +171,7 @@ class Server:
         self.name = without_secrets(url)
         require_escaped_user("store", url, StoreError)
         self._database = self._reach(url)
-        self._idle: list[Session] = []
+        self._idle: list[ServerSession] = []
         self._lock = threading.Lock()
 
     def _reach(self, url: str) -> AdbcDatabase:
@@ -187,7 +187,7 @@ class Server:
         """Return the many rows of a query; one statement sees one state."""
         return self._again(lambda session: session.scan(sql))
 
-    def _again(self, ask: Callable[[Session], pl.DataFrame]) -> pl.DataFrame:
+    def _again(self, ask: Callable[[ServerSession], pl.DataFrame]) -> pl.DataFrame:
         """Ask; once more on a new connection where the server ended the old one."""
         try:
             with self._using(self._take_session()) as session:
@@ -202,13 +202,13 @@ class Server:
             session.run(sql)
 
     @contextmanager
-    def transaction(self, isolation: str = "READ COMMITTED") -> Iterator[Session]:
+    def transaction(self, isolation: str = "READ COMMITTED") -> Iterator[ServerSession]:
         """Give a connection with a transaction; commit at the end, or undo all of it."""
         with self._using(self._begin(isolation)) as session:
             yield session
             session.commit()
 
-    def _begin(self, isolation: str) -> Session:
+    def _begin(self, isolation: str) -> ServerSession:
         session = self._take_session()
         try:
             session.begin(isolation)
@@ -219,13 +219,13 @@ class Server:
             session.begin(isolation)
         return session
 
-    def _take_session(self) -> Session:
+    def _take_session(self) -> ServerSession:
         with self._lock:
             session = self._idle.pop() if self._idle else None
         return session or self._connect()
 
     @contextmanager
-    def _using(self, session: Session) -> Iterator[Session]:
+    def _using(self, session: ServerSession) -> Iterator[ServerSession]:
         """Put a connection back in the end; close it where something went wrong with it."""
         try:
             yield session
@@ -242,7 +242,7 @@ class Server:
         if not is_kept:
             session.close()
 
-    def _connect(self) -> Session:
+    def _connect(self) -> ServerSession:
         with database_errors(self.name):
             # Of several addresses, each has the time that libpq gets.
             connection = within(
@@ -250,7 +250,7 @@ class Server:
                 lambda: AdbcConnection(self._database),
                 lambda late: late.close(),
             )
-        session = Session(connection, self.name)
+        session = ServerSession(connection, self.name)
         session.run(_SETTINGS)
         return session
 

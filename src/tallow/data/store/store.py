@@ -215,7 +215,7 @@ class Store(StoreReader):
         return self.backend.damaged()
 
     def stats(self) -> StoreStats:
-        """Return how much there is, and how it lies."""
+        """Return how much there is, and how it is stored."""
         return self.backend.stats()
 
     def compact(self, keep_hours: float = KEEP_HOURS) -> CompactionReport:

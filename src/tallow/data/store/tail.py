@@ -122,7 +122,7 @@ class TailFile(StateFile):
         self._reader = connect(self.path)
 
     def is_replaced(self) -> bool:
-        """Say whether another file, or none, lies where the one lay that was opened."""
+        """Say whether the file that was opened has been replaced or removed."""
         return _file_number(self.path) != self._opened
 
     def tail(self) -> Tail:

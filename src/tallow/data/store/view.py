@@ -133,7 +133,7 @@ class DeltaView:
         return rows[OPEN_INTEREST].null_count() < len(rows)
 
     def stats(self) -> StoreStats:
-        """Return how much there is, and how it lies."""
+        """Return how much there is, and how it is stored."""
         facts, tail = self.files.facts, self.tail
         known = facts.filter(pl.col("refused").is_null())
         ends = known.select(pl.col("min.timestamp").min(), pl.col("max.timestamp").max()).row(0)
