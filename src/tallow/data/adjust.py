@@ -114,7 +114,7 @@ def closes_before(candles: pl.DataFrame, moments: pl.DataFrame) -> pl.Series:
 
 def last_before(candles: pl.DataFrame, moments: pl.DataFrame, values: pl.Series) -> pl.Series:
     """Do as `closes_before` with any values of the candles."""
-    held, times = _by_instrument(candles), time_view(candles)
+    held, times = _rows_by_instrument(candles), time_view(candles)
     found: list[Any] = []
     for name, moment in moments.select("instrument", pl.col("until").to_physical()).iter_rows():
         low, high = held.get(name, (0, 0))
@@ -164,7 +164,8 @@ def begins_in_doubt(candles: pl.DataFrame, factors: pl.DataFrame) -> list[str]:
 
     Those whose rows have no volume from the first one on to after an ex-date, or since one.
     """
-    times, volume, held = time_view(candles), candles["volume"].to_numpy(), _by_instrument(candles)
+    times, volume = time_view(candles), candles["volume"].to_numpy()
+    held = _rows_by_instrument(candles)
     found = []
     for (name,), own in factors.partition_by("instrument", as_dict=True).items():
         low, high = held.get(name, (0, 0))
@@ -295,7 +296,7 @@ def _written(number: float) -> Fraction:
     return Fraction(repr(number))
 
 
-def _by_instrument(candles: pl.DataFrame) -> dict[str, tuple[int, int]]:
+def _rows_by_instrument(candles: pl.DataFrame) -> dict[str, tuple[int, int]]:
     names, offsets = instrument_runs(candles)
     return dict(zip(names, pairwise(offsets.tolist()), strict=True))
 
@@ -304,7 +305,7 @@ def _row_ranges(
     candles: pl.DataFrame, factors: pl.DataFrame
 ) -> Iterator[tuple[int, int, float, float]]:
     """Yield runs of rows that change: first row, row after the last, and their two factors."""
-    times, held = time_view(candles), _by_instrument(candles)
+    times, held = time_view(candles), _rows_by_instrument(candles)
     for (name,), own in factors.partition_by("instrument", as_dict=True).items():
         low, high = held.get(name, (0, 0))
         untils = time_view(own, "until")

@@ -66,7 +66,7 @@ class Spill:
         """Return all rows, sorted by instrument and time, in frames of at most about `rows`."""
         if not self._runs:
             if self._held:
-                yield _by_instrument(self._held)
+                yield _sort_by_instrument(self._held)
             return
         if self._held:
             self._write_run()
@@ -76,10 +76,10 @@ class Spill:
                 counts[name] = counts.get(name, 0) + count
         # Several frames wait in the writer's queue: smaller ones than the runs.
         for names in _groups(counts, self.rows // 4):
-            yield _by_instrument([run.read(names) for run in self._runs])
+            yield _sort_by_instrument([run.read(names) for run in self._runs])
 
     def _write_run(self) -> None:
-        frame = _by_instrument(self._held)
+        frame = _sort_by_instrument(self._held)
         path = Path(self._temporary.name) / f"{len(self._runs)}.arrow"
         try:
             frame.write_ipc(path, compression="uncompressed")
@@ -91,7 +91,7 @@ class Spill:
         self._held, self._held_rows = [], 0
 
 
-def _by_instrument(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def _sort_by_instrument(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(frames).sort("instrument", maintain_order=True)
 
 

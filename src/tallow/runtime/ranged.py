@@ -137,7 +137,7 @@ class RangeRun:
             return {}
         block, run = whole_block(rows, closing=True), self.make_run()
         built = self._feed(run, cut_in_time(block, self._snapshot_cuts(block, target)))
-        opens = _by_instrument(pl.concat(built))
+        opens = _times_by_instrument(pl.concat(built))
         needs = {
             name: Need.NOTHING
             if name in run.failures
@@ -307,7 +307,7 @@ class RangeRun:
         return built.with_columns(pl.col("is_final") | pl.col("instrument").is_in(ended))
 
 
-def _by_instrument(built: pl.DataFrame) -> dict[str, Times]:
+def _times_by_instrument(built: pl.DataFrame) -> dict[str, Times]:
     """Return the opens of each instrument's bars."""
     names, offsets = instrument_runs(built)
     parts = np.split(time_view(built), offsets[1:-1])

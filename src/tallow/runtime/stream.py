@@ -161,7 +161,7 @@ def run_files(files: CandleFiles, job: Job) -> RunReport:
     Peak memory grows with the size of a block, for inputs sorted by instrument or by time.
     `TallowError` if the input cannot be read or the bars not be written; nothing is left behind.
     """
-    ways = (_by_instrument, _by_time) if job.spill_folder else (_by_instrument,)
+    ways = (_run_by_instrument, _by_time) if job.spill_folder else (_run_by_instrument,)
     for way in ways:
         try:
             return way(files, job)
@@ -183,7 +183,7 @@ def run_candles(candles: Candles, job: Job) -> RunReport:
         return output.finished(candles.report, candles.quarantine, names)
 
 
-def _by_instrument(files: CandleFiles, job: Job) -> RunReport:
+def _run_by_instrument(files: CandleFiles, job: Job) -> RunReport:
     run, seen = job.new_run(files.has_interest), _ReadCounts()
     with _Output(job, run, lambda: files.row_count) as output:
         blocks = whole_instruments(_ordered(files, job.wanted, seen), BLOCK_ROWS)

@@ -158,11 +158,16 @@ def latest_revisions(rows: pl.DataFrame) -> pl.DataFrame:
     """Do as `current_rows`, with the deletions."""
     if len(rows) < 2:
         return rows
-    same = pl.lit(True)
+    return rows.filter(~is_superseded(rows.columns).fill_null(False))
+
+
+def is_superseded(columns: Sequence[str]) -> pl.Expr:
+    """Return whether the row after one in `LOG_ORDER` has the same key, as far as in `columns`."""
+    follows = pl.lit(True)
     for name in reversed(KEY):
-        if name in rows.columns:
-            same &= pl.col(name) == pl.col(name).shift(-1)
-    return rows.filter(~same.fill_null(False))
+        if name in columns:
+            follows &= pl.col(name) == pl.col(name).shift(-1)
+    return follows
 
 
 def selection_around(

@@ -17,7 +17,7 @@ from deltalake import Transaction
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
 from tallow.data.store.files import TableLocation, damaged, remove_action, require_whole
-from tallow.data.store.log import KEY, LOG_ORDER, LOG_SCHEMA, SERIES_KEY, moment
+from tallow.data.store.log import KEY, LOG_ORDER, LOG_SCHEMA, SERIES_KEY, is_superseded, moment
 from tallow.data.store.order import in_log_order, unique_rows
 from tallow.data.store.table import PRUNED
 
@@ -121,11 +121,8 @@ def pruning(before: int | None, superseded_before: int | None) -> Keep:
 
     def keep(rows: pl.DataFrame) -> pl.DataFrame:
         if superseded_before is not None:
-            follows = pl.lit(True)
-            for name in reversed(KEY):
-                follows &= pl.col(name) == pl.col(name).shift(-1)
             old = pl.col("received_at").shift(-1) <= moment(superseded_before)
-            rows = rows.filter(~(follows & old).fill_null(False))
+            rows = rows.filter(~(is_superseded(KEY) & old).fill_null(False))
         return rows if before is None else rows.filter(pl.col("timestamp") >= moment(before))
 
     return keep
