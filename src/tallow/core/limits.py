@@ -150,7 +150,7 @@ STORE_VIEW_ATTEMPTS = 20
 """How often a reader looks again because the store changed while it looked."""
 
 STORE_LOOK_SECONDS = 3_600.0
-"""How long a store takes the absence of a next version for the whole truth."""
+"""How long a store trusts that no next version means no newer one; then it asks the table."""
 
 STORE_CHECKPOINT_VERSIONS = 100
 """Versions of a table between two checkpoints, as is usual for Delta tables."""

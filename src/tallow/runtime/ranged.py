@@ -296,7 +296,7 @@ class RangeRun:
         self.last = last if self.last is None else max(self.last, last)
 
     def _with_finality(self, built: pl.DataFrame, target: Target) -> pl.DataFrame:
-        """Return bars, final where a later candle shows it that was not read for them."""
+        """Mark bars as final where a later candle, not read for them, shows that they are."""
         span = target.span
         if self.options.as_of is not None or span.end is None or built["is_final"].all():
             return built

@@ -149,8 +149,8 @@ class JoinedCandles(StoredCandles):
 class _Track:
     """One instrument's changes: the moments they were noticed, and their earliest timestamps.
 
-    Both ascend: a change is dropped once a later one reaches further back. `since` is
-    the moment from which on nothing is missing.
+    Both ascend: a change is dropped once a later one reaches further back. `since` is the moment
+    from which on nothing is missing.
     """
 
     __slots__ = ("earliest", "moments", "since")
