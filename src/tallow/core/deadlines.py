@@ -22,7 +22,7 @@ _NEVER = float("inf")
 def start(act: Callable[[], T], late: Callable[[T], object] = lambda _result: None) -> Future[T]:
     """Run `act` in a daemon thread; where the caller has given up, `late` gets its result.
 
-    A future that is cancelled frees whoever waits for it; `act` itself goes on.
+    Cancelling the future frees its waiter; `act` itself continues.
     """
     future: Future[T] = Future()
 
@@ -43,7 +43,7 @@ def start(act: Callable[[], T], late: Callable[[T], object] = lambda _result: No
 
 
 def result_of(future: Future[T], seconds: float) -> T:
-    """Wait for what `start` runs; whoever waits no longer gives it up.
+    """Wait for what `start` runs; after a timeout it is given up.
 
     `TimeoutError` if there is no result within `seconds`; `CancelledError` if another thread
     cancelled the future.

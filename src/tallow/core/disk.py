@@ -184,7 +184,7 @@ def open_beside(path: Path, mode: int = USUAL) -> int:
 def share_new_file(number: int, folder: Path) -> None:
     """Give a new file to those who use its folder, as far as this user may.
 
-    One that root makes in somebody's folder is theirs: they go on with it. In a folder that a group
+    One that root makes in a user's folder belongs to that user. In a folder that a group
     writes to, the group may write the file, too.
     """
     with suppress(OSError, AttributeError):

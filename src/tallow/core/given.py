@@ -12,7 +12,7 @@ from tallow.core.limits import FILE_NAME_BYTES_MAX, NAME_CHARACTERS_MAX, PATH_BY
 def name_text(what: str, given: object, error: type[TallowError]) -> str:
     """Return a name, such as an instrument's, a zone's or a pattern.
 
-    Raises `error` if it is no text, is longer than `NAME_CHARACTERS_MAX`, or has half of a
+    Raises `error` if it is not text, is longer than `NAME_CHARACTERS_MAX`, or has half of a
     surrogate pair, which no file, column or database holds.
     """
     if not isinstance(given, str):

@@ -4,7 +4,7 @@ Numba's disk cache looks at the file of a kernel only: an edit in another file t
 into would be missed, and old numbers served in silence. So the cache folder's name carries a digest
 of every source file that holds kernels, of those that these import, and Numba's version. A change
 elsewhere leaves compiled kernels as they are. Snapshots and saved states are kept by declared
-versions: words in a kernel's file cost a compilation, and nothing that anybody kept.
+versions: changed words in a kernel's file cost a compilation, and no saved state.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ DOCUMENT_HEAD_BYTES = 65_536
 
 CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST = 1800, 2199
 """The years that a candle or a corporate action may be of, in UTC: exchanges are not older, and the
-zero times of computers' libraries (year 1, year 1601) are no times."""
+zero times of computers' libraries (year 1, year 1601) are not times."""
 
 STORE_FILE_ROWS = 1_048_576
 """Rows of a store's file."""
@@ -231,7 +231,7 @@ FEED_MESSAGE_ROWS_MAX = 100_000
 """Most rows in a message."""
 
 FEED_MESSAGE_OTHERS_MAX = 1_000
-"""Most elements of a message that are no objects; each is quarantined by itself."""
+"""Most elements of a message that are not objects; each is quarantined by itself."""
 
 FEED_ROW_FIELDS_MAX = 256
 """Most fields of a row in a message."""

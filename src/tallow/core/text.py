@@ -31,7 +31,7 @@ _HARMLESS = {
 def printable(text: str) -> str:
     r"""Return text without what steers a terminal: each such character as Python writes it.
 
-    That is control characters, those that change the direction of text, and what is no character.
+    Those are control characters, signs that change the direction of text, and half characters.
     Line ends and tabs stay.
 
     Examples
@@ -105,7 +105,7 @@ def _split_user(rest: str) -> tuple[str, str]:
     elif "@" in rest:
         at = rest.rfind("@") if "@" not in before_query else before_query.rfind("@")
     else:
-        # What follows the colon is no port; the rest of a password may be in another part.
+        # What follows the colon is not a port; the rest of a password may be in another part.
         return "", server.partition(":")[0] + rest[len(server) :]
     return (rest[:at], rest[at + 1 :]) if at >= 0 else ("", rest)
 

@@ -43,7 +43,7 @@ def parse_timeframe(text: str | Timeframe) -> Timeframe:
     Raises
     ------
     TimeframeError
-        If `text` is no timeframe of the design.
+        If `text` is not a timeframe of the design.
 
     Examples
     --------

@@ -35,7 +35,7 @@ SHARE_KINDS = ("split", "bonus")
 KINDS = (*SHARE_KINDS, "dividend")
 
 JOIN = "join"
-"""The kind of a row that is no action; see `tallow.data.joins`."""
+"""The kind of a row that is not an action; see `tallow.data.joins`."""
 
 TERMS = ("new", "old", "amount", "factor")
 

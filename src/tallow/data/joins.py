@@ -28,7 +28,7 @@ Read = Callable[[Sequence[str], int | None, int | None], pl.DataFrame]
 
 
 class Piece(NamedTuple):
-    """A key's part of an instrument's history; microseconds since 1970 UTC, None is no limit."""
+    """A key's part of an instrument's history; microseconds since 1970 UTC, None means no limit."""
 
     key: str
     start: int | None

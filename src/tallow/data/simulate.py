@@ -53,7 +53,7 @@ class _Grid:
     """Relative to a quiet minute: high at the open, low at noon, higher at the close."""
     volume: Floats
     missing: Floats
-    """How likely it is that nobody trades, relative to the instrument's own rate."""
+    """How likely a minute without trades is, relative to the instrument's own rate."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def write_state(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]
 def read_state(path: Path) -> tuple[dict[str, Any], Arrays]:
     """Return a state's header and arrays.
 
-    `StateError` if the file cannot be read, is no state, or is not what was written.
+    `StateError` if the file cannot be read, is not a state, or is not what was written.
     """
     try:
         with path.open("rb") as file:
@@ -57,7 +57,7 @@ def read_state(path: Path) -> tuple[dict[str, Any], Arrays]:
     try:
         return _parsed(body)
     except Exception as error:
-        # Its checksum is right, so nobody wrote it as we do: what libraries raise then has no end.
+        # Its checksum is right, so another program wrote it: libraries may raise anything.
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise StateError(f"state: file={path}; cannot be read: {reason}; rebuild it") from error
 

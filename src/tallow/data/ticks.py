@@ -172,8 +172,8 @@ class TickBuilder:
     def advance(self, now_us: int) -> Minutes:
         """Set the clock, never back; return the minutes that it closes.
 
-        `ParameterError` if the time is no number of microseconds of these years: every tick would
-        be too late.
+        `ParameterError` if the time is not microseconds of these years: every tick would be too
+        late.
         """
         if not TIME_FIRST_US <= now_us <= TIME_LAST_US:
             raise ParameterError(

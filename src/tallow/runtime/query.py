@@ -132,7 +132,7 @@ class StoreQueries:
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 
     def _of_one_state(self, question: Question, plan: Plan) -> _Answer:
-        """Return an answer; again where history was taken away while it was made."""
+        """Return an answer; again where history was removed while it was made."""
         for _ in range(STORE_VIEW_ATTEMPTS):
             state = self.store.state()
             answer = self._from_cached(question, plan, state) or self._from_whole(

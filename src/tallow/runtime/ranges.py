@@ -61,7 +61,7 @@ def _read(name: str, moment: Moment) -> date | datetime:
 
 @dataclass(frozen=True)
 class Range:
-    """Which bars of which instruments are wanted; None is no limit."""
+    """Which bars of which instruments are wanted; None means no limit."""
 
     start: date | datetime | None = None
     end: date | datetime | None = None

@@ -171,7 +171,7 @@ def prune(
     yes: options_store.YesOption = False,
     json: options.JsonOption = False,
 ) -> None:
-    """Take away what is too old, for good.
+    """Remove what is too old, for good.
 
     This is the only thing that does; it asks before.
     """

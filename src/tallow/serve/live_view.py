@@ -91,7 +91,7 @@ class LiveView:
         if now is not None:
             clock = Text(f"{_local(now, self.zone):%a %Y-%m-%d %H:%M:%S}")
         second = [clock, market(self._calendar, now)]
-        # A night is no lag.
+        # A night is not a lag.
         if now is not None and trades_until(self._calendar, now) is not None:
             second += _lag(statistics, self._is_replay)
         second.append(Text(f"{compact(statistics.rows_per_second)} rows/s"))

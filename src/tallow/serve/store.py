@@ -65,7 +65,7 @@ def compact_store(store: str, json: bool) -> int:
 def prune_store(
     store: str, before: str | None, superseded_before: str | None, yes: bool, json: bool
 ) -> int:
-    """Take away what is too old, once a person has said yes to it."""
+    """Remove what is too old, once a person has said yes to it."""
     take_interrupts_back()
     first = None if before is None else instant("before", before)
     later = None if superseded_before is None else instant("superseded_before", superseded_before)

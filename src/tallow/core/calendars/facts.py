@@ -1,6 +1,6 @@
 """Venues from dated facts in ``data/``, whose README says where each of them comes from.
 
-Regular days are the weekdays that are no holiday. Special sessions (Muhurat, budget weekends,
+Regular days are the weekdays that are not holiday. Special sessions (Muhurat, budget weekends,
 disaster-recovery drills) replace the regular hours of their date.
 """
 

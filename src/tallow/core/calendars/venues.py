@@ -32,7 +32,7 @@ _ALL_DAY: Hours = ((0, 24 * 60),)
 def always_open() -> Venue:
     """Build ``24/7``: every UTC day from 1990 to 2099 is one session.
 
-    Earlier times are no trades, but zeros, and units mistaken for others.
+    Earlier times are not trades, but zeros, and units mistaken for others.
     """
     end = np.datetime64(_ALWAYS_LAST) + np.timedelta64(1, "D")
     days = np.arange(np.datetime64(CALENDAR_FIRST_DATE), end)

@@ -45,7 +45,7 @@ def _parsed(content: str | bytes) -> Any:
     _require("values", sum(map(content.count, marks)), FEED_MESSAGE_VALUES_MAX)  # type: ignore[arg-type]
     try:
         return _loaded(content)
-    # A deep nest of brackets is no ValueError.
+    # A deep nest of brackets is not a ValueError.
     except (ValueError, RecursionError) as error:
         raise ValueError(f"no JSON: {error}") from error
 

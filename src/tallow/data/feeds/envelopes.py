@@ -1,7 +1,7 @@
 """Messages laid flat: what a provider nests becomes objects of fields, each of one instrument.
 
 An instrument that stands beside `data` belongs to what is in it. What cannot be laid flat stays as
-it is, and whoever reads it says why it is no row.
+it is, and whoever reads it says why it is not a row.
 """
 
 from __future__ import annotations

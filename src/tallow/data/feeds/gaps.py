@@ -73,7 +73,7 @@ class GapFinder:
 
     def _skips(self, last: _NewestRow, row: MessageRow) -> bool:
         """Say whether rows of one connection are missing between two."""
-        # A number that falls: the server began to count anew, or repeats itself.
+        # A number that falls: the server began to count again, or repeats itself.
         if row.sequence is not None and last.sequence is not None and row.sequence >= last.sequence:
             return row.sequence > last.sequence + 1
         start, end = _minute(last.timestamp) + MINUTE_US, _minute(row.timestamp)

@@ -79,7 +79,7 @@ def text_of(content: object) -> str:
         return content.decode("utf-8", "backslashreplace")
     if isinstance(content, Mapping | list):
         return json.dumps(content, default=str)
-    # Half of a surrogate pair is no text that can be stored.
+    # Half of a surrogate pair is not text that can be stored.
     return str(content).encode("utf-8", "backslashreplace").decode()
 
 

@@ -170,7 +170,7 @@ class ReplayFeed(MeteredFeed):
         return asdict(self._replayed)
 
     def go_on(self, position: dict[str, Any]) -> str | None:
-        """Go on after what was replayed before, if it is the same; else begin anew.
+        """Go on after what was replayed before, if it is the same; else start again.
 
         Reads all of it again, to compare it.
         """

@@ -128,7 +128,7 @@ class RedisFeed(MeteredFeed):
             self._server.close()
 
     def close(self) -> None:
-        """Let go of the connection. What was not acknowledged is given again, to whom asks."""
+        """Let go of the connection. What was not acknowledged is delivered again."""
         self._closed = True
         self._server.close()
         self._meter.note(connected=False)

@@ -80,7 +80,7 @@ def frame_of(content: Content) -> tuple[pl.DataFrame, str]:
 def csv_lines(content: Content) -> list[list[str]]:
     """Return the lines of a CSV document, those without any value left out.
 
-    `CandleInputError` if it is no CSV text: such as where a quote is never closed; or has too many
+    `CandleInputError` if it is not CSV text: such as where a quote is never closed; or has too many
     cells.
     """
     text = content.text()
@@ -106,8 +106,8 @@ def csv_rows(lines: Iterable[Sequence[str]], width: int) -> Iterator[Row]:
 def read_json(content: Content) -> Any:
     """Return a JSON document; its numbers are `Number`.
 
-    `CandleInputError` if it is no whole JSON document, says one thing twice, is nested without end,
-    or has too many values.
+    `CandleInputError` if it is not a whole JSON document, says one thing twice, is nested too
+    deeply, or has too many values.
     """
     text = content.text()
     _require_values(content, text, ",[{")

@@ -1,4 +1,4 @@
-"""A document before anybody knows its format: its name, its beginning, and its text on request.
+"""A document before its format is known: its name, its beginning, and its text on request.
 
 Files packed with gzip or Zstandard, or alone in a zip archive, are looked into.
 """
@@ -70,7 +70,7 @@ class Content:
     def text(self) -> str:
         """Return the whole file as text.
 
-        `CandleInputError` if it is no file, is packed and damaged, is no UTF-8 or longer than
+        `CandleInputError` if it is not a file, is packed and damaged, is not UTF-8 or longer than
         `DOCUMENT_BYTES_MAX`.
         """
         if self.path is None:

@@ -1,4 +1,4 @@
-"""Opening what candles are read from: the one way in for whoever reads them.
+"""Opening what candles are read from: in one way for every reader.
 
 Providers' documents and frames are read by their readers, other tables as they are.
 """

@@ -51,7 +51,7 @@ class Reader:
     recognises
         Whether a document looks like one. It sees every document: it is quick, and raises nothing.
     read
-        Returns what the document says; raises `CandleInputError` where it is no such document. A
+        Returns what the document says; raises `CandleInputError` where it is not such a document. A
         bad row raises nothing: it goes to the quarantine.
     """
 

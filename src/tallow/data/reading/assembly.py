@@ -1,7 +1,7 @@
 """Batches of all sources put together: what needs several rows of several batches is unique here.
 
 Two rows of one key say the same, or contradict each other; and a row that shares its minute with a
-finer one is no minute, wherever the other stands.
+finer one is not a minute, wherever the other stands.
 """
 
 from __future__ import annotations

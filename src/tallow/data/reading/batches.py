@@ -172,9 +172,9 @@ def _candle_columns(
 
 
 def finite_interest(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return candle columns with null for open interest that is no finite number.
+    """Return candle columns with null for open interest that is not a finite number.
 
-    No rule asks for it: what is no number is unavailable.
+    No rule asks for it: what is not a number is unavailable.
     """
     if frame[OPEN_INTEREST].is_finite().all():
         return frame

@@ -289,7 +289,7 @@ def _as_text(batch: pl.DataFrame) -> pl.DataFrame:
 
 
 def _without_blank_lines(batch: pl.DataFrame) -> pl.DataFrame:
-    # Polars reads an empty line as a row of nulls; to a person it is no row.
+    # Polars reads an empty line as a row of nulls; to a person it is not a row.
     if batch.width == 0 or batch.to_series(0).null_count() == 0:
         return batch
     return batch.filter(~pl.all_horizontal(pl.all().is_null()))

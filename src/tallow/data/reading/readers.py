@@ -56,7 +56,7 @@ def read_candles(
         those, and providers' frames, are read by the readers of `tallow.data.providers`. Column
         names are those of `reading.schema.ALIASES` and of `reading.shapes`; a ``date`` and
         a ``time`` column are joined where no better one names the time. Times are those of
-        `tallow.data.reading.times`. A line of a text file without any value is no row.
+        `tallow.data.reading.times`. A line of a text file without any value is not a row.
     source_timeframe
         How long each candle lasts; ``1m`` by default, and a warning if an input says otherwise.
     timezone
@@ -88,7 +88,7 @@ def read_candles(
     NaiveTimeError
         If times carry no zone and `timezone` is not given.
     TimeframeError
-        If `source_timeframe` is no timeframe.
+        If `source_timeframe` is not a timeframe.
 
     Notes
     -----

@@ -15,7 +15,7 @@ WHOLE_MAX = 2.0**53
 def key_text(column: pl.Series) -> pl.Series:
     """Return keys as text; a code that became a float, 500325.0, is its integer's text.
 
-    Null where it is no key: NaN, a fraction, or a number too large for a float to hold whole.
+    Null where it is not a key: NaN, a fraction, or a number too large for a float to hold whole.
     """
     if not column.dtype.is_float():
         return column.cast(pl.String)

@@ -129,5 +129,5 @@ class Shape:
 
 
 def _among(value: Any, values: frozenset[Any]) -> bool:
-    # A list is no key of a set, and 1 is True.
+    # A list is not a key of a set, and 1 is True.
     return isinstance(value, str | int) and not isinstance(value, bool) and value in values

@@ -53,7 +53,7 @@ class StoreStats:
 
 @dataclass(frozen=True)
 class CompactionReport:
-    """What a compaction or a pruning did: files before and after, rows and files taken away."""
+    """What a compaction or a pruning did: files before and after, rows and files removed."""
 
     files_before: int
     files_after: int
@@ -121,7 +121,7 @@ class LogView(Protocol):
 
     @property
     def epoch(self) -> str:
-        """What changes where history is taken away, so that nothing derived from it is trusted."""
+        """What changes where history is removed, so that nothing derived from it is trusted."""
         ...
 
     @property
@@ -135,7 +135,7 @@ class LogView(Protocol):
         ...
 
     def is_of_one_epoch(self) -> bool:
-        """Say whether no history was taken away while this was read; what was read counts then."""
+        """Say whether no history was removed while this was read; what was read counts then."""
         ...
 
     def scan(

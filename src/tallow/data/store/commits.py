@@ -100,7 +100,7 @@ def drop_unfinished(folder: Path, reached: Callable[[], int]) -> None:
 def make_checkpoint(table: DeltaTable, folder: Path | None, before: int, newest: int) -> None:
     """Write a checkpoint after so many versions, and clean up what is older; no commit waits.
 
-    What commits of a month ago said is taken away only when the checkpoint is on disk.
+    What commits of a month ago said is removed only when the checkpoint is on disk.
     """
     if (newest + 1) // STORE_CHECKPOINT_VERSIONS == (before + 1) // STORE_CHECKPOINT_VERSIONS:
         return

@@ -178,7 +178,7 @@ class DeltaLog:
         """Return the mark of a commit that follows a version; inside the locks."""
         checked = files.is_checked
         if not checked:
-            # Then the tail's rows may be revisions of what another tool took away since.
+            # Then the tail's rows may be revisions of what another tool removed since.
             own = self.tail_file.identity
             flushed = max([files.flushed, *(each.version for each in known if each.app_id == own)])
             waiting = self.tail_file.written.after(flushed).batches

@@ -95,7 +95,7 @@ class TableLocation:
         with naming(name, READING):
             scan = pl.scan_parquet(
                 [self.of(path) for path in paths],
-                # A bracket in a folder's name is no pattern.
+                # A bracket in a folder's name is not a pattern.
                 glob=False,
                 # A damaged file may say that its prices have half the bits: nothing is inferred.
                 schema=LOG_SCHEMA,

@@ -59,9 +59,9 @@ class Selection:
     instruments
         Sorted names, or None for all.
     start, end
-        ``start <= timestamp < end``, in microseconds since 1970 UTC; None is no limit.
+        ``start <= timestamp < end``, in microseconds since 1970 UTC; None means no limit.
     received_from, received_before
-        ``received_from <= received_at < received_before``, in the same unit; None is no limit.
+        ``received_from <= received_at < received_before``, in the same unit; None means no limit.
     """
 
     instruments: tuple[str, ...] | None = None

@@ -152,7 +152,7 @@ class PostgresBackend:
         )
 
     def compact(self, keep_hours: float) -> CompactionReport:
-        """Give back the room of rows that were taken away, and count anew for the planner."""
+        """Give back the room of rows that were removed, and count again for the planner."""
         self._server.run("VACUUM (ANALYZE) tallow.log")
         return CompactionReport(0, 0, 0, 0)
 
@@ -208,7 +208,7 @@ class PostgresBackend:
 class PostgresView:
     """A state of the log, by its facts: rows are asked for when they are needed.
 
-    Of an epoch rows are only added, so that none of later receipts is all that this takes.
+    Within an epoch rows are only added: it is enough that none was received later.
     """
 
     server: Server
@@ -228,7 +228,7 @@ class PostgresView:
         return self.received
 
     def is_of_one_epoch(self) -> bool:
-        """Say whether no history was taken away while this was read."""
+        """Say whether no history was removed while this was read."""
         return bool(self.server.query("SELECT epoch FROM tallow.facts").item() == self.epoch)
 
     def scan(

@@ -29,7 +29,7 @@ class StoreReader:
 
     @property
     def epoch(self) -> str:
-        """What changes where history was taken away."""
+        """What changes where history was removed."""
         return self.view().epoch
 
     @property

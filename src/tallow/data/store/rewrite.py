@@ -55,7 +55,7 @@ def rewrite(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None = None) -> boo
 
 
 def _write_sorted(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None) -> list[AddAction] | None:
-    """Write the rows of files anew, sorted; None where another rewrite removed files meanwhile."""
+    """Rewrite the rows of files, sorted; None where another rewrite removed files meanwhile."""
     added: list[AddAction] = []
     try:
         require_whole(damaged(log.location, facts))

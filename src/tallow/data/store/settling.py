@@ -36,7 +36,7 @@ def open_rows(quarantine: pl.DataFrame) -> pl.DataFrame:
     quantity = text.contains('"quantity":', literal=True) | text.contains(
         '"day_volume":', literal=True
     )
-    # A tick on a full minute is no candle of it.
+    # A tick on a full minute is not a candle of it.
     is_tick = pl.col("row").is_null() & text.contains('"price":', literal=True) & quantity
     has_key = pl.col("instrument").is_not_null() & pl.col("timestamp").is_not_null()
     rows = quarantine.filter(pl.col("settled_by").is_null() & has_key & ~is_tick.fill_null(False))

@@ -158,7 +158,7 @@ def naming(path: Path) -> Iterator[None]:
     """Turn what is raised over SQLite's file into an error that names it and what to do.
 
     Of a damaged one, Polars refuses what cannot be a column, and Python the words that SQLite
-    quotes from it where they are no text.
+    quotes from it where they are not text.
     """
     try:
         yield

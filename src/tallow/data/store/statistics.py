@@ -82,7 +82,7 @@ def _plain(name: str, value: Any) -> Any:
 def own_name(table_id: str, facts: Facts) -> str:
     """Return a new name for a file of a table.
 
-    It is signed, so that nobody else's is taken for it, and vouches for the file's facts.
+    It is signed, so that no other name passes for it, and vouches for the file's facts.
     """
     salt = secrets.token_hex(_HALF // 2)
     drawn = salt + _digest(salt, facts)

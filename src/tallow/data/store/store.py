@@ -92,12 +92,12 @@ class Store(StoreReader):
 
     @property
     def backend(self) -> Backend:
-        """Who keeps the log: opened anew where its files were replaced, as by a backup.
+        """Who keeps the log: opened again where its files were replaced, as by a backup.
 
         Raises
         ------
         StoreError
-            If there is no store any more; nothing is written to what was taken away.
+            If there is no store any more; nothing is written to what was removed.
         """
         backend = self._kept
         if not backend.is_replaced():
@@ -111,7 +111,7 @@ class Store(StoreReader):
     def state(self) -> StoreState:
         """Look at the store once: what is read of the state that this returns is of one moment.
 
-        Where others take history away meanwhile, its `view` is no longer `is_of_one_epoch`.
+        Where others remove history meanwhile, its `view` is no longer `is_of_one_epoch`.
         """
         return StoreState(self.backend)
 
@@ -196,7 +196,7 @@ class Store(StoreReader):
         Raises
         ------
         CandleInputError
-            If it is no such frame, or a row has no name or time.
+            If it is not such a frame, or a row has no name or time.
 
         Returns
         -------
@@ -235,7 +235,7 @@ class Store(StoreReader):
         superseded_before: int | None = None,
         keep_hours: float = KEEP_HOURS,
     ) -> CompactionReport:
-        """Take away what is too old; the only thing that does, and there is no way back.
+        """Remove what is too old; the only thing that does, and there is no way back.
 
         Parameters
         ----------

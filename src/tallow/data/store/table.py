@@ -33,7 +33,7 @@ VERSION = "1"
 """Of the table's columns and properties, and of what lies beside it."""
 
 FORMAT, EPOCH, HORIZON = "tallow.format", "tallow.epoch", "tallow.horizon"
-"""Properties of the table: its version; what changes where history is taken away; the moment before
+"""Properties of the table: its version; what changes where history is removed; the moment before
 which `as_of` cannot reach."""
 
 FILLING = "tallow.filling"

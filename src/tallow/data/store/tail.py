@@ -78,7 +78,7 @@ def reached_by(path: Path) -> int:
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables where they are missing or older: nobody sees some of them."""
+    """Make the tables where they are missing or older: no reader sees a part of them."""
     if _layout(connection) >= LAYOUT:
         # Who opens a store to read need not wait for a writer's lock.
         return

@@ -25,8 +25,8 @@ from tallow.data.store.table import EPOCH, HORIZON
 class DeltaView:
     """One state of the log: a tail and the files, each batch in one of the two.
 
-    `generation` sets apart what was opened anew; `has_others` says whether other machines' tails
-    may be flushed to the files; `renew` looks at the log anew.
+    `generation` sets apart what was opened again; `has_others` says whether other machines' tails
+    may be flushed to the files; `renew` looks at the log again.
     """
 
     location: TableLocation
@@ -54,7 +54,7 @@ class DeltaView:
 
     @property
     def epoch(self) -> str:
-        """What changes where history is taken away, so that nothing derived from it is trusted."""
+        """What changes where history is removed, so that nothing derived from it is trusted."""
         files = self.files
         mark = f"{files.properties[EPOCH]} {files.lineage.id}{self.generation}"
         if not self.has_others:
@@ -64,7 +64,7 @@ class DeltaView:
         return f"{mark} {self.tail.alone if own else files.version}"
 
     def is_of_one_epoch(self) -> bool:
-        """Say whether no history was taken away while this was read."""
+        """Say whether no history was removed while this was read."""
         return all(epoch == self.epoch for epoch in self._epochs)
 
     def scan(
