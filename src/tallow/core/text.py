@@ -31,7 +31,7 @@ _HARMLESS = {
 def printable(text: str) -> str:
     r"""Return text without what steers a terminal: each such character as Python writes it.
 
-    Those are control characters, signs that change the direction of text, and half characters.
+    Those are control characters, signs that change the direction of text, and non-characters.
     Line ends and tabs stay.
 
     Examples
