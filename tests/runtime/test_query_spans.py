@@ -1,5 +1,5 @@
-"""Goal: raw and adjusted candles of one instrument are chosen by stretch of time: what can be given
-is right to the last stretch, and what cannot is refused in words.
+"""Goal: raw and adjusted candles of one instrument are chosen by date: what can be given is right
+to the last day, and what cannot is refused in words.
 
 Method: daily candles of known raw prices, each day kept as raw, adjusted for splits or for
 dividends too, as a vendor would send it; the right prices are the raw ones times factors, worked
