@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("small_blocks")
 def ways(monkeypatch):
     """Return the list of the ways that runs took, in order."""
     taken: list[str] = []
-    for name in ("_by_instrument", "_by_time", "run_candles"):
+    for name in ("_run_by_instrument", "_by_time", "run_candles"):
         monkeypatch.setattr(stream, name, noting(taken, name, getattr(stream, name)))
     return taken
 
@@ -63,73 +63,73 @@ def check(engine, paths, folder, output="bars.parquet", **options):
 
 
 ORDERS = {
-    "by instrument": (lambda f: [f], ["_by_instrument"]),
+    "by instrument": (lambda f: [f], ["_run_by_instrument"]),
     "by time": (
         lambda f: [f.sort("timestamp", "instrument")],
-        ["_by_instrument", "_by_time"],
+        ["_run_by_instrument", "_by_time"],
     ),
     "newest first": (
         lambda f: [f.reverse()],
-        ["_by_instrument", "_by_time", "run_candles"],
+        ["_run_by_instrument", "_by_time", "run_candles"],
     ),
     "shuffled": (
         lambda f: [f.sample(fraction=1.0, shuffle=True, seed=5)],
-        ["_by_instrument", "_by_time", "run_candles"],
+        ["_run_by_instrument", "_by_time", "run_candles"],
     ),
     "a file per instrument": (
         lambda f: f.partition_by("instrument", maintain_order=True),
-        ["_by_instrument"],
+        ["_run_by_instrument"],
     ),
     "a file per instrument, last first": (
         lambda f: f.partition_by("instrument", maintain_order=True)[::-1],
-        ["_by_instrument", "_by_time"],
+        ["_run_by_instrument", "_by_time"],
     ),
     "a file per day": (
         lambda f: f.with_columns(day=pl.col("timestamp").dt.date()).partition_by(
             "day", maintain_order=True, include_key=False
         ),
-        ["_by_instrument", "_by_time"],
+        ["_run_by_instrument", "_by_time"],
     ),
     "a file per day, newest first": (
         lambda f: f.with_columns(day=pl.col("timestamp").dt.date()).partition_by(
             "day", maintain_order=True, include_key=False
         )[::-1],
-        ["_by_instrument", "_by_time", "run_candles"],
+        ["_run_by_instrument", "_by_time", "run_candles"],
     ),
     "open interest in one file": (
         lambda f: [
             f.filter(pl.col("instrument") < "C").drop("open_interest"),
             f.filter(pl.col("instrument") >= "C"),
         ],
-        ["_by_instrument"],
+        ["_run_by_instrument"],
     ),
     "open interest from the middle of an instrument": (
         lambda f: [f[:100].drop("open_interest"), f[100:]],
-        ["_by_instrument"],
+        ["_run_by_instrument"],
     ),
     "open interest on one day, by time": (
         lambda f: [
             f.sort("timestamp", "instrument")[:200],
             f.sort("timestamp", "instrument")[200:].drop("open_interest"),
         ],
-        ["_by_instrument", "_by_time"],
+        ["_run_by_instrument", "_by_time"],
     ),
-    "no open interest": (lambda f: [f.drop("open_interest")], ["_by_instrument"]),
+    "no open interest": (lambda f: [f.drop("open_interest")], ["_run_by_instrument"]),
     "an empty file among others": (
         lambda f: [f[:70], f.clear(), f[70:], f.clear()],
-        ["_by_instrument"],
+        ["_run_by_instrument"],
     ),
     "repeats within a file": (
         lambda f: [pl.concat([f, f[::7]]).sort("timestamp", "instrument")],
-        ["_by_instrument", "_by_time", "run_candles"],
+        ["_run_by_instrument", "_by_time", "run_candles"],
     ),
     "repeats across files": (
         lambda f: [f[:150], f[140:]],
-        ["_by_instrument", "_by_time", "run_candles"],
+        ["_run_by_instrument", "_by_time", "run_candles"],
     ),
     "rows that contradict others": (
         lambda f: [f, f[::11].with_columns(pl.col("high") + 1.0)],
-        ["_by_instrument", "_by_time", "run_candles"],
+        ["_run_by_instrument", "_by_time", "run_candles"],
     ),
     "rows that contradict their neighbours": (
         lambda f: [
@@ -137,20 +137,20 @@ ORDERS = {
                 "timestamp", "instrument"
             )
         ],
-        ["_by_instrument", "_by_time", "run_candles"],
+        ["_run_by_instrument", "_by_time", "run_candles"],
     ),
     "rows that break rules": (
         lambda f: [
             f.with_columns(pl.when(pl.int_range(pl.len()) % 9 > 0).then("close").alias("close"))
         ],
-        ["_by_instrument"],
+        ["_run_by_instrument"],
     ),
     "off the grid": (
         lambda f: [
             pl.concat([f.with_columns(pl.col("timestamp").dt.offset_by("1s"))[:9], f[9:80]]),
             f[80:],
         ],
-        ["_by_instrument"],
+        ["_run_by_instrument"],
     ),
 }
 
@@ -266,7 +266,7 @@ def test_coarser_candles_with_rows_off_their_grid(engine, tmp_path, ways):
     path = write(frame.sort("timestamp", "instrument"), tmp_path / "in.parquet")
     result = check(engine, [path], tmp_path / "out", source_timeframe="7m")
     assert result.report.candles.off_grid == len(result.report.quarantine) == 8
-    assert ways[:2] == ["_by_instrument", "_by_time"]
+    assert ways[:2] == ["_run_by_instrument", "_by_time"]
 
 
 def test_no_candles_at_all_make_a_file_without_bars(engine, tmp_path):
@@ -280,12 +280,12 @@ def test_no_candles_at_all_make_a_file_without_bars(engine, tmp_path):
 def test_files_into_memory_are_streamed_too(engine, tmp_path, ways):
     path = write(rows(), tmp_path / "in.parquet")
     result = engine.process_candles(path, "5m")
-    assert ways == ["_by_instrument"]
+    assert ways == ["_run_by_instrument"]
     assert_same_frame(result.frame, engine.process_candles(rows(), "5m").frame)
     ways.clear()
     path = write(rows().sort("timestamp"), tmp_path / "in.parquet")
     assert_same_frame(engine.process_candles(path, "5m").frame, result.frame)
-    assert ways == ["_by_instrument", "run_candles"]
+    assert ways == ["_run_by_instrument", "run_candles"]
 
 
 def test_files_are_opened_once_and_their_output_is_checked_once(engine, tmp_path, monkeypatch):
