@@ -34,10 +34,6 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     ),
     # Another name would be another text of the kernels that call it, and ask for a new version.
     "data/kernels/tick_order.py": frozenset({"place_of"}),
-    # To be renamed.
-    "data/kernels/anchors.py": frozenset({"places"}),
-    "runtime/live/follower.py": frozenset({"with_held_back"}),
-    "runtime/live/intake.py": frozenset({"with_held_back"}),
 }
 PARTICIPLE = re.compile(
     r"_?([A-Z][a-z]*[^e]ed|Found|Given|Gone|Held|Kept|Known|Made|Said|Seen|Told)"
@@ -45,8 +41,6 @@ PARTICIPLE = re.compile(
 NO_PARTICIPLES = {
     # What `len` is to `collections.abc.Sized`: something that has a size.
     "Sized",
-    # To be renamed.
-    "Aggregated",
 }
 
 

@@ -52,7 +52,7 @@ _NO_CALENDAR = 6.0
 TALLY = 1
 """Place among an instrument's states of its tally, which no value depends on."""
 _BARS = 4
-"""Column of an instrument's tally for its bars, after those of `bars.Aggregated.counts`."""
+"""Column of an instrument's tally for its bars, after those of `bars.AggregateResult.counts`."""
 
 
 @dataclass
@@ -301,7 +301,7 @@ class _Part:
     tally: Floats
     candles: bars.CandleArrays
     frame: pl.DataFrame
-    result: bars.Aggregated
+    result: bars.AggregateResult
     failures: list[Failure]
 
 

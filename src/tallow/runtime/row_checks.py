@@ -37,7 +37,7 @@ class PeriodRows:
         self._periods = Periods(calendars.calendars, source)
         self.rule = self._periods.rule
 
-    def dated(self, block: Block) -> Block:
+    def with_lookup_times(self, block: Block) -> Block:
         """Return a block whose dates, midnights in UTC, lie on these dates at their venue."""
         candles, calendar_of = block.candles, self._calendars.indices(block.names)
         times = dated_times(candles.timestamp, candles.offsets, calendar_of, self._shifts)
@@ -102,7 +102,7 @@ class RowChecks:
         """
         counts: dict[str, int] = {}
         if self._periods is not None:
-            block = self._periods.dated(block)
+            block = self._periods.with_lookup_times(block)
         block = self._known_rows(block, state, counts)
         others = None if self._periods is None else self._periods.others(block, state)
         if others is None or self._periods is None:

@@ -32,7 +32,7 @@ class CandleIndex(NamedTuple):
     offsets: Ints
     times: Times
 
-    def dated(self, calendars: CalendarAssignment, source: Timeframe) -> CandleIndex:
+    def with_lookup_times(self, calendars: CalendarAssignment, source: Timeframe) -> CandleIndex:
         """Return the candles with the times at which those of days are looked up."""
         frame = dated_frame(self.frame, calendars, source)
         return self._replace(frame=frame, times=read_only(time_view(frame)))
@@ -70,7 +70,7 @@ class CandleIndex(NamedTuple):
 
     def countable(self, calendars: CalendarAssignment, source: Timeframe) -> CandleIndex:
         """Return the candles that count, with the times at which they are looked up."""
-        return self.dated(calendars, source).one_a_period(calendars, source)
+        return self.with_lookup_times(calendars, source).one_a_period(calendars, source)
 
     def before(self, limits: Mapping[int, int]) -> CandleIndex:
         """Return the rows before a limit, one for each calendar."""

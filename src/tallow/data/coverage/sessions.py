@@ -94,7 +94,7 @@ def coverage(
         If an instrument has no calendar, the frame is not sorted, or a candle lasts over a day.
     """
     source = source_timeframe(timeframe)
-    index = index_candles(candles, calendars, instruments).dated(calendars, source)
+    index = index_candles(candles, calendars, instruments).with_lookup_times(calendars, source)
     plans: dict[int, _Plan] = {}
     for place in sorted(set(index.calendar_of.tolist())):
         calendar = calendars.calendars[place]

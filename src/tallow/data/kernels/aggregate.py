@@ -32,7 +32,7 @@ INSIDE, OUTSIDE, NO_TRADE, MISPLACED = 0, 1, 2, 3
 """Where a row goes, as columns of the counts: in a bar, outside the session, a filler, off grid."""
 
 UNDECIDED, TRADED, VOLUMELESS = 0.0, 1.0, 2.0
-"""What an instrument is, as far as its rows have told."""
+"""What kind an instrument is, as far as its rows show."""
 
 UNCOVERED, UNKNOWN = 4, 5
 """Why an instrument fails: a row outside the calendar's years, or in a session of unknown hours."""
@@ -96,7 +96,7 @@ class BarArrays:
 
 
 @dataclass(frozen=True)
-class Aggregated:
+class AggregateResult:
     """One pass's result: bars, counts ``[instruments, 4]``, and the rows off the source's grid."""
 
     bars: BarArrays
@@ -120,7 +120,7 @@ def aggregate(
     table: BucketTable,
     no_trade: NoTrade,
     scratch: Scratch,
-) -> Aggregated:
+) -> AggregateResult:
     """Run candles into bars; a bar is returned once a later one opens or its instrument closes.
 
     Parameters
@@ -145,7 +145,7 @@ def aggregate(
     n = int(out.offsets[-1])
     built = BarArrays(out.offsets, *(column[:n] for column in (*times, *floats)))
     misplaced = out.counts[:, MISPLACED].sum() if len(out.off_grid) else 0
-    return Aggregated(built, out.counts, out.off_grid[:misplaced])
+    return AggregateResult(built, out.counts, out.off_grid[:misplaced])
 
 
 class _Out(NamedTuple):
@@ -199,7 +199,7 @@ def first_after(values: Ints, low: int, high: int, limit: int) -> int:
 
 @kernel_part
 def _without_volume(kind, before, o, h, l, c):  # type: ignore[no-untyped-def]
-    """Say what a candle without volume tells of its instrument, and whether it is a filler.
+    """Say what a candle without volume shows of its instrument, and whether it is a filler.
 
     `before` is the close of the row before it, NaN where there is none. A filler repeats that close
     in all prices. Until volume was seen, the instrument may be one that has none at all (an index,

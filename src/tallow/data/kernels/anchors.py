@@ -1,4 +1,4 @@
-"""Which session, week and month a row belongs to: where an anchored VWAP starts anew."""
+"""Which session, week and month a row belongs to: where an anchored VWAP starts again."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def anchor_table(calendars: tuple[Calendar, ...]) -> AnchorTable:
 
 
 def anchor_columns(
-    anchors: AnchorTable, wanted: Sequence[str], times: Times, offsets: Ints, places: Ints
+    anchors: AnchorTable, wanted: Sequence[str], times: Times, offsets: Ints, calendar_of: Ints
 ) -> dict[str, Floats]:
     """Return each row's session, week or month number; NaN for instruments without a calendar."""
     columns = {}
     for name in wanted:
         columns[name], ids = np.empty(len(times)), getattr(anchors, name)
-        _anchor_ids(read_only(times), offsets, places, anchors, ids, columns[name])
+        _anchor_ids(read_only(times), offsets, calendar_of, anchors, ids, columns[name])
     return columns
 
 

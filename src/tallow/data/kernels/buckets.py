@@ -93,7 +93,7 @@ def _segments(
 def _segment_times(
     calendar: Calendar, table: SessionTable, source: Timeframe
 ) -> tuple[Times, Times, Ints]:
-    """Return where rows may lie: the trading segments or, for daily rows, the whole date."""
+    """Return where rows may be: the trading segments or, for daily rows, the whole date."""
     if source.unit == "minute":
         return table.segment_open, table.segment_close, table.segment_day
     opens = anchor_boundaries(table, calendar.timezone)
@@ -106,7 +106,7 @@ def _segment_times(
 def _period_times(
     table: SessionTable, timezone: str, unit: Unit, anchors: Times
 ) -> tuple[Times, Times, Ints]:
-    """Return where weekly and monthly rows may lie: on any date of theirs, also without trading."""
+    """Return where weekly and monthly rows may be: on any date of theirs, also without trading."""
     ids = period_ids(table, unit)
     first = np.flatnonzero(np.diff(ids, prepend=ids[0] - 1))
     starts = _first_dates(ids[first], unit)

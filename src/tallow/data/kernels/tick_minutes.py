@@ -61,7 +61,7 @@ TIME_LAST_US = _midnight_us(CALENDAR_LAST_DATE)
 
 AHEAD_US = LIVE_AHEAD_SECONDS * SECOND_US
 NEVER = BEGIN_OF_TIME
-"""The clock before it was told, and the newest of no ticks."""
+"""The clock before it is set, and the newest of no ticks."""
 
 LOW, HIGH, FIRST, LAST, NEWEST, HORIZON = 0, 1, 2, 3, 4, 5
 """Columns of an instrument's span: its room in the pool, its ticks there, its newest tick's time,
@@ -109,7 +109,7 @@ def _minute(us: int) -> int:
 
 @kernel_part
 def _now(span: Ints, clock: Clock) -> int:
-    """Return an instrument's now: the clock's where one was told, else its newest tick's time.
+    """Return an instrument's now: the clock's where one is set, else its newest tick's time.
 
     A clock that stands still trails the newest tick by `AHEAD_US` at most, or nothing would close.
     """
@@ -128,7 +128,7 @@ def open_from(span: Ints, clock: Clock) -> int:
 def _newest(time: Times, span: Ints, clock: Clock) -> int:
     """Return the time of an instrument's newest tick, as far as it can be believed.
 
-    Without a clock nothing tells a wrong stamp from a quiet market: a tick that no other one is
+    Without a clock nothing tells wrong stamps and a quiet market apart: a tick that no other one is
     near closes and refuses nothing, until a later one comes.
     """
     last = span[LAST] - 1
@@ -321,7 +321,7 @@ def _walk(
 def _let_go(book: Book, i: int, clock: Clock) -> None:
     """Let go of an instrument's ticks before its horizon, whole minutes that are closed.
 
-    Where more than `TICKS_KEPT_MAX` are held, the horizon rises for good.
+    Where more than `TICKS_KEPT_MAX` are kept, the horizon rises for good.
     """
     span, time = book.spans[i], book.ticks.whole[TIME]
     horizon = _horizon(span, clock)

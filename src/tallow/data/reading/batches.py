@@ -267,7 +267,7 @@ def widen_range(frame: pl.DataFrame, single: bool) -> pl.DataFrame:
     """
     share = ROUNDING_SINGLE if single else ROUNDING
     high, low = pl.col("high"), pl.col("low")
-    # Of text that is no number NaN or null comes, which no comparison lets through.
+    # Of text that is not a number NaN or null comes, which no comparison lets through.
     top = pl.max_horizontal("open", "close", "low")
     floor = pl.min_horizontal("open", "close", "high")
     over = (top > high) & (top - high <= share * top.abs())

@@ -23,7 +23,7 @@ NATIVES = ("polars", "pandas", "pyarrow")
 def from_native(source: object) -> tuple[pl.DataFrame, str]:
     """Return any frame as a Polars frame, and the kind to give back.
 
-    `CandleInputError` if `source` is no frame.
+    `CandleInputError` if `source` is not a frame.
     """
     with any_zone():
         frame, native = _from_native(source)

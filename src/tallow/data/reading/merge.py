@@ -1,6 +1,6 @@
 """The rules that need several rows: one candle per instrument and time, and none finer than said.
 
-Ten-second bars are no minutes. The one of them that opens on the minute looks like the minute's
+Ten-second bars are not minutes. The one of them that opens on the minute looks like the minute's
 candle, and is not. Where a minute has a row that opens within it, its others are not certain: all
 are quarantined.
 """

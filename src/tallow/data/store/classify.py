@@ -30,7 +30,7 @@ def classify(candles: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Classifi
     their instruments. `known` is the latest row of each key of that series, deletions too, sorted
     likewise.
 
-    A candle without open interest says nothing about it: it is no correction of a known one, and a
+    A candle without open interest says nothing about it: it does not correct a known one, and a
     correction of its prices keeps it.
     """
     if not len(known):

@@ -84,7 +84,7 @@ class Selection:
     ) -> Selection:
         """Return what a caller asks for: any order of names, any spelling of a timeframe.
 
-        `RangeError` if a time is no whole number.
+        `RangeError` if a time is not a whole number.
         """
         start, end, as_of = (
             None if given is None else _within_years(name, given)

@@ -47,7 +47,7 @@ def comparing_processes(
 
     # Spawned: Polars' threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    # Ctrl-C ends a worker silently: its parent process tells the user.
+    # Ctrl-C ends a worker silently: its parent process informs the user.
     interrupts = (signal.SIGINT, signal.SIG_DFL)
     executor = ProcessPoolExecutor(workers, context, signal.signal, interrupts)
     try:

@@ -28,7 +28,7 @@ def five_minute_candles(
     """Return bars with their indicators, newest first.
 
     `minutes` are one instrument's, ascending, as in the old system's table. `start` and `end` are
-    included; None is no limit. A day before the start is read as warm-up. `lowest` is the file of
+    included; None means no limit. A day before the start is the warm-up. `lowest` is the file of
     lowest widths and the instrument's name in it, read again for every bar; without it there is no
     such column.
     """

@@ -75,7 +75,7 @@ class Rollout:
             return self._journal.add("pause", now, {"reason": reason or "by hand"})
 
     def resume(self, reason: str = "") -> RolloutState:
-        """Continue after a pause; tolerated failures and inconclusive analyses count anew.
+        """Continue after a pause; tolerated failures and inconclusive analyses count from 0 again.
 
         `RolloutError` if the rollout is not paused, or the flag was edited.
         """

@@ -42,10 +42,10 @@ class LiveAnswers:
         self._state, self._intake = state, intake
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
-        """Return an update as frames, with the changed rows that were held back before it."""
-        return self.peeked(self._intake.with_held_back(outcome))
+        """Return an update as frames, with the changed rows that were deferred before it."""
+        return self.frames_of(self._intake.with_deferred(outcome))
 
-    def peeked(self, outcome: Outcome) -> LiveUpdate:
+    def frames_of(self, outcome: Outcome) -> LiveUpdate:
         """Return as frames what an update would change."""
         changed, report = self._changed_rows(outcome), self._report(outcome)
         return self._update(lambda: changed, lambda: report)
@@ -68,8 +68,8 @@ class LiveAnswers:
         return LiveUpdate(self._state.revision, rows, report, naming, self._assumed)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
-        """Return an update as arrays, with the changed rows that were held back before it."""
-        found = self._changed_rows(self._intake.with_held_back(outcome))
+        """Return an update as arrays, with the changed rows that were deferred before it."""
+        found = self._changed_rows(self._intake.with_deferred(outcome))
         provisional = {size: self._marks(size, rows) for size, rows in found.items()}
         return ArrayUpdate(self._state.revision, found, self._report(outcome), provisional)
 

@@ -81,7 +81,7 @@ def merge_candles(rows: Floats, given: Floats) -> MergeResult:
 
 
 def with_interest(rows: Floats, before: Floats) -> Floats:
-    """Return revised candles, with the open interest of before where they have none.
+    """Return revised candles, with the earlier open interest where they have none.
 
     As in the store: many feeds send prices and open interest in separate messages.
     """

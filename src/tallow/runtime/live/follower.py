@@ -65,7 +65,7 @@ class Follower:
         self.reasons: dict[int, Exception] = {}
         self.running: Callable[[int], Ints] = lambda _number: np.empty(0, dtype=np.int64)
         self._state, self._names, self._numbers = state, names, numbers
-        self._held_back: Outcome | None = None
+        self._deferred: Outcome | None = None
         # Instruments of others that the engine does not have: the receipt before theirs.
         self._unknown: dict[str, int] = {}
         # Whether all of the store's instruments were seen, and any other one is new since.
@@ -97,13 +97,13 @@ class Follower:
 
     # What is reported
 
-    def hold_back(self, outcome: Outcome) -> None:
+    def defer(self, outcome: Outcome) -> None:
         """Keep changed rows for the next update that is reported."""
-        self._held_back = outcome.after(self._held_back)
+        self._deferred = outcome.after(self._deferred)
 
-    def with_held_back(self, outcome: Outcome) -> Outcome:
-        """Return an update with the changed rows that were held back before it."""
-        earlier, self._held_back = self._held_back, None
+    def with_deferred(self, outcome: Outcome) -> Outcome:
+        """Return an update with the changed rows that were deferred before it."""
+        earlier, self._deferred = self._deferred, None
         return outcome.after(earlier)
 
     # What the engine wrote
@@ -118,11 +118,11 @@ class Follower:
         """
         if report is not None and report.follows != self.source.point:
             try:
-                self.hold_back(self.follow(report.follows))
+                self.defer(self.follow(report.follows))
             except Exception as error:
                 raise StoreError(f"live: {_error_text(error)} ({_TAKEN_LATER})") from error
         elif self.behind:
-            self.hold_back(self.rebuild_behind())
+            self.defer(self.rebuild_behind())
         point = self.source.point
         if report is not None and report.received_at is not None:
             point = point._replace(received=report.received_at)
@@ -157,9 +157,9 @@ class Follower:
         return bool(after)
 
     def require_up_to_date(self, outcome: Outcome) -> None:
-        """Raise `StoreError` if an instrument is behind; hold back the changed rows then."""
+        """Raise `StoreError` if an instrument is behind; defer the changed rows then."""
         if self.reasons:
-            self.hold_back(outcome)
+            self.defer(outcome)
         for number, error in self.reasons.items():
             others = f", and {len(self.reasons) - 1} more" if len(self.reasons) > 1 else ""
             raise StoreError(
@@ -178,9 +178,9 @@ class Follower:
             return
         known = self.source.point
         if now.epoch != known.epoch or now.received < known.received:
-            self.hold_back(self.follow(now))
+            self.defer(self.follow(now))
         elif self.behind:
-            self.hold_back(self.rebuild_behind())
+            self.defer(self.rebuild_behind())
 
     def follow(self, now: LogPoint) -> Outcome:
         """Apply what others did to the store up to a point, for instruments that are known."""
@@ -197,7 +197,7 @@ class Follower:
             self._knows_all = False
         elif now.received > source.point.received:
             parts = source.changes(now.received)
-            for name in source.rejoined(parts, now.received) & self._numbers.keys():
+            for name in source.rejoined_names(parts, now.received) & self._numbers.keys():
                 self.behind.setdefault(self._numbers[name], StorePosition(source.point))
             outcome = self._apply(self._of_known(parts, source.point), now)
         return outcome.then(self.rebuild_behind())

@@ -332,9 +332,9 @@ class Intake:
         if self.follower is not None:
             self.follower.check_history()
 
-    def with_held_back(self, outcome: Outcome) -> Outcome:
-        """Return an update with the changed rows that were held back before it."""
-        return outcome if self.follower is None else self.follower.with_held_back(outcome)
+    def with_deferred(self, outcome: Outcome) -> Outcome:
+        """Return an update with the changed rows that were deferred before it."""
+        return outcome if self.follower is None else self.follower.with_deferred(outcome)
 
     def _write(
         self, given: UpdateRows, quarantine: pl.DataFrame | None, candles: Candles | None = None

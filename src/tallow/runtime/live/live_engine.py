@@ -152,7 +152,7 @@ class LiveEngine(SessionSupport):
             warnings.warn(f"{error}; rebuilding from the store", TallowWarning, stacklevel=2)
             engine = cls(*arguments, **options)
         if engine._intake.follower is not None:
-            engine._intake.follower.hold_back(engine._intake.catch_up(None))
+            engine._intake.follower.defer(engine._intake.catch_up(None))
         return engine
 
     def save(self, path: str | Path, feed_position: dict[str, Any] | None = None) -> None:
@@ -227,7 +227,7 @@ class LiveEngine(SessionSupport):
         read = read_as_given(read_latest, candles)
         with self._lock:
             outcome = self._intake.take_candles(read, commit=commit)
-            answer = self._answers.frames if commit else self._answers.peeked
+            answer = self._answers.frames if commit else self._answers.frames_of
             update = answer(outcome)
             assert update.report.rows_in == read.report.rows_in, update.report
             return update
@@ -257,7 +257,7 @@ class LiveEngine(SessionSupport):
         Raises
         ------
         CandleInputError
-            If the arrays do not fit join_quarantines, or a number is not known.
+            If the arrays do not fit each other, or a number is not known.
         """
         columns = (timestamp, open, high, low, close, volume, open_interest)
         numbers, rows = candle_table(instrument, *columns)
@@ -284,7 +284,7 @@ class LiveEngine(SessionSupport):
         Raises
         ------
         CandleInputError
-            If a value is no number, or the instrument's number is not known.
+            If a value is not a number, or the instrument's number is not known.
         """
         candle = candle_of(timestamp, open, high, low, close, volume, open_interest)
         with self._lock:
@@ -332,7 +332,7 @@ class LiveEngine(SessionSupport):
         Raises
         ------
         CandleInputError
-            If it is no such frame, or a row has no name or time.
+            If it is not such a frame, or a row has no name or time.
         """
         wanted = candle_keys(keys, "delete").sort("instrument")
         names, offsets = instrument_runs(wanted)

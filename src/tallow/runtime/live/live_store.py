@@ -72,7 +72,7 @@ class LiveStore:
         self._joined: dict[tuple[str, int], JoinedHistories] = {}
 
     def restart(self, point: LogPoint) -> None:
-        """Start again where history was removed: nothing of before is used any more."""
+        """Start again where history was removed: nothing earlier is used any more."""
         self.interest = self.store.has_interest()
         epoch = point.epoch
         if epoch == self.point.epoch:
@@ -124,7 +124,7 @@ class LiveStore:
         """Return the instruments that had candles by a receipt, or ever; reads all their keys."""
         return set(self.store.changed_since(0, of, as_of=received))
 
-    def rejoined(self, changed: Collection[str], until: int) -> set[str]:
+    def rejoined_names(self, changed: Collection[str], until: int) -> set[str]:
         """Return the instruments whose history changed through another key."""
         joined, before = self.joined(until), self.joined(self.point.received)
         names = joined.pieces.keys() | before.pieces.keys()

@@ -241,7 +241,7 @@ class Tally:
         """Keep rows of earlier minutes whose bars have changed.
 
         The engine counts corrections, and does not say which rows they are: a row that repeats what
-        is known changes no bar. A running minute that comes again is no correction.
+        is known changes no bar. A running minute that comes again is not a correction.
         """
         seen = pl.DataFrame(
             {"instrument": list(self.complete), "seen": list(self.complete.values())},

@@ -179,7 +179,7 @@ class TickIntake:
         taken = np.isfinite(sessions) & np.isfinite(prices) & (totals >= 0) & np.isfinite(totals)
         order = order[taken[order]]
         first = order[np.diff(numbers[order], prepend=-1) != 0]
-        opens = self._hours.opened(self._intake.calendar_of(numbers[first]), times[first])
+        opens = self._hours.session_opens(self._intake.calendar_of(numbers[first]), times[first])
         for row, minute in zip(first.tolist(), opens.tolist(), strict=True):
             number, session = int(numbers[row]), float(sessions[row])
             new = not self.builder.knows(number, session)
@@ -204,7 +204,7 @@ class TradingHours:
             found[calendar == place] = (segment >= 0) & (mine < table.segment_close[segment])
         return found
 
-    def opened(self, calendar: Ints, times: Times) -> Times:
+    def session_opens(self, calendar: Ints, times: Times) -> Times:
         """Return when the session of each time opened, int64 microseconds."""
         found = np.zeros(len(times), dtype=np.int64)
         for place, table in enumerate(self._tables):

@@ -269,7 +269,7 @@ class TimeframeState:
 
     def _aggregate(
         self, state: Floats, candles: bars.CandleArrays, calendar: Ints
-    ) -> bars.Aggregated:
+    ) -> bars.AggregateResult:
         return bars.aggregate(
             state, candles, calendar, False, self.buckets, self._no_trade, self._scratch
         )

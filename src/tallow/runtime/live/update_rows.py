@@ -73,7 +73,7 @@ def candle_of(
     Raises
     ------
     CandleInputError
-        If a value is no number, or the time not a whole one.
+        If a value is not a number, or the time not a whole one.
     """
     *values, interest = prices_and_volume
     try:
@@ -106,7 +106,7 @@ def candle_table(instrument: object, *columns: object) -> tuple[Ints, Floats]:
                 "each of the instruments"
             )
     if columns[-1] is not None:
-        # As in reading: no rule asks for open interest, and what is no finite number is missing.
+        # As in reading: no rule asks for open interest, and what is not a finite number is missing.
         given[-1] = np.where(np.isfinite(given[-1]), given[-1], np.nan)
     # One call: to fill an array column by column takes three times as long.
     table = np.concatenate(given, dtype=np.float64, casting="unsafe").reshape(len(FIELDS), -1)
