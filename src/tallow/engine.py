@@ -41,8 +41,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-import polars as pl
-
 from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, TallowWarning
@@ -183,7 +181,7 @@ class AnalyticsEngine:
         job = Job(plan, options, wanted, bars.open, progress, self._pool, self.threads)
         report = read_as_given(run_job, read, job)
         # Not rechunked: the copy would cost more than the kernels.
-        frame = pl.concat(bars.frames, rechunk=False)
+        frame = bars.frame()
         seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
         return ProcessingResult.of(frame, plan.columns, report, seconds, native)
 

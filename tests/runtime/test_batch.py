@@ -25,7 +25,7 @@ from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.buckets import bucket_table
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.plan.plan import make_plan
-from tallow.runtime import blocks, row_checks
+from tallow.runtime import batch, blocks, row_checks
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun
 from tallow.runtime.blocks import NeedsWholeInputError, empty_block, frame_blocks, whole_block
 from tallow.runtime.operations import split_evenly
@@ -110,7 +110,8 @@ def test_row_by_row_is_the_same():
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-def test_threads_do_not_show(threads):
+def test_threads_do_not_show(threads, monkeypatch):
+    monkeypatch.setattr(batch, "THREAD_ROWS", 100)
     frame = two_weeks()
     whole, one = at_once(frame)
     with ThreadPoolExecutor(threads) as pool:

@@ -21,6 +21,9 @@ BLOCK_ROWS = 262_144
 COMPILE_SECONDS = 60.0
 """Longest wait for kernels that another process compiles."""
 
+THREAD_ROWS = 8_192
+"""Fewest rows for which a thread of a run is worth its while."""
+
 THREADS_MAX = 64
 """Most worker threads of one run."""
 

@@ -17,7 +17,7 @@ import polars as pl
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.limits import PLANS
+from tallow.core.limits import PLANS, THREAD_ROWS
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
@@ -33,6 +33,7 @@ from tallow.runtime.operations import (
     in_parallel,
     run_operations,
     split_evenly,
+    to_columns,
     to_series,
 )
 from tallow.runtime.row_checks import RowChecks, calendar_problem
@@ -145,7 +146,8 @@ class BarRun:
             for name, rows in taken_out.items():
                 setattr(self.counts, name, getattr(self.counts, name) + rows)
             self._check_order(block, states[0])
-            parts = split_evenly(block.candles.offsets, max(1, self.threads // len(blocks)))
+            threads = min(self.threads // len(blocks), len(given) // THREAD_ROWS)
+            parts = split_evenly(block.candles.offsets, max(1, threads))
             shares += [(block, part, states) for part in parts]
             self.counts.rows += len(given)
         done = in_parallel(self.pool, [partial(self._run_part, *share) for share in shares])
@@ -213,12 +215,12 @@ class BarRun:
                 inputs |= anchor_columns(
                     self._anchors, self.plan.anchors, built.timestamp, built.offsets, calendar_of
                 )
-            computed = run_operations(
-                self.plan, [s[part] for s in states[2:]], built.offsets, inputs
-            )
+            matrix = np.empty((len(self.plan.columns), len(final)))
+            states_of_kernels = [s[part] for s in states[2:]]
+            computed = run_operations(self.plan, states_of_kernels, built.offsets, inputs, matrix)
             failures = computed.failures
-            frame = _bar_frame(names, built, final, self.interest)
-            frame = frame.hstack([to_series(n, v) for n, v in computed.columns.items()])
+            columns = to_columns(self.plan.columns, matrix, nan_to_null=True)
+            frame = pl.DataFrame([*_bar_columns(names, built, final, self.interest), *columns])
         return _Part(part, calendar_of, state, states[1][part], candles, frame, result, failures)
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
@@ -310,27 +312,28 @@ def _new_tally(instruments: int) -> Floats:
     return np.zeros((instruments, _BARS + 1))
 
 
-def _bar_frame(
+def _bar_columns(
     names: Sequence[str], built: bars.BarArrays, final: Flags, interest: bool
-) -> pl.DataFrame:
-    """Return bars as a frame that owns its memory: the arrays are scratch."""
+) -> list[pl.Series]:
+    """Return bars as columns that own their memory: the arrays are scratch."""
     which = np.repeat(np.arange(len(names), dtype=np.uint32), np.diff(built.offsets))
+    prices = np.array([getattr(built, name) for name in NUMBERS])
     columns = [
         # Indexed: a gather builds a query, and takes four times as long.
         pl.Series("instrument", names, dtype=pl.String)[which],
         pl.Series("timestamp", built.timestamp.copy()).cast(TIME_TYPE),
+        *to_columns(NUMBERS, prices, nan_to_null=False),
     ]
-    columns += [pl.Series(name, getattr(built, name).copy()) for name in NUMBERS]
     if interest:
         columns.append(to_series("open_interest", built.open_interest.copy()))
     columns.append(pl.Series("candles", built.candles.astype(np.uint32)))
     columns.append(pl.Series("is_final", final))
-    return pl.DataFrame(columns)
+    return columns
 
 
 @lru_cache(maxsize=PLANS)
 def _no_bars(columns: tuple[str, ...], interest: bool) -> pl.DataFrame:
-    """Return `_bar_frame` without rows; remembered, as most appended candles complete no bar."""
+    """Return a frame of bars without rows; remembered, as most appended candles complete no bar."""
     kinds: dict[str, pl.DataType] = {"instrument": pl.String(), "timestamp": TIME_TYPE}
     kinds |= {"candles": pl.UInt32(), "is_final": pl.Boolean()}
     names = [name for name in BAR_COLUMNS if interest or name != "open_interest"]

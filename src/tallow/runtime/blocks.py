@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.kernel import Scalar, read_only
-from tallow.core.limits import BLOCK_ROWS
+from tallow.core.limits import BLOCK_ROWS, THREAD_ROWS
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.rows import increasing_within
 from tallow.data.reading.runs import instrument_runs
@@ -42,8 +42,10 @@ def frame_blocks(frame: pl.DataFrame) -> Iterator[Block]:
     """Cut a sorted candle frame into blocks of whole instruments.
 
     Whole, so that an instrument which fails in its last row has no bars from its first ones. Cut
-    where the frame's chunks end: a block within a chunk is not copied.
+    where the frame's chunks end: a block within a chunk is not copied. Few rows are one block.
     """
+    if 0 < len(frame) <= THREAD_ROWS:
+        return iter([whole_block(frame, closing=True)])
     return whole_instruments(_chunks(frame), len(frame))
 
 

@@ -147,6 +147,15 @@ def run_one_row(operation: Operation) -> None:
     _run(operation, state, offsets, inputs, list(matrix))
 
 
+def to_columns(names: Sequence[str], matrix: Floats, *, nan_to_null: bool) -> list[pl.Series]:
+    """Return the rows of a matrix as columns for a frame, which own its memory.
+
+    One series, then slices: to make a series takes as long as to fill it.
+    """
+    values, count = pl.Series(matrix.reshape(-1), nan_to_null=nan_to_null), matrix.shape[1]
+    return [values.slice(k * count, count).alias(name) for k, name in enumerate(names)]
+
+
 def to_series(name: str, values: Floats) -> pl.Series:
     """Return a kernel's column for a frame: NaN becomes null, here and nowhere else."""
     return pl.Series(name, values, nan_to_null=True)
@@ -154,6 +163,8 @@ def to_series(name: str, values: Floats) -> pl.Series:
 
 def split_evenly(offsets: Ints, parts: int) -> list[slice]:
     """Return slices of instruments with about equally many rows each, at most `parts`."""
+    if parts == 1:
+        return [slice(0, len(offsets) - 1)]
     wanted = np.linspace(offsets[0], offsets[-1], parts + 1)[1:-1]
     cuts = np.unique([0, *np.searchsorted(offsets, wanted), len(offsets) - 1])
     return [slice(int(a), int(b)) for a, b in pairwise(cuts)]

@@ -86,19 +86,26 @@ class FrameList:
     """A sink that keeps the bars in memory."""
 
     def __init__(self) -> None:
-        self.frames: list[pl.DataFrame] = []
+        self._frames: list[pl.DataFrame] = []
+        self._schema = pl.Schema()
 
     def open(self, schema: pl.Schema) -> FrameList:
         """Start again."""
-        self.frames = [pl.DataFrame(schema=schema)]
+        self._frames, self._schema = [], schema
         return self
+
+    def frame(self) -> pl.DataFrame:
+        """Return all bars as one frame."""
+        if len(self._frames) == 1:
+            return self._frames[0]
+        return pl.concat(self._frames or [pl.DataFrame(schema=self._schema)], rechunk=False)
 
     def __enter__(self) -> FrameList:
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
         """Take the next frame."""
-        self.frames.append(frame)
+        self._frames.append(frame)
 
     def __exit__(self, *_: object) -> None:
         """Keep what was taken."""
@@ -287,7 +294,8 @@ class _Output:
             sink = self._sink or self._open(frame.schema)
             if len(frame):
                 self._bars += len(frame)
-                self._provisional.append(self._assumed.among(frame))
+                if len(assumed := self._assumed.among(frame)):
+                    self._provisional.append(assumed)
                 sink.write(frame)
 
     def show_progress(self, rows: int) -> None:
@@ -304,7 +312,7 @@ class _Output:
         run.counts.check()
         self._job.wanted.check_found(names)
         raise_if_all_failed(run.failures, self._job.wanted.count(read.instruments))
-        provisional = pl.concat([NONE_PROVISIONAL, *self._provisional])
+        provisional = pl.concat(self._provisional) if self._provisional else NONE_PROVISIONAL
         return RunReport(
             read,
             run.counts,
