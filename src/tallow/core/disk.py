@@ -1,8 +1,8 @@
 """Files and names on disk: made to last, and replaced whole, with the rights of the old file.
 
-What is acknowledged is on disk and found there, by its name. Who may read a file before it is
-replaced may read it after: its owner, group, mode and access list are kept. The file that is
-a temporary file has a name that nobody can guess, and is made so that no link is followed. Where
+What is acknowledged is on disk and found there, by its name. Those who may read a file before it is
+replaced may read it after: its owner, group, mode and access list are kept. A temporary file
+has a name that nobody can guess, and is made so that no link is followed. Where
 somebody else's file cannot be replaced so, it is written in place, or not at all.
 """
 
@@ -240,7 +240,7 @@ def _is_member(user: int, group: int) -> bool:
 
 
 def _copy_access_list(path: Path, number: int) -> None:
-    """Copy the list of those who may read besides owner and group, where there is one."""
+    """Copy the access list, which adds to owner and group, where there is one."""
     try:
         listed = os.getxattr(path, _ACCESS_LIST)
     except (OSError, AttributeError):

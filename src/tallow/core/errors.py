@@ -136,7 +136,7 @@ class EvidenceError(TallowError, OSError):
 
 
 def _safe_argument(message: object) -> object:
-    """Return a message as it may be shown anywhere; of a very long one, beginning and end."""
+    """Return a message that is safe to show; only beginning and end of a very long one."""
     if not isinstance(message, str):
         return message
     left_out = len(message) - MESSAGE_CHARACTERS_MAX

@@ -66,7 +66,7 @@ def _kernel_sources() -> dict[Path, bytes]:
 
 
 def _imported_files(package: Path, text: str) -> Iterator[Path]:
-    """Yield the files of this package that a source imports at its top; of a package, all."""
+    """Yield this package's files that a source imports at its top; all of a package."""
     for module, names in _IMPORT.findall(text):
         target = package.joinpath(*module.split("."))
         if target.is_dir():

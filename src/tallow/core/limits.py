@@ -55,7 +55,7 @@ FILE_NAME_BYTES_MAX = 255
 """Longest name of a file or of a folder."""
 
 MESSAGE_CHARACTERS_MAX = 4_096
-"""Longest message of an error or a warning; of a longer one, beginning and end are shown."""
+"""Longest message of an error or a warning; a longer one shows beginning and end."""
 
 SHOWN_CHARACTERS = 200
 """As much of a wrong value as an error shows."""
@@ -156,7 +156,7 @@ STORE_LOOK_SECONDS = 3_600.0
 """How long a store trusts that no next version means no newer one; then it asks the table."""
 
 STORE_CHECKPOINT_VERSIONS = 100
-"""Versions of a table between two checkpoints, as is usual for Delta tables."""
+"""Versions of a table between two checkpoints, as usual for Delta tables."""
 
 STORE_UNFINISHED_HOURS = 24.0
 """How long a file that no commit names stays: a write that takes longer than this has died."""
@@ -273,7 +273,7 @@ FEED_BACKFILL_SECONDS = 2.0
 """How long after a gap's end it is asked for: a vendor's history may come a moment later."""
 
 FEED_REPLAY_IDLE_SECONDS = 300.0
-"""Stretch without candles that a replay still waits through; of a longer one, as much."""
+"""Pause without candles that a replay waits through; a longer one is cut to it."""
 
 FEED_REPLY_SECONDS = 5.0
 """How long a feed waits for Redis to answer, beyond the time it asked it to wait for entries."""

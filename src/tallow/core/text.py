@@ -129,7 +129,7 @@ def without_user(url: str) -> tuple[str, str | None, str]:
 
 
 def has_unescaped_user(url: str) -> bool:
-    """Say whether a user or password has signs that end it for who reads the URL.
+    """Say whether a user or password has signs that end it for a reader of the URL.
 
     What follows such a sign is taken for a host or a path, and shown.
     """

@@ -73,7 +73,7 @@ class JoinedHistories:
         return before - self._successors_again
 
     def successors(self) -> dict[str, set[str]]:
-        """Return by key the instruments that go on from it, directly or later."""
+        """Return for each key the instruments that continue it, directly or later."""
         found: dict[str, set[str]] = {}
         for name, pieces in self.pieces.items():
             for piece in pieces[:-1]:

@@ -91,7 +91,7 @@ class AdjustedCandles(JoinedCandles):
         return any(series.has_interest() for series in self._series)
 
     def identity(self, name: str) -> tuple[str, ...]:
-        """Return what says which candles an instrument's are, its factors too."""
+        """Return what identifies an instrument's candles, with its factors."""
         factors = repr(self._factors_of([name], self.adjustment).rows())
         digest = hashlib.sha256(factors.encode()).hexdigest()
         return (*super().identity(name), f"raw and came {_VERSION}", digest)

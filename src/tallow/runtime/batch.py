@@ -235,7 +235,7 @@ class BarRun:
         return final
 
     def _account(self, names: Sequence[str], part: _Part) -> None:
-        """Count a part's rows; of an instrument that failed, all that were counted before, too."""
+        """Count a part's rows, and recount all earlier rows of an instrument that failed."""
         failed, rows = part.state[:, bars.FAILED] != 0.0, np.diff(part.candles.offsets)
         went = np.column_stack([part.result.counts, np.diff(part.result.bars.offsets)])
         earlier = part.tally[failed].astype(np.int64)

@@ -138,7 +138,7 @@ def cut_in_time(block: Block, cuts: Sequence[int]) -> list[Block]:
 
 
 def _rows(candles: CandleArrays, low: Ints, high: Ints) -> CandleArrays:
-    """Return rows ``low[i]:high[i]`` of each instrument; of a single one, as views."""
+    """Return rows ``low[i]:high[i]`` of each instrument; views if there is one only."""
     offsets = np.concatenate(([0], np.cumsum(high - low)))
     parts = [slice(a, z) for a, z in zip(low.tolist(), high.tolist(), strict=True)]
 

@@ -233,7 +233,7 @@ class StoreQueries:
         return _Answer(whole.frame.clone(), whole.report, found)
 
     def _in_effect(self, question: Question, state: StoreState, now: int) -> int:
-        """Return how many of the store's actions have happened; of one state, that says which.
+        """Return how many of the store's actions have happened: in one state the number says which.
 
         One that was announced happens at a midnight, without anything being written.
         """
@@ -354,7 +354,7 @@ def _span(kind: Kind, wanted: Range) -> Span | None:
 
 
 def _in_order(frames: Collection[pl.DataFrame]) -> pl.DataFrame:
-    """Return bars sorted by instrument and time; of each instrument they come in order."""
+    """Return bars sorted by instrument and time; each instrument's come in order."""
     frame = pl.concat(frames, rechunk=False)
     if frame["instrument"].is_sorted():
         return frame

@@ -44,7 +44,7 @@ class SafeConsole(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Draw anything; of a `Text` that was made elsewhere, too, nothing steers a terminal."""
+        """Draw anything; nothing of it steers a terminal, not even of a `Text` made elsewhere."""
         for segment in super().render(renderable, options):
             text, style, control = segment
             yield segment if control else Segment(printable(text), style)

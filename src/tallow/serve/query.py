@@ -98,7 +98,7 @@ def _other_kinds(store: Store, question: Mapping[str, Any]) -> str:
 
 
 def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:
-    """Return all bars in one frame; of several timeframes, each with its own."""
+    """Return all bars in one frame; with several timeframes, each bar has its own."""
     frames: list[pl.DataFrame] = [result.frame for result in answers.values()]
     if len(answers) > 1:
         named = zip(answers, frames, strict=True)

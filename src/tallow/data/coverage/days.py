@@ -94,7 +94,7 @@ def local_date(calendar: Calendar, instant: int) -> date:
 
 @lru_cache(maxsize=CALENDARS_MAX)
 def _kinds(calendar: Calendar) -> Codes:
-    """Return of every covered date its place in `KINDS`, int8 ``[dates]``."""
+    """Return each covered date's index in `KINDS`, int8 ``[dates]``."""
     hours = _hours_by_week(calendar)
     beyond = ((WEEKS_AROUND, WEEKS_AROUND), (0, 0))
     padded = np.pad(hours, beyond, constant_values=-1)

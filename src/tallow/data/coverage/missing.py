@@ -176,7 +176,7 @@ def _steps(opens: Times, closes: Times, step: int) -> _Slots:
 
 
 def _there(slots: _Slots, times: Times, begin: int, fetched: Sequence[tuple[int, int]]) -> Flags:
-    """Say of each slot whether it needs no fetching: too early, filled, or asked for before."""
+    """Say whether each slot needs no fetching: too early, filled, or asked for before."""
     there = slots.open < begin
     if not len(there):
         return there

@@ -25,7 +25,7 @@ class FeedHealth:
     Attributes
     ----------
     connected
-        Whether there is a connection now; of a replay, whether it goes on.
+        Whether there is a connection now, or a replay has not ended.
     messages
         Messages, or entries of a stream, that came. Each is, or holds, rows, notices or rejections.
     notices

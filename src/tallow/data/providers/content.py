@@ -55,7 +55,7 @@ class Content:
     frame
         The frame as its own library has it; None for a file.
     head
-        The first characters of a file, unpacked; of a frame, nothing.
+        The first characters of a file, unpacked; empty for a frame.
     columns
         The names of a frame, a Parquet or an Arrow file; of another file the cells of the first
         line, where that is a line of a table.

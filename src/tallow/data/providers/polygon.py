@@ -1,7 +1,7 @@
 """Polygon's aggregates: ``{"ticker": ..., "adjusted": true, "results": [{"t": ..., "o": ...}]}``.
 
 It says its ticker, and whether prices are adjusted for splits; the timeframe stands in the request.
-Times are epochs in milliseconds. Of a day without trades there are no results. The ticker may stand
+Times are epochs in milliseconds. A day without trades has no results. The ticker may stand
 after all rows, and so after the part of a document that is looked at. Grouped bars of a day have
 none, but one in each row; their times are of the end of the day, and they are refused.
 """

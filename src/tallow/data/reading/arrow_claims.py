@@ -43,7 +43,7 @@ def require_honest(file: BinaryIO, name: str) -> None:
 
 
 def _messages(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
-    """Yield of each message where its body ends, and the bytes that it unpacks to."""
+    """Yield where each message's body ends, and the bytes that it unpacks to."""
     file.seek(0)
     if file.read(len(FILE_MARK)) == FILE_MARK:
         for offset in _blocks(file, size):
@@ -60,7 +60,7 @@ def _messages(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _message(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield what `_messages` does of the message at an offset, or nothing at the end."""
+    """Do as `_messages` for the message at an offset; yield nothing at the end."""
     file.seek(offset)
     head = file.read(8)
     skipped = 8 if head[:4] == _CONTINUES else 4

@@ -82,7 +82,7 @@ class CandleFiles:
             apart.check()
 
     def _options(self) -> Iterator[ReadOptions]:
-        """Yield what is said of each file, as far as by its name."""
+        """Yield each file's options, with the facts in its name."""
         for path in self.paths:
             pattern = self.options.pattern
             yield self.options if pattern is None else by_name(path, pattern, self.options)

@@ -56,7 +56,7 @@ def only_begun(candles: Candles) -> Candles:
 
 @lru_cache(maxsize=CALENDARS_MAX)
 def known_times(calendars: CalendarAssignment) -> KnownTimes:
-    """Return what says which times some calendars know; remembered, as every run asks for it."""
+    """Return the times that some calendars know; cached, as every run needs them."""
     return KnownTimes(calendars)
 
 

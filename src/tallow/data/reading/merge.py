@@ -64,7 +64,7 @@ def deduplicate(frame: pl.DataFrame) -> UniqueRows:
 
 
 def keep_latest(frame: pl.DataFrame) -> UniqueRows:
-    """Sort candle rows; of one key the last counts, and the others are repeated."""
+    """Sort candle rows; the last one of a key counts, and the others are repeated."""
     ordered = frame.sort(CANDLE_KEY, maintain_order=True)
     latest = ordered.unique(CANDLE_KEY, keep="last", maintain_order=True)
     nothing = frame.clear().with_columns(position=pl.lit(None, pl.UInt32))

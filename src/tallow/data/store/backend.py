@@ -1,4 +1,4 @@
-"""Who keeps a log: what a backend can do, and what a state of the log answers."""
+"""Backends keep a log: what they can do, and what a state of the log answers."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class LogView(Protocol):
 
 
 class Backend(Protocol):
-    """Who keeps a log. All methods may be called from several threads and processes at once."""
+    """Keeps a log. All methods may be called from several threads and processes at once."""
 
     state_folder: Path
     """Local folder for what is derived from the log on this machine."""

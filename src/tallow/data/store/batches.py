@@ -82,7 +82,7 @@ def fold(rows: pl.DataFrame, batches: Sequence[TailBatch]) -> BatchPlan:
 
 
 def _rank(rows: pl.DataFrame) -> bool | None:
-    """Return of which kind a small batch is; None for one that is not folded."""
+    """Return the kind of a small batch; None for one that is not folded."""
     return len(rows) >= STORE_TAIL_FOLD if len(rows) < STORE_TAIL_FOLD_ROWS else None
 
 

@@ -35,7 +35,7 @@ Query = Callable[[pl.LazyFrame], pl.DataFrame]
 
 NEVER_NULL = tuple(name for name in LOG_SCHEMA if name not in VALUES)
 _ADVICE = re.compile(r", (?:hint:|consider passing).*")
-"""What Polars recommends to who calls it."""
+"""What Polars recommends to its callers."""
 
 _OTHERS_TIMES = pl.ScanCastOptions(
     datetime_cast=["nanosecond-downcast", "millisecond-upcast", "convert-timezone"]

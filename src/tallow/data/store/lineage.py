@@ -60,7 +60,7 @@ def lineage_of(location: TableLocation, version: int) -> Lineage:
 
 
 def tails_of(location: TableLocation, after: int, until: int) -> set[str | None]:
-    """Return beside which tails the versions after one were committed, up to another one.
+    """Return the tails beside which versions were committed, after one and up to another.
 
     None stands for one that does not say it, as older ones do not. Other tools have
     no tail.

@@ -1,4 +1,4 @@
-"""The log of candle revisions: its columns, what can be asked of it, and who keeps it.
+"""The log of candle revisions: its columns, what can be asked of it, and its backends.
 
 A row is never overwritten. The row of a key with the highest revision is the candle; a deletion is
 a revision without prices. Everything that writes goes through `tallow.data.store.store.Store`,
@@ -147,7 +147,7 @@ def moment(microseconds: int) -> pl.Expr:
 
 
 def current_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return of each key the row with the highest revision, deletions left out.
+    """Return each key's row with the highest revision, deletions left out.
 
     `rows` are in `LOG_ORDER`; a column of the key that they do not have is the same for all.
     """

@@ -59,7 +59,7 @@ class PostgresLedger:
         with self._work() as session:
             if not session.query(_IS_OLD).item():
                 return
-        # Who may only read cannot, and need not.
+        # Users who may only read cannot, and need not.
         with suppress(StoreError), self._work() as session:
             session.run(_COUNTED)
 

@@ -20,7 +20,7 @@ class StoreReader:
 
     @property
     def backend(self) -> Backend:
-        """Who keeps the log."""
+        """The backend that keeps the log."""
         raise NotImplementedError
 
     def view(self) -> LogView:
@@ -155,7 +155,7 @@ class StoreState(StoreReader):
 
     @property
     def backend(self) -> Backend:
-        """Who keeps the log."""
+        """The backend that keeps the log."""
         return self._backend
 
     def view(self) -> LogView:

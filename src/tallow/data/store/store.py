@@ -32,7 +32,7 @@ from tallow.data.store.settling import OpenRows
 from tallow.data.store.write import WriteReport, append
 
 KEEP_HOURS = 168.0
-"""How long files stay that compaction replaced: a week, as is usual for Delta tables."""
+"""How long files stay that compaction replaced: a week, as usual for Delta tables."""
 
 
 def open_store(
@@ -92,7 +92,7 @@ class Store(StoreReader):
 
     @property
     def backend(self) -> Backend:
-        """Who keeps the log: opened again where its files were replaced, as by a backup.
+        """The backend that keeps the log: opened again where its files were replaced, by a backup.
 
         Raises
         ------

@@ -94,7 +94,7 @@ class LiveAnswers:
         return self._assumed[self._find(timeframe).size.text].among(shown)
 
     def failures(self) -> dict[str, str]:
-        """Return by name why instruments lack values.
+        """Return why instruments lack values, by their names.
 
         A kernel raised, the calendar knows no stored row, or what was written cannot be read.
         """

@@ -135,7 +135,7 @@ def join_rows(parts: Sequence[BarRows]) -> BarRows:
 
 
 def latest_rows(rows: BarRows) -> BarRows:
-    """Return rows sorted; of each bar the one that came last."""
+    """Return rows sorted, only the last one of each bar."""
     ordered = rows.sort()
     same_bar = (np.diff(ordered.instrument) == 0) & (np.diff(ordered.timestamp) == 0)
     return ordered.take(np.append(~same_bar, True)[: len(ordered)])

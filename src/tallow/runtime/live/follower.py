@@ -329,7 +329,7 @@ def _error_text(error: Exception) -> str:
 
 
 def _add_running(rows: Floats, running: Floats) -> Floats:
-    """Return candles with those that ticks still build; of one time the stored one counts."""
+    """Return candles with those that ticks still build; a stored one of the same time counts."""
     fresh = running[~np.isin(running[:, TIME], rows[:, TIME])]
     if not len(fresh):
         return rows

@@ -251,7 +251,7 @@ class Intake:
         *,
         commit: bool = True,
     ) -> Outcome:
-        """Take rows that keep the rules of reading; of one key the last counts.
+        """Take rows that keep the rules of reading; the last one of a key counts.
 
         Parameters
         ----------

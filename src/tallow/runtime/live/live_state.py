@@ -136,7 +136,7 @@ class LiveState:
         return rows
 
     def apply(self, given: UpdateRows, *, commit: bool = True) -> Outcome:
-        """Take candles, and deletion_rows; of an instrument all that is given, or nothing.
+        """Take candles and deletions; all that is given of an instrument, or nothing.
 
         Raises
         ------

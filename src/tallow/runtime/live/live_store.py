@@ -136,7 +136,7 @@ class LiveStore:
         }
 
     def successors(self) -> dict[str, set[str]]:
-        """Return by key the instruments whose history begins with that of the key."""
+        """Return for each key the instruments whose history begins with the key's."""
         return self.joined(self.point.received).successors()
 
     def changes(self, until: int) -> dict[str, Floats]:

@@ -27,7 +27,7 @@ from tallow.runtime.run_snapshots import calendar_digest
 
 
 def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> dict[str, Any]:
-    """Return by name all that a state's numbers depend on besides the candles."""
+    """Return all that a state's numbers depend on besides the candles, by name."""
     plan = state.timeframes[0].plan
     operations = [
         f"{o.indicator.name} {o.indicator.version} {sorted(o.values.items())}"
