@@ -13,7 +13,7 @@ from tallow.migrate.compare import Comparison
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.words import CauseRow, cause_rows, local_text, span_text, value_text
 from tallow.migrate.pairs import Cause
-from tallow.serve.console import BAD, GOOD, QUIET, WARN, compact, count_text, make_table, number
+from tallow.serve.console import BAD, GOOD, QUIET, WARN, compact, colour, make_table, number
 from tallow.serve.report import show_failures
 
 VERB = "compare"
@@ -181,7 +181,7 @@ def _flips(comparison: Comparison, zone: str) -> Table:
             time = local_text(flip.timestamp, zone)
             first = f"{time} {flip.control} -> {flip.candidate}"
         decisions = (counts.control, counts.candidate, counts.same)
-        flips = (f"{counts.flipped:,}", count_text(counts.unexplained, BAD))
+        flips = (f"{counts.flipped:,}", colour(counts.unexplained, BAD))
         table.add_row(escape(name), *(f"{count:,}" for count in decisions), *flips, first)
     return table
 

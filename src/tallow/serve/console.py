@@ -171,6 +171,6 @@ def progress_bar(
         yield move
 
 
-def count_text(count: int, style: str) -> str:
+def colour(count: int, style: str) -> str:
     """Return a count, in a colour unless it is 0."""
     return f"[{style}]{count:,}[/]" if count else "0"

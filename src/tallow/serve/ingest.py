@@ -21,7 +21,7 @@ from tallow.serve.console import (
     BAD,
     WARN,
     compact,
-    count_text,
+    colour,
     make_console,
     make_counts,
     make_table,
@@ -122,7 +122,7 @@ def _counts(report: IngestReport, store: str, seconds: float) -> Table:
         (f"{total['identical']:,}", "identical", "said again what is there, or another row"),
         (f"{total['revised']:,}", "revised", "corrections; tallow query --as-of sees the others"),
         (
-            count_text(total["quarantined"], WARN),
+            colour(total["quarantined"], WARN),
             "quarantined",
             "see below" if total["quarantined"] else "",
         ),
@@ -130,7 +130,7 @@ def _counts(report: IngestReport, store: str, seconds: float) -> Table:
     if total["settled"]:
         rows.append((f"{total['settled']:,}", "settled", "rows that were quarantined before"))
     if report.failures:
-        rows.append((count_text(len(report.failures), BAD), "failures", "files, see below"))
+        rows.append((colour(len(report.failures), BAD), "failures", "files, see below"))
     rows.append((f"{seconds:.2f} s", "time", rate))
     return make_counts(rows)
 

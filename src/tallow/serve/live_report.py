@@ -18,15 +18,7 @@ from tallow.data.coverage.provisional import assumed_sentence
 from tallow.data.reading.rules import RULES
 from tallow.runtime.live.live_quarantine import HINTS
 from tallow.runtime.live.tally import LiveStatistics
-from tallow.serve.console import (
-    WARN,
-    compact,
-    count_text,
-    make_counts,
-    make_table,
-    next_text,
-    number,
-)
+from tallow.serve.console import WARN, compact, colour, make_counts, make_table, next_text, number
 from tallow.serve.report import show_assumed, show_failures
 from tallow.serve.wording import in_options
 
@@ -147,7 +139,7 @@ def _counts(report: SessionReport) -> Table:
         (f"{statistics.corrected:,}", "corrected", corrected),
         (f"{statistics.repeated:,}", "repeated", "said again what is known"),
         (
-            count_text(statistics.quarantined, WARN),
+            colour(statistics.quarantined, WARN),
             "quarantined",
             "see below" if statistics.quarantined else "",
         ),
@@ -179,7 +171,7 @@ def _counts(report: SessionReport) -> Table:
 def _provisional(counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
     by_size = ", ".join(f"{count:,} of {size}" for size, count in counts.items())
     note = f"bar changes in assumed sessions: {by_size}"
-    return [(count_text(sum(counts.values()), WARN), "provisional", note)] if counts else []
+    return [(colour(sum(counts.values()), WARN), "provisional", note)] if counts else []
 
 
 def _reasons(statistics: LiveStatistics) -> Table:

@@ -24,7 +24,7 @@ from tallow.serve.console import (
     ASSUMED,
     QUIET,
     WARN,
-    count_text,
+    colour,
     draws_sparks,
     make_console,
     make_counts,
@@ -112,9 +112,7 @@ def _write(output: Path, answers: Mapping[str, ProcessingResult]) -> None:
     for size, result in answers.items():
         rows.append((f"{len(result):,}", f"bars of {size}", str(output)))
         if assumed := len(result.provisional):
-            rows.append(
-                (count_text(assumed, WARN), f"provisional of {size}", "in assumed sessions")
-            )
+            rows.append((colour(assumed, WARN), f"provisional of {size}", "in assumed sessions"))
     console.print(make_counts(rows))
     for result in answers.values():
         show_assumed(console, result.report.assumed, VERB)

@@ -10,16 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tallow.core.limits import QUARANTINE_PREVIEW
-from tallow.serve.console import (
-    BAD,
-    QUIET,
-    WARN,
-    compact,
-    count_text,
-    make_counts,
-    make_table,
-    number,
-)
+from tallow.serve.console import BAD, QUIET, WARN, compact, colour, make_counts, make_table, number
 from tallow.serve.wording import in_options
 
 if TYPE_CHECKING:
@@ -49,20 +40,18 @@ def _counts(report: RunReport, output: str, seconds: float) -> Table:
     rate = f"{compact(read.rows_in / seconds)} rows/s" if seconds else ""
     quarantined = len(report.quarantine)
     assumed = len(report.provisional)
-    provisional = (
-        [(count_text(assumed, WARN), "provisional", "in assumed sessions")] if assumed else []
-    )
+    provisional = [(colour(assumed, WARN), "provisional", "in assumed sessions")] if assumed else []
     rows = (
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
         (f"{read.accepted:,}", "accepted", span),
         (f"{read.repeated:,}", "repeated", "said again what another row says"),
-        (count_text(quarantined, WARN), "quarantined", "see below" if quarantined else ""),
+        (colour(quarantined, WARN), "quarantined", "see below" if quarantined else ""),
         (f"{candles.outside_session:,}", "outside session", "in no bar"),
         (f"{candles.no_trade:,}", "no-trade", "minutes filled without a trade, in no bar"),
         (f"{report.bars:,}", "bars out", output),
         *provisional,
         (f"{read.instruments:,}", "instruments", ""),
-        (count_text(len(report.failures), BAD), "failures", ""),
+        (colour(len(report.failures), BAD), "failures", ""),
         (f"{seconds:.2f} s", "time", rate),
     )
     return make_counts(rows)

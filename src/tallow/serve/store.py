@@ -20,7 +20,7 @@ from tallow.serve.console import (
     QUIET,
     WARN,
     compact,
-    count_text,
+    colour,
     make_console,
     make_counts,
     make_table,
@@ -169,7 +169,7 @@ def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> No
         ),
         (f"{writes:,}", "writes", f"last at {_time(stats.last_received)}" if writes else ""),
         (
-            count_text(waiting, WARN),
+            colour(waiting, WARN),
             "quarantined",
             "rows, see tallow store quarantine" if waiting else "",
         ),
