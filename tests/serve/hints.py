@@ -36,12 +36,17 @@ class Text(NamedTuple):
     text: str
 
 
+PROGRAM = re.compile(r"^(from [\w.]+ )?import \w", re.MULTILINE)
+"""What a text has that is a program, for another process or a compiler, and shown to nobody."""
+
+
 def texts() -> Iterator[Text]:
-    """Yield every text of the package but the documentation of its code."""
+    """Yield every text of the package but the documentation of its code, and programs."""
     for path in sorted(PACKAGE.rglob("*.py")):
         module = path.relative_to(PACKAGE).with_suffix("").as_posix()
         for line, text in _texts_in(ast.parse(path.read_text("utf-8"))):
-            yield Text(module, line, text)
+            if not PROGRAM.search(text):
+                yield Text(module, line, text)
 
 
 def _texts_in(node: ast.AST) -> Iterator[tuple[int, str]]:

@@ -13,7 +13,7 @@ from tallow.migrate.compare import Comparison
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.words import CauseRow, cause_rows, local_text, span_text, value_text
 from tallow.migrate.pairs import Cause
-from tallow.serve.console import BAD, GOOD, QUIET, WARN, compact, colour, make_table, number
+from tallow.serve.console import BAD, GOOD, QUIET, WARN, colour, compact, make_table, number
 from tallow.serve.report import show_failures
 
 VERB = "compare"

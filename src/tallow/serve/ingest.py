@@ -20,8 +20,8 @@ from tallow.serve.again import venue_words
 from tallow.serve.console import (
     BAD,
     WARN,
-    compact,
     colour,
+    compact,
     make_console,
     make_counts,
     make_table,

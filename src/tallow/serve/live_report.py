@@ -18,7 +18,7 @@ from tallow.data.coverage.provisional import assumed_sentence
 from tallow.data.reading.rules import RULES
 from tallow.runtime.live.live_quarantine import HINTS
 from tallow.runtime.live.tally import LiveStatistics
-from tallow.serve.console import WARN, compact, colour, make_counts, make_table, next_text, number
+from tallow.serve.console import WARN, colour, compact, make_counts, make_table, next_text, number
 from tallow.serve.report import show_assumed, show_failures
 from tallow.serve.wording import in_options
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tallow.core.limits import QUARANTINE_PREVIEW
-from tallow.serve.console import BAD, QUIET, WARN, compact, colour, make_counts, make_table, number
+from tallow.serve.console import BAD, QUIET, WARN, colour, compact, make_counts, make_table, number
 from tallow.serve.wording import in_options
 
 if TYPE_CHECKING:

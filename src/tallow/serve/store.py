@@ -19,8 +19,8 @@ from tallow.runtime.ranges import moment_us
 from tallow.serve.console import (
     QUIET,
     WARN,
-    compact,
     colour,
+    compact,
     make_console,
     make_counts,
     make_table,
