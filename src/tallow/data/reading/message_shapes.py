@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tallow.data.reading.shape import Shape, git, page
+from tallow.data.reading.shape import Shape, candle, git, page, refused, tick
 
 _KLINES = git("binance/binance-spot-api-docs/web-socket-streams.md", "060fe48")
 _ALPACA = (
@@ -68,10 +68,9 @@ def _databento_divisor(item: Mapping[str, Any]) -> float:
 
 
 MESSAGES: tuple[Shape, ...] = (
-    Shape(
+    tick(
         "openalgo",
         "OpenAlgo, market data of every mode; its key is NSE:RELIANCE; the volume is the day's",
-        "tick",
         (
             git(f"{_OPENALGO}/docs/api/websocket-streaming/quote.md", "4ba9af9"),
             git(f"{_OPENALGO}/docs/api/websocket-streaming/ltp.md", "4ba9af9"),
@@ -91,18 +90,16 @@ MESSAGES: tuple[Shape, ...] = (
         {"type": frozenset({"market_data"})},
         key=lambda item: f"{item['exchange']}:{item['symbol']}",
     ),
-    Shape(
+    tick(
         "upstox",
         "Upstox v3, decoded feeds of every mode, laid flat",
-        "tick",
         (git("upstox/upstox-python/upstox_client/feeder/proto/MarketDataFeedV3.proto", "42fa80c"),),
         frozenset({"instrument_key", "ltp", "ltt"}),
         {"instrument": ("instrument_key",), "timestamp": ("ltt",), "price": ("ltp",)},
     ),
-    Shape(
+    tick(
         "kite",
         "Kite Connect, ticks of every mode that say a time; the volume is the day's",
-        "tick",
         (git("zerodha/pykiteconnect/kiteconnect/ticker.py", "022600f"),),
         frozenset({"instrument_token", "last_price"}),
         {
@@ -113,10 +110,9 @@ MESSAGES: tuple[Shape, ...] = (
             "day_volume": ("volume_traded", "volume"),
         },
     ),
-    Shape(
+    tick(
         "fyers",
         "Fyers API v3, events of symbols and indices; the volume is the day's",
-        "tick",
         (
             git("SPRAGE/fyers-rs/fixtures/ws/data/event_symbol_update.json", "3a21e21"),
             git("SPRAGE/fyers-rs/fixtures/ws/data/event_index_update.json", "3a21e21"),
@@ -129,10 +125,9 @@ MESSAGES: tuple[Shape, ...] = (
             "day_volume": ("vol_traded_today",),
         },
     ),
-    Shape(
+    tick(
         "angel",
         "Angel One SmartAPI, WebSocket 2.0, all modes; its key is nse_cm|2885; prices are divided",
-        "tick",
         (
             git("angel-one/smartapi-python/SmartApi/smartWebSocketV2.py", "00434dd"),
             page(
@@ -152,18 +147,16 @@ MESSAGES: tuple[Shape, ...] = (
         key=_angel_key,
         divisor=_angel_divisor,
     ),
-    Shape(
+    refused(
         "dhan",
         "Dhan, Ticker, Quote and Full Data of the Python client: a time of day without its date",
-        "refused",
         (git("dhan-oss/DhanHQ-py/src/dhanhq/marketfeed.py", "06c830c"),),
         frozenset({"security_id", "exchange_segment", "LTP", "LTT"}),
         why="LTT is a time of day without a date; add one as timestamp",
     ),
-    Shape(
+    tick(
         "ccxt",
         "ccxt, trades of watchTrades()",
-        "tick",
         (
             git("ccxt/ccxt/wiki/Manual.md", "000990b"),
             page("hexdocs.pm/ccxt_client/CCXT.Trade.html"),
@@ -171,28 +164,25 @@ MESSAGES: tuple[Shape, ...] = (
         frozenset({"symbol", "timestamp", "price", "amount", "side"}),
         {"timestamp": ("timestamp",), "quantity": ("amount",)},
     ),
-    Shape(
+    tick(
         "yfinance",
         "yfinance, WebSocket pricing data of a currency: its volume is that of 24 hours, and left",
-        "tick",
         _YAHOO,
         frozenset({"id", "price", "time"}),
         {"instrument": ("id",), "timestamp": ("time",), **_NO_VOLUME},
         {"quote_type": frozenset({41})},
     ),
-    Shape(
+    tick(
         "yfinance",
         "yfinance, WebSocket pricing data; the volume is the day's",
-        "tick",
         _YAHOO,
         frozenset({"id", "price", "time"}),
         {"instrument": ("id",), "timestamp": ("time",), "day_volume": ("day_volume",)},
         some=frozenset({"quote_type", "market_hours", "change_percent", "price_hint"}),
     ),
-    Shape(
+    candle(
         "binance",
         "Binance, kline stream of one minute; a candle that still forms is passed over",
-        "candle",
         (_KLINES,),
         frozenset({"e", "s", "t", "o", "h", "l", "c", "v", "x"}),
         _CANDLE_KEYS,
@@ -200,19 +190,17 @@ MESSAGES: tuple[Shape, ...] = (
         closed="x",
         lasting=("i", "1m"),
     ),
-    Shape(
+    tick(
         "binance",
         "Binance, trade and aggregate trade streams",
-        "tick",
         (_KLINES,),
         frozenset({"e", "s", "p", "q", "T"}),
         {"instrument": ("s",), "timestamp": ("T",), "price": ("p",), "quantity": ("q",)},
         {"e": frozenset({"trade", "aggTrade"})},
     ),
-    Shape(
+    refused(
         "binance",
         "Binance, statistics of a window, average prices and depth",
-        "refused",
         (_KLINES,),
         frozenset({"s"}),
         says={
@@ -223,44 +211,39 @@ MESSAGES: tuple[Shape, ...] = (
         },
         why=f"e: statistics of a window, such as 24 hours, or depth, {_NO_TRADE}",
     ),
-    Shape(
+    refused(
         "binance",
         "Binance, the best bid and ask (bookTicker)",
-        "refused",
         (_KLINES,),
         frozenset({"u", "s", "b", "B", "a", "A"}),
         why=f"b, a: the best bid and ask, {_NO_TRADE}",
     ),
-    Shape(
+    refused(
         "binance",
         "Binance, partial depth",
-        "refused",
         (_KLINES,),
         frozenset({"lastUpdateId", "bids", "asks"}),
         why=f"bids, asks: depth, {_NO_TRADE}",
     ),
-    Shape(
+    candle(
         "alpaca",
         "Alpaca, bars of a minute and their updates",
-        "candle",
         _ALPACA,
         frozenset({"T", "S", "o", "h", "l", "c", "v", "t"}),
         _CANDLE_KEYS | {"instrument": ("S",)},
         {"T": frozenset({"b", "u"})},
     ),
-    Shape(
+    tick(
         "alpaca",
         "Alpaca, trades",
-        "tick",
         _ALPACA,
         frozenset({"T", "S", "p", "s", "t"}),
         {"instrument": ("S",), "timestamp": ("t",), "price": ("p",), "quantity": ("s",)},
         {"T": frozenset({"t"})},
     ),
-    Shape(
+    refused(
         "alpaca",
         "Alpaca, quotes, books, bars of a day, corrections and cancellations",
-        "refused",
         (
             *_ALPACA,
             page(
@@ -272,19 +255,17 @@ MESSAGES: tuple[Shape, ...] = (
         says={"T": frozenset({"d", "q", "o", "c", "x"})},
         why=f"T: bid and ask, a bar of a day, or a trade taken back, {_NO_TRADE}",
     ),
-    Shape(
+    candle(
         "polygon",
         "Polygon, aggregates of a minute of stocks, currencies and crypto",
-        "candle",
         (_POLYGON, page("massive.com/docs/websocket/stocks/aggregates-per-minute.md")),
         frozenset({"s", "e", "o", "h", "l", "c"}),
         _CANDLE_KEYS | {"instrument": ("sym", "pair"), "timestamp": ("s",)},
         {"ev": frozenset({"AM", "CA", "XA"})},
     ),
-    Shape(
+    tick(
         "polygon",
         "Polygon, trades",
-        "tick",
         (_POLYGON, page("massive.com/docs/websocket/stocks/trades.md")),
         frozenset({"p", "s", "t"}),
         {
@@ -295,37 +276,33 @@ MESSAGES: tuple[Shape, ...] = (
         },
         {"ev": frozenset({"T", "XT"})},
     ),
-    Shape(
+    tick(
         "polygon",
         "Polygon, values of indices",
-        "tick",
         (_POLYGON,),
         frozenset({"val", "T", "t"}),
         {"instrument": ("T",), "timestamp": ("t",), "price": ("val",), **_NO_VOLUME},
         {"ev": frozenset({"V"})},
     ),
-    Shape(
+    refused(
         "polygon",
         "Polygon, quotes, books, imbalances, limits, fair values and aggregates of a second",
-        "refused",
         (_POLYGON, page("massive.com/docs/websocket/stocks/aggregates-per-second.md")),
         says={"ev": frozenset({"A", "CAS", "XAS", "Q", "C", "XQ", "XL2", "NOI", "LULD", "FMV"})},
         why=f"ev: bid and ask, an aggregate of a second or another value, {_NO_TRADE}",
     ),
-    Shape(
+    candle(
         "databento",
         "Databento, ohlcv-1m records as JSON; prices without a point are divided by 10^9",
-        "candle",
         (_DATABENTO,),
         _RECORD,
         {"instrument": ("symbol", "instrument_id"), "timestamp": ("ts_event",)},
         {"rtype": frozenset({33})},
         divisor=_databento_divisor,
     ),
-    Shape(
+    refused(
         "databento",
         "Databento, ohlcv records of another length as JSON",
-        "refused",
         (_DATABENTO,),
         _RECORD,
         says={"rtype": frozenset({32, 34, 35, 36})},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 Form = Literal["document", "table", "candle", "tick", "refused"]
@@ -18,22 +19,15 @@ OPENED = "2026-11-29"
 """When files were opened, and pages read."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a shape was read: a vendor's page, or a public client's file in one of its states."""
-
-    address: str
-
-
-def git(path: str, commit: str) -> Source:
-    """Return a file of a repository: ``owner/name/path/to/file``, in its state at a commit."""
+def git(path: str, commit: str) -> str:
+    """Return where a public client's ``owner/name/path/to/file`` is, in its state at a commit."""
     owner, name, rest = path.split("/", 2)
-    return Source(f"https://github.com/{owner}/{name}/blob/{commit}/{rest}")
+    return f"https://github.com/{owner}/{name}/blob/{commit}/{rest}"
 
 
-def page(address: str) -> Source:
-    """Return a page."""
-    return Source(f"https://{address}")
+def page(address: str) -> str:
+    """Return where a vendor's page is."""
+    return f"https://{address}"
 
 
 @dataclass(frozen=True)
@@ -42,12 +36,12 @@ class Shape:
 
     Attributes
     ----------
-    provider, text
-        Whose it is, and what, in one line.
     form
         ``document``: one of the readers of `tallow.data.providers` reads it. ``table``: columns of
         a file or a frame. ``candle``, ``tick``: an object of a live message. ``refused``: such an
         object, understood to be neither.
+    provider, text, sources
+        Whose it is, and what, in one line; the addresses where it was read.
     names
         Names that are all there, spelled like this.
     fields
@@ -83,10 +77,10 @@ class Shape:
         Why such an object is refused.
     """
 
+    form: Form
     provider: str
     text: str
-    form: Form
-    sources: tuple[Source, ...]
+    sources: tuple[str, ...]
     names: frozenset[str] = frozenset()
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     says: Mapping[str, frozenset[Any]] = field(default_factory=dict)
@@ -126,6 +120,11 @@ class Shape:
         if of in self.patterns:
             return next(name for name in names if name.startswith(self.patterns[of]))
         return next((name for name in self.fields.get(of, ()) if name in names), None)
+
+
+table, candle, tick, refused = (
+    partial(Shape, form) for form in ("table", "candle", "tick", "refused")
+)
 
 
 def _among(value: Any, values: frozenset[Any]) -> bool:

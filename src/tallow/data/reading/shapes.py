@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from tallow.core.limits import COLUMN_NAMES_KNOWN
 from tallow.data.reading.message_shapes import MESSAGES
-from tallow.data.reading.shape import OPENED, Shape, git, page
+from tallow.data.reading.shape import OPENED, Shape, git, page, table
 
 _CDD = git("xenking/exchange-emulator/internal/parser/state.go", "441dcde")
 _STOOQ = "lukaszwojtow/alis/alis/src/main/java/com/alphatica/alis/data/loader/stooq"
@@ -21,26 +21,23 @@ STUDIES = frozenset({"Basis", "EMA", "MA", "MACD", "RSI", "RSI-based MA", "Signa
 """What TradingView calls plots of its own studies. One called Plot may be the volume."""
 
 TABLES: tuple[Shape, ...] = (
-    Shape(
+    table(
         "metatrader5",
         "MetaTrader 5, Export Bars, with tabs in a .csv, too; the volume is the tick volume",
-        "table",
         (git("Nils3600/modularer-backtester/load_mt5_data.py", "3cabe54"),),
         frozenset({"<DATE>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<TICKVOL>", "<VOL>"}),
         {"volume": ("<TICKVOL>",)},
     ),
-    Shape(
+    table(
         "metatrader5",
         "MetaTrader 5, copy_rates_from() of Python; the volume is the tick volume",
-        "table",
         (page("docs.MQL4.com/constants/structures/mqlrates"),),
         frozenset({"time", "open", "high", "low", "close", "tick_volume", "real_volume"}),
         {"volume": ("tick_volume",)},
     ),
-    Shape(
+    table(
         "stooq",
         "Stooq, files of its database, .txt and .csv; <PER> says how long a row lasts",
-        "table",
         (git(f"{_STOOQ}/StooqLoader.java", "01642d6"), git(f"{_STOOQ}/README.md", "01642d6")),
         frozenset(
             {"<TICKER>", "<PER>", "<DATE>", "<TIME>", "<OPEN>", "<CLOSE>", "<VOL>", "<OPENINT>"}
@@ -48,10 +45,9 @@ TABLES: tuple[Shape, ...] = (
         {"volume": ("<VOL>",), "open_interest": ("<OPENINT>",)},
         periods=("<PER>", {"5": "5m", "60": "1h", "D": "1d"}),
     ),
-    Shape(
+    table(
         "dukascopy",
         "Dukascopy, Historical Data Export in GMT; dates begin with their day",
-        "table",
         (
             git("jprm610/Trading_Strategy_Analyzer/Model/prueba.py", "2916a41"),
             git("ppanicali/Pattern-machine-learning/dukascopyConverter.py", "097f16f"),
@@ -61,30 +57,27 @@ TABLES: tuple[Shape, ...] = (
         timezone="UTC",
         day_first=True,
     ),
-    Shape(
+    table(
         "cryptodatadownload",
         "CryptoDataDownload; the volume is that of the currency which is traded",
-        "table",
         (_CDD,),
         frozenset({"unix", "date", "symbol", "open", "high", "low", "close"}),
         {"timestamp": ("unix",)},
         patterns={"volume": "Volume "},
         timezone="UTC",
     ),
-    Shape(
+    table(
         "cryptodatadownload",
         "CryptoDataDownload, the same with capitals",
-        "table",
         (_CDD,),
         frozenset({"Unix", "Date", "Symbol", "Open", "High", "Low", "Close"}),
         {"timestamp": ("Unix",)},
         patterns={"volume": "Volume "},
         timezone="UTC",
     ),
-    Shape(
+    table(
         "polygon",
         "Polygon, flat files of aggregates; those of indices have no volume, which is asked for",
-        "table",
         (
             page("massive.com/docs/flat-files/options/day-aggregates.md"),
             page("massive.com/docs/flat-files/indices/minute-aggregates.md"),
@@ -93,10 +86,9 @@ TABLES: tuple[Shape, ...] = (
         {"timestamp": ("window_start",)},
         timezone="UTC",
     ),
-    Shape(
+    table(
         "tradingview",
         "TradingView, a chart's data with a study of its own and no volume: 0 is taken, and told",
-        "table",
         (
             page("smartswingtools.com/docs/ssi-pro/csv-export"),
             git("revenant-doom/luxalgo/src/examples/sample_data.csv", "0776a0d"),
@@ -110,16 +102,14 @@ TABLES: tuple[Shape, ...] = (
 """Columns of files and frames that mean something else than their names alone would say."""
 
 PLAIN: tuple[Shape, ...] = (
-    Shape(
+    table(
         "metatrader4",
         "MetaTrader 4, History Center's export without a header: 2026.11.02,09:15,O,H,L,C,V",
-        "table",
         (git("mementum/backtrader/backtrader/feeds/mt4csv.py", "0555b1a"),),
     ),
-    Shape(
+    table(
         "tradingview",
         "TradingView, other charts' data; a volume that they have not is asked for",
-        "table",
         (page("smartswingtools.com/docs/ssi-pro/csv-export"),),
     ),
 )
@@ -127,113 +117,97 @@ PLAIN: tuple[Shape, ...] = (
 
 _OPENALGO = "marketcalls/openalgo"
 
-DOCUMENTS: tuple[Shape, ...] = tuple(
-    Shape(provider, text, "document", sources)
-    for provider, text, sources in (
-        (
-            "alpaca",
-            "bars, JSON",
-            (git("alpacahq/alpaca-py/tests/data/test_historical_stock_data.py", "1952baa"),),
-        ),
-        (
-            "angel",
-            "candle data, JSON",
-            (
-                git(f"{_OPENALGO}/broker/angel/api/data.py", "0870c9b"),
-                git("angel-one/smartapi-python/README.md", "cd4ecb1"),
-                page("smartapi.angelbroking.com/user/s63128103"),
-            ),
-        ),
-        (
-            "bhavcopy",
-            "NSE's and BSE's, UDiFF and before, CSV and zip",
-            (git("jugaad-py/jugaad-data/tests/test_bhav.py", "1fce84a"),),
-        ),
-        (
-            "bhavcopy",
-            "BSE's with ISIN_CODE, before 2024-07",
-            (git("sandeep-sandhu/NewsLookout/newslookout/plugins/mod_in_bse.py", "0418927"),),
-        ),
-        (
-            "bhavcopy",
-            "BSE's without ISIN, under its own name EQ050221.CSV; its keys are BSE|<SC_CODE>",
-            (
-                git("imvab/bse-bhavcopy/EQ050221.CSV", "0155920"),
-                page("github.com/bluechipcode/fetchbhavcopy"),
-            ),
-        ),
-        (
-            "binance",
-            "public files and klines",
-            (git("binance/binance-public-data/README.md", "13ad8c5"),),
-        ),
-        (
-            "ccxt",
-            "rows of six, and of seven with a count, JSON",
-            (git("ccxt/ccxt/wiki/Manual.md", "000990b"),),
-        ),
-        (
-            "databento",
-            "ohlcv records, CSV and frames",
-            (
-                page("databento.com/docs/schemas/ohlcv.md"),
-                git("databento/dbn/rust/dbn/src/encode/json/sync.rs", "07b766a"),
-            ),
-        ),
-        (
-            "dhan",
-            "charts, JSON",
-            (
-                page("dhanhq.co/docs/v2/historical-data/"),
-                git("dhan-oss/DhanHQ-py/tests/data/intraday_minute_data.json", "ff2ea96"),
-            ),
-        ),
-        (
-            "fyers",
-            "history, JSON",
-            (
-                git("SPRAGE/fyers-rs/fixtures/rest/data/history/response_success.json", "3a21e21"),
-                page("docs.rs/crate/fyers/latest/source/src/models/history/history_response.rs"),
-            ),
-        ),
-        (
-            "kite",
-            "historical candles, JSON",
-            (
-                page("kite.trade/docs/connect/v3/historical/"),
-                git("manikpandita23/kiteconnect-mocks/historical_minute.json", "fd728bc"),
-            ),
-        ),
-        (
-            "openalgo",
-            "history, JSON",
-            (
-                page("docs.openalgo.in/api-documentation/v1/data-api/history"),
-                git(f"{_OPENALGO}/docs/api/market-data/history.md", "032ee7d"),
-            ),
-        ),
-        (
-            "polygon",
-            "aggregates, JSON",
-            (
-                git("polygon-io/client-python/test_rest/test_aggs.py", "03e97a2"),
-                page("docs.rs/crate/pt/latest/source/src/models/agg_response.rs"),
-            ),
-        ),
-        (
-            "upstox",
-            "historical candles V2, V3, JSON",
-            (
-                page("upstox.com/developer/api-documentation/v3/get-historical-candle-data"),
-                page("upstox.com/developer/api-documentation/get-intra-day-candle-data"),
-            ),
-        ),
-        (
-            "yfinance",
-            "frames, in every container",
-            (git("ranaroussi/yfinance/yfinance/multi.py", "02c1c60"),),
-        ),
-    )
+
+def _document(provider: str, text: str, *sources: str) -> Shape:
+    return Shape("document", provider, text, sources)
+
+
+DOCUMENTS: tuple[Shape, ...] = (
+    _document(
+        "alpaca",
+        "bars, JSON",
+        git("alpacahq/alpaca-py/tests/data/test_historical_stock_data.py", "1952baa"),
+    ),
+    _document(
+        "angel",
+        "candle data, JSON",
+        git(f"{_OPENALGO}/broker/angel/api/data.py", "0870c9b"),
+        git("angel-one/smartapi-python/README.md", "cd4ecb1"),
+        page("smartapi.angelbroking.com/user/s63128103"),
+    ),
+    _document(
+        "bhavcopy",
+        "NSE's and BSE's, UDiFF and before, CSV and zip",
+        git("jugaad-py/jugaad-data/tests/test_bhav.py", "1fce84a"),
+    ),
+    _document(
+        "bhavcopy",
+        "BSE's with ISIN_CODE, before 2024-07",
+        git("sandeep-sandhu/NewsLookout/newslookout/plugins/mod_in_bse.py", "0418927"),
+    ),
+    _document(
+        "bhavcopy",
+        "BSE's without ISIN, under its own name EQ050221.CSV; its keys are BSE|<SC_CODE>",
+        git("imvab/bse-bhavcopy/EQ050221.CSV", "0155920"),
+        page("github.com/bluechipcode/fetchbhavcopy"),
+    ),
+    _document(
+        "binance",
+        "public files and klines",
+        git("binance/binance-public-data/README.md", "13ad8c5"),
+    ),
+    _document(
+        "ccxt",
+        "rows of six, and of seven with a count, JSON",
+        git("ccxt/ccxt/wiki/Manual.md", "000990b"),
+    ),
+    _document(
+        "databento",
+        "ohlcv records, CSV and frames",
+        page("databento.com/docs/schemas/ohlcv.md"),
+        git("databento/dbn/rust/dbn/src/encode/json/sync.rs", "07b766a"),
+    ),
+    _document(
+        "dhan",
+        "charts, JSON",
+        page("dhanhq.co/docs/v2/historical-data/"),
+        git("dhan-oss/DhanHQ-py/tests/data/intraday_minute_data.json", "ff2ea96"),
+    ),
+    _document(
+        "fyers",
+        "history, JSON",
+        git("SPRAGE/fyers-rs/fixtures/rest/data/history/response_success.json", "3a21e21"),
+        page("docs.rs/crate/fyers/latest/source/src/models/history/history_response.rs"),
+    ),
+    _document(
+        "kite",
+        "historical candles, JSON",
+        page("kite.trade/docs/connect/v3/historical/"),
+        git("manikpandita23/kiteconnect-mocks/historical_minute.json", "fd728bc"),
+    ),
+    _document(
+        "openalgo",
+        "history, JSON",
+        page("docs.openalgo.in/api-documentation/v1/data-api/history"),
+        git(f"{_OPENALGO}/docs/api/market-data/history.md", "032ee7d"),
+    ),
+    _document(
+        "polygon",
+        "aggregates, JSON",
+        git("polygon-io/client-python/test_rest/test_aggs.py", "03e97a2"),
+        page("docs.rs/crate/pt/latest/source/src/models/agg_response.rs"),
+    ),
+    _document(
+        "upstox",
+        "historical candles V2, V3, JSON",
+        page("upstox.com/developer/api-documentation/v3/get-historical-candle-data"),
+        page("upstox.com/developer/api-documentation/get-intra-day-candle-data"),
+    ),
+    _document(
+        "yfinance",
+        "frames, in every container",
+        git("ranaroussi/yfinance/yfinance/multi.py", "02c1c60"),
+    ),
 )
 """What the readers of `tallow.data.providers` read."""
 
@@ -261,7 +235,7 @@ def markdown() -> str:
     """Return the page of all shapes."""
     rows = [
         f"| {shape.provider} | {shape.form} | {_escaped(shape.text)} | "
-        f"{', '.join(f'<{source.address}>' for source in shape.sources)} |"
+        f"{', '.join(f'<{source}>' for source in shape.sources)} |"
         for shape in sorted((*DOCUMENTS, *TABLES, *PLAIN, *MESSAGES), key=lambda it: it.provider)
     ]
     head = "# Shapes\n\nFiles, frames and live messages that are known by what only they have.\n"
