@@ -100,7 +100,7 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
 }
 """By module of the command line: the verbs that show what it says of options."""
 
-HELP_PAGES = re.compile(r"serve/(cli|cli_\w+|options|options_store|verbs|again|wording)")
+HELP_PAGES = re.compile(r"serve/(cli|cli_\w+|options|verbs|wording)")
 """Modules whose texts are help pages, which are read as they are shown, or words for all others."""
 
 

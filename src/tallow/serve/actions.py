@@ -15,7 +15,7 @@ from tallow.data.store.write import WriteReport
 from tallow.data.writers import to_json
 from tallow.serve.console import make_console, make_table, number, print_json
 from tallow.serve.report import show_more
-from tallow.serve.saying import say_json
+from tallow.serve.wording import say_json
 
 ACTIONS_SHOWN = 40
 """Actions that are listed, the newest first; `--json` has them all."""

@@ -3,9 +3,69 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+from typing import Annotated
 
-from tallow.serve import options, options_store
+from tallow.serve import options
+from tallow.serve.options import INPUT, argument, option
 from tallow.serve.verbs import add_verb, make_app
+
+SeriesTimeframeOption = Annotated[
+    str, option("--timeframe -t TF", "How long each candle lasts.", INPUT)
+]
+CoverageStartOption = Annotated[
+    str | None,
+    option(
+        "--start TIME",
+        "A date, or a time with its offset. By default: each instrument's first candle; with "
+        "--missing: its last one.",
+    ),
+]
+CoverageEndOption = Annotated[
+    str | None, option("--end TIME", "A date is included. By default: now.")
+]
+MissingOption = Annotated[
+    bool, option("--missing", "List the segments to fetch, instead of the sessions.")
+]
+LongestOption = Annotated[
+    str | None, option("--longest DAYS", "Cut segments that span more, such as 60d.")
+]
+AskedOption = Annotated[
+    Path | None,
+    option(
+        "--asked FILE", "Segments that were fetched before: what they did not bring is not there."
+    ),
+]
+FrameOutputOption = Annotated[
+    Path | None,
+    option("--output -o FILE", "Write all rows to a .csv, .json, .parquet or .arrow file."),
+]
+ExportOption = Annotated[
+    Path | None, option("--export FILE", "Write them to a .csv file, to repair their cells.")
+]
+ActionsArgument = Annotated[
+    str | None, argument("FILE", "Actions to record; without it, they are listed.")
+]
+BackupTargetArgument = Annotated[str, argument("TARGET", "Where to copy to.")]
+BackupSourceArgument = Annotated[str, argument("BACKUP", "The backup.")]
+BeforeOption = Annotated[
+    str | None,
+    option(
+        "--before DATE|AGE",
+        "Candles that open before this go, with all their revisions: 2020-01-01 (its "
+        "midnight in UTC), a time, or an age such as 1825d.",
+    ),
+]
+SupersededBeforeOption = Annotated[
+    str | None,
+    option(
+        "--superseded-before DATE|AGE",
+        "Revisions that were superseded by then go; --as-of of tallow query does not reach "
+        "behind it then.",
+    ),
+]
+YesOption = Annotated[bool, option("--yes", "Do not ask.")]
+
 
 HELP = """Look after a store: coverage, quarantine, backups."""
 
@@ -87,17 +147,17 @@ def stats(store: options.StoreOption, json: options.JsonOption = False) -> None:
 def coverage(
     store: options.StoreOption,
     instruments: options.InstrumentsOption = None,
-    start: options_store.CoverageStartOption = None,
-    end: options_store.CoverageEndOption = None,
-    missing: options_store.MissingOption = False,
-    longest: options_store.LongestOption = None,
-    asked: options_store.AskedOption = None,
-    timeframe: options_store.SeriesTimeframeOption = "1m",
+    start: CoverageStartOption = None,
+    end: CoverageEndOption = None,
+    missing: MissingOption = False,
+    longest: LongestOption = None,
+    asked: AskedOption = None,
+    timeframe: SeriesTimeframeOption = "1m",
     adjustment: options.AdjustmentOption = "raw",
     calendar: options.CalendarOption = "XNSE",
     calendar_dates: options.CalendarDatesOption = None,
     beyond_coverage: options.BeyondCoverageOption = "assume",
-    output: options_store.FrameOutputOption = None,
+    output: FrameOutputOption = None,
     json: options.JsonOption = False,
 ) -> None:
     """Count the candles of each session, or list missing ones.
@@ -110,7 +170,7 @@ def coverage(
 @_verb("quarantine", "quarantine:show_quarantined", QUARANTINE_EPILOG)
 def quarantine(
     store: options.StoreOption,
-    export: options_store.ExportOption = None,
+    export: ExportOption = None,
     json: options.JsonOption = False,
 ) -> None:
     """List the quarantined rows, or export them to be repaired."""
@@ -123,7 +183,7 @@ def ingests(store: options.StoreOption, json: options.JsonOption = False) -> Non
 
 @_verb("actions", "actions:show_actions", ACTIONS_EPILOG)
 def actions(
-    file: options_store.ActionsArgument = None,
+    file: ActionsArgument = None,
     *,
     store: options.StoreOption,
     json: options.JsonOption = False,
@@ -141,7 +201,7 @@ def compact(store: options.StoreOption, json: options.JsonOption = False) -> Non
 
 @_verb("backup", "store:copy_store")
 def backup(
-    target: options_store.BackupTargetArgument,
+    target: BackupTargetArgument,
     source: options.StoreOption,
     json: options.JsonOption = False,
 ) -> None:
@@ -153,7 +213,7 @@ def backup(
 
 @_verb("restore", "store:copy_store")
 def restore(
-    source: options_store.BackupSourceArgument,
+    source: BackupSourceArgument,
     target: options.StoreOption,
     json: options.JsonOption = False,
 ) -> None:
@@ -166,9 +226,9 @@ def restore(
 @_verb("prune", "store:prune_store", PRUNE_EPILOG)
 def prune(
     store: options.StoreOption,
-    before: options_store.BeforeOption = None,
-    superseded_before: options_store.SupersededBeforeOption = None,
-    yes: options_store.YesOption = False,
+    before: BeforeOption = None,
+    superseded_before: SupersededBeforeOption = None,
+    yes: YesOption = False,
     json: options.JsonOption = False,
 ) -> None:
     """Remove what is too old, for good.

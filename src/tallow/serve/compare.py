@@ -36,13 +36,11 @@ from tallow.migrate.protocol import Request
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
-from tallow.serve.again import command_again
 from tallow.serve.compare_report import VERB, show_comparison
 from tallow.serve.console import ShowProgress, make_console, print_json, progress_bar
 from tallow.serve.run import NO_ROW, compile_kernels
-from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back, take_options
-from tallow.serve.wording import in_options, report_in_options
+from tallow.serve.wording import command_again, in_options, report_in_options, say
 
 PRINT = "-"
 UNITS = {"Comparing": "instruments", "Measuring": "engines"}

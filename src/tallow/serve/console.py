@@ -17,7 +17,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tallow.core.text import printable
-from tallow.serve.saying import say_json
+from tallow.serve.wording import say_json
 
 PLAIN_COLUMNS = 100
 """Width where there is no terminal to ask: rich would take 80, and cut what is longer."""

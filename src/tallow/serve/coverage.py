@@ -26,9 +26,8 @@ from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_fram
 from tallow.runtime.ranges import Range
 from tallow.serve.console import BAD, QUIET, WARN, make_console, make_table, number, progress_bar
 from tallow.serve.report import show_more
-from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import take_interrupts_back
-from tallow.serve.wording import in_options
+from tallow.serve.wording import in_options, say, say_json
 
 VERB = "coverage"
 

@@ -16,7 +16,6 @@ from rich.text import Text
 from tallow.core.text import first_of, without_secrets
 from tallow.data.ingest.documents import FileReport, IngestReport, find_documents, ingest
 from tallow.data.store.store import open_store
-from tallow.serve.again import venue_words
 from tallow.serve.console import (
     BAD,
     WARN,
@@ -31,9 +30,8 @@ from tallow.serve.console import (
     progress_bar,
 )
 from tallow.serve.report import show_failures, show_more, show_quarantine
-from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
-from tallow.serve.wording import in_options, report_in_options
+from tallow.serve.wording import in_options, report_in_options, say, venue_words
 
 VERB = "ingest"
 COUNTS = ("rows_in", "new", "identical", "revised", "quarantined", "settled")

@@ -27,14 +27,12 @@ from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.runtime.live.updates import LiveUpdate
 from tallow.runtime.results import failure_text
-from tallow.serve.again import venue_words
 from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.live_report import VERB, SessionReport, show_session
 from tallow.serve.live_view import DAY, LiveView, line
 from tallow.serve.run import compile_kernels
-from tallow.serve.saying import say
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
-from tallow.serve.wording import in_options, report_in_options
+from tallow.serve.wording import in_options, report_in_options, say, venue_words
 
 REPLAY_SPEED = 60.0
 SCREEN_SECONDS = 0.5

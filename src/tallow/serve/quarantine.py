@@ -19,7 +19,7 @@ from tallow.data.store.store import open_store
 from tallow.data.writers import check_output, to_json, write_frame
 from tallow.serve.console import QUIET, make_console, make_table, number
 from tallow.serve.report import show_more, show_rules
-from tallow.serve.saying import say_json
+from tallow.serve.wording import say_json
 
 RECORD_SHOWN = 500
 """Characters of a record that the table shows; `--json` and `--export` have all."""

@@ -34,9 +34,8 @@ from tallow.serve.console import (
 )
 from tallow.serve.report import show_assumed, show_more
 from tallow.serve.run import compile_kernels
-from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
-from tallow.serve.wording import in_options
+from tallow.serve.wording import in_options, say, say_json
 
 VERB = "query"
 INSTRUMENTS_SHOWN = 6

@@ -35,8 +35,8 @@ from tallow.serve.console import (
     print_json,
 )
 from tallow.serve.options import PLAN
-from tallow.serve.saying import say
 from tallow.serve.verbs import EXIT_INCOMPLETE
+from tallow.serve.wording import say
 
 ANALYSES_SHOWN, ENTRIES_SHOWN = 5, 8
 """Lines of the tables of `tallow rollout status`, the newest last; `--json` has more."""

@@ -15,9 +15,8 @@ from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.console import make_console, print_json, progress_bar
 from tallow.serve.report import show_report
-from tallow.serve.saying import say
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
-from tallow.serve.wording import in_options, report_in_options
+from tallow.serve.wording import in_options, report_in_options, say
 
 NO_ROW = "the input holds no row, as the answer of a holiday"
 READING = ("source_timeframe", *READ_KEYWORDS)

@@ -28,8 +28,8 @@ from tallow.serve.console import (
     print_json,
 )
 from tallow.serve.report import show_more
-from tallow.serve.saying import say, say_json
 from tallow.serve.verbs import take_interrupts_back
+from tallow.serve.wording import say, say_json
 
 INGESTS_SHOWN = 20
 """Writes that the ledger's table shows, the newest first; `--json` has them all."""

@@ -15,8 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from tallow.core.errors import AllFailedError, TallowError, TallowWarning
-from tallow.serve.saying import say
-from tallow.serve.wording import APPS, in_options
+from tallow.serve.wording import APPS, in_options, say
 
 PROGRAM = "tallow"
 

@@ -1,16 +1,31 @@
 """Messages in the words of the command line: ``--calendar-dates`` for ``calendar_dates=``.
 
-A verb's words are its own options: a message never names one that the verb does not have.
+A verb's words are its own options: a message never names one that the verb does not have. All text
+of verbs that no console draws is printed here, in plain lines on stdout and stderr.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import typer
+
+from tallow.core.text import printable, printable_json, without_secrets
+
+
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print text; what would steer a terminal is written out."""
+    typer.echo(printable(text), err=err, nl=nl)
+
+
+def say_json(text: str) -> None:
+    """Print JSON on stdout; it reads back the same, and steers no terminal."""
+    typer.echo(printable_json(text))
+
 
 APPS: dict[str, typer.Typer] = {}
 """The command line and its groups of verbs by their names; `make_app` adds each."""
@@ -96,3 +111,36 @@ def find_verb(command: Any, name: str) -> Any:
         if hasattr(found, "commands") and name in found.commands:
             return found.commands[name]
     raise KeyError(name)
+
+
+def command_again(context: typer.Context, *without: str) -> str:
+    """Return a verb's command as it was given, but for parameters of some names, and secrets."""
+    words = [str(context.info_name)]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or name in without:
+            continue
+        value = context.params[name]
+        is_option = parameter.param_type_name == "option"
+        option = [max(parameter.opts, key=len)] if is_option else []
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words += option if each is True else [*option, without_secrets(str(each))]
+    return f"tallow {shlex.join(words)}"
+
+
+def venue_words(said: Mapping[str, Any]) -> str:
+    """Return the options that say again when the venue trades; nothing for those by default.
+
+    Examples
+    --------
+    >>> venue_words({"calendar": "24/7", "beyond_coverage": "assume"})
+    ' --calendar 24/7'
+    """
+    usual = {"calendar": "XNSE", "calendar_dates": None, "beyond_coverage": "assume"}
+    words = [
+        f" --{name.replace('_', '-')} {shlex.quote(str(said[name]))}"
+        for name, default in usual.items()
+        if said.get(name, default) != default
+    ]
+    return "".join(words)

@@ -22,7 +22,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tallow.core.errors import StoreError
-from tallow.data.store import copying, flush, reading
+from tallow.data.store import copying, flush, tail
 from tallow.data.store.delta import DeltaBackend
 from tallow.data.store.files import TableLocation
 from tallow.data.store.location import plain_location
@@ -152,7 +152,7 @@ def test_a_store_that_is_only_read_is_copied_after_commits_that_its_ledger_lacks
     store = filled(place)
     table = DeltaTable(place.location, storage_options=place.options)
     table.alter.set_table_properties({"owner": "somebody"}, raise_if_not_exists=False)
-    monkeypatch.setattr(reading, "may_write", lambda path: path.parent != state_folder(place))
+    monkeypatch.setattr(tail, "may_write", lambda path: path.parent != state_folder(place))
     with monkeypatch.context() as patch:
         # Nobody waits for another tool to enter what it did: none does.
         patch.setattr(time, "sleep", kill)

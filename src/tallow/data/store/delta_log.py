@@ -39,7 +39,6 @@ from tallow.data.store.index import Examiner, FileIndex
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.lineage import lineage_of, tails_of
 from tallow.data.store.location import SNAPSHOT_FILE, STATE_FOLDER
-from tallow.data.store.reading import TailCopy, open_tail
 from tallow.data.store.table import (
     TABLE_SCHEMA,
     delta_errors,
@@ -47,7 +46,7 @@ from tallow.data.store.table import (
     open_table,
     properties_of,
 )
-from tallow.data.store.tail import STATE_FILE, reached_by
+from tallow.data.store.tail import STATE_FILE, TailCopy, open_tail, reached_by
 from tallow.data.store.view import DeltaView
 
 
