@@ -26,7 +26,6 @@ from tallow.data.coverage.provisional import provisional_bars
 from tallow.data.joins import JoinedHistories
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.snapshots import Snapshots
-from tallow.data.store.kinds import other_kinds
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
@@ -316,7 +315,7 @@ class StoreQueries:
         """Raise an error where a name is unknown, or nothing has bars."""
         if not run.seen.issuperset(names):
             known, kind = self._names(run.candles, state), run.candles
-            kinds = "" if known else other_kinds(state, kind.timeframe, kind.adjustment)
+            kinds = "" if known else state.other_kinds(kind.timeframe, kind.adjustment)
             question.wanted.check_found(known, "the store", kinds)
         raise_if_all_failed(run.failures, len(names))
 

@@ -15,7 +15,6 @@ from rich.table import Column, Table
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
-from tallow.data.store.kinds import other_kinds
 from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
 from tallow.engine import AnalyticsEngine
@@ -93,7 +92,7 @@ def query_store(*, store: str, output: Path | None, json: bool, **question: Any)
 
 def _other_kinds(store: Store, question: Mapping[str, Any]) -> str:
     source, adjustment = (question[name] for name in ("source_timeframe", "adjustment"))
-    return other_kinds(store, parse_timeframe(source).text, adjustment)
+    return store.other_kinds(parse_timeframe(source).text, adjustment)
 
 
 def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:

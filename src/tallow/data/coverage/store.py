@@ -18,7 +18,6 @@ from tallow.data.coverage.candle_index import Moment, source_timeframe
 from tallow.data.coverage.missing import SEGMENT_SCHEMA, missing_segments
 from tallow.data.coverage.sessions import COVERAGE_SCHEMA, coverage
 from tallow.data.joins import JoinedHistories
-from tallow.data.store.kinds import other_kinds
 from tallow.data.store.store import Store
 
 Progress = Callable[[int, int], None]
@@ -88,7 +87,7 @@ class StoredSeries:
     def other_kinds(self) -> str:
         """Say which candles the store has; nothing where it has those of this kind."""
         size = source_timeframe(self.timeframe).text
-        return other_kinds(self.store, size, self.adjustment, "timeframe")
+        return self.store.other_kinds(size, self.adjustment, "timeframe")
 
     def _known(self) -> pl.DataFrame:
         """Return the store's series of this kind that are asked for."""

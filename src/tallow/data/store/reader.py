@@ -100,6 +100,23 @@ class StoreReader:
             .sort(SERIES_KEY)
         )
 
+    def other_kinds(
+        self, timeframe: str, adjustment: str, asked_by: str = "source_timeframe"
+    ) -> str:
+        """Say which kinds of candles there are; nothing where those of this kind are among them.
+
+        Reads all keys. `asked_by` is the parameter by which the timeframe was asked for.
+        """
+        found = self.series().select("timeframe", "adjustment").unique()
+        ordered = found.sort("timeframe", "adjustment").iter_rows()
+        kinds = [f"{size} {name}" for size, name in ordered]
+        if not kinds:
+            return "the store has none"
+        wanted = f"{timeframe} {adjustment}"
+        if wanted in kinds:
+            return ""
+        return f"the store has {', '.join(kinds)}, and no {wanted}; see {asked_by}= and adjustment="
+
     def token(self) -> Hashable:
         """Return what changes with every change that a reader would see. Costs microseconds."""
         return self.view().token
