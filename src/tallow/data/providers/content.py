@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import narwhals
 import polars as pl
 
 from tallow.core.errors import CandleInputError
@@ -101,6 +100,8 @@ def open_content(source: Any) -> Content:
             f"read: input={type(source).__name__}; must be one file or one frame; read each alone"
         )
     if not isinstance(source, str | Path):
+        import narwhals
+
         frame = narwhals.to_native(source, pass_through=True)
         return Content("frame", frame=frame, columns=_frame_columns(frame))
     path = file_path("read: input", source, CandleInputError)

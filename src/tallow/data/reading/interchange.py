@@ -1,7 +1,7 @@
 """Frames of other libraries, in and out.
 
-Neither pandas nor PyArrow is imported unless the caller uses it, and a pandas frame is read without
-PyArrow.
+Neither pandas nor PyArrow is imported unless the caller uses it, nor narwhals for files and Polars'
+own frames; a pandas frame is read without PyArrow.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import importlib
 import sys
 from typing import Any
 
-import narwhals
 import polars as pl
 
 from tallow.core.errors import CandleInputError
@@ -31,6 +30,10 @@ def from_native(source: object) -> tuple[pl.DataFrame, str]:
 
 
 def _from_native(source: object) -> tuple[pl.DataFrame, str]:
+    if isinstance(source, pl.DataFrame):
+        return source, "polars"
+    import narwhals
+
     source = narwhals.to_native(source, pass_through=True)
     if isinstance(source, pl.DataFrame):
         return source, "polars"
@@ -55,6 +58,8 @@ def to_native(frame: pl.DataFrame, native: str) -> Any:
 
 
 def _from_arrow_or_narwhals(source: object) -> pl.DataFrame:
+    import narwhals
+
     try:
         if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
             read = pl.from_arrow(source)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 from tallow.core.limits import COLUMN_NAMES_KNOWN
-from tallow.data.reading.message_shapes import MESSAGES
 from tallow.data.reading.shape import OPENED, Shape, git, page, table
 
 _CDD = git("xenking/exchange-emulator/internal/parser/state.go", "441dcde")
@@ -233,6 +232,8 @@ LEFT_OUT = (
 
 def markdown() -> str:
     """Return the page of all shapes."""
+    from tallow.data.reading.message_shapes import MESSAGES
+
     rows = [
         f"| {shape.provider} | {shape.form} | {_escaped(shape.text)} | "
         f"{', '.join(f'<{source}>' for source in shape.sources)} |"
