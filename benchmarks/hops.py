@@ -28,7 +28,7 @@ from benchmarks.measure import Figure, Outcome
 from benchmarks.settings import Settings
 from tallow.data.kernels import aggregate
 from tallow.data.reading import readers
-from tallow.data.store.delta import DeltaBackend
+from tallow.data.store.delta_backend import DeltaBackend
 from tallow.data.store.store import open_store
 from tallow.data.store.tail import TailFile
 from tallow.serve.cli import app

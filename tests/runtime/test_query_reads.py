@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import TallowWarning
-from tallow.data.store.delta_log import DeltaLog
+from tallow.data.store.delta import DeltaLog
 from tallow.data.store.tail import TailFile
 from tallow.runtime import ranged, run_snapshots
 from tests.frames import MINUTE, assert_same_frame, candles, minutes, moment

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-import tallow.data.store.delta  # noqa: F401 - loaded before its limits are lowered
+import tallow.data.store.delta_backend  # noqa: F401 - loaded before its limits are lowered
 from tallow.data.reading.schema import CANDLE_SCHEMA, TIME_TYPE
 from tallow.data.store.store import Store, open_store
 from tests.data.store.campaign import FIRST, MINUTE, lower_limits, say

@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-import tallow.data.store.delta  # noqa: F401 - loaded before its limits are lowered
+import tallow.data.store.delta_backend  # noqa: F401 - loaded before its limits are lowered
 from tallow.data.store.store import open_store
 from tests.data.store.campaign import History, lower_limits, say, work
 

@@ -23,7 +23,7 @@ from deltalake import DeltaTable
 
 from tallow.core.errors import StoreError
 from tallow.data.store import copying, flush, tail
-from tallow.data.store.delta import DeltaBackend
+from tallow.data.store.delta_backend import DeltaBackend
 from tallow.data.store.files import TableLocation
 from tallow.data.store.location import plain_location
 from tallow.data.store.store import Store, open_store
@@ -256,7 +256,7 @@ def test_a_process_killed_between_rows_and_ledger_leaves_a_whole_copy(new_place,
     source = new_place("folder")
     store, target = filled(source), new_place("folder")
     code = (
-        "import os, signal, tallow; from tallow.data.store import copying, delta\n"
+        "import os, signal, tallow; from tallow.data.store import copying, delta_backend\n"
         "copying.take_ledger = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"tallow.open_store({source.location!r}).backup({target.location!r})"
     )

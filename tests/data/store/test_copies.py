@@ -26,7 +26,7 @@ import sys
 from tallow.data.store.store import open_store
 from tests.data.store.campaign import lower_limits
 from tests.data.store.test_copies import write
-import tallow.data.store.delta
+import tallow.data.store.delta_backend
 lower_limits()
 with open_store(sys.argv[1]) as store:
     number = int(sys.argv[2])

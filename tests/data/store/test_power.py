@@ -22,7 +22,7 @@ from tests.data.store.test_copies import numbers_of, write
 ROOT = Path(__file__).parents[3]
 WORK = """
 import sys
-import tallow.data.store.delta
+import tallow.data.store.delta_backend
 from tallow.data.store import commits
 from tallow.data.store.store import open_store
 from tests.data.store.test_copies import write

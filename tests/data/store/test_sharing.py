@@ -20,7 +20,7 @@ import pytest
 from tallow import open_store
 from tallow.core.errors import StoreError, TallowWarning
 from tallow.data.store import flush
-from tallow.data.store.delta import DeltaBackend
+from tallow.data.store.delta_backend import DeltaBackend
 from tests.data.store.model import at, candle_frame, flat, log
 
 SECOND_PROCESS = """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tallow.core.errors import DamagedFileError, StoreError
-from tallow.data.store import commits, delta_log
+from tallow.data.store import commits, delta
 from tallow.data.store.store import Store, open_store
 from tests.frames import market
 
@@ -68,7 +68,7 @@ def test_a_commit_that_never_was_on_disk_never_was(tmp_path, monkeypatch, harm):
     write(store, 2)
     log, version = store.log(), store.stats().version
     with monkeypatch.context() as patch:
-        patch.setattr(delta_log, "sync_commits", off)
+        patch.setattr(delta, "sync_commits", off)
         with pytest.raises(PowerOff):
             store.flush()
     store.close()

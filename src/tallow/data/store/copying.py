@@ -27,7 +27,7 @@ from tallow.data.store.table import COPIED, HORIZON
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
 
-    from tallow.data.store.delta_log import DeltaLog
+    from tallow.data.store.delta import DeltaLog
     from tallow.data.store.files import TableLocation
     from tallow.data.store.index import FileIndex
 

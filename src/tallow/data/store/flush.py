@@ -22,7 +22,7 @@ from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.backend import LogPoint
 from tallow.data.store.batches import Tail
 from tallow.data.store.classify import rebase, receive_after
-from tallow.data.store.delta_log import DeltaLog
+from tallow.data.store.delta import DeltaLog
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import (
     LOG_ORDER,

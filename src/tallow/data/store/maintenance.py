@@ -28,7 +28,7 @@ from tallow.data.store.statistics import is_own_name
 from tallow.data.store.table import HORIZON
 
 if TYPE_CHECKING:
-    from tallow.data.store.delta_log import DeltaLog
+    from tallow.data.store.delta import DeltaLog
 
 
 def compact(log: DeltaLog, keep_hours: float) -> CompactionReport:

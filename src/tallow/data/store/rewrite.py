@@ -24,7 +24,7 @@ from tallow.data.store.table import PRUNED
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
 
-    from tallow.data.store.delta_log import DeltaLog
+    from tallow.data.store.delta import DeltaLog
 
 Keep = Callable[[pl.DataFrame], pl.DataFrame]
 """What stays of rows that hold all revisions of their keys."""

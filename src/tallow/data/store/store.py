@@ -313,7 +313,7 @@ def open_backend(
         if mark and scheme.lower() in ("postgresql", "postgres"):
             # The server's library takes another spelling for a database's name.
             return _database(f"{scheme.lower()}://{rest}", state, create, clock, to_fill)
-        from tallow.data.store.delta import DeltaBackend
+        from tallow.data.store.delta_backend import DeltaBackend
     except ModuleNotFoundError as error:
         raise StoreError(
             f"store: {without_secrets(place)}: needs {error.name}; install it with: pip install "
