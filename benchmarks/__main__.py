@@ -21,6 +21,7 @@ from benchmarks import (
     request,
     scaling,
     shadow,
+    small,
     start,
     store,
 )
@@ -40,6 +41,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "range": store.measure_range,
     "day": store.measure_day,
     "small-writes": store.measure_small_writes,
+    "small": small.measure,
     "live": live.measure,
     "corrections": live.measure_corrections,
     "live-memory": live.measure_memory,

@@ -77,12 +77,12 @@ def measure(settings: Settings) -> Outcome:
         peers["talipp"].update(minute)
         peers["Wickra"].update(minute)
     contestants: dict[str, Callable[[], object]] = {
-        "update_arrays": _arrays(market, minutes, ["1m"]),
-        "update_arrays, five timeframes": _arrays(market, minutes, FIVE),
-        "update, frames": _frames(market, minutes),
+        "update_arrays": feed_arrays(market, minutes, ["1m"]),
+        "update_arrays, five timeframes": feed_arrays(market, minutes, FIVE),
+        "update, frames": feed_frames(market, minutes),
     }
-    contestants |= {name: _one_by_one(peer, rows) for name, peer in peers.items()}
-    turns = {name: _repeated(minute) for name, minute in contestants.items()}
+    contestants |= {name: feed_peer(peer, rows) for name, peer in peers.items()}
+    turns = {name: in_a_turn(minute) for name, minute in contestants.items()}
     timings = take_turns(turns, settings.rounds, count * MINUTES)
     ours, five, frames, talipp, talib, wickra = (timing.median for timing in timings.values())
     return Outcome(
@@ -146,9 +146,10 @@ def measure_memory(settings: Settings) -> Outcome:
     )
 
 
-def _arrays(
+def feed_arrays(
     market: Minutes, minutes: list[Floats], timeframes: list[str] | tuple[str, ...]
 ) -> Callable[[], object]:
+    """Return what gives an engine one minute after the other, as arrays."""
     live = tallow.LiveEngine(timeframes, calendar=CALENDAR)
     numbers, place = live.numbers(market.names), iter(range(len(minutes)))
     times = [np.full(len(numbers), time) for time in market.times[: len(minutes)]]
@@ -162,7 +163,8 @@ def _arrays(
     return minute
 
 
-def _frames(market: Minutes, minutes: list[Floats]) -> Callable[[], object]:
+def feed_frames(market: Minutes, minutes: list[Floats]) -> Callable[[], object]:
+    """Return what gives an engine one minute after the other, as frames."""
     live = tallow.LiveEngine("1m", calendar=CALENDAR)
     frames = [
         _frame(market.names, time, minute)
@@ -184,7 +186,9 @@ def _frame(names: list[str], time: int, minute: Floats) -> pl.DataFrame:
     return pl.DataFrame({"instrument": names, "timestamp": stamp, **columns})
 
 
-def _repeated(minute: Callable[[], object]) -> Callable[[], object]:
+def in_a_turn(minute: Callable[[], object]) -> Callable[[], object]:
+    """Return a turn of many minutes."""
+
     def turn() -> None:
         for _ in range(MINUTES):
             minute()
@@ -192,7 +196,8 @@ def _repeated(minute: Callable[[], object]) -> Callable[[], object]:
     return turn
 
 
-def _one_by_one(peer: Any, rows: list[Any]) -> Callable[[], object]:
+def feed_peer(peer: Any, rows: list[Any]) -> Callable[[], object]:
+    """Return what gives a peer one minute after the other."""
     place = iter(rows[WARM_UP:])
     return lambda: peer.update(next(place))
 

@@ -349,6 +349,19 @@ def check_at_random(folder: Path, seed: int, steps: int) -> None:
     market.catch_up()
 
 
+def test_open_interest_of_a_candle_that_others_deleted_is_gone(tmp_path: Path) -> None:
+    """It came again without one before the engine looked; the store has none, nor has a query."""
+    key = ("A", 1_741_319_100_000_000)
+    with open_store(tmp_path, create=True) as store, open_store(tmp_path) as other:
+        live = LiveEngine("1m", (), store=store)
+        live.update(frame_of({key: Values(1.0, 1.0, 1.0, 1.0, 5.0, 7.0)}, True))
+        other.delete(keys_of([key]))
+        other.write(frame_of({key: Values(2.0, 2.0, 2.0, 2.0, 5.0, None)}, True))
+        reported = live.catch_up().frame
+        for frame in (reported, live.latest("1m"), other.read(["A"])):
+            assert frame.select("close", "open_interest").rows() == [(2.0, None)]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_other_writers_beside_a_live_engine(tmp_path: Path, seed: int) -> None:
     check_at_random(tmp_path, seed, 14)

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tallow import LiveEngine, load_calendar, open_store
@@ -147,6 +148,36 @@ def test_a_state_of_another_store_is_rebuilt(tmp_path, store, path):
     with open_store(tmp_path / "second", create=True) as second:
         fresh(second).save(path)
     assert_rebuilt(path, store, "another store")
+
+
+def test_what_is_not_reported_yet_is_saved_with_the_state(tmp_path, store):
+    """An engine that goes on from a file reports with its next update what others wrote."""
+    files = [tmp_path / name for name in ("first", "second")]
+    LiveEngine(store=store, **OPTIONS).save(files[0])
+    later = candles("A", minutes("2025-07-21T09:15+05:30", 2))
+    with open_store(tmp_path / "store") as other:
+        other.write(later)
+    LiveEngine.load(files[0], store=store, **OPTIONS).save(files[1])
+    update = LiveEngine.load(files[1], store=store, **OPTIONS).catch_up()
+    alone = LiveEngine(**OPTIONS)
+    alone.update(MARKET)
+    for size, frame in alone.update(later).frames.items():
+        reported = update.frames[size].filter(pl.col("timestamp") >= later["timestamp"][0])
+        assert len(frame)
+        assert_same_frame(
+            reported.drop("revision"),
+            frame.filter(pl.col("timestamp") >= later["timestamp"][0]).drop("revision"),
+        )
+
+
+def test_deferred_rows_that_do_not_fit_are_refused(tmp_path, store):
+    path = tmp_path / "state"
+    LiveEngine(store=store, **OPTIONS).save(path)
+    header, arrays = read_state(path)
+    header["store"]["deferred"] = [["00", "00", "00", "00"], None]
+    write_state(path, header, arrays)
+    with pytest.warns(TallowWarning, match="store="):
+        LiveEngine.load(path, store=store, **OPTIONS)
 
 
 def test_open_interest_is_remembered(tmp_path):

@@ -206,8 +206,8 @@ class Twin:
     def catch_up(self) -> None:
         """Let the engine see what others wrote, all at once."""
         update = self.live.catch_up()
-        self._see(True)
-        self.agree(update)
+        # What they changed twice, and back, may be told, too.
+        self.agree(update, others=self._see(True))
 
     def _meet_others(self) -> None:
         """Catch up before minutes of ticks close: their candles would be later than the others'."""

@@ -114,6 +114,31 @@ class BarRows:
         return pl.DataFrame([instrument, time, *columns])
 
 
+def rows_as_text(rows: BarRows) -> list[str]:
+    """Return rows as four texts, for a file in JSON; see `rows_of_text`."""
+    parts = (rows.times, rows.is_final, rows.revision, rows.values)
+    return [np.ascontiguousarray(part).tobytes().hex() for part in parts]
+
+
+def rows_of_text(texts: Sequence[str], fields: tuple[str, ...]) -> BarRows:
+    """Return the rows of four texts.
+
+    Raises
+    ------
+    ValueError
+        If they are not rows of these fields.
+    """
+    times, final, revision, values = map(bytes.fromhex, texts)
+    count = len(final)
+    return BarRows(
+        np.frombuffer(times, np.int64).reshape(3, count),
+        np.frombuffer(final, np.bool_),
+        np.frombuffer(revision, np.int64).reshape(count),
+        np.frombuffer(values, np.float64).reshape(len(fields), count),
+        fields,
+    )
+
+
 def empty_rows(fields: tuple[str, ...]) -> BarRows:
     """Return no rows, with a timeframe's fields."""
     times, final = np.empty((3, 0), dtype=np.int64), np.empty(0, dtype=np.bool_)

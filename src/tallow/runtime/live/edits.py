@@ -57,10 +57,10 @@ class MergeResult:
     repeated: int
 
 
-def merge_candles(rows: Floats, given: Floats) -> MergeResult:
+def merge_candles(rows: Floats, given: Floats, is_complete: bool = False) -> MergeResult:
     """Merge candles into others; one without prices deletes the candle of its time.
 
-    Both are ``[rows, fields]`` in ascending time, without repeats.
+    Both are ``[rows, fields]`` in ascending time, without repeats; see `UpdateRows.is_complete`.
     """
     place = np.searchsorted(rows[:, TIME], given[:, TIME])
     known = place < len(rows)
@@ -69,7 +69,8 @@ def merge_candles(rows: Floats, given: Floats) -> MergeResult:
     same = np.zeros(len(given), dtype=np.bool_)
     before = rows[place[known]]
     given = given.copy()
-    given[known] = with_interest(given[known], before)
+    if not is_complete:
+        given[known] = with_interest(given[known], before)
     same[known] = equal_rows(before, given[known])
     same |= deletes & ~known
     revised, deleted = known & ~same & ~deletes, known & deletes

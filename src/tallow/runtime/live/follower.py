@@ -9,6 +9,7 @@ reports how its bars differ from before.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from tallow.core.arrays import Floats, Ints
 from tallow.core.errors import StoreError
 from tallow.core.time import END_OF_TIME
 from tallow.data.store.backend import LogPoint
+from tallow.runtime.live.bar_rows import join_rows, rows_as_text, rows_of_text
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore
 from tallow.runtime.live.memory import TIME
@@ -86,6 +88,8 @@ class Follower:
             "behind": [[number, *position] for number, position in self.behind.items()],
             "unmet": self._unknown,
             "knows_all": self._knows_all,
+            "deferred": self._deferred
+            and [rows_as_text(join_rows(rows)) if rows else None for rows in self._deferred.rows],
         }
 
     def resume(self, position: Mapping[str, Any]) -> None:
@@ -94,6 +98,13 @@ class Follower:
         for number, point, whole in position["behind"]:
             self.behind[number] = StorePosition(LogPoint(*point), whole)
         self._unknown, self._knows_all = dict(position["unmet"]), position["knows_all"]
+        if deferred := position.get("deferred"):
+            fields = [each.fields for each in self._state.timeframes]
+            rows = [
+                [rows_of_text(texts, names)] if texts else []
+                for texts, names in zip(deferred, fields, strict=True)
+            ]
+            self.defer(Outcome(rows))
 
     # What is reported
 
@@ -209,7 +220,8 @@ class Follower:
         numbers = np.array([self._numbers[name] for name in known], dtype=np.int64)
         numbers = np.repeat(numbers, [len(parts[name]) for name in known])
         nothing = deletion_rows(numbers[:0], numbers[:0])
-        return sort_rows(numbers, np.concatenate([nothing, *(parts[name] for name in known)]))
+        rows = np.concatenate([nothing, *(parts[name] for name in known)])
+        return replace(sort_rows(numbers, rows), is_complete=True)
 
     def unknown_instruments(self) -> list[str]:
         """Return the store's instruments that the engine does not have, sorted."""

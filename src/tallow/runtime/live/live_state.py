@@ -244,7 +244,8 @@ class LiveState:
         slots = (memory.next[which] - 1) % memory.capacity
         old = memory.candles[slots, which]
         known = old[:, TIME] == rows[:, TIME]
-        rows[known] = with_interest(rows[known], old[known])
+        if not given.is_complete:
+            rows[known] = with_interest(rows[known], old[known])
         same = equal_rows(old, rows)
         outcome.repeated += int(same.sum())
         in_bars = np.logical_and.reduce([each.touched[which] for each in self.timeframes])
@@ -286,7 +287,7 @@ class LiveState:
                 added.append(Edit(number, int(self.memory.next[number]), states, None, rows))
                 outcome.appended += len(rows)
             else:
-                edit = self._correction(number, rows, pasts.get(number), outcome)
+                edit = self._correction(number, rows, pasts.get(number), outcome, given.is_complete)
                 if edit is not None:
                     changed.append(edit)
                     if commit:
@@ -298,7 +299,7 @@ class LiveState:
                 outcome.add(self._edit(edits, which, revision, commit=commit))
 
     def _correction(
-        self, number: int, rows: Floats, past: Past | None, outcome: Outcome
+        self, number: int, rows: Floats, past: Past | None, outcome: Outcome, is_complete: bool
     ) -> Edit | None:
         """Return the edit for late, revised or deleted candles; None where nothing changes."""
         memory, first = self.memory, int(self.memory.first[number])
@@ -308,7 +309,7 @@ class LiveState:
             if past is not None:
                 # A minute that ticks still build is in memory only.
                 old = np.concatenate([past.rows[past.rows[:, TIME] <= reach], kept])
-                new = self._merge(number, old, rows, outcome)
+                new = self._merge(number, old, rows, outcome, is_complete)
                 return None if new is None else Edit(number, 0, past.states, old, new, restart=True)
             times = rows[:, TIME].astype(np.int64)
             known = times > reach
@@ -321,15 +322,17 @@ class LiveState:
         place = min(int(np.searchsorted(kept[:, TIME], moment)), max(len(kept) - 1, 0))
         position = max((first + place) // memory.stride * memory.stride, first)
         old = kept[position - first :]
-        new = self._merge(number, old, rows, outcome)
+        new = self._merge(number, old, rows, outcome, is_complete)
         if new is None:
             return None
         flat = memory.snapshot(np.array([number]), np.array([position]))
         return Edit(number, position, self._by_timeframe(flat), old, new)
 
-    def _merge(self, number: int, old: Floats, rows: Floats, outcome: Outcome) -> Floats | None:
+    def _merge(
+        self, number: int, old: Floats, rows: Floats, outcome: Outcome, is_complete: bool
+    ) -> Floats | None:
         """Merge an update's candles into others, and count them; None where nothing changes."""
-        merged = merge_candles(old, rows)
+        merged = merge_candles(old, rows, is_complete)
         newest = self.timeframes[0].now[0][number, bars.LAST_TIME]
         appended = int(((rows[:, TIME] > newest) & ~np.isnan(rows[:, CLOSE])).sum())
         outcome.appended += appended

@@ -26,6 +26,7 @@ from tallow.data.kernels.tick_minutes import (
     TIME_LAST_US,
 )
 from tallow.data.state_file import Arrays
+from tallow.runtime.live.bar_rows import rows_of_text
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.memory import FIELDS, TIME
 
@@ -205,8 +206,33 @@ def _checks(state: LiveState, count: int) -> dict[str, Check]:
             *(row(by_name(each(number), one.fields), failures) for one in state.timeframes)
         ),
         "waiting": each(lambda value: _are_minutes(value, number)),
-        "store": lambda value: value is None or store(value),
+        "store": lambda value: (
+            value is None or (store(value) and _are_deferred(value.get("deferred"), state, count))
+        ),
     }
+
+
+def _are_deferred(value: Any, state: LiveState, count: int) -> bool:
+    """Say whether a value holds rows of each timeframe that are still to be reported, or is None.
+
+    Files of before have none.
+    """
+    texts = each(is_text)
+    fits = row(
+        *(lambda one: one is None or (texts(one) and len(one) == 4),) * len(state.timeframes)
+    )
+    if value is None or not fits(value):
+        return value is None
+    for part, timeframe in zip(value, state.timeframes, strict=True):
+        try:
+            found = None if part is None else rows_of_text(part, timeframe.fields)
+        except ValueError:
+            return False
+        if found is not None and len(found):
+            numbers, times = found.instrument, found.times[1:]
+            if numbers.min() < 0 or numbers.max() >= count or np.abs(times).max() > TIME_MAX_US:
+                return False
+    return True
 
 
 def _are_minutes(value: Any, number: Check) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from operator import index
 from typing import Any
@@ -39,12 +39,16 @@ class UpdateRows:
         float64 ``[rows, fields]``; without prices where a candle is deleted.
     repeated
         Rows of a key that came again later; the last one counts.
+    is_complete
+        Whether a candle without open interest has none: so rows of the store say. Else it keeps
+        that of the candle before it.
     """
 
     which: Ints
     offsets: Ints
     rows: Floats
     repeated: int
+    is_complete: bool = False
 
     def without(self, numbers: Collection[int]) -> UpdateRows:
         """Return the rows of all instruments but some."""
@@ -54,7 +58,7 @@ class UpdateRows:
         sizes = np.diff(self.offsets)
         rows = self.rows[np.repeat(kept, sizes)]
         offsets = np.concatenate(([0], np.cumsum(sizes[kept])))
-        return UpdateRows(self.which[kept], offsets, rows, self.repeated)
+        return replace(self, which=self.which[kept], offsets=offsets, rows=rows)
 
     def of(self, index: int) -> Floats:
         """Return the rows of instrument ``which[index]``."""
