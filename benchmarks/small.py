@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import polars as pl
 
 import tallow
@@ -38,7 +39,7 @@ def measure(settings: Settings) -> Outcome:
     market = Minutes(1, count // 375 + 1)
     minutes = [market.next() for _ in range(count)]
     rows = [list(map(tuple, minute.T.tolist())) for minute in minutes]
-    talib = TalibHandles([pl.DataFrame(rows[:WARM_UP]).to_numpy().reshape(WARM_UP, 5)])
+    talib = TalibHandles([np.array([minute[:, 0] for minute in minutes[:WARM_UP]])])
     talipp = Talipp(1)
     for minute in rows[:WARM_UP]:
         talipp.update(minute)
