@@ -9,6 +9,7 @@ from tallow.core.entries import call_entry, flags_at, floats_at, integers_at, ta
 from tallow.core.kernel import kernel_part
 from tallow.data.kernels.anchors import AnchorTable, _anchor_ids
 from tallow.data.kernels.buckets import BucketTable
+from tallow.data.kernels.live_rows import roll_states
 
 (
     STATE,
@@ -87,16 +88,6 @@ def _anchors(block):  # type: ignore[no-untyped-def]
 
 
 @kernel_part
-def _roll(closed, forming, which, opened):  # type: ignore[no-untyped-def]
-    """Prepare an operation's states for the rows of open bars; see `live_rows.turn`."""
-    for k in range(len(which)):
-        i = which[k]
-        target, source = (closed, forming) if opened[k] else (forming, closed)
-        for j in range(closed.shape[1]):
-            target[i, j] = source[i, j]
-
-
-@kernel_part
 def _run(block, at, which, count, fields, rows, anchors, ends, spare):  # type: ignore[no-untyped-def]
     """Run an operation over the rows of the open bars of `which`; return its status.
 
@@ -154,7 +145,7 @@ def fill_indicators(block, which, places, opened, times, fields, rows, spare):  
     for _ in range(block[OPERATIONS]):
         size = block[at + SIZE]
         closed = table_at(block[at + NOW], block[ROOM], size)
-        _roll(closed, table_at(block[at + FORMING], block[ROOM], size), which, opened)
+        roll_states(closed, table_at(block[at + FORMING], block[ROOM], size), which, opened)
         status = 1
         if block[at + ENTRY]:
             status = _run(block, at, which, count, fields, rows, anchors, ends.ctypes.data, spare)
