@@ -211,7 +211,9 @@ def _seed(cause: Cause, candles: pl.DataFrame, draw: Draw) -> Planted:
         values = seeded(spread, n, 1.0 / n, start, by_mean)
     elif kind == "rsi":
         gain, loss = gains_and_losses(close, n, start)
-        values = 100.0 * gain / (gain + loss)
+        with np.errstate(invalid="ignore"):
+            # Until a price moves there is none.
+            values = 100.0 * gain / (gain + loss)
     else:
         typical = (bars["high"] + bars["low"] + close) / 3.0
         values = mean_price(typical, bars["volume"], sessions(bars["time"].astype(np.int64)), start)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import random
 import re
 import shutil
-import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,98 +25,7 @@ from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore
 from tests.runtime.live.markets import Values, frame_of, keys_of
-
-MINUTE_US = 60_000_000
-BEGINS = int(datetime(2025, 6, 2, tzinfo=UTC).timestamp()) * 1_000_000
-SPECS = "ema(9), sma(4)"
-OPTIONS: dict[str, Any] = {
-    "timeframes": ["5m", "1h"],
-    "indicators": SPECS,
-    "calendar": "24/7",
-    "keep": 10,
-}
-
-Bars = dict[tuple[str, datetime], tuple[Any, ...]]
-
-
-def rows(name: str, first: int, count: int, shift: float = 0.0) -> pl.DataFrame:
-    """Return an instrument's candles of minutes that follow each other, of changing prices."""
-    found = {}
-    for k in range(first, first + count):
-        price = 100.0 + shift + 7 * k % 11
-        found[name, BEGINS + k * MINUTE_US] = Values(price, price, price, price, 1.0 + k % 3)
-    return frame_of(found, interest=False)
-
-
-def key(name: str, minute: int) -> pl.DataFrame:
-    return keys_of([(name, BEGINS + minute * MINUTE_US)])
-
-
-class Market:
-    """A store in a folder, a live engine on it, and a consumer of what that tells."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.copy, self.state = folder / "store", folder / "copy", folder / "state"
-        open_store(self.folder, create=True).close()
-        self.live = LiveEngine(**OPTIONS, store=self.folder)
-        self.view: dict[str, dict[Any, dict[str, Any]]] = {size: {} for size in ("5m", "1h")}
-
-    def take(self, update: Any) -> None:
-        """Keep the row with the higher revision."""
-        for size, frame in update.frames.items():
-            for row in frame.iter_rows(named=True):
-                place = row["instrument"], row["timestamp"]
-                if row["revision"] > self.view[size].get(place, {"revision": -1})["revision"]:
-                    self.view[size][place] = row
-
-    def update(self, candles: pl.DataFrame) -> None:
-        self.take(self.live.update(candles))
-
-    def catch_up(self) -> None:
-        """Let the engine see what others did; then all must agree."""
-        self.take(self.live.catch_up())
-        self.agree()
-
-    def agree(self) -> None:
-        with open_store(self.folder) as store:
-            stored = store.read()
-        engine = AnalyticsEngine("24/7", threads=1)
-        for size, kept in self.view.items():
-            wanted = engine.process_candles(stored, size, SPECS).frame.drop("open_interest")
-            names = [name for name in wanted.columns if name != "is_final"]
-            told = [{name: row[name] for name in names} for row in kept.values() if row["candles"]]
-            assert bars(pl.DataFrame(told, schema=wanted.select(names).schema)) == bars(
-                wanted.select(names)
-            )
-            last = wanted.group_by("instrument").last()
-            assert bars(self.live.latest(size).select(names)) == bars(last.select(names))
-
-    def put_back(self) -> None:
-        """Put the copy of the store's folder where the store is."""
-        shutil.rmtree(self.folder)
-        shutil.copytree(self.copy, self.folder)
-
-    def resume(self) -> None:
-        """Kill the engine, and go on from its file.
-
-        Where that is refused, nobody knows what was told: the consumer asks for all there is.
-        """
-        with warnings.catch_warnings(record=True) as refused:
-            warnings.simplefilter("always", TallowWarning)
-            self.live = LiveEngine.load(self.state, **OPTIONS, store=self.folder)
-        self.refused = [str(each.message) for each in refused]
-        if refused:
-            with open_store(self.folder) as store:
-                stored = store.read()
-            for size, kept in self.view.items():
-                kept.clear()
-                run = AnalyticsEngine("24/7", threads=1).process_candles(stored, size, SPECS)
-                for row in run.frame.iter_rows(named=True):
-                    kept[row["instrument"], row["timestamp"]] = row | {"revision": 0}
-
-
-def bars(frame: pl.DataFrame) -> Bars:
-    return {row[:2]: row[2:] for row in frame.rows()}
+from tests.runtime.live.others import BEGINS, MINUTE_US, OPTIONS, SPECS, Market, bars, key, rows
 
 
 @pytest.fixture
@@ -136,6 +44,8 @@ def test_a_pruned_store_is_noticed_by_every_call(market: Market) -> None:
     wanted = LiveEngine(**OPTIONS, store=market.folder)
     wanted.catch_up()
     # `advance` and `latest` take nothing that was added, but what was taken away they see.
+    with pytest.warns(TallowWarning, match="history was removed.*query older bars again"):
+        market.live.latest("5m")
     for size in market.view:
         assert bars(market.live.latest(size).drop("revision")) == bars(
             wanted.latest(size).drop("revision")
@@ -172,6 +82,21 @@ def test_a_copy_of_before_that_is_put_back_is_noticed(market: Market) -> None:
     assert re.search("made with rows, received at .* does not have.*; rebuilding", reason)
     market.take(market.live.catch_up())
     market.agree()
+
+
+def test_bars_that_are_pruned_before_they_are_told_are_not(market: Market) -> None:
+    """Others' bars that a resumed engine has taken and not told yet."""
+    market.live.save(market.state)
+    with open_store(market.folder) as other:
+        other.write(rows("B", 400, 100))
+        market.resume()
+        other.prune(before=BEGINS + 450 * MINUTE_US)
+    market.update(rows("A", 450, 1))
+    told = {place[1] for place, row in market.view["5m"].items() if row["candles"]}
+    first = datetime.fromtimestamp(BEGINS / 1e6, UTC) + timedelta(minutes=450)
+    assert {time for time in told if time >= first - timedelta(minutes=50)} == {
+        first + timedelta(minutes=5 * k) for k in range(10)
+    }
 
 
 def test_a_store_that_was_taken_away_is_not_written_to(market: Market) -> None:

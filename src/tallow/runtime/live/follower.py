@@ -8,6 +8,7 @@ reports how its bars differ from before.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tallow.core.arrays import Floats, Ints
-from tallow.core.errors import StoreError
-from tallow.core.time import END_OF_TIME
+from tallow.core.errors import StoreError, TallowWarning
+from tallow.core.time import END_OF_TIME, from_us
+from tallow.data.kernels import aggregate as bars
 from tallow.data.store.backend import LogPoint
 from tallow.runtime.live.bar_rows import join_rows, rows_as_text, rows_of_text
 from tallow.runtime.live.live_state import LiveState
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     from tallow.data.store.write import WriteReport
 
 _NOWHERE = LogPoint("", 0)
+
+_REWRITTEN = (
+    "live: the store's history was removed or replaced, as by pruning or restoring, before {}; "
+    "what this engine has reported is reported again where it differs; query older bars again"
+)
 
 
 class StorePosition(NamedTuple):
@@ -206,6 +213,9 @@ class Follower:
             self._is_rewritten = True
             self._rest_is_new |= self._knows_all
             self._knows_all = False
+            warnings.warn(
+                _REWRITTEN.format(from_us(now.received).isoformat()), TallowWarning, stacklevel=2
+            )
         elif now.received > source.point.received:
             parts = source.changes(now.received)
             for name in source.rejoined_names(parts, now.received) & self._numbers.keys():
@@ -320,9 +330,29 @@ class Follower:
         else:
             new = source.past_from(name, memory.capacity, int(memory.reported_from[number]))
             old = self._state.past_in_memory(number, position.whole)
+            self._withdraw_deferred(number, old)
         new = Past(new.states, _add_running(new.rows, running))
         self.behind[number] = position._replace(whole=False)
         return self._state.rebuild(number, new.states, new.rows, old)
+
+    def _withdraw_deferred(self, number: int, past: Past) -> None:
+        """Turn an instrument's deferred rows of bars before its past into removed bars.
+
+        They were made with history that may be gone; the rebuild reports those that still are.
+        """
+        since = self._state.memory.reported_from[number]
+        until = past.rows[0, TIME] if len(past.rows) else END_OF_TIME
+        for rows, (bar, *_) in zip(
+            self._deferred.rows if self._deferred else (), past.states, strict=False
+        ):
+            for place, part in enumerate(rows):
+                if bar[0, bars.HAS_BAR]:
+                    before = part.timestamp < bar[0, bars.OPENS]
+                else:
+                    before = part.end <= until
+                old = (part.instrument == number) & (part.end > since) & before
+                removed = part.take(old).as_removed(self._state.revision)
+                rows[place] = join_rows([part.take(~old), removed])
 
     def _running_rows(self, number: int) -> Floats:
         """Return the candles that ticks still build, which the store does not have."""

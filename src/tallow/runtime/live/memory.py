@@ -36,7 +36,7 @@ class Table(NamedTuple):
 
     @classmethod
     def of(cls, parts: Sequence[Floats]) -> Table:
-        """Put the candles of several instruments join_quarantines."""
+        """Put the candles of several instruments one after the other."""
         sizes = [len(part) for part in parts]
         rows = np.concatenate(parts) if parts else np.empty((0, len(FIELDS)))
         return cls(rows, np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))))
