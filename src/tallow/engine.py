@@ -13,8 +13,9 @@
    `tallow.runtime.operations.run_operations`. Steps 5 and 6 are shared among threads by
    `tallow.runtime.batch.BarRun`.
 7. Bars and indicators become a frame, NaN becomes null - `tallow.runtime.operations.to_series`.
-8. The range asked for is cut out - `tallow.runtime.ranges.Range.cut` - and the result returned, or
-   written - `tallow.data.writers.FrameWriter`.
+8. The range asked for is cut out - `tallow.runtime.outputs.Outputs` - and the result returned, or
+   written - `tallow.data.writers.FrameWriter`. Of several timeframes, steps 5 to 8 are done of each
+   block, one timeframe after the other.
 
 Candles may also come from a store, for a range of bars - `tallow.runtime.query.StoreQueries`:
 
@@ -31,43 +32,39 @@ While the market is open they come one by one - `tallow.runtime.live.live_engine
 from __future__ import annotations
 
 import os
-import time
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import ParameterError, TallowWarning
+from tallow.core.errors import ParameterError
 from tallow.core.kernel import compiling_beside, is_compiled
 from tallow.core.limits import THREADS_MAX
-from tallow.core.spec import Spec, check_convention, parse_specs
-from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.core.spec import check_convention
+from tallow.core.timeframe import Timeframe, parse_timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade, require_no_trade
-from tallow.data.reading.assumptions import read_as_given
 from tallow.data.reading.candle_files import CandleFiles
-from tallow.data.reading.interchange import to_native
 from tallow.data.reading.options import ReadKeywords, read_options
-from tallow.data.reading.readers import open_candles, read_candles
-from tallow.data.writers import FrameWriter, check_output
-from tallow.plan.plan import make_plan
+from tallow.plan.plan import Indicators, make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
-from tallow.runtime.batch import BAR_COLUMNS, BarOptions
+from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.operations import run_one_row
-from tallow.runtime.ranges import Moment, Range, moment_us
-from tallow.runtime.results import ProcessingResult, RunReport, raise_if_all_failed
-from tallow.runtime.stream import FrameList, Job, Progress, run_files, run_job
+from tallow.runtime.outputs import Progress
+from tallow.runtime.ranges import Moment, Range
+from tallow.runtime.requests import CandleRequests, FileKeywords, RunKeywords, Timeframes
+from tallow.runtime.results import ProcessingResult, RunReport
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
     from tallow.runtime.live.live_engine import LiveEngine
     from tallow.runtime.query import StoreQueries
+
+T = TypeVar("T")
 
 
 class AnalyticsEngine:
@@ -134,63 +131,96 @@ class AnalyticsEngine:
         self.threads = threads or min(os.cpu_count() or 1, THREADS_MAX)
         self._pool = ThreadPoolExecutor(self.threads, "tallow") if self.threads > 1 else None
         self.cache = cache if cache is not None else IndicatorCache()
+        asked, work = (self.calendars, convention, no_trade), (self._pool, self.threads)
+        self._requests = CandleRequests(*asked, *work)
         self._queries: StoreQueries | None = None
         if store is not None:
             from tallow.data.store.store import open_store
             from tallow.runtime.query import StoreQueries
 
             opened = open_store(store) if isinstance(store, str | Path) else store
-            work = (self._pool, self.threads, self.cache)
-            self._queries = StoreQueries(opened, self.calendars, no_trade, *work)
+            self._queries = StoreQueries(opened, *asked, *work, self.cache)
 
+    @overload
     def process_candles(
         self,
         candles: Any,
-        timeframe: str | Timeframe = "5m",
-        indicators: str | Iterable[str | Spec] = "default",
+        timeframe: str | Timeframe = ...,
+        indicators: Indicators = ...,
+        **wanted: Unpack[RunKeywords],
+    ) -> ProcessingResult: ...
+    @overload
+    def process_candles(
+        self,
+        candles: Any,
+        timeframe: Iterable[str | Timeframe],
+        indicators: Indicators = ...,
+        **wanted: Unpack[RunKeywords],
+    ) -> dict[str, ProcessingResult]: ...
+    def process_candles(
+        self,
+        candles: Any,
+        timeframe: Timeframes = "5m",
+        indicators: Indicators = "default",
         *,
         start: Moment | None = None,
         end: Moment | None = None,
         instruments: str | list[str] | None = None,
         as_of: str | datetime | None = None,
         progress: Progress | None = None,
-    ) -> ProcessingResult:
-        """Aggregate candles to one timeframe and compute indicators on its bars.
+    ) -> ProcessingResult | dict[str, ProcessingResult]:
+        """Aggregate candles to a timeframe, or several, and compute indicators on the bars.
 
         Parameters
         ----------
         candles
             `Candles`, or whatever `read_candles` takes: a frame, a path, a glob.
+        timeframe
+            One timeframe; or several different ones: the candles are read and checked once.
         start, end
             Bars to return: ``start <= open < end``; a bare date is a session, included at both
             ends. Indicators see all earlier candles given.
         as_of
             A bar is final if it ends by then; by default, by the end of its instrument's last row.
 
+        Returns
+        -------
+        ProcessingResult
+            Or, for several timeframes, ``{timeframe: ProcessingResult}``, each as by itself.
+
         Raises
         ------
         TallowError
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
-        began = time.perf_counter()
         wanted = Range.of(start, end, instruments)
-        read = read_as_given(open_candles, candles)
-        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
-        options = self._bar_options(timeframe, read.source_timeframe, as_of)
-        bars = FrameList()
-        job = Job(plan, options, wanted, bars.open, progress, self._pool, self.threads)
-        report = read_as_given(run_job, read, job)
-        # Not rechunked: the copy would cost more than the kernels.
-        frame = bars.frame()
-        seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
-        return ProcessingResult.of(frame, plan.columns, report, seconds, native)
+        asked = (candles, timeframe, indicators, wanted, as_of, progress)
+        return _as_asked(self._requests.to_frames(*asked), timeframe)
 
+    @overload
+    def process_files(  # type: ignore[overload-overlap] # of text the first counts
+        self,
+        inputs: str | Path | Sequence[str | Path] | CandleFiles,
+        output: str | Path,
+        timeframe: str | Timeframe = ...,
+        indicators: Indicators = ...,
+        **wanted: Unpack[FileKeywords],
+    ) -> RunReport: ...
+    @overload
     def process_files(
         self,
         inputs: str | Path | Sequence[str | Path] | CandleFiles,
         output: str | Path,
-        timeframe: str | Timeframe = "5m",
-        indicators: str | Iterable[str | Spec] = "default",
+        timeframe: Iterable[str | Timeframe],
+        indicators: Indicators = ...,
+        **wanted: Unpack[FileKeywords],
+    ) -> dict[str, RunReport]: ...
+    def process_files(
+        self,
+        inputs: str | Path | Sequence[str | Path] | CandleFiles,
+        output: str | Path,
+        timeframe: Timeframes = "5m",
+        indicators: Indicators = "default",
         *,
         start: Moment | None = None,
         end: Moment | None = None,
@@ -199,34 +229,36 @@ class AnalyticsEngine:
         source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
         **reading: Unpack[ReadKeywords],
-    ) -> RunReport:
-        """Do as `process_candles`, from files to a file, without either whole in memory.
+    ) -> RunReport | dict[str, RunReport]:
+        """Do as `process_candles`, from files to files, without any whole in memory.
 
         Parameters
         ----------
         inputs
             Paths and globs; or `CandleFiles`, with what is said of them.
         output
-            Ends in ``.parquet``, ``.arrow`` or ``.csv``; appears whole or not at all.
+            Ends in ``.parquet``, ``.arrow`` or ``.csv``; appears whole or not at all. Of several
+            timeframes each has its own: ``bars_{timeframe}.parquet``.
         progress
             Called with the rows done and the rows in all (0 where that is not known).
         source_timeframe, reading
             As in `read_candles`; `reading` are its parameters from `timezone` on, by name.
 
+        Returns
+        -------
+        RunReport
+            Or, for several timeframes, ``{timeframe: RunReport}``.
+
         Raises
         ------
         TallowError
-            As `process_candles`, and if the output cannot be written.
+            As `process_candles`, and if an output cannot be written.
         """
         if not isinstance(inputs, CandleFiles):
             inputs = CandleFiles.find(inputs, read_options(source_timeframe, **reading))
-        target = check_output(output)
         wanted = Range.of(start, end, instruments)
-        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
-        options = self._bar_options(timeframe, inputs.source_timeframe, as_of)
-        sink = partial(FrameWriter, target)
-        work = (self._pool, self.threads, target.parent)
-        return run_files(inputs, Job(plan, options, wanted, sink, progress, *work))
+        asked = (inputs, output, timeframe, indicators, wanted, as_of, progress)
+        return _as_asked(self._requests.to_files(*asked), timeframe)
 
     def query(
         self,
@@ -234,7 +266,7 @@ class AnalyticsEngine:
         timeframe: str | Timeframe | Sequence[str | Timeframe] = "5m",
         start: Moment | None = None,
         end: Moment | None = None,
-        indicators: str | Iterable[str | Spec] = "default",
+        indicators: Indicators = "default",
         as_of: str | datetime | None = None,
         *,
         source_timeframe: str | Timeframe = "1m",
@@ -279,29 +311,16 @@ class AnalyticsEngine:
                 "query: store=None; the engine has no candles; give it some: "
                 'AnalyticsEngine(store="folder")'
             )
-        from tallow.runtime.query import Question
-
-        if not isinstance(indicators, str):
-            indicators = parse_specs(indicators, self.convention)
-        question = partial(
-            Question,
-            Range.of(start, end, instruments),
-            source=parse_timeframe(source_timeframe),
-            adjustment=adjustment,
-            indicators=indicators,
-            convention=self.convention,
-            as_of=None if as_of is None else moment_us("as_of", as_of),
-        )
-        answer = self._queries.answer
+        ask, rest = self._queries.ask, (start, end, indicators, as_of, source_timeframe, adjustment)
         if isinstance(timeframe, str | Timeframe):
-            return answer(question(timeframe=parse_timeframe(timeframe)))
+            return ask(instruments, timeframe, *rest)
         sizes = map(parse_timeframe, timeframe)
-        return {size.text: answer(question(timeframe=size)) for size in sizes}
+        return {size.text: ask(instruments, size, *rest) for size in sizes}
 
     def live(
         self,
         timeframes: str | Timeframe | Iterable[str | Timeframe] = "5m",
-        indicators: str | Iterable[str | Spec] = "default",
+        indicators: Indicators = "default",
         **options: Any,
     ) -> LiveEngine:
         """Return a `LiveEngine` of this engine's calendars, convention and store.
@@ -314,14 +333,14 @@ class AnalyticsEngine:
         options |= {"no_trade": self.no_trade, "store": store, "convention": self.convention}
         return LiveEngine(timeframes, indicators, calendar=self.calendars, **options)
 
-    def is_warm(self, indicators: str | Iterable[str | Spec] = "default") -> bool:
+    def is_warm(self, indicators: Indicators = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""
         operations = make_plan(indicators, self.convention, BAR_COLUMNS).operations
         return all(is_compiled(operation.advance) for operation in operations)
 
     def warm_up(
         self,
-        indicators: str | Iterable[str | Spec] = "default",
+        indicators: Indicators = "default",
         progress: Progress | None = None,
     ) -> None:
         """Compile, or load, the kernels that a run with these indicators needs.
@@ -353,16 +372,11 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`.
         """
-        read = read_as_given(read_candles, candles)
-        given = [timeframes] if isinstance(timeframes, str | Timeframe) else timeframes
-        return {
-            size.text: self.process_candles(read, size, (), as_of=as_of).frame
-            for size in map(parse_timeframe, given)
-        }
+        sizes = parse_timeframes(timeframes)
+        results = self.process_candles(candles, sizes, (), as_of=as_of)
+        return {size: result.frame for size, result in results.items()}
 
-    def calculate_indicators(
-        self, candles: Any, indicators: str | Iterable[str | Spec] = "default"
-    ) -> Any:
+    def calculate_indicators(self, candles: Any, indicators: Indicators = "default") -> Any:
         """Compute indicators on the candles as they are; return them with a column per output.
 
         No row is dropped or added: fillers, auction prints and rows outside the session count. Of a
@@ -373,20 +387,9 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`; also if a kernel fails for every instrument.
         """
-        from tallow.runtime.row_run import RowRun
+        return self._requests.to_rows(candles, indicators)
 
-        read = read_as_given(read_candles, candles)
-        plan = make_plan(indicators, self.convention, read.frame.columns)
-        run = RowRun(plan, self.calendars, read.source_timeframe, self._pool, self.threads)
-        outputs = run.compute(read.frame)
-        raise_if_all_failed(run.failures, read.report.instruments)
-        for text in run.warnings():
-            warnings.warn(text, TallowWarning, stacklevel=2)
-        return to_native(read.frame.hstack(outputs), read.native)
 
-    def _bar_options(
-        self, timeframe: str | Timeframe, source: Timeframe, as_of: str | datetime | None
-    ) -> BarOptions:
-        moment = None if as_of is None else moment_us("as_of", as_of)
-        size = parse_timeframe(timeframe)
-        return BarOptions(size, source, self.calendars, self.no_trade, moment)
+def _as_asked(found: dict[str, T], timeframe: Timeframes) -> T | dict[str, T]:
+    """Return what was found of the one timeframe asked for, or by timeframe where several were."""
+    return next(iter(found.values())) if isinstance(timeframe, str | Timeframe) else found

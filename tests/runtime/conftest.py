@@ -9,7 +9,7 @@ import pytest
 from tallow import AnalyticsEngine
 from tallow.data.reading import candle_files
 from tallow.data.spill import Spill
-from tallow.runtime import stream
+from tallow.runtime import outputs, stream
 from tests.runtime.files import BLOCK
 
 
@@ -18,7 +18,7 @@ def small_blocks(monkeypatch):
     """Make blocks so small that instruments, keys and files straddle them."""
     monkeypatch.setattr(stream, "BLOCK_ROWS", BLOCK)
     monkeypatch.setattr(candle_files, "BLOCK_ROWS", BLOCK)
-    monkeypatch.setattr(stream, "Spill", functools.partial(Spill, rows=25))
+    monkeypatch.setattr(outputs, "Spill", functools.partial(Spill, rows=25))
 
 
 @pytest.fixture(scope="session")

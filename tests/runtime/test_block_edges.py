@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tallow import AnalyticsEngine, read_candles
 from tallow.data.reading import candle_files, readers
 from tallow.data.spill import Spill
-from tallow.runtime import stream
+from tallow.runtime import outputs, stream
 from tests.frames import assert_same_frame, candles, minutes
 from tests.runtime.files import write
 
@@ -87,7 +87,7 @@ def test_blocks_of_a_few_rows_are_judged_as_one(
         patch.setattr(stream, "BLOCK_ROWS", block)
         patch.setattr(readers, "BLOCK_ROWS", block)
         patch.setattr(candle_files, "BLOCK_ROWS", block)
-        patch.setattr(stream, "Spill", functools.partial(Spill, rows=25))
+        patch.setattr(outputs, "Spill", functools.partial(Spill, rows=25))
         read = read_candles(paths, source_timeframe=source)
         out = folder / "out.parquet"
         report = ENGINE.process_files(paths, out, size, "ema(2)", source_timeframe=source)

@@ -14,12 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tallow.engine
 from tallow import read_candles
 from tallow.data.providers import opening
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.options import read_options
-from tallow.runtime import stream
+from tallow.runtime import requests, stream
 from tests.frames import assert_same_frame, candles, minutes
 from tests.runtime.files import BLOCK, NAMES, rows, write
 
@@ -296,12 +295,12 @@ def test_files_are_opened_once_and_their_output_is_checked_once(engine, tmp_path
     paths = [write(plain, tmp_path / "a.parquet"), write(others, tmp_path / "b.csv")]
     by_time = write(rows().sort("timestamp"), tmp_path / "c.arrow")
     taken: list[str] = []
-    for module, name in ((opening, "open_file"), (tallow.engine, "check_output")):
+    for module, name in ((opening, "open_file"), (requests, "check_outputs")):
         monkeypatch.setattr(module, name, noting(taken, name, getattr(module, name)))
     output = tmp_path / "o.parquet"
     for inputs in (paths, [by_time]):
         engine.process_files(inputs, output, progress=lambda *_: None)
-        assert sorted(taken) == ["check_output", *["open_file"] * len(inputs)]
+        assert sorted(taken) == ["check_outputs", *["open_file"] * len(inputs)]
         assert pl.read_parquet(output)["open_interest"].null_count() > 0
         taken.clear()
 

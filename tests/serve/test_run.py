@@ -176,6 +176,9 @@ def test_every_instrument_failed_exits_with_1_and_writes_nothing(candles: Path) 
         (["candles.csv", "-o", "bars.csv", "-i", "emma(9)"], "did you mean ema"),
         (["candles.csv", "-o", "bars.csv", "-i", "rsi(1)"], "rsi: length=1; must be 2..5000"),
         (["candles.csv", "-o", "bars.csv", "-t", "7x"], "timeframe: '7x'"),
+        (["candles.csv", "-o", "bars.csv", "-t", "5m", "-t", "1h"], "bars_{timeframe}.csv"),
+        (["candles.csv", "-o", "{timeframe}.csv", "-t", "1h", "-t", "60m"], "1h and 60m; must be"),
+        (["candles.csv", "-o", "{timeframe}.csv", "-t", "1h", "-t", "7x"], "timeframe: '7x'"),
         (["candles.csv", "-o", "bars.csv", "-c", "XNSF"], "did you mean"),
         (["candles.csv", "-o", "bars.csv", "--no-trade", "z"], "must be 'drop' or 'keep'"),
         (["candles.csv", "-o", "bars.csv", "--convention", "z"], "tradingview"),
@@ -232,6 +235,26 @@ def test_json_is_one_object_and_nothing_else(dirty: Path) -> None:
     assert report["candles"]["outside_session"] == 1
     assert (report["bars"], report["output"]) == (2, str(output))
     assert report["seconds"] > 0
+
+
+def test_several_timeframes_have_a_file_and_counts_each(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    output, sizes = dirty.with_name("bars_{timeframe}.csv"), ("-t", "5m", "-t", "1h", "-t", "1d")
+    result = tallow_run(dirty, "-o", output, *sizes, "-i", "")
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "5 rows in " + str(dirty) in lines
+    assert "1 outside session in no bar" in lines
+    for size, bars in {"5m": 2, "1h": 1, "1d": 1}.items():
+        written = dirty.with_name(f"bars_{size}.csv")
+        assert f"{bars} bars of {size} {written}" in lines
+        assert pl.read_csv(written)["close"].to_list() == [14.0, 13.0][-bars:]
+    told = json.loads(tallow_run(dirty, "-o", output, *sizes, "-i", "", "--json").stdout)
+    assert [(each["timeframe"], each["bars"]) for each in told] == [("5m", 2), ("1h", 1), ("1d", 1)]
+    assert {each["read"]["rows_in"] for each in told} == {5}
+    assert told[1]["output"] == str(dirty.with_name("bars_1h.csv"))
 
 
 def test_json_errors_leave_stdout_empty(tmp_path: Path) -> None:

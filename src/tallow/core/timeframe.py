@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from tallow.core.errors import TimeframeError, excerpt
 from tallow.core.limits import TIMEFRAME_MINUTES_MAX, TIMEFRAMES
@@ -57,6 +58,39 @@ def parse_timeframe(text: str | Timeframe) -> Timeframe:
     given: object = text
     # A caller may give anything, and str() of that may raise.
     return _parse(given.strip()) if isinstance(given, str) else _refuse(given)
+
+
+def parse_timeframes(
+    given: str | Timeframe | Iterable[str | Timeframe],
+) -> tuple[Timeframe, ...]:
+    """Read one timeframe, or several.
+
+    Raises
+    ------
+    TimeframeError
+        As `parse_timeframe`; if there is none, or one is given twice.
+
+    Examples
+    --------
+    >>> [size.text for size in parse_timeframes(["5m", "1h"])]
+    ['5m', '1h']
+    """
+    texts = [given] if isinstance(given, str | Timeframe) else _listed(given)
+    sizes = tuple(map(parse_timeframe, texts))
+    if not sizes:
+        raise TimeframeError("timeframe: []; must name one at least; for example 5m, 1h")
+    again = [place for place, size in enumerate(sizes) if size in sizes[:place]]
+    if again:
+        place = sizes.index(sizes[again[0]])
+        raise TimeframeError(
+            f"timeframe: {texts[place]} and {texts[again[0]]}; must be different ones; "
+            "leave one out"
+        )
+    return sizes
+
+
+def _listed(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, Iterable) else [given]
 
 
 @lru_cache(maxsize=TIMEFRAMES)

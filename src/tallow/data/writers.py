@@ -23,6 +23,9 @@ OUTPUT_ENDINGS = (*CONTAINER_ENDINGS, ".csv")
 FRAME_ENDINGS = (*OUTPUT_ENDINGS, ".json")
 """Endings of files that a whole frame is written to at once."""
 
+TIMEFRAME_FIELD = "{timeframe}"
+"""What stands in an output's path for its timeframe."""
+
 _POLL_SECONDS = 0.1
 _END_SECONDS = 2.0
 
@@ -40,6 +43,21 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = OUTPUT_E
     if target.is_dir():
         raise OutputError(f"output: {target}; is a folder; add a file name")
     return target
+
+
+def check_outputs(path: str | os.PathLike[str], timeframes: Sequence[str]) -> dict[str, Path]:
+    """Return the output of each timeframe: the path, with it for ``{timeframe}``.
+
+    `OutputError` as `check_output`, and if several would be one.
+    """
+    target = file_path("output", path, OutputError)
+    if len(timeframes) > 1 and TIMEFRAME_FIELD not in str(target):
+        such_as = target.with_name(f"{target.stem}_{TIMEFRAME_FIELD}{target.suffix}")
+        raise OutputError(
+            f"output: {target}; each of {', '.join(timeframes)} must have a file of its own; "
+            f"write {TIMEFRAME_FIELD} where their names differ: {such_as}"
+        )
+    return {each: check_output(str(target).replace(TIMEFRAME_FIELD, each)) for each in timeframes}
 
 
 def write_frame(path: str | os.PathLike[str], frame: pl.DataFrame) -> None:
@@ -79,8 +97,7 @@ class FrameWriter:
     """A file that takes frame after frame, and appears whole or not at all.
 
     A thread hands the frames to Polars' streaming sink, so at most a few are in memory. Used as a
-    context: on an error, or without `write`, nothing is left behind. `path` is one that
-    `check_output` returned.
+    context: on an error nothing is left behind. `path` is one that `check_output` returned.
     """
 
     def __init__(self, path: Path, schema: pl.Schema) -> None:
@@ -112,16 +129,27 @@ class FrameWriter:
             raise OutputError(f"output: {self.path}; could not be written; {error}") from error
         self._thread.start()
 
+    def finish(self) -> None:
+        """Write all that was taken, without another `write`; `OutputError` as there.
+
+        The file has its name once the context ends.
+        """
+        if self._temporary is None:
+            self._start()
+        if not self._sink_ended.is_set():
+            self._put(None)
+            self._sink_ended.wait()
+        self._raise_failure()
+
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             self._abandoned = kind is not None
-            if self._temporary is None and kind is None:
-                self._start()
-            if self._temporary is not None:
+            if kind is None:
+                self.finish()
+            elif self._temporary is not None:
                 self._put(None)
                 # An interrupt may have come while the thread was being started.
-                self._sink_ended.wait(None if kind is None else _END_SECONDS)
-            self._raise_failure()
+                self._sink_ended.wait(_END_SECONDS)
             if kind is None and self._temporary is not None:
                 self._rename_over(self._temporary)
         except BaseException:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -18,7 +19,6 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ConflictError
 from tallow.core.limits import PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
-from tallow.core.spec import Spec
 from tallow.core.time import WEEK_US, now_us
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
@@ -27,13 +27,14 @@ from tallow.data.joins import JoinedHistories
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
-from tallow.plan.plan import Plan, make_plan
+from tallow.plan.plan import Indicators, Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
 from tallow.runtime.cached_bars import CachedBars, Kind, Read, bars_of, extend_or_repair, report_of
+from tallow.runtime.questions import Question, read_question
 from tallow.runtime.ranged import RangeRun, Target
-from tallow.runtime.ranges import Range
+from tallow.runtime.ranges import Moment, Range
 from tallow.runtime.results import (
     IndicatorSet,
     ProcessingResult,
@@ -49,23 +50,9 @@ if TYPE_CHECKING:
     from tallow.data.store.store import Store
 
 T = TypeVar("T")
-Indicators = str | tuple[str | Spec, ...]
 
 RECENT_US = WEEK_US
 """What ends earlier is about the past: it has an entry of its own beside that of the present."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a store; `as_of` in microseconds since 1970 UTC, None for now."""
-
-    wanted: Range
-    timeframe: Timeframe
-    source: Timeframe
-    adjustment: str
-    indicators: Indicators
-    convention: str
-    as_of: int | None
 
 
 class _Answer(NamedTuple):
@@ -102,13 +89,14 @@ class StoreQueries:
         self,
         store: Store,
         calendars: CalendarAssignment,
+        convention: str,
         no_trade: NoTrade,
         pool: Executor | None,
         threads: int,
         cache: IndicatorCache,
     ) -> None:
         self.store = store
-        self._calendars, self._no_trade = calendars, no_trade
+        self._calendars, self._convention, self._no_trade = calendars, convention, no_trade
         self._pool, self._threads = pool, threads
         self._cache, self._own = cache, object()
         self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
@@ -117,9 +105,21 @@ class StoreQueries:
         self._kinds: dict[Hashable, Kind] = {}
         self._facts: dict[Hashable, tuple[Hashable, object]] = {}
 
-    def answer(self, question: Question) -> ProcessingResult:
+    def ask(
+        self,
+        instruments: str | list[str] | None,
+        timeframe: str | Timeframe,
+        start: Moment | None,
+        end: Moment | None,
+        indicators: Indicators,
+        as_of: str | datetime | None,
+        source: str | Timeframe,
+        adjustment: str,
+    ) -> ProcessingResult:
         """Return the bars of a range; errors are those of `tallow.engine.AnalyticsEngine.query`."""
         began = time.perf_counter()
+        given = (instruments, timeframe, start, end, indicators, as_of, source, adjustment)
+        question = read_question(*given, self._convention)
         plan = make_plan(question.indicators, question.convention, BAR_COLUMNS)
         frame, report, found = self._of_one_state(question, plan)
         assumed = provisional_bars(self._calendars, question.timeframe)

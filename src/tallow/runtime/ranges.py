@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -69,7 +69,7 @@ class Range:
 
     @classmethod
     def of(
-        cls, start: Moment | None, end: Moment | None, instruments: str | list[str] | None
+        cls, start: Moment | None, end: Moment | None, instruments: str | Sequence[str] | None
     ) -> Range:
         """Read what a caller gave.
 

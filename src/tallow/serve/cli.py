@@ -54,6 +54,7 @@ RUN_EPILOG = """\b
 Examples:
   tallow run candles.csv --output bars.parquet
   tallow run "2025/*.parquet" -t 15m -i "default, macd, adx(14)" -o bars.parquet
+  tallow run candles.csv -t 5m -t 15m -t 1h -o "bars_{timeframe}.parquet"
   tallow run candles.csv --start 2025-07-01 --end 2025-07-18 -o july.csv
   tallow run btc.csv --instrument-key BTCUSDT -c 24/7 --timezone UTC -o btc.parquet
   tallow run candles.csv -o bars.parquet --strict --json | jq .read.quarantined
@@ -157,7 +158,7 @@ def _tallow(
 @_verb("run", "run:run_to_file", RUN_EPILOG)
 def run(
     inputs: options.InputsArgument,
-    timeframe: options.TimeframeOption = "5m",
+    timeframe: options.RunTimeframesOption = ["5m"],  # noqa: B006 - Typer copies it
     indicators: options.IndicatorsOption = "default",
     calendar: options.CalendarOption = "XNSE",
     output: options.OutputOption = None,
@@ -182,7 +183,7 @@ def run(
     json: options.ReportJsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Turn candle files into one file of bars with indicators.
+    """Turn candle files into a file of bars with indicators, or one for each timeframe.
 
     Reads CSV, Parquet and Arrow files, in any order and with the column names people have; rows
     that break a rule are quarantined, counted and shown. Memory is bounded whatever their size.

@@ -71,11 +71,16 @@ NoVolumeOption = Annotated[
         "--no-volume", "Inputs have no volume, as those of indices: every candle's is 0.", INPUT
     ),
 ]
+_TO_BUILD = "Bars to build: 1m 3m 5m 15m 30m 1h 2h 4h 1d 1w 1mo, or any whole minutes"
 TimeframeOption = Annotated[
     str,
+    option("--timeframe -t TF", f"{_TO_BUILD}.", BARS),
+]
+RunTimeframesOption = Annotated[
+    list[str],
     option(
         "--timeframe -t TF",
-        "Bars to build: 1m 3m 5m 15m 30m 1h 2h 4h 1d 1w 1mo, or any whole minutes.",
+        f"{_TO_BUILD}; may be given again for more, of one reading.",
         BARS,
     ),
 ]
@@ -134,7 +139,8 @@ OutputOption = Annotated[
     Path | None,
     option(
         "--output -o FILE",
-        "Required. Ends in .parquet, .arrow or .csv; appears whole or not at all.",
+        "Required. Ends in .parquet, .arrow or .csv; appears whole or not at all. Of several "
+        "timeframes each has its own: bars_{timeframe}.parquet.",
         OUTPUT,
     ),
 ]
@@ -158,7 +164,14 @@ ThreadsOption = Annotated[
 ]
 StrictOption = Annotated[bool, option("--strict", "Exit with 1 if any row is quarantined.", OUTPUT)]
 QuietOption = Annotated[bool, option("--quiet", "Show nothing but errors.", OUTPUT)]
-ReportJsonOption = Annotated[bool, option("--json", "Print the report as one JSON object.", OUTPUT)]
+ReportJsonOption = Annotated[
+    bool,
+    option(
+        "--json",
+        "Print the report as one JSON object; of several timeframes, a list of them.",
+        OUTPUT,
+    ),
+]
 
 JsonOption = Annotated[bool, option("--json", "Print JSON, for scripts.")]
 DemoInstrumentsOption = Annotated[

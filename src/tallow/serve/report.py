@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -22,39 +24,85 @@ FAILURES_SHOWN = 10
 """Failed instruments that a report names; `--json` has them all."""
 
 
-def show_report(console: Console, report: RunReport, output: str, seconds: float) -> None:
-    """Print the counts, then the quarantine and the failures where there are any."""
+def show_report(
+    console: Console,
+    reports: Mapping[str, RunReport],
+    outputs: Mapping[str, Path],
+    seconds: float,
+) -> None:
+    """Print the counts of each timeframe, then the quarantine and failures where there are any."""
     from tallow.data.reading.quarantine import count_by_rule
 
-    console.print(_counts(report, output, seconds))
-    if len(report.quarantine):
-        show_quarantine(console, count_by_rule(report.quarantine), report.quarantine)
-    show_assumed(console, report.assumed)
-    if report.failures:
-        show_failures(console, report.failures, "instrument")
+    console.print(_counts(reports, outputs, seconds))
+    # Mostly all timeframes quarantine the same rows.
+    by_counts = {
+        tuple(count_by_rule(report.quarantine).items()): report.quarantine
+        for report in reports.values()
+        if len(report.quarantine)
+    }
+    for by_rule, quarantine in by_counts.items():
+        show_quarantine(console, dict(by_rule), quarantine)
+    for report in reports.values():
+        show_assumed(console, report.assumed)
+    if failures := all_failures(reports.values()):
+        show_failures(console, failures, "instrument")
 
 
-def _counts(report: RunReport, output: str, seconds: float) -> Table:
-    read, candles = report.read, report.candles
+def all_failures(reports: Iterable[RunReport]) -> dict[str, str]:
+    """Return why instruments have no values, in some timeframe at least."""
+    return {name: why for report in reports for name, why in report.failures.items()}
+
+
+def _counts(reports: Mapping[str, RunReport], outputs: Mapping[str, Path], seconds: float) -> Table:
+    read = next(iter(reports.values())).read
     span = f"{read.first:%Y-%m-%d} to {read.last:%Y-%m-%d}" if read.first and read.last else ""
     rate = f"{compact(read.rows_in / seconds)} rows/s" if seconds else ""
-    quarantined = len(report.quarantine)
-    assumed = len(report.provisional)
-    provisional = [(colour(assumed, WARN), "provisional", "in assumed sessions")] if assumed else []
+    each = partial(_rows_of_all, reports)
+    quarantined = any(len(report.quarantine) for report in reports.values())
+    provisional = each("provisional", lambda of: len(of.provisional), "in assumed sessions", WARN)
+    name = "bars of {size}" if len(reports) > 1 else "bars out"
     rows = (
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
         (f"{read.accepted:,}", "accepted", span),
         (f"{read.repeated:,}", "repeated", "said again what another row says"),
-        (colour(quarantined, WARN), "quarantined", "see below" if quarantined else ""),
-        (f"{candles.outside_session:,}", "outside session", "in no bar"),
-        (f"{candles.no_trade:,}", "no-trade", "minutes filled without a trade, in no bar"),
-        (f"{report.bars:,}", "bars out", output),
-        *provisional,
+        *each(
+            "quarantined",
+            lambda of: len(of.quarantine),
+            "see below" if quarantined else "",
+            WARN,
+        ),
+        *each("outside session", lambda of: of.candles.outside_session, "in no bar"),
+        *each(
+            "no-trade",
+            lambda of: of.candles.no_trade,
+            "minutes filled without a trade, in no bar",
+        ),
+        *(
+            (f"{report.bars:,}", name.format(size=size), str(outputs[size]))
+            for size, report in reports.items()
+        ),
+        *(row for row in provisional if row[0] != "0"),
         (f"{read.instruments:,}", "instruments", ""),
-        (colour(len(report.failures), BAD), "failures", ""),
+        *each("failures", lambda of: len(of.failures), "", BAD),
         (f"{seconds:.2f} s", "time", rate),
     )
     return make_counts(rows)
+
+
+def _rows_of_all(
+    reports: Mapping[str, RunReport],
+    what: str,
+    count: Callable[[RunReport], int],
+    note: str,
+    style: str = "default",
+) -> Iterator[tuple[str, str, str]]:
+    """Yield a row with a count; one a timeframe where these differ."""
+    counts = {size: count(report) for size, report in reports.items()}
+    if len(set(counts.values())) == 1:
+        yield colour(next(iter(counts.values())), style), what, note
+        return
+    for size, found in counts.items():
+        yield colour(found, style), f"{what} of {size}", note
 
 
 def _files(sources: tuple[str, ...]) -> str:

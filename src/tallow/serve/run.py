@@ -1,20 +1,21 @@
-"""`tallow run`: files in, one file of bars out, and a report."""
+"""`tallow run`: files in, a file of bars of each timeframe out, and a report."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tallow.core.errors import OutputError
+from tallow.core.timeframe import parse_timeframes
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.options import READ_KEYWORDS, read_options
-from tallow.data.writers import check_output
+from tallow.data.writers import check_outputs
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.console import make_console, print_json, progress_bar
-from tallow.serve.report import show_report
+from tallow.serve.report import all_failures, show_report
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, report_in_options, say
 
@@ -22,6 +23,7 @@ NO_ROW = "the input holds no row, as the answer of a holiday"
 READING = ("source_timeframe", *READ_KEYWORDS)
 """Options that say what the files leave out."""
 
+NO_OUTPUT = "run: no --output; a file to write is needed; add --output bars.parquet"
 NOTHING_WRITTEN = "cancelled; nothing was written"
 
 
@@ -29,7 +31,7 @@ def run_to_file(
     *,
     inputs: list[str],
     output: Path | None,
-    timeframe: str,
+    timeframe: list[str],
     indicators: str,
     strict: bool,
     json: bool,
@@ -45,26 +47,37 @@ def run_to_file(
     take_interrupts_back()
     try:
         files = CandleFiles.find(inputs, read_options(**take_options(options, READING)))
-        output = _not_an_input(output, files.paths)
+        if output is None:
+            raise OutputError(NO_OUTPUT)
+        sizes = parse_timeframes(timeframe)
+        outputs = check_outputs(output, [size.text for size in sizes])
+        for each in outputs.values():
+            _require_no_input(each, files.paths)
         engine = AnalyticsEngine(**take_options(options, ENGINE))
-        if not engine.is_warm(indicators):
-            # Errors of the output come before seconds of compiling.
-            check_output(output)
-            compile_kernels(engine, indicators, shown=not quiet)
+        compile_kernels(engine, indicators, shown=not quiet)
         console, began = make_console(stderr=True), time.perf_counter()
         with progress_bar(console, output.name, "candles", shown=not quiet) as move:
-            report = engine.process_files(
-                files, output, timeframe, indicators, progress=move, **options
+            reports = engine.process_files(
+                files, output, sizes, indicators, progress=move, **options
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(NOTHING_WRITTEN) from None
     seconds = time.perf_counter() - began
     if json:
-        shown = report.to_dict() | {"output": str(output), "seconds": round(seconds, 3)}
-        print_json(report_in_options(shown, "run"))
+        print_json(_shown(reports, outputs, seconds))
     elif not quiet:
-        show_report(make_console(), report, str(output), seconds)
-    return _exit_code(report, strict)
+        show_report(make_console(), reports, outputs, seconds)
+    return _exit_code(list(reports.values()), strict)
+
+
+def _shown(reports: Mapping[str, RunReport], outputs: Mapping[str, Path], seconds: float) -> Any:
+    """Return the report as JSON has it: of one timeframe an object, of several a list of them."""
+    several = len(reports) > 1
+    shown = []
+    for size, report in reports.items():
+        told = report.to_dict() | {"output": str(outputs[size]), "seconds": round(seconds, 3)}
+        shown.append(report_in_options({"timeframe": size} | told if several else told, "run"))
+    return shown if several else shown[0]
 
 
 def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True) -> None:
@@ -81,26 +94,25 @@ def compile_kernels(engine: AnalyticsEngine, indicators: str, shown: bool = True
         engine.warm_up(indicators, progress=move)
 
 
-def _not_an_input(output: Path | None, inputs: Sequence[Path]) -> Path:
-    if output is None:
-        raise OutputError("run: no --output; a file to write is needed; add --output bars.parquet")
+def _require_no_input(output: Path, inputs: Sequence[Path]) -> None:
     if output.exists() and any(path.samefile(output) for path in inputs):
         raise OutputError(
             f"run: output={output}; must not be an input; choose another name, or a glob that "
             "does not match it"
         )
-    return output
 
 
-def _exit_code(report: RunReport, strict: bool) -> int:
+def _exit_code(reports: Sequence[RunReport], strict: bool) -> int:
     """Say on stderr why a run is incomplete, if it is: the table may be hidden, or far above."""
-    if not report.read.rows_in:
+    if not reports[0].read.rows_in:
         say(f"no candles: {NO_ROW}", err=True)
-    if report.hint:
-        say(f"hint: {in_options(report.hint)}", err=True)
-    if report.failures:
-        say(f"failed: {in_options(failure_text(report.failures))}", err=True)
-    is_dirty = strict and len(report.quarantine) > 0
+    for hint in dict.fromkeys(report.hint for report in reports if report.hint):
+        say(f"hint: {in_options(hint)}", err=True)
+    failures = all_failures(reports)
+    if failures:
+        say(f"failed: {in_options(failure_text(failures))}", err=True)
+    quarantined = max(len(report.quarantine) for report in reports)
+    is_dirty = strict and quarantined > 0
     if is_dirty:
-        say(f"quarantined: {len(report.quarantine):,} rows, and --strict is given", err=True)
-    return EXIT_INCOMPLETE if report.failures or is_dirty else 0
+        say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
+    return EXIT_INCOMPLETE if failures or is_dirty else 0

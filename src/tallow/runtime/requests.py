@@ -1,0 +1,137 @@
+"""What an engine makes of candles: bars, in frames or files; or the rows with indicators."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypedDict
+
+import polars as pl
+
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import TallowWarning
+from tallow.core.timeframe import Timeframe, parse_timeframes
+from tallow.data.kernels.aggregate import NoTrade
+from tallow.data.reading.assumptions import read_as_given
+from tallow.data.reading.candle_files import CandleFiles
+from tallow.data.reading.interchange import to_native
+from tallow.data.reading.options import ReadKeywords
+from tallow.data.reading.readers import open_candles, read_candles
+from tallow.data.writers import FrameWriter, check_outputs
+from tallow.plan.plan import Indicators, make_plan
+from tallow.runtime.batch import BAR_COLUMNS, BarOptions
+from tallow.runtime.outputs import FrameList, Job, Progress, Reports
+from tallow.runtime.ranges import Moment, Range, moment_us
+from tallow.runtime.results import ProcessingResult, raise_if_all_failed
+from tallow.runtime.stream import run_files, run_job
+
+Timeframes = str | Timeframe | Iterable[str | Timeframe]
+
+
+class RunKeywords(TypedDict, total=False):
+    """What `tallow.AnalyticsEngine.process_candles` is asked by name."""
+
+    start: Moment | None
+    end: Moment | None
+    instruments: str | list[str] | None
+    as_of: str | datetime | None
+    progress: Progress | None
+
+
+class FileKeywords(RunKeywords, ReadKeywords, total=False):
+    """What `tallow.AnalyticsEngine.process_files` is asked by name."""
+
+    source_timeframe: str | Timeframe | None
+
+
+@dataclass(frozen=True)
+class CandleRequests:
+    """Answers requests about candles that come with them; may be used by several threads.
+
+    Errors are those of `tallow.AnalyticsEngine`. `as_of` is what the caller gave.
+    """
+
+    calendars: CalendarAssignment
+    convention: str
+    no_trade: NoTrade
+    pool: Executor | None
+    threads: int
+
+    def to_frames(
+        self,
+        candles: Any,
+        timeframe: Timeframes,
+        indicators: Indicators,
+        wanted: Range,
+        as_of: str | datetime | None,
+        progress: Progress | None,
+    ) -> dict[str, ProcessingResult]:
+        """Return the bars of each timeframe."""
+        began = time.perf_counter()
+        read = read_as_given(open_candles, candles)
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+        options = self._options(timeframe, read.source_timeframe, as_of)
+        bars: dict[str, FrameList] = {}
+
+        def keep(size: str, schema: pl.Schema) -> FrameList:
+            bars[size] = FrameList(schema)
+            return bars[size]
+
+        job = Job(plan, options, wanted, keep, progress, self.pool, self.threads)
+        reports = read_as_given(run_job, read, job)
+        seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
+        return {
+            # Not rechunked: the copy would cost more than the kernels.
+            size: ProcessingResult.of(bars[size].frame(), plan.columns, report, seconds, native)
+            for size, report in reports.items()
+        }
+
+    def to_files(
+        self,
+        inputs: CandleFiles,
+        output: str | Path,
+        timeframe: Timeframes,
+        indicators: Indicators,
+        wanted: Range,
+        as_of: str | datetime | None,
+        progress: Progress | None,
+    ) -> Reports:
+        """Write the bars of each timeframe to a file; return what became of their candles."""
+        options = self._options(timeframe, inputs.source_timeframe, as_of)
+        paths = check_outputs(output, [each.timeframe.text for each in options])
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+
+        def write(size: str, schema: pl.Schema) -> FrameWriter:
+            return FrameWriter(paths[size], schema)
+
+        folder = next(iter(paths.values())).parent
+        job = Job(plan, options, wanted, write, progress, self.pool, self.threads, folder)
+        return run_files(inputs, job)
+
+    def to_rows(self, candles: Any, indicators: Indicators) -> Any:
+        """Return candles with a column per output."""
+        from tallow.runtime.row_run import RowRun
+
+        read = read_as_given(read_candles, candles)
+        plan = make_plan(indicators, self.convention, read.frame.columns)
+        run = RowRun(plan, self.calendars, read.source_timeframe, self.pool, self.threads)
+        outputs = run.compute(read.frame)
+        raise_if_all_failed(run.failures, read.report.instruments)
+        for text in run.warnings():
+            # The caller of the engine's method is meant.
+            warnings.warn(text, TallowWarning, stacklevel=3)
+        return to_native(read.frame.hstack(outputs), read.native)
+
+    def _options(
+        self, timeframe: Timeframes, source: Timeframe, as_of: str | datetime | None
+    ) -> list[BarOptions]:
+        moment = None if as_of is None else moment_us("as_of", as_of)
+        return [
+            BarOptions(size, source, self.calendars, self.no_trade, moment)
+            for size in parse_timeframes(timeframe)
+        ]
