@@ -206,7 +206,7 @@ class Tail:
             and (since is None or batch.received >= since)
         ]
         if not hit:
-            return NO_ROWS.select(columns)
+            return NO_ROWS[list(columns)]
         names = selection.instruments
         if names is not None and len(names) <= STORE_FILTER_INSTRUMENTS:
             frames = self._of_names(names, hit)

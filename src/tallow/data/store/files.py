@@ -257,7 +257,7 @@ def damaged(location: TableLocation, facts: pl.DataFrame) -> dict[str, str]:
         found = dict(refused.select("path", "refused").iter_rows())
     if location.folder is None:
         return found
-    for path, size in facts.select("path", "size").iter_rows():
+    for path, size in zip(facts["path"].to_list(), facts["size"].to_list(), strict=True):
         if path in found:
             continue
         try:

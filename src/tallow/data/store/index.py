@@ -163,9 +163,7 @@ class FileIndex:
 
     @cached_property
     def _ends(self) -> list[tuple[Any, ...]]:
-        return self.facts.select(
-            f"{end}.{name}" for name in _SELECTED for end in ("min", "max")
-        ).rows()
+        return self.facts[[f"{end}.{name}" for name in _SELECTED for end in ("min", "max")]].rows()
 
     def select(self, selection: Selection) -> pl.DataFrame:
         """Return the facts of the files that may hold rows of a selection."""

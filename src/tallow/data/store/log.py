@@ -151,7 +151,9 @@ def current_rows(rows: pl.DataFrame) -> pl.DataFrame:
 
     `rows` are in `LOG_ORDER`; a column of the key that they do not have is the same for all.
     """
-    return latest_revisions(rows).filter(~pl.col("deleted"))
+    if len(rows) < 2:
+        return rows.filter(~pl.col("deleted"))
+    return rows.filter(~is_superseded(rows.columns).fill_null(False) & ~pl.col("deleted"))
 
 
 def latest_revisions(rows: pl.DataFrame) -> pl.DataFrame:

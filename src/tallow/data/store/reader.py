@@ -73,7 +73,7 @@ class StoreReader:
         columns = [*CANDLE_COLUMNS, "revision", "deleted"]
         view = self.view()
         _require_kept(view, wanted)
-        return current_rows(view.scan(wanted, columns, partial)).select(CANDLE_COLUMNS)
+        return current_rows(view.scan(wanted, columns, partial))[list(CANDLE_COLUMNS)]
 
     def log(
         self,

@@ -105,7 +105,7 @@ class DeltaView:
         if len(late):
             parts.append(late)
         if not parts:
-            return NO_ROWS.select(columns)
+            return NO_ROWS[list(columns)]
         rows = parts[0] if len(parts) == 1 else pl.concat(parts, rechunk=False)
         # A file that Tallow wrote is sorted.
         sorted_already = len(parts) == len(facts) == 1 and self.files.is_checked
@@ -122,7 +122,10 @@ class DeltaView:
         return known[kind]
 
     def _files_have_interest(self, selection: Selection) -> bool:
-        facts = self.files.select(selection).filter("interest")
+        facts = self.files.select(selection)
+        if not facts["interest"].any():
+            return False
+        facts = facts.filter("interest")
         ends = (("min.timeframe", "max.timeframe"), ("min.adjustment", "max.adjustment"))
         mixed = facts.filter(pl.any_horizontal(pl.col(low) != pl.col(high) for low, high in ends))
         if len(mixed) < len(facts):
