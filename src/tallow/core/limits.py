@@ -128,6 +128,13 @@ STORE_AHEAD_SECONDS = 86_400
 STORE_FLUSH_ROWS = 262_144
 """Rows in the tail at which it becomes a file."""
 
+STORE_GROUP_SECONDS = 0.002
+"""How long, by default, a write takes others into its commit that come while it is written."""
+
+STORE_TIDY_PATIENCE_SECONDS = 0.001
+"""How long the write that fills a tail waits for its flush, for each of its rows, and ten times it:
+one of few rows goes on at once, and still says what fails at once."""
+
 STORE_TIDY_SECONDS = 30.0
 """Pause before a long tail is flushed again, where that failed: each try costs seconds."""
 
@@ -136,6 +143,9 @@ STORE_TAIL_FOLD = 16
 
 STORE_TAIL_FOLD_ROWS = 512
 """Rows of a batch of the tail that is not small: a tail has at most as many as make a file."""
+
+STORE_SEALED_SHORT = 64
+"""Small batches that flushes may leave that came to nothing, before the next one takes no more."""
 
 STORE_TAIL_LOOSE = 16
 """Long batches of the tail that a read of one instrument looks through one by one."""

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,10 @@ def main() -> None:
     steps = history.steps(range(asked["start"], asked["stop"]))
     say("ready")
     if asked["kill_at"] is not None:
-        sys.setprofile(SuicideAt(asked["kill_at"]))
+        watch = SuicideAt(asked["kill_at"])
+        sys.setprofile(watch)
+        # What flushes beside the writer is killed as well.
+        threading.setprofile(watch)
     with open_store(asked["folder"], create=True) as store:
         for number in work(store, steps):
             say(number, store.last_received())

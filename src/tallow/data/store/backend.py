@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import polars as pl
 
 from tallow.data.store.ledger import Ledger, LedgerEntry
 from tallow.data.store.log import Selection
+
+T = TypeVar("T")
+Meanwhile = Callable[[], AbstractContextManager[object]]
+"""Gives a context for the time in which a write becomes durable."""
 
 
 class LogPoint(NamedTuple):
@@ -172,6 +176,15 @@ class Backend(Protocol):
 
     def writing(self) -> AbstractContextManager[Writing]:
         """Take the lock for one write; an error in the block undoes what is not committed."""
+        ...
+
+    def write(self, work: Callable[[Any], T], rows: int, meanwhile: Meanwhile = nullcontext) -> T:
+        """Do the work of a write of so many rows at most, under the lock; return what it returns.
+
+        Writes of several threads are done in the order in which they come, and may share a commit:
+        each is durable when this returns. `work` takes a `Writing`. `meanwhile` is entered when the
+        write's place in that order is certain, and left when it is durable.
+        """
         ...
 
     def ledger(self) -> Ledger:

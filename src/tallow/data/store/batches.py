@@ -151,6 +151,8 @@ class Tail:
     reached, alone
         The newest version of the table that this machine committed, and the one since which all
         commits have been its own.
+    sealed
+        The number of the newest batch that is being flushed: those up to it stay as they are.
     """
 
     batches: tuple[TailBatch, ...] = ()
@@ -158,6 +160,7 @@ class Tail:
     dropped: int = 0
     reached: int = 0
     alone: int = 0
+    sealed: int = 0
     index: TailIndex = field(default_factory=TailIndex, compare=False)
 
     @property
@@ -175,6 +178,16 @@ class Tail:
         """The batches that are not folded."""
         return tuple(batch for batch in self.batches if _rank(batch.frame) is None)
 
+    @property
+    def open_batches(self) -> tuple[TailBatch, ...]:
+        """The batches that may be folded."""
+        return tuple(batch for batch in self.batches if batch.id > self.sealed)
+
+    @property
+    def sealed_short(self) -> int:
+        """How many short batches are folded no more."""
+        return sum(b.id <= self.sealed and _rank(b.frame) is not None for b in self.batches)
+
     @cached_property
     def writes(self) -> int:
         """Writes that these rows came by."""
@@ -184,6 +197,11 @@ class Tail:
     def newest_write(self) -> int:
         """The number of the newest write that ever was in the tail."""
         return self.dropped + self.writes
+
+    def until(self, number: int) -> Tail:
+        """Return the tail with the batches up to a number only."""
+        kept = tuple(batch for batch in self.batches if batch.id <= number)
+        return replace(self, batches=kept, index=TailIndex())
 
     def after(self, flushed: int) -> Tail:
         """Return the tail without the batches that a table holds already."""

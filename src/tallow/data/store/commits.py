@@ -71,9 +71,13 @@ def require_log(folder: Path | None, root: str, version: int, reached: int) -> N
 
 def sync_commits(folder: Path | None, first: int, last: int) -> None:
     """Wait until the commits of versions are on disk, where the table is in a folder."""
-    if folder is not None:
-        for version in range(first, last + 1):
+    if folder is None:
+        return
+    for version in range(first, last):
+        # Old ones are cleaned up.
+        with suppress(FileNotFoundError):
             sync_file(commit_file(folder, version))
+    sync_file(commit_file(folder, last))
 
 
 def drop_unfinished(folder: Path, reached: Callable[[], int]) -> None:

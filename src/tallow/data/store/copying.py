@@ -86,7 +86,7 @@ def _is_entered(log: DeltaLog, version: int) -> bool:
     A long write is in the table before it is in the ledger; what others commit never is.
     """
     tails = tails_of(log.location, log.tail_file.fact("reached"), version)
-    return tails.isdisjoint([log.tail_file.identity, None])
+    return not any(tail in (log.tail_file.identity, None) for tail in tails)
 
 
 def _pieces(location: TableLocation, files: FileIndex) -> Iterator[pl.DataFrame]:
@@ -115,7 +115,8 @@ def load(log: DeltaLog, found: Contents) -> None:
             location.remove(_ledger(number))
             raise
         known = [Transaction(COPIED, number), Transaction(HORIZON, found.horizon)]
-        log.commit(actions, files.version, known)
+        log.commit(actions, files, known)
+        log.note_version(files.version, files.version + 1)
         _remove_others(location, number)
     take_ledger(log, number)
 

@@ -4,6 +4,8 @@ Whole and consistent reads need no lock: a reader takes the tail first and the t
 that a flush in between shows a batch twice, never not at all; and the table names the last batch it
 holds, so that twice becomes once. Writers of one machine wait for each other at SQLite's lock;
 those of several meet at the table's commit, where the second one fails, looks again and repeats.
+Commits have a table object of their own: a reader waits for none of them, and sees one when it is
+on disk.
 """
 
 from __future__ import annotations
@@ -67,7 +69,11 @@ class DeltaLog:
         self.clock = clock
         self._table = open_table(table, create, lambda: reached_by(state / STATE_FILE), to_fill)
         self.location = replace(table, table_id=str(self._table.metadata().id))
-        self._table_lock = threading.RLock()
+        self._table_lock, self._commit_lock = threading.RLock(), threading.RLock()
+        self.flush_lock = threading.Lock()
+        self._own_table: DeltaTable | None = None
+        # A file of the commit that is not on disk yet.
+        self._unsynced = ""
         self._examiner = Examiner(self.location, self._latest_receipt)
         lost = is_lost(table.folder, state, self._table.version())
         self.tail_file = open_tail(state / STATE_FILE)
@@ -79,7 +85,6 @@ class DeltaLog:
         self._index: FileIndex | None = None
         self._generation = ""
         self._looked = -math.inf
-        self.tidy_from = -math.inf
         # A tail that lies elsewhere may be one of several.
         self._has_others = table.folder is None or state != table.folder / STATE_FOLDER
 
@@ -96,8 +101,8 @@ class DeltaLog:
         if self._has_others:
             return False
         version, reached = view.files.version, view.tail.reached
-        own = {self.tail_file.identity}
-        return reached >= version or tails_of(self.location, reached, version) <= own
+        tails = tails_of(self.location, reached, version)
+        return all(tail == self.tail_file.identity for tail in tails)
 
     def is_replaced(self) -> bool:
         """Say whether the store that was opened has been replaced or removed."""
@@ -138,7 +143,10 @@ class DeltaLog:
         if self.location.folder is None or time.monotonic() - self._looked > STORE_LOOK_SECONDS:
             return True
         # Not Path.exists: it takes four times as long, and every question asks this.
-        return os.path.exists(f"{self.location.root}/{COMMIT_NAME.format(version + 1)}")  # noqa: PTH110
+        if not os.path.exists(f"{self.location.root}/{COMMIT_NAME.format(version + 1)}"):  # noqa: PTH110
+            return False
+        unsynced = self._unsynced
+        return not unsynced or unsynced.encode() not in self.location.commit(version + 1)
 
     def view(self) -> DeltaView:
         """Return one consistent state of tail and table."""
@@ -155,18 +163,28 @@ class DeltaLog:
     ) -> DeltaView:
         """Return the state of a tail and of files that were there at one moment."""
         own = tail.after(files.flushed)
-        return DeltaView(self.location, own, files, self._generation, self._has_others, renew)
+        identity = self.tail_file.identity if self._has_others else None
+        return DeltaView(self.location, own, files, self._generation, identity, renew)
+
+    def _newest_table(self) -> DeltaTable:
+        """Return the table that commits go on with, at its newest version; inside their lock."""
+        if self._own_table is None:
+            options = dict(self.location.options) if self.location.options else None
+            self._own_table = DeltaTable(self.location.table, storage_options=options)
+        else:
+            self._own_table.update_incremental()
+        return self._own_table
 
     @contextmanager
     def changing(self) -> Iterator[tuple[DeltaTable, CommitProperties]]:
         """Take the locks for a change of the newest version; make it durable at the end."""
-        with self.tail_file.locked(), self._table_lock, delta_errors(self.location.root):
+        with self.tail_file.locked(), self._commit_lock, delta_errors(self.location.root):
             # What others committed meanwhile is no remains to a vacuum.
-            self._table.update_incremental()
-            files = self.files()
-            yield self._table, CommitProperties(self._mark(files), max_commit_retries=0)
-            self._table.update_incremental()
-            self._make_durable(files.version, self._table.version())
+            table, files = self._newest_table(), self.files()
+            yield table, CommitProperties(self._mark(files), max_commit_retries=0)
+            table.update_incremental()
+            self._make_durable(table, files.version, table.version())
+            self.note_version(files.version, table.version())
 
     def _mark(
         self,
@@ -194,42 +212,69 @@ class DeltaLog:
     def commit(
         self,
         actions: Sequence[AddAction | RemoveAction],
-        version: int,
+        files: FileIndex,
         known: Sequence[Transaction] = (),
+        *,
+        again: bool = False,
     ) -> None:
-        """Add one version to the table, if `version` is still its newest; durable where local.
+        """Add one version to the table, if that of `files` is still its newest; durable if local.
 
         `known` are the numbers that the log remembers with it. `ConflictError` if it is not; the
-        files that were to be added are removed then.
+        files that were to be added are removed then, unless they are to be committed `again`. The
+        tail's file is told of the version by `note_version`.
         """
-        with self._table_lock, delta_errors(self.location.root):
+        with self._commit_lock, delta_errors(self.location.root):
+            table = self._newest_table()
             try:
-                files = self.files()
-                if files.version != version:
-                    # A reader of this process moved on: the commit would go through, and be wrong.
-                    raise CommitFailedError
-                info = {ACTIONS: str(len(actions) + len(known))}
-                info |= self._mark(files, actions, known)
-                # No retries: what these rows are was decided by what this version holds.
-                properties = CommitProperties(info, 0, list(known))
-                self._table.create_write_transaction(
-                    list(actions),
-                    "append",
-                    TABLE_SCHEMA,
-                    commit_properties=properties,
-                    post_commithook_properties=NO_CHECKPOINT,
-                )
-            except (DeltaError, OSError):
-                if not has_landed(self._table, actions):
-                    self.location.discard([each for each in actions if isinstance(each, AddAction)])
-                    raise
-            self._make_durable(version, version + 1)
+                self._unsynced = next((each.path for each in actions), "")
+                self._add_version(table, actions, files, known, again)
+                self._make_durable(table, files.version, files.version + 1)
+            finally:
+                self._unsynced = ""
 
-    def _make_durable(self, version: int, newest: int) -> None:
-        """Make durable what was committed after a version; inside the locks."""
-        sync_commits(self.location.folder, version + 1, newest)
-        self.tail_file.reached(newest, after=version)
-        make_checkpoint(self._table, self.location.folder, version, newest)
+    def _add_version(
+        self,
+        table: DeltaTable,
+        actions: Sequence[AddAction | RemoveAction],
+        files: FileIndex,
+        known: Sequence[Transaction],
+        again: bool,
+    ) -> None:
+        try:
+            if table.version() != files.version:
+                # A commit that moved on with the table would go through, and be wrong.
+                raise CommitFailedError
+            info = {ACTIONS: str(len(actions) + len(known))} | self._mark(files, actions, known)
+            # No retries: what these rows are was decided by what this version holds.
+            table.create_write_transaction(
+                list(actions),
+                "append",
+                TABLE_SCHEMA,
+                commit_properties=CommitProperties(info, 0, list(known)),
+                post_commithook_properties=NO_CHECKPOINT,
+            )
+        except (DeltaError, OSError) as error:
+            if has_landed(table, actions):
+                return
+            if not (again and isinstance(error, CommitFailedError)):
+                self.location.discard([each for each in actions if isinstance(each, AddAction)])
+            raise
+
+    def _make_durable(self, table: DeltaTable, version: int, newest: int) -> None:
+        """Make durable what was committed after a version; inside the commits' lock."""
+        # What it goes on with may be a commit that another process still waits for.
+        first = min(version, self.tail_file.fact("reached")) + 1
+        sync_commits(self.location.folder, first, newest)
+        make_checkpoint(table, self.location.folder, version, newest)
+
+    def note_version(self, after: int, version: int) -> None:
+        """Remember the version that a commit made, `after` another one; inside `locked`."""
+        known = self.tail_file.written.reached
+        if version > known:
+            # Commits of this tail between the two are noted a moment later, or their process died.
+            tails = tails_of(self.location, known, after)
+            is_alone = all(tail == self.tail_file.identity for tail in tails)
+            self.tail_file.reached(version, is_alone)
 
     def close(self) -> None:
         """Close the tail's file."""

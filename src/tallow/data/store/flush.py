@@ -1,11 +1,13 @@
-"""From the tail to the table: a flush, and a write under the lock, which may be one as well."""
+"""From the tail to the table: a flush beside the writers, and a write, which may be one as well."""
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -15,7 +17,9 @@ from tallow.core.errors import ConflictError, StoreError, TallowWarning
 from tallow.core.limits import (
     STORE_COMMIT_ATTEMPTS,
     STORE_FLUSH_ROWS,
+    STORE_SEALED_SHORT,
     STORE_TAIL_BATCH_ROWS,
+    STORE_TIDY_PATIENCE_SECONDS,
     STORE_TIDY_SECONDS,
 )
 from tallow.data.reading.runs import instrument_runs
@@ -23,6 +27,8 @@ from tallow.data.store.backend import LogPoint
 from tallow.data.store.batches import Tail
 from tallow.data.store.classify import rebase, receive_after
 from tallow.data.store.delta import DeltaLog
+from tallow.data.store.group import QueuedWrite
+from tallow.data.store.index import FileIndex
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import (
     LOG_ORDER,
@@ -37,21 +43,52 @@ from tallow.data.store.view import DeltaView
 
 
 def flush(log: DeltaLog) -> None:
-    """Move the tail into a file of the table."""
-    for _ in range(STORE_COMMIT_ATTEMPTS):
-        with log.tail_file.locked() as tail:
-            if not tail.batches:
-                return
-            files, last = log.files(), tail.batches[-1].id
-            view = log.view_of(tail, files)
-            try:
-                if view.tail.batches:
-                    commit_with_tail(log, None, view)
-            except ConflictError:
-                continue
-            log.tail_file.drop(last)
-            return
+    """Move what the tail holds into files of the table; writers go on meanwhile."""
+    goal = None
+    with log.flush_lock:
+        for _ in range(STORE_COMMIT_ATTEMPTS):
+            with log.tail_file.locked() as tail:
+                goal = tail.newest_write if goal is None else goal
+                view = _seal(log)
+                if view is None or log.tail_file.written.dropped >= goal:
+                    return
+                # Then the tail's rows may be revisions of what another tool removes meanwhile.
+                is_held = not view.files.is_checked
+                is_done = is_held and _try_commit(log, view)
+            if is_done or (not is_held and _try_commit(log, view)):
+                with log.tail_file.locked():
+                    log.tail_file.drop(view.tail.batches[-1].id)
+                    log.note_version(view.files.version, view.files.version + 1)
     raise ConflictError(f"store: {log.location.root}: others keep committing; try again later")
+
+
+def _seal(log: DeltaLog) -> DeltaView | None:
+    """Return the state of the batches to be flushed, which stay as they are; inside `locked`.
+
+    All of them; but where flushes keep failing, each leaves short batches that are folded no more,
+    so that after some it is those of the last one. None if there are none.
+    """
+    file, files = log.tail_file, log.files()
+    # What a process flushed that was killed then.
+    file.drop(files.flushed)
+    batches = file.written.batches
+    if not batches:
+        return None
+    if not files.is_checked or file.written.sealed_short < STORE_SEALED_SHORT:
+        file.seal(batches[-1].id)
+    return log.view_of(file.written.until(file.written.sealed), files)
+
+
+def _try_commit(log: DeltaLog, view: DeltaView) -> bool:
+    """Commit a tail's rows as files; say whether that was done, or others committed first."""
+    try:
+        commit_with_tail(log, None, view)
+    except StoreError:
+        # A compaction that keeps nothing removes files that these rows are compared with.
+        if log.files().version == view.files.version:
+            raise
+        return False
+    return True
 
 
 def commit_with_tail(log: DeltaLog, rows: pl.DataFrame | None, view: DeltaView) -> None:
@@ -60,7 +97,7 @@ def commit_with_tail(log: DeltaLog, rows: pl.DataFrame | None, view: DeltaView) 
     both = tail if rows is None else in_log_order(pl.concat([tail, rows]))
     actions = log.location.write(_rebased(log, both, view))
     flushed = Transaction(log.tail_file.identity, view.tail.batches[-1].id)
-    log.commit(actions, view.files.version, [flushed])
+    log.commit(actions, view.files, [flushed])
 
 
 def _rebased(log: DeltaLog, rows: pl.DataFrame, view: DeltaView) -> pl.DataFrame:
@@ -85,37 +122,52 @@ def _rebased(log: DeltaLog, rows: pl.DataFrame, view: DeltaView) -> pl.DataFrame
     return pl.concat(parts)
 
 
-def tidy(log: DeltaLog) -> None:
-    """Flush and merge after a write, which is durable even if this fails."""
-    try:
-        flush(log)
-        merge_small(log)
-    except StoreError as error:
-        log.tidy_from = time.monotonic() + STORE_TIDY_SECONDS
-        warnings.warn(
-            f"{error} (the write itself is safe; the tail grows until this works)",
-            TallowWarning,
-            stacklevel=2,
-        )
+def is_long(rows: int) -> bool:
+    """Say whether a write of so many rows becomes files at once, which no transaction undoes."""
+    return rows >= STORE_TAIL_BATCH_ROWS
+
+
+def write_group(log: DeltaLog, group: Iterator[QueuedWrite]) -> None:
+    """Do writes one after the other in one transaction of this machine's lock.
+
+    One that fails leaves no trace, and the others go on; where the transaction fails, all do.
+    """
+    file = log.tail_file
+    with file.locked():
+        files = _newest_files(log)
+        for number, each in enumerate(group):
+            try:
+                with file.part() if number else nullcontext():
+                    each.result = each.work(_next_write(log, files))
+            except Exception as error:
+                # What was written before it is still there, unless the file took all back.
+                if not number or not file.writer.in_transaction:
+                    raise
+                each.error = error
 
 
 @contextmanager
 def writing(log: DeltaLog) -> Iterator[DeltaWriting]:
-    """Take this machine's lock for one write; flush the tail after it where that is long."""
-    file = log.tail_file
-    with file.locked() as tail:
-        files = log.files()
-        if tail.newest_write < files.flushed:
-            # The tail's file is an older copy: no number may be used again.
-            file.drop(files.flushed)
-        view = log.view_of(tail, files)
-        # A flush beside other tails may move each write of this one to after the newest there.
-        moved = 0 if log.is_alone(view) else files.last_received + view.tail.writes
-        last = view.last_received
-        received = max(log.clock(), max(last, moved) + 1)
-        yield DeltaWriting(log, view, received, LogPoint(view.epoch, last))
-    if file.written.rows >= STORE_FLUSH_ROWS and time.monotonic() >= log.tidy_from:
-        tidy(log)
+    """Take this machine's lock for one write."""
+    with log.tail_file.locked():
+        yield _next_write(log, _newest_files(log))
+
+
+def _newest_files(log: DeltaLog) -> FileIndex:
+    files = log.files()
+    if log.tail_file.written.newest_write < files.flushed:
+        # The tail's file is an older copy: no number may be used again.
+        log.tail_file.drop(files.flushed)
+    return files
+
+
+def _next_write(log: DeltaLog, files: FileIndex) -> DeltaWriting:
+    view = log.view_of(log.tail_file.written, files)
+    # A flush beside other tails may move each write of this one to after the newest there.
+    moved = 0 if log.is_alone(view) else files.last_received + view.tail.writes
+    last = view.last_received
+    received = max(log.clock(), max(last, moved) + 1)
+    return DeltaWriting(log, view, received, LogPoint(view.epoch, last))
 
 
 @dataclass
@@ -133,19 +185,83 @@ class DeltaWriting:
 
     def append(self, rows: pl.DataFrame) -> None:
         """Commit rows: few to the tail, many as files."""
-        file, location = self.log.tail_file, self.log.location
-        if len(rows) < STORE_TAIL_BATCH_ROWS:
-            file.add(rows, self.view.tail)
-        elif self.view.tail.batches:
-            # Nobody, nor a process after a kill, must find these before what they are revisions of.
-            with file.reserve_disk_space():
-                commit_with_tail(self.log, rows, self.view)
-            file.drop(self.view.tail.batches[-1].id)
+        file, view = self.log.tail_file, self.view
+        if not is_long(len(rows)):
+            file.add(rows, view.tail)
         else:
             with file.reserve_disk_space():
-                self.log.commit(location.write(rows), self.view.files.version)
+                self._append_files(rows)
+            self.log.note_version(view.files.version, view.files.version + 1)
         file.received(self.received_at)
+
+    def _append_files(self, rows: pl.DataFrame) -> None:
+        waiting = self.view.tail.batches
+        if not waiting:
+            self.log.commit(self.log.location.write(rows), self.view.files)
+            return
+        # Nobody, nor a process after a kill, must find these before what they are revisions of.
+        commit_with_tail(self.log, rows, self.view)
+        self.log.tail_file.drop(waiting[-1].id)
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
         """Enter a write in the ledger, in one transaction with a write to the tail."""
         return self.log.ledger().record(entry, quarantine)
+
+
+class Tidier:
+    """Flushes and merges beside the writers, in a thread that ends with the work.
+
+    What it cannot do is said by the write that it began with, where that shows at once, or by the
+    next one; both are durable all the same.
+    """
+
+    def __init__(self, log: DeltaLog) -> None:
+        self._log, self._lock = log, threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+        self._pause_until = -math.inf
+
+    def look(self, rows: int) -> None:
+        """Begin after a write of so many rows, where the tail is long, and say what went wrong.
+
+        Who wrote many waits for it; nobody may write faster than files are written for long.
+        """
+        waiting = self._log.tail_file.written.rows
+        if waiting >= STORE_FLUSH_ROWS and self._begin():
+            self._join(STORE_TIDY_PATIENCE_SECONDS * (10 + rows))
+        if waiting >= 2 * STORE_FLUSH_ROWS:
+            self._join()
+        self._warn()
+
+    def end(self) -> None:
+        """Wait until it has come to its end, and say what went wrong."""
+        self._join()
+        self._warn()
+
+    def _begin(self) -> bool:
+        """Begin, unless it is at work, or failed a moment ago; say whether it did."""
+        with self._lock:
+            if (self._thread and self._thread.is_alive()) or time.monotonic() < self._pause_until:
+                return False
+            self._thread = threading.Thread(target=self._run, name="tallow-store-tidier")
+            self._thread.start()
+            return True
+
+    def _join(self, seconds: float | None = None) -> None:
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
+    def _warn(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            note = "the write itself is safe; the tail grows until this works"
+            warnings.warn(f"{error} ({note})", TallowWarning, stacklevel=5)
+
+    def _run(self) -> None:
+        try:
+            flush(self._log)
+            merge_small(self._log)
+        except Exception as error:  # noqa: BLE001 - said by the next write
+            self._error = error
+            self._pause_until = time.monotonic() + STORE_TIDY_SECONDS

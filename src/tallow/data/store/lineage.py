@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tallow.data.store.files import TableLocation
 
 _LINE, _AFTER, _CHECKED = "tallow.lineage", "tallow.after", "tallow.checked"
@@ -59,19 +61,17 @@ def lineage_of(location: TableLocation, version: int) -> Lineage:
     return Lineage(f"{version}-{hashlib.blake2b(body, digest_size=8).hexdigest()}", False)
 
 
-def tails_of(location: TableLocation, after: int, until: int) -> set[str | None]:
+def tails_of(location: TableLocation, after: int, until: int) -> Iterator[str | None]:
     """Return the tails beside which versions were committed, after one and up to another.
 
     None stands for one that does not say it, as older ones do not. Other tools have
     no tail.
     """
-    found: set[str | None] = set()
     for version in range(after + 1, until + 1):
         body = location.commit(version)
         info = _commit_info(body)
         if _is_ours(info, version) or not body:
-            found.add(info.get(_TAIL))
-    return found
+            yield info.get(_TAIL)
 
 
 def _is_ours(info: dict[str, Any], version: int) -> bool:

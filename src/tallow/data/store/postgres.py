@@ -17,7 +17,15 @@ import polars as pl
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_REWRITE_ROWS
-from tallow.data.store.backend import CompactionReport, Contents, LogPoint, StoreStats
+from tallow.data.store.backend import (
+    CompactionReport,
+    Contents,
+    LogPoint,
+    Meanwhile,
+    StoreStats,
+    T,
+)
+from tallow.data.store.group import QueuedWrite, WriteQueue
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, UNFINISHED, Selection
 from tallow.data.store.order import in_log_order
@@ -69,6 +77,8 @@ class PostgresBackend:
         self.state_folder = state
         self._clock = clock
         self._server = Server(url)
+        # The server joins commits by itself; one after the other, they keep their order.
+        self._queue = WriteQueue(self._write_each, longest_wait=None)
         self._open(create, to_fill)
 
     def _open(self, create: bool, to_fill: bool) -> None:
@@ -117,6 +127,16 @@ class PostgresBackend:
             facts = session.query("SELECT epoch, received FROM tallow.facts FOR UPDATE")
             follows = LogPoint(*facts.row(0))
             yield PostgresWriting(session, max(self._clock(), follows.received + 1), follows)
+
+    def write(self, work: Callable[[Any], T], rows: int, meanwhile: Meanwhile = nullcontext) -> T:
+        """Do a write in a transaction of its own."""
+        done: T = self._queue.write(work, meanwhile=meanwhile)
+        return done
+
+    def _write_each(self, group: Iterator[QueuedWrite]) -> None:
+        with self.writing() as writing:
+            for each in group:
+                each.result = each.work(writing)
 
     def ledger(self) -> PostgresLedger:
         """Return where ingests and quarantined rows are kept."""

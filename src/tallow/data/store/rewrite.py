@@ -1,30 +1,37 @@
 """Fewer, sorted files: merging small ones, compaction, and taking away what is too old.
 
 A rewrite reads files whose keys overlap, and replaces them by files that do not: one instrument's
-range then lies in one piece of one file. It needs no lock while it works: others only add files,
-and it takes the lock for its commit.
+range then lies in one piece of one file. It needs no lock: others only add files, and where they
+commit first, it commits after them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 from deltalake import Transaction
 
-from tallow.core.errors import StoreError
-from tallow.core.limits import STORE_FILE_ROWS, STORE_REWRITE_ROWS, STORE_SMALL_FILES
+from tallow.core.errors import ConflictError, StoreError
+from tallow.core.limits import (
+    STORE_COMMIT_ATTEMPTS,
+    STORE_FILE_ROWS,
+    STORE_REWRITE_ROWS,
+    STORE_SMALL_FILES,
+)
 from tallow.data.store.files import TableLocation, damaged, remove_action, require_whole
 from tallow.data.store.log import KEY, LOG_ORDER, LOG_SCHEMA, SERIES_KEY, is_superseded, moment
 from tallow.data.store.order import in_log_order, unique_rows
 from tallow.data.store.table import PRUNED
 
 if TYPE_CHECKING:
-    from deltalake.transaction import AddAction
+    from deltalake.transaction import AddAction, RemoveAction
 
     from tallow.data.store.delta import DeltaLog
+    from tallow.data.store.index import FileIndex
 
 Keep = Callable[[pl.DataFrame], pl.DataFrame]
 """What stays of rows that hold all revisions of their keys."""
@@ -41,17 +48,40 @@ def merge_small(log: DeltaLog) -> None:
 def rewrite(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None = None) -> bool:
     """Replace files by sorted ones; say whether it was done, or another rewrite came first."""
     added = _write_sorted(log, facts, keep)
+    if added is None:
+        return False
     removed = [remove_action(*row) for row in facts.select("path", "size").iter_rows()]
-    with log.tail_file.locked():
-        if added is None or not _is_current(log, facts):
-            log.location.discard(added or [])
-            return False
-        moved = [replace(action, data_change=False) for action in added]
-        version = log.files().version
-        # In one commit with what is gone: nothing derived from it is trusted from there on.
-        known = [] if keep is None else [Transaction(PRUNED, version + 1)]
-        log.commit([*moved, *removed], version, known)
-    return True
+    actions: list[AddAction | RemoveAction] = [
+        *(replace(action, data_change=False) for action in added),
+        *removed,
+    ]
+    for _ in range(STORE_COMMIT_ATTEMPTS):
+        # Where another tool wrote, the commit says whether rows of the tail need a closer look.
+        with nullcontext() if log.files().is_checked else log.tail_file.locked():
+            files = log.files()
+            if not set(facts["path"]) <= set(files.facts["path"]):
+                break
+            # In one commit with what is gone: nothing derived from it is trusted from there on.
+            known = [] if keep is None else [Transaction(PRUNED, files.version + 1)]
+            is_done = _try_commit(log, actions, files, known)
+        if is_done:
+            with log.tail_file.locked():
+                log.note_version(files.version, files.version + 1)
+            return True
+    log.location.discard(added)
+    return False
+
+
+def _try_commit(
+    log: DeltaLog,
+    actions: Sequence[AddAction | RemoveAction],
+    files: FileIndex,
+    known: Sequence[Transaction],
+) -> bool:
+    with suppress(ConflictError):
+        log.commit(actions, files, known, again=True)
+        return True
+    return False
 
 
 def _write_sorted(log: DeltaLog, facts: pl.DataFrame, keep: Keep | None) -> list[AddAction] | None:

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ParameterError, StoreError
-from tallow.core.limits import STORE_VIEW_ATTEMPTS
+from tallow.core.limits import STORE_GROUP_SECONDS, STORE_VIEW_ATTEMPTS
 from tallow.core.text import without_secrets
 from tallow.core.time import now_us
 from tallow.core.timeframe import parse_timeframe
@@ -43,6 +43,7 @@ def open_store(
     state: Path | None = None,
     storage_options: Mapping[str, str] | None = None,
     clock: Callable[[], int] = now_us,
+    longest_wait: float = STORE_GROUP_SECONDS,
 ) -> Store:
     """Open a store, in a folder, a bucket or a database.
 
@@ -61,13 +62,23 @@ def open_store(
         is taken from the environment.
     clock
         Gives the time in microseconds since 1970 UTC.
+    longest_wait
+        Small writes that threads bring while a commit runs share the next, so that one wait for
+        the disk is enough for all. For so many seconds that one takes in others which come while it
+        is written, too. Who writes alone waits for nobody; a database joins commits by itself.
 
     Raises
     ------
+    ParameterError
+        If `longest_wait` is not 0..1.
     StoreError
         If there is no store, it cannot be opened, or an extra is not installed.
     """
-    open_it = partial(open_backend, location, state, storage_options, clock)
+    if not 0 <= longest_wait <= 1:
+        raise ParameterError(f"store: longest_wait={longest_wait}; must be 0..1, in seconds")
+    open_it = partial(
+        open_backend, location, state, storage_options, clock, longest_wait=longest_wait
+    )
     return Store(open_it, create)
 
 
@@ -301,6 +312,7 @@ def open_backend(
     clock: Callable[[], int],
     create: bool,
     to_fill: bool = False,
+    longest_wait: float = STORE_GROUP_SECONDS,
 ) -> Backend:
     """Open what keeps a store; see `tallow.data.store.store.open_store`.
 
@@ -324,7 +336,7 @@ def open_backend(
         folder = state or plain / STATE_FOLDER
     else:
         folder = _local_state(plain, state)
-    return DeltaBackend(plain, folder, storage_options, create, clock, to_fill)
+    return DeltaBackend(plain, folder, storage_options, create, clock, to_fill, longest_wait)
 
 
 def _database(

@@ -60,7 +60,7 @@ INSERT OR IGNORE INTO facts SELECT 'dropped', coalesce(
     0
 );
 """
-_FACTS = ("received", "dropped", "reached", "alone")
+_FACTS = ("received", "dropped", "reached", "alone", "sealed")
 _SAID = f"""
 SELECT name, value FROM facts WHERE name IN {_FACTS}
 UNION ALL SELECT 'made', seq FROM sqlite_sequence WHERE name = 'batches'
@@ -159,6 +159,24 @@ class TailFile(StateFile):
             self._known, self._seen = written, None
 
     @contextmanager
+    def part(self) -> Iterator[None]:
+        """Take back what the block wrote where it fails, and nothing else; inside `locked`."""
+        before = self.written
+        with naming(self.path):
+            self.writer.execute("SAVEPOINT part")
+        try:
+            yield
+            with naming(self.path):
+                self.writer.execute("RELEASE part")
+        except BaseException:
+            self.written = before
+            if self.writer.in_transaction:
+                with naming(self.path):
+                    self.writer.execute("ROLLBACK TO part")
+                    self.writer.execute("RELEASE part")
+            raise
+
+    @contextmanager
     def reserve_disk_space(self) -> Iterator[None]:
         """Hold room on the disk for the commit that follows the block; inside `locked`.
 
@@ -175,7 +193,7 @@ class TailFile(StateFile):
 
     def add(self, rows: pl.DataFrame, tail: Tail) -> None:
         """Add a write's rows to those of a tail, small batches folded into one; inside `locked`."""
-        folded = fold(rows, tail.batches)
+        folded = fold(rows, tail.open_batches)
         stream = io.BytesIO()
         folded.rows.write_ipc_stream(stream)
         body = stream.getvalue()
@@ -193,9 +211,12 @@ class TailFile(StateFile):
         self._remember("received", moment)
         self.written = replace(self.written, last_received=moment)
 
-    def reached(self, version: int, after: int) -> None:
-        """Remember which version the table has, by commits after another one; inside `locked`."""
-        if self.written.reached != after:
+    def reached(self, version: int, is_alone: bool) -> None:
+        """Remember which version the table has; inside `locked`.
+
+        `is_alone` says whether nobody else committed since the version that was remembered before.
+        """
+        if not is_alone:
             self._remember("alone", version)
             self.written = replace(self.written, alone=version)
         self._remember("reached", version)
@@ -205,8 +226,16 @@ class TailFile(StateFile):
         with naming(self.path):
             self.writer.execute("UPDATE facts SET value = ? WHERE name = ?", (value, name))
 
+    def seal(self, until: int) -> None:
+        """Fold the batches up to a number no more: they are being flushed; inside `locked`."""
+        with naming(self.path):
+            self.writer.execute("INSERT OR REPLACE INTO facts VALUES ('sealed', ?)", (until,))
+        self.written = replace(self.written, sealed=until)
+
     def drop(self, until: int) -> None:
         """Drop the batches up to a number: they are in the table; inside `locked`."""
+        if until <= self.written.dropped:
+            return
         with naming(self.path):
             self.writer.execute("DELETE FROM batches WHERE id <= ?", (until,))
             # Of a file that is older than its table: a number is never used twice.
@@ -236,12 +265,14 @@ class TailFile(StateFile):
             if own:
                 connection.execute("COMMIT")
         try:
-            received, dropped, reached, alone = (said[name] for name in _FACTS)
+            # Of a file in which nothing was flushed yet.
+            said.setdefault("sealed", 0)
+            received, dropped, reached, alone, sealed = (said[name] for name in _FACTS)
         except KeyError as error:
             raise sqlite3.DatabaseError(f"{DAMAGED}: it does not say what {error} is") from error
         batches = [batch for batch in kept if batch.id > dropped]
         batches += (_decoded(*row) for row in fresh)
-        tail = Tail(tuple(batches), received, dropped, reached, alone, known.index)
+        tail = Tail(tuple(batches), received, dropped, reached, alone, sealed, known.index)
         if tail.newest_write != said.get("made", 0):
             raise sqlite3.DatabaseError(f"{DAMAGED}: a batch is missing")
         return tail

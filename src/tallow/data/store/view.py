@@ -16,6 +16,7 @@ from tallow.data.store.batches import NO_ROWS, Tail
 from tallow.data.store.classify import following
 from tallow.data.store.files import TableLocation, damaged, require_whole
 from tallow.data.store.index import FileIndex, overlapping
+from tallow.data.store.lineage import tails_of
 from tallow.data.store.log import Selection
 from tallow.data.store.order import in_log_order, unique_rows
 from tallow.data.store.table import EPOCH, HORIZON
@@ -25,15 +26,15 @@ from tallow.data.store.table import EPOCH, HORIZON
 class DeltaView:
     """One state of the log: a tail and the files, each batch in one of the two.
 
-    `generation` sets apart what was opened again; `has_others` says whether other machines' tails
-    may be flushed to the files; `renew` looks at the log again.
+    `generation` sets apart what was opened again; `identity` is the tail's own, where those of
+    other machines may be flushed to the files; `renew` looks at the log again.
     """
 
     location: TableLocation
     tail: Tail
     files: FileIndex
     generation: str = ""
-    has_others: bool = False
+    identity: str | None = None
     renew: Callable[[], DeltaView] | None = None
     _epochs: list[str] = field(default_factory=list)
 
@@ -57,10 +58,11 @@ class DeltaView:
         """What changes where history is removed, so that nothing derived from it is trusted."""
         files = self.files
         mark = f"{files.properties[EPOCH]} {files.lineage.id}{self.generation}"
-        if not self.has_others:
+        if self.identity is None:
             return mark
         # Another machine's rows may have been received before the last ones that this one saw.
-        own = files.version <= self.tail.reached
+        tails = tails_of(self.location, self.tail.reached, files.version)
+        own = all(tail == self.identity for tail in tails)
         return f"{mark} {self.tail.alone if own else files.version}"
 
     def is_of_one_epoch(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import polars as pl
@@ -13,7 +14,7 @@ from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import count_rows, empty_quarantine
 from tallow.data.reading.runs import Runs, instrument_runs
-from tallow.data.store.backend import Backend, LogPoint, Writing
+from tallow.data.store.backend import Backend, LogPoint, Meanwhile, Writing
 from tallow.data.store.classify import Classification
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_SCHEMA, VALUES, latest_revisions, moment, selection_around
@@ -63,15 +64,20 @@ def append(
     compare: Compare,
     read: Candles | None = None,
     repeated: int = 0,
+    meanwhile: Meanwhile = nullcontext,
 ) -> WriteReport:
     """Write rows of one timeframe, adjustment and source; again where others commit first.
 
-    `compare` says what they are; `read` has what was quarantined in reading them.
+    `compare` says what they are; `read` has what was quarantined in reading them. `meanwhile` is
+    entered while the write, its place in the order being certain, becomes durable.
     """
+
+    def work(writing: Writing) -> WriteReport:
+        return write_rows(writing, rows, series, compare, read, repeated)
+
     for attempt in range(STORE_COMMIT_ATTEMPTS):
         try:
-            with backend.writing() as writing:
-                return write_rows(writing, rows, series, compare, read, repeated)
+            return backend.write(work, len(rows), meanwhile)
         except ConflictError:
             if attempt + 1 == STORE_COMMIT_ATTEMPTS:
                 raise
