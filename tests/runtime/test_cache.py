@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
+from tallow import AnalyticsEngine
 from tallow.core.errors import RangeError
 from tallow.data.store import store as store_module
 from tallow.data.store.reader import StoreState
@@ -347,3 +349,27 @@ def test_threads_ask_while_others_write(desk):
     for answer in answers:
         assert any(answer.equals(state, null_equal=True) for state in states)
     desk.ask()
+
+
+# The same words again
+
+
+def test_a_frame_that_a_caller_changes_is_whole_for_the_next(desk):
+    desk.ask()
+    frame = desk.engine.query("A", "5m", DAYS[0], None, "ema(9), sma(5)").frame
+    frame.insert_column(0, pl.lit(0.0).alias("mine"))
+    frame.columns = [f"my_{name}" for name in frame.columns]
+    desk.ask()
+    assert desk.counts()[0] >= 2
+
+
+def test_moments_that_are_equal_an_hour_apart_are_two_questions(tmp_path):
+    """Clocks go back: 01:30 comes twice, and Python says that both are equal."""
+    times = minutes("2025-11-02T00:00-04:00", 300)
+    with open_store(tmp_path / "store", create=True) as store:
+        store.write(candles("A", times))
+        engine = AnalyticsEngine("24/7", store=store)
+        for hour in (0, 1, 0):
+            start = datetime(2025, 11, 2, 1, 30, fold=hour, tzinfo=ZoneInfo("America/New_York"))
+            opens = engine.query("A", "5m", start, None, "").frame["timestamp"]
+            assert opens[0] == moment(f"2025-11-02T01:30-0{4 + hour}:00")

@@ -306,6 +306,9 @@ TICKS_KEPT_MAX = 65_536
 CLOCK_AHEAD_SECONDS = 60
 """How far a venue's clock may be ahead of ours: a candle that opens later has not begun."""
 
+CUTS = 16
+"""Answers that an instrument's cached bars remember, of as many ranges."""
+
 QUERY_SPANS = 4_096
 """Ranges of which a process remembers which candles they are made of."""
 

@@ -9,7 +9,7 @@ to correct are one operation; a candle older than every snapshot makes all be co
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ import polars as pl
 
 from tallow.core.arrays import Times
 from tallow.core.calendars import Calendar
+from tallow.core.limits import CUTS
 from tallow.core.time import END_OF_TIME, MINUTE_US, from_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.candles import ReadReport
@@ -64,6 +65,8 @@ class CachedBars:
         had no candle yet.
     quarantine
         Candles off their grid; such bars are not kept.
+    answers
+        Bars and reports that were cut from these.
     """
 
     frame: pl.DataFrame
@@ -72,6 +75,9 @@ class CachedBars:
     snapshots: tuple[Snapshot, ...]
     read: Read
     quarantine: pl.DataFrame
+    answers: dict[Span, tuple[pl.DataFrame, RunReport]] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     @cached_property
     def opens(self) -> Times:
@@ -99,6 +105,16 @@ class CachedBars:
         if begin is not None and (span.start is None or span.start < begin):
             return False
         return end is None or span.start is None or span.start <= end
+
+    def holds(self, span: Span, moment: int) -> bool:
+        """Say whether the bars of a span are here, as they are known at a receipt time."""
+        return self.moment >= moment and self.leads_to(span) and self.reaches(span)
+
+    def keep_answer(self, span: Span, answer: tuple[pl.DataFrame, RunReport]) -> None:
+        """Keep a span's bars and report: they share this one's memory, and go with it."""
+        if len(self.answers) >= CUTS:
+            self.answers.clear()
+        self.answers[span] = answer
 
     def is_untouched(self, earliest: int | None) -> bool:
         """Say whether changes from a timestamp on leave these bars as they are."""

@@ -9,16 +9,18 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ConflictError
 from tallow.core.limits import PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
+from tallow.core.registry import registry
+from tallow.core.spec import parse_specs
 from tallow.core.time import WEEK_US, now_us
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
@@ -32,7 +34,16 @@ from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
 from tallow.runtime.cached_bars import CachedBars, Kind, Read, bars_of, extend_or_repair, report_of
-from tallow.runtime.questions import Question, read_question
+from tallow.runtime.questions import (
+    Answer,
+    Asked,
+    OneInstrument,
+    Question,
+    Ready,
+    WholeAnswer,
+    may_be_asked_again,
+    read_question,
+)
 from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.ranges import Moment, Range
 from tallow.runtime.results import (
@@ -53,28 +64,6 @@ T = TypeVar("T")
 
 RECENT_US = WEEK_US
 """What ends earlier is about the past: it has an entry of its own beside that of the present."""
-
-
-class _Answer(NamedTuple):
-    """The bars of a question, where their candles went, and how they came about."""
-
-    frame: pl.DataFrame
-    report: RunReport
-    outcome: CacheOutcome
-
-
-@dataclass(frozen=True)
-class _Whole:
-    """An answer to one question; of which state of the store, and of how many actions in effect."""
-
-    revision: Hashable
-    frame: pl.DataFrame
-    report: RunReport
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the bars."""
-        return int(self.frame.estimated_size())
 
 
 class StoreQueries:
@@ -104,6 +93,7 @@ class StoreQueries:
         self._changes: dict[Hashable, tuple[Hashable, Changes]] = {}
         self._kinds: dict[Hashable, Kind] = {}
         self._facts: dict[Hashable, tuple[Hashable, object]] = {}
+        self._known: dict[Asked, Ready] = {}
 
     def ask(
         self,
@@ -118,71 +108,107 @@ class StoreQueries:
     ) -> ProcessingResult:
         """Return the bars of a range; errors are those of `tallow.engine.AnalyticsEngine.query`."""
         began = time.perf_counter()
-        given = (instruments, timeframe, start, end, indicators, as_of, source, adjustment)
-        question = read_question(*given, self._convention)
-        plan = make_plan(question.indicators, question.convention, BAR_COLUMNS)
-        frame, report, found = self._of_one_state(question, plan)
-        assumed = provisional_bars(self._calendars, question.timeframe)
-        if len(provisional := assumed.among(frame)):
-            said = assumed.sentence(provisional)
-            report = replace(report, provisional=provisional, assumed=said)
-        outputs = IndicatorSet(frame, plan.columns)
-        hits = len(plan.columns) if found.is_hit else 0
+        names = tuple(instruments) if isinstance(instruments, list) else instruments
+        text = indicators if isinstance(indicators, str) else None
+        specs = parse_specs(indicators, self._convention) if text is None else text
+        asked = (names, timeframe, start, end, specs, as_of, source, adjustment)
+        (frame, report, found), columns = self._of_one_state(asked)
+        outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 
-    def _of_one_state(self, question: Question, plan: Plan) -> _Answer:
-        """Return an answer; again where history was removed while it was made."""
+    def _of_one_state(self, asked: Asked) -> tuple[Answer, tuple[str, ...]]:
+        """Return an answer and its outputs; again where history was removed while it was made."""
         for _ in range(STORE_VIEW_ATTEMPTS):
             state = self.store.state()
-            answer = self._from_cached(question, plan, state) or self._from_whole(
-                question, plan, state
-            )
+            ready = self._ready(asked, state)
+            if ready.one is not None:
+                answer = self._from_cached(ready, ready.one, state)
+            else:
+                answer = self._from_whole(ready.question, ready.plan, state)
             if answer.outcome is CacheOutcome.HIT or state.view().is_of_one_epoch():
-                return answer
+                return answer, ready.plan.columns
         raise ConflictError(
             "query: others keep taking history away from the store; try again later"
         )
 
+    def _ready(self, asked: Asked, state: StoreState) -> Ready:
+        """Return a question as it was read in the store's state: the same one is asked again."""
+        token, indicators = state.token(), registry()
+        known = self._known.get(asked)
+        if known is not None and known.token == token and known.indicators is indicators:
+            return known
+        question = read_question(*asked, self._convention)
+        plan = make_plan(question.indicators, question.convention, BAR_COLUMNS)
+        ready = Ready(token, indicators, question, plan, self._one(question, plan, state))
+        if may_be_asked_again(asked):
+            if len(self._known) >= QUERY_SPANS:
+                self._known.clear()
+            self._known[asked] = ready
+        return ready
+
     # Bars of one instrument
 
-    def _from_cached(self, question: Question, plan: Plan, state: StoreState) -> _Answer | None:
-        """Return the bars of one instrument; None where the question is not of that kind."""
+    def _one(self, question: Question, plan: Plan, state: StoreState) -> OneInstrument | None:
+        """Return where an answer is kept; None where it is not about the bars of one instrument."""
         names = question.wanted.instruments
         if names is None or len(names) != 1 or question.as_of is not None:
             return None
         (name,) = names
-        place = int(self._calendars.indices([name])[0])
-        if place < 0 or question.adjustment in ADJUSTMENTS:
+        calendar = int(self._calendars.indices([name])[0])
+        if calendar < 0 or question.adjustment in ADJUSTMENTS:
             return None
         if self._joined(state).among(names):
             return None
-        kind = self._kind(question, plan, place)
+        kind = self._kind(question, plan, calendar)
         span = _span(kind, question.wanted)
         if span is None:
             return None
-        candles = self._tracked(question, state)
-        interest = self._interest(candles, state)
-        make = partial(self._run, kind.plan, kind.options, candles, interest, True)
+        interest = self._interest(self._tracked(question, state), state)
+        recent = span.end is None or span.end > state.last_received() - RECENT_US
+        key = (state.home, question.adjustment, name, kind.identity, interest, recent)
+        return OneInstrument(name, kind, span, interest, key)
+
+    def _from_cached(self, ready: Ready, one: OneInstrument, state: StoreState) -> Answer:
+        """Return the bars of one instrument."""
+        name, kind, span, interest, key = one
+        moment = state.last_received()
 
         def calculate(kept: CachedBars | None) -> CachedValue[CachedBars]:
+            if kept is not None and kept.holds(span, moment):
+                return CachedValue(kept, CacheOutcome.HIT)
+            candles = self._tracked(ready.question, state)
+            make = partial(self._run, kind.plan, kind.options, candles, interest, True)
             if kept is not None:
                 longer = extend_or_repair(kept, kind, name, span, candles, make)
                 if longer is not None:
                     return longer
             run = make()
             run.add([name], kind.target(span))
-            self._check(run, [name], question, state)
+            self._check(run, [name], ready.question, state)
             return CachedValue(
                 bars_of(run, name, span), CacheOutcome.MISS, keep=not len(run.quarantine)
             )
 
-        recent = span.end is None or span.end > state.last_received() - RECENT_US
-        key = (state.home, question.adjustment, name, kind.identity, interest, recent)
         kept, found, _ = self._cache.get_or_calculate(key, calculate)
-        frame = kept.cut(span)
-        instruments = int(kept.read.first is not None)
-        report = report_of(kept.read, instruments, {}, kept.quarantine, len(frame))
-        return _Answer(frame, report, found)
+        answer = kept.answers.get(span)
+        if answer is None:
+            frame = kept.cut(span)
+            instruments = int(kept.read.first is not None)
+            report = report_of(kept.read, instruments, {}, kept.quarantine, len(frame))
+            answer = frame, self._with_provisional(report, frame, ready.question.timeframe)
+            kept.keep_answer(span, answer)
+        frame, report = answer
+        # What the caller does to a frame must not be done to the next caller's.
+        return Answer(frame.clone(), report, found)
+
+    def _with_provisional(
+        self, report: RunReport, frame: pl.DataFrame, timeframe: Timeframe
+    ) -> RunReport:
+        assumed = provisional_bars(self._calendars, timeframe)
+        if not len(provisional := assumed.among(frame)):
+            return report
+        said = assumed.sentence(provisional)
+        return replace(report, provisional=provisional, assumed=said)
 
     def _tracked(self, question: Question, state: StoreState) -> TrackedCandles:
         """Return a question's candles, once the log was asked what has changed among all."""
@@ -216,20 +242,21 @@ class StoreQueries:
 
     # Whole answers
 
-    def _from_whole(self, question: Question, plan: Plan, state: StoreState) -> _Answer:
+    def _from_whole(self, question: Question, plan: Plan, state: StoreState) -> Answer:
         """Return the bars of any question, all at once."""
         now = now_us() if question.as_of is None else question.as_of
         revision = (state.token(), self._in_effect(question, state, now))
 
-        def calculate(kept: _Whole | None) -> CachedValue[_Whole]:
+        def calculate(kept: WholeAnswer | None) -> CachedValue[WholeAnswer]:
             if kept is not None and kept.revision == revision:
                 return CachedValue(kept, CacheOutcome.HIT)
             frame, report = self._compute(question, plan, state, now)
-            return CachedValue(_Whole(revision, frame, report), CacheOutcome.MISS)
+            report = self._with_provisional(report, frame, question.timeframe)
+            return CachedValue(WholeAnswer(revision, frame, report), CacheOutcome.MISS)
 
         # Of this engine alone: its calendars, and which candles count, are part of the answer.
         whole, found, _ = self._cache.get_or_calculate((self._own, question), calculate)
-        return _Answer(whole.frame.clone(), whole.report, found)
+        return Answer(whole.frame.clone(), whole.report, found)
 
     def _in_effect(self, question: Question, state: StoreState, now: int) -> int:
         """Return how many of the store's actions have happened: in one state the number says which.

@@ -1,16 +1,24 @@
-"""What is asked of a store, read from what a caller gave; the same words are read once."""
+"""What is asked of a store, read from what a caller gave; and what it is answered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from typing import NamedTuple
 
-from tallow.core.limits import QUERY_SPANS
-from tallow.core.spec import Spec, parse_specs
+import polars as pl
+
+from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.plan.plan import Plan
+from tallow.runtime.cache import CacheOutcome
+from tallow.runtime.cached_bars import Kind
 from tallow.runtime.ranges import Moment, Range, moment_us
+from tallow.runtime.results import RunReport
+from tallow.runtime.spans import Span
+
+Indicators = str | tuple[str | Spec, ...]
 
 
 @dataclass(frozen=True)
@@ -21,42 +29,42 @@ class Question:
     timeframe: Timeframe
     source: Timeframe
     adjustment: str
-    indicators: str | tuple[str | Spec, ...]
+    indicators: Indicators
     convention: str
     as_of: int | None
 
 
+Asked = tuple[
+    str | tuple[str, ...] | None,
+    str | Timeframe,
+    Moment | None,
+    Moment | None,
+    Indicators,
+    str | datetime | None,
+    str | Timeframe,
+    str,
+]
+"""The words of a question: instruments, timeframe, start, end, indicators, as_of, source timeframe
+and adjustment."""
+
+
+def may_be_asked_again(asked: Asked) -> bool:
+    """Say whether equal words ask the same: datetimes may be equal an hour apart, in autumn."""
+    return not any(isinstance(each, datetime) for each in asked)
+
+
 def read_question(
-    instruments: str | Sequence[str] | None,
+    instruments: str | tuple[str, ...] | None,
     timeframe: str | Timeframe,
     start: Moment | None,
     end: Moment | None,
-    indicators: str | Iterable[str | Spec],
+    indicators: Indicators,
     as_of: str | datetime | None,
     source: str | Timeframe,
     adjustment: str,
     convention: str,
 ) -> Question:
     """Return a question; errors are those of `tallow.AnalyticsEngine.query`."""
-    names = tuple(instruments) if isinstance(instruments, list) else instruments
-    specs = indicators if isinstance(indicators, str) else parse_specs(indicators, convention)
-    # Two datetimes may be equal, and lie an hour apart where clocks go back; texts may not.
-    is_text = not isinstance(start, datetime) and not isinstance(end, datetime)
-    read = _read_again if is_text and not isinstance(as_of, datetime) else _read
-    return read(names, timeframe, start, end, specs, as_of, source, adjustment, convention)
-
-
-def _read(
-    instruments: str | Sequence[str] | None,
-    timeframe: str | Timeframe,
-    start: Moment | None,
-    end: Moment | None,
-    indicators: str | tuple[str | Spec, ...],
-    as_of: str | datetime | None,
-    source: str | Timeframe,
-    adjustment: str,
-    convention: str,
-) -> Question:
     return Question(
         Range.of(start, end, instruments),
         parse_timeframe(timeframe),
@@ -68,4 +76,43 @@ def _read(
     )
 
 
-_read_again = lru_cache(maxsize=QUERY_SPANS)(_read)
+class Answer(NamedTuple):
+    """The bars of a question, where their candles went, and how they came about."""
+
+    frame: pl.DataFrame
+    report: RunReport
+    outcome: CacheOutcome
+
+
+@dataclass(frozen=True)
+class WholeAnswer:
+    """An answer to one question; of which state of the store, and of how many actions in effect."""
+
+    revision: Hashable
+    frame: pl.DataFrame
+    report: RunReport
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the bars."""
+        return int(self.frame.estimated_size())
+
+
+class OneInstrument(NamedTuple):
+    """Where the bars of one instrument are kept, and which of them are wanted."""
+
+    name: str
+    kind: Kind
+    span: Span
+    interest: bool
+    key: Hashable
+
+
+class Ready(NamedTuple):
+    """A question as it was read in one state of the store, with the indicators that there were."""
+
+    token: Hashable
+    indicators: object
+    question: Question
+    plan: Plan
+    one: OneInstrument | None
