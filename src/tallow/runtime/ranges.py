@@ -13,7 +13,7 @@ from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError, excerpt, near_matches
 from tallow.core.given import name_text
-from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, to_us
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, nearest_datetime, to_us
 from tallow.data.coverage.days import session_start
 
 Moment = str | date | datetime
@@ -52,11 +52,15 @@ def _read(name: str, moment: Moment) -> date | datetime:
             f"{name}: {excerpt(moment)}; must be text, a date or a datetime with a zone; for "
             "example 2025-06-02, or 2025-06-02T09:15:00+05:30"
         )
-    if isinstance(value, datetime) and value.tzinfo is None:
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
         raise RangeError(
             f"{name}: {moment}; carries no zone; add an offset such as +05:30, or give a bare date"
         )
-    return value
+    # Where clocks go back, two moments an hour apart are equal in their zone, and would have one
+    # answer in the cache.
+    return nearest_datetime(to_us(value))
 
 
 @dataclass(frozen=True)
