@@ -35,9 +35,9 @@ from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
 from tallow.runtime.cached_bars import CachedBars, Kind, Read, bars_of, extend_or_repair, report_of
 from tallow.runtime.questions import (
-    Answer,
     Asked,
     OneInstrument,
+    QueryAnswer,
     Question,
     Ready,
     WholeAnswer,
@@ -116,7 +116,7 @@ class StoreQueries:
         outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 
-    def _of_one_state(self, asked: Asked) -> tuple[Answer, tuple[str, ...]]:
+    def _of_one_state(self, asked: Asked) -> tuple[QueryAnswer, tuple[str, ...]]:
         """Return an answer and its outputs; again where history was removed while it was made."""
         for _ in range(STORE_VIEW_ATTEMPTS):
             state = self.store.state()
@@ -168,7 +168,7 @@ class StoreQueries:
         key = (state.home, question.adjustment, name, kind.identity, interest, recent)
         return OneInstrument(name, kind, span, interest, key)
 
-    def _from_cached(self, ready: Ready, one: OneInstrument, state: StoreState) -> Answer:
+    def _from_cached(self, ready: Ready, one: OneInstrument, state: StoreState) -> QueryAnswer:
         """Return the bars of one instrument."""
         name, kind, span, interest, key = one
         moment = state.last_received()
@@ -199,7 +199,7 @@ class StoreQueries:
             kept.keep_answer(span, answer)
         frame, report = answer
         # What the caller does to a frame must not be done to the next caller's.
-        return Answer(frame.clone(), report, found)
+        return QueryAnswer(frame.clone(), report, found)
 
     def _with_provisional(
         self, report: RunReport, frame: pl.DataFrame, timeframe: Timeframe
@@ -242,7 +242,7 @@ class StoreQueries:
 
     # Whole answers
 
-    def _from_whole(self, question: Question, plan: Plan, state: StoreState) -> Answer:
+    def _from_whole(self, question: Question, plan: Plan, state: StoreState) -> QueryAnswer:
         """Return the bars of any question, all at once."""
         now = now_us() if question.as_of is None else question.as_of
         revision = (state.token(), self._in_effect(question, state, now))
@@ -256,7 +256,7 @@ class StoreQueries:
 
         # Of this engine alone: its calendars, and which candles count, are part of the answer.
         whole, found, _ = self._cache.get_or_calculate((self._own, question), calculate)
-        return Answer(whole.frame.clone(), whole.report, found)
+        return QueryAnswer(whole.frame.clone(), whole.report, found)
 
     def _in_effect(self, question: Question, state: StoreState, now: int) -> int:
         """Return how many of the store's actions have happened: in one state the number says which.

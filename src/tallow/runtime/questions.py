@@ -76,7 +76,7 @@ def read_question(
     )
 
 
-class Answer(NamedTuple):
+class QueryAnswer(NamedTuple):
     """The bars of a question, where their candles went, and how they came about."""
 
     frame: pl.DataFrame
