@@ -24,6 +24,7 @@ PACKAGE = ROOT / "src" / "tallow"
 # From the outside world down: a layer imports itself and what stands after it.
 LAYERS = (
     "serve",
+    "testing",
     "migrate",
     "engine",
     "analysis",

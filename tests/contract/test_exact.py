@@ -19,9 +19,12 @@ import mpmath
 import numpy as np
 import pytest
 
+from tallow.core.arrays import Floats
+from tallow.testing.cases import Case
+from tallow.testing.histories import Rows, flat, joined, part, ticking, walk
 from tests import textbook
-from tests.contract.cases import RECURSIVE_CASES, every_case, flat, ticking, walk
-from tests.running import Case, Floats, Rows, case, joined, part
+from tests.contract.cases import RECURSIVE_CASES, every_case
+from tests.running import case
 
 RELATIVE = 1e-9
 ROUNDING = 1e-12

@@ -13,8 +13,10 @@ import polars as pl
 import pytest
 
 import tallow
-from tests.contract.cases import every_case, ticking, walk
-from tests.running import Case, Rows, all_indicators, assert_same_bits, part
+from tallow.testing.cases import Case
+from tallow.testing.histories import Rows, part, ticking, walk
+from tests.contract.cases import every_case
+from tests.running import all_indicators, assert_same_bits
 
 SIZES = (200, 90, 1, 260, 31, 150)
 COLUMNS = ("open", "high", "low", "close", "volume")

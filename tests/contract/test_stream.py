@@ -13,27 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contract.cases import (
-    CASES,
-    every_case,
-    every_window_case,
-    gaps,
-    rows_for,
-    ticking,
-    walk,
-    with_gaps,
-)
-from tests.running import Case, Rows, assert_same_bits, joined, part
+from tallow.testing.cases import Case
+from tallow.testing.histories import Rows, joined, part, uneven
+from tests.contract.cases import CASES, every_case
+from tests.running import assert_same_bits
 
 EXAMPLES = 10
 """Drawn histories per case: several hundred cuts in all per run, many more at night."""
-
-
-def uneven(case: Case, seed: int = 11) -> Rows:
-    """Return candles with ticks, frozen stretches, and gaps of missing rows."""
-    rows = rows_for(case)
-    half = joined([ticking(rows // 3, seed), walk(rows - rows // 3, seed)])
-    return with_gaps(half, gaps(rows, seed))
 
 
 def pieces(rows: Rows, cuts: set[int], total: int) -> list[Rows]:
@@ -44,7 +30,7 @@ def pieces(rows: Rows, cuts: set[int], total: int) -> list[Rows]:
 
 @every_case
 def test_pieces_do_not_show(case: Case) -> None:
-    rows, total = uneven(case), rows_for(case)
+    rows, total = uneven(case.rows), case.rows
     whole = case.run(rows)
 
     @settings(max_examples=EXAMPLES)
@@ -56,16 +42,10 @@ def test_pieces_do_not_show(case: Case) -> None:
 
 
 @every_case
-def test_row_by_row_is_the_same(case: Case) -> None:
-    rows, total = uneven(case), rows_for(case)
-    assert_same_bits(case.run_pieces(pieces(rows, {*range(1, total)}, total)), case.run(rows))
-
-
-@every_case
 def test_instruments_in_one_call_do_not_touch_each_other(case: Case) -> None:
     """Instruments of all sizes, one without rows, in two blocks, against each on its own."""
-    sizes = (300, 0, 1, rows_for(case), 17)
-    histories = [part(uneven(case, seed), 0, size) for seed, size in enumerate(sizes, 20)]
+    sizes = (300, 0, 1, case.rows, 17)
+    histories = [part(uneven(case.rows, seed), 0, size) for seed, size in enumerate(sizes, 20)]
     alone = [case.run(history) for history in histories]
 
     state = case.start(len(sizes))
@@ -84,7 +64,7 @@ def test_instruments_in_one_call_do_not_touch_each_other(case: Case) -> None:
 @every_case
 def test_later_rows_change_no_earlier_value(case: Case) -> None:
     """The history up to a row, alone, and with any future, even an absurd one."""
-    rows, total = uneven(case), rows_for(case)
+    rows, total = uneven(case.rows), case.rows
     whole = case.run(rows)
 
     @settings(max_examples=EXAMPLES)
@@ -102,7 +82,7 @@ def test_later_rows_change_no_earlier_value(case: Case) -> None:
 @every_case
 def test_a_snapshot_resumes(case: Case) -> None:
     """The state goes through bytes, as a checkpoint on disk does."""
-    rows, total = uneven(case), rows_for(case)
+    rows, total = uneven(case.rows), case.rows
     whole = case.run(rows)
 
     @settings(max_examples=EXAMPLES)
@@ -119,36 +99,6 @@ def test_a_snapshot_resumes(case: Case) -> None:
     check()
 
 
-@every_case
-def test_a_forming_bar_rolls_back(case: Case) -> None:
-    """Provisional versions of a row leave no trace once the state before it is put back."""
-    rows, total = uneven(case), rows_for(case)
-    whole = case.run(rows)
-    for now in (0, 1, total // 2, total - 1):
-        state = case.start()
-        case.feed(state, part(rows, 0, now))
-        before = state.copy()
-        row = part(rows, now, now + 1)
-        for factor in (1.01, 0.5, np.nan):
-            case.feed(state, {name: column * factor for name, column in row.items()})
-            state[:] = before
-        final = case.feed(state, row)
-        assert_same_bits(final, [column[now : now + 1] for column in whole])
-        after = case.feed(state, part(rows, now + 1))
-        assert_same_bits(after, [column[now + 1 :] for column in whole])
-
-
-@every_window_case
-def test_a_window_needs_its_last_rows_only(case: Case) -> None:
-    """History cut down to the warm-up gives the same bits from the first value on."""
-    rows = uneven(case)
-    whole = case.run(rows)
-    for cut in (1, 100, 257):
-        later = case.run(part(rows, cut))
-        for column, full, warmup in zip(later, whole, case.warmup, strict=True):
-            assert_same_bits([column[warmup:]], [full[cut + warmup :]])
-
-
 def test_the_parameter_sets_reach_past_a_stretch() -> None:
     """The cases hold every kind of length there is to get wrong."""
     lengths = {case.values["length"] for case in CASES if "length" in case.values}
@@ -160,11 +110,11 @@ def test_the_parameter_sets_reach_past_a_stretch() -> None:
 @every_case
 def test_pieces_do_not_show_at_length(case: Case) -> None:
     """As above, with as many drawn histories as the profile asks for."""
-    total = rows_for(case)
+    total = case.rows
 
     @given(st.sets(st.integers(0, total), max_size=40), st.integers(0, 2**32 - 1))
     def check(cuts: set[int], seed: int) -> None:
-        rows = uneven(case, seed)
+        rows = uneven(case.rows, seed)
         assert_same_bits(case.run_pieces(pieces(rows, cuts, total)), case.run(rows))
 
     check()

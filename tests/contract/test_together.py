@@ -12,9 +12,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.contract.cases import every_case, ticking, walk, with_gaps
+from tallow.testing.cases import Case
+from tallow.testing.histories import Rows, joined, part, ticking, walk, with_gaps
+from tests.contract.cases import every_case
 from tests.contract.test_twin import every_small_case
-from tests.running import Case, Rows, assert_same_bits, joined, part
+from tests.running import assert_same_bits
 
 SEVERAL = 4
 """Most rows of an instrument in one block, after the first one."""

@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.contract.cases import CASES, flat, gaps, ticking, walk, with_gaps
+from tallow.testing.cases import Case
+from tallow.testing.histories import Rows, flat, gaps, joined, ticking, walk, with_gaps
+from tests.contract.cases import CASES
 from tests.contract.test_values import assert_textbook
-from tests.running import Case, Rows, assert_same_bits, joined
+from tests.running import assert_same_bits
 from tests.running import case as case_of
 
 LONG = ("sma(45)", "stddev(45)", "bollinger(45, 2)")

@@ -10,22 +10,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tallow.core.arrays import Floats
 from tallow.core.operator import RECURSIVE, Convention, Indicator
+from tallow.testing.cases import Case
+from tallow.testing.histories import Rows, flat, joined, walk
 from tests.contract.cases import (
     every_case,
     every_indicator,
-    every_recursive_case,
     every_window_case,
-    flat,
-    gaps,
     histories,
-    rows_for,
-    ticking,
-    walk,
-    wild,
-    with_gaps,
 )
-from tests.running import Case, Floats, Rows, all_indicators, assert_same_bits, case, joined
+from tests.running import all_indicators, assert_same_bits, case
 from tests.textbook import ORACLES, Column
 
 RELATIVE = 1e-9
@@ -79,13 +74,13 @@ def test_textbook(case: Case, history: str) -> None:
 @pytest.mark.parametrize("price", [1e-5, 1e12])
 @every_case
 def test_textbook_at_any_price_level(case: Case, price: float) -> None:
-    assert_textbook(case, walk(rows_for(case), price=price))
+    assert_textbook(case, walk(case.rows, price=price))
 
 
 @every_case
 def test_warmup_is_exact(case: Case) -> None:
     """On rows without special cases: as many leading nulls as declared, and no null after them."""
-    rows = rows_for(case)
+    rows = case.rows
     usual = case.indicator.name != "bollinger" or case.values["multiplier"] != 0.0
     for output, column, warmup in zip(
         case.indicator.outputs, case.run(walk(rows)), case.warmup, strict=True
@@ -95,60 +90,10 @@ def test_warmup_is_exact(case: Case) -> None:
         np.testing.assert_array_equal(np.isnan(column), np.arange(rows) < wanted, output.name)
 
 
-# Missing rows
-
-
-@every_window_case
-def test_window_is_null_exactly_while_it_holds_a_missing_row(case: Case) -> None:
-    rows = rows_for(case)
-    whole, missing = walk(rows), gaps(rows)
-    before = case.run(whole)
-    for full, column, warmup in zip(
-        before, case.run(with_gaps(whole, missing)), case.warmup, strict=True
-    ):
-        last_rows = np.lib.stride_tricks.sliding_window_view(missing, warmup + 1)
-        touched = np.concatenate([np.ones(warmup, dtype=np.bool_), last_rows.any(axis=1)])
-        assert_same_bits([column], [np.where(touched, np.nan, full)])
-
-
-@every_recursive_case
-def test_recursive_is_null_on_a_missing_row_and_goes_on_as_without_it(case: Case) -> None:
-    rows = rows_for(case)
-    whole, missing = walk(rows), gaps(rows)
-    without = case.run({name: column[~missing] for name, column in whole.items()})
-    for kept, column in zip(without, case.run(with_gaps(whole, missing)), strict=True):
-        assert np.isnan(column[missing]).all()
-        assert_same_bits([column[~missing]], [kept])
-
-
-@every_recursive_case
-def test_a_row_that_lacks_any_input_is_a_missing_row(case: Case) -> None:
-    rows = walk()
-    missing = gaps(len(rows["close"]))
-    whole_row = case.run(with_gaps(rows, missing))
-    for name in case.inputs:
-        one = {**rows, name: np.where(missing, np.nan, rows[name])}
-        assert_same_bits(case.run(one), whole_row)
-
-
-# Bounds
-
-
-@pytest.mark.parametrize("history", [wild, ticking, flat], ids=lambda made: made.__name__)
-@every_case
-def test_values_are_finite_and_within_their_bounds(case: Case, history) -> None:
-    outputs = case.run(history(rows_for(case)))
-    for output, column in zip(case.indicator.outputs, outputs, strict=True):
-        values = column[~np.isnan(column)]
-        assert np.isfinite(values).all()
-        assert (values >= output.minimum - 1e-9).all()
-        assert (values <= output.maximum + 1e-9).all()
-
-
 @every_case
 def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
     """A feed's all-zero candles crash nothing and make no infinity."""
-    for column in case.run(flat(rows_for(case), price=0.0, volume=0.0)):
+    for column in case.run(flat(case.rows, price=0.0, volume=0.0)):
         values = np.unique(column[~np.isnan(column)])
         assert set(values) <= {0.0, -1.0, 1.0, case.values.get("flat")}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.running import Floats
+from tallow.core.arrays import Floats
 
 CANDLE = ("open", "high", "low", "close", "volume")
 

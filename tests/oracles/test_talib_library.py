@@ -15,9 +15,10 @@ import pytest
 import talib
 from talib._ta_lib import MA_Type
 
-from tests.contract.cases import flat, ticking, walk
+from tallow.core.arrays import Floats
+from tallow.testing.histories import Rows, flat, joined, ticking, walk
 from tests.oracles.reading import candles, records
-from tests.running import Floats, Rows, all_indicators, case, joined
+from tests.running import all_indicators, case
 
 RELATIVE = 1e-9
 RESIDUE = 1e-12

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tallow.core.arrays import Floats
 from tallow.core.operator import Convention
+from tallow.testing.histories import Rows
 from tests.oracles.reading import candles, records
-from tests.running import Floats, Rows, outputs
+from tests.running import outputs
 
 FIVE_PLACES = 1.0e-5
 """The values are printed truncated, not rounded, so up to one unit of the last place is lost."""

@@ -21,9 +21,9 @@ from tallow import AnalyticsEngine
 from tallow.core.errors import AllFailedError, ParameterError, RangeError, TimeframeError
 from tallow.data.reading import known_times
 from tallow.data.reading.readers import read_candles
+from tallow.testing.cases import Case
 from tests.contract.cases import CASES
 from tests.frames import assert_same_frame, candles, flat_candle, minutes, moment
-from tests.running import Case
 from tests.runtime.histories import (
     assert_as_whole,
     market,
