@@ -33,7 +33,9 @@ VERSIONS = {
     "blocks": UPDATES_VERSION,
     "live_rows": UPDATES_VERSION,
     "machine": UPDATES_VERSION,
+    "one_tick": TICKS_VERSION,
     "rows": RULES_VERSION,
+    "tick_book": TICKS_VERSION,
     "tick_minutes": TICKS_VERSION,
     "tick_order": TICKS_VERSION,
 }

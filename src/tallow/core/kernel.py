@@ -165,6 +165,14 @@ def kernel(function: F) -> F:
     return _compile(function)
 
 
+def kernel_quick(function: F) -> F:
+    """Compile a kernel of some microseconds: it keeps the GIL.
+
+    It runs while a lock is held, and would have to wait for other threads to give the GIL back.
+    """
+    return _compile(function, nogil=False)
+
+
 def kernel_part(function: F) -> F:
     """Compile a function that only kernels call; without its Python entry that is much faster."""
     return _compile(function, no_cpython_wrapper=True)
@@ -184,7 +192,7 @@ def _compile(function: F, **options: bool) -> F:
         # Any: Numba's types do not know all of its options.
         njit: Any = numba.njit
         compile_ = njit(
-            cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options
+            cache=True, error_model="numpy", no_cfunc_wrapper=True, **{"nogil": True, **options}
         )
         return cast("F", compile_(function))
     finally:

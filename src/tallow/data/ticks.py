@@ -31,27 +31,31 @@ from tallow.core.arrays import Codes, Flags, Floats, Ints, Times
 from tallow.core.errors import ParameterError
 from tallow.core.kernel import read_only
 from tallow.core.time import MINUTE_US
-from tallow.data.kernels.tick_minutes import (
-    AHEAD_US,
-    BAD_TIME,
+from tallow.data.kernels import one_tick
+from tallow.data.kernels.tick_book import (
     FIRST,
     HIGH,
     LAST,
     LOW,
     NEVER,
     NEWEST,
-    OUTCOMES,
-    TIME_FIRST_US,
-    TIME_LAST_US,
     Book,
     Clock,
     Out,
+    move,
+    repack,
+)
+from tallow.data.kernels.tick_minutes import (
+    AHEAD_US,
+    BAD_TIME,
+    FOLDED,
+    OUTCOMES,
+    TIME_FIRST_US,
+    TIME_LAST_US,
     close_minutes,
     fold,
     group,
-    move,
     open_from,
-    repack,
 )
 from tallow.data.kernels.tick_order import SEQUENCE, SESSION, TIME, TOTAL, Ticks, empty_ticks
 
@@ -113,7 +117,9 @@ class TickBuilder:
             np.empty(0, dtype=np.int64),
         )
         self._base_was: dict[int, float] = {}
-        self._used = 0
+        self._minutes = minutes_kept + AHEAD_US // MINUTE_US + 3
+        self._layout = np.zeros(one_tick.BOOK_NUMBERS, dtype=np.int64)
+        self._laid: tuple[Book, Clock] | None = None
 
     def add(
         self,
@@ -159,8 +165,7 @@ class TickBuilder:
         self._make_room(arriving)
         held = self._book.spans[:, LAST] - self._book.spans[:, FIRST]
         # Beside minutes of these ticks, a late total may change all that are kept.
-        minutes = (self._clock.kept + AHEAD_US) // MINUTE_US + 3
-        most = np.minimum(held, minutes)[arriving > 0].sum()
+        most = np.minimum(held, self._minutes)[arriving > 0].sum()
         out = Out.of(int(ends[-1] + most))
         fresh = empty_ticks(int(arriving.max(initial=0)))
         was = np.full(len(self._book.spans), np.nan)
@@ -168,6 +173,38 @@ class TickBuilder:
         self._base_was.clear()
         written = fold(ticks, order, ends, self._book, was, self._clock, fresh, outcome, out)
         return _minutes(out, written, outcome)
+
+    def one_tick(self) -> int:
+        """Return the address of what `take_tick` adds a tick to; see the kernel."""
+        laid = self._laid
+        if laid is None or laid[0] is not self._book or laid[1] is not self._clock:
+            self._lay_out()
+        return self._at
+
+    def _lay_out(self) -> None:
+        ticks, spans, base, begun = self._book
+        if self._laid is None:
+            self._one = Out.of(self._minutes), np.empty(one_tick.TICK_NUMBERS)
+        (made, tick), layout = self._one, self._layout
+        layout[one_tick.POOL], layout[one_tick.INSTRUMENTS] = ticks.whole.shape[1], len(spans)
+        layout[one_tick.MINUTES] = self._minutes
+        for place, array in (
+            (one_tick.WHOLE, ticks.whole),
+            (one_tick.REAL, ticks.real),
+            (one_tick.SPANS, spans),
+            (one_tick.BASE, base),
+            (one_tick.BEGUN, begun),
+            (one_tick.OUT_WHOLE, made.whole),
+            (one_tick.OUT_REAL, made.real),
+            (one_tick.SPARE, tick),
+        ):
+            layout[place] = array.ctypes.data
+        layout[one_tick.NOW : one_tick.KEPT + 1] = self._clock
+        self._laid, self._at = (self._book, self._clock), layout.ctypes.data
+
+    def made(self, count: int) -> Minutes:
+        """Return the minutes that `take_tick` has written."""
+        return _minutes(self._one[0], count, np.full(1, FOLDED, dtype=np.int8))
 
     def advance(self, now_us: int) -> Minutes:
         """Set the clock, never back; return the minutes that it closes.
@@ -278,7 +315,7 @@ class TickBuilder:
         ticks = Ticks(np.array(arrays["whole"], np.int64), np.array(arrays["real"], np.float64))
         spans, base = np.array(arrays["spans"], np.int64), np.array(arrays["base"], np.float64)
         begun = np.array(arrays["begun"], np.int64)
-        self._clock, self._used = clock, len(ticks.whole[0])
+        self._clock, self._layout[one_tick.USED] = clock, len(ticks.whole[0])
         self._book = Book(ticks, spans, base, begun)
 
     def _grow(self, instruments: int) -> None:
@@ -297,13 +334,13 @@ class TickBuilder:
 
     def _make_room(self, arriving: Ints) -> None:
         """Make room for `arriving` ticks of each instrument behind those it has."""
-        used = int(move(self._book, arriving, self._used))
+        used = int(move(self._book, arriving, int(self._layout[one_tick.USED])))
         if used < 0:
             spans = self._book.spans
             sizes = 2 * (spans[:, LAST] - spans[:, FIRST] + arriving)
             used = int(sizes.sum())
             self._book = self._packed(sizes, used // 4)
-        self._used = used
+        self._layout[one_tick.USED] = used
 
     def _packed(self, sizes: Ints, spare: int) -> Book:
         """Return the book with spans of the given sizes, and spare room behind them."""

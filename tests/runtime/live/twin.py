@@ -7,7 +7,7 @@ told must be those in which this run differs from the one before, and no others,
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,10 @@ class Twin:
         order = draw.sample(list(candles), len(candles))
         given = {key: candles[key] for key in order}
         self._tell_time(key[1] for key in given)
+        if len(given) == 1 and draw.random() < 0.4:
+            ((key, said),) = given.items()
+            self.take(given, self.live.update_one(*key, *said[:5], said.open_interest))
+            return
         if draw.random() < 0.3:
             self._update_arrays(draw, given)
             return
@@ -152,7 +156,19 @@ class Twin:
         self.waiting = [tick for tick in self.waiting if tick not in late] + kept
         draw.shuffle(given)
         self._tell_time(tick.time for _, tick in given)
-        update = self.live.update_ticks(tick_frame(given))
+        if draw.random() < 0.4:
+            for (name, minute), tick in given:
+                self._take_ticks([((name, minute), tick)], self.live.update_tick(name, *tick))
+        else:
+            self._take_ticks(given, self.live.update_ticks(tick_frame(given)))
+        if given and self.store is not None and self.setup.keep < 100:
+            # What leaves memory before it closes is not in the store yet, and would be missed by a
+            # correction from before memory: who mixes ticks and candles moves the clock.
+            newest = max(tick.time for _, tick in given)
+            self.advance(newest + MINUTE_US + round(self.setup.grace * 1e6))
+
+    def _take_ticks(self, given: Sequence[tuple[Key, Tick]], update: Any) -> None:
+        """Note ticks that the engine was given, and assert that it did what it must."""
         held = update.report.quarantine
         refused = set(held.select("instrument", pl.col("timestamp").to_physical()).rows())
         taken = [(key, tick) for key, tick in given if (key[0], tick.time) not in refused]
@@ -163,11 +179,6 @@ class Twin:
                 self.ticks[key] = (*self.ticks.get(key, ()), tick)
                 self.truth[key] = self._kept(key, folded(self.ticks[key]))
         self.agree(update)
-        if given and self.store is not None and self.setup.keep < 100:
-            # What leaves memory before it closes is not in the store yet, and would be missed by a
-            # correction from before memory: who mixes ticks and candles moves the clock.
-            newest = max(tick.time for _, tick in given)
-            self.advance(newest + MINUTE_US + round(self.setup.grace * 1e6))
 
     def delete(self, keys: Iterable[Key]) -> None:
         """Delete candles, or what is none."""

@@ -27,15 +27,17 @@ from tallow.data.kernels.live_rows import roll_states
     STEP,
     SOURCE,
     ANCHORS,
+    PERIODS,
     OPERATIONS,
     HEADER,
-) = range(17)
+) = range(18)
 """Places in a block, in this order: addresses of the states of bars now and before the newest
 candle, of the flags whether that is in a bar and whether the last bar is final, of revisions and of
 the last bars' indicators; for how many instruments there is room; how many indicators' columns; the
 grace in microseconds, whether fillers are dropped; how many calendars, segments; the two numbers of
-a `BucketTable`; how many boundaries an `AnchorTable` has, 0 without; how many operations. Then come
-the addresses of both tables' arrays, and the operations."""
+a `BucketTable`; how many boundaries an `AnchorTable` has; which of session, week and month any
+operation takes, as bits; how many operations. Then come the addresses of both tables' arrays, and
+the operations."""
 
 BUCKET_ARRAYS, ANCHOR_ARRAYS = 9, 7
 
@@ -135,11 +137,12 @@ def fill_indicators(block, which, places, opened, times, fields, rows, spare):  
         ends[k] = k
     spare += 8 * (count + 1)
     anchors = spare
-    if block[ANCHORS]:
+    if block[PERIODS]:
         table = _anchors(block)
         ids = (table.session, table.week, table.month)
         for unit in range(3):
-            _anchor_ids(times, ends, places, table, ids[unit], floats_at(spare, count))
+            if block[PERIODS] >> unit & 1:
+                _anchor_ids(times, ends, places, table, ids[unit], floats_at(spare, count))
             spare += 8 * count
     at = HEADER + BUCKET_ARRAYS + ANCHOR_ARRAYS
     for _ in range(block[OPERATIONS]):

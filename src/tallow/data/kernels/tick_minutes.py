@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,18 @@ from tallow.core.limits import (
     LIVE_AHEAD_SECONDS,
     TICKS_KEPT_MAX,
 )
-from tallow.core.time import BEGIN_OF_TIME, MINUTE_US, SECOND_US, to_us
+from tallow.core.time import MINUTE_US, SECOND_US, to_us
 from tallow.data.kernels.aggregate import first_after
+from tallow.data.kernels.tick_book import (
+    FIRST,
+    HORIZON,
+    LAST,
+    NEVER,
+    NEWEST,
+    Book,
+    Clock,
+    Out,
+)
 from tallow.data.kernels.tick_order import (
     PEAK,
     PRICE,
@@ -60,46 +69,6 @@ TIME_LAST_US = _midnight_us(CALENDAR_LAST_DATE)
 """Times outside are seconds, milliseconds or nanoseconds taken for microseconds, or nonsense."""
 
 AHEAD_US = LIVE_AHEAD_SECONDS * SECOND_US
-NEVER = BEGIN_OF_TIME
-"""The clock before it is set, and the newest of no ticks."""
-
-LOW, HIGH, FIRST, LAST, NEWEST, HORIZON = 0, 1, 2, 3, 4, 5
-"""Columns of an instrument's span: its room in the pool, its ticks there, its newest tick's time,
-and from which minute on it takes ticks."""
-
-
-class Book(NamedTuple):
-    """Everything kept: the pool of ticks, each instrument's span ``[n, 6]`` in it, and its base.
-
-    A span's ticks are in order. The base, float64 ``[n, 2]``, is the session and the peak of the
-    last tick that was let go; or, where `begun`, int64 ``[n]``, is 1, what had traded before the
-    first tick.
-    """
-
-    ticks: Ticks
-    spans: Ints
-    base: Floats
-    begun: Ints
-
-
-class Clock(NamedTuple):
-    """The clock and the builder's settings, in microseconds."""
-
-    now: int
-    grace: int
-    kept: int
-
-
-class Out(NamedTuple):
-    """Where kernels write minutes: int64 ``[5, n]`` and float64 ``[5, n]``."""
-
-    whole: Ints
-    real: Floats
-
-    @classmethod
-    def of(cls, rows: int) -> Out:
-        """Return room for so many minutes, with any content."""
-        return cls(np.empty((5, rows), dtype=np.int64), np.empty((5, rows)))
 
 
 @kernel_part
@@ -149,7 +118,7 @@ def _horizon(span: Ints, clock: Clock) -> int:
 
 
 @kernel_part
-def _verdict(ticks: Ticks, q: int, cumulative: bool, span: Ints, clock: Clock) -> int:
+def verdict(ticks: Ticks, q: int, cumulative: bool, span: Ints, clock: Clock) -> int:
     """Return the first reason to refuse a tick, or `FOLDED`."""
     time, price, session = ticks.whole[TIME, q], ticks.real[PRICE, q], ticks.real[SESSION, q]
     quantity = ticks.real[TOTAL if cumulative else TRADED, q]
@@ -183,7 +152,7 @@ def group(
     """
     for q in range(len(instrument)):
         i = instrument[q]
-        outcome[q] = _verdict(ticks, q, cumulative, book.spans[i], clock)
+        outcome[q] = verdict(ticks, q, cumulative, book.spans[i], clock)
         if outcome[q] == FOLDED:
             ends[i + 1] += 1
     for i in range(len(ends) - 1):
@@ -193,47 +162,6 @@ def group(
         if outcome[q] == FOLDED:
             order[place[instrument[q]]] = q
             place[instrument[q]] += 1
-
-
-@kernel_part
-def _shift(source: Ticks, target: Ticks, span: Ints, to: int) -> None:
-    """Copy a span's ticks to place `to` of the target, which may overlap them from below."""
-    first, count = span[FIRST], span[LAST] - span[FIRST]
-    for row in range(2):
-        for k in range(count):
-            target.whole[row, to + k] = source.whole[row, first + k]
-    for row in range(5):
-        for k in range(count):
-            target.real[row, to + k] = source.real[row, first + k]
-    span[FIRST], span[LAST] = to, to + count
-
-
-@kernel
-def repack(book: Book, packed: Book) -> None:
-    """Copy every instrument's ticks to the start of its new room."""
-    for i in range(len(packed.spans)):
-        _shift(book.ticks, packed.ticks, packed.spans[i], packed.spans[i, LOW])
-
-
-@kernel
-def move(book: Book, arriving: Ints, used: int) -> int:
-    """Make room where it lacks; return the pool's used length, or -1 where the pool is full.
-
-    Ticks move down to where their span starts if that leaves half of it free, else to the pool's
-    end and twice the room: each move is paid for by as many ticks that came since the last.
-    """
-    for i in range(len(arriving)):
-        span = book.spans[i]
-        if arriving[i] == 0 or span[LAST] + arriving[i] <= span[HIGH]:
-            continue
-        size = 2 * (span[LAST] - span[FIRST] + arriving[i])
-        if size > span[HIGH] - span[LOW]:
-            if used + size > book.ticks.whole.shape[1]:
-                return -1
-            span[LOW], span[HIGH] = used, used + size
-            used += size
-        _shift(book.ticks, book.ticks, span, span[LOW])
-    return used
 
 
 @kernel_part
@@ -362,16 +290,37 @@ def fold(
         count = _sift(ticks, own, book.ticks, span, was, fresh, outcome)
         if count == 0:
             continue
-        merge(fresh, count, book.ticks, span[FIRST], span[LAST])
-        span[LAST] += count
-        span[NEWEST] = max(span[NEWEST], _newest(book.ticks.whole[TIME], span, clock))
-        closed = open_from(span, clock)
-        start = _minute(fresh.whole[TIME, 0])
-        if closed > was:
-            start = min(start, was)  # Minutes without new ticks close, too.
-        until = max(fresh.whole[TIME, count - 1] + 1, closed)
-        n = _walk(i, book, base_was[i], start, until, was, closed, out, n)
-        _let_go(book, i, clock)
+        n = add_sorted(i, fresh, count, book, base_was[i], was, clock, out, n)
+    return n
+
+
+@kernel_part
+def add_sorted(
+    i: int,
+    fresh: Ticks,
+    count: int,
+    book: Book,
+    base_was: float,
+    was: int,
+    clock: Clock,
+    out: Out,
+    n: int,
+) -> int:
+    """Merge an instrument's sorted new ticks into its own, which have room.
+
+    Returns `n` after the minutes that change or close; those before `was` had closed.
+    """
+    span = book.spans[i]
+    merge(fresh, count, book.ticks, span[FIRST], span[LAST])
+    span[LAST] += count
+    span[NEWEST] = max(span[NEWEST], _newest(book.ticks.whole[TIME], span, clock))
+    closed = open_from(span, clock)
+    start = _minute(fresh.whole[TIME, 0])
+    if closed > was:
+        start = min(start, was)  # Minutes without new ticks close, too.
+    until = max(fresh.whole[TIME, count - 1] + 1, closed)
+    n = _walk(i, book, base_was, start, until, was, closed, out, n)
+    _let_go(book, i, clock)
     return n
 
 

@@ -37,6 +37,11 @@ _CANDLE_SCHEMAS = (
 )
 
 
+def is_candle_schema(schema: pl.Schema) -> bool:
+    """Say whether a frame of this schema is what reading would make of it, if its rows hold."""
+    return schema in _CANDLE_SCHEMAS
+
+
 @warn_once
 def read_candles(
     source: Any,
@@ -153,7 +158,7 @@ def _as_it_is(frame: Any, options: ReadOptions, native: str = "polars") -> Candl
 
     So it is for those who feed a live engine every minute; finding out costs a tenth of reading.
     """
-    if not isinstance(frame, pl.DataFrame) or frame.schema not in _CANDLE_SCHEMAS:
+    if not isinstance(frame, pl.DataFrame) or not is_candle_schema(frame.schema):
         return None
     if len(frame) == 0 or frame.n_chunks() > 1:
         return None

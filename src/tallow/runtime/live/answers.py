@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -18,10 +19,15 @@ from tallow.runtime.live.bar_rows import BarRows, empty_rows, join_rows
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_quarantine import quarantine_too_old
 from tallow.runtime.live.live_state import LiveState
-from tallow.runtime.live.machine import StepRows
 from tallow.runtime.live.outcome import Outcome
 from tallow.runtime.live.timeframe_state import TimeframeState
-from tallow.runtime.live.updates import ArrayUpdate, LiveReport, LiveUpdate
+from tallow.runtime.live.updates import (
+    ArrayUpdate,
+    LiveReport,
+    LiveUpdate,
+    Shown,
+    UpdateSource,
+)
 
 
 class LiveAnswers:
@@ -40,6 +46,7 @@ class LiveAnswers:
             for size, each in zip(timeframes, state.timeframes, strict=True)
         }
         self._state, self._intake = state, intake
+        self._shown = Shown(intake.name_column, intake.rank, False, self._assumed)
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
         """Return an update as frames, with the changed rows that were deferred before it."""
@@ -47,25 +54,17 @@ class LiveAnswers:
 
     def frames_of(self, outcome: Outcome) -> LiveUpdate:
         """Return as frames what an update would change."""
-        changed, report = self._changed_rows(outcome), self._report(outcome)
-        return self._update(lambda: changed, lambda: report)
+        return self.one(_Made(list(self._changed_rows(outcome).values()), self._report(outcome)))
 
-    def one(self, outcome: Outcome | StepRows) -> LiveUpdate:
-        """Return what one candle has changed; its rows are looked at when they are asked for."""
+    def one(self, outcome: Outcome | UpdateSource) -> LiveUpdate:
+        """Return what one row has changed; that is looked at when it is asked for."""
         if isinstance(outcome, Outcome):
             return self.frames(outcome)
-
-        def changed() -> dict[str, BarRows]:
-            return dict(zip(self._timeframes, outcome.by_timeframe(), strict=True))
-
-        return self._update(changed, _one_appended)
-
-    def _update(
-        self, rows: Callable[[], Mapping[str, BarRows]], report: Callable[[], LiveReport]
-    ) -> LiveUpdate:
-        intake = self._intake
-        naming = intake.name_column, intake.rank, intake.has_interest
-        return LiveUpdate(self._state.revision, rows, report, naming, self._assumed)
+        intake, shown = self._intake, self._shown
+        if shown.names is not intake.name_column or shown.interest != intake.has_interest:
+            naming = intake.name_column, intake.rank, intake.has_interest
+            self._shown = shown = Shown(*naming, self._assumed)
+        return LiveUpdate(self._state.revision, outcome, shown)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with the changed rows that were deferred before it."""
@@ -143,5 +142,17 @@ class LiveAnswers:
         return LiveReport(sum(went), *went, quarantine, self._intake.stamps.hint())
 
 
-def _one_appended() -> LiveReport:
-    return LiveReport(1, 1, 0, 0, 0, 0, 0, empty_quarantine())
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An update whose rows and counts are there."""
+
+    rows: list[BarRows]
+    counts: LiveReport
+
+    def by_timeframe(self) -> list[BarRows]:
+        """Return the rows of each timeframe."""
+        return self.rows
+
+    def report(self) -> LiveReport:
+        """Return the counts."""
+        return self.counts

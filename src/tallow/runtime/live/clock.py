@@ -9,6 +9,7 @@ night does not count: the first rows of a morning follow on the evening's clock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from operator import index
 
@@ -22,6 +23,8 @@ from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.data.kernels.tick_minutes import AHEAD_US
 from tallow.data.reading.known_times import latest_open
 from tallow.runtime.ranges import moment_us
+
+Span = Callable[[int], tuple[float, float]]
 
 
 def clock_time(now: int | str | datetime, first: int, last: int) -> int:
@@ -53,37 +56,43 @@ class LiveClock:
     ----------
     set_to
         What a caller set it to, in microseconds since 1970 UTC; None before that.
+    covered
+        Up to when no time is ahead, as far as was looked.
     """
 
     def __init__(self, calendars: CalendarAssignment) -> None:
         self.set_to: int | None = None
         self._venues = [_TradingTime(calendar.sessions()) for calendar in calendars.calendars]
-        self._newest = BEGIN_OF_TIME
+        self._newest = self._limit_of = BEGIN_OF_TIME
         self._limit = END_OF_TIME
+        self.covered: float = BEGIN_OF_TIME
 
     def set(self, now: int) -> None:
         """Set the clock; a time before the last one changes nothing."""
+        if self.set_to is None:
+            self.covered = BEGIN_OF_TIME
         self.set_to = now if self.set_to is None else max(now, self.set_to)
-        self._follow(now)
+        self._newest = max(now, self._newest)
 
     def note_newest(self, newest: float) -> None:
         """Note the newest time of rows that were taken."""
-        if self.set_to is not None:
-            self._follow(int(newest))
-
-    def _follow(self, moment: int) -> None:
-        if moment > self._newest:
-            self._newest = moment
-            now = np.array([moment])
-            self._limit = min(int(venue.later(now)[0]) for venue in self._venues)
+        if self.set_to is not None and newest > self._newest:
+            self._newest = int(newest)
 
     def latest(self) -> int:
         """Return up to when no time is ahead."""
+        if self._newest > self._limit_of:
+            now = np.array([self._newest])
+            self._limit = min(int(venue.later(now)[0]) for venue in self._venues)
+            self._limit_of = self._newest
         return min(self._limit, latest_open(self.set_to))
 
     def covers(self, newest: float) -> bool:
         """Say whether no time up to `newest` is ahead; costs less than to look at each."""
-        return newest <= self.latest()
+        if newest > self.covered:
+            # Time goes on: what is not ahead now will never be.
+            self.covered = self.latest()
+        return newest <= self.covered
 
     def ahead(self, calendar: Ints, times: Floats | Times) -> Flags:
         """Say which times are ahead; `calendar` are the calendars of their instruments."""
@@ -99,6 +108,33 @@ class LiveClock:
             if len(steps):
                 ahead |= mine & (times > ordered[steps[0]])
         return ahead
+
+
+class SureTimes:
+    """Says which times of single rows need no look: no calendar and no clock is against them.
+
+    `spans` return from when to before when that is so about a moment.
+    """
+
+    def __init__(self, *spans: Span, clock: LiveClock) -> None:
+        self._spans, self._clock = spans, clock
+        self._first, self._until = 0.0, 0.0
+
+    def forget(self) -> None:
+        """Look again: there are other instruments."""
+        self._first, self._until = 0.0, 0.0
+
+    def holds(self, moment: int) -> bool:
+        """Say whether it is so at a moment."""
+        if not self._first <= moment < self._until:
+            found = [span(moment) for span in self._spans]
+            self._first, self._until = (
+                max(each[0] for each in found),
+                min(each[1] for each in found),
+            )
+        return self._first <= moment < self._until and (
+            moment <= self._clock.covered or self._clock.covers(moment)
+        )
 
 
 class _TradingTime:

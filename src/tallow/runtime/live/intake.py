@@ -26,7 +26,7 @@ from tallow.data.reading.rules import FORMING, NOT_COVERED, OUT_OF_RANGE
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import OPEN_INTEREST, time_view
 from tallow.data.reading.stamps import LiveStamps
-from tallow.runtime.live.clock import LiveClock
+from tallow.runtime.live.clock import LiveClock, SureTimes
 from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.live_quarantine import (
     NO_CALENDAR,
@@ -79,8 +79,7 @@ class Intake:
         # The last names and their numbers: a feed mostly has the same ones every minute.
         self._minute: tuple[tuple[str, ...], Ints] = (), np.empty(0, dtype=np.int64)
         self._have_calendars = True
-        # From when to before when the times of single candles need no look.
-        self._sure = 0, 0
+        self._sure = SureTimes(self.known_span, self.stamps.quiet_span, clock=self.clock)
         self.follower = None
         if source is not None:
             self.follower = Follower(state, source, self.names, self._numbers)
@@ -135,12 +134,16 @@ class Intake:
         self.rank = np.argsort(np.argsort(np.array(self.names, dtype=object)))
         calendars = self._calendars.indices(new)
         self._have_calendars &= bool((calendars >= 0).all())
-        self._sure = 0, 0
+        self._sure.forget()
         self._state.grow(calendars)
 
     def calendar_of(self, numbers: Ints) -> Ints:
         """Return the numbers of instruments' calendars; -1 where there is none."""
         return self._state.calendar_of[numbers]
+
+    def known_span(self, moment: int) -> tuple[float, float]:
+        """Return from when to before when, about a moment, all calendars know all times."""
+        return self._known.known_span(moment) if self._have_calendars else (0.0, 0.0)
 
     def rules(
         self, numbers: Ints, times: Floats, edges: tuple[float, float] | None, ahead: str = FORMING
@@ -183,31 +186,38 @@ class Intake:
         CandleInputError
             If it is a number that is not known.
         """
+        known = self.known_number(instrument)
+        return int(self.numbers((str(instrument),))[0]) if known is None else known
+
+    def known_number(self, instrument: str | int) -> int | None:
+        """Return an instrument's number, by its name or its number; None where a name is new.
+
+        Raises
+        ------
+        CandleInputError
+            If it is a number that is not known.
+        """
         if isinstance(instrument, str):
-            known = self._numbers.get(instrument)
-            return int(self.numbers((instrument,))[0]) if known is None else known
+            return self._numbers.get(instrument)
         self._require_numbers(instrument, instrument)
         return instrument
 
     def take_one(self, number: int, candle: Candle) -> Outcome | StepRows:
         """Take one candle: in one call where nothing about it asks for a closer look."""
-        if self.follower is None:
-            first, until = self._sure
-            until = min(until, self.clock.latest() + 1)
-            rows = self._state.take_one(number, candle, first, until)
-            if rows is not None:
-                self.clock.note_newest(candle[0])
-                return rows
-        outcome = self.take_unchecked(np.array([number]), np.array([candle]))
-        self._sure = self._sure_span(candle[0])
-        return outcome
+        rows = self.take_sure(number, candle)
+        if rows is None:
+            return self.take_unchecked(np.array([number]), np.array([candle]))
+        return rows
 
-    def _sure_span(self, moment: int) -> tuple[int, int]:
-        """Return from when to before when, about a moment, times break no rule and tell nothing."""
-        if not self._have_calendars:
-            return 0, 0
-        spans = (self._known.known_span(moment), self.stamps.quiet_span(moment))
-        return int(max(span[0] for span in spans)), int(min(span[1] for span in spans))
+    def take_sure(self, number: int, candle: Candle) -> StepRows | None:
+        """Take one candle in one call; None where something about it asks for a closer look."""
+        moment = candle[0]
+        if self.follower is not None or not self._sure.holds(moment):
+            return None
+        rows = self._state.take_one(number, candle)
+        if rows is not None:
+            self.clock.note_newest(moment)
+        return rows
 
     def take_unchecked(self, numbers: Ints, rows: Floats) -> Outcome:
         """Check and take rows ``[rows, fields]``, in the order in which they came.

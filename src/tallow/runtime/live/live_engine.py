@@ -40,15 +40,16 @@ from tallow.runtime.live.clock import clock_time
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore
+from tallow.runtime.live.one_by_one import OneByOne
 from tallow.runtime.live.saved_state import Parts, identity, load_state, save_state
 from tallow.runtime.live.session_support import SessionSupport
 from tallow.runtime.live.tick_intake import TickIntake
 from tallow.runtime.live.timeframe_state import timeframe_states
-from tallow.runtime.live.update_rows import candle_of, candle_table
+from tallow.runtime.live.update_rows import candle_table
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
 
 
-class LiveEngine(SessionSupport):
+class LiveEngine(OneByOne, SessionSupport):
     """Many instruments, several timeframes and one plan of indicators, candle by candle.
 
     Parameters
@@ -121,7 +122,7 @@ class LiveEngine(SessionSupport):
             opened = open_store(store) if isinstance(store, str | Path) else store
             source = LiveStore(opened, states, calendar, no_trade)
         self._intake = Intake(self._state, calendar, source)
-        self._ticks = TickIntake(self._intake, calendar, grace_us)
+        self._ticks = TickIntake(self._intake, self._state, calendar, grace_us)
         self._answers = LiveAnswers(self.timeframes, self._state, self._intake, calendar)
         self._lock = threading.RLock()
 
@@ -224,6 +225,8 @@ class LiveEngine(SessionSupport):
         return self._update(candles, commit=False)
 
     def _update(self, candles: Any, *, commit: bool) -> LiveUpdate:
+        if commit and (update := self._update_row(candles)) is not None:
+            return update
         read = read_as_given(read_latest, candles)
         with self._lock:
             outcome = self._intake.take_candles(read, commit=commit)
@@ -266,32 +269,6 @@ class LiveEngine(SessionSupport):
             outcome = self._intake.take_unchecked(numbers, rows)
             return self._answers.arrays(outcome)
 
-    def update_one(
-        self,
-        instrument: str | int,
-        timestamp: int,
-        open: float,  # noqa: A002 - the column's name
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        open_interest: float | None = None,
-    ) -> LiveUpdate:
-        """Take one candle in plain numbers, as `update_arrays`; `instrument` may also be a name.
-
-        What the update says is made when it is asked for.
-
-        Raises
-        ------
-        CandleInputError
-            If a value is not a number, or the instrument's number is not known.
-        """
-        candle = candle_of(timestamp, open, high, low, close, volume, open_interest)
-        with self._lock:
-            self._intake.saw_interest |= open_interest is not None
-            number = self._intake.number(instrument)
-            return self._answers.one(self._intake.take_one(number, candle))
-
     def update_ticks(self, ticks: Any) -> LiveUpdate:
         """Take trades, or quotes of a broker: they make the one-minute candles.
 
@@ -319,7 +296,7 @@ class LiveEngine(SessionSupport):
         A minute may be built of ticks, or come as a candle; whatever came last counts.
         """
         with self._lock:
-            return self._answers.frames(self._ticks.take(ticks))
+            return self._answers.one(self._ticks.take(ticks))
 
     def delete(self, keys: Any) -> LiveUpdate:
         """Delete candles; keys without a candle count as repeated.

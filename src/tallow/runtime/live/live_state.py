@@ -23,8 +23,8 @@ from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.edits import Edit, Replay, equal_rows, merge_candles, with_interest
 from tallow.runtime.live.indicator_kernels import StateArrays
 from tallow.runtime.live.live_quarantine import TOO_OLD
-from tallow.runtime.live.machine import Candle, LiveMachine, StepRows
-from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory, candle_arrays
+from tallow.runtime.live.machine import Candle, LiveMachine, StepRows, Tick
+from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory
 from tallow.runtime.live.outcome import Outcome, Past
 from tallow.runtime.live.timeframe_state import TimeframeState, as_slice
 from tallow.runtime.live.update_rows import UpdateRows
@@ -65,6 +65,7 @@ class LiveState:
             for each in self.timeframes:
                 each.grow(count)
             self.machine.disconnect()
+        self.machine.know_calendars(self.calendar_of)
 
     def begin_instrument(self, number: int, states: list[StateArrays], rows: Floats) -> Outcome:
         """Give a new instrument its past: candles after states; return its last bar."""
@@ -123,15 +124,21 @@ class LiveState:
         outcome.add(found)
         return self._finish(outcome, revision)
 
-    def take_one(
-        self, number: int, candle: Candle, sure_from: int, sure_until: int
-    ) -> StepRows | None:
+    def take_one(self, number: int, candle: Candle) -> StepRows | None:
         """Take one candle, unless it asks for a closer look; see `LiveMachine.take`."""
         revision = self._next()
-        rows = self.machine.take(
-            number, self.calendar_of, candle, sure_from, sure_until, self.now, revision
-        )
+        rows = self.machine.take(number, candle, self.now, revision)
         if rows is not None and rows.count:
+            self.revision = revision
+        return rows
+
+    def take_tick(
+        self, book: int, number: int, tick: Tick, *, alone: bool
+    ) -> StepRows | int | None:
+        """Take a tick and the candle of its minute; see `LiveMachine.take_tick`."""
+        revision = self._next()
+        rows = self.machine.take_tick(book, number, tick, self.now, revision, alone=alone)
+        if isinstance(rows, StepRows) and rows.count:
             self.revision = revision
         return rows
 
@@ -233,7 +240,7 @@ class LiveState:
             states = [part[some] for each in self.timeframes for part in each.now]
             memory.keep_snapshot(some, position[due], states)
         memory.append(which, position, rows)
-        return self.machine.step(which, self.calendar_of, rows, self.now, revision)
+        return self.machine.step(which, rows, self.now, revision, again=False)
 
     def _replace_newest(
         self, given: UpdateRows, some: Ints, revision: int, outcome: Outcome
@@ -252,15 +259,9 @@ class LiveState:
         # A candle of zero volume may be a filler, which decides what follows it.
         good = ~same & in_bars & (rows[:, VOLUME] > 0.0) & (old[:, VOLUME] > 0.0)
         if good.any():
-            numbers, calendar = which[good], self.calendar_of[which[good]]
-            candles = candle_arrays(rows[good], np.arange(len(numbers) + 1))
-            memory.candles[slots[good], numbers] = rows[good]
-            outcome.add(
-                [
-                    each.replace_newest(numbers, calendar, candles, self.now, revision)
-                    for each in self.timeframes
-                ]
-            )
+            numbers, newest = which[good], rows[good]
+            memory.candles[slots[good], numbers] = newest
+            outcome.add(self.machine.step(numbers, newest, self.now, revision, again=True))
             outcome.revised += len(numbers)
         replayed: Flags = ~same & ~good
         return replayed

@@ -16,15 +16,8 @@ import numpy as np
 from tallow.core.errors import StateError, excerpt
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.data.kernels.rows import TIME_MAX_US
-from tallow.data.kernels.tick_minutes import (
-    FIRST,
-    HIGH,
-    LAST,
-    LOW,
-    NEVER,
-    TIME_FIRST_US,
-    TIME_LAST_US,
-)
+from tallow.data.kernels.tick_book import FIRST, HIGH, LAST, LOW, NEVER
+from tallow.data.kernels.tick_minutes import TIME_FIRST_US, TIME_LAST_US
 from tallow.data.state_file import Arrays
 from tallow.runtime.live.bar_rows import rows_of_text
 from tallow.runtime.live.live_state import LiveState

@@ -14,15 +14,14 @@ import polars as pl
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import CandleInputError, StoreError
-from tallow.core.limits import LIVE_TICK_MINUTES, NAME_CHARACTERS_MAX
+from tallow.core.errors import StoreError
+from tallow.core.limits import LIVE_TICK_MINUTES
 from tallow.core.time import MINUTE_US
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.kernels.live_rows import span_of
 from tallow.data.kernels.tick_minutes import FOLDED, LATE, REPEATED
 from tallow.data.reading.interchange import from_native
-from tallow.data.reading.rules import NAME_TOO_LONG
-from tallow.data.reading.schema import TIME_TYPE, find_column, time_view
+from tallow.data.reading.schema import TIME_TYPE, time_view
 from tallow.data.ticks import Minutes, TickBuilder
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_quarantine import (
@@ -32,10 +31,13 @@ from tallow.runtime.live.live_quarantine import (
     quarantine_rows,
     unbroken,
 )
+from tallow.runtime.live.live_state import LiveState
+from tallow.runtime.live.machine import StepRows
 from tallow.runtime.live.memory import FIELDS, INTEREST, TIME
+from tallow.runtime.live.one_row import OneRow
 from tallow.runtime.live.outcome import Outcome
-
-QUANTITIES = ("quantity", "day_volume")
+from tallow.runtime.live.tick_frames import QUANTITIES, missing_fields, tick_frame, tick_positions
+from tallow.runtime.live.trading_hours import TradingHours
 
 MinuteRows = tuple[Ints, Floats, Flags]
 """Instruments' numbers, rows ``[rows, fields]``, and whether their minutes have closed."""
@@ -50,16 +52,48 @@ class TickIntake:
         Candles that the store could not write; they go before all others.
     """
 
-    def __init__(self, intake: Intake, calendars: CalendarAssignment, grace_us: int) -> None:
+    def __init__(
+        self, intake: Intake, state: LiveState, calendars: CalendarAssignment, grace_us: int
+    ) -> None:
         self.builder = TickBuilder(grace_us, LIVE_TICK_MINUTES)
-        self._intake = intake
+        self._intake, self._state = intake, state
         if intake.follower is not None:
             intake.follower.running = self.builder.running_minutes
         self._anchors = anchor_table(calendars.calendars)
         self._hours = TradingHours(calendars)
+        self._one = OneRow(tick_positions)
+        # Of each calendar, from when to before when ticks need no look, and their session.
+        self._spans: dict[int, tuple[float, float, float]] = {}
         self.waiting: list[MinuteRows] = []
 
-    def take(self, ticks: Any) -> Outcome:
+    def take_one(
+        self,
+        instrument: str | int,
+        moment: int,
+        price: float,
+        quantity: float,
+        cumulative: bool,
+        sequence: int,
+    ) -> Outcome | StepRows:
+        """Take one tick: in one call where nothing about it asks for a closer look.
+
+        Raises
+        ------
+        CandleInputError
+            If the instrument is a number that is not known.
+        """
+        number = self._intake.known_number(instrument)
+        if number is not None:
+            found = self._take_sure(number, moment, price, quantity, cumulative, sequence)
+            if found is not None:
+                return found
+            instrument = self._intake.names[number]
+        row = {"instrument": instrument, "timestamp": moment, "price": price}
+        row |= {QUANTITIES[cumulative]: quantity, "sequence": sequence}
+        frame = pl.DataFrame({name: [value] for name, value in row.items()})
+        return self._take(frame.with_columns(pl.col("timestamp").cast(TIME_TYPE)))
+
+    def take(self, ticks: Any) -> Outcome | StepRows:
         """Build minutes of ticks, and apply them; the outcome counts ticks.
 
         Parameters
@@ -75,6 +109,62 @@ class TickIntake:
         StoreError
             If minutes that closed cannot be written; the next call writes them.
         """
+        row = self._one.values(ticks)
+        if row is not None:
+            moment, name, price, quantity, total, sequence = row
+            amount = total if quantity is None else quantity
+            number = None if name is None else self._intake.known_number(name)
+            if number is not None and price is not None and amount is not None:
+                found = self._take_sure(
+                    number, moment, float(price), float(amount), quantity is None, sequence or 0
+                )
+                if found is not None:
+                    return found
+        return self._take(ticks)
+
+    def _take_sure(
+        self,
+        number: int,
+        moment: int,
+        price: float,
+        quantity: float,
+        cumulative: bool,
+        sequence: int,
+    ) -> Outcome | StepRows | None:
+        """Take one tick in one call; None where something about it asks for a closer look."""
+        intake = self._intake
+        first, until, session = self._span_about(number, moment)
+        if not (first <= moment < until and intake.clock.covers(moment)):
+            return None
+        tick = (moment, sequence, price, quantity, session, cumulative)
+        alone = intake.follower is None and not self.waiting
+        found = self._state.take_tick(self.builder.one_tick(), number, tick, alone=alone)
+        if found is None:
+            return None
+        intake.clock.note_newest(moment)
+        if not isinstance(found, int):
+            return found
+        minutes = self.builder.made(found)
+        outcome = self._pass_on(self._candles(minutes))
+        count_ticks(outcome, minutes, np.array([number]), np.array([moment]))
+        return outcome
+
+    def _span_about(self, number: int, moment: int) -> tuple[float, float, float]:
+        """Return a span of continuous trading about a moment, known to the calendars; its session.
+
+        Empty where there is none.
+        """
+        place = int(self._state.calendar_of[number])
+        found = self._spans.get(place)
+        if found is None or not found[0] <= moment < found[1]:
+            one, when = np.array([number]), np.array([moment])
+            spans = self._intake.known_span(moment), self._hours.segment(place, moment)
+            first, until = max(span[0] for span in spans), min(span[1] for span in spans)
+            session = float(self._sessions(one, when)[0]) if first < until else np.nan
+            self._spans[place] = found = first, until, session
+        return found
+
+    def _take(self, ticks: Any) -> Outcome:
         original = from_native(ticks)[0]
         frame, cumulative = tick_frame(original)
         original, frame, unnamed = _split(original, frame, missing_fields(frame))
@@ -148,6 +238,9 @@ class TickIntake:
         """
         numbers, rows = minutes.instrument, _rows(minutes)
         good = minutes.renewed.copy()
+        if self._intake.source is None:
+            # Nothing has changed for the state, and nothing is written.
+            return numbers[good], rows[good], minutes.closed[good]
         # What waits for the store is not in the state yet.
         waits = {key for n, r, _ in self.waiting for key in zip(n, r[:, TIME], strict=True)}
         for place in np.flatnonzero(~good).tolist():
@@ -189,83 +282,6 @@ class TickIntake:
                 self.builder.begin(number, session, 0.0 if in_first else float(totals[row]))
 
 
-class TradingHours:
-    """The hours of continuous trading; before them, brokers repeat yesterday's volume."""
-
-    def __init__(self, calendars: CalendarAssignment) -> None:
-        self._tables = [calendar.sessions() for calendar in calendars.calendars]
-
-    def inside(self, calendar: Ints, times: Times) -> Flags:
-        """Say which times lie in them; `calendar` are the calendars of the instruments."""
-        found = np.zeros(len(times), dtype=np.bool_)
-        for place, table in enumerate(self._tables):
-            mine = times[calendar == place]
-            segment = np.searchsorted(table.segment_open, mine, "right") - 1
-            found[calendar == place] = (segment >= 0) & (mine < table.segment_close[segment])
-        return found
-
-    def session_opens(self, calendar: Ints, times: Times) -> Times:
-        """Return when the session of each time opened, int64 microseconds."""
-        found = np.zeros(len(times), dtype=np.int64)
-        for place, table in enumerate(self._tables):
-            mine = times[calendar == place]
-            day = np.searchsorted(table.day_open, mine, "right") - 1
-            found[calendar == place] = table.day_open[np.maximum(day, 0)]
-        return found
-
-
-def tick_frame(frame: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
-    """Return ticks with columns of the right types, and whether quantities are cumulative."""
-    instrument, timestamp = (
-        find_column(field, frame.columns) for field in ("instrument", "timestamp")
-    )
-    quantity = [name for name in QUANTITIES if name in frame.columns]
-    if (
-        instrument is None
-        or timestamp is None
-        or "price" not in frame.columns
-        or len(quantity) != 1
-    ):
-        raise CandleInputError(
-            f"ticks: columns={', '.join(frame.columns)}; must be instrument, timestamp, price, and "
-            "either quantity or day_volume; rename them"
-        )
-    assert instrument is not None
-    assert timestamp is not None
-    dtype = frame.schema[timestamp]
-    if not (isinstance(dtype, pl.Datetime) and dtype.time_zone):
-        raise CandleInputError(f"ticks: {timestamp}: type={dtype}; must be a datetime with a zone")
-    columns = {
-        "instrument": pl.col(instrument).cast(pl.String),
-        "timestamp": pl.col(timestamp).cast(TIME_TYPE),
-        "price": pl.col("price").cast(pl.Float64).fill_null(np.nan),
-        "quantity": pl.col(quantity[0]).cast(pl.Float64).fill_null(np.nan),
-        "sequence": pl.lit(0, pl.Int64),
-    }
-    if "sequence" in frame.columns:
-        columns["sequence"] = pl.col("sequence").cast(pl.Int64).fill_null(0)
-    try:
-        taken = frame.select(expression.alias(name) for name, expression in columns.items())
-    except pl.exceptions.PolarsError as error:
-        raise CandleInputError(f"ticks: {error}; must be numbers") from error
-    return taken, quantity[0] == "day_volume"
-
-
-def missing_fields(frame: pl.DataFrame) -> list[str | None] | None:
-    """Return the rule that each tick breaks by its name or its time; None where none does."""
-    name = pl.col("instrument")
-    checks = {
-        "instrument_missing": name.fill_null("") == "",
-        NAME_TOO_LONG: name.str.len_chars() > NAME_CHARACTERS_MAX,
-        "time_unreadable": pl.col("timestamp").is_null(),
-    }
-    if not frame.select(pl.any_horizontal(*checks.values()).any()).item():
-        return None
-    rule = pl.coalesce(pl.when(broken).then(pl.lit(name)) for name, broken in checks.items())
-    rules: list[str | None] = frame.select(rule).to_series().to_list()
-    return rules
-
-
 def _split(
     original: pl.DataFrame, frame: pl.DataFrame, rules: Sequence[str | None] | None
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame | None]:
@@ -289,10 +305,12 @@ def _rows(minutes: Minutes) -> Floats:
 def count_ticks(outcome: Outcome, minutes: Minutes, numbers: Ints, times: Times) -> None:
     """Count ticks where candles were counted."""
     # Ticks of a minute older than all that the state knows have changed nothing.
-    too_old = {(number, time) for number, time, _ in outcome.too_old}
-    opens = zip(numbers.tolist(), (times // MINUTE_US * MINUTE_US).tolist(), strict=True)
-    lost = np.array([key in too_old for key in opens], dtype=np.bool_)
-    lost &= minutes.outcome <= REPEATED
+    lost = np.zeros(len(numbers), dtype=np.bool_)
+    if outcome.too_old:
+        too_old = {(number, time) for number, time, _ in outcome.too_old}
+        opens = zip(numbers.tolist(), (times // MINUTE_US * MINUTE_US).tolist(), strict=True)
+        lost[:] = [key in too_old for key in opens]
+        lost &= minutes.outcome <= REPEATED
     counts = np.bincount(minutes.outcome[~lost], minlength=REPEATED + 1)
     outcome.appended, outcome.late = int(counts[FOLDED]), int(counts[LATE])
     outcome.revised = outcome.deleted = 0

@@ -19,7 +19,7 @@ from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.buckets import bucket_table
 from tallow.data.kernels.live_rows import roll_states
 from tallow.plan.plan import Plan
-from tallow.runtime.live.bar_rows import BAR_FIELDS, BarRows, changed_rows
+from tallow.runtime.live.bar_rows import BAR_FIELDS, BarRows
 from tallow.runtime.live.indicator_kernels import IndicatorKernels, StateArrays
 from tallow.runtime.operations import fresh_states
 
@@ -95,28 +95,6 @@ class TimeframeState:
         which = rows.instrument
         again = np.zeros(len(which), dtype=np.bool_)
         self._fill_open_bars(which, as_slice(which), calendar_of[which], again, rows)
-
-    def replace_newest(
-        self, which: Ints, calendar: Ints, candles: bars.CandleArrays, now: int, revision: int
-    ) -> BarRows:
-        """Replace the newest candle of each of `which`; return the rows that change.
-
-        The old and the new candle must both lie in a bar: then it is the same bar.
-        """
-        state = self.before[which]
-        result = self._aggregate(state, candles, calendar)
-        assert self.touched[which].all(), "the candle was in no bar"
-        assert (result.counts[:, bars.INSIDE] == 1).all(), "the candle is in no bar"
-        old = self.last_bars(which)
-        self.now[0][which] = state
-        new = self._empty_rows(len(which), revision)
-        self._fill_bars(which, state, now, new)
-        self._fill_open_bars(
-            which, as_slice(which), calendar, np.zeros(len(which), dtype=np.bool_), new
-        )
-        found = changed_rows(old, new, which, revision)
-        self.set_revisions(found)
-        return found
 
     def _fill_open_bars(
         self, which: Ints, at: Any, calendar: Ints, opened: Flags, rows: BarRows

@@ -82,10 +82,46 @@ def candle_of(
     *values, interest = prices_and_volume
     try:
         first, high, low, last, volume = map(float, values)  # type: ignore[arg-type]
-        missing = math.nan if interest is None else float(interest)  # type: ignore[arg-type]
-        return index(timestamp), first, high, low, last, volume, missing  # type: ignore[arg-type]
+        known = math.nan if interest is None else float(interest)  # type: ignore[arg-type]
+        # As in reading: what is not a finite number is missing.
+        known = known if math.isfinite(known) else math.nan
+        return index(timestamp), first, high, low, last, volume, known  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError) as error:
         raise CandleInputError(f"update: {error}; must be numbers, a whole one as time") from error
+
+
+def tick_of(
+    timestamp: object, price: object, quantity: object, day_volume: object, sequence: object
+) -> tuple[int, float, float, bool, int]:
+    """Return a caller's plain numbers as a tick.
+
+    That is its time, price and quantity, whether that is the day's, and its sequence number.
+
+    Raises
+    ------
+    CandleInputError
+        If a value is not a number, or there is not one quantity.
+    """
+    if (quantity is None) == (day_volume is None):
+        raise CandleInputError(
+            f"update_tick: quantity={quantity}, day_volume={day_volume}; must be one of both"
+        )
+    amount = day_volume if quantity is None else quantity
+    try:
+        values = _whole(timestamp), float(price), float(amount)  # type: ignore[arg-type]
+        number = _whole(sequence)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CandleInputError(
+            f"update_tick: {error}; must be numbers, int64 as time and sequence"
+        ) from error
+    return *values, quantity is None, number
+
+
+def _whole(value: object) -> int:
+    number = index(value)  # type: ignore[arg-type]
+    if number.bit_length() > 63:
+        raise OverflowError(f"{number} is no int64")
+    return number
 
 
 def candle_table(instrument: object, *columns: object) -> tuple[Ints, Floats]:

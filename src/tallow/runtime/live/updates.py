@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
@@ -76,6 +77,31 @@ class ArrayUpdate:
     provisional: Mapping[str, Flags] = field(default_factory=dict)
 
 
+class UpdateSource(Protocol):
+    """What an update says."""
+
+    def by_timeframe(self) -> list[BarRows]:
+        """Return the rows that changed, of each timeframe."""
+        ...
+
+    def report(self) -> LiveReport:
+        """Return where the update's rows went."""
+        ...
+
+
+class Shown(NamedTuple):
+    """What arrays need to be shown as frames.
+
+    The names of all instruments, their places among the sorted ones, whether there is open
+    interest, and which bars' sessions are assumed, by timeframe.
+    """
+
+    names: pl.Series
+    rank: Ints
+    interest: bool
+    assumed: Mapping[str, ProvisionalBars]
+
+
 class LiveUpdate:
     """The rows that an update changed; frames are made when they are looked at.
 
@@ -86,26 +112,18 @@ class LiveUpdate:
         microseconds since 1970 UTC.
     """
 
-    def __init__(
-        self,
-        revision: int,
-        rows: Callable[[], Mapping[str, BarRows]],
-        report: Callable[[], LiveReport],
-        naming: tuple[pl.Series, Ints, bool],
-        assumed: Mapping[str, ProvisionalBars],
-    ) -> None:
-        self.revision = revision
-        self._rows, self._report, self._naming, self._assumed = rows, report, naming, assumed
+    def __init__(self, revision: int, source: UpdateSource, shown: Shown) -> None:
+        self.revision, self._source, self._shown = revision, source, shown
 
     @cached_property
     def rows(self) -> Mapping[str, BarRows]:
         """The rows as arrays, by timeframe."""
-        return self._rows()
+        return dict(zip(self._shown.assumed, self._source.by_timeframe(), strict=True))
 
     @cached_property
     def report(self) -> LiveReport:
         """Where the update's rows went."""
-        return self._report()
+        return self._source.report()
 
     @cached_property
     def frames(self) -> Mapping[str, pl.DataFrame]:
@@ -115,12 +133,12 @@ class LiveUpdate:
         column per output; sorted by instrument and timestamp. A row with 0 candles says that the
         bar was removed. Rows that did not change are not there.
         """
-        return {size: rows.frame(*self._naming) for size, rows in self.rows.items()}
+        return {size: rows.frame(*self._shown[:3]) for size, rows in self.rows.items()}
 
     @cached_property
     def provisional(self) -> Mapping[str, pl.DataFrame]:
         """Per timeframe, `instrument` and `timestamp` of the rows whose sessions are assumed."""
-        return {size: self._assumed[size].among(frame) for size, frame in self.frames.items()}
+        return {size: self._shown.assumed[size].among(frame) for size, frame in self.frames.items()}
 
     @property
     def frame(self) -> pl.DataFrame:
