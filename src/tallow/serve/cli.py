@@ -84,6 +84,7 @@ INDICATORS_EPILOG = """\b
 Examples:
   tallow indicators
   tallow indicators rsi
+  tallow indicators new my_average
   tallow indicators --json | jq -r '.[].name'
 """
 
@@ -183,7 +184,7 @@ def run(
     json: options.ReportJsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Turn candle files into a file of bars with indicators, or one for each timeframe.
+    """Turn candle files into bars with indicators, one file a timeframe.
 
     Reads CSV, Parquet and Arrow files, in any order and with the column names people have; rows
     that break a rule are quarantined, counted and shown. Memory is bounded whatever their size.
@@ -264,11 +265,16 @@ def demo(
 
 
 @_verb("indicators", "indicators:show_indicators", INDICATORS_EPILOG)
-def indicators(name: options.IndicatorArgument = None, json: options.JsonOption = False) -> None:
-    """List the indicators, or show all about one.
+def indicators(
+    name: options.IndicatorArgument = None,
+    own: options.OwnNameArgument = None,
+    json: options.JsonOption = False,
+) -> None:
+    """List the indicators, show one, or begin one of your own.
 
     All of it is read from the declarations from which the values are computed; indicators of
-    other packages stand beside the built-in ones.
+    other packages stand beside the built-in ones. With new and a name, a package with an indicator
+    that works, and its test, is written to a folder of that name.
     """
 
 

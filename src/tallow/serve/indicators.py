@@ -12,10 +12,12 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Column, Table
 
+from tallow.core.errors import ParameterError, excerpt
 from tallow.core.operator import CONVENTIONS, WINDOW, Convention, Indicator, Value, Values
 from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
 from tallow.serve.console import QUIET, make_console, make_table, number, print_json
+from tallow.serve.new_indicator import create_indicator
 
 OWN_PACKAGE = "tallow"
 
@@ -34,8 +36,12 @@ SCALES = {
 """Headings by the unit of an indicator's first output; another unit is its own heading."""
 
 
-def show_indicators(name: str | None, json: bool) -> int:
-    """Print every indicator, or all about one; return the exit code."""
+def show_indicators(name: str | None, own: str | None, json: bool) -> int:
+    """Print every indicator, or all about one; or write one's own; return the exit code."""
+    if name == "new":
+        return create_indicator(own)
+    if own is not None:
+        raise ParameterError(f"indicators: {excerpt(own)}; one name is shown at a time")
     return show_all(json) if name is None else show_one(name, json)
 
 

@@ -182,6 +182,9 @@ DemoFolderOption = Annotated[
     Path, option("--output -o DIR", "Folder for the files; made if missing.")
 ]
 IndicatorArgument = Annotated[str | None, argument("NAME", "Show all about this one.")]
+OwnNameArgument = Annotated[
+    str | None, argument("OWN", "After new: the name of an indicator of your own.")
+]
 
 StoreOption = Annotated[
     str,
