@@ -219,8 +219,7 @@ class BarRun:
             states_of_kernels = [s[part] for s in states[2:]]
             computed = run_operations(self.plan, states_of_kernels, built.offsets, inputs, matrix)
             failures = computed.failures
-            columns = to_columns(self.plan.columns, matrix, nan_to_null=True)
-            frame = pl.DataFrame([*_bar_columns(names, built, final, self.interest), *columns])
+            frame = _bar_frame(names, built, final, self.interest, self.plan.columns, matrix)
         return _Part(part, calendar_of, state, states[1][part], candles, frame, result, failures)
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
@@ -312,23 +311,35 @@ def _new_tally(instruments: int) -> Floats:
     return np.zeros((instruments, _BARS + 1))
 
 
-def _bar_columns(
-    names: Sequence[str], built: bars.BarArrays, final: Flags, interest: bool
-) -> list[pl.Series]:
-    """Return bars as columns that own their memory: the arrays are scratch."""
-    which = np.repeat(np.arange(len(names), dtype=np.uint32), np.diff(built.offsets))
+def _bar_frame(
+    names: Sequence[str],
+    built: bars.BarArrays,
+    final: Flags,
+    interest: bool,
+    outputs: Sequence[str],
+    matrix: Floats,
+) -> pl.DataFrame:
+    """Return bars with their outputs; the columns own their memory, as the arrays are scratch."""
     prices = np.array([getattr(built, name) for name in NUMBERS])
     columns = [
-        # Indexed: a gather builds a query, and takes four times as long.
-        pl.Series("instrument", names, dtype=pl.String)[which],
+        _instrument_column(names, np.diff(built.offsets)),
         pl.Series("timestamp", built.timestamp.copy()).cast(TIME_TYPE),
-        *to_columns(NUMBERS, prices, nan_to_null=False),
+        *to_columns(prices, nan_to_null=False),
     ]
     if interest:
         columns.append(to_series("open_interest", built.open_interest.copy()))
     columns.append(pl.Series("candles", built.candles.astype(np.uint32)))
     columns.append(pl.Series("is_final", final))
-    return columns
+    own = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
+    return pl.DataFrame([*columns, *to_columns(matrix, nan_to_null=True)], schema=[*own, *outputs])
+
+
+def _instrument_column(names: Sequence[str], counts: Ints) -> pl.Series:
+    column = pl.Series("instrument", names, dtype=pl.String)
+    if len(names) == 1:
+        return column.new_from_index(0, int(counts[0]))
+    # Indexed: a gather builds a query, and takes four times as long.
+    return column[np.repeat(np.arange(len(names), dtype=np.uint32), counts)]
 
 
 @lru_cache(maxsize=PLANS)

@@ -15,7 +15,7 @@ from tallow.core.kernel import Scalar, read_only
 from tallow.core.limits import BLOCK_ROWS, THREAD_ROWS
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.rows import increasing_within
-from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.runs import Runs, instrument_runs
 from tallow.data.reading.schema import time_view
 
 
@@ -38,14 +38,16 @@ class NeedsWholeInputError(Exception):
     """A stream meets rows that need the whole input, such as a step back in time."""
 
 
-def frame_blocks(frame: pl.DataFrame) -> Iterator[Block]:
+def frame_blocks(frame: pl.DataFrame, runs: Runs | None = None) -> Iterator[Block]:
     """Cut a sorted candle frame into blocks of whole instruments.
 
     Whole, so that an instrument which fails in its last row has no bars from its first ones. Cut
     where the frame's chunks end: a block within a chunk is not copied. Few rows are one block.
+    `runs` are the frame's, where they are known.
     """
     if 0 < len(frame) <= THREAD_ROWS:
-        return iter([whole_block(frame, closing=True)])
+        names, offsets = instrument_runs(frame) if runs is None else runs
+        return iter([Block(names, candle_arrays(frame, offsets), closing=True)])
     return whole_instruments(_chunks(frame), len(frame))
 
 

@@ -147,13 +147,16 @@ def run_one_row(operation: Operation) -> None:
     _run(operation, state, offsets, inputs, list(matrix))
 
 
-def to_columns(names: Sequence[str], matrix: Floats, *, nan_to_null: bool) -> list[pl.Series]:
-    """Return the rows of a matrix as columns for a frame, which own its memory.
+def to_columns(matrix: Floats, *, nan_to_null: bool) -> list[pl.Series]:
+    """Return the rows of a matrix as columns for a frame, which own its memory and names them.
 
     One series, then slices: to make a series takes as long as to fill it.
     """
-    values, count = pl.Series(matrix.reshape(-1), nan_to_null=nan_to_null), matrix.shape[1]
-    return [values.slice(k * count, count).alias(name) for k, name in enumerate(names)]
+    values, count = (
+        pl.Series("values", matrix.reshape(-1), nan_to_null=nan_to_null),
+        matrix.shape[1],
+    )
+    return [values.slice(k * count, count) for k in range(len(matrix))]
 
 
 def to_series(name: str, values: Floats) -> pl.Series:

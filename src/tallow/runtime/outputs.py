@@ -49,8 +49,8 @@ class Job:
     options
         Of the bars of each timeframe; they differ in nothing else.
     open
-        Makes the sink for a timeframe's bars of a schema; called again where one way of reading is
-        given up for the next.
+        Makes the sink for a timeframe's bars, of which the first are given, perhaps none; called
+        again where one way of reading is given up for the next.
     spill_folder
         Where bars may be sorted on disk; None: in memory only.
     """
@@ -58,7 +58,7 @@ class Job:
     plan: Plan
     options: Sequence[BarOptions]
     wanted: Range
-    open: Callable[[str, pl.Schema], Sink]
+    open: Callable[[str, pl.DataFrame], Sink]
     progress: Progress | None = None
     pool: Executor | None = None
     threads: int = 1
@@ -74,15 +74,15 @@ class Job:
 class FrameList:
     """A sink that keeps the bars in memory."""
 
-    def __init__(self, schema: pl.Schema) -> None:
+    def __init__(self, first: pl.DataFrame) -> None:
         self._frames: list[pl.DataFrame] = []
-        self._schema = schema
+        self._first = first
 
     def frame(self) -> pl.DataFrame:
         """Return all bars as one frame."""
         if len(self._frames) == 1:
             return self._frames[0]
-        return pl.concat(self._frames or [pl.DataFrame(schema=self._schema)], rechunk=False)
+        return pl.concat(self._frames, rechunk=False) if self._frames else self._first.clear()
 
     def __enter__(self) -> FrameList:
         return self
@@ -169,7 +169,7 @@ class _Output:
     def write(self, frames: Iterable[pl.DataFrame]) -> None:
         """Write the bars of the range asked for."""
         for frame in map(self._cut, frames):
-            sink = self._sink or self._open(frame.schema)
+            sink = self._sink or self._open(frame)
             if len(frame):
                 self._bars += len(frame)
                 if len(assumed := self._assumed.among(frame)):
@@ -194,7 +194,7 @@ class _Output:
         run = self.run
         raise_if_all_refused(read, run.counts, run.quarantine(quarantine))
         if self._sink is None:
-            self._open(run.empty_frame().schema)
+            self._open(run.empty_frame())
         run.counts.check()
         self._job.wanted.check_found(names)
         raise_if_all_failed(run.failures, self._job.wanted.count(read.instruments))
@@ -221,7 +221,7 @@ class _Output:
             return ""
         return self.run.stamps.hint(IF_READ) or outside_hint(counts.rows, counts.outside_session)
 
-    def _open(self, schema: pl.Schema) -> Sink:
-        sink = self._job.open(self.run.options.timeframe.text, schema)
+    def _open(self, first: pl.DataFrame) -> Sink:
+        sink = self._job.open(self.run.options.timeframe.text, first)
         self._sink = self._stack.enter_context(sink)
         return self._sink

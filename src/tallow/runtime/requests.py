@@ -78,8 +78,8 @@ class CandleRequests:
         options = self._options(timeframe, read.source_timeframe, as_of)
         bars: dict[str, FrameList] = {}
 
-        def keep(size: str, schema: pl.Schema) -> FrameList:
-            bars[size] = FrameList(schema)
+        def keep(size: str, first: pl.DataFrame) -> FrameList:
+            bars[size] = FrameList(first)
             return bars[size]
 
         job = Job(plan, options, wanted, keep, progress, self.pool, self.threads)
@@ -106,8 +106,8 @@ class CandleRequests:
         paths = check_outputs(output, [each.timeframe.text for each in options])
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
 
-        def write(size: str, schema: pl.Schema) -> FrameWriter:
-            return FrameWriter(paths[size], schema)
+        def write(size: str, first: pl.DataFrame) -> FrameWriter:
+            return FrameWriter(paths[size], first.schema)
 
         folder = next(iter(paths.values())).parent
         job = Job(plan, options, wanted, write, progress, self.pool, self.threads, folder)

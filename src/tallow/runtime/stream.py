@@ -110,7 +110,9 @@ def run_candles(candles: Candles, job: Job) -> Reports:
     """Run candles that are in memory into bars, sorted by instrument and time."""
     rows = 0
     with Outputs(job, OPEN_INTEREST in candles.frame.columns, candles.__len__) as outputs:
-        for group in group_blocks(frame_blocks(job.wanted.pick(candles.frame)), 2 * job.threads):
+        frame = job.wanted.pick(candles.frame)
+        blocks = frame_blocks(frame, candles.runs if frame is candles.frame else None)
+        for group in group_blocks(blocks, 2 * job.threads):
             outputs.feed(group)
             rows += sum(map(len, group))
             outputs.show_progress(rows)

@@ -28,6 +28,9 @@ def instrument_runs(frame: pl.DataFrame) -> Runs:
     are not, and more where runs are short.
     """
     column = frame["instrument"]
+    if len(column) and column[0] == column[-1] and column.is_sorted():
+        # Nothing lies between two equal texts.
+        return (column[0],), np.array([0, len(column)])
     if len(column) <= ROWS_IN_PYTHON_MAX:
         return _runs_of_few(column)
     if column.is_sorted():
