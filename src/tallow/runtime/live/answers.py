@@ -54,7 +54,9 @@ class LiveAnswers:
 
     def frames_of(self, outcome: Outcome) -> LiveUpdate:
         """Return as frames what an update would change."""
-        return self.one(_Made(list(self._changed_rows(outcome).values()), self._report(outcome)))
+        return self.one(
+            _WholeUpdate(list(self._changed_rows(outcome).values()), self._report(outcome))
+        )
 
     def one(self, outcome: Outcome | UpdateSource) -> LiveUpdate:
         """Return what one row has changed; that is looked at when it is asked for."""
@@ -143,7 +145,7 @@ class LiveAnswers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _WholeUpdate:
     """An update whose rows and counts are there."""
 
     rows: list[BarRows]
