@@ -184,7 +184,7 @@ def run(
     json: options.ReportJsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Turn candle files into bars with indicators, one file a timeframe.
+    """Turn candle files into files of bars with indicators.
 
     Reads CSV, Parquet and Arrow files, in any order and with the column names people have; rows
     that break a rule are quarantined, counted and shown. Memory is bounded whatever their size.
