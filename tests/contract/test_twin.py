@@ -31,8 +31,8 @@ SMALL = (
     *(case for case in CASES if max(case.warmup) < 60),
     *(case_of(spec, "tradingview") for spec in LONG),
 )
-ROWS = 330
-"""More than one stretch of 256 rows."""
+ROWS = 840
+"""More than one stretch of 768 rows."""
 
 every_small_case = pytest.mark.parametrize("case", SMALL, ids=str)
 

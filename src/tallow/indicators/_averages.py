@@ -227,7 +227,7 @@ def _kept_and_shown(value, x, weight):  # type: ignore[no-untyped-def]
 FEW = 4
 """Up to so many rows of an instrument go alone, one after the other."""
 
-TILE = 32_768
+TILE = 65_536
 """Rows whose intermediate values are kept at a time: they stay in a core's own cache."""
 
 

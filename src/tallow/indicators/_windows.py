@@ -47,7 +47,7 @@ def start_stretches(length):  # type: ignore[no-untyped-def]
     Few enough rows for the first-level cache, many against `length`. The last two are for
     `next_stretch`: the numbers of instruments, int64, and how many of them count.
     """
-    rows = max(256, 2 * length)
+    rows = max(768, 2 * length)
     room = max(length - 1 + rows, ROOM)
     # Typed, or Numba compiles `next_stretch` twice: for a literal and for a number.
     return rows, room, np.zeros(min(SIDE, room // length), np.int64), np.int64(1)

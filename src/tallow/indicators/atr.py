@@ -49,14 +49,20 @@ def advance(state, params, offsets, high, low, close, out):  # type: ignore[no-u
 @kernel_part
 def _ranges(s, skips_first, high, low, close, out):  # type: ignore[no-untyped-def]
     """Write the true range of each row of an instrument; missing where a price is missing."""
-    missing = 0
-    for row in range(len(close)):
-        missing += (high[row] != high[row]) | (low[row] != low[row]) | (close[row] != close[row])
-    if missing == 0 and len(close) > 0:
+    # In one pass, as if nothing were missing; whether so it sees on the way.
+    last, missing = len(close) - 1, 0
+    for row in range(1, len(close)):
+        known = high[row] + low[row] + close[row - 1]
+        missing += known != known
+        out[row] = range_step(high[row], low[row], close[row - 1])
+    if (
+        last > 0
+        and missing == 0
+        and high[0] + low[0] == high[0] + low[0]
+        and close[last] == close[last]
+    ):
         out[0] = _range(s, skips_first, high[0], low[0], close[0])
-        for row in range(1, len(close)):
-            out[row] = range_step(high[row], low[row], close[row - 1])
-        s[1] = close[len(close) - 1]
+        s[1] = close[last]
         return
     for row in range(len(close)):
         out[row] = _range(s, skips_first, high[row], low[row], close[row])
@@ -108,6 +114,6 @@ INDICATOR = Indicator(
     reference=WILDER,
     seed="mean of the first length ranges; TradingView counts the first row's high minus low",
     presets={"talib": {"first_range": "none"}},
-    version=2,
+    version=3,
     compared=("talib",),
 )

@@ -18,8 +18,10 @@ from tallow.indicators._windows import (
 
 @kernel_part
 def _bands(newest, sums, squares, n, times, upper, middle, lower, width):  # type: ignore[no-untyped-def]
+    """Write the bands, and over `sums` the distance from the newest close to the mean."""
     for j in range(len(upper)):
-        mean = newest[j] + sums[j] / n
+        sums[j] /= n
+        mean = newest[j] + sums[j]
         reach = times * np.sqrt(squares[j] / n)
         upper[j] = mean + reach
         middle[j] = mean
@@ -29,16 +31,18 @@ def _bands(newest, sums, squares, n, times, upper, middle, lower, width):  # typ
 
 
 @kernel_part
-def _position(sums, n, width, out):  # type: ignore[no-untyped-def]
+def _position(distance, width, out):  # type: ignore[no-untyped-def]
     """Place of the newest close between the bands, from its distance to the mean."""
     for j in range(len(out)):
-        out[j] = 0.5 - (sums[j] / n) / width[j] if width[j] != 0.0 else np.nan
+        place = 0.5 - distance[j] / width[j]
+        out[j] = place if width[j] != 0.0 else np.nan
 
 
 @kernel_part
 def _percent(part, whole, out):  # type: ignore[no-untyped-def]
     for j in range(len(out)):
-        out[j] = 100.0 * part[j] / whole[j] if whole[j] != 0.0 else np.nan
+        percent = 100.0 * part[j] / whole[j]
+        out[j] = percent if whole[j] != 0.0 else np.nan
 
 
 @kernel
@@ -56,7 +60,7 @@ def advance(state, params, offsets, close, upper, middle, lower, width, percent,
         up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
         _bands(newest, sums, squares, n, params[1], up, mid, low, wide)
         _percent(wide, mid, percent[a:z])
-        _position(sums, n, wide, position[a:z])
+        _position(sums, wide, position[a:z])
         a = z
 
 
@@ -75,7 +79,7 @@ def advance_long(state, params, offsets, close, upper, middle, lower, width, per
         up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
         _bands(newest, sums, squares, n, params[1], up, mid, low, wide)
         _percent(wide, mid, percent[a:z])
-        _position(sums, n, wide, position[a:z])
+        _position(sums, wide, position[a:z])
         a = z
 
 
@@ -102,6 +106,6 @@ INDICATOR = Indicator(
     formula="mean +- multiplier x population deviation, over length rows of the close",
     reference="Bollinger (2001), Bollinger on Bollinger Bands",
     flat="width exactly 0, percent_b null; width_percent null at a mean of 0",
-    version=2,
+    version=3,
     compared=("tradingview", "talib"),
 )

@@ -48,5 +48,6 @@ INDICATOR = Indicator(
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10",
     flat="null where the older close is zero; 0 in TA-Lib",
     presets={"talib": {"flat": "zero"}},
+    version=2,
     compared=("talib",),
 )

@@ -61,5 +61,6 @@ INDICATOR = Indicator(
     advance_long=advance_long,
     formula="mean(close over length rows)",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
+    version=2,
     compared=("talib",),
 )

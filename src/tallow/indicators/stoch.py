@@ -95,5 +95,6 @@ INDICATOR = Indicator(
     reference="Lane (1984), Lane's Stochastics, Stocks & Commodities 2:3",
     flat="null on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": "zero", "start": "together"}},
+    version=2,
     compared=("talib",),
 )

@@ -39,5 +39,6 @@ INDICATOR = Indicator(
     advance=advance,
     formula="sum(weight x close) / sum(weight), weights 1..length, the newest heaviest",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
+    version=2,
     compared=("talib",),
 )

@@ -12,11 +12,12 @@ import numpy as np
 from tallow.core.arrays import Floats
 from tallow.core.errors import ParameterError, TallowError
 from tallow.core.kernel import read_only
-from tallow.core.operator import Convention, Indicator, Parameter, Value
+from tallow.core.operator import WINDOW, Convention, Indicator, Parameter, Value
 from tallow.testing.histories import WALK_ROWS, Rows, length
 
 LONG_ROWS: Final = 1_600
-"""More than the longest warm-up of the cases with windows above 256 rows."""
+"""More than two stretches of 768 rows, which is what window kernels work on at a time, and more
+than the longest warm-up of the cases."""
 
 UNWRITTEN: Final = 777.0
 """What outputs hold before: a row that a kernel forgets is no null."""
@@ -58,7 +59,8 @@ class Case:
     def rows(self) -> int:
         """How many rows show its values well after its warm-up."""
         longest = max(self.warmup)
-        return WALK_ROWS if longest <= WALK_ROWS // 3 else max(LONG_ROWS, 4 * longest)
+        is_short = self.indicator.memory != WINDOW and longest <= WALK_ROWS // 3
+        return WALK_ROWS if is_short else max(LONG_ROWS, 4 * longest)
 
     def start(self, instruments: int = 1) -> Floats:
         """Return the state before any row."""

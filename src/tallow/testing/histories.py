@@ -13,7 +13,7 @@ Rows = Mapping[str, Floats]
 """Input columns by name, equally long; NaN where a value is missing."""
 
 WALK_ROWS: Final = 700
-"""More than two stretches of 256 rows, which is what window kernels work on at a time."""
+"""Enough for whatever takes one row after the other."""
 
 
 def part(rows: Rows, start: int, stop: int | None = None) -> Rows:
