@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+# Libraries that are only measured. One installs as `talib`, so they have an environment of their own.
+PEERS := $(VENV)/peers
+PEER_PACKAGES := numpy ta-lib-takt wickra ferro-ta polars polars-talib polars-talib-fast quantwave talipp
 # The first that runs: a version manager's shim may exist without its Python.
 PYTHON := $(shell for name in python3.11 python3; do $$name -c '' 2>/dev/null && echo $$name && break; done)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -30,6 +33,8 @@ $(READY): pyproject.toml constraints.txt
 
 $(BENCH_READY): $(READY)
 	$(INSTALL) --no-build-isolation --editable '.[bench]'
+	test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PEER_PACKAGES)
 	@touch $@
 
 demo: setup  ## Simulate a market, and show its bars and indicators

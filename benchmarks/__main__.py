@@ -33,6 +33,7 @@ from benchmarks.settings import Settings
 WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "file-to-frame": file_to_frame.measure,
     "kernels": kernels.measure,
+    "kernel-peers": kernels.measure_peers,
     "memory": memory.measure,
     "scaling": scaling.measure,
     "start": start.measure,

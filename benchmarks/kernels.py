@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,7 @@ import talib
 from numpy.typing import NDArray
 
 import tallow
+from benchmarks.kernel_peers import agree, start_peers
 from benchmarks.market import CALENDAR
 from benchmarks.measure import Figure, Outcome, Timing, take_turns
 from benchmarks.settings import Settings
@@ -85,26 +88,90 @@ def measure(settings: Settings) -> Outcome:
     """Measure the default set on the five-minute bars and on the one-minute candles."""
     candles = tallow.read_candles(settings.market.main_file).frame
     engine = tallow.AnalyticsEngine(calendar=CALENDAR)
-    tables: list[tuple[str | float, ...]] = []
-    figures: list[Figure] = []
-    sizes = []
-    for label, frame in (("5m", engine.process_candles(candles, "5m", ()).frame), ("1m", candles)):
-        rows = rows_of(frame).head(ROWS_MAX)
-        sizes.append(f"{len(rows):,} {label} rows")
-        found, drawn = _measure_rows(label, rows, settings.rounds)
-        tables += found
-        figures += drawn
+    bars = engine.process_candles(candles, "5m", ()).frame
+    five, one = (rows_of(frame).head(ROWS_MAX) for frame in (bars, candles))
+    tables, figures = _measure_rows("5m", five, settings.rounds)
+    found, drawn = _measure_rows("1m", one, settings.rounds)
     return Outcome(
         "kernels",
-        f"Kernels alone, one thread, default set: {' and '.join(sizes)}",
+        f"Kernels alone, one thread, default set: {len(five):,} 5m rows and {len(one):,} 1m rows",
         ("", "Tallow ns a row", "TA-Lib ns a row", "ratio"),
-        tables,
-        figures,
+        [*tables, *found],
+        [*figures, *drawn, *_measure_long(settings)],
         (
             "Averages run eight instruments, or parts of a long one, side by side; rsi one.",
-            "Bollinger has five columns here and three in TA-Lib, which has no VWAP.",
+            "Bollinger has six columns here and three in TA-Lib, which has no VWAP.",
         ),
     )
+
+
+def measure_peers(settings: Settings) -> Outcome:
+    """Measure libraries in processes of their own beside; leave out, by name, who differs."""
+    rows = rows_of(pl.read_parquet(settings.market.main_file)).head(ROWS_MAX)
+    operations = [o for o in make_plan("default").operations if o.indicator.name in TALIB]
+    blocks = list(rows.blocks())
+    outputs = _blank(OUTPUTS_MAX, max(map(len, blocks)))
+    arrays = {**rows.columns, "offsets": rows.offsets}
+    with tempfile.TemporaryDirectory() as folder, start_peers(arrays, Path(folder)) as peers:
+        notes = [] if peers else ["Nobody is here: `make bench` installs the others."]
+        contestants: dict[str, Callable[[], object]] = {}
+        for o in operations:
+            contestants[_name(o)] = partial(_run_kernels, [o], blocks, outputs)
+            own = _first_instrument(o, rows)
+            for peer in peers:
+                if agree(own, peer.values(o.indicator.name, _length(o), Path(folder))):
+                    run = partial(peer.run, o.indicator.name, _length(o))
+                    contestants[f"{_name(o)}, {peer.name}"] = run
+                else:
+                    notes.append(f"{peer.name}: {_name(o)} has other values, and is left out.")
+        timings = take_turns(contestants, settings.rounds, len(rows))
+    names, others = list(map(_name, operations)), [peer.name for peer in peers]
+    return Outcome(
+        "kernel-peers",
+        f"Kernels beside others, ns a row on one thread: {len(rows):,} 1m rows",
+        ("", "Tallow", *others),
+        [
+            (name, *(t.ns_per_row if (t := timings.get(key)) else "" for key in keys))
+            for name in names
+            for keys in [(name, *(f"{name}, {other}" for other in others))]
+        ],
+        [Figure(f"sum / {other}'s, where equal", _ratio(other, timings)) for other in others],
+        notes,
+    )
+
+
+def _ratio(other: str, timings: Mapping[str, Timing]) -> float:
+    """Return our time for what a peer has with our values, against its."""
+    both = [
+        (timings[key.removesuffix(f", {other}")].median, timing.median)
+        for key, timing in timings.items()
+        if key.endswith(f", {other}")
+    ]
+    return sum(own for own, _ in both) / sum(theirs for _, theirs in both)
+
+
+def _measure_long(settings: Settings) -> list[Figure]:
+    """Compare ``ema(9)`` of one instrument, both into fresh memory."""
+    rows = max(settings.row_counts[:3])
+    walk = 100.0 + np.random.default_rng(1).normal(0.0, 0.1, rows).cumsum()
+    one = Rows(np.array([0, rows]), {"close": read_only(walk)})
+    operation = make_plan(["ema(9)"]).operations[0]
+
+    def own() -> Floats:
+        out = np.empty((1, rows))
+        _advance(operation, one, out)
+        return out
+
+    timings = take_turns({"own": own, "talib": lambda: talib.EMA(walk, 9)}, settings.rounds, rows)
+    ratio = timings["own"].median / timings["talib"].median
+    return [Figure(f"ema(9), one instrument of {rows:,} rows / TA-Lib", ratio, target=0.4)]
+
+
+def _first_instrument(operation: Operation, rows: Rows) -> Floats:
+    first = rows.part(0, 1)
+    outputs = _blank(len(operation.columns), len(first))
+    _advance(operation, first, outputs)
+    return outputs
 
 
 def rows_of(frame: pl.DataFrame) -> Rows:
@@ -160,8 +227,14 @@ def _figures(label: str, timings: Mapping[str, Timing]) -> list[Figure]:
     talib_s, copy_s = timings["talib"].median, timings["copy"].median
     own, fresh = timings["tallow"].median, timings["tallow fresh"].median
     without = timings["tallow without vwap"].median
+    worst = max(
+        timings[f"tallow {name.removeprefix('talib ')}"].median / timing.median
+        for name, timing in timings.items()
+        if name.startswith("talib ")
+    )
     return [
-        Figure(f"{label} all but vwap / TA-Lib's seven calls", without / talib_s, target=1.0),
+        Figure(f"{label} all but vwap / TA-Lib's seven calls", without / talib_s, target=0.8),
+        Figure(f"{label} the slowest of them / TA-Lib's", worst, target=1.0),
         Figure(f"{label} all with vwap / TA-Lib's seven calls", own / talib_s),
         Figure(f"{label} all / copying, both into fresh memory", fresh / copy_s, target=2.0),
         Figure(f"{label} all, memory reused / copying into fresh", own / copy_s),

@@ -94,10 +94,20 @@ class Outcome:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What a contestant says that it took: one in a process of its own, by its clocks."""
+
+    wall: float
+    cpu: float
+
+
 def take_turns(
     contestants: Mapping[str, Callable[[], object]], rounds: int, rows: int
 ) -> dict[str, Timing]:
     """Run each contestant once unmeasured, then all of them in turns; return their timings.
+
+    One that returns `Taken` has measured itself.
 
     In turns, so that whatever else the machine does meets all of them alike; every second round in
     reverse, so that none always comes after the one that leaves memory or cache at its best.
@@ -112,8 +122,10 @@ def take_turns(
             gc.collect()
             began, cpu_began = time.perf_counter(), time.process_time()
             result = run()
-            wall[name].append(time.perf_counter() - began)
-            cpu[name].append(time.process_time() - cpu_began)
+            taken = Taken(time.perf_counter() - began, time.process_time() - cpu_began)
+            taken = result if isinstance(result, Taken) else taken
+            wall[name].append(taken.wall)
+            cpu[name].append(taken.cpu)
             # Freeing a result is not part of the next one's time.
             del result
     return {name: Timing(name, rows, tuple(wall[name]), tuple(cpu[name])) for name in contestants}
