@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import tallow
 from tallow.data.reading.shapes import markdown as shapes_page
+from tallow.serve.api_page import markdown as api_page
 from tallow.serve.reference import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +19,21 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_reference_page_is_what_the_declarations_say() -> None:
     page = (ROOT / "docs" / "indicators.md").read_text("utf-8")
     assert page == markdown(), "run `make docs`"
+
+
+def test_the_page_of_the_interface_is_what_the_docstrings_say() -> None:
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    assert page == api_page(), "run `make docs`"
+    # Every name, its methods, and every section of their docstrings are there.
+    for name in tallow.__all__:
+        kind = getattr(tallow, name)
+        methods = [each for each in vars(kind) if each[0] != "_"] if isinstance(kind, type) else []
+        for each in [name] if isinstance(kind, type) or callable(kind) else []:
+            assert re.search(rf"^## {each}$", page, re.MULTILINE), each
+        for each in methods:
+            if callable(getattr(kind, each)):
+                assert f"### {name}.{each}\n" in page, each
+    assert not re.search(r"0x[0-9a-f]{6}|^-{3,}$", page, re.MULTILINE)
 
 
 def test_the_page_of_shapes_is_what_the_table_says() -> None:

@@ -168,7 +168,7 @@ def live(
     strict: options.StrictOption = False,
     json: options.ReportJsonOption = False,
 ) -> None:
-    """Take a live feed into a store, and show its bars as they change.
+    """Take a live feed into a store, and show its bars.
 
     Candles or ticks come in; each is on disk before the feed is acknowledged. The screen has
     the whole universe: latest bars of the first timeframe with indicators, lag, rates, corrections,

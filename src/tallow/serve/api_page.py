@@ -1,0 +1,114 @@
+"""The reference page of the Python interface, written from its docstrings: ``docs/api.md``.
+
+``python -m tallow.serve.api_page`` prints it; a test keeps the file equal to it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import tallow
+from tallow import testing
+
+HEAD = """\
+# Python
+
+Every public name, as its docstring says it. `import tallow` imports nothing heavy; each name is
+loaded when it is first used.
+"""
+
+_CODE = re.compile(r"(?<!`)``([^`]+)``(?!`)")
+
+
+def markdown() -> str:
+    """Return the page."""
+    names = [name for name in tallow.__all__ if name not in ("RECURSIVE", "WINDOW")]
+    classes = [name for name in names if inspect.isclass(getattr(tallow, name))]
+    functions = [name for name in names if name not in classes]
+    lines = [HEAD]
+    lines += [f"- [`{name}`](#{name.lower()})" for name in [*functions, *classes]]
+    for name in functions:
+        lines += _function(name, getattr(tallow, name), "##")
+    for name in classes:
+        lines += _class(name, getattr(tallow, name))
+    lines += _function("testing.check_indicator", testing.check_indicator, "##")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _class(name: str, kind: type) -> Iterator[str]:
+    yield f"\n## {name}\n"
+    if not issubclass(kind, Exception):
+        yield _signature(name, kind)
+    yield from _docstring(kind)
+    for attribute, member in vars(kind).items():
+        if attribute.startswith("_"):
+            continue
+        plain = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+        if isinstance(member, property):
+            yield f"\n### {name}.{attribute}\n"
+            yield from _docstring(member)
+        elif inspect.isfunction(plain):
+            yield from _function(f"{name}.{attribute}", plain, "###")
+
+
+def _function(name: str, function: Any, level: str) -> Iterator[str]:
+    yield f"\n{level} {name}\n"
+    yield _signature(name, function)
+    yield from _docstring(function)
+
+
+def _signature(name: str, what: Any) -> str:
+    """Return a call as code, one parameter a line where it is long."""
+    signature = inspect.signature(what)
+    found = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
+    shown = signature.replace(parameters=found)
+    text = f"{name}{_plain(str(shown))}"
+    if len(text) > 96:
+        parts, starred = [], False
+        for each in found:
+            if each.kind is each.KEYWORD_ONLY and not starred:
+                parts.append("*")
+                starred = True
+            parts.append(_plain(str(each)))
+        gives = signature.return_annotation
+        arrow = "" if gives is signature.empty else f" -> {_plain(str(gives))}"
+        text = f"{name}(\n" + "".join(f"    {part},\n" for part in parts) + f"){arrow}"
+    return f"```python\n{text}\n```\n"
+
+
+def _plain(text: str) -> str:
+    """Return a signature without quotes around annotations, and functions by their names."""
+    text = re.sub(r"<(?:function|class) '?(?:[\w.]+\.)?(\w+)'?(?: at \w+)?>", r"\1", text)
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
+
+
+def _docstring(what: Any) -> Iterator[str]:
+    """Yield a docstring as Markdown: its sections become lists, its examples code."""
+    sections = re.split(r"^(\w+)\n-+$", inspect.getdoc(what) or "", flags=re.MULTILINE)
+    yield _text(sections[0])
+    for name, body in zip(sections[1::2], sections[2::2], strict=True):
+        yield f"\n**{name}**\n"
+        if name == "Examples":
+            yield f"```pycon\n{body.strip()}\n```"
+            continue
+        if name == "Notes":
+            yield _text(body)
+            continue
+        for field in re.split(r"^(?=\S)", body.strip(), flags=re.MULTILINE)[1:]:
+            named, _, description = field.partition("\n")
+            yield f"- `{named}`"
+            yield textwrap.indent(_text(textwrap.dedent(description)), "  ")
+
+
+def _text(text: str) -> str:
+    """Return a paragraph; what follows two colons is indented further, which makes it code."""
+    return re.sub(r"::$", ":", _CODE.sub(r"`\1`", text.strip()), flags=re.MULTILINE)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
