@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 HIDDEN = "***"
@@ -192,3 +194,17 @@ def _secrets(url: str) -> set[str]:
     secrets += [value for name, _, value in parts if name not in _HARMLESS]
     written = {each for each in secrets if len(each) >= _SECRET_CHARACTERS}
     return written | {unquote(each) for each in written} | {unquote_plus(each) for each in written}
+
+
+def to_html(title: str, notes: Iterable[str], tables: Iterable[Any]) -> str:
+    """Return what a notebook shows of a result: a line, sentences on it, and tables.
+
+    Texts are escaped; a table is a frame, which writes itself.
+
+    Examples
+    --------
+    >>> to_html("2 bars", ["A<B: failed"], [])
+    '<p><b>2 bars</b><br>A&lt;B: failed</p>'
+    """
+    lines = [f"<b>{escape(printable(title))}</b>", *(escape(printable(note)) for note in notes)]
+    return f"<p>{'<br>'.join(lines)}</p>" + "".join(table._repr_html_() for table in tables)

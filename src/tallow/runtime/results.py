@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from tallow.core.errors import AllFailedError, CandleInputError
-from tallow.core.text import first_of
+from tallow.core.text import first_of, to_html
 from tallow.data.coverage.provisional import NONE_PROVISIONAL
 from tallow.data.reading.candles import ReadReport
 from tallow.data.reading.interchange import to_native
@@ -55,6 +55,13 @@ class RunReport:
     provisional: pl.DataFrame = field(default_factory=lambda: NONE_PROVISIONAL)
     assumed: str = ""
     hint: str = ""
+
+    def sentences(self) -> list[str]:
+        """Return what a person should know: quarantined rows, failures, what was assumed."""
+        by_rule = count_by_rule(self.quarantine)
+        said = [f"quarantined: {name} {rows:,}" for name, rows in by_rule.items()]
+        said += [f"failed: {name}: {why}" for name, why in self.failures.items()]
+        return [*said, *filter(None, (self.assumed, self.hint))]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values, for JSON."""
@@ -192,6 +199,9 @@ class ProcessingResult:
             f"ProcessingResult({len(self):,} bars, {len(self.indicators)} outputs, "
             f"{self.process_time:.3f} s)"
         )
+
+    def _repr_html_(self) -> str:
+        return to_html(repr(self), self.report.sentences(), [self._bars])
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dictionary per bar; what is unavailable is None."""

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import polars as pl
 
+from tallow.core.text import to_html
 from tallow.core.timeframe import Timeframe
 from tallow.data.reading.quarantine import count_by_rule, count_rows, empty_quarantine
 from tallow.data.reading.runs import Runs
@@ -105,6 +106,10 @@ class Candles:
             f"{self.report.instruments:,} instruments{span}, "
             f"{self.report.quarantined:,} quarantined)"
         )
+
+    def _repr_html_(self) -> str:
+        by_rule = [f"quarantined: {name} {rows:,}" for name, rows in self.report.by_rule.items()]
+        return to_html(repr(self), by_rule, [self.frame])
 
 
 def with_quarantine(

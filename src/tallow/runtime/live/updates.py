@@ -11,6 +11,7 @@ import polars as pl
 
 from tallow.core.arrays import Flags, Ints
 from tallow.core.errors import ParameterError
+from tallow.core.text import to_html
 from tallow.data.coverage.provisional import ProvisionalBars
 from tallow.runtime.live.bar_rows import BarRows
 
@@ -134,6 +135,15 @@ class LiveUpdate:
         bar was removed. Rows that did not change are not there.
         """
         return {size: rows.frame(*self._shown[:3]) for size, rows in self.rows.items()}
+
+    def __repr__(self) -> str:
+        changed = ", ".join(f"{len(rows):,} of {size}" for size, rows in self.rows.items())
+        return f"LiveUpdate({changed})"
+
+    def _repr_html_(self) -> str:
+        return to_html(
+            repr(self), [self.report.hint] if self.report.hint else [], self.frames.values()
+        )
 
     @cached_property
     def provisional(self) -> Mapping[str, pl.DataFrame]:
