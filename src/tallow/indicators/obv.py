@@ -18,12 +18,12 @@ def advance(state, params, offsets, close, volume, out):  # type: ignore[no-unty
             if x != x or units != units:
                 out[row] = np.nan
                 continue
+            # Chosen, not branched: nobody can guess where the next price goes.
+            change = units if x > before else 0.0
+            change = -units if x < before else change
+            balance += change
             if seen == 0.0:
                 balance = units if params[0] == 1.0 else 0.0
-            elif x > before:
-                balance += units
-            elif x < before:
-                balance -= units
             seen, before = 1.0, x
             out[row] = balance
         state[i, 0], state[i, 1], state[i, 2] = seen, before, balance
@@ -43,5 +43,6 @@ INDICATOR = Indicator(
     reference="Granville (1963), Granville's New Key to Stock Market Profits",
     seed="0 on TradingView, the first volume in TA-Lib",
     presets={"talib": {"first": "volume"}},
+    version=2,
     compared=("talib",),
 )
