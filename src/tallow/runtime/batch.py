@@ -235,10 +235,12 @@ class BarRun:
 
     def _account(self, names: Sequence[str], part: _Part) -> None:
         """Count a part's rows, and recount all earlier rows of an instrument that failed."""
-        failed, rows = part.state[:, bars.FAILED] != 0.0, np.diff(part.candles.offsets)
-        went = np.column_stack([part.result.counts, np.diff(part.result.bars.offsets)])
-        earlier = part.tally[failed].astype(np.int64)
-        went[failed] = -earlier
+        failed, offsets = np.flatnonzero(part.state[:, bars.FAILED]), part.result.bars.offsets
+        went = np.empty((len(part.tally), _BARS + 1), dtype=np.int64)
+        went[:, :_BARS] = part.result.counts
+        went[:, _BARS] = offsets[1:] - offsets[:-1]
+        if len(failed):
+            self._take_back(names, part, failed, went)
         part.tally[:] += went
         total = went.sum(axis=0).tolist()
         self.counts.in_bars += total[bars.INSIDE]
@@ -248,14 +250,6 @@ class BarRun:
         self.counts.no_trade += total[bars.NO_TRADE]
         self.counts.off_grid += total[bars.MISPLACED]
         self.counts.bars += total[_BARS]
-        self.counts.failed += int(rows[failed].sum() + earlier[:, :_BARS].sum())
-        for i, before in zip(np.flatnonzero(failed).tolist(), earlier, strict=True):
-            if names[i] not in self._withdrawn:
-                self._withdraw(names[i], self._reason(part, i), bool(before[_BARS]))
-            if rows[i]:
-                # The kernel stopped at the row that failed; later rows must not come again, either.
-                last = part.candles.timestamp[part.candles.offsets[i + 1] - 1]
-                part.state[i, bars.LAST_TIME] = last
         for failure in part.failures:
             i = failure.instrument
             self.failures.setdefault(names[i], failure.reason)
@@ -264,8 +258,21 @@ class BarRun:
             self.revised |= bool(part.tally[i, _BARS] > went[i, _BARS])
         for row in part.result.off_grid.tolist():
             i = int(np.searchsorted(part.candles.offsets, row, side="right")) - 1
-            if not failed[i]:
+            if i not in failed:
                 self.off_grid.append((names[i], int(part.candles.timestamp[row])))
+
+    def _take_back(self, names: Sequence[str], part: _Part, failed: Ints, went: Ints) -> None:
+        """Count all candles of instruments that failed as such, and withdraw their bars."""
+        rows, earlier = np.diff(part.candles.offsets), part.tally[failed].astype(np.int64)
+        went[failed] = -earlier
+        self.counts.failed += int(rows[failed].sum() + earlier[:, :_BARS].sum())
+        for i, before in zip(failed.tolist(), earlier, strict=True):
+            if names[i] not in self._withdrawn:
+                self._withdraw(names[i], self._reason(part, i), bool(before[_BARS]))
+            if rows[i]:
+                # The kernel stopped at the row that failed; later rows must not come again, either.
+                last = part.candles.timestamp[part.candles.offsets[i + 1] - 1]
+                part.state[i, bars.LAST_TIME] = last
 
     def _watch_stamps(self, part: _Part) -> None:
         """Look at the instruments that have rows outside of sessions: others cannot be such."""

@@ -160,7 +160,8 @@ def all_rows_hold(frame: pl.DataFrame, on_grid: bool, latest_us: int = TIME_MAX_
 
     Costs about a nanosecond a row: the kernel reads the columns in place.
     """
-    columns = [frame[name] for name in ("instrument", "timestamp", *PRICES, "volume")]
+    by_name = dict(zip(frame.columns, frame.get_columns(), strict=True))
+    columns = [by_name[name] for name in ("instrument", "timestamp", *PRICES, "volume")]
     if any(column.null_count() for column in columns):
         return False
     instrument, _, *numbers = columns
