@@ -25,6 +25,7 @@ def measure(settings: Settings) -> Outcome:
     contestants: dict[str, Callable[[], object]] = {
         "from Candles": lambda: engine.process_candles(candles, "5m"),
         "from a frame": lambda: engine.process_candles(frame, "5m"),
+        "read_candles of the frame": lambda: tallow.read_candles(frame),
         "from a file": lambda: engine.process_candles(path, "5m"),
         "Polars reads the file": lambda: pl.read_parquet(path),
     }
