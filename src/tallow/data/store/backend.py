@@ -102,6 +102,15 @@ class Writing(Protocol):
         """Return rows of the state that this write adds to, in `LOG_ORDER`."""
         ...
 
+    def all_new(
+        self, timeframe: str, adjustment: str, names: Sequence[str], firsts: Sequence[int]
+    ) -> bool:
+        """Say whether it is known that no row of instruments is there, from given times on.
+
+        Costs microseconds; where it is not known, `scan` says it.
+        """
+        ...
+
     def append(self, rows: pl.DataFrame) -> None:
         """Commit rows of `LOG_SCHEMA` in `LOG_ORDER`: all of them, durably, or none.
 

@@ -20,6 +20,7 @@ from tallow.core.limits import (
     STORE_TAIL_FOLD_ROWS,
     STORE_TAIL_LOOSE,
 )
+from tallow.core.time import BEGIN_OF_TIME
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import OPEN_INTEREST, time_view
 from tallow.data.store.log import LOG_SCHEMA, Selection
@@ -54,6 +55,20 @@ class TailBatch:
             kinds = frozenset(known.select("timeframe", "adjustment").unique().rows())
         first, last, newest = int(time.min()), int(time.max()), int(received.max())
         return cls(number, writes, frame, first, last, newest, kinds)
+
+    @cached_property
+    def _latest_times(self) -> dict[tuple[str, str], int]:
+        kind = "timeframe", "adjustment"
+        ends = self.frame.select(kind)
+        # In the log's order, the first and the last row are of one kind where all are.
+        if ends.row(0) == ends.row(-1):
+            return {ends.row(0): self.last}
+        latest = self.frame.group_by(kind).agg(pl.col("timestamp").max().to_physical())
+        return {(size, name): last for size, name, last in latest.iter_rows()}
+
+    def latest_time(self, kind: tuple[str, str]) -> int:
+        """Return the latest time of a timeframe and adjustment."""
+        return self._latest_times.get(kind, BEGIN_OF_TIME)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import polars as pl
 from tallow.core.arrays import Ints
 from tallow.data.reading.runs import Runs, instrument_runs
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, time_view
-from tallow.data.store.log import VALUES, latest_revisions
+from tallow.data.store.log import VALUES, constant, latest_revisions
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def following(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
 
 def with_revision(candles: pl.DataFrame, revision: int) -> pl.DataFrame:
     """Return candles with one revision for all."""
-    return candles.with_columns(revision=pl.lit(revision, pl.Int32))
+    return candles.hstack([constant("revision", revision, len(candles))])
 
 
 def positions(rows: pl.DataFrame, known: pl.DataFrame, runs: Runs) -> Ints:

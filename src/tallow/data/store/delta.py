@@ -36,6 +36,7 @@ from tallow.data.store.commits import (
     make_checkpoint,
     sync_commits,
 )
+from tallow.data.store.ends import SeriesEnds
 from tallow.data.store.files import TableLocation
 from tallow.data.store.index import Examiner, FileIndex
 from tallow.data.store.ledger import SqliteLedger
@@ -70,7 +71,7 @@ class DeltaLog:
         self._table = open_table(table, create, lambda: reached_by(state / STATE_FILE), to_fill)
         self.location = replace(table, table_id=str(self._table.metadata().id))
         self._table_lock, self._commit_lock = threading.RLock(), threading.RLock()
-        self.flush_lock = threading.Lock()
+        self.flush_lock, self.ends = threading.Lock(), SeriesEnds()
         self._own_table: DeltaTable | None = None
         # A file of the commit that is not on disk yet.
         self._unsynced = ""

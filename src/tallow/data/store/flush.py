@@ -183,11 +183,18 @@ class DeltaWriting:
         """Return rows of the state that this write adds to."""
         return self.view.scan(selection, columns)
 
+    def all_new(
+        self, timeframe: str, adjustment: str, names: Sequence[str], firsts: Sequence[int]
+    ) -> bool:
+        """Say whether it is known that no row of instruments is there, from given times on."""
+        return self.log.ends.all_before(self.view, (timeframe, adjustment), names, firsts)
+
     def append(self, rows: pl.DataFrame) -> None:
         """Commit rows: few to the tail, many as files."""
         file, view = self.log.tail_file, self.view
         if not is_long(len(rows)):
             file.add(rows, view.tail)
+            self.log.ends.note(view, self.received_at, rows)
         else:
             with file.reserve_disk_space():
                 self._append_files(rows)

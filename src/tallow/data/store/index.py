@@ -151,6 +151,11 @@ class FileIndex:
         """Whether series of a timeframe and adjustment have open interest, as far as was asked."""
         return {}
 
+    @cached_property
+    def latest_times(self) -> dict[tuple[str, str], int]:
+        """Times that no row of a timeframe and adjustment is after, as far as was asked."""
+        return {}
+
     def own_without(self, gone: Collection[str]) -> bool:
         """Say whether Tallow wrote all files but these."""
         return set(self.facts.filter(~pl.col("own"))["path"]) <= set(gone)

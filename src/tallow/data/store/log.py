@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import index
 from typing import Any
 
@@ -144,6 +145,17 @@ def _within_years(name: str, given: int) -> int:
 def moment(microseconds: int) -> pl.Expr:
     """Return an instant as a literal of the log's time type."""
     return pl.lit(microseconds, pl.Int64).cast(TIME_TYPE)
+
+
+def constant(name: str, value: object, count: int) -> pl.Series:
+    """Return a column of the log with one value for all rows; a query for it takes longer."""
+    one = _single(name, value)
+    return one if count == 1 else one.new_from_index(0, count)
+
+
+@lru_cache(maxsize=256)
+def _single(name: str, value: object) -> pl.Series:
+    return pl.Series(name, [value], LOG_SCHEMA[name])
 
 
 def current_rows(rows: pl.DataFrame) -> pl.DataFrame:

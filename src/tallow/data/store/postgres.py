@@ -276,6 +276,10 @@ class PostgresWriting:
         """Return rows of the state that this write adds to."""
         return in_log_order(self.session.scan(_select(selection, columns)))
 
+    def all_new(self, *_: object) -> bool:
+        """Return False: the server is asked."""
+        return False
+
     def append(self, rows: pl.DataFrame) -> None:
         """Add rows, and the receipt time to the facts."""
         self.session.copy("log", rows)

@@ -187,7 +187,9 @@ class Store(StoreReader):
         if OPEN_INTEREST not in frame.columns:
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(OPEN_INTEREST))
         series = (read.source_timeframe.text, adjustment, source)
-        wrote = append(backend, frame.select(CANDLE_COLUMNS), series, classify, read)
+        if tuple(frame.columns) != CANDLE_COLUMNS:
+            frame = frame.select(CANDLE_COLUMNS)
+        wrote = append(backend, frame, series, classify, read)
         return self._open_rows.settle(backend, read, series, wrote)
 
     def delete(

@@ -10,6 +10,7 @@ import polars as pl
 
 from tallow.core.errors import StoreError
 from tallow.core.limits import STORE_VIEW_ATTEMPTS
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.data.store.backend import StoreStats
 from tallow.data.store.batches import NO_ROWS, Tail
@@ -128,14 +129,39 @@ class DeltaView:
         if not facts["interest"].any():
             return False
         facts = facts.filter("interest")
-        ends = (("min.timeframe", "max.timeframe"), ("min.adjustment", "max.adjustment"))
-        mixed = facts.filter(pl.any_horizontal(pl.col(low) != pl.col(high) for low, high in ends))
+        mixed = facts.filter(_is_mixed())
         if len(mixed) < len(facts):
             return True
         # Of a file with several kinds of series, the statistics do not say which of them has it.
         files = replace(self, tail=Tail(), files=replace(self.files, facts=mixed), renew=None)
         rows = files.scan(selection, ["instrument", "timestamp", "revision", OPEN_INTEREST])
         return rows[OPEN_INTEREST].null_count() < len(rows)
+
+    def latest_time(self, timeframe: str, adjustment: str) -> int:
+        """Return a time after which there is no row of a timeframe and adjustment."""
+        kind, known = (timeframe, adjustment), self.files.latest_times
+        if kind not in known:
+            known[kind] = self._latest_in_files(Selection(None, timeframe, adjustment))
+        return max([known[kind], *(batch.latest_time(kind) for batch in self.tail.batches)])
+
+    def _latest_in_files(self, selection: Selection) -> int:
+        facts = self.files.select(selection)
+        mixed = facts.filter(_is_mixed())
+        found = facts.filter(~_is_mixed())["max.timestamp"].to_list()
+        try:
+            require_whole(damaged(self.location, mixed))
+            if len(mixed):
+                # Corporate actions beside candles may be of next year.
+                latest = pl.col("timestamp").max().to_physical().alias("latest")
+                rows = self.location.read(
+                    mixed["path"].to_list(),
+                    lambda rows: rows.filter(selection.where()).select(latest).collect(),
+                )
+                found += rows["latest"].drop_nulls().to_list()
+        except StoreError:
+            # Who needs to know reads what there is, and hears of it.
+            return END_OF_TIME
+        return max(found, default=BEGIN_OF_TIME)
 
     def stats(self) -> StoreStats:
         """Return how much there is, and how it is stored."""
@@ -175,3 +201,9 @@ class DeltaView:
             with suppress(StoreError):
                 whole.append(read([path]))
         return pl.concat(whole)
+
+
+def _is_mixed() -> pl.Expr:
+    """Say of a file's facts whether it has rows of several timeframes or adjustments."""
+    ends = (("min.timeframe", "max.timeframe"), ("min.adjustment", "max.adjustment"))
+    return pl.any_horizontal(pl.col(low) != pl.col(high) for low, high in ends)

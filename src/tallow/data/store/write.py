@@ -14,15 +14,17 @@ from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import count_rows, empty_quarantine
 from tallow.data.reading.runs import Runs, instrument_runs
+from tallow.data.reading.schema import time_view
 from tallow.data.store.backend import Backend, LogPoint, Meanwhile, Writing
 from tallow.data.store.classify import Classification
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_SCHEMA, VALUES, latest_revisions, moment, selection_around
+from tallow.data.store.log import LOG_SCHEMA, VALUES, constant, latest_revisions, selection_around
 
 Compare = Callable[[pl.DataFrame, pl.DataFrame, Runs], Classification]
 """Takes rows, what the log knows of their keys, and the runs of the rows' instruments."""
 
 _KNOWN = ("instrument", "timestamp", *VALUES, "revision", "deleted")
+_NOTHING_KNOWN = pl.DataFrame(schema={name: LOG_SCHEMA[name] for name in _KNOWN})
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,7 @@ def write_rows(
     timeframe, adjustment, source = series
     runs = read.runs if read is not None else None
     runs = instrument_runs(rows) if runs is None else runs
-    known = latest_revisions(
-        writing.scan(selection_around(rows, runs[0], timeframe, adjustment), _KNOWN)
-    )
-    found = compare(rows, known, runs)
+    found = compare(rows, _known_rows(writing, rows, runs, timeframe, adjustment), runs)
     if len(found.rows):
         writing.append(_log_rows(found.rows, series, writing.received_at))
     quarantine = read.quarantine if read is not None else empty_quarantine()
@@ -131,13 +130,28 @@ def write_rows(
     )
 
 
+def _known_rows(
+    writing: Writing, rows: pl.DataFrame, runs: Runs, timeframe: str, adjustment: str
+) -> pl.DataFrame:
+    """Return what the log knows of the keys of rows, the latest revision of each."""
+    names, offsets = runs
+    if writing.all_new(timeframe, adjustment, names, time_view(rows)[offsets[:-1]].tolist()):
+        return _NOTHING_KNOWN
+    return latest_revisions(
+        writing.scan(selection_around(rows, names, timeframe, adjustment), _KNOWN)
+    )
+
+
 def _log_rows(rows: pl.DataFrame, series: tuple[str, str, str], received_at: int) -> pl.DataFrame:
-    timeframe, adjustment, source = series
+    names = ("timeframe", "adjustment", "source", "received_at")
     fixed = {
-        "timeframe": pl.lit(timeframe),
-        "adjustment": pl.lit(adjustment),
-        "received_at": moment(received_at),
-        "source": pl.lit(source),
-        "deleted": pl.col("close").is_null(),
+        name: constant(name, value, len(rows))
+        for name, value in zip(names, (*series, received_at), strict=True)
     }
-    return rows.select(fixed.get(name, pl.col(name)).alias(name) for name in LOG_SCHEMA)
+    close = rows["close"]
+    fixed["deleted"] = (
+        close.is_null().alias("deleted")
+        if close.null_count()
+        else constant("deleted", False, len(rows))
+    )
+    return pl.DataFrame([fixed[name] if name in fixed else rows[name] for name in LOG_SCHEMA])

@@ -295,9 +295,10 @@ def as_candles(names: pl.Series, ranks: Ints, rows: Floats) -> Candles:
         Each row's instrument, and its place among the sorted names. The rows of one instrument are
         in ascending time.
     """
-    order = np.argsort(ranks, kind="stable")
-    rows = rows[order]
-    columns = [names[order.astype(np.uint32)].alias("instrument")]
+    if (ranks[1:] < ranks[:-1]).any():
+        order = np.argsort(ranks, kind="stable")
+        rows, names = rows[order], names[order.astype(np.uint32)]
+    columns = [names.alias("instrument")]
     columns.append(pl.Series("timestamp", rows[:, TIME].astype(np.int64)).cast(TIME_TYPE))
     wanted = [*list(CANDLE_SCHEMA)[2:], OPEN_INTEREST]
     columns += [to_series(name, rows[:, k].copy()) for k, name in enumerate(wanted, start=1)]
