@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tallow.data.reading.known_times import only_begun
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.schema import CANDLE_COLUMNS, OPEN_INTEREST
-from tallow.data.store.backend import Backend, CompactionReport, StoreStats
+from tallow.data.store.backend import Backend, CompactionReport, Meanwhile, StoreStats
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.location import STATE_FOLDER, plain_location
 from tallow.data.store.reader import StoreReader, StoreState
@@ -180,8 +181,19 @@ class Store(StoreReader):
         name = source or ", ".join(read.report.sources[:3])
         return self.append(read, adjustment=adjustment, source=name)
 
-    def append(self, candles: Candles, *, adjustment: str = "raw", source: str) -> WriteReport:
-        """Add candles as `write` does, but only those that were read: no rule is checked again."""
+    def append(
+        self,
+        candles: Candles,
+        *,
+        adjustment: str = "raw",
+        source: str,
+        meanwhile: Meanwhile = nullcontext,
+    ) -> WriteReport:
+        """Add candles as `write` does, but only those that were read: no rule is checked again.
+
+        `meanwhile` gives a context that is entered when the write's place in the order of writes is
+        certain, and left when it is durable.
+        """
         read, backend = only_begun(candles), self.backend
         frame = read.frame
         if OPEN_INTEREST not in frame.columns:
@@ -189,7 +201,7 @@ class Store(StoreReader):
         series = (read.source_timeframe.text, adjustment, source)
         if tuple(frame.columns) != CANDLE_COLUMNS:
             frame = frame.select(CANDLE_COLUMNS)
-        wrote = append(backend, frame, series, classify, read)
+        wrote = append(backend, frame, series, classify, read, meanwhile=meanwhile)
         return self._open_rows.settle(backend, read, series, wrote)
 
     def delete(
@@ -199,6 +211,7 @@ class Store(StoreReader):
         timeframe: str = "1m",
         adjustment: str = "raw",
         source: str = "delete",
+        meanwhile: Meanwhile = nullcontext,
     ) -> WriteReport:
         """Delete candles by a revision that says so; `as_of` before it still shows them.
 
@@ -206,6 +219,8 @@ class Store(StoreReader):
         ----------
         keys
             A frame with columns `instrument` and `timestamp`; times of any kind that candles have.
+        meanwhile
+            As in `append`.
 
         Raises
         ------
@@ -220,9 +235,8 @@ class Store(StoreReader):
         given = candle_keys(keys, "delete")
         unique = given.unique().sort("instrument", "timestamp")
         series = (parse_timeframe(timeframe).text, adjustment, source)
-        return append(
-            self.backend, unique, series, classify_deletions, None, len(given) - len(unique)
-        )
+        repeated = len(given) - len(unique)
+        return append(self.backend, unique, series, classify_deletions, None, repeated, meanwhile)
 
     def damaged(self) -> list[str]:
         """Return what is wrong with which of the store's files; nothing where all are whole."""

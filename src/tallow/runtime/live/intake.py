@@ -7,6 +7,7 @@ always is that of the store's candles up to a receipt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ from tallow.runtime.live.outcome import Outcome
 from tallow.runtime.live.update_rows import UpdateRows, broken_rules, deletion_rows, sort_rows
 
 if TYPE_CHECKING:
+    from tallow.data.store.backend import Meanwhile
     from tallow.data.store.write import WriteReport
 
 _NONE = np.empty(0, dtype=np.int64)
@@ -62,6 +64,8 @@ class Intake:
         Keeps the state equal to the engine's store; None without a store.
     saw_interest
         Whether any update had open interest.
+    while_durable
+        Gives a context for the time in which rows become durable, before the state changes.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Intake:
         self.name_column = pl.Series("instrument", [], dtype=pl.String)
         self.rank = np.empty(0, dtype=np.int64)
         self.saw_interest = False
+        self.while_durable: Meanwhile = nullcontext
         self._state, self._calendars = state, calendars
         self._known = KnownTimes(calendars)
         self.stamps = LiveStamps(calendars.calendars)
@@ -324,7 +329,10 @@ class Intake:
         """Delete candles by a frame of `instrument` and `timestamp`, and the rows' instruments."""
         times = time_view(keys)
         given = sort_rows(numbers, deletion_rows(numbers, times))
-        report = None if self.source is None else self.source.store.delete(keys, source=SOURCE_NAME)
+        report = None
+        if self.source is not None:
+            store, meanwhile = self.source.store, self.while_durable
+            report = store.delete(keys, source=SOURCE_NAME, meanwhile=meanwhile)
         return self._changed(given, report)
 
     def catch_up(self, names: Iterable[str] | None) -> Outcome:
@@ -359,7 +367,8 @@ class Intake:
         if repeated or quarantine is not None:
             quarantine = empty_quarantine() if quarantine is None else named_live(quarantine)
             candles = with_quarantine(candles, quarantine, repeated=repeated)
-        return self.source.store.append(candles, source=SOURCE_NAME)
+        store, meanwhile = self.source.store, self.while_durable
+        return store.append(candles, source=SOURCE_NAME, meanwhile=meanwhile)
 
     def _store_minutes(
         self, numbers: Ints, rows: Floats, quarantine: pl.DataFrame | None = None

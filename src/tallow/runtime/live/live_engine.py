@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from tallow.runtime.live.live_store import LiveStore
 from tallow.runtime.live.one_by_one import OneByOne
 from tallow.runtime.live.saved_state import Parts, identity, load_state, save_state
 from tallow.runtime.live.session_support import SessionSupport
+from tallow.runtime.live.state_lock import StateLock
 from tallow.runtime.live.tick_intake import TickIntake
 from tallow.runtime.live.timeframe_state import timeframe_states
 from tallow.runtime.live.update_rows import candle_table
@@ -124,7 +126,15 @@ class LiveEngine(OneByOne, SessionSupport):
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, self._state, calendar, grace_us)
         self._answers = LiveAnswers(self.timeframes, self._state, self._intake, calendar)
-        self._lock = threading.RLock()
+        self._lock: AbstractContextManager[object]
+        self._reading: AbstractContextManager[object]
+        self._sharing: Callable[[], AbstractContextManager[object]]
+        self._lock = self._reading = lock = threading.RLock()
+        self._sharing = lambda: lock
+        if source is not None:
+            self._lock = state_lock = StateLock()
+            self._sharing, self._reading = state_lock.sharing, state_lock.reading
+            self._intake.while_durable = state_lock.released
 
     @classmethod
     def load(cls, path: str | Path, *arguments: Any, **options: Any) -> LiveEngine:
@@ -228,7 +238,7 @@ class LiveEngine(OneByOne, SessionSupport):
         if commit and (update := self._update_row(candles)) is not None:
             return update
         read = read_as_given(read_latest, candles)
-        with self._lock:
+        with self._sharing():
             outcome = self._intake.take_candles(read, commit=commit)
             answer = self._answers.frames if commit else self._answers.frames_of
             update = answer(outcome)
@@ -264,7 +274,7 @@ class LiveEngine(OneByOne, SessionSupport):
         """
         columns = (timestamp, open, high, low, close, volume, open_interest)
         numbers, rows = candle_table(instrument, *columns)
-        with self._lock:
+        with self._sharing():
             self._intake.saw_interest |= open_interest is not None
             outcome = self._intake.take_unchecked(numbers, rows)
             return self._answers.arrays(outcome)
@@ -362,7 +372,7 @@ class LiveEngine(OneByOne, SessionSupport):
         instruments
             Names, or None for all. One that has no bar yet has no row.
         """
-        with self._lock:
+        with self._reading:
             return self._answers.latest(timeframe, instruments)
 
     def provisional(self, bars: pl.DataFrame, timeframe: str | None = None) -> pl.DataFrame:

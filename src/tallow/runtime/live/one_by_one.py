@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tallow.runtime.live.answers import LiveAnswers
@@ -21,7 +22,8 @@ class OneByOne:
     goes through one compiled call; all else takes the way of arrays or frames, with the same bits.
     """
 
-    _lock: threading.RLock
+    _lock: AbstractContextManager[object]
+    _sharing: Callable[[], AbstractContextManager[object]]
     _intake: Intake
     _ticks: TickIntake
     _answers: LiveAnswers
@@ -46,7 +48,7 @@ class OneByOne:
             If a value is not a number, or the instrument's number is not known.
         """
         candle = candle_of(timestamp, open, high, low, close, volume, open_interest)
-        with self._lock:
+        with self._sharing():
             self._intake.saw_interest |= open_interest is not None
             number = self._intake.number(instrument)
             return self._answers.one(self._intake.take_one(number, candle))
@@ -92,7 +94,7 @@ class OneByOne:
             return None
         if interest is None or not math.isfinite(interest):
             interest = math.nan
-        with self._lock:
+        with self._sharing():
             number = self._intake.known_number(name)
             if number is None:
                 return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import AbstractContextManager
 from typing import Any
 
 import polars as pl
@@ -19,7 +19,7 @@ from tallow.runtime.live.updates import LiveUpdate
 class SessionSupport:
     """The part of a live engine that a session uses besides updates."""
 
-    _lock: threading.RLock
+    _lock: AbstractContextManager[object]
     _state: LiveState
     _intake: Intake
     _ticks: TickIntake
