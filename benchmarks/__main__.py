@@ -12,6 +12,7 @@ from pathlib import Path
 import tallow
 from benchmarks import (
     cache,
+    durable,
     file_to_frame,
     hops,
     kernels,
@@ -43,6 +44,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "day": store.measure_day,
     "small-writes": store.measure_small_writes,
     "small": small.measure,
+    "durable": durable.measure,
     "live": live.measure,
     "corrections": live.measure_corrections,
     "live-memory": live.measure_memory,
