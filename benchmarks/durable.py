@@ -93,9 +93,10 @@ def _quantiles(times: Times) -> tuple[float, ...]:
 
 def _one_by_one(folder: Path, candles: int, disk: Disk) -> tuple[Times, Times]:
     """Return what each of so many candles took, and reads in a thread beside the last of them."""
-    market = Minutes(1, (candles + WARM_UP) // 375 + 2)
+    count = candles + WARM_UP + FLUSHES
+    market = Minutes(1, count // 375 + 2)
     name, moments = market.names[0], market.times.tolist()
-    rows = [market.next()[:, 0].tolist() for _ in range(candles + WARM_UP)]
+    rows = [market.next()[:, 0].tolist() for _ in range(count)]
     with open_store(folder, create=True) as store:
         live = tallow.LiveEngine(FIVE, calendar=CALENDAR, store=store)
         given = iter(zip(moments, rows, strict=False))
@@ -109,6 +110,8 @@ def _one_by_one(folder: Path, candles: int, disk: Disk) -> tuple[Times, Times]:
         for part in range(FLUSHES):
             # The next candles fill the tail, so that a flush runs beside those that follow.
             _fill_tail(store, part)
+            # What others wrote is looked at once.
+            candle()
             version = store.stats().version
             times += _timed(candle, candles // FLUSHES - candles // 10, disk)
             store.flush()

@@ -144,6 +144,15 @@ STORE_TAIL_FOLD = 16
 STORE_TAIL_FOLD_ROWS = 512
 """Rows of a batch of the tail that is not small: a tail has at most as many as make a file."""
 
+STORE_SWEEP_SECONDS = 0.003
+"""How long the lock is held at a time to give back room in a tail's file."""
+
+STORE_UNMOVED_BYTES = 4_194_304
+"""Bytes beside a tail's file at which they are moved into it, beside the writers."""
+
+STORE_UNMOVED_PAGES = 16_384
+"""Pages of 4,096 bytes beside a tail's file at which a writer does that itself."""
+
 STORE_SEALED_SHORT = 64
 """Small batches that flushes may leave that came to nothing, before the next one takes no more."""
 

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -18,9 +18,11 @@ from tallow.core.limits import (
     STORE_COMMIT_ATTEMPTS,
     STORE_FLUSH_ROWS,
     STORE_SEALED_SHORT,
+    STORE_SWEEP_SECONDS,
     STORE_TAIL_BATCH_ROWS,
     STORE_TIDY_PATIENCE_SECONDS,
     STORE_TIDY_SECONDS,
+    STORE_UNMOVED_BYTES,
 )
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.backend import LogPoint
@@ -51,7 +53,7 @@ def flush(log: DeltaLog) -> None:
                 goal = tail.newest_write if goal is None else goal
                 view = _seal(log)
                 if view is None or log.tail_file.written.dropped >= goal:
-                    return
+                    break
                 # Then the tail's rows may be revisions of what another tool removes meanwhile.
                 is_held = not view.files.is_checked
                 is_done = is_held and _try_commit(log, view)
@@ -59,7 +61,21 @@ def flush(log: DeltaLog) -> None:
                 with log.tail_file.locked():
                     log.tail_file.drop(view.tail.batches[-1].id)
                     log.note_version(view.files.version, view.files.version + 1)
-    raise ConflictError(f"store: {log.location.root}: others keep committing; try again later")
+        else:
+            raise ConflictError(
+                f"store: {log.location.root}: others keep committing; try again later"
+            )
+        _sweep(log)
+
+
+def _sweep(log: DeltaLog) -> None:
+    """Give back the room of what was dropped, a little at a time."""
+    is_more = True
+    while is_more:
+        with log.tail_file.locked():
+            is_more = log.tail_file.sweep()
+        # Who waits for the lock comes first.
+        time.sleep(STORE_SWEEP_SECONDS)
 
 
 def _seal(log: DeltaLog) -> DeltaView | None:
@@ -209,6 +225,8 @@ class DeltaWriting:
         # Nobody, nor a process after a kill, must find these before what they are revisions of.
         commit_with_tail(self.log, rows, self.view)
         self.log.tail_file.drop(waiting[-1].id)
+        while self.log.tail_file.sweep():
+            pass
 
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
         """Enter a write in the ledger, in one transaction with a write to the tail."""
@@ -229,15 +247,19 @@ class Tidier:
         self._pause_until = -math.inf
 
     def look(self, rows: int) -> None:
-        """Begin after a write of so many rows, where the tail is long, and say what went wrong.
+        """Begin after a write of so many rows, where there is something to do; say what went wrong.
 
         Who wrote many waits for it; nobody may write faster than files are written for long.
         """
-        waiting = self._log.tail_file.written.rows
-        if waiting >= STORE_FLUSH_ROWS and self._begin():
-            self._join(STORE_TIDY_PATIENCE_SECONDS * (10 + rows))
-        if waiting >= 2 * STORE_FLUSH_ROWS:
-            self._join()
+        file = self._log.tail_file
+        waiting = file.written.rows
+        if waiting >= STORE_FLUSH_ROWS:
+            if self._begin(_flush_and_merge):
+                self._join(STORE_TIDY_PATIENCE_SECONDS * (10 + rows))
+            if waiting >= 2 * STORE_FLUSH_ROWS:
+                self._join()
+        elif file.unmoved >= STORE_UNMOVED_BYTES:
+            self._begin(_checkpoint)
         self._warn()
 
     def end(self) -> None:
@@ -245,12 +267,14 @@ class Tidier:
         self._join()
         self._warn()
 
-    def _begin(self) -> bool:
-        """Begin, unless it is at work, or failed a moment ago; say whether it did."""
+    def _begin(self, work: Callable[[DeltaLog], None]) -> bool:
+        """Begin work, unless it is at work, or failed a moment ago; say whether it did."""
         with self._lock:
             if (self._thread and self._thread.is_alive()) or time.monotonic() < self._pause_until:
                 return False
-            self._thread = threading.Thread(target=self._run, name="tallow-store-tidier")
+            self._thread = threading.Thread(
+                target=self._run, args=(work,), name="tallow-store-tidier"
+            )
             self._thread.start()
             return True
 
@@ -265,10 +289,19 @@ class Tidier:
             note = "the write itself is safe; the tail grows until this works"
             warnings.warn(f"{error} ({note})", TallowWarning, stacklevel=5)
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[DeltaLog], None]) -> None:
         try:
-            flush(self._log)
-            merge_small(self._log)
+            work(self._log)
         except Exception as error:  # noqa: BLE001 - said by the next write
             self._error = error
             self._pause_until = time.monotonic() + STORE_TIDY_SECONDS
+
+
+def _flush_and_merge(log: DeltaLog) -> None:
+    flush(log)
+    log.tail_file.checkpoint()
+    merge_small(log)
+
+
+def _checkpoint(log: DeltaLog) -> None:
+    log.tail_file.checkpoint()

@@ -13,6 +13,7 @@ import io
 import os
 import shutil
 import sqlite3
+import time
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -25,7 +26,12 @@ import polars as pl
 
 from tallow.core.disk import PRIVATE, make_folder, open_beside
 from tallow.core.errors import StoreError
-from tallow.core.limits import STORE_ROOM_BYTES, STORE_VIEW_ATTEMPTS
+from tallow.core.limits import (
+    STORE_ROOM_BYTES,
+    STORE_SWEEP_SECONDS,
+    STORE_UNMOVED_PAGES,
+    STORE_VIEW_ATTEMPTS,
+)
 from tallow.data.store.batches import Tail, TailBatch, fold
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.location import private_folder
@@ -60,6 +66,8 @@ INSERT OR IGNORE INTO facts SELECT 'dropped', coalesce(
     0
 );
 """
+_PAGES_BYTES = 16_384
+"""What a write changes beside its rows: pages of the ledger and the facts."""
 _FACTS = ("received", "dropped", "reached", "alone", "sealed")
 _SAID = f"""
 SELECT name, value FROM facts WHERE name IN {_FACTS}
@@ -67,6 +75,7 @@ UNION ALL SELECT 'made', seq FROM sqlite_sequence WHERE name = 'batches'
 """
 """What the file says of the tail; of the newest batch that was ever made: as many writes were."""
 _ADD = "INSERT INTO batches (writes, digest, body) VALUES (?, ?, ?)"
+_SWEEP = "DELETE FROM batches WHERE id = (SELECT min(id) FROM batches WHERE id <= ?)"
 _FRESH = "SELECT id, writes, digest, body FROM batches WHERE id > ? ORDER BY id"
 
 
@@ -110,6 +119,9 @@ def _layout(connection: sqlite3.Connection) -> int:
 class TailFile(StateFile):
     """The SQLite file of one store on one machine: the tail, its lock, and what stands beside."""
 
+    unmoved = 0
+    """Bytes that were written since the last checkpoint, about."""
+
     def __init__(self, path: Path) -> None:
         self._known = Tail()
         self._seen: int | None = None
@@ -123,6 +135,8 @@ class TailFile(StateFile):
         self.writer = connect(self.path)
         prepare(self.writer, self.path)
         require_whole_copy(self.writer, self.path)
+        # A commit that did it would take many times as long as the others.
+        self.writer.execute(f"PRAGMA wal_autocheckpoint = {STORE_UNMOVED_PAGES}")
         self._reader = connect(self.path)
 
     def is_replaced(self) -> bool:
@@ -201,6 +215,7 @@ class TailFile(StateFile):
             for number in folded.replaced:
                 self.writer.execute("DELETE FROM batches WHERE id = ?", (number,))
             cursor = self.writer.execute(_ADD, (folded.writes, zlib.crc32(body), body))
+        self.unmoved += len(body) + _PAGES_BYTES
         kept = (batch for batch in self.written.batches if batch.id not in folded.replaced)
         # Of these bytes: what was given may change in the caller's hands.
         fresh = TailBatch.of(int(cursor.lastrowid or 0), folded.writes, _rows(body))
@@ -233,18 +248,41 @@ class TailFile(StateFile):
         self.written = replace(self.written, sealed=until)
 
     def drop(self, until: int) -> None:
-        """Drop the batches up to a number: they are in the table; inside `locked`."""
+        """Drop the batches up to a number: they are in the table; inside `locked`.
+
+        Nobody sees them any more; their room is given back by `sweep`.
+        """
         if until <= self.written.dropped:
             return
+        # Of a file that is older than its table: a number is never used twice.
         with naming(self.path):
-            self.writer.execute("DELETE FROM batches WHERE id <= ?", (until,))
-            # Of a file that is older than its table: a number is never used twice.
             self.writer.execute(
                 "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'batches'", (until,)
             )
         self._remember("dropped", until)
         kept = tuple(batch for batch in self.written.batches if batch.id > until)
         self.written = replace(self.written, batches=kept, dropped=until)
+
+    def sweep(self) -> bool:
+        """Give back room of batches that were dropped, for some milliseconds; inside `locked`.
+
+        Say whether there is more.
+        """
+        until, found = time.monotonic() + STORE_SWEEP_SECONDS, 1
+        with naming(self.path):
+            while found and time.monotonic() < until:
+                found = self.writer.execute(_SWEEP, (self.written.dropped,)).rowcount
+        return found > 0
+
+    def checkpoint(self) -> None:
+        """Move what waits beside the file into it; nobody waits for that."""
+        self.unmoved = 0
+        with naming(self.path):
+            connection = connect(self.path)
+            try:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                connection.close()
 
     def _look(self, connection: sqlite3.Connection) -> Tail:
         """Read what came since the last look."""
@@ -256,7 +294,8 @@ class TailFile(StateFile):
             connection.execute("BEGIN")
         try:
             said = dict(checked(connection.execute(_SAID), (str, int)))
-            fresh = checked(connection.execute(_FRESH, (last,)), (int, int, int, bytes))
+            gone = int(said.get("dropped", 0))
+            fresh = checked(connection.execute(_FRESH, (max(last, gone),)), (int, int, int, bytes))
             kept = known.batches
             if any(writes > 1 for _, writes, _, _ in fresh):
                 there = {number for (number,) in connection.execute("SELECT id FROM batches")}
