@@ -104,6 +104,42 @@ def test_what_was_dropped_is_gone_for_who_knew_it_and_numbers_go_on(path):
         each.close()
 
 
+def test_what_was_dropped_is_not_seen_while_its_room_is_not_given_back(path):
+    """As a process leaves it that was killed in between."""
+    file = TailFile(path)
+    for number in range(20):
+        add(file, write_of(number))
+    with file.locked() as tail:
+        file.drop(tail.batches[-1].id)
+    add(file, write_of(20))
+    new = TailFile(path)
+    rows = sqlite3.connect(path)
+    assert rows.execute("SELECT count(*) FROM batches").fetchone()[0] > 1
+    assert numbers_in(new) == numbers_in(file) == [20]
+    with new.locked():
+        assert not new.sweep()
+    assert rows.execute("SELECT count(*) FROM batches").fetchone()[0] == 1
+    assert numbers_in(file) == [20]
+    for each in (file, new, rows):
+        each.close()
+
+
+def test_a_sealed_batch_is_not_folded(path):
+    file = TailFile(path)
+    for number in range(STORE_TAIL_FOLD - 1):
+        add(file, write_of(number))
+    with file.locked() as tail:
+        sealed = [batch.id for batch in tail.batches]
+        file.seal(sealed[-1])
+    other = TailFile(path)
+    for number in range(STORE_TAIL_FOLD - 1, 3 * STORE_TAIL_FOLD):
+        add(other, write_of(number))
+    assert [batch.id for batch in other.tail().batches][: len(sealed)] == sealed
+    assert numbers_in(file) == numbers_in(other) == list(range(3 * STORE_TAIL_FOLD))
+    for each in (file, other):
+        each.close()
+
+
 def test_a_file_from_before_folding_goes_on(path):
     """It has no count of writes in a batch, and the first two of five were flushed."""
     file = TailFile(path)
