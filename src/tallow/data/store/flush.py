@@ -299,7 +299,6 @@ class Tidier:
 
 def _flush_and_merge(log: DeltaLog) -> None:
     flush(log)
-    log.tail_file.checkpoint()
     merge_small(log)
 
 
