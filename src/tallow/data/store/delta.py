@@ -268,6 +268,11 @@ class DeltaLog:
         sync_commits(self.location.folder, first, newest)
         make_checkpoint(table, self.location.folder, version, newest)
 
+    def make_durable(self, version: int) -> None:
+        """Wait until what others committed up to a version is on disk; inside `locked`."""
+        with delta_errors(self.location.root):
+            sync_commits(self.location.folder, self.tail_file.written.reached + 1, version)
+
     def note_version(self, after: int, version: int) -> None:
         """Remember the version that a commit made, `after` another one; inside `locked`."""
         known = self.tail_file.written.reached

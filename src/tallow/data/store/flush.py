@@ -51,8 +51,8 @@ def flush(log: DeltaLog) -> None:
         for _ in range(STORE_COMMIT_ATTEMPTS):
             with log.tail_file.locked() as tail:
                 goal = tail.newest_write if goal is None else goal
-                view = _seal(log)
-                if view is None or log.tail_file.written.dropped >= goal:
+                view = None if tail.dropped >= goal else _seal(log)
+                if view is None:
                     break
                 # Then the tail's rows may be revisions of what another tool removes meanwhile.
                 is_held = not view.files.is_checked
@@ -85,8 +85,10 @@ def _seal(log: DeltaLog) -> DeltaView | None:
     so that after some it is those of the last one. None if there are none.
     """
     file, files = log.tail_file, log.files()
-    # What a process flushed that was killed then.
-    file.drop(files.flushed)
+    if files.flushed > file.written.dropped:
+        # By a process that was killed then, or that still waits for the disk.
+        log.make_durable(files.version)
+        file.drop(files.flushed)
     batches = file.written.batches
     if not batches:
         return None
