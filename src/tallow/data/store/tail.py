@@ -14,7 +14,6 @@ import os
 import shutil
 import sqlite3
 import time
-import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from typing import NoReturn
 
 import polars as pl
 
-from tallow.core.disk import PRIVATE, make_folder, open_beside
+from tallow.core.disk import PRIVATE, open_beside
 from tallow.core.errors import StoreError
 from tallow.core.limits import (
     STORE_ROOM_BYTES,
@@ -33,7 +32,6 @@ from tallow.core.limits import (
     STORE_VIEW_ATTEMPTS,
 )
 from tallow.data.store.batches import Tail, TailBatch, fold
-from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.location import private_folder
 from tallow.data.store.state import (
     DAMAGED,
@@ -44,28 +42,11 @@ from tallow.data.store.state import (
     naming,
     require_whole_copy,
 )
+from tallow.data.store.tail_tables import prepare
 
 STATE_FILE = "state.sqlite"
 """In a store's state folder: the tail, the ledger, and what this machine knows of the table."""
 
-LAYOUT = 1
-"""Number of the tables' layout, as the file says it: it grows with every change to them."""
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS batches (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, digest INTEGER NOT NULL, body BLOB NOT NULL
-);
-ALTER TABLE batches ADD COLUMN writes INTEGER NOT NULL DEFAULT 1;
-INSERT INTO sqlite_sequence
-    SELECT 'batches', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'batches');
-INSERT OR IGNORE INTO facts VALUES ('received', 0), ('reached', 0), ('alone', 0);
-INSERT OR IGNORE INTO facts SELECT 'dropped', coalesce(
-    (SELECT min(id) - 1 FROM batches),
-    (SELECT seq FROM sqlite_sequence WHERE name = 'batches'),
-    0
-);
-"""
 _PAGES_BYTES = 16_384
 """What a write changes beside its rows: pages of the ledger and the facts."""
 _FACTS = ("received", "dropped", "reached", "alone", "sealed")
@@ -88,32 +69,6 @@ def reached_by(path: Path) -> int:
         return file.fact("reached")
     finally:
         file.close()
-
-
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables where they are missing or older: no reader sees a part of them."""
-    if _layout(connection) >= LAYOUT:
-        # Who opens a store to read need not wait for a writer's lock.
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if _layout(connection) < LAYOUT:
-            # Who finds the tables knows that the file's name is on disk.
-            make_folder(path.parent)
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
-            SqliteLedger.create(connection)
-            made = "INSERT OR IGNORE INTO facts VALUES ('identity', ?)"
-            connection.execute(made, (uuid.uuid4().hex,))
-            connection.execute(f"PRAGMA user_version = {LAYOUT}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _layout(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 class TailFile(StateFile):
