@@ -45,6 +45,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "small-writes": store.measure_small_writes,
     "small": small.measure,
     "durable": durable.measure,
+    "locks": small.measure_locks,
     "live": live.measure,
     "corrections": live.measure_corrections,
     "live-memory": live.measure_memory,

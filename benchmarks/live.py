@@ -163,8 +163,10 @@ def feed_arrays(
     return minute
 
 
-def feed_frames(market: Minutes, minutes: list[Floats]) -> Callable[[], object]:
-    """Return what gives an engine one minute after the other, as frames."""
+def feed_frames(
+    market: Minutes, minutes: list[Floats], *, looks: bool = True
+) -> Callable[[], object]:
+    """Return what gives an engine one minute after the other, as frames, and looks at its frame."""
     live = tallow.LiveEngine("1m", calendar=CALENDAR)
     frames = [
         _frame(market.names, time, minute)
@@ -173,7 +175,8 @@ def feed_frames(market: Minutes, minutes: list[Floats]) -> Callable[[], object]:
     place = iter(frames)
 
     def minute() -> object:
-        return live.update(next(place)).frame
+        update = live.update(next(place))
+        return update.frame if looks else update
 
     for _ in range(WARM_UP):
         minute()

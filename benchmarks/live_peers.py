@@ -22,7 +22,7 @@ WARM_UP = 64
 
 
 class Talipp:
-    """Lists of values that grow; purged, as somebody who runs for days would."""
+    """Lists of values that grow, and are not purged: that would take time."""
 
     def __init__(self, instruments: int) -> None:
         self._all = [

@@ -45,7 +45,9 @@ def _class(name: str, kind: type) -> Iterator[str]:
     if not issubclass(kind, Exception):
         yield _signature(name, kind)
     yield from _docstring(kind)
-    for attribute, member in vars(kind).items():
+    own = [base for base in kind.__mro__[::-1] if base.__module__.startswith("tallow.")]
+    members = {name: each for base in own for name, each in vars(base).items()}
+    for attribute, member in members.items():
         if attribute.startswith("_"):
             continue
         plain = member.__func__ if isinstance(member, classmethod | staticmethod) else member

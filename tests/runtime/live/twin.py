@@ -61,6 +61,7 @@ class Twin:
         self.unseen: dict[Key, Values | None] = {}
         self.ticks: dict[Key, tuple[Tick, ...]] = {}
         self.waiting: list[tuple[Key, Tick]] = []
+        self.refused: set[tuple[Key, Tick]] = set()
         self._batch = AnalyticsEngine(
             CALENDAR, convention=setup.convention, no_trade=setup.no_trade, threads=1
         )
@@ -174,6 +175,9 @@ class Twin:
         taken = [(key, tick) for key, tick in given if (key[0], tick.time) not in refused]
         assert update.report.rows_in == len(given)
         assert update.report.refused == len(given) - len(taken)
+        # One that was refused and comes again is a repeated one.
+        self.refused = self.refused | {tick for tick in given if tick not in taken}
+        taken = [tick for tick in taken if tick not in self.refused]
         for key, tick in taken:
             if tick not in self.ticks.get(key, ()):
                 self.ticks[key] = (*self.ticks.get(key, ()), tick)
@@ -246,14 +250,14 @@ class Twin:
         """Save the engine; return what kills it later, and goes on from the file."""
         self.live.save(path)
         truth, told, ticks = dict(self.truth), self.told, dict(self.ticks)
-        known = (self.now, self.revision, self.deletions)
+        known = (self.now, self.revision, self.deletions, set(self.refused))
 
         def resume() -> None:
             if self.store is not None and self.ticks != ticks:
                 # A minute is durable once it has closed: ticks since then come again, or are lost.
                 return
             self.live = LiveEngine.load(path, **self.setup.options(self.store))
-            self.now, revision, self.deletions = known
+            self.now, revision, self.deletions, self.refused = known
             self.told, self.revision = told, revision
             if self.store is None:
                 self.truth, self.ticks = dict(truth), dict(ticks)

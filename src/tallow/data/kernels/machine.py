@@ -37,11 +37,15 @@ from tallow.data.kernels.blocks import (
 from tallow.data.kernels.live_rows import _same, fill_rows, find_rows
 from tallow.data.kernels.rows import TIME_MAX_US, rows_hold
 
-BLOCKS, STARTS, TIMEFRAMES, CALENDARS, RING, SLOTS, PLACES, FOLLOWING, STRIDE, SPARE = range(10)
+BLOCKS, STARTS, TIMEFRAMES, CALENDARS, RING, SLOTS, PLACES, FIRST, FOLLOWING, STRIDE = range(10)
+STATES, STATE_COUNT, STATE_SLOTS, SPARE = range(10, 14)
 """Places in a layout, int64: addresses of the timeframes' blocks and of where each begins; how many
 there are; addresses of every instrument's calendar, and of the ring of kept candles, which has so
-many slots of so many instruments; the address of the numbers of each instrument's next candle; at
-multiples of which number a state is due; the address of memory for what is of no use afterwards."""
+many slots of so many instruments; addresses of the numbers of each instrument's first candle there
+and of its next one; at multiples of which number a snapshot is due; the address of where its states
+lie, how many there are, in so many slots; the address of memory for what is of no use afterwards.
+
+States are int64 ``[states, 3]``: the address of all instruments', of their snapshots, the size."""
 
 FIELDS = 7
 """Numbers of a candle: timestamp, open, high, low, close, volume, open interest."""
@@ -307,8 +311,8 @@ def take_kept(layout, number, now, revision, out):  # type: ignore[no-untyped-de
     """Take the candle that lies first in the spare memory in every timeframe, and keep it.
 
     Returns what it was, how many rows have changed, and how many operations raised. It asks for a
-    closer look where it is earlier than another one of its instrument, a state is due before it, or
-    it replaces one and either has no volume, or is in no bar.
+    closer look where it is earlier than another one of its instrument, or replaces one and either
+    has no volume, or is in no bar.
     """
     given = integers_at(layout, SPARE + 1)
     memory, places = given[SPARE], given[PLACES]
@@ -322,18 +326,38 @@ def take_kept(layout, number, now, revision, out):  # type: ignore[no-untyped-de
         kind = _compare(given, number, ring, place, candle)
     else:
         place = position % given[SLOTS] * places + number
-        kind = APPENDED if candle[0] > newest and position % given[STRIDE] else LOOK
+        kind = APPENDED if candle[0] > newest else LOOK
     if kind in (LOOK, REPEATED):
         return kind, 0, 0
     for field in range(FIELDS):
         ring[place, field] = candle[field]
     if not again:
+        if position % given[STRIDE] == 0:
+            _keep_snapshot(given, number, position)
         following[number] = position + 1
     which = integers_at(memory + 8 * FIELDS, 1)
     which[0] = number
     behind, at = memory + 8 * (FIELDS + 1), out.ctypes.data
     rows, failed = _step_all(layout, which, memory, now, revision, again, at, behind)
     return kind, rows, failed
+
+
+@kernel_part
+def _keep_snapshot(given, number, position):  # type: ignore[no-untyped-def]
+    """Keep an instrument's states before a candle, as `CandleMemory.keep_snapshot` does."""
+    slots, places = given[STATE_SLOTS], given[PLACES]
+    states = counts_at(given[STATES], given[STATE_COUNT], 3)
+    place = position // given[STRIDE] % slots * places + number
+    for k in range(len(states)):
+        size = states[k, 2]
+        now, kept = (
+            table_at(states[k, 0], places, size),
+            table_at(states[k, 1], slots * places, size),
+        )
+        for j in range(size):
+            kept[place, j] = now[number, j]
+    first = integers_at(given[FIRST], places)
+    first[number] = max(first[number], position - (slots - 1) * given[STRIDE])
 
 
 @kernel_part

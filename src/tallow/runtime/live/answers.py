@@ -63,9 +63,9 @@ class LiveAnswers:
         if isinstance(outcome, Outcome):
             return self.frames(outcome)
         intake, shown = self._intake, self._shown
-        if shown.names is not intake.name_column or shown.interest != intake.has_interest:
-            naming = intake.name_column, intake.rank, intake.has_interest
-            self._shown = shown = Shown(*naming, self._assumed)
+        interest = intake.has_interest
+        if shown.names is not intake.name_column or shown.interest != interest:
+            self._shown = shown = Shown(intake.name_column, intake.rank, interest, self._assumed)
         return LiveUpdate(self._state.revision, outcome, shown)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:

@@ -97,7 +97,8 @@ class Intake:
     @property
     def has_interest(self) -> bool:
         """Whether any candle may have open interest: then bars have that column."""
-        return self.saw_interest or (self.source is not None and self.source.interest)
+        follower = self.follower
+        return self.saw_interest or (follower is not None and follower.source.interest)
 
     def numbers(self, names: Iterable[str]) -> Ints:
         """Return instruments' numbers; add new ones, with their past in the store."""

@@ -14,6 +14,7 @@ from tallow.data.kernels.machine import (
     APPENDED,
     BLOCKS,
     CALENDARS,
+    FIRST,
     FOLLOWING,
     LOOK,
     PLACES,
@@ -23,6 +24,9 @@ from tallow.data.kernels.machine import (
     SLOTS,
     SPARE,
     STARTS,
+    STATE_COUNT,
+    STATE_SLOTS,
+    STATES,
     STRIDE,
     TIMEFRAMES,
     step_timeframes,
@@ -196,12 +200,23 @@ class LiveMachine:
         self._has_entries = all(map(_entry, operations))
         self._failed = [each.kernels.failed for each in self._timeframes]
         # What lies at the addresses must live as long as they.
-        self._kept = found, starts
+        now = [part for each in self._timeframes for part in each.now]
+        assert all(each.flags.c_contiguous for each in memory.snapshots)
+        states = np.array(
+            [
+                (_address(part), _address(kept), part.shape[1])
+                for part, kept in zip(now, memory.snapshots, strict=True)
+            ]
+        )
+        self._kept = found, starts, states
+        self._layout[STATES], self._layout[STATE_COUNT] = _address(states), len(states)
+        self._layout[STATE_SLOTS] = memory.slots
         assert memory.candles.flags.c_contiguous
         self._layout[BLOCKS], self._layout[STARTS] = _address(found), _address(starts)
         self._layout[TIMEFRAMES], self._layout[STRIDE] = len(parts), memory.stride
         self._layout[[SLOTS, PLACES]] = memory.candles.shape[:2]
-        self._layout[RING], self._layout[FOLLOWING] = map(_address, (memory.candles, memory.next))
+        self._layout[RING] = _address(memory.candles)
+        self._layout[FIRST], self._layout[FOLLOWING] = map(_address, (memory.first, memory.next))
         self._make_spare(1)
         self._is_connected, self._is_sound = True, self._has_entries
 
