@@ -26,7 +26,7 @@ from tallow.serve.wording import in_options
 
 VERBS = ("run", "ingest", "query", "demo", "indicators", "doctor")
 STORE_VERBS = (
-    *("stats", "coverage", "quarantine", "ingests", "actions"),
+    *("stats", "list", "coverage", "quarantine", "ingests", "actions"),
     *("compact", "backup", "restore", "prune"),
 )
 

@@ -45,6 +45,27 @@ def test_stats_count_the_log_and_what_waits(store: Path) -> None:
     assert "4  rows" in text
 
 
+def test_series_are_listed_with_their_candles(store: Path, tmp_path: Path) -> None:
+    (series,) = told("store", "list", "--store", store)
+    name = series["instrument"]
+    assert series == {
+        "instrument": name,
+        "timeframe": "1m",
+        "adjustment": "raw",
+        "candles": 3,
+        "first": "2025-07-18T03:45:00+00:00",
+        "last": "2025-07-18T03:50:00+00:00",
+    }
+    with open_store(store) as opened:
+        assert opened.instruments() == [name] == opened.read()["instrument"].unique().to_list()
+    line = tallow("store", "list", "--store", store).stdout.splitlines()[2]
+    assert line.split() == [name, "1m", "raw", "3", *["2025-07-18", "03:45", "2025-07-18", "03:50"]]
+    open_store(tmp_path / "empty", create=True).close()
+    nothing = tallow("store", "list", "--store", tmp_path / "empty")
+    assert nothing.exit_code == 1
+    assert "holds no candles; put some in: tallow ingest FILE" in nothing.stdout
+
+
 def test_ingests_are_listed_with_their_counts(store: Path) -> None:
     ingested(store.parent, CORRECTED)
     entries = told("store", "ingests", "--store", store)

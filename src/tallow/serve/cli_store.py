@@ -72,6 +72,7 @@ HELP = """Look after a store: coverage, quarantine, backups."""
 EPILOG = """\b
 Examples:
   tallow store stats --store candles
+  tallow store list --store candles
   tallow store coverage --store candles -c XNSE --start 2025-07-01
   tallow store quarantine --store candles --export repair.csv
   tallow store backup /backups/2025-07-18 --store candles
@@ -141,6 +142,11 @@ _verb = partial(add_verb, store_app)
 @_verb("stats", "store:show_stats")
 def stats(store: options.StoreOption, json: options.JsonOption = False) -> None:
     """Count what there is, and show how it is stored."""
+
+
+@_verb("list", "store:list_series")
+def list_(store: options.StoreOption, json: options.JsonOption = False) -> None:
+    """List the series: instruments, timeframes and candles."""
 
 
 @_verb("coverage", "coverage:show_coverage", COVERAGE_EPILOG)

@@ -28,7 +28,7 @@ from tallow.serve.console import (
     print_json,
 )
 from tallow.serve.report import show_more
-from tallow.serve.verbs import take_interrupts_back
+from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
 from tallow.serve.wording import say, say_json
 
 INGESTS_SHOWN = 20
@@ -51,6 +51,34 @@ def show_stats(store: str, json: bool) -> int:
         print_json(asdict(stats) | times | others | counts)
         return 0
     _print_stats(stats, store, writes, waiting)
+    return 0
+
+
+def list_series(store: str, json: bool) -> int:
+    """Print each series: an instrument, its timeframe and adjustment, and its candles."""
+    with open_store(store) as opened:
+        series = opened.series()
+    if json:
+        say_json(to_json(series))
+        return 0
+    place = without_secrets(store)
+    if series.is_empty():
+        say(f"{place}: holds no candles; put some in: tallow ingest FILE --store {place}")
+        return EXIT_INCOMPLETE
+    table = make_table(
+        Column("instrument", overflow="fold"), "series", number("candles"), "first", "last"
+    )
+    for row in series.iter_rows(named=True):
+        table.add_row(
+            escape(row["instrument"]),
+            f"{row['timeframe']} {escape(row['adjustment'])}",
+            f"{row['candles']:,}",
+            f"{row['first']:%Y-%m-%d %H:%M}",
+            f"{row['last']:%Y-%m-%d %H:%M}",
+        )
+    console = make_console()
+    console.print(table)
+    console.print(f"[{QUIET}]times in UTC[/]")
     return 0
 
 

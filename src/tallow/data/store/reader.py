@@ -100,6 +100,11 @@ class StoreReader:
             .sort(SERIES_KEY)
         )
 
+    def instruments(self) -> list[str]:
+        """Return the keys of all instruments with candles, sorted. Reads all keys."""
+        names: list[str] = self.series()["instrument"].unique().sort().to_list()
+        return names
+
     def other_kinds(
         self, timeframe: str, adjustment: str, asked_by: str = "source_timeframe"
     ) -> str:
