@@ -10,7 +10,7 @@
    are streamed as blocks, and never whole in memory - `tallow.runtime.stream.run_files`.
 5. One compiled pass turns a block's candles into bars - `tallow.data.kernels.aggregate.aggregate`.
 6. Each indicator's kernel runs over the bars, once for all instruments of the block -
-   `tallow.runtime.operations.run_operations`. Steps 5 and 6 are shared among threads by
+   `tallow.runtime.operations.Machine`. Steps 5 and 6 are shared among threads by
    `tallow.runtime.batch.BarRun`.
 7. Bars and indicators become a frame, NaN becomes null - `tallow.runtime.operations.to_series`.
 8. The range asked for is cut out - `tallow.runtime.outputs.Outputs` - and the result returned, or

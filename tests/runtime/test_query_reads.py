@@ -14,9 +14,10 @@ import polars as pl
 import pytest
 
 from tallow.core.errors import TallowWarning
+from tallow.data import snapshots
 from tallow.data.store.delta import DeltaLog
 from tallow.data.store.tail import TailFile
-from tallow.runtime import ranged, run_snapshots
+from tallow.runtime import ranged
 from tests.frames import MINUTE, assert_same_frame, candles, minutes, moment
 from tests.runtime.histories import assert_as_whole, market, new_engine, new_store, received, whole
 
@@ -190,7 +191,7 @@ def test_the_log_is_asked_once_about_what_was_written(store):
 
 
 def test_what_is_known_of_snapshots_is_bounded(store, monkeypatch):
-    monkeypatch.setattr(run_snapshots, "SNAPSHOTS_KNOWN", 1)
+    monkeypatch.setattr(snapshots, "SNAPSHOTS_KNOWN", 1)
     engine = new_engine(store)
     for instrument in ("A", "IDX", "A"):
         assert_as_whole(engine, store, [instrument], *QUESTION[1:])

@@ -23,7 +23,8 @@ Memory = Literal["window", "recursive"]
 CONVENTIONS: tuple[Convention, ...] = ("tradingview", "talib")
 WINDOW: Memory = "window"
 RECURSIVE: Memory = "recursive"
-INPUTS = ("open", "high", "low", "close", "volume", "session", "week", "month")
+PERIODS = ("session", "week", "month")
+INPUTS = ("open", "high", "low", "close", "volume", *PERIODS)
 """What a kernel can ask for. The last three number the session, week and month of each row."""
 
 

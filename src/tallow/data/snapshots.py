@@ -21,7 +21,7 @@ import numpy as np
 
 from tallow.core.arrays import Floats
 from tallow.core.errors import TallowWarning
-from tallow.core.limits import SNAPSHOT_BYTES
+from tallow.core.limits import SNAPSHOT_BYTES, SNAPSHOTS_KNOWN
 
 T = TypeVar("T")
 
@@ -64,6 +64,22 @@ class Snapshots:
         self._path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._known: dict[SnapshotKey, tuple[int, int]] = {}
+
+    def interval(self, key: SnapshotKey) -> tuple[int, int]:
+        """Return the first and the last moment of receipt at which a state is known to hold.
+
+        The log is not asked twice: a process that asks all day would else look through the whole
+        day's rows every time.
+        """
+        return self._known.get(key, (key.known_until, key.known_until))
+
+    def widen(self, key: SnapshotKey, moment: int) -> None:
+        """Remember that nothing happened between the interval and a moment."""
+        low, high = self.interval(key)
+        if len(self._known) >= SNAPSHOTS_KNOWN:
+            self._known.clear()
+        self._known[key] = min(low, moment), max(high, moment)
 
     def find(self, series: Sequence[bytes], until: int) -> dict[bytes, list[SnapshotKey]]:
         """Return what there is of each series with boundaries up to `until`, the latest first."""

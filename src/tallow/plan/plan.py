@@ -10,7 +10,7 @@ from typing import Any, cast
 from tallow.core.arrays import Floats
 from tallow.core.errors import SpecError
 from tallow.core.limits import PLANS
-from tallow.core.operator import RECURSIVE, Indicator, Kernel, Value
+from tallow.core.operator import PERIODS, RECURSIVE, Indicator, Kernel, Value
 from tallow.core.plugins import Registry
 from tallow.core.registry import registry
 from tallow.core.spec import Spec, check_convention, parse_specs
@@ -47,7 +47,7 @@ class Plan:
     def anchors(self) -> tuple[str, ...]:
         """The period numbers (session, week, month) that some indicator takes as input."""
         used = {name for operation in self.operations for name in operation.inputs}
-        return tuple(name for name in ("session", "week", "month") if name in used)
+        return tuple(name for name in PERIODS if name in used)
 
 
 def make_plan(

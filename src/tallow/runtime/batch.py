@@ -20,7 +20,6 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import PLANS, THREAD_ROWS
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
-from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.kernels.buckets import bucket_table
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE
 from tallow.data.reading.stamps import StampCounts, StampWatch
@@ -28,10 +27,10 @@ from tallow.plan.plan import Plan
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block
 from tallow.runtime.operations import (
     Failure,
+    Machine,
     States,
-    fresh_states,
     in_parallel,
-    run_operations,
+    join_states,
     split_evenly,
     to_columns,
     to_series,
@@ -50,10 +49,10 @@ BAR_COLUMNS = (
 
 NO_CALENDAR = 'calendar: the mapping does not name this instrument; add it, or "*" for all others'
 _NO_CALENDAR = 6.0
-TALLY = 1
-"""Place among an instrument's states of its tally, which no value depends on."""
 _BARS = 4
 """Column of an instrument's tally for its bars, after those of `bars.AggregateResult.counts`."""
+TALLY_SIZE = _BARS + 1
+"""Numbers of a tally, the last of an instrument's states, which no value depends on."""
 
 
 @dataclass
@@ -126,9 +125,9 @@ class BarRun:
         options = self.options
         require_multiple(options.timeframe, options.source)
         calendars = options.calendars
-        self._buckets = bucket_table(calendars.calendars, options.timeframe, options.source)
-        self._anchors = anchor_table(calendars.calendars) if self.plan.anchors else None
-        self.states = States([bars.new_state, _new_tally, *fresh_states(self.plan)])
+        buckets = bucket_table(calendars.calendars, options.timeframe, options.source)
+        self._machine = Machine(self.plan, calendars.calendars, buckets, options.no_trade)
+        self.states = States(self._new_states)
         self._closed: set[str] = set()
         self._withdrawn: set[str] = set()
         self._missing: dict[str, set[str]] = {}
@@ -156,7 +155,7 @@ class BarRun:
             if block.closing:
                 self._closed.update(block.names[where])
             else:
-                self.states.keep(block.names[where], [state[where] for state in states])
+                self.states.put(block.names[where], join_states([s[where] for s in states]))
         return [self.corrected(part.frame) for part in done]
 
     def corrected(self, built: pl.DataFrame) -> pl.DataFrame:
@@ -185,6 +184,10 @@ class BarRun:
         """Return the rows that reading took out, and those that the run did."""
         return self._checks.quarantine(read, self.off_grid)
 
+    def _new_states(self, count: int) -> list[Floats]:
+        """Return the states of instruments, and where their candles went: nowhere yet."""
+        return [*self._machine.new_states(count), np.zeros((count, TALLY_SIZE))]
+
     def _check_order(self, block: Block, state: Floats) -> None:
         offsets, times = block.candles.offsets, block.candles.timestamp
         some = np.flatnonzero(offsets[1:] > offsets[:-1])
@@ -205,22 +208,15 @@ class BarRun:
         calendar_of = self.options.calendars.indices(names)
         state = states[0][part]
         state[calendar_of < 0, bars.FAILED] = _NO_CALENDAR
-        where, rule = np.maximum(calendar_of, 0), self.options.no_trade
-        result = bars.aggregate(state, candles, where, block.closing, self._buckets, rule, scratch)
-        built, frame, failures = result.bars, self.empty_frame(), list[Failure]()
-        if len(built.timestamp):
-            final = self._finality(built, state, block.closing)
-            inputs: dict[str, Floats] = {name: getattr(built, name) for name in NUMBERS}
-            if self._anchors is not None:
-                inputs |= anchor_columns(
-                    self._anchors, self.plan.anchors, built.timestamp, built.offsets, calendar_of
-                )
-            matrix = np.empty((len(self.plan.columns), len(final)))
-            states_of_kernels = [s[part] for s in states[2:]]
-            computed = run_operations(self.plan, states_of_kernels, built.offsets, inputs, matrix)
-            failures = computed.failures
-            frame = _bar_frame(names, built, final, self.interest, self.plan.columns, matrix)
-        return _Part(part, calendar_of, state, states[1][part], candles, frame, result, failures)
+        *own, tally = (each[part] for each in states)
+        where = np.maximum(calendar_of, 0)
+        made = self._machine.run(own, candles, where, scratch, closing=block.closing)
+        result, frame = made.result, self.empty_frame()
+        if len(result.bars.timestamp):
+            final = self._finality(result.bars, state, block.closing)
+            given = (names, result.bars, final, self.interest)
+            frame = _bar_frame(*given, self.plan.columns, made.values)
+        return _Part(part, calendar_of, state, tally, candles, frame, result, made.failures)
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
         if self.options.as_of is not None:
@@ -311,11 +307,6 @@ class _Part:
     frame: pl.DataFrame
     result: bars.AggregateResult
     failures: list[Failure]
-
-
-def _new_tally(instruments: int) -> Floats:
-    """Return where an instrument's candles went in earlier blocks, and its bars: none yet."""
-    return np.zeros((instruments, _BARS + 1))
 
 
 def _bar_frame(

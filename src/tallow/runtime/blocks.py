@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tallow.core.arrays import Flags, Floats, Ints
-from tallow.core.kernel import Scalar, read_only
+from tallow.core.arrays import Flags, Ints
+from tallow.core.kernel import read_only
 from tallow.core.limits import BLOCK_ROWS, THREAD_ROWS
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.rows import increasing_within
 from tallow.data.reading.runs import Runs, instrument_runs
-from tallow.data.reading.schema import time_view
+from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, time_view
 
 
 @dataclass(frozen=True)
@@ -134,32 +134,30 @@ def cut_in_time(block: Block, cuts: Sequence[int]) -> list[Block]:
     pieces = []
     for k in range(len(cuts) + 1):
         low, high = edges[:, k], edges[:, k + 1]
-        candles = _rows(block.candles, low, high)
+        candles = rows_between(block.candles, low, high)
         pieces.append(Block(block.names, candles, block.closing and k == len(cuts)))
     return pieces
 
 
-def _rows(candles: CandleArrays, low: Ints, high: Ints) -> CandleArrays:
-    """Return rows ``low[i]:high[i]`` of each instrument; views if there is one only."""
+def rows_between(candles: CandleArrays, low: Ints, high: Ints) -> CandleArrays:
+    """Return rows ``low[i]:high[i]``, some of each instrument's; views if there is one only."""
     offsets = np.concatenate(([0], np.cumsum(high - low)))
-    parts = [slice(a, z) for a, z in zip(low.tolist(), high.tolist(), strict=True)]
-
-    def cut(column: NDArray[Scalar]) -> NDArray[Scalar]:
-        if len(parts) == 1:
-            return column[parts[0]]
-        return read_only(np.concatenate([column[part] for part in parts]))
-
-    return CandleArrays(offsets, cut(candles.timestamp), *map(cut, candles[2:]))
+    if len(low) == 1:
+        return _take(candles, offsets, slice(int(low[0]), int(high[0])))
+    return _take(
+        candles, offsets, np.arange(offsets[-1]) + np.repeat(low - offsets[:-1], high - low)
+    )
 
 
 def filter_block(block: Block, keep: Flags) -> Block:
     """Return a block with some of its rows; every instrument stays, if without rows."""
-    before = np.concatenate(([0], np.cumsum(keep)))
-    candles = block.candles
-    cut = (read_only(column[keep]) if len(column) else column for column in candles[2:])
-    times = read_only(candles.timestamp[keep])
-    rows = CandleArrays(before[candles.offsets], times, *cut)
-    return Block(block.names, rows, block.closing)
+    offsets = np.concatenate(([0], np.cumsum(keep)))[block.candles.offsets]
+    return Block(block.names, _take(block.candles, offsets, keep), block.closing)
+
+
+def _take(candles: CandleArrays, offsets: Ints, where: Any) -> CandleArrays:
+    columns = (read_only(each[where]) if len(each) else each for each in candles[1:])
+    return CandleArrays(offsets, *columns)  # type: ignore[arg-type]
 
 
 def empty_block(names: Sequence[str]) -> Block:
@@ -167,25 +165,13 @@ def empty_block(names: Sequence[str]) -> Block:
     none = read_only(np.empty(0))
     times = read_only(np.empty(0, dtype=np.int64))
     offsets = np.zeros(len(names) + 1, dtype=np.int64)
-    return Block(names, CandleArrays(offsets, times, none, none, none, none, none, none), True)
+    return Block(names, CandleArrays(offsets, times, *[none] * 6), True)
 
 
 def candle_arrays(frame: pl.DataFrame, offsets: Ints) -> CandleArrays:
     """Return the columns as arrays; without a copy where a column is one chunk without nulls."""
-    with_interest = "open_interest" in frame.columns
-
     columns = dict(zip(frame.columns, frame.get_columns(), strict=True))
-
-    def column(name: str) -> Floats:
-        return read_only(columns[name].to_numpy())
-
-    return CandleArrays(
-        offsets,
-        read_only(time_view(frame)),
-        column("open"),
-        column("high"),
-        column("low"),
-        column("close"),
-        column("volume"),
-        column("open_interest") if with_interest else read_only(np.empty(0)),
-    )
+    numbers = [read_only(columns[name].to_numpy()) for name in NUMBERS]
+    interest = columns.get(OPEN_INTEREST)
+    numbers.append(read_only(np.empty(0) if interest is None else interest.to_numpy()))
+    return CandleArrays(offsets, read_only(time_view(frame)), *numbers)

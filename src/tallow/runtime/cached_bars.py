@@ -8,10 +8,9 @@ to correct are one operation; a candle older than every snapshot makes all be co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -19,35 +18,19 @@ import polars as pl
 from tallow.core.arrays import Times
 from tallow.core.calendars import Calendar
 from tallow.core.limits import CUTS
-from tallow.core.time import END_OF_TIME, MINUTE_US, from_us
+from tallow.core.time import END_OF_TIME, from_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.candles import ReadReport
 from tallow.data.reading.schema import time_view
-from tallow.data.reading.stamps import IF_STORED, StampCounts
+from tallow.data.reading.stamps import IF_STORED
 from tallow.plan.plan import Plan
-from tallow.runtime.batch import BarOptions, Counts
+from tallow.runtime.batch import BarOptions
 from tallow.runtime.cache import CachedValue, CacheOutcome
-from tallow.runtime.ranged import RangeRun, Target
+from tallow.runtime.ranged import RangeRun, Read, Target
 from tallow.runtime.results import RunReport
-from tallow.runtime.run_snapshots import Snapshot
+from tallow.runtime.run_snapshots import Snapshot, SparseSnapshots
 from tallow.runtime.spans import Buckets, Span
 from tallow.runtime.stored import StoredCandles
-
-
-class Read(NamedTuple):
-    """What bars were made from: the candles counted, the first and the last, the sessions."""
-
-    counts: Counts
-    first: int | None
-    last: int | None
-    stamps: StampCounts
-
-    def plus(self, later: Read) -> Read:
-        """Return both together."""
-        last = self.last if later.last is None else later.last
-        first = later.first if self.first is None else self.first
-        stamps = self.stamps.plus(later.stamps)
-        return Read(self.counts.plus(later.counts), first, last, stamps)
 
 
 @dataclass(frozen=True)
@@ -61,8 +44,8 @@ class CachedBars:
     moment
         The receipt time up to which it knows the log.
     snapshots
-        States to go on from, ascending; the last has seen every candle. None where the instrument
-        had no candle yet.
+        States to go on from; the last has seen every candle. None where the instrument had no
+        candle yet.
     quarantine
         Candles off their grid; such bars are not kept.
     answers
@@ -72,7 +55,7 @@ class CachedBars:
     frame: pl.DataFrame
     span: Span
     moment: int
-    snapshots: tuple[Snapshot, ...]
+    snapshots: SparseSnapshots
     read: Read
     quarantine: pl.DataFrame
     answers: dict[Span, tuple[pl.DataFrame, RunReport]] = field(
@@ -87,7 +70,7 @@ class CachedBars:
     @cached_property
     def nbytes(self) -> int:
         """Bytes of the bars and the states."""
-        return int(self.frame.estimated_size()) + sum(each.state.nbytes for each in self.snapshots)
+        return int(self.frame.estimated_size()) + self.snapshots.nbytes
 
     def cut(self, span: Span) -> pl.DataFrame:
         """Return the bars of a span within this one, without a copy of their columns."""
@@ -118,24 +101,17 @@ class CachedBars:
 
     def is_untouched(self, earliest: int | None) -> bool:
         """Say whether changes from a timestamp on leave these bars as they are."""
-        if earliest is None:
-            return True
+        newest = self.snapshots.before(END_OF_TIME)
+        if earliest is None or newest is None:
+            return earliest is None
         end = self.span.end
-        if end is None or earliest < end or not self.snapshots:
-            return False
         # Later candles decide whether the last bar is final, where its own do not.
-        state = self.snapshots[-1].state
-        return bool(state[bars.CLOSES] <= state[bars.LAST_END])
+        is_sure = bool(newest.state[bars.CLOSES] <= newest.state[bars.LAST_END])
+        return end is not None and earliest >= end and is_sure
 
     def known_at(self, moment: int) -> CachedBars:
         """Return these bars, which nothing has touched until a later moment."""
         return self if moment <= self.moment else replace(self, moment=moment)
-
-    def snapshots_before(self, earliest: int | None) -> tuple[Snapshot, ...]:
-        """Return the snapshots that have not seen a candle from a timestamp on."""
-        if earliest is None:
-            return self.snapshots
-        return tuple(snapshot for snapshot in self.snapshots if snapshot.boundary <= earliest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,14 +155,14 @@ def extend_or_repair(
     reaches = kept.reaches(span)
     if reaches and kept.is_untouched(earliest):
         return CachedValue(kept.known_at(candles.known_until), CacheOutcome.HIT)
-    snapshots = kept.snapshots_before(earliest)
-    if not snapshots:
+    start = kept.snapshots.before(END_OF_TIME if earliest is None else earliest)
+    if start is None:
         return None
     target = kind.target(replace(kept.span, end=kept.span.end if reaches else span.end))
-    longer = resume_from(kept, snapshots, make(), name, target)
+    longer = resume_from(kept, start, make(), name, target)
     if longer is None:
         return None
-    was_last = snapshots[-1] is kept.snapshots[-1]
+    was_last = start is kept.snapshots.before(END_OF_TIME)
     return CachedValue(longer, CacheOutcome.EXTENSION if was_last else CacheOutcome.REPAIR)
 
 
@@ -194,28 +170,27 @@ def bars_of(run: RangeRun, name: str, span: Span) -> CachedBars:
     """Return what a run, which noted its snapshots, made of one instrument's span."""
     assert run.snapshots is not None
     frame = run.frames[0] if run.frames else run.make_run().empty_frame()
-    read = Read(run.counts, run.first, run.last, run.stamps)
-    snapshots = tuple(run.snapshots.get(name, ()))
+    snapshots = SparseSnapshots(tuple(run.snapshots.get(name, ())))
     moment = run.candles.known_until
-    return CachedBars(frame.rechunk(), span, moment, snapshots, read, run.quarantine)
+    return CachedBars(frame.rechunk(), span, moment, snapshots, run.read, run.quarantine)
 
 
 def resume_from(
-    kept: CachedBars, snapshots: Sequence[Snapshot], run: RangeRun, name: str, target: Target
+    kept: CachedBars, start: Snapshot, run: RangeRun, name: str, target: Target
 ) -> CachedBars | None:
-    """Return kept bars, made longer or repaired from the last of some of their snapshots on.
+    """Return kept bars, made longer or repaired from one of their snapshots on.
 
     None where a new candle makes its instrument fail: a run of its own reports that.
     """
-    run.resume(name, snapshots[-1], target)
+    run.go_on([name], {name: start}, target)
     if run.failures or len(run.quarantine):
         return None
     later = bars_of(run, name, target.span)
-    stay = kept.frame.head(int(np.searchsorted(kept.opens, _first_open(snapshots[-1]))))
+    stay = kept.frame.head(int(np.searchsorted(kept.opens, _first_open(start))))
     return replace(
         later,
         frame=stay.vstack(later.frame).rechunk(),
-        snapshots=keep_sparse([*snapshots, *later.snapshots]),
+        snapshots=kept.snapshots.forget(start.boundary).put(later.snapshots.kept),
         read=kept.read.plus(later.read),
     )
 
@@ -224,16 +199,6 @@ def _first_open(snapshot: Snapshot) -> int:
     """Return the open of the first bar that a run from a snapshot on gives."""
     has_bar = snapshot.state[bars.HAS_BAR] != 0.0
     return int(snapshot.state[bars.OPENS]) if has_bar else snapshot.boundary
-
-
-def keep_sparse(snapshots: Sequence[Snapshot]) -> tuple[Snapshot, ...]:
-    """Return the oldest snapshot at each power of two of minutes before the last one, and that."""
-    newest, kept = snapshots[-1], dict[int, Snapshot]()
-    for snapshot in snapshots:
-        minutes = -((snapshot.boundary - newest.boundary) // MINUTE_US)
-        if minutes:
-            kept.setdefault(minutes.bit_length(), snapshot)
-    return (*kept.values(), newest)
 
 
 def report_of(

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 
 from tallow.core.errors import SpecError
-from tallow.core.kernel import read_only
 from tallow.core.operator import Indicator, Value
 from tallow.core.registry import registry
-from tallow.core.spec import check_convention
-from tallow.runtime.operations import to_series
+from tallow.core.spec import Spec, check_convention
+from tallow.plan.plan import make_plan
+from tallow.runtime.operations import Machine, to_columns
 
 
 @pl.api.register_expr_namespace("tallow")
@@ -92,16 +92,16 @@ def _expression(
     if output is not None and output not in outputs:
         raise SpecError(f"{indicator.name}: output={output!r}; must be one of {', '.join(outputs)}")
     fields = [pl.Field(column, pl.Float64) for column in outputs.values()]
+    spec = Spec(indicator, tuple(values.items()), tuple(outputs), tuple(outputs.values()))
+    machine = Machine(make_plan([spec]))
 
     def compute(rows: pl.Series) -> pl.Series:
-        arrays = [read_only(rows.struct.field(name).to_numpy()) for name in names]
-        matrix = np.empty((len(fields), len(rows)))
-        offsets = np.array([0, len(rows)], dtype=np.int64)
-        state = indicator.new_state(values, 1)
-        parameters = indicator.kernel_parameters(values)
-        indicator.kernel(values)(state, parameters, offsets, *arrays, *matrix)
-        series = [to_series(f.name, row) for f, row in zip(fields, matrix, strict=True)]
-        return pl.DataFrame(series).to_struct(indicator.name)
+        inputs = {name: rows.struct.field(name).to_numpy() for name in names}
+        matrix, offsets = np.empty((len(fields), len(rows))), np.array([0, len(rows)])
+        for failure in machine.fill(machine.new_states(1), offsets, inputs, matrix):
+            raise failure.error
+        columns = to_columns(matrix, nan_to_null=True)
+        return pl.DataFrame(columns, schema=list(spec.columns)).to_struct(indicator.name)
 
     struct = pl.struct(columns).map_batches(compute, return_dtype=pl.Struct(fields))
     if output is None and len(fields) > 1:

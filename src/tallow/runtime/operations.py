@@ -1,4 +1,9 @@
-"""Running a plan's kernels over columns of rows, for many instruments in one call each."""
+"""One machine for all drivers: candles into bars, rows through a plan's kernels; arrays in and out.
+
+Batch runs, streams, ranges, the live engine, expressions and explanations of other engines' numbers
+run on it. It takes many instruments in each call, and what a value depends on besides the rows is
+in their states.
+"""
 
 from __future__ import annotations
 
@@ -6,62 +11,24 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Floats, Ints
+from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.buffers import BUFFERS
+from tallow.core.calendars import Calendar
 from tallow.core.kernel import read_only
+from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.anchors import AnchorTable, anchor_columns, anchor_table
+from tallow.data.kernels.buckets import BucketTable
+from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Operation, Plan
 
 T = TypeVar("T")
-Fresh = Callable[[int], Floats]
-
-
-@dataclass
-class States:
-    """Kernel states of instruments whose rows come in several blocks: one matrix per kernel."""
-
-    fresh: Sequence[Fresh]
-    index: dict[str, int] = field(default_factory=dict)
-    matrices: list[Floats] = field(default_factory=list)
-
-    def take(self, names: Sequence[str]) -> list[Floats]:
-        """Return copies of the instruments' states; those not seen before are fresh."""
-        if not self.index:
-            return [make(len(names)) for make in self.fresh]
-        rows = np.array([self.index.get(name, -1) for name in names])
-        known = rows >= 0
-        taken = [make(len(names)) for make in self.fresh]
-        for state, matrix in zip(taken, self.matrices, strict=True):
-            state[known] = matrix[rows[known]]
-        return taken
-
-    def keep(self, names: Sequence[str], states: Sequence[Floats]) -> None:
-        """Keep the instruments' states for their next rows."""
-        if not self.matrices:
-            self.matrices = [make(0) for make in self.fresh]
-        for name in names:
-            self.index.setdefault(name, len(self.index))
-        rows = [self.index[name] for name in names]
-        for k, (make, state) in enumerate(zip(self.fresh, states, strict=True)):
-            missing = len(self.index) - len(self.matrices[k])
-            if missing > 0:
-                self.matrices[k] = np.concatenate(
-                    [self.matrices[k], make(max(missing, len(self.matrices[k])))]
-                )
-            self.matrices[k][rows] = state
-
-
-def fresh_states(plan: Plan) -> list[Fresh]:
-    """Return per operation what makes states before any row."""
-    return [
-        lambda count, o=operation: o.indicator.new_state(o.values, count)  # type: ignore[misc]
-        for operation in plan.operations
-    ]
 
 
 @dataclass(frozen=True)
@@ -70,43 +37,121 @@ class Failure:
 
     instrument: int
     columns: tuple[str, ...]
-    reason: str
+    kernel: str
+    error: Exception
+
+    @property
+    def reason(self) -> str:
+        """Which kernel raised what."""
+        return f"{self.kernel}: {type(self.error).__name__}: {self.error}"
 
 
-@dataclass(frozen=True)
-class OutputColumns:
-    """Output columns as rows of one fresh matrix, and where kernels failed."""
+class BarValues(NamedTuple):
+    """Bars that candles made, the values beside them, ``[fields, bars]``, and where kernels failed.
 
-    columns: dict[str, Floats]
+    `result` is a view of scratch memory.
+    """
+
+    result: bars.AggregateResult
+    values: Floats
     failures: list[Failure]
 
 
-def run_operations(
-    plan: Plan,
-    states: Sequence[Floats],
-    offsets: Ints,
-    inputs: Mapping[str, Floats],
-    out: Floats | None = None,
-) -> OutputColumns:
-    """Run every operation of `plan` over rows ``offsets[i]:offsets[i + 1]`` of each instrument.
+@dataclass(frozen=True)
+class Machine:
+    """The kernels of a plan, behind the bars of a timeframe where `buckets` are given.
 
-    `states` are float64 ``[instruments, state_size]`` per operation, changed in place; `inputs` are
-    float64 columns by name. The columns go to `out`, float64 ``[columns, rows]``; to a fresh one by
-    default, as Polars frames alias what is returned.
+    States are float64 ``[instruments, size]``: one of the bars, if there are any, then one of each
+    operation. They change in place.
+
+    Attributes
+    ----------
+    calendars
+        Of the instruments, by number; operations that take sessions, weeks or months need them, or
+        are given these as inputs.
     """
-    rows = len(next(iter(inputs.values()))) if inputs else 0
-    matrix = np.empty((len(plan.columns), rows)) if out is None else out
-    columns = dict(zip(plan.columns, matrix, strict=True))
-    failures: list[Failure] = []
-    given = {name: read_only(column) for name, column in inputs.items()}
-    spare = max((o.columns.count(None) for o in plan.operations), default=0)
-    with BUFFERS.lend(spare * rows) as memory:
-        for operation, state in zip(plan.operations, states, strict=True):
-            free = iter(memory.reshape(spare, rows))
-            outputs = [next(free) if name is None else columns[name] for name in operation.columns]
-            taken = [given[name] for name in operation.inputs]
-            failures += _run(operation, state, offsets, taken, outputs)
-    return OutputColumns(columns, failures)
+
+    plan: Plan
+    calendars: tuple[Calendar, ...] = ()
+    buckets: BucketTable | None = None
+    no_trade: bars.NoTrade = "drop"
+
+    @cached_property
+    def anchors(self) -> AnchorTable | None:
+        """Where sessions, weeks and months begin, if an operation takes them."""
+        return anchor_table(self.calendars) if self.calendars and self.plan.anchors else None
+
+    def new_states(self, count: int) -> list[Floats]:
+        """Return the states of `count` instruments before any row."""
+        states = [o.indicator.new_state(o.values, count) for o in self.plan.operations]
+        return states if self.buckets is None else [bars.new_state(count), *states]
+
+    def run(
+        self,
+        states: Sequence[Floats],
+        candles: bars.CandleArrays,
+        calendar_of: Ints,
+        scratch: bars.Scratch,
+        *,
+        closing: bool = False,
+        lead: int = 0,
+    ) -> BarValues:
+        """Run candles into bars, as `bars.aggregate`, and these through the kernels.
+
+        `lead` is how many fields of the values the caller fills in, before those of the plan.
+        """
+        assert self.buckets is not None
+        where = (calendar_of, closing, self.buckets, self.no_trade)
+        result = bars.aggregate(states[0], candles, *where, scratch)
+        built = result.bars
+        values = np.empty((lead + len(self.plan.columns), len(built.timestamp)))
+        inputs = {name: getattr(built, name) for name in NUMBERS}
+        failures = self.fill(
+            states[1:], built.offsets, inputs, values[lead:], built.timestamp, calendar_of
+        )
+        return BarValues(result, values, failures)
+
+    def fill(
+        self,
+        states: Sequence[Floats],
+        offsets: Ints,
+        inputs: Mapping[str, Floats],
+        out: Floats,
+        times: Times | None = None,
+        calendar_of: Ints | None = None,
+    ) -> list[Failure]:
+        """Run every operation over rows ``offsets[i]:offsets[i + 1]`` of each instrument.
+
+        Parameters
+        ----------
+        states
+            Those of the operations.
+        inputs
+            float64 columns by name.
+        out
+            float64 ``[columns, rows]``, filled in. Polars frames may alias it.
+        times, calendar_of
+            Of the rows, microseconds, and of the instruments: where there are `anchors`.
+        """
+        rows = out.shape[1]
+        if not rows:
+            return []
+        given = {name: read_only(column) for name, column in inputs.items()}
+        if self.anchors is not None:
+            assert times is not None
+            assert calendar_of is not None
+            found = anchor_columns(self.anchors, self.plan.anchors, times, offsets, calendar_of)
+            given |= {name: read_only(column) for name, column in found.items()}
+        columns = dict(zip(self.plan.columns, out, strict=True))
+        failures: list[Failure] = []
+        spare = max((o.columns.count(None) for o in self.plan.operations), default=0)
+        with BUFFERS.lend(spare * rows) as memory:
+            for operation, state in zip(self.plan.operations, states, strict=True):
+                free = iter(memory.reshape(spare, rows))
+                made = [next(free) if name is None else columns[name] for name in operation.columns]
+                taken = [given[name] for name in operation.inputs]
+                failures += _run(operation, state, offsets, taken, made)
+        return failures
 
 
 def _run(
@@ -132,11 +177,57 @@ def _run(
         try:
             advance(state[i : i + 1], parameters, offsets[i : i + 2], *inputs, *outputs)
         except Exception as error:  # noqa: BLE001
-            reason = f"{operation.indicator.name}: {type(error).__name__}: {error}"
-            failures.append(Failure(i, columns, reason))
+            failures.append(Failure(i, columns, operation.indicator.name, error))
             for output in outputs:
                 output[offsets[i] : offsets[i + 1]] = math.nan
     return failures
+
+
+def join_states(states: Sequence[Floats]) -> Floats:
+    """Return states side by side: one row for each instrument, as they are kept."""
+    return np.concatenate(states, axis=1)
+
+
+def split_states(rows: Floats, like: Sequence[Floats]) -> list[Floats]:
+    """Return rows of states as arrays of their own, as wide as those of `like`."""
+    edges = np.cumsum([0, *(each.shape[1] for each in like)]).tolist()
+    return [rows[:, low:high].copy() for low, high in pairwise(edges)]
+
+
+@dataclass
+class States:
+    """States of instruments by name, for rows that come in several blocks.
+
+    `make` returns those of so many instruments before any row.
+    """
+
+    make: Callable[[int], list[Floats]]
+    index: dict[str, int] = field(default_factory=dict)
+    _kept: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def take(self, names: Sequence[str]) -> list[Floats]:
+        """Return copies of the instruments' states; those not seen before are fresh."""
+        fresh = self.make(len(names))
+        return split_states(self.rows(names), fresh) if self.index else fresh
+
+    def rows(self, names: Sequence[str]) -> Floats:
+        """Return the instruments' states, each as one row."""
+        found = join_states(self.make(len(names)))
+        if self.index:
+            places = np.array([self.index.get(name, -1) for name in names])
+            known = places >= 0
+            found[known] = self._kept[places[known]]
+        return found
+
+    def put(self, names: Sequence[str], rows: Floats) -> None:
+        """Keep the instruments' states, each one row, for their next candles."""
+        for name in names:
+            self.index.setdefault(name, len(self.index))
+        room, size = len(self._kept), rows.shape[1]
+        if len(self.index) > room:
+            more = np.empty((max(len(self.index) - room, room), size))
+            self._kept = np.concatenate([self._kept.reshape(room, size), more])
+        self._kept[[self.index[name] for name in names]] = rows
 
 
 def run_one_row(operation: Operation) -> None:

@@ -33,7 +33,7 @@ from tallow.plan.plan import Indicators, Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
-from tallow.runtime.cached_bars import CachedBars, Kind, Read, bars_of, extend_or_repair, report_of
+from tallow.runtime.cached_bars import CachedBars, Kind, bars_of, extend_or_repair, report_of
 from tallow.runtime.questions import (
     Asked,
     OneInstrument,
@@ -52,7 +52,7 @@ from tallow.runtime.results import (
     RunReport,
     raise_if_all_failed,
 )
-from tallow.runtime.run_snapshots import Validity, run_identity
+from tallow.runtime.run_snapshots import run_identity
 from tallow.runtime.spans import Span, calendar_buckets, span_of
 from tallow.runtime.stored import Changes, JoinedCandles, StoredCandles, TrackedCandles
 
@@ -89,7 +89,6 @@ class StoreQueries:
         self._pool, self._threads = pool, threads
         self._cache, self._own = cache, object()
         self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
-        self._validity = Validity()
         self._changes: dict[Hashable, tuple[Hashable, Changes]] = {}
         self._kinds: dict[Hashable, Kind] = {}
         self._facts: dict[Hashable, tuple[Hashable, object]] = {}
@@ -288,8 +287,7 @@ class StoreQueries:
             run.failures.update(candles.refused)
         self._check(run, names, question, state)
         frame = _in_order(run.frames or [run.make_run().empty_frame()])
-        read = Read(run.counts, run.first, run.last, run.stamps)
-        return frame, report_of(read, len(run.seen), run.failures, run.quarantine, len(frame))
+        return frame, report_of(run.read, len(run.seen), run.failures, run.quarantine, len(frame))
 
     def _candles(self, question: Question, state: StoreState, now: int) -> StoredCandles:
         """Return the candles that a question is about, as one state of the store has them."""
@@ -333,8 +331,9 @@ class StoreQueries:
         noted: bool = False,
     ) -> RangeRun:
         make_run = partial(BarRun, plan, options, self._pool, self._threads, interest)
-        kept = (self._snapshots, self._validity)
-        return RangeRun(plan, options, candles, *kept, make_run, snapshots={} if noted else None)
+        run = RangeRun(plan, options, candles, self._snapshots, make_run)
+        run.snapshots = {} if noted else None
+        return run
 
     def _check(
         self, run: RangeRun, names: Sequence[str], question: Question, state: StoreState

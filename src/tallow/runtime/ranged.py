@@ -8,7 +8,7 @@ leaves snapshots behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -18,7 +18,6 @@ import polars as pl
 from tallow.core.arrays import Times
 from tallow.core.calendars import Calendar
 from tallow.core.limits import QUERY_ROWS
-from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.reading.known_times import latest_open
 from tallow.data.reading.quarantine import empty_quarantine
@@ -29,7 +28,7 @@ from tallow.data.snapshots import Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, BarRun, Counts
 from tallow.runtime.blocks import Block, cut_in_time, empty_block, whole_block
-from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, Validity, put_back, take
+from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, put_back, take
 from tallow.runtime.spans import Buckets, Span
 from tallow.runtime.stored import StoredCandles
 
@@ -59,6 +58,33 @@ class Target:
     span: Span
 
 
+@dataclass(frozen=True)
+class Read:
+    """What bars were made from.
+
+    The candles counted; the opens of the first and the last one, in microseconds; the sessions
+    whose stamps look like those of the close, or not.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    first: int | None = None
+    last: int | None = None
+    stamps: StampCounts = field(default_factory=StampCounts)
+
+    @classmethod
+    def of(cls, run: BarRun, times: Times) -> Read:
+        """Return what a run was made from."""
+        first, last = (int(times.min()), int(times.max())) if len(times) else (None, None)
+        return cls(run.counts, first, last, run.stamps)
+
+    def plus(self, other: Read) -> Read:
+        """Return both together."""
+        firsts = [each for each in (self.first, other.first) if each is not None]
+        lasts = [each for each in (self.last, other.last) if each is not None]
+        counts, stamps = self.counts.plus(other.counts), self.stamps.plus(other.stamps)
+        return Read(counts, min(firsts, default=None), max(lasts, default=None), stamps)
+
+
 @dataclass
 class RangeRun:
     """Runs over ranges, and what they found.
@@ -69,12 +95,8 @@ class RangeRun:
         Bars of the ranges, in no order of instruments.
     seen
         Instruments that have candles, as far as was looked.
-    first, last
-        Opens of the earliest and the latest candle read, in microseconds.
-    stamps
-        Sessions whose stamps look like those of the close, or not.
     snapshots
-        Where it is a dictionary: states of each instrument to go on from, see `resume`, ascending;
+        Where it is a dictionary: states of each instrument to go on from, see `go_on`, ascending;
         the last one has seen all of its candles.
     """
 
@@ -82,16 +104,12 @@ class RangeRun:
     options: BarOptions
     candles: StoredCandles
     file: Snapshots
-    validity: Validity
     make_run: Callable[[], BarRun]
     frames: list[pl.DataFrame] = field(default_factory=list)
-    counts: Counts = field(default_factory=Counts)
+    read: Read = field(default_factory=Read)
     failures: dict[str, str] = field(default_factory=dict)
     quarantine: pl.DataFrame = field(default_factory=empty_quarantine)
     seen: set[str] = field(default_factory=set)
-    first: int | None = None
-    last: int | None = None
-    stamps: StampCounts = field(default_factory=StampCounts)
     snapshots: dict[str, list[Snapshot]] | None = None
 
     def add(self, names: Sequence[str], target: Target) -> None:
@@ -101,14 +119,6 @@ class RangeRun:
             rest = self._by_windows(rest, target)
         if rest:
             self._from_states(rest, target)
-
-    def resume(self, name: str, snapshot: Snapshot, target: Target) -> None:
-        """Compute an instrument's bars from a state on, the one that was open then included."""
-        run = self.make_run()
-        put_back(run.states, [name], [snapshot])
-        rows = self.candles.read([name], snapshot.boundary, target.span.end)
-        block = whole_block(rows, closing=True) if len(rows) else empty_block([name])
-        self._add_run(run, block, self._feed(run, [block]), target)
 
     # From the rows that windows need
 
@@ -185,10 +195,9 @@ class RangeRun:
     # From states
 
     def _from_states(self, names: Sequence[str], target: Target) -> None:
-        kept = (self.file, self.validity, self.candles)
-        points = RunSnapshots.of(*kept, self.plan, self.options, target.calendar)
+        months = RunSnapshots(self.file, self.candles, self.plan, self.options, target.calendar)
         begin = target.span.start
-        starts = {} if begin is None else points.latest(names, begin)
+        starts = {} if begin is None else months.before(names, begin)
         self.seen.update(starts)
         together: dict[int | None, list[str]] = {}
         for name in names:
@@ -196,21 +205,39 @@ class RangeRun:
             together.setdefault(boundary, []).append(name)
         for boundary, group in together.items():
             for batch in self._batches(group, boundary, target):
-                run = self.make_run()
-                if boundary is not None:
-                    put_back(run.states, batch, [starts[name] for name in batch])
-                block = whole_block(
-                    self.candles.read(batch, boundary, target.span.end), closing=True
-                )
-                if block.names:
-                    self._add_run(run, block, self._run_pieces(run, block, points, target), target)
+                self.go_on(batch, starts, target, months)
+
+    def go_on(
+        self,
+        names: Sequence[str],
+        starts: Mapping[str, Snapshot],
+        target: Target,
+        months: RunSnapshots | None = None,
+    ) -> None:
+        """Compute bars from states before one moment on, or from the first candles on.
+
+        Bars that were open at that moment are included; without rows, they are all.
+        """
+        run, boundary = self.make_run(), None
+        if names[0] in starts:
+            boundary = starts[names[0]].boundary
+            put_back(run.states, names, [starts[name] for name in names])
+        rows = self.candles.read(names, boundary, target.span.end)
+        if len(rows):
+            block = whole_block(rows, closing=True)
+            self._add_run(run, block, self._run_pieces(run, block, target, months), target)
+        elif boundary is not None:
+            block = empty_block(names)
+            self._add_run(run, block, self._feed(run, [block]), target)
 
     def _run_pieces(
-        self, run: BarRun, block: Block, points: RunSnapshots, target: Target
+        self, run: BarRun, block: Block, target: Target, months: RunSnapshots | None
     ) -> list[pl.DataFrame]:
-        """Run a block in pieces, from boundary to boundary; return the bars that are wanted."""
+        """Run a block in pieces; keep states between them; return the bars that are wanted."""
+        if months is None:
+            return self._feed(run, [block])
         times, start = block.candles.timestamp, target.span.start
-        cuts = points.between(int(times.min()), int(times.max()) if start is None else start)
+        cuts = months.between(int(times.min()), int(times.max()) if start is None else start)
         pieces = cut_in_time(block, [*cuts, *self._snapshot_cuts(block, target, cuts)])
         built: list[pl.DataFrame] = []
         left: list[tuple[str, Snapshot]] = []
@@ -220,7 +247,7 @@ class RangeRun:
             left += [each for each in made if each[0] not in run.failures]
             if start is None:
                 built += frames
-        points.save(left)
+        months.put(left)
         return built + self._feed(run, pieces[len(cuts) :])
 
     # Both
@@ -242,9 +269,8 @@ class RangeRun:
         built: list[pl.DataFrame] = []
         for piece in pieces:
             built += run.feed(replace(piece, closing=False))
-            for name, start in take(run.states, piece.names, 0):
-                seen = int(start.state[bars.LAST_TIME])
-                self.snapshots.setdefault(name, []).append(start._replace(boundary=seen + 1))
+            for name, snapshot in take(run.states, piece.names):
+                self.snapshots.setdefault(name, []).append(snapshot)
         return built + run.feed(empty_block(pieces[-1].names))
 
     def _batches(
@@ -275,7 +301,7 @@ class RangeRun:
         self, run: BarRun, block: Block, built: Sequence[pl.DataFrame], target: Target
     ) -> None:
         """Keep what a run over all of a block gave."""
-        span, times = target.span, block.candles.timestamp
+        span = target.span
         some = [frame for frame in built if len(frame)] or built[:1]
         wanted = run.corrected(some[0] if len(some) == 1 else pl.concat(some))
         opens = time_view(wanted)
@@ -284,16 +310,10 @@ class RangeRun:
             wanted = wanted.filter(inside)
         self.frames.append(self._with_finality(wanted, target))
         run.counts.check()
-        self.counts = self.counts.plus(run.counts)
-        self.stamps = self.stamps.plus(run.stamps)
+        self.read = self.read.plus(Read.of(run, block.candles.timestamp))
         self.failures |= run.failures
         self.quarantine = run.quarantine(self.quarantine)
         self.seen.update(block.names)
-        if not len(times):
-            return
-        first, last = int(times.min()), int(times.max())
-        self.first = first if self.first is None else min(self.first, first)
-        self.last = last if self.last is None else max(self.last, last)
 
     def _with_finality(self, built: pl.DataFrame, target: Target) -> pl.DataFrame:
         """Mark bars as final where a later candle, not read for them, shows that they are."""

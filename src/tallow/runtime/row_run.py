@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,11 +9,9 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Floats
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import END_OF_TIME
 from tallow.core.timeframe import Timeframe
-from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.reading.known_times import RIGHT, known_times
 from tallow.data.reading.periods import dated_times, noon_shifts
 from tallow.data.reading.schema import NUMBERS
@@ -22,12 +19,10 @@ from tallow.plan.plan import Plan
 from tallow.runtime.batch import NO_CALENDAR
 from tallow.runtime.blocks import Block, frame_blocks
 from tallow.runtime.operations import (
-    States,
-    fresh_states,
+    Machine,
     in_parallel,
-    run_operations,
     split_evenly,
-    to_series,
+    to_columns,
 )
 from tallow.runtime.results import failure_text
 from tallow.runtime.row_checks import calendar_problem, quarantine_text, wrong_rows
@@ -54,8 +49,7 @@ class RowRun:
     unknown: list[pl.DataFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._anchors = anchor_table(self.calendars.calendars) if self.plan.anchors else None
-        self._states = States(fresh_states(self.plan))
+        self._machine = Machine(self.plan, self.calendars.calendars)
         self._known = known_times(self.calendars)
         self._shifts = noon_shifts(self.calendars.calendars, self.source)
 
@@ -67,16 +61,10 @@ class RowRun:
 
     def _feed(self, block: Block) -> list[pl.DataFrame]:
         """Return the outputs of the block's rows, in frames, in the block's order."""
-        if self._anchors is not None:
+        if self.plan.anchors:
             self._note_unknown(block)
-        states = self._states.take(block.names)
         parts = split_evenly(block.candles.offsets, self.threads)
-        frames = in_parallel(
-            self.pool, [partial(self._run_part, block, part, states) for part in parts]
-        )
-        if not block.closing:
-            self._states.keep(block.names, states)
-        return frames
+        return in_parallel(self.pool, [partial(self._run_part, block, part) for part in parts])
 
     def warnings(self) -> list[str]:
         """Return what a caller who gets only the values must know."""
@@ -100,14 +88,15 @@ class RowRun:
             why = calendar_problem(self.calendars, int(calendar_of[i]), moment)
             self.failures.setdefault(block.names[i], why)
 
-    def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> pl.DataFrame:
+    def _run_part(self, block: Block, part: slice) -> pl.DataFrame:
         names, candles = block.names[part], block.candles.part(part)
-        times, offsets = candles.timestamp, candles.offsets
-        inputs: dict[str, Floats] = {name: getattr(candles, name) for name in NUMBERS}
-        if self._anchors is not None:
+        inputs = {name: getattr(candles, name) for name in NUMBERS}
+        calendar_of, times, offsets = None, candles.timestamp, candles.offsets
+        if self.plan.anchors:
             calendar_of = self.calendars.indices(names)
             times = dated_times(times, offsets, calendar_of, self._shifts)
-            inputs |= anchor_columns(self._anchors, self.plan.anchors, times, offsets, calendar_of)
-        computed = run_operations(self.plan, [s[part] for s in states], offsets, inputs)
-        self.failures.update({names[f.instrument]: f.reason for f in computed.failures})
-        return pl.DataFrame([to_series(n, v) for n, v in computed.columns.items()])
+        matrix = np.empty((len(self.plan.columns), len(times)))
+        states = self._machine.new_states(len(names))
+        failures = self._machine.fill(states, offsets, inputs, matrix, times, calendar_of)
+        self.failures.update({names[f.instrument]: f.reason for f in failures})
+        return pl.DataFrame(to_columns(matrix, nan_to_null=True), schema=list(self.plan.columns))

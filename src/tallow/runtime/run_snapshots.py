@@ -17,15 +17,16 @@ import numpy as np
 
 from tallow.core.arrays import Floats, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
-from tallow.core.limits import CALENDARS_MAX, SNAPSHOTS_KNOWN
+from tallow.core.limits import CALENDARS_MAX
+from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.buckets import period_ids
 from tallow.data.kernels.rows import RULES_VERSION
 from tallow.data.snapshots import SnapshotKey, Snapshots
 from tallow.plan.plan import Plan
-from tallow.runtime.batch import TALLY, BarOptions
-from tallow.runtime.operations import States, fresh_states
+from tallow.runtime.batch import TALLY_SIZE, BarOptions
+from tallow.runtime.operations import States
 from tallow.runtime.spans import calendar_buckets
 from tallow.runtime.stored import StoredCandles
 
@@ -39,67 +40,67 @@ class Snapshot(NamedTuple):
     state: Floats
 
 
-class Validity:
-    """At which moments of receipt snapshots are known to hold: each in an interval around its own.
-
-    The log is not asked twice: a process that asks all day would else look
-    through the whole day's rows every time.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[SnapshotKey, tuple[int, int]] = {}
-
-    def interval(self, key: SnapshotKey) -> tuple[int, int]:
-        """Return the first and the last moment at which a snapshot is known to hold."""
-        return self._known.get(key, (key.known_until, key.known_until))
-
-    def widen(self, key: SnapshotKey, moment: int) -> None:
-        """Remember that nothing happened between the interval and a moment."""
-        low, high = self.interval(key)
-        if len(self._known) >= SNAPSHOTS_KNOWN:
-            self._known.clear()
-        self._known[key] = min(low, moment), max(high, moment)
-
-
 @dataclass(frozen=True)
+class SparseSnapshots:
+    """An instrument's snapshots in memory, ascending; further and further apart before the last."""
+
+    kept: tuple[Snapshot, ...] = ()
+
+    def before(self, moment: int) -> Snapshot | None:
+        """Return the latest one that has not seen a candle from a moment on."""
+        return next((each for each in reversed(self.kept) if each.boundary <= moment), None)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the states."""
+        return sum(each.state.nbytes for each in self.kept)
+
+    def forget(self, moment: int) -> SparseSnapshots:
+        """Return those that have not seen a candle from a moment on."""
+        return SparseSnapshots(tuple(each for each in self.kept if each.boundary <= moment))
+
+    def put(self, later: Sequence[Snapshot]) -> SparseSnapshots:
+        """Return these and later ones, thinned.
+
+        The oldest at each power of two of minutes before the last one stays, and that.
+        """
+        *earlier, newest = *self.kept, *later
+        kept = dict[int, Snapshot]()
+        for each in earlier:
+            if minutes := -((each.boundary - newest.boundary) // MINUTE_US):
+                kept.setdefault(minutes.bit_length(), each)
+        return SparseSnapshots((*kept.values(), newest))
+
+
 class RunSnapshots:
-    """The snapshots of one kind of run: these operations on these bars of one calendar."""
+    """The snapshots on disk of one kind of run: of a plan on bars of one calendar."""
 
-    file: Snapshots
-    validity: Validity
-    candles: StoredCandles
-    identity: bytes
-    state_size: int
-    boundaries: Times
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         file: Snapshots,
-        validity: Validity,
         candles: StoredCandles,
         plan: Plan,
         options: BarOptions,
         calendar: Calendar,
-    ) -> RunSnapshots:
-        """Return those of the runs of `plan` with `options` over `candles`."""
-        size = bars.STATE_SIZE + sum(make(0).shape[1] for make in fresh_states(plan))
-        identity = run_identity(plan, options, calendar)
-        months = month_starts(calendar, options.source)
-        return cls(file, validity, candles, identity, size, months)
+    ) -> None:
+        self._file, self._candles = file, candles
+        sizes = [o.indicator.state_size(o.values) for o in plan.operations]
+        self._state_size = bars.STATE_SIZE + sum(sizes)
+        self._identity = run_identity(plan, options, calendar)
+        self._boundaries = month_starts(calendar, options.source)
 
-    def latest(self, names: Sequence[str], until: int) -> dict[str, Snapshot]:
+    def before(self, names: Sequence[str], until: int) -> dict[str, Snapshot]:
         """Return the latest valid snapshot of each instrument that has one at or before `until`."""
         series = {name: self._series(name) for name in names}
-        found = self.file.find(list(series.values()), until)
-        changed = cache(partial(self.candles.changed_between, tuple(names)))
+        found = self._file.find(list(series.values()), until)
+        changed = cache(partial(self._candles.changed_between, tuple(names)))
         snapshots = {}
         for name, digest in series.items():
             for key in found.get(digest, ()):
                 if not self._is_boundary(key) or not self._holds(key, name, changed):
                     continue
-                state = self.file.load(key)
-                if state is not None and len(state) == self.state_size:
+                state = self._file.load(key)
+                if state is not None and len(state) == self._state_size:
                     snapshots[name] = Snapshot(key.boundary, state)
                     break
         return snapshots
@@ -110,51 +111,53 @@ class RunSnapshots:
 
     def _holds(self, key: SnapshotKey, name: str, changed: Callable[[int], dict[str, int]]) -> bool:
         """Say whether no row before a snapshot's boundary came between its moment and ours."""
-        now = self.candles.known_until
-        low, high = self.validity.interval(key)
+        now = self._candles.known_until
+        low, high = self._file.interval(key)
         if not low <= now <= high:
             if changed(low if now < low else high).get(name, key.boundary) < key.boundary:
                 return False
-            self.validity.widen(key, now)
+            self._file.widen(key, now)
         return True
 
     def between(self, low: int, high: int) -> list[int]:
         """Return the boundaries after `low`, up to `high`."""
-        first, last = np.searchsorted(self.boundaries, [low, high], "right")
-        return [int(each) for each in self.boundaries[first:last]]
+        first, last = np.searchsorted(self._boundaries, [low, high], "right")
+        return [int(each) for each in self._boundaries[first:last]]
 
-    def save(self, left: Sequence[tuple[str, Snapshot]]) -> None:
+    def put(self, left: Sequence[tuple[str, Snapshot]]) -> None:
         """Keep what runs left behind, for later ones."""
-        known = self.candles.known_until
-        self.file.save(
+        known = self._candles.known_until
+        self._file.save(
             (SnapshotKey(self._series(name), snapshot.boundary, known), snapshot.state)
             for name, snapshot in left
         )
 
     def _series(self, name: str) -> bytes:
         """Return a digest of all that an instrument's states depend on, but the candles' rows."""
-        text = repr(self.candles.identity(name)).encode()
-        return hashlib.blake2b(self.identity + text, digest_size=_DIGEST_BYTES).digest()
+        text = repr(self._candles.identity(name)).encode()
+        return hashlib.blake2b(self._identity + text, digest_size=_DIGEST_BYTES).digest()
 
 
 def put_back(states: States, names: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
     """Put instruments back to where their snapshots were taken; their counts begin again."""
-    rows, column = np.stack([snapshot.state for snapshot in snapshots]), 0
-    fresh = [make(len(names)) for make in states.fresh]
-    for place, state in enumerate(fresh):
-        if place != TALLY:
-            width = state.shape[1]
-            state[:] = rows[:, column : column + width]
-            column += width
-    states.keep(names, fresh)
+    rows = np.stack([snapshot.state for snapshot in snapshots])
+    states.put(names, np.hstack([rows, np.zeros((len(rows), TALLY_SIZE))]))
 
 
-def take(states: States, names: Sequence[str], boundary: int) -> list[tuple[str, Snapshot]]:
-    """Return the states of the instruments that had rows, and did not fail."""
-    kernels = [state for place, state in enumerate(states.take(names)) if place != TALLY]
-    rows = np.concatenate(kernels, axis=1)
-    begun = np.isfinite(kernels[0][:, bars.LAST_TIME]) & (kernels[0][:, bars.FAILED] == 0.0)
-    return [(names[i], Snapshot(boundary, rows[i])) for i in np.flatnonzero(begun).tolist()]
+def take(
+    states: States, names: Sequence[str], boundary: int | None = None
+) -> list[tuple[str, Snapshot]]:
+    """Return the states of the instruments that had rows, and did not fail.
+
+    Before a boundary; by default, right after each one's last row.
+    """
+    rows = states.rows(names)[:, :-TALLY_SIZE]
+    begun = np.isfinite(rows[:, bars.LAST_TIME]) & (rows[:, bars.FAILED] == 0.0)
+    after = rows[:, bars.LAST_TIME] + 1.0
+    return [
+        (names[i], Snapshot(int(after[i]) if boundary is None else boundary, rows[i]))
+        for i in np.flatnonzero(begun).tolist()
+    ]
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
@@ -175,19 +178,20 @@ def month_starts(calendar: Calendar, source: Timeframe) -> Times:
 
 def run_identity(plan: Plan, options: BarOptions, calendar: Calendar) -> bytes:
     """Return a digest of all that makes the numbers of a run, but the candles."""
-    operations = [
-        (
-            o.indicator.name,
-            o.indicator.version,
-            o.indicator.state_size(o.values),
-            sorted(o.values.items()),
-        )
-        for o in plan.operations
-    ]
+    operations = operation_texts(plan)
     versions = (RULES_VERSION, bars.BARS_VERSION, bars.STATE_SIZE)
     bars_are = (options.timeframe.text, options.source.text, options.no_trade)
     text = repr((versions, plan.convention, operations, bars_are)).encode()
     return hashlib.blake2b(text + calendar_digest(calendar), digest_size=_DIGEST_BYTES).digest()
+
+
+def operation_texts(plan: Plan) -> list[str]:
+    """Return what identifies each operation's numbers, and the size of its state."""
+    return [
+        f"{o.indicator.name} {o.indicator.version} {sorted(o.values.items())}"
+        f" in {o.indicator.state_size(o.values)}"
+        for o in plan.operations
+    ]
 
 
 @lru_cache(maxsize=CALENDARS_MAX)

@@ -90,7 +90,7 @@ def roll_states(closed: Floats, forming: Floats, which: Ints, opened: Flags) -> 
             target[i, j] = source[i, j]
 
 
-@kernel
+@kernel_part
 def find_rows(
     which: Ints,
     before: Floats,
@@ -127,7 +127,7 @@ def find_rows(
     return closing, opening
 
 
-@kernel
+@kernel_part
 def fill_rows(
     which: Ints,
     told: Flags,

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
+from tallow.core.operator import PERIODS
 from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
@@ -20,8 +21,6 @@ from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.rounding import PrintedValues
 from tallow.migrate.engines.bars import analytics_engine, bars_of
 from tallow.migrate.protocol import Request
-
-PERIODS = ("session", "week", "month")
 
 ZONE_US = 330 * MINUTE_US
 """India's offset from UTC: labels that were read in the wrong zone are off by it."""

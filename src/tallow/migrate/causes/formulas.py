@@ -24,8 +24,8 @@ from tallow.migrate.causes.seeds import (
     Seeds,
 )
 from tallow.migrate.pairs import Cause
-from tallow.plan.plan import Plan, make_plan
-from tallow.runtime.operations import fresh_states, run_operations
+from tallow.plan.plan import make_plan
+from tallow.runtime.operations import Machine
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,17 @@ def input_names(spec: Spec) -> tuple[str, ...]:
 
 def run_indicator(spec: Spec, output: str, bars: Bars) -> Floats:
     """Return an indicator's output over bars in their order, by its own kernel."""
-    plan = _plan_of(spec)
+    machine = _machine_of(spec)
     inputs = {name: bars.columns[name] for name in NUMBERS} | bars.periods
-    states = [make(1) for make in fresh_states(plan)]
-    computed = run_operations(plan, states, np.array([0, len(bars)]), inputs)
-    column = spec.columns[spec.outputs.index(output)]
-    return computed.columns[column]
+    out = np.empty((len(machine.plan.columns), len(bars)))
+    machine.fill(machine.new_states(1), np.array([0, len(bars)]), inputs, out)
+    values: Floats = out[machine.plan.columns.index(spec.columns[spec.outputs.index(output)])]
+    return values
 
 
 @lru_cache(maxsize=PLANS)
-def _plan_of(spec: Spec) -> Plan:
-    return make_plan([spec])
+def _machine_of(spec: Spec) -> Machine:
+    return Machine(make_plan([spec]))
 
 
 def _compute_textbook(spec: Spec, output: str, bars: Bars) -> FormulaModel:

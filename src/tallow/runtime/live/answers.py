@@ -100,7 +100,7 @@ class LiveAnswers:
         A kernel raised, the calendar knows no stored row, or what was written cannot be read.
         """
         timeframes, follower = self._state.timeframes, self._intake.follower
-        reasons = {n: reason for each in timeframes for n, reason in each.kernels.failures.items()}
+        reasons = {n: reason for each in timeframes for n, reason in each.failures.items()}
         if follower is not None:
             for number in self._intake.known_numbers(follower.source.unknown).tolist():
                 if not timeframes[0].now[0][number, bars.LAST_TIME] > -np.inf:

@@ -13,10 +13,13 @@ from itertools import pairwise
 import numpy as np
 
 from tallow.core.arrays import Floats, Ints
+from tallow.data.kernels.aggregate import CandleArrays
+from tallow.runtime.blocks import rows_between
 from tallow.runtime.live.bar_rows import BarRows, changed_rows, join_rows
-from tallow.runtime.live.indicator_kernels import StateArrays
-from tallow.runtime.live.memory import CLOSE, INTEREST, TIME, CandleMemory, Table
-from tallow.runtime.live.timeframe_state import TimeframeState
+from tallow.runtime.live.memory import CLOSE, INTEREST, TIME, CandleMemory, candles_of
+from tallow.runtime.live.outcome import Past
+from tallow.runtime.live.timeframe_state import StateArrays, TimeframeState, split_rows
+from tallow.runtime.operations import join_states
 
 
 @dataclass(frozen=True)
@@ -25,25 +28,18 @@ class Edit:
 
     Attributes
     ----------
-    states
-        The state of every timeframe before them.
     old, new
-        The candles as they were and as they are, ``[rows, fields]``. Where `old` is None, the new
-        ones are added after those that are there, and only the last bar can change.
+        The candles as they were and as they are, after the same states. Where the states differ,
+        the instrument is rebuilt, and its failures are forgotten.
     restart
-        Forget the candles in memory: the new ones begin after these states.
-    before
-        The state of every timeframe before the old candles, where those begin elsewhere; the
-        instrument is rebuilt then, and its failures are forgotten.
+        Forget the candles in memory: the new ones begin after their states.
     """
 
     number: int
     position: int
-    states: list[StateArrays]
-    old: Floats | None
-    new: Floats
+    old: Past
+    new: Past
     restart: bool = False
-    before: list[StateArrays] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,44 +106,38 @@ class Replay:
     ) -> list[BarRows]:
         """Return per timeframe the rows that edits of ascending instruments change.
 
-        All of them have old candles, or none has. `calendar` are the instruments' calendars.
+        `calendar` are the instruments' calendars.
         """
         which = np.array([edit.number for edit in edits], dtype=np.int64)
-        states = self._stack([edit.states for edit in edits])
         for edit in edits:
             if commit and edit.restart:
-                self._memory.restart(edit.number, [p for state in edit.states for p in state])
-        if edits[0].old is None:
-            old = [each.last_bars(which) for each in self._timeframes]
-        else:
-            table = Table.of([edit.old for edit in edits if edit.old is not None])
-            copies = self._stack([edit.before or edit.states for edit in edits])
-            old = self._rows_of(table, which, calendar, copies, now)
-            for edit in edits:
-                if commit and edit.before is not None:
-                    for each in self._timeframes:
-                        each.kernels.forget_failures(edit.number)
-        new = self._run(edits, which, calendar, states, now, revision, commit=commit)
+                self._memory.restart(edit.number, edit.new.states)
+        old = self._old_rows(edits, which, calendar, now)
+        for edit in edits:
+            if commit and edit.new.states is not edit.old.states:
+                for each in self._timeframes:
+                    each.forget_failures(edit.number)
+        new = self._run(edits, which, calendar, now, revision, commit=commit)
         found = [changed_rows(a, b, which, revision) for a, b in zip(old, new, strict=True)]
         if commit:
             for each, rows in zip(self._timeframes, found, strict=True):
                 each.set_revisions(rows)
             for edit in edits:
-                self._memory.replace(edit.number, edit.position, edit.new)
+                self._memory.replace(edit.number, edit.position, edit.new.rows)
         return found
 
-    def _stack(self, states: Sequence[list[StateArrays]]) -> list[StateArrays]:
-        """Return the states of all edits, copied, per timeframe."""
-        return [
-            [np.concatenate(parts) for parts in zip(*(each[k] for each in states), strict=True)]
-            for k in range(len(self._timeframes))
-        ]
+    def _start(self, pasts: Sequence[Past]) -> tuple[CandleArrays, list[StateArrays]]:
+        """Return the candles of several pasts, and the states before them per timeframe."""
+        states = split_rows(self._timeframes, np.stack([past.states for past in pasts]))
+        return candles_of([past.rows for past in pasts]), states
 
-    def _rows_of(
-        self, table: Table, which: Ints, calendar: Ints, states: list[StateArrays], now: int
+    def _old_rows(
+        self, edits: Sequence[Edit], which: Ints, calendar: Ints, now: int
     ) -> list[BarRows]:
-        """Return each timeframe's bars of candles, with the open ones; the states change."""
-        candles = table.part(np.zeros(len(which), dtype=np.int64), np.diff(table.offsets))
+        """Return each timeframe's bars of the candles as they were, with the open ones."""
+        candles, states = self._start([edit.old for edit in edits])
+        if not len(candles.timestamp) and not any(edit.restart for edit in edits):
+            return [each.last_bars(which) for each in self._timeframes]
         rows = []
         for each, state in zip(self._timeframes, states, strict=True):
             closed, _ = each.closed_rows(state, which, calendar, candles, 0)
@@ -160,16 +150,15 @@ class Replay:
         edits: Sequence[Edit],
         which: Ints,
         calendar: Ints,
-        states: list[StateArrays],
         now: int,
         revision: int,
         *,
         commit: bool,
     ) -> list[BarRows]:
         """Run the new candles piece by piece, to keep snapshots between the pieces."""
-        table = Table.of([edit.new for edit in edits])
+        given, states = self._start([edit.new for edit in edits])
         start = np.array([edit.position for edit in edits], dtype=np.int64)
-        edges = self._edges(start, start + np.diff(table.offsets))
+        edges = self._edges(start, start + np.diff(given.offsets))
         parts: list[list[BarRows]] = [[] for _ in self._timeframes]
         before = [state[0] for state in states]
         touched = [np.zeros(len(which), dtype=np.bool_) for _ in states]
@@ -177,9 +166,10 @@ class Replay:
             if commit:
                 due = low % self._memory.stride == 0
                 due &= (piece == 0) | (low > start)
-                flat = [part[due] for state in states for part in state]
-                self._memory.keep_snapshot(which[due], low[due], flat)
-            candles = table.part(low - start, high - start)
+                flat = join_states([part[due] for state in states for part in state])
+                self._memory.put(which[due], low[due], flat)
+            first = given.offsets[:-1] - start
+            candles = rows_between(given, first + low, first + high)
             for k, each in enumerate(self._timeframes):
                 before[k] = states[k][0].copy()
                 rows, touched[k] = each.closed_rows(states[k], which, calendar, candles, revision)

@@ -25,6 +25,7 @@ from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore
 from tallow.runtime.live.memory import TIME
 from tallow.runtime.live.outcome import Outcome, Past
+from tallow.runtime.live.timeframe_state import split_rows
 from tallow.runtime.live.update_rows import UpdateRows, deletion_rows, sort_rows
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ class Follower:
         for name, received in since.items():
             number = self._numbers[name]
             past = self.source.past(name, memory.capacity, received)
-            outcome.extend(self._state.begin_instrument(number, past.states, past.rows))
+            outcome.extend(self._state.begin_instrument(number, past))
             if received is None:
                 del self.behind[number]
         return outcome
@@ -333,7 +334,7 @@ class Follower:
             self._withdraw_deferred(number, old)
         new = Past(new.states, _add_running(new.rows, running))
         self.behind[number] = position._replace(whole=False)
-        return self._state.rebuild(number, new.states, new.rows, old)
+        return self._state.rebuild(number, new, old)
 
     def _withdraw_deferred(self, number: int, past: Past) -> None:
         """Turn an instrument's deferred rows of bars before its past into removed bars.
@@ -342,8 +343,9 @@ class Follower:
         """
         since = self._state.memory.reported_from[number]
         until = past.rows[0, TIME] if len(past.rows) else END_OF_TIME
+        states = split_rows(self._state.timeframes, past.states[np.newaxis])
         for rows, (bar, *_) in zip(
-            self._deferred.rows if self._deferred else (), past.states, strict=False
+            self._deferred.rows if self._deferred else (), states, strict=False
         ):
             for place, part in enumerate(rows):
                 if bar[0, bars.HAS_BAR]:

@@ -10,6 +10,7 @@ An update goes one of three ways, per instrument:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,31 @@ from tallow.data.kernels.live_rows import all_later, any_multiple
 from tallow.data.state_file import Arrays
 from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.edits import Edit, Replay, equal_rows, merge_candles, with_interest
-from tallow.runtime.live.indicator_kernels import StateArrays
 from tallow.runtime.live.live_quarantine import TOO_OLD
 from tallow.runtime.live.machine import Candle, LiveMachine, StepRows, Tick
 from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory
 from tallow.runtime.live.outcome import Outcome, Past
-from tallow.runtime.live.timeframe_state import TimeframeState, as_slice
+from tallow.runtime.live.timeframe_state import (
+    TimeframeState,
+    as_slice,
+    current_rows,
+    new_rows,
+)
 from tallow.runtime.live.update_rows import UpdateRows
+from tallow.runtime.operations import join_states, split_states
 
 PastBefore = Callable[[int, int], Past | None]
 """Returns an instrument's past from before a moment; None where it cannot be known."""
 
 
 _TIMEFRAME = ("before", "touched", "shown", "final", "revision")
-_MEMORY = {"candles": "candles", "first": "first", "next": "next", "told_from": "reported_from"}
+_MEMORY = {
+    "candles": "candles",
+    "first": "first",
+    "next": "next",
+    "told_from": "reported_from",
+    "states": "snapshots",
+}
 """Arrays of the memory by their names in a file, which stay what they are."""
 
 
@@ -43,7 +55,7 @@ class LiveState:
 
     def __init__(self, timeframes: Sequence[TimeframeState], keep: int) -> None:
         self.timeframes = timeframes
-        self.memory = CandleMemory(keep)
+        self.memory = CandleMemory(keep, new_rows(timeframes, 0).shape[1])
         self.calendar_of = np.empty(0, dtype=np.int64)
         self.now = BEGIN_OF_TIME
         self.revision = 0
@@ -60,16 +72,15 @@ class LiveState:
         if len(self.calendar_of) > room:
             # Doubled, so that instruments may also come one by one.
             count = max(len(self.calendar_of), 2 * room)
-            fresh = [part for each in self.timeframes for part in each.new_state(count - room)]
-            self.memory.grow(count, fresh)
+            self.memory.grow(new_rows(self.timeframes, count - room))
             for each in self.timeframes:
                 each.grow(count)
             self.machine.disconnect()
         self.machine.know_calendars(self.calendar_of)
 
-    def begin_instrument(self, number: int, states: list[StateArrays], rows: Floats) -> Outcome:
-        """Give a new instrument its past: candles after states; return its last bar."""
-        edit, revision = Edit(number, 0, states, None, rows, restart=True), self._next()
+    def begin_instrument(self, number: int, past: Past) -> Outcome:
+        """Give a new instrument its past; return its last bar."""
+        edit, revision = Edit(number, 0, past.without_rows(), past, restart=True), self._next()
         which = np.array([number])
         self._edit([edit], which, revision, commit=True)
         self.memory.reported_from[number] = self._newest(number)
@@ -79,20 +90,16 @@ class LiveState:
 
     def past_in_memory(self, number: int, whole: bool) -> Past:
         """Return an instrument's past in memory; an empty one where that is not `whole`."""
-        if not whole:
-            return Past(
-                [each.new_state(1) for each in self.timeframes], self.memory.candles_of(number)[:0]
-            )
-        first = self.memory.first[number]
-        flat = self.memory.snapshot(np.array([number]), np.array([first]))
-        return Past(self._by_timeframe(flat), self.memory.candles_of(number))
+        _, past = self.memory.before(number, BEGIN_OF_TIME)
+        fresh = new_rows(self.timeframes, 1)[0]
+        return past if whole else replace(past.without_rows(), states=fresh)
 
-    def rebuild(self, number: int, states: list[StateArrays], rows: Floats, old: Past) -> Outcome:
-        """Replace an instrument by candles after states; return how its bars differ from `old`.
+    def rebuild(self, number: int, new: Past, old: Past) -> Outcome:
+        """Replace an instrument by another past; return how its bars differ from those of `old`.
 
         Bars that end before all of `old`, and were never reported, are left out.
         """
-        edit = Edit(number, 0, states, old.rows, rows, restart=True, before=old.states)
+        edit = Edit(number, 0, old, new, restart=True)
         reported_from, revision = self.memory.reported_from, self._next()
         since = min([reported_from[number], *old.rows[:1, TIME]])
         found = self._edit([edit], np.array([number]), revision, commit=True)
@@ -111,9 +118,12 @@ class LiveState:
 
     def reach(self, number: int) -> float:
         """Return the time of an instrument's last candle before those in memory."""
-        slot = self.memory.slot(self.memory.first[number])
-        before: float = self.memory.snapshots[0][slot, number, bars.LAST_TIME]
-        return before
+        return float(self._reaches(np.array([number]))[0])
+
+    def _reaches(self, which: Ints) -> Floats:
+        slots = self.memory.slot(self.memory.first[which])
+        reaches: Floats = self.memory.snapshots[slots, which, bars.LAST_TIME]
+        return reaches
 
     def advance(self, now: int) -> Outcome:
         """Set the clock, never back; bars that have ended become final."""
@@ -191,8 +201,7 @@ class LiveState:
 
         All is read before anything changes.
         """
-        slots = self.memory.slot(self.memory.first[given.which])
-        reach = self.memory.snapshots[0][slots, given.which, bars.LAST_TIME]
+        reach = self._reaches(given.which)
         found: dict[int, Past | None] = {}
         unread: list[tuple[int, Exception]] = []
         for place in np.flatnonzero(firsts[:, TIME] <= reach).tolist():
@@ -207,26 +216,24 @@ class LiveState:
     # The state as named arrays
 
     def arrays(self) -> Arrays:
-        """Return the state of all instruments as named arrays; nothing is copied."""
+        """Return the state of all instruments as named arrays."""
         arrays = {f"memory/{name}": getattr(self.memory, own) for name, own in _MEMORY.items()}
-        arrays |= {f"memory/states/{k}": each for k, each in enumerate(self.memory.snapshots)}
         for place, timeframe in enumerate(self.timeframes):
             arrays |= {f"lane/{place}/{name}": getattr(timeframe, name) for name in _TIMEFRAME}
-            arrays |= {f"lane/{place}/now/{k}": each for k, each in enumerate(timeframe.now)}
-            forming = enumerate(timeframe.forming)
-            arrays |= {f"lane/{place}/forming/{k}": each for k, each in forming}
+            states = [*timeframe.now, *timeframe.forming]
+            arrays[f"lane/{place}/states"] = join_states(states)
         return arrays
 
     def restore(self, arrays: Arrays) -> None:
         """Restore a state whose arrays fit; the caller sets the instruments' calendars."""
         for name, own in _MEMORY.items():
             setattr(self.memory, own, arrays[f"memory/{name}"])
-        self.memory.snapshots = _numbered(arrays, "memory/states")
         for place, timeframe in enumerate(self.timeframes):
             for name in _TIMEFRAME:
                 setattr(timeframe, name, arrays[f"lane/{place}/{name}"])
-            timeframe.now = _numbered(arrays, f"lane/{place}/now")
-            timeframe.forming = _numbered(arrays, f"lane/{place}/forming")
+            like, count = [*timeframe.now, *timeframe.forming], len(timeframe.now)
+            states = split_states(arrays[f"lane/{place}/states"], like)
+            timeframe.now, timeframe.forming = states[:count], states[count:]
         self.machine.disconnect()
 
     # The three ways
@@ -237,8 +244,7 @@ class LiveState:
         if any_multiple(position, memory.stride):
             due = position % memory.stride == 0
             some = which[due]
-            states = [part[some] for each in self.timeframes for part in each.now]
-            memory.keep_snapshot(some, position[due], states)
+            memory.put(some, position[due], current_rows(self.timeframes, some))
         memory.append(which, position, rows)
         return self.machine.step(which, rows, self.now, revision, again=False)
 
@@ -277,64 +283,64 @@ class LiveState:
         commit: bool,
     ) -> None:
         """Make edits of the rows of some instruments, and replay them."""
-        added: list[Edit] = []
-        changed: list[Edit] = []
-        for place in some.tolist():
-            number, rows = int(given.which[place]), given.of(place)
-            newest = self.timeframes[0].now[0][number, bars.LAST_TIME]
-            if rows[0, TIME] > newest and not np.isnan(rows[:, CLOSE]).any():
-                at = slice(number, number + 1)
-                states = [[part[at].copy() for part in each.now] for each in self.timeframes]
-                added.append(Edit(number, int(self.memory.next[number]), states, None, rows))
-                outcome.appended += len(rows)
-            else:
-                edit = self._correction(number, rows, pasts.get(number), outcome, given.is_complete)
-                if edit is not None:
-                    changed.append(edit)
-                    if commit:
-                        since = min(self.memory.reported_from[number], int(rows[0, TIME]))
-                        self.memory.reported_from[number] = since
-        for edits in (added, changed):
-            if edits:
-                which = np.array([edit.number for edit in edits])
-                outcome.add(self._edit(edits, which, revision, commit=commit))
+        edits: list[Edit] = []
+        numbers, firsts = given.which[some], given.rows[given.offsets[some], TIME]
+        new = numbers[firsts > self.timeframes[0].now[0][numbers, bars.LAST_TIME]]
+        states = dict(zip(new.tolist(), current_rows(self.timeframes, new), strict=True))
+        for place, number in zip(some.tolist(), numbers.tolist(), strict=True):
+            rows, known = given.of(place), (states.get(number), pasts.get(number))
+            edit = self._edit_of(number, rows, *known, outcome, given.is_complete)
+            if edit is not None:
+                edits.append(edit)
+                if commit:
+                    since = min(self.memory.reported_from[number], int(rows[0, TIME]))
+                    self.memory.reported_from[number] = since
+        if edits:
+            which = np.array([edit.number for edit in edits])
+            outcome.add(self._edit(edits, which, revision, commit=commit))
 
-    def _correction(
-        self, number: int, rows: Floats, past: Past | None, outcome: Outcome, is_complete: bool
+    def _edit_of(
+        self,
+        number: int,
+        rows: Floats,
+        state: Floats | None,
+        past: Past | None,
+        outcome: Outcome,
+        is_complete: bool,
     ) -> Edit | None:
-        """Return the edit for late, revised or deleted candles; None where nothing changes."""
-        memory, first = self.memory, int(self.memory.first[number])
-        kept = memory.candles_of(number)
-        reach = self.reach(number)
-        if rows[0, TIME] <= reach:
-            if past is not None:
-                # A minute that ticks still build is in memory only.
-                old = np.concatenate([past.rows[past.rows[:, TIME] <= reach], kept])
-                new = self._merge(number, old, rows, outcome, is_complete)
-                return None if new is None else Edit(number, 0, past.states, old, new, restart=True)
-            times = rows[:, TIME].astype(np.int64)
-            known = times > reach
-            outcome.too_old += [(number, time, TOO_OLD) for time in times[~known].tolist()]
-            rows = rows[known]
+        """Return the edit for new, late, revised or deleted candles; None if nothing changes.
+
+        New candles go on from the `state` as it is, all others from the snapshot before them, or
+        from a `past` before memory.
+        """
+        reach, position = self.reach(number), 0
+        is_older = rows[0, TIME] <= reach
+        if is_older and past is not None:
+            # A minute that ticks still build is in memory only.
+            kept = self.memory.candles_of(number)
+            known = past.rows[past.rows[:, TIME] <= reach]
+            old = replace(past, rows=np.concatenate([known, kept]))
+        else:
+            is_older, times = False, rows[:, TIME].astype(np.int64)
+            outcome.too_old += [(number, time, TOO_OLD) for time in times[times <= reach].tolist()]
+            rows = rows[times > reach]
             if not len(rows):
                 return None
-        moment = int(rows[0, TIME])
-        # There may be no snapshot yet before the next candle.
-        place = min(int(np.searchsorted(kept[:, TIME], moment)), max(len(kept) - 1, 0))
-        position = max((first + place) // memory.stride * memory.stride, first)
-        old = kept[position - first :]
-        new = self._merge(number, old, rows, outcome, is_complete)
-        if new is None:
+            position, old = self.memory.before(number, int(rows[0, TIME]), state)
+        merged = self._merge(number, old.rows, rows, outcome, is_complete)
+        if merged is None:
             return None
-        flat = memory.snapshot(np.array([number]), np.array([position]))
-        return Edit(number, position, self._by_timeframe(flat), old, new)
+        return Edit(number, position, old, replace(old, rows=merged), restart=is_older)
 
     def _merge(
         self, number: int, old: Floats, rows: Floats, outcome: Outcome, is_complete: bool
     ) -> Floats | None:
         """Merge an update's candles into others, and count them; None where nothing changes."""
-        merged = merge_candles(old, rows, is_complete)
         newest = self.timeframes[0].now[0][number, bars.LAST_TIME]
+        if not len(old) and rows[0, TIME] > newest and not np.isnan(rows[:, CLOSE]).any():
+            outcome.appended += len(rows)
+            return rows
+        merged = merge_candles(old, rows, is_complete)
         appended = int(((rows[:, TIME] > newest) & ~np.isnan(rows[:, CLOSE])).sum())
         outcome.appended += appended
         outcome.late += merged.late - appended
@@ -348,10 +354,6 @@ class LiveState:
     ) -> list[BarRows]:
         return self._replay.apply(edits, self.calendar_of[which], self.now, revision, commit=commit)
 
-    def _by_timeframe(self, flat: StateArrays) -> list[StateArrays]:
-        parts = iter(flat)
-        return [[next(parts) for _ in each.now] for each in self.timeframes]
-
     def no_change(self) -> Outcome:
         """Return an outcome without changes."""
         return Outcome([[] for _ in self.timeframes])
@@ -361,8 +363,3 @@ class LiveState:
         if any(len(rows) for kept in outcome.rows for rows in kept):
             self.revision = revision
         return outcome
-
-
-def _numbered(arrays: Arrays, place: str) -> StateArrays:
-    count = sum(name.startswith(f"{place}/") for name in arrays)
-    return [arrays[f"{place}/{k}"] for k in range(count)]

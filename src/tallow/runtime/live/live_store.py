@@ -25,12 +25,12 @@ from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.runtime.batch import BarOptions
-from tallow.runtime.live.indicator_kernels import StateArrays
-from tallow.runtime.live.memory import FIELDS, TIME, Table, candle_rows
+from tallow.runtime.blocks import rows_between
+from tallow.runtime.live.memory import FIELDS, TIME, candle_rows, candles_of
 from tallow.runtime.live.outcome import Past
-from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState
-from tallow.runtime.operations import to_series
-from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, Validity, month_starts
+from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState, new_rows, split_rows
+from tallow.runtime.operations import join_states, to_series
+from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, month_starts
 from tallow.runtime.stored import JoinedCandles
 
 if TYPE_CHECKING:
@@ -66,7 +66,6 @@ class LiveStore:
         self.point, self.interest = store.point(), store.has_interest()
         self._timeframes, self._calendars, self._no_trade = timeframes, calendars, no_trade
         self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
-        self._validity = Validity()
         self._known = KnownTimes(calendars)
         self.unknown: set[str] = set()
         self._joined: dict[tuple[str, int], JoinedHistories] = {}
@@ -170,7 +169,7 @@ class LiveStore:
 
     def empty_past(self) -> Past:
         """Return the past of an instrument that has none."""
-        return Past([each.new_state(1) for each in self._timeframes], np.empty((0, len(FIELDS))))
+        return Past(new_rows(self._timeframes, 1)[0], np.empty((0, len(FIELDS))))
 
     def rows(self, name: str, start: int | None, known_until: int) -> Floats:
         """Return an instrument's candles from `start` on, as known at a receipt.
@@ -190,23 +189,20 @@ class LiveStore:
         codes = self._known.wrong(calendars, offsets, times, latest_open())
         return np.ones(len(rows), dtype=np.bool_) if codes is None else codes == RIGHT
 
-    def states_before(
-        self, name: str, moment: int, known_until: int
-    ) -> tuple[int | None, list[StateArrays]]:
+    def states_before(self, name: str, moment: int, known_until: int) -> tuple[int | None, Floats]:
         """Return the latest boundary up to `moment` with snapshots of every timeframe, and these.
 
         None, and the states before any candle, where there is no such boundary.
         """
         until, points = moment, self._run_snapshots(name, known_until)
         while True:
-            found = [each.latest([name], until).get(name) for each in points]
+            found = [each.before([name], until).get(name) for each in points]
             starts = [start for start in found if start is not None]
             if len(starts) < len(found):
-                return None, [each.new_state(1) for each in self._timeframes]
+                return None, new_rows(self._timeframes, 1)[0]
             until = min(start.boundary for start in starts)
             if all(start.boundary == until for start in starts):
-                pairs = zip(self._timeframes, starts, strict=True)
-                return until, [_split_state(each, start.state) for each, start in pairs]
+                return until, np.concatenate([start.state for start in starts])
 
     def _newest_past(self, name: str, keep: int, known_until: int) -> Past:
         """Return an instrument's past with its newest candles, `keep` or more if there are.
@@ -229,17 +225,18 @@ class LiveStore:
             return past
         months = month_starts(self._calendars.calendars[int(place[0])], SOURCE)
         times, points = past.rows[:, TIME], self._run_snapshots(name, known_until)
-        first, last = times[0], times[len(times) - keep]
-        done = 0
+        given = candles_of([past.rows])
+        first, last, done = times[0], times[len(times) - keep], 0
+        states = split_rows(self._timeframes, past.states[np.newaxis])
         for boundary in months[(months > first) & (months <= last)].tolist():
             end = int(np.searchsorted(times, boundary))
-            candles = Table.of([past.rows]).part(np.array([done]), np.array([end]))
+            candles = rows_between(given, np.array([done]), np.array([end]))
             number = np.zeros(1, dtype=np.int64)
-            for each, state, kept in zip(self._timeframes, past.states, points, strict=True):
+            for each, state, kept in zip(self._timeframes, states, points, strict=True):
                 each.closed_rows(state, number, place, candles, 0)
-                kept.save([(name, Snapshot(boundary, np.concatenate(state, axis=1)[0]))])
+                kept.put([(name, Snapshot(boundary, join_states(state)[0]))])
             done = end
-        return Past(past.states, past.rows[done:])
+        return Past(join_states([part for each in states for part in each])[0], past.rows[done:])
 
     def joined(self, known_until: int) -> JoinedHistories:
         """Return which instruments continue others, as known at a receipt."""
@@ -264,9 +261,9 @@ class LiveStore:
     def _run_snapshots(self, name: str, known_until: int) -> list[RunSnapshots]:
         """Return every timeframe's snapshots of an instrument's calendar."""
         calendar = self._calendars.calendars[max(int(self._calendars.indices([name])[0]), 0)]
-        kept = (self._snapshots, self._validity, self._candles(known_until))
+        kept = (self._snapshots, self._candles(known_until))
         return [
-            RunSnapshots.of(
+            RunSnapshots(
                 *kept,
                 each.plan,
                 BarOptions(each.size, SOURCE, self._calendars, self._no_trade),
@@ -304,10 +301,3 @@ def as_candles(names: pl.Series, ranks: Ints, rows: Floats) -> Candles:
     columns += [to_series(name, rows[:, k].copy()) for k, name in enumerate(wanted, start=1)]
     frame = pl.DataFrame(columns)
     return Candles.of(frame, instrument_runs(frame), SOURCE)
-
-
-def _split_state(timeframe: TimeframeState, state: Floats) -> StateArrays:
-    """Return a state in one row as the timeframe's own matrices."""
-    sizes = [part.shape[1] for part in timeframe.new_state(1)]
-    parts = np.split(state, np.cumsum(sizes)[:-1])
-    return [part.reshape(1, -1).copy() for part in parts]

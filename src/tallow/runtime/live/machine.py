@@ -9,6 +9,7 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.entries import entry_of
+from tallow.core.operator import PERIODS
 from tallow.data.kernels import blocks
 from tallow.data.kernels.machine import (
     APPENDED,
@@ -40,7 +41,6 @@ from tallow.runtime.live.memory import CandleMemory
 from tallow.runtime.live.timeframe_state import TimeframeState
 from tallow.runtime.live.updates import LiveReport
 
-_PERIODS = ("session", "week", "month")
 _ROW = 4
 """Numbers of a row besides its fields: its instrument and times, and the room of its flags."""
 
@@ -100,7 +100,7 @@ class StepRows:
         for each, (rows, part), (_, closing, raised) in zip(
             timeframes, self._parts(), self._found().tolist(), strict=True
         ):
-            if not (raised or each.kernels.failed):
+            if not (raised or each.failed):
                 done.append(rows.take(_changed(rows, part)) if self._again else rows)
             elif self._again:
                 old = self._kept(rows, part)
@@ -198,7 +198,7 @@ class LiveMachine:
         self._spare_each = blocks.SPARE_EACH + unwanted + widest
         self._spare_fixed = blocks.SPARE_FIXED + max(map(_codes, operations), default=0)
         self._has_entries = all(map(_entry, operations))
-        self._failed = [each.kernels.failed for each in self._timeframes]
+        self._failed = [each.failed for each in self._timeframes]
         # What lies at the addresses must live as long as they.
         now = [part for each in self._timeframes for part in each.now]
         assert all(each.flags.c_contiguous for each in memory.snapshots)
@@ -313,14 +313,14 @@ def _codes(operation: Operation) -> int:
 
 def _block(state: TimeframeState) -> Ints:
     """Return a timeframe's block; see `tallow.data.kernels.blocks`."""
-    table, anchors = state.buckets, state.kernels.anchors
+    table, anchors = state.buckets, state.machine.anchors
     kept = (state.now[0], state.before, state.touched, state.final, state.revision, state.shown)
     assert all(each.flags.c_contiguous for each in (*kept, *state.now, *state.forming))
     numbers = [_address(each) for each in kept]
     numbers += [len(state.final), len(state.shown), state.grace_us, state.drops_fillers]
     numbers += [len(table.covered_from), len(table.segment_open), table.step_us, table.source_us]
     numbers += [0 if anchors is None else len(anchors.boundaries)]
-    numbers += [sum(1 << _PERIODS.index(name) for name in state.plan.anchors)]
+    numbers += [sum(1 << PERIODS.index(name) for name in state.plan.anchors)]
     numbers += [len(state.plan.operations)]
     numbers += map(_address, table[: blocks.BUCKET_ARRAYS])
     numbers += [0] * blocks.ANCHOR_ARRAYS if anchors is None else map(_address, anchors)
@@ -331,7 +331,7 @@ def _block(state: TimeframeState) -> Ints:
         numbers += [_entry(operation), _address(now), _address(forming), now.shape[1]]
         numbers += [_address(operation.parameters), len(operation.inputs), len(operation.columns)]
         numbers += [
-            blocks.SESSION - _PERIODS.index(name) if name in _PERIODS else places[name]
+            blocks.SESSION - PERIODS.index(name) if name in PERIODS else places[name]
             for name in operation.inputs
         ]
         numbers += [blocks.NOBODY if name is None else places[name] for name in operation.columns]

@@ -8,7 +8,7 @@ costs at most `stride` candles more than follow it, whatever the length of the h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,7 @@ from tallow.core.time import BEGIN_OF_TIME
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.live_rows import put_candles
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, time_view
-from tallow.runtime.live.indicator_kernels import StateArrays
+from tallow.runtime.live.outcome import Past
 from tallow.runtime.live.timeframe_state import as_slice
 
 FIELDS = ("timestamp", "open", "high", "low", "close", "volume", "open_interest")
@@ -28,25 +28,10 @@ FIELDS = ("timestamp", "open", "high", "low", "close", "volume", "open_interest"
 TIME, CLOSE, VOLUME, INTEREST = 0, 4, 5, 6
 
 
-class Table(NamedTuple):
-    """Candles of instruments: rows ``offsets[i]:offsets[i + 1]`` of float64 ``[rows, fields]``."""
-
-    rows: Floats
-    offsets: Ints
-
-    @classmethod
-    def of(cls, parts: Sequence[Floats]) -> Table:
-        """Put the candles of several instruments one after the other."""
-        sizes = [len(part) for part in parts]
-        rows = np.concatenate(parts) if parts else np.empty((0, len(FIELDS)))
-        return cls(rows, np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))))
-
-    def part(self, low: Ints, high: Ints) -> CandleArrays:
-        """Return rows ``low[i]:high[i]`` of each instrument, counted from its first."""
-        sizes = high - low
-        offsets = np.concatenate(([0], np.cumsum(sizes)))
-        index = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1] + low - offsets[:-1], sizes)
-        return candle_arrays(self.rows[index], offsets)
+def candles_of(parts: Sequence[Floats]) -> CandleArrays:
+    """Return candles of several instruments, each ``[rows, fields]``, as kernels take them."""
+    offsets = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+    return candle_arrays(np.concatenate(parts), offsets)
 
 
 def candle_arrays(rows: Floats, offsets: Ints) -> CandleArrays:
@@ -69,6 +54,9 @@ def candle_rows(frame: pl.DataFrame) -> Floats:
 class CandleMemory:
     """The newest candles of each instrument, and snapshots among them.
 
+    A snapshot is a row of states of all timeframes, ``[size]``; what it was taken before is the
+    number of a candle. It is there as long as that candle is.
+
     Attributes
     ----------
     first, next
@@ -76,9 +64,11 @@ class CandleMemory:
         the next one to come.
     reported_from
         int64 ``[instruments]``, microseconds: bars that ended by then were never reported.
+    snapshots
+        float64 ``[slots, instruments, size]``.
     """
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, size: int) -> None:
         self.stride = min(LIVE_STRIDE, keep)
         self.slots = -(-keep // self.stride) + 1
         self.capacity = self.slots * self.stride
@@ -86,23 +76,19 @@ class CandleMemory:
         self.first = np.empty(0, dtype=np.int64)
         self.next = np.empty(0, dtype=np.int64)
         self.reported_from = np.empty(0, dtype=np.int64)
-        self.snapshots: list[Floats] = []
+        self.snapshots = np.empty((self.slots, 0, size))
 
-    def grow(self, count: int, fresh: StateArrays) -> None:
-        """Make room for `count` instruments; `fresh` are the states of the new ones."""
-        more = count - len(self.next)
+    def grow(self, fresh: Floats) -> None:
+        """Make room for more instruments, of which these are the states."""
+        more = len(fresh)
         room = np.full((self.capacity, more, len(FIELDS)), np.nan)
         self.candles = np.concatenate([self.candles, room], axis=1)
         zeros = np.zeros(more, dtype=np.int64)
         self.first, self.next = np.append(self.first, zeros), np.append(self.next, zeros)
         self.reported_from = np.append(self.reported_from, zeros + BEGIN_OF_TIME)
-        kept = [np.zeros((self.slots, *state.shape)) for state in fresh]
-        for slots, state in zip(kept, fresh, strict=True):
-            slots[0] = state
-        self.snapshots = [
-            np.concatenate([old, new], axis=1)
-            for old, new in zip(self.snapshots or [k[:, :0] for k in kept], kept, strict=True)
-        ]
+        kept = np.zeros((self.slots, *fresh.shape))
+        kept[0] = fresh
+        self.snapshots = np.concatenate([self.snapshots, kept], axis=1)
 
     def candles_of(self, number: int) -> Floats:
         """Return an instrument's candles, ``[rows, fields]``, the oldest first."""
@@ -110,23 +96,31 @@ class CandleMemory:
         candles: Floats = self.candles[places, number]
         return candles
 
-    def snapshot(self, which: Ints, position: Ints) -> StateArrays:
-        """Return the snapshots before candles whose numbers are multiples of the stride."""
-        slots = self.slot(position)
-        return [kept[slots, which] for kept in self.snapshots]
+    def before(self, number: int, moment: int, newest: Floats | None = None) -> tuple[int, Past]:
+        """Return the latest state before a moment, with the candles after it.
 
-    def slot(self, position: Ints) -> Ints:
+        And the number of the first of these; they begin with the oldest one where the moment is
+        before that. `newest` is the state after all candles, where the moment is after these.
+        """
+        if newest is not None:
+            return int(self.next[number]), Past(newest, np.empty((0, len(FIELDS))))
+        first, kept = int(self.first[number]), self.candles_of(number)
+        # There may be no snapshot yet before the next candle.
+        place = min(int(np.searchsorted(kept[:, TIME], moment)), max(len(kept) - 1, 0))
+        position = max((first + place) // self.stride * self.stride, first)
+        state = self.snapshots[self.slot(position), number].copy()
+        return position, Past(state, kept[position - first :])
+
+    def slot(self, position: Any) -> Any:
         """Return the slots of the snapshots before candles of such numbers."""
         return position // self.stride % self.slots
 
-    def keep_snapshot(self, which: Ints, position: Ints, state: StateArrays) -> None:
+    def put(self, which: Ints, position: Ints, states: Floats) -> None:
         """Keep snapshots before candles whose numbers are multiples of the stride.
 
         Each replaces the one a whole ring further back, and the candles there are given up.
         """
-        at = _place(self.slot(position), which)
-        for kept, new in zip(self.snapshots, state, strict=True):
-            kept[at] = new
+        self.snapshots[self.slot(position), which] = states
         oldest = position - (self.slots - 1) * self.stride
         self.first[which] = np.maximum(self.first[which], oldest)
 
@@ -143,15 +137,7 @@ class CandleMemory:
         self.candles[places % self.capacity, number] = rows[places - position]
         self.next[number] = end
 
-    def restart(self, number: int, state: StateArrays) -> None:
+    def restart(self, number: int, state: Floats) -> None:
         """Forget an instrument's candles: the next ones begin after a state."""
         self.first[number] = self.next[number] = 0
-        for kept, new in zip(self.snapshots, state, strict=True):
-            kept[0, number] = new[0]
-
-
-def _place(slots: Ints, which: Ints) -> Any:
-    """Return the index of slots in a ring: one slot of neighbouring instruments needs no list."""
-    if len(slots) and slots.min() == slots.max():
-        return slots[0], as_slice(which)
-    return slots, which
+        self.snapshots[0, number] = state

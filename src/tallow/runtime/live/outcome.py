@@ -9,15 +9,21 @@ import polars as pl
 
 from tallow.core.arrays import Floats
 from tallow.runtime.live.bar_rows import BarRows, join_rows, latest_rows
-from tallow.runtime.live.indicator_kernels import StateArrays
 
 
 @dataclass(frozen=True)
 class Past:
-    """An instrument's candles from a moment on, ``[rows, fields]``, and the states before them."""
+    """An instrument's candles from a moment on, ``[rows, fields]``, and the states before them.
 
-    states: list[StateArrays]
+    The states of all timeframes are one row of float64.
+    """
+
+    states: Floats
     rows: Floats
+
+    def without_rows(self) -> Past:
+        """Return the states alone."""
+        return replace(self, rows=self.rows[:0])
 
 
 @dataclass

@@ -23,24 +23,19 @@ from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import is_continuation
 from tallow.runtime.live.state_checks import TICKS, require_arrays, require_header, require_ticks
 from tallow.runtime.live.tick_intake import TickIntake
-from tallow.runtime.run_snapshots import calendar_digest
+from tallow.runtime.run_snapshots import calendar_digest, operation_texts
 
 
 def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> dict[str, Any]:
     """Return all that a state's numbers depend on besides the candles, by name."""
     plan = state.timeframes[0].plan
-    operations = [
-        f"{o.indicator.name} {o.indicator.version} {sorted(o.values.items())}"
-        f" in {o.indicator.state_size(o.values)}"
-        for o in plan.operations
-    ]
     return {
         "bars": [bars.BARS_VERSION, bars.STATE_SIZE],
         "candles": RULES_VERSION,
         "ticks": TICKS_VERSION,
         "updates": UPDATES_VERSION,
         "timeframes": [each.size.text for each in state.timeframes],
-        "indicators": operations,
+        "indicators": operation_texts(plan),
         "columns": list(plan.columns),
         "convention": plan.convention,
         "calendars": [calendar_digest(each).hex() for each in calendars.calendars],
@@ -72,8 +67,8 @@ def save_state(path: Path, parts: Parts) -> None:
         "interest": parts.intake.saw_interest,
         "failed": [
             [
-                {name: sorted(numbers) for name, numbers in each.kernels.failed.items()},
-                list(each.kernels.failures.items()),
+                {name: sorted(numbers) for name, numbers in each.failed.items()},
+                list(each.failures.items()),
             ]
             for each in parts.state.timeframes
         ],
@@ -107,8 +102,8 @@ def load_state(path: Path, parts: Parts) -> None:
         raise StateError(f"state: file={path}; {error}; rebuild it") from error
     parts.state.restore(arrays)
     for each, (failed, failures) in zip(parts.state.timeframes, header["failed"], strict=True):
-        each.kernels.failed = {name: set(numbers) for name, numbers in failed.items()}
-        each.kernels.failures = dict(failures)
+        each.failed = {name: set(numbers) for name, numbers in failed.items()}
+        each.failures = dict(failures)
     parts.ticks.waiting = [
         (
             np.array(numbers, dtype=np.int64),

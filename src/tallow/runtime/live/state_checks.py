@@ -22,6 +22,7 @@ from tallow.data.state_file import Arrays
 from tallow.runtime.live.bar_rows import rows_of_text
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.memory import FIELDS, TIME
+from tallow.runtime.live.timeframe_state import new_rows
 
 Check = Callable[[Any], bool]
 """Says whether a value of the header is of one kind."""
@@ -162,8 +163,6 @@ def _shapes(state: LiveState, room: int) -> Shapes:
             ),
         )
         for name, array in one.items()
-        # A memory has no snapshots before the first instrument.
-        if room or not name.startswith("memory/states/")
     }
 
 
@@ -171,10 +170,9 @@ def _with_room(state: LiveState, more: int) -> LiveState:
     """Return a copy of a state with room for more instruments."""
     like = copy(state)
     like.timeframes, like.memory = ([copy(each) for each in state.timeframes], copy(state.memory))
-    count = len(state.memory.next) + more
-    like.memory.grow(count, [part for each in like.timeframes for part in each.new_state(more)])
+    like.memory.grow(new_rows(like.timeframes, more))
     for each in like.timeframes:
-        each.grow(count)
+        each.grow(len(like.memory.next))
     return like
 
 

@@ -7,7 +7,7 @@ again, from the first. So an update costs one row per instrument, whatever the t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,14 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.timeframe import Timeframe, parse_timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.buckets import bucket_table
-from tallow.data.kernels.live_rows import roll_states
+from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Plan
 from tallow.runtime.live.bar_rows import BAR_FIELDS, BarRows
-from tallow.runtime.live.indicator_kernels import IndicatorKernels, StateArrays
-from tallow.runtime.operations import fresh_states
+from tallow.runtime.operations import Failure, Machine, join_states, split_states
+
+StateArrays = list[Floats]
+"""What a timeframe's values depend on, of some instruments: the state of the bars, with the open
+one, and each operation's after the last closed bar; float64 ``[instruments, size]`` each."""
 
 SOURCE = parse_timeframe("1m")
 _BAR = slice(bars.BAR, bars.BAR + len(BAR_FIELDS))
@@ -30,6 +33,9 @@ _BAR = slice(bars.BAR, bars.BAR + len(BAR_FIELDS))
 
 class TimeframeState:
     """The states of one timeframe.
+
+    A user's kernel may raise anything. The instruments for which it does have no values in its
+    columns any more, until they are rebuilt.
 
     Attributes
     ----------
@@ -43,8 +49,10 @@ class TimeframeState:
         float64 ``[columns, instruments]``, the indicators of each instrument's last bar.
     final, revision
         Whether that bar has closed, and the update that changed it last.
-    kernels
-        Fill in the indicators.
+    fields
+        The fields of a bar's row: those of the bar, then the indicators' columns.
+    failed, failures
+        Of columns whose kernel raised, the instruments without values there; why, by instrument.
     """
 
     def __init__(
@@ -56,88 +64,47 @@ class TimeframeState:
         grace_us: int,
     ) -> None:
         self.size, self.plan = size, plan
-        self.kernels = IndicatorKernels(plan, calendars)
-        self.fields = self.kernels.fields
-        self._no_trade: bars.NoTrade = no_trade
+        self.fields = (*BAR_FIELDS, *plan.columns)
+        self.failed: dict[str, set[int]] = {}
+        self.failures: dict[int, str] = {}
         self.drops_fillers = no_trade == "drop"
         self.grace_us = grace_us
         self.buckets = bucket_table(calendars.calendars, size, SOURCE)
-        self._new_states = [bars.new_state, *fresh_states(plan)]
+        self.machine = Machine(plan, calendars.calendars, self.buckets, no_trade)
         self._scratch = bars.Scratch()
-        self.now: StateArrays = self.new_state(0)
-        self.forming: StateArrays = self.new_state(0)[1:]
+        self.now: StateArrays = self.machine.new_states(0)
+        self.forming: StateArrays = self.machine.new_states(0)[1:]
         self.before = bars.new_state(0)
         self.touched = np.empty(0, dtype=np.bool_)
         self.shown = np.empty((len(plan.columns), 0))
         self.final = np.empty(0, dtype=np.bool_)
         self.revision = np.empty(0, dtype=np.int64)
 
-    def new_state(self, count: int) -> StateArrays:
-        """Return the state of instruments before any candle."""
-        return [make(count) for make in self._new_states]
-
     def grow(self, count: int) -> None:
         """Make room for `count` instruments in all."""
         more = count - len(self.final)
-        fresh = self.new_state(more)
+        fresh, no = self.machine.new_states(more), np.zeros(more, dtype=np.bool_)
         self.now = _append(self.now, fresh)
         self.forming = _append(self.forming, fresh[1:])
         self.before = np.concatenate([self.before, fresh[0]])
-        self.touched = np.concatenate([self.touched, np.zeros(more, dtype=np.bool_)])
+        self.touched, self.final = np.append(self.touched, no), np.append(self.final, no)
         self.shown = np.concatenate([self.shown, np.full((len(self.shown), more), np.nan)], axis=1)
-        self.final = np.concatenate([self.final, np.zeros(more, dtype=np.bool_)])
-        self.revision = np.concatenate([self.revision, np.zeros(more, dtype=np.int64)])
+        self.revision = np.append(self.revision, np.zeros(more, dtype=np.int64))
 
     # One candle more for each of some instruments
 
     def refill_open_bars(self, rows: BarRows, calendar_of: Ints) -> None:
         """Fill in the indicators of open bars once more, for kernels that the driver cannot run."""
         which = rows.instrument
-        again = np.zeros(len(which), dtype=np.bool_)
-        self._fill_open_bars(which, as_slice(which), calendar_of[which], again, rows)
+        forming = [part[as_slice(which)].copy() for part in self.now[1:]]
+        self._fill_indicators(which, calendar_of[which], forming, rows)
+        _put(self.forming, which, forming)
+        self._keep_last_bars(rows)
 
-    def _fill_open_bars(
-        self, which: Ints, at: Any, calendar: Ints, opened: Flags, rows: BarRows
-    ) -> None:
-        """Fill in the indicators in the rows of open bars; `at` is where these are."""
-        self._roll_states(which, at, opened)
-        forming = [each[at] for each in self.forming]
-        offsets = np.arange(len(which) + 1)
-        inputs = self.kernels.inputs(calendar, offsets, rows.timestamp, rows.values)
-        try:
-            self.kernels.run_all(forming, offsets, inputs, rows.values)
-        except Exception:  # noqa: BLE001
-            # A user's kernel may raise anything: once more, to find out for whom.
-            self._roll_states(which, at, np.zeros(len(which), dtype=np.bool_))
-            forming = [each[at] for each in self.forming]
-            self.kernels.run_by_instrument(which, forming, offsets, inputs, rows.values)
-        if not isinstance(at, slice):
-            for kept, part in zip(self.forming, forming, strict=True):
-                kept[at] = part
-        self.kernels.remove_failed(which, offsets, rows.values)
-        self._keep_last_bars(at, rows)
-
-    def _roll_states(self, which: Ints, at: Any, opened: Flags) -> None:
-        """Prepare the operations' states for the open bars' rows; see the kernel."""
-        all_alike = isinstance(at, slice) and np.count_nonzero(opened) in (0, len(opened))
-        for before, after in zip(self.now[1:], self.forming, strict=True):
-            if not all_alike:
-                roll_states(before, after, which, opened)
-            elif opened[0]:
-                before[at] = after[at]
-            else:
-                after[at] = before[at]
-
-    def _keep_last_bars(self, at: Any, rows: BarRows) -> None:
+    def _keep_last_bars(self, rows: BarRows) -> None:
         """Keep the indicators of open bars, and whether these are final."""
-        self.shown[:, at] = rows.values[len(BAR_FIELDS) :]
-        self.final[at] = rows.is_final
-
-    def _empty_rows(self, count: int, revision: int) -> BarRows:
-        """Return rows of one revision, to be filled in."""
-        times, final = np.empty((3, count), dtype=np.int64), np.empty(count, dtype=np.bool_)
-        values = np.empty((len(self.fields), count))
-        return BarRows(times, final, np.full(count, revision), values, self.fields)
+        at = as_slice(rows.instrument)
+        self.shown[:, at], self.final[at] = rows.values[len(BAR_FIELDS) :], rows.is_final
 
     def set_revisions(self, changed: BarRows) -> None:
         """Note which update changed the last bars, which may be among the changed rows."""
@@ -178,14 +145,13 @@ class TimeframeState:
 
         And, per instrument, whether its candles went into a bar.
         """
-        result = self._aggregate(state[0], candles, calendar)
+        made = self.machine.run(state, candles, calendar, self._scratch, lead=len(BAR_FIELDS))
+        result, values = made.result, made.values
         built = result.bars
         numbers = np.repeat(which, np.diff(built.offsets))
-        values = np.empty((len(self.fields), len(numbers)))
         for field, name in enumerate(BAR_FIELDS):
             values[field] = getattr(built, name)
-        inputs = self.kernels.inputs(calendar, built.offsets, built.timestamp, values)
-        self.kernels.run_by_instrument(which, state[1:], built.offsets, inputs, values)
+        self._note_failures(made.failures, which, built.offsets, values)
         rows = BarRows(
             np.array([numbers, built.timestamp, built.end]),
             np.ones(len(numbers), dtype=np.bool_),
@@ -210,22 +176,44 @@ class TimeframeState:
         """
         has_bar = state[:, bars.HAS_BAR] != 0.0
         which, calendar, state = which[has_bar], calendar[has_bar], state[has_bar]
-        rows = self._empty_rows(len(which), revision)
+        times = np.array([which, state[:, bars.OPENS], state[:, bars.CLOSES]], dtype=np.int64)
+        values = np.empty((len(self.fields), len(which)))
+        values[: len(BAR_FIELDS)] = state[:, _BAR].T
+        final, revisions = times[2] + self.grace_us <= now, np.full(len(which), revision)
+        rows = BarRows(times, final, revisions, values, self.fields)
         some = [part[has_bar] for part in forming]
-        self._fill_bars(which, state, now, rows)
-        offsets = np.arange(len(which) + 1)
-        inputs = self.kernels.inputs(calendar, offsets, rows.timestamp, rows.values)
-        self.kernels.run_by_instrument(which, some, offsets, inputs, rows.values)
+        self._fill_indicators(which, calendar, some, rows)
         for part, filled in zip(forming, some, strict=True):
             part[has_bar] = filled
         return rows
 
-    def _fill_bars(self, which: Ints, state: Floats, now: int, rows: BarRows) -> None:
-        """Fill in the rows of open bars, all but the indicators, from the states of the bars."""
-        rows.instrument[:] = which
-        rows.timestamp[:], rows.end[:] = state[:, bars.OPENS], state[:, bars.CLOSES]
-        rows.is_final[:] = rows.end + self.grace_us <= now
-        rows.values[: len(BAR_FIELDS)] = state[:, _BAR].T
+    def _fill_indicators(
+        self, which: Ints, calendar: Ints, forming: StateArrays, rows: BarRows
+    ) -> None:
+        """Fill in the indicators in the rows of open bars, one of each of `which`."""
+        offsets, inputs = np.arange(len(which) + 1), dict(zip(NUMBERS, rows.values, strict=False))
+        out = rows.values[len(BAR_FIELDS) :]
+        found = self.machine.fill(forming, offsets, inputs, out, rows.timestamp, calendar)
+        self._note_failures(found, which, offsets, rows.values)
+
+    def _note_failures(
+        self, found: Sequence[Failure], which: Ints, offsets: Ints, values: Floats
+    ) -> None:
+        """Note for whom kernels fail; remove their values, and those of earlier failures."""
+        for failure in found:
+            number = int(which[failure.instrument])
+            self.failures.setdefault(number, failure.reason)
+            for column in failure.columns:
+                self.failed.setdefault(column, set()).add(number)
+        for column, numbers in self.failed.items():
+            lost = np.repeat(np.isin(which, list(numbers)), np.diff(offsets))
+            values[self.fields.index(column), lost] = np.nan
+
+    def forget_failures(self, number: int) -> None:
+        """Let a rebuilt instrument have values again where kernels failed."""
+        self.failures.pop(number, None)
+        for numbers in self.failed.values():
+            numbers.discard(number)
 
     def install(
         self,
@@ -237,20 +225,9 @@ class TimeframeState:
         last: BarRows,
     ) -> None:
         """Replace all that is kept of `which`."""
-        for whole, part in zip(
-            [*self.now, *self.forming, self.before, self.touched],
-            [*state, *forming, before, touched],
-            strict=True,
-        ):
-            whole[which] = part
-        self._keep_last_bars(as_slice(last.instrument), last)
-
-    def _aggregate(
-        self, state: Floats, candles: bars.CandleArrays, calendar: Ints
-    ) -> bars.AggregateResult:
-        return bars.aggregate(
-            state, candles, calendar, False, self.buckets, self._no_trade, self._scratch
-        )
+        _put([*self.now, *self.forming, self.before], which, [*state, *forming, before])
+        self.touched[which] = touched
+        self._keep_last_bars(last)
 
 
 def timeframe_states(
@@ -268,12 +245,35 @@ def timeframe_states(
     return [TimeframeState(size, plan, calendars, no_trade, grace_us) for size in sizes]
 
 
+def new_rows(timeframes: Sequence[TimeframeState], count: int) -> Floats:
+    """Return the states of instruments before any candle, those of all timeframes in one row."""
+    return join_states([part for each in timeframes for part in each.machine.new_states(count)])
+
+
+def current_rows(timeframes: Sequence[TimeframeState], which: Ints) -> Floats:
+    """Return the states of instruments as they are, those of all timeframes in one row."""
+    at = as_slice(which)
+    return join_states([part[at] for each in timeframes for part in each.now])
+
+
+def split_rows(timeframes: Sequence[TimeframeState], rows: Floats) -> list[StateArrays]:
+    """Return such rows as each timeframe's states."""
+    parts = iter(split_states(rows, [part for each in timeframes for part in each.now]))
+    return [[next(parts) for _ in each.now] for each in timeframes]
+
+
 def as_slice(which: Ints) -> Any:
     """Return ascending numbers as a slice where there is no gap: a view needs no copy."""
     if not len(which):
         return slice(0, 0)
     first, last = int(which[0]), int(which[-1])
     return slice(first, last + 1) if last - first + 1 == len(which) else which
+
+
+def _put(whole: StateArrays, which: Ints, parts: StateArrays) -> None:
+    at = as_slice(which)
+    for kept, part in zip(whole, parts, strict=True):
+        kept[at] = part
 
 
 def _append(state: StateArrays, more: StateArrays) -> StateArrays:
