@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -15,7 +16,9 @@ import pytest
 from tallow import AnalyticsEngine
 from tallow.core.errors import ParameterError, SpecError, TallowError
 from tallow.core.registry import registry
+from tallow.runtime import expressions
 from tests.frames import assert_same_frame, market
+from tests.runtime.test_batch import FRAGILE
 
 FRAME = market(["A", "B", "C"])
 PLAIN = [
@@ -121,6 +124,15 @@ def test_mistakes_are_told_where_they_are_made(call, error, message):
     with pytest.raises(error, match=message):
         call(tallow(pl.col("close")))
     assert issubclass(error, TallowError)
+
+
+def test_what_a_kernel_raises_is_raised(monkeypatch):
+    found = SimpleNamespace(find=lambda _name: FRAGILE)
+    monkeypatch.setattr(expressions, "registry", lambda: found)
+    frame = pl.DataFrame({"close": [1.0, 950.0, 2.0]})
+    with pytest.raises(ArithmeticError, match=r"close=950\.0"):
+        frame.select(tallow(pl.col("close")).fragile())
+    assert frame[:1].select(tallow(pl.col("close")).fragile()).to_series().to_list() == [1.0]
 
 
 def test_the_namespace_lists_what_there_is():

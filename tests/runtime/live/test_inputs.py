@@ -270,6 +270,16 @@ def test_a_bar_before_everything_kept_is_refused_and_nothing_changes():
     assert live.latest()["candles"].to_list() == [2]
 
 
+def test_new_candles_beside_one_that_is_too_old_are_added_to_those_in_memory():
+    frame = candles("A", minutes("2025-06-02T09:15+05:30", 33))
+    live = LiveEngine("5m", "ema(3)", keep=1)
+    live.update(frame[1:31])
+    mixed = live.update(pl.concat([frame[:1], frame[31:]]))
+    assert (mixed.report.appended, mixed.report.refused) == (2, 1)
+    last = AnalyticsEngine("XNSE").process_candles(frame[1:], "5m", "ema(3)").frame.tail(1)
+    assert_same_frame(live.latest().select(last.columns), last)
+
+
 def test_no_bar_opens_while_nobody_trades():
     """Over a night, a weekend, a holiday and a gap."""
     live = LiveEngine(["1m", "1d"], "ema(1)")
