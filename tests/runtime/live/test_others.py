@@ -26,6 +26,7 @@ from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore
 from tests.runtime.live.markets import Values, frame_of, keys_of
 from tests.runtime.live.others import BEGINS, MINUTE_US, OPTIONS, SPECS, Market, bars, key, rows
+from tests.runtime.test_batch import FRAGILE_SPEC
 
 
 @pytest.fixture
@@ -200,6 +201,27 @@ def test_a_durable_row_is_taken_later_where_it_cannot_be_now(
     market.update(rows("A", 400, 1))
     market.agree()
     assert market.live.failures == {}
+
+
+def test_what_is_rebuilt_has_values_again_where_a_kernel_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "store"
+    open_store(folder, create=True).close()
+    options: Any = {"calendar": "24/7", "store": folder}
+    live = LiveEngine("5m", [FRAGILE_SPEC], **options)
+    live.update(rows("A", 0, 40))
+    live.update(rows("A", 40, 1, shift=900.0))
+    assert live.failures["A"].startswith("fragile: ArithmeticError")
+    with monkeypatch.context() as broken:
+        broken.setattr(LiveState, "apply", breaks_off(LiveState.apply))
+        with pytest.raises(StoreError, match="is taken by the next call"):
+            live.update(rows("A", 40, 1))
+    live.update(rows("A", 41, 1))
+    other = LiveEngine("5m", [FRAGILE_SPEC], **options)
+    other.catch_up()
+    assert live.failures == {}
+    assert bars(live.latest().drop("revision")) == bars(other.latest().drop("revision"))
 
 
 def test_an_engine_that_is_behind_is_saved_so(

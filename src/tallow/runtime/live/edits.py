@@ -29,10 +29,11 @@ class Edit:
     Attributes
     ----------
     old, new
-        The candles as they were and as they are, after the same states. Where the states differ,
-        the instrument is rebuilt, and its failures are forgotten.
+        The candles as they were and as they are, after the states before them.
     restart
         Forget the candles in memory: the new ones begin after their states.
+    is_rebuild
+        Forget where kernels failed, too.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Edit:
     old: Past
     new: Past
     restart: bool = False
+    is_rebuild: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,19 +104,20 @@ class Replay:
         self._timeframes, self._memory = timeframes, memory
 
     def apply(
-        self, edits: Sequence[Edit], calendar: Ints, now: int, revision: int, *, commit: bool
+        self, edits: Sequence[Edit], calendar_of: Ints, now: int, revision: int, *, commit: bool
     ) -> list[BarRows]:
         """Return per timeframe the rows that edits of ascending instruments change.
 
-        `calendar` are the instruments' calendars.
+        `calendar_of` are the calendars of all instruments.
         """
         which = np.array([edit.number for edit in edits], dtype=np.int64)
+        calendar = calendar_of[which]
         for edit in edits:
             if commit and edit.restart:
                 self._memory.restart(edit.number, edit.new.states)
         old = self._old_rows(edits, which, calendar, now)
         for edit in edits:
-            if commit and edit.new.states is not edit.old.states:
+            if commit and edit.is_rebuild:
                 for each in self._timeframes:
                     each.forget_failures(edit.number)
         new = self._run(edits, which, calendar, now, revision, commit=commit)

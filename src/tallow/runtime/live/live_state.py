@@ -81,11 +81,10 @@ class LiveState:
     def begin_instrument(self, number: int, past: Past) -> Outcome:
         """Give a new instrument its past; return its last bar."""
         edit, revision = Edit(number, 0, past.without_rows(), past, restart=True), self._next()
-        which = np.array([number])
-        self._edit([edit], which, revision, commit=True)
+        self._edit([edit], revision, commit=True)
         self.memory.reported_from[number] = self._newest(number)
         outcome = self.no_change()
-        outcome.add([each.last_bars(which) for each in self.timeframes])
+        outcome.add([each.last_bars(np.array([number])) for each in self.timeframes])
         return self._finish(outcome, revision)
 
     def past_in_memory(self, number: int, whole: bool) -> Past:
@@ -99,10 +98,10 @@ class LiveState:
 
         Bars that end before all of `old`, and were never reported, are left out.
         """
-        edit = Edit(number, 0, old, new, restart=True)
+        edit = Edit(number, 0, old, new, restart=True, is_rebuild=True)
         reported_from, revision = self.memory.reported_from, self._next()
         since = min([reported_from[number], *old.rows[:1, TIME]])
-        found = self._edit([edit], np.array([number]), revision, commit=True)
+        found = self._edit([edit], revision, commit=True)
         reported_from[number] = min(since, self._newest(number))
         outcome = self.no_change()
         outcome.add([bar_rows.take(bar_rows.end > since) for bar_rows in found])
@@ -296,8 +295,7 @@ class LiveState:
                     since = min(self.memory.reported_from[number], int(rows[0, TIME]))
                     self.memory.reported_from[number] = since
         if edits:
-            which = np.array([edit.number for edit in edits])
-            outcome.add(self._edit(edits, which, revision, commit=commit))
+            outcome.add(self._edit(edits, revision, commit=commit))
 
     def _edit_of(
         self,
@@ -349,10 +347,8 @@ class LiveState:
         outcome.repeated += merged.repeated
         return merged.rows if merged.late + merged.revised + merged.deleted else None
 
-    def _edit(
-        self, edits: list[Edit], which: Ints, revision: int, *, commit: bool
-    ) -> list[BarRows]:
-        return self._replay.apply(edits, self.calendar_of[which], self.now, revision, commit=commit)
+    def _edit(self, edits: list[Edit], revision: int, *, commit: bool) -> list[BarRows]:
+        return self._replay.apply(edits, self.calendar_of, self.now, revision, commit=commit)
 
     def no_change(self) -> Outcome:
         """Return an outcome without changes."""
