@@ -45,7 +45,8 @@ many slots of so many instruments; addresses of the numbers of each instrument's
 and of its next one; at multiples of which number a snapshot is due; the address of where its states
 lie, how many there are, in so many slots; the address of memory for what is of no use afterwards.
 
-States are int64 ``[states, 3]``: the address of all instruments', of their snapshots, the size."""
+States are int64 ``[states, 3]``: the address of all instruments', that of the first one's first
+snapshot, the size; a snapshot is a row of all states."""
 
 FIELDS = 7
 """Numbers of a candle: timestamp, open, high, low, close, volume, open interest."""
@@ -344,18 +345,18 @@ def take_kept(layout, number, now, revision, out):  # type: ignore[no-untyped-de
 
 @kernel_part
 def _keep_snapshot(given, number, position):  # type: ignore[no-untyped-def]
-    """Keep an instrument's states before a candle, as `CandleMemory.keep_snapshot` does."""
+    """Keep an instrument's states before a candle, as `CandleMemory.put` does."""
     slots, places = given[STATE_SLOTS], given[PLACES]
     states = counts_at(given[STATES], given[STATE_COUNT], 3)
-    place = position // given[STRIDE] % slots * places + number
+    place, width = position // given[STRIDE] % slots * places + number, 0
+    for k in range(len(states)):
+        width += states[k, 2]
     for k in range(len(states)):
         size = states[k, 2]
-        now, kept = (
-            table_at(states[k, 0], places, size),
-            table_at(states[k, 1], slots * places, size),
-        )
+        now = table_at(states[k, 0], places, size)
+        kept = floats_at(states[k, 1] + 8 * place * width, size)
         for j in range(size):
-            kept[place, j] = now[number, j]
+            kept[j] = now[number, j]
     first = integers_at(given[FIRST], places)
     first[number] = max(first[number], position - (slots - 1) * given[STRIDE])
 

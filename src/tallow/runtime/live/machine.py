@@ -201,13 +201,10 @@ class LiveMachine:
         self._failed = [each.failed for each in self._timeframes]
         # What lies at the addresses must live as long as they.
         now = [part for each in self._timeframes for part in each.now]
-        assert all(each.flags.c_contiguous for each in memory.snapshots)
-        states = np.array(
-            [
-                (_address(part), _address(kept), part.shape[1])
-                for part, kept in zip(now, memory.snapshots, strict=True)
-            ]
-        )
+        assert memory.snapshots.flags.c_contiguous
+        sizes = np.array([part.shape[1] for part in now])
+        first = _address(memory.snapshots) + 8 * (np.cumsum(sizes) - sizes)
+        states = np.column_stack([[_address(part) for part in now], first, sizes])
         self._kept = found, starts, states
         self._layout[STATES], self._layout[STATE_COUNT] = _address(states), len(states)
         self._layout[STATE_SLOTS] = memory.slots
