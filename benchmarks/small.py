@@ -42,9 +42,9 @@ LOCK_SECONDS = 10.0
 """How long candles and ticks come one by one while another thread asks."""
 
 BEFORE = {"candle in a frame": 172.0, "tick": 965.0, "batch": 117.0}
-"""What the build before one compiled call (4a0a970) took against TA-Lib's handles for a candle,
-measured beside this one in turn: a frame of one candle at one timeframe; a tick, in a frame, and a
-tick of a batch, at five."""
+"""What the build before one compiled call (4a0a970) took against TA-Lib's handles for a candle, as
+measured once on two cores: a frame of one candle at one timeframe; a tick, in a frame, and a tick
+of a batch, at five."""
 
 
 def measure(settings: Settings) -> Outcome:
