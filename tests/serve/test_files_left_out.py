@@ -37,7 +37,7 @@ def call(verb: str, path: Path, *more: str, key: str | None = "X"):
     """Give a file to a verb, with all that it needs but what is asked here."""
     named = () if key is None else ("--instrument" if verb == "ingest" else "--instrument-key", key)
     own: dict[str, tuple[object, ...]] = {
-        "run": (path, "-o", path.with_name("bars.parquet"), "-t", "5m", "-i", ""),
+        "run": (path, "-o", path.with_name("bars.parquet"), "-i", ""),
         "ingest": (path, "--store", path.with_name("s"), "--adjustment", "raw"),
         "live": ("--feed", f"replay:{path}", "--speed", "0", "-i", "", "--store",
                  path.with_name("l")),
