@@ -34,15 +34,13 @@ def _bands(newest, sums, squares, n, times, upper, middle, lower, width):  # typ
 def _position(distance, width, out):  # type: ignore[no-untyped-def]
     """Place of the newest close between the bands, from its distance to the mean."""
     for j in range(len(out)):
-        place = 0.5 - distance[j] / width[j]
-        out[j] = place if width[j] != 0.0 else np.nan
+        out[j] = 0.5 - distance[j] / width[j] if width[j] != 0.0 else np.nan
 
 
 @kernel_part
 def _percent(part, whole, out):  # type: ignore[no-untyped-def]
     for j in range(len(out)):
-        percent = 100.0 * part[j] / whole[j]
-        out[j] = percent if whole[j] != 0.0 else np.nan
+        out[j] = 100.0 * part[j] / whole[j] if whole[j] != 0.0 else np.nan
 
 
 @kernel
