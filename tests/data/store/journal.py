@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
 
 CALLS = (
     "openat,close,write,pwrite64,writev,pwritev,lseek,ftruncate,fsync,fdatasync,rename,renameat,"
@@ -212,3 +218,11 @@ def record(command: Sequence[str], root: Path, cwd: Path, trace: Path) -> Journa
     watched = ["strace", "-f", "-qq", "-xx", "-s", "9999999", "-e", f"trace={CALLS}"]
     subprocess.run([*watched, "-o", str(trace), *command], cwd=cwd, check=True, capture_output=True)
     return Journal(str(root)).read(trace)
+
+
+def record_work(work: str, folder: Path) -> Journal:
+    """Return what a program did that is given a store's path; skip where strace is missing."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    command = [sys.executable, "-c", work, str(folder / "above" / "store")]
+    return record(command, folder / "above", ROOT, folder / "trace")

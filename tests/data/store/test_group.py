@@ -29,11 +29,10 @@ from tallow.core.disk import sync_file
 from tallow.core.errors import StoreError
 from tallow.data.store.files import TableLocation
 from tallow.data.store.store import Store, open_store
-from tests.data.store.journal import Journal, record
+from tests.data.store.journal import ROOT, Journal, record_work
 from tests.data.store.model import at, candle_frame, flat, read
 from tests.data.store.test_copies import numbers_of, write
 
-ROOT = Path(__file__).parents[3]
 THREADS, WRITES = 4, 12
 WORK = f"""
 import os, sys, threading
@@ -68,11 +67,7 @@ REFUSED = WORK.replace(
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory) -> Journal:
     """Return what threads that write at once asked of the disk."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    folder = tmp_path_factory.mktemp("group")
-    command = [sys.executable, "-c", WORK, str(folder / "above" / "store")]
-    return record(command, folder / "above", ROOT, folder / "trace")
+    return record_work(WORK, tmp_path_factory.mktemp("group"))
 
 
 def test_threads_that_write_at_once_wait_for_the_disk_less_often_than_they_write(journal):

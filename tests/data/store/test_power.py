@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import random
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from tallow.data.store.store import open_store
 from tests.data.store.campaign import seed_of
-from tests.data.store.journal import MODELS, Journal, record
+from tests.data.store.journal import MODELS, Journal, record_work
 from tests.data.store.test_copies import numbers_of, write
 
-ROOT = Path(__file__).parents[3]
 WORK = """
 import sys
 import tallow.data.store.delta_backend
@@ -42,11 +40,7 @@ for _ in range(2):
 
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory) -> Journal:
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    folder = tmp_path_factory.mktemp("power")
-    command = [sys.executable, "-c", WORK, str(folder / "above" / "store")]
-    return record(command, folder / "above", ROOT, folder / "trace")
+    return record_work(WORK, tmp_path_factory.mktemp("power"))
 
 
 def check(journal: Journal, until: int, model: str, folder: Path, draw: random.Random) -> None:
