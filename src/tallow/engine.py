@@ -44,6 +44,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
 from tallow.core.kernel import compiling_beside, is_compiled
 from tallow.core.limits import THREADS_MAX
+from tallow.core.moments import Moment
 from tallow.core.spec import check_convention
 from tallow.core.timeframe import Timeframe, parse_timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade, require_no_trade
@@ -55,7 +56,7 @@ from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.operations import run_one_row
 from tallow.runtime.outputs import Progress
-from tallow.runtime.ranges import Moment, Range
+from tallow.runtime.ranges import Range
 from tallow.runtime.requests import CandleRequests, FileKeywords, RunKeywords, Timeframes
 from tallow.runtime.results import ProcessingResult, RunReport
 
@@ -179,7 +180,8 @@ class AnalyticsEngine:
             One timeframe; or several different ones: the candles are read and checked once.
         start, end
             Bars to return: ``start <= open < end``; a bare date is a session, included at both
-            ends. Indicators see all earlier candles given.
+            ends, and so are ``"today"``, ``"yesterday"`` and ``"-5d"``, days of the calendar's
+            zone, in which a time without an offset is, too. Indicators see all earlier candles.
         as_of
             A bar is final if it ends by then; by default, by the end of its instrument's last row.
 
@@ -193,7 +195,7 @@ class AnalyticsEngine:
         TallowError
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
-        wanted = Range.of(start, end, instruments)
+        wanted = Range.of(start, end, instruments).checked(self.calendars)
         asked = (candles, timeframe, indicators, wanted, as_of, progress)
         return _as_asked(self._requests.to_frames(*asked), timeframe)
 
@@ -256,7 +258,7 @@ class AnalyticsEngine:
         """
         if not isinstance(inputs, CandleFiles):
             inputs = CandleFiles.find(inputs, read_options(source_timeframe, **reading))
-        wanted = Range.of(start, end, instruments)
+        wanted = Range.of(start, end, instruments).checked(self.calendars)
         asked = (inputs, output, timeframe, indicators, wanted, as_of, progress)
         return _as_asked(self._requests.to_files(*asked), timeframe)
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallow import AnalyticsEngine
+from tallow.core import moments as moments_read
 from tallow.core.errors import RangeError
 from tests.frames import assert_same_frame, candles, local, market, minutes
 
@@ -101,6 +102,31 @@ def test_an_instant_is_included_at_the_start_and_not_at_the_end():
     assert len(cut(start=same, end=same)) == 0
 
 
+@pytest.mark.parametrize("moment", ["2025-06-02T09:30", datetime(2025, 6, 2, 9, 30)])  # noqa: DTZ001
+def test_a_time_without_an_offset_is_one_of_each_venues_clocks(moment):
+    frame = cut(start=moment, end="2025-06-02T10:00")
+    of_venues = {"A": ("Asia/Kolkata", "09:45"), "N": ("America/New_York", "09:45")}
+    for name, (zone, last) in of_venues.items():
+        own = local(frame.filter(instrument=name)["timestamp"], zone)
+        assert own == ["2025-06-02 09:30", f"2025-06-02 {last}"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "india", "new_york"),
+    [
+        ({"start": "today"}, {"2025-06-03"}, {"2025-06-02", "2025-06-03"}),
+        ({"start": "yesterday", "end": "Yesterday"}, {"2025-06-02"}, set()),
+        ({"end": "yesterday"}, {"2025-05-30", "2025-06-02"}, {"2025-05-30"}),
+        ({"start": "-4d", "end": "-2d"}, {"2025-05-30"}, {"2025-05-30"}),
+    ],
+)
+def test_days_are_counted_back_from_each_venues_today(limits, india, new_york, monkeypatch):
+    """At 20:00 UTC on 2025-06-02 it is the next day in India already."""
+    now = int(datetime(2025, 6, 2, 20, 7, tzinfo=UTC).timestamp()) * 1_000_000
+    monkeypatch.setattr(moments_read, "now_us", lambda: now)
+    assert dates(cut(**limits)) == {"A": india, "N": new_york}
+
+
 def test_a_date_and_an_instant_go_together():
     frame = cut(start="2025-06-03", end="2025-06-03T09:31:00+05:30", instruments="A")
     assert local(frame["timestamp"]) == ["2025-06-03 09:15", "2025-06-03 09:30"]
@@ -109,19 +135,21 @@ def test_a_date_and_an_instant_go_together():
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"start": "2025-06-02T09:15"}, "start: 2025-06-02T09:15; carries no zone; add an offset"),
-        ({"end": datetime(2025, 6, 2)}, "end: 2025-06-02 00:00:00; carries no zone"),  # noqa: DTZ001
+        ({"start": "tomorrow"}, "start: 'tomorrow'; must be a date such as 2025-06-02, today, yes"),
+        ({"start": "-2d", "end": "-3d"}, "end: -3d; must not be before start=-2d"),
         (
-            {"start": "yesterday"},
-            "start: 'yesterday'; must be a date such as 2025-06-02, or an inst",
+            {"start": "2025-06-02T09:15", "end": "2025-06-02T09:00+05:30"},
+            r"end: 2025-06-02T03:30:00\+00:00; must not be before start=2025-06-02T09:15:00",
         ),
+        (
+            {"start": "2025-03-09T02:30"},
+            "start: 2025-03-09T02:30:00; clocks of America/New_York are changed then, and show it",
+        ),
+        ({"end": datetime(2025, 11, 2, 1, 30)}, "end: 2025-11-02T01:30:00; clocks of America/New"),  # noqa: DTZ001
         ({"start": "2025-13-01"}, "start: '2025-13-01'; must be a date"),
         ({"start": ""}, "start: ''; must be a date"),
-        ({"start": 5}, "start: 5; must be text, a date or a datetime with a zone"),
-        (
-            {"end": np.datetime64("2025-06-02T10:00")},
-            "must be text, a date or a datetime with a zone",
-        ),
+        ({"start": 5}, "start: 5; must be a date such as .* or a date or datetime"),
+        ({"end": np.datetime64("2025-06-02T10:00")}, "must be a date such as .* or a date or dat"),
         ({"start": "2025-06-03", "end": "2025-06-02"}, "end: 2025-06-02; must not be before start"),
         ({"as_of": "2025-06-02"}, "as_of: 2025-06-02; must be an instant, such as"),
         ({"as_of": "2025-06-02T10:00"}, "as_of: 2025-06-02T10:00; carries no zone"),

@@ -56,6 +56,8 @@ def test_json_is_an_object_per_bar(store: Path) -> None:
 def test_a_range_begins_with_its_first_bar_s_right_values(store: Path) -> None:
     since = ("--start", "2025-07-18T09:20+05:30")
     assert told("query", "A", "--store", store, *SPEC, *since) == [SECOND]
+    assert told("query", "A", "--store", store, *SPEC, "--start", "2025-07-18T09:20") == [SECOND]
+    assert tallow("query", "A", "--store", store, "--start", "-5d").stderr == ""
     assert told("query", "A", "--store", store, *SPEC, "--end", "2025-07-17") == []
     text = tallow("query", "--store", store, *SPEC, "--end", "2025-07-17").stdout
     assert text == "no bars of 5m in the range\n"

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from tallow.core.calendars import Beyond
-from tallow.runtime.ranges import Moment
+from tallow.core.moments import Moment
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Request:
         A candle frame of one-minute candles, sorted by instrument and timestamp, unique in them
         (`Candles.frame`): all that are known, also from before the range.
     start, end
-        Bars to return: ``start <= open < end``; a bare date is a session, included at both ends.
+        Bars to return, as in `tallow.AnalyticsEngine.process_candles`; in a comparison, engines
+        get dates and instants in UTC.
     calendar_dates, beyond_coverage
         As in `tallow.core.calendars.load_calendar`, for Tallow's own bars and sessions.
     """

@@ -19,6 +19,7 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ConflictError
 from tallow.core.limits import PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
+from tallow.core.moments import Moment
 from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
 from tallow.core.time import WEEK_US, now_us
@@ -45,7 +46,7 @@ from tallow.runtime.questions import (
     read_question,
 )
 from tallow.runtime.ranged import RangeRun, Target
-from tallow.runtime.ranges import Moment, Range
+from tallow.runtime.ranges import Range
 from tallow.runtime.results import (
     IndicatorSet,
     ProcessingResult,

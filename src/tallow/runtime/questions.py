@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import polars as pl
 
+from tallow.core.moments import Moment, is_relative
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.plan.plan import Plan
 from tallow.runtime.cache import CacheOutcome
 from tallow.runtime.cached_bars import Kind
-from tallow.runtime.ranges import Moment, Range, moment_us
+from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.results import RunReport
 from tallow.runtime.spans import Span
 
@@ -49,8 +50,11 @@ and adjustment."""
 
 
 def may_be_asked_again(asked: Asked) -> bool:
-    """Say whether equal words ask the same: datetimes may be equal an hour apart, in autumn."""
-    return not any(isinstance(each, datetime) for each in asked)
+    """Say whether equal words ask the same, now and tomorrow.
+
+    Datetimes may be equal an hour apart, in autumn.
+    """
+    return not any(isinstance(each, datetime) or is_relative(each) for each in asked)
 
 
 def read_question(

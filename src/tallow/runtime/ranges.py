@@ -13,11 +13,9 @@ from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError, excerpt, near_matches
 from tallow.core.given import name_text
-from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, nearest_datetime, to_us
+from tallow.core.moments import Limit, Moment, at_venue, limit_text, read_limit
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, to_us
 from tallow.data.coverage.days import session_start
-
-Moment = str | date | datetime
-"""ISO-8601 text or an object; with a time of day it must carry a zone."""
 
 
 def moment_us(name: str, moment: str | datetime) -> int:
@@ -25,64 +23,34 @@ def moment_us(name: str, moment: str | datetime) -> int:
 
     `RangeError` if it cannot be read, or carries no zone.
     """
-    value = _read(name, moment)
+    value = read_limit(name, moment)
     if not isinstance(value, datetime):
         raise RangeError(f"{name}: {moment}; must be an instant, such as 2025-06-02T15:30:00+05:30")
+    if value.tzinfo is None:
+        raise RangeError(f"{name}: {moment}; carries no zone; add an offset such as +05:30")
     return to_us(value)
 
 
 def moment_text(moment: Moment | None) -> str | None:
-    """Return a moment as ISO-8601 text."""
+    """Return a moment as ISO-8601 text, or as it was written."""
     return moment.isoformat() if isinstance(moment, date) else moment
-
-
-def _read(name: str, moment: Moment) -> date | datetime:
-    value = moment
-    if isinstance(value, str):
-        try:
-            bare = len(value.strip()) == len("2025-06-02")
-            value = (date if bare else datetime).fromisoformat(value.strip())
-        except ValueError as error:
-            raise RangeError(
-                f"{name}: {excerpt(moment)}; must be a date such as 2025-06-02, or an instant such "
-                "as 2025-06-02T09:15:00+05:30"
-            ) from error
-    if not isinstance(value, date):
-        raise RangeError(
-            f"{name}: {excerpt(moment)}; must be text, a date or a datetime with a zone; for "
-            "example 2025-06-02, or 2025-06-02T09:15:00+05:30"
-        )
-    if not isinstance(value, datetime):
-        return value
-    if value.tzinfo is None:
-        raise RangeError(
-            f"{name}: {moment}; carries no zone; add an offset such as +05:30, or give a bare date"
-        )
-    # Where clocks go back, two moments an hour apart are equal in their zone, and would have one
-    # answer in the cache.
-    return nearest_datetime(to_us(value))
 
 
 @dataclass(frozen=True)
 class Range:
     """Which bars of which instruments are wanted; None means no limit."""
 
-    start: date | datetime | None = None
-    end: date | datetime | None = None
+    start: Limit | None = None
+    end: Limit | None = None
     instruments: frozenset[str] | None = None
 
     @classmethod
     def of(
         cls, start: Moment | None, end: Moment | None, instruments: str | Sequence[str] | None
     ) -> Range:
-        """Read what a caller gave.
-
-        `RangeError` if a limit cannot be read, or the end is not after the start.
-        """
-        first = None if start is None else _read("start", start)
-        last = None if end is None else _read("end", end)
-        if first is not None and last is not None and type(first) is type(last) and last < first:
-            raise RangeError(f"end: {end}; must not be before start={start}")
+        """Read what a caller gave; `RangeError` if a limit cannot be read."""
+        first = None if start is None else read_limit("start", start)
+        last = None if end is None else read_limit("end", end)
         names = [instruments] if isinstance(instruments, str) else instruments
         for name in names or ():
             name_text("instrument", name, RangeError)
@@ -132,15 +100,37 @@ class Range:
             frame.columns
         )
 
+    def checked(self, calendars: CalendarAssignment) -> Range:
+        """Return the range; `RangeError` as `limits` raises it, before anything is read."""
+        for calendar in calendars.calendars:
+            self.at(calendar)
+        return self
+
+    def at(self, calendar: Calendar) -> tuple[date | datetime | None, date | datetime | None]:
+        """Return start and end as dates, or instants in UTC.
+
+        `RangeError` if the end is before the start, or a time is none of the venue's clocks.
+        """
+        first = None if self.start is None else at_venue("start", self.start, calendar)
+        last = None if self.end is None else at_venue("end", self.end, calendar)
+        if first is not None and last is not None and type(first) is type(last) and last < first:
+            given = limit_text(self.end), limit_text(self.start)
+            raise RangeError("end: {}; must not be before start={}".format(*given))
+        return first, last
+
     def limits(self, calendar: Calendar) -> tuple[int, int]:
-        """Return ``low, high`` with ``low <= a bar's open < high``, in microseconds."""
+        """Return ``low, high`` with ``low <= a bar's open < high``, in microseconds.
+
+        Errors are those of `at`.
+        """
+        start, end = self.at(calendar)
         first, last = BEGIN_OF_TIME, END_OF_TIME
-        if isinstance(self.start, datetime):
-            first = to_us(self.start)
-        elif self.start is not None:
-            first = session_start(calendar, self.start, END_OF_TIME)
-        if isinstance(self.end, datetime):
-            last = to_us(self.end)
-        elif self.end is not None:
-            last = session_start(calendar, self.end, END_OF_TIME, after=True)
+        if isinstance(start, datetime):
+            first = to_us(start)
+        elif start is not None:
+            first = session_start(calendar, start, END_OF_TIME)
+        if isinstance(end, datetime):
+            last = to_us(end)
+        elif end is not None:
+            last = session_start(calendar, end, END_OF_TIME, after=True)
         return first, last

@@ -15,6 +15,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import TallowWarning
+from tallow.core.moments import Moment
 from tallow.core.timeframe import Timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.reading.assumptions import read_as_given
@@ -26,7 +27,7 @@ from tallow.data.writers import FrameWriter, check_outputs
 from tallow.plan.plan import Indicators, make_plan
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions
 from tallow.runtime.outputs import FrameList, Job, Progress, Reports
-from tallow.runtime.ranges import Moment, Range, moment_us
+from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.results import ProcessingResult, raise_if_all_failed
 from tallow.runtime.stream import run_files, run_job
 

@@ -17,8 +17,8 @@ CoverageStartOption = Annotated[
     str | None,
     option(
         "--start TIME",
-        "A date, or a time with its offset. By default: each instrument's first candle; with "
-        "--missing: its last one.",
+        "A date, today, yesterday, -5d, or a time. By default: each instrument's first candle; "
+        "with --missing: its last one.",
     ),
 ]
 CoverageEndOption = Annotated[

@@ -75,8 +75,8 @@ def _look(
     shown: bool,
 ) -> pl.DataFrame:
     """Return the segments that are missing, or the counts of all sessions."""
-    wanted = Range.of(start, end, None)
     calendars = CalendarAssignment(calendar, dates=calendar_dates, beyond=beyond_coverage)  # type: ignore[arg-type]
+    wanted = Range.of(start, end, None).checked(calendars)
     days = None if longest is None else _days(longest)
     fetched = None if asked is None else _segments(asked)
     bar = progress_bar(make_console(stderr=True), "coverage", "instruments", shown)

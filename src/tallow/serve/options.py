@@ -148,7 +148,8 @@ StartOption = Annotated[
     str | None,
     option(
         "--start TIME",
-        "First bar: a date, or a time with its offset. Indicators see all earlier candles.",
+        "First bar: a date, today, yesterday, -5d, or a time of the calendar's zone or with its "
+        "offset. Indicators see all earlier candles.",
         OUTPUT,
     ),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +17,6 @@ from tallow.data.kernels.rows import increasing_within
 from tallow.data.reading.periods import Periods, dated_frame
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import time_view
-
-Moment = date | datetime
-"""An instant with a zone, or a bare date, which is a session's."""
 
 
 class CandleIndex(NamedTuple):

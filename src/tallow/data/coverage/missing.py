@@ -14,9 +14,10 @@ from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError
 from tallow.core.limits import COVERAGE_CANDLES_MAX
+from tallow.core.moments import Limit, at_venue
 from tallow.core.time import END_OF_TIME, MICROSECOND, to_us
 from tallow.core.timeframe import Timeframe
-from tallow.data.coverage.candle_index import CandleIndex, Moment, index_candles, source_timeframe
+from tallow.data.coverage.candle_index import CandleIndex, index_candles, source_timeframe
 from tallow.data.coverage.days import closed_before, local_date, session_start
 from tallow.data.kernels.buckets import BucketTable, bucket_table
 from tallow.data.reading.schema import TIME_TYPE
@@ -44,8 +45,8 @@ def missing_segments(
     *,
     now: int,
     timeframe: str | Timeframe = "1m",
-    start: Moment | None = None,
-    end: Moment | None = None,
+    start: Limit | None = None,
+    end: Limit | None = None,
     instruments: Sequence[str] | None = None,
     longest: timedelta | None = None,
     asked: pl.DataFrame | None = None,
@@ -120,25 +121,27 @@ def _intervals(asked: pl.DataFrame | None) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-def _begin(calendar: Calendar, start: Moment | None, index: CandleIndex, i: int) -> int:
+def _begin(calendar: Calendar, start: Limit | None, index: CandleIndex, i: int) -> int:
     """Return the instant from which an instrument's candles are wanted."""
     if start is None:
         return index.candle(i, -1) + 1
-    if isinstance(start, datetime):
-        return to_us(start)
-    if not calendar.first_date <= start <= calendar.assumed_until:
-        raise calendar.coverage_error(start)
-    return session_start(calendar, start, calendar.sessions().covered_until)
+    first = at_venue("start", start, calendar)
+    if isinstance(first, datetime):
+        return to_us(first)
+    if not calendar.first_date <= first <= calendar.assumed_until:
+        raise calendar.coverage_error(first)
+    return session_start(calendar, first, calendar.sessions().covered_until)
 
 
-def _end(calendar: Calendar, end: Moment | None) -> int:
+def _end(calendar: Calendar, end: Limit | None) -> int:
     if end is None:
         return END_OF_TIME
-    if isinstance(end, datetime):
-        return to_us(end)
-    is_covered = end <= calendar.assumed_until
+    last = at_venue("end", end, calendar)
+    if isinstance(last, datetime):
+        return to_us(last)
+    is_covered = last <= calendar.assumed_until
     beyond = calendar.sessions().covered_until if is_covered else END_OF_TIME
-    return session_start(calendar, end, beyond, after=True)
+    return session_start(calendar, last, beyond, after=True)
 
 
 def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _Slots:

@@ -18,9 +18,10 @@ from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import read_only
+from tallow.core.moments import Limit, at_venue
 from tallow.core.time import to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.coverage.candle_index import CandleIndex, Moment, index_candles, source_timeframe
+from tallow.data.coverage.candle_index import CandleIndex, index_candles, source_timeframe
 from tallow.data.coverage.days import KINDS, WEEKEND, Days, closed_before, days, local_date
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.buckets import bucket_table
@@ -46,8 +47,8 @@ def coverage(
     *,
     now: int,
     timeframe: str | Timeframe = "1m",
-    start: Moment | None = None,
-    end: Moment | None = None,
+    start: Limit | None = None,
+    end: Limit | None = None,
     instruments: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """Count, per instrument and session, the candles that are there and those that are missing.
@@ -106,25 +107,30 @@ def coverage(
     return pl.concat([pl.DataFrame(schema=COVERAGE_SCHEMA), *parts]).sort("instrument", "session")
 
 
-def _first_date(calendar: Calendar, start: Moment | None, index: CandleIndex, i: int) -> date:
+def _first_date(calendar: Calendar, start: Limit | None, index: CandleIndex, i: int) -> date:
     if start is None:
-        start = local_date(calendar, index.candle(i, 0))
-    elif isinstance(start, datetime):
-        start = local_date(calendar, to_us(start))
-    if not calendar.first_date <= start <= calendar.assumed_until:
-        raise calendar.coverage_error(start)
-    return start
+        first = local_date(calendar, index.candle(i, 0))
+    else:
+        first = _venue_date(calendar, "start", start)
+    if not calendar.first_date <= first <= calendar.assumed_until:
+        raise calendar.coverage_error(first)
+    return first
 
 
-def _last_date(calendar: Calendar, end: Moment | None, now: int) -> date:
+def _last_date(calendar: Calendar, end: Limit | None, now: int) -> date:
     # The session of tomorrow's date may have begun this evening.
     last = local_date(calendar, now) + timedelta(days=1)
-    if isinstance(end, datetime):
-        end = local_date(calendar, to_us(end))
-    last = last if end is None else min(last, end)
+    if end is not None:
+        last = min(last, _venue_date(calendar, "end", end))
     if last > calendar.assumed_until and now >= calendar.sessions().covered_until:
         raise calendar.coverage_error(last)
     return min(last, calendar.assumed_until)
+
+
+def _venue_date(calendar: Calendar, name: str, limit: Limit) -> date:
+    """Return a limit's date; of an instant, what date it is at the venue."""
+    moment = at_venue(name, limit, calendar)
+    return local_date(calendar, to_us(moment)) if isinstance(moment, datetime) else moment
 
 
 class _Plan(NamedTuple):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property, partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError, near_matches
 from tallow.core.limits import COVERAGE_ROWS
+from tallow.core.moments import DaysAgo, Limit
 from tallow.core.time import to_us
-from tallow.data.coverage.candle_index import Moment, source_timeframe
+from tallow.data.coverage.candle_index import source_timeframe
 from tallow.data.coverage.missing import SEGMENT_SCHEMA, missing_segments
 from tallow.data.coverage.sessions import COVERAGE_SCHEMA, coverage
 from tallow.data.joins import JoinedHistories
@@ -41,8 +43,8 @@ class StoredSeries:
     now: int
     timeframe: str = "1m"
     adjustment: str = "raw"
-    start: Moment | None = None
-    end: Moment | None = None
+    start: Limit | None = None
+    end: Limit | None = None
     instruments: Sequence[str] | None = None
     progress: Progress | None = None
 
@@ -138,14 +140,17 @@ class StoredSeries:
         return self._joined.read(names, start, end, lambda keys, a, b: read(keys, start=a, end=b))
 
 
-def _instant(moment: Moment | None, apart: timedelta) -> datetime | None:
-    """Return an instant that lies so far apart from a date, or from an instant."""
-    if isinstance(moment, date) and not isinstance(moment, datetime):
-        moment = datetime.fromisoformat(f"{moment}T00:00+00:00")
-    if moment is None:
+def _instant(limit: Limit | None, apart: timedelta) -> datetime | None:
+    """Return an instant that lies so far apart from a limit, taken for one of UTC."""
+    if limit is None:
         return None
+    if isinstance(limit, DaysAgo):
+        # Today is another date in UTC.
+        limit, apart = limit.date_in(ZoneInfo("UTC")), apart * 2
+    if not isinstance(limit, datetime):
+        limit = datetime.combine(limit, time())
     try:
-        return moment + apart
+        return (limit if limit.tzinfo else limit.replace(tzinfo=UTC)) + apart
     except OverflowError:
         return (
             datetime(9999, 12, 31, tzinfo=UTC)

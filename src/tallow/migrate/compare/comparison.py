@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
 from tallow.core.limits import COMPARE_RUNS_MAX, THREADS_MAX
 from tallow.core.time import from_us
@@ -161,7 +162,7 @@ def compare(
         raise ParameterError(f"compare: runs={runs}; must be 0..{COMPARE_RUNS_MAX}")
     if not 1 <= workers <= THREADS_MAX:
         raise ParameterError(f"compare: workers={workers}; must be 1..{THREADS_MAX}")
-    check_request(request)
+    request = read_request(request)
     sources = [
         EngineSource(each) if isinstance(each, str) else each for each in (control, candidate)
     ]
@@ -242,11 +243,16 @@ def judge(
     )
 
 
-def check_request(request: Request) -> None:
-    """Raise the error of a wrong request before engines are asked: it is not an engine's."""
+def read_request(request: Request) -> Request:
+    """Return a request with dates and instants for its range, whatever they were written as.
+
+    Raises the error of a wrong request before engines are asked: it is not an engine's.
+    """
     parse_timeframe(request.timeframe)
     make_plan(request.indicators)
-    Range.of(request.start, request.end, None)
+    calendars = CalendarAssignment(*request.venue.values())
+    start, end = Range.of(request.start, request.end, None).at(calendars.calendars[0])
+    return dataclasses.replace(request, start=start, end=end)
 
 
 def time_text(microseconds: int | None) -> str | None:
