@@ -94,6 +94,7 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/live_report": ("query", "stats", "coverage", "quarantine"),
     "serve/quarantine": ("quarantine",),
     "serve/query": ("query",),
+    "serve/rollout": ("rollout start",),
     "serve/run": ("run",),
     "serve/store": ("prune",),
 }
@@ -208,9 +209,8 @@ def test_extras_in_texts_are_those_of_the_package() -> None:
 
 @pytest.mark.parametrize("verb", hints.verbs())
 def test_words_of_a_verb_are_options_that_there_are(verb: str) -> None:
-    name = verb.rpartition(" ")[2]
-    words, _ = words_of(name)
-    assert in_options("rows=1; see nothing", name) == "rows=1; see nothing"
+    words, _ = words_of(verb)
+    assert in_options("rows=1; see nothing", verb) == "rows=1; see nothing"
     for told in words.values():
         assert not wrong_options(told, (verb,))
         assert not wrong_commands(told)

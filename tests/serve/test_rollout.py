@@ -59,7 +59,14 @@ def test_a_first_minute(plan: Path) -> None:
     first = plan.with_name("first.toml")
     first.write_text(example)
     assert "new-engine  new  off" in tallow("rollout", "status", first).stdout
-    assert tallow("rollout", "start", first, "--once").exit_code == 0
+    too_early = tallow("rollout", "run", first, "--once")
+    assert (too_early.exit_code, "begin it with: tallow rollout start" in too_early.stderr) == (
+        2,
+        True,
+    )
+    begun = tallow("rollout", "start", first)
+    assert (begun.exit_code, f"tallow rollout run {first}" in begun.stdout) == (0, True)
+    assert tallow("rollout", "run", first, "--once").exit_code == 0
     result = tallow("rollout", "status", first)
     assert result.exit_code == 1
     assert "no controller watches it" in result.stdout
@@ -73,14 +80,14 @@ def test_a_first_minute(plan: Path) -> None:
 
 def test_the_usual_plan_needs_no_name(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(plan.parent)
-    assert tallow("rollout", "start", "--once").exit_code == 0
+    assert tallow("rollout", "start").exit_code == 0
     page = tallow("rollout", "status").stdout
-    assert re.findall("no controller watches it: (.*)", page) == ["tallow rollout start"]
+    assert re.findall("no controller watches it: (.*)", page) == ["tallow rollout run"]
 
 
 def test_people_act_and_are_written_down(plan: Path) -> None:
     decision = decide("engine", FileProvider(plan.with_name("flags.toml")))
-    assert tallow("rollout", "start", plan, "--once", "--who", "ann").exit_code == 0
+    assert tallow("rollout", "start", plan, "--who", "ann").exit_code == 0
     assert decision("A") == "shadow"
     assert tallow("rollout", "pause", plan, "--who", "bob", "--reason", "lunch").exit_code == 0
     assert "paused  shadow  lunch" in tallow("rollout", "status", plan).stdout
@@ -104,7 +111,7 @@ def test_people_act_and_are_written_down(plan: Path) -> None:
     assert ("start", "ann") in people
     assert ("pause", "bob") in people
     assert people[-2:] == [("revert", "eve"), ("applied", "eve")]
-    again = tallow("rollout", "start", plan, "--once")
+    again = tallow("rollout", "start", plan)
     assert (again.exit_code, "begins anew with the first stage" in again.stdout) == (1, True)
 
 
@@ -113,7 +120,8 @@ def test_the_controller_leads_to_the_end_and_back(plan: Path) -> None:
     serving = threading.Thread(target=serve, args=(plan, stop, "complete"))
     serving.start()
     try:
-        result = tallow("rollout", "start", plan)
+        assert tallow("rollout", "start", plan).exit_code == 0
+        result = tallow("rollout", "run", plan)
     finally:
         stop.set()
         serving.join()
@@ -130,14 +138,16 @@ def test_the_controller_leads_to_the_end_and_back(plan: Path) -> None:
 
 
 def test_ctrl_c_ends_the_control_and_leaves_the_stage(plan: Path) -> None:
-    command = [sys.executable, "-m", "tallow", "rollout", "start", str(plan)]
+    tallow("rollout", "start", plan)
+    command = [sys.executable, "-m", "tallow", "rollout", "run", str(plan)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         while "analysis" not in whats(plan):
             pass
         assert "watched by  controller of " in tallow("rollout", "status", plan).stdout
-        second = tallow("rollout", "start", plan)
+        assert "Next, try" not in tallow("rollout", "start", plan).stdout
+        second = tallow("rollout", "run", plan)
         assert (second.exit_code, "must be one at a time" in second.stderr) == (2, True)
         process.send_signal(signal.SIGINT)
         _, wrong = process.communicate(timeout=60)
@@ -146,10 +156,16 @@ def test_ctrl_c_ends_the_control_and_leaves_the_stage(plan: Path) -> None:
     assert json.loads(tallow("rollout", "status", plan, "--json").stdout)["phase"] == "running"
 
 
+def test_the_old_word_for_one_look_goes_on_with_a_warning(plan: Path) -> None:
+    result = tallow("rollout", "start", plan, "--once")
+    assert (result.exit_code, "write tallow rollout run --once" in result.stderr) == (0, True)
+    assert "--once" not in tallow("rollout", "start", "--help").stdout.partition("Next:")[0]
+
+
 def test_what_is_wrong_is_told(plan: Path) -> None:
     missing = tallow("rollout", "status", plan.with_name("no.toml"))
     assert (missing.exit_code, "`tallow rollout plan` prints" in missing.stderr) == (2, True)
-    tallow("rollout", "start", plan, "--once")
+    tallow("rollout", "start", plan)
     log, flags = plan.with_name("rollout.log"), plan.with_name("flags.toml")
     log.write_text(log.read_text().replace('"n":1', '"n":9'))
     flags.write_text(flags.read_text().replace("candidate = 0", "candidate = 3"))

@@ -18,6 +18,7 @@ EPILOG = """\b
 Examples:
   tallow rollout plan > rollout.toml
   tallow rollout start
+  tallow rollout run
   tallow rollout status
   tallow rollout revert --reason "wrong VWAP on the first bar"
 
@@ -32,13 +33,30 @@ START_EPILOG = """\b
 Examples:
   tallow rollout start
   tallow rollout start engines/rollout.toml
-  tallow rollout start --once        for cron, at least once an interval
+
+\b
+Exit codes:
+  0    it has begun, now or before
+  1    the candidate is off: it failed, or was reverted
+  2    a wrong plan, or a damaged log
+
+\b
+Next:
+  tallow rollout run     watch it: without that, it stays at its first stage
+"""
+
+RUN_EPILOG = """\b
+Examples:
+  tallow rollout run
+  tallow rollout run engines/rollout.toml
+  tallow rollout run --once          for cron, at least once an interval
 
 \b
 Exit codes:
   0    one look with --once: all is well
   1    the candidate is off: it failed, or was reverted
-  2    a wrong plan, a damaged log, or another controller is there
+  2    a wrong plan, a damaged log, another controller is there, or the rollout has
+       not begun
   130  ended by Ctrl-C: the stage stays as it is, without anybody who watches it
 """
 
@@ -80,6 +98,7 @@ WhoOption = Annotated[
 ]
 ReasonOption = Annotated[str, option("--reason TEXT", "The reason, for the log.")]
 OnceOption = Annotated[bool, option("--once", "Look once, do what is due, and end.")]
+OldOnceOption = Annotated[bool, option("--once", "Of tallow rollout run.", hidden=True)]
 
 rollout_app = make_app("rollout", HELP, EPILOG)
 _verb = partial(add_verb, rollout_app)
@@ -90,11 +109,20 @@ def plan() -> None:
     """Print a plan to begin with, with an explanation of each line."""
 
 
-@_verb("start", "rollout:control", START_EPILOG)
+@_verb("start", "rollout:begin", START_EPILOG)
 def start(
-    path: PlanArgument = options.PLAN, once: OnceOption = False, who: WhoOption = None
+    path: PlanArgument = options.PLAN, once: OldOnceOption = False, who: WhoOption = None
 ) -> None:
-    """Begin or resume a rollout, and control it.
+    """Begin a rollout with its first stage.
+
+    Sets the flag, and returns; where it has begun before, nothing changes. tallow rollout run
+    watches it from then on.
+    """
+
+
+@_verb("run", "rollout:control", RUN_EPILOG)
+def run(path: PlanArgument = options.PLAN, once: OnceOption = False, who: WhoOption = None) -> None:
+    """Watch a rollout that has begun, and lead it from stage to stage.
 
     Looks at the evidence, interval by interval: enough successes lead to the next stage, a failure
     turns the candidate off, and where there is too little to tell, the rollout pauses. Stays until

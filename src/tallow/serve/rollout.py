@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from tallow.core.errors import DamagedLogError, TallowError
+from tallow.core.errors import DamagedLogError, RolloutError, TallowError, TallowWarning
 from tallow.migrate.rollout.audit import AuditEntry, AuditLog
 from tallow.migrate.rollout.controller import Controller
 from tallow.migrate.rollout.gates import figure_text
@@ -31,6 +32,7 @@ from tallow.serve.console import (
     WARN,
     make_console,
     make_table,
+    next_text,
     number,
     print_json,
 )
@@ -64,21 +66,54 @@ def print_plan() -> int:
     return 0
 
 
+def begin(path: Path, once: bool, who: str | None) -> int:
+    """Begin a rollout, or say where it stands; whoever watches it is another process.
+
+    `once` is the old word for one look by `control`.
+    """
+    plan = read_plan(path)
+    state = Rollout(plan, who).start()
+    if once:
+        warnings.warn(
+            "rollout start: --once; it looks no more; write tallow rollout run --once",
+            TallowWarning,
+            stacklevel=2,
+        )
+        return control(path, once, who)
+    console = make_console()
+    console.print(_line(plan, state))
+    if state.phase == "reverted":
+        return _say_reverted(console, plan)
+    if AuditLog(plan.paths.log).find_controller() is None:
+        # Not wrapped: a command is copied whole.
+        named = _named(plan)
+        commands = (f"tallow rollout run{named}", f"tallow rollout status{named}")
+        console.print(next_text(commands), soft_wrap=True, end="")
+    return 0
+
+
 def control(path: Path, once: bool, who: str | None) -> int:
-    """Begin or resume a rollout, and control it."""
+    """Watch a rollout that has begun: look at the evidence, and do what follows from it."""
     from tallow.migrate.shadow import EvidenceStore
 
     plan, who, console = read_plan(path), who or who_am_i(), make_console()
+    state = Journal(plan.paths, who).refresh()
+    if state.phase == "new":
+        raise RolloutError(
+            f"run: {plan.paths.experiment} has not begun; begin it with: tallow rollout "
+            f"start{_named(plan)}"
+        )
     controller = Controller(plan, EvidenceStore(plan.paths.evidence), who)
-    state = Rollout(plan, who).start()
     if once:
         with controller.guard():
             state = controller.step()
     else:
         state = _control(controller, plan, state, console)
     console.print(_line(plan, state))
-    if state.phase != "reverted":
-        return 0
+    return _say_reverted(console, plan) if state.phase == "reverted" else 0
+
+
+def _say_reverted(console: Console, plan: RolloutPlan) -> int:
     again = f"tallow rollout advance{_named(plan)} begins anew with the first stage"
     console.print(f"[{QUIET}]{escape(again)}[/]")
     return EXIT_INCOMPLETE
@@ -108,7 +143,7 @@ def _control(
             end = Journal(plan.paths, "").refresh()
             raise KeyboardInterrupt(
                 f"ended; {plan.paths.experiment} stays at {_setting(end)}, and nobody watches it: "
-                f"tallow rollout start{_named(plan)} resumes, tallow rollout revert{_named(plan)} "
+                f"tallow rollout run{_named(plan)} goes on, tallow rollout revert{_named(plan)} "
                 "turns it off"
             ) from None
 
@@ -122,7 +157,7 @@ def _act(
     console = make_console()
     console.print(_line(plan, state))
     if state.is_on and AuditLog(plan.paths.log).find_controller() is None:
-        console.print(Text(f"no controller watches it: tallow rollout start{_named(plan)}", WARN))
+        console.print(Text(f"no controller watches it: tallow rollout run{_named(plan)}", WARN))
     return 0
 
 
@@ -155,7 +190,7 @@ def show_status(path: Path, json: bool) -> int:
         problems.append(why or f"the flag file says {found}, the log {state.setting}")
     watching = journal.log.find_controller()
     if watching is None and state.is_on and state.phase != "new":
-        problems.append(f"no controller watches it: tallow rollout start{_named(plan)}")
+        problems.append(f"no controller watches it: tallow rollout run{_named(plan)}")
     if json:
         print_json(_facts(plan, state, entries, watching, problems))
     else:

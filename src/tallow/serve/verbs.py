@@ -82,7 +82,7 @@ def add_verb(
         @functools.wraps(declared)
         def run_verb(**options: Any) -> None:
             try:
-                with _saying_warnings(name):
+                with _saying_warnings(path):
                     code = find_work(work)(**options)
             except KeyboardInterrupt as interrupt:
                 # A verb that knows what became of its files says so.
@@ -90,7 +90,7 @@ def add_verb(
                 code = EXIT_CANCELLED
             except TallowError as error:
                 hint = f"Try '{PROGRAM} {path} --help' for help."
-                say(f"Error: {in_options(str(error), name)}\n{hint}", err=True)
+                say(f"Error: {in_options(str(error), path)}\n{hint}", err=True)
                 code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
             raise typer.Exit(code)
 

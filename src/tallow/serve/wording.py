@@ -97,14 +97,19 @@ def words_of(verb: str) -> tuple[dict[str, str], re.Pattern[str]]:
         for each in find_verb(typer.main.get_command(APPS["tallow"]), verb).params
         if each.param_type_name == "option"
     )
-    words = {str(each.name): max(each.opts, key=len) for each in options} | _OTHERS.get(verb, {})
+    words = {str(each.name): max(each.opts, key=len) for each in options} | _OTHERS.get(
+        verb.rpartition(" ")[2], {}
+    )
     # Of a verb without options, nothing is found.
     names = "|".join(sorted(words, key=len, reverse=True)) or "(?!)"
     return words, re.compile(rf"\b({names})=(?:True\b|(?=(\S?)))")
 
 
 def find_verb(command: Any, name: str) -> Any:
-    """Return the verb of a name, below a group too."""
+    """Return the verb of a name, below a group too: ``run``, ``quarantine``, ``rollout run``."""
+    group, _, verb = name.rpartition(" ")
+    if group:
+        return command.commands[group].commands[verb]
     for each, found in command.commands.items():
         if each == name:
             return found
