@@ -45,6 +45,7 @@ from tallow.core.errors import ParameterError
 from tallow.core.kernel import compiling_beside, is_compiled
 from tallow.core.limits import THREADS_MAX
 from tallow.core.moments import Moment
+from tallow.core.renamed import renamed
 from tallow.core.spec import check_convention
 from tallow.core.timeframe import Timeframe, parse_timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade, require_no_trade
@@ -158,6 +159,7 @@ class AnalyticsEngine:
         indicators: Indicators = ...,
         **wanted: Unpack[RunKeywords],
     ) -> dict[str, ProcessingResult]: ...
+    @renamed(as_of="final_at")
     def process_candles(
         self,
         candles: Any,
@@ -167,7 +169,7 @@ class AnalyticsEngine:
         start: Moment | None = None,
         end: Moment | None = None,
         instruments: str | list[str] | None = None,
-        as_of: str | datetime | None = None,
+        final_at: str | datetime | None = None,
         progress: Progress | None = None,
     ) -> ProcessingResult | dict[str, ProcessingResult]:
         """Aggregate candles to a timeframe, or several, and compute indicators on the bars.
@@ -182,7 +184,7 @@ class AnalyticsEngine:
             Bars to return: ``start <= open < end``; a bare date is a session, included at both
             ends, and so are ``"today"``, ``"yesterday"`` and ``"-5d"``, days of the calendar's
             zone, in which a time without an offset is, too. Indicators see all earlier candles.
-        as_of
+        final_at
             A bar is final if it ends by then; by default, by the end of its instrument's last row.
 
         Returns
@@ -196,7 +198,7 @@ class AnalyticsEngine:
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
         wanted = Range.of(start, end, instruments).checked(self.calendars)
-        asked = (candles, timeframe, indicators, wanted, as_of, progress)
+        asked = (candles, timeframe, indicators, wanted, final_at, progress)
         return _as_asked(self._requests.to_frames(*asked), timeframe)
 
     @overload
@@ -217,6 +219,7 @@ class AnalyticsEngine:
         indicators: Indicators = ...,
         **wanted: Unpack[FileKeywords],
     ) -> dict[str, RunReport]: ...
+    @renamed(as_of="final_at", instrument="instrument_key")
     def process_files(
         self,
         inputs: str | Path | Sequence[str | Path] | CandleFiles,
@@ -227,7 +230,7 @@ class AnalyticsEngine:
         start: Moment | None = None,
         end: Moment | None = None,
         instruments: str | list[str] | None = None,
-        as_of: str | datetime | None = None,
+        final_at: str | datetime | None = None,
         source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
         **reading: Unpack[ReadKeywords],
@@ -259,9 +262,10 @@ class AnalyticsEngine:
         if not isinstance(inputs, CandleFiles):
             inputs = CandleFiles.find(inputs, read_options(source_timeframe, **reading))
         wanted = Range.of(start, end, instruments).checked(self.calendars)
-        asked = (inputs, output, timeframe, indicators, wanted, as_of, progress)
+        asked = (inputs, output, timeframe, indicators, wanted, final_at, progress)
         return _as_asked(self._requests.to_files(*asked), timeframe)
 
+    @renamed(as_of="known_at")
     def query(
         self,
         instruments: str | list[str] | None = None,
@@ -269,8 +273,9 @@ class AnalyticsEngine:
         start: Moment | None = None,
         end: Moment | None = None,
         indicators: Indicators = "default",
-        as_of: str | datetime | None = None,
+        known_at: str | datetime | None = None,
         *,
+        final_at: str | datetime | None = None,
         source_timeframe: str | Timeframe = "1m",
         adjustment: str = "raw",
     ) -> Any:
@@ -278,14 +283,14 @@ class AnalyticsEngine:
 
         Parameters
         ----------
-        instruments
-            One name, several, or None for all.
-        timeframe
-            One timeframe, or several.
+        instruments, timeframe
+            One, or several; all instruments by default.
         start, end
             As in `process_candles`.
-        as_of
-            Answer with what was known at that moment; a bar is final if it ended by then.
+        known_at
+            Answer with what the store knew at that moment; what it knows now by default.
+        final_at
+            A bar is final if it ends by then: by `known_at` by default, and not later than that.
         source_timeframe, adjustment
             Which candles of the store the bars are made of.
 
@@ -298,8 +303,7 @@ class AnalyticsEngine:
         Raises
         ------
         TallowError
-            On anything wrong with the arguments; if the store does not know an instrument; if
-            every instrument fails, with the first reason.
+            As `process_candles`; also if the store does not know an instrument.
 
         Notes
         -----
@@ -313,7 +317,8 @@ class AnalyticsEngine:
                 "query: store=None; the engine has no candles; give it some: "
                 'AnalyticsEngine(store="folder")'
             )
-        ask, rest = self._queries.ask, (start, end, indicators, as_of, source_timeframe, adjustment)
+        ask, moments = self._queries.ask, (known_at, final_at)
+        rest = (start, end, indicators, *moments, source_timeframe, adjustment)
         if isinstance(timeframe, str | Timeframe):
             return ask(instruments, timeframe, *rest)
         sizes = map(parse_timeframe, timeframe)
@@ -360,12 +365,13 @@ class AnalyticsEngine:
         # All other kernels of a run.
         self.process_candles(one_candle(self.calendars), "5m", indicators)
 
+    @renamed(as_of="final_at")
     def aggregate_timeframes(
         self,
         candles: Any,
         timeframes: str | Timeframe | Sequence[str | Timeframe],
         *,
-        as_of: str | datetime | None = None,
+        final_at: str | datetime | None = None,
     ) -> dict[str, Any]:
         """Aggregate candles to several timeframes; return ``{timeframe: frame of bars}``.
 
@@ -375,7 +381,7 @@ class AnalyticsEngine:
             As `process_candles`.
         """
         sizes = parse_timeframes(timeframes)
-        results = self.process_candles(candles, sizes, (), as_of=as_of)
+        results = self.process_candles(candles, sizes, (), final_at=final_at)
         return {size: result.frame for size, result in results.items()}
 
     def calculate_indicators(self, candles: Any, indicators: Indicators = "default") -> Any:

@@ -68,7 +68,7 @@ def slow_bars(
     timeframe: str,
     source: str = "1m",
     no_trade: str = "drop",
-    as_of: datetime | None = None,
+    final_at: datetime | None = None,
 ) -> Slow:
     """Aggregate the candles of one instrument to ``7m``, ``1h``, ``1d``, ``1w``, ``1mo`` or so."""
     bars: dict[datetime, Bar] = {}
@@ -92,7 +92,7 @@ def slow_bars(
         went["in_bars"] += 1
         begin, end = bucket(calendar, day, segment, row.time, timeframe)
         bars.setdefault(begin, Bar(begin, end)).rows.append(row)
-    now = as_of or last_end(rows, calendar, source)
+    now = final_at or last_end(rows, calendar, source)
     ordered = [bars[begin] for begin in sorted(bars)]
     return Slow([(bar, bar.end <= now) for bar in ordered], went, off_grid)
 

@@ -20,8 +20,10 @@ CLOSING_AUCTION = "XNSE:cash-eligible-for-closing-auction"
 
 
 def bars(frame, timeframe, calendar="XNSE", **options):
-    as_of = options.pop("as_of", None)
-    return AnalyticsEngine(calendar, **options).process_candles(frame, timeframe, (), as_of=as_of)
+    final_at = options.pop("final_at", None)
+    return AnalyticsEngine(calendar, **options).process_candles(
+        frame, timeframe, (), final_at=final_at
+    )
 
 
 def day(text, rows=NSE_DAY, name="A"):
@@ -147,16 +149,16 @@ def test_from_august_2026_continuous_trading_ends_early_for_some():
 
 
 @pytest.mark.parametrize(
-    ("as_of", "final"),
+    ("final_at", "final"),
     [
         ("2026-11-06T15:30+05:30", False),
         ("2026-11-08T23:59+05:30", False),
         ("2026-11-09T00:00+05:30", True),
     ],
 )
-def test_a_week_that_ends_with_unknown_hours_lasts_to_the_end_of_that_date(as_of, final):
+def test_a_week_that_ends_with_unknown_hours_lasts_to_the_end_of_that_date(final_at, final):
     """Muhurat of 2026, a Sunday, is announced without its hours."""
-    weekly = bars(day("2026-11-06"), "1w", as_of=as_of).frame
+    weekly = bars(day("2026-11-06"), "1w", final_at=final_at).frame
     assert weekly["is_final"].to_list() == [final]
     assert local(weekly["timestamp"]) == ["2026-11-02 09:15"]
 
@@ -260,11 +262,11 @@ def test_each_instrument_ends_with_its_own_last_row():
     assert bars(frame, "1d").frame["is_final"].to_list() == [True, False]
 
 
-def test_as_of_decides_for_all():
+def test_final_at_decides_for_all():
     frame = day("2025-06-02", 20)
-    as_of = datetime(2025, 6, 2, 3, 55, tzinfo=UTC)
-    for moment in (as_of, "2025-06-02T09:25:00+05:30"):
-        assert bars(frame, "5m", as_of=moment).frame["is_final"].to_list() == [
+    final_at = datetime(2025, 6, 2, 3, 55, tzinfo=UTC)
+    for moment in (final_at, "2025-06-02T09:25:00+05:30"):
+        assert bars(frame, "5m", final_at=moment).frame["is_final"].to_list() == [
             True,
             True,
             False,

@@ -100,13 +100,13 @@ def check(
     **options: Any,
 ) -> None:
     """Compare a run with the twin, and check that nothing was lost or made up."""
-    as_of = options.pop("as_of", None)
+    final_at = options.pop("final_at", None)
     engine = AnalyticsEngine(calendar, threads=2, **options)
     read = read_candles(frame, source_timeframe=source)
-    result = engine.process_candles(read, timeframe, (), as_of=as_of)
+    result = engine.process_candles(read, timeframe, (), final_at=final_at)
     policy = options["no_trade"]
     slow = {
-        name: slow_bars(held, load_calendar(calendar), timeframe, source, policy, as_of)
+        name: slow_bars(held, load_calendar(calendar), timeframe, source, policy, final_at)
         for name, held in sorted(rows.items())
         if held
     }
@@ -163,12 +163,12 @@ def run(timeframe: str, source: str, case: str, seed: int, no_trade: str, moment
         times = sorted({time + (slip if draw.random() < 0.1 else timedelta(0)) for time in times})
         rows[name] = drawn(times, draw)
     every = [row.time for held in rows.values() for row in held]
-    as_of = None
+    final_at = None
     if moment is not None and every:
-        as_of = min(every) + moment * (max(every) - min(every) + timedelta(days=1))
+        final_at = min(every) + moment * (max(every) - min(every) + timedelta(days=1))
     frame = as_frame(rows, draw)
     if every:
-        check(frame, rows, calendar, timeframe, source, no_trade=no_trade, as_of=as_of)
+        check(frame, rows, calendar, timeframe, source, no_trade=no_trade, final_at=final_at)
 
 
 @settings(max_examples=60)

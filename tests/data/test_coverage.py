@@ -102,14 +102,14 @@ def test_a_short_last_candle_is_expected_and_one_off_the_grid_is_outside():
     rows = candles("A", minutes("2025-06-02T09:15+05:30", 7, step=60))
     stray = candles("A", minutes("2025-06-02T11:20+05:30", 1))
     held = pl.concat([rows[:2], stray, rows[3:]])
-    found = coverage(held, NSE, now=LATE, timeframe="1h", end=date(2025, 6, 2))
+    found = coverage(held, NSE, now=LATE, source_timeframe="1h", end=date(2025, 6, 2))
     assert summary(found) == [("2025-06-02", "regular", 7, 6, 1, 0, 1)]
 
 
 def test_daily_candles_need_no_hours():
     rows = candles("A", [moment("2026-11-06T00:00+05:30"), moment("2026-11-08T00:00+05:30")])
     now = us("2026-11-09T15:29+05:30")
-    assert summary(coverage(rows, NSE, now=now, timeframe="1d")) == [
+    assert summary(coverage(rows, NSE, now=now, source_timeframe="1d")) == [
         ("2026-11-06", "regular", 1, 1, 0, 0, 0),
         ("2026-11-08", "provisional", 1, 1, 0, 0, 0),
         ("2026-11-09", "regular", 0, 0, 0, 0, 0),
@@ -246,7 +246,7 @@ def test_real_candles_have_no_gaps(reference):
         (CoverageError, "date=2014-12-31; covers 2015-01-01", {"start": date(2014, 12, 31)}),
         (CoverageError, "date=2027-01-0", {"now": us("2027-01-05T12:00+05:30")}),
         (RangeError, "'B' has no candle to start from", {"instruments": ["A", "B"], "start": None}),
-        (TimeframeError, "must last a day at most", {"timeframe": "1w"}),
+        (TimeframeError, "must last a day at most", {"source_timeframe": "1w"}),
         (CandleInputError, "must be sorted", {"candles": full_day("2025-06-02").reverse()}),
         (CalendarError, "'A'; the mapping must name it", {"calendars": {"B": "XNSE"}}),
     ],
@@ -277,16 +277,16 @@ def test_of_two_rows_of_one_day_one_is_present_as_one_is_a_candle():
         for day, hour in (("26", "00"), ("27", "00"), ("27", "16"), ("28", "16"))
     )
     asked: dict[str, Any] = {"now": LATE, "start": date(2025, 3, 26), "end": date(2025, 3, 28)}
-    told = coverage(days, NSE, timeframe="1d", **asked)
+    told = coverage(days, NSE, source_timeframe="1d", **asked)
     assert told.select("present", "missing", "outside").rows() == [(1, 0, 0), (1, 0, 1), (1, 0, 0)]
     fives = pl.concat(
         flat_candle("A", f"2025-03-28T{time}+05:30", 9.0, 5.0)
         for time in ("09:15", "09:17", "09:20")
     )
     asked["start"] = date(2025, 3, 28)
-    told = coverage(fives, NSE, timeframe="5m", **asked)
+    told = coverage(fives, NSE, source_timeframe="5m", **asked)
     assert told.select("present", "missing", "outside").rows() == [(1, 74, 2)]
-    fetch = missing_segments(fives, NSE, timeframe="5m", **asked)
+    fetch = missing_segments(fives, NSE, source_timeframe="5m", **asked)
     assert fetch.select("start", "candles").rows() == [
         (moment("2025-03-28T09:15+05:30"), 1),
         (moment("2025-03-28T09:25+05:30"), 73),

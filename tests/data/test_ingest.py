@@ -26,7 +26,7 @@ HIGH_BELOW_LOW = "A,2025-07-18T09:16+05:30,10,9,11,10,100\n"
 MENDED = "A,2025-07-18T09:16+05:30,10,11,9,10,100\n"
 LATER = "A,2025-07-18T09:17+05:30,11,15,10,14,50\n"
 CONTRADICTING = "B,2025-07-18T09:15+05:30,1,1,1,1,1\nB,2025-07-18T09:15+05:30,2,2,2,2,2\n"
-SAID: dict[str, Any] = {"timeframe": "1m", "adjustment": "raw"}
+SAID: dict[str, Any] = {"source_timeframe": "1m", "adjustment": "raw"}
 
 # 09:17:30 in India on that day, in microseconds since 1970 UTC.
 DURING_THE_THIRD_MINUTE = 1_752_810_450_000_000
@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_read_stops_no_other(store: Store, tmp_path: Path)
         (".", SAID, "is a folder"),
         ([], SAID, "must name at least one file"),
         ("*.csv", {**SAID, "format": "upstok"}, "did you mean upstox"),
-        ("*.csv", {}, 'add timeframe="1m", adjustment="raw" (and 1 more files)'),
+        ("*.csv", {}, 'add source_timeframe="1m", adjustment="raw" (and 1 more files)'),
     ],
 )
 def test_what_is_wrong_with_all_is_an_error(
@@ -123,7 +123,7 @@ def test_a_candle_that_was_forming_settles_its_row_when_it_has_ended(
     path = tmp_path / "a.json"
     forming = ["2025-07-18T09:17:00+05:30", 10, 10.5, 10, 10.5, 7, 0]
     second = ["2025-07-18T09:16:00+05:30", 10, 11, 9, 10, 100, 0]
-    said = {**SAID, "instrument": "A"}
+    said = {**SAID, "instrument_key": "A"}
     path.write_text(upstox(forming, second))
     report = ingest(store, path, **said, now=DURING_THE_THIRD_MINUTE)
     assert report.by_rule == {"forming": 1}
@@ -193,7 +193,7 @@ def test_records_of_every_shape_become_the_same_columns(store: Store, tmp_path: 
         '["2025-07-18T09:17:00+05:30", 1, 2, 3, 4, 5, 6, 7]',
     ]
     broker.write_text('{"status": "success", "data": {"candles": [' + ", ".join(arrays) + "]}}")
-    ingest(store, broker, **SAID, instrument="A")
+    ingest(store, broker, **SAID, instrument_key="A")
     names = "TradDt,Sgmt,Src,ISIN,SctySrs,OpnPric,HghPric,LwPric,ClsPric,TtlTradgVol"
     bhavcopy.write_text(f"{names}\n2025-07-18,CM,NSE,INE1,EQ,10,9,11,10,100\n")
     ingest(store, bhavcopy)

@@ -127,7 +127,7 @@ def test_daily_candles_are_fetched_once_their_session_is_over():
     monday = ("A", "2026-11-09 00:00", "2026-11-09 15:30", 1)
     for time, wanted in (("15:29", []), ("15:30", [monday])):
         now = us(f"2026-11-09T{time}+05:30")
-        found = missing_segments(rows, NSE, now=now, timeframe="1d", start=date(2026, 11, 6))
+        found = missing_segments(rows, NSE, now=now, source_timeframe="1d", start=date(2026, 11, 6))
         assert segments(found) == wanted
 
 

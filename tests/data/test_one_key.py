@@ -19,7 +19,7 @@ from tests.serve.calling import tallow
 
 ONE = candles("A", minutes("2025-06-02T09:15+05:30", 30), seed=1)
 TWO = candles("A", minutes("2025-06-02T09:15+05:30", 30), seed=2)
-SAID: dict[str, Any] = {"timeframe": "1m", "adjustment": "raw", "instrument": "A"}
+SAID: dict[str, Any] = {"source_timeframe": "1m", "adjustment": "raw", "instrument_key": "A"}
 
 
 def files(folder: Path, *frames: pl.DataFrame, name: str = "{}_minute.csv") -> list[Path]:
@@ -43,7 +43,7 @@ def test_a_file_of_another_instrument_is_refused_with_what_to_do(tmp_path: Path)
 def test_the_pattern_that_is_asked_for_gives_each_its_own_key(tmp_path: Path) -> None:
     paths = files(tmp_path, ONE, TWO)
     where = (*paths, "--store", tmp_path / "store", "-t", "1m", "--adjustment", "raw", "--quiet")
-    told = tallow("ingest", *where, "--instrument", "A").stderr
+    told = tallow("ingest", *where, "--instrument-key", "A").stderr
     pattern = told.partition("--pattern '")[2].partition("'")[0]
     done = tallow("ingest", *where, "--pattern", pattern)
     assert done.exit_code == 0, done.output

@@ -160,17 +160,17 @@ def test_of_two_columns_for_one_field_the_better_name_wins_and_the_other_is_told
     others = FRAME.select(
         pl.lit("x").alias("symbol"), pl.lit(0).alias("date"), pl.lit(0).alias("c"), pl.all()
     )
-    candles = read_candles(others, instrument="unused")
+    candles = read_candles(others, instrument_key="unused")
     assert_frame_equal(candles.frame, FRAME)
     assert candles.report.ignored_columns == ("symbol", "date", "c")
 
 
 def test_an_input_without_instruments_is_given_one():
     single = FRAME.head(2).drop("instrument")
-    assert read_candles(single, instrument="A").frame["instrument"].to_list() == ["A", "A"]
+    assert read_candles(single, instrument_key="A").frame["instrument"].to_list() == ["A", "A"]
     for wrong in ("", 5):
-        with pytest.raises(CandleInputError, match="instrument="):
-            read_candles(single, instrument=wrong)  # type: ignore[arg-type]
+        with pytest.raises(CandleInputError, match="instrument_key="):
+            read_candles(single, instrument_key=wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -239,13 +239,13 @@ STAMPS = pd.DatetimeIndex(TIMES[:2])
     ],
 )
 def test_a_pandas_index_that_holds_the_time(index):
-    candles = read_candles(pandas_bars(index), instrument="A")
+    candles = read_candles(pandas_bars(index), instrument_key="A")
     assert_frame_equal(candles.frame, FRAME.head(2).drop("open_interest"))
 
 
 def test_a_pandas_index_beside_a_time_column_is_left_alone():
     frame = pandas_bars(STAMPS.shift(5, freq="min").rename("ts")).assign(time=STAMPS)
-    candles = read_candles(frame, instrument="A")
+    candles = read_candles(frame, instrument_key="A")
     assert candles.frame["timestamp"].to_list() == TIMES[:2]
     assert read_candles(PANDAS.set_index("close", drop=False)).report.accepted == 3
 
@@ -260,8 +260,8 @@ def test_pandas_columns_of_one_name():
 def test_a_naive_pandas_index_needs_a_zone():
     naive = pandas_bars(STAMPS.tz_localize(None))
     with pytest.raises(NaiveTimeError, match="column 'timestamp'='2025-06-02 03:45:00'"):
-        read_candles(naive, instrument="A")
-    candles = read_candles(naive, instrument="A", timezone="UTC")
+        read_candles(naive, instrument_key="A")
+    candles = read_candles(naive, instrument_key="A", timezone="UTC")
     assert candles.frame["timestamp"].to_list() == TIMES[:2]
 
 

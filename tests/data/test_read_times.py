@@ -146,7 +146,7 @@ def test_text_that_is_no_time(value):
     frame = pl.DataFrame({"ts": ["2025-06-02T09:15Z", value]}).with_columns(
         pl.lit(1).alias(name) for name in "ohlcv"
     )
-    read_back = read_candles(frame, instrument="A", timezone="Asia/Kolkata")
+    read_back = read_candles(frame, instrument_key="A", timezone="Asia/Kolkata")
     assert read_back.quarantine.select("row", "rule").rows() == [(2, "time_unreadable")]
 
 
@@ -212,6 +212,6 @@ def test_epochs_in_each_unit(moments):
 def test_a_date_and_a_time_of_day_apart(dates, times):
     bar = {name: [1.0] for name in "ohlcv"}
     frame = pl.DataFrame({"Date": dates, "Time": times, **bar})
-    candles = read_candles(frame, instrument="A", timezone="Asia/Kolkata")
+    candles = read_candles(frame, instrument_key="A", timezone="Asia/Kolkata")
     assert candles.frame["timestamp"].to_list() == [INSTANT]
     assert candles.report.ignored_columns == ()

@@ -61,14 +61,14 @@ def test_a_table_to_be_mended_is_safe_and_is_mended_by_its_cells(tmp_path: Path)
         "=HYPERLINK(1),2025-07-18T09:15+05:30,10,11,12,-1.5,5\n"
     )
     with open_store(tmp_path / "store", create=True) as store:
-        ingest(store, [source], timeframe="1m", adjustment="raw")
+        ingest(store, [source], source_timeframe="1m", adjustment="raw")
         path = tmp_path / "mend.csv"
         write_frame(path, repair_table(store.ledger.held()))
         assert cells(path, "instrument") == ["'=HYPERLINK(1)"]
         # A number is no formula.
         assert cells(path, "close") == ["-1.5"]
         path.write_text(path.read_text().replace(",11,12,-1.5,", ",13,10,11,"))
-        ingest(store, [path], timeframe="1m", adjustment="raw")
+        ingest(store, [path], source_timeframe="1m", adjustment="raw")
         assert store.read()["instrument"].to_list() == ["=HYPERLINK(1)"]
         assert not len(store.ledger.held())
 

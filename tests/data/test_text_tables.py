@@ -39,7 +39,7 @@ PLAIN = "time,open,high,low,close,volume\n" + "".join(
 )
 PRICES = [(100.0, 102.0, 99.0, 101.0, 900.0), (101.0, 101.5, 100.5, 101.0, 40.0)]
 FIRST = datetime(2026, 11, 2, 3, 45, tzinfo=UTC)
-SAID: dict[str, Any] = {"instrument": "X", "timezone": "Asia/Kolkata"}
+SAID: dict[str, Any] = {"instrument_key": "X", "timezone": "Asia/Kolkata"}
 
 FILES = {
     "a.csv": METATRADER4,
@@ -75,7 +75,7 @@ def write(folder, name, text):
 @pytest.mark.parametrize("name", FILES)
 def test_a_table_of_text_by_every_way_of_reading_files(name, tmp_path):
     path = write(tmp_path, name, FILES[name])
-    document = read_document(path, timeframe="1m", adjustment="raw", **SAID).candles
+    document = read_document(path, source_timeframe="1m", adjustment="raw", **SAID).candles
     (batch,) = scan_batches([path], **SAID)
     for frame in (read_candles(path, **SAID).frame, document.frame, batch.frame):
         assert frame["timestamp"][0] == FIRST

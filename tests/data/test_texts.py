@@ -252,15 +252,15 @@ def test_a_file_per_instrument_is_read_by_a_pattern_and_never_mixed(tmp_path):
     assert bars == [("ONE", 100.0, 100.0, 2), ("TWO", 1500.0, 1500.0, 2)]
     assert read_candles(paths, pattern=pattern).report.instruments == 2
     for read in (
-        lambda: read_candles(paths, instrument="X"),
-        lambda: tallow.AnalyticsEngine().process_files(paths, out, "5m", "", instrument="X"),
+        lambda: read_candles(paths, instrument_key="X"),
+        lambda: tallow.AnalyticsEngine().process_files(paths, out, "5m", "", instrument_key="X"),
     ):
         with pytest.raises(CandleInputError, match=r"are they one instrument.*pattern="):
             read()
 
 
 def test_files_of_one_instrument_one_after_the_other_take_one_key(tmp_path):
-    read = read_candles(two_files(tmp_path, shift=3), instrument="X")
+    read = read_candles(two_files(tmp_path, shift=3), instrument_key="X")
     assert (len(read), read.report.instruments) == (4, 1)
 
 

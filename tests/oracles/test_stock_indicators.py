@@ -218,7 +218,7 @@ def test_fifteen_minute_bars(folder: Path) -> None:
     close, outside the session, and counted as such: four of them.
     """
     read = tallow.read_candles(
-        folder / "quotes_intraday.csv", timezone="America/New_York", instrument="SPY"
+        folder / "quotes_intraday.csv", timezone="America/New_York", instrument_key="SPY"
     )
     result = tallow.AnalyticsEngine(calendar="XNYS").process_candles(read, "15m", ())
     published = [

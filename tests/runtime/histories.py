@@ -97,16 +97,16 @@ def whole(
     start: Any,
     end: Any,
     indicators: Any,
-    as_of: datetime | None = None,
+    known_at: datetime | None = None,
     source_timeframe: str = "1m",
 ) -> pl.DataFrame:
-    """Return the bars of all candles that the store knew at `as_of`, cut to the range."""
-    moment = None if as_of is None else round(as_of.timestamp() * 1e6)
-    frame = store.read(names, timeframe=source_timeframe, as_of=moment)
+    """Return the bars of all candles that the store knew at `known_at`, cut to the range."""
+    moment = None if known_at is None else round(known_at.timestamp() * 1e6)
+    frame = store.read(names, source_timeframe=source_timeframe, known_at=moment)
     if not store.has_interest(source_timeframe):
         frame = frame.drop("open_interest")
     rows = read_candles(frame, source_timeframe=source_timeframe)
-    limits = {"start": start, "end": end, "as_of": as_of}
+    limits = {"start": start, "end": end, "known_at": known_at}
     return engine.process_candles(rows, timeframe, indicators, **limits).frame
 
 

@@ -60,10 +60,12 @@ def two_weeks(seed: int = 1) -> pl.DataFrame:
     return pl.concat(frames).sort("instrument", "timestamp")
 
 
-def new_run(timeframe="7m", indicators=INDICATORS, pool=None, threads=1, as_of=None, interest=True):
+def new_run(
+    timeframe="7m", indicators=INDICATORS, pool=None, threads=1, final_at=None, interest=True
+):
     plan = make_plan(indicators, "tradingview", BAR_COLUMNS)
     source = parse_timeframe("1m")
-    options = BarOptions(parse_timeframe(timeframe), source, CALENDARS, "drop", as_of)
+    options = BarOptions(parse_timeframe(timeframe), source, CALENDARS, "drop", final_at)
     return BarRun(plan, options, pool, threads, interest)
 
 
@@ -156,8 +158,8 @@ def test_what_is_final_as_of_a_moment_was_known_then(timeframe, share):
     frame = two_weeks()
     now = frame["timestamp"].sort()[int(share * (len(frame) - 1))]
     micros = int(now.timestamp()) * 1_000_000
-    final = at_once(frame, timeframe, as_of=micros)[0].filter("is_final")
-    then, _ = at_once(frame.filter(pl.col("timestamp") < now), timeframe, as_of=micros)
+    final = at_once(frame, timeframe, final_at=micros)[0].filter("is_final")
+    then, _ = at_once(frame.filter(pl.col("timestamp") < now), timeframe, final_at=micros)
     assert_same_frame(then.filter("is_final"), final)
 
 
@@ -207,7 +209,7 @@ def with_bad_stamps() -> pl.DataFrame:
 def test_rows_of_unknown_times_are_set_aside_and_take_nobody_along(monkeypatch):
     """Whole or in stretches: the bars are those of the good rows alone, the last one forming."""
     now = round(moment("2026-11-09T12:00+05:30").timestamp()) * 10**6
-    monkeypatch.setattr(row_checks, "latest_open", lambda _as_of: now)
+    monkeypatch.setattr(row_checks, "latest_open", lambda _final_at: now)
     frame = with_bad_stamps()
     good = frame.filter(pl.col("timestamp").dt.date() == date(2026, 11, 6))
     expected, _ = at_once(good, interest=False)

@@ -57,7 +57,7 @@ def test_a_midnight_in_utc_is_its_date(venue, tmp_path):
 @pytest.mark.parametrize("venue", VENUES)
 def test_ranges_of_a_store_find_the_same_dates(venue, tmp_path):
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(candles_at(at_midnight(DAYS)), timeframe="1d")
+        store.write(candles_at(at_midnight(DAYS)), source_timeframe="1d")
         engine = tallow.AnalyticsEngine(venue, store=store)
         whole = engine.query("A", "1d", indicators="ema(3)", source_timeframe="1d")
         assert local_dates(whole, venue) == DAYS
@@ -124,7 +124,7 @@ def test_a_second_row_of_a_day_that_comes_later_takes_its_place_in_a_query(tmp_p
     with open_store(tmp_path / "store", create=True) as store:
         engine = tallow.AnalyticsEngine("XNSE", store=store)
         for end in (2, 3):
-            store.write(frame[:end], timeframe="1d")
+            store.write(frame[:end], source_timeframe="1d")
             got = engine.query("A", "1d", indicators="ema(2)", source_timeframe="1d").frame
             assert got.select("close", "volume").rows() == [(1.0, 10.0), (float(end), 10.0)]
 
@@ -162,7 +162,7 @@ def test_rows_of_a_period_that_snapshots_and_writes_come_between_are_one_candle(
         engine = tallow.AnalyticsEngine(venue, store=store)
         known = frame.clear()
         for part in parts:
-            store.write(part, timeframe=unit)
+            store.write(part, source_timeframe=unit)
             known = pl.concat([known, part]).sort("ts")
             right = tallow.AnalyticsEngine(venue).process_candles(
                 read_candles(known, source_timeframe=unit), unit, "ema(3)"

@@ -218,7 +218,7 @@ def test_files_cut_anywhere(engine, tmp_path_factory, seed, key, cuts, twice):
         {"instruments": ["D", "B"]},
         {"start": "2025-06-03"},
         {"start": "2025-06-02T10:00:00+05:30", "end": "2025-06-03T09:30:00+05:30"},
-        {"instruments": "A", "end": "2025-06-02", "as_of": "2025-06-02T09:40:00+05:30"},
+        {"instruments": "A", "end": "2025-06-02", "final_at": "2025-06-02T09:40:00+05:30"},
         {"start": "2025-06-05"},
     ],
 )

@@ -70,7 +70,7 @@ def shown(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
 def of_a_file(rows: list[Row], folder) -> pl.DataFrame:
     as_frame(rows).write_parquet(folder / "a.parquet")
     engine, out = AnalyticsEngine("XNSE"), folder / "out.parquet"
-    engine.process_files(folder / "a.parquet", out, "1m", "vwap", as_of=LATER)
+    engine.process_files(folder / "a.parquet", out, "1m", "vwap", final_at=LATER)
     return pl.read_parquet(out)
 
 

@@ -36,7 +36,7 @@ def candles(start: str, count: int, name: str = "A") -> pl.DataFrame:
 
 def process(frame: pl.DataFrame, timeframe: str = "1d", **options: Any) -> ProcessingResult:
     engine = AnalyticsEngine("XNSE", **options)
-    return engine.process_candles(frame, timeframe, "", as_of=LATER)
+    return engine.process_candles(frame, timeframe, "", final_at=LATER)
 
 
 def is_assumed(calendar: Calendar, day: date) -> bool:

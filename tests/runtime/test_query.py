@@ -108,7 +108,7 @@ def test_whatever_is_written_in_between_at_length(tmp_path_factory, seed):
     check_while_writing(tmp_path_factory.mktemp("store"), seed)
 
 
-def test_as_of_every_receipt(tmp_path):
+def test_known_at_every_receipt(tmp_path):
     """The first answers leave snapshots, which serve, or do not, for all the other moments."""
     draw = random.Random(5)
     with new_store(tmp_path) as store:
@@ -183,7 +183,7 @@ def test_candles_of_other_sizes(tmp_path, source, timeframe):
             midnight = pl.col("timestamp").dt.truncate("1d") - timedelta(hours=5.5)
             hours = pl.when(pl.int_range(pl.len()) % 2 == 0).then(0).otherwise(20)
             rows = rows.with_columns(midnight + pl.duration(hours=hours))
-        store.write(rows, timeframe=source)
+        store.write(rows, source_timeframe=source)
         engine = new_engine(store)
         for start, end in (
             ("2025-03-10", "2025-03-21"),
@@ -253,7 +253,7 @@ def test_bad_arguments_are_errors(engine):
     with pytest.raises(TimeframeError):
         engine.query("A", "7m", source_timeframe="5m")
     with pytest.raises(RangeError, match="must be an instant"):
-        engine.query("A", as_of="2025-03-10")
+        engine.query("A", known_at="2025-03-10")
     with pytest.raises(RangeError, match="must not be before"):
         engine.query("A", "5m", "2025-03-10", "2025-03-07")
 

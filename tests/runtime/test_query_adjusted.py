@@ -60,10 +60,10 @@ def whole(candles: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def asked(store: tallow.Store, adjustment: str, as_of: int | None = None) -> pl.DataFrame:
-    moment = None if as_of is None else datetime.fromtimestamp(as_of / 1e6, UTC)
+def asked(store: tallow.Store, adjustment: str, known_at: int | None = None) -> pl.DataFrame:
+    moment = None if known_at is None else datetime.fromtimestamp(known_at / 1e6, UTC)
     engine = tallow.AnalyticsEngine(store=store)
-    answer = engine.query(None, "15m", *RANGE, as_of=moment, adjustment=adjustment)
+    answer = engine.query(None, "15m", *RANGE, known_at=moment, adjustment=adjustment)
     return answer.frame
 
 
@@ -97,7 +97,7 @@ def test_a_new_action_changes_what_it_must_although_snapshots_of_before_are_ther
     expected = pl.concat([early.filter(is_early), both.filter(~is_early)])
     assert asked(store, "split").equals(whole(expected.sort("instrument", "timestamp")))
     # What was known then has its own finality: bars that had ended by then, which all have.
-    assert asked(store, "split", as_of=known).equals(first)
+    assert asked(store, "split", known_at=known).equals(first)
 
 
 def test_a_withdrawn_action_never_was(store, candles):

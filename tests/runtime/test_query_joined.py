@@ -39,8 +39,8 @@ def daily(name: str, **closes: float) -> pl.DataFrame:
 @pytest.fixture
 def store(tmp_path: Path):
     with tallow.open_store(tmp_path / "store", create=True) as store:
-        store.write(daily(OLD, d18=701.0, d19=711.0), timeframe="1d")
-        store.write(daily(NEW, d22=143.0, d23=144.0), timeframe="1d")
+        store.write(daily(OLD, d18=701.0, d19=711.0), source_timeframe="1d")
+        store.write(daily(NEW, d22=143.0, d23=144.0), source_timeframe="1d")
         yield store
 
 
@@ -75,27 +75,27 @@ def test_an_action_under_either_key_counts_once(store):
 
 
 def test_the_date_decides_where_both_keys_have_rows(store):
-    store.write(daily(OLD, d22=1.0, d23=2.0), timeframe="1d")
-    store.write(daily(NEW, d19=3.0), timeframe="1d")
+    store.write(daily(OLD, d22=1.0, d23=2.0), source_timeframe="1d")
+    store.write(daily(NEW, d19=3.0), source_timeframe="1d")
     store.actions.record(joins((NEW, "2025-09-22", OLD)))
     assert asked(store) == [701.0, 711.0, 143.0, 144.0]
 
 
 def test_joins_follow_each_other_and_are_known_from_their_receipt_on(store):
-    store.write(daily(FIRST, d16=690.0, d17=695.0), timeframe="1d")
+    store.write(daily(FIRST, d16=690.0, d17=695.0), source_timeframe="1d")
     store.actions.record(joins((NEW, "2025-09-22", OLD)))
     one = store.last_received()
     store.actions.record(joins((OLD, "2025-09-18", FIRST)))
     whole = [690.0, 695.0, 701.0, 711.0, 143.0, 144.0]
     assert asked(store) == whole
-    assert asked(store, as_of=datetime.fromtimestamp(one / 1e6, UTC)) == whole[2:]
+    assert asked(store, known_at=datetime.fromtimestamp(one / 1e6, UTC)) == whole[2:]
     store.actions.withdraw(joins((NEW, "2025-09-22", OLD)))
     assert asked(store) == whole[4:]
     assert asked(store, OLD) == whole[:4]
 
 
 def test_a_corrected_join_takes_the_place_of_the_wrong_one(store):
-    store.write(daily(FIRST, d16=690.0), timeframe="1d")
+    store.write(daily(FIRST, d16=690.0), source_timeframe="1d")
     store.actions.record(joins((NEW, "2025-09-22", FIRST)))
     report = store.actions.record(joins((NEW, "2025-09-22", OLD)))["join"]
     assert (report.new, report.revised) == (0, 1)
@@ -122,7 +122,7 @@ def test_what_cannot_be_joined_is_refused_in_words(store):
 def test_a_correction_of_the_old_key_is_seen_under_the_new_one(store):
     store.actions.record(joins((NEW, "2025-09-22", OLD)))
     assert asked(store)[1] == 711.0
-    store.write(daily(OLD, d19=712.0), timeframe="1d")
+    store.write(daily(OLD, d19=712.0), source_timeframe="1d")
     assert asked(store)[1] == 712.0
 
 
@@ -154,9 +154,9 @@ def test_a_live_engine_begins_with_the_old_key_and_follows_a_join(tmp_path):
 def test_adjusted_and_raw_candles_of_one_instrument_are_taken_by_their_days(tmp_path):
     """Two days came adjusted, one of them raw too; a later split multiplies what came before it."""
     with tallow.open_store(tmp_path / "mixed", create=True) as store:
-        store.write(daily("A", d15=20.0, d16=21.0), timeframe="1d", adjustment="split")
+        store.write(daily("A", d15=20.0, d16=21.0), source_timeframe="1d", adjustment="split")
         noon = flat_candle("A", "2025-09-16T12:00+05:30", 105.0, 9.0)
-        store.write(pl.concat([noon, daily("A", d17=110.0, d18=23.0)]), timeframe="1d")
+        store.write(pl.concat([noon, daily("A", d17=110.0, d18=23.0)]), source_timeframe="1d")
         split = pl.DataFrame(SPLIT | {"instrument": ["A"], "ex_date": ["2025-09-18"]})
         store.actions.record(split)
         assert asked(store, "A", "split") == [20.0, 105 * 0.2, 110 * 0.2, 23.0]

@@ -179,7 +179,7 @@ def test_the_log_is_asked_once_about_what_was_written(store):
 
     class Asked(Watched):
         def changed_since(self, received_at, *args, **options):
-            calls.append((received_at, options["as_of"]))
+            calls.append((received_at, options["known_at"]))
             return self._store.changed_since(received_at, *args, **options)
 
     engine, moments = new_engine(Asked(store)), [store.last_received()]

@@ -52,9 +52,9 @@ def asked(store: tallow.Store, adjustment: str, name: str = "A", **wanted) -> li
 def store(tmp_path: Path):
     """A store in which the 15th came adjusted for splits, and the days after it are raw."""
     with tallow.open_store(tmp_path / "store", create=True) as store:
-        store.write(daily("A", d15=20.0), timeframe="1d", adjustment="split")
-        store.write(daily("A", d16=105.0, d17=110.0, d18=23.0), timeframe="1d")
-        store.write(daily("B", d16=7.0), timeframe="1d")
+        store.write(daily("A", d15=20.0), source_timeframe="1d", adjustment="split")
+        store.write(daily("A", d16=105.0, d17=110.0, d18=23.0), source_timeframe="1d")
+        store.write(daily("B", d16=7.0), source_timeframe="1d")
         yield store
 
 
@@ -67,7 +67,7 @@ def test_candles_adjusted_for_splits_are_given_with_dividends_too(store):
     assert asked(store, "total") == right
     assert asked(store, "total", start=date(2025, 9, 16)) == right[1:]
     assert asked(store, "split") == [20.0, 105 * 0.2, 110 * 0.2, 23.0]
-    store.write(daily("A", d15=17.5), timeframe="1d", adjustment="total")
+    store.write(daily("A", d15=17.5), source_timeframe="1d", adjustment="total")
     assert asked(store, "total") == [17.5, *right[1:]]
 
 
@@ -86,7 +86,7 @@ def test_a_dividend_s_amount_without_a_raw_close_is_refused_where_it_counts(stor
 
 
 def test_what_came_with_dividends_cannot_be_taken_back_and_others_are_not_affected(store):
-    store.write(daily("A", d12=18.0), timeframe="1d", adjustment="total")
+    store.write(daily("A", d12=18.0), source_timeframe="1d", adjustment="total")
     store.actions.record(actions("A", SPLIT))
     words = r"1 candles, from 2025-09-11T18:30:00.*cannot be taken back; ask for adjustment='total'"
     with pytest.raises(AllFailedError, match=words):
@@ -96,7 +96,7 @@ def test_what_came_with_dividends_cannot_be_taken_back_and_others_are_not_affect
     both = engine.query(None, "1d", adjustment="split", source_timeframe="1d", indicators="sma(1)")
     assert both.frame["close"].to_list() == [7.0]
     assert list(both.report.failures) == ["A"]
-    store.write(daily("A", d12=100.0), timeframe="1d")
+    store.write(daily("A", d12=100.0), source_timeframe="1d")
     assert asked(store, "split")[0] == 100 * 0.2
 
 
@@ -140,7 +140,7 @@ def test_any_mixture_of_stretches_has_the_prices_of_its_raw_candles(tmp_path):
                 ]
                 if rows:
                     frame = pl.DataFrame(rows, schema=CANDLE_SCHEMA, orient="row")
-                    store.write(frame, timeframe="1d", adjustment=kind)
+                    store.write(frame, source_timeframe="1d", adjustment=kind)
             store.actions.record(actions(name, *acts))
             for kind, given in right.items():
                 is_lost = kind == "split" and any(own == ["total"] for own in kept)
@@ -169,5 +169,5 @@ def _factor(acts: list[dict], day: date, kinds: tuple[str, ...]) -> Fraction:
 def test_a_moment_in_the_past_has_the_stretches_that_were_there(store):
     store.actions.record(actions("A", SPLIT))
     before = datetime.fromtimestamp(store.last_received() / 1e6, UTC)
-    store.write(daily("A", d12=18.0), timeframe="1d", adjustment="total")
-    assert asked(store, "split", as_of=before) == [20.0, 105 * 0.2, 110 * 0.2, 23.0]
+    store.write(daily("A", d12=18.0), source_timeframe="1d", adjustment="total")
+    assert asked(store, "split", known_at=before) == [20.0, 105 * 0.2, 110 * 0.2, 23.0]

@@ -81,7 +81,7 @@ def mixed(draw: random.Random) -> pl.DataFrame:
             {},
             {"instruments": ["A", "C"]},
             {"start": "2026-12-31", "end": "2027-01-04T09:45+05:30"},
-            {"as_of": "2027-01-04T09:45+05:30"},
+            {"final_at": "2027-01-04T09:45+05:30"},
         ]
     ),
 )
@@ -94,7 +94,7 @@ def test_one_reading_gives_what_each_timeframe_gives_alone(
     folder = tmp_path_factory.mktemp("sizes")
     part = -(-len(frame) // files)
     paths = [write(frame[k * part : (k + 1) * part], folder / f"{k}.csv") for k in range(files)]
-    engine, asked = AnalyticsEngine("XNSE", threads=threads), {"as_of": LATER} | asked
+    engine, asked = AnalyticsEngine("XNSE", threads=threads), {"final_at": LATER} | asked
     given_files = read_candles(paths)
     for source in (paths, frame, given_files):
         several = engine.process_candles(source, sizes, SPECS, **asked)

@@ -18,7 +18,7 @@ CLEAN = (
 )
 HIGH_BELOW_LOW = "A,2025-07-18T09:21+05:30,10,9,11,10,100\n"
 
-SAID = ("--timeframe", "1m", "--adjustment", "raw")
+SAID = ("--source-timeframe", "1m", "--adjustment", "raw")
 """What a table of candles does not say of itself."""
 
 

@@ -97,7 +97,10 @@ def options_of(verb: str) -> set[str]:
     """Return the options of a verb, named alone or with its group: ``backup``."""
     found = verbs().get(verb) or find_verb(program(), verb)
     names = {
-        name for each in found.params for name in each.opts if each.param_type_name == "option"
+        name
+        for each in found.params
+        for name in each.opts
+        if each.param_type_name == "option" and not each.hidden
     }
     return names | {"--help"}
 

@@ -52,7 +52,7 @@ def compared(*arguments: object, runs: int = 0):
 
 
 def told(*arguments: object) -> tuple[int, dict]:
-    result = compared(*arguments, "--json", "-")
+    result = compared(*arguments, "--json")
     assert result.exit_code in {0, 1}, result.output
     return result.exit_code, json.loads(result.stdout)
 
@@ -128,7 +128,7 @@ def test_a_range_and_an_instrument_are_picked(candles: Path, bars: pl.DataFrame)
 
 def test_both_engines_are_measured(candles: Path, market: pl.DataFrame) -> None:
     arguments = (candles, "--control", "talib", "--candidate", "tallow", "--less-time", -1000)
-    result = compared(*arguments, "--json", "-", runs=1)
+    result = compared(*arguments, "--json", runs=1)
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     for side in ("control", "candidate"):
@@ -140,7 +140,7 @@ def test_both_engines_are_measured(candles: Path, market: pl.DataFrame) -> None:
 def test_reports_are_written_whole(candles: Path, tmp_path: Path) -> None:
     page, told_in = tmp_path / "report.html", tmp_path / "report.json"
     sides = ("--control", "talib", "--candidate", "tallow")
-    result = compared(candles, *sides, "--html", page, "--json", told_in)
+    result = compared(candles, *sides, "--html", page, "--json-file", told_in)
     assert result.exit_code == 0, result.output
     assert f"report: {page}" in result.stdout
     assert page.read_text("utf-8").startswith("<!doctype html>")
@@ -213,7 +213,7 @@ def test_sessions_of_a_file_and_dates_without_facts_are_compared(
         (("--control", "talib", "--candidate", "tallow", "--ulps", "-1"), "--ulps -1"),
         (("--control", "talib", "--candidate", "tallow", "--agree", "101"), "--agree 101"),
         (("--control", "talib", "--candidate", "tallow", "--html", "r.txt"), ".html"),
-        (("--control", "talib", "--candidate", "tallow", "--json", "r.txt"), ".json"),
+        (("--control", "talib", "--candidate", "tallow", "--json-file", "r.txt"), ".json"),
         (("--control", "talib", "--candidate", "tallow", "--start", "soon"), "soon"),
         (("--control", "talib", "--candidate", "tallow", "--instrument", "Z"), "Z"),
         (("--control", "talib", "--candidate", "tallow", "-t", "7x"), "7x"),

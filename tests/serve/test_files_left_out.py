@@ -35,7 +35,7 @@ DAYS = (
 
 def call(verb: str, path: Path, *more: str, key: str | None = "X"):
     """Give a file to a verb, with all that it needs but what is asked here."""
-    named = () if key is None else ("--instrument" if verb == "ingest" else "--instrument-key", key)
+    named = () if key is None else ("--instrument-key", key)
     own: dict[str, tuple[object, ...]] = {
         "run": (path, "-o", path.with_name("bars.parquet"), "-i", ""),
         "ingest": (path, "--store", path.with_name("s"), "--adjustment", "raw"),
@@ -51,7 +51,7 @@ def call(verb: str, path: Path, *more: str, key: str | None = "X"):
 def test_a_file_without_volume_is_read_where_that_is_said(verb: str, tmp_path: Path) -> None:
     path = tmp_path / "index.csv"
     path.write_text(INDEX)
-    more = ("--timeframe", "1m") if verb == "ingest" else ()
+    more = ("--source-timeframe", "1m") if verb == "ingest" else ()
     asked = call(verb, path, *more)
     assert asked.exit_code == 2
     assert "missing: volume; pass --no-volume if there is none" in asked.stderr
@@ -65,7 +65,7 @@ def test_a_file_without_volume_is_read_where_that_is_said(verb: str, tmp_path: P
 def test_a_chart_without_volume_is_read_and_one_line_says_so(verb: str, tmp_path: Path) -> None:
     path = tmp_path / "chart.csv"
     path.write_text(CHART)
-    more = ("--timeframe", "1m") if verb == "ingest" else ()
+    more = ("--source-timeframe", "1m") if verb == "ingest" else ()
     told = call(verb, path, *more)
     assert told.exit_code == 0, told.output
     (line,) = (line for line in told.stderr.splitlines() if line.startswith("Warning: "))
@@ -91,7 +91,7 @@ def test_the_answer_of_a_holiday_is_no_rows_and_a_sentence(
 ) -> None:
     path, content = tmp_path / name, EMPTY[name]
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    more = ("--timeframe", "1m") if verb == "ingest" else ()
+    more = ("--source-timeframe", "1m") if verb == "ingest" else ()
     done = call(verb, path, *more)
     assert done.exit_code == 0, done.output
     assert done.stderr.count("no candles: ") == 1
@@ -112,7 +112,7 @@ def test_a_document_of_days_is_no_document_of_minutes(tmp_path: Path) -> None:
     path.write_text(DAYS)
     refusing = {
         "run": ("--source-timeframe", "1m"),
-        "ingest": ("--timeframe", "1m"),
+        "ingest": ("--source-timeframe", "1m"),
         # What is live lasts a minute, and is kept as such.
         "live": (),
     }

@@ -69,8 +69,11 @@ SHOWN: dict[str, Shown] = {
 }
 
 ELSEWHERE: dict[tuple[str, str], Shown] = {
-    # A replay, and a document by itself, say this in words of their own.
-    ("data/reading/batches", "source_timeframe"): (("run", "compare"), READERS[:2]),
+    # A replay says this in words of its own.
+    ("data/reading/batches", "source_timeframe"): (
+        ("run", "ingest"),
+        (*READERS[:2], read_document),
+    ),
     ("data/reading/stamps", "calendar"): (("run",), (tallow.AnalyticsEngine,)),
     ("data/reading/stamps", "stamped"): (("run", "live"), READERS),
 }
@@ -79,8 +82,6 @@ ELSEWHERE: dict[tuple[str, str], Shown] = {
 NO_PARAMETERS = {
     ("data/store/server", "password"),
     ("data/feeds/replay", "source_timeframe"),
-    ("data/providers/document", "source_timeframe"),
-    ("data/providers/document", "timeframe"),
 }
 """What asks for nothing: a part of a database's address, and what takes one word for another."""
 

@@ -232,8 +232,16 @@ DAYS = "symbol,date,open,high,low,close,volume\nA,2025-07-18,1,2,1,2,5\nA,2025-0
 BAD = "A,2025-07-19T10:00:00Z,10,9,11,10,100\n"
 SUNDAY = text_of(dated(ONE, "2025-07-20"), format_="%Y-%m-%dT%H:%M:%S")
 ENDINGS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "minutes": (SUNDAY + BAD, "ingest", ("-t", "1m", "--adjustment", "raw", "-c", "24/7")),
-    "days": (DAYS, "ingest", ("-t", "1d", "--adjustment", "split", "--timezone", "Asia/Kolkata")),
+    "minutes": (
+        SUNDAY + BAD,
+        "ingest",
+        ("--source-timeframe", "1m", "--adjustment", "raw", "-c", "24/7"),
+    ),
+    "days": (
+        DAYS,
+        "ingest",
+        ("--source-timeframe", "1d", "--adjustment", "split", "--timezone", "Asia/Kolkata"),
+    ),
     "a feed": (SUNDAY, "live", ("--speed", "0", "-i", "", "-c", "24/7")),
     "a comparison": (SUNDAY, "compare", ("--candidate", "tallow", "-c", "24/7", "-i", "sma(2)")),
 }
@@ -274,7 +282,16 @@ def next_commands(output: str) -> list[list[str]]:
 WRONG = ("wrong", "-1")
 GIVEN: dict[str, tuple[str, ...]] = {
     "run": ("good.csv", "-o", "bars.csv", "-i", "", "--quiet"),
-    "ingest": ("good.csv", "--store", "new", "-t", "1m", "--adjustment", "raw", "--quiet"),
+    "ingest": (
+        "good.csv",
+        "--store",
+        "new",
+        "--source-timeframe",
+        "1m",
+        "--adjustment",
+        "raw",
+        "--quiet",
+    ),
     "query": ("--store", "store", "-i", ""),
     "live": ("--feed", "replay:good.csv", "--store", "new", "--speed", "0", "-i", "", "--json"),
     "compare": ("good.csv", "--control", "tallow", "--candidate", "tallow", "--runs", "0"),

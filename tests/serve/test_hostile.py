@@ -52,7 +52,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "calendar": load_calendar,
     "calendar dates": lambda text: load_calendar("XNSE", calendar_dates=text),
     "range": lambda text: Range.of(text, None, [text]),
-    "moment": lambda text: moment_us("as_of", text),
+    "moment": lambda text: moment_us("known_at", text),
     "timezone": require_timezone,
     "output": check_output,
     "candles": read_candles,
@@ -136,7 +136,7 @@ def commands(folder: Path, store: Path, text: str) -> Iterator[list[object]]:
     """Yield command lines in which a text stands where a user writes one."""
     for option in ("--start", "--end", "--longest", "--calendar-dates"):
         yield ["store", "coverage", "--missing", "--store", store, option, text]
-    for option in ("--as-of", "--indicators", "--timeframe"):
+    for option in ("--known-at", "--indicators", "--timeframe"):
         yield ["query", "A", "--store", store, "-i", "", option, text]
     yield ["query", text, "--store", store, "-i", ""]
     yield ["store", "stats", "--store", text]

@@ -100,7 +100,7 @@ def test_the_file_name_says_what_the_document_does_not(tmp_path: Path) -> None:
 
 def test_the_next_query_is_one_that_has_an_answer(candles: Path) -> None:
     store = candles.with_name("store")
-    where = ("--store", store, "--timeframe", "5m", "--adjustment", "total")
+    where = ("--store", store, "--source-timeframe", "5m", "--adjustment", "total")
     lines = tallow("ingest", candles, *where).stdout.splitlines()
     query = shlex.split(next(line for line in lines if line.startswith("  tallow query ")))
     assert query[-6:] == ["-t", "5m", "--source-timeframe", "5m", "--adjustment", "total"]

@@ -63,12 +63,12 @@ def test_a_range_begins_with_its_first_bar_s_right_values(store: Path) -> None:
     assert text == "no bars of 5m in the range\n"
 
 
-def test_as_of_answers_by_what_was_known(store: Path) -> None:
+def test_known_at_answers_by_what_was_known(store: Path) -> None:
     known = told("store", "ingests", "--store", store)[0]["received_at"]
     ingested(store.parent, CLEAN.replace("13,25", "12.5,25").replace("14,13,12", "14,12,12"))
     now = told("query", "A", "--store", store, *SPEC)
     assert [bar["close"] for bar in now] == [14.0, 12.5]
-    then = told("query", "A", "--store", store, *SPEC, "--as-of", known)
+    then = told("query", "A", "--store", store, *SPEC, "--known-at", known)
     assert [bar["close"] for bar in then] == [14.0, 13.0]
 
 
@@ -179,7 +179,7 @@ def test_a_kind_that_the_store_does_not_have_is_told_with_those_it_has(store: Pa
     told = "the store has 1m raw, and no 1d raw; see --source-timeframe and --adjustment"
     assert f"hint: {told}" in tallow("query", *kind).stderr
     assert f"not in the store; {told}" in tallow("query", "A", *kind).stderr
-    covered = tallow("store", "coverage", "--store", store, "-t", "1d").stderr
+    covered = tallow("store", "coverage", "--store", store, "--source-timeframe", "1d").stderr
     assert "and no 1d raw; see --timeframe and --adjustment" in covered
     assert not tallow("query", "--store", store, "--start", "2025-07-21").stderr
 
@@ -198,7 +198,7 @@ def test_a_kind_that_the_store_does_not_have_is_told_with_those_it_has(store: Pa
             ["A", "--store", "store", "--source-timeframe", "5m", "-t", "7m"],
             "--source-timeframe 5m",
         ),
-        (["A", "--store", "store", "--as-of", "soon"], "as_of: 'soon'"),
+        (["A", "--store", "store", "--known-at", "soon"], "known_at: 'soon'"),
         (["A", "--store", "store", "-c", "XNSF"], "did you mean"),
     ],
 )

@@ -184,7 +184,7 @@ def test_every_instrument_failed_exits_with_1_and_writes_nothing(candles: Path) 
         (["candles.csv", "-o", "bars.csv", "--convention", "z"], "tradingview"),
         (["candles.csv", "-o", "bars.csv", "--beyond-coverage", "z"], "--beyond-coverage 'z'"),
         (["candles.csv", "-o", "bars.csv", "--start", "soon"], "start: 'soon'"),
-        (["candles.csv", "-o", "bars.csv", "--as-of", "soon"], "as_of: 'soon'"),
+        (["candles.csv", "-o", "bars.csv", "--final-at", "soon"], "final_at: 'soon'"),
         (["candles.csv", "-o", "bars.csv", "--calendar-dates", "no.toml"], "no.toml"),
         (
             ["candles.csv", "-o", "bars.csv", "--instrument", "Z"],
@@ -218,7 +218,7 @@ def test_options_reach_the_run(candles: Path) -> None:
         *("--instrument-key", "KEY", "--timezone", "Asia/Kolkata", "--instrument", "KEY"),
         *("--beyond-coverage", "weekdays", "--no-trade", "keep", "--convention", "talib"),
         *("--start", "2035-07-18", "--end", "2035-07-18", "--source-timeframe", "1m"),
-        *("--as-of", "2035-07-18T09:30+05:30", "--calendar", "XNSE:derivatives"),
+        *("--final-at", "2035-07-18T09:30+05:30", "--calendar", "XNSE:derivatives"),
     )
     assert result.exit_code == 0, result.output
     columns = ["instrument", "open", "close", "volume", "candles", "is_final"]

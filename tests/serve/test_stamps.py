@@ -52,7 +52,9 @@ def of_query(folder: Path, file: Path) -> list[str]:
         store.write(pl.read_parquet(file))
         engine = tallow.AnalyticsEngine("XNSE", store=store)
         found = [engine.query("A", "5m", indicators="ema(2)").report.hint for _ in range(2)]
-        found.append(engine.query("A", "1h", indicators="", as_of="2030-01-01T00:00Z").report.hint)
+        found.append(
+            engine.query("A", "1h", indicators="", known_at="2030-01-01T00:00Z").report.hint
+        )
     told = called("query", "A", "--store", folder / "store", "-t", "5m", "-t", "1h", "-i", "")
     assert told.stderr.count(WORDS) <= 1
     return [*found, told.stderr]
@@ -99,7 +101,7 @@ def test_candles_of_another_venue_look_like_nothing(tmp_path):
     frame = candles("A", [time for day in days for time in day])
     frame.write_parquet(tmp_path / "a.parquet")
     with tallow.open_store(tmp_path / "store", create=True) as store:
-        said: dict[str, Any] = {"timeframe": "1m", "adjustment": "raw"}
+        said: dict[str, Any] = {"source_timeframe": "1m", "adjustment": "raw"}
         assert ingest(store, tmp_path / "a.parquet", **said).hint == ""
         frame.with_columns(pl.col("timestamp") + timedelta(minutes=1)).write_parquet(
             tmp_path / "b.parquet"

@@ -103,7 +103,7 @@ def test_coverage_counts_each_session(store: Path) -> None:
 
 
 def test_coverage_of_a_kind_that_is_not_there_says_so(store: Path) -> None:
-    result = tallow("store", "coverage", "--store", store, "-t", "1d")
+    result = tallow("store", "coverage", "--store", store, "--source-timeframe", "1d")
     assert (result.exit_code, result.stdout) == (0, "no candles in the range\n")
 
 
@@ -214,7 +214,7 @@ def test_upkeep_says_what_it_did(store: Path) -> None:
     now = told("store", "ingests", "--store", store)[1]["received_at"]
     prune = ("store", "prune", "--store", store, "--superseded-before", now, "--yes")
     assert tallow(*prune).stdout.splitlines()[0].split("  ")[:2] == ["1", "rows taken away"]
-    assert f"as-of reaches back to {now}" in tallow("store", "stats", "--store", store).stdout
+    assert f"reaches back to {now}" in tallow("store", "stats", "--store", store).stdout
     text = tallow("store", "backup", store.with_name("backup"), "--store", store).stdout
     assert text.startswith("3 rows, all revisions, from ")
 
@@ -248,7 +248,7 @@ def test_corporate_actions_are_recorded_and_listed(store: Path) -> None:
         (["prune", "--store", "store"], "prune: neither --before nor --superseded-before is given"),
         (["prune", "--store", "store", "--before", "old"], "before: 'old'"),
         (["coverage", "--store", "store", "--start", "soon"], "start: 'soon'"),
-        (["coverage", "--store", "store", "-t", "1w"], "--timeframe 1w"),
+        (["coverage", "--store", "store", "--source-timeframe", "1w"], "--source-timeframe 1w"),
         (["coverage", "--store", "store", "--start", "2031-01-01"], "--calendar-dates"),
         (["coverage", "--store", "store", "--missing", "--longest", "2"], "such as 60d"),
         (

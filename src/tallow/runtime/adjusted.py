@@ -50,8 +50,8 @@ class _ReceivedCandles(JoinedCandles):
     """Candles with a further column, `received_at`."""
 
     def _kept(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
-        kind = {"timeframe": self.timeframe, "adjustment": self.adjustment}
-        log = self.store.log(names, **kind, start=start, end=end, as_of=self.known_until)
+        kind = {"source_timeframe": self.timeframe, "adjustment": self.adjustment}
+        log = self.store.log(names, **kind, start=start, end=end, known_at=self.known_until)
         return current_rows(log).select(*CANDLE_COLUMNS, "received_at")
 
 
@@ -214,7 +214,7 @@ class AdjustedCandles(JoinedCandles):
 
     @cached_property
     def _actions(self) -> pl.DataFrame:
-        return self.store.actions.read(as_of=self.known_until)
+        return self.store.actions.read(known_at=self.known_until)
 
     def _with_came(self, adjustment: str, names: Sequence[str]) -> list[str]:
         """Return the instruments with candles that came adjusted so."""

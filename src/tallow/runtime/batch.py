@@ -83,15 +83,15 @@ class Counts:
 class BarOptions:
     """What kind of bars to build.
 
-    `as_of`, in microseconds since 1970 UTC, decides what is final; by default, for each instrument,
-    the end of its last row.
+    `final_at`, in microseconds since 1970 UTC, decides what is final; by default, for each
+    instrument, the end of its last row.
     """
 
     timeframe: Timeframe
     source: Timeframe
     calendars: CalendarAssignment
     no_trade: bars.NoTrade = "drop"
-    as_of: int | None = None
+    final_at: int | None = None
 
 
 @dataclass
@@ -131,7 +131,7 @@ class BarRun:
         self._closed: set[str] = set()
         self._withdrawn: set[str] = set()
         self._missing: dict[str, set[str]] = {}
-        self._checks = RowChecks(calendars, options.source, options.as_of, self.failures)
+        self._checks = RowChecks(calendars, options.source, options.final_at, self.failures)
 
     def feed(self, *blocks: Block) -> list[pl.DataFrame]:
         """Run blocks of different instruments; return the bars that are complete, in their order.
@@ -219,8 +219,8 @@ class BarRun:
         return _Part(part, calendar_of, state, tally, candles, frame, result, made.failures)
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
-        if self.options.as_of is not None:
-            return built.end <= self.options.as_of
+        if self.options.final_at is not None:
+            return built.end <= self.options.final_at
         final = np.ones(len(built.end), dtype=np.bool_)
         if closing:
             # Every earlier bar is followed by a later row of its instrument.

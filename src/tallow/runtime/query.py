@@ -102,7 +102,8 @@ class StoreQueries:
         start: Moment | None,
         end: Moment | None,
         indicators: Indicators,
-        as_of: str | datetime | None,
+        known_at: str | datetime | None,
+        final_at: str | datetime | None,
         source: str | Timeframe,
         adjustment: str,
     ) -> ProcessingResult:
@@ -111,7 +112,7 @@ class StoreQueries:
         names = tuple(instruments) if isinstance(instruments, list) else instruments
         text = indicators if isinstance(indicators, str) else None
         specs = parse_specs(indicators, self._convention) if text is None else text
-        asked = (names, timeframe, start, end, specs, as_of, source, adjustment)
+        asked = (names, timeframe, start, end, specs, known_at, final_at, source, adjustment)
         (frame, report, found), columns = self._of_one_state(asked)
         outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
@@ -151,7 +152,7 @@ class StoreQueries:
     def _one(self, question: Question, plan: Plan, state: StoreState) -> OneInstrument | None:
         """Return where an answer is kept; None where it is not about the bars of one instrument."""
         names = question.wanted.instruments
-        if names is None or len(names) != 1 or question.as_of is not None:
+        if names is None or len(names) != 1 or question.final_at is not None:
             return None
         (name,) = names
         calendar = int(self._calendars.indices([name])[0])
@@ -244,7 +245,7 @@ class StoreQueries:
 
     def _from_whole(self, question: Question, plan: Plan, state: StoreState) -> QueryAnswer:
         """Return the bars of any question, all at once."""
-        now = now_us() if question.as_of is None else question.as_of
+        now = now_us() if question.known_at is None else question.known_at
         revision = (state.token(), self._in_effect(question, state, now))
 
         def calculate(kept: WholeAnswer | None) -> CachedValue[WholeAnswer]:
@@ -278,7 +279,7 @@ class StoreQueries:
         require_multiple(question.timeframe, question.source)
         candles = self._candles(question, state, now)
         options = BarOptions(
-            question.timeframe, question.source, self._calendars, self._no_trade, question.as_of
+            question.timeframe, question.source, self._calendars, self._no_trade, question.final_at
         )
         run = self._run(plan, options, candles, self._interest(candles, state))
         given = question.wanted.instruments
@@ -293,12 +294,12 @@ class StoreQueries:
     def _candles(self, question: Question, state: StoreState, now: int) -> StoredCandles:
         """Return the candles that a question is about, as one state of the store has them."""
         known_until = state.last_received()
-        if question.as_of is not None:
-            known_until = min(known_until, question.as_of)
+        if question.known_at is not None:
+            known_until = min(known_until, question.known_at)
         source, adjustment = question.source.text, question.adjustment
         series = (state, source, adjustment, known_until, state.epoch, self._calendars)
         joined = self._joined(state)
-        if question.as_of is not None and joined.pieces:
+        if question.known_at is not None and joined.pieces:
             joined = JoinedHistories.of(state.actions.joins(known_until), self._calendars)
         if adjustment in ADJUSTMENTS:
             return AdjustedCandles(*series, joined, now)

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import polars as pl
 
+from tallow.core.errors import RangeError
 from tallow.core.moments import Moment, is_relative
 from tallow.core.spec import Spec
+from tallow.core.time import from_us, now_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.plan.plan import Plan
 from tallow.runtime.cache import CacheOutcome
@@ -24,7 +26,10 @@ Indicators = str | tuple[str | Spec, ...]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a store; `as_of` in microseconds since 1970 UTC, None for now."""
+    """What is asked of a store; moments are in microseconds since 1970 UTC.
+
+    `known_at` is None for now, `final_at` for what the candles themselves say.
+    """
 
     wanted: Range
     timeframe: Timeframe
@@ -32,7 +37,8 @@ class Question:
     adjustment: str
     indicators: Indicators
     convention: str
-    as_of: int | None
+    known_at: int | None
+    final_at: int | None
 
 
 Asked = tuple[
@@ -42,11 +48,12 @@ Asked = tuple[
     Moment | None,
     Indicators,
     str | datetime | None,
+    str | datetime | None,
     str | Timeframe,
     str,
 ]
-"""The words of a question: instruments, timeframe, start, end, indicators, as_of, source timeframe
-and adjustment."""
+"""The words of a question: instruments, timeframe, start, end, indicators, known_at, final_at,
+source timeframe and adjustment."""
 
 
 def may_be_asked_again(asked: Asked) -> bool:
@@ -63,12 +70,16 @@ def read_question(
     start: Moment | None,
     end: Moment | None,
     indicators: Indicators,
-    as_of: str | datetime | None,
+    known_at: str | datetime | None,
+    final_at: str | datetime | None,
     source: str | Timeframe,
     adjustment: str,
     convention: str,
 ) -> Question:
     """Return a question; errors are those of `tallow.AnalyticsEngine.query`."""
+    known = None if known_at is None else moment_us("known_at", known_at)
+    final = known if final_at is None else moment_us("final_at", final_at)
+    _require_known(final, known)
     return Question(
         Range.of(start, end, instruments),
         parse_timeframe(timeframe),
@@ -76,8 +87,20 @@ def read_question(
         adjustment,
         indicators,
         convention,
-        None if as_of is None else moment_us("as_of", as_of),
+        known,
+        final,
     )
+
+
+def _require_known(final: int | None, known: int | None) -> None:
+    """Raise `RangeError` if bars shall be final by a moment about which nothing is known yet."""
+    until = now_us() if known is None else known
+    if final is not None and final > until:
+        rule = "now" if known is None else f"known_at={from_us(known).isoformat()}"
+        raise RangeError(
+            f"query: final_at={from_us(final).isoformat()}; must not be later than {rule}: what "
+            "comes in between is not known; give an earlier one"
+        )
 
 
 class QueryAnswer(NamedTuple):

@@ -318,7 +318,7 @@ class RangeRun:
     def _with_finality(self, built: pl.DataFrame, target: Target) -> pl.DataFrame:
         """Mark bars as final where a later candle, not read for them, shows that they are."""
         span = target.span
-        if self.options.as_of is not None or span.end is None or built["is_final"].all():
+        if self.options.final_at is not None or span.end is None or built["is_final"].all():
             return built
         forming = built.filter(~pl.col("is_final"))["instrument"].to_list()
         # A candle that counts: neither ahead of the clock nor beyond what the calendar covers.

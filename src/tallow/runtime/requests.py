@@ -40,7 +40,7 @@ class RunKeywords(TypedDict, total=False):
     start: Moment | None
     end: Moment | None
     instruments: str | list[str] | None
-    as_of: str | datetime | None
+    final_at: str | datetime | None
     progress: Progress | None
 
 
@@ -54,7 +54,7 @@ class FileKeywords(RunKeywords, ReadKeywords, total=False):
 class CandleRequests:
     """Answers requests about candles that come with them; may be used by several threads.
 
-    Errors are those of `tallow.AnalyticsEngine`. `as_of` is what the caller gave.
+    Errors are those of `tallow.AnalyticsEngine`. `final_at` is what the caller gave.
     """
 
     calendars: CalendarAssignment
@@ -69,14 +69,14 @@ class CandleRequests:
         timeframe: Timeframes,
         indicators: Indicators,
         wanted: Range,
-        as_of: str | datetime | None,
+        final_at: str | datetime | None,
         progress: Progress | None,
     ) -> dict[str, ProcessingResult]:
         """Return the bars of each timeframe."""
         began = time.perf_counter()
         read = read_as_given(open_candles, candles)
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
-        options = self._options(timeframe, read.source_timeframe, as_of)
+        options = self._options(timeframe, read.source_timeframe, final_at)
         bars: dict[str, FrameList] = {}
 
         def keep(size: str, first: pl.DataFrame) -> FrameList:
@@ -99,11 +99,11 @@ class CandleRequests:
         timeframe: Timeframes,
         indicators: Indicators,
         wanted: Range,
-        as_of: str | datetime | None,
+        final_at: str | datetime | None,
         progress: Progress | None,
     ) -> Reports:
         """Write the bars of each timeframe to a file; return what became of their candles."""
-        options = self._options(timeframe, inputs.source_timeframe, as_of)
+        options = self._options(timeframe, inputs.source_timeframe, final_at)
         paths = check_outputs(output, [each.timeframe.text for each in options])
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
 
@@ -129,9 +129,9 @@ class CandleRequests:
         return to_native(read.frame.hstack(outputs), read.native)
 
     def _options(
-        self, timeframe: Timeframes, source: Timeframe, as_of: str | datetime | None
+        self, timeframe: Timeframes, source: Timeframe, final_at: str | datetime | None
     ) -> list[BarOptions]:
-        moment = None if as_of is None else moment_us("as_of", as_of)
+        moment = None if final_at is None else moment_us("final_at", final_at)
         return [
             BarOptions(size, source, self.calendars, self.no_trade, moment)
             for size in parse_timeframes(timeframe)

@@ -82,11 +82,11 @@ class RowChecks:
         self,
         calendars: CalendarAssignment,
         source: Timeframe,
-        as_of: int | None,
+        final_at: int | None,
         failures: dict[str, str],
     ) -> None:
         self._calendars = calendars
-        self._as_of = as_of
+        self._final_at = final_at
         self._known = known_times(calendars)
         is_minute = source.unit == "minute" and source.minutes == 1
         self._periods = None if is_minute else PeriodRows(calendars, source)
@@ -128,7 +128,7 @@ class RowChecks:
         An instrument that has no other rows fails, with the calendar's reason.
         """
         calendar_of, candles = self._calendars.indices(block.names), block.candles
-        latest = latest_open(self._as_of)
+        latest = latest_open(self._final_at)
         codes = self._known.wrong(calendar_of, candles.offsets, candles.timestamp, latest)
         if codes is None and not self._unknown:
             return block

@@ -60,11 +60,11 @@ class StoredCandles:
         """Return candles with the times that the store keeps."""
         return self.store.read(
             names,
-            timeframe=self.timeframe,
+            source_timeframe=self.timeframe,
             adjustment=self.adjustment,
             start=start,
             end=end,
-            as_of=self.known_until,
+            known_at=self.known_until,
         )
 
     @cached_property
@@ -91,19 +91,22 @@ class StoredCandles:
         """
         low, high = sorted((moment, self.known_until))
         return self.store.changed_since(
-            low, names, timeframe=self.timeframe, adjustment=self.adjustment, as_of=high
+            low, names, source_timeframe=self.timeframe, adjustment=self.adjustment, known_at=high
         )
 
     def all_changed_since(self, moment: int) -> dict[str, int]:
         """Do as `changed_between` for all instruments, and a moment in the past."""
         return self.store.changed_since(
-            moment, timeframe=self.timeframe, adjustment=self.adjustment, as_of=self.known_until
+            moment,
+            source_timeframe=self.timeframe,
+            adjustment=self.adjustment,
+            known_at=self.known_until,
         )
 
     def names(self) -> set[str]:
         """Return all instruments that ever had candles. Reads all keys."""
         return set(
-            self.store.changed_since(0, timeframe=self.timeframe, adjustment=self.adjustment)
+            self.store.changed_since(0, source_timeframe=self.timeframe, adjustment=self.adjustment)
         )
 
     def has_interest(self) -> bool:

@@ -27,7 +27,7 @@ Examples:
   tallow demo
   tallow run candles.csv --timeframe 5m --output bars.parquet
   tallow run "data/*.parquet" -t 1h -i "ema(9), rsi(14)" -c XNYS -o bars.csv
-  tallow ingest "days/*.csv" --store candles --timeframe 1m --adjustment raw
+  tallow ingest "days/*.csv" --store candles --source-timeframe 1m --adjustment raw
   tallow query "NSE_EQ|INE301A01014" --store candles -t 15m
   tallow live --store candles --feed ws://localhost:8765
   tallow compare candles.csv --control talib --candidate tallow
@@ -91,9 +91,9 @@ Examples:
 
 INGEST_EPILOG = """\b
 Examples:
-  tallow ingest candles.parquet --store candles --timeframe 1m --adjustment raw
-  tallow ingest "upstox/*.json" --store candles -t 1m --adjustment raw \\
-      --pattern "(?P<instrument>.+)_.*"
+  tallow ingest candles.parquet --store candles --source-timeframe 1m --adjustment raw
+  tallow ingest "upstox/*.json" --store candles --adjustment raw \\
+      --source-timeframe 1m --pattern "(?P<instrument>.+)_.*"
   tallow ingest BTCUSDT-1m-2025-01.zip --store s3://bucket/candles
   tallow ingest BhavCopy_NSE_CM_*.zip --store postgresql://localhost/candles
 
@@ -119,7 +119,7 @@ Examples:
   tallow query BTCUSDT --store candles -c 24/7 -t 1h -t 1d -i "ema(9), macd"
   tallow query A B --store candles --start 2025-07-01 --end 2025-07-18 -o july.parquet
   tallow query --store candles -t 15m -o all.parquet
-  tallow query A --store candles --as-of 2025-07-18T12:00+05:30 --json | jq '.[-1]'
+  tallow query A --store candles --known-at 2025-07-18T12:00+05:30 --json | jq '.[-1]'
 
 \b
 Exit codes:
@@ -159,7 +159,7 @@ def _tallow(
 @_verb("run", "run:run_to_file", RUN_EPILOG)
 def run(
     inputs: options.InputsArgument,
-    timeframe: options.RunTimeframesOption = ["5m"],  # noqa: B006 - Typer copies it
+    timeframe: options.TimeframesOption = ["5m"],  # noqa: B006 - Typer copies it
     indicators: options.IndicatorsOption = "default",
     calendar: options.CalendarOption = "XNSE",
     output: options.OutputOption = None,
@@ -168,7 +168,7 @@ def run(
     instruments: options.InstrumentsOption = None,
     source_timeframe: options.FileTimeframeOption = None,
     timezone: options.TimezoneOption = None,
-    instrument: options.InstrumentKeyOption = None,
+    instrument_key: options.InstrumentKeyOption = None,
     format: options.DocumentFormatOption = None,  # noqa: A002
     time_format: options.TimeFormatOption = None,
     stamped: options.StampedOption = "open",
@@ -178,7 +178,8 @@ def run(
     no_trade: options.NoTradeOption = "drop",
     calendar_dates: options.CalendarDatesOption = None,
     beyond_coverage: options.BeyondCoverageOption = "assume",
-    as_of: options.AsOfOption = None,
+    final_at: options.FinalAtOption = None,
+    former_final_at: options.FormerAsOfOption = None,
     threads: options.ThreadsOption = None,
     strict: options.StrictOption = False,
     json: options.ReportJsonOption = False,
@@ -196,8 +197,10 @@ def ingest(
     inputs: options.DocumentsArgument,
     store: options.StoreOption,
     format: options.DocumentFormatOption = None,  # noqa: A002
-    instrument: options.DocumentInstrumentOption = None,
-    timeframe: options.DocumentTimeframeOption = None,
+    source_timeframe: options.DocumentTimeframeOption = None,
+    former_source_timeframe: options.FormerTimeframeOption = None,
+    instrument_key: options.InstrumentKeyOption = None,
+    unfiltered: options.UnfilteredOption = None,
     timezone: options.TimezoneOption = None,
     adjustment: options.DocumentAdjustmentOption = None,
     pattern: options.PatternOption = None,
@@ -220,15 +223,18 @@ def ingest(
 
 @_verb("query", "query:query_store", QUERY_EPILOG)
 def query(
-    instruments: options.InstrumentsArgument = None,
+    names: options.InstrumentsArgument = None,
     *,
     store: options.StoreOption,
+    instruments: options.InstrumentsOption = None,
     timeframe: options.TimeframesOption = ["5m"],  # noqa: B006 - Typer copies it
     indicators: options.IndicatorsOption = "default",
     calendar: options.CalendarOption = "XNSE",
     start: options.StartOption = None,
     end: options.EndOption = None,
-    as_of: options.StoreAsOfOption = None,
+    known_at: options.KnownAtOption = None,
+    former_known_at: options.FormerAsOfOption = None,
+    final_at: options.StoreFinalAtOption = None,
     source_timeframe: options.SourceTimeframeOption = "1m",
     adjustment: options.AdjustmentOption = "raw",
     convention: options.ConventionOption = "tradingview",
@@ -246,7 +252,9 @@ def query(
 
 
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
-_verb("compare", "compare:run_compare", cli_compare.EPILOG)(cli_compare.compare)
+_verb("compare", "compare:run_compare", cli_compare.EPILOG, cli_compare.CompareCommand)(
+    cli_compare.compare
+)
 
 
 @_verb("demo", "demo:run_demo", DEMO_EPILOG)

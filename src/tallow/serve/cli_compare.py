@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tallow.serve import options
 from tallow.serve.options import OUTPUT, argument, option
+from tallow.serve.verbs import VerbCommand
 
 EPILOG = """\b
 Examples:
@@ -17,7 +18,7 @@ Examples:
       --timezone Asia/Kolkata --series ma_9=sma_9 --start 2025-07-18 --html report.html
   tallow compare "2025/*.parquet" --control http://old:8080/bars --candidate tallow
   tallow compare candles.csv --control talib --candidate my_engine:answer --runs 0
-  tallow compare --control old.csv --candidate new.csv --json - | jq .verdict.outcome
+  tallow compare --control old.csv --candidate new.csv --json | jq .verdict.outcome
 
 \b
 An engine is
@@ -93,10 +94,26 @@ HtmlOption = Annotated[
         "--html FILE", "Write the report as one web page, with charts of the worst rows.", OUTPUT
     ),
 ]
-JsonFileOption = Annotated[
-    str | None,
-    option("--json FILE|-", "Write everything as JSON; - prints it, and nothing else.", OUTPUT),
+JsonOption = Annotated[
+    bool, option("--json", "Print everything as JSON, and nothing else.", OUTPUT)
 ]
+
+
+class CompareCommand(VerbCommand):
+    """The verb's command, which knows that a file behind ``--json`` is no input."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a command line."""
+        for word, following in zip(args, [*args[1:], ""], strict=False):
+            name, _, file = word.partition("=")
+            file = file or following
+            if name == "--json" and (file == "-" or file.lower().endswith(".json")):
+                raise typer.BadParameter(
+                    f"--json {file}; prints, and takes no file; to write one, give --json-file "
+                    "FILE; an input comes before --json",
+                    ctx=ctx,
+                )
+        return super().parse_args(ctx, args)
 
 
 def compare(
@@ -115,7 +132,7 @@ def compare(
     end: options.EndOption = None,
     instruments: options.InstrumentsOption = None,
     timezone: options.TimezoneOption = None,
-    instrument: options.InstrumentKeyOption = None,
+    instrument_key: options.InstrumentKeyOption = None,
     format: options.DocumentFormatOption = None,  # noqa: A002
     no_volume: options.NoVolumeOption = False,
     time_format: options.TimeFormatOption = None,
@@ -131,7 +148,8 @@ def compare(
     less_memory: LessMemoryOption = 60.0,
     runs: RunsOption = 5,
     html: HtmlOption = None,
-    json: JsonFileOption = None,
+    json: JsonOption = False,
+    json_file: options.JsonFileOption = None,
 ) -> None:
     """Compare two engines, and judge if one may replace the other.
 

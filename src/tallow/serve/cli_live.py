@@ -146,7 +146,7 @@ def live(
     feed: FeedOption,
     instruments: FeedInstrumentsOption = None,
     timezone: options.TimezoneOption = None,
-    instrument: ReplayInstrumentOption = None,
+    instrument_key: ReplayInstrumentOption = None,
     format: ReplayFormatOption = None,  # noqa: A002
     time_format: ReplayTimeFormatOption = None,
     stamped: ReplayStampedOption = None,

@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from tallow.serve import options
-from tallow.serve.options import INPUT, argument, option
+from tallow.serve.options import argument, option
 from tallow.serve.verbs import add_verb, make_app
 
-SeriesTimeframeOption = Annotated[
-    str, option("--timeframe -t TF", "How long each candle lasts.", INPUT)
-]
 CoverageStartOption = Annotated[
     str | None,
     option(
@@ -60,7 +57,7 @@ SupersededBeforeOption = Annotated[
     str | None,
     option(
         "--superseded-before DATE|AGE",
-        "Revisions that were superseded by then go; --as-of of tallow query does not reach "
+        "Revisions that were superseded by then go; --known-at of tallow query does not reach "
         "behind it then.",
     ),
 ]
@@ -158,7 +155,8 @@ def coverage(
     missing: MissingOption = False,
     longest: LongestOption = None,
     asked: AskedOption = None,
-    timeframe: SeriesTimeframeOption = "1m",
+    source_timeframe: options.SourceTimeframeOption = "1m",
+    former_source_timeframe: options.FormerTimeframeOption = None,
     adjustment: options.AdjustmentOption = "raw",
     calendar: options.CalendarOption = "XNSE",
     calendar_dates: options.CalendarDatesOption = None,

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +36,11 @@ from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
 from tallow.serve.compare_report import VERB, show_comparison
-from tallow.serve.console import ShowProgress, make_console, print_json, progress_bar
+from tallow.serve.console import JSON, ShowProgress, make_console, progress_bar, put_json
 from tallow.serve.run import NO_ROW, compile_kernels
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back, take_options
 from tallow.serve.wording import command_again, in_options, report_in_options, say
 
-PRINT = "-"
 UNITS = {"Comparing": "instruments", "Measuring": "engines"}
 
 
@@ -64,21 +62,21 @@ def run_compare(
     less_memory: float,
     runs: int,
     html: Path | None,
-    json: str | None,
+    json: bool,
+    json_file: Path | None,
     **options: Any,
 ) -> int:
     """Compare, report, and return the exit code: 0 go, 1 anything else.
 
-    `json` is a file, or ``-`` for stdout. `options` are arguments of `read_candles`, and the fields
-    of `Request`, but for candles. `TallowError` on wrong options, inputs and engines; no report is
-    written then.
+    `options` are arguments of `read_candles`, and the fields of `Request`, but for candles.
+    `TallowError` on wrong options, inputs and engines; no report is written then.
     """
     take_interrupts_back()
     # Wrong options are reported before anything is read, or compiled for seconds.
     rules = ComparisonRules(Tolerance(absolute, relative, ulps), rejected_causes(reject or ()))
     thresholds = Thresholds(agree, agree_decisions, less_time, less_memory)
     names = series_names(series or ())
-    outputs = _check_outputs(html, json)
+    outputs = _check_outputs(html, json_file)
     sources = [EngineSource(each, names, options["timezone"]) for each in (control, candidate)]
     engines = [source.load() for source in sources]
     reading, dates = take_options(options, READ_KEYWORDS), options["calendar_dates"]
@@ -87,7 +85,7 @@ def run_compare(
         candles = _read(inputs, reading, instruments)
     else:
         candles = _no_candles(needed=not all(isinstance(each, StoredEngine) for each in engines))
-    request, shown = Request(candles, **fields), json != PRINT
+    request, shown = Request(candles, **fields), not json
     compile_kernels(analytics_engine(request), request.indicators, shown)
     with _stages(shown) as progress:
         comparison = compare(
@@ -100,9 +98,9 @@ def run_compare(
             workers=min(os.cpu_count() or 1, THREADS_MAX),
             progress=progress,
         )
-    _write(comparison, html, json)
+    _write(comparison, html, json, json_file)
     if shown:
-        again = command_again(context, "html", "json")
+        again = command_again(context, "html", "json_file")
         show_comparison(make_console(), comparison, outputs, again)
     return 0 if comparison.verdict.outcome == "go" else EXIT_INCOMPLETE
 
@@ -133,14 +131,14 @@ def rejected_causes(names: Sequence[str]) -> Cause:
     return rejected
 
 
-def _check_outputs(html: Path | None, json: str | None) -> list[str]:
+def _check_outputs(html: Path | None, json_file: Path | None) -> list[str]:
     """Return the files that will be written, after checking that they can be."""
     files = []
     if html is not None:
         files.append(str(check_output(html, (".html", ".htm"))))
         page_template()
-    if json not in {None, PRINT}:
-        files.append(str(check_output(Path(str(json)), (".json",))))
+    if json_file is not None:
+        files.append(str(check_output(json_file, JSON)))
     return files
 
 
@@ -190,14 +188,9 @@ def _stages(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield move
 
 
-def _write(comparison: Comparison, html: Path | None, json: str | None) -> None:
+def _write(comparison: Comparison, html: Path | None, json: bool, json_file: Path | None) -> None:
     """Write the requested reports."""
     if html is not None:
         write_text(html, render(comparison, partial(in_options, verb=VERB)))
-    if json is None:
-        return
-    report = report_in_options(comparison.to_dict(), VERB)
-    if json == PRINT:
-        print_json(report)
-    else:
-        write_text(Path(json), dumps(report, ensure_ascii=False, allow_nan=False))
+    if json or json_file is not None:
+        put_json(report_in_options(comparison.to_dict(), VERB), json, json_file)

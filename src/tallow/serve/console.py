@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -56,6 +57,20 @@ def make_console(stderr: bool = False) -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PLAIN_COLUMNS
     return console
+
+
+JSON = (".json",)
+"""How a file's name ends that `--json-file` writes."""
+
+
+def put_json(value: Any, shown: bool, file: Path | None) -> None:
+    """Print one JSON value, if it is to be shown, and write it, if there is to be a file."""
+    if shown:
+        print_json(value)
+    if file is not None:
+        from tallow.data.writers import write_text
+
+        write_text(file, json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def print_json(value: Any) -> None:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from tallow.core.errors import ParameterError
 from tallow.core.text import first_of, without_secrets
 from tallow.data.ingest.documents import FileReport, IngestReport, find_documents, ingest
 from tallow.data.store.store import open_store
@@ -31,7 +32,7 @@ from tallow.serve.console import (
 )
 from tallow.serve.report import show_failures, show_more, show_quarantine
 from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
-from tallow.serve.wording import in_options, report_in_options, say, venue_words
+from tallow.serve.wording import in_options, report_in_options, say, spelling, venue_words
 
 VERB = "ingest"
 COUNTS = ("rows_in", "new", "identical", "revised", "quarantined", "settled")
@@ -40,7 +41,14 @@ FILES_SHOWN = 20
 
 
 def ingest_files(
-    *, inputs: list[str], store: str, strict: bool, json: bool, quiet: bool, **options: Any
+    *,
+    inputs: list[str],
+    store: str,
+    unfiltered: list[str] | None,
+    strict: bool,
+    json: bool,
+    quiet: bool,
+    **options: Any,
 ) -> int:
     """Ingest, report, and return the exit code.
 
@@ -49,6 +57,7 @@ def ingest_files(
     the files.
     """
     take_interrupts_back()
+    _require_all_rows(unfiltered)
     # Before the store: a misspelt name shall not make one.
     find_documents(inputs)
     began, place = time.perf_counter(), without_secrets(store)
@@ -61,6 +70,14 @@ def ingest_files(
         following = _next(report, f"--store {shlex.quote(place)}", venue_words(options))
         _show(make_console(), report, place, seconds, following)
     return _exit_code(report, strict)
+
+
+def _require_all_rows(instruments: list[str] | None) -> None:
+    if instruments:
+        raise ParameterError(
+            f"ingest: {spelling(VERB, 'unfiltered')} {instruments[0]!r}; is a filter, and all rows "
+            "are ingested; to name the instrument of files that do not, give --instrument-key"
+        )
 
 
 def _ingest(inputs: list[str], place: str, options: Mapping[str, Any], shown: bool) -> IngestReport:
@@ -118,7 +135,11 @@ def _counts(report: IngestReport, store: str, seconds: float) -> Table:
         (f"{total['rows_in']:,}", "rows in", only),
         (f"{total['new']:,}", "new", f"in {store}"),
         (f"{total['identical']:,}", "identical", "said again what is there, or another row"),
-        (f"{total['revised']:,}", "revised", "corrections; tallow query --as-of sees the others"),
+        (
+            f"{total['revised']:,}",
+            "revised",
+            "corrections; tallow query --known-at sees the others",
+        ),
         (
             colour(total["quarantined"], WARN),
             "quarantined",
@@ -156,7 +177,7 @@ def _next(report: IngestReport, where: str, venue: str) -> Text:
             commands[1] = f"tallow store coverage {where}{more}"
         else:
             commands[0] = f"tallow query {asked} -t {size} --source-timeframe {size}{more}"
-            commands[1] = f"tallow store coverage {where} -t {size}{more}"
+            commands[1] = f"tallow store coverage {where} --source-timeframe {size}{more}"
     if report.by_rule:
         commands.append(f"tallow store quarantine {where} --export repair.csv")
     return next_text(commands)

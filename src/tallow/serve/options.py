@@ -37,6 +37,12 @@ FileTimeframeOption = Annotated[
     str | None,
     option("--source-timeframe TF", "How long each candle lasts; 1m where it is not given.", INPUT),
 ]
+DocumentTimeframeOption = Annotated[
+    str | None,
+    option(
+        "--source-timeframe TF", "How long each candle lasts, where the files do not say so.", INPUT
+    ),
+]
 TimezoneOption = Annotated[
     str | None,
     option("--timezone ZONE", "Zone of times that carry none, such as Asia/Kolkata.", INPUT),
@@ -72,17 +78,10 @@ NoVolumeOption = Annotated[
     ),
 ]
 _TO_BUILD = "Bars to build: 1m 3m 5m 15m 30m 1h 2h 4h 1d 1w 1mo, or any whole minutes"
-TimeframeOption = Annotated[
-    str,
-    option("--timeframe -t TF", f"{_TO_BUILD}.", BARS),
-]
-RunTimeframesOption = Annotated[
+TimeframeOption = Annotated[str, option("--timeframe -t TF", f"{_TO_BUILD}.", BARS)]
+TimeframesOption = Annotated[
     list[str],
-    option(
-        "--timeframe -t TF",
-        f"{_TO_BUILD}; may be given again for more, of one reading.",
-        BARS,
-    ),
+    option("--timeframe -t TF", f"{_TO_BUILD}; may be given again for more.", BARS),
 ]
 IndicatorsOption = Annotated[
     str,
@@ -126,10 +125,10 @@ NoTradeOption = Annotated[
         BARS,
     ),
 ]
-AsOfOption = Annotated[
+FinalAtOption = Annotated[
     str | None,
     option(
-        "--as-of TIME",
+        "--final-at TIME",
         "A bar is final if it ends by then. By default: by the end of its instrument's last "
         "candle.",
         BARS,
@@ -162,6 +161,9 @@ InstrumentsOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None, option("--threads N", "Worker threads. By default: one a processor.", OUTPUT)
+]
+JsonFileOption = Annotated[
+    Path | None, option("--json-file FILE", "Write what --json prints to a .json file.", OUTPUT)
 ]
 StrictOption = Annotated[bool, option("--strict", "Exit with 1 if any row is quarantined.", OUTPUT)]
 QuietOption = Annotated[bool, option("--quiet", "Show nothing but errors.", OUTPUT)]
@@ -204,15 +206,6 @@ DocumentFormatOption = Annotated[
         INPUT,
     ),
 ]
-DocumentInstrumentOption = Annotated[
-    str | None, option("--instrument KEY", "Instrument of files that do not name it.", INPUT)
-]
-DocumentTimeframeOption = Annotated[
-    str | None,
-    option(
-        "--timeframe -t TF", "How long each candle lasts, where the files do not say so.", INPUT
-    ),
-]
 DocumentAdjustmentOption = Annotated[
     str | None,
     option(
@@ -233,17 +226,15 @@ PatternOption = Annotated[
 InstrumentsArgument = Annotated[
     list[str] | None, argument("INSTRUMENT", "Instruments; all by default.")
 ]
-TimeframesOption = Annotated[
-    list[str],
-    option(
-        "--timeframe -t TF", "Bars to build, as in tallow run; may be given again for more.", BARS
-    ),
-]
 AdjustmentOption = Annotated[
     str, option("--adjustment NAME", "Of which prices: raw, split, ...", INPUT)
 ]
-StoreAsOfOption = Annotated[
-    str | None, option("--as-of TIME", "Answer by what the store knew at this time.", BARS)
+KnownAtOption = Annotated[
+    str | None, option("--known-at TIME", "Answer by what the store knew at this time.", INPUT)
+]
+StoreFinalAtOption = Annotated[
+    str | None,
+    option("--final-at TIME", "A bar is final if it ends by then. By default: --known-at.", BARS),
 ]
 QueryOutputOption = Annotated[
     Path | None,
@@ -257,3 +248,12 @@ QueryOutputOption = Annotated[
 BarsJsonOption = Annotated[
     bool, option("--json", "Print the bars as JSON: an object per row.", OUTPUT)
 ]
+
+FORMER = "former_"
+"""What a parameter's name begins with that takes an option by the name that it had: the rest is its
+name today. Help pages do not show it."""
+
+FormerTimeframeOption = Annotated[str | None, option("--timeframe -t TF", "", hidden=True)]
+FormerAsOfOption = Annotated[str | None, option("--as-of TIME", "", hidden=True)]
+UnfilteredOption = Annotated[list[str] | None, option("--instrument KEY", "", hidden=True)]
+"""What filters elsewhere, where nothing is filtered, and what it meant before."""

@@ -51,13 +51,22 @@ WHOLE = ("volume", OPEN_INTEREST)
 _FORMING = "*"
 
 
-def query_store(*, store: str, output: Path | None, json: bool, **question: Any) -> int:
+def query_store(
+    *,
+    store: str,
+    names: list[str] | None,
+    instruments: list[str] | None,
+    output: Path | None,
+    json: bool,
+    **question: Any,
+) -> int:
     """Ask the store, show the answer, and return the exit code.
 
     `question` are arguments of `AnalyticsEngine` and of its `query`. `TallowError` on wrong
     options, and where every instrument fails.
     """
     take_interrupts_back()
+    question["instruments"] = [*(names or ()), *(instruments or ())] or None
     if output is not None:
         check_output(output, FRAME_ENDINGS)
         if json:

@@ -165,7 +165,7 @@ def _ask(place: str, before: int | None, superseded_before: int | None) -> None:
         going.append(f"candles that open before {_time(before)}, with all their revisions")
     if superseded_before is not None:
         going.append(
-            f"revisions that were superseded by {_time(superseded_before)}; --as-of of tallow "
+            f"revisions that were superseded by {_time(superseded_before)}; --known-at of tallow "
             "query does not reach behind that any more"
         )
     say(f"Gone for good from {without_secrets(place)}:", err=True)
@@ -185,7 +185,11 @@ def _time(moment: int | None) -> str | None:
 
 def _print_stats(stats: StoreStats, place: str, writes: int, waiting: int) -> None:
     first, last = _time(stats.first), _time(stats.last)
-    since = f"as-of reaches back to {_time(stats.horizon)}" if stats.horizon else ""
+    since = (
+        f"--known-at of tallow query reaches back to {_time(stats.horizon)}"
+        if stats.horizon
+        else ""
+    )
     rows = (
         (f"{stats.rows:,}", "rows", "of the log, all revisions counted"),
         (f"{stats.tail_rows:,}", "in the tail", "durable, and not in a file yet"),

@@ -17,7 +17,8 @@ import typer
 from typer.core import TyperCommand
 
 from tallow.core.errors import AllFailedError, TallowError, TallowWarning
-from tallow.serve.wording import APPS, in_options, say
+from tallow.serve.options import FORMER
+from tallow.serve.wording import APPS, in_options, say, spelling
 
 PROGRAM = "tallow"
 
@@ -38,6 +39,13 @@ class VerbCommand(TyperCommand):
             piece.strip("{}").replace("}...", "...") for piece in super().collect_usage_pieces(ctx)
         ]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a command line; what takes one value is given once, by one name."""
+        _, _, given = self.make_parser(ctx).parse_args(list(args))
+        _require_once([each for each in given if each.param_type_name == "option"])
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write a section per heading, in the order in which they come."""
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -52,6 +60,21 @@ class VerbCommand(TyperCommand):
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+
+def _require_once(given: list[Any]) -> None:
+    """Raise where one of several values would count, and the others be dropped without a word."""
+    names = [str(each.name).removeprefix(FORMER) for each in given]
+    for each, name in zip(given, names, strict=True):
+        if names.count(name) > 1 and not (each.multiple or each.is_flag):
+            words = " and ".join(
+                dict.fromkeys(
+                    max(other.opts, key=len)
+                    for other in given
+                    if str(other.name).removeprefix(FORMER) == name
+                )
+            )
+            raise typer.BadParameter(f"{words}; takes one value; give it once")
 
 
 def make_app(name: str, help_: str, epilog: str) -> typer.Typer:
@@ -69,7 +92,11 @@ def make_app(name: str, help_: str, epilog: str) -> typer.Typer:
 
 
 def add_verb(
-    app: typer.Typer, name: str, work: str, epilog: str = ""
+    app: typer.Typer,
+    name: str,
+    work: str,
+    epilog: str = "",
+    command: type[VerbCommand] = VerbCommand,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add a verb, whose function declares its options; errors become messages, not tracebacks.
 
@@ -83,7 +110,7 @@ def add_verb(
         def run_verb(**options: Any) -> None:
             try:
                 with _saying_warnings(path):
-                    code = find_work(work)(**options)
+                    code = find_work(work)(**_by_todays_names(options, path))
             except KeyboardInterrupt as interrupt:
                 # A verb that knows what became of its files says so.
                 say(" ".join(map(str, interrupt.args)) or "cancelled", err=True)
@@ -94,7 +121,7 @@ def add_verb(
                 code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
             raise typer.Exit(code)
 
-        app.command(name, cls=VerbCommand, epilog=epilog)(run_verb)
+        app.command(name, cls=command, epilog=epilog)(run_verb)
         WORKS[path] = (declared, work)
         return run_verb
 
@@ -126,6 +153,19 @@ def _import_at_once(path: str) -> None:
         gc.freeze()
     finally:
         gc.enable()
+
+
+def _by_todays_names(given: dict[str, Any], verb: str) -> dict[str, Any]:
+    """Return options, those that were given by a former name under today's, with a warning."""
+    former = {name: given.pop(name) for name in list(given) if name.startswith(FORMER)}
+    for name, value in former.items():
+        if value is not None:
+            today = name.removeprefix(FORMER)
+            before, now = spelling(verb, name), spelling(verb, today)
+            text = f"{verb}: {before} is called {now} now; the next version takes {now} only"
+            warnings.warn(text, TallowWarning, stacklevel=2)
+            given[today] = value
+    return given
 
 
 ENGINE = ("calendar", "calendar_dates", "beyond_coverage", "convention", "no_trade", "threads")

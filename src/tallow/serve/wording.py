@@ -92,17 +92,24 @@ def _sentences(worded: Any, verb: str) -> Any:
 @cache
 def words_of(verb: str) -> tuple[dict[str, str], re.Pattern[str]]:
     """Return what a verb calls parameters, and an expression that finds them in messages."""
-    options = (
-        each
-        for each in find_verb(typer.main.get_command(APPS["tallow"]), verb).params
-        if each.param_type_name == "option"
-    )
-    words = {str(each.name): max(each.opts, key=len) for each in options} | _OTHERS.get(
-        verb.rpartition(" ")[2], {}
-    )
+    shown = {
+        name: spelling(verb, name) for name, each in options_of(verb).items() if not each.hidden
+    }
+    words = shown | _OTHERS.get(verb.rpartition(" ")[2], {})
     # Of a verb without options, nothing is found.
     names = "|".join(sorted(words, key=len, reverse=True)) or "(?!)"
     return words, re.compile(rf"\b({names})=(?:True\b|(?=(\S?)))")
+
+
+def options_of(verb: str) -> dict[str, Any]:
+    """Return a verb's options by the names of their parameters, those that no page shows, too."""
+    found = find_verb(typer.main.get_command(APPS["tallow"]), verb).params
+    return {str(each.name): each for each in found if each.param_type_name == "option"}
+
+
+def spelling(verb: str, name: str) -> str:
+    """Return an option of a verb as it is written: ``--calendar-dates``."""
+    return str(max(options_of(verb)[name].opts, key=len))
 
 
 def find_verb(command: Any, name: str) -> Any:

@@ -84,19 +84,23 @@ B,2025-06-02T09:15:00+05:30,3,4,2.5,3.5,20
 
 Given = dict[str, Any]
 
-SHARES: Given = {"instrument": "NSE_EQ|INE301A01014", "timeframe": "1m", "adjustment": "raw"}
+SHARES: Given = {
+    "instrument_key": "NSE_EQ|INE301A01014",
+    "source_timeframe": "1m",
+    "adjustment": "raw",
+}
 
 # Format: name of a file, its text, and what has to be said besides.
 DOCUMENTS: dict[str, tuple[str, str, Given]] = {
     "upstox": ("intraday.json", UPSTOX, SHARES),
     "kite": ("history.json", KITE, SHARES),
-    "ccxt": ("ohlcv.json", CCXT, {"instrument": "BTC/USDT", "timeframe": "1m"}),
+    "ccxt": ("ohlcv.json", CCXT, {"instrument_key": "BTC/USDT", "source_timeframe": "1m"}),
     "binance": ("LINKUSDT-1m-2025-01.csv", BINANCE_2025, {}),
     "yfinance": ("saved.csv", YFINANCE_STACKED, {
-        "timeframe": "1d", "timezone": "America/New_York", "adjustment": "total",
+        "source_timeframe": "1d", "timezone": "America/New_York", "adjustment": "total",
     }),
     "bhavcopy": ("BhavCopy_NSE_CM_0_0_0_20250102_F_0000.csv", BHAVCOPY, {}),
-    "generic": ("table.csv", GENERIC, {"timeframe": "1m", "adjustment": "raw"}),
+    "generic": ("table.csv", GENERIC, {"source_timeframe": "1m", "adjustment": "raw"}),
 }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_all_that_is_missing_is_named_at_once(text, missing, tmp_path):
 
 def test_a_zone_alone_is_asked_for_with_an_example_of_the_times(tmp_path):
     with pytest.raises(NaiveTimeError, match="'2025-06-02T09:15:00' has no zone"):
-        read_document(write(tmp_path, "a.csv", NAIVE), timeframe="1m", adjustment="raw")
+        read_document(write(tmp_path, "a.csv", NAIVE), source_timeframe="1m", adjustment="raw")
 
 
 def test_the_name_of_a_file_says_what_its_pattern_names(tmp_path):
@@ -75,7 +75,11 @@ def test_the_name_of_a_file_says_what_its_pattern_names(tmp_path):
 
 def test_what_is_said_twice_and_alike_is_no_contradiction(tmp_path):
     path = write(tmp_path, "BTCUSDT-1min.csv", BINANCE_2025)
-    given: Given = {"instrument": "BTCUSDT", "timeframe": parse_timeframe("1m"), "timezone": "UTC"}
+    given: Given = {
+        "instrument_key": "BTCUSDT",
+        "source_timeframe": parse_timeframe("1m"),
+        "timezone": "UTC",
+    }
     pattern = r"(?P<instrument>\w+)-(?P<timeframe>\w+)\.csv"
     assert len(read_document(path, pattern=pattern, adjustment="raw", **given).candles) == 2
 
@@ -83,32 +87,47 @@ def test_what_is_said_twice_and_alike_is_no_contradiction(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "given", "told"),
     [
-        ("a.csv", BHAVCOPY, {"timeframe": "1m"}, "timeframe='1m' given, '1d' by the document"),
+        (
+            "a.csv",
+            BHAVCOPY,
+            {"source_timeframe": "1m"},
+            "source_timeframe='1m' given, '1d' by the document",
+        ),
         ("a.csv", BHAVCOPY, {"adjustment": "split"}, "adjustment='split' given, 'raw' by the doc"),
         ("a.csv", BHAVCOPY, {"timezone": "UTC"}, "timezone='UTC' given, 'Asia/Kolkata' by the doc"),
-        ("a.csv", BHAVCOPY, {"instrument": "A"}, "instrument='A' given, 'NSE_BL|INE002A01018' in"),
-        ("a.csv", GENERIC, {"instrument": "A"}, "instrument='A' given, 'B' in its rows"),
-        ("A-1m-2025-01.csv", BINANCE_2025, {"instrument": "B"}, "'B' given, 'A' by the document"),
+        (
+            "a.csv",
+            BHAVCOPY,
+            {"instrument_key": "A"},
+            "instrument_key='A' given, 'NSE_BL|INE002A01018' in",
+        ),
+        ("a.csv", GENERIC, {"instrument_key": "A"}, "instrument_key='A' given, 'B' in its rows"),
+        (
+            "A-1m-2025-01.csv",
+            BINANCE_2025,
+            {"instrument_key": "B"},
+            "'B' given, 'A' by the document",
+        ),
         ("a.csv", YFINANCE_ADJUSTED, {"adjustment": "raw"}, "'raw' given, 'split' by the document"),
         (
             "B_raw.json",
             UPSTOX,
             {"pattern": r"(?P<instrument>.)_raw\.json"},
-            "instrument='NSE_EQ|INE301A01014' given, 'B' by the file's name",
+            "instrument_key='NSE_EQ|INE301A01014' given, 'B' by the file's name",
         ),
     ],
 )
 def test_a_contradiction_is_never_settled_by_force(name, text, given, told, tmp_path):
     given = SHARES | given if text == UPSTOX else given
     if text == GENERIC:
-        given = {"timeframe": "1m", "adjustment": "raw"} | given
+        given = {"source_timeframe": "1m", "adjustment": "raw"} | given
     with pytest.raises(CandleInputError, match=re.escape(told)):
         read_document(write(tmp_path, name, text), **given)
 
 
 def test_one_instrument_given_and_in_every_row(tmp_path):
     path = write(tmp_path, "a.csv", GENERIC.replace("\nB", "\nA").replace("3,4,2.5,3.5,20", ""))
-    document = read_document(path, instrument="A", timeframe="1m", adjustment="raw")
+    document = read_document(path, instrument_key="A", source_timeframe="1m", adjustment="raw")
     assert document.candles.report.accepted == 1
 
 
@@ -118,7 +137,7 @@ def test_one_instrument_given_and_in_every_row(tmp_path):
         ({"adjustment": "split adjusted"}, "adjustment='split adjusted'; must be letters"),
         ({"adjustment": ""}, "adjustment=''; must be letters"),
         ({"timezone": "Asia/Bombay"}, "timezone='Asia/Bombay' given"),
-        ({"instrument": ""}, "instrument=''; must be text that is not empty"),
+        ({"instrument_key": ""}, "instrument_key=''; must be text that is not empty"),
         ({"pattern": "(?P<symbol>.*)"}, "groups such as .* did you mean|known: adjustment"),
         ({"pattern": ".*"}, "must have groups such as"),
         ({"pattern": "(?P<instrument>"}, "must be a regular expression; missing"),
@@ -133,9 +152,9 @@ def test_a_fact_that_is_none(given, told, tmp_path):
 def test_a_zone_and_a_timeframe_that_do_not_exist(tmp_path):
     path = write(tmp_path, "a.csv", NAIVE)
     with pytest.raises(CandleInputError, match=r"timezone='Asia/Kolkatta'.*did you mean"):
-        read_document(path, timeframe="1m", adjustment="raw", timezone="Asia/Kolkatta")
+        read_document(path, source_timeframe="1m", adjustment="raw", timezone="Asia/Kolkatta")
     with pytest.raises(TimeframeError, match=r"a\.csv: timeframe: 'minute'; must be"):
-        read_document(path, timeframe="minute", adjustment="raw")
+        read_document(path, source_timeframe="minute", adjustment="raw")
 
 
 def test_a_frame_has_no_name():

@@ -183,12 +183,15 @@ def test_contracts_are_no_securities(save):
 
 
 def test_saved_frames_of_one_ticker(save):
-    told: Given = {"instrument": "A", "timeframe": "1d", "timezone": "America/New_York"}
+    told: Given = {"instrument_key": "A", "source_timeframe": "1d", "timezone": "America/New_York"}
     adjusted = read_document(save("a.csv", YFINANCE_ADJUSTED), **told)
     assert (adjusted.format, adjusted.adjustment) == ("yfinance", "split")
     assert adjusted.candles.report.ignored_columns == ("Adj Close",)
     history = read_document(
-        save("h.csv", YFINANCE_HISTORY), instrument="A", timeframe="1m", adjustment="total"
+        save("h.csv", YFINANCE_HISTORY),
+        instrument_key="A",
+        source_timeframe="1m",
+        adjustment="total",
     )
     assert history.format == "yfinance"
     assert history.candles.frame.rows() == [
@@ -209,7 +212,7 @@ def yfinance_frame(by_ticker):
 
 @pytest.mark.parametrize("by_ticker", [False, True])
 def test_a_frame_of_several_tickers(by_ticker):
-    told: Given = {"timeframe": "1d", "timezone": "UTC", "adjustment": "total"}
+    told: Given = {"source_timeframe": "1d", "timezone": "UTC", "adjustment": "total"}
     document = read_document(yfinance_frame(by_ticker), **told)
     assert (document.format, document.candles.native) == ("yfinance", "pandas")
     assert document.candles.frame.rows() == [
@@ -222,7 +225,7 @@ def test_a_frame_of_several_tickers(by_ticker):
 
 def test_a_frame_of_one_ticker_and_any_other_frame():
     one = yfinance_frame(by_ticker=True)["MSFT"].tz_localize("America/New_York")
-    told: Given = {"instrument": "MSFT", "timeframe": "1d", "adjustment": "total"}
+    told: Given = {"instrument_key": "MSFT", "source_timeframe": "1d", "adjustment": "total"}
     document = read_document(one, **told)
     assert document.format == "yfinance"
     assert document.candles.frame["timestamp"][0] == utc("2023-02-17T05:00")

@@ -93,7 +93,10 @@ def test_a_garbled_document(form, tmp_path_factory, data):
     if form == "binance" and data.draw(st.booleans()):
         text = BINANCE_HEADER + text
     if form == "yfinance" and data.draw(st.booleans()):
-        text, given = YFINANCE_ADJUSTED, {"instrument": "A", "timeframe": "1d", "timezone": "UTC"}
+        text, given = (
+            YFINANCE_ADJUSTED,
+            {"instrument_key": "A", "source_timeframe": "1d", "timezone": "UTC"},
+        )
     path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(data.draw(garbled(text)).encode())
     report = read(path, given | {"format": data.draw(st.sampled_from([None, form]))})

@@ -18,7 +18,7 @@ from tallow.data.feeds.replay import ReplayFeed
 from tests.data.providers.documents import UPSTOX
 from tests.serve.calling import tallow
 
-SAID: dict[str, Any] = {"format": "upstox", "instrument": "A", "timezone": "Asia/Kolkata"}
+SAID: dict[str, Any] = {"format": "upstox", "instrument_key": "A", "timezone": "Asia/Kolkata"}
 OPTIONS = ("--format", "upstox", "--instrument-key", "A", "--timezone", "Asia/Kolkata", "-i", "")
 
 
@@ -33,12 +33,12 @@ def doubtful(tmp_path: Path) -> Path:
 def expected(tmp_path: Path) -> pl.DataFrame:
     path = tmp_path / "certain.json"
     path.write_text(UPSTOX)
-    return read_candles(path, instrument="A").frame
+    return read_candles(path, instrument_key="A").frame
 
 
 def test_python_takes_the_name_of_a_format(doubtful: Path, expected: pl.DataFrame) -> None:
     with pytest.raises(CandleInputError, match=r'like kite; .* add format="upstox"'):
-        read_candles(doubtful, instrument="A")
+        read_candles(doubtful, instrument_key="A")
     assert read_candles(doubtful, **SAID).frame.equals(expected)
     assert read_candles(doubtful, **SAID | {"format": "kite"}).frame.equals(expected)
     with pytest.raises(CandleInputError, match="format: 'upstoxx'; unknown; did you mean upstox"):

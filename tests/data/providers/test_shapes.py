@@ -78,7 +78,7 @@ DOCUMENTS: dict[str, Any] = {
         [row[0].replace("+05:30", "+0530"), *row[1:]] for row in IN_INDIA]}},
     "upstox": {"status": "success", "data": {"candles": [[*row, 0] for row in IN_INDIA[::-1]]}},
 }  # fmt: skip
-GIVEN: dict[str, Any] = {"instrument": "X", "timeframe": "1m", "adjustment": "raw"}
+GIVEN: dict[str, Any] = {"instrument_key": "X", "source_timeframe": "1m", "adjustment": "raw"}
 
 
 def write(folder, content, name="a.json"):
@@ -101,10 +101,10 @@ def test_a_document_of_each_provider(name, tmp_path):
     assert candles_of(document.candles.frame) == PRICES
     assert document.candles.report.quarantined == 0
     # What `ingest` reads, every way of reading candles reads.
-    assert candles_of(read_candles(path, instrument="X").frame) == PRICES
-    (batch,) = scan_batches([path], instrument="X")
+    assert candles_of(read_candles(path, instrument_key="X").frame) == PRICES
+    (batch,) = scan_batches([path], instrument_key="X")
     assert sorted(candles_of(batch.frame.sort("timestamp"))) == PRICES
-    replay = ReplayFeed(path, instrument="X")
+    replay = ReplayFeed(path, instrument_key="X")
     replayed = [given.frame for _ in PRICES if (given := replay.receive(0))]
     assert candles_of(pl.concat(replayed)) == PRICES
 
@@ -129,7 +129,7 @@ def test_what_stands_after_many_rows_is_not_needed_to_know_a_document(name, tmp_
 def test_documents_go_through_the_engine(tmp_path):
     path = write(tmp_path, DOCUMENTS["kite"])
     engine = tallow.AnalyticsEngine("XNSE")
-    report = engine.process_files(path, tmp_path / "o.csv", "5m", "", instrument="X")
+    report = engine.process_files(path, tmp_path / "o.csv", "5m", "", instrument_key="X")
     assert (report.read.rows_in, report.read.accepted) == (2, 2)
 
 
@@ -152,7 +152,7 @@ def test_an_answer_of_a_holiday_is_no_rows(name, tmp_path):
     path = write(tmp_path, EMPTY[name])
     candles = read_document(path, **GIVEN).candles
     assert (len(candles), candles.report.rows_in) == (0, 0)
-    assert len(read_candles(path, instrument="X")) == 0
+    assert len(read_candles(path, instrument_key="X")) == 0
 
 
 WRONG = {
@@ -248,7 +248,7 @@ def test_columns_of_two_levels_in_every_container(name, tmp_path):
         held(path)
         held = path
     assert candles_of(read_candles(held).frame) == PRICES
-    document = read_document(held, timeframe="1m", adjustment="raw")
+    document = read_document(held, source_timeframe="1m", adjustment="raw")
     assert document.format == "yfinance"
     assert candles_of(document.candles.frame) == PRICES
 

@@ -25,7 +25,7 @@ from tests.data.scanning import scan_batches
 FIRST = utc("2025-07-18T03:45")
 S = 1_752_810_300
 PRICES = (100.0, 102.0, 99.0, 101.0, 900.0)
-SAID: dict[str, Any] = {"instrument": "X", "timezone": "Asia/Kolkata"}
+SAID: dict[str, Any] = {"instrument_key": "X", "timezone": "Asia/Kolkata"}
 NAMES = ("open", "high", "low", "close", "volume")
 
 
@@ -60,7 +60,7 @@ ENTRIES = {
     "pandas": lambda path: read_candles(framed(path).to_pandas(), **SAID).frame,
     "arrow": lambda path: read_candles(framed(path).to_arrow(), **SAID).frame,
     "ingest": lambda path: (
-        read_document(path, timeframe="1m", adjustment="raw", **SAID).candles.frame
+        read_document(path, source_timeframe="1m", adjustment="raw", **SAID).candles.frame
     ),
     "batches": lambda path: pl.concat(batch.frame for batch in scan_batches([path], **SAID)),
     "replay": lambda path: next(filter(None, [ReplayFeed(path, **SAID).receive(0)])).frame,
@@ -110,12 +110,12 @@ def test_stooq_says_how_long_its_rows_last(tmp_path):
 
 def test_dukascopy_begins_with_the_day_also_where_no_date_shows_it(tmp_path):
     text = "Gmt time,Open,High,Low,Close,Volume\n03.02.2025 09:15:00.000,1,1,1,1,5\n"
-    frame = read_candles(write(tmp_path, text, "a.csv"), instrument="X").frame
+    frame = read_candles(write(tmp_path, text, "a.csv"), instrument_key="X").frame
     assert frame["timestamp"].to_list() == [utc("2025-02-03T09:15")]
     # A header of one's own says neither zone nor order.
     other = write(tmp_path, text.replace("Gmt time", "Time"), "b.csv")
     with pytest.raises(CandleInputError, match="day and month cannot be told apart"):
-        read_candles(other, instrument="X", timezone="UTC")
+        read_candles(other, instrument_key="X", timezone="UTC")
 
 
 CHART = "time,open,high,low,close,EMA,Upper\n1752810300,100,102,99,101,100.5,103\n"
@@ -133,11 +133,11 @@ def test_who_says_that_a_chart_has_no_volume_is_told_nothing(tmp_path):
     """A warning would be an error here."""
     path = write(tmp_path, CHART, "a.csv")
     for source in (path, framed(path)):
-        read = read_candles(source, instrument="X", no_volume=True)
+        read = read_candles(source, instrument_key="X", no_volume=True)
         assert read.frame["volume"].to_list() == [0.0]
     # Any name of a volume holds it.
     held = write(tmp_path, CHART.replace("Upper", "v").replace(",103", ",900"), "b.csv")
-    assert read_candles(held, instrument="X").frame["volume"].to_list() == [900.0]
+    assert read_candles(held, instrument_key="X").frame["volume"].to_list() == [900.0]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_is_no_such_chart_is_asked_for_its_volume(names, tmp_path):
     cells = ",".join(["1752810300"] + ["100"] * names.count(","))
     path = write(tmp_path, f"{names}\n{cells}\n", "a.csv")
     with pytest.raises(CandleInputError, match="missing: volume; pass no_volume=True"):
-        read_candles(path, instrument="X")
+        read_candles(path, instrument_key="X")
 
 
 def test_of_many_files_one_warning_tells(tmp_path):
@@ -170,7 +170,7 @@ def test_of_many_files_one_warning_tells(tmp_path):
     with pytest.warns(TallowWarning) as of_run:
         AnalyticsEngine("XNSE").process_files(paths[::-1], tmp_path / "o.csv", "5m", "", **said)
     with pytest.warns(TallowWarning) as of_ingest, open_store(tmp_path / "s", create=True) as store:
-        ingest(store, paths, timeframe="1m", adjustment="raw", **said)
+        ingest(store, paths, source_timeframe="1m", adjustment="raw", **said)
     for (told,) in (of_run, of_ingest):
         assert "(and 2 more files): has no volume" in str(told.message)
 

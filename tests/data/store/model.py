@@ -104,11 +104,11 @@ class Model:
             self.last_received = moment
         return tuple(counts)
 
-    def read(self, kind: Kind = RAW, as_of: int | None = None) -> list[tuple]:
+    def read(self, kind: Kind = RAW, known_at: int | None = None) -> list[tuple]:
         """Return the candles known at a moment, in order."""
         found = []
         for key, revisions in sorted(self.rows.get(kind, {}).items()):
-            known = [r for r in revisions if as_of is None or r.received_at <= as_of]
+            known = [r for r in revisions if known_at is None or r.received_at <= known_at]
             if known and known[-1].values is not None:
                 found.append((*key, *known[-1].values))
         return found
@@ -140,13 +140,13 @@ class Model:
 
 def read(store: Store, kind: Kind = RAW, **limits) -> list[tuple]:
     """Return what a store reads, as `Model.read` does."""
-    frame = store.read(timeframe=kind[0], adjustment=kind[1], **limits)
+    frame = store.read(source_timeframe=kind[0], adjustment=kind[1], **limits)
     return frame.with_columns(pl.col("timestamp").to_physical()).rows()
 
 
 def log(store: Store, kind: Kind = RAW) -> list[tuple]:
     """Return what a store's log holds, as `Model.log` does."""
-    frame = store.log(timeframe=kind[0], adjustment=kind[1])
+    frame = store.log(source_timeframe=kind[0], adjustment=kind[1])
     times = frame.with_columns(pl.col(pl.Datetime).to_physical())
     return times.select("instrument", "timestamp", "revision", "received_at", "close").rows()
 

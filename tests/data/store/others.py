@@ -104,11 +104,11 @@ class Expected:
         kept = {k: [r for r in rows if not gone(k, r)] for k, rows in self.table.items()}
         self.table = {key: rows for key, rows in kept.items() if rows}
 
-    def read(self, as_of: int | None = None) -> list[tuple]:
+    def read(self, known_at: int | None = None) -> list[tuple]:
         """Return the candles known at a moment, in order."""
         found = []
         for key in sorted({*self.table, *self.tail}):
-            known = [r for r in self.rows(key) if as_of is None or r.received_at <= as_of]
+            known = [r for r in self.rows(key) if known_at is None or r.received_at <= known_at]
             if known and known[-1].values is not None:
                 found.append((*key, *known[-1].values))
         return found
@@ -276,7 +276,7 @@ class Shared:
 
     def look_back(self, store, moment: int) -> None:
         try:
-            assert read(store, as_of=moment) == self.model.read(moment)
+            assert read(store, known_at=moment) == self.model.read(moment)
         except RangeError:
             assert moment < self.model.horizon
         else:

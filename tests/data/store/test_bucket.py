@@ -41,7 +41,7 @@ def test_a_write_in_two_tails_becomes_two_revisions(place):
         (*B0, 1, 2_000, 2.0),
     ]
     # What came late was received late: nobody's past changes.
-    assert read(second, as_of=2_000) == [(*A0, *flat(2)), (*B0, *flat(2))]
+    assert read(second, known_at=2_000) == [(*A0, *flat(2)), (*B0, *flat(2))]
     assert second.changed_since(2_000) == {"A": at(0)}
     assert read(second) == [(*A0, *flat(1)), (*A1, *flat(1)), (*B0, *flat(2))]
 
@@ -67,7 +67,7 @@ def test_a_correction_of_what_another_machine_deleted_comes_after_it(place):
     revisions = [(number, close) for *_, number, _, close in log(second)]
     assert revisions == [(1, 1.0), (2, None), (3, 5.0), (4, 6.0)]
     assert [moment for *_, moment, _ in log(second)] == [1_000, 2_000, 2_001, 2_002]
-    assert read(second, as_of=2_001) == [(*A0, *flat(5))]
+    assert read(second, known_at=2_001) == [(*A0, *flat(5))]
     assert read(first) == read(second)
     assert read(second) == [(*A0, *flat(6))]
 
@@ -89,7 +89,7 @@ def test_writes_that_a_flush_moves_keep_a_moment_each(place, tiny_limits):
         (*A0, 3, 2_004, 4.0),
     ]
     assert log(second, ("1m", "split")) == [(*A0, 1, 2_003, 3.0)]
-    assert read(second, instruments=["A"], as_of=2_003) == [(*A0, *flat(2))]
+    assert read(second, instruments=["A"], known_at=2_003) == [(*A0, *flat(2))]
 
 
 def test_machines_that_write_at_once_lose_nothing(place, tiny_limits):

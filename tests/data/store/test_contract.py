@@ -69,14 +69,14 @@ def test_every_moment_of_the_past_can_be_read(place, tiny_limits):
     assert log(store) == model.log()
     for receipt in model.receipts():
         for moment in (receipt - 1, receipt):
-            assert read(store, as_of=moment) == model.read(as_of=moment)
-    assert read(store, start=-(2**62), end=2**62, as_of=2**62) == model.read()
-    assert read(store, start=-(10**30), end=10**30, as_of=10**30) == model.read()
+            assert read(store, known_at=moment) == model.read(known_at=moment)
+    assert read(store, start=-(2**62), end=2**62, known_at=2**62) == model.read()
+    assert read(store, start=-(10**30), end=10**30, known_at=10**30) == model.read()
     # Nothing was pruned: nothing was known then.
     for before_all in (-(10**30), -1, 0, store.log()["received_at"].to_physical().min() - 1):
-        assert read(store, as_of=before_all) == []
-    with pytest.raises(RangeError, match=r"as_of: 1\.5; must be whole microseconds"):
-        store.read(as_of=1.5)
+        assert read(store, known_at=before_all) == []
+    with pytest.raises(RangeError, match=r"known_at: 1\.5; must be whole microseconds"):
+        store.read(known_at=1.5)
 
 
 @pytest.mark.parametrize("step", [0, -5_000_000])
@@ -93,13 +93,13 @@ def test_series_of_another_timeframe_or_adjustment_are_others(place):
     kinds = [("1m", "raw"), ("5m", "raw"), ("1m", "split")]
     for price, (timeframe, adjustment) in enumerate(kinds, 1):
         frame = candle_frame({A0: flat(price)})
-        report = store.write(frame, timeframe=timeframe, adjustment=adjustment)
+        report = store.write(frame, source_timeframe=timeframe, adjustment=adjustment)
         assert counts(report) == (1, 0, 0)
-    store.delete(keys_frame([A0]), timeframe="5m")
+    store.delete(keys_frame([A0]), source_timeframe="5m")
     assert [read(store, kind) for kind in kinds] == [[row(A0, 1)], [], [row(A0, 3)]]
     found = store.series().with_columns(pl.col(pl.Datetime).to_physical()).rows()
     assert found == [("1m", "raw", "A", at(0), at(0), 1), ("1m", "split", "A", at(0), at(0), 1)]
-    assert store.changed_since(0, timeframe="5m") == {"A": at(0)}
+    assert store.changed_since(0, source_timeframe="5m") == {"A": at(0)}
 
 
 def test_a_range_is_read_as_if_all_were_read_and_cut(place, tiny_limits):
@@ -137,7 +137,7 @@ def test_changed_since_names_the_earliest_candle_that_changed(place):
     store.write(candle_frame({A0: flat(1)}))
     assert store.changed_since(0) == {"A": at(0), "B": at(0)}
     assert store.changed_since(first) == {"A": at(1), "B": at(0)}
-    assert store.changed_since(first, as_of=second) == {"A": at(1)}
+    assert store.changed_since(first, known_at=second) == {"A": at(1)}
     assert store.changed_since(second, ["A", "B"]) == {"B": at(0)}
     assert store.changed_since(first, ["A"]) == {"A": at(1)}
     assert store.changed_since(third) == {}
@@ -197,7 +197,7 @@ def test_the_ledger_tells_where_the_rows_of_every_write_went(place):
     reports = [
         store.write(BAD, source="bad.csv"),
         store.write(candle_frame({A0: flat(2), A1: flat(1)}), source="it's.csv"),
-        store.write(candle_frame({A1: flat(1)}), timeframe="5m", source=""),
+        store.write(candle_frame({A1: flat(1)}), source_timeframe="5m", source=""),
         store.delete(keys_frame([A0, A2])),
     ]
     assert store.token() != token
@@ -292,9 +292,11 @@ def test_pruning_takes_away_what_is_old_and_nothing_else(place):
     assert read(store) == current
     assert store.epoch != epoch
     assert store.token() != token
-    assert read(store, as_of=superseded) == [row(A0, 1), row(A1, 2), row(A2, 2)]
-    with pytest.raises(RangeError, match=r"as_of: earlier than .*pruned; ask for a later moment"):
-        store.read(as_of=superseded - 1)
+    assert read(store, known_at=superseded) == [row(A0, 1), row(A1, 2), row(A2, 2)]
+    with pytest.raises(
+        RangeError, match=r"known_at: earlier than .*pruned; ask for a later moment"
+    ):
+        store.read(known_at=superseded - 1)
     assert store.prune(before=at(2), keep_hours=0).rows_removed == 2
     assert read(store) == [row(A2, 3)]
     assert counts(store.write(candle_frame({A1: flat(2), A2: flat(3)}))) == (1, 1, 0)
@@ -308,12 +310,14 @@ def test_pruning_up_to_a_moment_after_the_newest_write_leaves_what_is_known_now(
     newest = store.last_received()
     assert store.prune(superseded_before=newest + later, keep_hours=0).rows_removed == 1
     known = [row(A0, 2), row(A1, 3)]
-    assert read(store) == read(store, as_of=newest) == read(store, as_of=newest + later) == known
+    assert (
+        read(store) == read(store, known_at=newest) == read(store, known_at=newest + later) == known
+    )
     with pytest.raises(RangeError, match="pruned"):
-        store.read(as_of=newest - 1)
+        store.read(known_at=newest - 1)
     # What comes later is superseded later: nothing of it was pruned.
     store.write(candle_frame({A0: flat(4)}))
-    assert read(store, as_of=newest) == known
+    assert read(store, known_at=newest) == known
 
 
 NAMES = ["é", "\t\n\x01", '"\\', "\U0001f600", "\uffff", "x" * 1_024, "x" * 1_023 + "y", "%41"]
@@ -368,7 +372,7 @@ def test_a_backup_is_a_store_with_the_same_log_and_ledger(place, new_place, tiny
     assert copy.ledger.entries().equals(store.ledger.entries())
     assert copy.ledger.held().equals(store.ledger.held())
     with pytest.raises(RangeError):
-        copy.read(as_of=0)
+        copy.read(known_at=0)
     assert copy.write(candle_frame({A0: flat(8)})).entry == 5
     with pytest.raises(StoreError, match="is not empty"):
         store.backup(target.location, state=target.state())

@@ -51,7 +51,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(kind=KINDS, batch=BATCHES)
     def write(self, kind: Kind, batch: dict[Key, Values]) -> None:
-        report = self.store.write(candle_frame(batch), timeframe=kind[0], adjustment=kind[1])
+        report = self.store.write(candle_frame(batch), source_timeframe=kind[0], adjustment=kind[1])
         assert counts(report) == self.model.write(batch, self.clock.now, kind)
         self.last = (kind, batch)
         self.agree(kind)
@@ -62,7 +62,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(kind=KINDS, keys=st.lists(KEYS, min_size=1, max_size=9, unique=True))
     def delete(self, kind: Kind, keys: list[Key]) -> None:
-        report = self.store.delete(keys_frame(keys), timeframe=kind[0], adjustment=kind[1])
+        report = self.store.delete(keys_frame(keys), source_timeframe=kind[0], adjustment=kind[1])
         assert counts(report) == self.model.delete(keys, self.clock.now, kind)
         self.agree(kind)
 
@@ -98,11 +98,11 @@ class Histories(RuleBasedStateMachine):
             assert self.store.has_interest(*kind) == self.model.has_interest(kind)
             for receipt in self.model.receipts():
                 for moment in (receipt - 1, receipt):
-                    assert read(self.store, kind, as_of=moment) == self.model.read(kind, moment)
+                    assert read(self.store, kind, known_at=moment) == self.model.read(kind, moment)
                 later = [row[:2] for row in rows if row[3] > receipt]
                 earliest = {name: min(t for n, t in later if n == name) for name, _ in later}
                 changed = self.store.changed_since(
-                    receipt, timeframe=timeframe, adjustment=adjustment
+                    receipt, source_timeframe=timeframe, adjustment=adjustment
                 )
                 assert changed == earliest
         self.store.close()

@@ -31,15 +31,15 @@ def daily(name: str, **closes: float) -> pl.DataFrame:
     )
 
 
-def asked(store: tallow.Store, adjustment: str = "raw", as_of: int | None = None) -> list[float]:
-    moment = None if as_of is None else datetime.fromtimestamp(as_of / 1e6, UTC)
+def asked(store: tallow.Store, adjustment: str = "raw", known_at: int | None = None) -> list[float]:
+    moment = None if known_at is None else datetime.fromtimestamp(known_at / 1e6, UTC)
     frame = tallow.AnalyticsEngine("XNSE", store=store).query(
         NEW,
         "1d",
         indicators="ema(1)",
         source_timeframe="1d",
         adjustment=adjustment,
-        as_of=moment,
+        known_at=moment,
     )
     return frame.frame["close"].to_list()
 
@@ -47,9 +47,9 @@ def asked(store: tallow.Store, adjustment: str = "raw", as_of: int | None = None
 @pytest.mark.usefixtures("tiny_limits")
 def test_a_story_of_joins(place):
     store = place.open()
-    store.write(daily(FIRST, d15=690.0, d16=695.0), timeframe="1d")
-    store.write(daily(OLD, d17=700.0, d18=701.0, d19=711.0), timeframe="1d")
-    store.write(daily(NEW, d22=143.0, d23=144.0), timeframe="1d")
+    store.write(daily(FIRST, d15=690.0, d16=695.0), source_timeframe="1d")
+    store.write(daily(OLD, d17=700.0, d18=701.0, d19=711.0), source_timeframe="1d")
+    store.write(daily(NEW, d22=143.0, d23=144.0), source_timeframe="1d")
     assert asked(store) == [143.0, 144.0]
 
     wrong = store.actions.record(joined(NEW, "2025-09-22", FIRST))["join"]
@@ -62,7 +62,7 @@ def test_a_story_of_joins(place):
     store.actions.record(joined(OLD, "2025-09-17", FIRST))
     whole = [690.0, 695.0, 700.0, 701.0, 711.0, 143.0, 144.0]
     assert asked(store) == whole
-    assert asked(store, as_of=known) == [690.0, 695.0, 143.0, 144.0]
+    assert asked(store, known_at=known) == [690.0, 695.0, 143.0, 144.0]
     with pytest.raises(ActionError, match="a key cannot go on where it ended itself"):
         store.actions.record(joined(FIRST, "2025-09-10", NEW))
 
@@ -76,7 +76,7 @@ def test_a_story_of_joins(place):
         711 * 0.2,
         *whole[5:],
     ]
-    store.write(daily(OLD, d19=712.0), timeframe="1d")
+    store.write(daily(OLD, d19=712.0), source_timeframe="1d")
     assert asked(store)[4] == 712.0
 
     # Another process, and after a compaction.

@@ -99,16 +99,16 @@ class Campaign:
             assert store.damaged() == []
             candles = store.read().select("instrument", "timestamp", "close")
             assert candles.equals(expected_candles(log))
-            self._check_as_of(store)
+            self._check_known_at(store)
             entered = store.ledger.entries()["source"]
         # Twice where it was killed between its end and its acknowledgement, and came again.
         entered = entered.unique(maintain_order=True).to_list()
         writes = [str(n) for n, step in self.steps if step.kind in ("write", "delete")]
         assert [name for name in entered if name in set(writes)] == writes
 
-    def _check_as_of(self, store) -> None:
+    def _check_known_at(self, store) -> None:
         for upto in {len(self.steps) // 2, len(self.steps)} - {0}:
-            then = store.read(as_of=self.received[upto - 1])
+            then = store.read(known_at=self.received[upto - 1])
             known = expected_candles(expected_log(self.steps[:upto]))
             assert then.select("instrument", "timestamp", "close").equals(known)
 

@@ -98,7 +98,7 @@ def ingest_and_ask(store: Store, clean: pl.DataFrame, draw: random.Random, asked
         if draw.random() < asked / (2 * len(told)) and len(oracle.states[-1]):
             ask(engine, oracle.states[-1], question(draw, oracle.states[-1]))
             back = draw.randrange(number + 2)
-            then = store.read(as_of=oracle.received[back])
+            then = store.read(known_at=oracle.received[back])
             assert_same_frame(then, oracle.states[back])
     assert_same_frame(oracle.states[-1], clean)
     assert_same_frame(store.read(), clean)

@@ -48,7 +48,7 @@ INSERT INTO quarantine VALUES
 
 def write_in_all(store: Store) -> None:
     for timeframe, adjustment in SERIES:
-        store.write(BAD, source="day.csv", timeframe=timeframe, adjustment=adjustment)
+        store.write(BAD, source="day.csv", source_timeframe=timeframe, adjustment=adjustment)
 
 
 def test_each_series_has_its_row_and_the_same_file_again_adds_none(place: Place) -> None:

@@ -58,7 +58,7 @@ def python(_live: LiveEngine, store: Store, _folder: Path, rows: pl.DataFrame) -
 
 def file(_live: LiveEngine, store: Store, folder: Path, rows: pl.DataFrame) -> object:
     rows.write_parquet(folder / "rows.parquet")
-    return ingest(store, folder / "rows.parquet", timeframe="1m", adjustment="raw")
+    return ingest(store, folder / "rows.parquet", source_timeframe="1m", adjustment="raw")
 
 
 WAYS = [frame, arrays, ticks, python, file]

@@ -107,7 +107,7 @@ def test_what_a_replay_gives_out_is_the_batch_run() -> None:
 
     statistics = LiveSession(LiveEngine("5m", "ema(2), vwap"), ReplayFeed(frame)).run(on_step=keep)
     end = max(frame["timestamp"]) + MINUTE
-    expected = AnalyticsEngine().process_candles(frame, "5m", "ema(2), vwap", as_of=end).frame
+    expected = AnalyticsEngine().process_candles(frame, "5m", "ema(2), vwap", final_at=end).frame
     given = pl.DataFrame(list(kept.values()), schema_overrides={"candles": pl.UInt32})
     given = given.cast({"timestamp": expected.schema["timestamp"]}).sort(KEY)
     assert_same_frame(given.select(expected.columns), expected)

@@ -372,7 +372,7 @@ class Twin:
         found = {}
         for size in self.setup.timeframes:
             specs = parse_specs(self.setup.indicators, self.setup.convention)
-            frame = self._batch.process_candles(candles, size, specs, as_of=until).frame
+            frame = self._batch.process_candles(candles, size, specs, final_at=until).frame
             last = pl.col("timestamp") == pl.col("timestamp").max().over("instrument")
             found[size] = table(frame.with_columns(pl.col("is_final") | ~last))
         return found

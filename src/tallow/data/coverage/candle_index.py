@@ -105,12 +105,12 @@ def index_candles(
     )
 
 
-def source_timeframe(timeframe: str | Timeframe) -> Timeframe:
+def daily_at_most(source_timeframe: str | Timeframe) -> Timeframe:
     """Read how long candles last; raise `TimeframeError` where that is more than a day."""
-    source = parse_timeframe(timeframe)
+    source = parse_timeframe(source_timeframe)
     if source.unit not in {"minute", "day"}:
         raise TimeframeError(
-            f"coverage: timeframe={source}; a candle must last a day at most; give 1m or 1d"
+            f"coverage: source_timeframe={source}; a candle must last a day at most; give 1m or 1d"
         )
     return source
 

@@ -17,7 +17,7 @@ from tallow.core.limits import COVERAGE_CANDLES_MAX
 from tallow.core.moments import Limit, at_venue
 from tallow.core.time import END_OF_TIME, MICROSECOND, to_us
 from tallow.core.timeframe import Timeframe
-from tallow.data.coverage.candle_index import CandleIndex, index_candles, source_timeframe
+from tallow.data.coverage.candle_index import CandleIndex, daily_at_most, index_candles
 from tallow.data.coverage.days import closed_before, local_date, session_start
 from tallow.data.kernels.buckets import BucketTable, bucket_table
 from tallow.data.reading.schema import TIME_TYPE
@@ -44,7 +44,7 @@ def missing_segments(
     calendars: CalendarAssignment,
     *,
     now: int,
-    timeframe: str | Timeframe = "1m",
+    source_timeframe: str | Timeframe = "1m",
     start: Limit | None = None,
     end: Limit | None = None,
     instruments: Sequence[str] | None = None,
@@ -58,7 +58,7 @@ def missing_segments(
 
     Parameters
     ----------
-    candles, now, timeframe, instruments
+    candles, now, source_timeframe, instruments
         As `coverage` takes them.
     start, end
         ``start <= a candle's open < end``. A bare date is a session's, included at both ends. None
@@ -89,7 +89,7 @@ def missing_segments(
     CalendarError, CandleInputError, TimeframeError
         As `coverage` does.
     """
-    source = source_timeframe(timeframe)
+    source = daily_at_most(source_timeframe)
     index = index_candles(candles, calendars, instruments).countable(calendars, source)
     fetched = _intervals(asked)
     found = [np.empty((0, 4), dtype=np.int64)]

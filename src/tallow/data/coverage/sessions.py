@@ -21,7 +21,7 @@ from tallow.core.kernel import read_only
 from tallow.core.moments import Limit, at_venue
 from tallow.core.time import to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.coverage.candle_index import CandleIndex, index_candles, source_timeframe
+from tallow.data.coverage.candle_index import CandleIndex, daily_at_most, index_candles
 from tallow.data.coverage.days import KINDS, WEEKEND, Days, closed_before, days, local_date
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.buckets import bucket_table
@@ -46,7 +46,7 @@ def coverage(
     calendars: CalendarAssignment,
     *,
     now: int,
-    timeframe: str | Timeframe = "1m",
+    source_timeframe: str | Timeframe = "1m",
     start: Limit | None = None,
     end: Limit | None = None,
     instruments: Sequence[str] | None = None,
@@ -61,7 +61,7 @@ def coverage(
     now
         Microseconds since 1970 UTC. Candles that are not closed by then are neither expected nor
         counted, and dates that begin later are not listed.
-    timeframe
+    source_timeframe
         How long each candle lasts: intraday, or ``1d``.
     start, end
         First and last date, both included; for an instant, its date at the venue. None is the date
@@ -94,7 +94,7 @@ def coverage(
     CalendarError, CandleInputError, TimeframeError
         If an instrument has no calendar, the frame is not sorted, or a candle lasts over a day.
     """
-    source = source_timeframe(timeframe)
+    source = daily_at_most(source_timeframe)
     index = index_candles(candles, calendars, instruments).with_lookup_times(calendars, source)
     plans: dict[int, _Plan] = {}
     for place in sorted(set(index.calendar_of.tolist())):

@@ -16,7 +16,7 @@ from tallow.core.errors import RangeError, near_matches
 from tallow.core.limits import COVERAGE_ROWS
 from tallow.core.moments import DaysAgo, Limit
 from tallow.core.time import to_us
-from tallow.data.coverage.candle_index import source_timeframe
+from tallow.data.coverage.candle_index import daily_at_most
 from tallow.data.coverage.missing import SEGMENT_SCHEMA, missing_segments
 from tallow.data.coverage.sessions import COVERAGE_SCHEMA, coverage
 from tallow.data.joins import JoinedHistories
@@ -41,7 +41,7 @@ class StoredSeries:
     store: Store
     calendars: CalendarAssignment
     now: int
-    timeframe: str = "1m"
+    source_timeframe: str = "1m"
     adjustment: str = "raw"
     start: Limit | None = None
     end: Limit | None = None
@@ -83,17 +83,17 @@ class StoredSeries:
     @property
     def _wanted(self) -> dict[str, Any]:
         """The arguments of both functions."""
-        names = ("calendars", "now", "timeframe", "start", "end")
+        names = ("calendars", "now", "source_timeframe", "start", "end")
         return {name: getattr(self, name) for name in names}
 
     def other_kinds(self) -> str:
         """Say which candles the store has; nothing where it has those of this kind."""
-        size = source_timeframe(self.timeframe).text
-        return self.store.other_kinds(size, self.adjustment, "timeframe")
+        size = daily_at_most(self.source_timeframe).text
+        return self.store.other_kinds(size, self.adjustment)
 
     def _known(self) -> pl.DataFrame:
         """Return the store's series of this kind that are asked for."""
-        size = source_timeframe(self.timeframe).text
+        size = daily_at_most(self.source_timeframe).text
         return self.store.series().filter(
             pl.col("timeframe") == size, pl.col("adjustment") == self.adjustment
         )
@@ -104,7 +104,7 @@ class StoredSeries:
             if name not in names:
                 hint = near_matches(name, names) if names else self.other_kinds()
                 raise RangeError(
-                    f"instrument: {name!r}; not in the store at {self.timeframe} "
+                    f"instrument: {name!r}; not in the store at {self.source_timeframe} "
                     f"{self.adjustment}; {hint}"
                 )
 
@@ -136,7 +136,9 @@ class StoredSeries:
         until = _instant(self.end, _AROUND)
         start = None if since is None else to_us(since)
         end = None if until is None else to_us(until)
-        read = partial(self.store.read, timeframe=self.timeframe, adjustment=self.adjustment)
+        read = partial(
+            self.store.read, source_timeframe=self.source_timeframe, adjustment=self.adjustment
+        )
         return self._joined.read(names, start, end, lambda keys, a, b: read(keys, start=a, end=b))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from tallow.core.errors import FeedError, ParameterError, near_matches
+from tallow.core.renamed import renamed
 from tallow.data.feeds.feed import Feed, shown
 from tallow.data.reading.options import READ_KEYWORDS
 
@@ -26,6 +27,7 @@ IN_URL = ("stream", "group", "consumer", "timezone")
 """A Redis feed's options that may stand in its URL; others there are Redis' own."""
 
 
+@renamed(instrument="instrument_key")
 def open_feed(text: str, **options: Any) -> Feed:
     """Open the feed that a text names.
 

@@ -17,6 +17,7 @@ import polars as pl
 from tallow.core.errors import FeedError, ParameterError, StoreError, excerpt
 from tallow.core.given import file_path
 from tallow.core.limits import FEED_REPLAY_IDLE_SECONDS
+from tallow.core.renamed import renamed
 from tallow.core.time import MICROSECOND, MINUTE_US, SECOND_US, from_us, now_us, to_us
 from tallow.data.feeds.feed import FeedBatch, FeedEnded, MeteredFeed
 from tallow.data.feeds.quarantined import PendingQuarantine
@@ -82,7 +83,7 @@ class ReplayFeed(MeteredFeed):
         In seconds, as `time.monotonic` and `time.sleep`.
     reading
         Of files and frames whose rows do not say it, by name as in `read_candles`: `timezone`,
-        `instrument` and the others. A store's candles have it all.
+        `instrument_key` and the others. A store's candles have it all.
 
     Raises
     ------
@@ -96,6 +97,7 @@ class ReplayFeed(MeteredFeed):
     A store is read a day at a time; files and frames are whole in memory.
     """
 
+    @renamed(instrument="instrument_key")
     def __init__(
         self,
         source: Any,

@@ -19,6 +19,7 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.core.renamed import renamed
 from tallow.core.text import first_of
 from tallow.core.time import now_us
 from tallow.data.ingest.repair_table import is_repair_table, read_repairs
@@ -112,12 +113,13 @@ class IngestReport:
         return found
 
 
+@renamed(timeframe="source_timeframe", instrument="instrument_key")
 @warn_once
 def ingest(
     store: Store,
     inputs: str | Path | Sequence[str | Path],
     *,
-    timeframe: str | None = None,
+    source_timeframe: str | None = None,
     adjustment: str | None = None,
     calendar: str | Mapping[str, str | tuple[str, str]] = "XNSE",
     now: int | None = None,
@@ -131,7 +133,7 @@ def ingest(
     inputs
         Paths and globs; a glob's files come sorted by name. Where two files say different things
         of a candle, the later one is right.
-    timeframe, adjustment, said
+    source_timeframe, adjustment, said
         As in `tallow.data.providers.document.read_document`, the same for all files; `now`, too.
     calendar
         Whose sessions a hint on stamps goes by; what is stored depends on none.
@@ -145,15 +147,16 @@ def ingest(
 
     Notes
     -----
-    Holds one file at a time; where `instrument` is given, a number for each candle of all of them.
+    Holds one file at a time; where `instrument_key` is given, a number for each candle of all.
     """
     paths = find_documents(inputs)
     if (name := said.get("format")) is not None:
         readers().find(name)
     moment = now_us() if now is None else now
-    read = partial(read_document, timeframe=timeframe, adjustment=adjustment, now=moment, **said)
+    kind = partial(read_document, source_timeframe=source_timeframe, adjustment=adjustment)
+    read = partial(kind, now=moment, **said)
     watch = FileStamps(CalendarAssignment(calendar)) if said.get("stamped") != "close" else None
-    one = OneKey(said.get("instrument"))
+    one = OneKey(said.get("instrument_key"))
     work = _Work(store, read, said.get("timezone"), moment, watch, one)
     for done, path in enumerate(paths, 1):
         work.take(path)
@@ -231,7 +234,9 @@ class _Work:
     ) -> None:
         timeframe, adjustment = series
         source = str(path.absolute())
-        wrote = self.store.write(candles, timeframe=timeframe, adjustment=adjustment, source=source)
+        wrote = self.store.write(
+            candles, source_timeframe=timeframe, adjustment=adjustment, source=source
+        )
         others = repaired.difference(wrote.settled)
         if others:
             # After the write: killed in between, the rows stay open, and the same again settles

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Unpack
 
 from tallow.core.errors import CandleInputError
+from tallow.core.renamed import renamed
 from tallow.core.time import now_us
 from tallow.core.timeframe import Timeframe
 from tallow.data.providers.content import Content, open_content
@@ -29,11 +30,9 @@ from tallow.data.providers.facts import (
 from tallow.data.providers.opening import read_by
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assembly import assemble
-from tallow.data.reading.assumptions import read_in_words, warn_once
+from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.options import ReadKeywords, read_options
-
-_WORDS = {"source_timeframe=": "timeframe="}
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,12 @@ class Document:
     """The name of the reader."""
 
 
+@renamed(timeframe="source_timeframe", instrument="instrument_key")
 @warn_once
 def read_document(
     source: Any,
     *,
-    timeframe: str | Timeframe | None = None,
+    source_timeframe: str | Timeframe | None = None,
     adjustment: str | None = None,
     now: int | None = None,
     **said: Unpack[ReadKeywords],
@@ -64,9 +64,9 @@ def read_document(
     ----------
     source
         A path, also of a file packed with gzip or alone in a zip archive; or a frame.
-    timeframe, adjustment
-        What the document leaves out, as `instrument` and `timezone` may be. `adjustment` names how
-        prices are adjusted: ``raw``, ``split``, ``total``, or a name of one's own.
+    source_timeframe, adjustment
+        What the document leaves out, as `instrument_key` and `timezone` may be. `adjustment` names
+        how prices are adjusted: ``raw``, ``split``, ``total``, or a name of one's own.
     said
         By name, as in `tallow.data.reading.readers.read_candles`: `instrument`, `timezone`,
         `format`, `time_format`, `stamped`, `no_volume`; and `pattern`, whose groups may say the
@@ -89,8 +89,8 @@ def read_document(
     reader = readers().recognise(content) if name is None else readers().find(name)
     reading = read_by(reader, content)
     given = {
-        "instrument": said.get("instrument"),
-        "timeframe": timeframe,
+        "instrument": said.get("instrument_key"),
+        "timeframe": source_timeframe,
         "timezone": said.get("timezone"),
         "adjustment": adjustment,
     }
@@ -98,9 +98,9 @@ def read_document(
     facts = resolve_facts(content, reading, given, named, said.get("no_volume", False))
     moment = now_us() if now is None else now
     latest = moment if reading.complete else latest_open(moment, facts.timeframe, facts.timezone)
-    said |= {"instrument": facts.instrument, "timezone": facts.timezone}
+    said |= {"instrument_key": facts.instrument, "timezone": facts.timezone}
     options = read_options(facts.timeframe, latest, **said)
-    candles = read_in_words(_WORDS, assemble, [reading.raw], options, reading.native)
+    candles = assemble([reading.raw], options, reading.native)
     _require_only(content, facts.instrument, {GIVEN: given, BY_NAME: named}, candles)
     return Document(candles, facts.timeframe, facts.adjustment, reader.name)
 
@@ -116,7 +116,7 @@ def _require_only(
     other = next((name for name in (names[0], names[-1]) if name != instrument), None)
     if other is not None:
         who = next((who for who, said in voices.items() if said.get("instrument")), "by itself")
-        asked = "instrument=" if who == GIVEN else "instrument: "
+        asked = "instrument_key=" if who == GIVEN else "instrument: "
         hint = "fetch it again" if who not in voices else leave_out_hint("instrument", {who})
         raise CandleInputError(
             f"{content.name}: {asked}{instrument!r} {who}, {other!r} in its rows; they must "

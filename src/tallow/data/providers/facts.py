@@ -19,7 +19,7 @@ from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reading
 from tallow.data.reading.batches import read_batches
-from tallow.data.reading.file_names import EXAMPLES, name_facts, require_pattern
+from tallow.data.reading.file_names import EXAMPLES, PARAMETERS, name_facts, require_pattern
 from tallow.data.reading.options import read_options
 from tallow.data.reading.schema import example_pattern, find_column, resolve_layout
 from tallow.data.reading.zones import require_timezone
@@ -117,7 +117,7 @@ def _one(name: str, fact: str, voices: Mapping[str, Statements]) -> str | Timefr
         said = {who: _timeframe(name, value) for who, value in said.items()}
     if len(set(said.values())) > 1:
         claims = ", ".join(f"{str(value)!r} {who}" for who, value in said.items())
-        asked = f"{fact}=" if GIVEN in said else f"{fact}: "
+        asked = f"{PARAMETERS[fact]}=" if GIVEN in said else f"{fact}: "
         raise CandleInputError(
             f"{name}: {asked}{claims}; they must agree; is it the right file? If so, "
             f"{leave_out_hint(fact, said)}"
@@ -127,7 +127,11 @@ def _one(name: str, fact: str, voices: Mapping[str, Statements]) -> str | Timefr
 
 def leave_out_hint(fact: str, said: Container[str]) -> str:
     """Return what to leave out, so that the document, or its rows, alone say a fact."""
-    return f"leave out {fact}=" if GIVEN in said else f"leave the group {fact} out of pattern="
+    return (
+        f"leave out {PARAMETERS[fact]}="
+        if GIVEN in said
+        else f"leave the group {fact} out of pattern="
+    )
 
 
 def _timeframe(name: str, value: str | Timeframe | None) -> Timeframe:
@@ -149,7 +153,7 @@ def _missing(reading: Reading, facts: Statements) -> Sequence[str]:
 def _needs_zone(reading: Reading) -> bool:
     """Say whether times carry no zone, by the first of them: asked where more is missing only."""
     raw = reading.raw
-    options = read_options("1d", instrument="unknown")
+    options = read_options("1d", instrument_key="unknown")
     try:
         next(read_batches(raw, options))
     except NaiveTimeError:

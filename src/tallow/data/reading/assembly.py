@@ -47,10 +47,10 @@ def assemble(
     each = [options] * len(raws) if isinstance(options, ReadOptions) else options
     watch, batches, position = OrderWatch(), [], 0
     # By their names each file says whose it is.
-    apart = OverlapWatch(options.instrument if isinstance(options, ReadOptions) else None)
+    apart = OverlapWatch(options.instrument_key if isinstance(options, ReadOptions) else None)
     for place, raw in enumerate(raws):
         for batch in read_batches(raw, each[place]):
-            apart.see(batch.source, batch.frame, each[place].instrument)
+            apart.see(batch.source, batch.frame, each[place].instrument_key)
             watch.see(batch.frame)
             batches.append(_BatchPosition(place, position, batch))
             position += len(batch.frame)

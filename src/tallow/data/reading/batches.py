@@ -81,10 +81,10 @@ def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
         require_timeframe(source, "the document", raw.timeframe, options)
     options = replace(
         options,
-        instrument=options.instrument or raw.instrument,
+        instrument_key=options.instrument_key or raw.instrument,
         timezone=raw.timezone or options.timezone,
     )
-    layout = resolve_layout(raw.schema, source, options.instrument, options.no_volume)
+    layout = resolve_layout(raw.schema, source, options.instrument_key, options.no_volume)
     rows_seen = unreadable = off_grid = 0
     examples: list[str] = []
     day_first = None if layout.shape is None else layout.shape.day_first
@@ -146,7 +146,9 @@ def _candle_columns(
 ) -> pl.DataFrame:
     """Return the candle columns of raw rows; what cannot be read is null. Clean input is shared."""
     if layout.instrument is None:
-        instrument = pl.Series([options.instrument], dtype=pl.String).new_from_index(0, len(raw))
+        instrument = pl.Series([options.instrument_key], dtype=pl.String).new_from_index(
+            0, len(raw)
+        )
     else:
         column = raw[layout.instrument]
         instrument = column if column.dtype == pl.String else key_text(column)

@@ -71,12 +71,12 @@ class CandleFiles:
         across them. Errors are those of `tallow.data.reading.readers.read_candles`; a broken file
         may raise after some of its batches were given.
         """
-        several = self.options.instrument is not None and len(self.paths) > 1
-        apart = OverlapWatch(self.options.instrument) if several else None
+        several = self.options.instrument_key is not None and len(self.paths) > 1
+        apart = OverlapWatch(self.options.instrument_key) if several else None
         for raw, options in zip(self._sources, self._options(), strict=True):
             for batch in read_batches(raw, replace(options, has_interest=self.has_interest)):
                 if apart is not None:
-                    apart.see(batch.source, batch.frame, options.instrument)
+                    apart.see(batch.source, batch.frame, options.instrument_key)
                 yield batch
         if apart is not None:
             apart.check()

@@ -18,12 +18,15 @@ from tallow.data.reading.schema import NUMBERS, example_pattern
 from tallow.data.reading.zones import require_timezone
 
 EXAMPLES = {
-    "instrument": 'instrument="NSE_EQ|INE301A01014"',
-    "timeframe": 'timeframe="1m"',
+    "instrument": 'instrument_key="NSE_EQ|INE301A01014"',
+    "timeframe": 'source_timeframe="1m"',
     "timezone": 'timezone="Asia/Kolkata"',
     "adjustment": 'adjustment="raw"',
 }
-"""The facts, and how a caller says them."""
+"""The facts, as groups of a pattern are called, and how a caller says them."""
+
+PARAMETERS = {fact: example.partition("=")[0] for fact, example in EXAMPLES.items()}
+"""By the fact: the parameter by which a caller says it."""
 
 
 def require_pattern(pattern: str) -> None:
@@ -79,9 +82,10 @@ def by_name(path: Path, pattern: str, options: ReadOptions) -> ReadOptions:
             f"{path}: candles of {timeframe!r} by the file's name, read as candles of "
             f"{options.source_timeframe.text!r}; they must agree; read files of each by themselves"
         )
-    given: dict[str, Any] = {"instrument": options.instrument, "timezone": options.timezone}
-    for name, value in given.items():
-        other = said.get(name)
+    given: dict[str, Any] = {}
+    for fact in ("instrument", "timezone"):
+        name, other = PARAMETERS[fact], said.get(fact)
+        value = getattr(options, name)
         if value is not None and other is not None and value != other:
             raise CandleInputError(
                 f"{path}: {other!r} by the file's name, {name}={value!r} given; they must agree; "
@@ -140,8 +144,8 @@ class OverlapWatch:
         for (low, high), source in spans:
             if latest is not None and low < latest[0]:
                 raise CandleInputError(
-                    f"{source}: instrument={self.key!r} given for it and for {latest[1]}, whose "
-                    "times overlap; are they one instrument? If each file has its own, pass "
+                    f"{source}: instrument_key={self.key!r} given for it and for {latest[1]}, "
+                    "whose times overlap; are they one instrument? If each file has its own, pass "
                     f"pattern='{example_pattern(source)}'; if they are one, join them first"
                 )
             if latest is None or high > latest[0]:
@@ -182,8 +186,8 @@ class OneKey:
             equal = int((shared["digest"] == shared["digest_right"]).sum())
             if len(shared) >= _SHARED_MIN and not equal:
                 raise CandleInputError(
-                    f"{source}: instrument={self.key!r} given for it and for {other}, and not one "
-                    f"of their {len(shared):,} candles of the same time is equal; are they one "
+                    f"{source}: instrument_key={self.key!r} given for it and for {other}, and not "
+                    f"one of their {len(shared):,} candles of the same time is equal; are they one "
                     f"instrument? If each file has its own, pass pattern="
                     f"'{example_pattern(source)}'; if they are one, ingest each by itself"
                 )

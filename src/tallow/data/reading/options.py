@@ -22,7 +22,7 @@ class ReadKeywords(TypedDict, total=False):
     """What an input leaves out; see `tallow.data.reading.readers.read_candles`."""
 
     timezone: str | None
-    instrument: str | None
+    instrument_key: str | None
     time_format: str | None
     stamped: StampEdge
     pattern: str | None
@@ -44,7 +44,7 @@ class ReadOptions:
 
     source_timeframe: Timeframe
     timezone: str | None = None
-    instrument: str | None = None
+    instrument_key: str | None = None
     latest_us: int = TIME_MAX_US
     timeframe_given: bool = True
     no_volume: bool = False
@@ -69,11 +69,11 @@ def read_options(
     options = ReadOptions(size, latest_us=latest_us, timeframe_given=is_given, **said)
     if options.timezone is not None:
         require_timezone(options.timezone)
-    name = options.instrument
+    name = options.instrument_key
     if name is not None and (not name or not isinstance(name, str)):
         raise CandleInputError(
-            f"read: instrument={name!r}; must be text that is not empty; "
-            "for example instrument='NSE_EQ|INE301A01014'"
+            f"read: instrument_key={name!r}; must be text that is not empty; "
+            "for example instrument_key='NSE_EQ|INE301A01014'"
         )
     if options.time_format is not None:
         require_time_format(options.time_format)

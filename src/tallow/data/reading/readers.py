@@ -14,6 +14,7 @@ from typing import Any, Unpack
 import polars as pl
 
 from tallow.core.limits import BLOCK_ROWS
+from tallow.core.renamed import renamed
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.rows import increasing_within
 from tallow.data.providers.opening import open_frame
@@ -42,6 +43,7 @@ def is_candle_schema(schema: pl.Schema) -> bool:
     return schema in _CANDLE_SCHEMAS
 
 
+@renamed(instrument="instrument_key")
 @warn_once
 def read_candles(
     source: Any,
@@ -66,7 +68,7 @@ def read_candles(
         How long each candle lasts; ``1m`` by default, and a warning if an input says otherwise.
     timezone
         Zone of times that carry none, such as ``Asia/Kolkata``.
-    instrument
+    instrument_key
         Key of inputs that have no instrument column. Of several files whose times overlap only
         `pattern` can say which are whose.
     time_format
@@ -165,7 +167,7 @@ def _as_it_is(frame: Any, options: ReadOptions, native: str = "polars") -> Candl
     on_grid = options.source_timeframe.unit == "minute"
     if options.stamped != "open":
         return None
-    if options.instrument is not None or not all_rows_hold(frame, on_grid, options.latest_us):
+    if options.instrument_key is not None or not all_rows_hold(frame, on_grid, options.latest_us):
         return None
     runs = instrument_runs(frame)
     if not (frame["instrument"].is_sorted() and increasing_within(time_view(frame), runs[1])):

@@ -251,7 +251,7 @@ def _missing_hint(where: str, columns: Sequence[str], missing: Sequence[str]) ->
         return _rename(missing)
     hints = []
     if "instrument" in missing:
-        hints.append('pass instrument="..." if all rows belong to one instrument')
+        hints.append('pass instrument_key="..." if all rows belong to one instrument')
         if where != FRAME:
             pattern = example_pattern(where)
             hints[0] += f", or pass pattern='{pattern}', if file names have them"

@@ -1,4 +1,4 @@
-"""Corporate actions and joins in a store: rows of the same log, with revisions and `as_of`."""
+"""Corporate actions and joins in a store: rows of the same log, with revisions and `known_at`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from tallow.core.renamed import renamed
 from tallow.data.actions import (
     JOIN,
     JOIN_SCHEMA,
@@ -65,7 +66,7 @@ class StoredActions:
         return reports | _together(joined)
 
     def withdraw(self, source: Any) -> dict[str, WriteReport]:
-        """Take back actions and joins that never were; `as_of` before it still knows them."""
+        """Take back actions and joins that never were; `known_at` before it still knows them."""
         actions, joins = read_records(source)
         rows = actions_to_rows(actions)
         if len(joins):
@@ -80,22 +81,24 @@ class StoredActions:
             for kind, own in rows.items()
         }
 
+    @renamed(as_of="known_at")
     def read(
-        self, instruments: Sequence[str] | None = None, as_of: int | None = None
+        self, instruments: Sequence[str] | None = None, known_at: int | None = None
     ) -> pl.DataFrame:
         """Return the actions known now, or at a moment, as `read_records` does."""
         names = None if instruments is None else tuple(sorted(set(instruments)))
-        return actions_from_rows({kind: self._rows(kind, names, as_of) for kind in KINDS})
+        return actions_from_rows({kind: self._rows(kind, names, known_at) for kind in KINDS})
 
-    def joins(self, as_of: int | None = None) -> pl.DataFrame:
+    @renamed(as_of="known_at")
+    def joins(self, known_at: int | None = None) -> pl.DataFrame:
         """Return the joins known now, or at a moment: columns of `JOIN_SCHEMA`."""
         # Most stores have none, which costs next to nothing to know.
         if not self.view().has_interest(Selection(None, ACTION, JOIN)):
             return pl.DataFrame(schema=JOIN_SCHEMA)
-        return joins_from_rows(self._rows(JOIN, None, as_of))
+        return joins_from_rows(self._rows(JOIN, None, known_at))
 
-    def _rows(self, kind: str, names: tuple[str, ...] | None, as_of: int | None) -> pl.DataFrame:
-        before = None if as_of is None else as_of + 1
+    def _rows(self, kind: str, names: tuple[str, ...] | None, known_at: int | None) -> pl.DataFrame:
+        before = None if known_at is None else known_at + 1
         wanted = Selection(names, ACTION, kind, None, None, None, before)
         return current_rows(self.view().scan(wanted, _COLUMNS))
 

@@ -39,7 +39,7 @@ class StoreStats:
     overlapping
         Files that compaction would rewrite.
     horizon
-        The moment before which `as_of` cannot reach, or 0.
+        The moment before which `known_at` cannot reach, or 0.
     """
 
     location: str
@@ -72,7 +72,7 @@ class Contents:
     Attributes
     ----------
     horizon
-        The moment before which `as_of` cannot reach, or 0.
+        The moment before which `known_at` cannot reach, or 0.
     entries, quarantine
         The ledger: all writes, and all quarantined rows.
     pieces
@@ -144,7 +144,7 @@ class LogView(Protocol):
 
     @property
     def horizon(self) -> int:
-        """The moment before which `as_of` cannot reach, or 0."""
+        """The moment before which `known_at` cannot reach, or 0."""
         ...
 
     def is_of_one_epoch(self) -> bool:

@@ -81,19 +81,19 @@ class Selection:
         adjustment: str | None,
         start: int | None,
         end: int | None,
-        as_of: int | None,
+        known_at: int | None,
     ) -> Selection:
         """Return what a caller asks for: any order of names, any spelling of a timeframe.
 
         `RangeError` if a time is not a whole number.
         """
-        start, end, as_of = (
+        start, end, known_at = (
             None if given is None else _within_years(name, given)
-            for name, given in (("start", start), ("end", end), ("as_of", as_of))
+            for name, given in (("start", start), ("end", end), ("known_at", known_at))
         )
         names = None if instruments is None else tuple(sorted(set(instruments)))
         size = None if timeframe is None else parse_timeframe(timeframe).text
-        before = None if as_of is None else as_of + 1
+        before = None if known_at is None else known_at + 1
         return cls(names, size, adjustment, start, end, None, before)
 
     def where(self) -> pl.Expr:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 import polars as pl
 
 from tallow.core.errors import RangeError
+from tallow.core.renamed import renamed
 from tallow.core.time import from_us
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_COLUMNS, time_view
@@ -37,15 +38,16 @@ class StoreReader:
         """The corporate actions that are recorded beside the candles."""
         return StoredActions(self.backend, self.view)
 
+    @renamed(timeframe="source_timeframe", as_of="known_at")
     def read(
         self,
         instruments: Sequence[str] | None = None,
         *,
-        timeframe: str = "1m",
+        source_timeframe: str = "1m",
         adjustment: str = "raw",
         start: int | None = None,
         end: int | None = None,
-        as_of: int | None = None,
+        known_at: int | None = None,
         partial: bool = False,
     ) -> pl.DataFrame:
         """Return candles as they are known now, or were at a moment.
@@ -54,8 +56,8 @@ class StoreReader:
         ----------
         instruments
             Names, or None for all.
-        start, end, as_of
-            ``start <= timestamp < end``, received by `as_of`; microseconds since 1970 UTC.
+        start, end, known_at
+            ``start <= timestamp < end``, received by `known_at`; microseconds since 1970 UTC.
         partial
             Leave out what lies in damaged files, instead of raising; `damaged` names them.
 
@@ -69,24 +71,25 @@ class StoreReader:
         DamagedFileError
             If a file is damaged, and not `partial`.
         """
-        wanted = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
+        wanted = Selection.of(instruments, source_timeframe, adjustment, start, end, known_at)
         columns = [*CANDLE_COLUMNS, "revision", "deleted"]
         view = self.view()
         _require_kept(view, wanted)
         return current_rows(view.scan(wanted, columns, partial))[list(CANDLE_COLUMNS)]
 
+    @renamed(timeframe="source_timeframe", as_of="known_at")
     def log(
         self,
         instruments: Sequence[str] | None = None,
         *,
-        timeframe: str | None = None,
+        source_timeframe: str | None = None,
         adjustment: str | None = None,
         start: int | None = None,
         end: int | None = None,
-        as_of: int | None = None,
+        known_at: int | None = None,
     ) -> pl.DataFrame:
         """Return every revision, with all columns of the log; arguments as in `read`."""
-        selection = Selection.of(instruments, timeframe, adjustment, start, end, as_of)
+        selection = Selection.of(instruments, source_timeframe, adjustment, start, end, known_at)
         return self.view().scan(selection, list(LOG_SCHEMA))
 
     def series(self) -> pl.DataFrame:
@@ -105,22 +108,23 @@ class StoreReader:
         names: list[str] = self.series()["instrument"].unique().sort().to_list()
         return names
 
-    def other_kinds(
-        self, timeframe: str, adjustment: str, asked_by: str = "source_timeframe"
-    ) -> str:
+    def other_kinds(self, source_timeframe: str, adjustment: str) -> str:
         """Say which kinds of candles there are; nothing where those of this kind are among them.
 
-        Reads all keys. `asked_by` is the parameter by which the timeframe was asked for.
+        Reads all keys.
         """
         found = self.series().select("timeframe", "adjustment").unique()
         ordered = found.sort("timeframe", "adjustment").iter_rows()
         kinds = [f"{size} {name}" for size, name in ordered]
         if not kinds:
             return "the store has none"
-        wanted = f"{timeframe} {adjustment}"
+        wanted = f"{source_timeframe} {adjustment}"
         if wanted in kinds:
             return ""
-        return f"the store has {', '.join(kinds)}, and no {wanted}; see {asked_by}= and adjustment="
+        return (
+            f"the store has {', '.join(kinds)}, and no {wanted}; see source_timeframe= and "
+            "adjustment="
+        )
 
     def token(self) -> Hashable:
         """Return what changes with every change that a reader would see. Costs microseconds."""
@@ -140,26 +144,28 @@ class StoreReader:
         only = Selection(None, None, None, None, None, received_at, received_at + 1)
         return len(self.view().scan(only, [*LOG_ORDER])) > 0
 
+    @renamed(timeframe="source_timeframe", as_of="known_at")
     def changed_since(
         self,
         received_at: int,
         instruments: Sequence[str] | None = None,
         *,
-        timeframe: str = "1m",
+        source_timeframe: str = "1m",
         adjustment: str = "raw",
-        as_of: int | None = None,
+        known_at: int | None = None,
     ) -> dict[str, int]:
         """Return, per instrument with rows received later, the earliest timestamp among them."""
-        selection = Selection.of(instruments, timeframe, adjustment, None, None, as_of)
+        selection = Selection.of(instruments, source_timeframe, adjustment, None, None, known_at)
         selection = selection.replace(received_from=received_at + 1)
         rows = self.view().scan(selection, ["instrument", "timestamp", "revision"])
         names, offsets = instrument_runs(rows)
         # In the log's order: an instrument's first row is its earliest.
         return dict(zip(names, time_view(rows)[offsets[:-1]].tolist(), strict=True))
 
-    def has_interest(self, timeframe: str = "1m", adjustment: str = "raw") -> bool:
+    @renamed(timeframe="source_timeframe")
+    def has_interest(self, source_timeframe: str = "1m", adjustment: str = "raw") -> bool:
         """Say whether candles of such series have open interest."""
-        return self.view().has_interest(Selection(None, timeframe, adjustment))
+        return self.view().has_interest(Selection(None, source_timeframe, adjustment))
 
 
 class StoreState(StoreReader):
@@ -196,6 +202,6 @@ def _require_kept(view: LogView, selection: Selection) -> None:
     if horizon and asked <= horizon:
         reached = from_us(horizon).isoformat()
         raise RangeError(
-            f"as_of: earlier than {reached}; what was superseded by then has been pruned; "
+            f"known_at: earlier than {reached}; what was superseded by then has been pruned; "
             "ask for a later moment"
         )

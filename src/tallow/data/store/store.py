@@ -17,6 +17,7 @@ import polars as pl
 
 from tallow.core.errors import ParameterError, StoreError
 from tallow.core.limits import STORE_GROUP_SECONDS, STORE_VIEW_ATTEMPTS
+from tallow.core.renamed import renamed
 from tallow.core.text import without_secrets
 from tallow.core.time import now_us
 from tallow.core.timeframe import parse_timeframe
@@ -144,11 +145,12 @@ class Store(StoreReader):
         """The writes so far, and the quarantined rows: `tallow.data.store.ledger.Ledger`."""
         return self.backend.ledger()
 
+    @renamed(timeframe="source_timeframe")
     def write(
         self,
         candles: Any,
         *,
-        timeframe: str = "1m",
+        source_timeframe: str = "1m",
         adjustment: str = "raw",
         source: str | None = None,
     ) -> WriteReport:
@@ -158,7 +160,7 @@ class Store(StoreReader):
         ----------
         candles
             Whatever `tallow.read_candles` takes. Those that have not begun are quarantined.
-        timeframe, adjustment
+        source_timeframe, adjustment
             Of which series they are. Other prices of the same instrument are another series.
         source
             Where they come from; by default what was read, such as the file's name.
@@ -170,11 +172,11 @@ class Store(StoreReader):
         StoreError
             If they cannot be written; nothing is then.
         """
-        size = parse_timeframe(timeframe)
+        size = parse_timeframe(source_timeframe)
         read = read_as_given(read_candles, candles, source_timeframe=size)
         if read.source_timeframe != size:
             raise StoreError(
-                f"store: timeframe={timeframe}; these candles were read as "
+                f"store: source_timeframe={source_timeframe}; these candles were read as "
                 f"{read.source_timeframe.text}; read them with read_candles(candles, "
                 f"source_timeframe={size.text!r})"
             )
@@ -204,16 +206,17 @@ class Store(StoreReader):
         wrote = append(backend, frame, series, classify, read, meanwhile=meanwhile)
         return self._open_rows.settle(backend, read, series, wrote)
 
+    @renamed(timeframe="source_timeframe")
     def delete(
         self,
         keys: Any,
         *,
-        timeframe: str = "1m",
+        source_timeframe: str = "1m",
         adjustment: str = "raw",
         source: str = "delete",
         meanwhile: Meanwhile = nullcontext,
     ) -> WriteReport:
-        """Delete candles by a revision that says so; `as_of` before it still shows them.
+        """Delete candles by a revision that says so; `known_at` before it still shows them.
 
         Parameters
         ----------
@@ -234,7 +237,7 @@ class Store(StoreReader):
         """
         given = candle_keys(keys, "delete")
         unique = given.unique().sort("instrument", "timestamp")
-        series = (parse_timeframe(timeframe).text, adjustment, source)
+        series = (parse_timeframe(source_timeframe).text, adjustment, source)
         repeated = len(given) - len(unique)
         return append(self.backend, unique, series, classify_deletions, None, repeated, meanwhile)
 
@@ -271,7 +274,7 @@ class Store(StoreReader):
             Candles with earlier timestamps go, with all their revisions.
         superseded_before
             Revisions that were superseded by this moment, or the newest write if that is earlier,
-            go; `as_of` does not reach behind it then. Both in microseconds since 1970 UTC.
+            go; `known_at` does not reach behind it then. Both in microseconds since 1970 UTC.
         """
         if before is None and superseded_before is None:
             raise ParameterError("prune: neither before= nor superseded_before= is given; give one")

@@ -34,7 +34,7 @@ VERSION = "1"
 
 FORMAT, EPOCH, HORIZON = "tallow.format", "tallow.epoch", "tallow.horizon"
 """Properties of the table: its version; what changes where history is removed; the moment before
-which `as_of` cannot reach."""
+which `known_at` cannot reach."""
 
 FILLING = "tallow.filling"
 """Property of a table that was made to take over another store: it is one from that commit on."""

@@ -51,7 +51,7 @@ class DeltaView:
 
     @property
     def horizon(self) -> int:
-        """The moment before which `as_of` cannot reach: superseded revisions were pruned."""
+        """The moment before which `known_at` cannot reach: superseded revisions were pruned."""
         return int(self.files.properties.get(HORIZON, "0"))
 
     @property

@@ -121,7 +121,7 @@ class LiveStore:
 
     def names(self, received: int | None = None, of: Sequence[str] | None = None) -> set[str]:
         """Return the instruments that had candles by a receipt, or ever; reads all their keys."""
-        return set(self.store.changed_since(0, of, as_of=received))
+        return set(self.store.changed_since(0, of, known_at=received))
 
     def rejoined_names(self, changed: Collection[str], until: int) -> set[str]:
         """Return the instruments whose history changed through another key."""
@@ -144,15 +144,15 @@ class LiveStore:
         ``[rows, fields]`` in ascending time; a deleted candle has no prices.
         """
         since = self.point.received
-        earliest = self.store.changed_since(since, as_of=until)
+        earliest = self.store.changed_since(since, known_at=until)
         if not earliest:
             return {}
         log = self.store.log(
             sorted(earliest),
-            timeframe="1m",
+            source_timeframe="1m",
             adjustment="raw",
             start=min(earliest.values()),
-            as_of=until,
+            known_at=until,
         )
         key = ("instrument", "timestamp")
         received = pl.col("received_at").to_physical()
