@@ -247,7 +247,7 @@ class AnalyticsEngine:
         progress
             Called with the rows done and the rows in all (0 where that is not known).
         source_timeframe, reading
-            As in `read_candles`; `reading` are its parameters from `timezone` on, by name.
+            As in `read_candles`, by name.
 
         Returns
         -------
@@ -313,10 +313,8 @@ class AnalyticsEngine:
         until the next write. Candles after the range are not looked at.
         """
         if self._queries is None:
-            raise ParameterError(
-                "query: store=None; the engine has no candles; give it some: "
-                'AnalyticsEngine(store="folder")'
-            )
+            why = "query: store=None; the engine has no candles; give it some: "
+            raise ParameterError(why + 'AnalyticsEngine(store="folder")')
         ask, moments = self._queries.ask, (known_at, final_at)
         rest = (start, end, indicators, *moments, source_timeframe, adjustment)
         if isinstance(timeframe, str | Timeframe):
@@ -342,8 +340,8 @@ class AnalyticsEngine:
 
     def is_warm(self, indicators: Indicators = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""
-        operations = make_plan(indicators, self.convention, BAR_COLUMNS).operations
-        return all(is_compiled(operation.advance) for operation in operations)
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+        return all(is_compiled(operation.advance) for operation in plan.operations)
 
     def warm_up(
         self,

@@ -142,7 +142,7 @@ def test_counts_and_segments_are_those_of_a_walk_over_every_minute(seed, case, s
     frame = pl.DataFrame(table, schema=CANDLE_SCHEMA, orient="row")
     asked_for: dict[str, Any] = {
         "now": int(now.timestamp() * 1_000_000),
-        "timeframe": source,
+        "source_timeframe": source,
         "start": first,
         "end": last,
         "instruments": ["A"],

@@ -66,5 +66,5 @@ def test_files_of_one_instrument_may_overlap(tmp_path: Path, shared: int) -> Non
         sizes.mkdir()
         paths = files(sizes, ONE, TWO, name="{}m.csv")
         paths = [path.rename(sizes / f"{n}m.csv") for n, path in zip((1, 5), paths, strict=True)]
-        given = SAID | {"timeframe": None, "pattern": r"(?P<timeframe>\dm)\.csv"}
+        given = SAID | {"source_timeframe": None, "pattern": r"(?P<timeframe>\dm)\.csv"}
         assert not ingest(store, paths, **given).failures

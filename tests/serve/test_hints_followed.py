@@ -84,7 +84,7 @@ _ASKS = re.compile(r"\b(pass|add|leave out|ask for) (?=--)")
 _GIVEN = re.compile(r"(--[a-z][a-z-]*)(?: (\"[^\"]*\"|'[^']*'))?(,?)")
 
 
-_OR = re.compile(r"""--instrument "[^"]*" \(or (--pattern '[^']*')[^)]*\)""")
+_OR = re.compile(r"""--instrument-key "[^"]*" \(or (--pattern '[^']*')[^)]*\)""")
 
 
 def asked(message: str, way: int) -> Iterator[tuple[str, str, str | None]]:
@@ -308,7 +308,7 @@ def values_of(verb: str) -> Iterator[tuple[str, ...]]:
     """Yield nothing, then each option of a verb that takes a value, with wrong ones."""
     yield ()
     for each in verbs()[verb].params:
-        if each.param_type_name == "option" and not each.is_flag:
+        if each.param_type_name == "option" and not (each.is_flag or each.hidden):
             yield from ((max(each.opts, key=len), value) for value in WRONG)
 
 

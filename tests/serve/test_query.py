@@ -180,7 +180,7 @@ def test_a_kind_that_the_store_does_not_have_is_told_with_those_it_has(store: Pa
     assert f"hint: {told}" in tallow("query", *kind).stderr
     assert f"not in the store; {told}" in tallow("query", "A", *kind).stderr
     covered = tallow("store", "coverage", "--store", store, "--source-timeframe", "1d").stderr
-    assert "and no 1d raw; see --timeframe and --adjustment" in covered
+    assert "and no 1d raw; see --source-timeframe and --adjustment" in covered
     assert not tallow("query", "--store", store, "--start", "2025-07-21").stderr
 
 

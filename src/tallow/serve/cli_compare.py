@@ -123,7 +123,7 @@ def compare(
     control: ControlOption,
     candidate: CandidateOption,
     series: SeriesOption = None,
-    timeframe: options.TimeframeOption = "5m",
+    timeframe: options.TimeframeOption = ["5m"],  # noqa: B006 - Typer copies it
     indicators: options.IndicatorsOption = "default",
     calendar: options.CalendarOption = "XNSE",
     calendar_dates: options.CalendarDatesOption = None,

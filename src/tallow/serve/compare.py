@@ -51,6 +51,7 @@ def run_compare(
     control: str,
     candidate: str,
     series: list[str] | None,
+    timeframe: list[str],
     instruments: list[str] | None,
     absolute: float,
     relative: float,
@@ -75,12 +76,13 @@ def run_compare(
     # Wrong options are reported before anything is read, or compiled for seconds.
     rules = ComparisonRules(Tolerance(absolute, relative, ulps), rejected_causes(reject or ()))
     thresholds = Thresholds(agree, agree_decisions, less_time, less_memory)
-    names = series_names(series or ())
+    names, size = series_names(series or ()), _only(timeframe)
     outputs = _check_outputs(html, json_file)
     sources = [EngineSource(each, names, options["timezone"]) for each in (control, candidate)]
     engines = [source.load() for source in sources]
     reading, dates = take_options(options, READ_KEYWORDS), options["calendar_dates"]
-    fields = options | {"calendar_dates": None if dates is None else str(dates)}
+    dates = None if dates is None else str(dates)
+    fields = options | {"calendar_dates": dates, "timeframe": size}
     if inputs:
         candles = _read(inputs, reading, instruments)
     else:
@@ -129,6 +131,15 @@ def rejected_causes(names: Sequence[str]) -> Cause:
             raise ParameterError(f"compare: --reject {name!r}; is no cause; {hint}")
         rejected |= known[name]
     return rejected
+
+
+def _only(timeframes: Sequence[str]) -> str:
+    if len(timeframes) > 1:
+        raise ParameterError(
+            f"compare: --timeframe {' and '.join(timeframes)}; engines are compared at one; give "
+            "one, and compare again for the others"
+        )
+    return timeframes[0]
 
 
 def _check_outputs(html: Path | None, json_file: Path | None) -> list[str]:

@@ -207,7 +207,7 @@ def _next(files: Sequence[str], again: str) -> Text:
     for file in files:
         text.append(f"report: {file}\n")
     commands = [] if any(map(is_page, files)) else [f"{again} --html report.html"]
-    commands.append(f"{again} --json - | jq .series")
+    commands.append(f"{again} --json | jq .series")
     text.append("\nNext, try\n", "bold")
     return text.append("".join(f"  {command}\n" for command in commands), "not bold")
 

@@ -78,7 +78,7 @@ NoVolumeOption = Annotated[
     ),
 ]
 _TO_BUILD = "Bars to build: 1m 3m 5m 15m 30m 1h 2h 4h 1d 1w 1mo, or any whole minutes"
-TimeframeOption = Annotated[str, option("--timeframe -t TF", f"{_TO_BUILD}.", BARS)]
+TimeframeOption = Annotated[list[str], option("--timeframe -t TF", f"{_TO_BUILD}.", BARS)]
 TimeframesOption = Annotated[
     list[str],
     option("--timeframe -t TF", f"{_TO_BUILD}; may be given again for more.", BARS),

@@ -40,9 +40,9 @@ class VerbCommand(TyperCommand):
         ]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the words of a command line; what takes one value is given once, by one name."""
+        """Read the words of a command line."""
         _, _, given = self.make_parser(ctx).parse_args(list(args))
-        _require_once([each for each in given if each.param_type_name == "option"])
+        _require_one_name([each for each in given if each.param_type_name == "option"])
         rest: list[str] = super().parse_args(ctx, args)
         return rest
 
@@ -62,19 +62,13 @@ class VerbCommand(TyperCommand):
                 formatter.write_dl(records)
 
 
-def _require_once(given: list[Any]) -> None:
-    """Raise where one of several values would count, and the others be dropped without a word."""
-    names = [str(each.name).removeprefix(FORMER) for each in given]
-    for each, name in zip(given, names, strict=True):
-        if names.count(name) > 1 and not (each.multiple or each.is_flag):
-            words = " and ".join(
-                dict.fromkeys(
-                    max(other.opts, key=len)
-                    for other in given
-                    if str(other.name).removeprefix(FORMER) == name
-                )
-            )
-            raise typer.BadParameter(f"{words}; takes one value; give it once")
+def _require_one_name(given: list[Any]) -> None:
+    """Raise where an option is given by its former name, and by today's."""
+    by_name = {str(each.name): max(each.opts, key=len) for each in given}
+    for name, before in by_name.items():
+        now = by_name.get(name.removeprefix(FORMER), before)
+        if now != before:
+            raise typer.BadParameter(f"{before}, {now}; are two names of one thing; give {now}")
 
 
 def make_app(name: str, help_: str, epilog: str) -> typer.Typer:

@@ -57,8 +57,9 @@ def test_all_that_is_missing_is_named_at_once(text, missing, tmp_path):
         read_document(path)
     said, hint = str(raised.value).removeprefix(f"{path}: ").split(" not said by the document; ")
     assert said == missing
+    asked = {"instrument": "instrument_key", "timeframe": "source_timeframe"}
     for name in missing.split(", "):
-        assert f"{name}=" in hint
+        assert f"add {asked.get(name, name)}=" in hint.replace(", ", ", add ")
 
 
 def test_a_zone_alone_is_asked_for_with_an_example_of_the_times(tmp_path):
