@@ -343,11 +343,7 @@ class AnalyticsEngine:
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         return all(is_compiled(operation.advance) for operation in plan.operations)
 
-    def warm_up(
-        self,
-        indicators: Indicators = "default",
-        progress: Progress | None = None,
-    ) -> None:
+    def warm_up(self, indicators: Indicators = "default", progress: Progress | None = None) -> None:
         """Compile, or load, the kernels that a run with these indicators needs.
 
         `progress` is called with the kernels done and the kernels in all.

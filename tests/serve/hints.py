@@ -18,6 +18,7 @@ import typer
 import tallow
 from tallow.data.reading.options import ReadKeywords
 from tallow.serve.cli import app
+from tallow.serve.options import FORMER
 from tallow.serve.wording import find_verb
 
 PACKAGE = Path(tallow.__file__).parent
@@ -100,7 +101,7 @@ def options_of(verb: str) -> set[str]:
         name
         for each in found.params
         for name in each.opts
-        if each.param_type_name == "option" and not each.hidden
+        if each.param_type_name == "option" and not str(each.name).startswith(FORMER)
     }
     return names | {"--help"}
 

@@ -101,6 +101,7 @@ def words_of(verb: str) -> tuple[dict[str, str], re.Pattern[str]]:
     return words, re.compile(rf"\b({names})=(?:True\b|(?=(\S?)))")
 
 
+@cache
 def options_of(verb: str) -> dict[str, Any]:
     """Return a verb's options by the names of their parameters, those that no page shows, too."""
     found = find_verb(typer.main.get_command(APPS["tallow"]), verb).params
