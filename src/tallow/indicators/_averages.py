@@ -80,18 +80,18 @@ def _average_lanes(state, i, length, weight, offsets, x, out):  # type: ignore[n
     for k in range(LANES):
         owner[k] = -1
     while True:
-        busy = 0
         for k in range(LANES):
             while owner[k] < 0 and i < len(state):
                 stop = offsets[i + 1]
                 start = _average_short(state, i, length, weight, x, offsets[i], stop, out)
-                if stop - start >= LANES * forgets_after(weight):
+                # To start early costs rows: not where others are there to go side by side.
+                alone = len(state) - i + _count_busy(owner) < LANES
+                if alone and stop - start >= LANES * forgets_after(weight):
                     start = _average_long(state, i, weight, x, start, stop, out)
                 if start < stop:
                     owner[k], starts[k], stops[k], values[k] = i, start, stop, state[i, 1]
                 i += 1
-            busy += owner[k] >= 0
-        if busy == 0:
+        if _count_busy(owner) == 0:
             break
         _average_busy(owner, starts, stops, values, weight, x, out)
         for k in range(LANES):
@@ -100,11 +100,19 @@ def _average_lanes(state, i, length, weight, offsets, x, out):  # type: ignore[n
 
 
 @kernel_part
-def _average_busy(owner, starts, stops, values, weight, x, out):  # type: ignore[no-untyped-def]
-    """Run the lanes that have an owner, until the first of them is at its end."""
-    one, busy = 0, 0
+def _count_busy(owner: Ints) -> int:
+    """Return how many lanes have an owner."""
+    busy = 0
     for k in range(LANES):
         busy += owner[k] >= 0
+    return busy
+
+
+@kernel_part
+def _average_busy(owner, starts, stops, values, weight, x, out):  # type: ignore[no-untyped-def]
+    """Run the lanes that have an owner, until the first of them is at its end."""
+    one, busy = 0, _count_busy(owner)
+    for k in range(LANES):
         one = k if owner[k] >= 0 else one
     rows = stops[one] - starts[one]
     for k in range(LANES):

@@ -17,30 +17,21 @@ from tallow.indicators._windows import (
 
 
 @kernel_part
-def _bands(newest, sums, squares, n, times, upper, middle, lower, width):  # type: ignore[no-untyped-def]
-    """Write the bands, and over `sums` the distance from the newest close to the mean."""
+def _bands(newest, sums, squares, n, times, upper, middle, lower, width, percent, position):  # type: ignore[no-untyped-def]
+    """Write all outputs: of each window's newest close, and sums and squares about it."""
+    share = 1.0 / n
     for j in range(len(upper)):
-        sums[j] /= n
-        mean = newest[j] + sums[j]
-        reach = times * np.sqrt(squares[j] / n)
+        distance = sums[j] * share
+        mean = newest[j] + distance
+        reach = times * np.sqrt(squares[j] * share)
+        # Not the difference of the bands: that has lost the digits which the price took.
+        wide = 2.0 * reach
         upper[j] = mean + reach
         middle[j] = mean
         lower[j] = mean - reach
-        # Not the difference of the bands: that has lost the digits which the price took.
-        width[j] = 2.0 * reach
-
-
-@kernel_part
-def _position(distance, width, out):  # type: ignore[no-untyped-def]
-    """Place of the newest close between the bands, from its distance to the mean."""
-    for j in range(len(out)):
-        out[j] = 0.5 - distance[j] / width[j] if width[j] != 0.0 else np.nan
-
-
-@kernel_part
-def _percent(part, whole, out):  # type: ignore[no-untyped-def]
-    for j in range(len(out)):
-        out[j] = 100.0 * part[j] / whole[j] if whole[j] != 0.0 else np.nan
+        width[j] = wide
+        percent[j] = 100.0 * wide / mean if mean != 0.0 else np.nan
+        position[j] = 0.5 - distance / wide if wide != 0.0 else np.nan
 
 
 @kernel
@@ -56,9 +47,8 @@ def advance(state, params, offsets, close, upper, middle, lower, width, percent,
         newest = x[(n - 1) * side :]
         sums, squares = short_moments(x, n, side, work)
         up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
-        _bands(newest, sums, squares, n, params[1], up, mid, low, wide)
-        _percent(wide, mid, percent[a:z])
-        _position(sums, wide, position[a:z])
+        rest = percent[a:z], position[a:z]
+        _bands(newest, sums, squares, n, params[1], up, mid, low, wide, *rest)
         a = z
 
 
@@ -75,9 +65,8 @@ def advance_long(state, params, offsets, close, upper, middle, lower, width, per
         newest = x[(n - 1) * side :]
         sums, squares = window_moments(x, n, side, work)
         up, mid, low, wide = upper[a:z], middle[a:z], lower[a:z], width[a:z]
-        _bands(newest, sums, squares, n, params[1], up, mid, low, wide)
-        _percent(wide, mid, percent[a:z])
-        _position(sums, wide, position[a:z])
+        rest = percent[a:z], position[a:z]
+        _bands(newest, sums, squares, n, params[1], up, mid, low, wide, *rest)
         a = z
 
 

@@ -66,6 +66,6 @@ INDICATOR = Indicator(
     formula="sqrt(mean((close - mean)^2)) over length rows",
     reference="Population standard deviation (divisor n), as ta.stdev and TA-Lib's STDDEV",
     flat="exactly 0",
-    version=2,
+    version=3,
     compared=("talib",),
 )
