@@ -7,10 +7,10 @@ import numpy as np
 from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length, multiplier
+from tallow.indicators._short_windows import short_moments
 from tallow.indicators._windows import (
     load_windows,
     next_stretch,
-    short_moments,
     start_stretches,
     window_moments,
 )

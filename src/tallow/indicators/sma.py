@@ -7,10 +7,10 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
+from tallow.indicators._short_windows import short_sums
 from tallow.indicators._windows import (
     load_windows,
     next_stretch,
-    short_sums,
     start_stretches,
     window_sums,
 )
