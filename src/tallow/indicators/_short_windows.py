@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tallow.core.arrays import Floats
 from tallow.core.kernel import kernel_part
-from tallow.indicators._windows import copy_into, start_parts
+from tallow.indicators._windows import copy_into, _start_parts
 
 GROUP = 5
 """Rows whose moments are taken together, where windows are short."""
@@ -21,7 +21,7 @@ def short_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
     newest = x[(length - 1) * side :]
     rows = len(newest)
     sums = work[0, :rows]
-    start_parts(newest, sums)
+    _start_parts(newest, sums)
     back = 1
     while back + 3 < length:
         i = (length - 1 - back) * side
@@ -49,7 +49,7 @@ def short_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Floa
     rows, joined = len(newest), length // GROUP * GROUP
     sums, squares = work[0, :rows], work[1, :rows]
     if joined == 0:
-        start_parts(newest, sums, squares)
+        _start_parts(newest, sums, squares)
         joined = 1
     else:
         _group_moments(x, side, work)

@@ -146,7 +146,7 @@ def _join_squares(
 
 
 @kernel_part
-def start_parts(x: Floats, *parts: Floats) -> None:
+def _start_parts(x: Floats, *parts: Floats) -> None:
     """Set windows of one row: zero, or NaN where the row is missing."""
     for part in parts:
         for j in range(len(x)):
@@ -162,7 +162,7 @@ def window_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
     """
     stop = len(x)
     part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
-    start_parts(x, part, whole)
+    _start_parts(x, part, whole)
     joined, size = 0, 1
     while True:
         if length & size:
@@ -186,7 +186,7 @@ def window_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Flo
     stop = len(x)
     part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
     part_sq, spare_sq, whole_sq = work[3, :stop], work[4, :stop], work[5, :stop]
-    start_parts(x, part, whole, part_sq, whole_sq)
+    _start_parts(x, part, whole, part_sq, whole_sq)
     joined, size = 0, 1
     while True:
         if length & size:
@@ -252,7 +252,7 @@ def window_weighted(x: Floats, length: int, side: int, work: Floats) -> Floats:
     stop = len(x)
     part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
     part_w, spare_w, whole_w = work[3, :stop], work[4, :stop], work[5, :stop]
-    start_parts(x, part, whole, part_w, whole_w)
+    _start_parts(x, part, whole, part_w, whole_w)
     joined, size = 0, 1
     while True:
         if length & size:
