@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tallow.core.arrays import Floats
 from tallow.core.kernel import kernel_part
-from tallow.indicators._windows import copy_into, _start_parts
+from tallow.indicators._windows import _start_parts, copy_into
 
 GROUP = 5
 """Rows whose moments are taken together, where windows are short."""
