@@ -9,7 +9,9 @@ PEERS := $(VENV)/peers
 PEER_PACKAGES := numpy ta-lib-takt wickra ferro-ta polars polars-talib polars-talib-fast quantwave talipp
 # The first that runs: a version manager's shim may exist without its Python.
 PYTHON := $(shell for name in python3.11 python3; do $$name -c '' 2>/dev/null && echo $$name && break; done)
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Shows what pip is at: INSTALL TITLE PIP-ARGUMENT...
+INSTALL := @$(BIN)/python tools/install.py
+PINNED := --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2
 # The seed of a nightly run is new each time and printed; `make nightly SEED=...` repeats a run.
 SEED := $(shell date +%s)
@@ -26,19 +28,20 @@ setup: $(READY)  ## Make .venv with all it takes to develop
 # unpinned) build environment is switched off.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Tallow needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) hatchling editables
-	$(INSTALL) --no-build-isolation --editable '.[dev]'
+	@test -x $(BIN)/python || { echo "Making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }
+	$(INSTALL) "Installing what builds packages" $(PINNED) hatchling editables
+	$(INSTALL) "Installing Tallow, and what it takes to develop it: once, a minute or two" \
+		$(PINNED) --no-build-isolation --editable '.[dev]'
 	@touch $@
 
 $(BENCH_READY): $(READY)
-	$(INSTALL) --no-build-isolation --editable '.[bench]'
+	$(INSTALL) "Installing libraries to measure beside" $(PINNED) --no-build-isolation --editable '.[bench]'
 	test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PEER_PACKAGES)
+	@$(PEERS)/bin/python tools/install.py "Installing more of them, apart" $(PINNED) $(PEER_PACKAGES)
 	@touch $@
 
 demo: setup  ## Simulate a market, and show its bars and indicators
-	$(BIN)/tallow demo
+	@$(BIN)/tallow demo
 
 lint: setup  ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -13,7 +13,17 @@ from tallow.migrate.compare import Comparison
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.words import CauseRow, cause_rows, local_text, span_text, value_text
 from tallow.migrate.pairs import Cause
-from tallow.serve.console import BAD, GOOD, QUIET, WARN, colour, compact, make_table, number
+from tallow.serve.console import (
+    BAD,
+    GOOD,
+    QUIET,
+    WARN,
+    colour,
+    compact,
+    make_table,
+    next_text,
+    number,
+)
 from tallow.serve.report import show_failures
 
 VERB = "compare"
@@ -203,13 +213,10 @@ def _show_verdict(console: Console, comparison: Comparison) -> None:
 
 
 def _next(files: Sequence[str], again: str) -> Text:
-    text = Text()
-    for file in files:
-        text.append(f"report: {file}\n")
+    text = Text("".join(f"report: {file}\n" for file in files))
     commands = [] if any(map(is_page, files)) else [f"{again} --html report.html"]
     commands.append(f"{again} --json | jq .series")
-    text.append("\nNext, try\n", "bold")
-    return text.append("".join(f"  {command}\n" for command in commands), "not bold")
+    return text.append_text(next_text(commands))
 
 
 def is_page(file: str) -> bool:

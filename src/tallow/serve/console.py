@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,9 +90,24 @@ def make_counts(rows: Iterable[tuple[str, str, str]]) -> Table:
 
 
 def next_text(commands: Iterable[str]) -> Text:
-    """Return what to try next, one command a line, each to be copied whole."""
+    """Return what to try next, one command a line, each to be copied whole, in this order.
+
+    Where a shell does not find the program, the first command is the one after which it does.
+    """
     text = Text("\nNext, try\n", "bold")
-    return text.append("".join(f"  {command}\n" for command in commands), "not bold")
+    lines = [f"  {command}\n" for command in (*_activation(), *commands)]
+    return text.append("".join(lines), "not bold")
+
+
+def _activation() -> list[str]:
+    """Return the command that puts this environment's programs on a shell's path, if it must."""
+    script, found = Path(sys.prefix, "bin", "activate"), shutil.which("tallow")
+    own = script.with_name("tallow").resolve()
+    if (found and Path(found).resolve() == own) or not script.exists():
+        return []
+    here = Path.cwd()
+    shown = script.relative_to(here) if script.is_relative_to(here) else script
+    return [f". {shlex.quote(str(shown))}"]
 
 
 def make_table(*columns: Column | str, title: str = "") -> Table:

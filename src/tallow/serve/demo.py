@@ -94,6 +94,7 @@ def run_demo(instruments: int, sessions: int, folder: Path, timeframes: Sequence
     console.print(_closing(outputs, candles))
     # Not wrapped: a command is copied whole.
     console.print(_next(source, folder, some[0][0]), soft_wrap=True)
+    console.print(f"[{QUIET}]CSV, Parquet and Arrow files of your own go in the same way.[/]")
     return 0
 
 
@@ -235,6 +236,5 @@ def _next(source: Path, folder: Path, instrument: str) -> Text:
         f"tallow ingest {quoted} --store {store} -t 1m --adjustment raw",
         f"tallow query {shlex.quote(instrument)} --store {store} -t 1h",
         "tallow indicators macd",
-        "tallow run YOUR_CANDLES.csv --calendar XNSE --output bars.parquet",
     )
     return next_text(commands)
