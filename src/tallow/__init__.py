@@ -78,7 +78,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use: `tallow --help` must not wait for Polars and Numba."""
     if name not in _HOME:
-        raise AttributeError(f"module 'tallow' has no attribute {name!r}")
+        from tallow.core.errors import near_matches
+
+        hint = "" if name.startswith("_") else f"; {near_matches(name, __all__)}"
+        raise AttributeError(f"module 'tallow' has no attribute {name!r}{hint}")
     return getattr(importlib.import_module(_HOME[name]), name)
 
 

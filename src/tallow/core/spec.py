@@ -146,6 +146,15 @@ def _pieces(text: str) -> tuple[str, str, str] | None:
     return None if rest else (found[0], inner["("], inner["["])
 
 
+def _refuse_column(name: str) -> None:
+    """Raise `SpecError` for the name of a column, such as ``ema_9``."""
+    first, *numbers = name.split("_")
+    known = registry().by_name
+    if numbers and name not in known and first in known and all(map(str.isdigit, numbers)):
+        spec = f"{first}({', '.join(numbers)})"
+        raise SpecError(f"indicator: {excerpt(name)}; is the name of a column; give {spec}")
+
+
 def _parse(text: str, convention: Convention) -> Spec:
     pieces = _pieces(text.strip())
     if pieces is None:
@@ -154,6 +163,7 @@ def _parse(text: str, convention: Convention) -> Spec:
             "bollinger(20, 2)[upper]"
         )
     name, arguments, outputs_wanted = pieces
+    _refuse_column(name)
     indicator = registry().find(name)
     positional, named = _arguments(text, arguments)
     values = indicator.values(positional, named, convention)

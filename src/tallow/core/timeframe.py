@@ -93,6 +93,16 @@ def _listed(given: Any) -> list[Any]:
     return list(given) if isinstance(given, Iterable) else [given]
 
 
+_UNITS = {
+    **dict.fromkeys(("", "m", "t", "minute", "minutes"), "m"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "hourly"), "h"),
+    **dict.fromkeys(("d", "day", "days", "daily"), "d"),
+    **dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), "w"),
+    **dict.fromkeys(("mo", "mon", "mth", "month", "months", "monthly"), "mo"),
+}
+"""Other spellings of units, in lower case: they are no timeframes, but what is meant is plain."""
+
+
 @lru_cache(maxsize=TIMEFRAMES)
 def _parse(text: str) -> Timeframe:
     if text in _CALENDAR_UNITS:
@@ -106,10 +116,23 @@ def _parse(text: str) -> Timeframe:
 
 
 def _refuse(text: object) -> NoReturn:
+    hint = _meant(str(text)) if isinstance(text, str | int) else ""
     raise TimeframeError(
         f"timeframe: {excerpt(text)}; must be 1d, 1w, 1mo, or whole minutes or hours "
-        f"from 1m to {TIMEFRAME_MINUTES_MAX}m; for example 5m, 15m, 1h, 1d"
+        f"from 1m to {TIMEFRAME_MINUTES_MAX}m; {hint or 'for example 5m, 15m, 1h, 1d'}"
     )
+
+
+def _meant(text: str) -> str:
+    """Return what `text` may mean: ``5`` and ``5 minutes`` are 5m, ``1H`` and ``hourly`` 1h."""
+    match = re.fullmatch(r"([0-9]{0,4})[ _-]?([A-Za-z]*)", text.strip())
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        return ""
+    near = f"{int(match[1] or 1)}{unit}"
+    is_one = near in _CALENDAR_UNITS or (unit in {"m", "h"} and int(match[1] or 1) > 0)
+    months = " or 1mo" if match[2] == "M" and near == "1m" else ""
+    return f"did you mean {near}{months}?" if is_one else ""
 
 
 def require_multiple(target: Timeframe, source: Timeframe) -> None:

@@ -30,8 +30,23 @@ EXIT_CANCELLED = 130
 """As a shell counts it: 128, and 2 for SIGINT."""
 
 
+_NUMBERS = {"int_parsing": "a whole number", "float_parsing": "a number"}
+"""What must be given where a text is none, by the word that Typer's library has for it."""
+
+
 class VerbCommand(TyperCommand):
     """A verb whose help lists its options under their headings."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the options; an error names the value, which Typer's own does not."""
+        try:
+            return super().make_context(*args, **extra)
+        except typer.BadParameter as error:
+            found = getattr(error.__cause__, "errors", list)()
+            rule = _NUMBERS.get(found[0]["type"]) if found else None
+            if rule is not None:
+                error.message = f"{found[0]['input']!r}; must be {rule}"
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Write ``INPUT...`` where Typer has ``{INPUT}...``."""

@@ -200,7 +200,7 @@ def _exchange_code(name: str) -> str:
     codes = {known.upper(): code for known, code in venue_codes().items()}
     if name.upper() in codes:
         return codes[name.upper()]
-    known = [*codes, *_ALIASES]
+    known = {*codes, *_ALIASES}
     near = difflib.get_close_matches(name.upper(), known, n=3, cutoff=0.5)
     hint = (
         f"did you mean {' or '.join(near)}?" if near else f"for example {NSE.name}, XNYS, {ALWAYS}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -49,7 +51,7 @@ def open_feed(text: str, **options: Any) -> Feed:
     scheme, colon, rest = text.partition(":")
     if not colon or scheme not in FORMS:
         forms = ", ".join(FORMS.values())
-        raise FeedError(f"feed: {shown(text)}; must be one of {forms}")
+        raise FeedError(f"feed: {shown(text)}; must be one of {forms}{_meant(text)}")
     try:
         make = _maker(scheme)
     except ModuleNotFoundError as error:
@@ -68,6 +70,15 @@ def open_feed(text: str, **options: Any) -> Feed:
         hint = hint if is_slip else "leave it out"
         raise ParameterError(f"feed: {shown(text)}: {name}=; no option of it; {hint}")
     return make(source, **options)
+
+
+def _meant(text: str) -> str:
+    """Return a hint on text whose feed is left out: a file, or a server's address."""
+    # Not Path.exists: it raises where no file can have such a name.
+    if os.path.exists(text):  # noqa: PTH110
+        return f"; did you mean replay:{shown(text)}?"
+    is_address = re.fullmatch(r"[\w.-]+:[0-9]+(/.*)?", text)
+    return f"; did you mean ws://{shown(text)}?" if is_address else ""
 
 
 def _options_of(make: Callable[..., Feed]) -> list[str]:

@@ -23,6 +23,7 @@ from tallow.core.limits import (
 )
 from tallow.data.reading import text_tables, zstandard
 from tallow.data.reading.arrow_claims import FILE_MARK, require_honest
+from tallow.data.reading.file_hints import missing_file_hint, other_ending_hint
 from tallow.data.reading.schema import find_column
 from tallow.data.reading.spreadsheet import unmark_formulas
 from tallow.data.reading.text_tables import TextLayout
@@ -99,7 +100,7 @@ def find_files(verb: str, source: str | Path | Sequence[str | Path], such_as: st
                 f"{path}: is a folder; a file is needed; name its files, such as {path / such_as}"
             )
         if not path.exists():
-            raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
+            raise CandleInputError(f"{path}: no such file; {missing_file_hint(path)}")
     return paths
 
 
@@ -165,9 +166,10 @@ def _matching(verb: str, source: str | Path) -> list[Path]:
 
 
 def _require_candle_file(path: Path) -> None:
-    known = f"must end in {', '.join((*ENDINGS, *DOCUMENT_ENDINGS))}"
     if ending_of(path) is None and not path.name.lower().endswith(DOCUMENT_ENDINGS):
-        raise CandleInputError(f"{path}: ending={path.suffix!r}; {known}; rename or convert it")
+        known = f"must end in {', '.join((*ENDINGS, *DOCUMENT_ENDINGS))}"
+        hint = other_ending_hint(path)
+        raise CandleInputError(f"{path}: ending={path.suffix!r}; {known}; {hint}")
     if path.stat().st_size == 0:
         raise CandleInputError(
             f"{path}: size=0; a header is needed at least; was it written fully?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypedDict, Unpack
 
-from tallow.core.errors import CandleInputError
+from tallow.core.errors import CandleInputError, near_matches
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.kernels.rows import TIME_MAX_US
 from tallow.data.reading.time_texts import require_time_format
@@ -64,6 +64,9 @@ def read_options(
 
     Errors are those of `tallow.data.reading.readers.read_candles`.
     """
+    for name in said.keys() - set(READ_KEYWORDS):
+        hint = near_matches(name, READ_KEYWORDS)
+        raise CandleInputError(f"read: {name}=; no parameter has this name; {hint}")
     is_given = source_timeframe is not None
     size = parse_timeframe(TIMEFRAME if source_timeframe is None else source_timeframe)
     options = ReadOptions(size, latest_us=latest_us, timeframe_given=is_given, **said)

@@ -138,7 +138,8 @@ class LiveUpdate:
 
     def __repr__(self) -> str:
         changed = ", ".join(f"{len(rows):,} of {size}" for size, rows in self.rows.items())
-        return f"LiveUpdate({changed})"
+        rows = self.report.quarantined
+        return f"LiveUpdate({changed}{f'; {rows:,} quarantined' if rows else ''})"
 
     def _repr_html_(self) -> str:
         return to_html(
