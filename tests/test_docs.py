@@ -33,6 +33,7 @@ def test_the_page_of_the_interface_is_what_the_docstrings_say() -> None:
         for each in methods:
             if callable(getattr(kind, each)):
                 assert f"### {name}.{each}\n" in page, each
+    assert all(name in page for name in tallow.__all__)
     assert not re.search(r"0x[0-9a-f]{6}|^-{3,}$", page, re.MULTILINE)
 
 

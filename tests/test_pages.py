@@ -59,5 +59,13 @@ def test_every_variable_of_the_source_is_on_the_page() -> None:
     # Set by Tallow for its own worker, and for Polars.
     own = {"TALLOW_SHADOW_WORKER"}
     assert set(re.findall(r"TALLOW_[A-Z_]+", text)) - own <= set(re.findall(r"`(\w+)`", page))
-    for name in re.findall(r'environ(?:\.get)?[\[(]"(\w+)"', text):
+    looked_up = set(re.findall(r"environ(?:\.get\(|\.pop\(|\[)\s*([^],)\s]+)", text))
+    looked_up |= set(re.findall(r"(\S+) (?:not )?in os\.environ", text))
+    for name in {each for each in looked_up if each[0] == '"'}:
+        assert f"`{name[1:-1]}`" in page, name
+    # What is looked up by another name: Polars' switch and the worker's mark, which Tallow sets
+    # itself; the cache's folder; a bucket's ALLOW_HTTP.
+    by_name = {each for each in looked_up if each[0] != '"'}
+    assert by_name == {"_SWITCH", "IN_WORKER", "name", "name.upper("}
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "ALLOW_HTTP", "AWS_ALLOW_HTTP"):
         assert f"`{name}`" in page, name

@@ -1,18 +1,21 @@
 """Goal: in a notebook a result shows what is in it and what was left out, and no text of a file
 becomes part of the page.
 
-Method: candles with a row that breaks a rule, of an instrument whose name is HTML, shown as a
-notebook would, are read back by an HTML parser.
+Method: candles with a row that breaks a rule, of an instrument and in a file whose names are HTML,
+are shown as a notebook would, and read back by an HTML parser.
 """
 
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 import tallow
+from tallow.data.ingest.documents import ingest
 
 NAME = "<script>A&B</script>"
 
@@ -58,3 +61,26 @@ def test_results_show_their_counts_and_tables() -> None:
         assert {"p", "table"} <= page.tags
     for each in list(shown.values())[:2]:
         assert "quarantined: high_below_low 1" in Page(each._repr_html_()).text
+
+
+def test_reports_and_outputs_are_shown_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = tallow.AnalyticsEngine("XNSE").process_candles(candles(), "5m", "sma(1)")
+    # A slash would make it a folder; a closing tag has one.
+    file = Path("<script>.csv")
+    candles().write_csv(file)
+    with tallow.open_store("store", create=True) as store:
+        written = store.write(candles())
+        ingested = ingest(store, file, timeframe="1m", adjustment="raw")
+    shown: dict[str, Any] = {
+        "RunReport(2 bars of 10 rows)": result.report,
+        "IndicatorSet(sma_1; 2 rows)": result.indicators,
+        "WriteReport(10 rows: 9 new, 0 identical, 0 revised, 1 quarantined)": written,
+        "IngestReport(1 files: 0 new, 10 identical, 0 revised, 0 quarantined)": ingested,
+    }
+    for title, each in shown.items():
+        page = Page(each._repr_html_())
+        assert title in page.text
+        assert "<script>" in page.text
+        assert "script" not in page.tags
+        assert {"p", "table"} <= page.tags

@@ -56,6 +56,10 @@ class RunReport:
     assumed: str = ""
     hint: str = ""
 
+    def _repr_html_(self) -> str:
+        title = f"RunReport({self.bars:,} bars of {self.read.rows_in:,} rows)"
+        return to_html(title, self.sentences(), [self.quarantine] if len(self.quarantine) else [])
+
     def sentences(self) -> list[str]:
         """Return what a person should know: quarantined rows, failures, what was assumed."""
         by_rule = count_by_rule(self.quarantine)
@@ -142,6 +146,11 @@ class IndicatorSet(Mapping[str, pl.Series]):
 
     def __repr__(self) -> str:
         return f"IndicatorSet({', '.join(self._columns)}; {len(self._frame):,} rows)"
+
+    def _repr_html_(self) -> str:
+        return to_html(
+            repr(self), [], [self._frame.select("instrument", "timestamp", *self._columns)]
+        )
 
 
 @dataclass(frozen=True, repr=False)

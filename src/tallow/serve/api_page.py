@@ -10,16 +10,35 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import tallow
-from tallow import testing
 
 HEAD = """\
 # Python
 
 Every public name, as its docstring says it. `import tallow` imports nothing heavy; each name is
-loaded when it is first used.
+loaded when it is first used. Of modules below `tallow`, what this page and the others show a reader
+how to use.
+"""
+
+BELOW = (
+    ("tallow.data.store.write", "WriteReport"),
+    ("tallow.runtime.live.updates", "LiveUpdate"),
+    ("tallow.migrate.flags", "FileProvider"),
+    ("tallow.migrate.flags", "decide"),
+    ("tallow.migrate.shadow", "Experiment"),
+    ("tallow.testing", "check_indicator"),
+)
+"""What is not among the names of `tallow` itself, but returned by them, or shown in the pages."""
+
+CONSTANTS = """\
+
+## RECURSIVE, WINDOW
+
+What `Indicator(memory=...)` is given: a value of `WINDOW` depends on the last rows alone, one of
+`RECURSIVE` on all before it.
 """
 
 _CODE = re.compile(r"(?<!`)``([^`]+)``(?!`)")
@@ -31,13 +50,22 @@ def markdown() -> str:
     classes = [name for name in names if inspect.isclass(getattr(tallow, name))]
     functions = [name for name in names if name not in classes]
     lines = [HEAD]
-    lines += [f"- [`{name}`](#{name.lower()})" for name in [*functions, *classes]]
+    below = {f"{module}.{name}": getattr(import_module(module), name) for module, name in BELOW}
+    shown = [*functions, *classes, *below, "RECURSIVE, WINDOW"]
+    lines += [f"- [`{name}`](#{_anchor(name)})" for name in shown]
     for name in functions:
         lines += _function(name, getattr(tallow, name), "##")
     for name in classes:
         lines += _class(name, getattr(tallow, name))
-    lines += _function("testing.check_indicator", testing.check_indicator, "##")
+    for name, what in below.items():
+        lines += _class(name, what) if inspect.isclass(what) else _function(name, what, "##")
+    lines.append(CONSTANTS)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _anchor(name: str) -> str:
+    """Return what a heading is called in addresses."""
+    return re.sub(r"[^\w-]", "", name.lower().replace(" ", "-"))
 
 
 def _class(name: str, kind: type) -> Iterator[str]:

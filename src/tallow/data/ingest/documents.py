@@ -20,7 +20,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.core.renamed import renamed
-from tallow.core.text import first_of
+from tallow.core.text import first_of, to_html
 from tallow.core.time import now_us
 from tallow.data.ingest.repair_table import is_repair_table, read_repairs
 from tallow.data.providers.document import Document, read_document
@@ -34,6 +34,7 @@ from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.stamps import FileStamps
 from tallow.data.store.settling import answered_rows, open_rows
 from tallow.data.store.store import Store
+from tallow.data.store.write import COUNTS
 
 REPAIRED = "repaired"
 """What stands for the format of a repaired table."""
@@ -111,6 +112,15 @@ class IngestReport:
             for rule, rows in file.by_rule.items():
                 found[rule] = found.get(rule, 0) + rows
         return found
+
+    def _repr_html_(self) -> str:
+        counts = ", ".join(f"{self.total(name):,} {name}" for name in COUNTS)
+        notes = [f"quarantined: {rule} {rows:,}" for rule, rows in self.by_rule.items()]
+        notes += [f"failed: {why}" for why in self.failures.values()]
+        columns = ("source", "format", "timeframe", "adjustment", "rows_in", *COUNTS)
+        files = pl.DataFrame([{name: getattr(f, name) for name in columns} for f in self.files])
+        title = f"IngestReport({len(self.files):,} files: {counts})"
+        return to_html(title, [*notes, *filter(None, [self.hint])], [files])
 
 
 @renamed(timeframe="source_timeframe", instrument="instrument_key")

@@ -11,6 +11,7 @@ import polars as pl
 
 from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
+from tallow.core.text import to_html
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import count_rows, empty_quarantine
 from tallow.data.reading.runs import Runs, instrument_runs
@@ -22,6 +23,9 @@ from tallow.data.store.log import LOG_SCHEMA, VALUES, constant, latest_revisions
 
 Compare = Callable[[pl.DataFrame, pl.DataFrame, Runs], Classification]
 """Takes rows, what the log knows of their keys, and the runs of the rows' instruments."""
+
+COUNTS = ("new", "identical", "revised", "quarantined")
+"""What may become of a row that is written."""
 
 _KNOWN = ("instrument", "timestamp", *VALUES, "revision", "deleted")
 _NOTHING_KNOWN = pl.DataFrame(schema={name: LOG_SCHEMA[name] for name in _KNOWN})
@@ -57,6 +61,11 @@ class WriteReport:
     entry: int
     follows: LogPoint
     settled: tuple[int, ...] = ()
+
+    def _repr_html_(self) -> str:
+        counts = (f"{getattr(self, name):,} {name}" for name in COUNTS)
+        title = f"WriteReport({self.rows_in:,} rows: {', '.join(counts)})"
+        return to_html(title, [], [self.quarantine] if len(self.quarantine) else [])
 
 
 def append(
