@@ -24,14 +24,33 @@ build-backend = "hatchling.build"
 name = "$project"
 version = "0.1.0"
 description = "An indicator for Tallow"
+readme = "README.md"
 requires-python = ">=3.11"
 dependencies = ["tallow", "numba", "numpy"]
+
+[project.optional-dependencies]
+test = ["pytest"]
 
 [project.entry-points."tallow.indicators"]
 $name = "$name:INDICATOR"
 
 [tool.hatch.build.targets.wheel]
 only-include = ["$name.py"]
+""")
+
+_README = Template("""\
+# $name
+
+An indicator for Tallow. In this folder, and an environment that has Tallow:
+
+```
+python -m pip install -e '.[test]'
+tallow indicators $name
+python -m pytest
+```
+
+`$name.py` is the indicator: a compiled function and its declaration. `test_$name.py` runs Tallow's
+contract on it, and compares its values with those of plain Python. Change the two together.
 """)
 
 _MODULE = Template('''\
@@ -127,6 +146,7 @@ def create_indicator(name: str | None) -> int:
     folder = Path(name)
     names = {"name": name, "project": name.replace("_", "-")}
     files = {
+        "README.md": _README,
         "pyproject.toml": _PROJECT,
         f"{name}.py": _MODULE,
         f"test_{name}.py": _TEST,
@@ -147,7 +167,7 @@ def create_indicator(name: str | None) -> int:
     console.print(
         next_text(
             (
-                f"{python} -m pip install -e {name}",
+                f"{python} -m pip install -e './{name}[test]'",
                 f"tallow indicators {name}",
                 f"{python} -m pytest {name}",
             )

@@ -1,0 +1,39 @@
+"""Goal: README, tutorial and CONTRIBUTING work as they are printed, from the first line on.
+
+Method: every command and every block of Python of a page is run in order, in an empty folder;
+what a block prints is compared where the page shows it (`pages.py`). Targets of make that install
+or take minutes are represented by what they run after that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.pages import REPRESENTED, ROOT, blocks, commands, run_page
+
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/tutorial.md")
+LEAST = {"README.md": 18, "CONTRIBUTING.md": 3, "docs/tutorial.md": 10}
+"""Commands that a page has, at least: a page whose blocks are not found would pass."""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
+    run_page(ROOT / page, tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_blocks_of_a_page_are_found(page: str) -> None:
+    found = [c for kind, text in blocks(ROOT / page) if kind == "bash" for c in commands(text)]
+    assert len(found) >= LEAST[page]
+
+
+def test_what_stands_for_a_target_is_what_it_runs() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target, command in REPRESENTED.items():
+        if command:
+            recipe = makefile.partition(f"\n{target.removeprefix('make ')}:")[2].partition("\n\n")[
+                0
+            ]
+            assert f"$(BIN)/{command}\n" in f"{recipe}\n"
