@@ -36,4 +36,4 @@ def test_what_stands_for_a_target_is_what_it_runs() -> None:
             recipe = makefile.partition(f"\n{target.removeprefix('make ')}:")[2].partition("\n\n")[
                 0
             ]
-            assert f"$(BIN)/{command}\n" in f"{recipe}\n"
+            assert f"$(BIN)/{' '.join(command.split()[:2])}\n" in f"{recipe}\n"
