@@ -42,7 +42,7 @@ class VerbCommand(TyperCommand):
         try:
             return super().make_context(*args, **extra)
         except typer.BadParameter as error:
-            found = getattr(error.__cause__, "errors", list)()
+            found: list[Any] = getattr(error.__cause__, "errors", list)()
             rule = _NUMBERS.get(found[0]["type"]) if found else None
             if rule is not None:
                 error.message = f"{found[0]['input']!r}; must be {rule}"

@@ -64,9 +64,9 @@ def read_options(
 
     Errors are those of `tallow.data.reading.readers.read_candles`.
     """
-    for name in said.keys() - set(READ_KEYWORDS):
-        hint = near_matches(name, READ_KEYWORDS)
-        raise CandleInputError(f"read: {name}=; no parameter has this name; {hint}")
+    for unknown in said.keys() - set(READ_KEYWORDS):
+        hint = near_matches(unknown, READ_KEYWORDS)
+        raise CandleInputError(f"read: {unknown}=; no parameter has this name; {hint}")
     is_given = source_timeframe is not None
     size = parse_timeframe(TIMEFRAME if source_timeframe is None else source_timeframe)
     options = ReadOptions(size, latest_us=latest_us, timeframe_given=is_given, **said)
