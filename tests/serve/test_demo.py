@@ -5,7 +5,8 @@ Method: a small market; what is shown is compared with the candles that lie in t
 
 from __future__ import annotations
 
-import shlex
+import re
+import subprocess
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from tallow.serve.cli import app
 from tallow.serve.console import sparkline
+from tests.pages import environment
 
 
 def tallow_demo(folder: Path, *arguments: str, columns: int = 100) -> Result:
@@ -50,21 +52,29 @@ def test_the_latest_closes_are_those_of_the_last_candles(shown: tuple[Path, str]
     assert rows == {name.split("|")[1]: f"{close:,.2f}" for name, close in last.iter_rows()}
 
 
-def test_it_ends_with_commands_that_can_be_copied(shown: tuple[Path, str]) -> None:
-    folder, text = shown
-    commands = [line.strip() for line in text.splitlines() if line.startswith("  tallow ")]
-    verbs = [command.split()[1] for command in commands]
-    assert verbs == ["run", "ingest", "query", "indicators", "run"]
-    assert commands[0].startswith(f"tallow run {folder / 'candles_1m.parquet'} ")
-
-
-def test_its_candles_can_be_ingested_and_queried_as_it_says(shown: tuple[Path, str]) -> None:
-    _, text = shown
-    lines = text.splitlines()
-    for verb in ("ingest", "query"):
-        command = next(line for line in lines if line.startswith(f"  tallow {verb} "))
-        result = CliRunner().invoke(app, shlex.split(command)[1:])
-        assert result.exit_code == 0, result.output
+def test_the_commands_that_it_ends_with_work_in_a_fresh_shell(tmp_path: Path) -> None:
+    # As `make demo` does it: from the folder, in an environment that the shell has not entered.
+    outside = environment(tmp_path) | {"PATH": "/usr/bin:/bin"}
+    demo = [".venv/bin/tallow", "demo", "--instruments", "3", "--sessions", "2"]
+    shown = subprocess.run(
+        demo, cwd=tmp_path, env=outside, capture_output=True, text=True, check=True
+    )
+    commands = re.findall(r"^  (.*)$", shown.stdout.partition("Next, try\n")[2], re.MULTILINE)
+    assert [command.split()[1] for command in commands] == [
+        ".venv/bin/activate",
+        *("run", "ingest", "query", "indicators"),
+    ]
+    done = subprocess.run(
+        ["sh", "-c", "set -e\n" + "\n".join(commands)],
+        cwd=tmp_path,
+        env=outside,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert "bars out" in done.stdout
 
 
 def test_the_same_market_every_time(shown: tuple[Path, str], tmp_path: Path) -> None:
