@@ -34,7 +34,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
@@ -42,7 +41,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
-from tallow.core.kernel import compiling_beside, is_compiled
 from tallow.core.limits import THREADS_MAX
 from tallow.core.moments import Moment
 from tallow.core.renamed import renamed
@@ -55,11 +53,11 @@ from tallow.plan.plan import Indicators, make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
 from tallow.runtime.batch import BAR_COLUMNS
 from tallow.runtime.cache import IndicatorCache
-from tallow.runtime.operations import run_one_row
 from tallow.runtime.outputs import Progress
 from tallow.runtime.ranges import Range
-from tallow.runtime.requests import CandleRequests, FileKeywords, RunKeywords, Timeframes
+from tallow.runtime.requests import CandleRequests, InputKeywords, RunKeywords, Timeframes
 from tallow.runtime.results import ProcessingResult, RunReport
+from tallow.runtime.warming import compile_plan, is_plan_compiled
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -159,7 +157,7 @@ class AnalyticsEngine:
         indicators: Indicators = ...,
         **wanted: Unpack[RunKeywords],
     ) -> dict[str, ProcessingResult]: ...
-    @renamed(as_of="final_at")
+    @renamed(as_of="final_at", instrument="instrument_key")
     def process_candles(
         self,
         candles: Any,
@@ -170,7 +168,9 @@ class AnalyticsEngine:
         end: Moment | None = None,
         instruments: str | list[str] | None = None,
         final_at: str | datetime | None = None,
+        source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
+        **reading: Unpack[ReadKeywords],
     ) -> ProcessingResult | dict[str, ProcessingResult]:
         """Aggregate candles to a timeframe, or several, and compute indicators on the bars.
 
@@ -186,6 +186,8 @@ class AnalyticsEngine:
             zone, in which a time without an offset is, too. Indicators see all earlier candles.
         final_at
             A bar is final if it ends by then; by default, by the end of its instrument's last row.
+        source_timeframe, reading
+            What an input leaves out, by name as in `read_candles`; `Candles` leave out nothing.
 
         Returns
         -------
@@ -198,7 +200,8 @@ class AnalyticsEngine:
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
         wanted = Range.of(start, end, instruments).checked(self.calendars)
-        asked = (candles, timeframe, indicators, wanted, final_at, progress)
+        given: InputKeywords = {"source_timeframe": source_timeframe, **reading}
+        asked = (candles, given, timeframe, indicators, wanted, final_at, progress)
         return _as_asked(self._requests.to_frames(*asked), timeframe)
 
     @overload
@@ -208,7 +211,7 @@ class AnalyticsEngine:
         output: str | Path,
         timeframe: str | Timeframe = ...,
         indicators: Indicators = ...,
-        **wanted: Unpack[FileKeywords],
+        **wanted: Unpack[RunKeywords],
     ) -> RunReport: ...
     @overload
     def process_files(
@@ -217,7 +220,7 @@ class AnalyticsEngine:
         output: str | Path,
         timeframe: Iterable[str | Timeframe],
         indicators: Indicators = ...,
-        **wanted: Unpack[FileKeywords],
+        **wanted: Unpack[RunKeywords],
     ) -> dict[str, RunReport]: ...
     @renamed(as_of="final_at", instrument="instrument_key")
     def process_files(
@@ -340,32 +343,27 @@ class AnalyticsEngine:
 
     def is_warm(self, indicators: Indicators = "default") -> bool:
         """Say whether the kernels of these indicators were compiled on this machine before."""
-        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
-        return all(is_compiled(operation.advance) for operation in plan.operations)
+        return is_plan_compiled(make_plan(indicators, self.convention, BAR_COLUMNS))
 
     def warm_up(self, indicators: Indicators = "default", progress: Progress | None = None) -> None:
         """Compile, or load, the kernels that a run with these indicators needs.
 
         `progress` is called with the kernels done and the kernels in all.
         """
-        from tallow.data.simulate import BARS_OF_ONE_CANDLE, one_candle
+        from tallow.data.simulate import one_candle
 
-        operations = make_plan(indicators, self.convention, BAR_COLUMNS).operations
-        with nullcontext() if self.is_warm(indicators) else compiling_beside(BARS_OF_ONE_CANDLE):
-            for done, operation in enumerate(operations, 1):
-                run_one_row(operation)
-                if progress is not None:
-                    progress(done, len(operations))
+        compile_plan(make_plan(indicators, self.convention, BAR_COLUMNS), progress)
         # All other kernels of a run.
         self.process_candles(one_candle(self.calendars), "5m", indicators)
 
-    @renamed(as_of="final_at")
+    @renamed(as_of="final_at", instrument="instrument_key")
     def aggregate_timeframes(
         self,
         candles: Any,
         timeframes: str | Timeframe | Sequence[str | Timeframe],
         *,
         final_at: str | datetime | None = None,
+        **reading: Unpack[InputKeywords],
     ) -> dict[str, Any]:
         """Aggregate candles to several timeframes; return ``{timeframe: frame of bars}``.
 
@@ -375,10 +373,13 @@ class AnalyticsEngine:
             As `process_candles`.
         """
         sizes = parse_timeframes(timeframes)
-        results = self.process_candles(candles, sizes, (), final_at=final_at)
+        results = self.process_candles(candles, sizes, (), final_at=final_at, **reading)
         return {size: result.frame for size, result in results.items()}
 
-    def calculate_indicators(self, candles: Any, indicators: Indicators = "default") -> Any:
+    @renamed(instrument="instrument_key")
+    def calculate_indicators(
+        self, candles: Any, indicators: Indicators = "default", **reading: Unpack[InputKeywords]
+    ) -> Any:
         """Compute indicators on the candles as they are; return them with a column per output.
 
         No row is dropped or added: fillers, auction prints and rows outside the session count. Of a
@@ -389,7 +390,7 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`; also if a kernel fails for every instrument.
         """
-        return self._requests.to_rows(candles, indicators)
+        return self._requests.to_rows(candles, reading, indicators)
 
 
 def _as_asked(found: dict[str, T], timeframe: Timeframes) -> T | dict[str, T]:

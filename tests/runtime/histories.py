@@ -106,7 +106,7 @@ def whole(
     if not store.has_interest(source_timeframe):
         frame = frame.drop("open_interest")
     rows = read_candles(frame, source_timeframe=source_timeframe)
-    limits = {"start": start, "end": end, "known_at": known_at}
+    limits = {"start": start, "end": end, "final_at": known_at}
     return engine.process_candles(rows, timeframe, indicators, **limits).frame
 
 

@@ -153,9 +153,13 @@ def functions(store: Path) -> dict[str, Callable[..., object]]:
         "process_files": lambda source, **said: engine.process_files(
             source, store.with_name("bars.parquet"), "1m", "", **said
         ),
-        "process_candles": lambda source: engine.process_candles(source, "1m", ""),
-        "aggregate_timeframes": lambda source: engine.aggregate_timeframes(source, "5m"),
-        "calculate_indicators": lambda source: engine.calculate_indicators(source, "sma(2)"),
+        "process_candles": lambda source, **said: engine.process_candles(source, "1m", "", **said),
+        "aggregate_timeframes": lambda source, **said: engine.aggregate_timeframes(
+            source, "5m", **said
+        ),
+        "calculate_indicators": lambda source, **said: engine.calculate_indicators(
+            source, "sma(2)", **said
+        ),
         "LiveEngine.update": live.update,
         "Store.write": opened.write,
         "ReplayFeed": ReplayFeed,

@@ -6,7 +6,11 @@ A message reads ``what: parameter=value; rule; hint`` so that it can be acted on
 from __future__ import annotations
 
 import difflib
+import os
+import sys
+import warnings
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from tallow.core.limits import (
     KNOWN_SHOWN,
@@ -15,6 +19,8 @@ from tallow.core.limits import (
     SHOWN_CHARACTERS,
 )
 from tallow.core.text import hide_secrets, printable
+
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 class TallowError(Exception):
@@ -29,6 +35,14 @@ class TallowWarning(UserWarning):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*map(_safe_argument, arguments))
+
+
+def warn_caller(text: str) -> None:
+    """Warn (`TallowWarning`) at the line outside the package that called into it."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, TallowWarning, stacklevel=level - 1)
 
 
 class SpecError(TallowError, ValueError):

@@ -5,12 +5,11 @@ Positions and defaults stay as they are; a function is decorated once, and knows
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from tallow.core.errors import ParameterError, TallowWarning
+from tallow.core.errors import ParameterError, warn_caller
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +25,7 @@ def renamed(**names: str) -> Callable[[F], F]:
     >>> @renamed(length="size")
     ... def box(size):
     ...     return size
+    >>> import warnings
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     box(length=3)
@@ -56,10 +56,6 @@ def _by_todays_names(what: str, names: dict[str, str], given: dict[str, Any]) ->
             raise ParameterError(
                 f"{what}: {former}=, {name}=; are two names of one thing; leave out {former}="
             )
-        warnings.warn(
-            f"{what}: {former}= is called {name}= now; the next version takes {name}= only",
-            TallowWarning,
-            stacklevel=3,
-        )
+        warn_caller(f"{what}: {former}= is called {name}= now; the next version takes {name}= only")
         given = {name if each == former else each: value for each, value in given.items()}
     return given

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import TallowWarning
+from tallow.core.errors import warn_caller
 from tallow.core.moments import Moment
 from tallow.core.timeframe import Timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade
-from tallow.data.reading.assumptions import read_as_given
 from tallow.data.reading.candle_files import CandleFiles
+from tallow.data.reading.candles import Candles
 from tallow.data.reading.interchange import to_native
 from tallow.data.reading.options import ReadKeywords
-from tallow.data.reading.readers import open_candles, read_candles
+from tallow.data.reading.readers import open_candles
 from tallow.data.writers import FrameWriter, check_outputs
 from tallow.plan.plan import Indicators, make_plan
 from tallow.runtime.batch import BAR_COLUMNS, BarOptions
@@ -34,20 +33,20 @@ from tallow.runtime.stream import run_files, run_job
 Timeframes = str | Timeframe | Iterable[str | Timeframe]
 
 
-class RunKeywords(TypedDict, total=False):
-    """What `tallow.AnalyticsEngine.process_candles` is asked by name."""
+class InputKeywords(ReadKeywords, total=False):
+    """What an input leaves out, and how long its candles last."""
+
+    source_timeframe: str | Timeframe | None
+
+
+class RunKeywords(InputKeywords, total=False):
+    """What `tallow.AnalyticsEngine.process_candles` and `process_files` are asked by name."""
 
     start: Moment | None
     end: Moment | None
     instruments: str | list[str] | None
     final_at: str | datetime | None
     progress: Progress | None
-
-
-class FileKeywords(RunKeywords, ReadKeywords, total=False):
-    """What `tallow.AnalyticsEngine.process_files` is asked by name."""
-
-    source_timeframe: str | Timeframe | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ class CandleRequests:
     def to_frames(
         self,
         candles: Any,
+        reading: InputKeywords,
         timeframe: Timeframes,
         indicators: Indicators,
         wanted: Range,
@@ -74,7 +74,7 @@ class CandleRequests:
     ) -> dict[str, ProcessingResult]:
         """Return the bars of each timeframe."""
         began = time.perf_counter()
-        read = read_as_given(open_candles, candles)
+        read = open_candles(candles, **reading)
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         options = self._options(timeframe, read.source_timeframe, final_at)
         bars: dict[str, FrameList] = {}
@@ -84,7 +84,7 @@ class CandleRequests:
             return bars[size]
 
         job = Job(plan, options, wanted, keep, progress, self.pool, self.threads)
-        reports = read_as_given(run_job, read, job)
+        reports = run_job(read, job)
         seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
         return {
             # Not rechunked: the copy would cost more than the kernels.
@@ -114,18 +114,18 @@ class CandleRequests:
         job = Job(plan, options, wanted, write, progress, self.pool, self.threads, folder)
         return run_files(inputs, job)
 
-    def to_rows(self, candles: Any, indicators: Indicators) -> Any:
+    def to_rows(self, candles: Any, reading: InputKeywords, indicators: Indicators) -> Any:
         """Return candles with a column per output."""
         from tallow.runtime.row_run import RowRun
 
-        read = read_as_given(read_candles, candles)
+        opened = open_candles(candles, **reading)
+        read = opened if isinstance(opened, Candles) else opened.read()
         plan = make_plan(indicators, self.convention, read.frame.columns)
         run = RowRun(plan, self.calendars, read.source_timeframe, self.pool, self.threads)
         outputs = run.compute(read.frame)
         raise_if_all_failed(run.failures, read.report.instruments)
         for text in run.warnings():
-            # The caller of the engine's method is meant.
-            warnings.warn(text, TallowWarning, stacklevel=3)
+            warn_caller(text)
         return to_native(read.frame.hstack(outputs), read.native)
 
     def _options(

@@ -8,13 +8,12 @@ returns, and say so.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
-from tallow.core.errors import CandleInputError, TallowWarning
+from tallow.core.errors import CandleInputError, warn_caller
 from tallow.core.text import first_of
 
 P = ParamSpec("P")
@@ -33,7 +32,7 @@ def assume(source: str, what: str) -> None:
     """
     gathered = _GATHERED.get()
     if gathered is None:
-        warnings.warn(f"{source}: {what}", TallowWarning, stacklevel=3)
+        warn_caller(f"{source}: {what}")
     else:
         gathered.setdefault(what, {})[source] = None
 
@@ -64,8 +63,7 @@ class WarnOnce:
             if outer is not None:
                 outer.setdefault(said, {}).update(sources)
                 continue
-            # This, `__exit__` and the function that reads: its caller is meant.
-            warnings.warn(f"{first_of(list(sources))}: {said}", TallowWarning, stacklevel=4)
+            warn_caller(f"{first_of(list(sources))}: {said}")
 
 
 def warn_once(read: Callable[P, T]) -> Callable[P, T]:

@@ -13,6 +13,7 @@ from typing import Any, Unpack
 
 import polars as pl
 
+from tallow.core.errors import CandleInputError
 from tallow.core.limits import BLOCK_ROWS
 from tallow.core.renamed import renamed
 from tallow.core.timeframe import Timeframe
@@ -109,14 +110,25 @@ def read_candles(
     return _read_frame(source, options)
 
 
-def open_candles(source: Any) -> Candles | CandleFiles:
+def open_candles(
+    source: Any,
+    source_timeframe: str | Timeframe | None = None,
+    **reading: Unpack[ReadKeywords],
+) -> Candles | CandleFiles:
     """Return files, which may be larger than memory, unread, and anything else as candles.
 
-    Errors are those of `read_candles`.
+    Errors are those of `read_candles`; also where something is said of candles that are read.
     """
     if isinstance(source, str | Path | list | tuple):
-        return CandleFiles.find(source, read_options())
-    return read_candles(source)
+        return CandleFiles.find(source, read_options(source_timeframe, **reading))
+    said = [name for name, value in reading.items() if value not in (None, False, "open")]
+    said += [] if source_timeframe is None else ["source_timeframe"]
+    if isinstance(source, Candles) and said:
+        raise CandleInputError(
+            f"read: {said[0]}=; says nothing of Candles, which are read already; give it to "
+            "read_candles(candles, ...)"
+        )
+    return read_candles(source, source_timeframe=source_timeframe, **reading)
 
 
 def read_latest(source: Any) -> Candles:

@@ -55,7 +55,8 @@ def open_store(
         A folder (a name, or a ``file://`` URL), a bucket's URL (``s3://bucket/candles``), or
         ``postgresql://...``.
     create
-        Make it where there is none.
+        Make it where there is none. By default that is an error, whoever opens a store: a misspelt
+        name would be a new and empty one.
     state
         Local folder for the tail of a bucket; by default one of the user's own, by the bucket's
         name. Losing it loses the writes that are not in the bucket yet.

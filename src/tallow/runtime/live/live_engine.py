@@ -65,6 +65,8 @@ class LiveEngine(OneByOne, SessionSupport):
     store
         Every candle is written to it first, and candles before those in memory are read from it.
         Without one, corrections reach back as far as `keep`.
+    create
+        As in `tallow.open_store`: make the store where there is none.
     grace
         Seconds after its calendar end at which the clock makes a bar final; see `advance`.
     keep
@@ -99,6 +101,7 @@ class LiveEngine(OneByOne, SessionSupport):
         convention: str = "tradingview",
         no_trade: bars.NoTrade = "drop",
         store: Store | str | Path | None = None,
+        create: bool = False,
         grace: float = 2.0,
         keep: int = LIVE_CANDLES,
     ) -> None:
@@ -121,8 +124,9 @@ class LiveEngine(OneByOne, SessionSupport):
         self._state, self._no_trade = LiveState(states, keep), no_trade
         source = None
         if store is not None:
-            opened = open_store(store) if isinstance(store, str | Path) else store
-            source = LiveStore(opened, states, calendar, no_trade)
+            if isinstance(store, str | Path):
+                store = open_store(store, create=create)
+            source = LiveStore(store, states, calendar, no_trade)
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, self._state, calendar, grace_us)
         self._answers = LiveAnswers(self.timeframes, self._state, self._intake, calendar)
