@@ -13,6 +13,7 @@ import polars as pl
 
 from tallow.core.calendars import Beyond
 from tallow.core.moments import Moment
+from tallow.data.kernels.aggregate import NoTrade
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,15 @@ class Request:
     Parameters
     ----------
     candles
-        A candle frame of one-minute candles, sorted by instrument and timestamp, unique in them
-        (`Candles.frame`): all that are known, also from before the range.
+        A frame of candles that last `source_timeframe`, sorted by instrument and timestamp, unique
+        in them (`Candles.frame`): all that are known, also from before the range.
     start, end
         Bars to return, as in `tallow.AnalyticsEngine.process_candles`; in a comparison, engines
         get dates and instants in UTC.
     calendar_dates, beyond_coverage
         As in `tallow.core.calendars.load_calendar`, for Tallow's own bars and sessions.
+    convention, no_trade
+        As in `tallow.AnalyticsEngine`, for Tallow's own values and bars.
     """
 
     candles: pl.DataFrame
@@ -39,6 +42,9 @@ class Request:
     end: Moment | None = None
     calendar_dates: str | None = None
     beyond_coverage: Beyond = "assume"
+    source_timeframe: str = "1m"
+    convention: str = "tradingview"
+    no_trade: NoTrade = "drop"
 
     @property
     def venue(self) -> dict[str, Any]:

@@ -124,7 +124,8 @@ Examples:
 \b
 Exit codes:
   0    done
-  1    an instrument failed; the others are there
+  1    an instrument failed, and the others are there; or rows were quarantined and
+       --strict was given
   2    a wrong option or input; the message says what to change
   130  cancelled by Ctrl-C; no file is left half-written
 """
@@ -183,6 +184,7 @@ def run(
     threads: options.ThreadsOption = None,
     strict: options.StrictOption = False,
     json: options.ReportJsonOption = False,
+    json_file: options.JsonFileOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Turn candle files into files of bars with indicators.
@@ -208,8 +210,11 @@ def ingest(
     stamped: options.StampedOption = "open",
     no_volume: options.NoVolumeOption = False,
     calendar: options.StampCalendarOption = "XNSE",
+    calendar_dates: options.CalendarDatesOption = None,
+    beyond_coverage: options.BeyondCoverageOption = "assume",
     strict: options.StrictOption = False,
     json: options.ReportJsonOption = False,
+    json_file: options.JsonFileOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Put candle files of any provider into a store.
@@ -242,7 +247,11 @@ def query(
     calendar_dates: options.CalendarDatesOption = None,
     beyond_coverage: options.BeyondCoverageOption = "assume",
     output: options.QueryOutputOption = None,
+    threads: options.ThreadsOption = None,
+    strict: options.StrictOption = False,
     json: options.BarsJsonOption = False,
+    json_file: options.JsonFileOption = None,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Show bars and indicators of a range, out of a store.
 

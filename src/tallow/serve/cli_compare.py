@@ -36,7 +36,8 @@ its cause is found, whichever side it is on. Where the candidate must not look a
 \b
 Exit codes:
   0    go
-  1    no-go, or inconclusive: the control does not repeat its own values
+  1    no-go, or inconclusive: the control does not repeat its own values; or rows
+       were quarantined and --strict was given
   2    not compared: a wrong option or input; the message says what to change
   130  cancelled by Ctrl-C; no report is left half-written
 """
@@ -128,9 +129,12 @@ def compare(
     calendar: options.CalendarOption = "XNSE",
     calendar_dates: options.CalendarDatesOption = None,
     beyond_coverage: options.BeyondCoverageOption = "assume",
+    convention: options.ConventionOption = "tradingview",
+    no_trade: options.NoTradeOption = "drop",
     start: options.StartOption = None,
     end: options.EndOption = None,
     instruments: options.InstrumentsOption = None,
+    source_timeframe: options.FileTimeframeOption = None,
     timezone: options.TimezoneOption = None,
     instrument_key: options.InstrumentKeyOption = None,
     format: options.DocumentFormatOption = None,  # noqa: A002
@@ -150,6 +154,9 @@ def compare(
     html: HtmlOption = None,
     json: JsonOption = False,
     json_file: options.JsonFileOption = None,
+    threads: options.ThreadsOption = None,
+    strict: options.StrictOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Compare two engines, and judge if one may replace the other.
 

@@ -167,6 +167,8 @@ def live(
     plain: PlainOption = False,
     strict: options.StrictOption = False,
     json: options.ReportJsonOption = False,
+    json_file: options.JsonFileOption = None,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Take a live feed into a store, and show its bars.
 

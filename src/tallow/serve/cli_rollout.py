@@ -111,7 +111,10 @@ def plan() -> None:
 
 @_verb("start", "rollout:begin", START_EPILOG)
 def start(
-    path: PlanArgument = options.PLAN, once: OldOnceOption = False, who: WhoOption = None
+    path: PlanArgument = options.PLAN,
+    once: OldOnceOption = False,
+    who: WhoOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Begin a rollout with its first stage.
 
@@ -137,27 +140,39 @@ def status(path: PlanArgument = options.PLAN, json: options.JsonOption = False) 
 
 @_verb("advance", "rollout:advance")
 def advance(
-    path: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+    path: PlanArgument = options.PLAN,
+    reason: ReasonOption = "",
+    who: WhoOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Go to the next stage now, whatever the analyses say."""
 
 
 @_verb("pause", "rollout:pause")
 def pause(
-    path: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+    path: PlanArgument = options.PLAN,
+    reason: ReasonOption = "",
+    who: WhoOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Stay at this stage; a failure still turns the candidate off."""
 
 
 @_verb("resume", "rollout:resume")
 def resume(
-    path: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+    path: PlanArgument = options.PLAN,
+    reason: ReasonOption = "",
+    who: WhoOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Go on after a pause."""
 
 
 @_verb("revert", "rollout:turn_off", REVERT_EPILOG)
 def revert(
-    path: PlanArgument = options.PLAN, reason: ReasonOption = "", who: WhoOption = None
+    path: PlanArgument = options.PLAN,
+    reason: ReasonOption = "",
+    who: WhoOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Turn the candidate off for every instrument, at once."""

@@ -14,7 +14,7 @@ import typer
 
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
-from tallow.data.reading.options import READ_KEYWORDS
+from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_SCHEMA
 from tallow.data.writers import check_output, write_text
@@ -38,7 +38,7 @@ from tallow.runtime.results import raise_if_all_refused
 from tallow.serve.compare_report import VERB, show_comparison
 from tallow.serve.console import JSON, ShowProgress, make_console, progress_bar, put_json
 from tallow.serve.run import NO_ROW, compile_kernels
-from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back, take_options
+from tallow.serve.verbs import EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
 from tallow.serve.wording import command_again, in_options, report_in_options, say
 
 UNITS = {"Comparing": "instruments", "Measuring": "engines"}
@@ -65,6 +65,9 @@ def run_compare(
     html: Path | None,
     json: bool,
     json_file: Path | None,
+    threads: int | None,
+    strict: bool,
+    quiet: bool,
     **options: Any,
 ) -> int:
     """Compare, report, and return the exit code: 0 go, 1 anything else.
@@ -80,14 +83,17 @@ def run_compare(
     outputs = _check_outputs(html, json_file)
     sources = [EngineSource(each, names, options["timezone"]) for each in (control, candidate)]
     engines = [source.load() for source in sources]
-    reading, dates = take_options(options, READ_KEYWORDS), options["calendar_dates"]
+    dates, source = options["calendar_dates"], options.pop("source_timeframe")
+    reading = take_options(options, READ_KEYWORDS) | {"source_timeframe": source}
     dates = None if dates is None else str(dates)
     fields = options | {"calendar_dates": dates, "timeframe": size}
+    quarantined = 0
     if inputs:
-        candles = _read(inputs, reading, instruments)
+        candles, quarantined = _read(inputs, reading, instruments)
     else:
         candles = _no_candles(needed=not all(isinstance(each, StoredEngine) for each in engines))
-    request, shown = Request(candles, **fields), not json
+    fields |= {"source_timeframe": source or TIMEFRAME}
+    request, shown = Request(candles, **fields), not (json or quiet)
     compile_kernels(analytics_engine(request), request.indicators, shown)
     with _stages(shown) as progress:
         comparison = compare(
@@ -97,14 +103,15 @@ def run_compare(
             rules=rules,
             thresholds=thresholds,
             runs=runs,
-            workers=min(os.cpu_count() or 1, THREADS_MAX),
+            workers=threads or min(os.cpu_count() or 1, THREADS_MAX),
             progress=progress,
         )
     _write(comparison, html, json, json_file)
     if shown:
         again = command_again(context, "html", "json_file")
         show_comparison(make_console(), comparison, outputs, again)
-    return 0 if comparison.verdict.outcome == "go" else EXIT_INCOMPLETE
+    is_incomplete = is_dirty(quarantined, strict)
+    return 0 if comparison.verdict.outcome == "go" and not is_incomplete else EXIT_INCOMPLETE
 
 
 def series_names(texts: Sequence[str]) -> dict[str, str]:
@@ -164,8 +171,8 @@ def _no_candles(needed: bool) -> pl.DataFrame:
 
 def _read(
     inputs: list[str], reading: Mapping[str, Any], instruments: list[str] | None
-) -> pl.DataFrame:
-    """Return the candles of files; rows that break a rule are no part of them."""
+) -> tuple[pl.DataFrame, int]:
+    """Return the candles of files, and how many rows break a rule, and are no part of them."""
     read = read_candles(inputs, **reading)
     raise_if_all_refused(read.report, Counts(), read.quarantine)
     if not read.report.rows_in:
@@ -177,7 +184,7 @@ def _read(
     candles = read.frame
     wanted = Range.of(None, None, instruments)
     wanted.check_found(candles["instrument"].unique().to_list())
-    return wanted.pick(candles)
+    return wanted.pick(candles), read.report.quarantined
 
 
 @contextmanager

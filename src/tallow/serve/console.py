@@ -66,6 +66,14 @@ JSON = (".json",)
 """How a file's name ends that `--json-file` writes."""
 
 
+def check_json_file(file: Path | None) -> None:
+    """Raise `OutputError` unless a file for JSON can be written, if there is to be one."""
+    from tallow.data.writers import check_output
+
+    if file is not None:
+        check_output(file, JSON)
+
+
 def put_json(value: Any, shown: bool, file: Path | None) -> None:
     """Print one JSON value, if it is to be shown, and write it, if there is to be a file."""
     if shown:

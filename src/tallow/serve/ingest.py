@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from tallow.data.store.store import open_store
 from tallow.serve.console import (
     BAD,
     WARN,
+    check_json_file,
     colour,
     compact,
     make_console,
@@ -27,11 +29,11 @@ from tallow.serve.console import (
     make_table,
     next_text,
     number,
-    print_json,
     progress_bar,
+    put_json,
 )
 from tallow.serve.report import show_failures, show_more, show_quarantine
-from tallow.serve.verbs import EXIT_INCOMPLETE, take_interrupts_back
+from tallow.serve.verbs import EXIT_INCOMPLETE, is_dirty, take_interrupts_back
 from tallow.serve.wording import in_options, report_in_options, say, spelling, venue_words
 
 VERB = "ingest"
@@ -47,6 +49,7 @@ def ingest_files(
     unfiltered: list[str] | None,
     strict: bool,
     json: bool,
+    json_file: Path | None,
     quiet: bool,
     **options: Any,
 ) -> int:
@@ -58,15 +61,15 @@ def ingest_files(
     """
     take_interrupts_back()
     _require_all_rows(unfiltered)
+    check_json_file(json_file)
     # Before the store: a misspelt name shall not make one.
     find_documents(inputs)
     began, place = time.perf_counter(), without_secrets(store)
     report = _ingest(inputs, store, options, shown=not quiet)
     seconds = time.perf_counter() - began
-    if json:
-        more = {"store": place, "seconds": round(seconds, 3)}
-        print_json(report_in_options(_as_dict(report) | more, VERB))
-    elif not quiet:
+    more = {"store": place, "seconds": round(seconds, 3)}
+    put_json(report_in_options(_as_dict(report) | more, VERB), json, json_file)
+    if not (json or quiet):
         following = _next(report, f"--store {shlex.quote(place)}", venue_words(options))
         _show(make_console(), report, place, seconds, following)
     return _exit_code(report, strict)
@@ -199,7 +202,4 @@ def _exit_code(report: IngestReport, strict: bool) -> int:
         rules = ", ".join(refused[0].by_rule)
         sources = first_of([file.source for file in refused])
         say(f"refused: {sources}: every row was quarantined: {rules}", err=True)
-    is_dirty = strict and quarantined > 0
-    if is_dirty:
-        say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
-    return EXIT_INCOMPLETE if report.failures or refused or is_dirty else 0
+    return EXIT_INCOMPLETE if is_dirty(quarantined, strict) or report.failures or refused else 0

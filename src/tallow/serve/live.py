@@ -27,11 +27,11 @@ from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.runtime.live.updates import LiveUpdate
 from tallow.runtime.results import failure_text
-from tallow.serve.console import make_console, print_json, progress_bar
+from tallow.serve.console import check_json_file, make_console, progress_bar, put_json
 from tallow.serve.live_report import VERB, SessionReport, show_session
 from tallow.serve.live_view import DAY, LiveView, line
 from tallow.serve.run import compile_kernels
-from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
+from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, report_in_options, say, venue_words
 
 REPLAY_SPEED = 60.0
@@ -58,6 +58,8 @@ def run_live(
     plain: bool,
     strict: bool,
     json: bool,
+    json_file: Path | None,
+    quiet: bool,
     **options: Any,
 ) -> int:
     """Run the session to its end, report, and return the exit code.
@@ -67,12 +69,14 @@ def run_live(
     `KeyboardInterrupt` on Ctrl-C before the session began, and on a second one.
     """
     take_interrupts_back()
+    check_json_file(json_file)
+    is_quiet = json or quiet
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
     given = {name: each for name, each in options.items() if each is not None and each is not False}
     feed_options = take_options(given, FEED)
     # Errors come before seconds of compiling, and before a store is made.
     calendars = LiveEngine([*sizes, DAY], **given).calendars
-    _compile(given, shown=not json)
+    _compile(given, shown=not is_quiet)
     names = (without_secrets(feed), without_secrets(store))
     is_replay = feed.startswith("replay:")
     began = time.perf_counter()
@@ -94,7 +98,7 @@ def run_live(
                 instruments=instruments,
                 is_replay=is_replay,
             )
-            with asked_to_stop() as stop, _shown(session, view, plain, json) as on_step:
+            with asked_to_stop() as stop, _shown(session, view, plain, is_quiet) as on_step:
                 statistics = session.run(stop, on_step)
             failures, bars = engine.failures, engine.latest(sizes[0])
     except KeyboardInterrupt:
@@ -105,9 +109,8 @@ def run_live(
     example = str(bars["instrument"][0]) if len(bars) else None
     venue = venue_words(given)
     report = SessionReport(*names, statistics, failures, sizes, seconds, calendars, venue, example)
-    if json:
-        print_json(report_in_options(report.to_dict(), VERB))
-    else:
+    put_json(report_in_options(report.to_dict(), VERB), json, json_file)
+    if not is_quiet:
         show_session(make_console(), report)
     return _exit_code(report, strict, is_replay)
 
@@ -183,11 +186,11 @@ def _engine(
 
 
 def _shown(
-    session: LiveSession, view: LiveView, plain: bool, json: bool
+    session: LiveSession, view: LiveView, plain: bool, quiet: bool
 ) -> AbstractContextManager[OnStep]:
     """Give a function that is called after each step: it draws the screen, or prints a line."""
     console = make_console()
-    if json:
+    if quiet:
         return nullcontext(lambda _updates: None)
     if plain or not console.is_terminal or console.is_dumb_terminal:
         return nullcontext(_now_and_then(PLAIN_SECONDS, lambda: _print_line(session, view)))
@@ -230,7 +233,4 @@ def _exit_code(report: SessionReport, strict: bool, is_replay: bool) -> int:
     if report.failures:
         say(f"failed: {in_options(failure_text(report.failures), VERB)}", err=True)
     rows = report.statistics.quarantined
-    is_dirty = strict and rows > 0
-    if is_dirty:
-        say(f"quarantined: {rows:,} rows, and --strict is given", err=True)
-    return EXIT_INCOMPLETE if report.failures or is_dirty else 0
+    return EXIT_INCOMPLETE if is_dirty(rows, strict) or report.failures else 0

@@ -160,7 +160,7 @@ InstrumentsOption = Annotated[
     option("--instrument KEY", "Only this instrument; may be given again for more.", OUTPUT),
 ]
 ThreadsOption = Annotated[
-    int | None, option("--threads N", "Worker threads. By default: one a processor.", OUTPUT)
+    int | None, option("--threads N", "How many work at once. By default: one a processor.", OUTPUT)
 ]
 JsonFileOption = Annotated[
     Path | None, option("--json-file FILE", "Write what --json prints to a .json file.", OUTPUT)

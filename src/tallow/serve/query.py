@@ -16,13 +16,14 @@ from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
 from tallow.data.store.store import Store, open_store
-from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
+from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame, write_text
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import ProcessingResult, failure_text
 from tallow.serve.console import (
     ASSUMED,
     QUIET,
     WARN,
+    check_json_file,
     colour,
     draws_sparks,
     make_console,
@@ -33,7 +34,7 @@ from tallow.serve.console import (
 )
 from tallow.serve.report import show_assumed, show_more
 from tallow.serve.run import compile_kernels
-from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
+from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, say, say_json
 
 VERB = "query"
@@ -57,7 +58,10 @@ def query_store(
     names: list[str] | None,
     instruments: list[str] | None,
     output: Path | None,
+    strict: bool,
     json: bool,
+    json_file: Path | None,
+    quiet: bool,
     **question: Any,
 ) -> int:
     """Ask the store, show the answer, and return the exit code.
@@ -67,24 +71,27 @@ def query_store(
     """
     take_interrupts_back()
     question["instruments"] = [*(names or ()), *(instruments or ())] or None
+    check_json_file(json_file)
     if output is not None:
         check_output(output, FRAME_ENDINGS)
         if json:
             raise ParameterError("query: --json, --output; one place for the bars; leave out one")
     with open_store(store) as kept:
         engine = AnalyticsEngine(store=kept, **take_options(question, ENGINE))
-        compile_kernels(engine, question["indicators"])
+        compile_kernels(engine, question["indicators"], shown=not quiet)
         answers: dict[str, ProcessingResult] = engine.query(**question)
         others = "" if any(map(len, answers.values())) else _other_kinds(kept, question)
     zone = engine.calendars.calendars[0].timezone
+    if json_file is not None:
+        write_text(json_file, to_json(_together(answers)))
     if json:
         say_json(to_json(_together(answers)))
         for result in answers.values():
             if said := result.report.assumed:
                 say(f"provisional: {in_options(said, VERB)}", err=True)
     elif output is not None:
-        _write(output, answers)
-    else:
+        _write(output, answers, shown=not quiet)
+    elif not quiet:
         _show(make_console(), answers, question["instruments"], zone)
     hints = dict.fromkeys(result.report.hint for result in answers.values())
     for hint in filter(None, hints):
@@ -96,7 +103,8 @@ def query_store(
         say(f"hint: {in_options(others, VERB)}", err=True)
     if failures:
         say(f"failed: {in_options(failure_text(failures), VERB)}", err=True)
-    return EXIT_INCOMPLETE if failures else 0
+    rows = max(len(result.report.quarantine) for result in answers.values())
+    return EXIT_INCOMPLETE if is_dirty(rows, strict) or failures else 0
 
 
 def _other_kinds(store: Store, question: Mapping[str, Any]) -> str:
@@ -113,8 +121,10 @@ def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _write(output: Path, answers: Mapping[str, ProcessingResult]) -> None:
+def _write(output: Path, answers: Mapping[str, ProcessingResult], shown: bool) -> None:
     write_frame(output, _together(answers))
+    if not shown:
+        return
     console, rows = make_console(), []
     for size, result in answers.items():
         rows.append((f"{len(result):,}", f"bars of {size}", str(output)))

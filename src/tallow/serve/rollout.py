@@ -66,7 +66,7 @@ def print_plan() -> int:
     return 0
 
 
-def begin(path: Path, once: bool, who: str | None) -> int:
+def begin(path: Path, once: bool, who: str | None, json: bool) -> int:
     """Begin a rollout, or say where it stands; whoever watches it is another process.
 
     `once` is the old word for one look by `control`.
@@ -80,6 +80,9 @@ def begin(path: Path, once: bool, who: str | None) -> int:
             stacklevel=2,
         )
         return control(path, once, who)
+    if json:
+        print_json(_state_facts(plan, state))
+        return EXIT_INCOMPLETE if state.phase == "reverted" else 0
     console = make_console()
     console.print(_line(plan, state))
     if state.phase == "reverted":
@@ -149,11 +152,18 @@ def _control(
 
 
 def _act(
-    what: Literal["advance", "pause", "resume"], path: Path, reason: str, who: str | None
+    what: Literal["advance", "pause", "resume"],
+    path: Path,
+    reason: str,
+    who: str | None,
+    json: bool,
 ) -> int:
     """Do what a person decided, and show the rollout's state."""
     plan = read_plan(path)
     state = getattr(Rollout(plan, who), what)(reason)
+    if json:
+        print_json(_state_facts(plan, state))
+        return 0
     console = make_console()
     console.print(_line(plan, state))
     if state.is_on and AuditLog(plan.paths.log).find_controller() is None:
@@ -164,10 +174,14 @@ def _act(
 advance, pause, resume = (partial(_act, what) for what in ("advance", "pause", "resume"))
 
 
-def turn_off(path: Path, reason: str, who: str | None) -> int:
+def turn_off(path: Path, reason: str, who: str | None, json: bool) -> int:
     """Turn the candidate off, and report other problems."""
     paths = read_paths(path)
     problems = revert(paths, reason, who)
+    if json:
+        off = {"experiment": paths.experiment, "phase": "reverted", "problems": problems}
+        print_json(off)
+        return EXIT_INCOMPLETE if problems else 0
     console = make_console()
     console.print(f"{escape(paths.experiment)}: off for every instrument")
     for problem in problems:
@@ -198,13 +212,8 @@ def show_status(path: Path, json: bool) -> int:
     return EXIT_INCOMPLETE if problems else 0
 
 
-def _facts(
-    plan: RolloutPlan,
-    state: RolloutState,
-    entries: Sequence[AuditEntry],
-    watching: str | None,
-    problems: list[str],
-) -> dict[str, Any]:
+def _state_facts(plan: RolloutPlan, state: RolloutState) -> dict[str, Any]:
+    """Return a rollout's state, as JSON shows it."""
     return {
         "experiment": plan.paths.experiment,
         "phase": state.phase,
@@ -213,6 +222,18 @@ def _facts(
         "since": None if state.since is None else state.since.isoformat(),
         **{name: getattr(state, name) for name in ("reason", *VERDICTS)},
         "next": _next(plan, state),
+    }
+
+
+def _facts(
+    plan: RolloutPlan,
+    state: RolloutState,
+    entries: Sequence[AuditEntry],
+    watching: str | None,
+    problems: list[str],
+) -> dict[str, Any]:
+    return {
+        **_state_facts(plan, state),
         "controller": watching,
         "problems": problems,
         "stages": [stage.name for stage in plan.stages],

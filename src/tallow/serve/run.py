@@ -14,9 +14,9 @@ from tallow.data.reading.options import READ_KEYWORDS, read_options
 from tallow.data.writers import check_outputs
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
-from tallow.serve.console import make_console, print_json, progress_bar
+from tallow.serve.console import check_json_file, make_console, progress_bar, put_json
 from tallow.serve.report import all_failures, show_report
-from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
+from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, report_in_options, say
 
 NO_ROW = "the input holds no row, as the answer of a holiday"
@@ -35,6 +35,7 @@ def run_to_file(
     indicators: str,
     strict: bool,
     json: bool,
+    json_file: Path | None,
     quiet: bool,
     **options: Any,
 ) -> int:
@@ -49,6 +50,7 @@ def run_to_file(
         files = CandleFiles.find(inputs, read_options(**take_options(options, READING)))
         if output is None:
             raise OutputError(NO_OUTPUT)
+        check_json_file(json_file)
         sizes = parse_timeframes(timeframe)
         outputs = check_outputs(output, [size.text for size in sizes])
         for each in outputs.values():
@@ -63,9 +65,8 @@ def run_to_file(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(NOTHING_WRITTEN) from None
     seconds = time.perf_counter() - began
-    if json:
-        print_json(_shown(reports, outputs, seconds))
-    elif not quiet:
+    put_json(_shown(reports, outputs, seconds), json, json_file)
+    if not (json or quiet):
         show_report(make_console(), reports, outputs, seconds)
     return _exit_code(list(reports.values()), strict)
 
@@ -112,7 +113,4 @@ def _exit_code(reports: Sequence[RunReport], strict: bool) -> int:
     if failures:
         say(f"failed: {in_options(failure_text(failures))}", err=True)
     quarantined = max(len(report.quarantine) for report in reports)
-    is_dirty = strict and quarantined > 0
-    if is_dirty:
-        say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
-    return EXIT_INCOMPLETE if failures or is_dirty else 0
+    return EXIT_INCOMPLETE if is_dirty(quarantined, strict) or failures else 0

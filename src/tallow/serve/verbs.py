@@ -181,6 +181,13 @@ ENGINE = ("calendar", "calendar_dates", "beyond_coverage", "convention", "no_tra
 """Options that are arguments of `AnalyticsEngine`."""
 
 
+def is_dirty(quarantined: int, strict: bool) -> bool:
+    """Say on stderr that rows are quarantined, and return it, if `--strict` is given."""
+    if strict and quarantined:
+        say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
+    return strict and quarantined > 0
+
+
 def take_options(options: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """Take the options of some names out, as keyword arguments of what they are for."""
     return {name: options.pop(name) for name in names if name in options}

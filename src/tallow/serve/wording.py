@@ -32,7 +32,6 @@ APPS: dict[str, typer.Typer] = {}
 
 _OTHERS = {
     "compare": {
-        "source_timeframe": "--source-timeframe of tallow run",
         "thresholds: values": "thresholds: --agree",
         "thresholds: decisions": "thresholds: --agree-decisions",
         "thresholds: time": "thresholds: --less-time",

@@ -362,7 +362,7 @@ def test_a_document_that_lasts_otherwise_than_is_taken_is_read_with_a_warning(tm
     path = write(tmp_path, UDIFF, "b.csv")
     engine = tallow.AnalyticsEngine("24/7")
     told = "by the document rows last 1d, and are read as candles of 1m; pass "
-    own, others = 'source_timeframe="1d"', r'read_candles\(candles, source_timeframe="1d"\)'
+    own = 'source_timeframe="1d"'
     readings: dict[str, Any] = {
         "python": (own, lambda: read_candles(path)),
         "frame": (own, lambda: read_candles(pl.read_csv(path))),
@@ -371,12 +371,12 @@ def test_a_document_that_lasts_otherwise_than_is_taken_is_read_with_a_warning(tm
             own,
             lambda: range(engine.process_files(path, tmp_path / "o.csv", "1d", "").bars),
         ),
-        "engine": (others, lambda: engine.process_candles(path, "1d", "").frame),
+        "engine": (own, lambda: engine.process_candles(path, "1d", "").frame),
         "engine, frame": (
-            others,
+            own,
             lambda: engine.process_candles(pl.read_csv(path), "1d", "").frame,
         ),
-        "indicators": (others, lambda: engine.calculate_indicators(path, "ema(1)")),
+        "indicators": (own, lambda: engine.calculate_indicators(path, "ema(1)")),
     }
     for words, read in readings.values():
         with pytest.warns(TallowWarning, match=told + words) as caught:

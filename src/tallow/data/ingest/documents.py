@@ -16,6 +16,7 @@ from typing import Unpack
 
 import polars as pl
 
+from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.limits import QUARANTINE_PREVIEW
@@ -132,6 +133,8 @@ def ingest(
     source_timeframe: str | None = None,
     adjustment: str | None = None,
     calendar: str | Mapping[str, str | tuple[str, str]] = "XNSE",
+    calendar_dates: str | Path | None = None,
+    beyond_coverage: Beyond = "assume",
     now: int | None = None,
     progress: Progress | None = None,
     **said: Unpack[ReadKeywords],
@@ -145,7 +148,7 @@ def ingest(
         of a candle, the later one is right.
     source_timeframe, adjustment, said
         As in `tallow.data.providers.document.read_document`, the same for all files; `now`, too.
-    calendar
+    calendar, calendar_dates, beyond_coverage
         Whose sessions a hint on stamps goes by; what is stored depends on none.
 
     Raises
@@ -165,7 +168,8 @@ def ingest(
     moment = now_us() if now is None else now
     kind = partial(read_document, source_timeframe=source_timeframe, adjustment=adjustment)
     read = partial(kind, now=moment, **said)
-    watch = FileStamps(CalendarAssignment(calendar)) if said.get("stamped") != "close" else None
+    calendars = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
+    watch = FileStamps(calendars) if said.get("stamped") != "close" else None
     one = OneKey(said.get("instrument_key"))
     work = _Work(store, read, said.get("timezone"), moment, watch, one)
     for done, path in enumerate(paths, 1):

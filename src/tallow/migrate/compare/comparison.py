@@ -114,7 +114,7 @@ class Comparison:
     def _request(self) -> dict[str, Any]:
         request = self.request
         start, end = map(moment_text, (request.start, request.end))
-        names = ("timeframe", "indicators")
+        names = ("timeframe", "source_timeframe", "indicators", "convention", "no_trade")
         fields = {name: getattr(request, name) for name in names} | request.venue
         return fields | {"start": start, "end": end, "candles": len(request.candles)}
 

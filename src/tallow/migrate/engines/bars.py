@@ -34,13 +34,13 @@ NO_SERIES = ("open_interest", "candles", "is_final")
 
 
 def analytics_engine(request: Request) -> AnalyticsEngine:
-    """Return this process's engine for the calendar of a request."""
-    return _engine_of("drop", None, **request.venue)
+    """Return this process's engine for the calendar and the conventions of a request."""
+    return _engine_of(request.no_trade, None, convention=request.convention, **request.venue)
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def _engine_of(no_trade: NoTrade, threads: int | None, **venue: Any) -> AnalyticsEngine:
-    return AnalyticsEngine(**venue, no_trade=no_trade, threads=threads)
+def _engine_of(no_trade: NoTrade, threads: int | None, **others: Any) -> AnalyticsEngine:
+    return AnalyticsEngine(**others, no_trade=no_trade, threads=threads)
 
 
 _shared: ContextVar[dict[tuple[Any, ...], tuple[pl.DataFrame, pl.DataFrame]] | None]
@@ -58,23 +58,27 @@ def shared_bars() -> Iterator[None]:
 
 
 def bars_of(
-    request: Request, no_trade: NoTrade = "drop", threads: int | None = None
+    request: Request, no_trade: NoTrade | None = None, threads: int | None = None
 ) -> pl.DataFrame:
     """Return the bars of all candles of a request, without indicators."""
+    no_trade = no_trade or request.no_trade
+    sizes = (request.timeframe, request.source_timeframe)
     # By the frame itself, which is kept with its bars: no other frame gets its number meanwhile.
     shared = _shared.get()
-    key = (id(request.candles), request.timeframe, no_trade, *request.venue.values())
+    key = (id(request.candles), *sizes, no_trade, *request.venue.values())
     if shared is not None and key in shared:
         return shared[key][1]
     engine = _engine_of(no_trade, threads, **request.venue)
-    bars: pl.DataFrame = engine.process_candles(request.candles, request.timeframe, ()).frame
+    bars: pl.DataFrame = engine.process_candles(
+        request.candles, sizes[0], (), source_timeframe=sizes[1]
+    ).frame
     if shared is not None:
         shared[key] = (request.candles, bars)
     return bars
 
 
 class TallowEngine:
-    """`AnalyticsEngine.process_candles`, with its defaults."""
+    """`AnalyticsEngine.process_candles`, as a request wants it."""
 
     name = "tallow"
 
@@ -91,6 +95,7 @@ class TallowEngine:
             request.indicators,
             start=request.start,
             end=request.end,
+            source_timeframe=request.source_timeframe,
         )
         if result.report.failures:
             warnings.warn(failure_text(result.report.failures), TallowWarning, stacklevel=2)

@@ -181,6 +181,7 @@ def _body(request: Request) -> bytes:
     candles = request.candles.with_columns(pl.col("timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ"))
     fields = {
         "timeframe": request.timeframe,
+        "source_timeframe": request.source_timeframe,
         "indicators": request.indicators,
         "calendar": request.calendar,
         "start": moment_text(request.start),

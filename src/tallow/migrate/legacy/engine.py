@@ -66,6 +66,11 @@ class LegacyEngine:
 
         `EngineError` if the timeframe is not five minutes.
         """
+        if request.source_timeframe != "1m":
+            raise EngineError(
+                f"legacy: source_timeframe={request.source_timeframe}; the old system takes "
+                "candles of 1m only; compare on those"
+            )
         if parse_timeframe(request.timeframe).text != "5m":
             raise EngineError(
                 f"legacy: timeframe={request.timeframe}; the old system answers for 5m only; "
