@@ -265,7 +265,7 @@ def test_positions_are_those_of_before() -> None:
 
 def test_former_keywords_go_on_with_a_warning(source: Path, tmp_path: Path) -> None:
     frame = pl.read_csv(source)
-    moment = "2025-07-18T09:20+05:30"
+    values = {"timeframe": "1m", "as_of": "2100-01-01T00:00+00:00", "instrument": "A"}
     with tallow.open_store(tmp_path / "store", create=True) as store:
         engine = ENGINE(store=store)
         calls: list[tuple[str, str, Callable[..., Any]]] = [
@@ -279,18 +279,13 @@ def test_former_keywords_go_on_with_a_warning(source: Path, tmp_path: Path) -> N
                 lambda **old: read_candles(frame.drop("symbol"), **old),
             ),
         ]
-        values = {"timeframe": "1m", "as_of": moment, "instrument": "A"}
         for before, now, call in calls:
             with pytest.warns(TallowWarning, match=f"{before}= is called {now}= now") as caught:
-                call(**{before: values[before]}) if call is not calls[3][2] else _asked(call)
+                call(**{before: values[before]})
             # The line that must be changed is named.
-            assert caught[0].filename == __file__
+            assert [each.filename for each in caught] == [__file__]
             with pytest.raises(ParameterError, match=f"leave out {before}="):
                 call(**{before: values[before], now: values[before]})
-
-
-def _asked(call: Callable[..., Any]) -> None:
-    call(as_of=datetime.now(UTC))
 
 
 def test_candles_that_are_read_leave_out_nothing(source: Path) -> None:

@@ -42,7 +42,7 @@ def warn_caller(text: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, TallowWarning, stacklevel=level - 1)
+    warnings.warn(text, TallowWarning, stacklevel=level)
 
 
 class SpecError(TallowError, ValueError):
