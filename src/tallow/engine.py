@@ -51,7 +51,7 @@ from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.options import ReadKeywords, read_options
 from tallow.plan.plan import Indicators, make_plan
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
-from tallow.runtime.batch import BAR_COLUMNS
+from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.outputs import Progress
 from tallow.runtime.ranges import Range

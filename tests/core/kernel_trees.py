@@ -32,6 +32,7 @@ VERSIONS = {
     "anchors": BARS_VERSION,
     "blocks": UPDATES_VERSION,
     "live_rows": UPDATES_VERSION,
+    "longer": BARS_VERSION,
     "machine": UPDATES_VERSION,
     "one_tick": TICKS_VERSION,
     "rows": RULES_VERSION,

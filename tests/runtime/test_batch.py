@@ -26,7 +26,8 @@ from tallow.data.kernels.buckets import bucket_table
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.plan.plan import make_plan
 from tallow.runtime import batch, blocks, row_checks
-from tallow.runtime.batch import BAR_COLUMNS, BarOptions, BarRun
+from tallow.runtime.bar_frames import BAR_COLUMNS
+from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import NeedsWholeInputError, empty_block, frame_blocks, whole_block
 from tallow.runtime.operations import split_evenly
 from tests.frames import assert_same_frame, candles, flat_candle, market, minutes, moment

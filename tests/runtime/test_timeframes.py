@@ -20,6 +20,7 @@ from tallow.core.errors import OutputError, TimeframeError
 from tallow.core.spec import Spec
 from tallow.data.providers import opening
 from tallow.data.writers import FrameWriter
+from tallow.runtime import batch
 from tests.frames import assert_same_frame, candles, flat_candle, minutes
 from tests.runtime.files import rows, write
 from tests.runtime.test_batch import FRAGILE_SPEC
@@ -203,3 +204,47 @@ def test_where_one_output_fails_none_is_left(order, engine, tmp_path, monkeypatc
     with pytest.raises(OutputError, match=r"bars_1h\.csv; could not be written"):
         engine.process_files(path, tmp_path / "bars_{timeframe}.csv", ["5m", "15m", "1h"])
     assert list(tmp_path.iterdir()) == [path]
+
+
+VENUES = {
+    "XNSE": ("2025-06-02T09:15+05:30", 1),
+    "XNSE:derivatives": ("2025-06-02T09:15+05:30", 1),
+    "MCX": ("2025-06-02T16:30+05:30", 1),
+    "XHKG": ("2025-06-02T10:40+08:00", 1),
+    "FX": ("2025-06-01T16:30-04:00", 7),
+    "24/7": ("2025-05-31T20:00+00:00", 9),
+}
+"""A venue and a moment near an edge of its session, from where on candles are so far apart."""
+
+
+@pytest.mark.twin
+@pytest.mark.parametrize("venue", VENUES)
+def test_whole_volumes_make_longer_bars_of_shorter_ones(venue, monkeypatch):
+    start, step = VENUES[venue]
+    times, draw = minutes(start, 900, step), random.Random(3)
+    volumes = {"A": 7.0, "index": 0.0, "vast": 2.0**52, "fraction": 0.1}
+    frames = [candles(name, sorted(draw.sample(times, 700)), 5, v) for name, v in volumes.items()]
+    interest = pl.Series([draw.choice([None, 1.0, 2.0]) for _ in range(2_800)], dtype=pl.Float64)
+    frame = pl.concat(frames).with_columns(open_interest=interest)
+    joined: list[bool] = []
+    monkeypatch.setattr(batch, "longer_bars", watched(batch.longer_bars, joined))
+    engine = AnalyticsEngine(venue, threads=1)
+    sizes = ["5m", "1d", "35m", "1h", "1w", "1mo", "3m"]
+    for names in (["A", "index"], ["vast"], ["A", "fraction"]):
+        given = frame.filter(pl.col("instrument").is_in(names))
+        several = engine.process_candles(given, sizes, SPECS[:3])
+        assert_same_results(
+            several, lambda size, f=given: engine.process_candles(f, size, SPECS[:3])
+        )
+    # Of 3m, which is the shortest, all but 5m and 35m can be built.
+    assert joined.count(True) >= 4
+    assert joined.count(False) >= 8
+
+
+def watched(function: Any, joined: list[bool]) -> Any:
+    def watch(*given: Any) -> Any:
+        made = function(*given)
+        joined.append(made is not None)
+        return made
+
+    return watch

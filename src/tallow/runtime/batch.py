@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import astuple, dataclass, field
-from functools import lru_cache, partial
+from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -17,13 +17,17 @@ import polars as pl
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.limits import PLANS, THREAD_ROWS
+from tallow.core.kernel import read_only
+from tallow.core.limits import THREAD_ROWS
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
+from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.buckets import bucket_table
-from tallow.data.reading.schema import NUMBERS, TIME_TYPE
+from tallow.data.kernels.longer import ShorterBars, longer_bars
+from tallow.data.reading.schema import NUMBERS, time_view
 from tallow.data.reading.stamps import StampCounts, StampWatch
 from tallow.plan.plan import Plan
+from tallow.runtime.bar_frames import bar_frame, no_bars
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block
 from tallow.runtime.operations import (
     Failure,
@@ -32,20 +36,8 @@ from tallow.runtime.operations import (
     in_parallel,
     join_states,
     split_evenly,
-    to_columns,
-    to_series,
 )
 from tallow.runtime.row_checks import RowChecks, calendar_problem
-
-BAR_COLUMNS = (
-    "instrument",
-    "timestamp",
-    *NUMBERS,
-    "open_interest",
-    "candles",
-    "is_final",
-)
-"""Columns of bars before the indicators; `open_interest` only where the candles have it."""
 
 NO_CALENDAR = 'calendar: the mapping does not name this instrument; add it, or "*" for all others'
 _NO_CALENDAR = 6.0
@@ -138,6 +130,18 @@ class BarRun:
 
         `NeedsWholeInputError` if a block holds rows before, or at, an instrument's last one.
         """
+        return self.frames(self.run(blocks))
+
+    def frames(self, parts: Sequence[Part]) -> list[pl.DataFrame]:
+        """Return the bars of what was run."""
+        return [self.corrected(part.frame) for part in parts]
+
+    def run(self, blocks: Sequence[Block], shorter: Sequence[Part] = ()) -> list[Part]:
+        """Do as `feed`; return what was made of each share of the blocks.
+
+        `shorter` is what a run of shorter bars made of the same blocks, of which these bars can be
+        built: joined, where the bits are the same.
+        """
         shares: list[tuple[Block, slice, list[Floats]]] = []
         for given in filter(lambda each: each.names, blocks):
             states = self.states.take(given.names)
@@ -149,14 +153,18 @@ class BarRun:
             parts = split_evenly(block.candles.offsets, max(1, threads))
             shares += [(block, part, states) for part in parts]
             self.counts.rows += len(given)
-        done = in_parallel(self.pool, [partial(self._run_part, *share) for share in shares])
+        beside: Sequence[Part | None] = shorter or [None] * len(shares)
+        jobs = zip(shares, beside, strict=True)
+        done = in_parallel(
+            self.pool, [partial(self._run_part, *share, part) for share, part in jobs]
+        )
         for (block, where, states), part in zip(shares, done, strict=True):
             self._account(block.names[where], part)
             if block.closing:
                 self._closed.update(block.names[where])
             else:
                 self.states.put(block.names[where], join_states([s[where] for s in states]))
-        return [self.corrected(part.frame) for part in done]
+        return done
 
     def corrected(self, built: pl.DataFrame) -> pl.DataFrame:
         """Return bars without those of instruments, and values, that failed later on."""
@@ -178,7 +186,7 @@ class BarRun:
 
     def empty_frame(self) -> pl.DataFrame:
         """Return a frame without rows, with the columns of this run."""
-        return _no_bars(self.plan.columns, self.interest)
+        return no_bars(self.plan.columns, self.interest)
 
     def quarantine(self, read: pl.DataFrame) -> pl.DataFrame:
         """Return the rows that reading took out, and those that the run did."""
@@ -196,27 +204,43 @@ class BarRun:
         if len(late) or again:
             raise NeedsWholeInputError
 
-    def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> _Part:
+    def _run_part(
+        self, block: Block, part: slice, states: Sequence[Floats], shorter: Part | None
+    ) -> Part:
         rows = int(block.candles.offsets[part.stop] - block.candles.offsets[part.start])
         with BUFFERS.lend(bars.SCRATCH_NUMBERS * (rows + part.stop - part.start)) as memory:
-            return self._run_in(bars.Scratch(memory), block, part, states)
+            return self._run_in(bars.Scratch(memory), block, part, states, shorter)
 
     def _run_in(
-        self, scratch: bars.Scratch, block: Block, part: slice, states: Sequence[Floats]
-    ) -> _Part:
+        self,
+        scratch: bars.Scratch,
+        block: Block,
+        part: slice,
+        states: Sequence[Floats],
+        shorter: Part | None,
+    ) -> Part:
         names, candles = block.names[part], block.candles.part(part)
         calendar_of = self.options.calendars.indices(names)
-        state = states[0][part]
-        state[calendar_of < 0, bars.FAILED] = _NO_CALENDAR
         *own, tally = (each[part] for each in states)
-        where = np.maximum(calendar_of, 0)
-        made = self._machine.run(own, candles, where, scratch, closing=block.closing)
+        state, where = own[0], np.maximum(calendar_of, 0)
+        joined = None
+        if shorter is not None and block.closing and shorter.is_whole(state):
+            buckets = self._machine.buckets
+            assert buckets is not None
+            joined = longer_bars(shorter.as_bars(), candles.volume, where, buckets, scratch)
+        if shorter is not None and joined is not None:
+            # What became of the candles, and when the last one ended, is no matter of timeframes.
+            state[:] = shorter.state
+            made = self._machine.run_bars(own[1:], replace(shorter.result, bars=joined), where)
+        else:
+            state[calendar_of < 0, bars.FAILED] = _NO_CALENDAR
+            made = self._machine.run(own, candles, where, scratch, closing=block.closing)
         result, frame = made.result, self.empty_frame()
         if len(result.bars.timestamp):
             final = self._finality(result.bars, state, block.closing)
             given = (names, result.bars, final, self.interest)
-            frame = _bar_frame(*given, self.plan.columns, made.values)
-        return _Part(part, calendar_of, state, tally, candles, frame, result, made.failures)
+            frame = bar_frame(*given, self.plan.columns, made.values)
+        return Part(part, calendar_of, state, tally, candles, frame, result, made.failures)
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
         if self.options.final_at is not None:
@@ -229,7 +253,7 @@ class BarRun:
             final[last] = built.end[last] <= state[some, bars.LAST_END]
         return final
 
-    def _account(self, names: Sequence[str], part: _Part) -> None:
+    def _account(self, names: Sequence[str], part: Part) -> None:
         """Count a part's rows, and recount all earlier rows of an instrument that failed."""
         failed, offsets = np.flatnonzero(part.state[:, bars.FAILED]), part.result.bars.offsets
         went = np.empty((len(part.tally), _BARS + 1), dtype=np.int64)
@@ -257,7 +281,7 @@ class BarRun:
             if i not in failed:
                 self.off_grid.append((names[i], int(part.candles.timestamp[row])))
 
-    def _take_back(self, names: Sequence[str], part: _Part, failed: Ints, went: Ints) -> None:
+    def _take_back(self, names: Sequence[str], part: Part, failed: Ints, went: Ints) -> None:
         """Count all candles of instruments that failed as such, and withdraw their bars."""
         rows, earlier = np.diff(part.candles.offsets), part.tally[failed].astype(np.int64)
         went[failed] = -earlier
@@ -270,7 +294,7 @@ class BarRun:
                 last = part.candles.timestamp[part.candles.offsets[i + 1] - 1]
                 part.state[i, bars.LAST_TIME] = last
 
-    def _watch_stamps(self, part: _Part) -> None:
+    def _watch_stamps(self, part: Part) -> None:
         """Look at the instruments that have rows outside of sessions: others cannot be such."""
         watch = StampWatch(self.options.calendars.calendars)
         for i in np.flatnonzero(part.result.counts[:, bars.OUTSIDE]).tolist():
@@ -287,7 +311,7 @@ class BarRun:
         self.revised |= had_bars
         self.off_grid = [each for each in self.off_grid if each[0] != name]
 
-    def _reason(self, part: _Part, i: int) -> str:
+    def _reason(self, part: Part, i: int) -> str:
         code, index = part.state[i, bars.FAILED], int(part.calendar_of[i])
         if code == _NO_CALENDAR:
             return NO_CALENDAR
@@ -296,7 +320,7 @@ class BarRun:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """What one thread made of its share of a block."""
 
     where: slice
@@ -308,42 +332,18 @@ class _Part:
     result: bars.AggregateResult
     failures: list[Failure]
 
+    def is_whole(self, before: Floats) -> bool:
+        """Say whether no instrument had rows `before`, by its state then, or has failed."""
+        return bool(
+            (before[:, bars.LAST_TIME] == -np.inf).all() and not self.state[:, bars.FAILED].any()
+        )
 
-def _bar_frame(
-    names: Sequence[str],
-    built: bars.BarArrays,
-    final: Flags,
-    interest: bool,
-    outputs: Sequence[str],
-    matrix: Floats,
-) -> pl.DataFrame:
-    """Return bars with their outputs; the columns own their memory, as the arrays are scratch."""
-    prices = np.array([getattr(built, name) for name in NUMBERS])
-    columns = [
-        _instrument_column(names, np.diff(built.offsets)),
-        pl.Series("timestamp", built.timestamp.copy()).cast(TIME_TYPE),
-        *to_columns(prices, nan_to_null=False),
-    ]
-    if interest:
-        columns.append(to_series("open_interest", built.open_interest.copy()))
-    columns.append(pl.Series("candles", built.candles.astype(np.uint32)))
-    columns.append(pl.Series("is_final", final))
-    own = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
-    return pl.DataFrame([*columns, *to_columns(matrix, nan_to_null=True)], schema=[*own, *outputs])
-
-
-def _instrument_column(names: Sequence[str], counts: Ints) -> pl.Series:
-    column = pl.Series("instrument", names, dtype=pl.String)
-    if len(names) == 1:
-        return column.new_from_index(0, int(counts[0]))
-    # Indexed: a gather builds a query, and takes four times as long.
-    return column[np.repeat(np.arange(len(names), dtype=np.uint32), counts)]
-
-
-@lru_cache(maxsize=PLANS)
-def _no_bars(columns: tuple[str, ...], interest: bool) -> pl.DataFrame:
-    """Return a frame of bars without rows; remembered, as most appended candles complete no bar."""
-    kinds: dict[str, pl.DataType] = {"instrument": pl.String(), "timestamp": TIME_TYPE}
-    kinds |= {"candles": pl.UInt32(), "is_final": pl.Boolean()}
-    names = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
-    return pl.DataFrame(schema={n: kinds.get(n, pl.Float64()) for n in (*names, *columns)})
+    def as_bars(self) -> ShorterBars:
+        """Return the bars as arrays; what scratch memory held is gone."""
+        frame, columns = self.frame, self.frame.columns
+        interest = frame["open_interest"] if "open_interest" in columns else None
+        numbers = [read_only(frame[name].to_numpy()) for name in NUMBERS]
+        numbers.append(read_only(np.empty(0) if interest is None else interest.to_numpy()))
+        candles = read_only(frame["candles"].to_numpy().astype(np.float64))
+        times = read_only(time_view(frame))
+        return ShorterBars(CandleArrays(self.result.bars.offsets, times, *numbers), candles)

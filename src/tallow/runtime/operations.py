@@ -103,11 +103,21 @@ class Machine:
         assert self.buckets is not None
         where = (calendar_of, closing, self.buckets, self.no_trade)
         result = bars.aggregate(states[0], candles, *where, scratch)
+        return self.run_bars(states[1:], result, calendar_of, lead)
+
+    def run_bars(
+        self,
+        states: Sequence[Floats],
+        result: bars.AggregateResult,
+        calendar_of: Ints,
+        lead: int = 0,
+    ) -> BarValues:
+        """Run bars through the kernels; `states` are those of the operations."""
         built = result.bars
         values = np.empty((lead + len(self.plan.columns), len(built.timestamp)))
         inputs = {name: getattr(built, name) for name in NUMBERS}
         failures = self.fill(
-            states[1:], built.offsets, inputs, values[lead:], built.timestamp, calendar_of
+            states, built.offsets, inputs, values[lead:], built.timestamp, calendar_of
         )
         return BarValues(result, values, failures)
 

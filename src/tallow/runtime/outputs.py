@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -104,6 +105,15 @@ class Outputs:
     def __init__(self, job: Job, has_interest: bool, count_rows: Callable[[], int]) -> None:
         self._job, self._count_rows, self._stack = job, count_rows, ExitStack()
         self._all = [_Output(job, run, self._stack) for run in job.new_runs(has_interest)]
+        shortest = min(self._all, key=lambda each: each.run.options.timeframe.minutes or math.inf)
+        self._shortest, size = shortest, shortest.run.options.timeframe
+        self._longer = [
+            each
+            for each in self._all
+            if each is not shortest
+            and size.unit == each.run.options.source.unit == "minute"
+            and each.run.options.timeframe.can_be_built_from(size)
+        ]
 
     def __enter__(self) -> Outputs:
         return self
@@ -117,9 +127,16 @@ class Outputs:
         return any(each.run.revised for each in self._all)
 
     def feed(self, blocks: Sequence[Block]) -> None:
-        """Write the bars that blocks complete."""
+        """Write the bars that blocks complete; of the shortest ones the longer ones are made."""
+        parts = self._shortest.run.run(blocks)
         for each in self._all:
-            each.write(each.run.feed(*blocks))
+            run = each.run
+            if each in self._longer:
+                each.write(run.frames(run.run(blocks, parts)))
+            elif each is self._shortest:
+                each.write(run.frames(parts))
+            else:
+                each.write(run.feed(*blocks))
 
     def spill(self, block: Block) -> None:
         """Keep the bars that a block completes, to be sorted when no more come."""

@@ -32,7 +32,8 @@ from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
 from tallow.plan.plan import Indicators, Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
-from tallow.runtime.batch import BAR_COLUMNS, NO_CALENDAR, BarOptions, BarRun
+from tallow.runtime.bar_frames import BAR_COLUMNS
+from tallow.runtime.batch import NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
 from tallow.runtime.cached_bars import CachedBars, Kind, bars_of, extend_or_repair, report_of
 from tallow.runtime.questions import (

@@ -24,7 +24,8 @@ from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.readers import open_candles
 from tallow.data.writers import FrameWriter, check_outputs
 from tallow.plan.plan import Indicators, make_plan
-from tallow.runtime.batch import BAR_COLUMNS, BarOptions
+from tallow.runtime.bar_frames import BAR_COLUMNS
+from tallow.runtime.batch import BarOptions
 from tallow.runtime.outputs import FrameList, Job, Progress, Reports
 from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.results import ProcessingResult, raise_if_all_failed

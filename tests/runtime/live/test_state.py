@@ -26,7 +26,8 @@ from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels import aggregate as bars
 from tallow.data.state_file import read_state, write_state
 from tallow.plan.plan import make_plan
-from tallow.runtime.batch import BAR_COLUMNS, BarOptions
+from tallow.runtime.bar_frames import BAR_COLUMNS
+from tallow.runtime.batch import BarOptions
 from tallow.runtime.live import saved_state
 from tallow.runtime.run_snapshots import run_identity
 from tests.frames import assert_same_frame, candles, market, minutes

@@ -23,7 +23,7 @@ from tallow.engine import AnalyticsEngine
 from tallow.migrate.engines.library import DERIVED, TalibLibrary, calls_for
 from tallow.migrate.protocol import Request
 from tallow.plan.plan import Operation, make_plan
-from tallow.runtime.batch import BAR_COLUMNS
+from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import failure_text
 

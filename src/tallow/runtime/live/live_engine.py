@@ -35,7 +35,7 @@ from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.store import Store, open_store
 from tallow.plan.plan import make_plan
-from tallow.runtime.batch import BAR_COLUMNS
+from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.live.answers import LiveAnswers
 from tallow.runtime.live.clock import clock_time
 from tallow.runtime.live.intake import Intake

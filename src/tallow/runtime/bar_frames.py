@@ -1,0 +1,65 @@
+"""Bars as frames: columns that own their memory, as the arrays that bars come in are scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+
+from tallow.core.arrays import Flags, Floats, Ints
+from tallow.core.limits import PLANS
+from tallow.data.kernels import aggregate as bars
+from tallow.data.reading.schema import NUMBERS, TIME_TYPE
+from tallow.runtime.operations import to_columns, to_series
+
+BAR_COLUMNS = (
+    "instrument",
+    "timestamp",
+    *NUMBERS,
+    "open_interest",
+    "candles",
+    "is_final",
+)
+"""Columns of bars before the indicators; `open_interest` only where the candles have it."""
+
+
+def bar_frame(
+    names: Sequence[str],
+    built: bars.BarArrays,
+    final: Flags,
+    interest: bool,
+    outputs: Sequence[str],
+    matrix: Floats,
+) -> pl.DataFrame:
+    """Return bars with their outputs; the columns own their memory, as the arrays are scratch."""
+    prices = np.array([getattr(built, name) for name in NUMBERS])
+    columns = [
+        _instrument_column(names, np.diff(built.offsets)),
+        pl.Series("timestamp", built.timestamp.copy()).cast(TIME_TYPE),
+        *to_columns(prices, nan_to_null=False),
+    ]
+    if interest:
+        columns.append(to_series("open_interest", built.open_interest.copy()))
+    columns.append(pl.Series("candles", built.candles.astype(np.uint32)))
+    columns.append(pl.Series("is_final", final))
+    own = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
+    return pl.DataFrame([*columns, *to_columns(matrix, nan_to_null=True)], schema=[*own, *outputs])
+
+
+def _instrument_column(names: Sequence[str], counts: Ints) -> pl.Series:
+    column = pl.Series("instrument", names, dtype=pl.String)
+    if len(names) == 1:
+        return column.new_from_index(0, int(counts[0]))
+    # Indexed: a gather builds a query, and takes four times as long.
+    return column[np.repeat(np.arange(len(names), dtype=np.uint32), counts)]
+
+
+@lru_cache(maxsize=PLANS)
+def no_bars(columns: tuple[str, ...], interest: bool) -> pl.DataFrame:
+    """Return a frame of bars without rows; remembered, as most appended candles complete no bar."""
+    kinds: dict[str, pl.DataType] = {"instrument": pl.String(), "timestamp": TIME_TYPE}
+    kinds |= {"candles": pl.UInt32(), "is_final": pl.Boolean()}
+    names = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
+    return pl.DataFrame(schema={n: kinds.get(n, pl.Float64()) for n in (*names, *columns)})
