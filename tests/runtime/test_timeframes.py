@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from tallow import AnalyticsEngine, ProcessingResult, RunReport, read_candles
 from tallow.core.errors import OutputError, TimeframeError
 from tallow.core.spec import Spec
+from tallow.data.kernels.longer import longer_bars
 from tallow.data.providers import opening
 from tallow.data.writers import FrameWriter
-from tallow.runtime import batch
 from tests.frames import assert_same_frame, candles, flat_candle, minutes
 from tests.runtime.files import rows, write
 from tests.runtime.test_batch import FRAGILE_SPEC
@@ -227,7 +227,7 @@ def test_whole_volumes_make_longer_bars_of_shorter_ones(venue, monkeypatch):
     interest = pl.Series([draw.choice([None, 1.0, 2.0]) for _ in range(2_800)], dtype=pl.Float64)
     frame = pl.concat(frames).with_columns(open_interest=interest)
     joined: list[bool] = []
-    monkeypatch.setattr(batch, "longer_bars", watched(batch.longer_bars, joined))
+    monkeypatch.setattr("tallow.runtime.batch.longer_bars", watched(longer_bars, joined))
     engine = AnalyticsEngine(venue, threads=1)
     sizes = ["5m", "1d", "35m", "1h", "1w", "1mo", "3m"]
     for names in (["A", "index"], ["vast"], ["A", "fraction"]):
