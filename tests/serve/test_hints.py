@@ -279,7 +279,7 @@ def test_a_command_in_a_sentence_ends_where_the_sentence_goes_on() -> None:
 @pytest.mark.parametrize(
     ("verb", "text", "wrong"),
     [
-        ("query", "say --strict", {"--strict"}),
+        ("coverage", "say --strict", {"--strict"}),
         ("run", "say --strict", set()),
         ("quarantine", "see --keep of tallow live", set()),
         ("quarantine", "see --keep of tallow query", {"--keep"}),

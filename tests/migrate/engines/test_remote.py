@@ -110,6 +110,7 @@ def test_it_gets_the_whole_request(server: Server) -> None:
     rows = got.pop("candles")
     assert got == {
         "timeframe": "15m",
+        "source_timeframe": "1m",
         "indicators": "ema(9)",
         "calendar": "XNSE",
         "start": "2025-06-03",
