@@ -52,7 +52,7 @@ def measure_request(settings: Settings) -> Outcome:
     days = frame["timestamp"].dt.date().unique().sort()
     start, end = days[-SESSIONS], days[-1]
     with open_store(folder, create=True) as store:
-        store.write(frame)
+        store.write(frame, source_timeframe="1m")
         engine = tallow.AnalyticsEngine(calendar=CALENDAR, store=store)
         without = tallow.AnalyticsEngine(calendar=CALENDAR, store=store, cache=IndicatorCache(0))
 
@@ -176,7 +176,7 @@ class _Day:
         days = frame["timestamp"].dt.date()
         self._days = days.unique().sort()
         today = days == self._days[-1]
-        store.write(frame.filter(~today))
+        store.write(frame.filter(~today), source_timeframe="1m")
         self._store, self._frames = store, _by("instrument", frame)
         self._rows = _by("timestamp", frame.filter(today))
         self._engine = tallow.AnalyticsEngine(calendar=CALENDAR, store=store, cache=cache)
@@ -195,7 +195,7 @@ class _Day:
         corrections = [self._correction(minute) for _ in range(wrong)]
         new = pl.concat([*corrections, rows]).unique(["instrument", "timestamp"], keep="last")
         began = time.perf_counter()
-        self._store.write(new)
+        self._store.write(new, source_timeframe="1m")
         self.writes.append(time.perf_counter() - began)
         self.corrected += wrong
 

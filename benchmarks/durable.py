@@ -134,7 +134,7 @@ def _fill_tail(store: Store, part: int) -> None:
         times = pl.Series(np.repeat(day, len(names))).cast(pl.Datetime("us", "UTC"))
         frame = pl.DataFrame({"timestamp": times, **columns})
         all_names = pl.concat([names] * minutes)
-        store.write(frame.insert_column(0, all_names)[:count])
+        store.write(frame.insert_column(0, all_names)[:count], source_timeframe="1m")
         wanted -= count
 
 

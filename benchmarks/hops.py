@@ -16,6 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -113,11 +114,11 @@ def _ways(source: Path, folder: Path) -> dict[str, Callable[[], Callable[[], obj
     name, times = frame["instrument"][0], frame["timestamp"].unique().sort()
     end = times[-1].date()
     store = open_store(folder / "store", create=True)
-    store.write(frame.filter(pl.col("timestamp") < times[-60]))
+    store.write(frame.filter(pl.col("timestamp") < times[-60]), source_timeframe="1m")
     minutes = (frame.filter(pl.col("timestamp") == time) for time in times[-60:])
     warm = tallow.AnalyticsEngine(calendar=CALENDAR, store=store)
     live_store = open_store(folder / "live", create=True)
-    live_store.write(frame.filter(pl.col("timestamp") < times[-60]))
+    live_store.write(frame.filter(pl.col("timestamp") < times[-60]), source_timeframe="1m")
     live = tallow.LiveEngine("5m", calendar=CALENDAR, store=live_store)
     live.update(frame.filter(pl.col("timestamp") == times[-60]))
     fresh = (frame.filter(pl.col("timestamp") == time) for time in times[-59:])
@@ -135,10 +136,11 @@ def _ways(source: Path, folder: Path) -> dict[str, Callable[[], Callable[[], obj
     def ready(way: Callable[[], object]) -> Callable[[], Callable[[], object]]:
         return lambda: way
 
+    write = partial(store.write, source_timeframe="1m")
     return {
         "tallow run": ready(lambda: _command("run", source, "-o", output, "--quiet")),
         "process_files": ready(lambda: engine.process_files(str(source), output, "5m")),
-        "store write": lambda: _with(store.write, next(minutes)),
+        "store write": lambda: _with(write, next(minutes)),
         "cold query": cold,
         "warm query": ready(lambda: warm.query(name, "5m", end)),
         "live append": lambda: _with(live.update, next(fresh)),

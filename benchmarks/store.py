@@ -46,7 +46,7 @@ def measure_ingest(settings: Settings) -> Outcome:
     frame = pl.read_parquet(settings.market.main_file)
     folder = settings.market.folder / "ingest"
     full = open_store(folder / "full", create=True)
-    full.write(frame)
+    full.write(frame, source_timeframe="1m")
 
     def fresh(write: Callable[[Path], object]) -> object:
         shutil.rmtree(folder / "fresh", ignore_errors=True)
@@ -54,10 +54,10 @@ def measure_ingest(settings: Settings) -> Outcome:
 
     def ingest(path: Path) -> None:
         with open_store(path, create=True) as store:
-            assert store.write(frame).new == len(frame)
+            assert store.write(frame, source_timeframe="1m").new == len(frame)
 
     def again() -> None:
-        assert full.write(frame).identical == len(frame)
+        assert full.write(frame, source_timeframe="1m").identical == len(frame)
 
     contestants: dict[str, Callable[[], object]] = {
         "deltalake's bare write": lambda: fresh(lambda path: write_deltalake(path, frame)),
@@ -85,7 +85,7 @@ def measure_range(settings: Settings) -> Outcome:
     folder = settings.market.folder / "range"
     name, frame = _market_with_history(settings)
     with open_store(folder, create=True) as store:
-        store.write(frame)
+        store.write(frame, source_timeframe="1m")
     times = frame.filter(pl.col("instrument") == name)["timestamp"].dt.date().unique().sort()
     start, end = times[-3 * SESSIONS], times[-2 * SESSIONS - 1]
     low, high = (datetime.combine(day, datetime.min.time(), UTC) for day in (start, end))
@@ -138,7 +138,7 @@ def measure_day(settings: Settings) -> Outcome:
         return last.with_columns(timestamp=now).select(frame.columns)
 
     store = open_store(folder / "store", create=True)
-    store.write(frame)
+    store.write(frame, source_timeframe="1m")
     start = last["timestamp"].max().date() - timedelta(days=SESSIONS)  # type: ignore[union-attr]
 
     def asked() -> None:
@@ -157,7 +157,7 @@ def measure_day(settings: Settings) -> Outcome:
             write_deltalake(folder / "bare", rows, mode="append")
             bare.append(time.perf_counter() - began)
         began = time.perf_counter()
-        report = store.write(rows)
+        report = store.write(rows, source_timeframe="1m")
         appends.append(time.perf_counter() - began)
         assert report.new == len(rows)
     after = _times(asked)
@@ -196,7 +196,7 @@ def measure_small_writes(settings: Settings) -> Outcome:
         names, moments = [f"I{number % 20}"], [first + timedelta(minutes=number // 20)]
         rows = pl.DataFrame({"instrument": names, "timestamp": moments, **candle, "volume": [1.0]})
         began = time.perf_counter()
-        assert store.write(rows).new == 1
+        assert store.write(rows, source_timeframe="1m").new == 1
         times.append(time.perf_counter() - began)
     store.close()
     began = time.perf_counter()

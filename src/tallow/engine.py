@@ -47,6 +47,7 @@ from tallow.core.renamed import renamed
 from tallow.core.spec import check_convention
 from tallow.core.timeframe import Timeframe, parse_timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade, require_no_trade
+from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.options import ReadKeywords, read_options
 from tallow.plan.plan import Indicators, make_plan
@@ -55,7 +56,7 @@ from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.outputs import Progress
 from tallow.runtime.ranges import Range
-from tallow.runtime.requests import CandleRequests, InputKeywords, RunKeywords, Timeframes
+from tallow.runtime.requests import CandleRequests, RowKeywords, RunKeywords, Timeframes
 from tallow.runtime.results import ProcessingResult, RunReport
 from tallow.runtime.warming import compile_plan, is_plan_compiled
 
@@ -94,17 +95,11 @@ class AnalyticsEngine:
     Examples
     --------
     >>> import polars as pl
-    >>> candles = pl.DataFrame(
-    ...     {
-    ...         "symbol": ["RAYMOND"] * 2,
-    ...         "ts": ["2025-07-18T09:15+05:30", "2025-07-18T09:16+05:30"],
-    ...         "o": [700.0, 701.0],
-    ...         "h": [702.0, 704.0],
-    ...         "l": [699.0, 700.5],
-    ...         "c": [701.0, 703.4],
-    ...         "v": [900, 435],
-    ...     }
-    ... )
+    >>> rows = [
+    ...     ("RAYMOND", "2025-07-18T09:15+05:30", 700.0, 702.0, 699.0, 701.0, 900),
+    ...     ("RAYMOND", "2025-07-18T09:16+05:30", 701.0, 704.0, 700.5, 703.4, 435),
+    ... ]
+    >>> candles = pl.DataFrame(rows, ["symbol", "ts", *"ohlcv"], orient="row")
     >>> result = AnalyticsEngine(calendar="XNSE").process_candles(candles, "5m", "ema(1), vwap")
     >>> result.frame.select("close", "candles", "is_final", "ema_1").to_dicts()
     [{'close': 703.4, 'candles': 2, 'is_final': False, 'ema_1': 703.4}]
@@ -170,6 +165,7 @@ class AnalyticsEngine:
         final_at: str | datetime | None = None,
         source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
+        output_zone: str | None = None,
         **reading: Unpack[ReadKeywords],
     ) -> ProcessingResult | dict[str, ProcessingResult]:
         """Aggregate candles to a timeframe, or several, and compute indicators on the bars.
@@ -188,6 +184,8 @@ class AnalyticsEngine:
             A bar is final if it ends by then; by default, by the end of its instrument's last row.
         source_timeframe, reading
             What an input leaves out, by name as in `read_candles`; `Candles` leave out nothing.
+        output_zone
+            By whose clocks the bars' times are shown, such as ``Asia/Kolkata``; UTC by default.
 
         Returns
         -------
@@ -200,9 +198,9 @@ class AnalyticsEngine:
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
         wanted = Range.of(start, end, instruments).checked(self.calendars)
-        given: InputKeywords = {"source_timeframe": source_timeframe, **reading}
+        given: Any = {"source_timeframe": source_timeframe, **reading}
         asked = (candles, given, timeframe, indicators, wanted, final_at, progress)
-        return _as_asked(self._requests.to_frames(*asked), timeframe)
+        return _as_asked(self._requests.to_frames(*asked, output_zone), timeframe)
 
     @overload
     def process_files(  # type: ignore[overload-overlap] # of text the first counts
@@ -236,6 +234,7 @@ class AnalyticsEngine:
         final_at: str | datetime | None = None,
         source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
+        output_zone: str | None = None,
         **reading: Unpack[ReadKeywords],
     ) -> RunReport | dict[str, RunReport]:
         """Do as `process_candles`, from files to files, without any whole in memory.
@@ -265,8 +264,9 @@ class AnalyticsEngine:
         if not isinstance(inputs, CandleFiles):
             inputs = CandleFiles.find(inputs, read_options(source_timeframe, **reading))
         wanted = Range.of(start, end, instruments).checked(self.calendars)
+        inputs = inputs.in_calendar(self.calendars)
         asked = (inputs, output, timeframe, indicators, wanted, final_at, progress)
-        return _as_asked(self._requests.to_files(*asked), timeframe)
+        return _as_asked(self._requests.to_files(*asked, output_zone), timeframe)
 
     @renamed(as_of="known_at")
     def query(
@@ -281,6 +281,7 @@ class AnalyticsEngine:
         final_at: str | datetime | None = None,
         source_timeframe: str | Timeframe = "1m",
         adjustment: str = "raw",
+        output_zone: str | None = None,
     ) -> Any:
         """Return bars of a range from the store, as right as if all its candles had been read.
 
@@ -288,7 +289,7 @@ class AnalyticsEngine:
         ----------
         instruments, timeframe
             One, or several; all instruments by default.
-        start, end
+        start, end, output_zone
             As in `process_candles`.
         known_at
             Answer with what the store knew at that moment; what it knows now by default.
@@ -320,10 +321,11 @@ class AnalyticsEngine:
             raise ParameterError(why + 'AnalyticsEngine(store="folder")')
         ask, moments = self._queries.ask, (known_at, final_at)
         rest = (start, end, indicators, *moments, source_timeframe, adjustment)
+        zone = require_output_zone(output_zone)
         if isinstance(timeframe, str | Timeframe):
-            return ask(instruments, timeframe, *rest)
+            return ask(instruments, timeframe, *rest).in_zone(zone)
         sizes = map(parse_timeframe, timeframe)
-        return {size.text: ask(instruments, size, *rest) for size in sizes}
+        return {size.text: ask(instruments, size, *rest).in_zone(zone) for size in sizes}
 
     def live(
         self,
@@ -363,7 +365,7 @@ class AnalyticsEngine:
         timeframes: str | Timeframe | Sequence[str | Timeframe],
         *,
         final_at: str | datetime | None = None,
-        **reading: Unpack[InputKeywords],
+        **asked: Unpack[RowKeywords],
     ) -> dict[str, Any]:
         """Aggregate candles to several timeframes; return ``{timeframe: frame of bars}``.
 
@@ -373,12 +375,12 @@ class AnalyticsEngine:
             As `process_candles`.
         """
         sizes = parse_timeframes(timeframes)
-        results = self.process_candles(candles, sizes, (), final_at=final_at, **reading)
+        results = self.process_candles(candles, sizes, (), final_at=final_at, **asked)
         return {size: result.frame for size, result in results.items()}
 
     @renamed(instrument="instrument_key")
     def calculate_indicators(
-        self, candles: Any, indicators: Indicators = "default", **reading: Unpack[InputKeywords]
+        self, candles: Any, indicators: Indicators = "default", **asked: Unpack[RowKeywords]
     ) -> Any:
         """Compute indicators on the candles as they are; return them with a column per output.
 
@@ -390,7 +392,7 @@ class AnalyticsEngine:
         TallowError
             As `process_candles`; also if a kernel fails for every instrument.
         """
-        return self._requests.to_rows(candles, reading, indicators)
+        return self._requests.to_rows(candles, indicators, asked)
 
 
 def _as_asked(found: dict[str, T], timeframe: Timeframes) -> T | dict[str, T]:

@@ -107,7 +107,10 @@ def test_a_range_from_a_store_knows_the_close_before_its_first_row(tmp_path):
     rows = [("2025-05-30T15:29", 100.0, 5.0), ("2025-06-02T09:15", 100.0, 0.0)]
     rows += [("2025-06-02T09:16", 101.0, 0.0), ("2025-06-02T09:17", 101.0, 0.0)]
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(pl.concat([flat_candle("A", f"{t}+05:30", p, v) for t, p, v in rows]))
+        store.write(
+            pl.concat([flat_candle("A", f"{t}+05:30", p, v) for t, p, v in rows]),
+            source_timeframe="1m",
+        )
         engine = AnalyticsEngine("XNSE", store=store)
         found = engine.query("A", "1m", start=date(2025, 6, 2), indicators="").frame
         assert local(found["timestamp"]) == ["2025-06-02 09:16"]

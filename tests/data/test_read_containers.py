@@ -162,7 +162,9 @@ def test_of_two_columns_for_one_field_the_better_name_wins_and_the_other_is_told
     )
     candles = read_candles(others, instrument_key="unused")
     assert_frame_equal(candles.frame, FRAME)
-    assert candles.report.ignored_columns == ("symbol", "date", "c")
+    assert candles.report.ignored_columns == ("date", "c")
+    assert candles.symbols is not None
+    assert set(candles.symbols["symbol"]) == {"x"}
 
 
 def test_an_input_without_instruments_is_given_one():

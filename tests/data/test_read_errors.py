@@ -165,7 +165,7 @@ def test_the_real_candles(reference):
     candles = read_candles(reference / "data" / "candles_1m.csv")
     report = candles.report
     assert (report.rows_in, report.accepted, report.instruments) == (12_758, 12_758, 5)
-    assert report.ignored_columns == ("symbol", "source")
+    assert report.ignored_columns == ("source",)
     assert len(candles.quarantine) == 0
     first = candles.frame.row(0, named=True)
     assert first["instrument"] == "NSE_EQ|INE005B01027"

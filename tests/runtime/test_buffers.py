@@ -45,7 +45,7 @@ def test_a_result_owns_its_memory(timeframe):
 
 def test_rows_and_queries_own_theirs(tmp_path):
     with new_store(tmp_path) as store:
-        store.write(MARKET)
+        store.write(MARKET, source_timeframe="1m")
         engine = new_engine(store)
         frames = [
             engine.calculate_indicators(MARKET, SPECS),

@@ -81,7 +81,7 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module, "StoreState", Noting)
     monkeypatch.setattr(Noting, "reads", [], raising=False)
     with new_store(tmp_path) as store:
-        store.write(SESSIONS.filter(pl.col("timestamp") < NOON))
+        store.write(SESSIONS.filter(pl.col("timestamp") < NOON), source_timeframe="1m")
         yield Desk(store, new_engine(store), Noting.reads)
 
 
@@ -108,7 +108,7 @@ def test_appended_candles_alone_are_read(desk):
     assert desk.ask()["is_final"][-1] is False
     for count in (1, 3, 1):
         newest = desk.store.read(["A"])["timestamp"][-1]
-        desk.store.write(at(newest + MINUTE, rows=count))
+        desk.store.write(at(newest + MINUTE, rows=count), source_timeframe="1m")
         desk.ask()
         assert desk.reads == [count]
     assert desk.ask()["timestamp"][-1] == moment("2025-06-04T12:05+05:30")
@@ -118,7 +118,7 @@ def test_appended_candles_alone_are_read(desk):
 def test_another_instruments_candles_cost_nothing(desk):
     desk.ask()
     for rows in (at(NOON, "B"), corrected(moment(DAYS[0] + OPENS), "B")):
-        desk.store.write(rows)
+        desk.store.write(rows, source_timeframe="1m")
         desk.ask()
         assert desk.reads == []
     assert desk.counts() == (2, 0, 0, 1)
@@ -127,12 +127,12 @@ def test_another_instruments_candles_cost_nothing(desk):
 def test_a_correction_is_repaired_from_the_last_mark_before_it(desk):
     """The bars before it stay; marks lie 64 bars apart, and where earlier answers ended."""
     desk.ask()
-    desk.store.write(at(NOON))
+    desk.store.write(at(NOON), source_timeframe="1m")
     desk.ask()
-    desk.store.write(corrected(NOON))
+    desk.store.write(corrected(NOON), source_timeframe="1m")
     desk.ask()
     assert desk.reads == [1]
-    desk.store.write(corrected(NOON - timedelta(minutes=30)))
+    desk.store.write(corrected(NOON - timedelta(minutes=30)), source_timeframe="1m")
     desk.ask()
     assert 30 < sum(desk.reads) < 375
     assert desk.counts() == (1, 1, 2, 1)
@@ -150,16 +150,19 @@ def test_a_deletion_is_a_correction(desk):
 def test_a_candle_older_than_every_mark_makes_an_entry_anew(desk, time):
     """Before the entry's first bar, or soon after it."""
     desk.ask(DAYS[1])
-    desk.store.write(corrected(moment(time)))
+    desk.store.write(corrected(moment(time)), source_timeframe="1m")
     desk.ask(DAYS[1])
     assert desk.counts() == (0, 0, 0, 2)
 
 
 def test_a_candle_before_the_first_one_moves_every_value(desk):
-    desk.store.write(at(moment(DAYS[0] + OPENS)).with_columns(pl.lit("C").alias("instrument")))
+    desk.store.write(
+        at(moment(DAYS[0] + OPENS)).with_columns(pl.lit("C").alias("instrument")),
+        source_timeframe="1m",
+    )
     for day in (DAYS[2], DAYS[1]):
         first = at(moment(day + OPENS), rows=30).with_columns(pl.lit("D").alias("instrument"))
-        desk.store.write(first)
+        desk.store.write(first, source_timeframe="1m")
         desk.ask(DAYS[2], name="D")
     assert desk.counts() == (0, 0, 0, 2)
 
@@ -182,25 +185,25 @@ def test_a_bar_may_turn_final_by_a_candle_after_the_range(desk):
     end = "2025-06-04T12:05+05:30"
     assert desk.ask(DAYS[2], end)["is_final"][-1] is False
     later = at(NOON + 10 * MINUTE)
-    desk.store.write(later)
+    desk.store.write(later, source_timeframe="1m")
     assert desk.ask(DAYS[2], end)["is_final"][-1] is True
     desk.store.delete(later.select("instrument", "timestamp"))
     assert desk.ask(DAYS[2], end)["is_final"][-1] is False
-    desk.store.write(at(NOON, rows=3))
+    desk.store.write(at(NOON, rows=3), source_timeframe="1m")
     assert desk.ask(DAYS[2], end)["is_final"][-1] is True
 
 
 def test_open_interest_that_comes_up_is_in_every_answer(desk):
     """Of another instrument first: the column is there, without values."""
     assert "open_interest" not in desk.ask().columns
-    desk.store.write(at(NOON, "B").with_columns(open_interest=7.0))
+    desk.store.write(at(NOON, "B").with_columns(open_interest=7.0), source_timeframe="1m")
     assert desk.ask()["open_interest"].null_count() == len(desk.ask())
 
 
 def test_another_process_is_noticed(desk, tmp_path):
     desk.ask()
     with open_store(tmp_path) as other:
-        other.write(corrected(NOON - MINUTE))
+        other.write(corrected(NOON - MINUTE), source_timeframe="1m")
     desk.ask()
     assert desk.counts() == (0, 0, 1, 1)
 
@@ -216,7 +219,7 @@ def test_the_log_is_asked_once_for_all_instruments(desk, monkeypatch):
     for name in "AB":
         desk.ask(name=name)
     monkeypatch.setattr(StoreState, "changed_since", noted)
-    desk.store.write(SESSIONS.filter(pl.col("timestamp") == NOON))
+    desk.store.write(SESSIONS.filter(pl.col("timestamp") == NOON), source_timeframe="1m")
     for name in "ABAB":
         desk.ask(name=name)
     assert asked == [None]
@@ -227,7 +230,9 @@ def test_changes_too_old_to_be_remembered_are_asked_of_the_log(desk, monkeypatch
     monkeypatch.setattr(stored, "CHANGES_PER_INSTRUMENT", 2)
     desk.ask(DAYS[2], name="A")
     for k in range(4):
-        desk.store.write(SESSIONS.filter(pl.col("timestamp") == NOON + k * MINUTE))
+        desk.store.write(
+            SESSIONS.filter(pl.col("timestamp") == NOON + k * MINUTE), source_timeframe="1m"
+        )
         desk.ask(name="B")
     desk.ask(DAYS[2], name="A")
     assert desk.reads == [4]
@@ -257,7 +262,9 @@ def test_questions_about_the_past_or_several_instruments_are_kept_whole(desk):
     for question in (several, then):
         assert [desk.engine.query(*question).cache_hits for _ in range(2)] == [0, 1]
         assert_as_whole(desk.engine, desk.store, *question)
-        desk.store.write(at(desk.store.read(["A"])["timestamp"][-1] + MINUTE))
+        desk.store.write(
+            at(desk.store.read(["A"])["timestamp"][-1] + MINUTE), source_timeframe="1m"
+        )
         assert desk.engine.query(*question).cache_hits == 0
         assert_as_whole(desk.engine, desk.store, *question)
 
@@ -288,7 +295,7 @@ def test_engines_share_what_is_the_same_for_both(desk):
 def test_two_stores_are_never_mixed(desk, tmp_path_factory):
     desk.ask()
     with new_store(tmp_path_factory.mktemp("other")) as other:
-        other.write(SESSIONS.with_columns(pl.col("volume") * 2.0))
+        other.write(SESSIONS.with_columns(pl.col("volume") * 2.0), source_timeframe="1m")
         engine = new_engine(other, cache=desk.engine.cache)
         assert_as_whole(engine, other, ["A"], "5m", DAYS[0], None, "ema(9), sma(5)")
         desk.ask()
@@ -303,7 +310,7 @@ def test_a_cache_smaller_than_an_entry_or_the_look_back_is_only_slow(desk, bytes
             for start in (DAYS[0], "2025-06-04T11:55+05:30"):
                 assert_as_whole(engine, desk.store, [name], "5m", start, None, "default")
                 assert cache.counters.bytes <= bytes_max
-        desk.store.write(at(NOON + k * MINUTE))
+        desk.store.write(at(NOON + k * MINUTE), source_timeframe="1m")
 
 
 def test_what_was_used_last_stays(desk):
@@ -322,7 +329,9 @@ def test_a_caller_may_change_an_answer_in_place(desk):
         frame[3, "close"] = -1.0
         frame.insert_column(0, pl.Series("mine", [1] * len(frame)))
         frame.drop_in_place("ema_9")
-        desk.store.write(at(desk.store.read(["A"])["timestamp"][-1] + MINUTE))
+        desk.store.write(
+            at(desk.store.read(["A"])["timestamp"][-1] + MINUTE), source_timeframe="1m"
+        )
 
 
 def test_threads_ask_while_others_write(desk):
@@ -344,7 +353,7 @@ def test_threads_ask_while_others_write(desk):
     with ThreadPoolExecutor(4) as pool:
         asking = pool.map(ask, range(60))
         for k in range(6):
-            desk.store.write(later[k : k + 1])
+            desk.store.write(later[k : k + 1], source_timeframe="1m")
         list(asking)
     for answer in answers:
         assert any(answer.equals(state, null_equal=True) for state in states)
@@ -367,7 +376,7 @@ def test_moments_that_are_equal_an_hour_apart_are_two_questions(tmp_path):
     """Clocks go back: 01:30 comes twice, and Python says that both are equal."""
     times = minutes("2025-11-02T00:00-04:00", 300)
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(candles("A", times))
+        store.write(candles("A", times), source_timeframe="1m")
         engine = AnalyticsEngine("24/7", store=store)
         for hour in (0, 1, 0):
             start = datetime(2025, 11, 2, 1, 30, fold=hour, tzinfo=ZoneInfo("America/New_York"))

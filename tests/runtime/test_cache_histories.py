@@ -33,12 +33,17 @@ def write_something(store: Store, draw: random.Random, later: pl.DataFrame) -> p
     match draw.randrange(6):
         case 0 | 1 | 2:
             count = draw.choice([1, 2, 40, 300])
-            store.write(later.head(count))
+            store.write(later.head(count), source_timeframe="1m")
             return later.slice(count)
         case 3:
-            store.write(known.with_columns(close=pl.col("low"), open=pl.col("high")))
+            store.write(
+                known.with_columns(close=pl.col("low"), open=pl.col("high")), source_timeframe="1m"
+            )
         case 4:
-            store.write(MARKET.sample(draw.randrange(1, 9), seed=draw.randrange(2**32)))
+            store.write(
+                MARKET.sample(draw.randrange(1, 9), seed=draw.randrange(2**32)),
+                source_timeframe="1m",
+            )
         case _:
             store.delete(known.select("instrument", "timestamp"))
     return later
@@ -56,7 +61,10 @@ def some_question(draw: random.Random) -> tuple[Any, ...]:
 def check_while_writing(folder: Path, seed: int, bytes_max: int) -> IndicatorCache:
     draw, cache = random.Random(seed), IndicatorCache(bytes_max)
     with new_store(folder) as store:
-        store.write(MARKET[:-HELD_BACK].filter(pl.int_range(pl.len()) % 9 != seed % 9))
+        store.write(
+            MARKET[:-HELD_BACK].filter(pl.int_range(pl.len()) % 9 != seed % 9),
+            source_timeframe="1m",
+        )
         later = MARKET[-HELD_BACK:]
         engine = new_engine(store, cache=cache)
         for _ in range(12):

@@ -110,9 +110,9 @@ def of_a_corrected_store(rows: list[Row], draw: random.Random, folder) -> pl.Dat
     wrong = [(*row[:6], draw.choice([0.0, 3.0])) if draw.random() < 0.3 else row for row in rows]
     with open_store(folder / "store", create=True) as store:
         engine = AnalyticsEngine("XNSE", store=store)
-        store.write(as_frame(wrong))
+        store.write(as_frame(wrong), source_timeframe="1m")
         engine.query("A", "1m", indicators="vwap")
-        store.write(frame)
+        store.write(frame, source_timeframe="1m")
         return engine.query("A", "1m", indicators="vwap").frame
 
 

@@ -70,7 +70,7 @@ def test_reports_and_outputs_are_shown_too(tmp_path: Path, monkeypatch: pytest.M
     file = Path("<script>.csv")
     candles().write_csv(file)
     with tallow.open_store("store", create=True) as store:
-        written = store.write(candles())
+        written = store.write(candles(), source_timeframe="1m")
         ingested = ingest(store, file, source_timeframe="1m", adjustment="raw")
     shown: dict[str, Any] = {
         "RunReport(2 bars of 10 rows)": result.report,

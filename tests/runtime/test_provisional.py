@@ -131,7 +131,7 @@ def test_files_and_the_store_mark_them_too(tmp_path):
     facts = tmp_path / "facts.toml"
     facts.write_text(MUHURAT.replace("19:15", "19:00"))
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(read_candles(frame))
+        store.write(read_candles(frame), source_timeframe="1m")
         guess = AnalyticsEngine("XNSE", store=store)
         for _ in range(2):  # the second comes out of the cache
             found = guess.query("A", "1d", indicators="")

@@ -43,9 +43,9 @@ FRAGILE = [FRAGILE_SPEC, "ema(3)"]
 def store(tmp_path_factory):
     """Return a store that holds the market, part of it in its tail."""
     with new_store(tmp_path_factory.mktemp("store")) as opened:
-        opened.write(MARKET[::2])
+        opened.write(MARKET[::2], source_timeframe="1m")
         opened.flush()
-        opened.write(MARKET[1::2])
+        opened.write(MARKET[1::2], source_timeframe="1m")
         yield opened
 
 
@@ -70,11 +70,15 @@ def change(store, draw: random.Random) -> None:
         some = some.sort("timestamp").head(3)
     match draw.randrange(4):
         case 0:
-            store.write(some)
+            store.write(some, source_timeframe="1m")
         case 1:
-            store.write(some.with_columns(pl.col("volume") * draw.choice([0.0, 3.0])))
+            store.write(
+                some.with_columns(pl.col("volume") * draw.choice([0.0, 3.0])), source_timeframe="1m"
+            )
         case 2:
-            store.write(some.with_columns(close=pl.col("low"), open=pl.col("high")))
+            store.write(
+                some.with_columns(close=pl.col("low"), open=pl.col("high")), source_timeframe="1m"
+            )
         case _:
             store.delete(some.select("instrument", "timestamp"))
     if draw.random() < 0.2:
@@ -85,7 +89,7 @@ def check_while_writing(folder: Path, seed: int) -> None:
     """Ask the same before and after each of ten changes."""
     draw = random.Random(seed)
     with new_store(folder) as store:
-        store.write(MARKET.sample(fraction=0.8, seed=seed))
+        store.write(MARKET.sample(fraction=0.8, seed=seed), source_timeframe="1m")
         engine, receipts = new_engine(store), [received(store)]
         for _ in range(10):
             question = questions(draw, receipts, MARKET)
@@ -112,7 +116,7 @@ def test_known_at_every_receipt(tmp_path):
     """The first answers leave snapshots, which serve, or do not, for all the other moments."""
     draw = random.Random(5)
     with new_store(tmp_path) as store:
-        store.write(MARKET)
+        store.write(MARKET, source_timeframe="1m")
         receipts = [received(store)]
         for _ in range(8):
             change(store, draw)
@@ -134,7 +138,7 @@ def two_weeks(tmp_path_factory):
         times = [t for d in days if d.weekday() < 5 for t in minutes(f"{d}T09:15+05:30", 180, 2)]
         frames.append(candles(name, times, place, volume))
     with new_store(tmp_path_factory.mktemp("store")) as opened:
-        opened.write(pl.concat(frames))
+        opened.write(pl.concat(frames), source_timeframe="1m")
         yield opened
 
 
@@ -155,9 +159,9 @@ def test_real_candles_in_any_order(reference, tmp_path):
     draw.shuffle(chunks)
     wrong = shuffled.head(600).with_columns(pl.col("high") * 2, pl.col("volume") + 1)
     with new_store(tmp_path) as store:
-        store.write(wrong.head(300))
+        store.write(wrong.head(300), source_timeframe="1m")
         for chunk in (*chunks[:5], wrong.tail(300), *chunks[5:], shuffled.head(600)):
-            store.write(chunk)
+            store.write(chunk, source_timeframe="1m")
         asking = AnalyticsEngine("XNSE", store=store)
         moments = clean["timestamp"].unique().sort().to_list()
         for timeframe in ("1m", "5m", "1h", "1d", "1w"):
@@ -244,7 +248,7 @@ def test_an_engine_without_a_store_says_so():
 def test_a_store_may_be_given_by_its_place(store, tmp_path):
     folder = tmp_path / "here"
     with new_store(folder) as made:
-        made.write(MARKET.filter(pl.col("instrument") == "A"))
+        made.write(MARKET.filter(pl.col("instrument") == "A"), source_timeframe="1m")
     result = AnalyticsEngine("XNSE", store=folder).query("A", "1d", "2025-03-10", "2025-03-14", ())
     assert len(result.frame) > 0
 
@@ -268,12 +272,12 @@ def test_stored_rows_of_unknown_times_are_set_aside_in_every_query(tmp_path, mon
     ahead = candles("C", [today + timedelta(days=2)])
     early = candles("C", minutes("1970-01-01T05:30+05:30", 2))
     with new_store(tmp_path) as store, new_store(tmp_path / "good") as right:
-        right.write(good)
-        assert store.write(ahead).quarantine["rule"].to_list() == ["forming"]
+        right.write(good, source_timeframe="1m")
+        assert store.write(ahead, source_timeframe="1m").quarantine["rule"].to_list() == ["forming"]
         with monkeypatch.context() as before:
             # As a store took them that knew no clock.
             before.setattr(known_times, "latest_open", lambda: 2**62)
-            store.write(pl.concat([early, good, ahead]))
+            store.write(pl.concat([early, good, ahead]), source_timeframe="1m")
         ranges: tuple[dict[str, Any], ...] = ({}, {"start": today - timedelta(hours=3)})
         for asked in ranges:
             engines = (AnalyticsEngine("24/7", store=each) for each in (store, right))
@@ -287,7 +291,9 @@ def test_stored_rows_of_unknown_times_are_set_aside_in_every_query(tmp_path, mon
 def test_an_instrument_whose_candles_all_lie_beyond_the_calendar_fails_alone(tmp_path):
     early = candles("B", minutes("1999-03-01T09:15+05:30", 3))
     with new_store(tmp_path) as store:
-        store.write(pl.concat([MARKET.filter(instrument="A"), early], how="diagonal"))
+        store.write(
+            pl.concat([MARKET.filter(instrument="A"), early], how="diagonal"), source_timeframe="1m"
+        )
         engine = new_engine(store)
         result = engine.query(["A", "B"], "1h", None, "2025-03-21")
         assert result.frame["instrument"].unique().to_list() == ["A"]
@@ -301,7 +307,10 @@ def test_a_kernel_that_raises_raises_again_from_a_snapshot(tmp_path):
     high = flat_candle("B", "2025-03-12T11:00+05:30", 950.0, 5.0)
     few = MARKET.filter(pl.col("instrument").is_in(["A", "B"])).drop("open_interest")
     with new_store(tmp_path) as store:
-        store.write(pl.concat([few, high]).unique(["instrument", "timestamp"], keep="last"))
+        store.write(
+            pl.concat([few, high]).unique(["instrument", "timestamp"], keep="last"),
+            source_timeframe="1m",
+        )
         engine = new_engine(store)
         question: Any = (["A", "B"], "5m", date(2025, 3, 10), date(2025, 3, 13), FRAGILE)
         for _ in range(2):

@@ -34,7 +34,7 @@ def candles() -> pl.DataFrame:
 @pytest.fixture
 def store(tmp_path: Path, candles: pl.DataFrame) -> Iterator[tallow.Store]:
     with tallow.open_store(tmp_path / "store", create=True) as store:
-        store.write(candles)
+        store.write(candles, source_timeframe="1m")
         yield store
 
 
@@ -111,7 +111,7 @@ def test_candles_that_came_adjusted_are_used_where_there_are_no_raw_ones(tmp_pat
     name = candles["instrument"][0]
     own = candles.filter(pl.col("instrument") == name)
     with tallow.open_store(tmp_path / "vendor", create=True) as store:
-        store.write(own, adjustment="split")
+        store.write(own, adjustment="split", source_timeframe="1m")
         assert asked(store, "split").equals(whole(own))
 
 
@@ -141,7 +141,7 @@ def test_an_announced_split_takes_effect_at_the_venues_midnight(
     clock = Clock(begins)
     monkeypatch.setattr(query, "now_us", clock)
     with tallow.open_store(tmp_path / "store", create=True) as store:
-        store.write(flat_candle("A", traded, 100.0, 1.0))
+        store.write(flat_candle("A", traded, 100.0, 1.0), source_timeframe="1m")
         store.actions.record(split)
         engine = tallow.AnalyticsEngine(calendar, store=store)
 

@@ -41,7 +41,7 @@ def action(kind: str = "split", new: float | None = 10, old: float | None = 1, *
 
 def opened(folder: Path, candles: pl.DataFrame, act: pl.DataFrame, **series) -> tallow.Store:
     store = tallow.open_store(folder, create=True)
-    store.write(candles, **series)
+    store.write(candles, **{"source_timeframe": "1m"} | series)
     store.actions.record(act)
     return store
 

@@ -136,8 +136,8 @@ def test_coverage_counts_the_history_under_the_new_key_only(store):
 
 def test_a_live_engine_begins_with_the_old_key_and_follows_a_join(tmp_path):
     with tallow.open_store(tmp_path / "live", create=True) as store:
-        store.write(flat_candle("OLD", "2025-09-19T15:28+05:30", 100.0, 5.0))
-        store.write(flat_candle("NEW", "2025-09-22T09:15+05:30", 104.0, 5.0))
+        store.write(flat_candle("OLD", "2025-09-19T15:28+05:30", 100.0, 5.0), source_timeframe="1m")
+        store.write(flat_candle("NEW", "2025-09-22T09:15+05:30", 104.0, 5.0), source_timeframe="1m")
         early = tallow.LiveEngine("1m", "sma(2)", calendar="XNSE", store=store)
         early.catch_up(["NEW"])
         store.actions.record(joins(("NEW", "2025-09-22", "OLD")))
@@ -146,7 +146,7 @@ def test_a_live_engine_begins_with_the_old_key_and_follows_a_join(tmp_path):
         late.catch_up(["NEW"])
         for live in (early, late):
             assert live.latest("1m")["sma_2"].to_list() == [102.0]
-        store.write(flat_candle("OLD", "2025-09-19T15:28+05:30", 96.0, 5.0))
+        store.write(flat_candle("OLD", "2025-09-19T15:28+05:30", 96.0, 5.0), source_timeframe="1m")
         early.catch_up(["NEW"])
         assert early.latest("1m")["sma_2"].to_list() == [100.0]
 

@@ -60,7 +60,7 @@ class Watched:
 @pytest.fixture
 def store(tmp_path):
     with new_store(tmp_path) as opened:
-        opened.write(MARKET)
+        opened.write(MARKET, source_timeframe="1m")
         yield opened
 
 
@@ -144,7 +144,7 @@ def revised(instrument: str, day: date) -> pl.DataFrame:
 
 def test_a_late_row_before_a_snapshot_makes_it_invalid(store):
     asked(store, *QUESTION)
-    store.write(revised("A", date(2025, 2, 25)))
+    store.write(revised("A", date(2025, 2, 25)), source_timeframe="1m")
     assert asked(store, *QUESTION) == FROM_ORIGIN
     assert asked(store, *QUESTION) == FROM_MARCH
 
@@ -152,7 +152,7 @@ def test_a_late_row_before_a_snapshot_makes_it_invalid(store):
 @pytest.mark.parametrize("row", [("A", date(2025, 3, 4)), ("B", date(2025, 3, 6))])
 def test_other_late_rows_do_not(store, row):
     asked(store, *QUESTION)
-    store.write(revised(*row))
+    store.write(revised(*row), source_timeframe="1m")
     assert asked(store, *QUESTION) == FROM_MARCH
 
 
@@ -164,7 +164,7 @@ def test_a_deletion_before_a_snapshot_makes_it_invalid(store):
 
 def test_snapshots_of_the_past_serve_the_past(store):
     first = received(store)
-    store.write(revised("A", date(2025, 2, 25)))
+    store.write(revised("A", date(2025, 2, 25)), source_timeframe="1m")
     second = received(store)
     for at in (first, second):
         assert asked(store, *QUESTION, at) == FROM_ORIGIN
@@ -184,7 +184,7 @@ def test_the_log_is_asked_once_about_what_was_written(store):
 
     engine, moments = new_engine(Asked(store)), [store.last_received()]
     for day in (4, 5):
-        store.write(revised("A", date(2025, 3, day)))
+        store.write(revised("A", date(2025, 3, day)), source_timeframe="1m")
         moments.append(store.last_received())
         engine.query(*QUESTION)
     assert calls == [(moments[0], moments[1]), (moments[1], moments[2])]
@@ -195,8 +195,8 @@ def test_what_is_known_of_snapshots_is_bounded(store, monkeypatch):
     engine = new_engine(store)
     for instrument in ("A", "IDX", "A"):
         assert_as_whole(engine, store, [instrument], *QUESTION[1:])
-        store.write(revised(instrument, date(2025, 2, 25)))
-        store.write(revised("B", date(2025, 3, 6)))
+        store.write(revised(instrument, date(2025, 2, 25)), source_timeframe="1m")
+        store.write(revised("B", date(2025, 3, 6)), source_timeframe="1m")
 
 
 def test_where_history_was_taken_away_no_snapshot_is_trusted(store):
@@ -250,7 +250,7 @@ def test_windows_read_their_own_length(tmp_path):
     frame = pl.concat(candles("A", minutes(f"{day}T09:15+05:30", 375), 1) for day in days)
     question = (["A"], "5m", "2025-06-04T10:00+05:30", "2025-06-04T11:00+05:30", "sma(9)")
     with new_store(tmp_path) as store:
-        store.write(frame)
+        store.write(frame, source_timeframe="1m")
         assert asked(store, *question) == [40 + 60]
         at_open = (*question[:2], date(2025, 6, 4), date(2025, 6, 4), "sma(9), stddev(20)")
         assert asked(store, *at_open) == [19 * 5 + 375]
@@ -262,7 +262,7 @@ def test_windows_go_further_back_where_candles_are_missing(tmp_path):
     times = [t for d in (2, 3, 4) for t in minutes(f"2025-06-0{d}T09:15+05:30", 37, 10)]
     times += [moment("2025-06-05T09:15+05:30")]
     with new_store(tmp_path) as store:
-        store.write(candles("A", times))
+        store.write(candles("A", times), source_timeframe="1m")
         question = (["A"], "5m", date(2025, 6, 4), date(2025, 6, 4), "sma(9)")
         assert asked(store, *question) == [37 + 3, 37 + 15, 1]
 
@@ -282,7 +282,7 @@ def test_a_later_candle_is_looked_for_only_where_finality_hangs_on_it(tmp_path):
     times = [*minutes("2025-06-02T09:15+05:30", 14), moment("2025-06-02T09:30+05:30")]
     times += [moment("2025-07-02T09:15+05:30")]
     with new_store(tmp_path) as store:
-        store.write(candles("A", times))
+        store.write(candles("A", times), source_timeframe="1m")
 
         def reads(start: str, end: str) -> list[int]:
             limits = (f"2025-06-02T{start}+05:30", f"2025-06-02T{end}+05:30")
@@ -330,7 +330,7 @@ def test_the_same_question_is_answered_from_memory(store):
 def test_what_is_written_is_seen_at_once(store):
     engine = new_engine(store)
     before = engine.query(*QUESTION)
-    store.write(revised("A", date(2025, 3, 12)))
+    store.write(revised("A", date(2025, 3, 12)), source_timeframe="1m")
     after = engine.query(*QUESTION)
     assert after.cache_hits == 0
     assert not after.frame.equals(before.frame)

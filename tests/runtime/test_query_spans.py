@@ -103,9 +103,9 @@ def test_what_came_with_dividends_cannot_be_taken_back_and_others_are_not_affect
 def test_a_day_that_has_raw_minutes_is_no_stretch_of_its_own(tmp_path):
     """A minute more of a vendor's is no reason to refuse the day."""
     with tallow.open_store(tmp_path / "minutes", create=True) as store:
-        store.write(flat_candle("A", "2025-09-16T09:15+05:30", 10.0, 5.0))
+        store.write(flat_candle("A", "2025-09-16T09:15+05:30", 10.0, 5.0), source_timeframe="1m")
         more = flat_candle("A", "2025-09-16T09:16+05:30", 9.0, 5.0)
-        store.write(more, adjustment="total")
+        store.write(more, adjustment="total", source_timeframe="1m")
         minutes = {"source_timeframe": "1m"}
         assert asked(store, "split", **minutes) == [10.0]
         assert asked(store, "total", **minutes) == [9.0]

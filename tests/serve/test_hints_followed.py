@@ -30,6 +30,8 @@ from tests.serve.hints import bare_options, calls, options_of, parameters_of, ve
 
 CANDLES = pl.concat(candles(name, minutes("2025-07-18T09:15+05:30", 20)) for name in "AB")
 ONE = CANDLES.filter(instrument="A")
+EARLY = CANDLES.with_columns(pl.col("timestamp") - pl.duration(minutes=3))
+"""Three of twenty minutes are before the session, so that it does not tell their zone."""
 STEPS = 6
 """Hints that are followed, at most: one more than any mistake here needs."""
 
@@ -40,15 +42,19 @@ def text_of(frame: pl.DataFrame, zone: bool = True, format_: str = "%Y-%m-%d %H:
 
 
 def dated(frame: pl.DataFrame, day: str) -> pl.DataFrame:
-    return frame.with_columns(timestamp=pl.Series(minutes(f"{day}T09:15+05:30", len(frame))))
+    return frame.with_columns(timestamp=pl.Series(minutes(f"{day}T09:12+05:30", len(frame))))
 
 
 MISTAKES: dict[str, dict[str, str]] = {
-    "no zone": {"a.csv": text_of(CANDLES, zone=False)},
+    "no zone": {"a.csv": text_of(EARLY, zone=False)},
     "no instrument": {"a.csv": text_of(ONE.drop("instrument"))},
     "no volume": {"a.csv": text_of(CANDLES.drop("volume"))},
     "nothing but times and prices": {
-        "a.csv": text_of(ONE.drop("instrument", "volume"), zone=False, format_="%d/%m/%y %H:%M")
+        "a.csv": text_of(
+            EARLY.filter(instrument="A").drop("instrument", "volume"),
+            zone=False,
+            format_="%d/%m/%y %H:%M",
+        )
     },
     "day or month": {"a.csv": text_of(dated(ONE, "2025-07-07"), False, "%d-%m-%Y %H:%M")},
     "two formats": {"a.json": UPSTOX.replace("+05:30", "")},
@@ -323,7 +329,7 @@ def test_no_message_of_a_verb_names_what_only_python_has(
     monkeypatch.chdir(tmp_path)
     Path("good.csv").write_text(text_of(ONE))
     with open_store("store", create=True) as opened:
-        opened.write(ONE)
+        opened.write(ONE, source_timeframe="1m")
     given = GIVEN.get(verb, ("--store", "store") if verb.startswith("store ") else ())
     messages = [tallow(*verb.split(), *given, *value).stderr for value in values_of(verb)]
     told = [message for message in messages if message.startswith(("Error", "Warning", "hint"))]

@@ -147,7 +147,9 @@ def test_bad_usage_exits_with_2_and_a_hint(
     candles: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(candles.parent)
-    Path("naive.csv").write_text((HEADER + CLEAN).replace("+05:30", ""))
+    # Before the session, by the clocks of its venue: nothing tells their zone.
+    night = CLEAN.replace("+05:30", "").replace("T09", "T03")
+    Path("naive.csv").write_text(HEADER + night)
     Path("unnamed.csv").write_text((HEADER + CLEAN).replace("symbol,", "").replace("A,", ""))
     result = tallow("ingest", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")

@@ -210,7 +210,7 @@ def test_an_instrument_without_values_is_named_and_exits_with_1(
     replay: tuple[object, ...], tmp_path: Path
 ) -> None:
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(candles("B", [moment("1999-06-01T09:15+05:30")]))
+        store.write(candles("B", [moment("1999-06-01T09:15+05:30")]), source_timeframe="1m")
     result = tallow("live", *replay)
     assert result.exit_code == 1
     assert re.search(r"^B +all stored candles lie on days", result.stdout, re.MULTILINE)

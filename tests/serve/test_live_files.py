@@ -46,7 +46,7 @@ def test_a_folder_of_files_is_replayed_as_its_hint_says(tmp_path: Path) -> None:
 def test_no_volume_is_refused_where_candles_have_it_or_no_files_are_read(tmp_path: Path) -> None:
     store = tmp_path / "store"
     with open_store(store, create=True) as opened:
-        opened.write(FRAME)
+        opened.write(FRAME, source_timeframe="1m")
     for feed in (f"replay:{store}", "ws://localhost:1"):
         refused = tallow("live", "--feed", feed, "--store", store, "--no-volume")
         assert (refused.exit_code, "leave it out" in refused.stderr) == (2, True), refused.output

@@ -51,7 +51,7 @@ def without(column: int) -> str:
 
 FILES = {
     "good.csv": minutes(),
-    "naive.csv": minutes("2025-07-18 09:{:02}"),
+    "naive.csv": minutes("2025-07-18 05:{:02}"),
     "day_first.csv": minutes("03-07-2025 09:{:02}"),
     "no_close.csv": without(5),
     "no_volume.csv": without(6),
@@ -76,7 +76,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(folder / "book.xlsx", "w") as book:
         book.writestr("xl/workbook.xml", "<workbook/>")
     with tallow.open_store(folder / "candles", create=True) as store:
-        store.write(pl.read_csv(folder / "good.csv"))
+        store.write(pl.read_csv(folder / "good.csv"), source_timeframe="1m")
     return folder
 
 
@@ -115,7 +115,7 @@ COMMANDS = [
     wrong("run semicolons.csv -o b.csv", "semicolons.csv", "separated", "commas"),
     wrong("run swapped.csv -o b.csv", "swapped.csv", "high", "low", "column order"),
     wrong("run text.csv -o b.csv --strict", "quarantined", "price_missing", code=1),
-    wrong("run naive.csv -o b.csv", "naive.csv", "2025-07-18 09:15", "zone", "--timezone"),
+    wrong("run naive.csv -o b.csv", "naive.csv", "2025-07-18 05:15", "zone", "--timezone"),
     wrong("run naive.csv --timezone IST -o b.csv", "'IST'", "Asia/Kolkata"),
     wrong("run day_first.csv --timezone Asia/Kolkata -o b.csv", "03-07-2025", "--time-format"),
     wrong("run naive.csv --time-format DD/MM/YYYY -o b.csv", "'DD/MM/YYYY'", "%d"),
@@ -172,7 +172,7 @@ PYTHON = [
     wrong('engine.process_candles("good.csv", "5m", "emma(9)")', "'emma'", "ema"),
     wrong('engine.process_candles("good.csv", "5m", ["ema(9)", 14])', "14", "text", "ema(9)"),
     wrong('engine.process_candles("good.csv").indicators["ema_99"]', "ema_99", "ema_9"),
-    wrong('engine.process_candles("naive.csv")', "09:15", "zone", "timezone="),
+    wrong('engine.process_candles("naive.csv")', "05:15", "zone", "timezone="),
     wrong('engine.process_candles({"close": 1.0})', "dict", "frame"),
     wrong('engine.process_candles(pl.read_csv("no_close.csv"))', "missing: close"),
     wrong('engine.process_candles("good.csv", start="18-07-2025")', "'18-07-2025'", "2025-06-02"),

@@ -127,7 +127,8 @@ def test_many_instruments_are_cut_with_a_count(tmp_path: Path) -> None:
 def test_files_are_written_as_the_ending_says(store: Path, name: str, read) -> None:
     output = store.with_name(name)
     result = tallow("query", "--store", store, *SPEC, "-o", output)
-    assert (result.exit_code, result.stdout.split()) == (0, ["2", "bars", "of", "5m", str(output)])
+    said = ["2", "bars", "of", "5m", str(output), "times", "in", "UTC"]
+    assert (result.exit_code, result.stdout.split()) == (0, said)
     assert read(output).select("timestamp", "close", "sma_2").rows() == [
         (datetime(2025, 7, 18, 3, 45, tzinfo=UTC), 14.0, None),
         (datetime(2025, 7, 18, 3, 50, tzinfo=UTC), 13.0, 13.5),

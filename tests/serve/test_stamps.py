@@ -49,7 +49,7 @@ def of_ingest(folder: Path, file: Path) -> list[str]:
 def of_query(folder: Path, file: Path) -> list[str]:
     """One instrument is cut from a stretch, which the second query finds; not as of a moment."""
     with tallow.open_store(folder / "store", create=True) as store:
-        store.write(pl.read_parquet(file))
+        store.write(pl.read_parquet(file), source_timeframe="1m")
         engine = tallow.AnalyticsEngine("XNSE", store=store)
         found = [engine.query("A", "5m", indicators="ema(2)").report.hint for _ in range(2)]
         found.append(

@@ -55,6 +55,7 @@ def test_series_are_listed_with_their_candles(store: Path, tmp_path: Path) -> No
         "candles": 3,
         "first": "2025-07-18T03:45:00+00:00",
         "last": "2025-07-18T03:50:00+00:00",
+        "symbol": "",
     }
     with open_store(store) as opened:
         assert opened.instruments() == [name] == opened.read()["instrument"].unique().to_list()

@@ -9,6 +9,7 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 
 import polars as pl
+from polars import selectors
 from polars.io.plugins import register_io_source
 
 from tallow.core.disk import make_temporary, rename_over, replacing
@@ -90,7 +91,7 @@ def to_json(frame: pl.DataFrame) -> str:
     >>> to_json(pl.DataFrame({"close": [1.5, None]}))
     '[{"close":1.5},{"close":null}]'
     """
-    return frame.with_columns(pl.col(pl.Datetime("us", "UTC")).dt.strftime(ISO_TIME)).write_json()
+    return frame.with_columns(selectors.datetime(time_zone="*").dt.strftime(ISO_TIME)).write_json()
 
 
 class FrameWriter:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from tallow.data.coverage.provisional import NONE_PROVISIONAL, provisional_bars
+from tallow.data.output_zone import in_zone
 from tallow.data.reading.candles import ReadReport
 from tallow.data.reading.stamps import IF_READ, outside_hint
 from tallow.data.spill import Spill
@@ -54,6 +55,8 @@ class Job:
         again where one way of reading is given up for the next.
     spill_folder
         Where bars may be sorted on disk; None: in memory only.
+    output_zone
+        By whose clocks the times of bars are; UTC if None.
     """
 
     plan: Plan
@@ -64,6 +67,7 @@ class Job:
     pool: Executor | None = None
     threads: int = 1
     spill_folder: Path | None = None
+    output_zone: str | None = None
 
     def new_runs(self, has_interest: bool) -> list[BarRun]:
         """Return a run a timeframe, over candles that have open interest, or have none."""
@@ -191,7 +195,7 @@ class _Output:
                 self._bars += len(frame)
                 if len(assumed := self._assumed.among(frame)):
                     self._provisional.append(assumed)
-                sink.write(frame)
+                sink.write(in_zone(frame, self._job.output_zone))
 
     def spill(self, frames: Iterable[pl.DataFrame]) -> None:
         """Keep the bars of the range asked for, for `write_spilled` to sort."""
@@ -239,6 +243,7 @@ class _Output:
         return self.run.stamps.hint(IF_READ) or outside_hint(counts.rows, counts.outside_session)
 
     def _open(self, first: pl.DataFrame) -> Sink:
+        first = in_zone(first, self._job.output_zone)
         sink = self._job.open(self.run.options.timeframe.text, first)
         self._sink = self._stack.enter_context(sink)
         return self._sink

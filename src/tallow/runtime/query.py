@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import ConflictError
+from tallow.core.errors import ConflictError, RangeError
 from tallow.core.limits import PLANS, QUERY_SPANS, STORE_VIEW_ATTEMPTS
 from tallow.core.moments import Moment
 from tallow.core.registry import registry
@@ -114,7 +114,15 @@ class StoreQueries:
         text = indicators if isinstance(indicators, str) else None
         specs = parse_specs(indicators, self._convention) if text is None else text
         asked = (names, timeframe, start, end, specs, known_at, final_at, source, adjustment)
-        (frame, report, found), columns = self._of_one_state(asked)
+        try:
+            (frame, report, found), columns = self._of_one_state(asked)
+        except RangeError:
+            keys = self.store.find_keys(names or ())
+            if not keys.notes:
+                raise
+            asked = (keys.names, *asked[1:])
+            (frame, report, found), columns = self._of_one_state(asked)
+            report = replace(report, notes=keys.notes)
         outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 

@@ -17,6 +17,7 @@ from tallow.core.errors import warn_caller
 from tallow.core.moments import Moment
 from tallow.core.timeframe import Timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade
+from tallow.data.output_zone import in_zone, require_output_zone
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.interchange import to_native
@@ -40,7 +41,13 @@ class InputKeywords(ReadKeywords, total=False):
     source_timeframe: str | Timeframe | None
 
 
-class RunKeywords(InputKeywords, total=False):
+class RowKeywords(InputKeywords, total=False):
+    """What `tallow.AnalyticsEngine.calculate_indicators` is asked by name."""
+
+    output_zone: str | None
+
+
+class RunKeywords(RowKeywords, total=False):
     """What `tallow.AnalyticsEngine.process_candles` and `process_files` are asked by name."""
 
     start: Moment | None
@@ -72,10 +79,11 @@ class CandleRequests:
         wanted: Range,
         final_at: str | datetime | None,
         progress: Progress | None,
+        output_zone: str | None = None,
     ) -> dict[str, ProcessingResult]:
         """Return the bars of each timeframe."""
         began = time.perf_counter()
-        read = open_candles(candles, **reading)
+        read = open_candles(candles, calendar=self.calendars, **reading)
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         options = self._options(timeframe, read.source_timeframe, final_at)
         bars: dict[str, FrameList] = {}
@@ -84,7 +92,8 @@ class CandleRequests:
             bars[size] = FrameList(first)
             return bars[size]
 
-        job = Job(plan, options, wanted, keep, progress, self.pool, self.threads)
+        how = (progress, self.pool, self.threads, None, require_output_zone(output_zone))
+        job = Job(plan, options, wanted, keep, *how)
         reports = run_job(read, job)
         seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
         return {
@@ -102,6 +111,7 @@ class CandleRequests:
         wanted: Range,
         final_at: str | datetime | None,
         progress: Progress | None,
+        output_zone: str | None = None,
     ) -> Reports:
         """Write the bars of each timeframe to a file; return what became of their candles."""
         options = self._options(timeframe, inputs.source_timeframe, final_at)
@@ -112,14 +122,17 @@ class CandleRequests:
             return FrameWriter(paths[size], first.schema)
 
         folder = next(iter(paths.values())).parent
-        job = Job(plan, options, wanted, write, progress, self.pool, self.threads, folder)
+        how = (progress, self.pool, self.threads, folder, require_output_zone(output_zone))
+        job = Job(plan, options, wanted, write, *how)
         return run_files(inputs, job)
 
-    def to_rows(self, candles: Any, reading: InputKeywords, indicators: Indicators) -> Any:
+    def to_rows(self, candles: Any, indicators: Indicators, asked: RowKeywords) -> Any:
         """Return candles with a column per output."""
         from tallow.runtime.row_run import RowRun
 
-        opened = open_candles(candles, **reading)
+        zone = require_output_zone(asked.get("output_zone"))
+        reading: Any = {name: value for name, value in asked.items() if name != "output_zone"}
+        opened = open_candles(candles, calendar=self.calendars, **reading)
         read = opened if isinstance(opened, Candles) else opened.read()
         plan = make_plan(indicators, self.convention, read.frame.columns)
         run = RowRun(plan, self.calendars, read.source_timeframe, self.pool, self.threads)
@@ -127,7 +140,7 @@ class CandleRequests:
         raise_if_all_failed(run.failures, read.report.instruments)
         for text in run.warnings():
             warn_caller(text)
-        return to_native(read.frame.hstack(outputs), read.native)
+        return to_native(in_zone(read.frame.hstack(outputs), zone), read.native)
 
     def _options(
         self, timeframe: Timeframes, source: Timeframe, final_at: str | datetime | None

@@ -12,6 +12,7 @@ import polars as pl
 from tallow.core.errors import AllFailedError, CandleInputError
 from tallow.core.text import first_of, to_html
 from tallow.data.coverage.provisional import NONE_PROVISIONAL
+from tallow.data.output_zone import in_zone
 from tallow.data.reading.candles import ReadReport
 from tallow.data.reading.interchange import to_native
 from tallow.data.reading.quarantine import count_by_rule
@@ -45,6 +46,8 @@ class RunReport:
         A sentence on these; empty where there are none.
     hint
         A sentence where stamps look like those of the close; empty elsewhere.
+    notes
+        Which key each symbol is that was asked for.
     """
 
     read: ReadReport
@@ -55,6 +58,7 @@ class RunReport:
     provisional: pl.DataFrame = field(default_factory=lambda: NONE_PROVISIONAL)
     assumed: str = ""
     hint: str = ""
+    notes: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         title = f"RunReport({self.bars:,} bars of {self.read.rows_in:,} rows)"
@@ -65,7 +69,7 @@ class RunReport:
         by_rule = count_by_rule(self.quarantine)
         said = [f"quarantined: {name} {rows:,}" for name, rows in by_rule.items()]
         said += [f"failed: {name}: {why}" for name, why in self.failures.items()]
-        return [*said, *filter(None, (self.assumed, self.hint))]
+        return [*said, *filter(None, (self.assumed, self.hint)), *self.notes]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values, for JSON."""
@@ -82,6 +86,7 @@ class RunReport:
             "provisional": len(self.provisional),
             "assumed": self.assumed,
             "hint": self.hint,
+            "notes": list(self.notes),
             "failures": self.failures,
         }
 
@@ -195,6 +200,14 @@ class ProcessingResult:
     def provisional(self) -> pl.DataFrame:
         """The bars in assumed sessions, by `instrument` and `timestamp`; see `RunReport`."""
         return self.report.provisional
+
+    def in_zone(self, output_zone: str | None) -> ProcessingResult:
+        """Return the result with times by the clocks of a zone; of None, as they are."""
+        if output_zone is None:
+            return self
+        bars = in_zone(self._bars, output_zone)
+        indicators = IndicatorSet(bars, tuple(self.indicators))
+        return dataclasses.replace(self, frame=bars, indicators=indicators)
 
     @property
     def _bars(self) -> pl.DataFrame:

@@ -133,6 +133,7 @@ def compare(
     no_trade: options.NoTradeOption = "drop",
     start: options.StartOption = None,
     end: options.EndOption = None,
+    output_zone: options.OutputZoneOption = None,
     instruments: options.InstrumentsOption = None,
     source_timeframe: options.FileTimeframeOption = None,
     timezone: options.TimezoneOption = None,

@@ -165,6 +165,7 @@ def live(
     keep: KeepOption = None,
     state: StateOption = None,
     plain: PlainOption = False,
+    output_zone: options.OutputZoneOption = None,
     strict: options.StrictOption = False,
     json: options.ReportJsonOption = False,
     json_file: options.JsonFileOption = None,

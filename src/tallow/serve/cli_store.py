@@ -37,6 +37,9 @@ FrameOutputOption = Annotated[
     Path | None,
     option("--output -o FILE", "Write all rows to a .csv, .json, .parquet or .arrow file."),
 ]
+StoreZoneOption = Annotated[
+    str | None, option("--output-zone ZONE", "By whose clocks times are shown. By default: UTC.")
+]
 ExportOption = Annotated[
     Path | None, option("--export FILE", "Write them to a .csv file, to repair their cells.")
 ]
@@ -142,7 +145,11 @@ def stats(store: options.StoreOption, json: options.JsonOption = False) -> None:
 
 
 @_verb("list", "store:list_series")
-def list_(store: options.StoreOption, json: options.JsonOption = False) -> None:
+def list_(
+    store: options.StoreOption,
+    output_zone: StoreZoneOption = None,
+    json: options.JsonOption = False,
+) -> None:
     """List the series: instruments, timeframes and candles."""
 
 
@@ -162,6 +169,7 @@ def coverage(
     calendar_dates: options.CalendarDatesOption = None,
     beyond_coverage: options.BeyondCoverageOption = "assume",
     output: FrameOutputOption = None,
+    output_zone: options.OutputZoneOption = None,
     json: options.JsonOption = False,
 ) -> None:
     """Count the candles of each session, or list missing ones.
@@ -181,7 +189,11 @@ def quarantine(
 
 
 @_verb("ingests", "store:show_ingests")
-def ingests(store: options.StoreOption, json: options.JsonOption = False) -> None:
+def ingests(
+    store: options.StoreOption,
+    output_zone: StoreZoneOption = None,
+    json: options.JsonOption = False,
+) -> None:
     """List what was written, when, and what became of it."""
 
 

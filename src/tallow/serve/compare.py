@@ -14,6 +14,7 @@ import typer
 
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
+from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_SCHEMA
@@ -65,6 +66,7 @@ def run_compare(
     html: Path | None,
     json: bool,
     json_file: Path | None,
+    output_zone: str | None,
     threads: int | None,
     strict: bool,
     quiet: bool,
@@ -76,6 +78,7 @@ def run_compare(
     `TallowError` on wrong options, inputs and engines; no report is written then.
     """
     take_interrupts_back()
+    require_output_zone(output_zone)
     # Wrong options are reported before anything is read, or compiled for seconds.
     rules = ComparisonRules(Tolerance(absolute, relative, ulps), rejected_causes(reject or ()))
     thresholds = Thresholds(agree, agree_decisions, less_time, less_memory)
@@ -89,6 +92,7 @@ def run_compare(
     fields = options | {"calendar_dates": dates, "timeframe": size}
     quarantined = 0
     if inputs:
+        reading["calendar"] = options["calendar"]
         candles, quarantined = _read(inputs, reading, instruments)
     else:
         candles = _no_candles(needed=not all(isinstance(each, StoredEngine) for each in engines))
@@ -105,6 +109,7 @@ def run_compare(
             runs=runs,
             workers=threads or min(os.cpu_count() or 1, THREADS_MAX),
             progress=progress,
+            output_zone=output_zone,
         )
     _write(comparison, html, json, json_file)
     if shown:

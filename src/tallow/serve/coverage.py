@@ -19,6 +19,7 @@ from tallow.core.limits import BLOCK_ROWS
 from tallow.core.time import now_us
 from tallow.data.coverage.sessions import COUNTS
 from tallow.data.coverage.store import StoredSeries
+from tallow.data.output_zone import in_zone, require_output_zone
 from tallow.data.reading.files import expand_paths, open_file
 from tallow.data.reading.times import to_utc
 from tallow.data.store.store import open_store
@@ -35,7 +36,15 @@ ROWS_SHOWN = 25
 """Rows of a table in the terminal; a file and JSON have them all."""
 
 
-def show_coverage(*, output: Path | None, json: bool, missing: bool, **question: Any) -> int:
+def show_coverage(
+    *,
+    output: Path | None,
+    json: bool,
+    missing: bool,
+    output_zone: str | None,
+    calendar: str,
+    **question: Any,
+) -> int:
     """Look at a store, and show or write what was found.
 
     `question` are further arguments of `_look`. `TallowError` on wrong options, and on dates beyond
@@ -44,15 +53,17 @@ def show_coverage(*, output: Path | None, json: bool, missing: bool, **question:
     take_interrupts_back()
     if output is not None:
         check_output(output, FRAME_ENDINGS)
-    found = _look(missing=missing, shown=not json, **question)
+    require_output_zone(output_zone)
+    found = _look(missing=missing, shown=not json, calendar=calendar, **question)
     console = make_console()
     if output is not None:
-        write_frame(output, found)
+        write_frame(output, in_zone(found, output_zone))
         console.print(f"{len(found):,} rows in {escape(str(output))}")
     elif json:
-        say_json(to_json(found))
+        say_json(to_json(in_zone(found, output_zone)))
     elif missing:
-        _show_segments(console, found)
+        zone = output_zone or CalendarAssignment(calendar).calendars[0].timezone
+        _show_segments(console, in_zone(found, zone), zone)
     else:
         _show_sessions(console, found)
     return 0
@@ -203,7 +214,7 @@ def _counts(row: Mapping[str, Any]) -> list[str]:
     return list(cells.values())
 
 
-def _show_segments(console: Console, found: pl.DataFrame) -> None:
+def _show_segments(console: Console, found: pl.DataFrame, zone: str) -> None:
     if not len(found):
         console.print("nothing is missing")
         return
@@ -215,6 +226,6 @@ def _show_segments(console: Console, found: pl.DataFrame) -> None:
     console.print(table)
     show_more(console, len(found) - ROWS_SHOWN)
     console.print(
-        f"[{QUIET}]{found['candles'].sum():,} candles in all; times are UTC; for a downloader: "
-        "--output FILE, or --json[/]"
+        f"[{QUIET}]{found['candles'].sum():,} candles in all; times in {zone}; for a "
+        "downloader: --output FILE, or --json[/]"
     )

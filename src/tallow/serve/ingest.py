@@ -38,6 +38,7 @@ from tallow.serve.wording import in_options, report_in_options, say, spelling, v
 
 VERB = "ingest"
 COUNTS = ("rows_in", "new", "identical", "revised", "quarantined", "settled")
+NOTES_SHOWN = 3
 FILES_SHOWN = 20
 """Files that the report lists; `--json` has them all."""
 
@@ -122,6 +123,11 @@ def _show(
         console.print()
         console.print(_files(report.files))
         show_more(console, len(report.files) - FILES_SHOWN)
+    notes = list(dict.fromkeys(each for file in report.files for each in file.notes))
+    if notes:
+        shown = "\n".join(map(escape, notes[:NOTES_SHOWN]))
+        console.print(f"\n[bold]Not said, but known[/]\n{shown}")
+        show_more(console, len(notes) - NOTES_SHOWN)
     if report.by_rule:
         show_quarantine(console, report.by_rule, report.quarantine, VERB)
     if report.failures:

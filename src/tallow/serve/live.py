@@ -20,6 +20,7 @@ from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.feed import Feed
 from tallow.data.feeds.open import REDIS, open_feed
+from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.options import READ_KEYWORDS
 from tallow.data.store.store import open_store
 from tallow.engine import AnalyticsEngine
@@ -60,6 +61,7 @@ def run_live(
     json: bool,
     json_file: Path | None,
     quiet: bool,
+    output_zone: str | None,
     **options: Any,
 ) -> int:
     """Run the session to its end, report, and return the exit code.
@@ -69,6 +71,7 @@ def run_live(
     `KeyboardInterrupt` on Ctrl-C before the session began, and on a second one.
     """
     take_interrupts_back()
+    require_output_zone(output_zone)
     check_json_file(json_file)
     is_quiet = json or quiet
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
@@ -97,6 +100,7 @@ def run_live(
                 store=names[1],
                 instruments=instruments,
                 is_replay=is_replay,
+                output_zone=output_zone,
             )
             with asked_to_stop() as stop, _shown(session, view, plain, is_quiet) as on_step:
                 statistics = session.run(stop, on_step)
@@ -111,7 +115,7 @@ def run_live(
     report = SessionReport(*names, statistics, failures, sizes, seconds, calendars, venue, example)
     put_json(report_in_options(report.to_dict(), VERB), json, json_file)
     if not is_quiet:
-        show_session(make_console(), report)
+        show_session(make_console(), report, output_zone)
     return _exit_code(report, strict, is_replay)
 
 
@@ -147,7 +151,7 @@ def _open_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment
         if speed < 0:
             raise ParameterError(f"live: speed={speed}; must be 0 or more; 0 does not wait")
         options["speed"] = speed or None
-    elif scheme not in REDIS:
+    if scheme not in REDIS:
         options["calendar"] = calendars
     return open_feed(feed, **options)
 

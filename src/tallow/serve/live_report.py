@@ -18,7 +18,16 @@ from tallow.data.coverage.provisional import assumed_sentence
 from tallow.data.reading.rules import RULES
 from tallow.runtime.live.live_quarantine import HINTS
 from tallow.runtime.live.tally import LiveStatistics
-from tallow.serve.console import WARN, colour, compact, make_counts, make_table, next_text, number
+from tallow.serve.console import (
+    QUIET,
+    WARN,
+    colour,
+    compact,
+    make_counts,
+    make_table,
+    next_text,
+    number,
+)
 from tallow.serve.report import show_assumed, show_failures
 from tallow.serve.wording import in_options
 
@@ -103,10 +112,12 @@ class SessionReport:
         )
 
 
-def show_session(console: Console, report: SessionReport) -> None:
+def show_session(console: Console, report: SessionReport, output_zone: str | None) -> None:
     """Print the counts, then what was quarantined or failed, and what to do next."""
     statistics = report.statistics
     console.print(_counts(report))
+    zone = output_zone or report.calendars.calendars[0].timezone
+    console.print(f"[{QUIET}]times above in {zone}[/]")
     if statistics.by_rule:
         console.print("\n[bold]Quarantined[/]")
         console.print(_reasons(statistics))

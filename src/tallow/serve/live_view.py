@@ -43,7 +43,8 @@ class LiveView:
     """Draws what a live engine knows.
 
     `size` is the timeframe whose bars are shown; `feed` and `store` are what to call them. In a
-    replay, `is_replay`, the session's clock is that of the candles.
+    replay, `is_replay`, the session's clock is that of the candles. Times are by the clocks of
+    `output_zone`, or the calendar's.
     """
 
     def __init__(
@@ -55,11 +56,12 @@ class LiveView:
         store: str,
         instruments: Sequence[str] | None,
         is_replay: bool,
+        output_zone: str | None = None,
     ) -> None:
         self._engine, self._size, self._instruments = engine, size, instruments
         self._feed, self._store, self._is_replay = feed, store, is_replay
         self._calendar: Calendar = engine.calendars.calendars[0]
-        self.zone = ZoneInfo(self._calendar.timezone)
+        self.zone = ZoneInfo(output_zone or self._calendar.timezone)
         self._revision = 0
 
     def render(self, statistics: LiveStatistics, console: Console) -> RenderableType:
@@ -74,7 +76,7 @@ class LiveView:
         more = f"and {len(rows) - len(shown):,} more; " if len(rows) > len(shown) else ""
         assumed = f"{ASSUMED} provisional: the session is assumed; " * any(shown["assumed"])
         marks = f"{more}{_FORMING} still forming; {assumed}"
-        foot = _cut(Text(f"{marks}Ctrl-C ends the session", QUIET), width)
+        foot = _cut(Text(f"{marks}times in {self.zone}; Ctrl-C ends the session", QUIET), width)
         table = self._table(shown, len(rows), statistics, width)
         self._revision = max([self._revision, *rows["revision"]])
         return Group(*head, Text(), table, *events, foot)
@@ -90,7 +92,7 @@ class LiveView:
         clock = Text("waiting for the first row", WARN)
         if now is not None:
             clock = Text(f"{_local(now, self.zone):%a %Y-%m-%d %H:%M:%S}")
-        second = [clock, market(self._calendar, now)]
+        second = [clock, market(self._calendar, now, self.zone)]
         # A night is not a lag.
         if now is not None and trades_until(self._calendar, now) is not None:
             second += _lag(statistics, self._is_replay)
@@ -226,11 +228,11 @@ def trades_until(calendar: Calendar, now: int) -> int | None:
     return closes if now < closes else None
 
 
-def market(calendar: Calendar, now: int | None) -> Text:
-    """Say whether a venue trades, and until or from when."""
+def market(calendar: Calendar, now: int | None, zone: ZoneInfo | None = None) -> Text:
+    """Say whether a venue trades, and until or from when: by its own clocks, or a zone's."""
     if now is None:
         return Text(str(calendar.name), QUIET)
-    table, zone = calendar.sessions(), ZoneInfo(calendar.timezone)
+    table, zone = calendar.sessions(), zone or ZoneInfo(calendar.timezone)
     closes = trades_until(calendar, now)
     if closes is not None:
         # Where trading never ends, midnight says nothing.

@@ -159,6 +159,15 @@ InstrumentsOption = Annotated[
     list[str] | None,
     option("--instrument KEY", "Only this instrument; may be given again for more.", OUTPUT),
 ]
+OutputZoneOption = Annotated[
+    str | None,
+    option(
+        "--output-zone ZONE",
+        "By whose clocks times are shown and written. By default: the calendar's on screens, UTC "
+        "in files and JSON.",
+        OUTPUT,
+    ),
+]
 ThreadsOption = Annotated[
     int | None, option("--threads N", "How many work at once. By default: one a processor.", OUTPUT)
 ]

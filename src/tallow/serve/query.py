@@ -14,6 +14,7 @@ from rich.table import Column, Table
 
 from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
+from tallow.data.output_zone import UTC, in_zone, require_output_zone
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
 from tallow.data.store.store import Store, open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame, write_text
@@ -62,6 +63,7 @@ def query_store(
     json: bool,
     json_file: Path | None,
     quiet: bool,
+    output_zone: str | None,
     **question: Any,
 ) -> int:
     """Ask the store, show the answer, and return the exit code.
@@ -70,6 +72,7 @@ def query_store(
     options, and where every instrument fails.
     """
     take_interrupts_back()
+    require_output_zone(output_zone)
     question["instruments"] = [*(names or ()), *(instruments or ())] or None
     check_json_file(json_file)
     if output is not None:
@@ -79,18 +82,23 @@ def query_store(
     with open_store(store) as kept:
         engine = AnalyticsEngine(store=kept, **take_options(question, ENGINE))
         compile_kernels(engine, question["indicators"], shown=not quiet)
+        if question["instruments"] is not None:
+            keys = kept.find_keys(question["instruments"])
+            question["instruments"] = list(keys.names)
+            for each in keys.notes:
+                say(each, err=True)
         answers: dict[str, ProcessingResult] = engine.query(**question)
         others = "" if any(map(len, answers.values())) else _other_kinds(kept, question)
-    zone = engine.calendars.calendars[0].timezone
+    zone = output_zone or engine.calendars.calendars[0].timezone
     if json_file is not None:
-        write_text(json_file, to_json(_together(answers)))
+        write_text(json_file, to_json(in_zone(_together(answers), output_zone)))
     if json:
-        say_json(to_json(_together(answers)))
+        say_json(to_json(in_zone(_together(answers), output_zone)))
         for result in answers.values():
             if said := result.report.assumed:
                 say(f"provisional: {in_options(said, VERB)}", err=True)
     elif output is not None:
-        _write(output, answers, shown=not quiet)
+        _write(output, answers, output_zone, shown=not quiet)
     elif not quiet:
         _show(make_console(), answers, question["instruments"], zone)
     hints = dict.fromkeys(result.report.hint for result in answers.values())
@@ -121,8 +129,10 @@ def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _write(output: Path, answers: Mapping[str, ProcessingResult], shown: bool) -> None:
-    write_frame(output, _together(answers))
+def _write(
+    output: Path, answers: Mapping[str, ProcessingResult], output_zone: str | None, shown: bool
+) -> None:
+    write_frame(output, in_zone(_together(answers), output_zone))
     if not shown:
         return
     console, rows = make_console(), []
@@ -131,6 +141,7 @@ def _write(output: Path, answers: Mapping[str, ProcessingResult], shown: bool) -
         if assumed := len(result.provisional):
             rows.append((colour(assumed, WARN), f"provisional of {size}", "in assumed sessions"))
     console.print(make_counts(rows))
+    console.print(f"[{QUIET}]times in {output_zone or UTC}[/]")
     for result in answers.values():
         show_assumed(console, result.report.assumed, VERB)
 

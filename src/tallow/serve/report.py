@@ -29,11 +29,13 @@ def show_report(
     reports: Mapping[str, RunReport],
     outputs: Mapping[str, Path],
     seconds: float,
+    zone: str,
 ) -> None:
     """Print the counts of each timeframe, then the quarantine and failures where there are any."""
     from tallow.data.reading.quarantine import count_by_rule
 
     console.print(_counts(reports, outputs, seconds))
+    console.print(f"[{QUIET}]times in {zone}[/]")
     # Mostly all timeframes quarantine the same rows.
     by_counts = {
         tuple(count_by_rule(report.quarantine).items()): report.quarantine

@@ -9,6 +9,7 @@ from typing import Any
 
 from tallow.core.errors import OutputError
 from tallow.core.timeframe import parse_timeframes
+from tallow.data.output_zone import UTC
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.options import READ_KEYWORDS, read_options
 from tallow.data.writers import check_outputs
@@ -67,7 +68,8 @@ def run_to_file(
     seconds = time.perf_counter() - began
     put_json(_shown(reports, outputs, seconds), json, json_file)
     if not (json or quiet):
-        show_report(make_console(), reports, outputs, seconds)
+        zone = options.get("output_zone") or UTC
+        show_report(make_console(), reports, outputs, seconds, zone)
     return _exit_code(list(reports.values()), strict)
 
 

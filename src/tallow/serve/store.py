@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 
+import polars as pl
 import typer
 from rich.markup import escape
 from rich.table import Column
@@ -12,6 +13,7 @@ from rich.table import Column
 from tallow.core.errors import ParameterError
 from tallow.core.text import without_secrets
 from tallow.core.time import DAY_US, from_us, now_us
+from tallow.data.output_zone import UTC, in_zone, require_output_zone
 from tallow.data.store.backend import CompactionReport, StoreStats
 from tallow.data.store.store import open_store
 from tallow.data.writers import to_json
@@ -54,10 +56,14 @@ def show_stats(store: str, json: bool) -> int:
     return 0
 
 
-def list_series(store: str, json: bool) -> int:
+def list_series(store: str, output_zone: str | None, json: bool) -> int:
     """Print each series: an instrument, its timeframe and adjustment, and its candles."""
     with open_store(store) as opened:
-        series = opened.series()
+        series = in_zone(opened.series(), require_output_zone(output_zone))
+        symbols = opened.symbols().group_by("instrument").agg(pl.col("symbol").sort())
+    names = pl.col("symbol").list.join(", ").fill_null("")
+    series = series.join(symbols, on="instrument", how="left", maintain_order="left")
+    series = series.with_columns(names)
     if json:
         say_json(to_json(series))
         return 0
@@ -65,12 +71,19 @@ def list_series(store: str, json: bool) -> int:
     if series.is_empty():
         say(f"{place}: holds no candles; put some in: tallow ingest FILE --store {place}")
         return EXIT_INCOMPLETE
+    has_symbols = bool((series["symbol"] != "").any())
     table = make_table(
-        Column("instrument", overflow="fold"), "series", number("candles"), "first", "last"
+        Column("instrument", overflow="fold"),
+        *["symbol"] * has_symbols,
+        "series",
+        number("candles"),
+        "first",
+        "last",
     )
     for row in series.iter_rows(named=True):
         table.add_row(
             escape(row["instrument"]),
+            *[escape(row["symbol"])] * has_symbols,
             f"{row['timeframe']} {escape(row['adjustment'])}",
             f"{row['candles']:,}",
             f"{row['first']:%Y-%m-%d %H:%M}",
@@ -78,7 +91,7 @@ def list_series(store: str, json: bool) -> int:
         )
     console = make_console()
     console.print(table)
-    console.print(f"[{QUIET}]times in UTC[/]")
+    console.print(f"[{QUIET}]times in {output_zone or UTC}[/]")
     return 0
 
 
@@ -121,10 +134,10 @@ def copy_store(source: str, target: str, json: bool) -> int:
     return 0
 
 
-def show_ingests(store: str, json: bool) -> int:
+def show_ingests(store: str, output_zone: str | None, json: bool) -> int:
     """Print the ledger: each write, and where its rows went."""
     with open_store(store) as opened:
-        entries = opened.ledger.entries()
+        entries = in_zone(opened.ledger.entries(), require_output_zone(output_zone))
     if json:
         say_json(to_json(entries))
         return 0
@@ -141,6 +154,7 @@ def show_ingests(store: str, json: bool) -> int:
         )
     console.print(table)
     show_more(console, len(entries) - INGESTS_SHOWN)
+    console.print(f"[{QUIET}]times in {output_zone or UTC}[/]")
     return 0
 
 

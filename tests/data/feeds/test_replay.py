@@ -63,7 +63,7 @@ def in_file(folder: Path) -> Path:
 
 def in_store(folder: Path) -> Path:
     with open_store(folder, create=True) as store:
-        store.write(TRUTH)
+        store.write(TRUTH, source_timeframe="1m")
     return folder
 
 
@@ -95,7 +95,7 @@ def test_a_part_of_it(where: Callable[[Path], Any], tmp_path: Path) -> None:
 def test_open_interest_is_kept_where_there_is_some(tmp_path: Path) -> None:
     held = TRUTH.with_columns(open_interest=pl.lit(7.0))
     with open_store(tmp_path, create=True) as store:
-        store.write(held)
+        store.write(held, source_timeframe="1m")
         batches = [batch for batch in play(ReplayFeed(store)) if batch is not None]
         # A store that was open before the feed is open after it.
         assert len(store.read()) == len(TRUTH)
@@ -175,7 +175,7 @@ def test_a_replay_goes_on_after_what_was_acknowledged(tmp_path: Path) -> None:
     rest = CANDLES.filter(pl.col("timestamp") > TIMES[6]).sort("timestamp", "instrument")
     CANDLES.sort("timestamp").write_parquet(tmp_path / "day.parquet")
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(CANDLES)
+        store.write(CANDLES, source_timeframe="1m")
         # The same candles, in whatever they lie.
         for source in (CANDLES, tmp_path / "day.parquet", store):
             feed = ReplayFeed(source)

@@ -103,7 +103,7 @@ def work(store: Store, numbered: Iterable[tuple[int, Step]]) -> Iterator[int]:
     """Do steps one after the other; yield the number of each once the store acknowledged it."""
     for number, step in numbered:
         if step.kind == "write":
-            store.write(step.rows, source=str(number))
+            store.write(step.rows, source=str(number), source_timeframe="1m")
         elif step.kind == "delete":
             store.delete(step.rows, source=str(number))
         elif step.kind == "flush":

@@ -49,7 +49,7 @@ def write(store: Store, say: Say, folder: Path, writer: str, batches: int) -> No
     heard = folder / f"{writer}.heard"
     for number in range(batches):
         rows = batch(writer, number)
-        report = store.write(rows, source=f"{writer} {number}")
+        report = store.write(rows, source=f"{writer} {number}", source_timeframe="1m")
         assert report.new + report.revised == len(rows), report
         heard.write_text(f"{report.received_at}\n")
         say([f"{writer} {number}", len(rows), report.received_at])

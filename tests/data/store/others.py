@@ -141,7 +141,7 @@ class Shared:
 
     def write(self) -> None:
         candles = {key: flat(self.draw.choice([1.0, 2.0, 3.0])) for key in self.some()}
-        report = self.store.write(candle_frame(candles))
+        report = self.store.write(candle_frame(candles), source_timeframe="1m")
         assert counts(report) == self.model.write(candles, self.clock.now)
 
     def remove(self) -> None:

@@ -41,7 +41,7 @@ class Killed(BaseException):
 def write(store: Store, number: int) -> None:
     """Write a good and a bad candle."""
     good = flat_candle(f"I{number}", MINUTE, 10.0, 1.0)
-    store.write(pl.concat([good, bad(f"B{number}")]), source=str(number))
+    store.write(pl.concat([good, bad(f"B{number}")]), source=str(number), source_timeframe="1m")
 
 
 def bad(name: str) -> pl.DataFrame:
@@ -162,7 +162,7 @@ def test_a_store_that_is_only_read_is_copied_after_commits_that_its_ledger_lacks
     with monkeypatch.context() as patch, suppress(Killed):
         patch.setattr(DeltaBackend, "_make_durable", kill)
         patch.setattr(flush, "STORE_TAIL_BATCH_ROWS", 1)
-        store.write(flat_candle("Z", MINUTE, 10.0, 1.0))
+        store.write(flat_candle("Z", MINUTE, 10.0, 1.0), source_timeframe="1m")
     monkeypatch.setattr(copying, "STORE_COMMIT_ATTEMPTS", 3)
     backup(place.open(), copies[1])
     assert told(copies[1].open()) == told(store)
@@ -215,7 +215,7 @@ def test_a_copy_and_its_copy_back_are_what_was_there(kind, new_place):
 
 def test_a_ledger_without_rows_is_copied_and_not_written_over(new_place):
     source, target = new_place("folder").open(), new_place("folder")
-    source.write(bad("A"))
+    source.write(bad("A"), source_timeframe="1m")
     assert len(source.log()) == 0
     source.backup(target.location)
     assert told(target.open()) == told(source)

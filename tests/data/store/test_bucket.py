@@ -27,8 +27,8 @@ def place(new_place):
 
 def test_a_write_in_two_tails_becomes_two_revisions(place):
     first, second = place.open("first", Clock(1_000)), place.open("second", Clock(2_000))
-    first.write(candle_frame({A0: flat(1), A1: flat(1)}))
-    second.write(candle_frame({A0: flat(2), B0: flat(2)}))
+    first.write(candle_frame({A0: flat(1), A1: flat(1)}), source_timeframe="1m")
+    second.write(candle_frame({A0: flat(2), B0: flat(2)}), source_timeframe="1m")
     assert read(first) == [(*A0, *flat(1)), (*A1, *flat(1))]
     assert read(second) == [(*A0, *flat(2)), (*B0, *flat(2))]
     second.flush()
@@ -48,8 +48,11 @@ def test_a_write_in_two_tails_becomes_two_revisions(place):
 
 def test_a_long_write_comes_after_the_short_ones_before_it(place, tiny_limits):
     store = place.open(clock=Clock(1_000))
-    store.write(candle_frame({A0: flat(1)}))
-    store.write(candle_frame({A0: flat(2), **{("B", at(m)): flat(1) for m in range(9)}}))
+    store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
+    store.write(
+        candle_frame({A0: flat(2), **{("B", at(m)): flat(1) for m in range(9)}}),
+        source_timeframe="1m",
+    )
     store.flush()
     assert log(store)[:2] == [(*A0, 1, 1_000, 1.0), (*A0, 2, 1_001, 2.0)]
     assert read(store, instruments=["A"]) == [(*A0, *flat(2))]
@@ -57,10 +60,10 @@ def test_a_long_write_comes_after_the_short_ones_before_it(place, tiny_limits):
 
 def test_a_correction_of_what_another_machine_deleted_comes_after_it(place):
     first, second = place.open("first", Clock(1_000)), place.open("second", Clock(2_000))
-    first.write(candle_frame({A0: flat(1)}))
+    first.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
     first.flush()
-    first.write(candle_frame({A0: flat(5)}))
-    first.write(candle_frame({A0: flat(6)}))
+    first.write(candle_frame({A0: flat(5)}), source_timeframe="1m")
+    first.write(candle_frame({A0: flat(6)}), source_timeframe="1m")
     second.delete(keys_frame([A0]))
     second.flush()
     first.flush()
@@ -76,12 +79,12 @@ def test_writes_that_a_flush_moves_keep_a_moment_each(place, tiny_limits):
     """The first machine's clock is behind; its long write takes what is in its tail with it."""
     first, second = place.open("first", Clock(1_000)), place.open("second", Clock(2_000))
     for price in (1, 2):
-        first.write(candle_frame({A0: flat(price)}))
-    first.write(candle_frame({A0: flat(3)}), adjustment="split")
-    second.write(candle_frame({B0: flat(9)}))
+        first.write(candle_frame({A0: flat(price)}), source_timeframe="1m")
+    first.write(candle_frame({A0: flat(3)}), adjustment="split", source_timeframe="1m")
+    second.write(candle_frame({B0: flat(9)}), source_timeframe="1m")
     second.flush()
     rows = {A0: flat(4), **{("C", at(minute)): flat(1) for minute in range(4)}}
-    report = first.write(candle_frame(rows))
+    report = first.write(candle_frame(rows), source_timeframe="1m")
     assert report.received_at == 2_004
     assert [row for row in log(second) if row[0] == "A"] == [
         (*A0, 1, 2_001, 1.0),
@@ -103,7 +106,7 @@ def test_machines_that_write_at_once_lose_nothing(place, tiny_limits):
     def write(machine):
         store = place.open(f"machine {machine}")
         for number in range(1, 7):
-            store.write(candle_frame(candles(machine, number)))
+            store.write(candle_frame(candles(machine, number)), source_timeframe="1m")
         store.flush()
 
     place.open()
@@ -128,7 +131,7 @@ def test_a_bucket_that_refuses_a_file_is_an_error_that_names_it(new_place, monke
         raise PermissionDeniedError("403 Forbidden")
 
     store = new_place("bucket").open()
-    store.write(market(["A"], rows=9))
+    store.write(market(["A"], rows=9), source_timeframe="1m")
     monkeypatch.setattr("obstore.put", refuse)
     with pytest.raises(StoreError, match="403 Forbidden; check"):
         store.flush()

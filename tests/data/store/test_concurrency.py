@@ -126,7 +126,7 @@ def test_tidiers_that_keep_nothing_take_nothing_from_each_other(tmp_path):
 def test_who_opens_and_reads_does_not_wait_for_a_writer(tmp_path, monkeypatch):
     monkeypatch.setattr("tallow.data.store.state.STORE_LOCK_SECONDS", 0.1)
     with open_store(tmp_path, create=True) as store:
-        store.write(crowd.batch("first", 0))
+        store.write(crowd.batch("first", 0), source_timeframe="1m")
         with store.backend.writing(), open_store(tmp_path) as other:
             assert len(other.read()) == crowd.SIZES[0] + crowd.SHARED
 

@@ -42,7 +42,9 @@ with open_store(sys.argv[1]) as store:
 
 
 def write(store, number: int) -> None:
-    store.write(flat_candle(f"I{number:06d}", "2025-07-18T09:15+05:30", 10.0, 1.0))
+    store.write(
+        flat_candle(f"I{number:06d}", "2025-07-18T09:15+05:30", 10.0, 1.0), source_timeframe="1m"
+    )
 
 
 def copy(source: Path, target: Path, draw: random.Random) -> None:

@@ -30,7 +30,7 @@ def test_threads_that_make_a_store_at_once_get_the_same_one(place, machines):
     def make(number: int) -> None:
         barrier.wait()
         store = place.open(f"machine {number % machines}" if not place.local else "")
-        store.write(candle_frame({(f"I{number}", at(0)): flat(number)}))
+        store.write(candle_frame({(f"I{number}", at(0)): flat(number)}), source_timeframe="1m")
         store.flush()
 
     with ThreadPoolExecutor(MAKERS) as pool:
@@ -63,7 +63,7 @@ def make_stores(folder: Path, maker: int) -> list[str]:
             pass
         with open_store(folder / f"store {number}", create=True) as store:
             marks.append(store.epoch)
-            store.write(candle_frame({(f"I{maker}", at(0)): flat(maker)}))
+            store.write(candle_frame({(f"I{maker}", at(0)): flat(maker)}), source_timeframe="1m")
     return marks
 
 

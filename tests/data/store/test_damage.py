@@ -189,7 +189,7 @@ def two_files(tmp_path: Path) -> tuple[Path, list[pl.DataFrame], list[Path]]:
     files: list[Path] = []
     with open_store(tmp_path / "store", create=True) as store:
         for frame in frames:
-            assert store.write(frame).new > 400
+            assert store.write(frame, source_timeframe="1m").new > 400
             files += set((tmp_path / "store").glob("*.parquet")) - set(files)
     return tmp_path / "store", frames, files
 
@@ -220,7 +220,7 @@ def test_a_damaged_data_file_is_named_and_the_rest_can_be_read(two_files, harm):
         assert rest.drop("open_interest").equals(frames[1])
         # What lies in the other file is not touched by it.
         assert store.read(["B"]).equals(rest)
-        assert store.write(frames[1]).identical == len(frames[1])
+        assert store.write(frames[1], source_timeframe="1m").identical == len(frames[1])
         if harm is not scribble:
             assert [files[0].name in line for line in store.damaged()] == [True]
 

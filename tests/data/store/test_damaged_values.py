@@ -31,7 +31,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(tmp_path: Path) -> Path:
     """Return a store of one file, with a write in its tail."""
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(market(["A"], rows=1_200, seed=1))
+        store.write(market(["A"], rows=1_200, seed=1), source_timeframe="1m")
         list(work(store, [(1, SHORT)]))
         assert (store.stats().files, store.stats().tail_rows) == (1, len(SHORT.rows))
     return tmp_path / "store"
@@ -116,7 +116,7 @@ def test_a_state_with_a_value_that_cannot_be_is_refused(folder, statement):
 def test_a_tail_that_lacks_a_batch_is_refused(folder, missing):
     with open_store(folder) as store:
         for name in ("B", "C"):
-            assert store.write(market([name], rows=30, seed=2)).new
+            assert store.write(market([name], rows=30, seed=2), source_timeframe="1m").new
     change(folder, f"DELETE FROM batches WHERE id = (SELECT min(id) + {missing - 1} FROM batches)")
     with pytest.raises(DamagedFileError, match=STATE), open_store(folder) as store:
         store.read()

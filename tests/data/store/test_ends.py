@@ -36,7 +36,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def put(store: Store, name: str, minute: int, price: float = 1.0) -> tuple[int, int, int]:
-    return counts(store.write(candle_frame({(name, at(minute)): flat(price)})))
+    return counts(
+        store.write(candle_frame({(name, at(minute)): flat(price)}), source_timeframe="1m")
+    )
 
 
 def test_a_later_candle_is_new_without_a_read_and_any_other_is_looked_at(tmp_path: Path, reads):

@@ -203,7 +203,7 @@ def test_a_group_is_one_commit_in_the_order_in_which_it_came(watched):
 
 
 def same_key(store: Store, number: int) -> Any:
-    return store.write(candle_frame({("A", at(0)): flat(1.0 + number)}))
+    return store.write(candle_frame({("A", at(0)): flat(1.0 + number)}), source_timeframe="1m")
 
 
 def test_one_that_fails_takes_no_other_with_it(watched):
@@ -339,7 +339,7 @@ def test_a_long_write_beside_a_flush_is_not_doubled(tmp_path, monkeypatch):
         stop_at(monkeypatch, "files", halt)
         long = candle_frame({("Z", at(number)): flat(2.0) for number in range(200)})
         with halted(store, halt):
-            assert store.write(long).new == 200
+            assert store.write(long, source_timeframe="1m").new == 200
         log = store.log()
         assert len(log) == 205
         assert log["revision"].unique().to_list() == [1]

@@ -95,8 +95,8 @@ def test_a_story_of_joins(place):
 
 def test_a_live_engine_on_any_store_goes_on_from_the_old_key(place):
     store = place.open()
-    store.write(flat_candle(OLD, "2025-09-19T15:28+05:30", 100.0, 5.0))
-    store.write(flat_candle(NEW, "2025-09-22T09:15+05:30", 104.0, 5.0))
+    store.write(flat_candle(OLD, "2025-09-19T15:28+05:30", 100.0, 5.0), source_timeframe="1m")
+    store.write(flat_candle(NEW, "2025-09-22T09:15+05:30", 104.0, 5.0), source_timeframe="1m")
     store.actions.record(joined(NEW, "2025-09-22", OLD))
     live = tallow.LiveEngine("1m", "sma(2)", calendar="XNSE", store=store)
     live.catch_up([NEW])

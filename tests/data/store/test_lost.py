@@ -42,9 +42,9 @@ def emptied(state: Path) -> None:
 
 
 def fill(store: Store) -> None:
-    store.write(FLUSHED)
+    store.write(FLUSHED, source_timeframe="1m")
     store.flush()
-    store.write(WAITING)
+    store.write(WAITING, source_timeframe="1m")
     store.close()
 
 
@@ -61,7 +61,7 @@ def test_a_lost_state_file_is_told_once_and_the_table_is_whole(
         assert_same_frame(store.read().drop("open_interest"), FLUSHED)
         assert len(store.ledger.entries()) == 0
         # What is written again is new.
-        assert store.write(WAITING).new == len(WAITING)
+        assert store.write(WAITING, source_timeframe="1m").new == len(WAITING)
     with open_store(folder) as store:
         assert len(store.read()) == len(FLUSHED) + len(WAITING)
 
@@ -78,9 +78,9 @@ def test_no_snapshot_of_what_is_missing_is_used(tmp_path: Path) -> None:
     later = market(["A"], "2025-07-02T09:15+05:30", rows=30)
     asked = ("A", "5m", "2025-07-02", "2025-07-03", "ema(3)")
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(pl.concat([FLUSHED, later]))
+        store.write(pl.concat([FLUSHED, later]), source_timeframe="1m")
         store.flush()
-        store.write(WAITING)
+        store.write(WAITING, source_timeframe="1m")
         with_all = AnalyticsEngine(store=store).query(*asked).frame
     assert (tmp_path / "store" / "_tallow" / "snapshots.sqlite").exists()
     without_file(tmp_path / "store" / "_tallow")
@@ -89,7 +89,7 @@ def test_no_snapshot_of_what_is_missing_is_used(tmp_path: Path) -> None:
     with store:
         found = AnalyticsEngine(store=store).query(*asked).frame
     with open_store(tmp_path / "another", create=True) as store:
-        store.write(pl.concat([FLUSHED, later]))
+        store.write(pl.concat([FLUSHED, later]), source_timeframe="1m")
         assert_same_frame(found, AnalyticsEngine(store=store).query(*asked).frame)
     assert not found.equals(with_all)
 

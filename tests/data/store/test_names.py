@@ -42,9 +42,9 @@ def row(name: str) -> pl.DataFrame:
 def test_stores_of_odd_names_are_told_apart(tmp_path):
     for name in ODD:
         with open_store(tmp_path / name, create=True) as store:
-            store.write(row(name))
+            store.write(row(name), source_timeframe="1m")
             store.flush()
-            store.write(row(f"{name} later"))
+            store.write(row(f"{name} later"), source_timeframe="1m")
     for name in ODD:
         assert (tmp_path / name / "_delta_log" / f"{1:020d}.json").is_file()
         assert len(list((tmp_path / name).glob("*.parquet"))) == 1
@@ -63,7 +63,7 @@ def test_a_folder_that_would_be_another_is_no_store_yet(tmp_path):
 def test_all_names_of_one_folder_open_one_store(tmp_path, monkeypatch):
     folder = tmp_path / "one" / "a%41 #b"
     with open_store(folder, create=True) as store:
-        store.write(row("0"))
+        store.write(row("0"), source_timeframe="1m")
         (tmp_path / "deep").mkdir()
         (tmp_path / "deep" / "link").symlink_to(folder)
         monkeypatch.chdir(folder.parent)
@@ -78,7 +78,7 @@ def test_all_names_of_one_folder_open_one_store(tmp_path, monkeypatch):
         )
         for number, name in enumerate(names, 1):
             with open_store(name) as other:
-                other.write(row(str(number)))
+                other.write(row(str(number)), source_timeframe="1m")
                 other.flush()
             assert len(store.read()) == len(store.ledger.entries()) == number + 1
     assert list(folder.parent.iterdir()) == [folder]
@@ -110,7 +110,7 @@ def test_a_bucket_is_one_store_by_all_its_names(tmp_path, bucket_options, monkey
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     name = f"s3://{BUCKET}/names/ü+a;b"
     with open_store(name, create=True, storage_options=bucket_options) as store:
-        store.write(row("A"))
+        store.write(row("A"), source_timeframe="1m")
         with open_store(f"{name}/", storage_options=bucket_options) as other:
             # Of the same tail.
             assert other.read()["instrument"].to_list() == ["A"]

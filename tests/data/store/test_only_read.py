@@ -47,9 +47,9 @@ def shelf() -> Iterator[Path]:
 
 
 def fill(store: Store) -> None:
-    store.write(market(["A", "B"], rows=60, seed=1))
+    store.write(market(["A", "B"], rows=60, seed=1), source_timeframe="1m")
     store.flush()
-    store.write(market(["A", "B"], rows=30, seed=2))
+    store.write(market(["A", "B"], rows=30, seed=2), source_timeframe="1m")
 
 
 def become_nobody() -> None:
@@ -143,7 +143,7 @@ def use(place: str, copy: str) -> dict[str, Any]:
     }
     rows = market(["A"], rows=30, seed=9)
     acts: list[Callable[[], object]] = [
-        lambda: store.write(rows),
+        lambda: store.write(rows, source_timeframe="1m"),
         store.flush,
         store.compact,
         lambda: store.prune(before=1),
@@ -223,9 +223,9 @@ def test_what_its_writer_does_later_is_seen(nobody, shelf):
     with open_store(place, create=True) as store:
         fill(store)
         first = nobody.do("use", place=place, copy=copies(shelf))["log"]
-        store.write(market(["C"], rows=30, seed=3))
+        store.write(market(["C"], rows=30, seed=3), source_timeframe="1m")
         store.flush()
-        store.write(market(["C"], rows=30, seed=4))
+        store.write(market(["C"], rows=30, seed=4), source_timeframe="1m")
         later = nobody.do("look_again", place=place)
         assert first < later[0]
         assert later == [len(store.log()), len(store.ledger.entries())]

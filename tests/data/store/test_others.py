@@ -61,9 +61,9 @@ def rows(store):
 def folder(tmp_path):
     """Return the folder of a store with two versions of rows: a first word, and a correction."""
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(candle_frame({A0: flat(1), A1: flat(2), B0: flat(3)}))
+        store.write(candle_frame({A0: flat(1), A1: flat(2), B0: flat(3)}), source_timeframe="1m")
         store.flush()
-        store.write(candle_frame({A0: flat(5)}))
+        store.write(candle_frame({A0: flat(5)}), source_timeframe="1m")
         store.flush()
     return tmp_path / "store"
 
@@ -71,7 +71,7 @@ def folder(tmp_path):
 def test_a_flush_and_a_compaction_are_no_other_tool(folder):
     with open_store(folder) as store:
         epoch = store.epoch
-        store.write(candle_frame({A1: flat(7)}))
+        store.write(candle_frame({A1: flat(7)}), source_timeframe="1m")
         store.flush()
         store.compact(keep_hours=0)
         assert store.epoch == epoch
@@ -96,7 +96,7 @@ def test_nothing_that_was_derived_before_another_tools_commit_is_used(folder, ch
         later = store.epoch
         assert later != epoch
         assert store.token() != token
-        store.write(candle_frame({A1: flat(9)}))
+        store.write(candle_frame({A1: flat(9)}), source_timeframe="1m")
         store.flush()
         store.compact(keep_hours=1)
     with open_store(folder) as store:
@@ -109,10 +109,13 @@ def test_a_correction_that_is_withdrawn_does_not_go_on(folder):
     may, june = datetime(2025, 5, 5, 10, tzinfo=UTC), datetime(2025, 6, 10, 10, tzinfo=UTC)
     stamps = [("A", int(each.timestamp()) * 1_000_000) for each in (may, june)]
     with open_store(folder) as store:
-        store.write(candle_frame(dict(zip(stamps, (flat(10), flat(20)), strict=True))))
+        store.write(
+            candle_frame(dict(zip(stamps, (flat(10), flat(20)), strict=True))),
+            source_timeframe="1m",
+        )
         store.flush()
         version = DeltaTable(folder).version()
-        store.write(candle_frame({stamps[0]: flat(1_000)}))
+        store.write(candle_frame({stamps[0]: flat(1_000)}), source_timeframe="1m")
         store.flush()
         engine = AnalyticsEngine(calendar="24/7", store=store)
         # In: 1,000 in May, and the average moves half of the way to 20.
@@ -145,7 +148,7 @@ def test_going_back_and_forth_with_a_tail_loses_nothing_and_doubles_nothing(fold
         DeltaTable(folder).restore(1)
         assert rows(store) == [(*A0, 1), (*A1, 2), (*B0, 3)]
         received = store.last_received()
-        report = store.write(candle_frame({A0: flat(6), A1: flat(2)}))
+        report = store.write(candle_frame({A0: flat(6), A1: flat(2)}), source_timeframe="1m")
         assert counts(report) == (0, 1, 1)
         assert report.received_at is not None
         assert report.received_at > received
@@ -153,7 +156,11 @@ def test_going_back_and_forth_with_a_tail_loses_nothing_and_doubles_nothing(fold
         for _ in range(2):
             assert rows(store) == [(*A0, 6), (*A1, 2), (*B0, 3)]
             assert [(r[2], r[4]) for r in log(store) if r[:2] == A0] == [(1, 1), (2, 5), (3, 6)]
-            assert counts(store.write(candle_frame({A0: flat(6)}))) == (0, 1, 0)
+            assert counts(store.write(candle_frame({A0: flat(6)}), source_timeframe="1m")) == (
+                0,
+                1,
+                0,
+            )
             store.flush()
         assert store.stats().tail_rows == 0
 
@@ -162,7 +169,7 @@ def test_what_was_flushed_and_taken_back_is_new_again(folder):
     with open_store(folder) as store:
         DeltaTable(folder).restore(0)
         assert rows(store) == []
-        assert counts(store.write(candle_frame({A0: flat(1)}))) == (1, 0, 0)
+        assert counts(store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")) == (1, 0, 0)
         store.flush()
     with open_store(folder) as store:
         assert rows(store) == [(*A0, 1)]
@@ -287,7 +294,9 @@ def test_a_file_of_which_the_log_says_little_is_looked_into(folder, said):
         for name in names:
             assert [row[2] for row in read(store, instruments=[name])] == [3]
         assert store.last_received() == store.log()["received_at"].to_physical().max()
-        assert counts(store.write(candle_frame({(names[0], at(0)): far}))) == (0, 0, 1)
+        assert counts(
+            store.write(candle_frame({(names[0], at(0)): far}), source_timeframe="1m")
+        ) == (0, 0, 1)
         store.compact(keep_hours=1)
         assert [row[2] for row in read(store, instruments=names)] == [8, 3]
 
@@ -298,7 +307,7 @@ def test_an_answer_is_of_one_state_when_a_correction_is_withdrawn_meanwhile(
 ):
     """Half of the rows are read before another tool's restore, and half after it."""
     with open_store(folder) as store:
-        store.write(candle_frame({A0: flat(5_000), B0: flat(5_000)}))
+        store.write(candle_frame({A0: flat(5_000), B0: flat(5_000)}), source_timeframe="1m")
         store.flush()
         scan, left = DeltaView.scan, [2]
 
@@ -328,18 +337,22 @@ def test_two_machines_notice_what_another_tool_does_to_a_bucket(new_place):
     place = new_place("bucket")
     table = partial(DeltaTable, place.location, storage_options=place.options)
     one, two = place.open("one"), place.open("two")
-    one.write(candle_frame({A0: flat(1), B0: flat(3)}))
+    one.write(candle_frame({A0: flat(1), B0: flat(3)}), source_timeframe="1m")
     one.flush()
     version = table().version()
-    one.write(candle_frame({A0: flat(5)}))
+    one.write(candle_frame({A0: flat(5)}), source_timeframe="1m")
     one.flush()
     assert rows(two) == [(*A0, 5), (*B0, 3)]
-    two.write(candle_frame({A0: flat(6)}))
+    two.write(candle_frame({A0: flat(6)}), source_timeframe="1m")
     epochs = one.epoch, two.epoch
     table().restore(version)
     table().optimize.z_order(["close"])
     assert (rows(one), rows(two)) == ([(*A0, 1), (*B0, 3)], [(*A0, 6), (*B0, 3)])
-    assert counts(one.write(candle_frame({A0: flat(1), B0: flat(4)}))) == (0, 1, 1)
+    assert counts(one.write(candle_frame({A0: flat(1), B0: flat(4)}), source_timeframe="1m")) == (
+        0,
+        1,
+        1,
+    )
     one.flush()
     two.flush()
     two.compact(keep_hours=1)

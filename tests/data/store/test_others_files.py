@@ -33,7 +33,7 @@ A0, A1 = ("A", at(0)), ("A", at(1))
 def folder(tmp_path):
     """Return the folder of a store with two candles."""
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(candle_frame({A0: flat(5), A1: flat(2)}))
+        store.write(candle_frame({A0: flat(5), A1: flat(2)}), source_timeframe="1m")
         store.flush()
     return tmp_path / "store"
 
@@ -57,7 +57,7 @@ def test_times_as_other_writers_write_them_are_right(folder, form):
         for first, last in ((0, 300), (7, 8), (120, 290)):
             found = read(store, instruments=["C"], start=at(first), end=at(last))
             assert [row[1:3] for row in found] == [(at(m), m + 1.0) for m in range(first, last)]
-        assert counts(store.write(rows.head(2))) == (0, 2, 0)
+        assert counts(store.write(rows.head(2), source_timeframe="1m")) == (0, 2, 0)
         store.compact(keep_hours=0)
         assert [row[2] for row in read(store, instruments=["C"])] == [m + 1.0 for m in range(300)]
 
@@ -102,7 +102,7 @@ def test_receipts_far_ahead_of_the_clock_move_no_later_ones(folder, ahead):
         assert [row[2] for row in read(store, instruments=["A"])] == [5.0, 2.0]
         with pytest.raises(DamagedFileError, match=rf"{name}: has rows that were received at .*"):
             store.read(["C"])
-        wrote = store.write(candle_frame({A1: flat(9.0)})).received_at or 0
+        wrote = store.write(candle_frame({A1: flat(9.0)}), source_timeframe="1m").received_at or 0
         assert now.timestamp() * 1e6 < wrote < (now.timestamp() + 3_600) * 1e6
         store.flush()
         assert store.last_received() == store.stats().last_received == wrote

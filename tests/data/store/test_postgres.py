@@ -73,30 +73,34 @@ def test_somebody_without_the_right_is_told(place, cluster, tmp_path):
 @pytest.mark.parametrize("call", ["read", "write"])
 def test_a_restart_of_the_server_between_two_calls_is_not_noticed(place, cluster, call):
     store = place.open()
-    store.write(candle_frame({A0: flat(1)}))
+    store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
     cluster.stop()
     cluster.start()
     if call == "write":
-        assert counts(store.write(candle_frame({A1: flat(1)}))) == (1, 0, 0)
+        assert counts(store.write(candle_frame({A1: flat(1)}), source_timeframe="1m")) == (1, 0, 0)
     assert len(store.read()) == (2 if call == "write" else 1)
 
 
 def test_a_store_goes_on_when_the_server_is_back(place, cluster):
     store = place.open()
-    store.write(candle_frame({A0: flat(1)}))
+    store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
     cluster.stop()
     for _ in range(2):
         with pytest.raises(LostConnectionError, match="is the server running"):
             store.read()
         with pytest.raises(LostConnectionError, match="What was not acknowledged can be written"):
-            store.write(candle_frame({A1: flat(1)}))
+            store.write(candle_frame({A1: flat(1)}), source_timeframe="1m")
     cluster.start()
-    assert counts(store.write(candle_frame({A0: flat(1), A1: flat(1)}))) == (1, 1, 0)
+    assert counts(store.write(candle_frame({A0: flat(1), A1: flat(1)}), source_timeframe="1m")) == (
+        1,
+        1,
+        0,
+    )
 
 
 def test_a_connection_that_ends_in_the_middle_of_a_write_leaves_nothing_of_it(place, cluster):
     store = place.open()
-    store.write(candle_frame({A0: flat(1)}))
+    store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
 
     def write():
         with store.backend.writing() as writing:
@@ -109,7 +113,11 @@ def test_a_connection_that_ends_in_the_middle_of_a_write_leaves_nothing_of_it(pl
 
     with pytest.raises(LostConnectionError):
         write()
-    assert counts(store.write(candle_frame({A0: flat(1), A1: flat(1)}))) == (1, 1, 0)
+    assert counts(store.write(candle_frame({A0: flat(1), A1: flat(1)}), source_timeframe="1m")) == (
+        1,
+        1,
+        0,
+    )
     assert [row[:3] for row in log(store)] == [(*A0, 1), (*A1, 1)]
 
 
@@ -130,17 +138,25 @@ def test_a_write_waits_for_another_one_only_so_long(place, monkeypatch):
     first, second = place.open(), place.open()
     with first.backend.writing():
         with pytest.raises(StoreError, match="lock timeout; another write held the store for"):
-            second.write(candle_frame({A0: flat(1)}))
+            second.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
         assert read(second) == []
-    assert counts(second.write(candle_frame({A0: flat(1)}))) == (1, 0, 0)
+    assert counts(second.write(candle_frame({A0: flat(1)}), source_timeframe="1m")) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("name", ["NSE_EQ|INE301A01014", "it's", 'a"b', "a\\'; --", "É✓", "{}%$1"])
 def test_a_name_is_a_name_whatever_is_in_it(place, name):
     store = place.open()
     frame = candle_frame({(name, at(0)): flat(1), ("other", at(0)): flat(2)})
-    assert counts(store.write(frame, source=name, adjustment="it's")) == (2, 0, 0)
-    assert counts(store.write(frame, source=name, adjustment="it's")) == (0, 2, 0)
+    assert counts(store.write(frame, source=name, adjustment="it's", source_timeframe="1m")) == (
+        2,
+        0,
+        0,
+    )
+    assert counts(store.write(frame, source=name, adjustment="it's", source_timeframe="1m")) == (
+        0,
+        2,
+        0,
+    )
     assert read(store, ("1m", "it's"), instruments=[name]) == [(name, at(0), *flat(1))]
     assert store.ledger.entries()["source"].to_list() == [name, name]
 
@@ -148,7 +164,7 @@ def test_a_name_is_a_name_whatever_is_in_it(place, name):
 def test_a_name_with_a_zero_byte_is_refused(place):
     store = place.open()
     with pytest.raises(StoreError, match="zero byte; PostgreSQL holds none; change the name"):
-        store.write(candle_frame({("a\0b", at(0)): flat(1)}))
+        store.write(candle_frame({("a\0b", at(0)): flat(1)}), source_timeframe="1m")
     assert read(store) == []
 
 
@@ -157,14 +173,14 @@ def test_a_long_row_that_was_set_aside_is_kept(place):
     wrong = Values(open=1, high=0, low=1, close=1, volume=1)
     bad = candle_frame({(long, at(0)): wrong, ("zero\0byte", at(0)): wrong})
     for _ in range(2):
-        assert store.write(bad, source="bad").quarantined == 2
+        assert store.write(bad, source="bad", source_timeframe="1m").quarantined == 2
     assert store.ledger.held()["instrument"].to_list() == [long, "zero\\u0000byte"]
 
 
 def test_more_connections_than_are_kept_are_closed(place, cluster, monkeypatch):
     monkeypatch.setattr(server, "STORE_CONNECTIONS", 2)
     store = place.open()
-    store.write(candle_frame({A0: flat(1)}))
+    store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
     together = threading.Barrier(5, timeout=30)
 
     def look():
@@ -185,7 +201,10 @@ def test_more_connections_than_are_kept_are_closed(place, cluster, monkeypatch):
 
 def test_one_instrument_is_found_by_the_primary_key(place, cluster):
     store = place.open()
-    store.write(candle_frame({(f"I{n:03}", at(m)): flat(1) for n in range(100) for m in range(50)}))
+    store.write(
+        candle_frame({(f"I{n:03}", at(m)): flat(1) for n in range(100) for m in range(50)}),
+        source_timeframe="1m",
+    )
     store.compact()
     wanted = "timeframe = '1m' AND adjustment = 'raw' AND instrument = ANY (ARRAY['I050'])"
     plan = cluster.sql(place.location, f"EXPLAIN SELECT * FROM tallow.log WHERE {wanted}")
@@ -201,7 +220,7 @@ from tallow.data.store.store import open_store
 candle = {"symbol": ["A"], "ts": ["2025-07-18T09:15+05:30"], "v": [900]}
 prices = {"o": [700.0], "h": [702.0], "l": [699.0], "c": [701.0]}
 with open_store(sys.argv[1], create=True, state=Path(sys.argv[2])) as store:
-    store.write(pl.DataFrame(candle | prices))
+    store.write(pl.DataFrame(candle | prices), source_timeframe="1m")
     print(store.read()["close"].to_list(), len(store.ledger.entries()))
 """
 

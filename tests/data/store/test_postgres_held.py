@@ -68,12 +68,12 @@ def test_a_server_that_falls_silent_is_left_and_asked_anew(
     with HostileServer([forward_to(f"{cluster.folder}/.s.PGSQL.5432", held)]) as between:
         url = f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{between.port}/{name}"
         with open_store(url, create=True, state=tmp_path) as store:
-            store.write(candle_frame({A0: flat(1)}))
+            store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
             held.set()
             with pytest.raises(LostConnectionError, match=r"no answer for .*must answer"):
-                store.write(candle_frame({A1: flat(1)}))
+                store.write(candle_frame({A1: flat(1)}), source_timeframe="1m")
             with pytest.raises(LostConnectionError, match="no answer for"):
                 store.read()
             held.clear()
-            store.write(candle_frame({A1: flat(1)}))
+            store.write(candle_frame({A1: flat(1)}), source_timeframe="1m")
             assert [row[:2] for row in read(store)] == [A0, A1]

@@ -65,7 +65,9 @@ class Oracle:
         kind, rows = event
         kept = self.states[-1].join(rows, on=KEY, how="anti")
         if kind == "write":
-            store.write(rows.sample(fraction=1.0, shuffle=True, seed=len(rows)))
+            store.write(
+                rows.sample(fraction=1.0, shuffle=True, seed=len(rows)), source_timeframe="1m"
+            )
             kept = pl.concat([kept, rows])
         else:
             store.delete(rows)

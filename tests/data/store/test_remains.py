@@ -48,7 +48,7 @@ def age(folder: Path, days: int = 10) -> None:
 def fill(store: Store, files: int = 3) -> None:
     """Write files that overlap."""
     for seed in range(files):
-        store.write(market(["A", "B"], rows=40, seed=seed))
+        store.write(market(["A", "B"], rows=40, seed=seed), source_timeframe="1m")
         store.flush()
 
 

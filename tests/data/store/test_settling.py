@@ -53,7 +53,7 @@ def ticks(live: LiveEngine, _store: Store, _folder: Path, rows: pl.DataFrame) ->
 
 
 def python(_live: LiveEngine, store: Store, _folder: Path, rows: pl.DataFrame) -> object:
-    return store.write(rows, source="another")
+    return store.write(rows, source="another", source_timeframe="1m")
 
 
 def file(_live: LiveEngine, store: Store, folder: Path, rows: pl.DataFrame) -> object:
@@ -149,10 +149,10 @@ def test_where_nothing_is_set_aside_the_ledger_is_not_asked(
 ) -> None:
     """A live engine writes every minute, and a quarantine may be long."""
     store = Place(str(tmp_path / "s"), tmp_path / "s", local=True).open()
-    store.write(candles("A", minutes("2025-07-18T09:15+05:30", 2)))
+    store.write(candles("A", minutes("2025-07-18T09:15+05:30", 2)), source_timeframe="1m")
     monkeypatch.setattr(SqliteLedger, "held", None)
     for number in range(2, 5):
-        store.write(candles("A", minutes("2025-07-18T09:15+05:30", number)))
+        store.write(candles("A", minutes("2025-07-18T09:15+05:30", number)), source_timeframe="1m")
     store.close()
 
 

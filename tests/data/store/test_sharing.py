@@ -47,7 +47,7 @@ def test_another_process_sees_a_write_when_it_is_acknowledged(place):
         assert process.stdin is not None
         assert process.stdout is not None
         for number in range(1, 4):
-            store.write(candle_frame({("A", at(number)): flat(number)}))
+            store.write(candle_frame({("A", at(number)): flat(number)}), source_timeframe="1m")
             process.stdin.write("\n")
             process.stdin.flush()
             assert json.loads(process.stdout.readline()) == [float(n) for n in range(1, number + 1)]
@@ -62,7 +62,10 @@ def test_writers_at_once_lose_nothing(place, tiny_limits):
         for number in range(1, 6):
             price = 10.0 * number + writer
             own = ("own", at(10 * writer + number))
-            store.write(candle_frame({("shared", at(number)): flat(price), own: flat(price)}))
+            store.write(
+                candle_frame({("shared", at(number)): flat(price), own: flat(price)}),
+                source_timeframe="1m",
+            )
             if writer == 0:
                 store.flush()
 
@@ -84,7 +87,7 @@ def test_writers_at_once_lose_nothing(place, tiny_limits):
 def test_no_reader_sees_half_a_write(place, tiny_limits):
     writer, done = place.open(), threading.Event()
     keys = [(name, at(minute)) for name in "ABC" for minute in range(3)]
-    writer.write(candle_frame(dict.fromkeys(keys, flat(1))))
+    writer.write(candle_frame(dict.fromkeys(keys, flat(1))), source_timeframe="1m")
 
     def look():
         store, seen = place.open(), set()
@@ -99,7 +102,7 @@ def test_no_reader_sees_half_a_write(place, tiny_limits):
         readers = [pool.submit(look) for _ in range(2)]
         try:
             for price in range(2, 12):
-                writer.write(candle_frame(dict.fromkeys(keys, flat(price))))
+                writer.write(candle_frame(dict.fromkeys(keys, flat(price))), source_timeframe="1m")
                 if price % 3 == 0:
                     writer.flush()
         finally:
@@ -116,7 +119,9 @@ def test_tails_beside_one_folder_never_use_a_revision_or_a_receipt_twice(tmp_pat
     ]
     for turn in range(2):
         for machine, store in enumerate(stores):
-            store.write(candle_frame({key: flat(10.0 * turn + machine + 1.0)}))
+            store.write(
+                candle_frame({key: flat(10.0 * turn + machine + 1.0)}), source_timeframe="1m"
+            )
         for store in stores:
             store.flush()
     rows = stores[0].log(["A"])
@@ -144,15 +149,15 @@ def test_a_long_write_that_dies_before_it_is_noted_comes_after_the_tail(
     place = {"state": state and tmp_path / state}
     keys = [("A", at(minute)) for minute in range(5)]
     store = open_store(tmp_path / "store", create=True, **place)
-    store.write(candle_frame({keys[0]: flat(1.0)}))
-    store.write(candle_frame({keys[0]: flat(2.0)}))
+    store.write(candle_frame({keys[0]: flat(1.0)}), source_timeframe="1m")
+    store.write(candle_frame({keys[0]: flat(2.0)}), source_timeframe="1m")
     with monkeypatch.context() as patch, suppress(Killed):
         patch.setattr(DeltaBackend, "_make_durable", kill)
-        store.write(candle_frame(dict.fromkeys(keys, flat(3.0))))
+        store.write(candle_frame(dict.fromkeys(keys, flat(3.0))), source_timeframe="1m")
     with open_store(tmp_path / "store", **place) as again:
         seen = again.log(["A"])
         assert seen.filter(pl.col("timestamp") == at(0))["close"].to_list() == [1.0, 2.0, 3.0]
-        again.write(candle_frame({keys[0]: flat(4.0)}))
+        again.write(candle_frame({keys[0]: flat(4.0)}), source_timeframe="1m")
         again.flush()
         assert again.log(["A"]).filter(pl.col("close") < 4.0).equals(seen)
         assert again.read(["A"])["close"].to_list() == [4.0, 3.0, 3.0, 3.0, 3.0]
@@ -167,10 +172,10 @@ def test_a_flush_that_fails_is_not_tried_at_every_write(tmp_path, tiny_limits, m
     rows = [candle_frame({("A", at(number)): flat(1.0)}) for number in range(20)]
     with open_store(tmp_path / "store", create=True) as store:
         for row in rows[:6]:
-            store.write(row)
+            store.write(row, source_timeframe="1m")
         with pytest.warns(TallowWarning, match="no room .the write itself is safe"):
-            store.write(rows[6])
+            store.write(rows[6], source_timeframe="1m")
         # A second warning would be an error here.
         for row in rows[7:]:
-            store.write(row)
+            store.write(row, source_timeframe="1m")
         assert store.stats().tail_rows == len(store.read()) == 20

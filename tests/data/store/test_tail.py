@@ -163,18 +163,18 @@ def test_a_file_from_before_folding_goes_on(path):
 def test_an_older_copy_of_the_file_uses_no_number_again(tmp_path):
     """A number that the table names as flushed would make a write invisible."""
     with open_store(tmp_path / "store", create=True) as store:
-        store.write(candle_frame({("A", at(0)): flat(1)}))
+        store.write(candle_frame({("A", at(0)): flat(1)}), source_timeframe="1m")
     state, copy = tmp_path / "store" / "_tallow", tmp_path / "copy"
     shutil.copytree(state, copy)
     with open_store(tmp_path / "store") as store:
-        store.write(candle_frame({("A", at(1)): flat(2)}))
-        store.write(candle_frame({("A", at(2)): flat(3)}))
+        store.write(candle_frame({("A", at(1)): flat(2)}), source_timeframe="1m")
+        store.write(candle_frame({("A", at(2)): flat(3)}), source_timeframe="1m")
         store.flush()
     shutil.rmtree(state)
     shutil.copytree(copy, state)
     # What the copy knows of the table is older, too: that it grew is no harm.
     with open_store(tmp_path / "store") as store:
-        store.write(candle_frame({("A", at(3)): flat(4)}))
+        store.write(candle_frame({("A", at(3)): flat(4)}), source_timeframe="1m")
         assert [close for *_, close, _, _ in read(store)] == [1.0, 2.0, 3.0, 4.0]
 
 

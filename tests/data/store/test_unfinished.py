@@ -57,7 +57,7 @@ def newest(folder: Path, pattern: str = "*.json") -> Path:
 
 
 def write(store: Store, seed: int) -> None:
-    store.write(market(["A", "B"], rows=30, seed=seed))
+    store.write(market(["A", "B"], rows=30, seed=seed), source_timeframe="1m")
 
 
 @pytest.mark.parametrize("harm", [cut, cut_between_lines, zero, zero_in_the_middle, empty])

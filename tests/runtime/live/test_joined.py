@@ -46,7 +46,10 @@ def same_as_from_scratch(live: tallow.LiveEngine, store: tallow.Store) -> None:
 @pytest.fixture
 def store(tmp_path: Path):
     with tallow.open_store(tmp_path / "store", create=True) as store:
-        store.write(pl.concat([history("OLD"), history("NEW")]).sort("instrument", "timestamp"))
+        store.write(
+            pl.concat([history("OLD"), history("NEW")]).sort("instrument", "timestamp"),
+            source_timeframe="1m",
+        )
         store.actions.record(JOIN)
         yield store
 

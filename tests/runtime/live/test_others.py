@@ -75,8 +75,8 @@ def test_a_copy_of_before_that_is_put_back_is_noticed(market: Market) -> None:
     market.agree()
     # Others went on from it, so that its newest row is newer than all that the state knows.
     with open_store(market.folder) as other:
-        other.write(rows("B", 400, 9))
-        other.write(rows("C", 17, 30))
+        other.write(rows("B", 400, 9), source_timeframe="1m")
+        other.write(rows("C", 17, 30), source_timeframe="1m")
     market.catch_up()
     market.resume()
     (reason,) = market.refused
@@ -89,7 +89,7 @@ def test_bars_that_are_pruned_before_they_are_told_are_not(market: Market) -> No
     """Others' bars that a resumed engine has taken and not told yet."""
     market.live.save(market.state)
     with open_store(market.folder) as other:
-        other.write(rows("B", 400, 100))
+        other.write(rows("B", 400, 100), source_timeframe="1m")
         market.resume()
         other.prune(before=BEGINS + 450 * MINUTE_US)
     market.update(rows("A", 450, 1))
@@ -114,8 +114,8 @@ def test_a_store_that_was_taken_away_is_not_written_to(market: Market) -> None:
 def test_every_instrument_that_others_add_is_told(market: Market) -> None:
     """One of long ago, and one that the feed names before the engine has looked."""
     with open_store(market.folder) as other:
-        other.write(rows("C", 0, 30))
-        other.write(rows("D", 0, 30))
+        other.write(rows("C", 0, 30), source_timeframe="1m")
+        other.write(rows("D", 0, 30), source_timeframe="1m")
     market.update(rows("D", 30, 1))
     assert {name for name, _ in market.view["5m"]} == {"A", "B", "D"}
     market.catch_up()
@@ -131,7 +131,7 @@ def test_open_interest_that_others_know_is_the_engines(market: Market) -> None:
     market.live.update_ticks(pl.DataFrame(tick).with_columns(time))
     with open_store(market.folder) as other:
         said = Values(11.0, 11.0, 11.0, 11.0, 2.0, 500.0)
-        other.write(frame_of({("A", minute): said}, interest=True))
+        other.write(frame_of({("A", minute): said}, interest=True), source_timeframe="1m")
     market.live.advance(minute + 10 * MINUTE_US)
     market.live.catch_up()
     held = market.live.latest("5m", ["A"]).select("close", "open_interest").row(0)
@@ -184,7 +184,7 @@ def test_a_durable_row_is_taken_later_where_it_cannot_be_now(
     }
     if where == "others' rows":
         with open_store(market.folder) as other:
-            other.write(rows("B", 390, 1, shift=3.0))
+            other.write(rows("B", 390, 1, shift=3.0), source_timeframe="1m")
     with monkeypatch.context() as broken:
         if where == "older rows":
             broken.setattr(LiveStore, "states_before", fails)
@@ -258,7 +258,7 @@ def check_at_random(folder: Path, seed: int, steps: int) -> None:
         nonlocal gone
         with open_store(market.folder) as other:
             if act == "write":
-                other.write(drawn(late=draw.random() < 0.5))
+                other.write(drawn(late=draw.random() < 0.5), source_timeframe="1m")
             elif act == "delete":
                 name = draw.choice("ABCD")
                 other.delete(key(name, draw.randrange(gone, max(ends[name], gone + 1))))
@@ -303,7 +303,9 @@ def test_open_interest_of_a_candle_that_others_deleted_is_gone(tmp_path: Path) -
         live = LiveEngine("1m", (), store=store)
         live.update(frame_of({key: Values(1.0, 1.0, 1.0, 1.0, 5.0, 7.0)}, True))
         other.delete(keys_of([key]))
-        other.write(frame_of({key: Values(2.0, 2.0, 2.0, 2.0, 5.0, None)}, True))
+        other.write(
+            frame_of({key: Values(2.0, 2.0, 2.0, 2.0, 5.0, None)}, True), source_timeframe="1m"
+        )
         reported = live.catch_up().frame
         for frame in (reported, live.latest("1m"), other.read(["A"])):
             assert frame.select("close", "open_interest").rows() == [(2.0, None)]

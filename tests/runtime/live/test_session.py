@@ -306,7 +306,7 @@ def test_what_others_write_to_the_store_is_taken(
     session = LiveSession(engine, feed, store=store, clock=lambda: 0)
     drive(session, 1)
     with open_store(tmp_path / "store") as other:
-        other.write(ROWS[2:4])
+        other.write(ROWS[2:4], source_timeframe="1m")
     with monkeypatch.context() as broken:
         broken.setattr(store, "point", fails)
         assert drive(session, 1) == []

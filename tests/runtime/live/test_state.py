@@ -59,7 +59,7 @@ def path(tmp_path):
 def store(tmp_path):
     """Return a store that holds the market."""
     with open_store(tmp_path / "store", create=True) as opened:
-        opened.write(MARKET)
+        opened.write(MARKET, source_timeframe="1m")
         yield opened
 
 
@@ -157,7 +157,7 @@ def test_what_is_not_reported_yet_is_saved_with_the_state(tmp_path, store):
     LiveEngine(store=store, **OPTIONS).save(files[0])
     later = candles("A", minutes("2025-07-21T09:15+05:30", 2))
     with open_store(tmp_path / "store") as other:
-        other.write(later)
+        other.write(later, source_timeframe="1m")
     LiveEngine.load(files[0], store=store, **OPTIONS).save(files[1])
     update = LiveEngine.load(files[1], store=store, **OPTIONS).catch_up()
     alone = LiveEngine(**OPTIONS)

@@ -129,7 +129,7 @@ def test_a_minute_that_closes_hides_nothing_that_others_wrote(tmp_path):
         live = LiveEngine("1m", "ema(1)", store=store)
         live.update(flat_candle("A", OPEN, 100.0, 5.0))
         live.update_ticks(tick(1, 101.0))
-        store.write(flat_candle("A", OPEN, 90.0, 9.0))
+        store.write(flat_candle("A", OPEN, 90.0, 9.0), source_timeframe="1m")
         live.advance(moment(OPEN) + 2 * MINUTE + LATER)
         told = live.update_ticks(tick(2, 102.0)).frame
         told = pl.concat([told, live.catch_up().frame])
@@ -142,7 +142,7 @@ def test_minutes_that_the_engine_wrote_are_no_news_to_it(tmp_path):
     with open_store(tmp_path / "store", create=True) as store:
         live = LiveEngine("5m", "ema(1)", keep=1, grace=90.0, store=store)
         live.update_ticks(pl.concat([tick(minute, 100.0 + minute) for minute in (1, 2, 3)]))
-        store.write(flat_candle("B", OPEN, 90.0, 9.0))
+        store.write(flat_candle("B", OPEN, 90.0, 9.0), source_timeframe="1m")
         told = live.advance(moment(OPEN) + 7 * MINUTE)
         update = live.update(flat_candle("A", "2025-06-02T09:18+05:30", 9.0, 5.0))
         assert update.revision > told.revision

@@ -208,7 +208,7 @@ class Twin:
         """Write candles to the store behind the engine's back."""
         assert self.store is not None
         if candles:
-            self.store.write(frame_of(candles, self.setup.interest))
+            self.store.write(frame_of(candles, self.setup.interest), source_timeframe="1m")
             self.unseen |= {key: self._kept(key, said) for key, said in candles.items()}
 
     def others_delete(self, keys: Iterable[Key]) -> None:

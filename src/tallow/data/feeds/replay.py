@@ -27,6 +27,7 @@ from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import OPEN_INTEREST
+from tallow.data.reading.session_rows import CalendarName
 from tallow.data.store.commits import has_log
 from tallow.data.store.store import Store, open_store
 
@@ -81,6 +82,8 @@ class ReplayFeed(MeteredFeed):
         Candles with ``start <= timestamp < end`` only; aware datetimes.
     clock, sleep
         In seconds, as `time.monotonic` and `time.sleep`.
+    calendar
+        Whose zone files' and frames' times may have, as in `read_candles`.
     reading
         Of files and frames whose rows do not say it, by name as in `read_candles`: `timezone`,
         `instrument_key` and the others. A store's candles have it all.
@@ -107,6 +110,7 @@ class ReplayFeed(MeteredFeed):
         end: datetime | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
+        calendar: CalendarName = "XNSE",
         **reading: Unpack[ReadKeywords],
     ) -> None:
         if speed is not None and not speed > 0:
@@ -123,7 +127,7 @@ class ReplayFeed(MeteredFeed):
             _require_unsaid(self._opened, reading)
             self._days = partial(_days_of, store, start, end)
         else:
-            minutes = partial(read_candles, source_timeframe="1m", **reading)
+            minutes = partial(read_candles, source_timeframe="1m", calendar=calendar, **reading)
             read = read_in_words(_WORDS, minutes, source)
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)

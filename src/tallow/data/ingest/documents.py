@@ -34,6 +34,7 @@ from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.data.reading.stamps import FileStamps
 from tallow.data.store.settling import answered_rows, open_rows
+from tallow.data.store.sizing import require_stored
 from tallow.data.store.store import Store
 from tallow.data.store.write import COUNTS
 
@@ -62,6 +63,9 @@ class FileReport:
         The first by name of those that have a candle in it.
     first, last
         Earliest and latest candle's open, in UTC; None without candles.
+    notes
+        What nobody said of the candles, each with that by which it is known: how long they last, by
+        their steps, or that prices are raw, as such documents have them.
     """
 
     source: str
@@ -78,6 +82,7 @@ class FileReport:
     instrument: str | None
     first: datetime | None
     last: datetime | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,8 @@ def ingest(
     source_timeframe, adjustment, said
         As in `tallow.data.providers.document.read_document`, the same for all files; `now`, too.
     calendar, calendar_dates, beyond_coverage
-        Whose sessions a hint on stamps goes by; what is stored depends on none.
+        Whose sessions tell how long candles last, and their zone, where nothing else does; and by
+        which a hint on stamps goes.
 
     Raises
     ------
@@ -167,8 +173,8 @@ def ingest(
         readers().find(name)
     moment = now_us() if now is None else now
     kind = partial(read_document, source_timeframe=source_timeframe, adjustment=adjustment)
-    read = partial(kind, now=moment, **said)
     calendars = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
+    read = partial(kind, now=moment, calendar=calendars, **said)
     watch = FileStamps(calendars) if said.get("stamped") != "close" else None
     one = OneKey(said.get("instrument_key"))
     work = _Work(store, read, said.get("timezone"), moment, watch, one)
@@ -217,12 +223,16 @@ class _Work:
     def _document(self, path: Path) -> None:
         document = self.read(path)
         series = (document.timeframe.text, document.adjustment)
+        if document.is_sized_by_steps:
+            names = document.candles.frame["instrument"].unique().to_list()
+            require_stored(document.timeframe, names, self.store)
         self.one.take(str(path), document.candles.frame, series)
         # The ledger outlives the folder that this command was given in.
         source = str(path.absolute())
         quarantined = document.candles.quarantine.with_columns(source=pl.lit(source))
         candles = replace(document.candles, quarantine=quarantined)
-        self._write(path, document.format, candles, series, set(), candles.report.by_rule)
+        notes = document.notes
+        self._write(path, document.format, candles, series, set(), candles.report.by_rule, notes)
         if self.stamps is not None and document.timeframe.unit == "minute":
             self.stamps.see(str(path), document.candles.frame)
 
@@ -245,12 +255,11 @@ class _Work:
         series: tuple[str, str],
         repaired: set[int],
         by_rule: dict[str, int],
+        notes: tuple[str, ...] = (),
     ) -> None:
         timeframe, adjustment = series
         source = str(path.absolute())
-        wrote = self.store.write(
-            candles, source_timeframe=timeframe, adjustment=adjustment, source=source
-        )
+        wrote = self.store.append(candles, adjustment=adjustment, source=source)
         others = repaired.difference(wrote.settled)
         if others:
             # After the write: killed in between, the rows stay open, and the same again settles
@@ -273,5 +282,6 @@ class _Work:
             instrument=candles.frame["instrument"][0] if len(candles) else None,
             first=candles.report.first,
             last=candles.report.last,
+            notes=notes,
         )
         self.files.append(report)

@@ -44,7 +44,7 @@ class FileFormat:
 
     `code` is the ISIN's column, or with `by_file` the exchange's own code's; then the name of the
     file says the date. `exchange` is a column's name, or with `is_named` the exchange itself.
-    `date` is how dates are written, None for ISO.
+    `date` is how dates are written, None for ISO; `symbol` the trading symbol's column, if any.
     """
 
     fields: Mapping[str, str]
@@ -55,6 +55,7 @@ class FileFormat:
     segment: str | None = None
     date: str | None = None
     by_file: bool = False
+    symbol: str | None = None
 
     def columns(self) -> tuple[str, ...]:
         """Return the columns that must be there."""
@@ -75,9 +76,16 @@ UDIFF = FileFormat(
     "Src",
     series="SctySrs",
     segment="Sgmt",
+    symbol="TckrSymb",
 )
 NSE_BEFORE = FileFormat(
-    _fields("TIMESTAMP", _OLD_PRICES, "TOTTRDQTY"), "ISIN", "NSE", True, "SERIES", date="%d-%b-%Y"
+    _fields("TIMESTAMP", _OLD_PRICES, "TOTTRDQTY"),
+    "ISIN",
+    "NSE",
+    True,
+    "SERIES",
+    date="%d-%b-%Y",
+    symbol="SYMBOL",
 )
 BSE_BEFORE = FileFormat(
     _fields("TRADING_DATE", _OLD_PRICES, "NO_OF_SHRS"), "ISIN_CODE", "BSE", True, date="%d-%b-%y"
@@ -147,7 +155,15 @@ def _candles(rows: pl.DataFrame, layout: FileFormat, dates: pl.Expr) -> pl.DataF
         dates.alias("timestamp"),
         *(pl.col(column).alias(name) for name, column in numbers.items()),
         records(rows).alias(ORIGINAL),
+        *_symbols(rows, layout, series),
     )
+
+
+def _symbols(rows: pl.DataFrame, layout: FileFormat, series: pl.Expr) -> list[pl.Expr]:
+    """Return the trading symbol, if there is one: it is that of the main book."""
+    if layout.symbol is None or layout.symbol not in rows.columns:
+        return []
+    return [pl.when(~series.is_in(SIDE_SERIES)).then(_text(layout.symbol)).alias("symbol")]
 
 
 def _text(column: str) -> pl.Expr:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 from tallow.core.errors import CandleInputError
@@ -33,6 +33,9 @@ from tallow.data.reading.assembly import assemble
 from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.options import ReadKeywords, read_options
+from tallow.data.reading.session_rows import CalendarName, require_steps
+
+_FACTS = ("instrument_key", "timezone")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class Document:
     """What all its candles are."""
     format: str
     """The name of the reader."""
+    notes: tuple[str, ...] = ()
+    """What nobody said of them, each with that by which it is known."""
+    is_sized_by_steps: bool = False
+    """Whether the timeframe is one of these."""
 
 
 @renamed(timeframe="source_timeframe", instrument="instrument_key")
@@ -56,6 +63,7 @@ def read_document(
     source_timeframe: str | Timeframe | None = None,
     adjustment: str | None = None,
     now: int | None = None,
+    calendar: CalendarName = "XNSE",
     **said: Unpack[ReadKeywords],
 ) -> Document:
     r"""Read one document.
@@ -71,6 +79,9 @@ def read_document(
         By name, as in `tallow.data.reading.readers.read_candles`: `instrument`, `timezone`,
         `format`, `time_format`, `stamped`, `no_volume`; and `pattern`, whose groups may say the
         timeframe and the adjustment, too.
+    calendar
+        Whose sessions tell, where nobody says it: the timeframe, as the commonest step of
+        neighbouring rows of a session, if it is seen 20 times; the zone as in `read_candles`.
     now
         The moment of reading in microseconds since 1970 UTC; the clock's where it is not given. A
         candle that ends later is still forming, and quarantined.
@@ -95,14 +106,25 @@ def read_document(
         "adjustment": adjustment,
     }
     named = name_statements(content, said.get("pattern"))
-    facts = resolve_facts(content, reading, given, named, said.get("no_volume", False))
+    known = {name: value for name, value in said.items() if name not in _FACTS}
+    first_look = replace(read_options(calendar=calendar, **known), timeframe_open=True)  # type: ignore[arg-type]
+    facts = resolve_facts(content, reading, given, named, first_look)
     moment = now_us() if now is None else now
     latest = moment if reading.complete else latest_open(moment, facts.timeframe, facts.timezone)
     said |= {"instrument_key": facts.instrument, "timezone": facts.timezone}
-    options = read_options(facts.timeframe, latest, **said)
+    options = read_options(facts.timeframe, latest, calendar, **said)
     candles = assemble([reading.raw], options, reading.native)
     _require_only(content, facts.instrument, {GIVEN: given, BY_NAME: named}, candles)
-    return Document(candles, facts.timeframe, facts.adjustment, reader.name)
+    if source_timeframe is not None:
+        require_steps(content.name, candles.frame, facts.timeframe, calendar)
+    return Document(
+        candles,
+        facts.timeframe,
+        facts.adjustment,
+        reader.name,
+        facts.notes,
+        facts.is_sized_by_steps,
+    )
 
 
 def _require_only(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,10 +18,12 @@ from tallow.core.time import MINUTE_US, from_us, to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reading
+from tallow.data.reading.assumptions import WarnOnce
 from tallow.data.reading.batches import read_batches
 from tallow.data.reading.file_names import EXAMPLES, PARAMETERS, name_facts, require_pattern
-from tallow.data.reading.options import read_options
+from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.schema import example_pattern, find_column, resolve_layout
+from tallow.data.reading.session_rows import StepCounts, assigned
 from tallow.data.reading.zones import require_timezone
 
 GIVEN, BY_NAME = "given", "by the file's name"
@@ -32,12 +34,17 @@ Statements = Mapping[str, str | Timeframe | None]
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of all rows; `instrument` is None where every row names its own."""
+    """What is true of all rows; `instrument` is None where every row names its own.
+
+    `notes` says what neither the caller nor the document's rows say, and by what it is known.
+    """
 
     instrument: str | None
     timeframe: Timeframe
     timezone: str | None
     adjustment: str
+    notes: tuple[str, ...] = ()
+    is_sized_by_steps: bool = False
 
 
 def name_statements(content: Content, pattern: str | None) -> dict[str, str | None]:
@@ -55,10 +62,15 @@ def name_statements(content: Content, pattern: str | None) -> dict[str, str | No
 
 
 def resolve_facts(
-    content: Content, reading: Reading, given: Statements, named: Statements, no_volume: bool
+    content: Content,
+    reading: Reading,
+    given: Statements,
+    named: Statements,
+    options: ReadOptions,
 ) -> Facts:
     """Put together what is said, each of `given` and `named` by the names of `EXAMPLES`.
 
+    Of `options` is how rows are read where nobody says how long candles last: their steps may tell.
     `CandleInputError` if two say something differently, or none says it: all that is missing is
     named at once. Before that, if it is not a table of candles, whatever is said of it.
     `TimeframeError` if a timeframe cannot be read.
@@ -66,8 +78,19 @@ def resolve_facts(
     document = {name: getattr(reading, name) for name in EXAMPLES}
     voices = {GIVEN: given, BY_NAME: named, "by the document": document}
     facts = {name: _one(content.name, name, voices) for name in EXAMPLES}
-    missing = _missing(reading, facts)
+    notes: list[str] = []
+    doubt = ""
+    by_steps = facts["timeframe"] is None
+    if by_steps:
+        steps = _steps(reading, facts, options)
+        facts["timeframe"] = steps.timeframe
+        if steps.timeframe is None:
+            doubt = steps.doubt()
+        else:
+            notes.append(steps.sentence())
+    missing = _missing(reading, facts, options)
     if missing:
+        no_volume = options.no_volume
         resolve_layout(reading.raw.schema, content.name, instrument="", no_volume=no_volume)
         examples = dict(EXAMPLES)
         if content.path is not None:
@@ -75,7 +98,7 @@ def resolve_facts(
             examples["instrument"] += f" (or pattern='{pattern}', if file names have it)"
         adding = ", ".join(examples[name] for name in missing)
         raise CandleInputError(
-            f"{content.name}: {', '.join(missing)} not said by the document; add {adding}"
+            f"{content.name}: {', '.join(missing)} not said by the document; {doubt}add {adding}"
         )
     for name in ("instrument", "adjustment"):
         if facts[name] is not None:
@@ -89,7 +112,9 @@ def resolve_facts(
     assert isinstance(timeframe, Timeframe)
     instrument, timezone = (_text(facts[name]) for name in ("instrument", "timezone"))
     require_timezone(timezone)
-    return Facts(instrument, timeframe, timezone, adjustment)
+    if reading.adjustment is not None and given.get("adjustment") is None:
+        notes.append(f"prices are {adjustment}, as such documents have them")
+    return Facts(instrument, timeframe, timezone, adjustment, tuple(notes), by_steps)
 
 
 def latest_open(now: int, timeframe: Timeframe, timezone: str | None) -> int:
@@ -141,21 +166,41 @@ def _timeframe(name: str, value: str | Timeframe | None) -> Timeframe:
         raise TimeframeError(f"{name}: {error}") from error
 
 
-def _missing(reading: Reading, facts: Statements) -> Sequence[str]:
+def _missing(reading: Reading, facts: Statements, options: ReadOptions) -> Sequence[str]:
     by_row = find_column("instrument", list(reading.raw.schema)) is not None
     optional = {"timezone", *(["instrument"] if by_row else [])}
     missing = [name for name in EXAMPLES if facts[name] is None and name not in optional]
-    if missing and facts["timezone"] is None and _needs_zone(reading):
+    if missing and facts["timezone"] is None and _needs_zone(reading, options):
         missing.append("timezone")
     return [name for name in EXAMPLES if name in missing]
 
 
-def _needs_zone(reading: Reading) -> bool:
-    """Say whether times carry no zone, by the first of them: asked where more is missing only."""
-    raw = reading.raw
-    options = read_options("1d", instrument_key="unknown")
+def _steps(reading: Reading, facts: Statements, options: ReadOptions) -> StepCounts:
+    """Count the steps between rows; none where rows cannot be read."""
+    by_row = find_column("instrument", list(reading.raw.schema)) is not None
+    options = replace(
+        options,
+        instrument_key=None if by_row else "unknown",
+        timezone=_text(facts["timezone"]),
+    )
+    calendars = assigned(options.calendar or "XNSE")
     try:
-        next(read_batches(raw, options))
+        require_timezone(options.timezone)
+        with WarnOnce(silent=True):
+            return StepCounts.of(
+                (part.frame for part in read_batches(reading.raw, options)), calendars
+            )
+    except CandleInputError:
+        # Reported when the rows are read, with all that is known of them then.
+        return StepCounts.of((), calendars)
+
+
+def _needs_zone(reading: Reading, options: ReadOptions) -> bool:
+    """Say whether times carry no zone, by the first of them: asked where more is missing only."""
+    options = replace(options, instrument_key="unknown")
+    try:
+        with WarnOnce(silent=True):
+            next(read_batches(reading.raw, options))
     except NaiveTimeError:
         return True
     except CandleInputError:

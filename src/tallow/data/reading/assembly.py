@@ -71,7 +71,13 @@ def assemble(
     is_counted = watch.in_order and not len(finer)
     count = watch.instruments if is_counted else _count_instruments(unique.frame)
     report = _report(raws, batches, unique, quarantine, count)
-    return Candles(unique.frame, quarantine, report, each[0].source_timeframe, native)
+    size, symbols = each[0].source_timeframe, _symbols([one.batch for one in batches])
+    return Candles(unique.frame, quarantine, report, size, native, symbols=symbols)
+
+
+def _symbols(batches: Sequence[Batch]) -> pl.DataFrame | None:
+    found = [batch.symbols for batch in batches if batch.symbols is not None]
+    return pl.concat(found).unique() if found else None
 
 
 def _without_finer(

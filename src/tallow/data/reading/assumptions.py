@@ -40,13 +40,14 @@ def assume(source: str, what: str) -> None:
 class WarnOnce:
     """Warns of each assumption in it once, with the first source, where it ends well.
 
-    Within another one, that one warns; `words` says it in the words of those who called.
+    Within another one, that one warns; `words` says it in the words of those who called. A `silent`
+    one is for a first look at rows that will be read again.
     """
 
-    __slots__ = ("_gathered", "_token", "_words")
+    __slots__ = ("_gathered", "_silent", "_token", "_words")
 
-    def __init__(self, words: Callable[[str], str] = str) -> None:
-        self._words = words
+    def __init__(self, words: Callable[[str], str] = str, silent: bool = False) -> None:
+        self._words, self._silent = words, silent
 
     def __enter__(self) -> None:
         self._gathered: _Gathered = {}
@@ -54,7 +55,7 @@ class WarnOnce:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         _GATHERED.reset(self._token)
-        if self._gathered and kind is None:
+        if self._gathered and kind is None and not self._silent:
             self._warn(_GATHERED.get())
 
     def _warn(self, outer: _Gathered | None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Ints
-from tallow.core.errors import CandleInputError, TimeframeError
+from tallow.core.errors import CandleInputError, NaiveTimeError, TimeframeError
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.assumptions import assume
@@ -22,6 +22,7 @@ from tallow.data.reading.row_keys import key_text
 from tallow.data.reading.rules import OFF_GRID, all_rows_hold, first_broken, within_years
 from tallow.data.reading.runs import mark_sorted
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, Layout, resolve_layout
+from tallow.data.reading.session_rows import assigned, calendar_zone, fits_sessions
 from tallow.data.reading.time_texts import TimeStyle, explain_unreadable
 from tallow.data.reading.times import FORMATS, join_date_and_time, to_utc
 
@@ -33,6 +34,12 @@ WITHOUT_VOLUME = (
     "pass no_volume=True to say so, or export the chart with its volume"
 )
 """What is assumed of a source without volume, where its shape is known to come so."""
+
+ZONE_TAKEN = (
+    "times carry no zone; {0}, the calendar's, is taken, as 95 % of the rows or more are in "
+    'sessions then; pass timezone="{0}" to say so, or another one'
+)
+"""What is assumed of a source whose times carry no zone."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Batch:
         The number, in its source and from 1, of the batch's first row.
     ignored_columns
         The source's columns that no field is read from.
+    symbols
+        Columns of `SYMBOL_SCHEMA`, each pair once; None where rows say no symbols beside keys.
     """
 
     frame: pl.DataFrame
@@ -62,6 +71,7 @@ class Batch:
     source: str
     first_row: int
     ignored_columns: tuple[str, ...] = ()
+    symbols: pl.DataFrame | None = None
 
     def row_numbers(self) -> Ints:
         """Return the row number in the source of every row of `frame`."""
@@ -74,7 +84,7 @@ def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
 
     What the source says of all its rows counts where they and the caller do not. `CandleInputError`
     if columns are missing, or not a single time can be read; the latter only at the end.
-    `NaiveTimeError` if times carry no zone and none was given.
+    `NaiveTimeError` if times carry no zone, none was given, and the calendar does not tell it.
     """
     source = raw.name
     if raw.timeframe is not None:
@@ -91,7 +101,11 @@ def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     style = TimeStyle(options.time_format, day_first)
     for rows in raw.rows():
         _require_period(rows, layout, source, options)
-        batch = _read_batch(rows, layout, source, rows_seen + 1, options, style)
+        try:
+            batch = _read_batch(rows, layout, source, rows_seen + 1, options, style)
+        except NaiveTimeError:
+            options = _with_zone(raw, layout, options)
+            batch = _read_batch(rows, layout, source, rows_seen + 1, options, style)
         rows_seen += len(rows)
         unreadable += batch.quarantine["timestamp"].null_count()
         off_grid += _count_within_minutes(batch)
@@ -114,6 +128,24 @@ def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
         assume(source, WITHOUT_VOLUME)
 
 
+def _with_zone(raw: RawSource, layout: Layout, options: ReadOptions) -> ReadOptions:
+    """Return options with the calendar's zone, where the source's times then are in sessions."""
+    if options.calendar is None:
+        return options
+    calendars = assigned(options.calendar)
+    zone = calendar_zone(calendars)
+    if zone is None:
+        return options
+    zoned = replace(options, timezone=zone)
+    day_first = None if layout.shape is None else layout.shape.day_first
+    style = TimeStyle(options.time_format, day_first)
+    frames = (_candle_columns(rows, layout, raw.name, zoned, style) for rows in raw.rows())
+    if not fits_sessions(frames, calendars):
+        return options
+    assume(raw.name, ZONE_TAKEN.format(zone))
+    return zoned
+
+
 def _read_batch(
     raw: pl.DataFrame,
     layout: Layout,
@@ -124,8 +156,10 @@ def _read_batch(
 ) -> Batch:
     frame = _candle_columns(raw, layout, source, options, style)
     on_grid = options.source_timeframe.unit == "minute"
+    symbols = _symbols_of(raw, layout)
+    named = (source, first_row, layout.ignored, symbols)
     if all_rows_hold(frame, on_grid, options.latest_us):
-        return Batch(frame, empty_quarantine(), len(raw), source, first_row, layout.ignored)
+        return Batch(frame, empty_quarantine(), len(raw), *named)
     frame = frame.with_columns(within_years(pl.col("timestamp")))
     single = pl.Float32 in {raw.schema[column] for column in layout.numbers.values()}
     frame = widen_range(frame, single)
@@ -138,7 +172,19 @@ def _read_batch(
     broken = frame.select("instrument", "timestamp").with_columns(at, rule).filter(bad)
     broken = broken.with_columns(records(raw.filter(bad)))
     quarantine = as_quarantine(broken, source)
-    return Batch(frame.filter(~bad), quarantine, len(raw), source, first_row, layout.ignored)
+    return Batch(frame.filter(~bad), quarantine, len(raw), *named)
+
+
+def _symbols_of(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame | None:
+    """Return each pair of key and symbol once."""
+    if layout.symbol is None or layout.instrument is None:
+        return None
+    pairs = raw.select(
+        pl.Series("instrument", key_text(raw[layout.instrument])),
+        pl.col(layout.symbol).str.strip_chars().alias("symbol"),
+    )
+    kept = pairs.unique().drop_nulls().filter(pl.col("symbol") != "")
+    return kept.filter(pl.col("symbol") != pl.col("instrument"))
 
 
 def _candle_columns(
@@ -193,7 +239,7 @@ def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) 
     except TimeframeError as error:
         raise TimeframeError(f"{source}: {by}: {error}") from error
     size = options.source_timeframe.text
-    if agree:
+    if agree or options.timeframe_open:
         return
     if not options.timeframe_given:
         claim = f"by {by} rows last {lasting}, and are read as candles of {size}"

@@ -17,6 +17,7 @@ from tallow.data.reading.file_names import OverlapWatch, by_name
 from tallow.data.reading.files import RawSource, expand_paths
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.schema import OPEN_INTEREST, find_column
+from tallow.data.reading.session_rows import CalendarName
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class CandleFiles:
     def find(cls, source: str | Path | Sequence[str | Path], options: ReadOptions) -> CandleFiles:
         """Return the files that paths and globs name; see `expand_paths` for the errors."""
         return cls(expand_paths(source), options)
+
+    def in_calendar(self, calendar: CalendarName) -> CandleFiles:
+        """Return the files with a calendar for times without a zone, if they have none."""
+        if self.options.calendar is not None:
+            return self
+        return replace(self, options=replace(self.options, calendar=calendar))
 
     @cached_property
     def _sources(self) -> list[RawSource]:

@@ -76,6 +76,8 @@ class Candles:
         What the caller gave, and gets back: ``polars``, ``pandas`` or ``pyarrow``.
     runs
         The instruments, and where the rows of each begin, where reading has found that out.
+    symbols
+        `instrument` and `symbol`, each pair once, where rows say symbols beside keys; else None.
     """
 
     frame: pl.DataFrame
@@ -84,6 +86,7 @@ class Candles:
     source_timeframe: Timeframe
     native: str = "polars"
     runs: Runs | None = field(default=None, compare=False)
+    symbols: pl.DataFrame | None = field(default=None, compare=False)
 
     @classmethod
     def of(

@@ -8,6 +8,7 @@ from typing import Literal, TypedDict, Unpack
 from tallow.core.errors import CandleInputError, near_matches
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.kernels.rows import TIME_MAX_US
+from tallow.data.reading.session_rows import CalendarName
 from tallow.data.reading.time_texts import require_time_format
 from tallow.data.reading.zones import require_timezone
 
@@ -38,8 +39,10 @@ class ReadOptions:
     """What the caller said about an input; see `tallow.data.reading.readers.read_candles`.
 
     Candles that open after `latest_us`, in microseconds since 1970 UTC, are still forming. With
-    `no_volume`, inputs have none. `source_timeframe` may be what is taken where none is given. With
-    `has_interest`, candles have the column whether their source has it or not.
+    `no_volume`, inputs have none. `source_timeframe` may be what is taken where none is given; with
+    `timeframe_open` it is for a first look only, whatever an input says of itself. With
+    `has_interest`, candles have the column whether their source has it or not. Of `calendar` is the
+    zone of times without one, where they then fall into its sessions; with None it is asked for.
     """
 
     source_timeframe: Timeframe
@@ -47,17 +50,20 @@ class ReadOptions:
     instrument_key: str | None = None
     latest_us: int = TIME_MAX_US
     timeframe_given: bool = True
+    timeframe_open: bool = False
     no_volume: bool = False
     time_format: str | None = None
     stamped: StampEdge = "open"
     pattern: str | None = None
     format: str | None = None
     has_interest: bool = False
+    calendar: CalendarName | None = None
 
 
 def read_options(
     source_timeframe: str | Timeframe | None = None,
     latest_us: int = TIME_MAX_US,
+    calendar: CalendarName | None = None,
     **said: Unpack[ReadKeywords],
 ) -> ReadOptions:
     """Return what the caller said about an input, with the timeframe that is taken where none is.
@@ -69,7 +75,9 @@ def read_options(
         raise CandleInputError(f"read: {unknown}=; no parameter has this name; {hint}")
     is_given = source_timeframe is not None
     size = parse_timeframe(TIMEFRAME if source_timeframe is None else source_timeframe)
-    options = ReadOptions(size, latest_us=latest_us, timeframe_given=is_given, **said)
+    options = ReadOptions(
+        size, latest_us=latest_us, timeframe_given=is_given, calendar=calendar, **said
+    )
     if options.timezone is not None:
         require_timezone(options.timezone)
     name = options.instrument_key

@@ -7,6 +7,7 @@ that come more than once. `candle_files` stops before the last step, for inputs 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Unpack
@@ -32,6 +33,7 @@ from tallow.data.reading.options import TIMEFRAME, ReadKeywords, ReadOptions, re
 from tallow.data.reading.rules import all_rows_hold
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, find_sequence, time_view
+from tallow.data.reading.session_rows import CalendarName
 
 _CANDLE_SCHEMAS = (
     pl.Schema(CANDLE_SCHEMA),
@@ -50,6 +52,7 @@ def read_candles(
     source: Any,
     *,
     source_timeframe: str | Timeframe | None = None,
+    calendar: CalendarName = "XNSE",
     **reading: Unpack[ReadKeywords],
 ) -> Candles:
     r"""Read candles from files or a frame.
@@ -67,6 +70,9 @@ def read_candles(
         `tallow.data.reading.times`. A line of a text file without any value is not a row.
     source_timeframe
         How long each candle lasts; ``1m`` by default, and a warning if an input says otherwise.
+    calendar
+        Whose zone is taken, with a warning, for times that carry none, where at least 95 % of an
+        input's rows are in its sessions then; one that hardly closes tells of none.
     timezone
         Zone of times that carry none, such as ``Asia/Kolkata``.
     instrument_key
@@ -94,7 +100,7 @@ def read_candles(
     CandleInputError
         If an input cannot be candles at all; a bad row never raises.
     NaiveTimeError
-        If times carry no zone and `timezone` is not given.
+        If times carry no zone, `timezone` is not given, and the calendar does not tell it.
     TimeframeError
         If `source_timeframe` is not a timeframe.
 
@@ -104,7 +110,19 @@ def read_candles(
     """
     if isinstance(source, Candles):
         return source
-    options = read_options(source_timeframe, **reading)
+    return _read(source, read_options(source_timeframe, calendar=calendar, **reading))
+
+
+@warn_once
+def read_unsized(source: Any, calendar: CalendarName = "XNSE") -> Candles:
+    """Read candles whose timeframe is found by their steps: what an input says of it is not asked.
+
+    Errors are those of `read_candles`.
+    """
+    return _read(source, replace(read_options(calendar=calendar), timeframe_open=True))
+
+
+def _read(source: Any, options: ReadOptions) -> Candles:
     if isinstance(source, str | Path | list | tuple):
         return CandleFiles.find(source, options).read()
     return _read_frame(source, options)
@@ -113,6 +131,7 @@ def read_candles(
 def open_candles(
     source: Any,
     source_timeframe: str | Timeframe | None = None,
+    calendar: CalendarName = "XNSE",
     **reading: Unpack[ReadKeywords],
 ) -> Candles | CandleFiles:
     """Return files, which may be larger than memory, unread, and anything else as candles.
@@ -120,7 +139,9 @@ def open_candles(
     Errors are those of `read_candles`; also where something is said of candles that are read.
     """
     if isinstance(source, str | Path | list | tuple):
-        return CandleFiles.find(source, read_options(source_timeframe, **reading))
+        return CandleFiles.find(
+            source, read_options(source_timeframe, calendar=calendar, **reading)
+        )
     said = [name for name, value in reading.items() if value not in (None, False, "open")]
     said += [] if source_timeframe is None else ["source_timeframe"]
     if isinstance(source, Candles) and said:
@@ -128,7 +149,7 @@ def open_candles(
             f"read: {said[0]}=; says nothing of Candles, which are read already; give it to "
             "read_candles(candles, ...)"
         )
-    return read_candles(source, source_timeframe=source_timeframe, **reading)
+    return read_candles(source, source_timeframe=source_timeframe, calendar=calendar, **reading)
 
 
 def read_latest(source: Any) -> Candles:

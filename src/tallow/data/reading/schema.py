@@ -36,6 +36,11 @@ NUMBERS = (*PRICES, "volume")
 OPEN_INTEREST = "open_interest"
 CANDLE_COLUMNS = (*CANDLE_SCHEMA, OPEN_INTEREST)
 
+SYMBOL_SCHEMA = {"instrument": pl.String(), "symbol": pl.String()}
+"""A key, and the symbol that its rows say beside it."""
+
+_SYMBOLS = ("symbol", "tradingsymbol", "ticker")
+
 ISO_TIME = "%Y-%m-%dT%H:%M:%S%.f%:z"
 """How Polars writes a time as ISO-8601 text, with its offset."""
 
@@ -68,7 +73,8 @@ class Layout:
 
     `time_columns` has two names where a date and a time of day stand apart; `instrument` is None
     where the input has no such column, and `numbers` has no volume where the caller or the shape
-    says so. `shape` is found by its columns.
+    says so. `shape` is found by its columns. `symbol` is the column of trading symbols, beside one
+    of keys.
     """
 
     instrument: str | None
@@ -76,6 +82,7 @@ class Layout:
     numbers: Mapping[str, str]
     ignored: tuple[str, ...]
     shape: Shape | None = None
+    symbol: str | None = None
 
 
 _MARKS = "\ufeff\"'_<>/.-"
@@ -175,8 +182,16 @@ def resolve_layout(
     _require_key(where, found["instrument"], schema)
     times = time_columns(schema, str(found["timestamp"]))
     used = {found["instrument"], *times, *present.values(), ORIGINAL}
-    ignored = tuple(column for column in columns if column not in used)
-    return Layout(found["instrument"], times, present, ignored, shape)
+    symbol = _symbol_column(schema, found["instrument"])
+    ignored = tuple(column for column in columns if column not in used | {symbol})
+    return Layout(found["instrument"], times, present, ignored, shape, symbol)
+
+
+def _symbol_column(schema: Mapping[str, pl.DataType], instrument: str | None) -> str | None:
+    """Return the column of symbols beside that of keys."""
+    by_name = {plain_name(name): name for name, kind in schema.items() if kind == pl.String}
+    found = next((by_name[name] for name in _SYMBOLS if name in by_name), None)
+    return None if instrument is None or found == instrument else found
 
 
 def _column(field: str, columns: Sequence[str], shape: Shape | None, where: str) -> str | None:

@@ -36,6 +36,9 @@ LOG_SCHEMA: dict[str, pl.DataType] = {
 """Columns of the log, in order. A deletion has null prices; `revision` counts a key's rows from 1;
 all rows of one write have one `received_at`, later than that of every write before."""
 
+SYMBOL = "symbol"
+"""The timeframe and the adjustment of rows that say which symbol a key has."""
+
 SERIES_KEY = ("timeframe", "adjustment", "instrument")
 KEY = (*SERIES_KEY, "timestamp")
 LOG_ORDER = (*KEY, "revision")

@@ -13,7 +13,8 @@ from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_COLUMNS, time_view
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.backend import Backend, LogPoint, LogView
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, SERIES_KEY, Selection, current_rows
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, SERIES_KEY, SYMBOL, Selection, current_rows
+from tallow.data.store.symbols import SymbolAnswer, find_keys, read_symbols
 
 
 class StoreReader:
@@ -97,11 +98,28 @@ class StoreReader:
         columns = [*SERIES_KEY, "timestamp", "revision", "deleted"]
         rows = current_rows(self.view().scan(Selection(None, None, None), columns))
         return (
-            rows.filter(pl.col("timeframe") != ACTION)
+            rows.filter(~pl.col("timeframe").is_in([ACTION, SYMBOL]))
             .group_by(SERIES_KEY)
             .agg(first=pl.col("timestamp").min(), last=pl.col("timestamp").max(), candles=pl.len())
             .sort(SERIES_KEY)
         )
+
+    def symbols(self) -> pl.DataFrame:
+        """Return which symbols keys have: columns `instrument` and `symbol`, sorted by symbol."""
+        return read_symbols(self.view())
+
+    def find_keys(self, names: str | Sequence[str]) -> SymbolAnswer:
+        """Return names with the key of each symbol among them, and which symbol is which key.
+
+        `RangeError` if a symbol is that of several keys.
+        """
+        asked = [names] if isinstance(names, str) else list(names)
+        symbols = self.symbols()
+        among = sorted(set(asked).intersection(symbols["symbol"]))
+        # A key may be spelt as another one's symbol: then the key is meant.
+        rows = self.view().scan(Selection(tuple(among), None, None), LOG_ORDER) if among else None
+        known = () if rows is None else rows["instrument"].unique().to_list()
+        return find_keys(asked, symbols, known)
 
     def instruments(self) -> list[str]:
         """Return the keys of all instruments with candles, sorted. Reads all keys."""

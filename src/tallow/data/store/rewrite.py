@@ -23,7 +23,15 @@ from tallow.core.limits import (
     STORE_SMALL_FILES,
 )
 from tallow.data.store.files import TableLocation, damaged, remove_action, require_whole
-from tallow.data.store.log import KEY, LOG_ORDER, LOG_SCHEMA, SERIES_KEY, is_superseded, moment
+from tallow.data.store.log import (
+    KEY,
+    LOG_ORDER,
+    LOG_SCHEMA,
+    SERIES_KEY,
+    SYMBOL,
+    is_superseded,
+    moment,
+)
 from tallow.data.store.order import in_log_order, unique_rows
 from tallow.data.store.table import PRUNED
 
@@ -153,6 +161,9 @@ def pruning(before: int | None, superseded_before: int | None) -> Keep:
         if superseded_before is not None:
             old = pl.col("received_at").shift(-1) <= moment(superseded_before)
             rows = rows.filter(~(is_superseded(KEY) & old).fill_null(False))
-        return rows if before is None else rows.filter(pl.col("timestamp") >= moment(before))
+        if before is None:
+            return rows
+        is_symbol = pl.col("timeframe") == SYMBOL
+        return rows.filter((pl.col("timestamp") >= moment(before)) | is_symbol)
 
     return keep

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,18 @@ from tallow.core.renamed import renamed
 from tallow.core.text import without_secrets
 from tallow.core.time import now_us
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.reading.assumptions import read_as_given
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.known_times import only_begun
-from tallow.data.reading.readers import read_candles
 from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.schema import CANDLE_COLUMNS, OPEN_INTEREST
+from tallow.data.reading.session_rows import CalendarName
 from tallow.data.store.backend import Backend, CompactionReport, Meanwhile, StoreStats
 from tallow.data.store.classify import classify, classify_deletions
 from tallow.data.store.location import STATE_FOLDER, plain_location
 from tallow.data.store.reader import StoreReader, StoreState
 from tallow.data.store.settling import OpenRows
+from tallow.data.store.sizing import read_sized
+from tallow.data.store.symbols import record_symbols
 from tallow.data.store.write import WriteReport, append
 
 KEEP_HOURS = 168.0
@@ -95,8 +97,8 @@ class Store(StoreReader):
     >>> candle = {"symbol": ["RAYMOND"], "ts": ["2025-07-18T09:15+05:30"], "v": [900]}
     >>> prices = {"o": [700.0], "h": [702.0], "l": [699.0], "c": [701.0]}
     >>> with tempfile.TemporaryDirectory() as folder, open_store(folder, create=True) as store:
-    ...     report = store.write(pl.DataFrame(candle | prices))
-    ...     again = store.write(pl.DataFrame(candle | prices))
+    ...     report = store.write(pl.DataFrame(candle | prices), source_timeframe="1m")
+    ...     again = store.write(pl.DataFrame(candle | prices), source_timeframe="1m")
     ...     (report.new, again.new, again.identical, store.read()["close"].to_list())
     (1, 0, 1, [701.0])
     """
@@ -151,9 +153,10 @@ class Store(StoreReader):
         self,
         candles: Any,
         *,
-        source_timeframe: str = "1m",
+        source_timeframe: str | None = None,
         adjustment: str = "raw",
         source: str | None = None,
+        calendar: CalendarName = "XNSE",
     ) -> WriteReport:
         """Add candles: new ones, the same again, or corrections. Durable when it returns.
 
@@ -161,28 +164,30 @@ class Store(StoreReader):
         ----------
         candles
             Whatever `tallow.read_candles` takes. Those that have not begun are quarantined.
-        source_timeframe, adjustment
-            Of which series they are. Other prices of the same instrument are another series.
+        source_timeframe
+            How long each candle lasts. Where it is not given, `Candles` say it, and of others it is
+            the commonest step of neighbouring rows of a session, seen 20 times at least; the report
+            says so then.
+        adjustment
+            What prices they have. Other prices of the same instrument are another series.
+        calendar
+            Whose sessions tell of the timeframe, and of the zone of times that carry none.
         source
             Where they come from; by default what was read, such as the file's name.
 
         Raises
         ------
         TallowError
-            If the input cannot be candles.
+            If the input cannot be candles, or nothing says how long they last.
         StoreError
             If they cannot be written; nothing is then.
+        TimeframeError
+            If their steps say something else than `timeframe`.
         """
-        size = parse_timeframe(source_timeframe)
-        read = read_as_given(read_candles, candles, source_timeframe=size)
-        if read.source_timeframe != size:
-            raise StoreError(
-                f"store: source_timeframe={source_timeframe}; these candles were read as "
-                f"{read.source_timeframe.text}; read them with read_candles(candles, "
-                f"source_timeframe={size.text!r})"
-            )
+        read, notes = read_sized(candles, source_timeframe, calendar, self)
         name = source or ", ".join(read.report.sources[:3])
-        return self.append(read, adjustment=adjustment, source=name)
+        wrote = self.append(read, adjustment=adjustment, source=name)
+        return replace(wrote, notes=notes) if notes else wrote
 
     def append(
         self,
@@ -205,6 +210,10 @@ class Store(StoreReader):
         if tuple(frame.columns) != CANDLE_COLUMNS:
             frame = frame.select(CANDLE_COLUMNS)
         wrote = append(backend, frame, series, classify, read, meanwhile=meanwhile)
+        if read.symbols is not None and len(frame):
+            own = read.symbols.filter(pl.col("instrument").is_in(frame["instrument"].unique()))
+            # After the candles: cut off in between, the same candles again bring them.
+            record_symbols(backend, own, frame["timestamp"][0], source)
         return self._open_rows.settle(backend, read, series, wrote)
 
     @renamed(timeframe="source_timeframe")

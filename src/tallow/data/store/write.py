@@ -49,6 +49,10 @@ class WriteReport:
         The state of the store that it was compared with, and added to.
     settled
         Numbers of the rows of the quarantine that the write answered: they wait no more.
+    source_timeframe
+        How long the candles last.
+    notes
+        What was not said of them, each with that by which it is known.
     """
 
     rows_in: int
@@ -61,6 +65,8 @@ class WriteReport:
     entry: int
     follows: LogPoint
     settled: tuple[int, ...] = ()
+    source_timeframe: str = ""
+    notes: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         counts = (f"{getattr(self, name):,} {name}" for name in COUNTS)
@@ -136,6 +142,7 @@ def write_rows(
         quarantine,
         number,
         writing.follows,
+        source_timeframe=timeframe,
     )
 
 

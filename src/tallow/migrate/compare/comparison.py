@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from tallow.core.errors import ParameterError
 from tallow.core.limits import COMPARE_RUNS_MAX, THREADS_MAX
 from tallow.core.time import from_us
 from tallow.core.timeframe import parse_timeframe
+from tallow.data.output_zone import require_output_zone
 from tallow.migrate.compare.asking import ComparisonRun, NoiseFloor, StageProgress, ask_and_compare
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.flips import COUNTS, DecisionCounts
@@ -66,11 +68,12 @@ class Comparison:
     verdict: Verdict
     measured_instrument: str | None = None
     measured_candles: int = 0
+    output_zone: str | None = None
 
     @property
     def zone(self) -> str:
-        """The time zone of the venue."""
-        return analytics_engine(self.request).calendars.calendars[0].timezone
+        """By whose clocks times are shown: of the zone that was asked for, or the venue's."""
+        return self.output_zone or analytics_engine(self.request).calendars.calendars[0].timezone
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON; ``docs/adr/0012`` describes the fields."""
@@ -89,15 +92,18 @@ class Comparison:
             "rules": self._rules(),
             "noise_floor": dataclasses.asdict(self.noise),
             "bars": {"both": both, "only_control": control, "only_candidate": candidate},
-            "first": time_text(values.first),
-            "last": time_text(values.last),
+            "first": time_text(values.first, self.output_zone),
+            "last": time_text(values.last, self.output_zone),
             "total": values.total().to_dict(),
             "series": {name: self._series(name, one) for name, one in values.series().items()},
             "not_compared": {
                 "only_control": list(values.names.only_control),
                 "only_candidate": list(values.names.only_candidate),
             },
-            "flips": {name: _flips_to_dict(counts) for name, counts in values.flips.items()},
+            "flips": {
+                name: _flips_to_dict(counts, self.output_zone)
+                for name, counts in values.flips.items()
+            },
             "instruments": {
                 instrument: {name: counts.to_dict() for name, counts in by_series.items()}
                 for instrument, by_series in values.instruments.items()
@@ -108,7 +114,9 @@ class Comparison:
         control, candidate = self.values.decimals.get(name, (None, None))
         return counts.to_dict() | {
             "decimals": {"control": control, "candidate": candidate},
-            "worst": [_row_to_dict(row) for row in self.values.worst.get(name, ())],
+            "worst": [
+                _row_to_dict(row, self.output_zone) for row in self.values.worst.get(name, ())
+            ],
         }
 
     def _request(self) -> dict[str, Any]:
@@ -133,6 +141,7 @@ def compare(
     runs: int = RUNS,
     workers: int = 1,
     progress: StageProgress = lambda what, done, total: None,
+    output_zone: str | None = None,
 ) -> Comparison:
     """Give both engines the same request, and report what differs, why, and whether it matters.
 
@@ -149,6 +158,8 @@ def compare(
     workers
         Processes that find causes, where there are many candles. More than one are spawned: a
         script that asks for them needs ``if __name__ == "__main__":``.
+    output_zone
+        By whose clocks the report shows times; the venue's by default, and UTC as plain values.
 
     Raises
     ------
@@ -162,7 +173,7 @@ def compare(
         raise ParameterError(f"compare: runs={runs}; must be 0..{COMPARE_RUNS_MAX}")
     if not 1 <= workers <= THREADS_MAX:
         raise ParameterError(f"compare: workers={workers}; must be 1..{THREADS_MAX}")
-    request = read_request(request)
+    request, output_zone = read_request(request), require_output_zone(output_zone)
     sources = [
         EngineSource(each) if isinstance(each, str) else each for each in (control, candidate)
     ]
@@ -189,6 +200,7 @@ def compare(
         verdict=verdict,
         measured_instrument=None if measured is None else measured.candles["instrument"][0],
         measured_candles=0 if measured is None else len(measured.candles),
+        output_zone=output_zone,
     )
 
 
@@ -255,26 +267,28 @@ def read_request(request: Request) -> Request:
     return dataclasses.replace(request, start=start, end=end)
 
 
-def time_text(microseconds: int | None) -> str | None:
-    """Return a time as ISO-8601 text in UTC."""
+def time_text(microseconds: int | None, zone: str | None) -> str | None:
+    """Return a time as ISO-8601 text by a zone's clocks, or in UTC."""
     if microseconds is None:
         return None
-    return from_us(microseconds).isoformat().replace("+00:00", "Z")
+    moment = from_us(microseconds).astimezone(ZoneInfo(zone or "UTC"))
+    return moment.isoformat() if zone else moment.isoformat().replace("+00:00", "Z")
 
 
-def _row_to_dict(row: WorstRow) -> dict[str, Any]:
+def _row_to_dict(row: WorstRow, zone: str | None) -> dict[str, Any]:
     control, candidate = row.values()
     return {
         "instrument": row.instrument,
-        "timestamp": time_text(row.timestamp),
+        "timestamp": time_text(row.timestamp, zone),
         "control": control,
         "candidate": candidate,
         "causes": list(row.causes),
     }
 
 
-def _flips_to_dict(counts: DecisionCounts) -> dict[str, Any]:
+def _flips_to_dict(counts: DecisionCounts, zone: str | None) -> dict[str, Any]:
     first = [
-        dataclasses.asdict(flip) | {"timestamp": time_text(flip.timestamp)} for flip in counts.first
+        dataclasses.asdict(flip) | {"timestamp": time_text(flip.timestamp, zone)}
+        for flip in counts.first
     ]
     return {name: getattr(counts, name) for name in COUNTS} | {"first": first}

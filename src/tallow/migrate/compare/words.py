@@ -114,7 +114,7 @@ def span_text(values: ComparisonValues, zone: str) -> str:
     """Return the first and the last bar's local time."""
     if values.first is None or values.last is None:
         return "no bars"
-    return f"{local_text(values.first, zone)} to {local_text(values.last, zone)}"
+    return f"{local_text(values.first, zone)} to {local_text(values.last, zone)} {zone}"
 
 
 def local_text(microseconds: int, zone: str) -> str:
