@@ -14,7 +14,6 @@ import typer
 
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
-from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_SCHEMA
@@ -78,7 +77,6 @@ def run_compare(
     `TallowError` on wrong options, inputs and engines; no report is written then.
     """
     take_interrupts_back()
-    require_output_zone(output_zone)
     # Wrong options are reported before anything is read, or compiled for seconds.
     rules = ComparisonRules(Tolerance(absolute, relative, ulps), rejected_causes(reject or ()))
     thresholds = Thresholds(agree, agree_decisions, less_time, less_memory)
@@ -88,8 +86,7 @@ def run_compare(
     engines = [source.load() for source in sources]
     dates, source = options["calendar_dates"], options.pop("source_timeframe")
     reading = take_options(options, READ_KEYWORDS) | {"source_timeframe": source}
-    dates = None if dates is None else str(dates)
-    fields = options | {"calendar_dates": dates, "timeframe": size}
+    fields = options | {"calendar_dates": dates and str(dates), "timeframe": size}
     quarantined = 0
     if inputs:
         reading["calendar"] = options["calendar"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -21,6 +21,9 @@ MINUTE = 60_000_000
 
 Kind = tuple[str, str]
 Key = tuple[str, int]
+ONE: Mapping[str, Any] = {"source_timeframe": "1m"}
+"""What candles of a minute are written with."""
+
 RAW: Kind = ("1m", "raw")
 
 

@@ -2,8 +2,7 @@
 
 Method: every test runs on a folder, on a bucket behind a real server of S3's protocol, and in a
 real PostgreSQL database. What is expected is written down by hand, or comes from a dictionary model
-that knows of no backend. Limits are lowered where a test says so, so that a handful of rows takes
-all ways: the tail, a flush, a file at once, a merge.
+that knows of no backend. With lowered limits a few rows take all ways: tail, flush, file, merge.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from tallow.core.errors import RangeError, StoreError
 from tallow.data.store.store import open_store
 from tests.data.store.conftest import Clock
 from tests.data.store.model import (
+    ONE,
     RAW,
     Model,
     at,
@@ -38,14 +38,14 @@ def row(key, price, interest=None):
 def test_what_is_said_of_a_key_is_new_the_same_a_correction_or_a_deletion(place):
     store = place.open()
     first = {A0: flat(1), A1: flat(2), B0: flat(3)}
-    assert counts(store.write(candle_frame(first), source_timeframe="1m")) == (3, 0, 0)
-    assert counts(store.write(candle_frame(first), source_timeframe="1m")) == (0, 3, 0)
+    assert counts(store.write(candle_frame(first), **ONE)) == (3, 0, 0)
+    assert counts(store.write(candle_frame(first), **ONE)) == (0, 3, 0)
     mixed = {A0: flat(1), A1: flat(7), A2: flat(4)}
-    assert counts(store.write(candle_frame(mixed), source_timeframe="1m")) == (1, 1, 1)
+    assert counts(store.write(candle_frame(mixed), **ONE)) == (1, 1, 1)
     assert counts(store.delete(keys_frame([A0, A0, ("C", at(0))]))) == (0, 2, 1)
     assert read(store) == [row(A1, 7), row(A2, 4), row(B0, 3)]
     # A candle that comes back is one of a known key, even where it says what it said before.
-    assert counts(store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")) == (0, 0, 1)
+    assert counts(store.write(candle_frame({A0: flat(1)}), **ONE)) == (0, 0, 1)
     assert read(store) == [row(A0, 1), row(A1, 7), row(A2, 4), row(B0, 3)]
     assert [(r[2], r[4]) for r in log(store) if r[:2] == A0] == [(1, 1.0), (2, None), (3, 1.0)]
 
@@ -61,9 +61,7 @@ def test_every_moment_of_the_past_can_be_read(place, tiny_limits):
     ]
     for number, candles in enumerate(writes):
         clock.now += 10
-        assert counts(store.write(candle_frame(candles), source_timeframe="1m")) == model.write(
-            candles, clock.now
-        )
+        assert counts(store.write(candle_frame(candles), **ONE)) == model.write(candles, clock.now)
         clock.now += 10
         gone = [A1] if number == 1 else []
         store.delete(keys_frame(gone))
@@ -85,9 +83,7 @@ def test_every_moment_of_the_past_can_be_read(place, tiny_limits):
 def test_receipts_rise_when_the_clock_does_not(place, step):
     clock = Clock(step=step)
     first, writes = clock.now + step, [candle_frame({A0: flat(price)}) for price in range(1, 6)]
-    received = [
-        place.open(clock=clock).write(frame, source_timeframe="1m").received_at for frame in writes
-    ]
+    received = [place.open(clock=clock).write(frame, **ONE).received_at for frame in writes]
     assert received == [first, first + 1, first + 2, first + 3, first + 4]
     assert place.open().last_received() == first + 4
 
@@ -112,7 +108,7 @@ def test_a_range_is_read_as_if_all_were_read_and_cut(place, tiny_limits):
     names = ["A", "B", "Ca", "Cb", "D'"]
     for earliest in (0, 3, 5):
         candles = {(n, at(earliest + m)): flat(1 + m) for n in names for m in range(4)}
-        store.write(candle_frame(candles), source_timeframe="1m")
+        store.write(candle_frame(candles), **ONE)
         model.write(candles, clock.now)
     limits: list[tuple[int | None, int | None]] = [
         (None, None),
@@ -135,14 +131,10 @@ def test_a_range_is_read_as_if_all_were_read_and_cut(place, tiny_limits):
 
 def test_changed_since_names_the_earliest_candle_that_changed(place):
     store = place.open()
-    first = store.write(
-        candle_frame({A0: flat(1), A1: flat(1), B0: flat(1)}), source_timeframe="1m"
-    ).received_at
-    second = store.write(
-        candle_frame({A1: flat(2), A2: flat(1)}), source_timeframe="1m"
-    ).received_at
+    first = store.write(candle_frame({A0: flat(1), A1: flat(1), B0: flat(1)}), **ONE).received_at
+    second = store.write(candle_frame({A1: flat(2), A2: flat(1)}), **ONE).received_at
     third = store.delete(keys_frame([B0])).received_at
-    store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
+    store.write(candle_frame({A0: flat(1)}), **ONE)
     assert store.changed_since(0) == {"A": at(0), "B": at(0)}
     assert store.changed_since(first) == {"A": at(1), "B": at(0)}
     assert store.changed_since(first, known_at=second) == {"A": at(1)}
@@ -154,22 +146,18 @@ def test_changed_since_names_the_earliest_candle_that_changed(place):
 def test_a_candle_without_open_interest_says_nothing_about_it(place):
     store = place.open()
     plain = candle_frame({A0: flat(1), A1: flat(1)}).drop("open_interest")
-    assert counts(store.write(plain, source_timeframe="1m")) == (2, 0, 0)
+    assert counts(store.write(plain, **ONE)) == (2, 0, 0)
     assert not store.has_interest()
-    assert counts(store.write(candle_frame({A0: flat(1, 50.0)}), source_timeframe="1m")) == (
-        0,
-        0,
-        1,
-    )
+    assert counts(store.write(candle_frame({A0: flat(1, 50.0)}), **ONE)) == (0, 0, 1)
     assert store.has_interest()
     assert not store.has_interest("5m")
     assert not store.has_interest("1m", "split")
-    assert counts(store.write(plain, source_timeframe="1m")) == (0, 2, 0)
-    assert counts(store.write(candle_frame({A0: flat(2)}), source_timeframe="1m")) == (0, 0, 1)
+    assert counts(store.write(plain, **ONE)) == (0, 2, 0)
+    assert counts(store.write(candle_frame({A0: flat(2)}), **ONE)) == (0, 0, 1)
     assert read(store) == [row(A0, 2, 50.0), row(A1, 1)]
     # What was deleted has no open interest to keep.
     store.delete(keys_frame([A0]))
-    store.write(plain, source_timeframe="1m")
+    store.write(plain, **ONE)
     assert read(store) == [row(A0, 1), row(A1, 1)]
 
 
@@ -188,7 +176,7 @@ BAD = pl.DataFrame(
 
 def test_rows_set_aside_are_kept_once_and_can_be_settled(place):
     store = place.open()
-    reports = [store.write(BAD, source="bad.csv", source_timeframe="1m") for _ in range(2)]
+    reports = [store.write(BAD, source="bad.csv", **ONE) for _ in range(2)]
     assert [(report.rows_in, report.quarantined) for report in reports] == [(3, 2), (3, 2)]
     aside = reports[0].quarantine
     held = store.ledger.held()
@@ -207,10 +195,8 @@ def test_the_ledger_tells_where_the_rows_of_every_write_went(place):
     store = place.open()
     token = store.token()
     reports = [
-        store.write(BAD, source="bad.csv", source_timeframe="1m"),
-        store.write(
-            candle_frame({A0: flat(2), A1: flat(1)}), source="it's.csv", source_timeframe="1m"
-        ),
+        store.write(BAD, source="bad.csv", **ONE),
+        store.write(candle_frame({A0: flat(2), A1: flat(1)}), source="it's.csv", **ONE),
         store.write(candle_frame({A1: flat(1)}), source_timeframe="5m", source=""),
         store.delete(keys_frame([A0, A2])),
     ]
@@ -229,7 +215,7 @@ def test_the_token_changes_when_something_does(place):
     store, reader = place.open(), place.open()
     token = store.token()
     for number, changed in [(1, True), (1, False), (2, True), (2, False)]:
-        store.write(candle_frame({A0: flat(number)}), source_timeframe="1m")
+        store.write(candle_frame({A0: flat(number)}), **ONE)
         assert (store.token() != token) == changed
         token = store.token()
         assert reader.token() == store.token()
@@ -246,10 +232,10 @@ def seen(store):
 
 def test_a_state_stays_as_it_was_whatever_is_written(place):
     store = place.open()
-    store.write(candle_frame({A0: flat(1), A1: flat(1)}), source_timeframe="1m")
+    store.write(candle_frame({A0: flat(1), A1: flat(1)}), **ONE)
     state = store.state()
     before, token = seen(state), state.token()
-    store.write(candle_frame({A0: flat(2), ("B", at(0)): flat(1)}), source_timeframe="1m")
+    store.write(candle_frame({A0: flat(2), ("B", at(0)): flat(1)}), **ONE)
     store.delete(keys_frame([A1]))
     assert (seen(state), state.token()) == (before, token)
     store.flush()
@@ -263,26 +249,22 @@ def test_a_state_stays_as_it_was_whatever_is_written(place):
 def test_a_flush_and_a_compaction_change_nothing_that_a_reader_sees(place):
     store, reader = place.open(), place.open()
     for number in range(3):
-        store.write(
-            candle_frame({A0: flat(number + 1), ("B", at(number)): flat(1)}), source_timeframe="1m"
-        )
+        store.write(candle_frame({A0: flat(number + 1), ("B", at(number)): flat(1)}), **ONE)
         before = seen(reader)
         store.flush()
         assert seen(reader) == before
     before = seen(reader)
     store.compact(keep_hours=0)
     assert seen(reader) == before
-    assert counts(store.write(candle_frame({A0: flat(3)}), source_timeframe="1m")) == (0, 1, 0)
+    assert counts(store.write(candle_frame({A0: flat(3)}), **ONE)) == (0, 1, 0)
     assert reader.damaged() == []
 
 
 def test_a_store_is_the_same_after_it_was_closed(place, tiny_limits):
     store = place.open()
-    store.write(candle_frame({A0: flat(1), A1: flat(2)}), source_timeframe="1m")
-    store.write(
-        candle_frame({(n, at(m)): flat(1) for n in "AB" for m in range(4)}), source_timeframe="1m"
-    )
-    store.write(BAD, source="bad.csv", source_timeframe="1m")
+    store.write(candle_frame({A0: flat(1), A1: flat(2)}), **ONE)
+    store.write(candle_frame({(n, at(m)): flat(1) for n in "AB" for m in range(4)}), **ONE)
+    store.write(BAD, source="bad.csv", **ONE)
     before = seen(store)
     entries, held = store.ledger.entries(), store.ledger.held()
     store.close()
@@ -295,10 +277,10 @@ def test_a_store_is_the_same_after_it_was_closed(place, tiny_limits):
 def test_pruning_takes_away_what_is_old_and_nothing_else(place):
     clock = Clock(step=10)
     store = place.open(clock=clock)
-    store.write(candle_frame({A0: flat(1), A1: flat(1), A2: flat(1)}), source_timeframe="1m")
-    store.write(candle_frame({A1: flat(2), A2: flat(2)}), source_timeframe="1m")
+    store.write(candle_frame({A0: flat(1), A1: flat(1), A2: flat(1)}), **ONE)
+    store.write(candle_frame({A1: flat(2), A2: flat(2)}), **ONE)
     superseded = clock.now
-    store.write(candle_frame({A2: flat(3)}), source_timeframe="1m")
+    store.write(candle_frame({A2: flat(3)}), **ONE)
     epoch, token, current = store.epoch, store.token(), read(store)
     assert store.prune(superseded_before=superseded, keep_hours=0).rows_removed == 2
     assert [(r[0], r[1], r[2], r[4]) for r in log(store)] == [
@@ -317,18 +299,14 @@ def test_pruning_takes_away_what_is_old_and_nothing_else(place):
         store.read(known_at=superseded - 1)
     assert store.prune(before=at(2), keep_hours=0).rows_removed == 2
     assert read(store) == [row(A2, 3)]
-    assert counts(store.write(candle_frame({A1: flat(2), A2: flat(3)}), source_timeframe="1m")) == (
-        1,
-        1,
-        0,
-    )
+    assert counts(store.write(candle_frame({A1: flat(2), A2: flat(3)}), **ONE)) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("later", [0, 1, 10**15], ids=["the newest", "a moment later", "decades"])
 def test_pruning_up_to_a_moment_after_the_newest_write_leaves_what_is_known_now(place, later):
     store = place.open(clock=Clock(step=10))
-    store.write(candle_frame({A0: flat(1)}), source_timeframe="1m")
-    store.write(candle_frame({A0: flat(2), A1: flat(3)}), source_timeframe="1m")
+    store.write(candle_frame({A0: flat(1)}), **ONE)
+    store.write(candle_frame({A0: flat(2), A1: flat(3)}), **ONE)
     newest = store.last_received()
     assert store.prune(superseded_before=newest + later, keep_hours=0).rows_removed == 1
     known = [row(A0, 2), row(A1, 3)]
@@ -338,7 +316,7 @@ def test_pruning_up_to_a_moment_after_the_newest_write_leaves_what_is_known_now(
     with pytest.raises(RangeError, match="pruned"):
         store.read(known_at=newest - 1)
     # What comes later is superseded later: nothing of it was pruned.
-    store.write(candle_frame({A0: flat(4)}), source_timeframe="1m")
+    store.write(candle_frame({A0: flat(4)}), **ONE)
     assert read(store, known_at=newest) == known
 
 
@@ -353,9 +331,7 @@ def test_names_and_years_come_back_as_they_were_written(place):
         for price, name in enumerate(NAMES, 1)
         for time in times
     }
-    store.write(
-        candle_frame(candles), adjustment="a\tb'", source="\x02\U0001f600", source_timeframe="1m"
-    )
+    store.write(candle_frame(candles), adjustment="a\tb'", source="\x02\U0001f600", **ONE)
     store.flush()
     store = place.open()
     wanted = sorted((*key, *values) for key, values in candles.items())
@@ -370,7 +346,7 @@ def test_a_time_that_no_market_has_is_set_aside_and_the_store_opens_again(place)
     zero = datetime(1, 1, 1, tzinfo=UTC)
     rows = candle_frame({A0: flat(1), A1: flat(2)})
     bad = rows.head(1).with_columns(timestamp=pl.lit(zero, rows["timestamp"].dtype))
-    report = store.write(pl.concat([rows, bad]), source_timeframe="1m")
+    report = store.write(pl.concat([rows, bad]), **ONE)
     assert (report.new, report.quarantined) == (2, 1)
     assert store.ledger.held()["rule"].to_list() == ["time_out_of_range"]
     store.flush()
@@ -382,9 +358,9 @@ def test_a_backup_is_a_store_with_the_same_log_and_ledger(place, new_place, tiny
     store, target = place.open(), new_place(other)
     for number in (1, 2):
         candles = {(n, at(m)): flat(number * m + 1) for n in ("A", "B'") for m in range(4)}
-        store.write(candle_frame(candles), source_timeframe="1m")
+        store.write(candle_frame(candles), **ONE)
     store.delete(keys_frame([A0]))
-    store.write(BAD, source="bad.csv", source_timeframe="1m")
+    store.write(BAD, source="bad.csv", **ONE)
     store.prune(superseded_before=1, keep_hours=0)
     stats = store.backup(target.location, state=target.state())
     copy = target.open()
@@ -397,7 +373,7 @@ def test_a_backup_is_a_store_with_the_same_log_and_ledger(place, new_place, tiny
     assert copy.ledger.held().equals(store.ledger.held())
     with pytest.raises(RangeError):
         copy.read(known_at=0)
-    assert copy.write(candle_frame({A0: flat(8)}), source_timeframe="1m").entry == 5
+    assert copy.write(candle_frame({A0: flat(8)}), **ONE).entry == 5
     with pytest.raises(StoreError, match="is not empty"):
         store.backup(target.location, state=target.state())
 
@@ -406,8 +382,8 @@ def test_stats_say_how_much_there_is(place):
     store = place.open()
     empty = store.stats()
     assert (empty.rows, empty.first, empty.last, empty.last_received) == (0, None, None, 0)
-    store.write(candle_frame({A0: flat(1), A2: flat(1)}), source_timeframe="1m")
-    received = store.write(candle_frame({A0: flat(2)}), source_timeframe="1m").received_at
+    store.write(candle_frame({A0: flat(1), A2: flat(1)}), **ONE)
+    received = store.write(candle_frame({A0: flat(2)}), **ONE).received_at
     stats = store.stats()
     assert (stats.rows, stats.first, stats.last) == (3, at(0), at(2))
     assert (stats.last_received, stats.horizon) == (received, 0)
@@ -419,6 +395,6 @@ def test_a_store_is_made_on_request_only(place):
 
     with pytest.raises(StoreError, match="holds no store; check the name, or create one with"):
         find()
-    place.open().write(candle_frame({A0: flat(1)}), source_timeframe="1m")
+    place.open().write(candle_frame({A0: flat(1)}), **ONE)
     with find() as store:
         assert read(store) == [row(A0, 1)]

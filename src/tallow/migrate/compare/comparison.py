@@ -156,8 +156,7 @@ def compare(
     runs
         Timed runs of each engine; 0 measures nothing.
     workers
-        Processes that find causes, where there are many candles. More than one are spawned: a
-        script that asks for them needs ``if __name__ == "__main__":``.
+        Processes that find causes; a script with more needs ``if __name__ == "__main__":``.
     output_zone
         By whose clocks the report shows times; the venue's by default, and UTC as plain values.
 
