@@ -7,6 +7,8 @@ or take minutes are represented by what they run after that.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,25 @@ def test_what_stands_for_a_target_is_what_it_runs() -> None:
                 0
             ]
             assert f"$(BIN)/{' '.join(command.split()[:2])}\n" in f"{recipe}\n"
+
+
+def install(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run what `make setup` shows an installation with; nothing is fetched."""
+    words = [sys.executable, "tools/install.py", "Installing a package", "--no-index", *arguments]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_an_installation_says_what_it_does_in_plain_lines_without_a_terminal() -> None:
+    done = install("hatchling")
+    assert done.returncode == 0, done.stderr
+    first, *_, last = done.stdout.splitlines()
+    assert first == "Installing a package"
+    assert last.startswith("  done in ")
+    assert "\r" not in done.stdout
+
+
+def test_an_installation_that_fails_shows_what_pip_said() -> None:
+    done = install("no-such-package-of-tallow")
+    assert done.returncode != 0
+    assert "no-such-package-of-tallow" in done.stderr
+    assert "done in" not in done.stdout

@@ -44,9 +44,14 @@ def _export(rows: pl.DataFrame, path: Path, place: str) -> None:
     table = repair_table(rows)
     write_frame(path, table)
     console, left_out = make_console(stderr=True), len(rows) - len(table)
-    console.print(f"{len(table):,} rows in {escape(str(path))}")
+    if len(table):
+        console.print(f"{len(table):,} rows in {escape(str(path))}")
+    else:
+        console.print(f"no row waits to be repaired; {escape(str(path))} has a header alone")
     if left_out:
         console.print(f"[{QUIET}]{left_out:,} candles that were forming come by themselves[/]")
+    if not len(table):
+        return
     command = (
         f"tallow ingest {shlex.quote(str(path))} --store {shlex.quote(without_secrets(place))}"
     )
