@@ -17,7 +17,7 @@ import typer
 
 import tallow
 from tallow.data.reading.options import ReadKeywords
-from tallow.runtime.requests import InputKeywords
+from tallow.runtime.requests import InputKeywords, RowKeywords
 from tallow.serve.cli import app
 from tallow.serve.options import FORMER
 from tallow.serve.wording import find_verb
@@ -219,7 +219,9 @@ def parameters_of(function: Callable[..., Any]) -> set[str]:
     """Return the names of a function's parameters, also of those that come as one typed set."""
     found: set[str] = set()
     for name, parameter in signature(function).parameters.items():
-        typed = InputKeywords if "InputKeywords" in str(parameter.annotation) else ReadKeywords
+        named = str(parameter.annotation)
+        kinds = (each for each in (RowKeywords, InputKeywords) if each.__name__ in named)
+        typed = next(kinds, ReadKeywords)
         is_typed = parameter.kind is Parameter.VAR_KEYWORD and "Unpack" in str(parameter.annotation)
         found |= get_type_hints(typed).keys() if is_typed else {name}
     return found

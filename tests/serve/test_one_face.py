@@ -56,6 +56,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--strict": ("strict", REPORTS),
     "--quiet": ("quiet", REPORTS),
     "--threads": ("threads", ("run", "query", "compare")),
+    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests")),
     "--calendar": ("calendar", CALENDAR),
     "--calendar-dates": ("calendar_dates", CALENDAR),
     "--beyond-coverage": ("beyond_coverage", CALENDAR),
@@ -228,6 +229,7 @@ WORDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "known_at": (ENGINE.query, *STORE_READS, StoredActions.read, StoredActions.joins),
     "final_at": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, OF_CANDLES[1]),
     "instruments": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, *STORE_READS),
+    "output_zone": (*OF_CANDLES, ENGINE.process_files, ENGINE.query),
     "create": (tallow.open_store, tallow.LiveEngine),
 }
 """By the word: the functions that take it."""
