@@ -83,7 +83,7 @@ def test_wrong_values_are_a_no_go_and_named(
     result = compared(candles, "--control", "tallow", "--candidate", stored(tmp_path, spoilt))
     assert result.exit_code == 1, result.output
     assert f"{count} unexplained" in result.stdout
-    assert "NO-GO: values, decisions fail" in result.stdout
+    assert "NO-GO: values, flips fail" in result.stdout
     _, report = told(candles, "--control", "tallow", "--candidate", stored(tmp_path, spoilt))
     series = report["series"]["ema_9"]
     assert (series["different"], series["unexplained"]) == (count, count)
@@ -145,7 +145,7 @@ def test_reports_are_written_whole(candles: Path, tmp_path: Path) -> None:
     assert f"report: {page}" in result.stdout
     assert page.read_text("utf-8").startswith("<!doctype html>")
     report = json.loads(told_in.read_text("utf-8"))
-    assert report["schema_version"] == 1
+    assert report["schema_version"] == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "candles.parquet",
         "report.html",

@@ -1,4 +1,4 @@
-"""What `tallow compare` prints: series, causes in words, flips, and the verdict last."""
+"""What `tallow compare` prints: the verdict first, then series, causes in words, and flips."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from rich.text import Text
 
 from tallow.migrate.compare import Comparison
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
-from tallow.migrate.compare.words import CauseRow, cause_rows, local_text, span_text, value_text
+from tallow.migrate.compare.words import (
+    MARKS,
+    CauseRow,
+    cause_rows,
+    local_text,
+    span_text,
+    value_text,
+)
 from tallow.migrate.pairs import Cause
 from tallow.serve.console import (
     BAD,
@@ -32,6 +39,9 @@ MANY = 100_000
 WHY_WIDTH = 25
 """As wide as the longest cause."""
 
+WIDE = 100
+"""Columns of a terminal below which tables leave out why, and where first: the page has it."""
+
 STYLES = {
     "go": GOOD, "no-go": BAD, "inconclusive": WARN, "pass": GOOD, "fail": BAD, "open": WARN,
 }  # fmt: skip
@@ -42,9 +52,13 @@ def show_comparison(
 ) -> None:
     """Print the comparison, the `files` written, and the command that compares `again`."""
     zone = comparison.zone
+    console.print(_outcome(comparison))
+    console.print(_criteria(comparison))
+    console.print()
     console.print(_facts(comparison, zone))
     console.print()
-    console.print(_series(comparison))
+    is_wide = console.width >= WIDE
+    console.print(_series(comparison, is_wide))
     _show_not_compared(console, comparison)
     causes = cause_rows(comparison.values.series())
     if causes:
@@ -53,15 +67,16 @@ def show_comparison(
     worst = _worst(comparison)
     if worst:
         console.print("\n[bold]Worst[/]")
-        console.print(_worst_table(worst, zone))
+        console.print(_worst_table(worst, zone, is_wide))
     if comparison.values.flips:
         console.print("\n[bold]Decisions that flip[/]")
-        console.print(_flips(comparison, zone))
+        console.print(_flips(comparison, zone, is_wide))
     for side in (comparison.control, comparison.candidate):
         if side.errors:
             console.print(f"\n{escape(side.name)} could not answer for {len(side.errors):,}:")
             show_failures(console, side.errors, "instrument", VERB)
-    _show_verdict(console, comparison)
+    # Again: the first lines may be far above.
+    console.print("\n", _outcome(comparison), sep="")
     # Not wrapped: a command is copied whole.
     console.print(_next(files, again), soft_wrap=True)
 
@@ -96,14 +111,15 @@ def _facts(comparison: Comparison, zone: str) -> Table:
     return table
 
 
-def _series(comparison: Comparison) -> Table:
-    heads = ("compared", "equal", "rounded", "near", "different", "missing")
-    table = make_table(
-        Column("series", no_wrap=True), *map(number, heads), Column("why", min_width=WHY_WIDTH)
-    )
-    by_series = comparison.values.series()
-    for name, counts in by_series.items():
-        table.add_row(escape(name), *_counts(counts), _why(counts))
+def _series(comparison: Comparison, is_wide: bool) -> Table:
+    """Return counts by series; a narrow table has the number without a cause, not the causes."""
+    heads = ["compared", "same", "different", "missing", "unexplained"]
+    if is_wide:
+        heads = ["compared", "equal", "rounded", "near", "different", "missing"]
+    last = [_why_column()] if is_wide else []
+    table = make_table(Column("series", no_wrap=True), *map(number, heads), *last)
+    for name, counts in comparison.values.series().items():
+        table.add_row(escape(name), *_counts(counts, is_wide), *([_why(counts)] if is_wide else []))
     table.add_section()
     total = comparison.values.total()
     share = (
@@ -113,14 +129,18 @@ def _series(comparison: Comparison) -> Table:
         if total.differing
         else ""
     )
-    table.add_row("all", *_counts(total), share)
+    table.add_row("all", *_counts(total, is_wide), *([share] if is_wide else []))
     return table
 
 
-def _counts(counts: ValueCounts) -> tuple[str, ...]:
+def _counts(counts: ValueCounts, is_wide: bool) -> tuple[str, ...]:
     missing = counts.only_control + counts.only_candidate
-    parts = (counts.equal, counts.rounded, counts.tolerated, counts.different, missing)
-    return (short(counts.compared), *map(short, parts))
+    compared = short(counts.compared)
+    if not is_wide:
+        parts = map(short, (counts.same, counts.different, missing))
+        return (compared, *parts, colour(counts.unexplained, BAD))
+    parts = map(short, (counts.equal, counts.rounded, counts.tolerated, counts.different, missing))
+    return (compared, *parts)
 
 
 def short(count: int) -> str:
@@ -169,21 +189,25 @@ def _worst(comparison: Comparison) -> list[WorstRow]:
     return sorted(firsts, key=WorstRow.rank)[:WORST_SHOWN]
 
 
-def _worst_table(rows: Sequence[WorstRow], zone: str) -> Table:
-    heads = ("series", Column("instrument", overflow="fold"), "bar")
-    table = make_table(
-        *heads, number("control"), number("candidate"), Column("why", min_width=WHY_WIDTH)
-    )
+def _worst_table(rows: Sequence[WorstRow], zone: str, is_wide: bool) -> Table:
+    heads = ("series", Column("instrument", overflow="fold"), Column("bar", no_wrap=True))
+    last = [_why_column()] if is_wide else []
+    table = make_table(*heads, number("control"), number("candidate"), *last)
     for row in rows:
         values = map(value_text, row.values())
         time = local_text(row.timestamp, zone)
-        table.add_row(row.series, escape(row.instrument), time, *values, ", ".join(row.causes))
+        why = [", ".join(row.causes)] if is_wide else []
+        table.add_row(row.series, escape(row.instrument), time, *values, *why)
     return table
 
 
-def _flips(comparison: Comparison, zone: str) -> Table:
+def _why_column() -> Column:
+    return Column("why", min_width=WHY_WIDTH)
+
+
+def _flips(comparison: Comparison, zone: str, is_wide: bool) -> Table:
     heads = map(number, ("control", "candidate", "same", "flipped", "unexplained"))
-    table = make_table(Column("rule", no_wrap=True), *heads, "first")
+    table = make_table(Column("rule", no_wrap=True), *heads, *(["first"] if is_wide else []))
     for name, counts in comparison.values.flips.items():
         first = ""
         if counts.first:
@@ -192,24 +216,29 @@ def _flips(comparison: Comparison, zone: str) -> Table:
             first = f"{time} {flip.control} -> {flip.candidate}"
         decisions = (counts.control, counts.candidate, counts.same)
         flips = (f"{counts.flipped:,}", colour(counts.unexplained, BAD))
-        table.add_row(escape(name), *(f"{count:,}" for count in decisions), *flips, first)
+        last = [first] if is_wide else []
+        table.add_row(escape(name), *(f"{count:,}" for count in decisions), *flips, *last)
     return table
 
 
-def _show_verdict(console: Console, comparison: Comparison) -> None:
+def _outcome(comparison: Comparison) -> Text:
     verdict = comparison.verdict
-    console.print()
-    for criterion in verdict.criteria:
-        mark = f"[{STYLES[criterion.result]}]{criterion.result:4}[/]"
-        console.print(
-            f"{mark}  {criterion.name:9} {escape(criterion.text)} [{QUIET}]({criterion.rule})[/]"
-        )
+    outcome, _, rest = verdict.text.partition(":")
+    return Text.assemble((outcome.upper(), f"bold {STYLES[verdict.outcome]}"), f":{rest}")
+
+
+def _criteria(comparison: Comparison) -> Table:
+    """Return the criteria: GO or NO-GO, the figures, and below them what was asked for."""
+    table = Table.grid(
+        Column(no_wrap=True), Column(no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0)
+    )
+    for each in comparison.verdict.criteria:
+        mark = Text(MARKS[each.result], STYLES[each.result])
+        table.add_row(mark, each.name, Text.assemble(each.text, (f" ({each.rule})", QUIET)))
     if comparison.measured_instrument is not None:
         where = f"{comparison.measured_instrument}, {comparison.measured_candles:,} candles"
-        console.print(f"[{QUIET}]time and memory: of one request, {escape(where)}[/]")
-    style = STYLES[verdict.outcome]
-    outcome, _, rest = verdict.text.partition(":")
-    console.print(f"\n[bold {style}]{outcome.upper()}[/]:{escape(rest)}")
+        table.add_row("", "", Text(f"time and memory: of one request, {where}", QUIET))
+    return table
 
 
 def _next(files: Sequence[str], again: str) -> Text:

@@ -33,7 +33,7 @@ def verdict(
         costs,
         counts,
         noise=noise,
-        decisions=(1_000, flips),
+        decisions=(1_000, 7 + flips, flips),
         requested=12,
         left_out=left_out,
         errors=errors,
@@ -78,6 +78,22 @@ def results(given: Verdict) -> str:
         # What nobody compared, nobody can acquit; what fails, fails all the same.
         ({"left_out": ("vwap",)}, "inconclusive", "pass pass open pass pass pass"),
         ({"left_out": ("vwap",), "errors": (0, 1)}, "no-go", "pass pass open pass pass fail"),
+        # What takes a few milliseconds on both sides is no reason against; a saving is one for it.
+        (
+            {"costs": (Cost(0.002, 100 * MB), Cost(0.0049, 30 * MB))},
+            "go",
+            "pass pass pass open pass pass",
+        ),
+        (
+            {"costs": (Cost(0.0049, 100 * MB), Cost(0.002, 30 * MB))},
+            "go",
+            "pass pass pass pass pass pass",
+        ),
+        (
+            {"costs": (Cost(0.002, 100 * MB), Cost(0.005, 30 * MB))},
+            "no-go",
+            "pass pass pass fail pass pass",
+        ),
         # Pages decide, where both take next to nothing.
         ({"costs": (Cost(1.0, 2 * MB), Cost(0.1, 3 * MB))}, "go", "pass pass pass pass open pass"),
         ({"costs": (Cost(1.0, 9 * MB), Cost(0.1, 3 * MB))}, "go", "pass pass pass pass pass pass"),
@@ -100,6 +116,9 @@ def test_every_criterion_has_its_figure_and_threshold() -> None:
     assert criteria["memory"].figure == pytest.approx(70.0)
     assert [each.threshold for each in criteria.values()] == [99.9, 99.9, 12, 40.0, 60.0, 0]
     assert criteria["time"].text == "6 ms against 10 ms: 40.0 % less"
+    assert criteria["flips"].text == (
+        "7 of 1,000 decisions flip, 0 without a cause; 100 % the same or explained"
+    )
     assert criteria["values"].text == "99.8 % equal or explained, 99.8 % equal"
 
 

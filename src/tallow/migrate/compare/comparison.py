@@ -29,7 +29,7 @@ from tallow.migrate.protocol import Engine, Request
 from tallow.plan.plan import make_plan
 from tallow.runtime.ranges import Range, moment_text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a field of `Comparison.to_dict` is removed or changes its meaning."""
 
 RUNS = 5

@@ -21,6 +21,7 @@ from tallow.migrate.compare.charts import (
 from tallow.migrate.compare.comparison import Comparison
 from tallow.migrate.compare.counts import ValueCounts, add_up
 from tallow.migrate.compare.words import (
+    MARKS,
     cause_rows,
     decimals_text,
     local_text,
@@ -106,6 +107,7 @@ def view(comparison: Comparison) -> dict[str, Any]:
         "instruments": _worst_instruments(comparison),
         "instruments_shown": INSTRUMENTS_SHOWN,
         "errors_shown": ERRORS_SHOWN,
+        "marks": MARKS,
         "span": span_text(values, zone),
         "zone": zone,
         "when": lambda microseconds: local_text(microseconds, zone),

@@ -82,12 +82,11 @@ class ComparisonValues:
         """Decisions that differ, over all rules."""
         return sum(counts.flipped for counts in self.flips.values())
 
-    def decisions(self) -> tuple[int, int]:
-        """Return the bars with a decision of either side, and unexplained flips, over all rules."""
+    def decisions(self) -> tuple[int, int, int]:
+        """Return the bars with a decision of either side, flips and unexplained ones, in all."""
         flips = self.flips.values()
-        return sum(each.same + each.flipped for each in flips), sum(
-            each.unexplained for each in flips
-        )
+        unexplained = sum(each.unexplained for each in flips)
+        return sum(each.same + each.flipped for each in flips), self.flipped, unexplained
 
     def add(self, other: ComparisonValues) -> None:
         """Add the values of other instruments."""

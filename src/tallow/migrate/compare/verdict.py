@@ -21,6 +21,9 @@ from tallow.migrate.compare.words import bytes_text, percent_text, seconds_text
 CriterionResult = Literal["pass", "fail", "open"]
 VerdictOutcome = Literal["go", "no-go", "inconclusive"]
 
+TIME_FLOOR_SECONDS = 0.005
+"""Below this on both sides, no caller notices the difference: time alone is no reason against."""
+
 MEMORY_FLOOR_BYTES = 4 * 1024 * 1024
 """Below this on both sides, memory depends on pages and pools rather than on the engines."""
 
@@ -99,7 +102,7 @@ def judge_by(
     total: ValueCounts,
     *,
     noise: int = 0,
-    decisions: tuple[int, int] = (0, 0),
+    decisions: tuple[int, int, int] = (0, 0, 0),
     requested: int = 0,
     left_out: tuple[str, ...] = (),
     errors: tuple[int, int] = (0, 0),
@@ -107,17 +110,15 @@ def judge_by(
     """Return the verdict; `costs` and `errors` are the control's and the candidate's.
 
     `noise` are the values in which the control differed from itself; `decisions` the bars with a
-    decision of either side, and unexplained flips; `requested` the number of requested series, and
-    `left_out` those that were not compared; `errors` the instruments that a side could not answer
-    for.
+    decision of either side, those in which it flips, and those without a cause; `requested` the
+    number of requested series, and `left_out` those that were not compared; `errors` the
+    instruments that a side could not answer for.
     """
     criteria = (
         _judge_values(thresholds.values, total, noise),
-        _judge_decisions(thresholds.decisions, *decisions),
+        _judge_flips(thresholds.decisions, *decisions),
         _judge_series(requested, left_out),
-        _judge_saving(
-            "time", thresholds.time, [cost.seconds for cost in costs], costs, seconds_text
-        ),
+        _judge_time(thresholds.time, costs),
         _judge_memory(thresholds.memory, costs),
         _judge_errors(errors),
     )
@@ -131,15 +132,18 @@ def judge_by(
     return Verdict("inconclusive" if doubts else "go", criteria, " and ".join(doubts))
 
 
-def _judge_decisions(threshold: float, decisions: int, unexplained: int) -> Criterion:
+def _judge_flips(threshold: float, decisions: int, flipped: int, unexplained: int) -> Criterion:
     rule = f"at least {threshold:g} %"
     if not decisions:
         text = "no decision was taken: no rule applies to these series"
-        return Criterion("decisions", None, threshold, "open", text, rule)
+        return Criterion("flips", None, threshold, "open", text, rule)
     share = 100.0 * (decisions - unexplained) / decisions
-    text = f"{percent_text(share)} the same or explained, {unexplained:,} flipped without a cause"
+    text = (
+        f"{flipped:,} of {decisions:,} decisions flip, {unexplained:,} without a cause; "
+        f"{percent_text(share)} the same or explained"
+    )
     result: CriterionResult = "pass" if share >= threshold else "fail"
-    return Criterion("decisions", share, threshold, result, text, rule)
+    return Criterion("flips", share, threshold, result, text, rule)
 
 
 def _judge_series(requested: int, left_out: tuple[str, ...]) -> Criterion:
@@ -160,6 +164,16 @@ def _judge_values(threshold: float, total: ValueCounts, noise: int) -> Criterion
     if noise and (result == "pass" or total.unexplained <= noise):
         result, text = "open", f"{text}, but the control differs from itself in {noise:,}"
     return Criterion("values", share, threshold, result, text, f"at least {threshold:g} %")
+
+
+def _judge_time(threshold: float, costs: tuple[Cost, Cost]) -> Criterion:
+    figures = [cost.seconds for cost in costs]
+    judged = _judge_saving("time", threshold, figures, costs, seconds_text)
+    is_small = all(figure is not None and figure < TIME_FLOOR_SECONDS for figure in figures)
+    if judged.result != "fail" or not is_small:
+        return judged
+    text = f"{judged.text}: too little to tell; give more candles"
+    return Criterion("time", judged.figure, threshold, "open", text, judged.rule)
 
 
 def _judge_memory(threshold: float, costs: tuple[Cost, Cost]) -> Criterion:

@@ -13,6 +13,9 @@ from tallow.migrate.compare.counts import ValueCounts, add_up, cause_name
 from tallow.migrate.compare.values import ComparisonValues
 from tallow.migrate.pairs import Cause
 
+MARKS = {"pass": "GO", "fail": "NO-GO", "open": "OPEN"}
+"""What a reader is told first of each criterion."""
+
 
 def value_text(value: float | None) -> str:
     """Format a value with as many digits as are useful to a reader.
