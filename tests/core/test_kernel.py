@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from tallow.core import kernel as module
+from tallow.core.errors import TallowWarning
 from tallow.core.kernel import cache_folder, is_compiled, kernel_digest, read_only
 from tallow.core.registry import registry
 
@@ -150,7 +151,9 @@ def test_who_may_not_write_to_the_cache_compiles_for_one_process(tmp_path, monke
     (tmp_path / "file").touch()
     monkeypatch.delenv("TALLOW_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    folder = cache_folder.__wrapped__()
+    with pytest.warns(TallowWarning, match="this user may not write there") as said:
+        folder = cache_folder.__wrapped__()
+    assert f"into {folder}; set TALLOW_CACHE_DIR" in str(said[0].message)
     assert folder.is_dir()
     assert tmp_path not in folder.parents
 

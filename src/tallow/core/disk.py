@@ -33,6 +33,11 @@ class RightsLostError(OSError):
     """A file would be another's afterwards, and those who read it now could not any more."""
 
 
+def may_access(path: Path, mode: int) -> bool:
+    """Say whether this user may do so with what is there: `mode` as of `os.access`."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until a folder's names are on disk; systems that cannot open one need no such thing."""
     if os.name == "posix":

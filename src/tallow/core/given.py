@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
+from tallow.core.disk import may_access
 from tallow.core.errors import TallowError, excerpt
 from tallow.core.limits import FILE_NAME_BYTES_MAX, NAME_CHARACTERS_MAX, PATH_BYTES_MAX
 
@@ -32,24 +35,68 @@ def file_path(what: str, given: str | os.PathLike[str], error: type[TallowError]
     Raises `error` if no file can have this name: a zero byte, characters that no file system knows,
     more bytes than systems take, a user whom nobody knows.
     """
+    shown = excerpt(str(given) if isinstance(given, Path) else given)
     try:
         path = Path(given)
         text = os.fsencode(path)
     except (ValueError, TypeError) as problem:
-        raise error(
-            f"{what}: {excerpt(given)}; no file can have this name; correct it"
-        ) from problem
+        raise error(f"{what}: {shown}; no file can have this name; correct it") from problem
     if b"\0" in text:
-        raise error(f"{what}: {excerpt(given)}; has a zero byte; no file can have this name")
+        raise error(f"{what}: {shown}; has a zero byte; no file can have this name")
     longest = max(map(len, text.split(os.fsencode(os.sep))))
     if len(text) > PATH_BYTES_MAX or longest > FILE_NAME_BYTES_MAX:
         raise error(
-            f"{what}: {excerpt(given)}; is too long; at most {FILE_NAME_BYTES_MAX} bytes a name, "
+            f"{what}: {shown}; is too long; at most {FILE_NAME_BYTES_MAX} bytes a name, "
             f"and {PATH_BYTES_MAX:,} in all"
         )
     try:
         return path.expanduser()
     except RuntimeError as problem:
+        raise error(f"{what}: {shown}; {problem}; write the folder's whole name") from problem
+
+
+def require_file(
+    path: Path,
+    error: type[TallowError],
+    instead: str,
+    missing: Callable[[Path], str] = lambda _path: "the path must exist; check its spelling",
+) -> None:
+    """Raise `error` if a path is no file that this user may read.
+
+    `instead` says what to name where it is a folder, `missing` what to do where there is none.
+    """
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+        may_read = is_folder or may_access(path, os.R_OK)
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise error(f"{path}: no such file; {missing(path)}") from problem
+    except PermissionError:
+        is_folder = may_read = False
+    except OSError as problem:
+        raise error(f"{path}: {problem.strerror}; must be a file; check its spelling") from problem
+    if is_folder:
+        raise error(f"{path}: is a folder; a file is needed; {instead}")
+    if not may_read:
         raise error(
-            f"{what}: {excerpt(given)}; {problem}; write the folder's whole name"
-        ) from problem
+            f"{path}: this user may not read it; ask its owner for the right to, or name a copy of "
+            "your own"
+        )
+
+
+def require_place(what: str, path: Path, error: type[TallowError]) -> None:
+    """Raise `error` if this user can make no file of this name; `what` it is begins a message."""
+    folder = Path(os.path.realpath(path)).parent
+    if os.path.isdir(path):  # noqa: PTH112 - pathlib raises where it may not look
+        raise error(f"{what}: {path}; is a folder; add a file name")
+    if os.path.isdir(folder) and may_access(folder, os.W_OK | os.X_OK):  # noqa: PTH112
+        return
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise error(f"{what}: {path}; the folder does not exist; create it first") from problem
+    except OSError:
+        pass
+    raise error(
+        f"{what}: {path}; this user may not write to {folder}; choose another folder, or ask its "
+        "owner for the right to"
+    )

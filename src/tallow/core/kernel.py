@@ -25,6 +25,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tallow.core.disk import may_access
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import COMPILE_SECONDS
 from tallow.core.private import is_private, own_folder
@@ -80,24 +81,34 @@ def _imported_files(package: Path, text: str) -> Iterator[Path]:
 def cache_folder() -> Path:
     """Return the folder of compiled kernels: below ``TALLOW_CACHE_DIR``, or the user's cache.
 
-    What is in it is run. One that others may write to is not used, nor one where this user has no
-    home: then each process compiles kernels again.
+    What is in it is run. One that others may write to is not used, nor one where this user may not
+    write, or has no home: then each process compiles kernels again, and a `TallowWarning` says so.
     """
     try:
         folder = _cache_root() / f"kernels-{kernel_digest()}"
     except RuntimeError:
-        return own_folder()
+        return _temporary_folder("this user has no home")
     if not is_private(folder):
-        warnings.warn(
-            f"kernels: folder={folder}; others may write there, and compiled code is run; it is "
-            "not used; set TALLOW_CACHE_DIR to a folder that is yours alone",
-            TallowWarning,
-            stacklevel=2,
+        return _temporary_folder(
+            f"folder={folder}; others may write there, and compiled code is run"
         )
-        return own_folder()
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else own_folder()
+    if may_access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return folder
+    return _temporary_folder(f"folder={folder}; this user may not write there")
+
+
+def _temporary_folder(why: str) -> Path:
+    """Return a folder for this process alone, and say once why it is used."""
+    folder = own_folder()
+    warnings.warn(
+        f"kernels: {why}; they are compiled again in each process, into {folder}; set "
+        "TALLOW_CACHE_DIR to a folder that is yours alone",
+        TallowWarning,
+        stacklevel=3,
+    )
+    return folder
 
 
 def _cache_root() -> Path:

@@ -14,7 +14,7 @@ from polars.io.plugins import register_io_source
 
 from tallow.core.disk import make_temporary, rename_over, replacing
 from tallow.core.errors import OutputError
-from tallow.core.given import file_path
+from tallow.core.given import file_path, require_place
 from tallow.core.limits import WRITER_QUEUE
 from tallow.data.reading.files import ARROW_ENDINGS, CONTAINER_ENDINGS, PARQUET_ENDINGS
 from tallow.data.reading.schema import ISO_TIME
@@ -34,15 +34,13 @@ _END_SECONDS = 2.0
 def check_output(path: str | os.PathLike[str], endings: Sequence[str] = OUTPUT_ENDINGS) -> Path:
     """Return the output's path.
 
-    `OutputError` if its ending names no format that is written, or its folder does not exist.
+    `OutputError` if its ending names no format that is written, or its folder does not exist, or is
+    not this user's to write to.
     """
     target = file_path("output", path, OutputError)
     if target.suffix.lower() not in endings:
         raise OutputError(f"output: {target}; must end in {', '.join(endings)}")
-    if not target.resolve().parent.is_dir():
-        raise OutputError(f"output: {target}; the folder does not exist; create it first")
-    if target.is_dir():
-        raise OutputError(f"output: {target}; is a folder; add a file name")
+    require_place("output", target, OutputError)
     return target
 
 

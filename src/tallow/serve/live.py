@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.live import Live
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import ParameterError, TallowWarning
+from tallow.core.errors import OutputError, ParameterError, TallowWarning
+from tallow.core.given import file_path, require_place
 from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.feed import Feed
@@ -78,6 +79,9 @@ def run_live(
     given = {name: each for name, each in options.items() if each is not None and each is not False}
     feed_options = take_options(given, FEED)
     # Errors come before seconds of compiling, and before a store is made.
+    if state is not None:
+        state = file_path("state", state, OutputError)
+        require_place("state", state, OutputError)
     calendars = LiveEngine([*sizes, DAY], **given).calendars
     _compile(given, shown=not is_quiet)
     names = (without_secrets(feed), without_secrets(store))
@@ -88,6 +92,7 @@ def run_live(
             _open_feed(feed, feed_options, calendars) as source,
             open_store(store, create=True) as kept,
         ):
+            kept.require_writable()
             engine_options = given | {"store": kept}
             engine = _engine(state, instruments, [*dict.fromkeys([*sizes, DAY])], engine_options)
             session = LiveSession(engine, source, store=kept, state=state, instruments=instruments)

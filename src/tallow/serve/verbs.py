@@ -128,6 +128,12 @@ def add_verb(
                 hint = f"Try '{PROGRAM} {path} --help' for help."
                 say(f"Error: {in_options(str(error), path)}\n{hint}", err=True)
                 code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
+            except BrokenPipeError:
+                # Whoever read the output has seen enough.
+                raise
+            except OSError as error:
+                say(f"Error: {_file_words(error)}", err=True)
+                code = EXIT_USAGE
             raise typer.Exit(code)
 
         app.command(name, cls=command, epilog=epilog)(run_verb)
@@ -135,6 +141,13 @@ def add_verb(
         return run_verb
 
     return add
+
+
+def _file_words(error: OSError) -> str:
+    """Say what the system has against a file that no other message names."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    place = f"{' and '.join(names)}: " if names else ""
+    return f"{place}{error.strerror or error}; check the name, this user's rights and the disk"
 
 
 WORKS: dict[str, tuple[Callable[..., None], str]] = {}

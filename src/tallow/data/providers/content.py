@@ -20,7 +20,7 @@ from typing import IO, Any
 import polars as pl
 
 from tallow.core.errors import CandleInputError
-from tallow.core.given import file_path
+from tallow.core.given import file_path, require_file
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
 from tallow.data.reading import zstandard
 from tallow.data.reading.files import CONTAINER_ENDINGS, ending_of, open_file
@@ -133,10 +133,7 @@ def _frame_columns(frame: Any) -> tuple[str, ...]:
 
 
 def _require_file(path: Path) -> None:
-    if path.is_dir():
-        raise CandleInputError(f"{path}: is a folder; a file is needed; name the files in it")
-    if not path.exists():
-        raise CandleInputError(f"{path}: no such file; the path must exist; check its spelling")
+    require_file(path, CandleInputError, "name the files in it")
     if path.stat().st_size == 0:
         raise CandleInputError(f"{path}: size=0; a document is needed; was it written fully?")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -14,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from tallow.core.errors import CandleInputError
-from tallow.core.given import file_path
+from tallow.core.given import file_path, require_file
 from tallow.core.limits import (
     FILE_COLUMNS_MAX,
     FILE_LINE_BYTES_MAX,
@@ -85,8 +86,8 @@ def find_files(verb: str, source: str | Path | Sequence[str | Path], such_as: st
     """Return the files that paths and globs name: globs sorted by name, lists in their order.
 
     For messages, `verb` is what is done with them, and `such_as` a glob of such files in a folder,
-    to be named instead of it. `CandleInputError` if nothing matches, or one does not exist or is a
-    folder.
+    to be named instead of it. `CandleInputError` if nothing matches, or one does not exist, is a
+    folder, or may not be read.
     """
     several = [source] if isinstance(source, str | Path) else source
     paths = [path for one in several for path in _matching(verb, one)]
@@ -95,12 +96,8 @@ def find_files(verb: str, source: str | Path | Sequence[str | Path], such_as: st
             f"{verb}: input=[]; must name at least one file; add a path or a glob"
         )
     for path in paths:
-        if path.is_dir():
-            raise CandleInputError(
-                f"{path}: is a folder; a file is needed; name its files, such as {path / such_as}"
-            )
-        if not path.exists():
-            raise CandleInputError(f"{path}: no such file; {missing_file_hint(path)}")
+        instead = f"name its files, such as {path / such_as}"
+        require_file(path, CandleInputError, instead, missing_file_hint)
     return paths
 
 
@@ -155,7 +152,8 @@ def ending_of(path: Path) -> str | None:
 def _matching(verb: str, source: str | Path) -> list[Path]:
     path = file_path(f"{verb}: input", source, CandleInputError)
     # A file that exists is meant literally, even with a bracket in its name.
-    if path.exists() or not glob.has_magic(str(path)):
+    # Not Path.exists: it raises where it may not look.
+    if os.path.exists(path) or not glob.has_magic(str(path)):  # noqa: PTH110
         return [path]
     # Not Path.glob: it refuses absolute patterns.
     matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207

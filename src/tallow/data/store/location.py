@@ -8,6 +8,7 @@ not.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import weakref
@@ -15,6 +16,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from urllib.parse import urlsplit
 
+from tallow.core.disk import may_access
 from tallow.core.errors import StoreError
 from tallow.core.text import without_secrets
 
@@ -109,3 +111,20 @@ def private_folder(owner: object) -> Path:
     folder = Path(mkdtemp(prefix="tallow-")).resolve()
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def require_folder(folder: Path, create: bool) -> None:
+    """Raise `StoreError` if a folder is none, or not this user's to read, or to make."""
+    above = next((p for p in (folder, *folder.parents) if os.path.lexists(p)), folder)
+    if not os.path.isdir(above):  # noqa: PTH112 - pathlib raises where it may not look
+        raise StoreError(f"store: {above}: is a file; a store is a folder; name another one")
+    if above == folder and not may_access(folder, os.R_OK | os.X_OK):
+        raise StoreError(
+            f"store: {folder}: this user may not read it; ask its owner for the right to read its "
+            "folder and files"
+        )
+    if create and above != folder and not may_access(above, os.W_OK | os.X_OK):
+        raise StoreError(
+            f"store: {folder}: this user may not write to {above}; make it elsewhere, or ask its "
+            "owner for the right to"
+        )

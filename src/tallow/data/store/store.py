@@ -29,7 +29,7 @@ from tallow.data.reading.schema import CANDLE_COLUMNS, OPEN_INTEREST
 from tallow.data.reading.session_rows import CalendarName
 from tallow.data.store.backend import Backend, CompactionReport, Meanwhile, StoreStats
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.location import STATE_FOLDER, plain_location
+from tallow.data.store.location import STATE_FOLDER, plain_location, require_folder
 from tallow.data.store.reader import StoreReader, StoreState
 from tallow.data.store.settling import OpenRows
 from tallow.data.store.sizing import read_sized
@@ -251,6 +251,11 @@ class Store(StoreReader):
         repeated = len(given) - len(unique)
         return append(self.backend, unique, series, classify_deletions, None, repeated, meanwhile)
 
+    def require_writable(self) -> None:
+        """Raise `StoreError` if this user may only read the store."""
+        with self.backend.writing():
+            pass
+
     def damaged(self) -> list[str]:
         """Return what is wrong with which of the store's files; nothing where all are whole."""
         return self.backend.damaged()
@@ -362,6 +367,7 @@ def open_backend(
         ) from error
     plain = plain_location(location)
     if isinstance(plain, Path):
+        require_folder(plain, create)
         folder = state or plain / STATE_FOLDER
     else:
         folder = _local_state(plain, state)

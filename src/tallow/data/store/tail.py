@@ -23,7 +23,7 @@ from typing import NoReturn
 
 import polars as pl
 
-from tallow.core.disk import PRIVATE, open_beside
+from tallow.core.disk import PRIVATE, may_access, open_beside
 from tallow.core.errors import StoreError
 from tallow.core.limits import (
     STORE_ROOM_BYTES,
@@ -301,8 +301,7 @@ def may_write(path: Path) -> bool:
     """Say whether this user may write to a state file, or make it where there is none."""
     there = [part for ending in _BESIDE if (part := _beside(path, ending)).exists()]
     above = next(each for each in path.parents if each.exists())
-    effective = os.access in os.supports_effective_ids
-    return all(os.access(each, os.W_OK, effective_ids=effective) for each in (*there, above))
+    return all(may_access(each, os.W_OK) for each in (*there, above))
 
 
 def open_tail(path: Path) -> TailFile:
