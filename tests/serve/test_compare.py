@@ -168,7 +168,7 @@ def test_candles_that_all_break_a_rule_are_told_with_it(
 ) -> None:
     market.with_columns(low=pl.lit(1e9)).write_parquet(candles)
     result = compared(candles, "--control", "talib", "--candidate", "tallow")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "all were quarantined: high_below_low" in result.stderr
 
 

@@ -77,6 +77,10 @@ class CandleInputError(TallowError, ValueError):
     """The input cannot be read as candles at all."""
 
 
+class AllRefusedError(CandleInputError):
+    """Every row of an input was quarantined; the message says for which rules."""
+
+
 class NaiveTimeError(CandleInputError):
     """Times carry no zone, and none was given."""
 
@@ -139,6 +143,10 @@ class DamagedLogError(RolloutError):
 
 class ComparisonError(TallowError, ValueError):
     """Two engines' answers cannot be compared."""
+
+
+class NoBarsError(ComparisonError):
+    """Neither of two engines has a bar to compare."""
 
 
 class ShadowError(TallowError, ValueError):

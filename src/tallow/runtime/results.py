@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from tallow.core.errors import AllFailedError, CandleInputError
+from tallow.core.errors import AllFailedError, AllRefusedError
 from tallow.core.text import first_of, to_html
 from tallow.data.coverage.provisional import NONE_PROVISIONAL
 from tallow.data.output_zone import in_zone
@@ -92,14 +92,14 @@ class RunReport:
 
 
 def raise_if_all_refused(read: ReadReport, counts: Counts, quarantine: pl.DataFrame) -> None:
-    """Raise `CandleInputError` where there are rows, and every one was quarantined for a rule."""
+    """Raise `AllRefusedError` where there are rows, and every one was quarantined for a rule."""
     nothing_read = read.rows_in > 0 and not read.accepted
     if not nothing_read and not (counts.rows and counts.off_grid == counts.rows):
         return
     by_rule = count_by_rule(quarantine)
     first = next(rule for rule in RULES if rule.name in by_rule)
     counts_text = ", ".join(f"{name} {rows}" for name, rows in by_rule.items())
-    raise CandleInputError(
+    raise AllRefusedError(
         f"{', '.join(read.sources[:1])}: rows={read.rows_in}; all were quarantined: {counts_text}; "
         f"{first.name}: {first.text}; {first.hint}"
     )

@@ -63,7 +63,7 @@ Examples:
 Exit codes:
   0    the output is written
   1    the output is written, but an instrument failed, or rows were quarantined
-       and --strict was given; or every instrument failed, and nothing is written
+       and --strict was given; or there is no bar, and a sentence says why
   2    nothing is written: a wrong option or input; the message says what to change
   130  cancelled by Ctrl-C; nothing is written
 
@@ -124,8 +124,8 @@ Examples:
 \b
 Exit codes:
   0    done
-  1    an instrument failed, and the others are there; or rows were quarantined and
-       --strict was given
+  1    an instrument failed, and the others are there; rows were quarantined and
+       --strict was given; or there is no bar, and a sentence says why
   2    a wrong option or input; the message says what to change
   130  cancelled by Ctrl-C; no file is left half-written
 """

@@ -36,8 +36,8 @@ its cause is found, whichever side it is on. Where the candidate must not look a
 \b
 Exit codes:
   0    go
-  1    no-go, or inconclusive: the control does not repeat its own values; or rows
-       were quarantined and --strict was given
+  1    no-go, or inconclusive: the control does not repeat its own values; rows were
+       quarantined and --strict was given; or there is nothing to compare
   2    not compared: a wrong option or input; the message says what to change
   130  cancelled by Ctrl-C; no report is left half-written
 """

@@ -16,7 +16,7 @@ from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
 from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
 from tallow.data.reading.readers import read_candles
-from tallow.data.reading.schema import CANDLE_SCHEMA
+from tallow.data.reading.schema import CANDLE_SCHEMA, NUMBERS
 from tallow.data.writers import check_output, write_text
 from tallow.migrate.compare import (
     Comparison,
@@ -28,16 +28,19 @@ from tallow.migrate.compare import (
 )
 from tallow.migrate.compare.counts import cause_name
 from tallow.migrate.compare.page import page_template, render
+from tallow.migrate.compare.words import span_text
 from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.engines.stored import StoredEngine
 from tallow.migrate.pairs import Cause
 from tallow.migrate.protocol import Request
+from tallow.plan.plan import make_plan
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
 from tallow.serve.compare_report import VERB, show_comparison
 from tallow.serve.console import JSON, ShowProgress, make_console, progress_bar, put_json
-from tallow.serve.run import NO_ROW, compile_kernels
+from tallow.serve.nothing import NO_ROW, why_none_in_common
+from tallow.serve.run import compile_kernels
 from tallow.serve.verbs import EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
 from tallow.serve.wording import command_again, in_options, report_in_options, say
 
@@ -81,6 +84,7 @@ def run_compare(
     rules = ComparisonRules(Tolerance(absolute, relative, ulps), rejected_causes(reject or ()))
     thresholds = Thresholds(agree, agree_decisions, less_time, less_memory)
     names, size = series_names(series or ()), _only(timeframe)
+    _require_series(names, options["indicators"])
     outputs = _check_outputs(html, json_file)
     sources = [EngineSource(each, names, options["timezone"]) for each in (control, candidate)]
     engines = [source.load() for source in sources]
@@ -112,8 +116,22 @@ def run_compare(
     if shown:
         again = command_again(context, "html", "json_file")
         show_comparison(make_console(), comparison, outputs, again)
+    values = comparison.values
+    if nothing := why_none_in_common(values.rows, span_text(values, comparison.zone)):
+        say(in_options(nothing, VERB), err=True)
     is_incomplete = is_dirty(quarantined, strict)
     return 0 if comparison.verdict.outcome == "go" and not is_incomplete else EXIT_INCOMPLETE
+
+
+def _require_series(names: Mapping[str, str], indicators: str) -> None:
+    """Raise `ParameterError` for a name that is none of what is compared: nobody would see it."""
+    known = {*NUMBERS, *make_plan(indicators).columns}
+    for theirs, ours in names.items():
+        if ours not in known:
+            raise ParameterError(
+                f"compare: --series {theirs}={ours}; {ours} is not among what is compared; "
+                f"{near_matches(ours, known)}; or add its indicator with --indicators"
+            )
 
 
 def series_names(texts: Sequence[str]) -> dict[str, str]:

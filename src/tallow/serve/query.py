@@ -16,7 +16,7 @@ from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.output_zone import UTC, in_zone, require_output_zone
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
-from tallow.data.store.store import Store, open_store
+from tallow.data.store.store import open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame, write_text
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import ProcessingResult, failure_text
@@ -33,6 +33,7 @@ from tallow.serve.console import (
     number,
     sparkline,
 )
+from tallow.serve.nothing import why_no_answer
 from tallow.serve.report import show_assumed, show_more
 from tallow.serve.run import compile_kernels
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
@@ -88,7 +89,9 @@ def query_store(
             for each in keys.notes:
                 say(each, err=True)
         answers: dict[str, ProcessingResult] = engine.query(**question)
-        others = "" if any(map(len, answers.values())) else _other_kinds(kept, question)
+        nothing = ""
+        if not any(map(len, answers.values())):
+            nothing = why_no_answer(kept, question, engine.calendars)
     zone = output_zone or engine.calendars.calendars[0].timezone
     if json_file is not None:
         write_text(json_file, to_json(in_zone(_together(answers), output_zone)))
@@ -107,17 +110,12 @@ def query_store(
     failures = {
         name: why for result in answers.values() for name, why in result.report.failures.items()
     }
-    if others:
-        say(f"hint: {in_options(others, VERB)}", err=True)
+    if nothing:
+        say(in_options(nothing, VERB), err=True)
     if failures:
         say(f"failed: {in_options(failure_text(failures), VERB)}", err=True)
     rows = max(len(result.report.quarantine) for result in answers.values())
-    return EXIT_INCOMPLETE if is_dirty(rows, strict) or failures else 0
-
-
-def _other_kinds(store: Store, question: Mapping[str, Any]) -> str:
-    source, adjustment = (question[name] for name in ("source_timeframe", "adjustment"))
-    return store.other_kinds(parse_timeframe(source).text, adjustment)
+    return EXIT_INCOMPLETE if is_dirty(rows, strict) or nothing or failures else 0
 
 
 def _together(answers: Mapping[str, ProcessingResult]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import OutputError
 from tallow.core.timeframe import parse_timeframes
 from tallow.data.output_zone import UTC
@@ -16,11 +17,11 @@ from tallow.data.writers import check_outputs
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.console import check_json_file, make_console, progress_bar, put_json
+from tallow.serve.nothing import distinct, why_no_bar
 from tallow.serve.report import all_failures, show_report
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, report_in_options, say
 
-NO_ROW = "the input holds no row, as the answer of a holiday"
 READING = ("source_timeframe", *READ_KEYWORDS)
 """Options that say what the files leave out."""
 
@@ -70,7 +71,7 @@ def run_to_file(
     if not (json or quiet):
         zone = options.get("output_zone") or UTC
         show_report(make_console(), reports, outputs, seconds, zone)
-    return _exit_code(list(reports.values()), strict)
+    return _exit_code(list(reports.values()), strict, engine.calendars)
 
 
 def _shown(reports: Mapping[str, RunReport], outputs: Mapping[str, Path], seconds: float) -> Any:
@@ -105,14 +106,15 @@ def _require_no_input(output: Path, inputs: Sequence[Path]) -> None:
         )
 
 
-def _exit_code(reports: Sequence[RunReport], strict: bool) -> int:
+def _exit_code(reports: Sequence[RunReport], strict: bool, calendars: CalendarAssignment) -> int:
     """Say on stderr why a run is incomplete, if it is: the table may be hidden, or far above."""
-    if not reports[0].read.rows_in:
-        say(f"no candles: {NO_ROW}", err=True)
+    nothing = distinct(why_no_bar(report, calendars) for report in reports)
+    for why in nothing:
+        say(in_options(why), err=True)
     for hint in dict.fromkeys(report.hint for report in reports if report.hint):
         say(f"hint: {in_options(hint)}", err=True)
     failures = all_failures(reports)
     if failures:
         say(f"failed: {in_options(failure_text(failures))}", err=True)
     quarantined = max(len(report.quarantine) for report in reports)
-    return EXIT_INCOMPLETE if is_dirty(quarantined, strict) or failures else 0
+    return EXIT_INCOMPLETE if is_dirty(quarantined, strict) or nothing or failures else 0

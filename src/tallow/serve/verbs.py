@@ -16,7 +16,13 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from tallow.core.errors import AllFailedError, TallowError, TallowWarning
+from tallow.core.errors import (
+    AllFailedError,
+    AllRefusedError,
+    NoBarsError,
+    TallowError,
+    TallowWarning,
+)
 from tallow.serve.options import FORMER
 from tallow.serve.wording import APPS, in_options, say, spelling
 
@@ -127,7 +133,7 @@ def add_verb(
             except TallowError as error:
                 hint = f"Try '{PROGRAM} {path} --help' for help."
                 say(f"Error: {in_options(str(error), path)}\n{hint}", err=True)
-                code = EXIT_INCOMPLETE if isinstance(error, AllFailedError) else EXIT_USAGE
+                code = EXIT_INCOMPLETE if isinstance(error, _NOTHING) else EXIT_USAGE
             except BrokenPipeError:
                 # Whoever read the output has seen enough.
                 raise
@@ -149,6 +155,9 @@ def _file_words(error: OSError) -> str:
     place = f"{' and '.join(names)}: " if names else ""
     return f"{place}{error.strerror or error}; check the name, this user's rights and the disk"
 
+
+_NOTHING = (AllFailedError, AllRefusedError, NoBarsError)
+"""What is right as it was asked for, and gives nothing."""
 
 WORKS: dict[str, tuple[Callable[..., None], str]] = {}
 """By the verb: the function that declares its options, and the name of the one for its work."""

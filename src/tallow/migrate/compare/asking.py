@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from tallow.core.errors import ComparisonError, TallowWarning
+from tallow.core.errors import ComparisonError, NoBarsError, TallowWarning
 from tallow.core.limits import COMPARE_BLOCK_ROWS, COMPARE_FAILURES_ASKED
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_KEY
@@ -184,7 +184,7 @@ def _require_answers(control: Engine, candidate: Engine, run: ComparisonRun) -> 
                 f"compare: {side}={engine.name!r}; it must answer for one instrument at least; "
                 f"{name}: {why}"
             )
-    raise ComparisonError(
+    raise NoBarsError(
         "compare: no bars on either side; nothing to compare; look at start=, end=, calendar= and "
         "the candles"
     )
