@@ -116,10 +116,14 @@ def run_compare(
     if shown:
         again = command_again(context, "html", "json_file")
         show_comparison(make_console(), comparison, outputs, again)
+    return _exit_code(comparison, is_dirty(quarantined, strict))
+
+
+def _exit_code(comparison: Comparison, is_incomplete: bool) -> int:
+    """Say on stderr why there is nothing to compare, if so."""
     values = comparison.values
     if nothing := why_none_in_common(values.rows, span_text(values, comparison.zone)):
         say(in_options(nothing, VERB), err=True)
-    is_incomplete = is_dirty(quarantined, strict)
     return 0 if comparison.verdict.outcome == "go" and not is_incomplete else EXIT_INCOMPLETE
 
 

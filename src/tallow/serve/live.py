@@ -79,9 +79,7 @@ def run_live(
     given = {name: each for name, each in options.items() if each is not None and each is not False}
     feed_options = take_options(given, FEED)
     # Errors come before seconds of compiling, and before a store is made.
-    if state is not None:
-        state = file_path("state", state, OutputError)
-        require_place("state", state, OutputError)
+    state = _checked_state(state)
     calendars = LiveEngine([*sizes, DAY], **given).calendars
     _compile(given, shown=not is_quiet)
     names = (without_secrets(feed), without_secrets(store))
@@ -142,6 +140,15 @@ def asked_to_stop() -> Iterator[threading.Event]:
 
 
 # What the session is made of
+
+
+def _checked_state(state: Path | None) -> Path | None:
+    """Return the state's file; `OutputError` if this user can make none there."""
+    if state is None:
+        return None
+    path = file_path("state", state, OutputError)
+    require_place("state", path, OutputError)
+    return path
 
 
 def _compile(options: Mapping[str, Any], shown: bool) -> None:
