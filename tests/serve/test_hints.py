@@ -56,10 +56,6 @@ SHOWN: dict[str, Shown] = {
     "data/coverage/provisional": CALENDARS,
     "data/reading/rules": (("run", "query", "live", "compare", "quarantine"), CALENDARS[1]),
     "data/reading/schema": ANY_FILES,
-    "data/output_zone": (
-        ("run", "query", "live", "compare", "coverage", "list", "ingests"),
-        (tallow.AnalyticsEngine.process_candles, tallow.AnalyticsEngine.query),
-    ),
     "data/reading/session_rows": (("ingest",), (read_document, ingest, tallow.Store.write)),
     "data/reading/stamps": (("run",), READERS[:2]),
     "data/store/sizing": (("ingest",), (ingest, tallow.Store.write)),
