@@ -10,6 +10,7 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -18,7 +19,13 @@ import pytest
 
 import tallow
 from tallow import AnalyticsEngine, IndicatorSet, parse_specs
-from tallow.core.errors import ParameterError, SpecError, TallowWarning, TimeframeError
+from tallow.core.errors import (
+    CandleInputError,
+    ParameterError,
+    SpecError,
+    TallowWarning,
+    TimeframeError,
+)
 from tests.frames import (
     assert_same_frame,
     bits,
@@ -333,3 +340,32 @@ def test_what_a_live_engine_takes_is_what_a_query_answers(tmp_path):
             assert_same_frame(live.latest("5m").select(newest.columns), newest)
         counters = engine.cache.counters
     assert (counters.misses, counters.extensions, counters.repairs) == (1, 3, 1)
+
+
+def test_arrays_are_the_columns_of_the_frame_without_one():
+    frame = market(["A", "B", "C"], rows=400).with_columns(open_interest=pl.lit(3.0))
+    unfit = flat_candle("B", "2025-06-02T09:00+05:30", 9.0, 1.0).with_columns(open_interest=None)
+    given = pl.concat([frame, unfit], how="vertical_relaxed")
+    for threads in (1, 2):
+        engine = tallow.AnalyticsEngine("XNSE", threads=threads)
+        result = engine.process_candles(given, "5m", "ema(9), bollinger, vwap")
+        arrays = engine.calculate_arrays(given, "5m", "ema(9), bollinger, vwap")
+        names = np.repeat(arrays.instruments, np.diff(arrays.offsets))
+        columns = {"instrument": names} | arrays.columns
+        made = pl.DataFrame(columns, nan_to_null=True).cast(result.frame.schema)
+        assert_same_frame(made, result.frame)
+        assert arrays.report.to_dict() == result.report.to_dict()
+    with pytest.raises(CandleInputError, match="all were quarantined"):
+        engine.calculate_arrays(given.with_columns(volume=-1.0))
+    assert len(engine.calculate_arrays(tallow.read_candles(given).frame.clear())) == 0
+
+
+def test_arrays_mark_bars_of_assumed_sessions_as_a_frame_does():
+    given = tallow.read_candles(candles("A", minutes("2026-11-27T09:15+05:30", 9)))
+    engine = tallow.AnalyticsEngine("XNSE")
+    assert not len(engine.calculate_arrays(given).report.provisional)
+    # A session that was announced without its hours.
+    assumed = tallow.read_candles(candles("A", minutes("2026-11-08T09:15+05:30", 600)))
+    made = engine.calculate_arrays(assumed).report
+    assert len(made.provisional) > 0
+    assert made.provisional.equals(engine.process_candles(assumed).provisional)

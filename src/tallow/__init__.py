@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tallow.data.reading.readers import read_candles
     from tallow.data.store.store import Store, open_store
     from tallow.engine import AnalyticsEngine
+    from tallow.runtime.array_run import ArrayResult
     from tallow.runtime.cache import IndicatorCache
     from tallow.runtime.live.live_engine import LiveEngine
     from tallow.runtime.results import IndicatorSet, ProcessingResult, RunReport
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AnalyticsEngine": "tallow.engine",
+    "ArrayResult": "tallow.runtime.array_run",
     "Candles": "tallow.data.reading.candles",
     "Indicator": "tallow.core.operator",
     "IndicatorCache": "tallow.runtime.cache",
@@ -57,6 +59,7 @@ __all__ = [
     "RECURSIVE",
     "WINDOW",
     "AnalyticsEngine",
+    "ArrayResult",
     "Candles",
     "Indicator",
     "IndicatorCache",

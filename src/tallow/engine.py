@@ -7,15 +7,12 @@
 3. The calendar gives the sessions - `tallow.core.calendars.load_calendar` - and with the timeframe
    the buckets - `tallow.data.kernels.buckets.bucket_table`.
 4. The frame is cut into blocks of whole instruments - `tallow.runtime.blocks.frame_blocks`; files
-   are streamed as blocks, and never whole in memory - `tallow.runtime.stream.run_files`.
+   are streamed as blocks - `tallow.runtime.stream.run_files`.
 5. One compiled pass turns a block's candles into bars - `tallow.data.kernels.aggregate.aggregate`.
-6. Each indicator's kernel runs over the bars, once for all instruments of the block -
-   `tallow.runtime.operations.Machine`. Steps 5 and 6 are shared among threads by
-   `tallow.runtime.batch.BarRun`.
+6. Each indicator's kernel runs over these bars - `tallow.runtime.operations.Machine`, in threads.
 7. Bars and indicators become a frame, NaN becomes null - `tallow.runtime.operations.to_series`.
 8. The range asked for is cut out - `tallow.runtime.outputs.Outputs` - and the result returned, or
-   written - `tallow.data.writers.FrameWriter`. Of several timeframes, steps 5 to 8 are done of each
-   block, one timeframe after the other.
+   written - `tallow.data.writers.FrameWriter`.
 
 Candles may also come from a store, for a range of bars - `tallow.runtime.query.StoreQueries`:
 
@@ -36,7 +33,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
@@ -56,16 +53,15 @@ from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.outputs import Progress
 from tallow.runtime.ranges import Range
-from tallow.runtime.requests import CandleRequests, RowKeywords, RunKeywords, Timeframes
+from tallow.runtime.requests import CandleRequests, RowKeywords, RunKeywords, Timeframes, as_asked
 from tallow.runtime.results import ProcessingResult, RunReport
 from tallow.runtime.warming import compile_plan, is_plan_compiled
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
+    from tallow.runtime.array_run import ArrayResult
     from tallow.runtime.live.live_engine import LiveEngine
     from tallow.runtime.query import StoreQueries
-
-T = TypeVar("T")
 
 
 class AnalyticsEngine:
@@ -200,7 +196,7 @@ class AnalyticsEngine:
         wanted = Range.of(start, end, instruments).checked(self.calendars)
         given: Any = {"source_timeframe": source_timeframe, **reading}
         asked = (candles, given, timeframe, indicators, wanted, final_at, progress)
-        return _as_asked(self._requests.to_frames(*asked, output_zone), timeframe)
+        return as_asked(self._requests.to_frames(*asked, output_zone), timeframe)
 
     @overload
     def process_files(  # type: ignore[overload-overlap] # of text the first counts
@@ -266,7 +262,7 @@ class AnalyticsEngine:
         wanted = Range.of(start, end, instruments).checked(self.calendars)
         inputs = inputs.in_calendar(self.calendars)
         asked = (inputs, output, timeframe, indicators, wanted, final_at, progress)
-        return _as_asked(self._requests.to_files(*asked, output_zone), timeframe)
+        return as_asked(self._requests.to_files(*asked, output_zone), timeframe)
 
     @renamed(as_of="known_at")
     def query(
@@ -358,6 +354,12 @@ class AnalyticsEngine:
         # All other kernels of a run.
         self.process_candles(one_candle(self.calendars), "5m", indicators)
 
+    def calculate_arrays(
+        self, candles: Any, timeframe: str | Timeframe = "5m", indicators: Indicators = "default"
+    ) -> ArrayResult:
+        """Do as `process_candles` with one timeframe; return arrays, and make no frame."""
+        return self._requests.to_arrays(candles, timeframe, indicators)
+
     @renamed(as_of="final_at", instrument="instrument_key")
     def aggregate_timeframes(
         self,
@@ -393,8 +395,3 @@ class AnalyticsEngine:
             As `process_candles`; also if a kernel fails for every instrument.
         """
         return self._requests.to_rows(candles, indicators, asked)
-
-
-def _as_asked(found: dict[str, T], timeframe: Timeframes) -> T | dict[str, T]:
-    """Return what was found of the one timeframe asked for, or by timeframe where several were."""
-    return next(iter(found.values())) if isinstance(timeframe, str | Timeframe) else found

@@ -1,12 +1,14 @@
-"""Bars as frames: columns that own their memory, as the arrays that bars come in are scratch."""
+"""Bars as frames or arrays that own their memory, as the arrays that bars come in are scratch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.limits import PLANS
@@ -23,6 +25,9 @@ BAR_COLUMNS = (
     "is_final",
 )
 """Columns of bars before the indicators; `open_interest` only where the candles have it."""
+
+BarColumns = dict[str, NDArray[Any]]
+"""Columns of bars by name: int64 microseconds UTC, float64, uint32 counts, flags."""
 
 
 def bar_frame(
@@ -46,6 +51,18 @@ def bar_frame(
     columns.append(pl.Series("is_final", final))
     own = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
     return pl.DataFrame([*columns, *to_columns(matrix, nan_to_null=True)], schema=[*own, *outputs])
+
+
+def bar_arrays(
+    built: bars.BarArrays, final: Flags, interest: bool, outputs: Sequence[str], matrix: Floats
+) -> BarColumns:
+    """Return the columns of `bar_frame`, without the instruments, as arrays."""
+    columns: BarColumns = {"timestamp": built.timestamp.copy()}
+    columns |= zip(NUMBERS, np.array([getattr(built, name) for name in NUMBERS]), strict=True)
+    if interest:
+        columns["open_interest"] = built.open_interest.copy()
+    columns |= {"candles": built.candles.astype(np.uint32), "is_final": final}
+    return columns | dict(zip(outputs, matrix, strict=True))
 
 
 def _instrument_column(names: Sequence[str], counts: Ints) -> pl.Series:

@@ -27,7 +27,7 @@ from tallow.data.kernels.longer import ShorterBars, longer_bars
 from tallow.data.reading.schema import NUMBERS, time_view
 from tallow.data.reading.stamps import StampCounts, StampWatch
 from tallow.plan.plan import Plan
-from tallow.runtime.bar_frames import bar_frame, no_bars
+from tallow.runtime.bar_frames import BarColumns, bar_arrays, bar_frame, no_bars
 from tallow.runtime.blocks import Block, NeedsWholeInputError, empty_block
 from tallow.runtime.operations import (
     Failure,
@@ -100,6 +100,8 @@ class BarRun:
         Why an instrument has no values, by instrument; the others are not affected.
     revised
         An instrument failed after bars of it had been returned: pass these through `corrected`.
+    as_arrays
+        Bars are made as arrays, and no frames of them.
     """
 
     plan: Plan
@@ -112,6 +114,7 @@ class BarRun:
     stamps: StampCounts = field(default_factory=StampCounts)
     failures: dict[str, str] = field(default_factory=dict)
     off_grid: list[tuple[str, int]] = field(default_factory=list)
+    as_arrays: bool = False
 
     def __post_init__(self) -> None:
         options = self.options
@@ -222,25 +225,30 @@ class BarRun:
         names, candles = block.names[part], block.candles.part(part)
         calendar_of = self.options.calendars.indices(names)
         *own, tally = (each[part] for each in states)
-        state, where = own[0], np.maximum(calendar_of, 0)
+        state, places = own[0], np.maximum(calendar_of, 0)
         joined = None
         if shorter is not None and block.closing and shorter.is_whole(state):
             buckets = self._machine.buckets
             assert buckets is not None
-            joined = longer_bars(shorter.as_bars(), candles.volume, where, buckets, scratch)
+            joined = longer_bars(shorter.as_bars(), candles.volume, places, buckets, scratch)
         if shorter is not None and joined is not None:
             # What became of the candles, and when the last one ended, is no matter of timeframes.
             state[:] = shorter.state
-            made = self._machine.run_bars(own[1:], replace(shorter.result, bars=joined), where)
+            made = self._machine.run_bars(own[1:], replace(shorter.result, bars=joined), places)
         else:
             state[calendar_of < 0, bars.FAILED] = _NO_CALENDAR
-            made = self._machine.run(own, candles, where, scratch, closing=block.closing)
+            made = self._machine.run(own, candles, places, scratch, closing=block.closing)
         result, frame = made.result, self.empty_frame()
-        if len(result.bars.timestamp):
+        given = (self.interest, self.plan.columns, made.values)
+        columns: BarColumns = {}
+        if self.as_arrays or len(result.bars.timestamp):
             final = self._finality(result.bars, state, block.closing)
-            given = (names, result.bars, final, self.interest)
-            frame = bar_frame(*given, self.plan.columns, made.values)
-        return Part(part, calendar_of, state, tally, candles, frame, result, made.failures)
+            if self.as_arrays:
+                columns = bar_arrays(result.bars, final, *given)
+            else:
+                frame = bar_frame(names, result.bars, final, *given)
+        where = (part, calendar_of, state, tally, candles)
+        return Part(*where, frame, columns, result, made.failures)
 
     def _finality(self, built: bars.BarArrays, state: Floats, closing: bool) -> Flags:
         if self.options.final_at is not None:
@@ -329,6 +337,7 @@ class Part:
     tally: Floats
     candles: bars.CandleArrays
     frame: pl.DataFrame
+    columns: BarColumns
     result: bars.AggregateResult
     failures: list[Failure]
 

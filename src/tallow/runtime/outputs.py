@@ -212,38 +212,34 @@ class _Output:
 
     def finished(self, read: ReadReport, quarantine: pl.DataFrame, names: set[str]) -> RunReport:
         """Return the run's report; without a single bar, the sink gets an empty frame's columns."""
-        run = self.run
-        raise_if_all_refused(read, run.counts, run.quarantine(quarantine))
+        raise_if_all_refused(read, self.run.counts, self.run.quarantine(quarantine))
         if self._sink is None:
-            self._open(run.empty_frame())
-        run.counts.check()
+            self._open(self.run.empty_frame())
         self._job.wanted.check_found(names)
-        raise_if_all_failed(run.failures, self._job.wanted.count(read.instruments))
+        raise_if_all_failed(self.run.failures, self._job.wanted.count(read.instruments))
         provisional = pl.concat(self._provisional) if self._provisional else NONE_PROVISIONAL
-        return RunReport(
-            read,
-            run.counts,
-            self._bars,
-            run.failures,
-            run.quarantine(quarantine),
-            provisional,
-            self._assumed.sentence(provisional),
-            self._hint(),
-        )
+        return report_of_run(self.run, read, quarantine, self._bars, provisional)
 
     def finish(self) -> None:
         """Let the sink end its work."""
         if self._sink is not None:
             self._sink.finish()
 
-    def _hint(self) -> str:
-        counts = self.run.counts
-        if not counts.outside_session:
-            return ""
-        return self.run.stamps.hint(IF_READ) or outside_hint(counts.rows, counts.outside_session)
-
     def _open(self, first: pl.DataFrame) -> Sink:
         first = in_zone(first, self._job.output_zone)
         sink = self._job.open(self.run.options.timeframe.text, first)
         self._sink = self._stack.enter_context(sink)
         return self._sink
+
+
+def report_of_run(
+    run: BarRun, read: ReadReport, quarantine: pl.DataFrame, bars: int, provisional: pl.DataFrame
+) -> RunReport:
+    """Return what became of the candles of a run that has ended."""
+    run.counts.check()
+    counts, assumed = run.counts, provisional_bars(run.options.calendars, run.options.timeframe)
+    hint = ""
+    if counts.outside_session:
+        hint = run.stamps.hint(IF_READ) or outside_hint(counts.rows, counts.outside_session)
+    taken_out, said = run.quarantine(quarantine), assumed.sentence(provisional)
+    return RunReport(read, counts, bars, run.failures, taken_out, provisional, said, hint)

@@ -8,14 +8,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import warn_caller
 from tallow.core.moments import Moment
-from tallow.core.timeframe import Timeframe, parse_timeframes
+from tallow.core.timeframe import Timeframe, parse_timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.output_zone import in_zone, require_output_zone
 from tallow.data.reading.candle_files import CandleFiles
@@ -25,6 +25,7 @@ from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.readers import open_candles
 from tallow.data.writers import FrameWriter, check_outputs
 from tallow.plan.plan import Indicators, make_plan
+from tallow.runtime.array_run import ArrayResult, run_to_arrays
 from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.batch import BarOptions
 from tallow.runtime.outputs import FrameList, Job, Progress, Reports
@@ -32,6 +33,7 @@ from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.results import ProcessingResult, raise_if_all_failed
 from tallow.runtime.stream import run_files, run_job
 
+T = TypeVar("T")
 Timeframes = str | Timeframe | Iterable[str | Timeframe]
 
 
@@ -102,6 +104,16 @@ class CandleRequests:
             for size, report in reports.items()
         }
 
+    def to_arrays(
+        self, candles: Any, timeframe: str | Timeframe, indicators: Indicators
+    ) -> ArrayResult:
+        """Return the bars of a timeframe as arrays."""
+        opened = open_candles(candles)
+        read = opened if isinstance(opened, Candles) else opened.read()
+        plan = make_plan(indicators, self.convention, BAR_COLUMNS)
+        options = self._options(parse_timeframe(timeframe), read.source_timeframe, None)
+        return run_to_arrays(read, plan, options[0], self.pool, self.threads)
+
     def to_files(
         self,
         inputs: CandleFiles,
@@ -150,3 +162,8 @@ class CandleRequests:
             BarOptions(size, source, self.calendars, self.no_trade, moment)
             for size in parse_timeframes(timeframe)
         ]
+
+
+def as_asked(found: dict[str, T], timeframe: Timeframes) -> T | dict[str, T]:
+    """Return what was found of the one timeframe asked for, or by timeframe where several were."""
+    return next(iter(found.values())) if isinstance(timeframe, str | Timeframe) else found

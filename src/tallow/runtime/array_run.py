@@ -1,0 +1,96 @@
+"""A request whose bars are arrays: what a frame costs is half of a small one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tallow.core.arrays import Ints
+from tallow.data.coverage.provisional import NONE_PROVISIONAL, provisional_bars
+from tallow.data.reading.candles import Candles
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
+from tallow.plan.plan import Plan
+from tallow.runtime.bar_frames import BarColumns
+from tallow.runtime.batch import BarOptions, BarRun, Part
+from tallow.runtime.blocks import Block, candle_arrays
+from tallow.runtime.outputs import report_of_run
+from tallow.runtime.results import RunReport, raise_if_all_failed, raise_if_all_refused
+
+
+@dataclass(frozen=True, repr=False)
+class ArrayResult:
+    """Bars with their indicators as arrays, each of as many values as there are bars.
+
+    Attributes
+    ----------
+    instruments, offsets
+        Rows ``offsets[i]:offsets[i + 1]``, int64, are bars of ``instruments[i]``, in time order.
+    columns
+        By name: ``timestamp``, int64 microseconds since 1970 UTC; the prices, the volume and
+        the outputs, float64, NaN where unavailable; ``open_interest`` where the candles have it;
+        ``candles``, uint32, how many a bar is made of; ``is_final``, flags.
+    report
+        Where every row went, and failed instruments.
+    """
+
+    instruments: Sequence[str]
+    offsets: Ints
+    columns: BarColumns
+    report: RunReport
+
+    def __len__(self) -> int:
+        return int(self.offsets[-1])
+
+    def __repr__(self) -> str:
+        return f"ArrayResult({len(self):,} bars, {len(self.columns)} columns)"
+
+
+def run_to_arrays(
+    candles: Candles, plan: Plan, options: BarOptions, pool: Executor | None, threads: int
+) -> ArrayResult:
+    """Run candles in memory into arrays of bars; errors are those of a run into frames."""
+    frame, runs = candles.frame, candles.runs
+    run = BarRun(plan, options, pool, threads, OPEN_INTEREST in frame.columns, as_arrays=True)
+    names, offsets = instrument_runs(frame) if runs is None else runs
+    parts = run.run([Block(names, candle_arrays(frame, offsets), closing=True)])
+    read, quarantine = candles.report, candles.quarantine
+    raise_if_all_refused(read, run.counts, run.quarantine(quarantine))
+    raise_if_all_failed(run.failures, read.instruments)
+    ends, columns = _joined(run, parts)
+    provisional = _provisional(options, names, ends, columns)
+    report = report_of_run(run, read, quarantine, int(ends[-1]), provisional)
+    return ArrayResult(names, ends, columns, report)
+
+
+def _joined(run: BarRun, parts: Sequence[Part]) -> tuple[Ints, BarColumns]:
+    """Return where the bars of each instrument begin, and the columns of all parts."""
+    if len(parts) == 1:
+        return parts[0].result.bars.offsets, parts[0].columns
+    counts = [np.diff(part.result.bars.offsets) for part in parts]
+    ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *counts]))
+    every = [part.columns for part in parts] or [_no_columns(run)]
+    return ends, {name: np.concatenate([each[name] for each in every]) for name in every[0]}
+
+
+def _no_columns(run: BarRun) -> BarColumns:
+    """Return the columns of no bars."""
+    none = run.empty_frame().drop("instrument")
+    return {name: none[name].to_physical().to_numpy() for name in none.columns}
+
+
+def _provisional(
+    options: BarOptions, names: Sequence[str], offsets: Ints, columns: BarColumns
+) -> pl.DataFrame:
+    """Return the bars of assumed sessions, as `tallow.RunReport` has them."""
+    assumed = provisional_bars(options.calendars, options.timeframe)
+    if not assumed.may_have(columns["timestamp"]):
+        return NONE_PROVISIONAL
+    instrument = pl.Series("instrument", names, dtype=pl.String)
+    which = np.repeat(np.arange(len(names)), np.diff(offsets))
+    time = pl.Series("timestamp", columns["timestamp"]).cast(TIME_TYPE)
+    return assumed.among(pl.DataFrame([instrument[which], time]))
