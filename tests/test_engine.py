@@ -356,8 +356,8 @@ def test_arrays_are_the_columns_of_the_frame_without_one():
         assert_same_frame(made, result.frame)
         assert arrays.report.to_dict() == result.report.to_dict()
     with pytest.raises(CandleInputError, match="all were quarantined"):
-        engine.calculate_arrays(given.with_columns(volume=-1.0))
-    assert len(engine.calculate_arrays(tallow.read_candles(given).frame.clear())) == 0
+        ENGINE.calculate_arrays(given.with_columns(volume=-1.0))
+    assert len(ENGINE.calculate_arrays(tallow.read_candles(given).frame.clear())) == 0
 
 
 def test_arrays_mark_bars_of_assumed_sessions_as_a_frame_does():
