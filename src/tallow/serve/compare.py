@@ -40,6 +40,7 @@ from tallow.runtime.results import raise_if_all_refused
 from tallow.serve.compare_report import VERB, show_comparison
 from tallow.serve.console import JSON, ShowProgress, make_console, progress_bar, put_json
 from tallow.serve.nothing import NO_ROW, why_none_in_common
+from tallow.serve.report import some
 from tallow.serve.run import compile_kernels
 from tallow.serve.verbs import EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
 from tallow.serve.wording import command_again, in_options, report_in_options, say
@@ -205,6 +206,8 @@ def _read(
     if read.report.quarantined:
         count = f"{read.report.quarantined:,}"
         say(f"quarantined, and given to neither side: {count} rows", err=True)
+    if read.report.ignored_columns:
+        say(f"ignored columns: {some(read.report.ignored_columns)}", err=True)
     candles = read.frame
     wanted = Range.of(None, None, instruments)
     wanted.check_found(candles["instrument"].unique().to_list())

@@ -32,7 +32,7 @@ from tallow.serve.console import (
     progress_bar,
     put_json,
 )
-from tallow.serve.report import show_failures, show_more, show_quarantine
+from tallow.serve.report import ignored_row, show_failures, show_more, show_quarantine
 from tallow.serve.verbs import EXIT_INCOMPLETE, is_dirty, take_interrupts_back
 from tallow.serve.wording import in_options, report_in_options, say, spelling, venue_words
 
@@ -159,6 +159,7 @@ def _counts(report: IngestReport, store: str, seconds: float) -> Table:
         rows.append((f"{total['settled']:,}", "settled", "rows that were quarantined before"))
     if report.failures:
         rows.append((colour(len(report.failures), BAD), "failures", "files, see below"))
+    rows += ignored_row(report.ignored_columns)
     rows.append((f"{seconds:.2f} s", "time", rate))
     return make_counts(rows)
 

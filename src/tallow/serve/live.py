@@ -21,6 +21,7 @@ from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.feed import Feed
 from tallow.data.feeds.open import REDIS, open_feed
+from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.options import READ_KEYWORDS
 from tallow.data.store.store import open_store
@@ -36,6 +37,7 @@ from tallow.serve.run import compile_kernels
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, report_in_options, say, venue_words
 
+CANCELLED = "cancelled; what was acknowledged to the feed is in {}"
 REPLAY_SPEED = 60.0
 SCREEN_SECONDS = 0.5
 """How often the screen is drawn."""
@@ -83,8 +85,7 @@ def run_live(
     calendars = LiveEngine([*sizes, DAY], **given).calendars
     _compile(given, shown=not is_quiet)
     names = (without_secrets(feed), without_secrets(store))
-    is_replay = feed.startswith("replay:")
-    began = time.perf_counter()
+    is_replay, began = feed.startswith("replay:"), time.perf_counter()
     try:
         with (
             _open_feed(feed, feed_options, calendars) as source,
@@ -109,13 +110,13 @@ def run_live(
                 statistics = session.run(stop, on_step)
             failures, bars = engine.failures, engine.latest(sizes[0])
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"cancelled; what was acknowledged to the feed is in {names[1]}"
-        ) from None
+        raise KeyboardInterrupt(CANCELLED.format(names[1])) from None
     seconds = time.perf_counter() - began
-    example = str(bars["instrument"][0]) if len(bars) else None
-    venue = venue_words(given)
-    report = SessionReport(*names, statistics, failures, sizes, seconds, calendars, venue, example)
+    venue, example = venue_words(given), str(bars["instrument"][0]) if len(bars) else None
+    ignored = source.ignored_columns if isinstance(source, ReplayFeed) else ()
+    report = SessionReport(
+        *names, statistics, failures, sizes, seconds, calendars, venue, example, ignored
+    )
     put_json(report_in_options(report.to_dict(), VERB), json, json_file)
     if not is_quiet:
         show_session(make_console(), report, output_zone)

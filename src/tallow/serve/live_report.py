@@ -28,7 +28,7 @@ from tallow.serve.console import (
     next_text,
     number,
 )
-from tallow.serve.report import show_assumed, show_failures
+from tallow.serve.report import ignored_row, show_assumed, show_failures
 from tallow.serve.wording import in_options
 
 VERB = "live"
@@ -57,6 +57,8 @@ class SessionReport:
         The options that say again when the venue trades.
     example
         An instrument that has bars, if there is one.
+    ignored_columns
+        Columns of a replay's files that no field was read from.
     """
 
     feed: str
@@ -68,6 +70,7 @@ class SessionReport:
     calendars: CalendarAssignment
     venue: str = ""
     example: str | None = None
+    ignored_columns: tuple[str, ...] = ()
 
     def bars(self) -> dict[str, int]:
         """Return how many rows of bars were given out, by timeframe."""
@@ -105,6 +108,7 @@ class SessionReport:
                 "instruments": statistics.instruments,
                 "by_rule": dict(statistics.by_rule),
                 "failures": dict(self.failures),
+                "ignored_columns": list(self.ignored_columns),
                 "feed": {name: getattr(health, name) for name in (*kinds, "rejected")},
                 "store": self.store,
                 "seconds": round(self.seconds, 3),
@@ -171,6 +175,7 @@ def _counts(report: SessionReport) -> Table:
         (health.redelivered, "redelivered", "entries that a consumer had been given before"),
     )
     rows += [(f"{count:,}", name, note) for count, name, note in others if count]
+    rows += ignored_row(report.ignored_columns)
     pace = f"{compact(statistics.rows_in / report.seconds)} rows/s" if report.seconds else ""
     if statistics.update_ms is not None:
         median, high = statistics.update_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 FAILURES_SHOWN = 10
 """Failed instruments that a report names; `--json` has them all."""
+
+IGNORED_SHOWN = 8
+"""Ignored columns that a report names."""
 
 
 def show_report(
@@ -67,6 +70,7 @@ def _counts(reports: Mapping[str, RunReport], outputs: Mapping[str, Path], secon
         (f"{read.rows_in:,}", "rows in", _files(read.sources)),
         (f"{read.accepted:,}", "accepted", span),
         (f"{read.repeated:,}", "repeated", "said again what another row says"),
+        *ignored_row(read.ignored_columns),
         *each(
             "quarantined",
             lambda of: len(of.quarantine),
@@ -105,6 +109,18 @@ def _rows_of_all(
         return
     for size, found in counts.items():
         yield colour(found, style), f"{what} of {size}", note
+
+
+def ignored_row(columns: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the row of counts that names columns from which nothing was read, if there are any."""
+    return [(f"{len(columns):,}", "ignored columns", some(columns))] if columns else []
+
+
+def some(columns: Sequence[str]) -> str:
+    """Return the first of some columns' names, and how many more there are."""
+    shown = ", ".join(columns[:IGNORED_SHOWN])
+    rest = len(columns) - IGNORED_SHOWN
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 
 def _files(sources: tuple[str, ...]) -> str:

@@ -88,6 +88,11 @@ class ReplayFeed(MeteredFeed):
         Of files and frames whose rows do not say it, by name as in `read_candles`: `timezone`,
         `instrument_key` and the others. A store's candles have it all.
 
+    Attributes
+    ----------
+    ignored_columns
+        Columns of files and frames that no field was read from.
+
     Raises
     ------
     ParameterError
@@ -118,6 +123,7 @@ class ReplayFeed(MeteredFeed):
         self._speed, self._clock, self._sleep = speed, clock, sleep
         name = f"replay: {source}" if isinstance(source, str | Path) else "replay"
         super().__init__(name, now_us)
+        self.ignored_columns: tuple[str, ...] = ()
         self._quarantine = empty_quarantine()
         is_place = isinstance(source, str | Path) and ("://" in str(source) or _is_folder(source))
         self._opened: Store | None = open_store(source) if is_place else None
@@ -132,6 +138,7 @@ class ReplayFeed(MeteredFeed):
             for record, rule in read.quarantine.select("record", "rule").iter_rows():
                 self._meter.reject(record, rule)
             self._quarantine = read.quarantine
+            self.ignored_columns = read.report.ignored_columns
             whole = _within(read.frame, start, end)
             self._days = lambda: iter([whole])
         self._replayed = ReplayPosition()

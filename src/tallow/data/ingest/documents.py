@@ -66,6 +66,8 @@ class FileReport:
     notes
         What nobody said of the candles, each with that by which it is known: how long they last, by
         their steps, or that prices are raw, as such documents have them.
+    ignored_columns
+        Columns that no field was read from.
     """
 
     source: str
@@ -83,6 +85,7 @@ class FileReport:
     first: datetime | None
     last: datetime | None
     notes: tuple[str, ...] = ()
+    ignored_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,11 @@ class IngestReport:
             for rule, rows in file.by_rule.items():
                 found[rule] = found.get(rule, 0) + rows
         return found
+
+    @property
+    def ignored_columns(self) -> tuple[str, ...]:
+        """Columns that no field was read from, of all files, each once."""
+        return tuple(dict.fromkeys(name for file in self.files for name in file.ignored_columns))
 
     def _repr_html_(self) -> str:
         counts = ", ".join(f"{self.total(name):,} {name}" for name in COUNTS)
@@ -283,5 +291,6 @@ class _Work:
             first=candles.report.first,
             last=candles.report.last,
             notes=notes,
+            ignored_columns=candles.report.ignored_columns,
         )
         self.files.append(report)
