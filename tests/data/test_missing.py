@@ -15,7 +15,7 @@ import pytest
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import (
     RangeError,
-    SessionTimesUnknownError,
+    TallowWarning,
 )
 from tallow.data.coverage.missing import missing_segments
 from tests.frames import candles, local, minutes, moment
@@ -131,14 +131,15 @@ def test_daily_candles_are_fetched_once_their_session_is_over():
         assert segments(found) == wanted
 
 
-def test_a_session_of_unknown_hours_is_an_error():
-    with pytest.raises(SessionTimesUnknownError, match="date=2026-11-08; a session is announced"):
-        missing_segments(
+def test_a_session_of_unknown_hours_is_left_out_and_told():
+    with pytest.warns(TallowWarning, match="date=2026-11-08; a session is announced.*left out"):
+        found = missing_segments(
             full_day("2026-11-06"),
             CalendarAssignment("XNSE", beyond="raise"),
-            now=us("2026-11-09T09:15+05:30"),
+            now=us("2026-11-09T09:16+05:30"),
             start=date(2026, 11, 6),
         )
+    assert segments(found) == [("A", "2026-11-09 09:15", "2026-11-09 09:16", 1)]
 
 
 def test_a_range_of_too_many_candles_is_an_error():

@@ -127,6 +127,37 @@ def test_the_table_of_coverage_puts_empty_sessions_together(store: Path) -> None
     ]
 
 
+def test_coverage_fits_80_columns_with_long_keys(tmp_path: Path) -> None:
+    key = "NSE_FO|" + "LONGER" * 10
+    store = ingested(tmp_path, CLEAN.replace("A,", f"{key},") + CLEAN)
+    asked = ("store", "coverage", "--store", store, "--start", "2025-07-11", "--end", "2025-07-18")
+    for more in ((), ("--missing",)):
+        text = tallow(*asked, *more, COLUMNS="80").stdout
+        lines = text.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert "…" not in text
+        # Folded to a few lines, not to one of each letter.
+        assert len(lines) < 35, text
+    shown = [line.split() for line in tallow(*asked, COLUMNS="80").stdout.splitlines()]
+    assert ["A", "Fri", "2025-07-18", "regular", "375", "3", "372"] in shown
+
+
+def test_coverage_tells_of_sessions_without_known_hours(tmp_path: Path) -> None:
+    store = ingested(tmp_path, "A,2026-11-06T09:15+05:30,10,12,9,11,100\n")
+    strict = ("--end", "2026-11-09", "--beyond-coverage", "raise")
+    asked = ("store", "coverage", "--store", store, "--start", "2026-11-06", *strict)
+    shown = tallow(*asked)
+    assert shown.exit_code == 0
+    assert ["A", "Sun", "2026-11-08", "unknown", "?", "0", "?"] in [
+        line.split()[:7] for line in shown.stdout.splitlines()
+    ]
+    text = " ".join(shown.stdout.split())
+    assert "sessions=1 are announced without hours, the first on 2026-11-08" in text
+    missing = tallow(*asked, "--missing")
+    assert missing.exit_code == 0
+    assert "date=2026-11-08; a session is announced, its hours are not known" in missing.stderr
+
+
 def test_missing_segments_are_what_to_fetch(store: Path) -> None:
     fetch = ("store", "coverage", "--store", store, "--missing")
     asked = store.with_name("asked.csv")

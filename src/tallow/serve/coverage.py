@@ -32,6 +32,9 @@ from tallow.serve.wording import in_options, say, say_json
 
 VERB = "coverage"
 
+WIDE = 110
+"""Columns of a terminal in which all counts of a session fit beside its instrument."""
+
 ROWS_SHOWN = 25
 """Rows of a table in the terminal; a file and JSON have them all."""
 
@@ -150,15 +153,24 @@ def _show_sessions(console: Console, found: pl.DataFrame) -> None:
     lacking = _lacking(found)
     if len(lacking):
         console.print("\n[bold]Sessions that lack candles, the newest first[/]")
-        console.print(_sessions(lacking))
+        console.print(_sessions(lacking, is_wide=console.width >= WIDE))
         show_more(console, len(lacking) - ROWS_SHOWN)
-    assumed = found.filter(pl.col("kind") == "provisional")["session"].unique().sort()
-    if len(assumed):
+    if len(assumed := _of_kind(found, "provisional")):
         console.print(
             f"\n[bold]Provisional[/]\nsessions={len(assumed)} are assumed, the first on "
             f"{assumed[0]}: no fact tells of them or of their hours; what they lack is a guess; "
             "update the package, or give a TOML file as --calendar-dates"
         )
+    if len(unknown := _of_kind(found, "unknown")):
+        console.print(
+            f"\n[bold]Unknown hours[/]\nsessions={len(unknown)} are announced without hours, the "
+            f"first on {unknown[0]}: what they lack is not known; give the hours in a TOML file as "
+            "--calendar-dates"
+        )
+
+
+def _of_kind(found: pl.DataFrame, kind: str) -> pl.Series:
+    return found.filter(pl.col("kind") == kind)["session"].unique().sort()
 
 
 def _lacking(found: pl.DataFrame) -> pl.DataFrame:
@@ -185,20 +197,21 @@ def _lacking(found: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sessions(lacking: pl.DataFrame) -> Table:
+def _sessions(lacking: pl.DataFrame, is_wide: bool) -> Table:
+    shown, between = (len(COUNTS), " ") if is_wide else (3, "\n")
     table = make_table(
         Column("instrument", overflow="fold"),
         Column("session", no_wrap=True),
-        "kind",
-        *map(number, _headings()),
+        Column("kind", no_wrap=True),
+        *map(number, _headings()[:shown]),
     )
     newest = lacking.sort("until", descending=True, maintain_order=True).head(ROWS_SHOWN)
     for row in newest.iter_rows(named=True):
         session, kind = f"{row['session']:%a %Y-%m-%d}", row["kind"]
         if row["sessions"] > 1:
-            session = f"{row['session']} to {row['until']}"
+            session = f"{row['session']} to{between}{row['until']}"
             kind = f"{row['sessions']:,} sessions"
-        table.add_row(escape(row["instrument"]), session, kind, *_counts(row))
+        table.add_row(escape(row["instrument"]), session, kind, *_counts(row)[:shown])
     return table
 
 

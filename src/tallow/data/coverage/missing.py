@@ -12,7 +12,7 @@ import polars as pl
 from tallow.core.arrays import Flags, Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import RangeError
+from tallow.core.errors import RangeError, warn_caller
 from tallow.core.limits import COVERAGE_CANDLES_MAX
 from tallow.core.moments import Limit, at_venue
 from tallow.core.time import END_OF_TIME, MICROSECOND, to_us
@@ -75,15 +75,13 @@ def missing_segments(
     -------
     pl.DataFrame
         Columns of `SEGMENT_SCHEMA`, sorted by instrument and start: from the open of the first
-        missing candle to the close of the last one, and how many these are.
+        missing candle to the close of the last one, and how many these are. Minutes of assumed
+        sessions, and with a `TallowWarning` those of unknown hours, are left out.
 
     Raises
     ------
     CoverageError
         If the range lies outside the years that a calendar covers.
-    SessionTimesUnknownError
-        If it holds a session whose hours are not known; daily candles need none. Where sessions
-        are assumed it is left out: it is not certain which candles it lacks.
     RangeError
         If the range has too many candles, or `start` is None for an instrument without any.
     CalendarError, CandleInputError, TimeframeError
@@ -152,7 +150,8 @@ def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _S
         raise calendar.coverage_error(local_date(calendar, begin if early else until))
     inside = (table.segment_close > begin) & (table.segment_open < until)
     for place in np.flatnonzero(inside & ~table.known)[:1]:
-        raise calendar.unknown_times_error(local_date(calendar, int(table.segment_open[place])))
+        day = local_date(calendar, int(table.segment_open[place]))
+        warn_caller(f"{calendar.unknown_times_error(day)}; it is left out")
     if table.step_us:
         inside &= np.isin(table.segment_open, sessions.segment_open)
     opens, closes, ends = table.segment_open[inside], table.segment_close[inside], table.row_end
