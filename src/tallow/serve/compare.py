@@ -42,7 +42,14 @@ from tallow.serve.console import JSON, ShowProgress, make_console, progress_bar,
 from tallow.serve.nothing import NO_ROW, why_none_in_common
 from tallow.serve.report import some
 from tallow.serve.run import compile_kernels
-from tallow.serve.verbs import EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
+from tallow.serve.verbs import (
+    EXIT_INCOMPLETE,
+    NOTHING_WRITTEN,
+    is_dirty,
+    take_interrupts_back,
+    take_options,
+    when_cancelled,
+)
 from tallow.serve.wording import command_again, in_options, report_in_options, say
 
 UNITS = {"Comparing": "instruments", "Measuring": "engines"}
@@ -101,7 +108,7 @@ def run_compare(
     fields |= {"source_timeframe": source or TIMEFRAME}
     request, shown = Request(candles, **fields), not (json or quiet)
     compile_kernels(analytics_engine(request), request.indicators, shown)
-    with _stages(shown) as progress:
+    with _stages(shown) as progress, when_cancelled(NOTHING_WRITTEN):
         comparison = compare(
             sources[0],
             sources[1],

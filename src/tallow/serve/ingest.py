@@ -17,7 +17,7 @@ from rich.text import Text
 from tallow.core.errors import ParameterError
 from tallow.core.text import first_of, without_secrets
 from tallow.data.ingest.documents import FileReport, IngestReport, find_documents, ingest
-from tallow.data.store.store import open_store
+from tallow.data.store.store import Store, open_store
 from tallow.serve.console import (
     BAD,
     WARN,
@@ -85,23 +85,23 @@ def _require_all_rows(instruments: list[str] | None) -> None:
 
 
 def _ingest(inputs: list[str], place: str, options: Mapping[str, Any], shown: bool) -> IngestReport:
-    done = 0
     bar = progress_bar(make_console(stderr=True), VERB, "files", shown)
-    try:
-        with open_store(place, create=True) as store, bar as move:
+    with open_store(place, create=True) as store, bar as move:
+        try:
+            return ingest(store, inputs, progress=move, **options)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_what_is_in(store, inputs, place)) from None
 
-            def progress(files: int, total: int) -> None:
-                nonlocal done
-                done = files
-                if move is not None:
-                    move(files, total)
 
-            return ingest(store, inputs, progress=progress, **options)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"cancelled; {done:,} files are in {without_secrets(place)} and stay there; the same "
-            "command does the rest"
-        ) from None
+def _what_is_in(store: Store, inputs: list[str], place: str) -> str:
+    """Say which files are in the store, by its ledger: one may have been written just now."""
+    written, paths = set(store.ledger.entries()["source"]), find_documents(inputs)
+    inside = [str(path) for path in paths if str(path.absolute()) in written]
+    last = f" and stay there, the last of them {inside[-1]}" if inside else ""
+    count = f"{len(inside):,} of {len(paths):,} files"
+    return (
+        f"cancelled; {count} are in {without_secrets(place)}{last}; the same command does the rest"
+    )
 
 
 def _as_dict(report: IngestReport) -> dict[str, Any]:

@@ -36,7 +36,15 @@ from tallow.serve.console import (
 from tallow.serve.nothing import why_no_answer
 from tallow.serve.report import show_assumed, show_more
 from tallow.serve.run import compile_kernels
-from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
+from tallow.serve.verbs import (
+    ENGINE,
+    EXIT_INCOMPLETE,
+    NOTHING_WRITTEN,
+    is_dirty,
+    take_interrupts_back,
+    take_options,
+    when_cancelled,
+)
 from tallow.serve.wording import in_options, say, say_json
 
 VERB = "query"
@@ -80,7 +88,7 @@ def query_store(
         check_output(output, FRAME_ENDINGS)
         if json:
             raise ParameterError("query: --json, --output; one place for the bars; leave out one")
-    with open_store(store) as kept:
+    with open_store(store) as kept, when_cancelled(NOTHING_WRITTEN):
         engine = AnalyticsEngine(store=kept, **take_options(question, ENGINE))
         compile_kernels(engine, question["indicators"], shown=not quiet)
         if question["instruments"] is not None:
@@ -101,7 +109,8 @@ def query_store(
             if said := result.report.assumed:
                 say(f"provisional: {in_options(said, VERB)}", err=True)
     elif output is not None:
-        _write(output, answers, output_zone, shown=not quiet)
+        with when_cancelled(f"cancelled; {output} was not written"):
+            _write(output, answers, output_zone, shown=not quiet)
     elif not quiet:
         _show(make_console(), answers, question["instruments"], zone)
     hints = dict.fromkeys(result.report.hint for result in answers.values())

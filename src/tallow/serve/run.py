@@ -19,14 +19,21 @@ from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.console import check_json_file, make_console, progress_bar, put_json
 from tallow.serve.nothing import distinct, why_no_bar
 from tallow.serve.report import all_failures, show_report
-from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
+from tallow.serve.verbs import (
+    ENGINE,
+    EXIT_INCOMPLETE,
+    NOTHING_WRITTEN,
+    is_dirty,
+    take_interrupts_back,
+    take_options,
+    when_cancelled,
+)
 from tallow.serve.wording import in_options, report_in_options, say
 
 READING = ("source_timeframe", *READ_KEYWORDS)
 """Options that say what the files leave out."""
 
 NO_OUTPUT = "run: no --output; a file to write is needed; add --output bars.parquet"
-NOTHING_WRITTEN = "cancelled; nothing was written"
 
 
 def run_to_file(
@@ -48,7 +55,7 @@ def run_to_file(
     that says what became of the output.
     """
     take_interrupts_back()
-    try:
+    with when_cancelled(NOTHING_WRITTEN):
         files = CandleFiles.find(inputs, read_options(**take_options(options, READING)))
         if output is None:
             raise OutputError(NO_OUTPUT)
@@ -64,8 +71,6 @@ def run_to_file(
             reports = engine.process_files(
                 files, output, sizes, indicators, progress=move, **options
             )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(NOTHING_WRITTEN) from None
     seconds = time.perf_counter() - began
     put_json(_shown(reports, outputs, seconds), json, json_file)
     if not (json or quiet):

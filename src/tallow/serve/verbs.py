@@ -32,6 +32,8 @@ EXIT_INCOMPLETE = 1
 """Rows were quarantined and `--strict` was given, an instrument or file failed, or a check did."""
 
 EXIT_USAGE = 2
+NOTHING_WRITTEN = "cancelled; nothing was written"
+
 EXIT_CANCELLED = 130
 """As a shell counts it: 128, and 2 for SIGINT."""
 
@@ -230,6 +232,15 @@ def _saying_warnings(verb: str) -> Iterator[None]:
         warnings.showwarning = show
         warnings.simplefilter("default", TallowWarning)
         yield
+
+
+@contextmanager
+def when_cancelled(sentence: str) -> Iterator[None]:
+    """Let Ctrl-C in it be reported with the sentence that says what became of the output."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(sentence) from None
 
 
 def take_interrupts_back() -> None:
