@@ -116,6 +116,19 @@ def test_old_names_and_two_files_need_no_candles(bars: pl.DataFrame, tmp_path: P
     assert report["not_compared"]["only_control"] == ["mean"]
 
 
+def test_a_name_of_a_series_that_no_answer_has_is_refused(
+    candles: Path, bars: pl.DataFrame, tmp_path: Path
+) -> None:
+    old = stored(tmp_path, bars.rename({"sma_9": "their_mean"}), "old.parquet")
+    sides = ("--control", old, "--candidate", "tallow")
+    refused = compared(candles, *sides, "--series", "their_meen=sma_9")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--series their_meen=sma_9; their_meen is in no answer" in refused.stderr
+    assert "did you mean their_mean" in refused.stderr
+    ours = ("--control", "talib", "--candidate", "tallow", "--series", "mean=sma_9")
+    assert "both engines answer under our names" in compared(candles, *ours).stderr
+
+
 def test_a_range_and_an_instrument_are_picked(candles: Path, bars: pl.DataFrame) -> None:
     name = bars["instrument"][0]
     sides = ("--control", "talib", "--candidate", "tallow")

@@ -24,6 +24,7 @@ from tallow.migrate.compare.values import ComparisonRules, ComparisonValues, com
 from tallow.migrate.compare.verdict import Thresholds, Verdict, judge_by
 from tallow.migrate.engines import EngineSource
 from tallow.migrate.engines.bars import analytics_engine
+from tallow.migrate.engines.registry import require_names_of_series
 from tallow.migrate.evidence import Judgement
 from tallow.migrate.protocol import Engine, Request
 from tallow.plan.plan import make_plan
@@ -165,7 +166,7 @@ def compare(
     ComparisonError
         If an engine answers nothing, or its answer breaks the protocol.
     TallowError
-        If an engine is unknown, or the request cannot be read.
+        If an engine is unknown, or a name of its series, or the request cannot be read.
     """
     rules, thresholds = rules or ComparisonRules(), thresholds or Thresholds()
     if not 0 <= runs <= COMPARE_RUNS_MAX:
@@ -173,11 +174,10 @@ def compare(
     if not 1 <= workers <= THREADS_MAX:
         raise ParameterError(f"compare: workers={workers}; must be 1..{THREADS_MAX}")
     request, output_zone = read_request(request), require_output_zone(output_zone)
-    sources = [
-        EngineSource(each) if isinstance(each, str) else each for each in (control, candidate)
-    ]
+    sources = [EngineSource(e) if isinstance(e, str) else e for e in (control, candidate)]
     engines = [each.load() if isinstance(each, EngineSource) else each for each in sources]
     run = ask_and_compare(engines[0], engines[1], request, rules, progress, workers)
+    require_names_of_series(sources, engines)
     costs, measured = [Cost(why="not asked for")] * 2, None
     if runs and len(request.candles):
         measured = select_measured_part(request)

@@ -26,10 +26,12 @@ class AnswerReader:
     """Reads answers of other engines.
 
     `series` leads from their names of columns to ours; `timezone` is that of times without one.
+    `columns` are their names in all answers so far that had rows.
     """
 
     series: Mapping[str, str] = field(default_factory=dict)
     timezone: str | None = None
+    columns: set[str] = field(default_factory=set, compare=False)
 
     def read(self, answer: object, request: Request, where: str) -> pl.DataFrame:
         """Return the requested rows of a frame of any library, or of a list of mappings.
@@ -39,6 +41,7 @@ class AnswerReader:
         `NaiveTimeError` if its times have no time zone and none was given.
         """
         frame = _to_frame(answer, where)
+        self.columns.update(frame.columns if len(frame) else ())
         requested = request.candles["instrument"].unique().to_list()
         keys, others = self._read_keys(frame, requested, where)
         table = pl.DataFrame([*keys, *self._read_numbers(others, where)]).unique()

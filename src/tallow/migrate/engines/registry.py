@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tallow.core.errors import EngineError
+from tallow.core.errors import EngineError, ParameterError, near_matches
 from tallow.core.plugins import Registry
 from tallow.core.text import without_secrets
 from tallow.data.reading.files import ENDINGS
@@ -16,7 +16,7 @@ from tallow.migrate.engines.bars import TalibEngine, TallowEngine
 from tallow.migrate.engines.library import PolarsTalib, Talib
 from tallow.migrate.engines.remote import RemoteEngine
 from tallow.migrate.engines.stored import StoredEngine
-from tallow.migrate.engines.user import load_user_engine
+from tallow.migrate.engines.user import UserEngine, load_user_engine
 from tallow.migrate.protocol import Engine
 
 _FORMS = (
@@ -95,6 +95,32 @@ def _require_no_series(engine: Engine, series: Mapping[str, str] | None) -> Engi
             "our names; give other names for files, addresses and callables only"
         )
     return engine
+
+
+def require_names_of_series(
+    sources: Sequence[EngineSource | Engine], engines: Sequence[Engine]
+) -> None:
+    """Raise `ParameterError` for a user's name of a series that no answer had.
+
+    Where no answer had rows, nothing is known of their names.
+    """
+    readers = [
+        each.reader
+        for each in engines
+        if isinstance(each, UserEngine | RemoteEngine | StoredEngine)
+    ]
+    columns = {name for reader in readers for name in reader.columns}
+    if readers and not columns:
+        return
+    hint = "both engines answer under our names; leave it out"
+    for source in sources:
+        given = source.series if isinstance(source, EngineSource) else None
+        for theirs, ours in (given or {}).items():
+            if theirs not in columns:
+                raise ParameterError(
+                    f"compare: series={theirs}={ours}; {theirs} is in no answer of an engine; "
+                    f"{near_matches(theirs, columns) if readers else hint}"
+                )
 
 
 @dataclass(frozen=True)

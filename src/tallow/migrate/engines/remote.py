@@ -68,11 +68,11 @@ class RemoteEngine:
                 stacklevel=3,
             )
         self.version = f"{self.name}, version unknown"
-        self._reader, self._seconds_max = reader, seconds_max
+        self.reader, self._seconds_max = reader, seconds_max
 
     def answer(self, request: Request) -> pl.DataFrame:
         """Return the requested bars; see `Engine.answer`."""
-        return self._reader.read(self._parse(self._post(request)), request, self.name)
+        return self.reader.read(self._parse(self._post(request)), request, self.name)
 
     def _post(self, request: Request) -> bytes:
         data = _body(request)

@@ -22,7 +22,7 @@ class StoredEngine:
 
     def __init__(self, text: str, reader: AnswerReader) -> None:
         self.name = text
-        self._paths, self._reader = expand_paths(text), reader
+        self._paths, self.reader = expand_paths(text), reader
 
     @property
     def version(self) -> str:
@@ -38,4 +38,4 @@ class StoredEngine:
         files = [open_file(path, BLOCK_ROWS) for path in self._paths]
         empty = [pl.DataFrame(schema=raw.schema) for raw in files]
         rows = [frame for raw in files for frame in raw.rows()]
-        return self._reader.read(pl.concat([*empty, *rows], how="diagonal"), request, self.name)
+        return self.reader.read(pl.concat([*empty, *rows], how="diagonal"), request, self.name)

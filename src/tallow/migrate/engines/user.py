@@ -28,7 +28,7 @@ class UserEngine:
         self, name: str, version: str, function: Callable[[Request], object], reader: AnswerReader
     ) -> None:
         self.name, self.version = name, version
-        self._function, self._reader = function, reader
+        self._function, self.reader = function, reader
 
     def answer(self, request: Request) -> pl.DataFrame:
         """Return the requested bars; see `Engine.answer`. Exceptions become an `EngineError`."""
@@ -41,7 +41,7 @@ class UserEngine:
                 f"{self.name}: raised {type(error).__name__}: {error}; an engine must answer; call "
                 "it on the same request to see where it failed"
             ) from error
-        return self._reader.read(answer, request, self.name)
+        return self.reader.read(answer, request, self.name)
 
 
 def load_user_engine(module: str, name: str, reader: AnswerReader) -> UserEngine:
