@@ -160,12 +160,19 @@ class Twin:
         if draw.random() < 0.4:
             for (name, minute), tick in given:
                 self._take_ticks([((name, minute), tick)], self.live.update_tick(name, *tick))
+                self._close_ticks([tick])
         else:
             self._take_ticks(given, self.live.update_ticks(tick_frame(given)))
+            self._close_ticks([tick for _, tick in given])
+
+    def _close_ticks(self, given: Sequence[Tick]) -> None:
+        """Move the clock behind ticks, where little is held beside a store.
+
+        What leaves memory before it closes is not in the store yet, and would be missed by a
+        correction from before memory: who mixes ticks and candles moves the clock.
+        """
         if given and self.store is not None and self.setup.keep < 100:
-            # What leaves memory before it closes is not in the store yet, and would be missed by a
-            # correction from before memory: who mixes ticks and candles moves the clock.
-            newest = max(tick.time for _, tick in given)
+            newest = max(tick.time for tick in given)
             self.advance(newest + MINUTE_US + round(self.setup.grace * 1e6))
 
     def _take_ticks(self, given: Sequence[tuple[Key, Tick]], update: Any) -> None:

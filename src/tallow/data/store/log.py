@@ -79,7 +79,7 @@ class Selection:
     @classmethod
     def of(
         cls,
-        instruments: Sequence[str] | None,
+        instruments: str | Sequence[str] | None,
         timeframe: str | None,
         adjustment: str | None,
         start: int | None,
@@ -94,7 +94,8 @@ class Selection:
             None if given is None else _within_years(name, given)
             for name, given in (("start", start), ("end", end), ("known_at", known_at))
         )
-        names = None if instruments is None else tuple(sorted(set(instruments)))
+        given_names = [instruments] if isinstance(instruments, str) else instruments
+        names = None if given_names is None else tuple(sorted(set(given_names)))
         size = None if timeframe is None else parse_timeframe(timeframe).text
         before = None if known_at is None else known_at + 1
         return cls(names, size, adjustment, start, end, None, before)

@@ -42,7 +42,7 @@ class StoreReader:
     @renamed(timeframe="source_timeframe", as_of="known_at")
     def read(
         self,
-        instruments: Sequence[str] | None = None,
+        instruments: str | Sequence[str] | None = None,
         *,
         source_timeframe: str = "1m",
         adjustment: str = "raw",
@@ -56,7 +56,7 @@ class StoreReader:
         Parameters
         ----------
         instruments
-            Names, or None for all.
+            One name, several, or None for all; what there is not has no rows.
         start, end, known_at
             ``start <= timestamp < end``, received by `known_at`; microseconds since 1970 UTC.
         partial
