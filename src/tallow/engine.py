@@ -53,7 +53,14 @@ from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.outputs import Progress
 from tallow.runtime.ranges import Range
-from tallow.runtime.requests import CandleRequests, RowKeywords, RunKeywords, Timeframes, as_asked
+from tallow.runtime.requests import (
+    CandleRequests,
+    InputKeywords,
+    RowKeywords,
+    RunKeywords,
+    Timeframes,
+    as_asked,
+)
 from tallow.runtime.results import ProcessingResult, RunReport
 from tallow.runtime.warming import compile_plan, is_plan_compiled
 
@@ -309,8 +316,7 @@ class AnalyticsEngine:
         -----
         The first query of its kind reads an instrument's whole history, where an indicator is
         recursive, and leaves snapshots for later ones. Bars of one instrument stay in the cache and
-        go on there; the report counts all candles that they were made of. Other answers are kept
-        until the next write. Candles after the range are not looked at.
+        go on there; other answers are kept until the next write.
         """
         if self._queries is None:
             why = "query: store=None; the engine has no candles; give it some: "
@@ -355,10 +361,14 @@ class AnalyticsEngine:
         self.process_candles(one_candle(self.calendars), "5m", indicators)
 
     def calculate_arrays(
-        self, candles: Any, timeframe: str | Timeframe = "5m", indicators: Indicators = "default"
+        self,
+        candles: Any,
+        timeframe: str | Timeframe = "5m",
+        indicators: Indicators = "default",
+        **reading: Unpack[InputKeywords],
     ) -> ArrayResult:
         """Do as `process_candles` with one timeframe; return arrays, and make no frame."""
-        return self._requests.to_arrays(candles, timeframe, indicators)
+        return self._requests.to_arrays(candles, timeframe, indicators, reading)
 
     @renamed(as_of="final_at", instrument="instrument_key")
     def aggregate_timeframes(
@@ -371,10 +381,7 @@ class AnalyticsEngine:
     ) -> dict[str, Any]:
         """Aggregate candles to several timeframes; return ``{timeframe: frame of bars}``.
 
-        Raises
-        ------
-        TallowError
-            As `process_candles`.
+        Errors are those of `process_candles`.
         """
         sizes = parse_timeframes(timeframes)
         results = self.process_candles(candles, sizes, (), final_at=final_at, **asked)
@@ -389,9 +396,6 @@ class AnalyticsEngine:
         No row is dropped or added: fillers, auction prints and rows outside the session count. Of a
         day that the calendar does not know, values that need a session warn (`TallowWarning`).
 
-        Raises
-        ------
-        TallowError
-            As `process_candles`; also if a kernel fails for every instrument.
+        Errors are those of `process_candles`; one, too, if a kernel fails for every instrument.
         """
         return self._requests.to_rows(candles, indicators, asked)

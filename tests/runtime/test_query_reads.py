@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
+from tallow import read_candles
 from tallow.core.errors import TallowWarning
 from tallow.data import snapshots
 from tallow.data.store.delta import DeltaLog
@@ -262,7 +263,7 @@ def test_windows_go_further_back_where_candles_are_missing(tmp_path):
     times = [t for d in (2, 3, 4) for t in minutes(f"2025-06-0{d}T09:15+05:30", 37, 10)]
     times += [moment("2025-06-05T09:15+05:30")]
     with new_store(tmp_path) as store:
-        store.write(candles("A", times), source_timeframe="1m")
+        store.append(read_candles(candles("A", times)), source="a thin market")
         question = (["A"], "5m", date(2025, 6, 4), date(2025, 6, 4), "sma(9)")
         assert asked(store, *question) == [37 + 3, 37 + 15, 1]
 

@@ -113,7 +113,7 @@ COMMANDS = [
     wrong("run no_volume.csv -o b.csv", "missing: volume", "--no-volume"),
     wrong("run no_name.csv -o b.csv", "missing: instrument", "--instrument-key"),
     wrong("run semicolons.csv -o b.csv", "semicolons.csv", "separated", "commas"),
-    wrong("run swapped.csv -o b.csv", "swapped.csv", "high", "low", "column order"),
+    wrong("run swapped.csv -o b.csv", "swapped.csv", "high", "low", "column order", code=1),
     wrong("run text.csv -o b.csv --strict", "quarantined", "price_missing", code=1),
     wrong("run naive.csv -o b.csv", "naive.csv", "2025-07-18 05:15", "zone", "--timezone"),
     wrong("run naive.csv --timezone IST -o b.csv", "'IST'", "Asia/Kolkata"),

@@ -83,7 +83,7 @@ def require_file(
         )
 
 
-def require_place(what: str, path: Path, error: type[TallowError]) -> None:
+def require_new_file(what: str, path: Path, error: type[TallowError]) -> None:
     """Raise `error` if this user can make no file of this name; `what` it is begins a message."""
     folder = Path(os.path.realpath(path)).parent
     if os.path.isdir(path):  # noqa: PTH112 - pathlib raises where it may not look

@@ -14,7 +14,7 @@ from polars.io.plugins import register_io_source
 
 from tallow.core.disk import make_temporary, rename_over, replacing
 from tallow.core.errors import OutputError
-from tallow.core.given import file_path, require_place
+from tallow.core.given import file_path, require_new_file
 from tallow.core.limits import WRITER_QUEUE
 from tallow.data.reading.files import ARROW_ENDINGS, CONTAINER_ENDINGS, PARQUET_ENDINGS
 from tallow.data.reading.schema import ISO_TIME
@@ -40,7 +40,7 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = OUTPUT_E
     target = file_path("output", path, OutputError)
     if target.suffix.lower() not in endings:
         raise OutputError(f"output: {target}; must end in {', '.join(endings)}")
-    require_place("output", target, OutputError)
+    require_new_file("output", target, OutputError)
     return target
 
 

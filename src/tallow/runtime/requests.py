@@ -105,10 +105,14 @@ class CandleRequests:
         }
 
     def to_arrays(
-        self, candles: Any, timeframe: str | Timeframe, indicators: Indicators
+        self,
+        candles: Any,
+        timeframe: str | Timeframe,
+        indicators: Indicators,
+        reading: InputKeywords,
     ) -> ArrayResult:
         """Return the bars of a timeframe as arrays."""
-        opened = open_candles(candles)
+        opened = open_candles(candles, calendar=self.calendars, **reading)
         read = opened if isinstance(opened, Candles) else opened.read()
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         options = self._options(parse_timeframe(timeframe), read.source_timeframe, None)

@@ -16,7 +16,7 @@ from rich.live import Live
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import OutputError, ParameterError, TallowWarning
-from tallow.core.given import file_path, require_place
+from tallow.core.given import file_path, require_new_file
 from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.feeds.feed import Feed
@@ -148,7 +148,7 @@ def _checked_state(state: Path | None) -> Path | None:
     if state is None:
         return None
     path = file_path("state", state, OutputError)
-    require_place("state", path, OutputError)
+    require_new_file("state", path, OutputError)
     return path
 
 

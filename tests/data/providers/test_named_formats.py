@@ -48,10 +48,12 @@ def test_python_takes_the_name_of_a_format(doubtful: Path, expected: pl.DataFram
     assert batch.frame["close"].to_list() == expected["close"][:1].to_list()
 
 
-def test_functions_without_that_parameter_name_one_that_has_it(doubtful: Path) -> None:
-    told = r'pass read_candles\(candles, format="upstox"\)'
-    with pytest.raises(CandleInputError, match=told):
-        AnalyticsEngine().process_candles(doubtful, "1m", "")
+def test_engines_take_what_they_ask_for(doubtful: Path, expected: pl.DataFrame) -> None:
+    engine = AnalyticsEngine()
+    for process in (engine.process_candles, engine.calculate_arrays):
+        with pytest.raises(CandleInputError, match=r'add format="upstox"'):
+            process(doubtful, "1m", "")
+        assert len(process(doubtful, "1m", "", **SAID)) == len(expected)
 
 
 def test_verbs_that_read_files_take_it(doubtful: Path, expected: pl.DataFrame) -> None:

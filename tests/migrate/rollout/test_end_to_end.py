@@ -87,10 +87,14 @@ class Controllers:
 
     def __init__(self, folder: Path, seed: int, kills: int) -> None:
         self._folder, self._rng, self._left = folder, random.Random(seed), kills
+        plan = (self._folder / "plan.toml", "--who", "ann@desk")
+        with started("tallow", "rollout", "start", *plan) as begun:
+            begun.communicate()
+        assert begun.returncode == 0
         self._begin()
 
     def _begin(self) -> None:
-        command = ("rollout", "start", self._folder / "plan.toml", "--who", "ann@desk")
+        command = ("rollout", "run", self._folder / "plan.toml", "--who", "ann@desk")
         self.process = started("tallow", *command)
         # A process takes most of a second to start; a few looks later, or in the middle of one.
         self._until = time.monotonic() + self._rng.uniform(1.0, 4.0)
