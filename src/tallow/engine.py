@@ -395,7 +395,6 @@ class AnalyticsEngine:
 
         No row is dropped or added: fillers, auction prints and rows outside the session count. Of a
         day that the calendar does not know, values that need a session warn (`TallowWarning`).
-
         Errors are those of `process_candles`; one, too, if a kernel fails for every instrument.
         """
         return self._requests.to_rows(candles, indicators, asked)

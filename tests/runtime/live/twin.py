@@ -159,6 +159,7 @@ class Twin:
         self._tell_time(tick.time for _, tick in given)
         if draw.random() < 0.4:
             for (name, minute), tick in given:
+                self._tell_time([tick.time])
                 self._take_ticks([((name, minute), tick)], self.live.update_tick(name, *tick))
                 self._close_ticks([tick])
         else:
