@@ -167,10 +167,9 @@ class Twin:
             self._close_ticks([tick for _, tick in given])
 
     def _close_ticks(self, given: Sequence[Tick]) -> None:
-        """Move the clock behind ticks, where little is held beside a store.
+        """Move the clock behind ticks: what leaves memory before it closes is not in the store yet.
 
-        What leaves memory before it closes is not in the store yet, and would be missed by a
-        correction from before memory: who mixes ticks and candles moves the clock.
+        A correction from before memory would miss it: who mixes ticks and candles moves the clock.
         """
         if given and self.store is not None and self.setup.keep < 100:
             newest = max(tick.time for tick in given)
