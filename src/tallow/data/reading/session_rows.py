@@ -103,6 +103,11 @@ class StepCounts:
             f"{int(self.table['rows'].sum()):,}"
         )
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the steps of all rows together tell of no timeframe."""
+        return _certain(self.table.group_by("step").agg(pl.col("rows").sum())) is None
+
     def doubt(self) -> str:
         """Say why the steps tell of no timeframe, before what to do."""
         found = _certain(self.table.group_by("step").agg(pl.col("rows").sum()))

@@ -8,12 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from tallow.core.errors import CandleInputError, StoreError
+from tallow.core.errors import CandleInputError, StoreError, warn_caller
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.assumptions import read_as_given
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.readers import read_candles, read_unsized
 from tallow.data.reading.session_rows import (
+    STEPS_MIN,
     CalendarName,
     StepCounts,
     assigned,
@@ -49,17 +50,33 @@ def read_sized(
 def _find_size(
     candles: Any, calendar: CalendarName, store: StoreReader
 ) -> tuple[Candles, tuple[str, ...]]:
+    if getattr(candles, "shape", (STEPS_MIN + 1,))[0] <= STEPS_MIN:
+        return _as_one_minute(candles, calendar, StepCounts.of((), assigned(calendar)).doubt())
     read: Candles = read_as_given(read_unsized, candles, calendar)
     steps = StepCounts.of([read.frame], assigned(calendar))
     size = steps.timeframe
+    if size is None and steps.is_silent:
+        return _as_one_minute(candles, calendar, steps.doubt())
     if size is None:
-        raise CandleInputError(
-            "store: source_timeframe=None; how long candles last is not said; "
-            f'{steps.doubt()}give it, such as source_timeframe="1m"'
-        )
+        raise CandleInputError(_asking(steps.doubt()))
     require_stored(size, read.frame["instrument"].unique().to_list(), store)
     # Whatever their length is, whole minutes are read by the same rules.
     return replace(read, source_timeframe=size), (steps.sentence(),)
+
+
+def _as_one_minute(
+    candles: Any, calendar: CalendarName, doubt: str
+) -> tuple[Candles, tuple[str, ...]]:
+    """Read candles as they were read before steps were looked at, with a warning."""
+    warn_caller(f"{_asking(doubt)}; until the next version these are taken as candles of 1m")
+    return read_as_given(read_candles, candles, calendar=calendar), ()
+
+
+def _asking(doubt: str) -> str:
+    return (
+        f"store: source_timeframe=None; how long candles last is not said; {doubt}give it, such as "
+        'source_timeframe="1m"'
+    )
 
 
 def require_stored(size: Timeframe, instruments: Sequence[str], store: StoreReader) -> None:

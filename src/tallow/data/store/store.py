@@ -167,7 +167,7 @@ class Store(StoreReader):
         source_timeframe
             How long each candle lasts. Where it is not given, `Candles` say it, and of others it is
             the commonest step of neighbouring rows of a session, seen 20 times at least; the report
-            says so then.
+            says so. Of fewer, a warning: for this version they are 1m, the next one asks.
         adjustment
             What prices they have. Other prices of the same instrument are another series.
         calendar
@@ -178,7 +178,7 @@ class Store(StoreReader):
         Raises
         ------
         TallowError
-            If the input cannot be candles, or nothing says how long they last.
+            If the input cannot be candles, or their steps contradict each other.
         StoreError
             If they cannot be written; nothing is then.
         TimeframeError
