@@ -233,7 +233,7 @@ def _next(source: Path, folder: Path, instrument: str) -> Text:
     )
     commands = (
         f'tallow run {quoted} -t 15m -i "macd, adx" -o {bars}',
-        f"tallow ingest {quoted} --store {store} --source-timeframe 1m --adjustment raw",
+        f"tallow ingest {quoted} --store {store} --adjustment raw",
         f"tallow query {shlex.quote(instrument)} --store {store} -t 1h",
         "tallow indicators macd",
     )
