@@ -112,8 +112,7 @@ class CandleRequests:
         reading: InputKeywords,
     ) -> ArrayResult:
         """Return the bars of a timeframe as arrays."""
-        opened = open_candles(candles, calendar=self.calendars, **reading)
-        read = opened if isinstance(opened, Candles) else opened.read()
+        read = self._read(candles, reading)
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         options = self._options(parse_timeframe(timeframe), read.source_timeframe, None)
         return run_to_arrays(read, plan, options[0], self.pool, self.threads)
@@ -148,8 +147,7 @@ class CandleRequests:
 
         zone = require_output_zone(asked.get("output_zone"))
         reading: Any = {name: value for name, value in asked.items() if name != "output_zone"}
-        opened = open_candles(candles, calendar=self.calendars, **reading)
-        read = opened if isinstance(opened, Candles) else opened.read()
+        read = self._read(candles, reading)
         plan = make_plan(indicators, self.convention, read.frame.columns)
         run = RowRun(plan, self.calendars, read.source_timeframe, self.pool, self.threads)
         outputs = run.compute(read.frame)
@@ -157,6 +155,11 @@ class CandleRequests:
         for text in run.warnings():
             warn_caller(text)
         return to_native(in_zone(read.frame.hstack(outputs), zone), read.native)
+
+    def _read(self, candles: Any, reading: InputKeywords) -> Candles:
+        """Return candles in memory, whatever they come in."""
+        opened = open_candles(candles, calendar=self.calendars, **reading)
+        return opened if isinstance(opened, Candles) else opened.read()
 
     def _options(
         self, timeframe: Timeframes, source: Timeframe, final_at: str | datetime | None

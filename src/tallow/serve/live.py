@@ -34,7 +34,14 @@ from tallow.serve.console import check_json_file, make_console, progress_bar, pu
 from tallow.serve.live_report import VERB, SessionReport, show_session
 from tallow.serve.live_view import DAY, LiveView, line
 from tallow.serve.run import compile_kernels
-from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, is_dirty, take_interrupts_back, take_options
+from tallow.serve.verbs import (
+    ENGINE,
+    EXIT_INCOMPLETE,
+    is_dirty,
+    take_interrupts_back,
+    take_options,
+    when_cancelled,
+)
 from tallow.serve.wording import in_options, report_in_options, say, venue_words
 
 CANCELLED = "cancelled; what was acknowledged to the feed is in {}"
@@ -86,31 +93,29 @@ def run_live(
     _compile(given, shown=not is_quiet)
     names = (without_secrets(feed), without_secrets(store))
     is_replay, began = feed.startswith("replay:"), time.perf_counter()
-    try:
-        with (
-            _open_feed(feed, feed_options, calendars) as source,
-            open_store(store, create=True) as kept,
-        ):
-            kept.require_writable()
-            engine_options = given | {"store": kept}
-            engine = _engine(state, instruments, [*dict.fromkeys([*sizes, DAY])], engine_options)
-            session = LiveSession(engine, source, store=kept, state=state, instruments=instruments)
-            if session.resumption:
-                say(in_options(session.resumption, VERB), err=True)
-            view = LiveView(
-                engine,
-                sizes[0],
-                feed=names[0],
-                store=names[1],
-                instruments=instruments,
-                is_replay=is_replay,
-                output_zone=output_zone,
-            )
-            with asked_to_stop() as stop, _shown(session, view, plain, is_quiet) as on_step:
-                statistics = session.run(stop, on_step)
-            failures, bars = engine.failures, engine.latest(sizes[0])
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(CANCELLED.format(names[1])) from None
+    with (
+        when_cancelled(CANCELLED.format(names[1])),
+        _open_feed(feed, feed_options, calendars) as source,
+        open_store(store, create=True) as kept,
+    ):
+        kept.require_writable()
+        engine_options = given | {"store": kept}
+        engine = _engine(state, instruments, [*dict.fromkeys([*sizes, DAY])], engine_options)
+        session = LiveSession(engine, source, store=kept, state=state, instruments=instruments)
+        if session.resumption:
+            say(in_options(session.resumption, VERB), err=True)
+        view = LiveView(
+            engine,
+            sizes[0],
+            feed=names[0],
+            store=names[1],
+            instruments=instruments,
+            is_replay=is_replay,
+            output_zone=output_zone,
+        )
+        with asked_to_stop() as stop, _shown(session, view, plain, is_quiet) as on_step:
+            statistics = session.run(stop, on_step)
+        failures, bars = engine.failures, engine.latest(sizes[0])
     seconds = time.perf_counter() - began
     venue, example = venue_words(given), str(bars["instrument"][0]) if len(bars) else None
     ignored = source.ignored_columns if isinstance(source, ReplayFeed) else ()

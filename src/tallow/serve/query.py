@@ -101,10 +101,12 @@ def query_store(
         if not any(map(len, answers.values())):
             nothing = why_no_answer(kept, question, engine.calendars)
     zone = output_zone or engine.calendars.calendars[0].timezone
+    is_json = json or json_file is not None
+    text = to_json(in_zone(_together(answers), output_zone)) if is_json else ""
     if json_file is not None:
-        write_text(json_file, to_json(in_zone(_together(answers), output_zone)))
+        write_text(json_file, text)
     if json:
-        say_json(to_json(in_zone(_together(answers), output_zone)))
+        say_json(text)
         for result in answers.values():
             if said := result.report.assumed:
                 say(f"provisional: {in_options(said, VERB)}", err=True)

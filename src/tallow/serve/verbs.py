@@ -64,9 +64,8 @@ class VerbCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words of a command line."""
-        _, _, given = self.make_parser(ctx).parse_args(list(args))
-        _require_one_name([each for each in given if each.param_type_name == "option"])
         rest: list[str] = super().parse_args(ctx, args)
+        _require_one_name(ctx, {str(each.name): max(each.opts, key=len) for each in self.params})
         return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -85,12 +84,14 @@ class VerbCommand(TyperCommand):
                 formatter.write_dl(records)
 
 
-def _require_one_name(given: list[Any]) -> None:
+def _require_one_name(ctx: Any, spellings: dict[str, str]) -> None:
     """Raise where an option is given by its former name, and by today's."""
-    by_name = {str(each.name): max(each.opts, key=len) for each in given}
-    for name, before in by_name.items():
-        now = by_name.get(name.removeprefix(FORMER), before)
-        if now != before:
+    for name, before in spellings.items():
+        both = (name, name.removeprefix(FORMER))
+        if name.startswith(FORMER) and all(
+            ctx.get_parameter_source(each).name == "COMMANDLINE" for each in both
+        ):
+            now = spellings[both[1]]
             raise typer.BadParameter(f"{before}, {now}; are two names of one thing; give {now}")
 
 

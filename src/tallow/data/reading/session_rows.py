@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import polars as pl
@@ -29,6 +29,9 @@ STEP_ROWS_MAX = 100_000
 
 STEPS_MIN = 20
 """A step that is seen less often says nothing of how long candles last."""
+
+TOO_FEW = f"{STEPS_MIN} equal steps within sessions would tell the timeframe; "
+"""Why rows tell of no timeframe, before what to do."""
 
 _STEP_SCHEMA = {"instrument": pl.String, "step": pl.Int64, "rows": pl.Int64}
 _FITTING_PERCENT = 95
@@ -78,11 +81,15 @@ class StepCounts:
         counts = _count_steps(together, _segments(together, calendars))
         return cls(counts.sort("instrument", "step"))
 
+    @cached_property
+    def together(self) -> Timeframe | None:
+        """What the steps of all rows together tell; None where there are too few that agree."""
+        return _certain(self.table.group_by("step").agg(pl.col("rows").sum()))
+
     @property
     def timeframe(self) -> Timeframe | None:
         """How long candles last; None where too few steps, or instruments by theirs, say."""
-        together = self.table.group_by("step").agg(pl.col("rows").sum())
-        found = _certain(together)
+        found = self.together
         return None if found is None or self.others(found) else found
 
     def others(self, timeframe: Timeframe) -> dict[str, Timeframe]:
@@ -103,18 +110,13 @@ class StepCounts:
             f"{int(self.table['rows'].sum()):,}"
         )
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether the steps of all rows together tell of no timeframe."""
-        return _certain(self.table.group_by("step").agg(pl.col("rows").sum())) is None
-
     def doubt(self) -> str:
         """Say why the steps tell of no timeframe, before what to do."""
-        found = _certain(self.table.group_by("step").agg(pl.col("rows").sum()))
+        found = self.together
         if found is not None:
             name, other = next(iter(self.others(found).items()))
             return f"{name!r} has steps of {other}, others of {found}; "
-        return f"{STEPS_MIN} equal steps within sessions would tell the timeframe; "
+        return TOO_FEW
 
 
 def require_steps(

@@ -15,6 +15,7 @@ from tallow.data.reading.candles import Candles
 from tallow.data.reading.readers import read_candles, read_unsized
 from tallow.data.reading.session_rows import (
     STEPS_MIN,
+    TOO_FEW,
     CalendarName,
     StepCounts,
     assigned,
@@ -51,12 +52,12 @@ def _find_size(
     candles: Any, calendar: CalendarName, store: StoreReader
 ) -> tuple[Candles, tuple[str, ...]]:
     if getattr(candles, "shape", (STEPS_MIN + 1,))[0] <= STEPS_MIN:
-        return _as_one_minute(candles, calendar, StepCounts.of((), assigned(calendar)).doubt())
+        return _as_one_minute(candles, calendar)
     read: Candles = read_as_given(read_unsized, candles, calendar)
     steps = StepCounts.of([read.frame], assigned(calendar))
+    if steps.together is None:
+        return _as_one_minute(candles, calendar)
     size = steps.timeframe
-    if size is None and steps.is_silent:
-        return _as_one_minute(candles, calendar, steps.doubt())
     if size is None:
         raise CandleInputError(_asking(steps.doubt()))
     require_stored(size, read.frame["instrument"].unique().to_list(), store)
@@ -64,11 +65,9 @@ def _find_size(
     return replace(read, source_timeframe=size), (steps.sentence(),)
 
 
-def _as_one_minute(
-    candles: Any, calendar: CalendarName, doubt: str
-) -> tuple[Candles, tuple[str, ...]]:
+def _as_one_minute(candles: Any, calendar: CalendarName) -> tuple[Candles, tuple[str, ...]]:
     """Read candles as they were read before steps were looked at, with a warning."""
-    warn_caller(f"{_asking(doubt)}; until the next version these are taken as candles of 1m")
+    warn_caller(f"{_asking(TOO_FEW)}; until the next version these are taken as candles of 1m")
     return read_as_given(read_candles, candles, calendar=calendar), ()
 
 

@@ -182,7 +182,7 @@ class Store(StoreReader):
         StoreError
             If they cannot be written; nothing is then.
         TimeframeError
-            If their steps say something else than `timeframe`.
+            If their steps say something else than `source_timeframe`.
         """
         read, notes = read_sized(candles, source_timeframe, calendar, self)
         name = source or ", ".join(read.report.sources[:3])
