@@ -45,7 +45,7 @@ def functions(length: int) -> dict[str, Function]:
         f"roc({n})": lambda r: [talib.ROC(r["close"], n)],
         f"rma({n})": lambda r: [talib.RMA(r["close"], n)],
         f"donchian({n})": lambda r: [*talib.DONCHIAN(r["high"], r["low"], n)],
-        f"supertrend({n}, 3)": lambda r: supertrend(r, n, 3.0),
+        f"supertrend(length={n}, multiplier=3)": lambda r: supertrend(r, n, 3.0),
         f"supertrend({n}, 0.5)": lambda r: supertrend(r, n, 0.5),
         f"keltner({n}, 2, 10)": lambda r: [*talib.KC(r["high"], r["low"], r["close"], n, 10, 2.0)],
         f"adx({n})": lambda r: [
@@ -80,6 +80,9 @@ FUNCTIONS: dict[str, Function] = {
     "atr(1)": lambda r: [talib.ATR(r["high"], r["low"], r["close"], 1)],
     "vwap": one_session,
     "obv": lambda r: [talib.OBV(r["close"], r["volume"])],
+    "hl2": lambda r: [talib.MEDPRICE(r["high"], r["low"])],
+    "hlc3": lambda r: [talib.TYPPRICE(r["high"], r["low"], r["close"])],
+    "ohlc4": lambda r: [talib.AVGPRICE(r["open"], r["high"], r["low"], r["close"])],
     "macd(12, 26, 9)": lambda r: [*talib.MACD(r["close"], 12, 26, 9)],
     "macd(3, 17, 5)": lambda r: [*talib.MACD(r["close"], 3, 17, 5)],
     "stoch(14, 1, 3)": stochastic(14, 1, 3),

@@ -28,6 +28,9 @@ HOURS = {
 """Zone, first minute and minutes: A and B have rows before and after the session too."""
 NAMES = tuple(HOURS)
 OHLC = ("open", "high", "low", "close")
+SPECS = ("default", "sma(9), stddev(5)", "", "macd(3, 5, 2), vwap(week)", "sma(60)")
+CHAINS = ("sma(20, source=hl2), sma(9)", "ema(rsi(3), 4), sma(vwap, 3), wma(bb(3)[percent_b], 2)")
+"""Of rows that have a value each, and of such as have none midway."""
 FIRST = date(2025, 2, 20)
 """Three weeks before New York's clocks change; the months end within."""
 
@@ -136,6 +139,6 @@ def questions(draw: random.Random, receipts: Sequence[datetime], frame: pl.DataF
         draw.choice(["1m", "5m", "7m", "1h", "1d", "1w", "1mo"]),
         None if draw.random() < 0.1 else limits[0],
         None if draw.random() < 0.2 else limits[1],
-        draw.choice(["default", "sma(9), stddev(5)", "", "macd(3, 5, 2), vwap(week)", "sma(60)"]),
+        draw.choice([*SPECS, *CHAINS]),
         draw.choice([None, None, *receipts, first + draw.random() * (last - first)]),
     )

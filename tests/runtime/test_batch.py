@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.core.spec import Spec
+from tallow.core.registry import registry
+from tallow.core.spec import Spec, make_spec
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.buckets import bucket_table
 from tallow.data.reading.quarantine import empty_quarantine
@@ -34,7 +35,7 @@ from tests.frames import assert_same_frame, candles, flat_candle, market, minute
 
 CALENDARS = CalendarAssignment({"N": "XNYS", "*": "XNSE"})
 NAMES = ("A", "B", "C", "D", "N")
-INDICATORS = "default, macd(3, 5, 2), vwap(week), supertrend(4)"
+INDICATORS = "default, macd(3, 5, 2), vwap(week), supertrend(4), ema(rsi(3), 4), sma(vwap, 3)"
 TIMEFRAMES = ("1m", "7m", "1h", "1d", "1w")
 
 
@@ -299,6 +300,19 @@ def test_a_kernel_that_raises_late_takes_its_earlier_values_along():
     assert run.revised
     assert_same_frame(bars, whole)
     assert run.failures == one.failures
+
+
+def test_what_is_computed_of_a_kernel_that_raises_fails_with_it():
+    frame = with_a_high_close()
+    chain = make_spec(registry().find("ema"), {"length": 3}, "tradingview", (), FRAGILE_SPEC)
+    whole, one = at_once(frame, indicators=[chain, "ema(3)"], interest=False)
+    run = new_run(indicators=[chain, "ema(3)"], interest=False)
+    assert_same_frame(in_stretches(run, stretches(frame, [0.2, 0.4, 0.75, 0.9])), whole)
+    assert run.failures == one.failures == {"B": "fragile: ArithmeticError: close=950.0"}
+    values = {name: own for (name,), own in whole.group_by("instrument")}
+    assert values["B"]["ema_3_of_fragile"].is_null().all()
+    assert values["A"]["ema_3_of_fragile"].to_list()[:4] == [None, None, 2.0, 3.0]
+    assert_same_frame(whole.drop("ema_3_of_fragile"), at_once(frame, "ema(3)", interest=False)[0])
 
 
 # Parts

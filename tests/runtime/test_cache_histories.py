@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from tallow.data.store.store import Store
 from tallow.runtime.cache import IndicatorCache
-from tests.runtime.histories import assert_as_whole, market, new_engine, new_store
+from tests.runtime.histories import CHAINS, assert_as_whole, market, new_engine, new_store
 
 MARKET = market(days=30).filter(pl.col("instrument") != "C").sort("timestamp", "instrument")
 HELD_BACK = 700
 """Candles of the last days, which come one after the other."""
-SPECS = ("default", "sma(9), stddev(5)")
+SPECS = ("default", "sma(9), stddev(5)", *CHAINS)
 
 
 def write_something(store: Store, draw: random.Random, later: pl.DataFrame) -> pl.DataFrame:

@@ -42,14 +42,17 @@ def noting(taken, name, way):
     return noted
 
 
+INDICATORS = "default, macd(3, 5, 2), ema(rsi(3), 4), sma(vwap, 3)"
+
+
 def check(engine, paths, folder, output="bars.parquet", **options):
     """Compare the run through files with the run from memory, in all they return."""
     target = folder / output
     source = options.get("source_timeframe", "1m")
-    report = engine.process_files(paths, target, "7m", "default, macd(3, 5, 2)", **options)
+    report = engine.process_files(paths, target, "7m", INDICATORS, **options)
     options.pop("source_timeframe", None)
     read = read_candles(paths, source_timeframe=source)
-    expected = engine.process_candles(read, "7m", "default, macd(3, 5, 2)", **options)
+    expected = engine.process_candles(read, "7m", INDICATORS, **options)
     readable = {".parquet": pl.read_parquet, ".arrow": pl.read_ipc}[target.suffix]
     assert_same_frame(readable(target), expected.frame)
     assert report.read == expected.report.read

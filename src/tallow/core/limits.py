@@ -66,6 +66,9 @@ KNOWN_SHOWN = 40
 INDICATORS_MAX = 500
 """Most indicators in one request."""
 
+CHAIN_MAX = 8
+"""Most indicators in a chain, each computed of the next."""
+
 CALENDARS_MAX = 64
 """Calendars, and tables derived from them, that a process keeps."""
 

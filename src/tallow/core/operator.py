@@ -24,8 +24,12 @@ CONVENTIONS: tuple[Convention, ...] = ("tradingview", "talib")
 WINDOW: Memory = "window"
 RECURSIVE: Memory = "recursive"
 PERIODS = ("session", "week", "month")
-INPUTS = ("open", "high", "low", "close", "volume", *PERIODS)
+COLUMNS = ("open", "high", "low", "close", "volume")
+INPUTS = (*COLUMNS, *PERIODS)
 """What a kernel can ask for. The last three number the session, week and month of each row."""
+
+MEANS = ("hl2", "hlc3", "ohlc4")
+"""Indicators that are the mean of a row's prices: they have a value on every row."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,11 @@ class Indicator:
         Replaces `advance` where the first parameter, a length, exceeds `SHORT_WINDOW`.
     version
         Raised whenever a value changes: part of every cache key and snapshot.
+    aliases
+        Other usual names, which specs may say; columns keep the name's own templates.
+    order
+        What is wrong with values that are given by their places: in the order of another language
+        they would make other numbers, without anybody noticing.
     """
 
     name: str
@@ -143,14 +152,17 @@ class Indicator:
     check: Callable[[Values], str | None] | None = None
     presets: Mapping[str, Values] = field(default_factory=lambda: MappingProxyType({}))
     compared: tuple[Convention, ...] = ()
+    aliases: tuple[str, ...] = ()
+    order: Callable[[Sequence[Value]], str | None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself, at import and not at first use."""
-        if not re.fullmatch(r"[a-z_][a-z0-9_]*", self.name) or self.name == "default":
-            raise DeclarationError(
-                f"indicator: name={self.name!r}; must be lower-case letters, digits and "
-                "underscores, and not default; specs are read that way"
-            )
+        for name in (self.name, *self.aliases):
+            if not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or name == "default":
+                raise DeclarationError(
+                    f"indicator: name={name!r}; must be lower-case letters, digits and "
+                    "underscores, and not default; specs are read that way"
+                )
         names = [parameter.name for parameter in self.parameters]
         for convention, preset in self.presets.items():
             unknown = set(preset) - set(names)
@@ -190,6 +202,8 @@ class Indicator:
                 f"{self.name}: {len(positional)} values; takes at most {len(known)}: "
                 f"{', '.join(known) or 'none'}"
             )
+        if self.order and (problem := self.order(positional)):
+            raise ParameterError(f"{self.name}: {problem}")
         given = dict(zip(known, positional, strict=False))
         for name, value in named.items():
             if name not in known:
@@ -225,6 +239,15 @@ class Indicator:
     def input_names(self, values: Values) -> tuple[str, ...]:
         """Return the inputs that the kernel wants, for these parameter values."""
         return tuple(name.format(**values) for name in self.inputs)
+
+    def source_input(self, values: Values) -> str | None:
+        """Return the input in whose place a source may stand: the only one that is no period.
+
+        None where there are several, or `source` is a parameter of the indicator's own.
+        """
+        columns = [name for name in self.input_names(values) if name in COLUMNS]
+        is_own = any(parameter.name == "source" for parameter in self.parameters)
+        return columns[0] if len(columns) == 1 and not is_own else None
 
     def kernel_parameters(self, values: Values) -> Floats:
         """Return the values as the kernel's float64 vector, in the order of declaration."""

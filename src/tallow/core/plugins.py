@@ -6,7 +6,9 @@ way, so a user's, in a package of its own, is nothing special anywhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -45,14 +47,24 @@ class Registry(Generic[T]):
         """Load every entry point of a group."""
         return cls(group, what, error, *_load(group, kind), rule)
 
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """The names behind other names."""
+        return {alias: name for name, each in self.by_name.items() for alias in _aliases(each)}
+
+    def get(self, name: str) -> T | None:
+        """Return what has a name or an alias, in any case; None if there is none."""
+        plain = str(name).lower()
+        return self.by_name.get(self.aliases.get(plain, plain))
+
     def find(self, name: str) -> T:
-        """Return what has a name, in any case.
+        """Return what has a name or an alias, in any case.
 
         Raises `error` if there is none; the message lists near matches and what failed.
         """
-        found = self.by_name.get(str(name).lower())
+        found = self.get(name)
         if found is None:
-            hint = near_matches(str(name), self.by_name)
+            hint = near_matches(str(name), (*self.by_name, *self.aliases))
             raise self.error(f"{self.what}: {excerpt(name)}; {self.rule}; {hint}{self.broken()}")
         return found
 
@@ -79,6 +91,15 @@ def _load(group: str, kind: type[T]) -> tuple[dict[str, T], dict[str, str]]:
 def _add(found: dict[str, T], declared: object, kind: type[T]) -> None:
     if not isinstance(declared, kind):
         raise DeclarationError(f"{declared!r} is no {kind.__module__}.{kind.__name__}")
-    if declared.name in found:
+    taken = {*found, *(alias for each in found.values() for alias in _aliases(each))}
+    if declared.name in taken:
         raise DeclarationError(f"{declared.name}: the name is taken; choose another")
+    for alias in _aliases(declared):
+        if alias in taken or alias == declared.name:
+            raise DeclarationError(f"{declared.name}: the alias {alias} is taken; leave it out")
     found[declared.name] = declared
+
+
+def _aliases(declared: HasName) -> Sequence[str]:
+    """Return other names of what is declared: indicators may have some."""
+    return getattr(declared, "aliases", ())

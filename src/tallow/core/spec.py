@@ -1,15 +1,28 @@
-"""Indicator specs: ``ema(9)``, ``rsi(length=14)``, ``bollinger(20, 2)[upper, lower]``."""
+"""Indicator specs: ``ema(9)``, ``rsi(length=14)``, ``bollinger(20, 2)[upper, lower]``.
+
+An indicator of one price may be computed of another source: ``sma(20, source=hl2)``; and of another
+indicator, as a chain: ``ema(rsi(14), 9)``, which is ``ema(9, source=rsi(14))``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tallow.core.errors import SpecError, excerpt, near_matches, shorten
-from tallow.core.limits import DIGITS_MAX, INDICATORS_MAX, TEXT_CHARACTERS_MAX
-from tallow.core.operator import CONVENTIONS, Convention, Indicator, Value
+from tallow.core.limits import CHAIN_MAX, INDICATORS_MAX, TEXT_CHARACTERS_MAX
+from tallow.core.operator import COLUMNS, CONVENTIONS, Convention, Indicator, Value, Values
 from tallow.core.registry import registry
+from tallow.core.spec_text import (
+    NAME,
+    Arguments,
+    arguments_of,
+    has_brackets,
+    pieces_of,
+    split_text,
+)
 
 DEFAULT_SET = (
     "sma(9)",
@@ -23,25 +36,37 @@ DEFAULT_SET = (
 )
 """What ``default`` stands for: twelve columns."""
 
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_BRACKETS = {"(": ")", "[": "]"}
+_PREFIX = re.compile(r"\bta\.")
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One indicator with all its parameter values, and the outputs wanted of it."""
+    """One indicator with all its parameter values, and the outputs wanted of it.
+
+    `source` is what it is computed of in place of its own input: a column of the candles, or
+    another spec with one output; None for its own.
+    """
 
     indicator: Indicator
     values: tuple[tuple[str, Value], ...]
     outputs: tuple[str, ...]
     columns: tuple[str, ...]
+    source: Spec | str | None = None
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The spec written out in full: equal computations have equal texts."""
-        inner = ", ".join(f"{name}={value}" for name, value in self.values)
-        return f"{self.indicator.name}({inner})"
+        given = [f"{name}={value}" for name, value in self.values]
+        if self.source is not None:
+            inner = self.source if isinstance(self.source, str) else self.source.output_text
+            given.append(f"source={inner}")
+        return f"{self.indicator.name}({', '.join(given)})"
+
+    @property
+    def output_text(self) -> str:
+        """The spec written out in full, with the first of its outputs."""
+        is_only = len(self.indicator.outputs) == 1
+        return self.text if is_only else f"{self.text}[{self.outputs[0]}]"
 
 
 def parse_specs(
@@ -58,17 +83,19 @@ def parse_specs(
     --------
     >>> [spec.columns for spec in parse_specs("ema(9), bollinger(20, 2.5)[upper]")]
     [('ema_9',), ('bb_upper_20_2p5',)]
+    >>> [spec.columns for spec in parse_specs("sma(20, source=hl2), ema(rsi(14), 9)")]
+    [('sma_20_of_hl2',), ('ema_9_of_rsi_14',)]
     """
     known = check_convention(convention)
     if isinstance(text, str):
         _check_length(len(text))
-        text = _split(text)
+        text = split_text(text)
     specs: list[Spec] = []
     for item in _items(text):
         if isinstance(item, Spec):
             specs.append(item)
         else:
-            for part in _split(item) or [item]:
+            for part in split_text(item) or [item]:
                 texts = DEFAULT_SET if part == "default" else (part,)
                 specs.extend(_parse(each, known) for each in texts)
                 _check_count(len(specs))
@@ -113,39 +140,6 @@ def _items(given: object) -> list[str | Spec]:
     return items
 
 
-def _split(text: str) -> list[str]:
-    """Split at the commas that stand outside of brackets, in one pass.
-
-    A bracket that is opened twice, or never closed, is found wrong where the part is read.
-    """
-    parts, start, closing = [], 0, ""
-    for place, sign in enumerate(text):
-        if closing:
-            closing = "" if sign == closing else closing
-        elif sign in _BRACKETS:
-            closing = _BRACKETS[sign]
-        elif sign == ",":
-            parts.append(text[start:place])
-            start = place + 1
-    parts.append(text[start:])
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _pieces(text: str) -> tuple[str, str, str] | None:
-    """Return name, arguments and outputs of ``name(arguments)[outputs]``; None where it is not."""
-    found = _NAME.match(text)
-    if found is None:
-        return None
-    rest, inner = text[found.end() :].strip(), {"(": "", "[": ""}
-    for opening, closing in _BRACKETS.items():
-        if rest.startswith(opening):
-            inner[opening], closed, rest = rest[1:].partition(closing)
-            rest = rest.strip()
-            if not closed or opening in inner[opening]:
-                return None
-    return None if rest else (found[0], inner["("], inner["["])
-
-
 def _refuse_column(name: str) -> None:
     """Raise `SpecError` for the name of a column, such as ``ema_9``."""
     first, *numbers = name.split("_")
@@ -155,56 +149,134 @@ def _refuse_column(name: str) -> None:
         raise SpecError(f"indicator: {excerpt(name)}; is the name of a column; give {spec}")
 
 
-def _parse(text: str, convention: Convention) -> Spec:
-    pieces = _pieces(text.strip())
+def _parse(text: str, convention: Convention, place: int = 1) -> Spec:
+    """Read a spec, the one at a `place` in a chain."""
+    if place > CHAIN_MAX:
+        raise SpecError(
+            f"indicator: {excerpt(text)}; is number {place} of a chain; at most {CHAIN_MAX}, each "
+            "computed of the next"
+        )
+    pieces = pieces_of(text.strip())
     if pieces is None:
         raise SpecError(
-            f"indicator: {excerpt(text)}; must read like ema(9), rsi(length=14) or "
-            "bollinger(20, 2)[upper]"
+            f"indicator: {excerpt(text)}; must read like ema(9), rsi(length=14), "
+            f"bollinger(20, 2)[upper] or ema(rsi(14), 9){_without_prefix(text)}"
         )
-    name, arguments, outputs_wanted = pieces
-    _refuse_column(name)
-    indicator = registry().find(name)
-    positional, named = _arguments(text, arguments)
-    values = indicator.values(positional, named, convention)
-    columns = dict(
-        zip(
-            (output.name for output in indicator.outputs),
-            indicator.column_names(values, convention),
-            strict=True,
-        )
-    )
-    wanted = [name.strip() for name in outputs_wanted.split(",") if name.strip()]
+    _refuse_column(pieces.name)
+    indicator = registry().find(pieces.name)
+    arguments = arguments_of(text, pieces.arguments)
+    given = _take_source(text, indicator, arguments)
+    values = indicator.values(*arguments, convention)
+    source = _source(text, given, convention, place) if given is not None else None
+    if source == indicator.source_input(values):
+        source = None
+    wanted = [name.strip() for name in pieces.outputs.split(",") if name.strip()]
+    return make_spec(indicator, values, convention, wanted, source, text)
+
+
+def make_spec(
+    indicator: Indicator,
+    values: Values,
+    convention: Convention,
+    wanted: Sequence[str] = (),
+    source: Spec | str | None = None,
+    text: str = "",
+) -> Spec:
+    """Return the spec of an indicator with all its values; by default, of all its outputs.
+
+    `SpecError`, which quotes the `text`, if a wanted output is unknown.
+    """
+    names = indicator.column_names(values, convention)
+    if source is not None:
+        inner = source if isinstance(source, str) else source.columns[0]
+        names = tuple(f"{name}_of_{inner}" for name in names)
+    columns = dict(zip((output.name for output in indicator.outputs), names, strict=True))
     for name in wanted:
         if name not in columns:
             hint = near_matches(name, columns)
             raise SpecError(f"{shorten(text)}: output {excerpt(name)}; unknown; {hint}")
     outputs = tuple(wanted or columns)
-    return Spec(indicator, tuple(values.items()), outputs, tuple(columns[o] for o in outputs))
+    shown = tuple(columns[output] for output in outputs)
+    return Spec(indicator, tuple(values.items()), outputs, shown, source)
 
 
-def _arguments(spec: str, text: str) -> tuple[list[Value], dict[str, Value]]:
-    positional: list[Value] = []
-    named: dict[str, Value] = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, equals, value = (piece.strip() for piece in part.rpartition("="))
-        if not equals:
-            if named:
-                raise SpecError(
-                    f"{shorten(spec)}: {shorten(value)}; must stand before the named parameters"
-                )
-            positional.append(_value(value))
-        elif name in named:
-            raise SpecError(f"{shorten(spec)}: {shorten(name)}={shorten(value)}; given twice")
-        else:
-            named[name] = _value(value)
-    return positional, named
+def _without_prefix(text: str) -> str:
+    """Return a hint where Pine's prefix is all that is wrong."""
+    plain = _PREFIX.sub("", text)
+    is_all = plain != text and pieces_of(plain.strip()) is not None
+    return f"; leave out ta.: {shorten(plain.strip())}" if is_all else ""
 
 
-def _value(text: str) -> Value:
-    text = text.strip("\"'")
-    if not _NUMBER.fullmatch(text):
-        return text
-    # No whole number of so many digits is within a limit, and Python refuses to read a longer one.
-    whole = len(text) <= DIGITS_MAX and not re.search(r"[.eE]", text)
-    return int(text) if whole else float(text)
+# Sources
+
+
+def _take_source(text: str, indicator: Indicator, arguments: Arguments) -> str | None:
+    """Take the source's text out of the arguments: the first one, or by name."""
+    positional, named = arguments
+    is_own = any(parameter.name == "source" for parameter in indicator.parameters)
+    source = named.pop("source", None) if not is_own else None
+    if positional and _is_source(indicator, arguments, 0):
+        if source is not None:
+            raise SpecError(f"{shorten(text)}: source={shorten(source)}; given twice")
+        source = positional.pop(0)
+    if source is None and not any(_is_source(indicator, arguments, k) for k in _places(arguments)):
+        return None
+    if indicator.source_input(indicator.values((), {})) is None:
+        raise SpecError(_no_source(indicator, arguments, source))
+    for k in _places(arguments):
+        if _is_source(indicator, arguments, k):
+            raise SpecError(
+                f"{shorten(text)}: {shorten(positional[k])}; a source stands first, or by name: "
+                f"source={shorten(positional[k])}"
+            )
+    return str(source)
+
+
+def _places(arguments: Arguments) -> range:
+    return range(len(arguments.positional))
+
+
+def _is_source(indicator: Indicator, arguments: Arguments, place: int) -> bool:
+    """Say whether the value at a place is, or can only be meant as, a source."""
+    value, parameters = arguments.positional[place], indicator.parameters
+    choices = parameters[place].choices if place < len(parameters) else ()
+    if not isinstance(value, str) or value in choices:
+        return False
+    if has_brackets(value) or value.lower() in COLUMNS or registry().get(value) is not None:
+        return True
+    # A word before numbers: Pine's order, with a name that is not known.
+    alone = len(arguments.positional) + len(arguments.named) == 1
+    return place == 0 and not choices and not alone and NAME.fullmatch(value) is not None
+
+
+def _no_source(indicator: Indicator, arguments: Arguments, source: Value | None) -> str:
+    """Return the message for a source of an indicator that takes none, with what to give."""
+    rest = [
+        shorten(value)
+        for k, value in enumerate(arguments.positional)
+        if not _is_source(indicator, arguments, k)
+    ]
+    rest += [f"{name}={shorten(value)}" for name, value in arguments.named.items()]
+    if any(p.name == "source" and source in p.choices for p in indicator.parameters):
+        rest.append(f"source={source}")
+    spec = f"{indicator.name}({', '.join(rest)})" if rest else indicator.name
+    taken = ", ".join(indicator.input_names(indicator.values((), {})))
+    said = "" if source is None else f"{shorten(source)}; "
+    return f"{indicator.name}: {said}takes {taken} of every row, and no other source; give {spec}"
+
+
+def _source(text: str, given: str, convention: Convention, place: int) -> Spec | str:
+    """Return the column of the candles, or the spec, that a source's text names."""
+    if given.lower() in COLUMNS:
+        return given.lower()
+    if not has_brackets(given) and registry().get(given) is None:
+        _refuse_column(given)
+        hint = near_matches(given, (*COLUMNS, *registry().by_name, *registry().aliases))
+        raise SpecError(f"{shorten(text)}: source {excerpt(given)}; unknown; {hint}")
+    spec = _parse(given, convention, place + 1)
+    if len(set(spec.outputs)) > 1:
+        raise SpecError(
+            f"{shorten(text)}: source {excerpt(given)}; has several outputs: "
+            f"{', '.join(spec.outputs)}; choose one, as in bollinger(20, 2)[upper]"
+        )
+    return spec

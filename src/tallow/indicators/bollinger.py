@@ -95,4 +95,5 @@ INDICATOR = Indicator(
     flat="width exactly 0, percent_b null; width_percent null at a mean of 0",
     version=3,
     compared=("tradingview", "talib"),
+    aliases=("bb", "bbands"),
 )

@@ -81,11 +81,13 @@ INDICATOR = Indicator(
     state_size=lambda _: 6,
     advance=advance,
     formula="ema(source, length) +- multiplier x atr(atr_length); hlc3 = (high + low + close) / 3",
-    reference="Keltner (1960), as revised by Raschke: exponential mean and average true range",
+    reference="Keltner (1960), as revised by Raschke: exponential mean and average true range; "
+    "Pine's ta.kc has another range: its exponential mean over length",
     seed="means of the first rows; TA-Lib's are of the rows before the first that has both",
     presets={
         "talib": {"source": "hlc3", "first_range": "none", "seed": "aligned", "start": "together"}
     },
     version=2,
     compared=("talib",),
+    aliases=("kc",),
 )

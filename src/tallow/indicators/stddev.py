@@ -68,4 +68,5 @@ INDICATOR = Indicator(
     flat="exactly 0",
     version=3,
     compared=("talib",),
+    aliases=("stdev",),
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tallow.core.kernel import kernel
-from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter
+from tallow.core.limits import LENGTH_MAX
+from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Value
 from tallow.indicators._averages import average_step, range_step
 from tallow.indicators._declare import FIRST_RANGE, length, multiplier
 
@@ -45,6 +48,21 @@ def advance(state, params, offsets, high, low, close, line, direction):  # type:
         state[i, 3], state[i, 4], state[i, 5], state[i, 6] = upper, lower, way, seen
 
 
+def _order(given: Sequence[Value]) -> str | None:
+    """Refuse what is likely Pine's order, which has the factor first."""
+    sizes = (int, float, np.integer)
+    known = [float(x) for x in given[:2] if isinstance(x, sizes) and abs(x) <= LENGTH_MAX]
+    # Only a whole number can be meant as the length.
+    if len(known) < 2 or known[0] >= known[1] or known[1] % 1.0 != 0.0:
+        return None
+    length, times = known
+    return (
+        f"length={length:g}, multiplier={times:g}; the smaller one first is Pine's order, "
+        f"factor and length; give supertrend({times:g}, {length:g}), or both by name: "
+        f"length={length:g}, multiplier={times:g}"
+    )
+
+
 _N = "{length}_{multiplier}"
 
 INDICATOR = Indicator(
@@ -78,4 +96,5 @@ INDICATOR = Indicator(
     presets={"talib": {"first_range": "none", "first_trend": "up"}},
     version=2,
     compared=("talib",),
+    order=_order,
 )

@@ -10,7 +10,7 @@ from typing import Any, cast
 from tallow.core.arrays import Floats
 from tallow.core.errors import SpecError
 from tallow.core.limits import PLANS
-from tallow.core.operator import PERIODS, RECURSIVE, Indicator, Kernel, Value
+from tallow.core.operator import MEANS, PERIODS, RECURSIVE, Indicator, Kernel, Value
 from tallow.core.plugins import Registry
 from tallow.core.registry import registry
 from tallow.core.spec import Spec, check_convention, parse_specs
@@ -20,7 +20,22 @@ Indicators = str | Iterable[str | Spec]
 
 @dataclass(frozen=True)
 class Operation:
-    """One indicator to run: each kernel output's column, or None where it was not asked for."""
+    """One indicator to run.
+
+    Attributes
+    ----------
+    inputs
+        Columns of the rows, numbers of periods, and the `source`.
+    columns
+        Each kernel output's column, or None where nobody needs it.
+    source
+        The input that is a column of an earlier operation; None where all are the rows' own. Rows
+        in which it has no value are skipped: the kernel does not see them.
+    affects
+        The plan's columns that have no values where this fails: its own, and those computed of it.
+    identity
+        What its numbers depend on besides the rows, and the size of its state.
+    """
 
     indicator: Indicator
     advance: Kernel
@@ -28,16 +43,24 @@ class Operation:
     inputs: tuple[str, ...]
     parameters: Floats
     columns: tuple[str | None, ...]
+    source: str | None
+    affects: tuple[str, ...]
+    identity: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to compute, each indicator once, and the columns in the order asked for."""
+    """What to compute, each indicator once, and the columns in the order asked for.
+
+    An operation comes after the one that it is computed of. `hidden` are columns that only other
+    operations need: they are no part of any rows.
+    """
 
     operations: tuple[Operation, ...]
     columns: tuple[str, ...]
+    hidden: tuple[str, ...]
     warmup: dict[str, int]
-    """Leading null rows of each column."""
+    """Leading null rows of each of the columns; of a chain, those of all in it together."""
     history_rows: int | None
     """Earlier rows that make every value of a range exact, or None where they must reach back to
     the instrument's first row (or a snapshot)."""
@@ -76,43 +99,131 @@ def _kept_plan(
 def _plan(indicators: Indicators, convention: str, taken: Iterable[str]) -> Plan:
     specs = parse_specs(indicators, convention)
     owner: dict[str, str] = dict.fromkeys(taken, "the candles")
-    wanted: dict[str, dict[str, str]] = {}
-    firsts: dict[str, Spec] = {}
+    draft = _Draft({}, {})
     for spec in specs:
-        firsts.setdefault(spec.text, spec)
+        draft.add(spec)
         for output, column in zip(spec.outputs, spec.columns, strict=True):
             if owner.setdefault(column, spec.text) != spec.text:
                 raise SpecError(
                     f"indicators: {spec.text} and {owner[column]} both want column {column!r}; "
                     "ask for them in two runs"
                 )
-            wanted.setdefault(spec.text, {})[output] = column
-    operations = tuple(_operation(firsts[text], columns) for text, columns in wanted.items())
-    warmup = {
-        column: rows
-        for operation in operations
-        for column, rows in zip(
-            operation.columns, operation.indicator.warmup(operation.values), strict=True
-        )
-        if column is not None
-    }
-    recursive = any(o.indicator.memory == RECURSIVE for o in operations)
+            draft.columns[spec.text][output] = column
+    shown = {text: tuple(found.values()) for text, found in draft.columns.items()}
+    hidden = draft.hide_sources()
+    warmup = draft.warmup()
+    columns = tuple(column for column in owner if column in warmup)
     return Plan(
-        operations=operations,
-        columns=tuple(column for column in owner if column in warmup),
-        warmup=warmup,
-        history_rows=None if recursive else max(warmup.values(), default=0),
+        operations=draft.operations(shown),
+        columns=columns,
+        hidden=hidden,
+        warmup={column: rows for column, rows in warmup.items() if column not in hidden},
+        history_rows=max((warmup[each] for each in columns), default=0)
+        if draft.is_bounded
+        else None,
         convention=check_convention(convention),
     )
 
 
-def _operation(spec: Spec, columns: dict[str, str]) -> Operation:
+@dataclass(frozen=True)
+class _Draft:
+    """What a plan computes: specs by their texts, sources first; and columns by text and output."""
+
+    specs: dict[str, Spec]
+    columns: dict[str, dict[str, str]]
+
+    def add(self, spec: Spec) -> None:
+        """Add a spec, after all that it is computed of."""
+        for each in _chain(spec):
+            self.specs.setdefault(each.text, each)
+            self.columns.setdefault(each.text, {})
+
+    def hide_sources(self) -> tuple[str, ...]:
+        """Give sources that nobody asked for a column, by a name that no other can have."""
+        hidden = []
+        for spec in self.specs.values():
+            if isinstance(spec.source, Spec):
+                found, (output, *_) = self.columns[spec.source.text], spec.source.outputs
+                if output not in found:
+                    found[output] = f"{spec.source.text}[{output}]"
+                    hidden.append(found[output])
+        return tuple(hidden)
+
+    def warmup(self) -> dict[str, int]:
+        """Return the leading rows without a value, by column."""
+        return {
+            self.columns[text][output.name]: rows
+            for text, spec in self.specs.items()
+            for output, rows in zip(spec.indicator.outputs, _warmup(spec), strict=True)
+            if output.name in self.columns[text]
+        }
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the warm-ups tell how many rows values depend on.
+
+        Not where rows are skipped, because a source has no value in them: there may be any number.
+        """
+        return not any(
+            spec.indicator.memory == RECURSIVE
+            or (isinstance(spec.source, Spec) and spec.source.indicator.name not in MEANS)
+            for spec in self.specs.values()
+        )
+
+    def operations(self, shown: dict[str, tuple[str, ...]]) -> tuple[Operation, ...]:
+        """Return the operations; `shown` are the columns by text that somebody asked for."""
+        affects: dict[str, list[str]] = {}
+        for text, spec in self.specs.items():
+            for each in _chain(spec):
+                affects.setdefault(each.text, []).extend(shown[text])
+        return tuple(
+            self._operation(spec, tuple(affects[text])) for text, spec in self.specs.items()
+        )
+
+    def _operation(self, spec: Spec, affects: tuple[str, ...]) -> Operation:
+        values, made = dict(spec.values), None
+        if isinstance(spec.source, Spec):
+            made = self.columns[spec.source.text][spec.source.outputs[0]]
+        inputs, given = spec.indicator.input_names(values), made or spec.source
+        if given is not None:
+            own = spec.indicator.source_input(values)
+            inputs = tuple(str(given) if name == own else name for name in inputs)
+        columns = self.columns[spec.text]
+        return Operation(
+            indicator=spec.indicator,
+            advance=spec.indicator.kernel(values),
+            values=values,
+            inputs=inputs,
+            parameters=spec.indicator.kernel_parameters(values),
+            columns=tuple(columns.get(output.name) for output in spec.indicator.outputs),
+            source=made,
+            affects=affects,
+            identity=_identity(spec),
+        )
+
+
+def _chain(spec: Spec) -> list[Spec]:
+    """Return a spec after all that it is computed of, the innermost first."""
+    inner = _chain(spec.source) if isinstance(spec.source, Spec) else []
+    return [*inner, spec]
+
+
+def _warmup(spec: Spec) -> tuple[int, ...]:
+    """Return the leading rows without a value of each kernel output: the source's, and its own."""
+    own = spec.indicator.warmup(dict(spec.values))
+    if not isinstance(spec.source, Spec):
+        return own
+    outputs = [output.name for output in spec.source.indicator.outputs]
+    inner = _warmup(spec.source)[outputs.index(spec.source.outputs[0])]
+    return tuple(inner + rows for rows in own)
+
+
+def _identity(spec: Spec) -> str:
     values = dict(spec.values)
-    return Operation(
-        indicator=spec.indicator,
-        advance=spec.indicator.kernel(values),
-        values=values,
-        inputs=spec.indicator.input_names(values),
-        parameters=spec.indicator.kernel_parameters(values),
-        columns=tuple(columns.get(output.name) for output in spec.indicator.outputs),
-    )
+    size = spec.indicator.state_size(values)
+    own = f"{spec.indicator.name} {spec.indicator.version} {sorted(values.items())} in {size}"
+    if spec.source is None:
+        return own
+    if isinstance(spec.source, str):
+        return f"{own} of {spec.source}"
+    return f"{own} of ({_identity(spec.source)})[{spec.source.outputs[0]}]"

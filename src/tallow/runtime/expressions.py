@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tallow.core.errors import SpecError
+from tallow.core.errors import SpecError, excerpt
 from tallow.core.operator import Indicator, Value
 from tallow.core.registry import registry
-from tallow.core.spec import Spec, check_convention
+from tallow.core.spec import check_convention, make_spec
 from tallow.plan.plan import make_plan
 from tallow.runtime.operations import Machine, to_columns
 
@@ -25,7 +25,8 @@ class TallowExpressions:
 
     The expression is the close or, where an indicator takes none, its first input; the other inputs
     are the columns of their names, or expressions given by keyword (``high=pl.col("h")``). Rows are
-    taken as one series in their order, so use ``.over("instrument")`` for several instruments. The
+    taken as one series in their order, so use ``.over("instrument")`` for several instruments. A
+    chain is one expression after the other: ``pl.col("close").tallow.rsi(14).tallow.ema(9)``. The
     result is float64 with nulls; of several outputs, a struct, or the one named by ``output=``.
     Anchored indicators (vwap) need a calendar: `tallow.AnalyticsEngine` has it.
 
@@ -66,6 +67,12 @@ def _expression(
     named: dict[str, Any],
 ) -> pl.Expr:
     known = check_convention(convention)
+    if indicator.source_input(indicator.values((), {})) is not None and "source" in named:
+        raise SpecError(
+            f"{indicator.name}: source={excerpt(named['source'])}; is the expression itself; give "
+            f'pl.col("close").tallow.rsi(14).tallow.ema(9), or use '
+            "AnalyticsEngine.calculate_indicators"
+        )
     inputs = {name: named.pop(name) for name in indicator.inputs if name in named}
     values = indicator.values(positional, named, known)
     names = indicator.input_names(values)
@@ -85,14 +92,11 @@ def _expression(
         .alias(name)
         for name in names
     ]
-    outputs = {
-        o.name: column
-        for o, column in zip(indicator.outputs, indicator.column_names(values, known), strict=True)
-    }
+    spec = make_spec(indicator, values, known)
+    outputs = dict(zip(spec.outputs, spec.columns, strict=True))
     if output is not None and output not in outputs:
         raise SpecError(f"{indicator.name}: output={output!r}; must be one of {', '.join(outputs)}")
     fields = [pl.Field(column, pl.Float64) for column in outputs.values()]
-    spec = Spec(indicator, tuple(values.items()), tuple(outputs), tuple(outputs.values()))
     machine = Machine(make_plan([spec]))
 
     def compute(rows: pl.Series) -> pl.Series:

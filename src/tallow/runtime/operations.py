@@ -152,16 +152,46 @@ class Machine:
             assert calendar_of is not None
             found = anchor_columns(self.anchors, self.plan.anchors, times, offsets, calendar_of)
             given |= {name: read_only(column) for name, column in found.items()}
-        columns = dict(zip(self.plan.columns, out, strict=True))
         failures: list[Failure] = []
-        spare = max((o.columns.count(None) for o in self.plan.operations), default=0)
+        unwanted = max((o.columns.count(None) for o in self.plan.operations), default=0)
+        spare = unwanted + len(self.plan.hidden)
         with BUFFERS.lend(spare * rows) as memory:
+            beside = memory.reshape(spare, rows)
+            columns = dict(zip(self.plan.columns, out, strict=True))
+            columns |= zip(self.plan.hidden, beside[unwanted:], strict=True)
             for operation, state in zip(self.plan.operations, states, strict=True):
-                free = iter(memory.reshape(spare, rows))
+                free = iter(beside)
                 made = [next(free) if name is None else columns[name] for name in operation.columns]
-                taken = [given[name] for name in operation.inputs]
-                failures += _run(operation, state, offsets, taken, made)
+                source = None if operation.source is None else columns[operation.source]
+                taken = [
+                    read_only(source)
+                    if source is not None and name == operation.source
+                    else given[name]
+                    for name in operation.inputs
+                ]
+                failures += _run_known(operation, state, offsets, taken, made, source)
         return failures
+
+
+def _run_known(
+    operation: Operation,
+    state: Floats,
+    offsets: Ints,
+    inputs: Sequence[Floats],
+    outputs: Sequence[Floats],
+    source: Floats | None,
+) -> list[Failure]:
+    """Do as `_run`, over the rows in which the source has a value; the others have none."""
+    if source is None or not (missing := np.isnan(source)).any():
+        return _run(operation, state, offsets, inputs, outputs)
+    known = np.flatnonzero(~missing)
+    taken = [read_only(column[known]) for column in inputs]
+    made = [np.empty(len(known)) for _ in outputs]
+    found = _run(operation, state, np.searchsorted(known, offsets), taken, made)
+    for output, values in zip(outputs, made, strict=True):
+        output[:] = math.nan
+        output[known] = values
+    return found
 
 
 def _run(
@@ -181,13 +211,12 @@ def _run(
         state[:] = before
     else:
         return []
-    columns = tuple(column for column in operation.columns if column is not None)
     failures = []
     for i in range(len(state)):
         try:
             advance(state[i : i + 1], parameters, offsets[i : i + 2], *inputs, *outputs)
         except Exception as error:  # noqa: BLE001
-            failures.append(Failure(i, columns, operation.indicator.name, error))
+            failures.append(Failure(i, operation.affects, operation.indicator.name, error))
             for output in outputs:
                 output[offsets[i] : offsets[i + 1]] = math.nan
     return failures

@@ -187,11 +187,7 @@ def run_identity(plan: Plan, options: BarOptions, calendar: Calendar) -> bytes:
 
 def operation_texts(plan: Plan) -> list[str]:
     """Return what identifies each operation's numbers, and the size of its state."""
-    return [
-        f"{o.indicator.name} {o.indicator.version} {sorted(o.values.items())}"
-        f" in {o.indicator.state_size(o.values)}"
-        for o in plan.operations
-    ]
+    return [operation.identity for operation in plan.operations]
 
 
 @lru_cache(maxsize=CALENDARS_MAX)

@@ -292,8 +292,10 @@ def indicators(
     """List the indicators, show one, or begin one of your own.
 
     All of it is read from the declarations from which the values are computed; indicators of
-    other packages stand beside the built-in ones. With new and a name, a package with an indicator
-    that works, and its test, is written to a folder of that name.
+    other packages stand beside the built-in ones. One of a single price or of the volume takes
+    another source, or another indicator's output: sma(20, source=hl2), ema(rsi(14), 9). With new
+    and a name, a package with an indicator that works, and its test, is written to a folder of
+    that name.
     """
 
 

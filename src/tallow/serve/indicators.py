@@ -27,6 +27,9 @@ MISSING = {
 }
 """The policy that follows from an indicator's kind of memory."""
 
+SOURCES = "sma(20, source=hl2), ema(rsi(14), 9), sma(bollinger(20, 2)[upper], 5)"
+"""Examples of sources and chains."""
+
 SCALES = {
     "price": "In units of price",
     "0..100": "From 0 to 100",
@@ -63,7 +66,10 @@ def show_all(as_json: bool) -> int:
     console.print(table)
     console.print(
         f"[{QUIET}]* in the default set.  warm-up: leading rows without a value.\n"
-        "memory: window, a function of the last rows; recursive, of all rows.[/]\n\n"
+        "memory: window, a function of the last rows; recursive, of all rows.\n"
+        f"{escape(_other_names(found))}\n"
+        "source: what takes one price can take another, or any indicator's output:\n"
+        f"{escape(SOURCES)}[/]\n\n"
         "tallow indicators NAME shows the parameters, formula and conventions of one."
     )
     return 0
@@ -97,6 +103,12 @@ def _by_scale(indicators: Iterable[Indicator]) -> dict[str, list[Indicator]]:
     return {heading: group for heading, group in groups.items() if group}
 
 
+def _other_names(indicators: Iterable[Indicator]) -> str:
+    """Return the aliases in a sentence."""
+    named = [f"{', '.join(each.aliases)} for {each.name}" for each in indicators if each.aliases]
+    return f"other names: {'; '.join(named)}."
+
+
 def _row(indicator: Indicator) -> tuple[str, ...]:
     values = _usual(indicator)
     columns = indicator.column_names(values, "tradingview")
@@ -111,7 +123,9 @@ def _facts(indicator: Indicator) -> Table:
     facts = {
         "formula": indicator.formula,
         "example": _example(indicator),
+        "other names": ", ".join(indicator.aliases) or "none",
         "reads": ", ".join(indicator.input_names(values)),
+        "source": _source(indicator),
         "memory": "window: a function of the last rows"
         if indicator.memory == WINDOW
         else "recursive: a function of all rows",
@@ -125,6 +139,15 @@ def _facts(indicator: Indicator) -> Table:
     for name, text in facts.items():
         table.add_row(name, escape(text))
     return table
+
+
+def _source(indicator: Indicator) -> str:
+    """Say what may stand in the place of the indicator's own input."""
+    own = indicator.source_input(_usual(indicator))
+    if own is None:
+        return "none: it takes these of every row"
+    other = "hl2" if own != "volume" else "close"
+    return f"instead of {own}: {indicator.name}(source={other}), {indicator.name}(rsi(14))"
 
 
 def _parameters(indicator: Indicator) -> Table:
@@ -223,6 +246,7 @@ def _summary(indicator: Indicator) -> dict[str, Any]:
     values = _usual(indicator)
     return {
         "name": indicator.name,
+        "aliases": list(indicator.aliases),
         "title": indicator.title,
         "columns": list(indicator.column_names(values, "tradingview")),
         "memory": indicator.memory,
@@ -236,6 +260,7 @@ def _details(indicator: Indicator) -> dict[str, Any]:
     return _summary(indicator) | {
         "example": _example(indicator),
         "inputs": list(indicator.input_names(_usual(indicator))),
+        "source_input": indicator.source_input(_usual(indicator)),
         "formula": indicator.formula,
         "seed": indicator.seed,
         "flat": indicator.flat,

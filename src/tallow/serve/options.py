@@ -87,7 +87,7 @@ IndicatorsOption = Annotated[
     str,
     option(
         "--indicators -i SPECS",
-        'Such as "ema(9), rsi(14), bollinger(20, 2)[upper, lower]"; "default" is twelve '
+        'Such as "ema(9), ema(rsi(14), 9), bollinger(20, 2)[upper, lower]"; "default" is twelve '
         'columns, "" none. See tallow indicators.',
         BARS,
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from tallow.core.limits import CHAIN_MAX
 from tallow.core.operator import Convention, Indicator, Values
 from tallow.core.registry import registry
 
@@ -25,6 +26,19 @@ Rules for all of them:
 - A zero denominator gives null, unless *flat* says otherwise.
 - The convention (`tradingview`, the default, or `talib`) only sets defaults; every parameter can be
   given, too: `atr(14, first_range=none)`.
+- What takes exactly one of open, high, low, close and volume can be computed of another *source*:
+  `sma(20, source=hl2)`, column `sma_20_of_hl2`. A source is one of these five, or any indicator:
+  `hl2`, `hlc3` and `ohlc4` are indicators, too. `source=close` is the same as none for an
+  indicator of the close.
+- A *chain* is an indicator of another one: `ema(rsi(14), 9)`, which is `ema(9, source=rsi(14))`,
+  column `ema_9_of_rsi_14`. Of several outputs one is named: `sma(bollinger(20, 2)[upper], 5)`,
+  column `sma_5_of_bb_upper_20_2`. A chain has at most {chain} indicators.
+- Rows in which a chain's inner indicator has no value are skipped: the outer one does not see them,
+  and has no value there, as Pine documents for its own functions. So its values begin after both
+  warm-ups, and a gap is no part of its windows.
+- A source may stand first, as in Pine: `ema(close, 9)`. What Pine orders otherwise is an error that
+  says what to give: `stoch(close, high, low, 14)`, `supertrend(3, 10)` (the factor first),
+  `ta.ema(close, 9)`.
 - A convention has a row below only where a test compares the values with those of TA-Lib itself, or
   with values that TradingView published. The other defaults of `tradingview` follow its
   documentation.
@@ -34,9 +48,10 @@ Rules for all of them:
 def markdown() -> str:
     """Return the page."""
     indicators = list(registry().by_name.values())
-    lines = [HEAD, "## Overview", ""]
+    lines = [HEAD.format(chain=CHAIN_MAX), "## Overview", ""]
     lines += _table(
-        ("spec", "columns", "memory", "formula", "reference"), map(_overview, indicators)
+        ("spec", "other names", "source for", "columns", "memory", "formula", "reference"),
+        map(_overview, indicators),
     )
     lines += ["", "## Defaults", ""]
     lines += _table(
@@ -58,8 +73,10 @@ def markdown() -> str:
 def _overview(indicator: Indicator) -> tuple[str, ...]:
     values = indicator.values((), {})
     columns = ", ".join(f"`{name}`" for name in indicator.column_names(values, "tradingview"))
-    shown = _spec(indicator, values)
-    return shown, columns, indicator.memory, indicator.formula, indicator.reference
+    names = ", ".join(f"`{alias}`" for alias in indicator.aliases)
+    source = indicator.source_input(values) or ""
+    described = columns, indicator.memory, indicator.formula, indicator.reference
+    return _spec(indicator, values), names, source, *described
 
 
 def _spec(indicator: Indicator, values: Values) -> str:

@@ -132,7 +132,9 @@ class TestTalib:
 
     def test_values_that_ta_lib_refuses(self, name: str) -> None:
         with pytest.raises(EngineError, match=rf"{name}: supertrend .*refuses these values"):
-            load_engine(name).answer(Request(candles(), indicators="supertrend(1, 3)"))
+            load_engine(name).answer(
+                Request(candles(), indicators="supertrend(length=1, multiplier=3)")
+            )
 
 
 def test_settings_of_the_process_change_no_value_and_stay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tallow import LiveEngine
 from tallow.data.store.store import Store
+from tallow.testing.cases import Case
 from tests.contract.cases import CASES
 from tests.runtime.live.markets import CALENDAR, NAMES
 
@@ -62,7 +63,23 @@ class Setup:
 
 
 def drawn_indicators(draw: random.Random, convention: str) -> str:
-    """Return up to three of the contract's cases, of different indicators."""
+    """Return up to three of the contract's cases, of different indicators, and often a chain."""
     fitting = [case for case in CASES if case.convention == convention]
     one_each = {case.indicator.name: case.spec for case in draw.sample(fitting, len(fitting))}
-    return ", ".join(draw.sample(list(one_each.values()), draw.choice([1, 2, 3])))
+    found = draw.sample(list(one_each.values()), draw.choice([1, 2, 3]))
+    if draw.random() < 0.6:
+        found.append(drawn_chain(draw, fitting))
+    return ", ".join(found)
+
+
+def drawn_chain(draw: random.Random, cases: Sequence[Case]) -> str:
+    """Return a chain of two or three of some cases; many are of short windows."""
+    short = [case for case in cases if max(case.warmup) < 20]
+    inner = draw.choice(cases if draw.random() < 0.2 else short)
+    text = f"{inner.spec}[{draw.choice(inner.indicator.outputs).name}]"
+    outer = [case for case in short if case.indicator.source_input(case.values)]
+    for case in draw.sample(outer, draw.choice([1, 1, 2])):
+        given = [f"{name}={value}" for name, value in case.values.items()]
+        name = draw.choice(case.indicator.outputs).name
+        text = f"{case.indicator.name}({', '.join([*given, f'source={text}'])})[{name}]"
+    return text

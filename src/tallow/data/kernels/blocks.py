@@ -5,6 +5,8 @@ Kernels are called by the addresses of their entries; see `tallow.core.entries`.
 
 from __future__ import annotations
 
+import numpy as np
+
 from tallow.core.entries import call_entry, flags_at, floats_at, integers_at, table_at
 from tallow.core.kernel import kernel_part
 from tallow.data.kernels.anchors import AnchorTable, _anchor_ids
@@ -28,15 +30,17 @@ from tallow.data.kernels.live_rows import roll_states
     SOURCE,
     ANCHORS,
     PERIODS,
+    BESIDE,
     OPERATIONS,
     HEADER,
-) = range(18)
+) = range(19)
 """Places in a block, in this order: addresses of the states of bars now and before the newest
 candle, of the flags whether that is in a bar and whether the last bar is final, of revisions and of
 the last bars' indicators; for how many instruments there is room; how many indicators' columns; the
 grace in microseconds, whether fillers are dropped; how many calendars, segments; the two numbers of
 a `BucketTable`; how many boundaries an `AnchorTable` has; which of session, week and month any
-operation takes, as bits; how many operations. Then come the addresses of both tables' arrays, and
+operation takes, as bits; how many columns are computed that are no fields of rows; how many
+operations. Then come the addresses of both tables' arrays, and
 the operations."""
 
 BUCKET_ARRAYS, ANCHOR_ARRAYS = 9, 7
@@ -45,14 +49,16 @@ ENTRY, NOW, FORMING, SIZE, PARAMETERS, INPUTS, OUTPUTS, CODES = range(8)
 """Places of an operation: addresses of its entry and its states after the last closed bar and after
 the open one, how many numbers a state has, the address of the parameters, how many inputs and
 outputs, and which: fields of bars by number; `NOBODY` asked for an output; the session of a row,
-its week (the number before) and its month are inputs."""
-NOBODY, SESSION = -1, -2
+its week (the number before) and its month are inputs; from `HIDDEN` on, each the number before,
+columns that are no fields of rows, from one operation to another."""
+NOBODY, SESSION, HIDDEN = -1, -2, -5
 
 BAR_FIELDS = 7
 
 SPARE_EACH, SPARE_FIXED = 42, 16
 """Numbers of spare memory for each instrument, and for all, besides those of an operation: as many
-as its outputs that nobody asked for, its state, and all of its inputs and outputs."""
+as its outputs that nobody asked for, its state, and all of its inputs and outputs; and the columns
+that are no fields of rows."""
 
 
 @kernel_part
@@ -90,16 +96,18 @@ def _anchors(block):  # type: ignore[no-untyped-def]
 
 
 @kernel_part
-def _run(block, at, which, count, fields, rows, anchors, ends, spare):  # type: ignore[no-untyped-def]
+def _run(block, at, which, count, fields, rows, beside, ends, spare):  # type: ignore[no-untyped-def]
     """Run an operation over the rows of the open bars of `which`; return its status.
 
     `fields` is the address of the first of these rows' first field, `rows` how far a field lies
     from the next, `spare` that of memory for what nobody asked for, for a copy of states, and for
-    the addresses of inputs and outputs.
+    the addresses of inputs and outputs, `beside` that of sessions, weeks, months, and the columns
+    that are no fields of rows. A row in which a column of an earlier operation has no value is none
+    to this one: it has no values there, and its state stays.
     """
     size, taken, made = block[at + SIZE], block[at + INPUTS], block[at + OUTPUTS]
     words = integers_at(spare, taken + made)
-    spare += 8 * (taken + made)
+    spare, source = spare + 8 * (taken + made), 0
     for k in range(taken + made):
         code = block[at + CODES + k]
         if code >= 0:
@@ -108,10 +116,13 @@ def _run(block, at, which, count, fields, rows, anchors, ends, spare):  # type: 
             words[k] = spare
             spare += 8 * count
         else:
-            words[k] = anchors + 8 * (SESSION - code) * count
+            words[k] = beside + 8 * (SESSION - code) * count
+        if k < taken and (code >= BAR_FIELDS or code <= HIDDEN):
+            source = words[k]
+    skips = source != 0 and _has_missing(floats_at(source, count))
     given = words.ctypes.data
     filled, entry, parameters = given + 8 * taken, block[at + ENTRY], block[at + PARAMETERS]
-    if which[count - 1] - which[0] + 1 == count:
+    if which[count - 1] - which[0] + 1 == count and not skips:
         state = block[at + FORMING] + 8 * which[0] * size
         return call_entry(entry, state, count, size, parameters, ends, given, filled)
     forming, part = table_at(block[at + FORMING], block[ROOM], size), table_at(spare, count, size)
@@ -120,9 +131,22 @@ def _run(block, at, which, count, fields, rows, anchors, ends, spare):  # type: 
             part[k, j] = forming[which[k], j]
     status = call_entry(entry, spare, count, size, parameters, ends, given, filled)
     for k in range(count):
+        if skips and np.isnan(floats_at(source, count)[k]):
+            for output in range(made):
+                floats_at(words[taken + output], count)[k] = np.nan
+            continue
         for j in range(size):
             forming[which[k], j] = part[k, j]
     return status
+
+
+@kernel_part
+def _has_missing(column):  # type: ignore[no-untyped-def]
+    """Say whether any value is missing."""
+    found = 0
+    for value in column:
+        found += value != value
+    return found > 0
 
 
 @kernel_part
@@ -136,14 +160,14 @@ def fill_indicators(block, which, places, opened, times, fields, rows, spare):  
     for k in range(count + 1):
         ends[k] = k
     spare += 8 * (count + 1)
-    anchors = spare
+    beside, spare = spare, spare + 8 * count * block[BESIDE]
     if block[PERIODS]:
         table = _anchors(block)
         ids = (table.session, table.week, table.month)
         for unit in range(3):
             if block[PERIODS] >> unit & 1:
-                _anchor_ids(times, ends, places, table, ids[unit], floats_at(spare, count))
-            spare += 8 * count
+                at = beside + 8 * unit * count
+                _anchor_ids(times, ends, places, table, ids[unit], floats_at(at, count))
     at = HEADER + BUCKET_ARRAYS + ANCHOR_ARRAYS
     for _ in range(block[OPERATIONS]):
         size = block[at + SIZE]
@@ -151,7 +175,7 @@ def fill_indicators(block, which, places, opened, times, fields, rows, spare):  
         roll_states(closed, table_at(block[at + FORMING], block[ROOM], size), which, opened)
         status = 1
         if block[at + ENTRY]:
-            status = _run(block, at, which, count, fields, rows, anchors, ends.ctypes.data, spare)
+            status = _run(block, at, which, count, fields, rows, beside, ends.ctypes.data, spare)
         failed += status != 0
         at += CODES + block[at + INPUTS] + block[at + OUTPUTS]
     return failed

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Flags
-from tallow.core.spec import Spec, parse_specs
+from tallow.core.spec import Spec, make_spec, parse_specs
 from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.bar_causes import BarCauses
 from tallow.migrate.causes.bars import NO_BARS, RequestBars, read_reported, split_by_instrument
@@ -155,7 +155,7 @@ def _series_of(indicators: str) -> dict[str, tuple[Spec, str]]:
     known: dict[str, tuple[Spec, str]] = {}
     for spec in parse_specs(indicators):
         outputs = tuple(output.name for output in spec.indicator.outputs)
-        columns = spec.indicator.column_names(dict(spec.values), "tradingview")
-        whole = Spec(spec.indicator, spec.values, outputs, columns)
-        known |= {c: (whole, o) for c, o in zip(columns, outputs, strict=True)}
+        values = dict(spec.values)
+        whole = make_spec(spec.indicator, values, "tradingview", outputs, spec.source)
+        known |= {c: (whole, o) for c, o in zip(whole.columns, outputs, strict=True)}
     return known

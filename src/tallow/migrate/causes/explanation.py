@@ -9,11 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
-from tallow.core.operator import WINDOW
 from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.bar_causes import BarCauses
 from tallow.migrate.causes.bars import Bars, ReportedBars
-from tallow.migrate.causes.formulas import input_names, warmup_rows
+from tallow.migrate.causes.formulas import input_names, is_window, warmup_rows
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.ways import Explanation, SeriesModels, find_explanation
 from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair
@@ -218,7 +217,7 @@ class ExplanationPair:
         flags = reported.bars.between(*self.bars, times, self.comparison.inputs)
         flags = flags[::-1] if backward else flags
         spec = self.comparison.series.spec
-        reach = warmup_rows(spec) + 1 if spec.indicator.memory == WINDOW else len(times)
+        reach = warmup_rows(spec) + 1 if is_window(spec) else len(times)
         recent = _recent_flags(flags, reach)
         recent = recent[::-1] if backward else recent
         opens = self.comparison.time - reported.control.lag

@@ -12,7 +12,7 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats
 from tallow.core.limits import PLANS
 from tallow.core.operator import CONVENTIONS
-from tallow.core.spec import Spec, parse_specs
+from tallow.core.spec import Spec, make_spec, parse_specs
 from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.bars import Bars
 from tallow.migrate.causes.seeds import (
@@ -57,14 +57,19 @@ class Formula:
 def list_formulas(spec: Spec, output: str) -> tuple[Formula, ...]:
     """Return the ways to compute one output of an indicator, the textbook's first."""
     textbook = Formula(Cause(0), partial(_compute_textbook, spec, output))
-    find = _OTHERS.get(spec.indicator.name)
+    find = _OTHERS.get(spec.indicator.name) if spec.source is None else None
     others = () if find is None else find(spec, output)
     return (textbook, *others, *_list_conventions(spec, output))
 
 
 def warmup_rows(spec: Spec) -> int:
     """Return the number of leading rows without a value, of the output that has most."""
-    return max(spec.indicator.warmup(dict(spec.values)))
+    return max(_machine_of(spec).plan.warmup.values())
+
+
+def is_window(spec: Spec) -> bool:
+    """Return whether values depend on as many rows as their warm-up, and on no earlier ones."""
+    return _machine_of(spec).plan.history_rows is not None
 
 
 def takes_one_price(spec: Spec) -> bool:
@@ -74,8 +79,10 @@ def takes_one_price(spec: Spec) -> bool:
 
 
 def input_names(spec: Spec) -> tuple[str, ...]:
-    """Return the columns of bars, and the periods, that the indicator uses."""
-    return spec.indicator.input_names(dict(spec.values))
+    """Return the columns of bars, and the periods, that the indicator and its sources use."""
+    operations = _machine_of(spec).plan.operations
+    used = [name for each in operations for name in each.inputs if name != each.source]
+    return tuple(dict.fromkeys(used))
 
 
 def run_indicator(spec: Spec, output: str, bars: Bars) -> Floats:
@@ -94,9 +101,10 @@ def _machine_of(spec: Spec) -> Machine:
 
 
 def _compute_textbook(spec: Spec, output: str, bars: Bars) -> FormulaModel:
-    seeds = partial(_SEEDS.get(spec.indicator.name, _restart_seeds), spec, output, bars)
+    find = _SEEDS.get(spec.indicator.name, _restart_seeds)
+    seeds = partial(find if spec.source is None else _restart_seeds, spec, output, bars)
     plain = run_indicator(spec, output, bars)
-    if spec.indicator.name == "rsi":
+    if spec.indicator.name == "rsi" and spec.source is None:
         gain, loss = _gains_and_losses(bars, spec)
         rows = np.arange(len(bars))
         first = np.zeros(1, dtype=np.int64)
@@ -285,8 +293,7 @@ def _list_conventions(spec: Spec, output: str) -> tuple[Formula, ...]:
             causes = Cause(0)
             for name in names:
                 causes |= Cause.ZERO_IN_WARM_UP if name == "flat" else Cause.OTHER_SEED
-            columns = spec.indicator.column_names(other, convention)
-            another = Spec(spec.indicator, tuple(other.items()), spec.outputs, columns)
+            another = make_spec(spec.indicator, other, convention, spec.outputs, spec.source)
             if names:
                 found[another.text] = Formula(causes, partial(_compute_textbook, another, output))
     return tuple(found.values())

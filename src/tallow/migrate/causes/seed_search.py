@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
-from tallow.core.operator import WINDOW
 from tallow.core.spec import Spec
 from tallow.core.time import DAY_US
 from tallow.migrate.causes.bars import Bars
-from tallow.migrate.causes.formulas import FormulaModel, warmup_rows
+from tallow.migrate.causes.formulas import FormulaModel, is_window, warmup_rows
 from tallow.migrate.causes.rounding import DECIMALS_MAX, SAME_RELATIVE, SINGLE, Fit, PrintedValues
 from tallow.migrate.causes.seeds import Average
 
@@ -277,9 +276,8 @@ def find_segments(
     if not len(order):
         return ()
     bad = ~fit.explained[order]
-    is_window = spec.indicator.memory == WINDOW
-    some = printed.select(order)
-    return SeedSearch(model, bars, some, at, bad, scale, warmup_rows(spec), is_window).run()
+    some, reach = printed.select(order), (warmup_rows(spec), is_window(spec))
+    return SeedSearch(model, bars, some, at, bad, scale, *reach).run()
 
 
 def _slack(printed: PrintedValues) -> Floats:

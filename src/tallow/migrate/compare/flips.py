@@ -24,6 +24,7 @@ import numpy as np
 
 from tallow.core.arrays import Codes, Flags, Floats
 from tallow.core.limits import COMPARE_FLIPS
+from tallow.core.operator import MEANS
 from tallow.core.spec import Spec, parse_specs
 from tallow.migrate.compare.pairing import InstrumentRows
 
@@ -147,20 +148,27 @@ def _spread_forward(bars: int, rows: Flags) -> Flags:
 def _rules_of(spec: Spec) -> list[DecisionRule]:
     columns = dict(zip(spec.outputs, spec.columns, strict=True))
     name = spec.indicator.name
-    if name in (*AVERAGES, "vwap"):
+    if name in (*AVERAGES, "vwap") and _is_of_prices(spec):
         column = columns[name]
         return [_crossing_rule(f"close x {column}", ("close", column))]
     if name == "rsi":
         column = columns["rsi"]
         return [DecisionRule(f"{column} 70/30", (column,), _extreme, "overbought", "oversold")]
     if name == "bollinger":
-        return _band_rules(columns)
+        return _band_rules(columns, _is_of_prices(spec))
     return []
 
 
-def _band_rules(columns: dict[str, str]) -> list[DecisionRule]:
+def _is_of_prices(spec: Spec) -> bool:
+    """Say whether values are near the close, so that it may cross them."""
+    if isinstance(spec.source, Spec):
+        return spec.source.indicator.name in MEANS
+    return spec.source != "volume"
+
+
+def _band_rules(columns: dict[str, str], of_prices: bool) -> list[DecisionRule]:
     rules = []
-    if {"upper", "lower"} <= columns.keys():
+    if of_prices and {"upper", "lower"} <= columns.keys():
         series = ("close", columns["upper"], columns["lower"])
         name = f"close outside {series[1]}"
         rules.append(DecisionRule(name, series, _outside, "overbought", "oversold"))
@@ -178,7 +186,7 @@ def _average_rules(specs: Sequence[Spec]) -> list[DecisionRule]:
         lengths = {
             float(dict(spec.values)["length"]): spec.columns[0]
             for spec in specs
-            if spec.indicator.name == name
+            if spec.indicator.name == name and spec.source is None
         }
         for fast, slow in pairwise(sorted(lengths)):
             pair = (lengths[fast], lengths[slow])

@@ -128,20 +128,37 @@ class TalibEngine:
         return wanted.cut(bars.select(*BARS, *columns), engine.calendars)
 
     def _add_indicator(self, bars: pl.DataFrame, operation: Operation) -> pl.DataFrame:
-        """Return `bars` with an indicator's columns, if TA-Lib has it."""
-        name = operation.indicator.name
-        calls = calls_for(name, operation.values)
-        if not calls:
+        """Return `bars` with an indicator's columns, if TA-Lib has it, and all it is made of."""
+        name, values = operation.indicator.name, operation.values
+        calls = calls_for(name, values)
+        if not calls or not {operation.source} <= {None, *bars.columns}:
             return bars
-        answers = [self._library.outputs(bars, call, operation.values) for call in calls]
-        values = pl.concat([bars.select("close"), *answers], how="horizontal")
+        rows, places = _source_rows(bars, operation)
+        answers = [self._library.outputs(rows, call, values) for call in calls]
+        found = pl.concat([rows.select("close"), *answers], how="horizontal")
         outputs = [output.name for output in operation.indicator.outputs]
         columns = {
             column: DERIVED.get((name, output), pl.col(output))
             for output, column in zip(outputs, operation.columns, strict=True)
             if column is not None
         }
-        return bars.hstack(values.select(**columns).fill_nan(None))
+        made = found.select(**columns).fill_nan(None)
+        return bars.hstack(made if places is None else made.select(pl.all().gather(places)))
+
+
+def _source_rows(bars: pl.DataFrame, operation: Operation) -> tuple[pl.DataFrame, pl.Series | None]:
+    """Return the rows that an operation sees, its source in the place of its own input.
+
+    And each bar's place among them, null where it is none; None where they are all bars.
+    """
+    own = operation.indicator.input_names(operation.values)
+    given = zip(own, operation.inputs, strict=True)
+    others = {name: pl.col(taken) for name, taken in given if name != taken}
+    if operation.source is None:
+        return bars.with_columns(**others), None
+    known = bars[operation.source].is_not_null()
+    places = bars.select(pl.when(known).then(known.cum_sum() - 1)).to_series()
+    return bars.filter(known).with_columns(**others), places
 
 
 def _anchors(

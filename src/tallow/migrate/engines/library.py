@@ -219,6 +219,9 @@ CALLS: dict[str, tuple[TalibCall, ...]] = {
     "obv": (TalibCall("obv", ("close", "volume"), lambda _: {}, ("obv",)),),
     "macd": (TalibCall("macd", ("close",), _periods, ("macd", "signal", "histogram")),),
     "stoch": (TalibCall("stoch", _BAR, _stochastic, ("k", "d")),),
+    "hl2": (TalibCall("medprice", ("high", "low"), lambda _: {}, ("hl2",)),),
+    "hlc3": (TalibCall("typprice", _BAR, lambda _: {}, ("hlc3",)),),
+    "ohlc4": (TalibCall("avgprice", ("open", *_BAR), lambda _: {}, ("ohlc4",)),),
 }
 """Calls by our indicator, for those that TA-Lib has."""
 

@@ -195,7 +195,8 @@ class LiveMachine:
         operations = self._timeframes[0].plan.operations
         widest = max((part.shape[1] for part in self._timeframes[0].now), default=0)
         unwanted = max((each.columns.count(None) for each in operations), default=0)
-        self._spare_each = blocks.SPARE_EACH + unwanted + widest
+        hidden = len(self._timeframes[0].plan.hidden)
+        self._spare_each = blocks.SPARE_EACH + unwanted + widest + hidden
         self._spare_fixed = blocks.SPARE_FIXED + max(map(_codes, operations), default=0)
         self._has_entries = all(map(_entry, operations))
         self._failed = [each.failed for each in self._timeframes]
@@ -318,10 +319,11 @@ def _block(state: TimeframeState) -> Ints:
     numbers += [len(table.covered_from), len(table.segment_open), table.step_us, table.source_us]
     numbers += [0 if anchors is None else len(anchors.boundaries)]
     numbers += [sum(1 << PERIODS.index(name) for name in state.plan.anchors)]
-    numbers += [len(state.plan.operations)]
+    numbers += [3 + len(state.plan.hidden), len(state.plan.operations)]
     numbers += map(_address, table[: blocks.BUCKET_ARRAYS])
     numbers += [0] * blocks.ANCHOR_ARRAYS if anchors is None else map(_address, anchors)
     places = {name: place for place, name in enumerate(state.fields)}
+    places |= {name: blocks.HIDDEN - place for place, name in enumerate(state.plan.hidden)}
     for operation, now, forming in zip(
         state.plan.operations, state.now[1:], state.forming, strict=True
     ):

@@ -1,0 +1,29 @@
+"""Average price."""
+
+from __future__ import annotations
+
+from tallow.core.kernel import kernel
+from tallow.core.operator import WINDOW, Indicator, Output
+
+
+@kernel
+def advance(state, params, offsets, open_, high, low, close, out):  # type: ignore[no-untyped-def]
+    """State: none."""
+    for row in range(offsets[0], offsets[len(state)]):
+        out[row] = (open_[row] + high[row] + low[row] + close[row]) / 4.0
+
+
+INDICATOR = Indicator(
+    name="ohlc4",
+    title="Average price",
+    inputs=("open", "high", "low", "close"),
+    outputs=(Output("ohlc4", "ohlc4", "price", "mean of all four prices"),),
+    parameters=(),
+    memory=WINDOW,
+    warmup=lambda _: (0,),
+    state_size=lambda _: 0,
+    advance=advance,
+    formula="(open + high + low + close) / 4",
+    reference="the definition, as TradingView's ohlc4",
+    compared=("talib",),
+)
