@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from tallow.core import plugins as module
-from tallow.core.errors import SpecError
+from tallow.core.errors import DeclarationError, SpecError
 from tallow.core.registry import registry
 
 BUILT_IN = EntryPoint("tallow", "tallow.indicators:builtin", "tallow.indicators")
@@ -57,6 +57,22 @@ def test_a_built_in_name_is_not_taken_over(discover):
     assert found.failures == {
         "a = their.a:INDICATOR": "DeclarationError: rsi: the name is taken; choose another"
     }
+
+
+def test_another_name_is_nobody_elses(discover):
+    ema = registry().find("ema")
+    one, two = (replace(ema, name=name, aliases=("my_ema",)) for name in ("one", "two"))
+    found = discover(a=one, b=two, c=named("bb"), d=replace(ema, name="e", aliases=("rsi",)))
+    assert found.find("MY_EMA") is one
+    assert list(found.failures.values()) == [
+        "DeclarationError: two: the alias my_ema is taken; leave it out",
+        "DeclarationError: bb: the name is taken; choose another",
+        "DeclarationError: e: the alias rsi is taken; leave it out",
+    ]
+    with pytest.raises(SpecError, match=r"'my_em'; unknown; did you mean my_ema"):
+        found.find("my_em")
+    with pytest.raises(DeclarationError, match="name='My'; must be lower-case"):
+        replace(ema, aliases=("My",))
 
 
 @pytest.mark.parametrize(

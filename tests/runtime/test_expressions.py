@@ -69,6 +69,14 @@ def test_parameters_are_those_of_a_spec():
     assert frame["ema_9"].equals(frame["c"])
 
 
+def test_a_chain_is_one_expression_after_the_other():
+    frame = FRAME.with_columns(tallow(pl.col("close")).rsi(5).over("instrument"))
+    made = frame.select(tallow(pl.col("rsi_5")).ema(3).over("instrument").alias("x"))
+    engine = AnalyticsEngine(threads=1)
+    wanted = engine.calculate_indicators(FRAME, "ema(rsi(5), 3)")["ema_3_of_rsi_5"]
+    assert_same_frame(made, wanted.alias("x").to_frame())
+
+
 def test_lazily_and_streaming():
     made = tallow(pl.col("close")).rsi(5).over("instrument")
     eager = FRAME.select(made)
@@ -117,6 +125,8 @@ def test_whole_numbers_nulls_and_chunks():
         (lambda t: t.ema(size=3), ParameterError, "ema: size; unknown"),
         (lambda t: t.atr(close=pl.col("c")), SpecError, "atr: close; is the expression itself"),
         (lambda t: t.macd(output="sign"), SpecError, "macd: output='sign'; must be one of macd, "),
+        (lambda t: t.ema(9, source="hl2"), SpecError, "ema: source='hl2'; is the expression its"),
+        (lambda t: t.supertrend(3, 10), ParameterError, r"give supertrend\(10, 3\)"),
         (lambda t: t.ema(9, convention="x"), SpecError, "convention: 'x'; unknown"),
     ],
 )

@@ -36,6 +36,8 @@ def test_the_list_has_every_indicator_with_its_columns() -> None:
     ]
     assert set(NAMES) <= set(first_words)
     assert "bb_upper_20_2" in result.stdout
+    assert "bb, bbands for bollinger; kc for keltner; stdev for stddev" in result.stdout
+    assert "sma(20, source=hl2), ema(rsi(14), 9)" in result.stdout
 
 
 def test_the_list_as_json_names_the_default_set() -> None:
@@ -45,6 +47,7 @@ def test_the_list_as_json_names_the_default_set() -> None:
     assert default == {"sma", "bollinger", "vwap", "ema", "atr", "rsi"}
     assert next(entry for entry in entries if entry["name"] == "rsi") == {
         "name": "rsi",
+        "aliases": [],
         "title": "Relative strength index",
         "columns": ["rsi_14"],
         "memory": "recursive",
@@ -52,6 +55,13 @@ def test_the_list_as_json_names_the_default_set() -> None:
         "in_default_set": True,
         "package": "tallow",
     }
+
+
+def test_a_page_says_what_may_be_the_source() -> None:
+    assert tallow_indicators("bb").stdout == (page := tallow_indicators("bollinger")).stdout
+    assert "instead of close: bollinger(source=hl2), bollinger(rsi(14))" in page.stdout
+    assert "none: it takes these of every row" in tallow_indicators("atr").stdout
+    assert json.loads(tallow_indicators("sma", "--json").stdout)["source_input"] == "close"
 
 
 @pytest.mark.parametrize("name", NAMES)

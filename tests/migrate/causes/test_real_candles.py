@@ -90,7 +90,10 @@ def test_a_band_width_beyond_a_hundred_is_capped_by_the_old_system(reference: Pa
     assert capped.sum() == 25
 
 
-TALIB = "default, adx(14), macd(12, 26, 9), obv, roc(9), stoch(14, 3, 3)"
+TALIB = (
+    "default, adx(14), macd(12, 26, 9), obv, roc(9), stoch(14, 3, 3), "
+    "sma(atr(14), 5), ema(macd(12, 26, 9)[macd], 5)"
+)
 
 
 @pytest.mark.parametrize("name", SESSIONS)

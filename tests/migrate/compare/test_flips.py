@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from tallow.core.spec import parse_specs
 from tallow.migrate.compare.flips import DecisionCounts, add_decisions, list_rules
 from tallow.migrate.compare.pairing import Answer, join_rows
 from tests.migrate.compare.answers import answer
@@ -123,6 +124,13 @@ def test_a_side_looks_back_over_bars_of_its_own() -> None:
 
 def test_there_is_no_rule_without_its_series() -> None:
     assert list_rules("default", ["close"]) == ()
+    chains = "ema(rsi(14), 9), sma(hl2, 20), bb(rsi(14), 20, 2), sma(volume, 5), ema(5)"
+    columns = [c for spec in parse_specs(chains) for c in spec.columns]
+    assert [rule.name for rule in list_rules(chains, ["close", *columns])] == [
+        "close x sma_20_of_hl2",
+        "squeeze of bb_width_20_2_of_rsi_14",
+        "close x ema_5",
+    ]
     assert [rule.name for rule in list_rules("rsi(14), ema(5)", ["rsi_14", "ema_5"])] == [
         "rsi_14 70/30"
     ]

@@ -58,10 +58,24 @@ EXPECTED: dict[str, Callable[[Columns], np.ndarray]] = {
     "true_range": lambda b: talib.TRANGE(b["high"], b["low"], b["close"]),
     "obv": lambda b: talib.OBV(b["close"], b["volume"]),
     "macd_signal_12_26_9": lambda b: talib.MACD(b["close"], 12, 26, 9)[1],
+    "hl2": lambda b: talib.MEDPRICE(b["high"], b["low"]),
+    "hlc3": lambda b: talib.TYPPRICE(b["high"], b["low"], b["close"]),
+    "ohlc4": lambda b: talib.AVGPRICE(b["open"], b["high"], b["low"], b["close"]),
+    "ema_9_of_rsi_14": lambda b: np.concatenate(
+        [np.full(14, np.nan), talib.EMA(talib.RSI(b["close"], 14)[14:], 9)]
+    ),
+    "bb_percent_b_20_2_of_hl2": lambda b: place_in_bands((b["high"] + b["low"]) / 2.0),
+    "sma_5_of_volume": lambda b: talib.SMA(b["volume"], 5),
     "stoch_d_14_1_3": lambda b: talib.STOCH(
         b["high"], b["low"], b["close"], 14, 1, SIMPLE, 3, SIMPLE
     )[1],
 }
+
+
+def place_in_bands(column: np.ndarray) -> np.ndarray:
+    upper, _, lower = talib.BBANDS(column, 20, 2.0, 2.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((column - lower) / (upper - lower))
 
 
 def by_session(bars: Columns) -> np.ndarray:
@@ -75,7 +89,8 @@ def by_session(bars: Columns) -> np.ndarray:
 SPECS = (
     "sma(9), ema(50), wma(7), rsi(14), roc(9), atr(14), stddev(20), bollinger(20, 2.5), "
     "volume_sma(20), donchian(20), adx(14), true_range, obv, macd(12, 26, 9), stoch(14, 1, 3), "
-    "rma(14), keltner(20, 2, 10), supertrend(10, 3), vwap"
+    "rma(14), keltner(20, 2, 10), supertrend(10, 3), vwap, hl2, hlc3, ohlc4, ema(rsi(14), 9), "
+    "bb(hl2, 20, 2)[percent_b], sma(volume, 5)"
 )
 
 

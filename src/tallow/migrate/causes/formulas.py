@@ -11,7 +11,7 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Floats
 from tallow.core.limits import PLANS
-from tallow.core.operator import CONVENTIONS
+from tallow.core.operator import CONVENTIONS, Convention
 from tallow.core.spec import Spec, make_spec, parse_specs
 from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.bars import Bars
@@ -296,4 +296,18 @@ def _list_conventions(spec: Spec, output: str) -> tuple[Formula, ...]:
             another = make_spec(spec.indicator, other, convention, spec.outputs, spec.source)
             if names:
                 found[another.text] = Formula(causes, partial(_compute_textbook, another, output))
+        whole = _in_convention(spec, convention)
+        if isinstance(spec.source, Spec) and whole.text != spec.text:
+            compute = partial(_compute_textbook, whole, output)
+            found.setdefault(whole.text, Formula(Cause.OTHER_SEED, compute))
     return tuple(found.values())
+
+
+def _in_convention(spec: Spec, convention: Convention) -> Spec:
+    """Return a spec, and the sources that it is computed of, as another convention has them."""
+    source = spec.source
+    inner = _in_convention(source, convention) if isinstance(source, Spec) else source
+    usual = spec.indicator.values((), {}, convention)
+    presets = {name for preset in spec.indicator.presets.values() for name in preset}
+    values = dict(spec.values) | {name: usual[name] for name in presets}
+    return make_spec(spec.indicator, values, convention, spec.outputs, inner)
