@@ -31,6 +31,8 @@ from tests.runtime.live.markets import CALENDAR
 from tests.runtime.live.setups import Setup
 from tests.textbook import ORACLES
 
+pytestmark = pytest.mark.twin
+
 CHAINS = (
     "ema(rsi(14), 9)",
     "sma(20, source=hl2)",
@@ -97,7 +99,6 @@ def test_values_are_those_of_talib_step_by_step(spec, history):
     assert make_plan(spec, "talib").warmup[column] == int(np.isnan(found).sum())
 
 
-@pytest.mark.twin
 @pytest.mark.parametrize(
     ("outer", "inner", "source"),
     [
@@ -127,7 +128,6 @@ def test_rows_without_a_value_are_skipped(outer, inner, source):
     np.testing.assert_allclose(found, wanted, 1e-9, 1e-9, equal_nan=True)
 
 
-@pytest.mark.twin
 @pytest.mark.parametrize("seed", range(3))
 def test_pieces_give_what_the_whole_gives(seed):
     texts = ", ".join(text for text in CHAINS if "vwap" not in text)

@@ -22,7 +22,8 @@ from tallow import LiveEngine, open_store
 from tallow.core.errors import CandleInputError
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.core.spec import Spec
+from tallow.core.registry import registry
+from tallow.core.spec import Spec, make_spec
 from tallow.core.time import MINUTE_US, SECOND_US
 from tests.frames import flat_candle
 from tests.runtime.live.markets import microseconds
@@ -196,8 +197,14 @@ BRITTLE = Indicator(
 )
 
 
-def test_a_kernel_that_raises_costs_its_own_column():
-    specs: Any = [Spec(BRITTLE, (), ("count",), ("brittle",)), "ema(2)"]
+BRITTLE_SPEC = Spec(BRITTLE, (), ("count",), ("brittle",))
+OF_BRITTLE = make_spec(registry().find("ema"), {"length": 1}, "tradingview", (), BRITTLE_SPEC)
+
+
+@pytest.mark.parametrize("own", [BRITTLE_SPEC, OF_BRITTLE], ids=["own", "made of it"])
+def test_a_kernel_that_raises_costs_its_own_column_and_what_is_made_of_it(own):
+    specs: Any = [own, "ema(2)"]
+    (column,) = own.columns
     live, plain = LiveEngine(["1m", "5m"], specs), LiveEngine(["1m", "5m"], "ema(2)")
     for second in range(0, 400, 7):
         price = 950.0 if second == 210 else 100.0 + second
@@ -205,9 +212,9 @@ def test_a_kernel_that_raises_costs_its_own_column():
             tick = (OPENS + second * SECOND_US, price if name == "B" else 100.0, 1.0)
             found, wanted = live.update_tick(name, *tick), plain.update_tick(name, *tick)
             for size, frame in wanted.frames.items():
-                same = found.frames[size].drop("revision", "brittle")
+                same = found.frames[size].drop("revision", column)
                 assert same.equals(frame.drop("revision"))
-                values = found.frames[size]["brittle"].to_list()
+                values = found.frames[size][column].to_list()
                 lost = name == "B" and second >= 210
                 assert all((value is None) == lost for value in values), (name, second, values)
     assert live.failures == {"B": "brittle: ValueError: above 900"}
