@@ -39,9 +39,8 @@ candle, of the flags whether that is in a bar and whether the last bar is final,
 the last bars' indicators; for how many instruments there is room; how many indicators' columns; the
 grace in microseconds, whether fillers are dropped; how many calendars, segments; the two numbers of
 a `BucketTable`; how many boundaries an `AnchorTable` has; which of session, week and month any
-operation takes, as bits; how many columns are computed that are no fields of rows; how many
-operations. Then come the addresses of both tables' arrays, and
-the operations."""
+operation takes, as bits; how many columns are computed that are no fields of rows, with those
+three; how many operations. Then come the addresses of both tables' arrays, and the operations."""
 
 BUCKET_ARRAYS, ANCHOR_ARRAYS = 9, 7
 
