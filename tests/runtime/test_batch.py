@@ -312,7 +312,9 @@ def test_what_is_computed_of_a_kernel_that_raises_fails_with_it():
     values = {name: own for (name,), own in whole.group_by("instrument")}
     assert values["B"]["ema_3_of_fragile"].is_null().all()
     assert values["A"]["ema_3_of_fragile"].to_list()[:4] == [None, None, 2.0, 3.0]
-    assert_same_frame(whole.drop("ema_3_of_fragile"), at_once(frame, "ema(3)", interest=False)[0])
+    assert_same_frame(
+        whole.drop("ema_3_of_fragile"), at_once(frame, indicators="ema(3)", interest=False)[0]
+    )
 
 
 # Parts
