@@ -140,33 +140,13 @@ def mean_ranges(p: Parameters, length: str, high: Column, low: Column, close: Co
 
 
 @window
-def hl2(_: Parameters, high: Column, low: Column) -> tuple[Column, ...]:
-    """Return the mean of high and low."""
-    return (combine(lambda *prices: fsum(prices) / 2, high, low),)
-
-
-@window
-def hlc3(_: Parameters, high: Column, low: Column, close: Column) -> tuple[Column, ...]:
-    """Return the mean of high, low and close."""
-    return (combine(lambda *prices: fsum(prices) / 3, high, low, close),)
-
-
-@window
-def ohlc4(
-    _: Parameters, open_: Column, high: Column, low: Column, close: Column
-) -> tuple[Column, ...]:
-    """Return the mean of all four prices."""
-    return (combine(lambda *prices: fsum(prices) / 4, open_, high, low, close),)
-
-
-@window
 def sma(p: Parameters, close: Column) -> tuple[Column, ...]:
     return (over_windows(close, int(p["length"]), mean),)
 
 
-@window
-def volume_sma(p: Parameters, volume: Column) -> tuple[Column, ...]:
-    return (over_windows(volume, int(p["length"]), mean),)
+MEAN = Oracle(lambda _, *p: (combine(lambda *x: fsum(x) / len(x), *p),), skips_missing_rows=False)
+ORACLES |= dict.fromkeys(("hl2", "hlc3", "ohlc4"), MEAN)
+ORACLES["volume_sma"] = ORACLES["sma"]
 
 
 @window
