@@ -253,10 +253,41 @@ def test_a_pandas_index_beside_a_time_column_is_left_alone():
 
 
 def test_pandas_columns_of_one_name():
-    twice = pd.concat([PANDAS, PANDAS[["close"]] * 2], axis=1)
-    candles = read_candles(twice)
+    noted = PANDAS.assign(note="")
+    candles = read_candles(pd.concat([noted, noted[["note"]]], axis=1))
     assert_frame_equal(candles.frame, FRAME)
-    assert candles.report.ignored_columns == ("close_duplicated_8",)
+    assert candles.report.ignored_columns == ("note", "note_duplicated_9")
+    with pytest.raises(CandleInputError, match="columns 'close', 'close_duplicated_8' all fit"):
+        read_candles(pd.concat([PANDAS, PANDAS[["close"]] * 2], axis=1))
+
+
+CLOSE_TWICE = pa.Table.from_arrays([*ARROW.columns, ARROW["close"]], [*ARROW.column_names, "close"])
+
+
+def test_arrow_columns_of_one_name(tmp_path):
+    with pytest.raises(CandleInputError, match="columns must have different names"):
+        read_candles(CLOSE_TWICE)
+    pa.feather.write_feather(CLOSE_TWICE, tmp_path / "twice.feather")
+    pa.parquet.write_table(CLOSE_TWICE, tmp_path / "twice.parquet")
+    for path in tmp_path.iterdir():
+        with pytest.raises(CandleInputError, match=r"different names|more than one occurrence"):
+            read_candles(path)
+
+
+def test_a_header_with_one_name_twice(tmp_path):
+    path = tmp_path / "twice.csv"
+    path.write_text("symbol,ts,o,h,l,c,c,v\nA,2025-06-02T03:45Z,1,2,1,1.5,9,3\n")
+    with pytest.raises(CandleInputError, match="columns 'c', 'c_duplicated_0' all fit close"):
+        read_candles(path)
+
+
+def test_types_that_polars_does_not_read(tmp_path):
+    wide = ARROW.set_column(2, "open", ARROW["open"].cast(pa.decimal256(60, 3)))
+    with pytest.raises(CandleInputError, match="cast or leave out the column"):
+        read_candles(wide)
+    pa.feather.write_feather(wide, tmp_path / "wide.feather", compression="uncompressed")
+    with pytest.raises(CandleInputError, match="0 of its 3 rows can be read"):
+        read_candles(tmp_path / "wide.feather")
 
 
 def test_a_naive_pandas_index_needs_a_zone():

@@ -94,7 +94,7 @@ def _listed(given: Any) -> list[Any]:
 
 
 _UNITS = {
-    **dict.fromkeys(("", "m", "t", "minute", "minutes"), "m"),
+    **dict.fromkeys(("", "m", "t", "min", "mins", "minute", "minutes"), "m"),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "hourly"), "h"),
     **dict.fromkeys(("d", "day", "days", "daily"), "d"),
     **dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), "w"),
@@ -121,6 +121,21 @@ def _refuse(text: object) -> NoReturn:
         f"timeframe: {excerpt(text)}; must be 1d, 1w, 1mo, or whole minutes or hours "
         f"from 1m to {TIMEFRAME_MINUTES_MAX}m; {hint or 'for example 5m, 15m, 1h, 1d'}"
     )
+
+
+def meant_timeframe(text: str) -> str | None:
+    """Return the one timeframe that others write so; None where it is none, or may be two.
+
+    Examples
+    --------
+    >>> [meant_timeframe(text) for text in ("60min", "5 minutes", "hourly", "1M", "soon")]
+    ['1h', '5m', '1h', None, None]
+    """
+    near = re.fullmatch(r"did you mean ([0-9a-z]+)\?", _meant(text))
+    try:
+        return parse_timeframe(near[1] if near else text).text
+    except TimeframeError:
+        return None
 
 
 def _meant(text: str) -> str:

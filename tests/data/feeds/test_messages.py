@@ -83,6 +83,12 @@ def test_a_time_without_a_zone_needs_one_and_spoils_no_other() -> None:
     assert read(naive, timezone="Asia/Kolkata")[0][0].frame["timestamp"][0] == OPENED
 
 
+@pytest.mark.parametrize("said", ["1m", "1minute", "ONE_MINUTE", "M1", 1, "1", None])
+def test_a_candle_may_say_that_it_lasts_a_minute(said: Any) -> None:
+    batches, health = read(CANDLE | {"interval": said})
+    assert (len(batches), health.rejected) == (1, 0)
+
+
 def test_open_interest_is_there_where_somebody_names_it() -> None:
     (batch,), _ = read([CANDLE | {"oi": 5}, CANDLE | {"symbol": "B"}])
     assert batch.frame["open_interest"].to_list() == [5.0, None]
@@ -128,6 +134,13 @@ def test_revisions_of_a_candle_come_in_batches_of_their_own_in_order() -> None:
         (CANDLE | {"c": "two"}, "c='two'; must be a number"),
         (CANDLE | {"c": True}, "c=True; must be a number"),
         (CANDLE | {"c": 10**400}, "must be a number"),
+        (json.dumps(CANDLE)[:-1] + ', "c": 9}', "the name 'c' comes twice in one object"),
+        (CANDLE | {"interval": "5m"}, "interval='5m'; a candle must last a minute"),
+        (CANDLE | {"timeframe": "ONE_HOUR"}, "timeframe='ONE_HOUR'; a candle must last a minute"),
+        (CANDLE | {"resolution": 60}, "resolution=60; a candle must last a minute"),
+        (CANDLE | {"interval_begin": CANDLE["ts"]}, "ts, interval_begin: both fit the time of"),
+        (CANDLE | {"last_traded_price": 1.5}, "last_traded_price: a quote, whose open"),
+        (CANDLE | {"bid": 1.5, "ask": 2.0}, "bid: a quote, whose open"),
         (TICK | {"seq": 1.5}, "seq=1.5; must be a whole number"),
         (TICK | {"seq": 10**30}, "must be a whole number"),
     ],

@@ -18,6 +18,7 @@ from tallow.data.feeds.envelopes import inside
 
 _DIGITS_MAX = 400
 """Digits beyond which no whole number is a price, a time or a name."""
+_NAME_SHOWN = 80
 
 
 def items_of(content: Any) -> list[Any]:
@@ -52,12 +53,22 @@ def _parsed(content: str | bytes) -> Any:
 
 def _loaded(content: str | bytes) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_object)
     except ValueError as error:
         if type(error) is not ValueError:
             raise
         # Python makes no number of thousands of digits: it spoils its row, and not the message.
-        return json.loads(content, parse_int=_whole)
+        return json.loads(content, parse_int=_whole, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; `ValueError` where a name comes twice, as nothing says which counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(f"the name {twice[:_NAME_SHOWN]!r} comes twice in one object")
+    return found
 
 
 def _whole(digits: str) -> int | str:

@@ -21,6 +21,7 @@ from tallow.data.feeds.contents import items_of
 from tallow.data.feeds.envelopes import laid_flat, names_a_price
 from tallow.data.feeds.health import Meter
 from tallow.data.feeds.moments import moments
+from tallow.data.reading.lasting import find_lasting, lasting_of
 from tallow.data.reading.message_shapes import message_shapes
 from tallow.data.reading.schema import (
     ALIASES,
@@ -46,10 +47,17 @@ TICK_ALIASES: dict[str, tuple[str, ...]] = {
 LAST_PRICES = TICK_ALIASES["price"][:-1]
 """Names of a last price: beside open, high, low and close, these are the day's so far."""
 OF_A_DAY = (
-    "last", "prev_close", "previous_close", "prev_close_price", "yesterday_close",
-    "total_buy_quantity", "total_sell_quantity",
+    "last", "last_traded_price", "lp", "prev_close", "previous_close", "prev_close_price",
+    "yesterday_close", "total_buy_quantity", "total_sell_quantity", "net_change",
+    "change_percent", "percent_change", "last_trade_time", "last_traded_time", "ltt",
+    "last_traded_quantity", "ltq", "average_traded_price", "atp", "bid", "ask", "bid_price",
+    "ask_price", "best_bid", "best_ask", "best_bid_price", "best_ask_price", "bids", "asks",
+    "depth", "upper_circuit", "lower_circuit", "upper_circuit_limit", "lower_circuit_limit",
 )  # fmt: skip
 """Names that only a quote has, never a candle of a minute."""
+
+OPENS = ("interval_begin", "start", "start_time", "begin")
+"""Names of when a candle opens: beside one of `ALIASES`, that is another time of it."""
 
 _QUANTITIES = ("quantity", "day_volume")
 _UNKNOWN = (
@@ -96,6 +104,7 @@ class _Layout(NamedTuple):
     sequence: str | None
     problem: str | None
     shape: Shape | None = None
+    lasting: str | None = None
 
 
 def _refused(problem: str) -> _Layout:
@@ -161,7 +170,7 @@ def _layout_of(item: Mapping[str, Any]) -> _Layout | None:
             return _as_said(item, shape, shaped)
     layout = _layout(keys)
     if layout is not None:
-        return layout
+        return _of_a_minute(item, layout)
     name = names_a_price(item)
     return None if name is None else _refused(f"{name}: a price, but {_UNKNOWN}")
 
@@ -173,6 +182,14 @@ def _as_said(item: Mapping[str, Any], shape: Shape, layout: _Layout) -> _Layout 
         if item.get(name, minute) != minute:
             return _refused(f"{name}={_shown(item[name])}; a candle must last a minute, {minute}")
     return None if shape.closed is not None and item[shape.closed] is False else layout
+
+
+def _of_a_minute(item: Mapping[str, Any], layout: _Layout) -> _Layout:
+    """Return the layout of an object in no declared shape, if its candle lasts a minute."""
+    said = None if layout.lasting is None else item[layout.lasting]
+    if said in (None, 1, "1") or lasting_of(said) == "1m":
+        return layout
+    return _refused(f"{layout.lasting}={_shown(said)}; a candle must last a minute, '1m'")
 
 
 @lru_cache(maxsize=FEED_LAYOUTS)
@@ -217,7 +234,10 @@ def _layout(keys: tuple[str, ...]) -> _Layout | None:
         return None
     names = {"instrument": find_column("instrument", keys), "timestamp": _time_key(keys, fields)}
     layout = _put_together(fields, names | key_of, find_sequence(keys))
-    return layout if layout.problem else layout._replace(problem=_problem(keys, fields, key_of))
+    if layout.problem:
+        return layout
+    lasting = find_lasting(keys) if fields is CANDLE else None
+    return layout._replace(problem=_problem(keys, fields, key_of), lasting=lasting)
 
 
 def _put_together(
@@ -241,6 +261,9 @@ def _problem(
     of_a_day = find_name(OF_A_DAY, keys) if fields is CANDLE else None
     if of_a_day is not None:
         return f"{of_a_day}: a quote, whose open, high and low are the day's; name its last price"
+    opens = find_name(OPENS, keys) if fields is CANDLE else None
+    if opens is not None:
+        return f"{find_column('timestamp', keys)}, {opens}: both fit the time of the open; one must"
     wanted: dict[str, Sequence[str]] = {name: ALIASES[name] for name in fields if name in ALIASES}
     wanted |= {name: TICK_ALIASES[name] for name in fields if name in TICK_ALIASES}
     rivals = {name: rival_columns(name, keys) for name in ("instrument", "timestamp")}

@@ -14,6 +14,7 @@ from tallow.data.providers.content import Content
 from tallow.data.providers.reader import Reader, Reading
 from tallow.data.reading.files import RawSource, ending_of, expand_paths, open_file
 from tallow.data.reading.interchange import from_native
+from tallow.data.reading.lasting import find_lasting, lasting_values
 from tallow.data.reading.shapes import table_shape
 
 
@@ -34,11 +35,10 @@ def _read(content: Content) -> Reading:
 def _lasting(raw: RawSource) -> str | None:
     """Return how long the first row lasts, where a column says so; the others must agree."""
     shape = table_shape(tuple(raw.schema))
-    if shape is None or shape.periods is None:
+    if find_lasting(list(raw.schema)) is None and (shape is None or shape.periods is None):
         return None
-    column, lasting = shape.periods
-    first = next(raw.rows(), pl.DataFrame(schema=dict(raw.schema)))[column].head(1).to_list()
-    return next((lasting.get(str(value)) for value in first), None)
+    first = next(raw.rows(), pl.DataFrame(schema=dict(raw.schema))).head(1)
+    return next((lasting for _, _, lasting in lasting_values(first, shape)), None)
 
 
 READER = Reader("generic", "tables with a header: CSV, Parquet, Arrow, frames", _recognises, _read)

@@ -15,6 +15,7 @@ from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.assumptions import assume
 from tallow.data.reading.files import RawSource
+from tallow.data.reading.lasting import lasting_values
 from tallow.data.reading.merge import finer_minutes, in_minutes, require_minutes
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.quarantine import as_quarantine, empty_quarantine, records
@@ -253,13 +254,8 @@ def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) 
 
 def _require_period(raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions) -> None:
     """Compare how long rows say that they last with what the caller says."""
-    periods = None if layout.shape is None else layout.shape.periods
-    if periods is None:
-        return
-    column, lasting = periods
-    for value in raw[column].cast(pl.String).unique(maintain_order=True):
-        if value in lasting:
-            require_timeframe(source, f"{column}={value!r}", lasting[value], options)
+    for column, value, lasting in lasting_values(raw, layout.shape):
+        require_timeframe(source, f"{column}={value!r}", lasting, options)
 
 
 def _opens(times: pl.Series, options: ReadOptions) -> pl.Series:

@@ -124,14 +124,17 @@ def open_file(path: Path, chunk_rows: int) -> RawSource:
             return int(frame.select(pl.len()).collect().item())
 
     def rows() -> Iterator[pl.DataFrame]:
-        room = _Room(path)
+        room, seen = _Room(path), 0
         with _naming(path), any_zone() if offsets else nullcontext():
             # No chunk_size: Polars would build its batches from several chunks, and a kernel that
             # wants one array would pay for a copy of everything.
             for batch in frame.collect_batches(maintain_order=True):
                 room.take(batch)
+                seen += len(batch)
                 filled = _as_text(batch) if ending_of(path) in text_tables.ENDINGS else batch
                 yield from split(filled, chunk_rows)
+        if known is not None:
+            _require_all(path, seen, known())
 
     known = count if ending_of(path) in CONTAINER_ENDINGS else None
     return RawSource(str(path), schema, rows, count=known, on_disk=on_disk)
@@ -254,6 +257,15 @@ def _require_narrow(path: Path, width: int) -> None:
         raise CandleInputError(
             f"{path}: {width:,} columns; at most {FILE_COLUMNS_MAX:,}; is it a table of candles? "
             "Leave out the other columns"
+        )
+
+
+def _require_all(path: Path, seen: int, claimed: int) -> None:
+    """Raise `CandleInputError` where rows are missing: Polars' threads may panic in silence."""
+    if seen != claimed:
+        raise CandleInputError(
+            f"{path}: {seen:,} of its {claimed:,} rows can be read; must be a whole "
+            f"{ending_of(path)} file, with columns of different names; was it written fully?"
         )
 
 

@@ -68,17 +68,33 @@ def _from_arrow_or_narwhals(source: object) -> pl.DataFrame:
         return (
             foreign.collect() if isinstance(foreign, narwhals.LazyFrame) else foreign
         ).to_polars()
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise CandleInputError(
-            f"read: input={type(source).__name__}; must be a path, a glob, a list of these, or a "
-            "frame (Polars, pandas, Arrow, or what narwhals reads); convert it to one of them"
-        ) from error
+    except (
+        TypeError,
+        ValueError,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+    ) as error:
+        raise CandleInputError(_not_read(source, error)) from error
+
+
+def _not_read(source: object, error: BaseException) -> str:
+    kind = type(source).__name__
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        return (
+            f"read: input={kind}; {reason}; columns must have different names, and types that "
+            "Polars reads; rename, cast or leave out the column"
+        )
+    return (
+        f"read: input={kind}; must be a path, a glob, a list of these, or a frame (Polars, pandas, "
+        "Arrow, or what narwhals reads); convert it to one of them"
+    )
 
 
 def _from_pandas(pandas: Any, frame: Any) -> pl.DataFrame:
     columns: dict[str, Any] = {}
     for place, label in enumerate(frame.columns):
-        # Pandas allows a name twice; the second is listed among the ignored columns.
+        # Pandas allows a name twice; the second has one that no field is read from.
         name = str(label) if str(label) not in columns else f"{label}_duplicated_{place}"
         columns[name] = frame.iloc[:, place]
     columns |= _index_columns(pandas, frame, list(columns))

@@ -197,15 +197,21 @@ def _symbol_column(schema: Mapping[str, pl.DataType], instrument: str | None) ->
 def _column(field: str, columns: Sequence[str], shape: Shape | None, where: str) -> str | None:
     """Return the column that holds a field: the one that the shape names, or the best by name."""
     named = None if shape is None else shape.column(field, columns)
-    if named is not None:
-        return named
-    doubtful = rival_columns(field, columns)
+    found = named or find_column(field, columns)
+    again = [column for column in columns if _is_again(column, found)]
+    doubtful = [str(found), *again] if again else [] if named else rival_columns(field, columns)
     if doubtful:
         shown = ", ".join(repr(column[:COLUMNS_SHOWN]) for column in doubtful[:COLUMNS_SHOWN])
         raise CandleInputError(
             f"{where}: columns {shown} all fit {field}; one must; rename the right one {field!r}"
         )
-    return find_column(field, columns)
+    return found
+
+
+def _is_again(column: str, name: str | None) -> bool:
+    """Say whether a column had a name that another one has, before it was told apart from it."""
+    first, mark, place = column.rpartition("_duplicated_")
+    return bool(mark) and first == name and place.isdecimal()
 
 
 def _require_no_volume(where: str, column: str | None) -> None:
