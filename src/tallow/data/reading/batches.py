@@ -19,6 +19,7 @@ from tallow.data.reading.lasting import lasting_values
 from tallow.data.reading.merge import finer_minutes, in_minutes, require_minutes
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.quarantine import as_quarantine, empty_quarantine, records
+from tallow.data.reading.quotes import require_no_quotes
 from tallow.data.reading.row_keys import key_text
 from tallow.data.reading.rules import OFF_GRID, all_rows_hold, first_broken, within_years
 from tallow.data.reading.runs import mark_sorted
@@ -102,6 +103,7 @@ def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     style = TimeStyle(options.time_format, day_first)
     for rows in raw.rows():
         _require_period(rows, layout, source, options)
+        require_no_quotes(rows, layout, source, options)
         try:
             batch = _read_batch(rows, layout, source, rows_seen + 1, options, style)
         except NaiveTimeError:
