@@ -7,6 +7,7 @@ which New York's clocks change; and texts that only look like times.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -139,7 +140,7 @@ def test_hours_in_which_clocks_change():
     [
         "", " ", "junk", "09:15", "02/06/2025", "01/03/17", "2025-02-30T09:15Z",
         "2025-06-02T24:00Z", "2025-06-02T09:60Z", "2025-06-02T09:15:60Z", "2025-06-02T09:15+25:00",
-        "20250602091500", "0", "99999999", "nan", "inf", "0000-01-01T00:00Z",
+        "20250602091500", "202506020915", "0", "99999999", "nan", "inf", "0000-01-01T00:00Z",
     ],
 )  # fmt: skip
 def test_text_that_is_no_time(value):
@@ -148,6 +149,38 @@ def test_text_that_is_no_time(value):
     )
     read_back = read_candles(frame, instrument_key="A", timezone="Asia/Kolkata")
     assert read_back.quarantine.select("row", "rule").rows() == [(2, "time_unreadable")]
+
+
+@pytest.mark.parametrize(
+    ("written", "suggested"),
+    [
+        ("20250618091500", '"%Y%m%d%H%M%S", which'),
+        ("202506180915", '"%Y%m%d%H%M", which'),
+        (202506180915, '"%Y%m%d%H%M", which'),
+        ("18-Jun-2025 09:15 AM", '"%d-%b-%Y %I:%M %p", which'),
+        ("Jun 18 2025 9:15AM", '"%b %d %Y %I:%M%p", which'),
+        ("09:15 18-06-2025", '"%H:%M %d-%m-%Y", which'),
+        ("09:15 06/07/2025", '"%H:%M %d/%m/%Y" or pass time_format="%H:%M %m/%d/%Y"'),
+    ],
+)
+def test_the_only_format_that_reads_a_time_is_suggested(written, suggested):
+    frame = pl.DataFrame({"ts": [written], **dict.fromkeys("ohlcv", 1.0)})
+    with pytest.raises(CandleInputError, match=re.escape(f"time_format={suggested}")):
+        read_candles(frame, instrument_key="A", timezone="Asia/Kolkata")
+    if "which" in suggested:
+        given = suggested.split('"')[1]
+        told = {"timezone": "Asia/Kolkata", "time_format": given}
+        candles = read_candles(frame, instrument_key="A", **told)
+        assert candles.frame["timestamp"][0] == datetime(2025, 6, 18, 3, 45, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["2025-11-02 01:30:00", "2025-03-09 02:30:00"])
+def test_no_format_is_suggested_for_times_that_a_clock_shows_twice_or_never(written):
+    """By hand: read with the day second, the first would be the eleventh of February."""
+    frame = pl.DataFrame({"ts": [written], **dict.fromkeys("ohlcv", 1.0)})
+    with pytest.raises(CandleInputError, match="some times come twice and some never") as raised:
+        read_candles(frame, instrument_key="A", timezone="America/New_York")
+    assert "time_format" not in str(raised.value)
 
 
 @pytest.mark.parametrize("value", [0, 99_999_999, -(2**63), 2**63 - 1, 0.5, float("nan")])
@@ -174,7 +207,7 @@ def test_an_unknown_zone(zone, hint):
         read_candles(pl.DataFrame(), timezone=zone)
 
 
-INSTANTS = st.datetimes(datetime(1975, 1, 1), datetime(2199, 12, 31))  # noqa: DTZ001
+INSTANTS = st.datetimes(datetime(1977, 1, 1), datetime(2199, 12, 31))  # noqa: DTZ001
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 SEPARATORS = st.sampled_from(["T", " "])
 

@@ -11,7 +11,13 @@ import polars as pl
 
 from tallow.core.errors import NaiveTimeError
 from tallow.core.time import to_us
-from tallow.data.reading.times import EPOCH_SECONDS_MAX, EPOCH_SECONDS_MIN, FORMATS, to_utc
+from tallow.data.reading.times import (
+    EPOCH_SECONDS_MAX,
+    EPOCH_SECONDS_MIN,
+    FORMATS,
+    MINUTE_DIGITS,
+    to_utc,
+)
 
 _MINUTE = timedelta(minutes=1)
 _NO_ZONE = 'has no zone; pass timezone="Asia/Kolkata", for example'
@@ -29,7 +35,7 @@ def moments(values: Sequence[Any], timezone: str | None) -> list[int | str]:
 
 def _instant(value: Any) -> int | None:
     """Return the instant of the commonest forms; a frame for one message would cost 8 ms."""
-    if type(value) is int:
+    if type(value) is int and not MINUTE_DIGITS[0] <= value <= MINUTE_DIGITS[1]:
         for per_second in (1, 1_000, 1_000_000):
             if EPOCH_SECONDS_MIN * per_second <= value < EPOCH_SECONDS_MAX * per_second:
                 return value * (1_000_000 // per_second)

@@ -56,12 +56,31 @@ CANDIDATES = (
     "%m/%d/%Y %I:%M %p",
     "%Y-%m-%d %I:%M:%S %p",
     "%Y-%m-%d %I:%M %p",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d%H%M",
+    "%H:%M:%S %d-%m-%Y",
+    "%H:%M:%S %m-%d-%Y",
+    "%H:%M %d-%m-%Y",
+    "%H:%M %m-%d-%Y",
+    "%H:%M:%S %d/%m/%Y",
+    "%H:%M:%S %m/%d/%Y",
+    "%H:%M %d/%m/%Y",
+    "%H:%M %m/%d/%Y",
+    "%d-%b-%Y %I:%M:%S %p",
+    "%d-%b-%Y %I:%M %p",
+    "%d %b %Y %I:%M:%S %p",
+    "%d %b %Y %I:%M %p",
     "%d-%b-%y %H:%M:%S",
     "%d-%b-%y %H:%M",
     "%d-%b-%y",
     "%d%m%Y %H%M",
     "%d%m%Y",
+    "%b %d, %Y %H:%M:%S",
     "%b %d, %Y %H:%M",
+    "%b %d, %Y %I:%M:%S %p",
+    "%b %d, %Y %I:%M %p",
+    "%b %d %Y %H:%M",
+    "%b %d %Y %I:%M%p",
     "%b %d, %Y",
 )
 """Formats that an error may suggest where they, and no other, read every text."""
@@ -156,7 +175,9 @@ def explain_unreadable(texts: list[str], given: str | None) -> str:
                 f"; {word} is an abbreviation, and may mean {meant}: write offsets, or leave it "
                 f'out and pass timezone="{ABBREVIATIONS[word.upper()][0]}", for example'
             )
-    column = pl.Series("text", texts)
+    column = pl.Series("text", texts, pl.String)
+    if texts and not _wall_times(column, given).null_count():
+        return "; where clocks change, some times come twice and some never: write offsets"
     fitting = [
         name for name in CANDIDATES if not read_formatted(column, name)[0].null_count() and texts
     ]
@@ -170,6 +191,13 @@ def explain_unreadable(texts: list[str], given: str | None) -> str:
             f"; correct time_format={given!r}: letters and signs must stand where they are written"
         )
     return '; if they are written in another way, pass time_format="%d-%m-%Y %H:%M", for example'
+
+
+def _wall_times(texts: pl.Series, given: str | None) -> pl.Series:
+    """Return what clocks show by texts that need no guess, which may be no time of a zone."""
+    if given is not None:
+        return read_formatted(texts, given)[0]
+    return _read_by(texts, _YEAR_FIRST, _date_year_first, clock=6)["local"]
 
 
 def _read_by(texts: pl.Series, pattern: str, date: object, clock: int) -> pl.DataFrame:

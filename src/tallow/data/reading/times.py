@@ -36,6 +36,11 @@ EPOCH_SECONDS_MAX = 7_260_000_000
 """Epochs in seconds end here, in 2200, so that the bands of the four units have gaps between them
 into which ``20250602091500`` falls: unreadable, instead of the year 2611."""
 
+MINUTE_DIGITS = (190_001_010_000, 220_012_312_359)
+"""Numbers such as ``202506020915``, a date with its minute. As milliseconds they are of 1976, where
+no candle opens within a minute: those are unreadable, too."""
+
+_MINUTE_MS = 60_000
 _DATE_DIGITS = (19_000_101, 22_001_231)
 _DAY_DIGITS = 2_400
 
@@ -144,12 +149,14 @@ def _epochs(values: pl.Series | pl.Expr) -> pl.Expr:
     """Return instants from epochs: ``int64`` or ``float64``, the unit by each value's size."""
     value = pl.lit(values) if isinstance(values, pl.Series) else values
     size = value.abs()
+    is_date = size.is_between(*MINUTE_DIGITS) & (value % _MINUTE_MS != 0)
     instant = pl.lit(None, dtype=pl.Int64)
     for per_second in (1, 1_000, 1_000_000, 1_000_000_000):
         low, high = EPOCH_SECONDS_MIN * per_second, EPOCH_SECONDS_MAX * per_second
         scaled = value * (1_000_000 // per_second) if per_second < 10**9 else value // 1_000
         whole = scaled.round().cast(pl.Int64, strict=False)
         instant = pl.when(size.is_between(low, high, closed="left")).then(whole).otherwise(instant)
+    instant = pl.when(~is_date).then(instant)
     return instant.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
