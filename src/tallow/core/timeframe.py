@@ -145,7 +145,8 @@ def _meant(text: str) -> str:
     if match is None or unit is None:
         return ""
     near = f"{int(match[1] or 1)}{unit}"
-    is_one = near in _CALENDAR_UNITS or (unit in {"m", "h"} and int(match[1] or 1) > 0)
+    minutes = int(match[1] or 1) * {"m": 1, "h": 60}.get(unit, 0)
+    is_one = near in _CALENDAR_UNITS or 0 < minutes <= TIMEFRAME_MINUTES_MAX
     months = " or 1mo" if match[2] == "M" and near == "1m" else ""
     return f"did you mean {near}{months}?" if is_one else ""
 
