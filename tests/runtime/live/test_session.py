@@ -297,6 +297,14 @@ def test_late_and_changed_candles_are_named_with_the_bars_that_they_changed() ->
     ]
 
 
+def test_every_row_of_a_replay_is_counted() -> None:
+    bad = ROWS[4:5].with_columns(timestamp=pl.col("timestamp") + timedelta(hours=1), volume=-1.0)
+    feed = ReplayFeed(pl.concat([ROWS, ROWS[7:8], bad]))
+    statistics = LiveSession(LiveEngine("5m", ""), feed).run()
+    went = (statistics.appended, statistics.repeated, statistics.quarantined)
+    assert (statistics.rows_in, *went) == (14, 12, 1, 1)
+
+
 def test_what_others_write_to_the_store_is_taken(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

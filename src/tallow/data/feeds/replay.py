@@ -92,6 +92,8 @@ class ReplayFeed(MeteredFeed):
     ----------
     ignored_columns
         Columns of files and frames that no field was read from.
+    repeated
+        Rows of files and frames that say again what another row says; they are not replayed.
 
     Raises
     ------
@@ -124,6 +126,7 @@ class ReplayFeed(MeteredFeed):
         name = f"replay: {source}" if isinstance(source, str | Path) else "replay"
         super().__init__(name, now_us)
         self.ignored_columns: tuple[str, ...] = ()
+        self.repeated = 0
         self._quarantine = empty_quarantine()
         is_place = isinstance(source, str | Path) and ("://" in str(source) or _is_folder(source))
         self._opened: Store | None = open_store(source) if is_place else None
@@ -139,6 +142,7 @@ class ReplayFeed(MeteredFeed):
                 self._meter.reject(record, rule)
             self._quarantine = read.quarantine
             self.ignored_columns = read.report.ignored_columns
+            self.repeated = read.report.repeated
             whole = _within(read.frame, start, end)
             self._days = lambda: iter([whole])
         self._replayed = ReplayPosition()
@@ -211,7 +215,7 @@ class ReplayFeed(MeteredFeed):
         self._minutes = _minutes_of(d.filter(pl.col("timestamp") > end) for d in self._days())
         self._next = next(self._minutes, None)
         # What was quarantined in reading is in the store since the first time.
-        self._quarantine = self._quarantine.clear()
+        self._quarantine, self.repeated = self._quarantine.clear(), 0
         if self._meter.pending is not None:
             self._meter.pending.take()
         self._meter.note(quarantined=0, rejections=())

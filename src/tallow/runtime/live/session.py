@@ -109,6 +109,8 @@ class LiveSession:
         feed.hold_quarantined()
         position = engine.feed_position if state is not None else None
         self.resumption = feed.go_on(position) if position is not None else None
+        if isinstance(feed, ReplayFeed):
+            self._tally.counts.update(repeated=feed.repeated)
         self._running: deque[FeedBatch] = deque()
         self._grace_us = round(engine.grace * SECOND_US)
         self._looked_at = self._saved_at = time.monotonic()
