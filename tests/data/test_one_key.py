@@ -12,7 +12,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tallow import AnalyticsEngine
+from tallow.core.errors import CandleInputError
 from tallow.data.ingest.documents import ingest
+from tallow.data.reading.readers import read_candles
 from tallow.data.store.store import open_store
 from tests.frames import candles, minutes
 from tests.serve.calling import tallow
@@ -68,3 +71,31 @@ def test_files_of_one_instrument_may_overlap(tmp_path: Path, shared: int) -> Non
         paths = [path.rename(sizes / f"{n}m.csv") for n, path in zip((1, 5), paths, strict=True)]
         given = SAID | {"source_timeframe": None, "pattern": r"(?P<timeframe>\dm)\.csv"}
         assert not ingest(store, paths, **given).failures
+
+
+def test_a_folder_for_each_instrument_makes_no_mixture(tmp_path: Path) -> None:
+    """The pattern sees `1m.csv` twice: the folder, which says whose it is, is no part of it."""
+    for folder, frame in (("A", ONE), ("B", TWO)):
+        (tmp_path / folder).mkdir()
+        frame.drop("instrument").write_csv(tmp_path / folder / "1m.csv")
+    paths = [tmp_path / folder / "1m.csv" for folder in "AB"]
+    pattern = r"(?P<instrument>.+)\.csv"
+    with pytest.raises(CandleInputError, match="has the name of .*and their times overlap"):
+        read_candles(paths, pattern=pattern)
+    with pytest.raises(CandleInputError, match="has the name of .*and their times overlap"):
+        AnalyticsEngine().process_files(paths, tmp_path / "bars.csv", "5m", "", pattern=pattern)
+    said = {"source_timeframe": "1m", "adjustment": "raw", "pattern": pattern}
+    with open_store(tmp_path / "store", create=True) as store:
+        report = ingest(store, paths, **said)
+        assert list(report.failures) == [str(paths[1])]
+        assert (report.total("new"), report.total("revised")) == (30, 0)
+
+
+def test_a_folder_for_each_year_may_have_files_of_one_name(tmp_path: Path) -> None:
+    later = candles("A", minutes("2025-06-03T09:15+05:30", 5))
+    paths = []
+    for folder, frame in (("first", ONE), ("second", later)):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "A.csv")
+        frame.drop("instrument").write_csv(paths[-1])
+    assert read_candles(paths, pattern=r"(?P<instrument>.+)\.csv").report.accepted == 35

@@ -28,7 +28,7 @@ from tallow.data.providers.document import Document, read_document
 from tallow.data.providers.registry import readers
 from tallow.data.reading.assumptions import warn_once
 from tallow.data.reading.candles import Candles
-from tallow.data.reading.file_names import OneKey
+from tallow.data.reading.file_names import OneKey, takes_key
 from tallow.data.reading.files import find_files
 from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.quarantine import empty_quarantine
@@ -184,7 +184,7 @@ def ingest(
     calendars = CalendarAssignment(calendar, calendar_dates, beyond_coverage)
     read = partial(kind, now=moment, calendar=calendars, **said)
     watch = FileStamps(calendars) if said.get("stamped") != "close" else None
-    one = OneKey(said.get("instrument_key"))
+    one = OneKey(said.get("instrument_key"), takes_key(said.get("pattern")))
     work = _Work(store, read, said.get("timezone"), moment, watch, one)
     for done, path in enumerate(paths, 1):
         work.take(path)

@@ -13,7 +13,7 @@ from tallow.data.providers.opening import open_source
 from tallow.data.reading.assembly import assemble
 from tallow.data.reading.batches import Batch, read_batches
 from tallow.data.reading.candles import Candles
-from tallow.data.reading.file_names import OverlapWatch, by_name
+from tallow.data.reading.file_names import OverlapWatch, by_name, takes_key
 from tallow.data.reading.files import RawSource, expand_paths
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.schema import OPEN_INTEREST, find_column
@@ -78,7 +78,8 @@ class CandleFiles:
         across them. Errors are those of `tallow.data.reading.readers.read_candles`; a broken file
         may raise after some of its batches were given.
         """
-        several = self.options.instrument_key is not None and len(self.paths) > 1
+        is_keyed = self.options.instrument_key is not None or takes_key(self.options.pattern)
+        several = is_keyed and len(self.paths) > 1
         apart = OverlapWatch(self.options.instrument_key) if several else None
         for raw, options in zip(self._sources, self._options(), strict=True):
             for batch in read_batches(raw, replace(options, has_interest=self.has_interest)):

@@ -116,40 +116,59 @@ def _matched(pattern: str, name: str) -> dict[str, str | None] | None:
         ) from error
 
 
+_ASK_ALONE = (
+    "are they one instrument? A pattern fits the names of files, and no folders; read each by "
+    'itself, with instrument_key="..."'
+)
+"""What to do with files of one name in several folders, where the pattern takes the key from it."""
+
+
+def takes_key(pattern: str | None) -> bool:
+    """Say whether a pattern takes the instrument from a file's name."""
+    return pattern is not None and "(?P<instrument>" in pattern
+
+
 @dataclass
 class OverlapWatch:
-    """Watches files to which one key is given: those of one instrument do not overlap in time.
+    """Watches files of one key: those of one instrument do not overlap in time.
 
-    Overlapping ones may be several instruments', which would make bars of a mixture.
+    Overlapping ones may be several instruments', which would make bars of a mixture. The key is
+    the one that is given for all files, or that files of one name in several folders share.
     """
 
     key: str | None
-    _span: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    _spans: dict[str, dict[str, tuple[Any, Any]]] = field(default_factory=dict)
 
     def see(self, source: str, frame: pl.DataFrame, key: str | None) -> None:
         """Take the next candles of a file, which has no other key than `key`."""
-        if key is None or key != self.key or not len(frame):
+        if key is None or not len(frame):
             return
         names = frame["instrument"]
         if names[0] != key or names[-1] != key:
             return
         low, high = frame["timestamp"].min(), frame["timestamp"].max()
-        before = self._span.get(source, (low, high))
-        self._span[source] = min(before[0], cast("Any", low)), max(before[1], cast("Any", high))
+        spans = self._spans.setdefault("" if self.key is not None else Path(source).name, {})
+        before = spans.get(source, (low, high))
+        spans[source] = min(before[0], cast("Any", low)), max(before[1], cast("Any", high))
 
     def check(self) -> None:
         """Raise `CandleInputError` where the times of two files overlap."""
-        spans = sorted((span, source) for source, span in self._span.items())
-        latest = None
-        for (low, high), source in spans:
-            if latest is not None and low < latest[0]:
-                raise CandleInputError(
-                    f"{source}: instrument_key={self.key!r} given for it and for {latest[1]}, "
-                    "whose times overlap; are they one instrument? If each file has its own, pass "
-                    f"pattern='{example_pattern(source)}'; if they are one, join them first"
-                )
-            if latest is None or high > latest[0]:
-                latest = high, source
+        for spans in self._spans.values():
+            latest = None
+            for (low, high), source in sorted((span, source) for source, span in spans.items()):
+                if latest is not None and low < latest[0]:
+                    raise CandleInputError(self._overlap(source, latest[1]))
+                if latest is None or high > latest[0]:
+                    latest = high, source
+
+    def _overlap(self, source: str, other: str) -> str:
+        if self.key is None:
+            return f"{source}: has the name of {other}, and their times overlap; {_ASK_ALONE}"
+        return (
+            f"{source}: instrument_key={self.key!r} given for it and for {other}, whose times "
+            "overlap; are they one instrument? If each file has its own, pass "
+            f"pattern='{example_pattern(source)}'; if they are one, join them first"
+        )
 
 
 _SHARED_MIN = 2
@@ -158,13 +177,15 @@ _SHARED_MIN = 2
 
 @dataclass
 class OneKey:
-    """Watches files to which one key is given: where they overlap, they say the same of something.
+    """Watches files of one key: where they overlap, they say the same of something.
 
-    Several instruments' files do not, and each would correct the one before it. Of each file a
-    number is kept for each candle.
+    Several instruments' files do not, and each would correct the one before it. The key is the one
+    that is given for all files; else, `by_name`, files of one name in several folders share it. Of
+    each file a number is kept for each candle.
     """
 
     key: str | None
+    by_name: bool = False
     _seen: dict[Hashable, list[tuple[str, pl.DataFrame]]] = field(default_factory=dict)
 
     def take(self, source: str, candles: pl.DataFrame, series: Hashable) -> None:
@@ -173,22 +194,28 @@ class OneKey:
         `CandleInputError` if they cannot be the instrument of a file before; this one does not
         count then.
         """
-        if self.key is None or not len(candles):
+        if (self.key is None and not self.by_name) or not len(candles):
             return
         digest = candles.select(NUMBERS).hash_rows()
         rows = candles.select("timestamp", digest.alias("digest"))
         first, last = rows["timestamp"][0], rows["timestamp"][-1]
-        seen = self._seen.setdefault(series, [])
+        name = "" if self.key is not None else Path(source).name
+        seen = self._seen.setdefault((series, name), [])
         for other, before in seen:
             if last < before["timestamp"][0] or first > before["timestamp"][-1]:
                 continue
             shared = rows.join(before, on="timestamp")
             equal = int((shared["digest"] == shared["digest_right"]).sum())
             if len(shared) >= _SHARED_MIN and not equal:
-                raise CandleInputError(
-                    f"{source}: instrument_key={self.key!r} given for it and for {other}, and not "
-                    f"one of their {len(shared):,} candles of the same time is equal; are they one "
-                    f"instrument? If each file has its own, pass pattern="
-                    f"'{example_pattern(source)}'; if they are one, ingest each by itself"
-                )
+                raise CandleInputError(self._differ(source, other, len(shared)))
         seen.append((source, rows))
+
+    def _differ(self, source: str, other: str, shared: int) -> str:
+        differ = f"not one of their {shared:,} candles of the same time is equal"
+        if self.key is None:
+            return f"{source}: has the name of {other}, and {differ}; {_ASK_ALONE}"
+        return (
+            f"{source}: instrument_key={self.key!r} given for it and for {other}, and {differ}; "
+            "are they one instrument? If each file has its own, pass pattern="
+            f"'{example_pattern(source)}'; if they are one, ingest each by itself"
+        )
