@@ -80,9 +80,9 @@ def test_a_folder_for_each_instrument_makes_no_mixture(tmp_path: Path) -> None:
         frame.drop("instrument").write_csv(tmp_path / folder / "1m.csv")
     paths = [tmp_path / folder / "1m.csv" for folder in "AB"]
     pattern = r"(?P<instrument>.+)\.csv"
-    with pytest.raises(CandleInputError, match="has the name of .*and their times overlap"):
+    with pytest.raises(CandleInputError, match=r"has the name of .*and their times overlap"):
         read_candles(paths, pattern=pattern)
-    with pytest.raises(CandleInputError, match="has the name of .*and their times overlap"):
+    with pytest.raises(CandleInputError, match=r"has the name of .*and their times overlap"):
         AnalyticsEngine().process_files(paths, tmp_path / "bars.csv", "5m", "", pattern=pattern)
     said = {"source_timeframe": "1m", "adjustment": "raw", "pattern": pattern}
     with open_store(tmp_path / "store", create=True) as store:
