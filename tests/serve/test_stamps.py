@@ -18,7 +18,7 @@ import tallow
 from tallow.data.ingest.documents import ingest
 from tallow.data.reading.stamps import StampCounts
 from tallow.runtime import stream
-from tests.frames import candles, minutes
+from tests.frames import candles, minutes, moment
 from tests.serve.calling import SAID
 from tests.serve.calling import tallow as called
 
@@ -129,3 +129,39 @@ def test_counts_say_when_stamps_look_closed():
     assert StampCounts(0, 2, 2).hint("so") != ""
     for counts in ((0, 1, 1), (1, 2, 2), (0, 1, 2), (0, 2, 2, 1), (0, 0, 0)):
         assert StampCounts(*counts).hint("so") == ""
+
+
+def hours(closes: list[str], zone: str = "+05:30") -> pl.DataFrame:
+    """Return candles of hours on two days by their closes; each volume is its place."""
+    times = [moment(f"2025-07-{day}T{clock}{zone}") for day in (17, 18) for clock in closes]
+    return candles("A", times).with_columns(volume=pl.int_range(1.0, len(times) + 1.0))
+
+
+NSE_HOURS = ["10:15", "11:15", "12:15", "13:15", "14:15", "15:15", "15:30"]
+
+
+def test_an_hour_that_the_session_cuts_short_opens_where_the_calendar_s_does(tmp_path):
+    """By hand: NSE's hours open at 09:15, 10:15, ... and 15:15; the last lasts 15 minutes."""
+    frame = hours(NSE_HOURS)
+    opens = [
+        time - timedelta(minutes=15 if n % 7 == 6 else 60)
+        for n, time in enumerate(frame["timestamp"])
+    ]
+    said = {"source_timeframe": "1h", "stamped": "close"}
+    assert tallow.read_candles(frame, **said).frame["timestamp"].to_list() == opens
+    bars = tallow.AnalyticsEngine("XNSE").process_candles(frame, "1d", "", **said)
+    assert bars.frame.select("candles", "volume").rows() == [(7, 28.0), (7, 77.0)]
+    frame.write_csv(tmp_path / "hours.csv")
+    given = ("--source-timeframe", "1h", "--adjustment", "raw", "--stamped", "close")
+    called("ingest", tmp_path / "hours.csv", "--store", tmp_path / "store", *given)
+    with tallow.open_store(tmp_path / "store") as store:
+        assert store.read(source_timeframe="1h")["timestamp"].to_list() == opens
+
+
+def test_a_session_of_another_market_cuts_nothing_short():
+    """Round the clock, a stamp a day is at NSE's close, 10:00 in UTC; its hour opened at 09:00."""
+    frame = hours([f"{hour:02}:00" for hour in range(1, 24)], "Z")
+    read = tallow.read_candles(frame, source_timeframe="1h", stamped="close")
+    assert read.frame["timestamp"].to_list() == [
+        time - timedelta(hours=1) for time in frame["timestamp"]
+    ]

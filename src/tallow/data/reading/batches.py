@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,12 @@ from tallow.data.reading.row_keys import key_text
 from tallow.data.reading.rules import OFF_GRID, all_rows_hold, first_broken, within_years
 from tallow.data.reading.runs import mark_sorted
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE, Layout, resolve_layout
-from tallow.data.reading.session_rows import assigned, calendar_zone, fits_sessions
+from tallow.data.reading.session_rows import (
+    assigned,
+    calendar_zone,
+    fits_sessions,
+    opens_of_closes,
+)
 from tallow.data.reading.time_texts import TimeStyle, explain_unreadable
 from tallow.data.reading.times import FORMATS, join_date_and_time, to_utc
 
@@ -36,6 +42,8 @@ WITHOUT_VOLUME = (
     "pass no_volume=True to say so, or export the chart with its volume"
 )
 """What is assumed of a source without volume, where its shape is known to come so."""
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 ZONE_TAKEN = (
     "times carry no zone; {0}, the calendar's, is taken, as 95 % of the rows or more are in "
@@ -101,13 +109,14 @@ def read_batches(raw: RawSource, options: ReadOptions) -> Iterator[Batch]:
     examples: list[str] = []
     day_first = None if layout.shape is None else layout.shape.day_first
     style = TimeStyle(options.time_format, day_first)
+    options = _with_cuts(raw, layout, options)
     for rows in raw.rows():
         _require_period(rows, layout, source, options)
         require_no_quotes(rows, layout, source, options)
         try:
             batch = _read_batch(rows, layout, source, rows_seen + 1, options, style)
         except NaiveTimeError:
-            options = _with_zone(raw, layout, options)
+            options = _with_cuts(raw, layout, _with_zone(raw, layout, options))
             batch = _read_batch(rows, layout, source, rows_seen + 1, options, style)
         rows_seen += len(rows)
         unreadable += batch.quarantine["timestamp"].null_count()
@@ -147,6 +156,24 @@ def _with_zone(raw: RawSource, layout: Layout, options: ReadOptions) -> ReadOpti
         return options
     assume(raw.name, ZONE_TAKEN.format(zone))
     return zoned
+
+
+def _with_cuts(raw: RawSource, layout: Layout, options: ReadOptions) -> ReadOptions:
+    """Return options by which a session's end cuts candles short, where that can be known.
+
+    Only stamps at the close hide when such a candle opens. The calendar must be the rows'.
+    """
+    size = options.source_timeframe
+    if options.stamped == "open" or size.unit != "minute" or options.calendar is None:
+        return options
+    day_first = None if layout.shape is None else layout.shape.day_first
+    style = TimeStyle(options.time_format, day_first)
+    frames = (_candle_columns(rows, layout, raw.name, options, style) for rows in raw.rows())
+    try:
+        fits = size.minutes > 1 and fits_sessions(frames, assigned(options.calendar))
+    except NaiveTimeError:
+        return options
+    return replace(options, cut_short=fits)
 
 
 def _read_batch(
@@ -208,7 +235,7 @@ def _candle_columns(
         time = to_utc(time, zone or options.timezone, source, style)
     columns = [
         mark_sorted(instrument.alias("instrument")),
-        _opens(time, options).alias("timestamp"),
+        _opens(time, instrument, options).alias("timestamp"),
     ]
     numbers = {field: _to_float(raw[column]) for field, column in layout.numbers.items()}
     if "volume" not in numbers:
@@ -260,7 +287,7 @@ def _require_period(raw: pl.DataFrame, layout: Layout, source: str, options: Rea
         require_timeframe(source, f"{column}={value!r}", lasting, options)
 
 
-def _opens(times: pl.Series, options: ReadOptions) -> pl.Series:
+def _opens(times: pl.Series, instrument: pl.Series, options: ReadOptions) -> pl.Series:
     """Return when candles open, of their stamps.
 
     A stamp at the end of a day, week or month may be the next one's midnight: a microsecond before
@@ -268,9 +295,13 @@ def _opens(times: pl.Series, options: ReadOptions) -> pl.Series:
     """
     if options.stamped == "open":
         return times
-    minutes = options.source_timeframe.minutes
-    back = minutes * MINUTE_US if options.source_timeframe.unit == "minute" else 1
-    return (times.cast(pl.Int64) - back).cast(times.dtype)
+    if options.source_timeframe.unit != "minute":
+        return (times.cast(pl.Int64) - 1).cast(times.dtype)
+    stamps = pl.DataFrame({"instrument": instrument, "timestamp": times.fill_null(_ANY_TIME)})
+    calendars = assigned(options.calendar) if options.cut_short and options.calendar else None
+    length = options.source_timeframe.minutes * MINUTE_US
+    opens = pl.Series(opens_of_closes(stamps, length, calendars)).cast(times.dtype)
+    return opens.zip_with(times.is_not_null(), times)
 
 
 def _to_float(column: pl.Series) -> pl.Series:

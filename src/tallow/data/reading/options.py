@@ -43,6 +43,7 @@ class ReadOptions:
     `timeframe_open` it is for a first look only, whatever an input says of itself. With
     `has_interest`, candles have the column whether their source has it or not. Of `calendar` is the
     zone of times without one, where they then fall into its sessions; with None it is asked for.
+    With `cut_short`, its sessions' ends cut candles short whose stamps lie at their close.
     """
 
     source_timeframe: Timeframe
@@ -58,6 +59,7 @@ class ReadOptions:
     format: str | None = None
     has_interest: bool = False
     calendar: CalendarName | None = None
+    cut_short: bool = False
 
 
 def read_options(

@@ -5,7 +5,7 @@ Both are taken only where the rows leave no doubt, and said; elsewhere they are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -162,13 +162,41 @@ def _count_steps(keys: pl.DataFrame, segments: Ints) -> pl.DataFrame:
 def _segments(keys: pl.DataFrame, calendars: CalendarAssignment) -> Ints:
     """Return in which segment of its instrument's calendar each row is; -1 for none."""
     times, found = time_view(keys), np.full(len(keys), -1, dtype=np.int64)
+    for rows, calendar in _by_calendar(keys, calendars):
+        found[rows] = _segments_of(times[rows], calendar)
+    return found
+
+
+def opens_of_closes(
+    stamps: pl.DataFrame, length: int, calendars: CalendarAssignment | None
+) -> Times:
+    """Return when candles of a length in microseconds open whose stamps lie at their close.
+
+    With calendars, those that a segment's end cuts short open where its last bar does.
+    """
+    times = time_view(stamps)
+    opens = times - length
+    for rows, calendar in () if calendars is None else _by_calendar(stamps, calendars):
+        table, own = calendar.sessions(), times[rows]
+        if len(table.segment_close):
+            at = np.searchsorted(table.segment_close, own)
+            at = np.minimum(at, len(table.segment_close) - 1)
+            short = (own - table.segment_open[at]) % length
+            is_cut = (table.segment_close[at] == own) & (short > 0)
+            opens[rows] = np.where(is_cut, own - short, own - length)
+    return opens
+
+
+def _by_calendar(
+    keys: pl.DataFrame, calendars: CalendarAssignment
+) -> Iterator[tuple[slice | Flags, Calendar]]:
+    """Yield each calendar of rows, and which rows are of it."""
     names = keys["instrument"].unique().to_list()
     calendar_of = calendars.indices(names)
     for index in np.unique(calendar_of[calendar_of >= 0]).tolist():
         own = [name for name, its in zip(names, calendar_of.tolist(), strict=True) if its == index]
         rows = slice(None) if len(own) == len(names) else keys["instrument"].is_in(own).to_numpy()
-        found[rows] = _segments_of(times[rows], calendars.calendars[index])
-    return found
+        yield rows, calendars.calendars[index]
 
 
 def _segments_of(times: Times, calendar: Calendar) -> Ints:
