@@ -84,7 +84,7 @@ def test_a_folder_for_each_instrument_makes_no_mixture(tmp_path: Path) -> None:
         read_candles(paths, pattern=pattern)
     with pytest.raises(CandleInputError, match=r"has the name of .*and their times overlap"):
         AnalyticsEngine().process_files(paths, tmp_path / "bars.csv", "5m", "", pattern=pattern)
-    said = {"source_timeframe": "1m", "adjustment": "raw", "pattern": pattern}
+    said: dict[str, Any] = {"source_timeframe": "1m", "adjustment": "raw", "pattern": pattern}
     with open_store(tmp_path / "store", create=True) as store:
         report = ingest(store, paths, **said)
         assert list(report.failures) == [str(paths[1])]

@@ -134,7 +134,7 @@ def test_counts_say_when_stamps_look_closed():
 def hours(closes: list[str], zone: str = "+05:30") -> pl.DataFrame:
     """Return candles of hours on two days by their closes; each volume is its place."""
     times = [moment(f"2025-07-{day}T{clock}{zone}") for day in (17, 18) for clock in closes]
-    return candles("A", times).with_columns(volume=pl.int_range(1.0, len(times) + 1.0))
+    return candles("A", times).with_columns(volume=pl.int_range(1, len(times) + 1).cast(pl.Float64))
 
 
 NSE_HOURS = ["10:15", "11:15", "12:15", "13:15", "14:15", "15:15", "15:30"]
@@ -147,7 +147,7 @@ def test_an_hour_that_the_session_cuts_short_opens_where_the_calendar_s_does(tmp
         time - timedelta(minutes=15 if n % 7 == 6 else 60)
         for n, time in enumerate(frame["timestamp"])
     ]
-    said = {"source_timeframe": "1h", "stamped": "close"}
+    said: dict[str, Any] = {"source_timeframe": "1h", "stamped": "close"}
     assert tallow.read_candles(frame, **said).frame["timestamp"].to_list() == opens
     bars = tallow.AnalyticsEngine("XNSE").process_candles(frame, "1d", "", **said)
     assert bars.frame.select("candles", "volume").rows() == [(7, 28.0), (7, 77.0)]
