@@ -145,6 +145,13 @@ def test_a_missing_column_is_named():
         read_actions(frame)
 
 
+def test_two_columns_of_one_name_are_a_doubt(tmp_path):
+    path = tmp_path / "actions.csv"
+    path.write_text("instrument,ex_date,kind,new,new,old\nA,2025-06-02,split,2,5,1\n")
+    with pytest.raises(ActionError, match="columns 'new', 'new_duplicated_0' had one name"):
+        read_actions(path)
+
+
 def test_what_cannot_be_opened_is_an_error(tmp_path):
     with pytest.raises(CandleInputError, match="no such file"):
         read_actions(tmp_path / "none.csv")

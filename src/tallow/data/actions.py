@@ -27,7 +27,7 @@ from tallow.core.errors import ActionError, near_matches
 from tallow.core.limits import BLOCK_ROWS, CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST, NAME_CHARACTERS_MAX
 from tallow.data.reading.files import expand_paths, open_file
 from tallow.data.reading.interchange import from_native
-from tallow.data.reading.schema import CANDLE_SCHEMA, find_column, plain_name
+from tallow.data.reading.schema import CANDLE_SCHEMA, find_column, plain_name, require_apart
 
 SHARE_KINDS = ("split", "bonus")
 """Kinds that change how many shares there are."""
@@ -281,6 +281,7 @@ def _columns(table: pl.DataFrame, where: str) -> pl.DataFrame:
             f"{where}: columns missing: {', '.join(missing)}; a table of actions needs instrument, "
             f"ex_date, kind, and new with old, amount or factor; {hint}"
         )
+    require_apart(table.columns, found.values(), where, ActionError)
     texts = table.select(
         pl.lit(None, pl.String).alias(name)
         if column is None

@@ -10,11 +10,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 import polars as pl
 import pytest
 
 from tallow import LiveEngine, open_store
-from tallow.core.errors import StoreError
+from tallow.core.errors import CandleInputError, StoreError
 from tests.frames import MINUTE, candles, flat_candle, minutes, moment
 from tests.runtime.live.markets import microseconds
 from tests.runtime.live.tickers import Tick, tick_frame
@@ -166,3 +167,13 @@ def test_a_tick_of_a_minute_before_memory_is_refused():
     update = live.update_ticks(tick(1, 99.0, second=5))
     assert update.report.quarantine["rule"].to_list() == ["older_than_memory"]
     assert (update.report.rows_in, update.report.refused, len(update.frame)) == (1, 1, 0)
+
+
+def test_two_columns_of_one_name_are_a_doubt() -> None:
+    columns = ["instrument", "timestamp", "price", "quantity", "price"]
+    twice = pd.DataFrame([["A", moment(OPEN), 700.0, 1.0, 900.0]], columns=columns)
+    with pytest.raises(CandleInputError, match="columns 'price', 'price_duplicated_4' had one"):
+        LiveEngine("1m", "").update_ticks(twice)
+    keys = pd.DataFrame([["A", moment(OPEN), "B"]], columns=["symbol", "ts", "symbol"])
+    with pytest.raises(CandleInputError, match="columns 'symbol', 'symbol_duplicated_2' had one"):
+        LiveEngine("1m", "").delete(keys)

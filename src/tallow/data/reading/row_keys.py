@@ -6,7 +6,7 @@ import polars as pl
 
 from tallow.core.errors import CandleInputError, excerpt
 from tallow.data.reading.interchange import from_native
-from tallow.data.reading.schema import find_column
+from tallow.data.reading.schema import find_column, require_apart
 from tallow.data.reading.times import to_utc
 
 WHOLE_MAX = 2.0**53
@@ -39,6 +39,7 @@ def candle_keys(keys: object, what: str) -> pl.DataFrame:
             f"{what}: columns={', '.join(frame.columns)}; must be instrument and timestamp; rename "
             "or add them"
         )
+    require_apart(frame.columns, (instrument, timestamp), what)
     try:
         names = key_text(frame[instrument])
     except pl.exceptions.PolarsError as error:

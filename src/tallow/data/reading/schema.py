@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Times
-from tallow.core.errors import CandleInputError
+from tallow.core.errors import CandleInputError, TallowError
 from tallow.core.limits import COLUMN_NAMES_KNOWN
 from tallow.data.reading.shape import Shape
 from tallow.data.reading.shapes import table_shape
@@ -206,6 +206,22 @@ def _column(field: str, columns: Sequence[str], shape: Shape | None, where: str)
             f"{where}: columns {shown} all fit {field}; one must; rename the right one {field!r}"
         )
     return found
+
+
+def require_apart(
+    columns: Sequence[str],
+    used: Iterable[str | None],
+    what: str,
+    error: type[TallowError] = CandleInputError,
+) -> None:
+    """Raise `error` where a column that is read had one name with another; `what` is read."""
+    for name in used:
+        again = next((column for column in columns if _is_again(column, name)), None)
+        if again is not None:
+            raise error(
+                f"{what}: columns {name!r}, {again!r} had one name; each must have its own; leave "
+                "out the wrong one"
+            )
 
 
 def _is_again(column: str, name: str | None) -> bool:

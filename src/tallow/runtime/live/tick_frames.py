@@ -8,7 +8,7 @@ import polars as pl
 from tallow.core.errors import CandleInputError
 from tallow.core.limits import NAME_CHARACTERS_MAX
 from tallow.data.reading.rules import NAME_TOO_LONG
-from tallow.data.reading.schema import TIME_TYPE, find_column
+from tallow.data.reading.schema import TIME_TYPE, find_column, require_apart
 from tallow.runtime.live.one_row import Positions
 
 QUANTITIES = ("quantity", "day_volume")
@@ -57,6 +57,7 @@ def tick_frame(frame: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
         )
     assert instrument is not None
     assert timestamp is not None
+    require_apart(frame.columns, (instrument, timestamp, "price", *quantity), "ticks")
     dtype = frame.schema[timestamp]
     if not (isinstance(dtype, pl.Datetime) and dtype.time_zone):
         raise CandleInputError(f"ticks: {timestamp}: type={dtype}; must be a datetime with a zone")
