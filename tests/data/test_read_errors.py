@@ -50,7 +50,8 @@ UNREADABLE: list[tuple[str, bytes | str, str]] = [
     ("blank.csv", "\n\n", "must be a whole .csv file"),
     ("junk.csv", JUNK, "not UTF-8"),
     ("excel.csv", (HEADER + ROW).encode("utf-16"), "not UTF-8"),
-    ("latin.csv", (HEADER + ROW.replace("A", "Ä")).encode("latin-1"), "utf-8"),
+    ("latin.csv", (HEADER + ROW.replace("A", "Ä")).encode("latin-1"), "not UTF-8"),
+    ("mac.csv", (HEADER + ROW).replace("\n", "\r"), "lines end with CR alone"),
     (
         "cut.csv.gz",
         gzip.compress((HEADER + ROW * 9_999).encode(), mtime=0)[:200],

@@ -44,6 +44,7 @@ DOCUMENT_ENDINGS = (".json", ".json.gz", ".zip")
 _GZIP_MARK = b"\x1f\x8b"
 _PACKED_MARKS = (_GZIP_MARK, zstandard.MARK)
 _PROBE_BYTES = 4_096
+_NO_TEXT = "is not UTF-8 text; a table of text is needed; save it as UTF-8"
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,11 @@ def _text_layout(path: Path) -> TextLayout:
     """Return the layout of a table of text, which must be no wider than a table may be."""
     first = _first_line(path)
     layout = text_tables.text_layout(str(ending_of(path)), first)
+    if b"\r" in first.rstrip(b"\r\n"):
+        raise CandleInputError(
+            f"{path}: its lines end with CR alone, as those of old Macs; must end with LF, or CR and "
+            "LF; save it with such ends"
+        )
     # Counted before Polars makes columns of them, which takes a minute for a million.
     _require_narrow(path, first.count(layout.separator.encode()) + 1)
     return layout
@@ -210,9 +216,7 @@ def _first_line(path: Path) -> bytes:
         return _short(path, zstandard.unpacked_head(path, 1).split(b"\n", 1)[0])
     is_packed = head.startswith(_GZIP_MARK)
     if b"\x00" in head and not is_packed:
-        raise CandleInputError(
-            f"{path}: is not UTF-8 text; a table of text is needed; save it as UTF-8"
-        )
+        raise CandleInputError(f"{path}: {_NO_TEXT}")
     opener = gzip.open if is_packed else open
     try:
         with opener(path, "rb") as file:
@@ -315,6 +319,8 @@ def _naming(path: Path) -> Iterator[None]:
     # Some broken Parquet files make Polars panic, and a panic is a BaseException.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
+        if ending_of(path) in text_tables.ENDINGS and "utf-8" in reason[0].lower():
+            raise CandleInputError(f"{path}: {_NO_TEXT}") from error
         raise CandleInputError(
             f"{path}: {_long_line(path) or reason[0]}; must be a whole "
             f"{ending_of(path)} file; was it written fully, and does its ending fit?"
