@@ -201,8 +201,8 @@ def _text_layout(path: Path) -> TextLayout:
     layout = text_tables.text_layout(str(ending_of(path)), first)
     if b"\r" in first.rstrip(b"\r\n"):
         raise CandleInputError(
-            f"{path}: its lines end with CR alone, as those of old Macs; must end with LF, or CR and "
-            "LF; save it with such ends"
+            f"{path}: its lines end with CR alone, as those of old Macs; must end with LF, or CR "
+            "and LF; save it with such ends"
         )
     # Counted before Polars makes columns of them, which takes a minute for a million.
     _require_narrow(path, first.count(layout.separator.encode()) + 1)
