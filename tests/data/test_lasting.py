@@ -37,9 +37,10 @@ def test_a_column_says_how_long_rows_last(name: str, said: str, tmp_path: Path) 
         assert read_candles(source, source_timeframe="5m").report.accepted == 2
 
 
-def test_one_row_of_another_length_is_not_passed_over() -> None:
-    with pytest.raises(CandleInputError, match=FIVE):
-        read_candles(table("1m", "5m"), source_timeframe="1m")
+@pytest.mark.parametrize("given", [None, "1m", "5m"])
+def test_one_row_of_another_length_is_not_passed_over(given: str | None) -> None:
+    with pytest.raises(CandleInputError, match="interval='1m', '5m'; rows of one input must last"):
+        read_candles(table("1m", "5m"), source_timeframe=given)
 
 
 @pytest.mark.parametrize("said", ["60", "intraday", "1M", None])

@@ -282,8 +282,15 @@ def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) 
 
 
 def _require_period(raw: pl.DataFrame, layout: Layout, source: str, options: ReadOptions) -> None:
-    """Compare how long rows say that they last with what the caller says."""
-    for column, value, lasting in lasting_values(raw, layout.shape):
+    """Compare how long rows say that they last with each other, and with what the caller says."""
+    said = list(lasting_values(raw, layout.shape))
+    if len({lasting for _, _, lasting in said}) > 1:
+        shown = ", ".join(repr(value) for _, value, _ in said[:EXAMPLES_SHOWN])
+        raise CandleInputError(
+            f"{source}: {said[0][0]}={shown}; rows of one input must last alike; read those of each "
+            "length by themselves"
+        )
+    for column, value, lasting in said:
         require_timeframe(source, f"{column}={value!r}", lasting, options)
 
 
