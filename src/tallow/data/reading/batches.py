@@ -287,8 +287,8 @@ def _require_period(raw: pl.DataFrame, layout: Layout, source: str, options: Rea
     if len({lasting for _, _, lasting in said}) > 1:
         shown = ", ".join(repr(value) for _, value, _ in said[:EXAMPLES_SHOWN])
         raise CandleInputError(
-            f"{source}: {said[0][0]}={shown}; rows of one input must last alike; read those of each "
-            "length by themselves"
+            f"{source}: {said[0][0]}={shown}; rows of one input must last alike; read those of "
+            "each length by themselves"
         )
     for column, value, lasting in said:
         require_timeframe(source, f"{column}={value!r}", lasting, options)
