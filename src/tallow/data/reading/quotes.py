@@ -35,6 +35,5 @@ def require_no_quotes(
         raise CandleInputError(
             f"{source}: column {last!r} has other prices than {layout.numbers['close']!r}; a "
             "candle's last price is its close; are the rows quotes, whose open, high and low are "
-            'the day\'s? If they are candles, leave out the column, or pass source_timeframe="1d" '
-            "where they are of days"
+            "the day's? If they are candles, leave out the column; of days, say that they are"
         )
