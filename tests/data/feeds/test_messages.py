@@ -128,6 +128,7 @@ def test_revisions_of_a_candle_come_in_batches_of_their_own_in_order() -> None:
         (CANDLE | {"symbol": None}, "symbol=None; an instrument must be text"),
         (CANDLE | {"symbol": "\ud800"}, "an instrument must be text"),
         (CANDLE | {"symbol": "A" * 1_025}, "an instrument must be text of at most 1,024 char"),
+        (CANDLE | {"ts": "2025-06-02 09:15 IST"}, "IST is an abbreviation, and may mean Asia/Kol"),
         (CANDLE | {"ts": "soon"}, "ts='soon'; must be ISO-8601"),
         (CANDLE | {"ts": [1]}, "ts=[1]; must be ISO-8601"),
         (CANDLE | {"ts": 17}, "ts=17; must be ISO-8601"),

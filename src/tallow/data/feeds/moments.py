@@ -11,6 +11,7 @@ import polars as pl
 
 from tallow.core.errors import NaiveTimeError
 from tallow.core.time import to_us
+from tallow.data.reading.time_texts import explain_abbreviation
 from tallow.data.reading.times import (
     EPOCH_SECONDS_MAX,
     EPOCH_SECONDS_MIN,
@@ -57,7 +58,7 @@ def _other_times(values: Sequence[Any], timezone: str | None) -> list[int | str]
         read = to_utc(column, timezone, "feed")
     except NaiveTimeError:
         return _zoned_times(column)
-    return _instants(read)
+    return _instants(read, column)
 
 
 def _zoned_times(column: pl.Series) -> list[int | str]:
@@ -67,13 +68,16 @@ def _zoned_times(column: pl.Series) -> list[int | str]:
     """
     here, there = (to_utc(column, zone, "feed") for zone in ("UTC", "Etc/GMT-1"))
     is_same = here.eq_missing(there).to_list()
-    pairs = zip(_instants(here), is_same, strict=True)
+    pairs = zip(_instants(here, column), is_same, strict=True)
     return [instant if same else _NO_ZONE for instant, same in pairs]
 
 
-def _instants(times: pl.Series) -> list[int | str]:
+def _instants(times: pl.Series, texts: pl.Series) -> list[int | str]:
     instants = times.dt.epoch("us").to_list()
-    return [f"must be {FORMATS}" if instant is None else instant for instant in instants]
+    return [
+        f"must be {FORMATS}{explain_abbreviation([text or ''])}" if instant is None else instant
+        for instant, text in zip(instants, texts, strict=True)
+    ]
 
 
 def _may_be_time(value: Any) -> bool:

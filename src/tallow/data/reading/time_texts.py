@@ -8,6 +8,7 @@ of its dates has a day after the twelfth. Where no date has, the caller must say
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -167,14 +168,9 @@ def explain_unreadable(texts: list[str], given: str | None) -> str:
 
     `given` is the format that did not read them.
     """
-    words = {match[1] for text in texts if (match := _ZONE_WORD.search(text))}
-    for word in sorted(words):
-        meant = zones_meant(word)
-        if meant is not None:
-            return (
-                f"; {word} is an abbreviation, and may mean {meant}: write offsets, or leave it "
-                f'out and pass timezone="{ABBREVIATIONS[word.upper()][0]}", for example'
-            )
+    abbreviated = explain_abbreviation(texts)
+    if abbreviated:
+        return abbreviated
     column = pl.Series("text", texts, pl.String)
     if texts and not _wall_times(column, given).null_count():
         return "; where clocks change, some times come twice and some never: write offsets"
@@ -191,6 +187,19 @@ def explain_unreadable(texts: list[str], given: str | None) -> str:
             f"; correct time_format={given!r}: letters and signs must stand where they are written"
         )
     return '; if they are written in another way, pass time_format="%d-%m-%Y %H:%M", for example'
+
+
+def explain_abbreviation(texts: Iterable[str]) -> str:
+    """Say what a zone's abbreviation at the end of a time may mean; nothing where none is there."""
+    words = {match[1] for text in texts if (match := _ZONE_WORD.search(text))}
+    for word in sorted(words):
+        meant = zones_meant(word)
+        if meant is not None:
+            return (
+                f"; {word} is an abbreviation, and may mean {meant}: write offsets, or leave it "
+                f'out and pass timezone="{ABBREVIATIONS[word.upper()][0]}", for example'
+            )
+    return ""
 
 
 def _wall_times(texts: pl.Series, given: str | None) -> pl.Series:
