@@ -35,5 +35,5 @@ def require_no_quotes(
         raise CandleInputError(
             f"{source}: column {last!r} has other prices than {layout.numbers['close']!r}; a "
             "candle's last price is its close; are the rows quotes, whose open, high and low are "
-            "the day's? If they are candles, leave out the column; of days, say that they are"
+            "the day's? If they are candles, leave out the column; if of days, say so"
         )
