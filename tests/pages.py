@@ -141,6 +141,6 @@ def _make_environment(place: Path) -> None:
     (site / "of_the_tests.pth").write_text(all_here)
     program = place / "bin" / "tallow"
     # Guarded, as pip writes it: processes that the program starts import it.
-    body = "from tallow.serve.cli import main\n\nif __name__ == '__main__':\n    main()\n"
+    body = "from tallow.__main__ import main\n\nif __name__ == '__main__':\n    main()\n"
     program.write_text(f"#!{place}/bin/python\n{body}")
     program.chmod(0o755)

@@ -98,6 +98,26 @@ def test_all_help_works_where_there_is_no_fcntl() -> None:
     assert {"run", "live", "store backup", "rollout revert"} <= set(verbs)
 
 
+INTERRUPTED = """
+import sys
+from tallow.__main__ import main
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+main()
+"""
+
+
+def test_ctrl_c_while_the_program_is_imported_is_no_traceback() -> None:
+    command = [sys.executable, "-c", INTERRUPTED]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (result.returncode, result.stderr) == (130, "cancelled\n")
+
+
 def test_help_shows_verbs_examples_exit_codes_and_next_steps() -> None:
     page = help_of()
     for words in (*VERBS, "store", "Examples:", "Exit codes:", "Next:", "--version"):

@@ -37,12 +37,16 @@ class TallowWarning(UserWarning):
         super().__init__(*map(_safe_argument, arguments))
 
 
-def warn_caller(text: str) -> None:
-    """Warn (`TallowWarning`) at the line outside the package that called into it."""
+class EmptyWarning(TallowWarning):
+    """An answer has no bar; the message says why."""
+
+
+def warn_caller(text: str, kind: type[TallowWarning] = TallowWarning) -> None:
+    """Warn at the line outside the package that called into it."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, TallowWarning, stacklevel=level)
+    warnings.warn(text, kind, stacklevel=level)
 
 
 class SpecError(TallowError, ValueError):

@@ -22,6 +22,7 @@ from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import Block
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import RunReport, raise_if_all_failed, raise_if_all_refused
+from tallow.runtime.why_empty import why_no_bar
 
 Progress = Callable[[int, int], None]
 """Called with the candles done and the candles in all; raise in it to cancel."""
@@ -241,5 +242,14 @@ def report_of_run(
     hint = ""
     if counts.outside_session:
         hint = run.stamps.hint(IF_READ) or outside_hint(counts.rows, counts.outside_session)
-    taken_out, said = run.quarantine(quarantine), assumed.sentence(provisional)
-    return RunReport(read, counts, bars, run.failures, taken_out, provisional, said, hint)
+    return RunReport(
+        read,
+        counts,
+        bars,
+        run.failures,
+        run.quarantine(quarantine),
+        provisional,
+        assumed.sentence(provisional),
+        hint,
+        why_empty=why_no_bar(read, counts, bars, bool(run.failures), run.options.calendars),
+    )

@@ -25,7 +25,6 @@ from tallow.core.spec import parse_specs
 from tallow.core.time import WEEK_US, now_us
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.adjust import ADJUSTMENTS, effect_times
-from tallow.data.coverage.provisional import provisional_bars
 from tallow.data.joins import JoinedHistories
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.snapshots import Snapshots
@@ -57,6 +56,7 @@ from tallow.runtime.results import (
 from tallow.runtime.run_snapshots import run_identity
 from tallow.runtime.spans import Span, calendar_buckets, span_of
 from tallow.runtime.stored import Changes, JoinedCandles, StoredCandles, TrackedCandles
+from tallow.runtime.why_empty import describe_answer, warn_if_empty
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreState
@@ -123,6 +123,7 @@ class StoreQueries:
             asked = (keys.names, *asked[1:])
             (frame, report, found), columns = self._of_one_state(asked)
             report = replace(report, notes=keys.notes)
+        warn_if_empty([report])
         outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 
@@ -205,20 +206,12 @@ class StoreQueries:
             frame = kept.cut(span)
             instruments = int(kept.read.first is not None)
             report = report_of(kept.read, instruments, {}, kept.quarantine, len(frame))
-            answer = frame, self._with_provisional(report, frame, ready.question.timeframe)
+            about = (frame, ready.question, state, self._calendars)
+            answer = frame, describe_answer(report, *about)
             kept.keep_answer(span, answer)
         frame, report = answer
         # What the caller does to a frame must not be done to the next caller's.
         return QueryAnswer(frame.clone(), report, found)
-
-    def _with_provisional(
-        self, report: RunReport, frame: pl.DataFrame, timeframe: Timeframe
-    ) -> RunReport:
-        assumed = provisional_bars(self._calendars, timeframe)
-        if not len(provisional := assumed.among(frame)):
-            return report
-        said = assumed.sentence(provisional)
-        return replace(report, provisional=provisional, assumed=said)
 
     def _tracked(self, question: Question, state: StoreState) -> TrackedCandles:
         """Return a question's candles, once the log was asked what has changed among all."""
@@ -261,7 +254,7 @@ class StoreQueries:
             if kept is not None and kept.revision == revision:
                 return CachedValue(kept, CacheOutcome.HIT)
             frame, report = self._compute(question, plan, state, now)
-            report = self._with_provisional(report, frame, question.timeframe)
+            report = describe_answer(report, frame, question, state, self._calendars)
             return CachedValue(WholeAnswer(revision, frame, report), CacheOutcome.MISS)
 
         # Of this engine alone: its calendars, and which candles count, are part of the answer.

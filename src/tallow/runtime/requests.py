@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import warn_caller
+from tallow.core.errors import EmptyWarning, warn_caller
 from tallow.core.moments import Moment
 from tallow.core.timeframe import Timeframe, parse_timeframe, parse_timeframes
 from tallow.data.kernels.aggregate import NoTrade
@@ -32,6 +32,7 @@ from tallow.runtime.outputs import FrameList, Job, Progress, Reports
 from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.results import ProcessingResult, raise_if_all_failed
 from tallow.runtime.stream import run_files, run_job
+from tallow.runtime.why_empty import NO_ROW, warn_if_empty
 
 T = TypeVar("T")
 Timeframes = str | Timeframe | Iterable[str | Timeframe]
@@ -97,6 +98,7 @@ class CandleRequests:
         how = (progress, self.pool, self.threads, None, require_output_zone(output_zone))
         job = Job(plan, options, wanted, keep, *how)
         reports = run_job(read, job)
+        warn_if_empty(reports.values())
         seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
         return {
             # Not rechunked: the copy would cost more than the kernels.
@@ -115,7 +117,9 @@ class CandleRequests:
         read = self._read(candles, reading)
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
         options = self._options(parse_timeframe(timeframe), read.source_timeframe, None)
-        return run_to_arrays(read, plan, options[0], self.pool, self.threads)
+        result = run_to_arrays(read, plan, options[0], self.pool, self.threads)
+        warn_if_empty([result.report])
+        return result
 
     def to_files(
         self,
@@ -139,7 +143,9 @@ class CandleRequests:
         folder = next(iter(paths.values())).parent
         how = (progress, self.pool, self.threads, folder, require_output_zone(output_zone))
         job = Job(plan, options, wanted, write, *how)
-        return run_files(inputs, job)
+        reports = run_files(inputs, job)
+        warn_if_empty(reports.values())
+        return reports
 
     def to_rows(self, candles: Any, indicators: Indicators, asked: RowKeywords) -> Any:
         """Return candles with a column per output."""
@@ -152,6 +158,8 @@ class CandleRequests:
         run = RowRun(plan, self.calendars, read.source_timeframe, self.pool, self.threads)
         outputs = run.compute(read.frame)
         raise_if_all_failed(run.failures, read.report.instruments)
+        if read.frame.is_empty():
+            warn_caller(f"no candles: {NO_ROW}", EmptyWarning)
         for text in run.warnings():
             warn_caller(text)
         return to_native(in_zone(read.frame.hstack(outputs), zone), read.native)

@@ -48,6 +48,8 @@ class RunReport:
         A sentence where stamps look like those of the close; empty elsewhere.
     notes
         Which key each symbol is that was asked for.
+    why_empty
+        Why there is no bar; empty where there are some, and where `failures` says it.
     """
 
     read: ReadReport
@@ -59,6 +61,7 @@ class RunReport:
     assumed: str = ""
     hint: str = ""
     notes: tuple[str, ...] = ()
+    why_empty: str = ""
 
     def _repr_html_(self) -> str:
         title = f"RunReport({self.bars:,} bars of {self.read.rows_in:,} rows)"
@@ -69,7 +72,7 @@ class RunReport:
         by_rule = count_by_rule(self.quarantine)
         said = [f"quarantined: {name} {rows:,}" for name, rows in by_rule.items()]
         said += [f"failed: {name}: {why}" for name, why in self.failures.items()]
-        return [*said, *filter(None, (self.assumed, self.hint)), *self.notes]
+        return [*said, *filter(None, (self.why_empty, self.assumed, self.hint)), *self.notes]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values, for JSON."""
@@ -86,6 +89,7 @@ class RunReport:
             "provisional": len(self.provisional),
             "assumed": self.assumed,
             "hint": self.hint,
+            "why_empty": self.why_empty,
             "notes": list(self.notes),
             "failures": self.failures,
         }

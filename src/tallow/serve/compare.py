@@ -37,9 +37,9 @@ from tallow.plan.plan import make_plan
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
+from tallow.runtime.why_empty import NO_ROW
 from tallow.serve.compare_report import VERB, show_comparison
 from tallow.serve.console import JSON, ShowProgress, make_console, progress_bar, put_json
-from tallow.serve.nothing import NO_ROW, why_none_in_common
 from tallow.serve.report import some
 from tallow.serve.run import compile_kernels
 from tallow.serve.verbs import (
@@ -130,9 +130,21 @@ def run_compare(
 def _exit_code(comparison: Comparison, is_incomplete: bool) -> int:
     """Say on stderr why there is nothing to compare, if so."""
     values = comparison.values
-    if nothing := why_none_in_common(values.rows, span_text(values, comparison.zone)):
+    if nothing := _why_none_in_common(values.rows, span_text(values, comparison.zone)):
         say(in_options(nothing, VERB), err=True)
     return 0 if comparison.verdict.outcome == "go" and not is_incomplete else EXIT_INCOMPLETE
+
+
+def _why_none_in_common(rows: tuple[int, int, int], span: str) -> str:
+    """Return why two answers have no bar in common; nothing where they have one."""
+    both, control, candidate = rows
+    if both:
+        return ""
+    return (
+        f"no bar in common: the control has {control:,}, the candidate {candidate:,}, {span}, and "
+        "none of the same instrument and time; is it another timezone=, timeframe= or name of the "
+        "instruments?"
+    )
 
 
 def _require_series(names: Mapping[str, str], indicators: str) -> None:

@@ -33,7 +33,6 @@ from tallow.serve.console import (
     number,
     sparkline,
 )
-from tallow.serve.nothing import why_no_answer
 from tallow.serve.report import show_assumed, show_more
 from tallow.serve.run import compile_kernels
 from tallow.serve.verbs import (
@@ -97,9 +96,6 @@ def query_store(
             for each in keys.notes:
                 say(each, err=True)
         answers: dict[str, ProcessingResult] = engine.query(**question)
-        nothing = ""
-        if not any(map(len, answers.values())):
-            nothing = why_no_answer(kept, question, engine.calendars)
     zone = output_zone or engine.calendars.calendars[0].timezone
     is_json = json or json_file is not None
     text = to_json(in_zone(_together(answers), output_zone)) if is_json else ""
@@ -121,6 +117,8 @@ def query_store(
     failures = {
         name: why for result in answers.values() for name, why in result.report.failures.items()
     }
+    reasons = dict.fromkeys(result.report.why_empty for result in answers.values())
+    nothing = "" if any(map(len, answers.values())) else next(iter(reasons))
     if nothing:
         say(in_options(nothing, VERB), err=True)
     if failures:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import OutputError
 from tallow.core.timeframe import parse_timeframes
 from tallow.data.output_zone import UTC
@@ -17,7 +16,6 @@ from tallow.data.writers import check_outputs
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.console import check_json_file, make_console, progress_bar, put_json
-from tallow.serve.nothing import distinct, why_no_bar
 from tallow.serve.report import all_failures, show_report
 from tallow.serve.verbs import (
     ENGINE,
@@ -76,7 +74,7 @@ def run_to_file(
     if not (json or quiet):
         zone = options.get("output_zone") or UTC
         show_report(make_console(), reports, outputs, seconds, zone)
-    return _exit_code(list(reports.values()), strict, engine.calendars)
+    return _exit_code(list(reports.values()), strict)
 
 
 def _shown(reports: Mapping[str, RunReport], outputs: Mapping[str, Path], seconds: float) -> Any:
@@ -111,9 +109,9 @@ def _require_no_input(output: Path, inputs: Sequence[Path]) -> None:
         )
 
 
-def _exit_code(reports: Sequence[RunReport], strict: bool, calendars: CalendarAssignment) -> int:
+def _exit_code(reports: Sequence[RunReport], strict: bool) -> int:
     """Say on stderr why a run is incomplete, if it is: the table may be hidden, or far above."""
-    nothing = distinct(why_no_bar(report, calendars) for report in reports)
+    nothing = dict.fromkeys(report.why_empty for report in reports if report.why_empty)
     for why in nothing:
         say(in_options(why), err=True)
     for hint in dict.fromkeys(report.hint for report in reports if report.hint):

@@ -19,6 +19,7 @@ from typer.core import TyperCommand
 from tallow.core.errors import (
     AllFailedError,
     AllRefusedError,
+    EmptyWarning,
     NoBarsError,
     TallowError,
     TallowWarning,
@@ -225,6 +226,9 @@ def _saying_warnings(verb: str) -> Iterator[None]:
         others = warnings.showwarning
 
         def show(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if issubclass(category, EmptyWarning):
+                # The verb says so at its end, where it is seen.
+                return
             if issubclass(category, TallowWarning):
                 say(f"Warning: {in_options(str(message), verb)}", err=True)
             else:

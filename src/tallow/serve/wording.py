@@ -48,7 +48,7 @@ _OTHERS = {
 _IN_A_CALL = re.compile(r"\w\([^()]*\Z")
 """What ends where the arguments of a function's call are: these are Python's, as the call is."""
 
-_SENTENCES = {"assumed", "hint", "failures", "errors"}
+_SENTENCES = {"assumed", "hint", "why_empty", "failures", "errors"}
 """Keys of reports under which there are sentences, or sentences by name."""
 
 

@@ -93,10 +93,15 @@ class StoreReader:
         selection = Selection.of(instruments, source_timeframe, adjustment, start, end, known_at)
         return self.view().scan(selection, list(LOG_SCHEMA))
 
-    def series(self) -> pl.DataFrame:
-        """Return each series with its first and last candle and their number. Reads all keys."""
+    def series(self, instruments: str | Sequence[str] | None = None) -> pl.DataFrame:
+        """Return each series of some instruments, or of all: first and last candle, their number.
+
+        Reads the keys of all their candles.
+        """
         columns = [*SERIES_KEY, "timestamp", "revision", "deleted"]
-        rows = current_rows(self.view().scan(Selection(None, None, None), columns))
+        rows = current_rows(
+            self.view().scan(Selection.of(instruments, None, None, None, None, None), columns)
+        )
         return (
             rows.filter(~pl.col("timeframe").is_in([ACTION, SYMBOL]))
             .group_by(SERIES_KEY)
