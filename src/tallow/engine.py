@@ -337,7 +337,7 @@ class AnalyticsEngine:
     ) -> LiveEngine:
         """Return a `LiveEngine` of this engine's calendars, convention and store.
 
-        What it writes, `query` knows at once, from its cache. `options` are `grace` and `keep`.
+        What it writes, `query` knows at once. `options`: `grace`, `keep` and `output_zone`.
         """
         from tallow.runtime.live.live_engine import LiveEngine
 

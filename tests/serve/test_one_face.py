@@ -49,7 +49,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--instrument": ("instruments", (*BARS, "store coverage")),
     "--instrument-key": ("instrument_key", FILES),
     "--adjustment": ("adjustment", ("ingest", "query", "store coverage")),
-    "--known-at": ("known_at", ("query",)),
+    "--known-at": ("known_at", ("query", "store coverage")),
     "--final-at": ("final_at", ("run", "query")),
     "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, "indicators", "doctor")),
     "--json-file": ("json_file", REPORTS),
@@ -229,7 +229,7 @@ WORDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "known_at": (ENGINE.query, *STORE_READS, StoredActions.read, StoredActions.joins),
     "final_at": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, OF_CANDLES[1]),
     "instruments": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, *STORE_READS),
-    "output_zone": (*OF_CANDLES, ENGINE.process_files, ENGINE.query),
+    "output_zone": (*OF_CANDLES, ENGINE.process_files, ENGINE.query, tallow.LiveEngine),
     "create": (tallow.open_store, tallow.LiveEngine),
 }
 """By the word: the functions that take it."""

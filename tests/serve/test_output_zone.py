@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tallow import AnalyticsEngine, open_store
+from tallow import AnalyticsEngine, LiveEngine, open_store
 from tallow.core.errors import ParameterError
 from tallow.migrate.compare import compare
 from tallow.migrate.protocol import Request
@@ -86,6 +86,15 @@ def test_python_s_frames_are_of_the_zone(store: Path) -> None:
             "A", "5m", indicators=(), output_zone=clocks
         )
     assert asked.frame["timestamp"][0].isoformat() == FIRST
+
+
+def test_live_frames_are_of_the_zone() -> None:
+    frame = candles("A", minutes("2025-07-18T09:15+05:30", 3))
+    live = AnalyticsEngine().live("5m", (), output_zone="America/New_York")
+    shown = live.update(frame).frame["timestamp"][0].isoformat()
+    assert (shown, live.latest()["timestamp"][0].isoformat()) == (FIRST, FIRST)
+    with pytest.raises(ParameterError, match="output_zone='Mars'"):
+        LiveEngine(output_zone="Mars")
 
 
 def test_a_zone_that_is_none(store: Path) -> None:

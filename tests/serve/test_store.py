@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tallow.data.store.store import open_store
 from tallow.serve.cli import app
-from tests.serve.calling import CLEAN, HIGH_BELOW_LOW, SAID, ingested, tallow, told
+from tests.serve.calling import CLEAN, HEADER, HIGH_BELOW_LOW, SAID, ingested, tallow, told
 
 # Of the 375 minutes of this session, three are there.
 SESSION = ("--start", "2025-07-18", "--end", "2025-07-18")
@@ -103,6 +103,16 @@ def test_coverage_counts_each_session(store: Path) -> None:
     ]
 
 
+def test_coverage_is_of_what_the_store_knew(store: Path, tmp_path: Path) -> None:
+    before = told("store", "ingests", "--store", store)[-1]["received_at"]
+    later = tmp_path / "later.csv"
+    later.write_text(HEADER + CLEAN.replace("T09:17", "T09:18").replace("T09:20", "T09:21"))
+    assert tallow("ingest", later, "--store", store, *SAID).exit_code == 0
+    asked = ("store", "coverage", "--store", store, *SESSION, "--instrument", "A")
+    (now,), (then,) = told(*asked), told(*asked, "--known-at", before)
+    assert (now["present"], then["present"]) == (5, 3)
+
+
 def test_coverage_of_a_kind_that_is_not_there_says_so(store: Path) -> None:
     result = tallow("store", "coverage", "--store", store, "--source-timeframe", "1d")
     assert (result.exit_code, result.stdout) == (0, "no candles in the range\n")
@@ -153,9 +163,10 @@ def test_coverage_tells_of_sessions_without_known_hours(tmp_path: Path) -> None:
     ]
     text = " ".join(shown.stdout.split())
     assert "sessions=1 are announced without hours, the first on 2026-11-08" in text
-    missing = tallow(*asked, "--missing")
-    assert missing.exit_code == 0
-    assert "date=2026-11-08; a session is announced, its hours are not known" in missing.stderr
+    for beyond in ("raise", "assume"):
+        missing = tallow(*asked, "--missing", "--beyond-coverage", beyond)
+        assert missing.exit_code == 0
+        assert "date=2026-11-08; a session is announced, its hours are not known" in missing.stderr
 
 
 def test_missing_segments_are_what_to_fetch(store: Path) -> None:

@@ -165,6 +165,7 @@ def coverage(
     source_timeframe: options.SourceTimeframeOption = "1m",
     former_source_timeframe: options.FormerTimeframeOption = None,
     adjustment: options.AdjustmentOption = "raw",
+    known_at: options.KnownAtOption = None,
     calendar: options.CalendarOption = "XNSE",
     calendar_dates: options.CalendarDatesOption = None,
     beyond_coverage: options.BeyondCoverageOption = "assume",

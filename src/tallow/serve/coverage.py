@@ -24,7 +24,7 @@ from tallow.data.reading.files import expand_paths, open_file
 from tallow.data.reading.times import to_utc
 from tallow.data.store.store import open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
-from tallow.runtime.ranges import Range
+from tallow.runtime.ranges import Range, moment_us
 from tallow.serve.console import BAD, QUIET, WARN, make_console, make_table, number, progress_bar
 from tallow.serve.report import show_more
 from tallow.serve.verbs import take_interrupts_back
@@ -85,6 +85,7 @@ def _look(
     end: str | None,
     longest: str | None,
     asked: Path | None,
+    known_at: str | None,
     missing: bool,
     shown: bool,
 ) -> pl.DataFrame:
@@ -93,18 +94,20 @@ def _look(
     wanted = Range.of(start, end, None).checked(calendars)
     days = None if longest is None else _days(longest)
     fetched = None if asked is None else _segments(asked)
+    now, known = now_us(), None if known_at is None else moment_us("known_at", known_at)
     bar = progress_bar(make_console(stderr=True), "coverage", "instruments", shown)
     with open_store(store) as kept, bar as move:
         series = StoredSeries(
             kept,
             calendars,
-            now_us(),
+            now if known is None else min(now, known),
             source_timeframe,
             adjustment,
             wanted.start,
             wanted.end,
             instruments,
             move,
+            known,
         )
         found = series.missing(days, fetched) if missing else series.coverage()
         others = "" if len(found) else series.other_kinds()

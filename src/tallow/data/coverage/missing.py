@@ -75,8 +75,8 @@ def missing_segments(
     -------
     pl.DataFrame
         Columns of `SEGMENT_SCHEMA`, sorted by instrument and start: from the open of the first
-        missing candle to the close of the last one, and how many these are. Minutes of assumed
-        sessions, and with a `TallowWarning` those of unknown hours, are left out.
+        missing candle to the close of the last one, and how many these are. Minutes of sessions
+        without known hours are left out, with a `TallowWarning`.
 
     Raises
     ------
@@ -149,11 +149,12 @@ def _slots(calendar: Calendar, table: BucketTable, begin: int, until: int) -> _S
         early = begin < sessions.covered_from
         raise calendar.coverage_error(local_date(calendar, begin if early else until))
     inside = (table.segment_close > begin) & (table.segment_open < until)
-    for place in np.flatnonzero(inside & ~table.known)[:1]:
-        day = local_date(calendar, int(table.segment_open[place]))
-        warn_caller(f"{calendar.unknown_times_error(day)}; it is left out")
     if table.step_us:
-        inside &= np.isin(table.segment_open, sessions.segment_open)
+        has_hours = np.isin(table.segment_open, sessions.segment_open)
+        for place in np.flatnonzero(inside & ~has_hours)[:1]:
+            day = local_date(calendar, int(table.segment_open[place]))
+            warn_caller(f"{calendar.unknown_times_error(day)}; it is left out")
+        inside &= has_hours
     opens, closes, ends = table.segment_open[inside], table.segment_close[inside], table.row_end
     slots = _Slots(opens, closes, ends[inside])
     if table.step_us:

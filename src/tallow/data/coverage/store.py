@@ -36,6 +36,7 @@ class StoredSeries:
     `start` and `end` are those of `coverage.sessions` and `coverage.missing`; `instruments`
     are all that the store has of the kind, if they are None, but for those that ended and go on
     under another key: the candles of predecessors are an instrument's own (`tallow.data.joins`).
+    With `known_at`, in microseconds too, they are those that the store knew at that moment.
     """
 
     store: Store
@@ -47,6 +48,7 @@ class StoredSeries:
     end: Limit | None = None
     instruments: Sequence[str] | None = None
     progress: Progress | None = None
+    known_at: int | None = None
 
     def coverage(self) -> pl.DataFrame:
         """Count candles per instrument and session; see `tallow.data.coverage.sessions.coverage`.
@@ -130,14 +132,17 @@ class StoredSeries:
 
     @cached_property
     def _joined(self) -> JoinedHistories:
-        return JoinedHistories.of(self.store.actions.joins(), self.calendars)
+        return JoinedHistories.of(self.store.actions.joins(self.known_at), self.calendars)
 
     def _read(self, names: Sequence[str], since: datetime | None) -> pl.DataFrame:
         until = _instant(self.end, _AROUND)
         start = None if since is None else to_us(since)
         end = None if until is None else to_us(until)
         read = partial(
-            self.store.read, source_timeframe=self.source_timeframe, adjustment=self.adjustment
+            self.store.read,
+            source_timeframe=self.source_timeframe,
+            adjustment=self.adjustment,
+            known_at=self.known_at,
         )
         return self._joined.read(names, start, end, lambda keys, a, b: read(keys, start=a, end=b))
 

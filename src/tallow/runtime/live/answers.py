@@ -14,6 +14,7 @@ from tallow.core.errors import ParameterError
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.coverage.provisional import provisional_bars
 from tallow.data.kernels import aggregate as bars
+from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.runtime.live.bar_rows import BarRows, empty_rows, join_rows
 from tallow.runtime.live.intake import Intake
@@ -39,6 +40,7 @@ class LiveAnswers:
         state: LiveState,
         intake: Intake,
         calendars: CalendarAssignment,
+        output_zone: str | None,
     ) -> None:
         self._timeframes = timeframes
         self._assumed = {
@@ -46,7 +48,8 @@ class LiveAnswers:
             for size, each in zip(timeframes, state.timeframes, strict=True)
         }
         self._state, self._intake = state, intake
-        self._shown = Shown(intake.name_column, intake.rank, False, self._assumed)
+        self._output_zone = require_output_zone(output_zone)
+        self._shown = self._show()
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
         """Return an update as frames, with the changed rows that were deferred before it."""
@@ -63,10 +66,14 @@ class LiveAnswers:
         if isinstance(outcome, Outcome):
             return self.frames(outcome)
         intake, shown = self._intake, self._shown
-        interest = intake.has_interest
-        if shown.names is not intake.name_column or shown.interest != interest:
-            self._shown = shown = Shown(intake.name_column, intake.rank, interest, self._assumed)
+        if shown.names is not intake.name_column or shown.interest != intake.has_interest:
+            self._shown = shown = self._show()
         return LiveUpdate(self._state.revision, outcome, shown)
+
+    def _show(self) -> Shown:
+        intake = self._intake
+        how = (intake.name_column, intake.rank, intake.has_interest)
+        return Shown(*how, self._assumed, self._output_zone)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with the changed rows that were deferred before it."""
@@ -87,8 +94,7 @@ class LiveAnswers:
         which = np.arange(len(self._intake.names))
         if instruments is not None:
             which = self._intake.known_numbers(instruments)
-        intake = self._intake
-        return state.last_bars(which).frame(intake.name_column, intake.rank, intake.has_interest)
+        return self._show().frame(state.last_bars(which))
 
     def provisional(self, timeframe: str | None, shown: pl.DataFrame) -> pl.DataFrame:
         """Return which of some bars lie in assumed sessions."""

@@ -71,6 +71,8 @@ class LiveEngine(OneByOne, SessionSupport):
         Seconds after its calendar end at which the clock makes a bar final; see `advance`.
     keep
         How many candles per instrument stay in memory, at least.
+    output_zone
+        By whose clocks the times of frames are shown, such as ``Asia/Kolkata``; UTC by default.
 
     Notes
     -----
@@ -104,6 +106,7 @@ class LiveEngine(OneByOne, SessionSupport):
         create: bool = False,
         grace: float = 2.0,
         keep: int = LIVE_CANDLES,
+        output_zone: str | None = None,
     ) -> None:
         if not 1 <= keep <= LIVE_CANDLES_MAX:
             raise ParameterError(f"live: keep={keep}; must be 1..{LIVE_CANDLES_MAX}")
@@ -129,7 +132,8 @@ class LiveEngine(OneByOne, SessionSupport):
             source = LiveStore(store, states, calendar, no_trade)
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, self._state, calendar, grace_us)
-        self._answers = LiveAnswers(self.timeframes, self._state, self._intake, calendar)
+        answering = (self.timeframes, self._state, self._intake, calendar, output_zone)
+        self._answers = LiveAnswers(*answering)
         self._lock: AbstractContextManager[object]
         self._reading: AbstractContextManager[object]
         self._sharing: Callable[[], AbstractContextManager[object]]

@@ -13,6 +13,7 @@ from tallow.core.arrays import Flags, Ints
 from tallow.core.errors import ParameterError
 from tallow.core.text import to_html
 from tallow.data.coverage.provisional import ProvisionalBars
+from tallow.data.output_zone import in_zone
 from tallow.runtime.live.bar_rows import BarRows
 
 
@@ -94,13 +95,18 @@ class Shown(NamedTuple):
     """What arrays need to be shown as frames.
 
     The names of all instruments, their places among the sorted ones, whether there is open
-    interest, and which bars' sessions are assumed, by timeframe.
+    interest; which bars' sessions are assumed, by timeframe; and by whose clocks times are shown.
     """
 
     names: pl.Series
     rank: Ints
     interest: bool
     assumed: Mapping[str, ProvisionalBars]
+    output_zone: str | None
+
+    def frame(self, rows: BarRows) -> pl.DataFrame:
+        """Return rows as a frame."""
+        return in_zone(rows.frame(self.names, self.rank, self.interest), self.output_zone)
 
 
 class LiveUpdate:
@@ -134,7 +140,7 @@ class LiveUpdate:
         column per output; sorted by instrument and timestamp. A row with 0 candles says that the
         bar was removed. Rows that did not change are not there.
         """
-        return {size: rows.frame(*self._shown[:3]) for size, rows in self.rows.items()}
+        return {size: self._shown.frame(rows) for size, rows in self.rows.items()}
 
     def __repr__(self) -> str:
         changed = ", ".join(f"{len(rows):,} of {size}" for size, rows in self.rows.items())
