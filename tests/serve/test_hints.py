@@ -67,6 +67,7 @@ SHOWN: dict[str, Shown] = {
     "migrate/engines": (("compare",), (load_engine,)),
     "runtime/adjusted": (("query",), (tallow.AnalyticsEngine.query,)),
     "runtime/row_checks": CALENDARS,
+    "runtime/why_empty": (("run", "query"), (tallow.AnalyticsEngine,)),
     "runtime/live/live_quarantine": (("live", "quarantine"), (tallow.LiveEngine,)),
 }
 
@@ -78,6 +79,7 @@ ELSEWHERE: dict[tuple[str, str], Shown] = {
     ),
     ("data/reading/stamps", "calendar"): (("run",), (tallow.AnalyticsEngine,)),
     ("data/reading/stamps", "stamped"): (("run", "live"), READERS),
+    ("runtime/why_empty", "known_at"): (("query",), (tallow.AnalyticsEngine.query,)),
 }
 """Where a parameter of a module's texts is asked for otherwise than its others."""
 

@@ -133,6 +133,12 @@ COMMANDS = [
     wrong("query INFY --store candles", "'INFY'", "RELIANCE"),
     wrong("live --store new --feed good.csv", "good.csv", "replay:good.csv"),
     wrong("live --store new --feed localhost:8765", "localhost:8765", "ws://localhost:8765"),
+    wrong(
+        "live --store new --feed replay:good.csv --source-timeframe 5m",
+        "--source-timeframe 5m",
+        "one minute",
+        "tallow ingest",
+    ),
     wrong("live --store new --feed kafka://localhost", "kafka://localhost", "redis://", "ws://"),
     wrong("compare good.csv --control talibb --candidate tallow", "'talibb'", "talib"),
     wrong("compare good.csv --control old:bars --candidate tallow", "'old'", "importable"),

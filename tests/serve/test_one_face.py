@@ -45,7 +45,7 @@ SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--timeframe": ("timeframe", (*BARS, "demo")),
-    "--source-timeframe": ("source_timeframe", (*REPORTS[:3], "compare", "store coverage")),
+    "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage")),
     "--instrument": ("instruments", (*BARS, "store coverage")),
     "--instrument-key": ("instrument_key", FILES),
     "--adjustment": ("adjustment", ("ingest", "query", "store coverage")),

@@ -104,6 +104,9 @@ FeedInstrumentsOption = Annotated[
         INPUT,
     ),
 ]
+LiveSourceOption = Annotated[
+    str, option("--source-timeframe TF", "How long each candle lasts: live takes minutes.", INPUT)
+]
 SpeedOption = Annotated[
     float | None,
     option(
@@ -154,6 +157,7 @@ def live(
     no_volume: ReplayNoVolumeOption = False,
     subscribe: SubscribeOption = None,
     speed: SpeedOption = None,
+    source_timeframe: LiveSourceOption = "1m",
     timeframe: options.TimeframesOption = ["5m"],  # noqa: B006 - Typer copies it
     indicators: options.IndicatorsOption = "default",
     calendar: options.CalendarOption = "XNSE",

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import OutputError, ParameterError, TallowWarning
+from tallow.core.errors import OutputError, ParameterError, TallowWarning, TimeframeError
 from tallow.core.given import file_path, require_new_file
 from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
@@ -23,7 +23,7 @@ from tallow.data.feeds.feed import Feed
 from tallow.data.feeds.open import REDIS, open_feed
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.output_zone import require_output_zone
-from tallow.data.reading.options import READ_KEYWORDS
+from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
 from tallow.data.store.store import open_store
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.live.live_engine import LiveEngine
@@ -64,6 +64,7 @@ def run_live(
     store: str,
     feed: str,
     instruments: list[str] | None,
+    source_timeframe: str,
     timeframe: list[str],
     state: Path | None,
     plain: bool,
@@ -83,6 +84,11 @@ def run_live(
     take_interrupts_back()
     require_output_zone(output_zone)
     check_json_file(json_file)
+    if parse_timeframe(source_timeframe).text != TIMEFRAME:
+        raise TimeframeError(
+            f"live: source_timeframe={source_timeframe}; live takes candles of one minute, and "
+            "ticks; for longer candles: tallow ingest, then tallow query"
+        )
     is_quiet = json or quiet
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
     given = {name: each for name, each in options.items() if each is not None and each is not False}
