@@ -10,7 +10,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tallow.core.errors import ParameterError
@@ -32,7 +32,7 @@ class Sized(Protocol):
 Value = TypeVar("Value", bound=Sized)
 
 
-class CacheOutcome(Enum):
+class CacheOutcome(IntEnum):
     """How an answer came about."""
 
     HIT = auto()

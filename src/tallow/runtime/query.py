@@ -123,7 +123,8 @@ class StoreQueries:
             asked = (keys.names, *asked[1:])
             (frame, report, found), columns = self._of_one_state(asked)
             report = replace(report, notes=keys.notes)
-        warn_if_empty([report])
+        if report.why_empty:
+            warn_if_empty([report])
         outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 

@@ -153,20 +153,27 @@ def fact(connection: sqlite3.Connection, name: str, kind: type) -> Any:
     raise sqlite3.DatabaseError(f"{DAMAGED}: it does not say what {name!r} is")
 
 
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Turn what is raised over SQLite's file into an error that names it and what to do.
+_OVER_THE_FILE = (sqlite3.Error, OSError, pl.exceptions.PolarsError, UnicodeDecodeError)
+"""Of a damaged one, Polars refuses what cannot be a column, and Python the words that SQLite quotes
+from it where they are not text."""
 
-    Of a damaged one, Polars refuses what cannot be a column, and Python the words that SQLite
-    quotes from it where they are not text.
-    """
-    try:
-        yield
-    except (sqlite3.Error, OSError, pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        if isinstance(error, StoreError):
-            raise
+
+class naming:  # noqa: N801 - it stands after `with`, and a generator takes three times as long
+    """Turn what is raised over SQLite's file into an error that names it and what to do."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if not isinstance(error, _OVER_THE_FILE) or isinstance(error, StoreError):
+            return
         said = str(getattr(error, "strerror", None) or error).partition("\n")[0]
-        reason = f"store: {path}: {said}"
+        reason = f"store: {self.path}: {said}"
         if "locked" in str(error):
             held = f"another process held it for {STORE_LOCK_SECONDS} s; stop that one"
             raise StoreError(f"{reason}; {held}") from error

@@ -83,7 +83,8 @@ class TailFile(StateFile):
         super().__init__(path)
         with naming(path):
             self.identity: str = fact(self.writer, "identity", str)
-            self._opened = _file_number(path)
+            self._name = str(path)
+            self._opened = _file_number(self._name)
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,7 @@ class TailFile(StateFile):
 
     def is_replaced(self) -> bool:
         """Say whether the file that was opened has been replaced or removed."""
-        return _file_number(self.path) != self._opened
+        return _file_number(self._name) != self._opened
 
     def tail(self) -> Tail:
         """Return the tail as it is now."""
@@ -272,9 +273,10 @@ class TailFile(StateFile):
         return tail
 
 
-def _file_number(path: Path) -> tuple[int, int] | None:
+def _file_number(path: str) -> tuple[int, int] | None:
     try:
-        status = path.stat()
+        # Not Path.stat: every question asks this.
+        status = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
