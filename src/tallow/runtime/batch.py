@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import astuple, dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.buckets import bucket_table
-from tallow.data.kernels.longer import ShorterBars, longer_bars
+from tallow.data.kernels.longer import ShorterBars, are_whole, longer_bars
 from tallow.data.reading.schema import NUMBERS, time_view
 from tallow.data.reading.stamps import StampCounts, StampWatch
 from tallow.plan.plan import Plan
@@ -227,10 +227,10 @@ class BarRun:
         *own, tally = (each[part] for each in states)
         state, places = own[0], np.maximum(calendar_of, 0)
         joined = None
-        if shorter is not None and block.closing and shorter.is_whole(state):
+        if shorter is not None and block.closing and shorter.is_whole(state) and shorter.as_bars:
             buckets = self._machine.buckets
             assert buckets is not None
-            joined = longer_bars(shorter.as_bars(), candles.volume, places, buckets, scratch)
+            joined = longer_bars(shorter.as_bars, places, buckets, scratch)
         if shorter is not None and joined is not None:
             # What became of the candles, and when the last one ended, is no matter of timeframes.
             state[:] = shorter.state
@@ -347,8 +347,14 @@ class Part:
             (before[:, bars.LAST_TIME] == -np.inf).all() and not self.state[:, bars.FAILED].any()
         )
 
-    def as_bars(self) -> ShorterBars:
-        """Return the bars as arrays; what scratch memory held is gone."""
+    @cached_property
+    def as_bars(self) -> ShorterBars | None:
+        """The bars as arrays, as what scratch memory held is gone.
+
+        None where volumes have fractions: these add up to other bits in another order.
+        """
+        if not are_whole(self.candles.volume):  # type: ignore[no-untyped-call]
+            return None
         frame, columns = self.frame, self.frame.columns
         interest = frame["open_interest"] if "open_interest" in columns else None
         numbers = [read_only(frame[name].to_numpy()) for name in NUMBERS]

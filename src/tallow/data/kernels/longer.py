@@ -27,7 +27,6 @@ class ShorterBars(NamedTuple):
 
 def longer_bars(
     shorter: ShorterBars,
-    volume: Floats,
     calendar_of: Ints,
     table: BucketTable,
     scratch: Scratch,
@@ -36,28 +35,30 @@ def longer_bars(
 
     Parameters
     ----------
-    volume
-        Of the candles: fractions add up to other bits in another order.
     calendar_of
         int64 ``[instruments]``, each instrument's place in `table`, that of the longer bars.
     """
     floats, times = scratch.arrays(len(shorter.bars.timestamp))
     offsets = np.zeros(len(calendar_of) + 1, dtype=np.int64)
     out = _Out(floats, times, offsets, np.zeros((0, 4), np.int64), np.zeros(0, np.int64))
-    if not _join(shorter, volume, calendar_of, table, out):
+    if not _join(shorter, calendar_of, table, out):
         return None
     n = int(offsets[-1])
     return BarArrays(offsets, *(column[:n] for column in (*times, *floats)))
 
 
 @kernel
-def _join(shorter, volume, calendar_of, table, out):  # type: ignore[no-untyped-def]
-    """Write the longer bars; say whether their volumes are exact."""
+def are_whole(values):  # type: ignore[no-untyped-def]
+    """Say whether all values are whole numbers."""
     fractions = 0
-    for row in range(len(volume)):
-        fractions += np.floor(volume[row]) != volume[row]
-    if fractions > 0:
-        return False
+    for row in range(len(values)):
+        fractions += np.floor(values[row]) != values[row]
+    return fractions == 0
+
+
+@kernel
+def _join(shorter, calendar_of, table, out):  # type: ignore[no-untyped-def]
+    """Write the longer bars; say whether their volumes are exact."""
     given, bars, times = shorter.bars, out.bars, out.times
     stamps, offsets = given.timestamp, given.offsets
     n = j = anchor = until = np.int64(0)
