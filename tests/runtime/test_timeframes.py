@@ -229,7 +229,7 @@ def test_whole_volumes_make_longer_bars_of_shorter_ones(venue, monkeypatch):
     joined: list[bool] = []
     whole: list[bool] = []
     monkeypatch.setattr("tallow.runtime.batch.longer_bars", watched(longer_bars, joined))
-    monkeypatch.setattr("tallow.runtime.batch.are_whole", watched(are_whole, whole))
+    monkeypatch.setattr("tallow.runtime.parts.are_whole", watched(are_whole, whole))
     engine = AnalyticsEngine(venue, threads=1)
     sizes = ["5m", "1d", "35m", "1h", "1w", "1mo", "3m"]
     for names in (["A", "index"], ["vast"], ["A", "fraction"]):

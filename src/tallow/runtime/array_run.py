@@ -16,9 +16,10 @@ from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import OPEN_INTEREST, TIME_TYPE
 from tallow.plan.plan import Plan
 from tallow.runtime.bar_frames import BarColumns
-from tallow.runtime.batch import BarOptions, BarRun, Part
+from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import Block, candle_arrays
 from tallow.runtime.outputs import report_of_run
+from tallow.runtime.parts import Part
 from tallow.runtime.results import RunReport, raise_if_all_failed, raise_if_all_refused
 
 

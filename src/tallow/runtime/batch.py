@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import astuple, dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -17,14 +17,11 @@ import polars as pl
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.kernel import read_only
 from tallow.core.limits import THREAD_ROWS
 from tallow.core.timeframe import Timeframe, require_multiple
 from tallow.data.kernels import aggregate as bars
-from tallow.data.kernels.aggregate import CandleArrays
 from tallow.data.kernels.buckets import bucket_table
-from tallow.data.kernels.longer import ShorterBars, are_whole, longer_bars
-from tallow.data.reading.schema import NUMBERS, time_view
+from tallow.data.kernels.longer import join_shorter, longer_bars
 from tallow.data.reading.stamps import StampCounts, StampWatch
 from tallow.plan.plan import Plan
 from tallow.runtime.bar_frames import BarColumns, bar_arrays, bar_frame, no_bars
@@ -37,6 +34,7 @@ from tallow.runtime.operations import (
     join_states,
     split_evenly,
 )
+from tallow.runtime.parts import Part
 from tallow.runtime.row_checks import RowChecks, calendar_problem
 
 NO_CALENDAR = 'calendar: the mapping does not name this instrument; add it, or "*" for all others'
@@ -139,12 +137,8 @@ class BarRun:
         """Return the bars of what was run."""
         return [self.corrected(part.frame) for part in parts]
 
-    def run(self, blocks: Sequence[Block], shorter: Sequence[Part] = ()) -> list[Part]:
-        """Do as `feed`; return what was made of each share of the blocks.
-
-        `shorter` is what a run of shorter bars made of the same blocks, of which these bars can be
-        built: joined, where the bits are the same.
-        """
+    def run(self, blocks: Sequence[Block]) -> list[Part]:
+        """Do as `feed`; return what was made of each share of the blocks."""
         shares: list[tuple[Block, slice, list[Floats]]] = []
         for given in filter(lambda each: each.names, blocks):
             states = self.states.take(given.names)
@@ -156,11 +150,7 @@ class BarRun:
             parts = split_evenly(block.candles.offsets, max(1, threads))
             shares += [(block, part, states) for part in parts]
             self.counts.rows += len(given)
-        beside: Sequence[Part | None] = shorter or [None] * len(shares)
-        jobs = zip(shares, beside, strict=True)
-        done = in_parallel(
-            self.pool, [partial(self._run_part, *share, part) for share, part in jobs]
-        )
+        done = in_parallel(self.pool, [partial(self._run_part, *share) for share in shares])
         for (block, where, states), part in zip(shares, done, strict=True):
             self._account(block.names[where], part)
             if block.closing:
@@ -168,6 +158,67 @@ class BarRun:
             else:
                 self.states.put(block.names[where], join_states([s[where] for s in states]))
         return done
+
+    def join(self, blocks: Sequence[Block], shorter: Sequence[Part]) -> list[pl.DataFrame]:
+        """Do as `feed`, for bars that can be built of those that another run made of the blocks.
+
+        Where the bits are the same, they are joined of them: all at once, as a call costs more.
+        """
+        joined = self._joined([block for block in blocks if block.names], shorter)
+        return self.feed(*blocks) if joined is None else [self.corrected(joined)]
+
+    def _joined(self, blocks: Sequence[Block], shorter: Sequence[Part]) -> pl.DataFrame | None:
+        """Return the bars of blocks; None where they cannot be joined of shorter ones."""
+        names, whole = [name for block in blocks for name in block.names], self._machine.buckets
+        if not (shorter and self._may_join(blocks, names, shorter)):
+            return None
+        parts = [part.as_bars for part in shorter]
+        given = join_shorter([part for part in parts if part is not None])
+        *own, _ = self._new_states(len(names))
+        # What became of the candles, and when the last one ended, is no matter of timeframes.
+        own[0][:] = np.concatenate([part.state for part in shorter])
+        places = np.concatenate([part.calendar_of for part in shorter])
+        size = bars.SCRATCH_NUMBERS * (len(given.candles) + len(names))
+        with BUFFERS.lend(size) as memory:
+            assert whole is not None
+            built = longer_bars(given, places, whole, bars.Scratch(memory))
+            if built is None:
+                return None
+            result = replace(shorter[0].result, bars=built)
+            made = self._machine.run_bars(own[1:], result, places)
+            final = self._finality(built, own[0], closing=True)
+            outputs = (self.interest, self.plan.columns, made.values)
+            frame = bar_frame(names, built, final, *outputs)
+            self._account_joined(names, shorter, built)
+        self._note_failures(names, made.failures)
+        self._closed.update(names)
+        return frame
+
+    def _may_join(
+        self, blocks: Sequence[Block], names: Sequence[str], shorter: Sequence[Part]
+    ) -> bool:
+        """Say whether parts hold all rows that their instruments have, and none has failed."""
+        rows = sum(len(part.candles.timestamp) for part in shorter)
+        return (
+            rows == sum(map(len, blocks))
+            and all(block.closing for block in blocks)
+            and self.states.index.keys().isdisjoint(names)
+            and not any(part.state[:, bars.FAILED].any() for part in shorter)
+            and all(part.as_bars is not None for part in shorter)
+        )
+
+    def _account_joined(
+        self, names: Sequence[str], shorter: Sequence[Part], built: bars.BarArrays
+    ) -> None:
+        """Count what shorter bars' run counted, with these bars."""
+        first = 0
+        for part in shorter:
+            last = first + len(part.state)
+            own = replace(built, offsets=built.offsets[first : last + 1])
+            result, tally = replace(part.result, bars=own), np.zeros_like(part.tally)
+            self.counts.rows += len(part.candles.timestamp)
+            self._account(names[first:last], replace(part, result=result, tally=tally, failures=[]))
+            first = last
 
     def corrected(self, built: pl.DataFrame) -> pl.DataFrame:
         """Return bars without those of instruments, and values, that failed later on."""
@@ -207,37 +258,20 @@ class BarRun:
         if len(late) or again:
             raise NeedsWholeInputError
 
-    def _run_part(
-        self, block: Block, part: slice, states: Sequence[Floats], shorter: Part | None
-    ) -> Part:
+    def _run_part(self, block: Block, part: slice, states: Sequence[Floats]) -> Part:
         rows = int(block.candles.offsets[part.stop] - block.candles.offsets[part.start])
         with BUFFERS.lend(bars.SCRATCH_NUMBERS * (rows + part.stop - part.start)) as memory:
-            return self._run_in(bars.Scratch(memory), block, part, states, shorter)
+            return self._run_in(bars.Scratch(memory), block, part, states)
 
     def _run_in(
-        self,
-        scratch: bars.Scratch,
-        block: Block,
-        part: slice,
-        states: Sequence[Floats],
-        shorter: Part | None,
+        self, scratch: bars.Scratch, block: Block, part: slice, states: Sequence[Floats]
     ) -> Part:
         names, candles = block.names[part], block.candles.part(part)
         calendar_of = self.options.calendars.indices(names)
         *own, tally = (each[part] for each in states)
         state, places = own[0], np.maximum(calendar_of, 0)
-        joined = None
-        if shorter is not None and block.closing and shorter.is_whole(state) and shorter.as_bars:
-            buckets = self._machine.buckets
-            assert buckets is not None
-            joined = longer_bars(shorter.as_bars, places, buckets, scratch)
-        if shorter is not None and joined is not None:
-            # What became of the candles, and when the last one ended, is no matter of timeframes.
-            state[:] = shorter.state
-            made = self._machine.run_bars(own[1:], replace(shorter.result, bars=joined), places)
-        else:
-            state[calendar_of < 0, bars.FAILED] = _NO_CALENDAR
-            made = self._machine.run(own, candles, places, scratch, closing=block.closing)
+        state[calendar_of < 0, bars.FAILED] = _NO_CALENDAR
+        made = self._machine.run(own, candles, places, scratch, closing=block.closing)
         result, frame = made.result, self.empty_frame()
         given = (self.interest, self.plan.columns, made.values)
         columns: BarColumns = {}
@@ -278,16 +312,22 @@ class BarRun:
         self.counts.no_trade += total[bars.NO_TRADE]
         self.counts.off_grid += total[bars.MISPLACED]
         self.counts.bars += total[_BARS]
+        self._note_failures(names, part.failures)
         for failure in part.failures:
             i = failure.instrument
-            self.failures.setdefault(names[i], failure.reason)
-            for column in failure.columns:
-                self._missing.setdefault(column, set()).add(names[i])
             self.revised |= bool(part.tally[i, _BARS] > went[i, _BARS])
         for row in part.result.off_grid.tolist():
             i = int(np.searchsorted(part.candles.offsets, row, side="right")) - 1
             if i not in failed:
                 self.off_grid.append((names[i], int(part.candles.timestamp[row])))
+
+    def _note_failures(self, names: Sequence[str], failures: Sequence[Failure]) -> None:
+        """Remember for whom a kernel raised."""
+        for failure in failures:
+            name = names[failure.instrument]
+            self.failures.setdefault(name, failure.reason)
+            for column in failure.columns:
+                self._missing.setdefault(column, set()).add(name)
 
     def _take_back(self, names: Sequence[str], part: Part, failed: Ints, went: Ints) -> None:
         """Count all candles of instruments that failed as such, and withdraw their bars."""
@@ -325,40 +365,3 @@ class BarRun:
             return NO_CALENDAR
         moment = int(part.state[i, bars.LAST_TIME])
         return calendar_problem(self.options.calendars, index, moment)
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one thread made of its share of a block."""
-
-    where: slice
-    calendar_of: Ints
-    state: Floats
-    tally: Floats
-    candles: bars.CandleArrays
-    frame: pl.DataFrame
-    columns: BarColumns
-    result: bars.AggregateResult
-    failures: list[Failure]
-
-    def is_whole(self, before: Floats) -> bool:
-        """Say whether no instrument had rows `before`, by its state then, or has failed."""
-        return bool(
-            (before[:, bars.LAST_TIME] == -np.inf).all() and not self.state[:, bars.FAILED].any()
-        )
-
-    @cached_property
-    def as_bars(self) -> ShorterBars | None:
-        """The bars as arrays, as what scratch memory held is gone.
-
-        None where volumes have fractions: these add up to other bits in another order.
-        """
-        if not are_whole(self.candles.volume):  # type: ignore[no-untyped-call]
-            return None
-        frame, columns = self.frame, self.frame.columns
-        interest = frame["open_interest"] if "open_interest" in columns else None
-        numbers = [read_only(frame[name].to_numpy()) for name in NUMBERS]
-        numbers.append(read_only(np.empty(0) if interest is None else interest.to_numpy()))
-        candles = read_only(frame["candles"].to_numpy().astype(np.float64))
-        times = read_only(time_view(frame))
-        return ShorterBars(CandleArrays(self.result.bars.offsets, times, *numbers), candles)

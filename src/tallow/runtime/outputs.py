@@ -137,7 +137,7 @@ class Outputs:
         for each in self._all:
             run = each.run
             if each in self._longer:
-                each.write(run.frames(run.run(blocks, parts)))
+                each.write(run.join(blocks, parts))
             elif each is self._shortest:
                 each.write(run.frames(parts))
             else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from tallow.core.arrays import Floats, Ints
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, read_only
 from tallow.data.kernels.aggregate import BarArrays, CandleArrays, Scratch, _bucket, _Out, _segment
 from tallow.data.kernels.buckets import BucketTable
 
@@ -23,6 +24,16 @@ class ShorterBars(NamedTuple):
 
     bars: CandleArrays
     candles: Floats
+
+
+def join_shorter(parts: Sequence[ShorterBars]) -> ShorterBars:
+    """Return bars of instruments after instruments as one."""
+    bars = [part.bars for part in parts]
+    ends = np.concatenate([np.diff(each.offsets) for each in bars])
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(ends)])
+    columns = (read_only(np.concatenate(each)) for each in list(zip(*bars, strict=True))[1:])
+    candles = read_only(np.concatenate([part.candles for part in parts]))
+    return ShorterBars(CandleArrays(offsets, *columns), candles)
 
 
 def longer_bars(
