@@ -87,7 +87,7 @@ def measure_request(settings: Settings) -> Outcome:
         [
             Figure("computed / cached", computed / cached, target=50.0, better="higher"),
             Figure("legacy way / cached", whole / cached, target=500.0, better="higher"),
-            Figure("legacy way without its file / cached", loops / cached),
+            Figure("legacy way without its file / cached", loops / cached, better="higher"),
             Figure("cached", 1e3 * cached, "ms"),
         ],
         [

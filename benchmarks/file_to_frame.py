@@ -69,9 +69,9 @@ def _figures(timings: dict[str, Timing]) -> list[Figure]:
         Figure(f"Tallow's time / {READ}", 1.0 / times_faster[READ], target=1.4),
         Figure("five timeframes / 5m alone", times_faster[FIVE], target=1.5),
         Figure(f"{TALIB} / Tallow's time", times_faster[TALIB], target=2.5, better="higher"),
-        Figure(f"{DYNAMIC} / Tallow's time", times_faster[DYNAMIC]),
+        Figure(f"{DYNAMIC} / Tallow's time", times_faster[DYNAMIC], better="higher"),
         Figure(f"{RESAMPLE} / Tallow's time", times_faster[RESAMPLE], target=20, better="higher"),
-        Figure(f"{FLOOR} / Tallow's time", times_faster[FLOOR]),
+        Figure(f"{FLOOR} / Tallow's time", times_faster[FLOOR], better="higher"),
     ]
 
 
