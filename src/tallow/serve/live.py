@@ -84,11 +84,7 @@ def run_live(
     take_interrupts_back()
     require_output_zone(output_zone)
     check_json_file(json_file)
-    if parse_timeframe(source_timeframe).text != TIMEFRAME:
-        raise TimeframeError(
-            f"live: source_timeframe={source_timeframe}; live takes candles of one minute, and "
-            "ticks; for longer candles: tallow ingest, then tallow query"
-        )
+    _require_minutes(source_timeframe)
     is_quiet = json or quiet
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
     given = {name: each for name, each in options.items() if each is not None and each is not False}
@@ -152,6 +148,14 @@ def asked_to_stop() -> Iterator[threading.Event]:
 
 
 # What the session is made of
+
+
+def _require_minutes(source_timeframe: str) -> None:
+    if parse_timeframe(source_timeframe).text != TIMEFRAME:
+        raise TimeframeError(
+            f"live: source_timeframe={source_timeframe}; live takes candles of one minute, and "
+            "ticks; for longer candles: tallow ingest, then tallow query"
+        )
 
 
 def _checked_state(state: Path | None) -> Path | None:
