@@ -14,7 +14,12 @@ import pytest
 from tallow import AnalyticsEngine, ProcessingResult, load_calendar, open_store, read_candles
 from tallow.core.calendars import Calendar, coverage_warning
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import AllFailedError, CoverageError, SessionTimesUnknownError
+from tallow.core.errors import (
+    AllFailedError,
+    CoverageError,
+    SessionTimesUnknownError,
+    TallowWarning,
+)
 from tallow.data.coverage.missing import missing_segments
 from tallow.data.coverage.sessions import coverage
 from tallow.runtime.live.live_engine import LiveEngine
@@ -164,7 +169,8 @@ def test_coverage_marks_them_and_a_downloader_is_not_stopped():
         (date(2027, 1, 4), 375),
         (date(2027, 1, 5), 375),
     ]
-    wanted = missing_segments(rows, calendars, **asked)
+    with pytest.warns(TallowWarning, match="date=2026-11-08; a session is announced"):
+        wanted = missing_segments(rows, calendars, **asked)
     # Of the days between, but of the date without hours nobody can say what it lacks.
     sessions = found.filter(pl.col("expected") == 375).height - 1
     assert wanted["candles"].sum() == 375 * sessions

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from tallow.core.errors import ComparisonError, NoBarsError, TallowWarning
+from tallow.core.errors import ComparisonError, EmptyWarning, NoBarsError, TallowWarning
 from tallow.core.limits import COMPARE_BLOCK_ROWS, COMPARE_FAILURES_ASKED
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_KEY
@@ -150,6 +150,8 @@ def _require_answer(engine: Engine, request: Request) -> pl.DataFrame:
     with warnings.catch_warnings():
         # A warning says that instruments are missing: asked for alone, each gives its reason.
         warnings.simplefilter("error", TallowWarning)
+        # An answer without a bar is one, too.
+        warnings.simplefilter("ignore", EmptyWarning)
         answer = engine.answer(request)
     if not len(request.candles):
         return answer
