@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
@@ -60,6 +58,9 @@ def _escaped(character: str) -> str:
 
 
 def _escaped_json(character: str) -> str:
+    # Not at the top, and html below: each page of help would wait for them.
+    import json
+
     return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
@@ -206,5 +207,7 @@ def to_html(title: str, notes: Iterable[str], tables: Iterable[Any]) -> str:
     >>> to_html("2 bars", ["A<B: failed"], [])
     '<p><b>2 bars</b><br>A&lt;B: failed</p>'
     """
+    from html import escape
+
     lines = [f"<b>{escape(printable(title))}</b>", *(escape(printable(note)) for note in notes)]
     return f"<p>{'<br>'.join(lines)}</p>" + "".join(table._repr_html_() for table in tables)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 from tallow.core.kernel import compiling_beside, is_compiled
-from tallow.plan.plan import Plan
+from tallow.core.operator import Values
+from tallow.core.registry import registry
+from tallow.core.spec import make_spec
+from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.operations import run_one_row
 from tallow.runtime.outputs import Progress
 
@@ -16,11 +20,33 @@ def is_plan_compiled(plan: Plan) -> bool:
 
 
 def compile_plan(plan: Plan, progress: Progress | None) -> None:
-    """Compile, or load, each kernel; `progress` gets those done, and those in all."""
-    from tallow.data.simulate import BARS_OF_ONE_CANDLE
+    """Compile, or load, each kernel; `progress` gets those done, and those in all.
 
-    with nullcontext() if is_plan_compiled(plan) else compiling_beside(BARS_OF_ONE_CANDLE):
+    Another process begins at the other end, after the kernels of bars: what it has compiled by the
+    time that this one comes there is loaded.
+    """
+    with nullcontext() if is_plan_compiled(plan) else compiling_beside(_beside(plan)):
         for done, operation in enumerate(plan.operations, 1):
             run_one_row(operation)
             if progress is not None:
                 progress(done, len(plan.operations))
+
+
+def compile_in_order(indicators: Sequence[tuple[str, Values]]) -> None:
+    """Compile the kernels of indicators by name and values, but those that are compiled."""
+    for name, values in indicators:
+        found = registry().by_name.get(name)
+        if found is not None and not is_compiled(found.kernel(values)):
+            run_one_row(make_plan([make_spec(found, dict(values), "tradingview")]).operations[0])
+
+
+def _beside(plan: Plan) -> str:
+    """Return what the other process runs."""
+    from tallow.data.simulate import BARS_OF_ONE_CANDLE
+
+    names = [(each.indicator.name, dict(each.values)) for each in reversed(plan.operations)]
+    return (
+        f"{BARS_OF_ONE_CANDLE}\n"
+        "from tallow.runtime.warming import compile_in_order\n"
+        f"compile_in_order({names!r})\n"
+    )
