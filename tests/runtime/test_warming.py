@@ -11,13 +11,19 @@ import sys
 
 import pytest
 
+from tallow.core.spec import Spec
 from tallow.plan.plan import make_plan
 from tallow.runtime import warming
 from tests.runtime.test_batch import FRAGILE_SPEC
 
 
 def test_the_process_beside_compiles_what_it_is_told() -> None:
-    asked = ["bollinger(20, 2.5)", "vwap(anchor=week)", "ema(hl2, 9)", FRAGILE_SPEC]
+    asked: list[str | Spec] = [
+        "bollinger(20, 2.5)",
+        "vwap(anchor=week)",
+        "ema(hl2, 9)",
+        FRAGILE_SPEC,
+    ]
     statements = warming._beside(make_plan(asked))
     for name in ("'bollinger'", "'vwap'", "'hl2'"):
         assert name in statements
