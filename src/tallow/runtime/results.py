@@ -49,7 +49,8 @@ class RunReport:
     notes
         Which key each symbol is that was asked for.
     why_empty
-        Why there is no bar; empty where there are some, and where `failures` says it.
+        Why there is no bar; empty where there are some, and where `failures` says it. Whoever asked
+        is warned of it, too (`tallow.core.errors.EmptyWarning`).
     """
 
     read: ReadReport
