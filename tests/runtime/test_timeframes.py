@@ -7,6 +7,7 @@ several orders, cuts, blocks and threads; one run of all timeframes is compared 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -228,8 +229,8 @@ def test_whole_volumes_make_longer_bars_of_shorter_ones(venue, monkeypatch):
     frame = pl.concat(frames).with_columns(open_interest=interest)
     joined: list[bool] = []
     whole: list[bool] = []
-    monkeypatch.setattr("tallow.runtime.batch.longer_bars", watched(longer_bars, joined))
-    monkeypatch.setattr("tallow.runtime.parts.are_whole", watched(are_whole, whole))
+    monkeypatch.setattr("tallow.runtime.batch.longer_bars", watched(longer_bars, joined, is_made))
+    monkeypatch.setattr("tallow.runtime.parts.are_whole", watched(are_whole, whole, bool))
     engine = AnalyticsEngine(venue, threads=1)
     sizes = ["5m", "1d", "35m", "1h", "1w", "1mo", "3m"]
     for names in (["A", "index"], ["vast"], ["A", "fraction"]):
@@ -244,10 +245,14 @@ def test_whole_volumes_make_longer_bars_of_shorter_ones(venue, monkeypatch):
     assert whole == [True, True, False]
 
 
-def watched(function: Any, joined: list[bool]) -> Any:
+def is_made(result: object) -> bool:
+    return result is not None
+
+
+def watched(function: Any, seen: list[bool], say: Callable[[Any], bool]) -> Any:
     def watch(*given: Any) -> Any:
         made = function(*given)
-        joined.append(made is not None and made is not False)
+        seen.append(say(made))
         return made
 
     return watch
