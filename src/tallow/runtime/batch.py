@@ -169,19 +169,21 @@ class BarRun:
 
     def _joined(self, blocks: Sequence[Block], shorter: Sequence[Part]) -> pl.DataFrame | None:
         """Return the bars of blocks; None where they cannot be joined of shorter ones."""
-        names, whole = [name for block in blocks for name in block.names], self._machine.buckets
+        names = [name for block in blocks for name in block.names]
         if not (shorter and self._may_join(blocks, names, shorter)):
             return None
-        parts = [part.as_bars for part in shorter]
-        given = join_shorter([part for part in parts if part is not None])
+        whole = [part.as_bars for part in shorter if part.as_bars is not None]
+        if len(whole) < len(shorter):
+            return None
+        given, buckets = join_shorter(whole), self._machine.buckets
         *own, _ = self._new_states(len(names))
         # What became of the candles, and when the last one ended, is no matter of timeframes.
         own[0][:] = np.concatenate([part.state for part in shorter])
         places = np.concatenate([part.calendar_of for part in shorter])
         size = bars.SCRATCH_NUMBERS * (len(given.candles) + len(names))
         with BUFFERS.lend(size) as memory:
-            assert whole is not None
-            built = longer_bars(given, places, whole, bars.Scratch(memory))
+            assert buckets is not None
+            built = longer_bars(given, places, buckets, bars.Scratch(memory))
             if built is None:
                 return None
             result = replace(shorter[0].result, bars=built)
@@ -204,7 +206,6 @@ class BarRun:
             and all(block.closing for block in blocks)
             and self.states.index.keys().isdisjoint(names)
             and not any(part.state[:, bars.FAILED].any() for part in shorter)
-            and all(part.as_bars is not None for part in shorter)
         )
 
     def _account_joined(

@@ -6,6 +6,7 @@ Each bound costs no more than one look at the text, or at its items, before anyt
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from tallow.core.limits import (
@@ -65,8 +66,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; `ValueError` where a name comes twice, as nothing says which counts."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the name {twice[:_NAME_SHOWN]!r} comes twice in one object")
     return found
 
