@@ -9,9 +9,9 @@ import sys
 def main() -> None:
     """Run the command line; Ctrl-C while it is being imported ends it without a traceback."""
     try:
-        from tallow.serve.cli import main as run
+        from tallow.serve.imports import import_at_once
 
-        run()
+        import_at_once("tallow.serve.cli").main()
     except KeyboardInterrupt:
         sys.stderr.write("cancelled\n")
         sys.exit(128 + signal.SIGINT)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import functools
-import gc
+import inspect
 import signal
 import sys
 import threading
 import warnings
+from collections import UserDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from tallow.core.errors import (
     AllFailedError,
@@ -24,6 +24,7 @@ from tallow.core.errors import (
     TallowError,
     TallowWarning,
 )
+from tallow.serve.imports import import_at_once
 from tallow.serve.options import FORMER
 from tallow.serve.wording import APPS, in_options, say, spelling
 
@@ -41,6 +42,12 @@ EXIT_CANCELLED = 130
 
 _NUMBERS = {"int_parsing": "a whole number", "float_parsing": "a number"}
 """What must be given where a text is none, by the word that Typer's library has for it."""
+
+
+_SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
+
+_VERBS: dict[str, dict[str, typer.Typer]] = {}
+"""By the name of a group: its verbs, each an app of one."""
 
 
 class VerbCommand(TyperCommand):
@@ -96,16 +103,55 @@ def _require_one_name(ctx: Any, spellings: dict[str, str]) -> None:
             raise typer.BadParameter(f"{before}, {now}; are two names of one thing; give {now}")
 
 
+class _Verbs(UserDict[str, Any]):
+    """Verbs and groups by name; a verb is made when it is asked for, as its page of help is.
+
+    To make one takes a millisecond or two, most of it for the types of its options.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        found = self.data[name]
+        if isinstance(found, typer.Typer):
+            found = self.data[name] = typer.main.get_command(found)
+        return found
+
+    def first_lines(self) -> list[TyperCommand]:
+        """Return commands that have no more than a name and a help."""
+        helps = {
+            name: each.info.help if isinstance(each, typer.Typer) else each.help
+            for name, each in self.data.items()
+        }
+        return [TyperCommand(name, help=text) for name, text in helps.items()]
+
+
+class VerbGroup(TyperGroup):
+    """A group of verbs whose page of help waits for none of them to be made."""
+
+    def __init__(self, *, name: str, commands: dict[str, Any], **rest: Any) -> None:
+        self._verbs = _Verbs({**_VERBS[name], **commands})
+        super().__init__(name=name, commands=self._verbs, **rest)  # type: ignore[arg-type]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, in the order in which they are shown."""
+        return list(self._verbs)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a line of each."""
+        TyperGroup(commands=self._verbs.first_lines()).format_commands(ctx, formatter)
+
+
 def make_app(name: str, help_: str, epilog: str) -> typer.Typer:
     """Return an app whose help is plain text, which Typer writes without importing rich."""
+    _VERBS[name] = {}
     APPS[name] = typer.Typer(
         name=name,
+        cls=VerbGroup,
         help=help_,
         epilog=epilog,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+        context_settings=_SETTINGS,
     )
     return APPS[name]
 
@@ -146,7 +192,15 @@ def add_verb(
                 code = EXIT_USAGE
             raise typer.Exit(code)
 
-        app.command(name, cls=command, epilog=epilog)(run_verb)
+        alone = typer.Typer(
+            help=inspect.getdoc(declared),
+            add_completion=False,
+            rich_markup_mode=None,
+            pretty_exceptions_enable=False,
+            context_settings=_SETTINGS,
+        )
+        alone.command(name, cls=command, epilog=epilog)(run_verb)
+        _VERBS[str(app.info.name)][name] = alone
         WORKS[path] = (declared, work)
         return run_verb
 
@@ -171,23 +225,9 @@ def find_work(name: str) -> Callable[..., int]:
     """Return the function ``module:function`` of this package."""
     module, _, function = name.partition(":")
     path = f"tallow.serve.{module}"
-    if path not in sys.modules:
-        _import_at_once(path)
-    found: Callable[..., int] = getattr(sys.modules[path], function)
+    module_found = sys.modules.get(path) or import_at_once(path)
+    found: Callable[..., int] = getattr(module_found, function)
     return found
-
-
-def _import_at_once(path: str) -> None:
-    """Import a module without a look for garbage among all that it brings: there is none.
-
-    Looking takes a tenth of a small run; what was brought is left out of later looks, too.
-    """
-    gc.disable()
-    try:
-        import_module(path)
-        gc.freeze()
-    finally:
-        gc.enable()
 
 
 def _by_todays_names(given: dict[str, Any], verb: str) -> dict[str, Any]:
