@@ -27,6 +27,7 @@ LAYERS = (
     "testing",
     "migrate",
     "engine",
+    "screens",
     "analysis",
     "runtime",
     "plan",

@@ -161,6 +161,10 @@ class EvidenceError(TallowError, OSError):
     """The evidence of an experiment, or a mismatch of it, cannot be opened, read or written."""
 
 
+class ScreenError(TallowError, ValueError):
+    """A screen cannot be read or judged; the message says in which column of its text, and why."""
+
+
 def _safe_argument(message: object) -> object:
     """Return a message that is safe to show; only beginning and end of a very long one."""
     if not isinstance(message, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from tallow.core.limits_migration import *  # noqa: F403 - one place to look for all of them
+from tallow.core.limits_screens import *  # noqa: F403
 
 LENGTH_MAX = 5_000
 """Longest look-back, in rows, that an indicator accepts."""

@@ -140,12 +140,18 @@ def _items(given: object) -> list[str | Spec]:
     return items
 
 
-def _refuse_column(name: str) -> None:
-    """Raise `SpecError` for the name of a column, such as ``ema_9``."""
+def spec_of_column(name: str) -> str | None:
+    """Return what to give for the name of a column such as ``ema_9``; None where it is none."""
     first, *numbers = name.split("_")
     known = registry().by_name
     if numbers and name not in known and first in known and all(map(str.isdigit, numbers)):
-        spec = f"{first}({', '.join(numbers)})"
+        return f"{first}({', '.join(numbers)})"
+    return None
+
+
+def _refuse_column(name: str) -> None:
+    spec = spec_of_column(name)
+    if spec is not None:
         raise SpecError(f"indicator: {excerpt(name)}; is the name of a column; give {spec}")
 
 

@@ -1,0 +1,77 @@
+"""The words of the language: functions, operators and how tight they bind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tallow.core.operator import COLUMNS
+from tallow.screens.nodes import CROSS_SECTIONS, RELATIONS
+
+OR, AND, NOT, REPEAT, RELATION, SUM, PRODUCT, NEGATIVE, OFFSET, ATOM = range(1, 11)
+"""How tight operators bind, from loose to tight."""
+
+LEVELS: Mapping[str, int] = MappingProxyType(
+    {
+        "or": OR,
+        "and": AND,
+        "within": REPEAT,
+        "for": REPEAT,
+        **dict.fromkeys((*RELATIONS, "crosses"), RELATION),
+        "+": SUM,
+        "-": SUM,
+        "*": PRODUCT,
+        "/": PRODUCT,
+    }
+)
+"""By the sign or the word that stands between operands, or behind one."""
+
+BAR_FUNCTIONS = ("rising", "falling", "highest", "lowest", "change")
+"""Functions of a number and of how many bars."""
+
+VALUE_FUNCTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "abs": "abs(x)",
+        "min": "min(x, y)",
+        "max": "max(x, y)",
+        "between": "between(x, low, high)",
+    }
+)
+"""Functions of the values of one bar, each as it is written."""
+
+FUNCTIONS = (*BAR_FUNCTIONS, *VALUE_FUNCTIONS, *CROSS_SECTIONS)
+
+PARTICLES = (
+    *("and", "or", "not", "within", "for", "bars", "bar"),
+    *("crosses", "above", "below", "forming", "in"),
+)
+
+WORDS = frozenset((*COLUMNS, *FUNCTIONS, *PARTICLES))
+"""What a saved screen cannot be called."""
+
+OTHERS: Mapping[str, str] = MappingProxyType(
+    {
+        "&": "write and",
+        "|": "write or",
+        "!": "write not",
+        "%": "write a part of one: 2 % is 0.02",
+        "^": "write x * x",
+        "\u2265": "write >=",
+        "\u2264": "write <=",
+        "\u2260": "write !=",
+        ".": "leave out a prefix such as ta.",
+        "?": "write two conditions with and, or",
+    }
+)
+"""What others write, and what is written here."""
+
+OTHER_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "crossover": "write x crosses above y",
+        "crossunder": "write x crosses below y",
+        "crossed": "write x crosses above y",
+        "true": "a comparison is true by itself: write close > open",
+        "false": "a comparison is false by itself: write not close > open",
+        "na": "what is not known is neither true nor false",
+    }
+)
