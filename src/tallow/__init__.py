@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tallow.data.reading.candles import Candles
     from tallow.data.reading.readers import read_candles
     from tallow.data.store.store import Store, open_store
+    from tallow.data.universe import Universe
+    from tallow.data.universe_files import read_universe
     from tallow.engine import AnalyticsEngine
     from tallow.runtime.array_run import ArrayResult
     from tallow.runtime.cache import IndicatorCache
@@ -48,11 +50,13 @@ _HOME = {
     "RunReport": "tallow.runtime.results",
     "Store": "tallow.data.store.store",
     "TallowError": "tallow.core.errors",
+    "Universe": "tallow.data.universe",
     "WINDOW": "tallow.core.operator",
     "load_calendar": "tallow.core.calendars",
     "open_store": "tallow.data.store.store",
     "parse_specs": "tallow.core.spec",
     "read_candles": "tallow.data.reading.readers",
+    "read_universe": "tallow.data.universe_files",
 }
 
 __all__ = [
@@ -71,10 +75,12 @@ __all__ = [
     "RunReport",
     "Store",
     "TallowError",
+    "Universe",
     "load_calendar",
     "open_store",
     "parse_specs",
     "read_candles",
+    "read_universe",
 ]
 
 

@@ -47,9 +47,10 @@ from tallow.data.kernels.aggregate import NoTrade, require_no_trade
 from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.options import ReadKeywords, read_options
-from tallow.plan.plan import Indicators, make_plan
+from tallow.data.universe import Universe
+from tallow.data.universe_files import find_universe
+from tallow.plan.plan import Indicators
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
-from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.cache import IndicatorCache
 from tallow.runtime.outputs import Progress
 from tallow.runtime.ranges import Range
@@ -62,16 +63,17 @@ from tallow.runtime.requests import (
     as_asked,
 )
 from tallow.runtime.results import ProcessingResult, RunReport
-from tallow.runtime.warming import compile_plan, is_plan_compiled
+from tallow.runtime.warming import KernelUser
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
+    from tallow.data.store.universes import StoredUniverses
     from tallow.runtime.array_run import ArrayResult
     from tallow.runtime.live.live_engine import LiveEngine
     from tallow.runtime.query import StoreQueries
 
 
-class AnalyticsEngine:
+class AnalyticsEngine(KernelUser):
     """Candles in; bars at any timeframe, with every indicator, out.
 
     Parameters
@@ -139,6 +141,10 @@ class AnalyticsEngine:
             opened = open_store(store) if isinstance(store, str | Path) else store
             self._queries = StoreQueries(opened, *asked, *work, self.cache)
 
+    @property
+    def _universes(self) -> StoredUniverses | None:
+        return None if self._queries is None else self._queries.store.universes
+
     @overload
     def process_candles(
         self,
@@ -165,6 +171,7 @@ class AnalyticsEngine:
         start: Moment | None = None,
         end: Moment | None = None,
         instruments: str | list[str] | None = None,
+        universe: str | Path | Universe | None = None,
         final_at: str | datetime | None = None,
         source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
@@ -183,6 +190,9 @@ class AnalyticsEngine:
             Bars to return: ``start <= open < end``; a bare date is a session, included at both
             ends, and so are ``"today"``, ``"yesterday"`` and ``"-5d"``, days of the calendar's
             zone, in which a time without an offset is, too. Indicators see all earlier candles.
+        instruments, universe
+            Names; and a `Universe`, a file of one, or the name of one in the engine's store: only
+            bars of its members on the date of their session. Both together: what is in both.
         final_at
             A bar is final if it ends by then; by default, by the end of its instrument's last row.
         source_timeframe, reading
@@ -200,7 +210,8 @@ class AnalyticsEngine:
         TallowError
             On anything wrong with the arguments; if every instrument fails, with the first reason.
         """
-        wanted = Range.of(start, end, instruments).checked(self.calendars)
+        list_ = find_universe(universe, self._universes)
+        wanted = Range.of(start, end, instruments, list_).checked(self.calendars)
         given: Any = {"source_timeframe": source_timeframe, **reading}
         asked = (candles, given, timeframe, indicators, wanted, final_at, progress)
         return as_asked(self._requests.to_frames(*asked, output_zone), timeframe)
@@ -234,6 +245,7 @@ class AnalyticsEngine:
         start: Moment | None = None,
         end: Moment | None = None,
         instruments: str | list[str] | None = None,
+        universe: str | Path | Universe | None = None,
         final_at: str | datetime | None = None,
         source_timeframe: str | Timeframe | None = None,
         progress: Progress | None = None,
@@ -266,7 +278,8 @@ class AnalyticsEngine:
         """
         if not isinstance(inputs, CandleFiles):
             inputs = CandleFiles.find(inputs, read_options(source_timeframe, **reading))
-        wanted = Range.of(start, end, instruments).checked(self.calendars)
+        list_ = find_universe(universe, self._universes)
+        wanted = Range.of(start, end, instruments, list_).checked(self.calendars)
         inputs = inputs.in_calendar(self.calendars)
         asked = (inputs, output, timeframe, indicators, wanted, final_at, progress)
         return as_asked(self._requests.to_files(*asked, output_zone), timeframe)
@@ -285,6 +298,7 @@ class AnalyticsEngine:
         source_timeframe: str | Timeframe = "1m",
         adjustment: str = "raw",
         output_zone: str | None = None,
+        universe: str | Path | Universe | None = None,
     ) -> Any:
         """Return bars of a range from the store, as right as if all its candles had been read.
 
@@ -292,8 +306,8 @@ class AnalyticsEngine:
         ----------
         instruments, timeframe
             One, or several; all instruments by default.
-        start, end, output_zone
-            As in `process_candles`.
+        start, end, output_zone, universe
+            As in `process_candles`; a stored universe is that of `known_at`.
         known_at
             Answer with what the store knew at that moment; what it knows now by default.
         final_at
@@ -322,7 +336,7 @@ class AnalyticsEngine:
             why = "query: store=None; the engine has no candles; give it some: "
             raise ParameterError(why + 'AnalyticsEngine(store="folder")')
         ask, moments = self._queries.ask, (known_at, final_at)
-        rest = (start, end, indicators, *moments, source_timeframe, adjustment)
+        rest = (start, end, indicators, *moments, source_timeframe, adjustment, universe)
         zone = require_output_zone(output_zone)
         if isinstance(timeframe, str | Timeframe):
             return ask(instruments, timeframe, *rest).in_zone(zone)
@@ -344,21 +358,6 @@ class AnalyticsEngine:
         store = None if self._queries is None else self._queries.store
         options |= {"no_trade": self.no_trade, "store": store, "convention": self.convention}
         return LiveEngine(timeframes, indicators, calendar=self.calendars, **options)
-
-    def is_warm(self, indicators: Indicators = "default") -> bool:
-        """Say whether the kernels of these indicators were compiled on this machine before."""
-        return is_plan_compiled(make_plan(indicators, self.convention, BAR_COLUMNS))
-
-    def warm_up(self, indicators: Indicators = "default", progress: Progress | None = None) -> None:
-        """Compile, or load, the kernels that a run with these indicators needs.
-
-        `progress` is called with the kernels done and the kernels in all.
-        """
-        from tallow.data.simulate import one_candle
-
-        compile_plan(make_plan(indicators, self.convention, BAR_COLUMNS), progress)
-        # All other kernels of a run.
-        self.process_candles(one_candle(self.calendars), "5m", indicators)
 
     def calculate_arrays(
         self,

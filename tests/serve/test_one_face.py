@@ -28,6 +28,7 @@ from tallow.data.ingest.documents import ingest
 from tallow.data.providers.document import read_document
 from tallow.data.reading.readers import read_candles
 from tallow.data.store.actions import StoredActions
+from tallow.data.store.universes import StoredUniverses
 from tallow.migrate.protocol import Request
 from tallow.runtime.requests import InputKeywords
 from tests.serve import hints
@@ -41,17 +42,19 @@ CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage")
 ACTS = ("start", "status", "advance", "pause", "resume", "revert")
 ROLLOUT = tuple(f"rollout {verb}" for verb in ACTS)
 STORE = ("stats", "list", "coverage", "quarantine", "ingests", "actions", "compact", "backup")
+UNIVERSE = ("universe add", "universe list", "universe show")
 SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--timeframe": ("timeframe", (*BARS, "demo")),
     "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage")),
     "--instrument": ("instruments", (*BARS, "store coverage")),
+    "--universe": ("universe", ("run", "query")),
     "--instrument-key": ("instrument_key", FILES),
     "--adjustment": ("adjustment", ("ingest", "query", "store coverage")),
-    "--known-at": ("known_at", ("query", "store coverage")),
+    "--known-at": ("known_at", ("query", "store coverage", *UNIVERSE[1:])),
     "--final-at": ("final_at", ("run", "query")),
-    "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, "indicators", "doctor")),
+    "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor")),
     "--json-file": ("json_file", REPORTS),
     "--strict": ("strict", REPORTS),
     "--quiet": ("quiet", REPORTS),
@@ -226,9 +229,13 @@ WORDS: dict[str, tuple[Callable[..., Any], ...]] = {
         *(*STORE_READS, tallow.Store.has_interest, tallow.Store.write, tallow.Store.delete),
     ),
     "instrument_key": (*INPUTS, ReplayFeed, read_document, ingest),
-    "known_at": (ENGINE.query, *STORE_READS, StoredActions.read, StoredActions.joins),
+    "known_at": (
+        *(ENGINE.query, *STORE_READS, StoredActions.read, StoredActions.joins),
+        *(StoredUniverses.read, StoredUniverses.names),
+    ),
     "final_at": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, OF_CANDLES[1]),
     "instruments": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, *STORE_READS),
+    "universe": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query),
     "output_zone": (*OF_CANDLES, ENGINE.process_files, ENGINE.query, tallow.LiveEngine),
     "create": (tallow.open_store, tallow.LiveEngine),
 }

@@ -101,6 +101,10 @@ class ActionError(TallowError, ValueError):
     """A table of corporate actions cannot be read, or contradicts itself or the candles."""
 
 
+class UniverseError(TallowError, ValueError):
+    """A list of members cannot be read or contradicts itself, or no universe has the name."""
+
+
 class AllFailedError(TallowError):
     """Every instrument of a run failed, so there is no result; the message is the first reason."""
 

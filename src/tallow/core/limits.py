@@ -49,6 +49,9 @@ NAME_CHARACTERS_MAX = 1_024
 TOML_BYTES_MAX = 4_194_304
 """Longest file of dates, or of a rollout's plan."""
 
+UNIVERSE_BYTES_MAX = 67_108_864
+"""Longest file of a universe's members."""
+
 PATH_BYTES_MAX = 4_095
 """Longest name of a file with its folders."""
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Times
 from tallow.core.calendars import Calendar
-from tallow.core.limits import CUTS
+from tallow.core.limits import CUTS, QUERY_SPANS
 from tallow.core.time import END_OF_TIME, from_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.candles import ReadReport
@@ -27,9 +27,10 @@ from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions
 from tallow.runtime.cache import CachedValue, CacheOutcome
 from tallow.runtime.ranged import RangeRun, Read, Target
+from tallow.runtime.ranges import Range
 from tallow.runtime.results import RunReport
 from tallow.runtime.run_snapshots import Snapshot, SparseSnapshots
-from tallow.runtime.spans import Buckets, Span
+from tallow.runtime.spans import Buckets, Span, span_of
 from tallow.runtime.stored import StoredCandles
 
 
@@ -132,6 +133,16 @@ class Kind:
         """Return what is wanted of an instrument; only the span's end limits the last bars."""
         whole = replace(span, last=END_OF_TIME)
         return Target(self.calendar, self.buckets, self.source_buckets, whole)
+
+
+@lru_cache(maxsize=QUERY_SPANS)
+def span_of_kind(kind: Kind, wanted: Range) -> Span | None:
+    """Return the span of a range's bars of a kind; None where the range is empty."""
+    limits = wanted.limits(kind.calendar)
+    if limits[0] >= limits[1]:
+        # A date and an instant before it.
+        return None
+    return span_of(kind.buckets, limits, wanted.start is None, wanted.end is None)
 
 
 def extend_or_repair(

@@ -22,7 +22,8 @@ from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import Block
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import RunReport, raise_if_all_failed, raise_if_all_refused
-from tallow.runtime.why_empty import why_no_bar
+from tallow.runtime.universes import MemberCut
+from tallow.runtime.why_empty import why_no_bar, with_universe
 
 Progress = Callable[[int, int], None]
 """Called with the candles done and the candles in all; raise in it to cancel."""
@@ -183,10 +184,13 @@ class _Output:
         self._bars = 0
         self._assumed = provisional_bars(run.options.calendars, run.options.timeframe)
         self._provisional: list[pl.DataFrame] = []
+        universe = job.wanted.universe
+        self._members = None if universe is None else MemberCut(universe, run.options.calendars)
 
     def _cut(self, bars: pl.DataFrame) -> pl.DataFrame:
-        """Return the bars of the range asked for."""
-        return self._job.wanted.cut(bars, self.run.options.calendars)
+        """Return the bars of the range asked for, and of members where a universe is."""
+        bars = self._job.wanted.cut(bars, self.run.options.calendars)
+        return bars if self._members is None else self._members.cut(bars)
 
     def write(self, frames: Iterable[pl.DataFrame]) -> None:
         """Write the bars of the range asked for."""
@@ -216,10 +220,15 @@ class _Output:
         raise_if_all_refused(read, self.run.counts, self.run.quarantine(quarantine))
         if self._sink is None:
             self._open(self.run.empty_frame())
-        self._job.wanted.check_found(names)
-        raise_if_all_failed(self.run.failures, self._job.wanted.count(read.instruments))
+        wanted = self._job.wanted
+        wanted.check_found(names)
+        wanted.check_members(names)
+        raise_if_all_failed(self.run.failures, wanted.count(read.instruments, names))
         provisional = pl.concat(self._provisional) if self._provisional else NONE_PROVISIONAL
-        return report_of_run(self.run, read, quarantine, self._bars, provisional)
+        report = report_of_run(self.run, read, quarantine, self._bars, provisional)
+        if self._members is None or wanted.names is None:
+            return report
+        return with_universe(report, self._members.report(wanted.names, names))
 
     def finish(self) -> None:
         """Let the sink end its work."""

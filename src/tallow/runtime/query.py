@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
@@ -29,12 +30,21 @@ from tallow.data.joins import JoinedHistories
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
+from tallow.data.universe import Universe
+from tallow.data.universe_files import read_if_file
 from tallow.plan.plan import Indicators, Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.batch import NO_CALENDAR, BarOptions, BarRun
 from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
-from tallow.runtime.cached_bars import CachedBars, Kind, bars_of, extend_or_repair, report_of
+from tallow.runtime.cached_bars import (
+    CachedBars,
+    Kind,
+    bars_of,
+    extend_or_repair,
+    report_of,
+    span_of_kind,
+)
 from tallow.runtime.questions import (
     Asked,
     OneInstrument,
@@ -46,7 +56,6 @@ from tallow.runtime.questions import (
     read_question,
 )
 from tallow.runtime.ranged import RangeRun, Target
-from tallow.runtime.ranges import Range
 from tallow.runtime.results import (
     IndicatorSet,
     ProcessingResult,
@@ -54,8 +63,9 @@ from tallow.runtime.results import (
     raise_if_all_failed,
 )
 from tallow.runtime.run_snapshots import run_identity
-from tallow.runtime.spans import Span, calendar_buckets, span_of
+from tallow.runtime.spans import calendar_buckets, span_of
 from tallow.runtime.stored import Changes, JoinedCandles, StoredCandles, TrackedCandles
+from tallow.runtime.universes import StoredMembers
 from tallow.runtime.why_empty import describe_answer, warn_if_empty
 
 if TYPE_CHECKING:
@@ -107,13 +117,15 @@ class StoreQueries:
         final_at: str | datetime | None,
         source: str | Timeframe,
         adjustment: str,
+        universe: str | Path | Universe | None,
     ) -> ProcessingResult:
         """Return the bars of a range; errors are those of `tallow.engine.AnalyticsEngine.query`."""
         began = time.perf_counter()
         names = tuple(instruments) if isinstance(instruments, list) else instruments
         text = indicators if isinstance(indicators, str) else None
         specs = parse_specs(indicators, self._convention) if text is None else text
-        asked = (names, timeframe, start, end, specs, known_at, final_at, source, adjustment)
+        rest = (source, adjustment, read_if_file(universe))
+        asked = (names, timeframe, start, end, specs, known_at, final_at, *rest)
         try:
             (frame, report, found), columns = self._of_one_state(asked)
         except RangeError:
@@ -149,7 +161,7 @@ class StoreQueries:
         known = self._known.get(asked)
         if known is not None and known.token == token and known.indicators is indicators:
             return known
-        question = read_question(*asked, self._convention)
+        question = read_question(*asked, self._convention, state.universes)
         plan = make_plan(question.indicators, question.convention, BAR_COLUMNS)
         ready = Ready(token, indicators, question, plan, self._one(question, plan, state))
         if may_be_asked_again(asked):
@@ -163,7 +175,8 @@ class StoreQueries:
     def _one(self, question: Question, plan: Plan, state: StoreState) -> OneInstrument | None:
         """Return where an answer is kept; None where it is not about the bars of one instrument."""
         names = question.wanted.instruments
-        if names is None or len(names) != 1 or question.final_at is not None:
+        whole = question.final_at is not None or question.wanted.universe is not None
+        if names is None or len(names) != 1 or whole:
             return None
         (name,) = names
         calendar = int(self._calendars.indices([name])[0])
@@ -172,7 +185,7 @@ class StoreQueries:
         if self._joined(state).among(names):
             return None
         kind = self._kind(question, plan, calendar)
-        span = _span(kind, question.wanted)
+        span = span_of_kind(kind, question.wanted)
         if span is None:
             return None
         interest = self._interest(self._tracked(question, state), state)
@@ -285,16 +298,28 @@ class StoreQueries:
             question.timeframe, question.source, self._calendars, self._no_trade, question.final_at
         )
         run = self._run(plan, options, candles, self._interest(candles, state))
-        given = question.wanted.instruments
+        members = self._members(question, candles, state)
+        given = question.wanted.instruments if members is None else members.names
         names = sorted(self._names(candles, state) if given is None else given)
         self._run_by_calendar(run, names, question)
         if isinstance(candles, AdjustedCandles):
             run.failures.update(candles.refused)
         self._check(run, names, question, state)
-        frame = _in_order(run.frames or [run.make_run().empty_frame()])
-        return frame, report_of(run.read, len(run.seen), run.failures, run.quarantine, len(frame))
+        frame = run.bars()
+        frame = frame if members is None else members.cut(frame)
+        report = report_of(run.read, len(run.seen), run.failures, run.quarantine, len(frame))
+        return frame, replace(report, universe=None if members is None else members.report())
 
-    def _candles(self, question: Question, state: StoreState, now: int) -> StoredCandles:
+    def _members(
+        self, question: Question, candles: JoinedCandles, state: StoreState
+    ) -> StoredMembers | None:
+        """Return the members of a question's universe; None where it has none."""
+        if question.wanted.universe is None:
+            return None
+        known, joined = self._names(candles, state), candles.joined
+        return StoredMembers(question.wanted, known, state.symbols(), joined, self._calendars)
+
+    def _candles(self, question: Question, state: StoreState, now: int) -> JoinedCandles:
         """Return the candles that a question is about, as one state of the store has them."""
         known_until = state.last_received()
         if question.known_at is not None:
@@ -372,20 +397,3 @@ class StoreQueries:
         if kept is None or kept[0] != token:
             self._facts[what] = kept = (token, ask())
         return kept[1]  # type: ignore[return-value]
-
-
-@lru_cache(maxsize=QUERY_SPANS)
-def _span(kind: Kind, wanted: Range) -> Span | None:
-    limits = wanted.limits(kind.calendar)
-    if limits[0] >= limits[1]:
-        # A date and an instant before it.
-        return None
-    return span_of(kind.buckets, limits, wanted.start is None, wanted.end is None)
-
-
-def _in_order(frames: Collection[pl.DataFrame]) -> pl.DataFrame:
-    """Return bars sorted by instrument and time; each instrument's come in order."""
-    frame = pl.concat(frames, rechunk=False)
-    if frame["instrument"].is_sorted():
-        return frame
-    return frame.sort("instrument", maintain_order=True)

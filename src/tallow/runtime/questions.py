@@ -14,6 +14,8 @@ from tallow.core.moments import Moment, is_relative
 from tallow.core.spec import Spec
 from tallow.core.time import from_us, now_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.universe import Universe
+from tallow.data.universe_files import StoredLists, find_universe
 from tallow.plan.plan import Plan
 from tallow.runtime.cache import CacheOutcome
 from tallow.runtime.cached_bars import Kind
@@ -51,9 +53,10 @@ Asked = tuple[
     str | datetime | None,
     str | Timeframe,
     str,
+    str | Universe | None,
 ]
 """The words of a question: instruments, timeframe, start, end, indicators, known_at, final_at,
-source timeframe and adjustment."""
+source timeframe, adjustment, and a universe or the name of a stored one."""
 
 
 def may_be_asked_again(asked: Asked) -> bool:
@@ -74,14 +77,16 @@ def read_question(
     final_at: str | datetime | None,
     source: str | Timeframe,
     adjustment: str,
+    universe: str | Universe | None,
     convention: str,
+    stored: StoredLists,
 ) -> Question:
     """Return a question; errors are those of `tallow.AnalyticsEngine.query`."""
     known = None if known_at is None else moment_us("known_at", known_at)
     final = known if final_at is None else moment_us("final_at", final_at)
     _require_known(final, known)
     return Question(
-        Range.of(start, end, instruments),
+        Range.of(start, end, instruments, find_universe(universe, stored, known)),
         parse_timeframe(timeframe),
         parse_timeframe(source),
         adjustment,

@@ -120,6 +120,13 @@ class RangeRun:
         if rest:
             self._from_states(rest, target)
 
+    def bars(self) -> pl.DataFrame:
+        """Return all bars, sorted by instrument and time; each instrument's come in order."""
+        frame = pl.concat(self.frames or [self.make_run().empty_frame()], rechunk=False)
+        if frame["instrument"].is_sorted():
+            return frame
+        return frame.sort("instrument", maintain_order=True)
+
     # From the rows that windows need
 
     def _by_windows(self, names: list[str], target: Target) -> list[str]:

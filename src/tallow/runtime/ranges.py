@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from tallow.core.given import name_text
 from tallow.core.moments import Limit, Moment, at_venue, limit_text, read_limit
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, to_us
 from tallow.data.coverage.days import session_start
+from tallow.data.universe import Universe
 
 
 def moment_us(name: str, moment: str | datetime) -> int:
@@ -43,10 +45,15 @@ class Range:
     start: Limit | None = None
     end: Limit | None = None
     instruments: frozenset[str] | None = None
+    universe: Universe | None = None
 
     @classmethod
     def of(
-        cls, start: Moment | None, end: Moment | None, instruments: str | Sequence[str] | None
+        cls,
+        start: Moment | None,
+        end: Moment | None,
+        instruments: str | Sequence[str] | None,
+        universe: Universe | None = None,
     ) -> Range:
         """Read what a caller gave; `RangeError` if a limit cannot be read."""
         first = None if start is None else read_limit("start", start)
@@ -54,17 +61,25 @@ class Range:
         names = [instruments] if isinstance(instruments, str) else instruments
         for name in names or ():
             name_text("instrument", name, RangeError)
-        return cls(first, last, None if names is None else frozenset(names))
+        return cls(first, last, None if names is None else frozenset(names), universe)
+
+    @cached_property
+    def names(self) -> frozenset[str] | None:
+        """The instruments that are wanted: members on any date, of a universe; None is all."""
+        if self.universe is None:
+            return self.instruments
+        members = self.universe.instruments
+        return members if self.instruments is None else members & self.instruments
 
     def pick(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of the instruments that are wanted."""
-        if self.instruments is None:
+        if self.names is None:
             return frame
-        return frame.filter(pl.col("instrument").is_in(sorted(self.instruments)))
+        return frame.filter(pl.col("instrument").is_in(sorted(self.names)))
 
-    def count(self, instruments: int) -> int:
-        """Return how many of an input's instruments are wanted, once they are known to exist."""
-        return instruments if self.instruments is None else len(self.instruments)
+    def count(self, instruments: int, known: Collection[str]) -> int:
+        """Return how many of an input's instruments, which are `known`, are wanted."""
+        return instruments if self.names is None else len(self.names.intersection(known))
 
     def check_found(
         self, known: Collection[str], where: str = "the input", instead: str = ""
@@ -77,6 +92,16 @@ class Range:
             if name not in known:
                 hint = near_matches(name, known) if known else instead or f"{where} has none"
                 raise RangeError(f"instrument: {excerpt(name)}; not in {where}; {hint}")
+
+    def check_members(self, known: Collection[str], where: str = "the input") -> None:
+        """Raise `RangeError` if the input has instruments, and no member of the universe."""
+        universe = self.universe
+        if universe is not None and known and universe.instruments.isdisjoint(known):
+            first = min(universe.instruments)
+            raise RangeError(
+                f"universe: {universe.name}; none of its {len(universe):,} members is in {where}; "
+                f"the first is {excerpt(first)}; {near_matches(first, known)}"
+            )
 
     def cut(self, frame: pl.DataFrame, calendars: CalendarAssignment) -> pl.DataFrame:
         """Return the bars whose open lies in the range; a date is one of their own calendar's."""

@@ -23,6 +23,7 @@ from tallow.data.reading.candles import Candles
 from tallow.data.reading.interchange import to_native
 from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.readers import open_candles
+from tallow.data.universe import Universe
 from tallow.data.writers import FrameWriter, check_outputs
 from tallow.plan.plan import Indicators, make_plan
 from tallow.runtime.array_run import ArrayResult, run_to_arrays
@@ -56,6 +57,7 @@ class RunKeywords(RowKeywords, total=False):
     start: Moment | None
     end: Moment | None
     instruments: str | list[str] | None
+    universe: str | Path | Universe | None
     final_at: str | datetime | None
     progress: Progress | None
 

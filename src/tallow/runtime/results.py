@@ -18,6 +18,7 @@ from tallow.data.reading.interchange import to_native
 from tallow.data.reading.quarantine import count_by_rule
 from tallow.data.reading.rules import RULES
 from tallow.runtime.batch import Counts
+from tallow.runtime.universes import UniverseReport
 
 Model = TypeVar("Model")
 
@@ -51,6 +52,9 @@ class RunReport:
     why_empty
         Why there is no bar; empty where there are some, and where `failures` says it. Whoever asked
         is warned of it, too (`tallow.core.errors.EmptyWarning`).
+    universe
+        What was left out as its instrument was no member, where a universe was asked for; else
+        None. See `tallow.runtime.universes.UniverseReport`.
     """
 
     read: ReadReport
@@ -63,6 +67,7 @@ class RunReport:
     hint: str = ""
     notes: tuple[str, ...] = ()
     why_empty: str = ""
+    universe: UniverseReport | None = None
 
     def _repr_html_(self) -> str:
         title = f"RunReport({self.bars:,} bars of {self.read.rows_in:,} rows)"
@@ -73,7 +78,8 @@ class RunReport:
         by_rule = count_by_rule(self.quarantine)
         said = [f"quarantined: {name} {rows:,}" for name, rows in by_rule.items()]
         said += [f"failed: {name}: {why}" for name, why in self.failures.items()]
-        return [*said, *filter(None, (self.why_empty, self.assumed, self.hint)), *self.notes]
+        said += filter(None, (self.why_empty, self.assumed, self.hint))
+        return [*said, *self.notes, *(self.universe.sentences() if self.universe else ())]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values, for JSON."""
@@ -93,6 +99,7 @@ class RunReport:
             "why_empty": self.why_empty,
             "notes": list(self.notes),
             "failures": self.failures,
+            "universe": self.universe and self.universe.to_dict(),
         }
 
 

@@ -116,9 +116,7 @@ def run_candles(candles: Candles, job: Job) -> Reports:
             outputs.feed(group)
             rows += sum(map(len, group))
             outputs.show_progress(rows)
-        names = (
-            set() if job.wanted.instruments is None else set(candles.frame["instrument"].unique())
-        )
+        names = set() if job.wanted.names is None else set(candles.frame["instrument"].unique())
         return outputs.finished(candles.report, candles.quarantine, names)
 
 
@@ -145,7 +143,7 @@ def _ordered(files: CandleFiles, wanted: Range, seen: _ReadCounts) -> Iterator[p
         if minutes.is_shared(batch.frame, batch.quarantine):
             raise NeedsWholeInputError
         seen.see(batch, batch.frame, 0)
-        if wanted.instruments is not None:
+        if wanted.names is not None:
             watch.see(batch.frame)
             if not watch.in_order:
                 raise NeedsWholeInputError

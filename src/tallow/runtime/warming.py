@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.kernel import compiling_beside, is_compiled
 from tallow.core.operator import Values
 from tallow.core.registry import registry
 from tallow.core.spec import make_spec
-from tallow.plan.plan import Plan, make_plan
+from tallow.plan.plan import Indicators, Plan, make_plan
+from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.operations import run_one_row
 from tallow.runtime.outputs import Progress
 
@@ -38,6 +41,32 @@ def compile_in_order(indicators: Sequence[tuple[str, Values]]) -> None:
         found = registry().by_name.get(name)
         if found is not None and not is_compiled(found.kernel(values)):
             run_one_row(make_plan([make_spec(found, dict(values), "tradingview")]).operations[0])
+
+
+class KernelUser:
+    """What an engine says and does of the kernels that it will need."""
+
+    convention: str
+    calendars: CalendarAssignment
+
+    def is_warm(self, indicators: Indicators = "default") -> bool:
+        """Say whether the kernels of these indicators were compiled on this machine before."""
+        return is_plan_compiled(make_plan(indicators, self.convention, BAR_COLUMNS))
+
+    def warm_up(self, indicators: Indicators = "default", progress: Progress | None = None) -> None:
+        """Compile, or load, the kernels that a run with these indicators needs.
+
+        `progress` is called with the kernels done and the kernels in all.
+        """
+        from tallow.data.simulate import one_candle
+
+        compile_plan(make_plan(indicators, self.convention, BAR_COLUMNS), progress)
+        # All other kernels of a run.
+        self.process_candles(one_candle(self.calendars), "5m", indicators)
+
+    def process_candles(self, *asked: Any, **named: Any) -> Any:
+        """Run candles; see `tallow.AnalyticsEngine.process_candles`."""
+        raise NotImplementedError
 
 
 def _beside(plan: Plan) -> str:

@@ -16,6 +16,7 @@ from tallow.data.coverage.provisional import provisional_bars
 from tallow.data.reading.candles import ReadReport
 from tallow.runtime.batch import Counts
 from tallow.runtime.results import RunReport
+from tallow.runtime.universes import UniverseReport
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreState
@@ -50,6 +51,14 @@ def why_no_bar(
     return f"no bars: all candles, {span}, {_outside(calendars)}"
 
 
+def with_universe(report: RunReport, universe: UniverseReport) -> RunReport:
+    """Return a report that tells of a universe, and where it is the reason for no bar, of that."""
+    why = report.why_empty
+    if not (report.bars or report.failures):
+        why = universe.why_empty() or why
+    return replace(report, universe=universe, why_empty=why)
+
+
 def describe_answer(
     report: RunReport,
     frame: pl.DataFrame,
@@ -59,8 +68,9 @@ def describe_answer(
 ) -> RunReport:
     """Return the report of a store's answer, with its provisional bars, or why it has no bar."""
     if not len(frame):
-        why = "" if report.failures else _why_no_answer(state, question, calendars)
-        return replace(report, why_empty=why)
+        of_universe = report.universe.why_empty() if report.universe is not None else ""
+        why = of_universe or _why_no_answer(state, question, calendars)
+        return replace(report, why_empty="" if report.failures else why)
     assumed = provisional_bars(calendars, question.timeframe)
     if not len(provisional := assumed.among(frame)):
         return report

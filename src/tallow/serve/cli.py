@@ -16,6 +16,7 @@ import tallow
 from tallow.serve import cli_compare, cli_live, options
 from tallow.serve.cli_rollout import rollout_app
 from tallow.serve.cli_store import store_app
+from tallow.serve.cli_universe import universe_app
 from tallow.serve.verbs import PROGRAM, add_verb, make_app
 
 HELP = """Candle analytics for trading backends: one-minute candles in; candles at any timeframe
@@ -47,6 +48,7 @@ Next:
   tallow demo        see it work on a simulated market, in seconds
   tallow run --help  every option, with examples
   tallow store       look after kept candles: coverage, quarantine, backup
+  tallow universe    keep lists of instruments: indices, sectors, watchlists
   tallow doctor      if something is not as it should be
 """
 
@@ -119,6 +121,7 @@ Examples:
   tallow query BTCUSDT --store candles -c 24/7 -t 1h -t 1d -i "ema(9), macd"
   tallow query A B --store candles --start 2025-07-01 --end 2025-07-18 -o july.parquet
   tallow query --store candles -t 15m -o all.parquet
+  tallow query --store candles --universe nifty50 -t 1d
   tallow query A --store candles --known-at 2025-07-18T12:00+05:30 --json | jq '.[-1]'
 
 \b
@@ -132,6 +135,7 @@ Exit codes:
 
 app = make_app(PROGRAM, HELP, EPILOG)
 app.add_typer(store_app)
+app.add_typer(universe_app)
 app.add_typer(rollout_app)
 _verb = partial(add_verb, app)
 
@@ -167,6 +171,7 @@ def run(
     start: options.StartOption = None,
     end: options.EndOption = None,
     instruments: options.InstrumentsOption = None,
+    universe: options.FileUniverseOption = None,
     output_zone: options.OutputZoneOption = None,
     source_timeframe: options.FileTimeframeOption = None,
     timezone: options.TimezoneOption = None,
@@ -233,6 +238,7 @@ def query(
     *,
     store: options.StoreOption,
     instruments: options.InstrumentsOption = None,
+    universe: options.UniverseOption = None,
     timeframe: options.TimeframesOption = ["5m"],  # noqa: B006 - Typer copies it
     indicators: options.IndicatorsOption = "default",
     calendar: options.CalendarOption = "XNSE",

@@ -159,6 +159,24 @@ InstrumentsOption = Annotated[
     list[str] | None,
     option("--instrument KEY", "Only this instrument; may be given again for more.", OUTPUT),
 ]
+UniverseOption = Annotated[
+    str | None,
+    option(
+        "--universe NAME",
+        "Only members on the date of a bar's session: a universe of the store, a group of it "
+        "(sectors/Banks), or a .csv or .toml file.",
+        OUTPUT,
+    ),
+]
+FileUniverseOption = Annotated[
+    str | None,
+    option(
+        "--universe NAME",
+        "Only members on the date of a bar's session: a .csv or .toml file, or a group of it "
+        "(sectors.csv/Banks).",
+        OUTPUT,
+    ),
+]
 OutputZoneOption = Annotated[
     str | None,
     option(

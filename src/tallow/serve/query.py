@@ -33,7 +33,7 @@ from tallow.serve.console import (
     number,
     sparkline,
 )
-from tallow.serve.report import show_assumed, show_more
+from tallow.serve.report import say_universe, show_assumed, show_more
 from tallow.serve.run import compile_kernels
 from tallow.serve.verbs import (
     ENGINE,
@@ -111,6 +111,7 @@ def query_store(
             _write(output, answers, output_zone, shown=not quiet)
     elif not quiet:
         _show(make_console(), answers, question["instruments"], zone)
+    say_universe({size: result.report for size, result in answers.items()})
     hints = dict.fromkeys(result.report.hint for result in answers.values())
     for hint in filter(None, hints):
         say(f"hint: {in_options(hint, VERB)}", err=True)

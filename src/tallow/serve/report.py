@@ -13,7 +13,7 @@ from rich.table import Column, Table
 
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.serve.console import BAD, QUIET, WARN, colour, compact, make_counts, make_table, number
-from tallow.serve.wording import in_options
+from tallow.serve.wording import in_options, say
 
 if TYPE_CHECKING:
     import polars as pl
@@ -146,6 +146,15 @@ def show_assumed(console: Console, sentence: str, verb: str = "run") -> None:
     """Say what is assumed of provisional bars, if there are any."""
     if sentence:
         console.print(f"\n[bold]Provisional[/]\n{escape(in_options(sentence, verb))}")
+
+
+def say_universe(reports: Mapping[str, RunReport]) -> None:
+    """Say on stderr what a universe left out, and whom it names that is not there."""
+    by_size = {size: each.universe.sentences() for size, each in reports.items() if each.universe}
+    for sentence in dict.fromkeys(each for said in by_size.values() for each in said):
+        sizes = [size for size, said in by_size.items() if sentence in said]
+        of_some = f"{', '.join(sizes)}: " if len(sizes) < len(reports) else ""
+        say(of_some + sentence, err=True)
 
 
 def show_rules(console: Console, by_rule: Mapping[str, int], verb: str = "run") -> None:

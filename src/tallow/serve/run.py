@@ -16,7 +16,7 @@ from tallow.data.writers import check_outputs
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.results import RunReport, failure_text
 from tallow.serve.console import check_json_file, make_console, progress_bar, put_json
-from tallow.serve.report import all_failures, show_report
+from tallow.serve.report import all_failures, say_universe, show_report
 from tallow.serve.verbs import (
     ENGINE,
     EXIT_INCOMPLETE,
@@ -74,6 +74,7 @@ def run_to_file(
     if not (json or quiet):
         zone = options.get("output_zone") or UTC
         show_report(make_console(), reports, outputs, seconds, zone)
+    say_universe(reports)
     return _exit_code(list(reports.values()), strict)
 
 

@@ -84,6 +84,14 @@ def session_start(calendar: Calendar, day: date, beyond: int, *, after: bool = F
     return int(starts[position]) if position < len(starts) else beyond
 
 
+def session_dates(calendar: Calendar, times: Times) -> Dates:
+    """Return the date of the session that each of some instants belongs to."""
+    table = calendar.sessions()
+    starts = anchor_boundaries(table, calendar.timezone)
+    at = np.searchsorted(starts, times, side="right") - 1
+    return table.day_date[np.maximum(at, 0)]
+
+
 def local_date(calendar: Calendar, instant: int) -> date:
     """Return what date it is at the venue, at `instant` in microseconds since 1970 UTC.
 

@@ -39,6 +39,12 @@ all rows of one write have one `received_at`, later than that of every write bef
 SYMBOL = "symbol"
 """The timeframe and the adjustment of rows that say which symbol a key has."""
 
+UNIVERSE = "universe"
+"""The timeframe of rows that say which instruments a universe has; their adjustment is its name."""
+
+TIMELESS = (SYMBOL, UNIVERSE)
+"""Timeframes of rows whose times are no candles': a pruning of old ones leaves them alone."""
+
 SERIES_KEY = ("timeframe", "adjustment", "instrument")
 KEY = (*SERIES_KEY, "timestamp")
 LOG_ORDER = (*KEY, "revision")

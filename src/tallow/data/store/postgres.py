@@ -27,7 +27,7 @@ from tallow.data.store.backend import (
 )
 from tallow.data.store.group import QueuedWrite, WriteQueue
 from tallow.data.store.ledger import LedgerEntry
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, SYMBOL, UNFINISHED, Selection
+from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, TIMELESS, UNFINISHED, Selection
 from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
 from tallow.data.store.server import Server, ServerSession, instant, literal
@@ -187,7 +187,8 @@ class PostgresBackend:
                 removed += run(_SUPERSEDED.format(instant(superseded_before)))
                 run(f"UPDATE tallow.facts SET horizon = greatest(horizon, {superseded_before})")
             if before is not None:
-                old = f"timestamp < {instant(before)} AND timeframe <> {literal(SYMBOL)}"
+                others = ", ".join(map(literal, TIMELESS))
+                old = f"timestamp < {instant(before)} AND timeframe NOT IN ({others})"
                 removed += run(f"DELETE FROM tallow.log WHERE {old}")
             run(f"UPDATE tallow.facts SET epoch = '{uuid.uuid4().hex}'")
         return CompactionReport(0, 0, removed, 0)

@@ -13,8 +13,16 @@ from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_COLUMNS, time_view
 from tallow.data.store.actions import ACTION, StoredActions
 from tallow.data.store.backend import Backend, LogPoint, LogView
-from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, SERIES_KEY, SYMBOL, Selection, current_rows
+from tallow.data.store.log import (
+    LOG_ORDER,
+    LOG_SCHEMA,
+    SERIES_KEY,
+    TIMELESS,
+    Selection,
+    current_rows,
+)
 from tallow.data.store.symbols import SymbolAnswer, find_keys, read_symbols
+from tallow.data.store.universes import StoredUniverses
 
 
 class StoreReader:
@@ -38,6 +46,11 @@ class StoreReader:
     def actions(self) -> StoredActions:
         """The corporate actions that are recorded beside the candles."""
         return StoredActions(self.backend, self.view)
+
+    @property
+    def universes(self) -> StoredUniverses:
+        """The dated lists of members that are recorded beside the candles."""
+        return StoredUniverses(self.backend, self.view)
 
     @renamed(timeframe="source_timeframe", as_of="known_at")
     def read(
@@ -103,7 +116,7 @@ class StoreReader:
             self.view().scan(Selection.of(instruments, None, None, None, None, None), columns)
         )
         return (
-            rows.filter(~pl.col("timeframe").is_in([ACTION, SYMBOL]))
+            rows.filter(~pl.col("timeframe").is_in([ACTION, *TIMELESS]))
             .group_by(SERIES_KEY)
             .agg(first=pl.col("timestamp").min(), last=pl.col("timestamp").max(), candles=pl.len())
             .sort(SERIES_KEY)

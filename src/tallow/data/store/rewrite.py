@@ -28,7 +28,7 @@ from tallow.data.store.log import (
     LOG_ORDER,
     LOG_SCHEMA,
     SERIES_KEY,
-    SYMBOL,
+    TIMELESS,
     is_superseded,
     moment,
 )
@@ -163,7 +163,7 @@ def pruning(before: int | None, superseded_before: int | None) -> Keep:
             rows = rows.filter(~(is_superseded(KEY) & old).fill_null(False))
         if before is None:
             return rows
-        is_symbol = pl.col("timeframe") == SYMBOL
-        return rows.filter((pl.col("timestamp") >= moment(before)) | is_symbol)
+        is_timeless = pl.col("timeframe").is_in(TIMELESS)
+        return rows.filter((pl.col("timestamp") >= moment(before)) | is_timeless)
 
     return keep

@@ -83,7 +83,7 @@ def append(
     repeated: int = 0,
     meanwhile: Meanwhile = nullcontext,
 ) -> WriteReport:
-    """Write rows of one timeframe, adjustment and source; again where others commit first.
+    """Write rows of one timeframe, adjustment and source.
 
     `compare` says what they are; `read` has what was quarantined in reading them. `meanwhile` is
     entered while the write, its place in the order being certain, becomes durable.
@@ -92,9 +92,19 @@ def append(
     def work(writing: Writing) -> WriteReport:
         return write_rows(writing, rows, series, compare, read, repeated)
 
+    return commit(backend, work, len(rows), meanwhile)
+
+
+def commit(
+    backend: Backend,
+    work: Callable[[Writing], WriteReport],
+    rows: int,
+    meanwhile: Meanwhile = nullcontext,
+) -> WriteReport:
+    """Do the work of a write of so many rows at most; again where others commit first."""
     for attempt in range(STORE_COMMIT_ATTEMPTS):
         try:
-            return backend.write(work, len(rows), meanwhile)
+            return backend.write(work, rows, meanwhile)
         except ConflictError:
             if attempt + 1 == STORE_COMMIT_ATTEMPTS:
                 raise

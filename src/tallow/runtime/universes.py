@@ -1,0 +1,238 @@
+"""What a universe does to an answer: bars of instruments that are no members are left out.
+
+Values are those of whole histories, as always; only rows are left out, by the date of their
+session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tallow.core.arrays import Dates, Flags, Ints, Times
+from tallow.core.calendars import Calendar
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.calendars.table import date_list
+from tallow.data.coverage.days import session_dates
+from tallow.data.joins import JoinedHistories, Piece
+from tallow.data.reading.runs import instrument_runs
+from tallow.data.reading.schema import time_view
+from tallow.data.universe import Universe
+from tallow.runtime.ranges import Range
+
+NAMES_SHOWN = 5
+"""Members that a sentence names."""
+
+
+@dataclass(frozen=True)
+class UniverseReport:
+    """What a universe did to an answer.
+
+    Attributes
+    ----------
+    name
+        The universe's.
+    span
+        Of which dates it has members, in words.
+    members
+        How many instruments it has, on any date, of those that are asked for.
+    unknown
+        Which of them the input, or the store, does not have.
+    bars_left_out
+        Bars of the range whose instrument was no member on the date of their session.
+    dates_without
+        Dates of these on which the universe has no member at all, ascending.
+    notes
+        What was merged when it was read.
+    """
+
+    name: str
+    span: str
+    members: int
+    unknown: tuple[str, ...] = ()
+    bars_left_out: int = 0
+    dates_without: tuple[date, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def sentences(self) -> list[str]:
+        """Return what a person should know."""
+        said = [*self.notes]
+        if self.bars_left_out:
+            said.append(
+                f"{self.bars_left_out:,} bars left out, of instruments that were no members then"
+            )
+        if self.unknown:
+            names = ", ".join(self.unknown[:NAMES_SHOWN])
+            more = len(self.unknown) - NAMES_SHOWN
+            names += f" and {more:,} more" if more > 0 else ""
+            said.append(f"{len(self.unknown):,} of {self.members:,} members have no row: {names}")
+        if days := self.dates_without:
+            span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+            said.append(f"no members on {len(days):,} dates that have bars, {span}")
+        return [f"universe {self.name}: {each}" for each in said]
+
+    def why_empty(self) -> str:
+        """Return why an answer has no bar, where that is the universe's doing."""
+        if self.bars_left_out:
+            return (
+                f"no bars: of {self.bars_left_out:,} in the range, none is of an instrument that "
+                f"was a member of universe {self.name} then, which has members on {self.span}"
+            )
+        if not self.members:
+            return f"no bars: no instrument that is asked for is ever in universe {self.name}"
+        return ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as plain values, for JSON."""
+        return {
+            "name": self.name,
+            "span": self.span,
+            "members": self.members,
+            "unknown": list(self.unknown),
+            "bars_left_out": self.bars_left_out,
+            "dates_without": [each.isoformat() for each in self.dates_without],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass
+class MemberCut:
+    """Cuts bars to those of members, and counts the others."""
+
+    universe: Universe
+    calendars: CalendarAssignment
+    left_out: int = 0
+    dates_without: set[date] = field(default_factory=set)
+
+    def cut(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Return the bars of members; those of an instrument stand together."""
+        names, offsets = instrument_runs(bars)
+        counts = np.diff(offsets)
+        numbers = np.repeat(self.universe.numbers(names), counts)
+        calendar_of = np.repeat(self.calendars.indices(names), counts)
+        is_member = self.flags(numbers, calendar_of, time_view(bars))
+        return bars if is_member.all() else bars.filter(pl.Series(is_member))
+
+    def flags(self, numbers: Ints, calendar_of: Ints, times: Times) -> Flags:
+        """Say which bars are of members, by the numbers of their instruments and calendars."""
+        days = dates_of(self.calendars, calendar_of, times)
+        is_member = self.universe.has(numbers, days)
+        if not is_member.all():
+            others = np.unique(days[~is_member])
+            self.left_out += int(np.count_nonzero(~is_member))
+            self.dates_without |= set(date_list(others[~self.universe.has_members(others)]))
+        return is_member
+
+    def report(self, members: Collection[str], known: Collection[str]) -> UniverseReport:
+        """Return what was done, of so many members, of which some are known."""
+        unknown = sorted(name for name in members if name not in known)
+        days = tuple(sorted(self.dates_without))
+        counts = (tuple(unknown), self.left_out, days)
+        said = (self.universe.name, self.universe.span_text(), len(members))
+        return UniverseReport(*said, *counts, self.universe.notes)
+
+
+def dates_of(calendars: CalendarAssignment, calendar_of: Ints, times: Times) -> Dates:
+    """Return the session dates of instants, by the indices of their calendars."""
+    if len(calendars.calendars) == 1:
+        return session_dates(calendars.calendars[0], times)
+    days = np.empty(len(times), dtype="datetime64[D]")
+    for place, calendar in enumerate(calendars.calendars):
+        own = np.maximum(calendar_of, 0) == place
+        days[own] = session_dates(calendar, times[own])
+    return days
+
+
+# By the keys of a store
+
+
+class StoredMembers:
+    """The members of a universe by the keys of a store.
+
+    `names` are the instruments whose bars are made, sorted. `RangeError` if the store has none of
+    the members, or not an instrument that was asked for beside.
+    """
+
+    def __init__(
+        self,
+        wanted: Range,
+        known: Collection[str],
+        symbols: pl.DataFrame,
+        joined: JoinedHistories,
+        calendars: CalendarAssignment,
+    ) -> None:
+        assert wanted.universe is not None
+        listed = by_keys(wanted.universe, known, symbols)
+        self._listed, self._known = replace(wanted, universe=listed), known
+        self._listed.check_found(known, "the store")
+        self._listed.check_members(known, "the store")
+        universe = with_joins(listed, joined, calendars)
+        members = universe.instruments.intersection(known)
+        if wanted.instruments is None:
+            # Its bars are among those of the instrument that goes on from it.
+            members -= joined.ended_keys(members)
+        else:
+            members &= wanted.instruments
+        self.names, self._cut = sorted(members), MemberCut(universe, calendars)
+
+    def cut(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Return the bars of members."""
+        return self._cut.cut(bars)
+
+    def report(self) -> UniverseReport:
+        """Return what was left out."""
+        return self._cut.report(self._listed.names or (), self._known)
+
+
+def by_keys(universe: Universe, known: Collection[str], symbols: pl.DataFrame) -> Universe:
+    """Return a universe with the keys of symbols: a member that is no known key may be one."""
+    asked = [name for name in universe.instruments if name not in known]
+    pairs = symbols.filter(pl.col("symbol").is_in(asked)).rename({"instrument": "key"})
+    if pairs.is_empty():
+        return universe
+    table = universe.table.join(pairs, left_on="instrument", right_on="symbol", how="left")
+    keys = table.with_columns(instrument=pl.coalesce("key", "instrument")).drop("key")
+    found = Universe.of(universe.name, keys.select(universe.table.columns))
+    # A key that had two symbols overlaps itself, which nobody wrote.
+    return Universe(universe.name, found.table, universe.notes)
+
+
+def with_joins(
+    universe: Universe, joined: JoinedHistories, calendars: CalendarAssignment
+) -> Universe:
+    """Return a universe in which an instrument is a member when a key that it goes on from was."""
+    own = [
+        (piece, name)
+        for name, pieces in joined.pieces.items()
+        for piece in pieces[:-1]
+        if piece.key in universe.instruments
+    ]
+    if not own:
+        return universe
+    place = calendars.indices([name for _, name in own]).tolist()
+    parts = [
+        _as_successor(universe.table, piece, calendars.calendars[at], name)
+        for (piece, name), at in zip(own, place, strict=True)
+    ]
+    found = Universe.of(universe.name, pl.concat([universe.table, *parts]))
+    return Universe(universe.name, found.table, universe.notes)
+
+
+def _as_successor(table: pl.DataFrame, piece: Piece, calendar: Calendar, name: str) -> pl.DataFrame:
+    """Return the rows of a key under another name, as far as that one goes on from the key."""
+    first, after = (
+        None if each is None else date_list(session_dates(calendar, np.array([each])))[0]
+        for each in (piece.start, piece.end)
+    )
+    last = None if after is None else after - timedelta(days=1)
+    rows = table.filter(pl.col("instrument") == piece.key).with_columns(
+        pl.lit(name).alias("instrument"),
+        pl.max_horizontal("from", pl.lit(first, pl.Date)).alias("from"),
+        pl.min_horizontal("to", pl.lit(last, pl.Date)).alias("to"),
+    )
+    return rows.filter((pl.col("from") <= pl.col("to")).fill_null(value=True))
