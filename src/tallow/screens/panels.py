@@ -1,0 +1,198 @@
+"""Bars of one timeframe of many instruments as arrays, and which of them is known at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tallow.core.arrays import Flags, Floats, Ints, Times
+from tallow.core.errors import ScreenError, excerpt, near_matches
+
+_KEY_MAX = int(np.iinfo(np.int64).max) // 2
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Bars of one timeframe of many instruments.
+
+    Attributes
+    ----------
+    names
+        The instruments, each once.
+    offsets
+        int64 ``[instruments + 1]``: rows ``offsets[i]:offsets[i + 1]`` are of instrument ``i``.
+    opens, ends
+        int64 ``[rows]``, microseconds since 1970 UTC; they ascend within an instrument.
+    is_final
+        bool ``[rows]``: whether the bar is closed.
+    columns
+        float64 ``[rows]`` by name: columns of the candles, and those of specs, such as ``ema_20``.
+        NaN is unknown.
+    positions
+        int64 ``[rows]``, or None: bars that follow each other differ by 1, so that a missing bar
+        shows. Without, every row follows the one before it.
+    seen
+        int64 ``[rows]``, or None: the moment up to which the candles of a bar that is not final go.
+        There may be several rows of one open bar, each as it was at another moment; they ascend by
+        it, and the final one comes last. Without, such a row is what the panel's newest base bar
+        sees, and no earlier one.
+
+    Raises
+    ------
+    ScreenError
+        If arrays differ in length, or rows do not ascend.
+    """
+
+    names: tuple[str, ...]
+    offsets: Ints
+    opens: Times
+    ends: Times
+    is_final: Flags
+    columns: Mapping[str, Floats]
+    positions: Ints | None = None
+    seen: Times | None = None
+
+    def __post_init__(self) -> None:
+        rows = len(self.opens)
+        if len(set(self.names)) != len(self.names):
+            raise ScreenError("panel: names; an instrument is there twice; give each once")
+        ends_well = len(self.offsets) == len(self.names) + 1 and self.offsets[-1] == rows
+        if not ends_well or self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
+            raise ScreenError(
+                f"panel: offsets; must ascend from 0 to the {rows} rows, with one more than the "
+                f"{len(self.names)} instruments"
+            )
+        others = {"ends": self.ends, "is_final": self.is_final, **self.columns}
+        others |= {"positions": self.positions} if self.positions is not None else {}
+        others |= {"seen": self.seen} if self.seen is not None else {}
+        for name, values in others.items():
+            if len(values) != rows:
+                raise ScreenError(f"panel: {name}: {len(values)} rows; must be {rows}")
+        final = self.closed
+        for what, times in (("opens", self.opens), ("ends", self.ends)):
+            _require_ascending(what, times, self.codes, strictly=False)
+            _require_ascending(
+                f"{what} of final rows", times[final.rows], final.codes, strictly=True
+            )
+        if self.seen is not None:
+            seen = self.seen[self.still_open.rows]
+            _require_ascending("seen", seen, self.still_open.codes, strictly=False)
+
+    @cached_property
+    def codes(self) -> Ints:
+        """The instrument of each row, as its place among `names`."""
+        return np.repeat(np.arange(len(self.names)), np.diff(self.offsets))
+
+    @cached_property
+    def closed(self) -> PanelRows:
+        """The rows that are final."""
+        return PanelRows(self, np.flatnonzero(self.is_final))
+
+    @cached_property
+    def still_open(self) -> PanelRows:
+        """The rows that are not final."""
+        return PanelRows(self, np.flatnonzero(~self.is_final))
+
+
+@dataclass(frozen=True, eq=False)
+class PanelRows:
+    """Some rows of a panel, by their places in it; instruments are those of the panel."""
+
+    panel: Panel
+    rows: Ints
+
+    @cached_property
+    def is_all(self) -> bool:
+        """Whether these are all rows of the panel."""
+        return len(self.rows) == len(self.panel.opens)
+
+    @cached_property
+    def codes(self) -> Ints:
+        """The instrument of each row."""
+        return self.of_rows(self.panel.codes)
+
+    @cached_property
+    def offsets(self) -> Ints:
+        """Where each instrument's rows begin, and the end of the last one's."""
+        return np.searchsorted(self.rows, self.panel.offsets)
+
+    @cached_property
+    def numbers(self) -> Ints:
+        """Which row of its instrument each one is, from 0."""
+        return np.arange(len(self.rows)) - self.offsets[self.codes]
+
+    @cached_property
+    def opens(self) -> Times:
+        """When each bar opens."""
+        return self.of_rows(self.panel.opens)
+
+    @cached_property
+    def ends(self) -> Times:
+        """When each bar ends."""
+        return self.of_rows(self.panel.ends)
+
+    @cached_property
+    def follows(self) -> Flags:
+        """Whether each row's bar follows the bar of the row before, with none missing between."""
+        is_next = self.numbers > 0
+        if self.panel.positions is not None:
+            is_next &= np.diff(self.of_rows(self.panel.positions), prepend=0) == 1
+        return is_next
+
+    def of_rows(self, values: np.ndarray) -> np.ndarray:
+        """Return the values of these rows, of an array of all."""
+        return values if self.is_all else values[self.rows]
+
+    def column(self, name: str) -> Floats:
+        """Return a column, with NaN for what is not finite."""
+        if name not in self.panel.columns:
+            hint = near_matches(name, self.panel.columns)
+            raise ScreenError(
+                f"panel: {excerpt(name)}; no such column; `leaves` says which are needed; {hint}"
+            )
+        values = self.of_rows(self.panel.columns[name])
+        return np.where(np.isfinite(values), values, np.nan)
+
+
+def latest(rows: PanelRows, known: Times, at: PanelRows, moments: Times) -> Ints:
+    """Return, for moments of rows, which of other rows of the instrument is the newest one known.
+
+    Parameters
+    ----------
+    rows, known
+        The rows to choose from, and from when each is known, ascending within an instrument.
+    at, moments
+        The rows to choose for, and the moment of each.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64: the place among `rows`; -1 where none is known then.
+    """
+    found = np.full(len(moments), -1)
+    if not len(known) or not len(moments):
+        return found
+    places = {name: code for code, name in enumerate(rows.panel.names)}
+    codes = np.array([places.get(name, -1) for name in at.panel.names])[at.codes]
+    first = min(known.min(), moments.min())
+    span = int(max(known.max(), moments.max()) - first) + 1
+    # Instrument and time are one key, of as many instruments at once as an int64 has room for.
+    step = max(_KEY_MAX // span, 1)
+    for start in range(0, len(rows.panel.names), step):
+        stop = min(start + step, len(rows.panel.names))
+        low, high = rows.offsets[start], rows.offsets[stop]
+        keys = (rows.codes[low:high] - start) * span + (known[low:high] - first)
+        asked = np.flatnonzero((codes >= start) & (codes < stop))
+        wanted = (codes[asked] - start) * span + (moments[asked] - first)
+        last = low + np.searchsorted(keys, wanted, side="right") - 1
+        found[asked] = np.where(last >= rows.offsets[codes[asked]], last, -1)
+    return found
+
+
+def _require_ascending(what: str, times: Times, codes: Ints, *, strictly: bool) -> None:
+    steps = np.diff(times)[np.diff(codes) == 0]
+    if len(steps) and steps.min() < int(strictly):
+        raise ScreenError(f"panel: {what}; must ascend within an instrument; sort the rows")
