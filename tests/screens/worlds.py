@@ -72,9 +72,10 @@ def spans(timeframe: str) -> list[tuple[int, int]]:
     """Return the opens and ends of a timeframe's bars, of two days."""
     day = MINUTES["1d"] * MINUTE_US
     step = MINUTES[timeframe] * MINUTE_US
-    starts = [first + at for first in (OPEN, OPEN + day) for at in range(0, day, step)]
     return [
-        (start, min(start + step, OPEN + day * (1 + (start >= OPEN + day)))) for start in starts
+        (first + at, first + min(at + step, day))
+        for first in (OPEN, OPEN + day)
+        for at in range(0, day, step)
     ]
 
 
@@ -82,9 +83,7 @@ def values(draw: random.Random, unknown: float) -> dict[str, float | None]:
     return {name: None if draw.random() < unknown else draw.choice(VALUES) for name in COLUMN_NAMES}
 
 
-def panels_of(
-    world: World, order: Callable[[Sequence[str]], Sequence[str]] = list
-) -> Mapping[str, Panel]:
+def panels_of(world: World, order: Order = list) -> Mapping[str, Panel]:
     """Return the panels of a world, each with its instruments in an order."""
     return {name: panel_of(bars, order) for name, bars in world.items()}
 

@@ -51,15 +51,10 @@ class Matches:
         not judged, and unknown.
     is_final
         bool ``[rows]``: which rows were judged.
-    why_unknown
-        Of how many unknown rows a leaf has no value, or no bar, at the bar itself, by its text. A
-        row may count for several leaves; one that counts for none is unknown by bars before it, or
-        by a division by zero.
     """
 
     states: Codes
     is_final: Flags
-    why_unknown: Mapping[str, int]
 
     @property
     def matched(self) -> Flags:
@@ -117,7 +112,7 @@ class Evaluation:
         found = np.broadcast_to(self._values(tree, None), self._rows.rows.shape)
         states = np.full(len(panel.opens), UNKNOWN, np.int8)
         states[self._rows.rows] = found
-        return Matches(states, panel.is_final, self._why_unknown(tree, found))
+        return Matches(states, panel.is_final)
 
     def number(self, tree: Node) -> Floats:
         """Return a number on each base bar: float64 ``[rows of the base panel]``, NaN unknown."""
@@ -125,6 +120,21 @@ class Evaluation:
         values = np.full(len(self._panel(None).opens), np.nan)
         values[self._rows.rows] = self._values(tree, None)
         return values
+
+    def why_unknown(self, tree: Node) -> dict[str, int]:
+        """Return for how many unknown rows of a condition each leaf has no value, by its text.
+
+        That is at the bar itself: in its warm-up, in a gap, or where its timeframe has no bar. A
+        row may count for several leaves; one that counts for none is unknown by bars before it, or
+        by a division by zero.
+        """
+        _require(tree, CONDITION)
+        unknown = np.broadcast_to(self._values(tree, None), self._rows.rows.shape) == UNKNOWN
+        found: dict[str, int] = {}
+        for leaf in dict.fromkeys(node for node in all_nodes(tree) if isinstance(node, Leaf)):
+            count = int(np.count_nonzero(unknown & np.isnan(self._values(leaf, None))))
+            found |= {text_of(leaf): count} if count else {}
+        return found
 
     # Timeframes
 
@@ -240,18 +250,6 @@ class Evaluation:
                 f"numbers of the {len(panel.opens)} rows of the base panel"
             )
         return self._rows.of_rows(members)
-
-    # Reasons
-
-    def _why_unknown(self, tree: Node, states: Codes) -> dict[str, int]:
-        unknown = states == UNKNOWN
-        if not unknown.any():
-            return {}
-        found: dict[str, int] = {}
-        for leaf in dict.fromkeys(node for node in all_nodes(tree) if isinstance(node, Leaf)):
-            count = int(np.count_nonzero(unknown & np.isnan(self._values(leaf, None))))
-            found |= {text_of(leaf): count} if count else {}
-        return found
 
 
 def _require(tree: Node, kind: NodeKind) -> None:

@@ -30,7 +30,8 @@ class TimeframeNeeds:
         Columns of the candles, and indicators of one output each.
     bars
         How many closed bars before the newest one are looked at, at a moment; what the indicators
-        themselves look back on is not among them.
+        themselves look back on is not among them. Of the members of a population it is the bars of
+        these times, of which one may have more than the instrument that is judged.
     base_bars
         At how many base bars before the one that is judged they are looked at so.
     has_forming

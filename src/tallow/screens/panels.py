@@ -175,8 +175,7 @@ def latest(rows: PanelRows, known: Times, at: PanelRows, moments: Times) -> Ints
     found = np.full(len(moments), -1)
     if not len(known) or not len(moments):
         return found
-    places = {name: code for code, name in enumerate(rows.panel.names)}
-    codes = np.array([places.get(name, -1) for name in at.panel.names])[at.codes]
+    codes = _codes_among(rows.panel.names, at.panel.names)[at.codes]
     first = min(known.min(), moments.min())
     span = int(max(known.max(), moments.max()) - first) + 1
     # Instrument and time are one key, of as many instruments at once as an int64 has room for.
@@ -190,6 +189,14 @@ def latest(rows: PanelRows, known: Times, at: PanelRows, moments: Times) -> Ints
         last = low + np.searchsorted(keys, wanted, side="right") - 1
         found[asked] = np.where(last >= rows.offsets[codes[asked]], last, -1)
     return found
+
+
+def _codes_among(names: tuple[str, ...], others: tuple[str, ...]) -> Ints:
+    """Return where each of other instruments stands among `names`; -1 where it does not."""
+    if names == others:
+        return np.arange(len(names))
+    codes = {name: code for code, name in enumerate(names)}
+    return np.array([codes.get(name, -1) for name in others], np.int64)
 
 
 def _require_ascending(what: str, times: Times, codes: Ints, *, strictly: bool) -> None:
