@@ -204,6 +204,20 @@ def test_ranks_are_from_the_least_and_equal_ones_share_theirs():
     assert scores == pytest.approx([*expected, -2.4 / 2.8], rel=1e-12, nan_ok=True)
 
 
+def test_no_bit_of_a_score_depends_on_the_order_of_instruments():
+    draw = np.random.default_rng(7)
+    values = {f"I{k}": [each] for k, each in enumerate(draw.lognormal(size=300))}
+    names, shuffled = [*values], draw.permutation([*values])
+    scores = [
+        dict(
+            zip(order, numbers("cs_zscore(close)", {"15m": panel({"close": by_name})}), strict=True)
+        )
+        for order in (names, shuffled)
+        for by_name in [{name: values[name] for name in order}]
+    ]
+    assert scores[0] == scores[1]
+
+
 def test_breadth_is_the_share_of_the_known():
     assert numbers("breadth(close > 4)", MARKET) == [
         0.6,

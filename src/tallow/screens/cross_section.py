@@ -46,7 +46,7 @@ def sections_of(opens: Times, population: Flags | Ints | None) -> Sections:
 
 
 @dataclass(frozen=True, eq=False)
-class _Ordered:
+class _Order:
     """The known rows of members by section and value, and where each section begins and ends."""
 
     rows: Ints
@@ -55,7 +55,7 @@ class _Ordered:
     counts: Ints
 
     @classmethod
-    def of(cls, values: Floats, sections: Sections) -> _Ordered:
+    def of(cls, values: Floats, sections: Sections) -> _Order:
         known = np.flatnonzero(sections.is_member & ~np.isnan(values))
         order = known[np.lexsort((values[known], sections.keys[known]))]
         keys = sections.keys[order]
@@ -73,7 +73,7 @@ class _Ordered:
         return column
 
 
-def _ranks(ordered: _Ordered) -> Floats:
+def _ranks(ordered: _Order) -> Floats:
     """Return each row's rank in its section, from 1; equal values have the mean of their ranks."""
     numbers = np.arange(len(ordered.rows))
     is_new = np.diff(ordered.values, prepend=np.nan) != 0
@@ -85,20 +85,20 @@ def _ranks(ordered: _Ordered) -> Floats:
 
 
 def _rank(values: Floats, sections: Sections) -> Floats:
-    ordered = _Ordered.of(values, sections)
+    ordered = _Order.of(values, sections)
     return ordered.spread(_ranks(ordered), len(values))
 
 
 def _pct_rank(values: Floats, sections: Sections) -> Floats:
     """Return ranks from 0 to 1; 0.5 for one that is alone."""
-    ordered = _Ordered.of(values, sections)
+    ordered = _Order.of(values, sections)
     others = ordered.each(ordered.counts) - 1
     shares = np.where(others > 0, (_ranks(ordered) - 1) / np.maximum(others, 1), 0.5)
     return ordered.spread(shares, len(values))
 
 
 def _zscore(values: Floats, sections: Sections) -> Floats:
-    ordered = _Ordered.of(values, sections)
+    ordered = _Order.of(values, sections)
     scores = [
         _scores(ordered.values[start : start + count])
         for start, count in zip(ordered.starts, ordered.counts, strict=True)
