@@ -18,44 +18,11 @@ import pytest
 import tallow
 from tallow import AnalyticsEngine, read_universe
 from tallow.core.errors import AllFailedError, EmptyWarning, RangeError, UniverseError
-from tests.frames import assert_same_frame, candles, flat_candle, local, minutes
-
-DAYS = ("2025-07-08", "2025-07-09", "2025-07-10", "2025-07-11")
-EMA = "ema_3"
-LIST = """instrument,from,to
-A,2025-07-10,
-B,,2025-07-09
-B,2025-07-11,2025-07-11
-Z,,
-"""
-MEMBERS = {
-    ("A", "2025-07-10"),
-    ("A", "2025-07-11"),
-    ("B", "2025-07-08"),
-    ("B", "2025-07-09"),
-    ("B", "2025-07-11"),
-}
-"""What the list says of these days, one by one."""
+from tests.frames import assert_same_frame, candles, flat_candle, local
+from tests.runtime.members import DAYS, LIST, market, of_members
 
 # Two bars a session: of A on two days, of B on one.
 LEFT_OUT = 2 * 2 + 2 * 1
-
-
-def market() -> pl.DataFrame:
-    """Return half an hour of candles of three instruments on each of the days."""
-    parts = [
-        candles(name, minutes(f"{day}T09:15+05:30", 30), seed)
-        for seed, name in enumerate("ABC")
-        for day in DAYS
-    ]
-    return pl.concat(parts).sort("instrument", "timestamp")
-
-
-def of_members(bars: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of members, one by one, by the dates of a clock in Mumbai."""
-    days = [text[:10] for text in local(bars["timestamp"])]
-    keep = [key in MEMBERS for key in zip(bars["instrument"], days, strict=True)]
-    return bars.filter(pl.Series(keep))
 
 
 @pytest.fixture
@@ -132,9 +99,9 @@ def test_a_member_from_a_date_on_has_no_bar_before_and_the_values_of_its_whole_h
         found = ask(engine, tmp_path, universe="kept")[0].filter(pl.col("instrument") == "A")
         assert local(found["timestamp"])[0] == "2025-07-10 09:15"
         first = whole.filter(pl.col("timestamp") == found["timestamp"][0])
-        assert found[EMA][0] == first[EMA].item()
+        assert found["ema_3"][0] == first["ema_3"].item()
         # The third bar is the first with a value: by July 10th there were four.
-        assert whole[EMA].null_count() == 2
+        assert whole["ema_3"].null_count() == 2
 
 
 def test_instruments_and_universe_together_are_what_is_in_both(

@@ -49,7 +49,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--timeframe": ("timeframe", (*BARS, "demo")),
     "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage")),
     "--instrument": ("instruments", (*BARS, "store coverage")),
-    "--universe": ("universe", ("run", "query")),
+    "--universe": ("universe", (*BARS, "store coverage")),
     "--instrument-key": ("instrument_key", FILES),
     "--adjustment": ("adjustment", ("ingest", "query", "store coverage")),
     "--known-at": ("known_at", ("query", "store coverage", *UNIVERSE[1:])),
@@ -235,7 +235,10 @@ WORDS: dict[str, tuple[Callable[..., Any], ...]] = {
     ),
     "final_at": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, OF_CANDLES[1]),
     "instruments": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, *STORE_READS),
-    "universe": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query),
+    "universe": (
+        *(ENGINE.process_candles, ENGINE.process_files, ENGINE.query),
+        *(tallow.LiveEngine, Request),
+    ),
     "output_zone": (*OF_CANDLES, ENGINE.process_files, ENGINE.query, tallow.LiveEngine),
     "create": (tallow.open_store, tallow.LiveEngine),
 }

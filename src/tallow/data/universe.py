@@ -8,9 +8,9 @@ is a universe of its own, ``sectors/Banks``, and the list itself has the members
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Flags, Ints
-from tallow.core.errors import UniverseError, near_matches
+from tallow.core.errors import RangeError, UniverseError, excerpt, near_matches
 from tallow.core.text import first_of
 
 UNIVERSE_SCHEMA: dict[str, pl.DataType] = {
@@ -133,6 +133,26 @@ class Universe:
     def instruments(self) -> frozenset[str]:
         """All instruments that are members on any date."""
         return frozenset(self._codes)
+
+    def intervals(self, instrument: str) -> list[tuple[date | None, date | None]]:
+        """Return from when to when an instrument is a member, ascending; None is no limit."""
+        own = self._spans.filter(pl.col("instrument") == instrument).select("from", "to")
+        return [
+            (
+                None if first == 0 else ALWAYS + timedelta(days=first),
+                None if last == _number(FOR_GOOD) else ALWAYS + timedelta(days=last),
+            )
+            for first, last in own.iter_rows()
+        ]
+
+    def require_among(self, known: Collection[str], where: str) -> None:
+        """Raise `RangeError` if there are instruments, and none of them is a member on any date."""
+        if known and self.instruments.isdisjoint(known):
+            first = min(self.instruments)
+            raise RangeError(
+                f"universe: {self.name}; none of its {len(self):,} members is in {where}; the "
+                f"first is {excerpt(first)}; {near_matches(first, known)}"
+            )
 
     def span_text(self) -> str:
         """Return in words of which dates there are members."""

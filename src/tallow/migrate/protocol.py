@@ -7,6 +7,7 @@ nothing else of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
@@ -14,6 +15,7 @@ import polars as pl
 from tallow.core.calendars import Beyond
 from tallow.core.moments import Moment
 from tallow.data.kernels.aggregate import NoTrade
+from tallow.data.universe import Universe
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Request:
         As in `tallow.core.calendars.load_calendar`, for Tallow's own bars and sessions.
     convention, no_trade
         As in `tallow.AnalyticsEngine`, for Tallow's own values and bars.
+    universe
+        In a comparison: a `Universe`, or a file of one. Engines are given the candles of those who
+        are ever members, and of their answers the bars on whose dates they are so count.
     """
 
     candles: pl.DataFrame
@@ -45,6 +50,7 @@ class Request:
     source_timeframe: str = "1m"
     convention: str = "tradingview"
     no_trade: NoTrade = "drop"
+    universe: str | Path | Universe | None = None
 
     @property
     def venue(self) -> dict[str, Any]:

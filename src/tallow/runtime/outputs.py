@@ -222,7 +222,6 @@ class _Output:
             self._open(self.run.empty_frame())
         wanted = self._job.wanted
         wanted.check_found(names)
-        wanted.check_members(names)
         raise_if_all_failed(self.run.failures, wanted.count(read.instruments, names))
         provisional = pl.concat(self._provisional) if self._provisional else NONE_PROVISIONAL
         report = report_of_run(self.run, read, quarantine, self._bars, provisional)

@@ -6,14 +6,13 @@ What is asked again is answered from the cache, as far as it is still valid by t
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -25,7 +24,7 @@ from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
 from tallow.core.time import WEEK_US, now_us
 from tallow.core.timeframe import Timeframe, require_multiple
-from tallow.data.adjust import ADJUSTMENTS, effect_times
+from tallow.data.adjust import ADJUSTMENTS
 from tallow.data.joins import JoinedHistories
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.snapshots import Snapshots
@@ -64,6 +63,7 @@ from tallow.runtime.results import (
 )
 from tallow.runtime.run_snapshots import run_identity
 from tallow.runtime.spans import calendar_buckets, span_of
+from tallow.runtime.store_facts import StoreFacts
 from tallow.runtime.stored import Changes, JoinedCandles, StoredCandles, TrackedCandles
 from tallow.runtime.universes import StoredMembers
 from tallow.runtime.why_empty import describe_answer, warn_if_empty
@@ -71,8 +71,6 @@ from tallow.runtime.why_empty import describe_answer, warn_if_empty
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreState
     from tallow.data.store.store import Store
-
-T = TypeVar("T")
 
 RECENT_US = WEEK_US
 """What ends earlier is about the past: it has an entry of its own beside that of the present."""
@@ -103,7 +101,7 @@ class StoreQueries:
         self._snapshots = Snapshots(store.state_folder / SNAPSHOT_FILE)
         self._changes: dict[Hashable, tuple[Hashable, Changes]] = {}
         self._kinds: dict[Hashable, Kind] = {}
-        self._facts: dict[Hashable, tuple[Hashable, object]] = {}
+        self._facts = StoreFacts(calendars)
         self._known: dict[Asked, Ready] = {}
 
     def ask(
@@ -182,13 +180,13 @@ class StoreQueries:
         calendar = int(self._calendars.indices([name])[0])
         if calendar < 0 or question.adjustment in ADJUSTMENTS:
             return None
-        if self._joined(state).among(names):
+        if self._facts.joined(state).among(names):
             return None
         kind = self._kind(question, plan, calendar)
         span = span_of_kind(kind, question.wanted)
         if span is None:
             return None
-        interest = self._interest(self._tracked(question, state), state)
+        interest = self._facts.interest(self._tracked(question, state), state)
         recent = span.end is None or span.end > state.last_received() - RECENT_US
         key = (state.home, question.adjustment, name, kind.identity, interest, recent)
         return OneInstrument(name, kind, span, interest, key)
@@ -262,7 +260,7 @@ class StoreQueries:
     def _from_whole(self, question: Question, plan: Plan, state: StoreState) -> QueryAnswer:
         """Return the bars of any question, all at once."""
         now = now_us() if question.known_at is None else question.known_at
-        revision = (state.token(), self._in_effect(question, state, now))
+        revision = (state.token(), self._facts.in_effect(question.adjustment, state, now))
 
         def calculate(kept: WholeAnswer | None) -> CachedValue[WholeAnswer]:
             if kept is not None and kept.revision == revision:
@@ -275,20 +273,6 @@ class StoreQueries:
         whole, found, _ = self._cache.get_or_calculate((self._own, question), calculate)
         return QueryAnswer(whole.frame.clone(), whole.report, found)
 
-    def _in_effect(self, question: Question, state: StoreState, now: int) -> int:
-        """Return how many of the store's actions have happened: in one state the number says which.
-
-        One that was announced happens at a midnight, without anything being written.
-        """
-        if question.adjustment not in ADJUSTMENTS:
-            return 0
-        times = self._fact(
-            "actions",
-            state.token(),
-            lambda: effect_times(state.actions.read(), self._calendars),
-        )
-        return bisect_right(times, now)
-
     def _compute(
         self, question: Question, plan: Plan, state: StoreState, now: int
     ) -> tuple[pl.DataFrame, RunReport]:
@@ -297,10 +281,10 @@ class StoreQueries:
         options = BarOptions(
             question.timeframe, question.source, self._calendars, self._no_trade, question.final_at
         )
-        run = self._run(plan, options, candles, self._interest(candles, state))
+        run = self._run(plan, options, candles, self._facts.interest(candles, state))
         members = self._members(question, candles, state)
         given = question.wanted.instruments if members is None else members.names
-        names = sorted(self._names(candles, state) if given is None else given)
+        names = sorted(self._facts.names(candles, state) if given is None else given)
         self._run_by_calendar(run, names, question)
         if isinstance(candles, AdjustedCandles):
             run.failures.update(candles.refused)
@@ -314,10 +298,11 @@ class StoreQueries:
         self, question: Question, candles: JoinedCandles, state: StoreState
     ) -> StoredMembers | None:
         """Return the members of a question's universe; None where it has none."""
-        if question.wanted.universe is None:
+        wanted, known = question.wanted, self._facts.names(candles, state)
+        if wanted.universe is None:
             return None
-        known, joined = self._names(candles, state), candles.joined
-        return StoredMembers(question.wanted, known, state.symbols(), joined, self._calendars)
+        listed = state.universes.by_keys(wanted.universe)
+        return StoredMembers(wanted, listed, known, candles.joined, self._calendars)
 
     def _candles(self, question: Question, state: StoreState, now: int) -> JoinedCandles:
         """Return the candles that a question is about, as one state of the store has them."""
@@ -326,7 +311,7 @@ class StoreQueries:
             known_until = min(known_until, question.known_at)
         source, adjustment = question.source.text, question.adjustment
         series = (state, source, adjustment, known_until, state.epoch, self._calendars)
-        joined = self._joined(state)
+        joined = self._facts.joined(state)
         if question.known_at is not None and joined.pieces:
             joined = JoinedHistories.of(state.actions.joins(known_until), self._calendars)
         if adjustment in ADJUSTMENTS:
@@ -370,30 +355,8 @@ class StoreQueries:
     ) -> None:
         """Raise an error where a name is unknown, or nothing has bars."""
         if not run.seen.issuperset(names):
-            known, kind = self._names(run.candles, state), run.candles
+            known, kind = self._facts.names(run.candles, state), run.candles
             kinds = "" if known else state.other_kinds(kind.timeframe, kind.adjustment)
-            question.wanted.check_found(known, "the store", kinds)
+            asked = replace(question.wanted, universe=None)
+            asked.check_found(known, "the store", kinds)
         raise_if_all_failed(run.failures, len(names))
-
-    def _joined(self, state: StoreState) -> JoinedHistories:
-        """Return which instruments go on where others ended."""
-        return self._fact(
-            "joins",
-            state.token(),
-            lambda: JoinedHistories.of(state.actions.joins(), self._calendars),
-        )
-
-    def _interest(self, candles: StoredCandles, state: StoreState) -> bool:
-        what = ("interest", candles.timeframe, candles.adjustment)
-        return self._fact(what, state.token(), candles.has_interest)
-
-    def _names(self, candles: StoredCandles, state: StoreState) -> set[str]:
-        what = ("names", candles.timeframe, candles.adjustment)
-        return self._fact(what, state.token(), candles.names)
-
-    def _fact(self, what: Hashable, token: Hashable, ask: Callable[[], T]) -> T:
-        """Return what a store's state says, asked once for each state."""
-        kept = self._facts.get(what)
-        if kept is None or kept[0] != token:
-            self._facts[what] = kept = (token, ask())
-        return kept[1]  # type: ignore[return-value]

@@ -86,22 +86,15 @@ class Range:
     ) -> None:
         """Raise `RangeError` if an instrument was asked for that the input does not have.
 
-        `instead` is what to say where there is none at all.
+        Also if it has no member of the universe. `instead` is what to say where there is no
+        instrument at all.
         """
         for name in sorted(self.instruments or ()):
             if name not in known:
                 hint = near_matches(name, known) if known else instead or f"{where} has none"
                 raise RangeError(f"instrument: {excerpt(name)}; not in {where}; {hint}")
-
-    def check_members(self, known: Collection[str], where: str = "the input") -> None:
-        """Raise `RangeError` if the input has instruments, and no member of the universe."""
-        universe = self.universe
-        if universe is not None and known and universe.instruments.isdisjoint(known):
-            first = min(universe.instruments)
-            raise RangeError(
-                f"universe: {universe.name}; none of its {len(universe):,} members is in {where}; "
-                f"the first is {excerpt(first)}; {near_matches(first, known)}"
-            )
+        if self.universe is not None:
+            self.universe.require_among(known, where)
 
     def cut(self, frame: pl.DataFrame, calendars: CalendarAssignment) -> pl.DataFrame:
         """Return the bars whose open lies in the range; a date is one of their own calendar's."""

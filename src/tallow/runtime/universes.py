@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Dates, Flags, Ints, Times
-from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import date_list
 from tallow.data.coverage.days import session_dates
-from tallow.data.joins import JoinedHistories, Piece
+from tallow.data.joins import JoinedHistories
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import time_view
 from tallow.data.universe import Universe
+from tallow.data.universe_joins import with_joins
 from tallow.runtime.ranges import Range
 
 NAMES_SHOWN = 5
@@ -76,6 +76,12 @@ class UniverseReport:
             said.append(f"no members on {len(days):,} dates that have bars, {span}")
         return [f"universe {self.name}: {each}" for each in said]
 
+    def among(self, instruments: Collection[str] | None) -> UniverseReport:
+        """Return the report with those of the unknown that were asked for; None is all."""
+        if instruments is None:
+            return self
+        return replace(self, unknown=tuple(each for each in self.unknown if each in instruments))
+
     def why_empty(self) -> str:
         """Return why an answer has no bar, where that is the universe's doing."""
         if self.bars_left_out:
@@ -118,11 +124,13 @@ class MemberCut:
         is_member = self.flags(numbers, calendar_of, time_view(bars))
         return bars if is_member.all() else bars.filter(pl.Series(is_member))
 
-    def flags(self, numbers: Ints, calendar_of: Ints, times: Times) -> Flags:
+    def flags(
+        self, numbers: Ints, calendar_of: Ints, times: Times, *, counted: bool = True
+    ) -> Flags:
         """Say which bars are of members, by the numbers of their instruments and calendars."""
         days = dates_of(self.calendars, calendar_of, times)
         is_member = self.universe.has(numbers, days)
-        if not is_member.all():
+        if counted and not is_member.all():
             others = np.unique(days[~is_member])
             self.left_out += int(np.count_nonzero(~is_member))
             self.dates_without |= set(date_list(others[~self.universe.has_members(others)]))
@@ -154,23 +162,21 @@ def dates_of(calendars: CalendarAssignment, calendar_of: Ints, times: Times) -> 
 class StoredMembers:
     """The members of a universe by the keys of a store.
 
-    `names` are the instruments whose bars are made, sorted. `RangeError` if the store has none of
-    the members, or not an instrument that was asked for beside.
+    `listed` is the universe with keys for symbols; `names` are the instruments whose bars are made,
+    sorted. `RangeError` if the store has none of the members, or not an instrument that was asked
+    for beside.
     """
 
     def __init__(
         self,
         wanted: Range,
+        listed: Universe,
         known: Collection[str],
-        symbols: pl.DataFrame,
         joined: JoinedHistories,
         calendars: CalendarAssignment,
     ) -> None:
-        assert wanted.universe is not None
-        listed = by_keys(wanted.universe, known, symbols)
         self._listed, self._known = replace(wanted, universe=listed), known
         self._listed.check_found(known, "the store")
-        self._listed.check_members(known, "the store")
         universe = with_joins(listed, joined, calendars)
         members = universe.instruments.intersection(known)
         if wanted.instruments is None:
@@ -187,52 +193,3 @@ class StoredMembers:
     def report(self) -> UniverseReport:
         """Return what was left out."""
         return self._cut.report(self._listed.names or (), self._known)
-
-
-def by_keys(universe: Universe, known: Collection[str], symbols: pl.DataFrame) -> Universe:
-    """Return a universe with the keys of symbols: a member that is no known key may be one."""
-    asked = [name for name in universe.instruments if name not in known]
-    pairs = symbols.filter(pl.col("symbol").is_in(asked)).rename({"instrument": "key"})
-    if pairs.is_empty():
-        return universe
-    table = universe.table.join(pairs, left_on="instrument", right_on="symbol", how="left")
-    keys = table.with_columns(instrument=pl.coalesce("key", "instrument")).drop("key")
-    found = Universe.of(universe.name, keys.select(universe.table.columns))
-    # A key that had two symbols overlaps itself, which nobody wrote.
-    return Universe(universe.name, found.table, universe.notes)
-
-
-def with_joins(
-    universe: Universe, joined: JoinedHistories, calendars: CalendarAssignment
-) -> Universe:
-    """Return a universe in which an instrument is a member when a key that it goes on from was."""
-    own = [
-        (piece, name)
-        for name, pieces in joined.pieces.items()
-        for piece in pieces[:-1]
-        if piece.key in universe.instruments
-    ]
-    if not own:
-        return universe
-    place = calendars.indices([name for _, name in own]).tolist()
-    parts = [
-        _as_successor(universe.table, piece, calendars.calendars[at], name)
-        for (piece, name), at in zip(own, place, strict=True)
-    ]
-    found = Universe.of(universe.name, pl.concat([universe.table, *parts]))
-    return Universe(universe.name, found.table, universe.notes)
-
-
-def _as_successor(table: pl.DataFrame, piece: Piece, calendar: Calendar, name: str) -> pl.DataFrame:
-    """Return the rows of a key under another name, as far as that one goes on from the key."""
-    first, after = (
-        None if each is None else date_list(session_dates(calendar, np.array([each])))[0]
-        for each in (piece.start, piece.end)
-    )
-    last = None if after is None else after - timedelta(days=1)
-    rows = table.filter(pl.col("instrument") == piece.key).with_columns(
-        pl.lit(name).alias("instrument"),
-        pl.max_horizontal("from", pl.lit(first, pl.Date)).alias("from"),
-        pl.min_horizontal("to", pl.lit(last, pl.Date)).alias("to"),
-    )
-    return rows.filter((pl.col("from") <= pl.col("to")).fill_null(value=True))

@@ -135,6 +135,7 @@ def compare(
     end: options.EndOption = None,
     output_zone: options.OutputZoneOption = None,
     instruments: options.InstrumentsOption = None,
+    universe: options.FileUniverseOption = None,
     source_timeframe: options.FileTimeframeOption = None,
     timezone: options.TimezoneOption = None,
     instrument_key: options.InstrumentKeyOption = None,

@@ -148,6 +148,7 @@ def live(
     store: options.StoreOption,
     feed: FeedOption,
     instruments: FeedInstrumentsOption = None,
+    universe: options.UniverseOption = None,
     timezone: options.TimezoneOption = None,
     instrument_key: ReplayInstrumentOption = None,
     format: ReplayFormatOption = None,  # noqa: A002

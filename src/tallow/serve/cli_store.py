@@ -33,6 +33,15 @@ AskedOption = Annotated[
         "--asked FILE", "Segments that were fetched before: what they did not bring is not there."
     ),
 ]
+UniverseOption = Annotated[
+    str | None,
+    option(
+        "--universe NAME",
+        "Only members, on the dates on which they are: a universe of the store, a group of it "
+        "(sectors/Banks), or a .csv or .toml file.",
+        options.OUTPUT,
+    ),
+]
 FrameOutputOption = Annotated[
     Path | None,
     option("--output -o FILE", "Write all rows to a .csv, .json, .parquet or .arrow file."),
@@ -157,6 +166,7 @@ def list_(
 def coverage(
     store: options.StoreOption,
     instruments: options.InstrumentsOption = None,
+    universe: UniverseOption = None,
     start: CoverageStartOption = None,
     end: CoverageEndOption = None,
     missing: MissingOption = False,

@@ -17,6 +17,7 @@ from tallow.core.limits import THREADS_MAX
 from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_SCHEMA, NUMBERS
+from tallow.data.universe_files import find_universe
 from tallow.data.writers import check_output, write_text
 from tallow.migrate.compare import (
     Comparison,
@@ -32,7 +33,7 @@ from tallow.migrate.compare.words import span_text
 from tallow.migrate.engines.bars import analytics_engine
 from tallow.migrate.engines.stored import StoredEngine
 from tallow.migrate.pairs import Cause
-from tallow.migrate.protocol import Request
+from tallow.migrate.protocol import Engine, Request
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
@@ -93,18 +94,16 @@ def run_compare(
     thresholds = Thresholds(agree, agree_decisions, less_time, less_memory)
     names, size = series_names(series or ()), _only(timeframe)
     _require_series(names, options["indicators"])
+    options["universe"] = find_universe(options["universe"])
     outputs = _check_outputs(html, json_file)
     sources = [EngineSource(each, names, options["timezone"]) for each in (control, candidate)]
     engines = [source.load() for source in sources]
     dates, source = options["calendar_dates"], options.pop("source_timeframe")
     reading = take_options(options, READ_KEYWORDS) | {"source_timeframe": source}
     fields = options | {"calendar_dates": dates and str(dates), "timeframe": size}
-    quarantined = 0
-    if inputs:
-        reading["calendar"] = options["calendar"]
-        candles, quarantined = _read(inputs, reading, instruments)
-    else:
-        candles = _no_candles(needed=not all(isinstance(each, StoredEngine) for each in engines))
+    reading["calendar"] = options["calendar"]
+    found = _read(inputs, reading, instruments) if inputs else _no_candles(engines)
+    candles, quarantined = found
     fields |= {"source_timeframe": source or TIMEFRAME}
     request, shown = Request(candles, **fields), not (json or quiet)
     compile_kernels(analytics_engine(request), request.indicators, shown)
@@ -124,6 +123,7 @@ def run_compare(
     if shown:
         again = command_again(context, "html", "json_file")
         show_comparison(make_console(), comparison, outputs, again)
+    _say_left_out(comparison, instruments)
     return _exit_code(comparison, is_dirty(quarantined, strict))
 
 
@@ -133,6 +133,17 @@ def _exit_code(comparison: Comparison, is_incomplete: bool) -> int:
     if nothing := _why_none_in_common(values.rows, span_text(values, comparison.zone)):
         say(in_options(nothing, VERB), err=True)
     return 0 if comparison.verdict.outcome == "go" and not is_incomplete else EXIT_INCOMPLETE
+
+
+def _say_left_out(comparison: Comparison, instruments: Sequence[str] | None) -> None:
+    """Say on stderr what a universe left out of the answers: of both sides, or of each of them."""
+    said = {
+        side: report.among(instruments).sentences() for side, report in comparison.left_out.items()
+    }
+    both = [each for each in said.get("control", ()) if each in said["candidate"]]
+    alone = [f"{side}: {each}" for side, own in said.items() for each in own if each not in both]
+    for sentence in both + alone:
+        say(sentence, err=True)
 
 
 def _why_none_in_common(rows: tuple[int, int, int], span: str) -> str:
@@ -204,13 +215,13 @@ def _check_outputs(html: Path | None, json_file: Path | None) -> list[str]:
     return files
 
 
-def _no_candles(needed: bool) -> pl.DataFrame:
-    if needed:
+def _no_candles(engines: Sequence[Engine]) -> tuple[pl.DataFrame, int]:
+    if not all(isinstance(each, StoredEngine) for each in engines):
         raise ComparisonError(
             "compare: no INPUT; engines need candles, only stored values do without; name a file "
             "of candles"
         )
-    return pl.DataFrame(schema=CANDLE_SCHEMA)
+    return pl.DataFrame(schema=CANDLE_SCHEMA), 0
 
 
 def _read(

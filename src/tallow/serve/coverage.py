@@ -23,8 +23,11 @@ from tallow.data.output_zone import in_zone, require_output_zone
 from tallow.data.reading.files import expand_paths, open_file
 from tallow.data.reading.times import to_utc
 from tallow.data.store.store import open_store
+from tallow.data.universe import Universe
+from tallow.data.universe_files import find_universe
 from tallow.data.writers import FRAME_ENDINGS, check_output, to_json, write_frame
 from tallow.runtime.ranges import Range, moment_us
+from tallow.runtime.universes import UniverseReport
 from tallow.serve.console import BAD, QUIET, WARN, make_console, make_table, number, progress_bar
 from tallow.serve.report import show_more
 from tallow.serve.verbs import take_interrupts_back
@@ -81,6 +84,7 @@ def _look(
     source_timeframe: str,
     adjustment: str,
     instruments: list[str] | None,
+    universe: str | None,
     start: str | None,
     end: str | None,
     longest: str | None,
@@ -97,6 +101,7 @@ def _look(
     now, known = now_us(), None if known_at is None else moment_us("known_at", known_at)
     bar = progress_bar(make_console(stderr=True), "coverage", "instruments", shown)
     with open_store(store) as kept, bar as move:
+        listed = find_universe(universe, kept.universes, known)
         series = StoredSeries(
             kept,
             calendars,
@@ -108,12 +113,26 @@ def _look(
             instruments,
             move,
             known,
+            listed,
         )
         found = series.missing(days, fetched) if missing else series.coverage()
         others = "" if len(found) else series.other_kinds()
+        unknown = tuple(series.unknown_members)
+    if listed is not None:
+        _say_universe(listed, unknown, is_empty=not (missing or len(found)))
     if others:
         say(f"hint: {in_options(others, VERB)}", err=True)
     return found
+
+
+def _say_universe(universe: Universe, unknown: tuple[str, ...], *, is_empty: bool) -> None:
+    """Say whom a universe names that is not there, and of which dates it is where that is all."""
+    span = universe.span_text()
+    report = UniverseReport(universe.name, span, len(universe), unknown, notes=universe.notes)
+    for sentence in report.sentences():
+        say(sentence, err=True)
+    if is_empty:
+        say(f"universe {universe.name}: nothing in the range; it has members on {span}", err=True)
 
 
 def _days(text: str) -> timedelta:

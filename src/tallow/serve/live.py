@@ -25,6 +25,8 @@ from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
 from tallow.data.store.store import open_store
+from tallow.data.universe import Universe
+from tallow.data.universe_files import read_if_file
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
@@ -88,9 +90,9 @@ def run_live(
     is_quiet = json or quiet
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
     given = {name: each for name, each in options.items() if each is not None and each is not False}
-    feed_options = take_options(given, FEED)
     # Errors come before seconds of compiling, and before a store is made.
-    state = _checked_state(state)
+    feed_options, state = take_options(given, FEED), _checked_state(state)
+    members = _checked_universe(given.pop("universe", None), store)
     calendars = LiveEngine([*sizes, DAY], **given).calendars
     _compile(given, shown=not is_quiet)
     names = (without_secrets(feed), without_secrets(store))
@@ -101,7 +103,7 @@ def run_live(
         open_store(store, create=True) as kept,
     ):
         kept.require_writable()
-        engine_options = given | {"store": kept}
+        engine_options = given | {"store": kept, "universe": members}
         engine = _engine(state, instruments, [*dict.fromkeys([*sizes, DAY])], engine_options)
         session = LiveSession(engine, source, store=kept, state=state, instruments=instruments)
         if session.resumption:
@@ -118,11 +120,12 @@ def run_live(
         with asked_to_stop() as stop, _shown(session, view, plain, is_quiet) as on_step:
             statistics = session.run(stop, on_step)
         failures, bars = engine.failures, engine.latest(sizes[0])
+        left_out = engine.universe_report and engine.universe_report.among(instruments)
     seconds = time.perf_counter() - began
     venue, example = venue_words(given), str(bars["instrument"][0]) if len(bars) else None
     ignored = source.ignored_columns if isinstance(source, ReplayFeed) else ()
     report = SessionReport(
-        *names, statistics, failures, sizes, seconds, calendars, venue, example, ignored
+        *names, statistics, failures, sizes, seconds, calendars, venue, example, ignored, left_out
     )
     put_json(report_in_options(report.to_dict(), VERB), json, json_file)
     if not is_quiet:
@@ -167,6 +170,15 @@ def _checked_state(state: Path | None) -> Path | None:
     return path
 
 
+def _checked_universe(universe: str | None, store: str) -> Universe | str | None:
+    """Return a file's universe, or a name that the store knows; `TallowError` for any other."""
+    found: Universe | str | None = read_if_file(universe)
+    if isinstance(found, str):
+        with open_store(store) as opened:
+            opened.universes.read(found)
+    return found
+
+
 def _compile(options: Mapping[str, Any], shown: bool) -> None:
     engine = AnalyticsEngine(**take_options(dict(options), ENGINE))
     compile_kernels(engine, options["indicators"], shown)
@@ -207,6 +219,8 @@ def _engine(
     engine = LiveEngine(sizes, **options)
     with progress_bar(console, "Catching up", "instruments") as move:
         names = instruments or sorted(options["store"].changed_since(0))
+        if engine.members is not None:
+            names = [name for name in names if name in engine.members]
         for done, name in enumerate(names, start=1):
             engine.numbers([name])
             if move is not None:
@@ -262,6 +276,8 @@ def _exit_code(report: SessionReport, strict: bool, is_replay: bool) -> int:
         say("no candles: the replay gave no row, as the answer of a holiday", err=True)
     if report.statistics.hint:
         say(f"hint: {in_options(report.statistics.hint, VERB)}", err=True)
+    for sentence in report.universe.sentences() if report.universe else ():
+        say(sentence, err=True)
     if report.failures:
         say(f"failed: {in_options(failure_text(report.failures), VERB)}", err=True)
     rows = report.statistics.quarantined

@@ -18,6 +18,7 @@ from tallow.data.coverage.provisional import assumed_sentence
 from tallow.data.reading.rules import RULES
 from tallow.runtime.live.live_quarantine import HINTS
 from tallow.runtime.live.tally import LiveStatistics
+from tallow.runtime.universes import UniverseReport
 from tallow.serve.console import (
     QUIET,
     WARN,
@@ -59,6 +60,8 @@ class SessionReport:
         An instrument that has bars, if there is one.
     ignored_columns
         Columns of a replay's files that no field was read from.
+    universe
+        What a universe left out, where one was given.
     """
 
     feed: str
@@ -71,6 +74,7 @@ class SessionReport:
     venue: str = ""
     example: str | None = None
     ignored_columns: tuple[str, ...] = ()
+    universe: UniverseReport | None = None
 
     def bars(self) -> dict[str, int]:
         """Return how many rows of bars were given out, by timeframe."""
@@ -109,6 +113,7 @@ class SessionReport:
                 "by_rule": dict(statistics.by_rule),
                 "failures": dict(self.failures),
                 "ignored_columns": list(self.ignored_columns),
+                "universe": self.universe and self.universe.to_dict(),
                 "feed": {name: getattr(health, name) for name in (*kinds, "rejected")},
                 "store": self.store,
                 "seconds": round(self.seconds, 3),

@@ -8,7 +8,7 @@ time counts the intervals of a member and says nothing else, so that another lis
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -20,6 +20,7 @@ from tallow.data.reading.schema import CANDLE_COLUMNS, CANDLE_SCHEMA, OPEN_INTER
 from tallow.data.store.backend import Backend, LogView, Writing
 from tallow.data.store.classify import Classification, classify, classify_deletions
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, UNIVERSE, Selection, current_rows
+from tallow.data.store.symbols import read_symbols
 from tallow.data.store.write import WriteReport, commit, write_rows
 from tallow.data.universe import ALWAYS, APART, FOR_GOOD, UNIVERSE_SCHEMA, Universe
 from tallow.data.universe_files import is_file_name
@@ -87,6 +88,25 @@ class StoredUniverses:
             raise UniverseError(f"universe: {own}; the store does not know it{when}; {hint}")
         universe = Universe.of(own, _from_rows(rows))
         return universe.group(group) if mark else universe
+
+    def by_keys(self, universe: Universe) -> Universe:
+        """Return a universe with keys for symbols: a member that is no key may be one of several.
+
+        A key that had two symbols may be listed twice, which nobody wrote and no note says.
+        """
+        symbols = read_symbols(self.view())
+        among = sorted(universe.instruments.intersection(symbols["symbol"]))
+        if not among:
+            return universe
+        # A key may be spelt as another one's symbol: then the key is meant.
+        rows = self.view().scan(Selection(tuple(among), None, None), LOG_ORDER)
+        pairs = symbols.filter(
+            pl.col("symbol").is_in(among) & ~pl.col("symbol").is_in(rows["instrument"].unique())
+        ).rename({"instrument": "key"})
+        table = universe.table.join(pairs, left_on="instrument", right_on="symbol", how="left")
+        keys = table.with_columns(instrument=pl.coalesce("key", "instrument"))
+        found = Universe.of(universe.name, keys.select(*UNIVERSE_SCHEMA))
+        return replace(found, notes=universe.notes)
 
     def _kept(self, name: str | None, known_at: int | None) -> pl.DataFrame:
         view, before = self.view(), None if known_at is None else known_at + 1

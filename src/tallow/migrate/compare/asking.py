@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,10 +15,12 @@ from functools import partial
 import numpy as np
 import polars as pl
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ComparisonError, EmptyWarning, NoBarsError, TallowWarning
 from tallow.core.limits import COMPARE_BLOCK_ROWS, COMPARE_FAILURES_ASKED
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_KEY
+from tallow.data.universe_files import find_universe
 from tallow.migrate.compare.matching import Match, Tolerance, match_rows
 from tallow.migrate.compare.pairing import Answer, join_rows
 from tallow.migrate.compare.pool import comparing_processes
@@ -31,6 +33,7 @@ from tallow.migrate.compare.values import (
 )
 from tallow.migrate.engines.bars import shared_bars
 from tallow.migrate.protocol import Engine, Request
+from tallow.runtime.universes import MemberCut, UniverseReport
 
 StageProgress = Callable[[str, int, int], None]
 """Called with the present stage of the work, the steps done, and the steps in all."""
@@ -49,13 +52,17 @@ class NoiseFloor:
 
 @dataclass
 class ComparisonRun:
-    """All instruments compared; `errors` are why a side could not answer, by instrument."""
+    """All instruments compared; `errors` are why a side could not answer, by instrument.
+
+    `left_out` is what a universe left out of each side's answer.
+    """
 
     values: ComparisonValues
     noise: NoiseFloor = field(default_factory=NoiseFloor)
     errors: dict[str, dict[str, str]] = field(
         default_factory=lambda: {"control": {}, "candidate": {}}
     )
+    left_out: dict[str, UniverseReport] = field(default_factory=dict)
 
 
 def ask_and_compare(
@@ -71,7 +78,7 @@ def ask_and_compare(
     `ComparisonError` if one of them answers for no instrument: there is nothing to compare.
     """
     run = ComparisonRun(ComparisonValues())
-    instruments = request.candles["instrument"].n_unique()
+    instruments, members = request.candles["instrument"].n_unique(), _SideMembers(request)
     progress("Comparing", 0, instruments)
     done = itertools.count(1)
 
@@ -89,6 +96,7 @@ def ask_and_compare(
                 first = ask(control, block, run.errors["control"])
                 second = ask(control, block, {})
                 other = ask(candidate, block, run.errors["candidate"])
+                first, second, other = members.cut(first, second, other)
                 _add_noise(run.noise, first, second, rules.tolerance)
                 # A side that failed for an instrument has an error, and no missing values besides.
                 failed = [name for errors in run.errors.values() for name in errors]
@@ -97,7 +105,39 @@ def ask_and_compare(
                 ]
                 compare(block, answers[0], answers[1], advance)
     _require_answers(control, candidate, run)
+    run.left_out = members.reports()
     return run
+
+
+class _SideMembers:
+    """Cuts the answers of both sides to the members of a request's universe, if it has one."""
+
+    def __init__(self, request: Request) -> None:
+        universe = find_universe(request.universe)
+        self._cuts: list[MemberCut] = []
+        self._known = set(request.candles["instrument"].unique())
+        if universe is not None:
+            calendars = CalendarAssignment(*request.venue.values())
+            self._cuts = [MemberCut(universe, calendars) for _ in range(3)]
+
+    def cut(self, *answers: pl.DataFrame) -> Sequence[pl.DataFrame]:
+        """Return the answers of the control, of it again, and of the candidate."""
+        if not self._cuts:
+            return answers
+        for answer in answers:
+            # Stored values come without candles.
+            self._known.update(answer["instrument"].unique() if "instrument" in answer else ())
+        # What is no answer by the protocol is refused where it is read.
+        keys = {"instrument": pl.String, "timestamp": pl.Datetime("us", "UTC")}
+        return [
+            cut.cut(answer) if answer.schema.items() >= keys.items() else answer
+            for cut, answer in zip(self._cuts, answers, strict=True)
+        ]
+
+    def reports(self) -> dict[str, UniverseReport]:
+        """Return what was left out of each side's answer; nothing without a universe."""
+        sides = zip(("control", "candidate"), self._cuts[::2], strict=False)
+        return {side: cut.report(cut.universe.instruments, self._known) for side, cut in sides}
 
 
 def _compare_here(

@@ -16,6 +16,7 @@ from tallow.core.limits import COMPARE_RUNS_MAX, THREADS_MAX
 from tallow.core.time import from_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.output_zone import require_output_zone
+from tallow.data.universe_files import find_universe
 from tallow.migrate.compare.asking import ComparisonRun, NoiseFloor, StageProgress, ask_and_compare
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.flips import COUNTS, DecisionCounts
@@ -29,6 +30,7 @@ from tallow.migrate.evidence import Judgement
 from tallow.migrate.protocol import Engine, Request
 from tallow.plan.plan import make_plan
 from tallow.runtime.ranges import Range, moment_text
+from tallow.runtime.universes import UniverseReport
 
 SCHEMA_VERSION = 2
 """Raised when a field of `Comparison.to_dict` is removed or changes its meaning."""
@@ -58,6 +60,8 @@ class Comparison:
         The control against itself.
     measured_instrument, measured_candles
         What time and memory were measured on; None where they were not measured.
+    left_out
+        What the request's universe left out of the answers, by side; nothing without one.
     """
 
     request: Request
@@ -70,6 +74,7 @@ class Comparison:
     measured_instrument: str | None = None
     measured_candles: int = 0
     output_zone: str | None = None
+    left_out: Mapping[str, UniverseReport] = dataclasses.field(default_factory=dict)
 
     @property
     def zone(self) -> str:
@@ -93,6 +98,7 @@ class Comparison:
             "rules": self._rules(),
             "noise_floor": dataclasses.asdict(self.noise),
             "bars": {"both": both, "only_control": control, "only_candidate": candidate},
+            "left_out": {side: each.to_dict() for side, each in self.left_out.items()},
             "first": time_text(values.first, self.output_zone),
             "last": time_text(values.last, self.output_zone),
             "total": values.total().to_dict(),
@@ -200,6 +206,7 @@ def compare(
         measured_instrument=None if measured is None else measured.candles["instrument"][0],
         measured_candles=0 if measured is None else len(measured.candles),
         output_zone=output_zone,
+        left_out=run.left_out,
     )
 
 
@@ -262,8 +269,12 @@ def read_request(request: Request) -> Request:
     parse_timeframe(request.timeframe)
     make_plan(request.indicators)
     calendars = CalendarAssignment(*request.venue.values())
-    start, end = Range.of(request.start, request.end, None).at(calendars.calendars[0])
-    return dataclasses.replace(request, start=start, end=end)
+    universe = find_universe(request.universe)
+    wanted = Range.of(request.start, request.end, None, universe)
+    wanted.check_found(request.candles["instrument"].unique().to_list())
+    start, end = wanted.at(calendars.calendars[0])
+    candles = wanted.pick(request.candles)
+    return dataclasses.replace(request, start=start, end=end, candles=candles, universe=universe)
 
 
 def time_text(microseconds: int | None, zone: str | None) -> str | None:

@@ -18,6 +18,7 @@ from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.runtime.live.bar_rows import BarRows, empty_rows, join_rows
 from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.live_members import LiveMembers
 from tallow.runtime.live.live_quarantine import quarantine_too_old
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.outcome import Outcome
@@ -41,34 +42,42 @@ class LiveAnswers:
         intake: Intake,
         calendars: CalendarAssignment,
         output_zone: str | None,
+        members: LiveMembers | None = None,
     ) -> None:
         self._timeframes = timeframes
         self._assumed = {
             size: provisional_bars(calendars, each.size)
             for size, each in zip(timeframes, state.timeframes, strict=True)
         }
-        self._state, self._intake = state, intake
+        self._state, self._intake, self.members = state, intake, members
         self._output_zone = require_output_zone(output_zone)
         self._shown = self._show()
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
         """Return an update as frames, with the changed rows that were deferred before it."""
-        return self.frames_of(self._intake.with_deferred(outcome))
+        return self._frames(self._intake.with_deferred(outcome), counted=True)
 
     def frames_of(self, outcome: Outcome) -> LiveUpdate:
         """Return as frames what an update would change."""
-        return self.one(
-            _WholeUpdate(list(self._changed_rows(outcome).values()), self._report(outcome))
-        )
+        return self._frames(outcome, counted=False)
+
+    def _frames(self, outcome: Outcome, *, counted: bool) -> LiveUpdate:
+        rows = list(self._changed_rows(outcome).values())
+        return self._update(_WholeUpdate(rows, self._report(outcome)), counted=counted)
 
     def one(self, outcome: Outcome | UpdateSource) -> LiveUpdate:
         """Return what one row has changed; that is looked at when it is asked for."""
         if isinstance(outcome, Outcome):
             return self.frames(outcome)
+        return self._update(outcome, counted=True)
+
+    def _update(self, source: UpdateSource, *, counted: bool) -> LiveUpdate:
         intake, shown = self._intake, self._shown
         if shown.names is not intake.name_column or shown.interest != intake.has_interest:
             self._shown = shown = self._show()
-        return LiveUpdate(self._state.revision, outcome, shown)
+        if self.members is not None:
+            source = self.members.source(source, counted=counted)
+        return LiveUpdate(self._state.revision, source, shown)
 
     def _show(self) -> Shown:
         intake = self._intake
@@ -78,6 +87,8 @@ class LiveAnswers:
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with the changed rows that were deferred before it."""
         found = self._changed_rows(self._intake.with_deferred(outcome))
+        if self.members is not None:
+            found = {size: self.members.rows(rows) for size, rows in found.items()}
         provisional = {size: self._marks(size, rows) for size, rows in found.items()}
         return ArrayUpdate(self._state.revision, found, self._report(outcome), provisional)
 
@@ -94,7 +105,10 @@ class LiveAnswers:
         which = np.arange(len(self._intake.names))
         if instruments is not None:
             which = self._intake.known_numbers(instruments)
-        return self._show().frame(state.last_bars(which))
+        rows = state.last_bars(which)
+        if self.members is not None:
+            rows = self.members.rows(rows, counted=False)
+        return self._show().frame(rows)
 
     def provisional(self, timeframe: str | None, shown: pl.DataFrame) -> pl.DataFrame:
         """Return which of some bars lie in assumed sessions."""

@@ -34,11 +34,13 @@ from tallow.data.reading.readers import read_latest
 from tallow.data.reading.row_keys import candle_keys
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.store.store import Store, open_store
+from tallow.data.universe import Universe
 from tallow.plan.plan import make_plan
 from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.live.answers import LiveAnswers
 from tallow.runtime.live.clock import clock_time
 from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.live_members import live_members
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore
 from tallow.runtime.live.one_by_one import OneByOne
@@ -73,6 +75,9 @@ class LiveEngine(OneByOne, SessionSupport):
         How many candles per instrument stay in memory, at least.
     output_zone
         By whose clocks the times of frames are shown, such as ``Asia/Kolkata``; UTC by default.
+    universe
+        As in `tallow.AnalyticsEngine.process_candles`, read once. All candles are taken; updates
+        and `latest` have the rows of members on the date of their session.
 
     Notes
     -----
@@ -107,6 +112,7 @@ class LiveEngine(OneByOne, SessionSupport):
         grace: float = 2.0,
         keep: int = LIVE_CANDLES,
         output_zone: str | None = None,
+        universe: str | Path | Universe | None = None,
     ) -> None:
         if not 1 <= keep <= LIVE_CANDLES_MAX:
             raise ParameterError(f"live: keep={keep}; must be 1..{LIVE_CANDLES_MAX}")
@@ -132,8 +138,9 @@ class LiveEngine(OneByOne, SessionSupport):
             source = LiveStore(store, states, calendar, no_trade)
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, self._state, calendar, grace_us)
+        members = live_members(universe, store, calendar, self._intake, self._state)
         answering = (self.timeframes, self._state, self._intake, calendar, output_zone)
-        self._answers = LiveAnswers(*answering)
+        self._answers = LiveAnswers(*answering, members)
         self._lock: AbstractContextManager[object]
         self._reading: AbstractContextManager[object]
         self._sharing: Callable[[], AbstractContextManager[object]]

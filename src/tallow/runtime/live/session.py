@@ -57,7 +57,8 @@ class LiveSession:
     state
         File in which the engine's state is saved, every `LIVE_SAVE_SECONDS` and at the end.
     instruments
-        Names; rows of all others are left out, and counted. By default none is.
+        Names; rows of all others are left out, and counted, as are those of instruments that are
+        never members of the engine's universe. By default none is.
     clock
         Gives the time in microseconds since 1970 UTC. By default that of the machine; for a replay
         the time of its candles, so that bars turn final as they did on the day.
@@ -98,7 +99,7 @@ class LiveSession:
         clock: Clock | None = None,
     ) -> None:
         self._engine, self._feed, self._store = engine, feed, store
-        self._state, self._instruments = state, instruments
+        self._state, self._instruments = state, _both(instruments, engine.members)
         is_replay = isinstance(feed, ReplayFeed)
         self._clock = now_us if clock is None and not is_replay else clock
         self._tally = Tally()
@@ -330,3 +331,12 @@ class LiveSession:
     @staticmethod
     def _is_due(last: float, seconds: float) -> bool:
         return time.monotonic() - last >= seconds
+
+
+def _both(
+    instruments: Collection[str] | None, members: Collection[str] | None
+) -> Collection[str] | None:
+    """Return the instruments that are in both; None where neither says any."""
+    if instruments is None or members is None:
+        return members if instruments is None else instruments
+    return sorted(set(instruments).intersection(members))

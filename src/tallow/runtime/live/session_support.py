@@ -14,6 +14,7 @@ from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.tick_intake import TickIntake
 from tallow.runtime.live.updates import LiveUpdate
+from tallow.runtime.universes import UniverseReport
 
 
 class SessionSupport:
@@ -64,6 +65,18 @@ class SessionSupport:
         with self._lock:
             waited = self._ticks.write_running()
             return self._answers.frames(self._state.advance(self._state.now).after(waited))
+
+    @property
+    def members(self) -> frozenset[str] | None:
+        """The instruments that are members of the universe on any date; None without one."""
+        found = self._answers.members
+        return None if found is None else found.universe.instruments
+
+    @property
+    def universe_report(self) -> UniverseReport | None:
+        """What the universe left out so far, and whom it names that has no bar; None without."""
+        found = self._answers.members
+        return None if found is None else found.report()
 
     @property
     def feed_position(self) -> dict[str, Any] | None:
