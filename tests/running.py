@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tallow.core.arrays import Floats
-from tallow.core.operator import Convention, Indicator
+from tallow.core.operator import CROSS, Convention, Indicator
 from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
 from tallow.testing.cases import Case
@@ -37,5 +37,6 @@ def outputs(spec: str, rows: Rows, convention: Convention = "tradingview") -> di
 
 
 def all_indicators() -> dict[str, Indicator]:
-    """Return every indicator that discovery finds."""
-    return registry().by_name
+    """Return every indicator of one instrument's rows that discovery finds."""
+    found = registry().by_name
+    return {name: each for name, each in found.items() if each.memory != CROSS}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tallow.core.calendars import load_calendar
     from tallow.core.errors import TallowError
-    from tallow.core.operator import RECURSIVE, WINDOW, Indicator, Output, Parameter
+    from tallow.core.operator import CROSS, RECURSIVE, WINDOW, Indicator, Output, Parameter
     from tallow.core.spec import parse_specs
     from tallow.data.reading.candles import Candles
     from tallow.data.reading.readers import read_candles
@@ -38,6 +38,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AnalyticsEngine": "tallow.engine",
     "ArrayResult": "tallow.runtime.array_run",
+    "CROSS": "tallow.core.operator",
     "Candles": "tallow.data.reading.candles",
     "Indicator": "tallow.core.operator",
     "IndicatorCache": "tallow.runtime.cache",
@@ -60,6 +61,7 @@ _HOME = {
 }
 
 __all__ = [
+    "CROSS",
     "RECURSIVE",
     "WINDOW",
     "AnalyticsEngine",

@@ -11,12 +11,16 @@ from typing import Final
 
 import pytest
 
-from tallow.core.operator import WINDOW
+from tallow.core.operator import CROSS, WINDOW
+from tallow.core.registry import registry
 from tallow.testing.cases import Case, cases_of
 from tallow.testing.histories import Rows, gaps, ticking, walk, with_gaps
 from tests.running import all_indicators
 
 CASES: Final = tuple(case for each in all_indicators().values() for case in cases_of(each))
+CROSS_CASES: Final = tuple(
+    case for each in registry().by_name.values() if each.memory == CROSS for case in cases_of(each)
+)
 WINDOW_CASES: Final = tuple(case for case in CASES if case.indicator.memory == WINDOW)
 RECURSIVE_CASES: Final = tuple(case for case in CASES if case.indicator.memory != WINDOW)
 

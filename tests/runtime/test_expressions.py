@@ -18,12 +18,13 @@ from tallow.core.errors import ParameterError, SpecError, TallowError
 from tallow.core.registry import registry
 from tallow.runtime import expressions
 from tests.frames import assert_same_frame, market
+from tests.running import all_indicators
 from tests.runtime.test_batch import FRAGILE
 
 FRAME = market(["A", "B", "C"])
 PLAIN = [
     name
-    for name, indicator in registry().by_name.items()
+    for name, indicator in all_indicators().items()
     if set(indicator.inputs) <= {"open", "high", "low", "close", "volume"}
 ]
 

@@ -8,25 +8,29 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from tallow.core.arrays import Floats
 from tallow.core.errors import DeclarationError, ParameterError, near_matches, shorten
+from tallow.core.limits import NAME_CHARACTERS_MAX
 
 Value = int | float | str
 Values = Mapping[str, Value]
 Convention = Literal["tradingview", "talib"]
-Memory = Literal["window", "recursive"]
+Memory = Literal["window", "recursive", "cross"]
 
 CONVENTIONS: tuple[Convention, ...] = ("tradingview", "talib")
 WINDOW: Memory = "window"
 RECURSIVE: Memory = "recursive"
+CROSS: Memory = "cross"
 PERIODS = ("session", "week", "month")
 COLUMNS = ("open", "high", "low", "close", "volume")
-INPUTS = (*COLUMNS, *PERIODS)
-"""What a kernel can ask for. The last three number the session, week and month of each row."""
+PEER = "peer"
+INPUTS = (*COLUMNS, *PERIODS, PEER)
+"""What a kernel can ask for. Periods number the session, week and month of each row; `PEER` is 1 in
+rows of the instrument that the parameter `instrument` names, else 0: for `CROSS` alone."""
 
 MEANS = ("hl2", "hlc3", "ohlc4")
 """Indicators that are the mean of a row's prices: they have a value on every row."""
@@ -34,7 +38,7 @@ MEANS = ("hl2", "hlc3", "ohlc4")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. `choices` makes it a word; else it is a whole or decimal number in a range."""
+    """One parameter: a whole or decimal number in a range; by `choices` a word; or a text."""
 
     name: str
     default: Value
@@ -42,10 +46,13 @@ class Parameter:
     minimum: float = -math.inf
     maximum: float = math.inf
     choices: tuple[str, ...] = ()
+    is_text: bool = False
 
     @property
     def rule(self) -> str:
         """The accepted values, as an error message says them."""
+        if self.is_text:
+            return f"a text of 1..{NAME_CHARACTERS_MAX:,} characters"
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         return f"{self.minimum:g}..{self.maximum:g}"
@@ -56,6 +63,10 @@ class Parameter:
         `ParameterError` if it has another type or lies outside the declared range.
         """
         wrong = ParameterError(f"{owner}: {self.name}={shorten(value)}; must be {self.rule}")
+        if self.is_text:
+            if isinstance(value, bool) or not 1 <= len(str(value)) <= NAME_CHARACTERS_MAX:
+                raise wrong
+            return str(value)
         if self.choices:
             if value not in self.choices:
                 raise wrong
@@ -75,7 +86,9 @@ class Parameter:
         return float(value)
 
     def as_number(self, value: Value) -> float:
-        """Return `value` as a kernel sees it: a word becomes its place among the choices."""
+        """Return `value` as a kernel sees it: a word is its place among the choices, a text NaN."""
+        if self.is_text:
+            return math.nan
         return float(self.choices.index(str(value)) if self.choices else value)
 
 
@@ -99,7 +112,7 @@ Kernel = Callable[..., None]
 
 ``state`` is float64 ``[instruments, state_size]``, changed in place; ``params`` float64 in the
 order of declaration; rows ``offsets[i]:offsets[i + 1]`` of every input and output (float64, 1-D)
-belong to instrument ``i``.
+belong to instrument ``i``; of `CROSS`, to moment ``i``, in no order that a value may depend on.
 """
 
 
@@ -111,7 +124,7 @@ class Indicator:
     ----------
     memory
         `WINDOW`: a pure function of the last rows. `RECURSIVE`: needs its state, or a replay from
-        the instrument's first row.
+        the instrument's first row. `CROSS`: a pure function of all instruments' rows at one moment.
     warmup
         From parameters to the number of leading null rows of each output.
     state_size
@@ -172,6 +185,7 @@ class Indicator:
             raise DeclarationError(f"{self.name}: outputs must exist and have names of their own")
         for convention in CONVENTIONS:
             self._check_defaults(convention)
+        self._check_cross()
 
     def _check_defaults(self, convention: Convention) -> None:
         values = self.values((), {}, convention)
@@ -188,6 +202,22 @@ class Indicator:
             raise DeclarationError(f"{self.name}: columns {columns}; must differ")
         if len(self.warmup(values)) != len(self.outputs):
             raise DeclarationError(f"{self.name}: warmup must give one number per output")
+
+    def _check_cross(self) -> None:
+        """Refuse what could not be computed of the rows of one moment."""
+        values = self.values((), {})
+        inputs, is_cross = self.input_names(values), self.memory == CROSS
+        if PEER in inputs and not is_cross:
+            raise DeclarationError(f"{self.name}: input {PEER}; is for memory=CROSS alone")
+        if PEER in inputs and "instrument" not in values:
+            raise DeclarationError(f"{self.name}: input {PEER}; needs a parameter instrument")
+        if is_cross and (self.state_size(values) or any(self.warmup(values))):
+            raise DeclarationError(f"{self.name}: memory=CROSS; has no state and no warm-up")
+        if is_cross and (set(inputs) & set(PERIODS) or self.source_input(values) is None):
+            raise DeclarationError(
+                f"{self.name}: memory=CROSS; takes one column, which may be another source, and "
+                f"{PEER}, not {', '.join(inputs)}"
+            )
 
     def values(
         self, positional: Sequence[Value], named: Values, convention: Convention = "tradingview"
@@ -266,6 +296,8 @@ class Indicator:
 
 
 def _in_a_name(value: Value) -> str:
-    """Write a number as a column name does: ``2.5`` becomes ``2p5``, ``2.0`` becomes ``2``."""
-    text: Any = f"{value:g}" if isinstance(value, float) else str(value)
-    return str(text).replace(".", "p").replace("-", "m")
+    """Write a value as a column name does: ``2.5`` becomes ``2p5``, ``2.0`` becomes ``2``."""
+    if isinstance(value, str):
+        return re.sub(r"\W+", "_", value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.replace(".", "p").replace("-", "m")

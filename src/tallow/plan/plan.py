@@ -10,7 +10,7 @@ from typing import Any, cast
 from tallow.core.arrays import Floats
 from tallow.core.errors import SpecError
 from tallow.core.limits import PLANS
-from tallow.core.operator import MEANS, PERIODS, RECURSIVE, Indicator, Kernel, Value
+from tallow.core.operator import CROSS, MEANS, PEER, PERIODS, RECURSIVE, Indicator, Kernel, Value
 from tallow.core.plugins import Registry
 from tallow.core.registry import registry
 from tallow.core.spec import Spec, check_convention, parse_specs
@@ -25,12 +25,12 @@ class Operation:
     Attributes
     ----------
     inputs
-        Columns of the rows, numbers of periods, and the `source`.
+        Columns of the rows, numbers of periods, and the `source`; ``peer KEY`` of an instrument.
     columns
         Each kernel output's column, or None where nobody needs it.
     source
-        The input that is a column of an earlier operation; None where all are the rows' own. Rows
-        in which it has no value are skipped: the kernel does not see them.
+        The input that is a column of an earlier operation, or that instruments are compared by;
+        else None. Rows in which it has no value are skipped: the kernel does not see them.
     affects
         The plan's columns that have no values where this fails: its own, and those computed of it.
     identity
@@ -49,16 +49,39 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """Operations that wait for values of all instruments, and the columns that they make.
+
+    `is_cross`: their rows are those of a moment; else those of an instrument again, as before.
+    """
+
+    operations: tuple[Operation, ...]
+    columns: tuple[str, ...]
+    is_cross: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to compute, each indicator once, and the columns in the order asked for.
 
     An operation comes after the one that it is computed of. `hidden` are columns that only other
     operations need: they are no part of any rows.
+
+    Attributes
+    ----------
+    operations, columns, history_rows
+        What each instrument's own rows give; with columns that later phases are computed of.
+    phases
+        What is computed of these columns, once all instruments have theirs: seldom anything.
+    outputs
+        The columns that were asked for, of all phases.
     """
 
     operations: tuple[Operation, ...]
     columns: tuple[str, ...]
     hidden: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    outputs: tuple[str, ...]
     warmup: dict[str, int]
     """Leading null rows of each of the columns; of a chain, those of all in it together."""
     history_rows: int | None
@@ -110,16 +133,26 @@ def _plan(indicators: Indicators, convention: str, taken: Iterable[str]) -> Plan
                 )
             draft.columns[spec.text][output] = column
     shown = {text: tuple(found.values()) for text, found in draft.columns.items()}
-    hidden = draft.hide_sources()
+    made_of = draft.name_sources()
     warmup = draft.warmup()
-    columns = tuple(column for column in owner if column in warmup)
+    outputs = tuple(column for column in owner if column in warmup)
+    operations = draft.operations(shown)
+    first, *later = draft.phases()
+    carried = {made_of[text] for phase in later for text in phase if text in made_of}
+    own = [column for text in first for column in draft.columns[text].values()]
+    columns = (
+        *(column for column in outputs if column in own),
+        *(column for column in own if column in carried and column not in outputs),
+    )
     return Plan(
-        operations=draft.operations(shown),
+        operations=tuple(operations[text] for text in first),
         columns=columns,
-        hidden=hidden,
-        warmup={column: rows for column, rows in warmup.items() if column not in hidden},
+        hidden=tuple(column for column in own if column not in columns),
+        phases=tuple(draft.phase(texts, operations) for texts in later),
+        outputs=outputs,
+        warmup={column: rows for column, rows in warmup.items() if column in outputs},
         history_rows=max((warmup[each] for each in columns), default=0)
-        if draft.is_bounded
+        if draft.is_bounded(first)
         else None,
         convention=check_convention(convention),
     )
@@ -138,16 +171,36 @@ class _Draft:
             self.specs.setdefault(each.text, each)
             self.columns.setdefault(each.text, {})
 
-    def hide_sources(self) -> tuple[str, ...]:
-        """Give sources that nobody asked for a column, by a name that no other can have."""
-        hidden = []
-        for spec in self.specs.values():
+    def name_sources(self) -> dict[str, str]:
+        """Return the column that each spec in a chain is computed of, by the spec's text.
+
+        One that nobody asked for gets a name that no other can have.
+        """
+        sources = {}
+        for text, spec in self.specs.items():
             if isinstance(spec.source, Spec):
                 found, (output, *_) = self.columns[spec.source.text], spec.source.outputs
-                if output not in found:
-                    found[output] = f"{spec.source.text}[{output}]"
-                    hidden.append(found[output])
-        return tuple(hidden)
+                sources[text] = found.setdefault(output, f"{spec.source.text}[{output}]")
+        return sources
+
+    def phases(self) -> list[list[str]]:
+        """Return the texts of the specs that can be computed together, phase after phase.
+
+        The first one, and each second one after it, is of the rows of an instrument.
+        """
+        place: dict[str, int] = {}
+        for text, spec in self.specs.items():
+            is_cross = spec.indicator.memory == CROSS
+            before = place[spec.source.text] if isinstance(spec.source, Spec) else 0
+            place[text] = before + (before % 2 != is_cross)
+        last = max(place.values(), default=0)
+        return [[text for text in place if place[text] == k] for k in range(last + 1)]
+
+    def phase(self, texts: list[str], operations: dict[str, Operation]) -> Phase:
+        """Return the phase of some specs."""
+        columns = [column for text in texts for column in self.columns[text].values()]
+        is_cross = self.specs[texts[0]].indicator.memory == CROSS
+        return Phase(tuple(operations[text] for text in texts), tuple(columns), is_cross)
 
     def warmup(self) -> dict[str, int]:
         """Return the leading rows without a value, by column."""
@@ -158,27 +211,26 @@ class _Draft:
             if output.name in self.columns[text]
         }
 
-    @property
-    def is_bounded(self) -> bool:
-        """Whether the warm-ups tell how many rows values depend on.
+    def is_bounded(self, texts: Iterable[str]) -> bool:
+        """Whether the warm-ups of some specs tell how many rows their values depend on.
 
         Not where rows are skipped, because a source has no value in them: there may be any number.
         """
         return not any(
             spec.indicator.memory == RECURSIVE
             or (isinstance(spec.source, Spec) and spec.source.indicator.name not in MEANS)
-            for spec in self.specs.values()
+            for spec in map(self.specs.__getitem__, texts)
         )
 
-    def operations(self, shown: dict[str, tuple[str, ...]]) -> tuple[Operation, ...]:
-        """Return the operations; `shown` are the columns by text that somebody asked for."""
+    def operations(self, shown: dict[str, tuple[str, ...]]) -> dict[str, Operation]:
+        """Return the operations by text; `shown` are the columns that somebody asked for."""
         affects: dict[str, list[str]] = {}
         for text, spec in self.specs.items():
             for each in _chain(spec):
                 affects.setdefault(each.text, []).extend(shown[text])
-        return tuple(
-            self._operation(spec, tuple(affects[text])) for text, spec in self.specs.items()
-        )
+        return {
+            text: self._operation(spec, tuple(affects[text])) for text, spec in self.specs.items()
+        }
 
     def _operation(self, spec: Spec, affects: tuple[str, ...]) -> Operation:
         values, made = dict(spec.values), None
@@ -188,6 +240,13 @@ class _Draft:
         if given is not None:
             own = spec.indicator.source_input(values)
             inputs = tuple(str(given) if name == own else name for name in inputs)
+        skipped = made
+        if PEER in inputs:
+            # Rows without a value of their own have the other instrument's, too.
+            skipped = None
+            inputs = tuple(f"{PEER} {values['instrument']}" if n == PEER else n for n in inputs)
+        elif spec.indicator.memory == CROSS:
+            skipped = inputs[0]
         columns = self.columns[spec.text]
         return Operation(
             indicator=spec.indicator,
@@ -196,7 +255,7 @@ class _Draft:
             inputs=inputs,
             parameters=spec.indicator.kernel_parameters(values),
             columns=tuple(columns.get(output.name) for output in spec.indicator.outputs),
-            source=made,
+            source=skipped,
             affects=affects,
             identity=_identity(spec),
         )

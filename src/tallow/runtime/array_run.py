@@ -18,6 +18,7 @@ from tallow.plan.plan import Plan
 from tallow.runtime.bar_frames import BarColumns
 from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import Block, candle_arrays
+from tallow.runtime.cross import Phases, Rows
 from tallow.runtime.outputs import report_of_run
 from tallow.runtime.parts import Part
 from tallow.runtime.results import RunReport, raise_if_all_failed, raise_if_all_refused
@@ -63,6 +64,8 @@ def run_to_arrays(
     raise_if_all_refused(read, run.counts, run.quarantine(quarantine))
     raise_if_all_failed(run.failures, read.instruments)
     ends, columns = _joined(run, parts)
+    if plan.phases:
+        columns = _compared(plan, options, Rows(names, ends, columns["timestamp"], columns))
     provisional = _provisional(options, names, ends, columns)
     report = report_of_run(run, read, quarantine, int(ends[-1]), provisional)
     return ArrayResult(names, ends, columns, report)
@@ -76,6 +79,17 @@ def _joined(run: BarRun, parts: Sequence[Part]) -> tuple[Ints, BarColumns]:
     ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *counts]))
     every = [part.columns for part in parts] or [_no_columns(run)]
     return ends, {name: np.concatenate([each[name] for each in every]) for name in every[0]}
+
+
+def _compared(plan: Plan, options: BarOptions, rows: Rows) -> BarColumns:
+    """Return the columns that were asked for, of all phases."""
+    phases = Phases(plan, options.calendars)
+    phases.require_peers(rows.names)
+    made, failures = phases.compute(rows, phases.new_states(len(rows.names)))
+    raise_if_all_failed(failures, len(rows.names))
+    found = {**rows.columns, **made}
+    own = [name for name in rows.columns if name not in plan.columns]
+    return {name: found[name] for name in (*own, *plan.outputs)}
 
 
 def _no_columns(run: BarRun) -> BarColumns:

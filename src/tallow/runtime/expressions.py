@@ -6,16 +6,17 @@ Registered by ``import tallow`` if Polars was imported before, else by the first
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tallow.core.errors import SpecError, excerpt
-from tallow.core.operator import Indicator, Value
+from tallow.core.operator import PEER, Indicator, Value
 from tallow.core.registry import registry
 from tallow.core.spec import check_convention, make_spec
-from tallow.plan.plan import make_plan
+from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.operations import Machine, to_columns
 
 
@@ -25,7 +26,8 @@ class TallowExpressions:
 
     The expression is the close or, where an indicator takes none, its first input; the other inputs
     are the columns of their names, or expressions given by keyword (``high=pl.col("h")``). Rows are
-    taken as one series in their order, so use ``.over("instrument")`` for several instruments. A
+    taken as one series in their order, so use ``.over("instrument")`` for several instruments; and
+    ``.over("timestamp")`` where instruments are compared, as by ``cs_rank()``. A
     chain is one expression after the other: ``pl.col("close").tallow.rsi(14).tallow.ema(9)``. The
     result is float64 with nulls; of several outputs, a struct, or the one named by ``output=``.
     Anchored indicators (vwap) need a calendar: `tallow.AnalyticsEngine` has it.
@@ -58,6 +60,14 @@ class TallowExpressions:
         return make
 
 
+def _one_phase(plan: Plan) -> Plan:
+    """Return the plan of one indicator; of one that compares rows, those are of one moment."""
+    if not plan.phases:
+        return plan
+    (phase,) = plan.phases
+    return replace(plan, operations=phase.operations, columns=phase.columns, phases=())
+
+
 def _expression(
     expression: pl.Expr,
     indicator: Indicator,
@@ -76,6 +86,11 @@ def _expression(
     inputs = {name: named.pop(name) for name in indicator.inputs if name in named}
     values = indicator.values(positional, named, known)
     names = indicator.input_names(values)
+    if PEER in names:
+        raise SpecError(
+            f"{indicator.name}: needs the instruments' names; use "
+            "AnalyticsEngine.calculate_indicators"
+        )
     if not set(names) <= {"open", "high", "low", "close", "volume"}:
         raise SpecError(
             f"{indicator.name}: needs a calendar; use AnalyticsEngine.calculate_indicators"
@@ -97,7 +112,7 @@ def _expression(
     if output is not None and output not in outputs:
         raise SpecError(f"{indicator.name}: output={output!r}; must be one of {', '.join(outputs)}")
     fields = [pl.Field(column, pl.Float64) for column in outputs.values()]
-    machine = Machine(make_plan([spec]))
+    machine = Machine(_one_phase(make_plan([spec])))
 
     def compute(rows: pl.Series) -> pl.Series:
         inputs = {name: rows.struct.field(name).to_numpy() for name in names}

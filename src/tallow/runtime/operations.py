@@ -162,7 +162,11 @@ class Machine:
             for operation, state in zip(self.plan.operations, states, strict=True):
                 free = iter(beside)
                 made = [next(free) if name is None else columns[name] for name in operation.columns]
-                source = None if operation.source is None else columns[operation.source]
+                source = None
+                if operation.source is not None:
+                    # A later stage is computed of what earlier ones made: that is an input.
+                    source = columns.get(operation.source)
+                    source = given[operation.source] if source is None else source
                 taken = [
                     read_only(source)
                     if source is not None and name == operation.source

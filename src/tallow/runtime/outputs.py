@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from tallow.data.spill import Spill
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import Block
+from tallow.runtime.cross import add_phases
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import RunReport, raise_if_all_failed, raise_if_all_refused
 from tallow.runtime.universes import MemberCut
@@ -70,6 +71,14 @@ class Job:
     threads: int = 1
     spill_folder: Path | None = None
     output_zone: str | None = None
+
+    def pick(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows that bars are made of: all, where instruments are compared."""
+        return frame if self.plan.phases else self.wanted.pick(frame)
+
+    def count(self, instruments: int, known: Collection[str]) -> int:
+        """Return of how many of an input's instruments, which are `known`, bars are made."""
+        return instruments if self.plan.phases else self.wanted.count(instruments, known)
 
     def new_runs(self, has_interest: bool) -> list[BarRun]:
         """Return a run a timeframe, over candles that have open interest, or have none."""
@@ -175,12 +184,14 @@ class _Output:
     """The bars of a timeframe: cut to the range, counted, and handed to the sink.
 
     The sink is opened at the first frame, whose columns are then those of all; `stack` leaves it.
+    Where instruments are compared, bars wait for those of all.
     """
 
     def __init__(self, job: Job, run: BarRun, stack: ExitStack) -> None:
         self.run, self._job, self._stack = run, job, stack
         self._sink: Sink | None = None
         self._spill: Spill | None = None
+        self._waiting: list[pl.DataFrame] | None = [] if job.plan.phases else None
         self._bars = 0
         self._assumed = provisional_bars(run.options.calendars, run.options.timeframe)
         self._provisional: list[pl.DataFrame] = []
@@ -194,6 +205,9 @@ class _Output:
 
     def write(self, frames: Iterable[pl.DataFrame]) -> None:
         """Write the bars of the range asked for."""
+        if self._waiting is not None:
+            self._waiting += frames
+            return
         for frame in map(self._cut, frames):
             sink = self._sink or self._open(frame)
             if len(frame):
@@ -207,7 +221,7 @@ class _Output:
         if self._spill is None:
             assert self._job.spill_folder is not None
             self._spill = self._stack.enter_context(Spill(self._job.spill_folder))
-        for frame in map(self._cut, frames):
+        for frame in frames if self._waiting is not None else map(self._cut, frames):
             self._spill.add(frame)
 
     def write_spilled(self) -> None:
@@ -218,16 +232,26 @@ class _Output:
     def finished(self, read: ReadReport, quarantine: pl.DataFrame, names: set[str]) -> RunReport:
         """Return the run's report; without a single bar, the sink gets an empty frame's columns."""
         raise_if_all_refused(read, self.run.counts, self.run.quarantine(quarantine))
+        self._write_compared()
         if self._sink is None:
             self._open(self.run.empty_frame())
         wanted = self._job.wanted
         wanted.check_found(names)
-        raise_if_all_failed(self.run.failures, wanted.count(read.instruments, names))
+        raise_if_all_failed(self.run.failures, self._job.count(read.instruments, names))
         provisional = pl.concat(self._provisional) if self._provisional else NONE_PROVISIONAL
         report = report_of_run(self.run, read, quarantine, self._bars, provisional)
         if self._members is None or wanted.names is None:
             return report
         return with_universe(report, self._members.report(wanted.names, names))
+
+    def _write_compared(self) -> None:
+        """Write the bars that waited for those of all instruments."""
+        if self._waiting is not None:
+            whole = pl.concat([self.run.empty_frame(), *self._waiting])
+            compared, failures = add_phases(whole, self._job.plan, self.run.options.calendars)
+            self.run.failures.update(failures)
+            self._waiting = None
+            self.write([self._job.wanted.pick(compared)])
 
     def finish(self) -> None:
         """Let the sink end its work."""

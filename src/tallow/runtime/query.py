@@ -34,7 +34,7 @@ from tallow.data.universe_files import read_if_file
 from tallow.plan.plan import Indicators, Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.bar_frames import BAR_COLUMNS
-from tallow.runtime.batch import NO_CALENDAR, BarOptions, BarRun
+from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.cache import CachedValue, CacheOutcome, IndicatorCache
 from tallow.runtime.cached_bars import (
     CachedBars,
@@ -44,6 +44,7 @@ from tallow.runtime.cached_bars import (
     report_of,
     span_of_kind,
 )
+from tallow.runtime.compared_ranges import bars_by_calendar, compared_bars
 from tallow.runtime.questions import (
     Asked,
     OneInstrument,
@@ -54,7 +55,7 @@ from tallow.runtime.questions import (
     may_be_asked_again,
     read_question,
 )
-from tallow.runtime.ranged import RangeRun, Target
+from tallow.runtime.ranged import RangeRun
 from tallow.runtime.results import (
     IndicatorSet,
     ProcessingResult,
@@ -62,7 +63,7 @@ from tallow.runtime.results import (
     raise_if_all_failed,
 )
 from tallow.runtime.run_snapshots import run_identity
-from tallow.runtime.spans import calendar_buckets, span_of
+from tallow.runtime.spans import calendar_buckets
 from tallow.runtime.store_facts import StoreFacts
 from tallow.runtime.stored import Changes, JoinedCandles, StoredCandles, TrackedCandles
 from tallow.runtime.universes import StoredMembers
@@ -148,7 +149,7 @@ class StoreQueries:
             else:
                 answer = self._from_whole(ready.question, ready.plan, state)
             if answer.outcome is CacheOutcome.HIT or state.view().is_of_one_epoch():
-                return answer, ready.plan.columns
+                return answer, ready.plan.outputs
         raise ConflictError(
             "query: others keep taking history away from the store; try again later"
         )
@@ -174,7 +175,7 @@ class StoreQueries:
         """Return where an answer is kept; None where it is not about the bars of one instrument."""
         names = question.wanted.instruments
         whole = question.final_at is not None or question.wanted.universe is not None
-        if names is None or len(names) != 1 or whole:
+        if names is None or len(names) != 1 or whole or plan.phases:
             return None
         (name,) = names
         calendar = int(self._calendars.indices([name])[0])
@@ -284,12 +285,17 @@ class StoreQueries:
         run = self._run(plan, options, candles, self._facts.interest(candles, state))
         members = self._members(question, candles, state)
         given = question.wanted.instruments if members is None else members.names
-        names = sorted(self._facts.names(candles, state) if given is None else given)
-        self._run_by_calendar(run, names, question)
+        is_all = bool(plan.phases) or given is None
+        names = sorted(self._facts.names(candles, state) if is_all else given or ())
+        if plan.phases:
+            frame = compared_bars(run, names, question, self._snapshots)
+            if given is not None:
+                frame = frame.filter(pl.col("instrument").is_in(sorted(given)))
+        else:
+            frame = bars_by_calendar(run, names, question)
         if isinstance(candles, AdjustedCandles):
             run.failures.update(candles.refused)
         self._check(run, names, question, state)
-        frame = run.bars()
         frame = frame if members is None else members.cut(frame)
         report = report_of(run.read, len(run.seen), run.failures, run.quarantine, len(frame))
         return frame, replace(report, universe=None if members is None else members.report())
@@ -317,23 +323,6 @@ class StoreQueries:
         if adjustment in ADJUSTMENTS:
             return AdjustedCandles(*series, joined, now)
         return JoinedCandles(*series, joined)
-
-    def _run_by_calendar(self, run: RangeRun, names: Sequence[str], question: Question) -> None:
-        """Compute the bars of all instruments, those of one calendar together."""
-        together: dict[int, list[str]] = {}
-        for name, place in zip(names, self._calendars.indices(names).tolist(), strict=True):
-            together.setdefault(place, []).append(name)
-        run.failures.update(dict.fromkeys(together.pop(-1, ()), NO_CALENDAR))
-        wanted = question.wanted
-        for place, group in together.items():
-            calendar = self._calendars.calendars[place]
-            buckets = calendar_buckets(calendar, question.timeframe, question.source)
-            span = span_of(
-                buckets, wanted.limits(calendar), wanted.start is None, wanted.end is None
-            )
-            if span is not None:
-                source = calendar_buckets(calendar, question.source, question.source)
-                run.add(group, Target(calendar, buckets, source, span))
 
     # Both
 

@@ -29,6 +29,7 @@ from tallow.plan.plan import Indicators, make_plan
 from tallow.runtime.array_run import ArrayResult, run_to_arrays
 from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.batch import BarOptions
+from tallow.runtime.cross import add_phases
 from tallow.runtime.outputs import FrameList, Job, Progress, Reports
 from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.results import ProcessingResult, raise_if_all_failed
@@ -104,7 +105,7 @@ class CandleRequests:
         seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
         return {
             # Not rechunked: the copy would cost more than the kernels.
-            size: ProcessingResult.of(bars[size].frame(), plan.columns, report, seconds, native)
+            size: ProcessingResult.of(bars[size].frame(), plan.outputs, report, seconds, native)
             for size, report in reports.items()
         }
 
@@ -164,7 +165,11 @@ class CandleRequests:
             warn_caller(f"no candles: {NO_ROW}", EmptyWarning)
         for text in run.warnings():
             warn_caller(text)
-        return to_native(in_zone(read.frame.hstack(outputs), zone), read.native)
+        shown = read.frame.hstack(outputs)
+        if plan.phases:
+            shown, failures = add_phases(shown, plan, self.calendars)
+            raise_if_all_failed(failures, read.report.instruments)
+        return to_native(in_zone(shown, zone), read.native)
 
     def _read(self, candles: Any, reading: InputKeywords) -> Candles:
         """Return candles in memory, whatever they come in."""

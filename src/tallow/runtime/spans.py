@@ -80,6 +80,12 @@ class Buckets:
         end = int(self.ends[self._run(number)])
         return min(self.start(number) + self.step, end) if self.step else end
 
+    def ends_of(self, opens: Times) -> Times:
+        """Return the ends of buckets by their opens."""
+        run = np.searchsorted(self.opens, opens, "right") - 1
+        ends: Times = self.ends[run]
+        return np.minimum(opens + self.step, ends) if self.step else ends
+
     def takes(self, time: int) -> bool:
         """Say whether a row at an instant lies in a session, on the grid of its source."""
         table = self.table

@@ -37,7 +37,6 @@ from tallow.runtime.blocks import (
     whole_instruments,
 )
 from tallow.runtime.outputs import Job, Outputs, Reports
-from tallow.runtime.ranges import Range
 
 
 @dataclass
@@ -110,7 +109,7 @@ def run_candles(candles: Candles, job: Job) -> Reports:
     """Run candles that are in memory into bars, sorted by instrument and time."""
     rows = 0
     with Outputs(job, OPEN_INTEREST in candles.frame.columns, candles.__len__) as outputs:
-        frame = job.wanted.pick(candles.frame)
+        frame = job.pick(candles.frame)
         blocks = frame_blocks(frame, candles.runs if frame is candles.frame else None)
         for group in group_blocks(blocks, 2 * job.threads):
             outputs.feed(group)
@@ -123,7 +122,7 @@ def run_candles(candles: Candles, job: Job) -> Reports:
 def _run_by_instrument(files: CandleFiles, job: Job) -> Reports:
     seen = _ReadCounts()
     with Outputs(job, files.has_interest, lambda: files.row_count) as outputs:
-        blocks = whole_instruments(_ordered(files, job.wanted, seen), BLOCK_ROWS)
+        blocks = whole_instruments(_ordered(files, job, seen), BLOCK_ROWS)
         for group in group_blocks(blocks, 2 * job.threads):
             seen.names.update(name for block in group for name in block.names)
             outputs.feed(group)
@@ -134,7 +133,7 @@ def _run_by_instrument(files: CandleFiles, job: Job) -> Reports:
         return outputs.finished(*seen.report(), seen.names)
 
 
-def _ordered(files: CandleFiles, wanted: Range, seen: _ReadCounts) -> Iterator[pl.DataFrame]:
+def _ordered(files: CandleFiles, job: Job, seen: _ReadCounts) -> Iterator[pl.DataFrame]:
     """Return the rows that are wanted; of the others, too, the order is checked."""
     watch, minutes = OrderWatch(), MinuteWatch()
     for batch in files.batches():
@@ -143,12 +142,12 @@ def _ordered(files: CandleFiles, wanted: Range, seen: _ReadCounts) -> Iterator[p
         if minutes.is_shared(batch.frame, batch.quarantine):
             raise NeedsWholeInputError
         seen.see(batch, batch.frame, 0)
-        if wanted.names is not None:
+        if job.wanted.names is not None:
             watch.see(batch.frame)
             if not watch.in_order:
                 raise NeedsWholeInputError
             seen.names.update(batch.frame["instrument"].unique())
-        yield wanted.pick(batch.frame)
+        yield job.pick(batch.frame)
 
 
 def _by_time(files: CandleFiles, job: Job) -> Reports:
@@ -162,7 +161,7 @@ def _by_time(files: CandleFiles, job: Job) -> Reports:
                 raise NeedsWholeInputError
             seen.see(batch, unique.frame, unique.repeated)
             seen.names.update(unique.frame["instrument"].unique())
-            frame = job.wanted.pick(unique.frame)
+            frame = job.pick(unique.frame)
             if len(frame) < len(unique.frame):
                 order.check(unique.frame)
             if len(frame):

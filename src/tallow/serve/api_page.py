@@ -35,10 +35,10 @@ BELOW = (
 
 CONSTANTS = """\
 
-## RECURSIVE, WINDOW
+## CROSS, RECURSIVE, WINDOW
 
 What `Indicator(memory=...)` is given: a value of `WINDOW` depends on the last rows alone, one of
-`RECURSIVE` on all before it.
+`RECURSIVE` on all before it, one of `CROSS` on all instruments' rows at one bar time.
 """
 
 _CODE = re.compile(r"(?<!`)``([^`]+)``(?!`)")
@@ -46,12 +46,12 @@ _CODE = re.compile(r"(?<!`)``([^`]+)``(?!`)")
 
 def markdown() -> str:
     """Return the page."""
-    names = [name for name in tallow.__all__ if name not in ("RECURSIVE", "WINDOW")]
+    names = [name for name in tallow.__all__ if name not in ("CROSS", "RECURSIVE", "WINDOW")]
     classes = [name for name in names if inspect.isclass(getattr(tallow, name))]
     functions = [name for name in names if name not in classes]
     lines = [HEAD]
     below = {f"{module}.{name}": getattr(import_module(module), name) for module, name in BELOW}
-    shown = [*functions, *classes, *below, "RECURSIVE, WINDOW"]
+    shown = [*functions, *classes, *below, "CROSS, RECURSIVE, WINDOW"]
     lines += [f"- [`{name}`](#{_anchor(name)})" for name in shown]
     for name in functions:
         lines += _function(name, getattr(tallow, name), "##")

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 
 from tallow.core.errors import ParameterError, excerpt
-from tallow.core.operator import CONVENTIONS, WINDOW, Convention, Indicator, Value, Values
+from tallow.core.operator import CONVENTIONS, PEER, Convention, Indicator, Value, Values
 from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
 from tallow.serve.console import QUIET, make_console, make_table, number, print_json
@@ -24,17 +24,28 @@ OWN_PACKAGE = "tallow"
 MISSING = {
     "window": "null while a row of the window is missing",
     "recursive": "null on a row that is missing; the state stays as it was",
+    "cross": "null on a row that is missing; others are compared without it",
 }
 """The policy that follows from an indicator's kind of memory."""
 
+KINDS = {
+    "window": "window: a function of the last rows",
+    "recursive": "recursive: a function of all rows",
+    "cross": "cross: a function of all instruments' rows at one bar time",
+}
+"""What an indicator's values depend on, by its kind of memory."""
+
 SOURCES = "sma(20, source=hl2), ema(rsi(14), 9), sma(bollinger(20, 2)[upper], 5)"
 """Examples of sources and chains."""
+
+_COMPARED = "Among all instruments"
 
 SCALES = {
     "price": "In units of price",
     "0..100": "From 0 to 100",
     "percent": "In percent",
     "units": "In units traded",
+    **dict.fromkeys(("place", "0..1", "deviations", "its own"), _COMPARED),
 }
 """Headings by the unit of an indicator's first output; another unit is its own heading."""
 
@@ -66,7 +77,8 @@ def show_all(as_json: bool) -> int:
     console.print(table)
     console.print(
         f"[{QUIET}]* in the default set.  warm-up: leading rows without a value.\n"
-        "memory: window, a function of the last rows; recursive, of all rows.\n"
+        "memory: window, a function of the last rows; recursive, of all rows;\n"
+        "cross, of all instruments' rows at one bar time.\n"
         f"{escape(_other_names(found))}\n"
         "source: what takes one price can take another, or any indicator's output:\n"
         f"{escape(SOURCES)}[/]\n\n"
@@ -126,12 +138,10 @@ def _facts(indicator: Indicator) -> Table:
         "other names": ", ".join(indicator.aliases) or "none",
         "reads": ", ".join(indicator.input_names(values)),
         "source": _source(indicator),
-        "memory": "window: a function of the last rows"
-        if indicator.memory == WINDOW
-        else "recursive: a function of all rows",
+        "memory": KINDS[indicator.memory],
         "seed": indicator.seed,
         "flat case": indicator.flat,
-        "missing values": MISSING[indicator.memory],
+        "missing values": _missing(indicator),
         "reference": indicator.reference,
         "version": f"{indicator.version}; raised when a value changes",
     }
@@ -139,6 +149,13 @@ def _facts(indicator: Indicator) -> Table:
     for name, text in facts.items():
         table.add_row(name, escape(text))
     return table
+
+
+def _missing(indicator: Indicator) -> str:
+    """Say what an indicator makes of missing rows."""
+    if PEER in indicator.inputs:
+        return "none of its own; null where the other instrument's row is missing"
+    return MISSING[indicator.memory]
 
 
 def _source(indicator: Indicator) -> str:
@@ -264,7 +281,7 @@ def _details(indicator: Indicator) -> dict[str, Any]:
         "formula": indicator.formula,
         "seed": indicator.seed,
         "flat": indicator.flat,
-        "missing_values": MISSING[indicator.memory],
+        "missing_values": _missing(indicator),
         "reference": indicator.reference,
         "version": indicator.version,
         "parameters": [

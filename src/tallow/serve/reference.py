@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 
 from tallow.core.limits import CHAIN_MAX
-from tallow.core.operator import Convention, Indicator, Values
+from tallow.core.operator import Convention, Indicator, Value, Values
 from tallow.core.registry import registry
 
 HEAD = """\
@@ -23,6 +23,8 @@ Rules for all of them:
 - A value before its warm-up is null, never zero. *First row* counts from 0, by default values.
 - `window`: a function of the last rows only; null while a missing row is among them.
   `recursive`: a missing row gives null on that row and leaves the state as it was.
+  `cross`: a function of all instruments' rows whose bars open at one time, those without a value
+  left out; all instruments of the input, the store or the live engine, whichever are asked for.
 - A zero denominator gives null, unless *flat* says otherwise.
 - The convention (`tradingview`, the default, or `talib`) only sets defaults; every parameter can be
   given, too: `atr(14, first_range=none)`.
@@ -82,8 +84,12 @@ def _overview(indicator: Indicator) -> tuple[str, ...]:
 def _spec(indicator: Indicator, values: Values) -> str:
     column = indicator.outputs[0].column
     named = [p.name for p in indicator.parameters if f"{{{p.name}}}" in column]
-    numbers = ", ".join(f"{values[name]:g}" for name in named)
+    numbers = ", ".join(_value(values[name]) for name in named)
     return f"`{indicator.name}({numbers})`" if numbers else f"`{indicator.name}`"
+
+
+def _value(value: Value) -> str:
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
 
 
 def _defaults(indicator: Indicator, convention: Convention) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from tallow.core.arrays import Floats
 from tallow.core.errors import ParameterError, TallowError
 from tallow.core.kernel import read_only
-from tallow.core.operator import WINDOW, Convention, Indicator, Parameter, Value
+from tallow.core.operator import PEER, WINDOW, Convention, Indicator, Parameter, Value
 from tallow.testing.histories import WALK_ROWS, Rows, length
 
 LONG_ROWS: Final = 1_600
@@ -75,16 +75,18 @@ class Case:
     ) -> list[Floats]:
         """Advance `state` over the next rows and return their outputs.
 
-        `offsets` part the rows among several instruments; outputs start as `unwritten`.
+        `offsets` part the rows among several instruments, or moments, of which each begins with
+        the row of the peer; outputs start as `unwritten`.
 
         Raises
         ------
         ContractError
             If the kernel raises.
         """
-        columns = [read_only(rows[name]) for name in self.inputs]
-        outputs = [np.full(length(rows), unwritten) for _ in self.indicator.outputs]
         bounds = np.array([0, length(rows)] if offsets is None else offsets, dtype=np.int64)
+        peer = np.isin(np.arange(length(rows)), bounds).astype(np.float64)
+        columns = [read_only(peer if name == PEER else rows[name]) for name in self.inputs]
+        outputs = [np.full(length(rows), unwritten) for _ in self.indicator.outputs]
         parameters = self.indicator.kernel_parameters(self.values)
         try:
             self.indicator.kernel(self.values)(state, parameters, bounds, *columns, *outputs)
@@ -106,7 +108,7 @@ class Case:
 def _smallest(parameter: Parameter, _: int) -> Value:
     if parameter.choices:
         return parameter.choices[0]
-    if math.isinf(parameter.minimum):
+    if math.isinf(parameter.minimum) or parameter.is_text:
         return parameter.default
     return type(parameter.default)(parameter.minimum)
 
@@ -115,6 +117,8 @@ def _odd(parameter: Parameter, place: int) -> Value:
     """Return odd lengths that grow from one parameter to the next, as macd wants them."""
     if parameter.choices:
         return parameter.choices[-1]
+    if parameter.is_text:
+        return parameter.default
     return _within(parameter, 7 + 6 * place if isinstance(parameter.default, int) else 2.5)
 
 

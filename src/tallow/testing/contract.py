@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 import numpy as np
 
 from tallow.core.arrays import Floats
-from tallow.core.operator import WINDOW, Indicator
+from tallow.core.operator import CROSS, PEER, WINDOW, Indicator
 from tallow.testing.cases import UNWRITTEN, Case, ContractError, cases_of
 from tallow.testing.histories import (
     Rows,
@@ -68,7 +68,7 @@ def check_indicator(indicator: Indicator, textbook: Textbook | None = None) -> N
     >>> check_indicator(INDICATOR)
     """
     for case in cases_of(indicator):
-        for check in CHECKS:
+        for check in checks_of(indicator):
             check(case)
         if textbook is not None:
             check_values(case, textbook)
@@ -200,6 +200,16 @@ def check_recursion_skips_missing_rows(case: Case) -> None:
         _require_equal(case, rule, case.run(lacking), wanted)
 
 
+def check_order_of_instruments(case: Case) -> None:
+    """The rows of a moment give the same in whatever order the instruments are."""
+    rows = ticking(case.rows)
+    whole, order = case.run(rows), np.random.default_rng(5).permutation(case.rows)
+    other = case.run({name: column[order] for name, column in rows.items()})
+    rule = "memory=CROSS: a value must not depend on the order of instruments; sort before adding"
+    if PEER not in case.inputs:
+        _require_equal(case, rule, other, [column[order] for column in whole])
+
+
 def check_bounds(case: Case) -> None:
     """No value is infinite, or outside the declared bounds, on any candles."""
     zeros = flat(case.rows, price=0.0, volume=0.0)
@@ -226,6 +236,19 @@ CHECKS: Final[tuple[Callable[[Case], None], ...]] = (
     check_recursion_skips_missing_rows,
     check_bounds,
 )
+
+CROSS_CHECKS: Final[tuple[Callable[[Case], None], ...]] = (
+    check_every_row_is_written,
+    check_instruments_apart,
+    check_order_of_instruments,
+    check_bounds,
+)
+"""Those of what compares instruments: its rows are of one moment, and moments stand apart."""
+
+
+def checks_of(indicator: Indicator) -> tuple[Callable[[Case], None], ...]:
+    """Return the checks that an indicator's kind of memory asks for."""
+    return CROSS_CHECKS if indicator.memory == CROSS else CHECKS
 
 
 def check_values(case: Case, textbook: Textbook) -> None:

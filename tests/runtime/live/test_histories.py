@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tallow import load_calendar, open_store
-from tallow.core.registry import registry
 from tests.contract.cases import CASES
 from tests.data.store.campaign import seed_of
 from tests.frames import minutes
+from tests.running import all_indicators
 from tests.runtime.live.markets import Key, Values, microseconds
 from tests.runtime.live.setups import Setup
 from tests.runtime.live.twin import MINUTE_US, NEVER, Twin
@@ -176,7 +176,7 @@ def test_so_it_is_with_a_store_at_length(request, part):
     check_a_part(StoredHistories, request, part)
 
 
-@pytest.mark.parametrize("name", registry().by_name)
+@pytest.mark.parametrize("name", all_indicators())
 def test_every_indicator_is_repaired_exactly(name):
     """In a history longer than most look-backs, of which little is kept."""
     draw = random.Random(name)

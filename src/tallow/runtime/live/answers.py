@@ -17,6 +17,7 @@ from tallow.data.kernels import aggregate as bars
 from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.quarantine import empty_quarantine
 from tallow.runtime.live.bar_rows import BarRows, empty_rows, join_rows
+from tallow.runtime.live.comparing import Comparing
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_members import LiveMembers
 from tallow.runtime.live.live_quarantine import quarantine_too_old
@@ -43,8 +44,9 @@ class LiveAnswers:
         calendars: CalendarAssignment,
         output_zone: str | None,
         members: LiveMembers | None = None,
+        comparing: Comparing | None = None,
     ) -> None:
-        self._timeframes = timeframes
+        self._timeframes, self._comparing = timeframes, comparing
         self._assumed = {
             size: provisional_bars(calendars, each.size)
             for size, each in zip(timeframes, state.timeframes, strict=True)
@@ -62,13 +64,16 @@ class LiveAnswers:
         return self._frames(outcome, counted=False)
 
     def _frames(self, outcome: Outcome, *, counted: bool) -> LiveUpdate:
-        rows = list(self._changed_rows(outcome).values())
+        rows = self._changed_rows(outcome, commit=counted)
         return self._update(_WholeUpdate(rows, self._report(outcome)), counted=counted)
 
     def one(self, outcome: Outcome | UpdateSource) -> LiveUpdate:
         """Return what one row has changed; that is looked at when it is asked for."""
         if isinstance(outcome, Outcome):
             return self.frames(outcome)
+        if self._comparing is not None:
+            rows = self._comparing.take(outcome.by_timeframe())
+            outcome = _WholeUpdate(rows, outcome.report())
         return self._update(outcome, counted=True)
 
     def _update(self, source: UpdateSource, *, counted: bool) -> LiveUpdate:
@@ -86,7 +91,8 @@ class LiveAnswers:
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with the changed rows that were deferred before it."""
-        found = self._changed_rows(self._intake.with_deferred(outcome))
+        rows = self._changed_rows(self._intake.with_deferred(outcome))
+        found = dict(zip(self._timeframes, rows, strict=True))
         if self.members is not None:
             found = {size: self.members.rows(rows) for size, rows in found.items()}
         provisional = {size: self._marks(size, rows) for size, rows in found.items()}
@@ -106,6 +112,8 @@ class LiveAnswers:
         if instruments is not None:
             which = self._intake.known_numbers(instruments)
         rows = state.last_bars(which)
+        if self._comparing is not None:
+            rows = self._comparing.bars[self._state.timeframes.index(state)].shown(rows)
         if self.members is not None:
             rows = self.members.rows(rows, counted=False)
         return self._show().frame(rows)
@@ -129,7 +137,9 @@ class LiveAnswers:
                     )
             for number, error in follower.reasons.items():
                 reasons[number] = f"behind the store: {error}"
-        return {self._intake.names[number]: reason for number, reason in sorted(reasons.items())}
+        found = {self._intake.names[number]: reason for number, reason in sorted(reasons.items())}
+        compared = [] if self._comparing is None else self._comparing.bars
+        return {name: why for each in compared for name, why in each.failures.items()} | found
 
     def _find(self, timeframe: str | None) -> TimeframeState:
         if timeframe is None and len(self._timeframes) == 1:
@@ -141,12 +151,15 @@ class LiveAnswers:
             )
         return self._state.timeframes[self._timeframes.index(text)]
 
-    def _changed_rows(self, outcome: Outcome) -> dict[str, BarRows]:
-        timeframes = self._state.timeframes
-        return {
-            size: join_rows(kept) if kept else empty_rows(each.fields)
-            for size, each, kept in zip(self._timeframes, timeframes, outcome.rows, strict=True)
-        }
+    def _changed_rows(self, outcome: Outcome, *, commit: bool = True) -> list[BarRows]:
+        """Return the rows of each timeframe that an outcome changes, or would change."""
+        rows = [
+            join_rows(kept) if kept else empty_rows(each.fields)
+            for each, kept in zip(self._state.timeframes, outcome.rows, strict=True)
+        ]
+        if self._comparing is None:
+            return rows
+        return self._comparing.take(rows) if commit else self._comparing.peek(rows)
 
     def _report(self, outcome: Outcome) -> LiveReport:
         quarantine = empty_quarantine() if outcome.quarantine is None else outcome.quarantine

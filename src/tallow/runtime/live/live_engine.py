@@ -39,6 +39,7 @@ from tallow.plan.plan import make_plan
 from tallow.runtime.bar_frames import BAR_COLUMNS
 from tallow.runtime.live.answers import LiveAnswers
 from tallow.runtime.live.clock import clock_time
+from tallow.runtime.live.comparing import Comparing
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_members import live_members
 from tallow.runtime.live.live_state import LiveState
@@ -138,9 +139,10 @@ class LiveEngine(OneByOne, SessionSupport):
             source = LiveStore(store, states, calendar, no_trade)
         self._intake = Intake(self._state, calendar, source)
         self._ticks = TickIntake(self._intake, self._state, calendar, grace_us)
+        self._comparing = Comparing(self._state, self._intake, calendar) if plan.phases else None
         members = live_members(universe, store, calendar, self._intake, self._state)
         answering = (self.timeframes, self._state, self._intake, calendar, output_zone)
-        self._answers = LiveAnswers(*answering, members)
+        self._answers = LiveAnswers(*answering, members, self._comparing)
         self._lock: AbstractContextManager[object]
         self._reading: AbstractContextManager[object]
         self._sharing: Callable[[], AbstractContextManager[object]]
@@ -200,7 +202,7 @@ class LiveEngine(OneByOne, SessionSupport):
 
     def _parts(self) -> Parts:
         made_with = identity(self._state, self.calendars, self._no_trade)
-        return Parts(self._state, self._intake, self._ticks, made_with)
+        return Parts(self._state, self._intake, self._ticks, made_with, self._comparing)
 
     # Instruments
 

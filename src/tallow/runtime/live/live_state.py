@@ -59,6 +59,8 @@ class LiveState:
         self.calendar_of = np.empty(0, dtype=np.int64)
         self.now = BEGIN_OF_TIME
         self.revision = 0
+        # Where instruments are compared and no store is there: nothing earlier can be corrected.
+        self.floor = BEGIN_OF_TIME
         # How far the feed was taken, in the feed's own terms.
         self.position: dict[str, Any] | None = None
         self.past_before: PastBefore = lambda _number, _moment: None
@@ -122,7 +124,7 @@ class LiveState:
     def _reaches(self, which: Ints) -> Floats:
         slots = self.memory.slot(self.memory.first[which])
         reaches: Floats = self.memory.snapshots[slots, which, bars.LAST_TIME]
-        return reaches
+        return np.maximum(reaches, self.floor)
 
     def advance(self, now: int) -> Outcome:
         """Set the clock, never back; bars that have ended become final."""

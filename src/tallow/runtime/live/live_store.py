@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Flags, Floats, Ints
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.data.joins import JoinedHistories
@@ -21,16 +23,18 @@ from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.known_times import RIGHT, KnownTimes, latest_open
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST, TIME_TYPE, time_view
 from tallow.data.snapshots import Snapshots
 from tallow.data.store.location import SNAPSHOT_FILE
-from tallow.runtime.batch import BarOptions
+from tallow.runtime.batch import BarOptions, BarRun
 from tallow.runtime.blocks import rows_between
 from tallow.runtime.live.memory import FIELDS, TIME, candle_rows, candles_of
 from tallow.runtime.live.outcome import Past
 from tallow.runtime.live.timeframe_state import SOURCE, TimeframeState, new_rows, split_rows
 from tallow.runtime.operations import join_states, to_series
+from tallow.runtime.ranged import RangeRun, Target
 from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, month_starts
+from tallow.runtime.spans import calendar_buckets, span_of
 from tallow.runtime.stored import JoinedCandles
 
 if TYPE_CHECKING:
@@ -237,6 +241,33 @@ class LiveStore:
                 kept.put([(name, Snapshot(boundary, join_states(state)[0]))])
             done = end
         return Past(join_states([part for each in states for part in each])[0], past.rows[done:])
+
+    def bars(
+        self, each: TimeframeState, names: Sequence[str], received: int
+    ) -> tuple[pl.DataFrame, Times]:
+        """Return all bars of a timeframe, with the columns of its plan, and when they end.
+
+        As known at a receipt; sorted by instrument and time.
+        """
+        plan = replace(each.plan, phases=(), outputs=each.plan.columns)
+        options = BarOptions(each.size, SOURCE, self._calendars, self._no_trade)
+        make = partial(BarRun, plan, options, interest=True)
+        run = RangeRun(plan, options, self._candles(received), self._snapshots, make)
+        places = self._calendars.indices(list(names))
+        ends: list[Times] = []
+        for place in sorted({*places.tolist()} - {-1}):
+            calendar = self._calendars.calendars[place]
+            buckets = calendar_buckets(calendar, each.size, SOURCE)
+            span = span_of(buckets, (BEGIN_OF_TIME, END_OF_TIME), True, True)
+            assert span is not None
+            target = Target(calendar, buckets, calendar_buckets(calendar, SOURCE, SOURCE), span)
+            done = len(run.frames)
+            run.add([name for name, at in zip(names, places, strict=True) if at == place], target)
+            ends += [buckets.ends_of(time_view(frame)) for frame in run.frames[done:]]
+        frames = run.frames or [run.make_run().empty_frame()]
+        frame = pl.concat(frames).with_columns(end=np.concatenate([np.empty(0, np.int64), *ends]))
+        frame = frame.sort("instrument", "timestamp")
+        return frame.drop("end"), frame["end"].to_numpy()
 
     def joined(self, known_until: int) -> JoinedHistories:
         """Return which instruments continue others, as known at a receipt."""

@@ -17,6 +17,7 @@ from tallow.data.kernels.rows import RULES_VERSION
 from tallow.data.kernels.tick_order import TICKS_VERSION
 from tallow.data.state_file import Arrays, read_state, write_state
 from tallow.data.store.backend import LogPoint
+from tallow.runtime.live.comparing import Comparing
 from tallow.runtime.live.follower import Follower
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
@@ -29,7 +30,8 @@ from tallow.runtime.run_snapshots import calendar_digest, operation_texts
 def identity(state: LiveState, calendars: CalendarAssignment, no_trade: str) -> dict[str, Any]:
     """Return all that a state's numbers depend on besides the candles, by name."""
     plan = state.timeframes[0].plan
-    return {
+    later = [[each.identity for each in phase.operations] for phase in plan.phases]
+    return ({"phases": later} if later else {}) | {
         "bars": [bars.BARS_VERSION, bars.STATE_SIZE],
         "candles": RULES_VERSION,
         "ticks": TICKS_VERSION,
@@ -53,6 +55,7 @@ class Parts:
     intake: Intake
     ticks: TickIntake
     made_with: dict[str, Any]
+    comparing: Comparing | None
 
 
 def save_state(path: Path, parts: Parts) -> None:
@@ -79,7 +82,8 @@ def save_state(path: Path, parts: Parts) -> None:
         "store": None if follower is None else follower.position(),
     }
     ticks = {f"{TICKS}{name}": array for name, array in parts.ticks.builder.arrays().items()}
-    write_state(path, header, parts.state.arrays() | ticks)
+    compared = {} if parts.comparing is None else parts.comparing.arrays()
+    write_state(path, header, parts.state.arrays() | ticks | compared)
 
 
 def load_state(path: Path, parts: Parts) -> None:
@@ -118,6 +122,8 @@ def load_state(path: Path, parts: Parts) -> None:
     if follower is not None:
         follower.resume(header["store"])
     parts.intake.saw_interest = bool(header["interest"])
+    if parts.comparing is not None:
+        parts.comparing.restore(arrays)
 
 
 def _require_fit(path: Path, header: dict[str, Any], arrays: Arrays, parts: Parts) -> None:
@@ -133,6 +139,8 @@ def _require_fit(path: Path, header: dict[str, Any], arrays: Arrays, parts: Part
     count = len(header["names"])
     require_arrays(path, arrays, parts.state, count)
     require_ticks(path, arrays, parts.ticks.builder.arrays(), count)
+    if parts.comparing is not None:
+        parts.comparing.require(path, arrays, header["names"])
 
 
 def _require_store(path: Path, follower: Follower, position: dict[str, Any] | None) -> None:

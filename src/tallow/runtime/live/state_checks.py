@@ -20,6 +20,7 @@ from tallow.data.kernels.tick_book import FIRST, HIGH, LAST, LOW, NEVER
 from tallow.data.kernels.tick_minutes import TIME_FIRST_US, TIME_LAST_US
 from tallow.data.state_file import Arrays
 from tallow.runtime.live.bar_rows import rows_of_text
+from tallow.runtime.live.compared_state import COMPARED
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.memory import FIELDS, TIME
 from tallow.runtime.live.timeframe_state import new_rows
@@ -96,7 +97,8 @@ def require_header(path: Path, header: Mapping[str, Any], state: LiveState) -> N
 def require_arrays(path: Path, arrays: Arrays, state: LiveState, count: int) -> None:
     """Raise `StateError` unless the arrays fit so many instruments."""
     shapes = _shapes(state, _length(arrays, "memory/next"))
-    own = {name: array for name, array in arrays.items() if not name.startswith(TICKS)}
+    others = (TICKS, COMPARED)
+    own = {name: array for name, array in arrays.items() if not name.startswith(others)}
     _require_shapes(path, own, shapes)
     first, after = own["memory/first"], own["memory/next"]
     memory = state.memory
