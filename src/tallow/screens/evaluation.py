@@ -101,13 +101,14 @@ class Evaluation:
         self._panels = {parse_timeframe(name).text: panel for name, panel in panels.items()}
         self._populations = populations or {}
         self._rows = self._panel(None).closed
-        self._known: dict[tuple[Node, str | None], Values] = {}
+        self._known: dict[tuple[object, str | None], Values] = {}
+        self._trees: list[Node] = []
         self._newest: dict[str, Ints] = {}
         self._sections: dict[str | None, Sections] = {}
 
     def condition(self, tree: Node) -> Matches:
         """Return what a condition is on each base bar."""
-        _require(tree, CONDITION)
+        self._keep(tree, CONDITION)
         panel = self._panel(None)
         found = np.broadcast_to(self._values(tree, None), self._rows.rows.shape)
         states = np.full(len(panel.opens), UNKNOWN, np.int8)
@@ -116,7 +117,7 @@ class Evaluation:
 
     def number(self, tree: Node) -> Floats:
         """Return a number on each base bar: float64 ``[rows of the base panel]``, NaN unknown."""
-        _require(tree, NUMBER)
+        self._keep(tree, NUMBER)
         values = np.full(len(self._panel(None).opens), np.nan)
         values[self._rows.rows] = self._values(tree, None)
         return values
@@ -128,13 +129,19 @@ class Evaluation:
         row may count for several leaves; one that counts for none is unknown by bars before it, or
         by a division by zero.
         """
-        _require(tree, CONDITION)
+        self._keep(tree, CONDITION)
         unknown = np.broadcast_to(self._values(tree, None), self._rows.rows.shape) == UNKNOWN
         found: dict[str, int] = {}
         for leaf in dict.fromkeys(node for node in all_nodes(tree) if isinstance(node, Leaf)):
             count = int(np.count_nonzero(unknown & np.isnan(self._values(leaf, None))))
             found |= {text_of(leaf): count} if count else {}
         return found
+
+    def _keep(self, tree: Node, kind: NodeKind) -> None:
+        """Keep a tree, so that the identity of its nodes is theirs as long as values are known."""
+        if tree.kind != kind:
+            raise ScreenError(f"{text_of(tree)}: is a {tree.kind}; a {kind} is asked for here")
+        self._trees.append(tree)
 
     # Timeframes
 
@@ -164,7 +171,8 @@ class Evaluation:
 
     def _values(self, node: Node, counted: str | None) -> Values:
         """Return a node's values on the closed bars of a timeframe; None is the base's."""
-        key = (node, counted)
+        # To compare whole trees at each node would take longer than to compute most of them.
+        key = (_identity(node), counted)
         if key not in self._known:
             with np.errstate(all="ignore"):
                 self._known[key] = self._computed(node, counted)
@@ -252,6 +260,5 @@ class Evaluation:
         return self._rows.of_rows(members)
 
 
-def _require(tree: Node, kind: NodeKind) -> None:
-    if tree.kind != kind:
-        raise ScreenError(f"{text_of(tree)}: is a {tree.kind}; a {kind} is asked for here")
+def _identity(node: Node) -> object:
+    return (node.column, node.timeframe, node.is_forming) if isinstance(node, Leaf) else id(node)

@@ -25,6 +25,9 @@ from tallow.core.spec import Spec
 from tallow.core.timeframe import parse_timeframe
 
 NodeKind = Literal["number", "condition"]
+Timeframes = frozenset[str | None]
+"""Whose bars the values of a node are of; None is the base's."""
+
 NUMBER: NodeKind = "number"
 CONDITION: NodeKind = "condition"
 
@@ -93,6 +96,7 @@ class Constant:
     kind: NodeKind = field(default=NUMBER, init=False, repr=False, compare=False)
     depth: int = field(default=1, init=False, repr=False, compare=False)
     size: int = field(default=1, init=False, repr=False, compare=False)
+    timeframes: Timeframes = field(default=frozenset(), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.value) and self.value >= 0):
@@ -114,6 +118,7 @@ class Leaf:
     kind: NodeKind = field(default=NUMBER, init=False, repr=False, compare=False)
     depth: int = field(default=1, init=False, repr=False, compare=False)
     size: int = field(default=1, init=False, repr=False, compare=False)
+    timeframes: Timeframes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.source, str):
@@ -132,6 +137,8 @@ class Leaf:
                 f"forming {self.text}: no timeframe; must be of a longer one than the screen's; "
                 f"write forming {self.text}@1h"
             )
+        counted = None if self.is_forming else self.timeframe
+        object.__setattr__(self, "timeframes", frozenset({counted}))
 
     @property
     def column(self) -> str:
@@ -156,6 +163,7 @@ class Combination:
     kind: NodeKind = field(init=False, repr=False, compare=False)
     depth: int = field(init=False, repr=False, compare=False)
     size: int = field(init=False, repr=False, compare=False)
+    timeframes: Timeframes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         signature = _signature(COMBINATIONS, self.operator)
@@ -178,6 +186,7 @@ class OverBars:
     kind: NodeKind = field(init=False, repr=False, compare=False)
     depth: int = field(init=False, repr=False, compare=False)
     size: int = field(init=False, repr=False, compare=False)
+    timeframes: Timeframes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         signature = _signature(OVER_BARS, self.operator)
@@ -199,6 +208,7 @@ class CrossSection:
     kind: NodeKind = field(init=False, repr=False, compare=False)
     depth: int = field(init=False, repr=False, compare=False)
     size: int = field(init=False, repr=False, compare=False)
+    timeframes: Timeframes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         signature = _signature(CROSS_SECTIONS, self.operator)
@@ -255,6 +265,13 @@ def _measure(
     object.__setattr__(node, "kind", signature.gives or operands[0].kind)
     object.__setattr__(node, "depth", depth)
     object.__setattr__(node, "size", size)
+    object.__setattr__(node, "timeframes", _timeframes(node, operands))
+
+
+def _timeframes(node: Node, operands: Sequence[Node]) -> Timeframes:
+    if isinstance(node, CrossSection):
+        return frozenset({None})
+    return frozenset().union(*(operand.timeframes for operand in operands))
 
 
 def operands_of(node: Node) -> tuple[Node, ...]:

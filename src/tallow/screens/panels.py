@@ -10,6 +10,7 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.errors import ScreenError, excerpt, near_matches
+from tallow.screens.series import known_only
 
 _KEY_MAX = int(np.iinfo(np.int64).max) // 2
 
@@ -153,8 +154,7 @@ class PanelRows:
             raise ScreenError(
                 f"panel: {excerpt(name)}; no such column; `leaves` says which are needed; {hint}"
             )
-        values = self.of_rows(self.panel.columns[name])
-        return np.where(np.isfinite(values), values, np.nan)
+        return known_only(self.of_rows(self.panel.columns[name]))
 
 
 def latest(rows: PanelRows, known: Times, at: PanelRows, moments: Times) -> Ints:

@@ -23,7 +23,8 @@ Values = Any
 
 def known_only(values: Floats) -> Floats:
     """Return numbers with NaN for what is not finite: a division by zero is unknown."""
-    return np.where(np.isfinite(values), values, np.nan)
+    is_infinite = np.isinf(values)
+    return np.where(is_infinite, np.nan, values) if is_infinite.any() else values
 
 
 def states(is_true: Flags, is_false: Flags) -> Codes:

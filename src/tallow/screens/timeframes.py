@@ -12,7 +12,6 @@ from tallow.screens.nodes import (
     Node,
     OverBars,
     all_nodes,
-    operands_of,
 )
 
 
@@ -22,20 +21,8 @@ def timeframe_of(node: Node, base: str | None) -> str | None:
     That is the one of all its operands, where they agree; constants agree with any. What has
     operands of several timeframes, a bar that is still open, or a population, is of the base.
     """
-    found = _timeframes(node, base)
-    return next(iter(found)) if len(found) == 1 else None
-
-
-def _timeframes(node: Node, base: str | None) -> set[str | None]:
-    """Return the timeframe of a node as a set of one; an empty one for constants alone."""
-    if isinstance(node, CrossSection):
-        return {None}
-    if isinstance(node, Leaf):
-        return {None if node.is_forming or node.timeframe == base else node.timeframe}
-    found: set[str | None] = set()
-    for operand in operands_of(node):
-        found |= _timeframes(operand, base)
-    return found if len(found) < 2 else {None}
+    found = {None if each == base else each for each in node.timeframes}
+    return found.pop() if len(found) == 1 else None
 
 
 def on_timeframe(tree: Node, timeframe: str) -> Node:
