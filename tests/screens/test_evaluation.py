@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tallow.screens.evaluation import Evaluation
 from tallow.screens.nodes import CONDITION, Combination, CrossSection, Node, all_nodes
-from tests.screens.trees import BASE, conditions, trees
+from tests.screens.trees import BASE, OPERATORS, conditions, trees, trees_of
 from tests.screens.twin import Twin, World
 from tests.screens.worlds import VALUES, before, known_at, make_world, panels_of
 
@@ -66,10 +66,17 @@ def compare_with_twin(tree: Node, seed: int, has_seen: bool) -> None:
     assert answers(tree, world) == twin_answers(tree, world)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(trees, seeds, st.booleans())
 def test_the_twin_says_the_same(tree, seed, has_seen):
     compare_with_twin(tree, seed, has_seen)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@settings(max_examples=25)
+@given(st.data(), seeds)
+def test_the_twin_says_the_same_of_each_operator(operator, data, seed):
+    compare_with_twin(data.draw(trees_of(operator)), seed, True)
 
 
 @pytest.mark.nightly

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from tallow.core.operator import COLUMNS
 from tallow.core.spec import parse_specs
 from tallow.screens.nodes import (
+    ARITHMETIC,
+    COMBINATIONS,
     CONDITION,
-    NUMBER,
+    CROSS_SECTIONS,
+    CROSSINGS,
+    OVER_BARS,
+    RELATIONS,
     Combination,
     Constant,
     CrossSection,
     Leaf,
-    NodeKind,
     OverBars,
 )
 
@@ -30,14 +36,16 @@ bars = st.integers(1, 4)
 populations = st.sampled_from([None, *POPULATIONS])
 
 
-def combinations(operators: str, operand: st.SearchStrategy, least: int, most: int | None = None):
-    """Return nodes of operators, which are given as words, with so many operands."""
-    operands = st.lists(operand, min_size=least, max_size=most or least).map(tuple)
-    return st.builds(Combination, st.sampled_from(operators.split()), operands)
+def combinations(
+    operators: Sequence[str], operand: st.SearchStrategy, least: int, most: int
+) -> st.SearchStrategy:
+    """Return nodes of operators with so many operands."""
+    operands = st.lists(operand, min_size=least, max_size=most).map(tuple)
+    return st.builds(Combination, st.sampled_from(operators), operands)
 
 
-def over_bars(operators: str, operand: st.SearchStrategy):
-    return st.builds(OverBars, st.sampled_from(operators.split()), operand, bars)
+def over_bars(operators: Sequence[str], operand: st.SearchStrategy) -> st.SearchStrategy:
+    return st.builds(OverBars, st.sampled_from(operators), operand, bars)
 
 
 def numbers(depth: int) -> st.SearchStrategy:
@@ -52,10 +60,10 @@ def numbers(depth: int) -> st.SearchStrategy:
     breadth = st.builds(CrossSection, st.just("breadth"), conditions(depth - 1), populations)
     return st.one_of(
         simple,
-        combinations("+ - * /", number, 2),
-        combinations("negative abs", number, 1),
-        combinations("min max", number, 2, 3),
-        over_bars("offset highest lowest change", number),
+        combinations(ARITHMETIC, number, 2, 2),
+        combinations(["negative", "abs"], number, 1, 1),
+        combinations(["min", "max"], number, 2, 3),
+        over_bars(["offset", "highest", "lowest", "change"], number),
         ranks,
         breadth,
     )
@@ -64,27 +72,33 @@ def numbers(depth: int) -> st.SearchStrategy:
 def conditions(depth: int) -> st.SearchStrategy:
     """Return trees of conditions up to a depth."""
     number = numbers(max(depth - 1, 1))
-    crossings = st.builds(
-        Combination,
-        st.sampled_from(["crosses above", "crosses below"]),
-        st.tuples(number, number),
-    )
     simple = st.one_of(
-        combinations("< <= > >= == !=", number, 2),
-        crossings,
-        combinations("between", number, 3),
-        over_bars("rising falling", number),
+        combinations(RELATIONS, number, 2, 2),
+        combinations(CROSSINGS, number, 2, 2),
+        combinations(["between"], number, 3, 3),
+        over_bars(["rising", "falling"], number),
     )
     if depth <= 2:
         return simple
     condition = conditions(depth - 1)
     return st.one_of(
         simple,
-        combinations("not", condition, 1),
-        combinations("and or", condition, 2, 3),
-        over_bars("offset within for", condition),
+        combinations(["not"], condition, 1, 1),
+        combinations(["and", "or"], condition, 2, 3),
+        over_bars(["offset", "within", "for"], condition),
     )
 
 
+def trees_of(operator: str) -> st.SearchStrategy:
+    """Return trees with an operator at their top."""
+    signature = {**COMBINATIONS, **OVER_BARS, **CROSS_SECTIONS}[operator]
+    operand = conditions(3) if signature.takes == CONDITION else numbers(2)
+    if operator in OVER_BARS:
+        return over_bars([operator], operand)
+    if operator in CROSS_SECTIONS:
+        return st.builds(CrossSection, st.just(operator), operand, populations)
+    return combinations([operator], operand, signature.least, min(signature.most, 3))
+
+
+OPERATORS = (*COMBINATIONS, *OVER_BARS, *CROSS_SECTIONS)
 trees = st.one_of(numbers(4), conditions(4))
-KINDS: tuple[NodeKind, ...] = (NUMBER, CONDITION)
