@@ -351,7 +351,8 @@ class AnalyticsEngine(KernelUser):
     ) -> LiveEngine:
         """Return a `LiveEngine` of this engine's calendars, convention and store.
 
-        What it writes, `query` knows at once. `options`: `grace`, `keep` and `output_zone`.
+        What it writes, `query` knows at once. `options`: `grace`, `keep`, `output_zone` and
+        `universe`.
         """
         from tallow.runtime.live.live_engine import LiveEngine
 

@@ -187,6 +187,19 @@ def test_membership_is_what_a_scan_of_the_rows_finds(found: list[Row]) -> None:
 # What is refused
 
 
+def test_what_is_no_date_is_refused(tmp_path: Path) -> None:
+    watched = read_universe(written(tmp_path, "A\nB\n"))
+    for day in ("July", 5, [date(2024, 1, 1), "x"]):
+        with pytest.raises(UniverseError, match="must be a date such as 2025-06-02"):
+            watched.is_member("A", day)
+    with pytest.raises(UniverseError, match="2 instruments, 3 dates; there must be as many"):
+        watched.is_member(["A", "B"], ["2024-01-01"] * 3)
+    names, days = pl.Series(["A", None, "B"]), pl.Series([date(2024, 1, 1)] * 2 + [None])
+    assert watched.is_member(names, days).tolist() == [True, False, False]
+    none = pl.Series([], dtype=pl.String), pl.Series([], dtype=pl.Date)
+    assert watched.is_member(*none).tolist() == watched.is_member([], []).tolist() == []
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -90,7 +91,10 @@ class Universe:
     # Members
 
     def members(self, on_date: date | str) -> list[str]:
-        """Return the members on a date, sorted; none where there is no list of that date."""
+        """Return the members on a date, sorted; none where there is no list of that date.
+
+        `UniverseError` if it is no date.
+        """
         day = _day_numbers(on_date)
         rows = self._spans.filter((pl.col("from") <= int(day)) & (pl.col("to") >= int(day)))
         return rows["instrument"].to_list()
@@ -109,11 +113,22 @@ class Universe:
         -------
         numpy.ndarray
             bool, as many. Costs some hundred nanoseconds a row.
+
+        Raises
+        ------
+        UniverseError
+            If there are not as many dates as names, or they are none.
         """
         names = pl.Series([instruments] if isinstance(instruments, str) else instruments)
         distinct = names.cast(pl.String).unique()
         codes = pl.Series(self.numbers(distinct.to_list()))
         own = names.cast(pl.String).replace_strict(distinct, codes, return_dtype=pl.Int64)
+        count = np.size(dates)
+        if len(own) != count and 1 not in (len(own), count):
+            raise UniverseError(
+                f"universe: {len(own):,} instruments, {count:,} dates; there must be as many, or "
+                "one of either"
+            )
         return self.has(own.to_numpy(), dates)
 
     def numbers(self, instruments: Iterable[str]) -> Ints:
@@ -240,11 +255,16 @@ class Universe:
 
 
 def _day_numbers(dates: Any) -> Ints:
-    """Return dates as numbers of days from `ALWAYS` on, int64."""
-    given = dates.to_numpy() if isinstance(dates, pl.Series) else dates
-    days = np.asarray(given, dtype="datetime64[D]") - np.datetime64(ALWAYS, "D")
-    # What is no date is before all of them.
-    return np.maximum(days.astype(np.int64), -1)
+    """Return dates as numbers of days from `ALWAYS` on, int64; `UniverseError` if they are none."""
+    given = np.asarray(dates.to_numpy() if isinstance(dates, pl.Series) else dates)
+    with suppress(TypeError, ValueError):
+        if not given.size or given.dtype.kind in "MUO":
+            days = given.astype("datetime64[D]") - np.datetime64(ALWAYS, "D")
+            # What is no date is before all of them.
+            return np.maximum(days.astype(np.int64), -1)
+    raise UniverseError(
+        f"universe: date={excerpt(dates)}; must be a date such as 2025-06-02, or several"
+    )
 
 
 def _as_numbers(table: pl.DataFrame) -> pl.DataFrame:
