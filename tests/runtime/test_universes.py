@@ -239,6 +239,15 @@ def test_members_are_found_by_symbol_and_by_a_key_that_ended(tmp_path: Path) -> 
         assert found(("ISIN2", None, "2025-09-17")) == [("ISIN2", "17")]
         # A key that went on is no member any more by the name that it had.
         assert found(("OLD", "2025-09-19", None)) == [("ISIN2", "19")]
+        # And what it was before it was this one's is somebody else's.
+        store.write(day("ISIN0", "FIRST", "16"), source_timeframe="1m")
+        first = {"instrument": "ISIN1", "ex_date": "2025-09-18", "kind": "join"}
+        store.actions.record(pl.DataFrame([first | {"predecessor": "ISIN0"}]))
+        assert found(("OLD", None, None)) == [("ISIN2", "18"), ("ISIN2", "19")]
+        assert found(("FIRST", None, None)) == [("ISIN2", "16")]
+        # A name that is a key is meant as one, whosever symbol it is besides.
+        store.write(day("OTHER", "OLD", "23"), source_timeframe="1m")
+        assert found(("OTHER", None, None)) == [("OTHER", "23")]
 
 
 def test_a_question_of_before_sees_the_list_of_before(engine: AnalyticsEngine) -> None:

@@ -41,6 +41,9 @@ def test_updates_are_those_of_members(listed: Path) -> None:
     whole = LiveEngine(SIZES, "ema(3)")
     of_list = LiveEngine(SIZES, "ema(3)", universe=listed)
     left_out = 0
+    report = of_list.universe_report
+    assert report is not None
+    assert report.unknown == ("A", "B", "Z")
 
     def same(ask: Any, counted: bool = True) -> None:
         nonlocal left_out
@@ -66,13 +69,17 @@ def test_updates_are_those_of_members(listed: Path) -> None:
         same(lambda live, name=name: live.update_one(name, moment, *one[2:]))
     for name in "AC":
         same(lambda live, name=name: live.update(minutes[-1].filter(instrument=name)))
+    # One that comes for the first time, and always was a member.
+    late = market().filter(instrument="A").tail(1).with_columns(instrument=pl.lit("Z"))
+    assert of_list.update(late).frames["15m"]["instrument"].to_list() == ["Z"]
+    whole.update(late)
     for size in SIZES:
-        kept = of_list.latest(size)
+        kept = of_list.latest(size).filter(pl.col("instrument") != "Z")
         assert_same_frame(plain(kept), plain(of_members(whole.latest(size))))
         assert kept["instrument"].to_list() == ["A", "B"]
     said = of_list.universe_report
     assert said is not None
-    assert (said.name, said.members, said.unknown) == ("list", 3, ("Z",))
+    assert (said.name, said.members, said.unknown) == ("list", 3, ())
     assert said.bars_left_out == left_out
     assert whole.universe_report is None
 
