@@ -170,6 +170,15 @@ def test_saved_screens_that_double_are_counted_and_not_walked():
 # Limits
 
 
+@pytest.mark.parametrize("text", ["(" * 200 + "close", "not " * 200 + "close > 1", "s0"])
+def test_what_is_too_deep_is_refused_before_python_is(text):
+    saved = {f"s{k}": f"s{k + 1} or close > 1" for k in range(1_000)}
+    with pytest.raises(
+        ScreenError, match="lies more than 50 deep in operators, brackets and saved"
+    ):
+        parse_screen(text, saved)
+
+
 def nested(depth: int) -> str:
     """Return a number's text whose tree is so deep."""
     return "abs(" * (depth - 1) + "close" + ")" * (depth - 1)

@@ -127,7 +127,10 @@ class _Parser(TextReader):
         """
         self.depth += 1
         if self.depth > _BRACKETS_MAX:
-            self.fail_here(f"lies more than {SCREEN_DEPTH_MAX} deep; name parts as saved screens")
+            self.fail_here(
+                f"lies more than {SCREEN_DEPTH_MAX} deep in operators, brackets and saved screens; "
+                "ask in several screens"
+            )
         left = self._operand()
         while (level := self._level()) >= least:
             left = self._repeat(left) if level == REPEAT else self._infix(left, level)
