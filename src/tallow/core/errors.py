@@ -153,6 +153,10 @@ class ComparisonError(TallowError, ValueError):
     """Two engines' answers cannot be compared."""
 
 
+class LeakCheckError(TallowError, ValueError):
+    """What is checked for leaks fails, or answers nothing that could be checked."""
+
+
 class NoBarsError(ComparisonError):
     """Neither of two engines has a bar to compare."""
 

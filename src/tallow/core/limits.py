@@ -73,6 +73,19 @@ INDICATORS_MAX = 500
 CHAIN_MAX = 8
 """Most indicators in a chain, each computed of the next."""
 
+LEAK_MOMENTS, LEAK_MOMENTS_MIN, LEAK_MOMENTS_MAX = 300, 30, 1_000_000
+"""Moments between bars that a leak check takes where nobody says how many, of few candles and of
+many; and most that may be asked for."""
+
+LEAK_CANDLES = 10_000_000
+"""Candles over all moments of a leak check, up to which it takes more than the fewest moments."""
+
+LEAK_MOMENTS_THOROUGH = 16
+"""Moments of a leak check at which every future is tried."""
+
+LEAKS_MEASURED = 20
+"""Leaking columns of which it is measured how far they look ahead."""
+
 CALENDARS_MAX = 64
 """Calendars, and tables derived from them, that a process keeps."""
 

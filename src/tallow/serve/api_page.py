@@ -30,6 +30,10 @@ BELOW = (
     ("tallow.migrate.flags", "decide"),
     ("tallow.migrate.shadow", "Experiment"),
     ("tallow.testing", "check_indicator"),
+    ("tallow.testing", "check_leaks"),
+    ("tallow.testing", "LeakReport"),
+    ("tallow.testing", "ColumnCheck"),
+    ("tallow.testing", "Leak"),
 )
 """What is not among the names of `tallow` itself, but returned by them, or shown in the pages."""
 

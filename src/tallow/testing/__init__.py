@@ -1,4 +1,4 @@
-"""The contract of indicators, for an indicator of your own.
+"""The contract of indicators, for an indicator of your own; and the check that nothing looks ahead.
 
 Examples
 --------
@@ -9,5 +9,7 @@ Examples
 
 from tallow.testing.cases import ContractError
 from tallow.testing.contract import check_indicator
+from tallow.testing.leaks.check import check_leaks
+from tallow.testing.leaks.report import ColumnCheck, Leak, LeakReport
 
-__all__ = ["ContractError", "check_indicator"]
+__all__ = ["ColumnCheck", "ContractError", "Leak", "LeakReport", "check_indicator", "check_leaks"]

@@ -14,6 +14,7 @@ import numpy as np
 
 from tallow.core.arrays import Floats
 from tallow.core.operator import CROSS, PEER, WINDOW, Indicator
+from tallow.testing.bits import differing_bits
 from tallow.testing.cases import UNWRITTEN, Case, ContractError, cases_of
 from tallow.testing.histories import (
     Rows,
@@ -287,8 +288,7 @@ def _require_equal(
 ) -> None:
     """Raise `ContractError` unless columns have the same nulls, and else the same bits."""
     for output, a, b in zip(_names(case, len(found)), found, wanted, strict=True):
-        null = np.isnan(a) & np.isnan(b)
-        differs = ~null & (a.view(np.int64) != b.view(np.int64))
+        differs = differing_bits(a, b)
         if differs.any():
             row = int(np.flatnonzero(differs)[0])
             _fail(case, f"{rule}; {output}: {a[row]:.17g} and {b[row]:.17g} at row {first + row}")

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from tallow.core.errors import EngineError, ParameterError, near_matches
+from tallow.core.own_code import split_own
 from tallow.core.plugins import Registry
 from tallow.core.text import without_secrets
 from tallow.data.reading.files import ENDINGS
@@ -81,10 +82,8 @@ def load_engine(
         return RemoteEngine(text, reader)
     if text.lower().endswith(ENDINGS):
         return StoredEngine(text, reader)
-    module, colon, name = text.partition(":")
-    names = [*module.split("."), *name.split(".")]
-    if colon and all(part.isidentifier() for part in names):
-        return load_user_engine(module, name, reader)
+    if (own := split_own(text)) is not None:
+        return load_user_engine(*own, reader)
     return _require_no_series(known.find(text), series)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import inspect
-import sys
 from collections.abc import Callable
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -13,7 +11,8 @@ from types import ModuleType
 
 import polars as pl
 
-from tallow.core.errors import EngineError, TallowError, near_matches
+from tallow.core.errors import EngineError, TallowError
+from tallow.core.own_code import find_own
 from tallow.migrate.engines.answers import AnswerReader
 from tallow.migrate.protocol import Engine, Request
 
@@ -49,14 +48,8 @@ def load_user_engine(module: str, name: str, reader: AnswerReader) -> UserEngine
 
     `EngineError` if the module cannot be imported, or has no engine of that name.
     """
-    text, imported = f"{module}:{name}", _import(module)
-    found: object = imported
-    for part in name.split("."):
-        if not hasattr(found, part):
-            names = [each for each in dir(found) if not each.startswith("_")]
-            hint = near_matches(part, names)
-            raise EngineError(f"engine: {text!r}; {part!r} is not there; {hint}")
-        found = getattr(found, part)
+    text = f"{module}:{name}"
+    found, imported = find_own(module, name, "engine", EngineError)
     engine = _make(text, found) if inspect.isclass(found) and hasattr(found, "answer") else found
     if isinstance(engine, Engine):
         # Its answers are read like all others: one that breaks the protocol is an error.
@@ -77,22 +70,6 @@ def _make(text: str, kind: type) -> object:
         raise EngineError(
             f"engine: {text!r} is a class; {type(error).__name__}: {error}; it must need no "
             "arguments; name an object of it"
-        ) from error
-
-
-def _import(name: str) -> ModuleType:
-    # As `python -m` does, but the command line does not: a user's file may be there. Last, so that
-    # it hides no installed package.
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        return importlib.import_module(name)
-    # A module may fail in any way when it is imported.
-    except Exception as error:
-        raise EngineError(
-            f"engine: module={name!r}; {type(error).__name__}: {error}; must be importable from "
-            "here; check its name, or install it"
         ) from error
 
 

@@ -1,0 +1,1 @@
+"""The check that nothing looks ahead: of indicators, screens, whatever makes rows of candles."""

@@ -1,0 +1,63 @@
+"""Goal: nothing of Tallow's own looks ahead, as `check_leaks` sees it: every indicator, chains, and
+values anchored at sessions, weeks and months, on simulated and on real candles.
+
+Method: all declared indicators run beside each other through the engine, under both conventions, at
+short and long timeframes; every column must have values, and none may move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import tallow
+from tallow.core.calendars import load_calendar
+from tallow.testing import LeakReport, check_leaks
+from tests.frames import simulate_candles
+from tests.running import all_indicators
+
+CHAINS = "ema(rsi(14), 9), sma(bollinger(20, 2)[upper], 5), sma(20, source=hl2), ema(ema(ema(9)))"
+ANCHORS = "vwap(anchor=session), vwap(anchor=week), vwap(anchor=month)"
+EVERYTHING = ", ".join([*all_indicators(), CHAINS, ANCHORS])
+
+
+def computing(
+    indicators: str, timeframe: str, convention: str = "tradingview"
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Return a function from candles to bars with indicators."""
+    engine = tallow.AnalyticsEngine(convention=convention, threads=1)
+    return lambda candles: engine.process_candles(candles, timeframe, indicators).frame
+
+
+def require_clean(report: LeakReport) -> None:
+    assert report.is_clean, str(report)
+    assert len(report.columns) > len(all_indicators())
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "convention", "sessions"),
+    [("5m", "tradingview", 2), ("1m", "talib", 1), ("1h", "tradingview", 10)],
+)
+def test_no_indicator_looks_ahead(timeframe: str, convention: str, sessions: int) -> None:
+    # A week and a month end in between.
+    market = simulate_candles(3, sessions, calendar=load_calendar("XNSE"), start=date(2025, 6, 27))
+    compute = computing(EVERYTHING, timeframe, convention)
+    require_clean(check_leaks(compute, market, moments=30))
+
+
+def test_no_indicator_looks_ahead_on_real_candles(reference: Path) -> None:
+    candles = tallow.read_candles(reference / "data" / "candles_1m.csv")
+    require_clean(check_leaks(computing(EVERYTHING, "5m"), candles, moments=30))
+
+
+def test_rows_as_they_are_do_not_look_ahead() -> None:
+    engine = tallow.AnalyticsEngine(threads=1)
+    market = simulate_candles(2, 1, calendar=load_calendar("XNSE"), start=date(2025, 7, 18))
+    report = check_leaks(
+        lambda candles: engine.calculate_indicators(candles, EVERYTHING), market, moments=20
+    )
+    require_clean(report)
