@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import tallow
-from tallow.serve import cli_compare, cli_live, options
+from tallow.serve import cli_compare, cli_leak_check, cli_live, options
 from tallow.serve.cli_rollout import rollout_app
 from tallow.serve.cli_store import store_app
 from tallow.serve.cli_universe import universe_app
@@ -272,6 +272,7 @@ _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
 _verb("compare", "compare:run_compare", cli_compare.EPILOG, cli_compare.CompareCommand)(
     cli_compare.compare
 )
+_verb("leak-check", "leak_check:check", cli_leak_check.EPILOG)(cli_leak_check.leak_check)
 
 
 @_verb("demo", "demo:run_demo", DEMO_EPILOG)

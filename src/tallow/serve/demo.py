@@ -108,7 +108,8 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _first_session(calendar: Calendar, sessions: int) -> date:
+def first_session(calendar: Calendar, sessions: int) -> date:
+    """Return the first of some sessions that end with `LAST_SESSION`."""
     days = calendar.sessions().day_date
     known = int(np.searchsorted(days, np.datetime64(LAST_SESSION, "D"))) + 1
     if not 1 <= sessions <= known:
@@ -121,7 +122,7 @@ def _simulate(instruments: int, sessions: int, path: Path, console: Console) -> 
     """Write the market's candles; return how many there are."""
     calendar = load_calendar(CALENDAR)
     blocks = simulate_blocks(
-        instruments, sessions, calendar=calendar, start=_first_session(calendar, sessions)
+        instruments, sessions, calendar=calendar, start=first_session(calendar, sessions)
     )
     rows = done = 0
     first = next(blocks)

@@ -198,7 +198,7 @@ class Tallies:
         self, trial: Trial, name: str, after: pl.Series, moved: Flags
     ) -> bool:
         """Say whether rows moved by what is changed, not only because later candles came at all."""
-        if trial.future.change == CAME or trial.is_settled:
+        if trial.future.change == CAME:
             return True
         position = trial.known.position
         came = self._base[name].gather(np.maximum(position, 0))
