@@ -38,7 +38,8 @@ from tests.serve.calling import tallow as called
 FILES = ("run", "ingest", "live", "compare")
 BARS = ("run", "query", "live", "compare")
 REPORTS = ("run", "ingest", "query", "live", "compare")
-CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage")
+CHECK = "leak-check"
+CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", CHECK)
 ACTS = ("start", "status", "advance", "pause", "resume", "revert")
 ROLLOUT = tuple(f"rollout {verb}" for verb in ACTS)
 STORE = ("stats", "list", "coverage", "quarantine", "ingests", "actions", "compact", "backup")
@@ -46,15 +47,15 @@ UNIVERSE = ("universe add", "universe list", "universe show")
 SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "--timeframe": ("timeframe", (*BARS, "demo")),
-    "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage")),
-    "--instrument": ("instruments", (*BARS, "store coverage")),
+    "--timeframe": ("timeframe", (*BARS, "demo", CHECK)),
+    "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", CHECK)),
+    "--instrument": ("instruments", (*BARS, "store coverage", CHECK)),
     "--universe": ("universe", (*BARS, "store coverage")),
-    "--instrument-key": ("instrument_key", FILES),
+    "--instrument-key": ("instrument_key", (*FILES, CHECK)),
     "--adjustment": ("adjustment", ("ingest", "query", "store coverage")),
     "--known-at": ("known_at", ("query", "store coverage", *UNIVERSE[1:])),
     "--final-at": ("final_at", ("run", "query")),
-    "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor")),
+    "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", CHECK)),
     "--json-file": ("json_file", REPORTS),
     "--strict": ("strict", REPORTS),
     "--quiet": ("quiet", REPORTS),
@@ -63,9 +64,9 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--calendar": ("calendar", CALENDAR),
     "--calendar-dates": ("calendar_dates", CALENDAR),
     "--beyond-coverage": ("beyond_coverage", CALENDAR),
-    "--convention": ("convention", BARS),
-    "--no-trade": ("no_trade", BARS),
-    "--timezone": ("timezone", FILES),
+    "--convention": ("convention", (*BARS, CHECK)),
+    "--no-trade": ("no_trade", (*BARS, CHECK)),
+    "--timezone": ("timezone", (*FILES, CHECK)),
     "--start": ("start", ("run", "query", "compare", "store coverage")),
     "--end": ("end", ("run", "query", "compare", "store coverage")),
 }

@@ -74,7 +74,7 @@ def test_a_centred_window() -> None:
     assert (leak.nearest, leak.farthest, leak.until) == (1, 2, at(4))
     assert leak.before is None
     assert leak.after == pytest.approx(of_market()["close"][:5].mean(), rel=1e-12)
-    assert leak.places == 3 * (2 * ROWS - 4)
+    assert leak.rows == 3 * (2 * ROWS - 4)
     assert "a centred window" in leak.reason
 
 
@@ -144,7 +144,7 @@ def test_a_scaler_over_all_rows() -> None:
     leak = only_leak(each((CLOSE - CLOSE.mean()) / CLOSE.std()), "x")
     assert (leak.instrument, leak.timestamp) == ("A", at(0))
     assert (leak.nearest, leak.farthest) == (1, 2 * ROWS - 1)
-    assert leak.places == 3 * 2 * ROWS - 3
+    assert leak.rows == 3 * 2 * ROWS - 3
     assert "something of all rows" in leak.reason
 
 
@@ -177,7 +177,7 @@ def test_one_row_of_five_hundred() -> None:
     by_name = pl.when(pl.col("instrument") == "B").then(one.over("instrument")).otherwise(CLOSE)
     report = check_leaks(lambda frame: frame.with_columns(x=by_name), frame)
     leak = report.leaks["x"]
-    assert (leak.instrument, leak.timestamp, leak.places) == ("B", at(77), 1)
+    assert (leak.instrument, leak.timestamp, leak.rows) == ("B", at(77), 1)
     assert (leak.nearest, leak.farthest) == (1, 1)
 
 

@@ -182,7 +182,7 @@ def _show(console: Console, report: LeakReport, zone: str) -> None:
     )
     for each in report.columns:
         verdict = f"[{STYLES[each.verdict]}]{each.verdict}[/]"
-        moved = f"{each.leak.places:,}" if each.leak else "0"
+        moved = f"{each.leak.rows:,}" if each.leak else "0"
         table.add_row(escape(each.column), verdict, f"{each.values:,}", moved)
     console.print(table)
 

@@ -19,7 +19,7 @@ from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_COLUMNS
 from tallow.testing.leaks.answers import FINAL, KEYS, differing
 from tallow.testing.leaks.asking import CheckedFunction, Compute
-from tallow.testing.leaks.distances import Distance, Distances, Place
+from tallow.testing.leaks.distances import Distance, Distances, MovedValue
 from tallow.testing.leaks.futures import CAME, OTHERS, Future, Futures
 from tallow.testing.leaks.moments import CheckMoment, choose_moments, usual_moments
 from tallow.testing.leaks.report import ColumnCheck, Leak, LeakReport
@@ -76,7 +76,7 @@ def check_leaks(
     Returns
     -------
     LeakReport
-        A verdict for each column: ``ok``, ``leaks`` with its first place, or ``not checked`` where
+        A verdict for each column: ``ok``, ``leaks`` with its first row, or ``not checked`` where
         it has no value in any row. Its `is_clean` is for a test to assert.
 
     Raises
@@ -243,17 +243,17 @@ def _times(rows: pl.DataFrame) -> Times:
 
 def _leak(tally: ColumnTally, distances: Distances | None) -> Leak:
     """Return what is reported of a column that moved."""
-    place = tally.first
-    assert place is not None
-    distance = None if place.is_forming or distances is None else _measure(distances, place)
+    moved = tally.first
+    assert moved is not None
+    distance = None if moved.is_forming or distances is None else _measure(distances, moved)
     return Leak(
-        instrument=place.instrument,
-        timestamp=from_us(place.at),
-        known_at=from_us(place.moment),
-        moved_by=tuple(dict.fromkeys([place.future.change, *tally.changes])),
-        before=place.before,
-        after=place.after,
-        places=tally.places,
+        instrument=moved.instrument,
+        timestamp=from_us(moved.at),
+        known_at=from_us(moved.moment),
+        moved_by=tuple(dict.fromkeys([moved.future.change, *tally.changes])),
+        before=moved.before,
+        after=moved.after,
+        rows=tally.rows,
         nearest=None if distance is None else distance.nearest,
         farthest=None if distance is None else distance.farthest,
         until=None if distance is None else from_us(distance.until),
@@ -270,9 +270,9 @@ def _reason(tally: ColumnTally, distance: Distance | None) -> str:
     return distance.reason if distance else ""
 
 
-def _measure(distances: Distances, place: Place) -> Distance | None:
-    """Return how far a place looks ahead; None where the function fails on what that takes."""
+def _measure(distances: Distances, moved: MovedValue) -> Distance | None:
+    """Return how far a value looks ahead; None where the function fails on what that takes."""
     try:
-        return distances.measure(place)
+        return distances.measure(moved)
     except TallowError:
         return None

@@ -30,7 +30,7 @@ MEMBERS: Final = "chosen by what was known later, as today's members are? choose
 
 
 @dataclass(frozen=True)
-class Place:
+class MovedValue:
     """A column's value in a row of an answer, which moved.
 
     Attributes
@@ -59,7 +59,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a place looks ahead, in bars and up to which candle; and what that looks like."""
+    """How far a value looks ahead, in bars and up to which candle; and what that looks like."""
 
     nearest: int
     farthest: int
@@ -82,22 +82,22 @@ class Distances:
         self._ask, self._futures, self._base = ask, futures, base
         self._candle_times: Times = np.unique(futures.times)
 
-    def measure(self, place: Place) -> Distance:
-        """Return how far a place looks ahead: it takes some thirty answers."""
-        bars = self._bars(place.instrument)
-        start = self._known(place, bars)
-        place = self._changed_in_place(place, start)
+    def measure(self, moved: MovedValue) -> Distance:
+        """Return how far a value looks ahead: it takes some thirty answers."""
+        bars = self._bars(moved.instrument)
+        start = self._known(moved, bars)
+        moved = self._changed_where_it_is(moved, start)
         times = self._candle_times[self._candle_times >= start]
         ends = [*times.tolist(), None]
         # From `ends[last]` on a change moves it, and from the next one on none does.
-        last = _last(len(times), lambda i: self._moves(place, int(times[i])))
+        last = _last(len(times), lambda i: self._moves(moved, int(times[i])))
         # Before `ends[first]` no change moves it, and before the next one some does.
-        first = _last(len(times), lambda i: not self._moves(place, start, ends[i]))
+        first = _last(len(times), lambda i: not self._moves(moved, start, ends[i]))
         # Of a condition, a change of more candles may undo that of few.
         nearest, until = min(ends[first], ends[last]), ends[last]
-        ahead = [int(np.sum((bars > place.at) & (bars <= time))) for time in (nearest, until)]
+        ahead = [int(np.sum((bars > moved.at) & (bars <= time))) for time in (nearest, until)]
         beyond = int(np.sum(bars > until))
-        reason = self._reason(place, start, ahead, beyond, (until, ends[last + 1]))
+        reason = self._reason(moved, start, ahead, beyond, (until, ends[last + 1]))
         return Distance(ahead[0], ahead[1], until, reason)
 
     def _bars(self, instrument: str) -> Times:
@@ -107,53 +107,53 @@ class Distances:
         bars: Times = rows["timestamp"].unique().sort().dt.epoch("us").to_numpy()
         return bars
 
-    def _known(self, place: Place, bars: Times) -> int:
+    def _known(self, moved: MovedValue, bars: Times) -> int:
         """Return when the row was known first: as its instrument's next bar opened."""
-        opened = min([place.moment, *bars[bars > place.at].tolist()])
-        return opened if self._moves(place, opened) else place.moment
+        opened = min([moved.moment, *bars[bars > moved.at].tolist()])
+        return opened if self._moves(moved, opened) else moved.moment
 
-    def _changed_in_place(self, place: Place, start: int) -> Place:
-        """Return the place with a future that moves it, and leaves every candle where it is.
+    def _changed_where_it_is(self, moved: MovedValue, start: int) -> MovedValue:
+        """Return the value with a future that moves it, and leaves every candle where it is.
 
         One left out would move what counts rows.
         """
-        if place.future.change == CAME:
+        if moved.future.change == CAME:
             moves = (Future(PRICES_CHANGE, variant) for variant in range(len(MOVES)))
             for future in (*moves, Future(VOLUMES_CHANGE)):
-                if self._moves(replace(place, future=future), start):
-                    return replace(place, future=future)
-        return place
+                if self._moves(replace(moved, future=future), start):
+                    return replace(moved, future=future)
+        return moved
 
     def _reason(
         self,
-        place: Place,
+        moved: MovedValue,
         start: int,
         ahead: Sequence[int],
         beyond: int,
         ends: tuple[int, int | None],
     ) -> str:
         """Say what it looks like; `beyond` counts its instrument's bars that do not move it."""
-        if place.column == ROWS:
+        if moved.column == ROWS:
             return MEMBERS
         if ahead[0] == 0:
             return OWN_BAR
-        if not self._moves(place, start, only=place.instrument):
+        if not self._moves(moved, start, only=moved.instrument):
             return OTHER_ROWS
         if beyond <= 1:
             return WHOLE
-        if self._ends_as_the_next_row(place, ends):
-            return FILLED if is_missing(place.before) else LONGER_BAR
+        if self._ends_as_the_next_row(moved, ends):
+            return FILLED if is_missing(moved.before) else LONGER_BAR
         return WINDOW
 
-    def _ends_as_the_next_row(self, place: Place, ends: tuple[int, int | None]) -> bool:
+    def _ends_as_the_next_row(self, moved: MovedValue, ends: tuple[int, int | None]) -> bool:
         """Say whether the same candle is the last to move its instrument's next row, too."""
-        bars = self._bars(place.instrument)
-        following = replace(place, at=int(bars[bars > place.at][0]))
+        bars = self._bars(moved.instrument)
+        following = replace(moved, at=int(bars[bars > moved.at][0]))
         last, after = ends
         return self._moves(following, last) and not self._moves(following, after)
 
     def _moves(
-        self, place: Place, start: int | None, end: int | None = None, only: str | None = None
+        self, moved: MovedValue, start: int | None, end: int | None = None, only: str | None = None
     ) -> bool:
         """Say whether changing the candles from `start` on, and before `end`, moves a row.
 
@@ -167,22 +167,22 @@ class Distances:
             where &= times < end
         if only is not None:
             where &= (self._futures.candles["instrument"] == only).to_numpy()
-        came = place.future.change == CAME
+        came = moved.future.change == CAME
         answer = self._ask(
             self._futures.candles.filter(~where)
             if came
-            else self._futures.changed(place.future, where)
+            else self._futures.changed(moved.future, where)
         )
-        return not are_same(value_of(place, answer), value_of(place, self._base))
+        return not are_same(value_of(moved, answer), value_of(moved, self._base))
 
 
-def value_of(place: Place, answer: pl.DataFrame) -> Any:
-    """Return a place's value in an answer; of `ROWS`, whether the row is there."""
-    time = pl.lit(place.at).cast(pl.Datetime("us", "UTC"))
-    row = answer.filter(pl.col("instrument") == place.instrument, pl.col("timestamp") == time)
-    if place.column == ROWS:
+def value_of(moved: MovedValue, answer: pl.DataFrame) -> Any:
+    """Return what a value is in an answer; of `ROWS`, whether the row is there."""
+    time = pl.lit(moved.at).cast(pl.Datetime("us", "UTC"))
+    row = answer.filter(pl.col("instrument") == moved.instrument, pl.col("timestamp") == time)
+    if moved.column == ROWS:
         return bool(len(row))
-    return row[place.column][0] if len(row) else None
+    return row[moved.column][0] if len(row) else None
 
 
 def is_missing(value: Any) -> bool:

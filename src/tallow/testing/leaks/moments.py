@@ -98,9 +98,9 @@ def _telling(opens: Times, candle_times: Times) -> Flags:
 
 def _before_closes(times: Times, candle_times: Times) -> Flags:
     """Say which candles are the last before an hour is over, or before a pause."""
-    place = np.searchsorted(candle_times, times)
+    position = np.searchsorted(candle_times, times)
     step = _step(candle_times)
-    following = candle_times[np.minimum(place + 1, len(candle_times) - 1)]
+    following = candle_times[np.minimum(position + 1, len(candle_times) - 1)]
     since = _since_pause(times, candle_times)
     before: Flags = (following - times > step) | ((since + step) % HOUR_US == 0)
     return before

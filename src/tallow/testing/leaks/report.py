@@ -28,7 +28,7 @@ class Leak:
         What had to change of the later candles, in words; of the first row first.
     before, after
         The value as it was known, and as it became; None where there is none.
-    places
+    rows
         Rows that moved at all.
     nearest, farthest
         How many bars ahead the nearest and the farthest candle is that moves the row; 0 is a later
@@ -47,7 +47,7 @@ class Leak:
     moved_by: tuple[str, ...]
     before: Any
     after: Any
-    places: int
+    rows: int
     nearest: int | None
     farthest: int | None
     until: datetime | None
@@ -158,8 +158,8 @@ class LeakReport:
 
 def leak_text(leak: Leak, show: Callable[[datetime], str] = datetime.isoformat) -> str:
     """Return what there is to say of a leak; `show` writes its times."""
-    rows = "1 row" if leak.places == 1 else f"{leak.places:,} rows"
-    first = "in" if leak.places == 1 else "first in"
+    rows = "1 row" if leak.rows == 1 else f"{leak.rows:,} rows"
+    first = "in" if leak.rows == 1 else "first in"
     return (
         f"leaks in {rows}, {first} that of {leak.instrument} at {show(leak.timestamp)}: known as "
         f"{_value(leak.before)} at {show(leak.known_at)}, it became {_value(leak.after)} by "

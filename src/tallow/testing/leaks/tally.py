@@ -14,7 +14,7 @@ import polars as pl
 from tallow.core.arrays import Flags, Ints
 from tallow.core.time import END_OF_TIME, to_us
 from tallow.testing.leaks.answers import FINAL, KEYS, differing, has_value, relative_change
-from tallow.testing.leaks.distances import Place
+from tallow.testing.leaks.distances import MovedValue
 from tallow.testing.leaks.futures import CAME, Future
 from tallow.testing.leaks.report import ROWS
 
@@ -103,24 +103,24 @@ class ColumnTally:
     values: int = 0
     changes: dict[str, None] = field(default_factory=dict)
     largest: float = 0.0
-    first: Place | None = None
+    first: MovedValue | None = None
 
     @property
-    def places(self) -> int:
+    def rows(self) -> int:
         """How many rows moved."""
         return int(self.moved.sum()) + len(self.elsewhere)
 
-    def note(self, place: Place, is_moved_by_the_change: bool) -> None:
-        """Note a place that moved; not only because later candles came, if so."""
+    def note(self, value: MovedValue, is_moved_by_the_change: bool) -> None:
+        """Note a value that moved; also if it did so only because later candles came."""
         if is_moved_by_the_change:
-            self.changes[place.future.change] = None
-        if self.first is None or _order(place) < _order(self.first):
-            self.first = place
+            self.changes[value.future.change] = None
+        if self.first is None or _order(value) < _order(self.first):
+            self.first = value
 
 
-def _order(place: Place) -> tuple[bool, int, str]:
-    """Return by what the first place is chosen: forming rows say less about what is wrong."""
-    return place.is_forming, place.at, place.instrument
+def _order(value: MovedValue) -> tuple[bool, int, str]:
+    """Return by what the first value is chosen: forming rows say less about what is wrong."""
+    return value.is_forming, value.at, value.instrument
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,11 @@ class Trial:
     counted: Flags
     is_settled: bool = False
 
-    def place(self, column: str, row: tuple[str, datetime], before: Any, after: Any) -> Place:
-        """Return a place that moved, by instrument and time."""
+    def moved(self, column: str, row: tuple[str, datetime], before: Any, after: Any) -> MovedValue:
+        """Return a value that moved, in the row of an instrument and time."""
         name, time = row
         forming = self.is_settled
-        return Place(
+        return MovedValue(
             column, name, to_us(time), self.known.moment, self.future, before, after, forming
         )
 
@@ -188,11 +188,11 @@ class Tallies:
         tally.moved[position[position >= 0]] = True
         keys = trial.known.rows.select(KEYS)
         if (position < 0).any():
-            tally.elsewhere |= set(_places(keys.filter(moved & (trial.known.position < 0))))
+            tally.elsewhere |= set(_row_keys(keys.filter(moved & (trial.known.position < 0))))
         tally.largest = max(tally.largest, relative_change(before, after, moved))
         first = int(np.flatnonzero(moved)[keys.filter(moved)["timestamp"].arg_min()])
-        place = trial.place(name, keys.row(first), before[first], after[first])
-        tally.note(place, self._is_moved_by_the_change(trial, name, after, moved))
+        value = trial.moved(name, keys.row(first), before[first], after[first])
+        tally.note(value, self._is_moved_by_the_change(trial, name, after, moved))
 
     def _is_moved_by_the_change(
         self, trial: Trial, name: str, after: pl.Series, moved: Flags
@@ -213,10 +213,10 @@ class Tallies:
         for rows, was, became in ((gone, THERE, NOT_THERE), (come, NOT_THERE, THERE)):
             if rows.is_empty():
                 continue
-            tally.elsewhere |= set(_places(rows))
+            tally.elsewhere |= set(_row_keys(rows))
             tally.largest = math.inf
             first = rows.sort("timestamp", "instrument").row(0)
-            tally.note(trial.place(ROWS, first, was, became), True)
+            tally.note(trial.moved(ROWS, first, was, became), True)
 
 
 def _of_bars_over(rows: pl.DataFrame, answer: pl.DataFrame, moment: int) -> pl.DataFrame:
@@ -229,7 +229,7 @@ def _of_bars_over(rows: pl.DataFrame, answer: pl.DataFrame, moment: int) -> pl.D
     return rows.select(KEYS).join(over, on=KEYS, how="semi")
 
 
-def _places(keys: pl.DataFrame) -> list[tuple[str, datetime]]:
+def _row_keys(keys: pl.DataFrame) -> list[tuple[str, datetime]]:
     return keys.rows()
 
 
