@@ -50,7 +50,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--timeframe": ("timeframe", (*BARS, "demo", CHECK)),
     "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", CHECK)),
     "--instrument": ("instruments", (*BARS, "store coverage", CHECK)),
-    "--universe": ("universe", (*BARS, "store coverage")),
+    "--universe": ("universe", (*BARS, "store coverage", CHECK)),
     "--instrument-key": ("instrument_key", (*FILES, CHECK)),
     "--adjustment": ("adjustment", ("ingest", "query", "store coverage")),
     "--known-at": ("known_at", ("query", "store coverage", *UNIVERSE[1:])),

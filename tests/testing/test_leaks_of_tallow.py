@@ -1,5 +1,6 @@
-"""Goal: nothing of Tallow's own looks ahead, as `check_leaks` sees it: every indicator, chains, and
-values anchored at sessions, weeks and months, on simulated and on real candles.
+"""Goal: nothing of Tallow's own looks ahead, as `check_leaks` sees it: every indicator, chains,
+ranks among instruments, and values anchored at sessions, weeks and months, on simulated and on
+real candles.
 
 Method: all declared indicators run beside each other through the engine, under both conventions, at
 short and long timeframes; every column must have values, and none may move.
@@ -22,7 +23,8 @@ from tests.running import all_indicators
 
 CHAINS = "ema(rsi(14), 9), sma(bollinger(20, 2)[upper], 5), sma(20, source=hl2), ema(ema(ema(9)))"
 ANCHORS = "vwap(anchor=session), vwap(anchor=week), vwap(anchor=month)"
-EVERYTHING = ", ".join([*all_indicators(), CHAINS, ANCHORS])
+RANKS = "cs_rank, cs_pct_rank(rsi(14)), cs_zscore(volume), ema(cs_rank(rsi(14)), 9)"
+EVERYTHING = ", ".join([*all_indicators(), CHAINS, ANCHORS, RANKS])
 
 
 def computing(

@@ -64,6 +64,7 @@ def leak_check(
     timeframe: options.TimeframeOption = ["5m"],  # noqa: B006 - Typer copies it
     calendar: options.CalendarOption = "XNSE",
     instruments: options.InstrumentsOption = None,
+    universe: options.FileUniverseOption = None,
     source_timeframe: options.FileTimeframeOption = None,
     timezone: options.TimezoneOption = None,
     instrument_key: options.InstrumentKeyOption = None,

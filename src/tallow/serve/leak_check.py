@@ -23,6 +23,8 @@ from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.readers import read_candles
 from tallow.data.simulate import simulate_blocks
+from tallow.data.universe import Universe
+from tallow.data.universe_files import find_universe
 from tallow.engine import AnalyticsEngine
 from tallow.plan.plan import make_plan
 from tallow.runtime.batch import Counts
@@ -66,6 +68,7 @@ def check(
     inputs: list[str] | None,
     timeframe: Sequence[str],
     instruments: list[str] | None,
+    universe: str | None,
     moments: int | None,
     json: bool,
     **options: Any,
@@ -88,7 +91,8 @@ def check(
         candles = _read(inputs, options, instruments, engine)
     else:
         candles = read_candles(_market(engine.calendars.calendars[0], size, warmup))
-    bars = partial(_bars, engine, size, candles.source_timeframe)
+    members = find_universe(universe)
+    bars = partial(_bars, engine, size, candles.source_timeframe, members)
     compute = partial(bars, what) if function is None else partial(_own_rows, function, bars)
     with progress_bar(make_console(stderr=True), "Checking", "moments", not json) as move:
         report = check_leaks(compute, candles, moments=moments, progress=move)
@@ -122,11 +126,13 @@ def _bars(
     engine: AnalyticsEngine,
     size: Timeframe,
     source: Timeframe,
+    universe: Universe | None,
     indicators: str,
     frame: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return the bars of candles, with indicators."""
-    result = engine.process_candles(frame, size, indicators, source_timeframe=source)
+    said: Any = {"source_timeframe": source, "universe": universe}
+    result = engine.process_candles(frame, size, indicators, **said)
     bars: pl.DataFrame = result.frame
     return bars
 

@@ -23,7 +23,7 @@ from tallow.testing.leaks.distances import Distance, Distances, MovedValue
 from tallow.testing.leaks.futures import CAME, OTHERS, Future, Futures
 from tallow.testing.leaks.moments import CheckMoment, choose_moments, usual_moments
 from tallow.testing.leaks.report import ColumnCheck, Leak, LeakReport
-from tallow.testing.leaks.tally import LAST, ColumnTally, Known, Tallies, Trial
+from tallow.testing.leaks.tally import LAST, ColumnTally, KnownRows, Tallies, Trial
 
 Progress = Callable[[int, int], None]
 
@@ -104,17 +104,21 @@ def check_leaks(
     >>> report.is_clean, report.leaks["mean"].farthest
     (False, 2)
     """
-    if moments is not None and not 1 <= moments <= LEAK_MOMENTS_MAX:
-        raise ParameterError(
-            f"leak check: moments={moments}; must be 1..{LEAK_MOMENTS_MAX}; leave it out for as "
-            "many as take seconds"
-        )
+    _require_moments(moments)
     read = read_candles(candles)
     if read.frame.is_empty():
         raise LeakCheckError("leak check: no candles; there must be some to change; give others")
     futures = Futures(read.frame.rechunk(), seed)
     check = _LeakCheck(CheckedFunction(compute, read.native), futures)
     return check.run(moments or usual_moments(len(read.frame)), seed, progress)
+
+
+def _require_moments(moments: int | None) -> None:
+    if moments is not None and not 1 <= moments <= LEAK_MOMENTS_MAX:
+        raise ParameterError(
+            f"leak check: moments={moments}; must be 1..{LEAK_MOMENTS_MAX}; leave it out for as "
+            "many as take seconds"
+        )
 
 
 class _LeakCheck:
@@ -156,7 +160,7 @@ class _LeakCheck:
     def _look(self, moment: CheckMoment, number: int) -> None:
         """Hold what is known at a moment against futures: at some moments all of them."""
         answer = self._ask(self._futures.past(moment.at))
-        known = Known.of(answer, moment.at, self._bars)
+        known = KnownRows.of(answer, moment.at, self._bars)
         later = self._futures.times >= moment.at
         # One kind of change after the other, at every second moment.
         one = [self._changes[number // 2 % len(self._changes)]] if number % 2 else []
@@ -179,7 +183,7 @@ class _LeakCheck:
         self._tallies.hold(trial, answer)
         self._trials += 1
 
-    def _counted(self, known: Known, future: Future) -> Flags:
+    def _counted(self, known: KnownRows, future: Future) -> Flags:
         """Return which known rows a future may not move: of others' candles, those of the rest."""
         if future.change != OTHERS:
             return known.is_over

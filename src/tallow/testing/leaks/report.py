@@ -146,7 +146,8 @@ class LeakReport:
         of_all = "" if self.moments == self.moments_there else f" of {self.moments_there:,}"
         return (
             f"{self.values:,} values, {self.moments:,}{of_all} moments, {self.futures:,} futures, "
-            f"{self.candles:,} candles of {self.instruments:,} instruments"
+            f"{self.candles:,} candles of {self.instruments:,} instrument"
+            f"{'' if self.instruments == 1 else 's'}"
         )
 
     def to_dict(self) -> dict[str, Any]:

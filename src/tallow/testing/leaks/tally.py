@@ -29,7 +29,7 @@ _NEXT: Final = "next"
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownRows:
     """The rows that a function answers of the candles before a moment.
 
     Attributes
@@ -56,7 +56,7 @@ class Known:
     position: Ints
 
     @classmethod
-    def of(cls, answer: pl.DataFrame, moment: int, base: pl.DataFrame) -> Known:
+    def of(cls, answer: pl.DataFrame, moment: int, base: pl.DataFrame) -> KnownRows:
         """Return what is known by an answer.
 
         `base` has the rows of all candles, and when the last candle of their bars opened: `LAST`.
@@ -135,7 +135,7 @@ class Trial:
         Whether forming rows are among them, as no candle of their bar comes any more.
     """
 
-    known: Known
+    known: KnownRows
     future: Future
     counted: Flags
     is_settled: bool = False
