@@ -63,3 +63,23 @@ def test_rows_as_they_are_do_not_look_ahead() -> None:
         lambda candles: engine.calculate_indicators(candles, EVERYTHING), market, moments=20
     )
     require_clean(report)
+
+
+def test_a_longer_bar_joined_on_its_end_and_final_bars_alone_are_clean() -> None:
+    engine = tallow.AnalyticsEngine(threads=1)
+
+    def with_hours(candles: pl.DataFrame) -> pl.DataFrame:
+        bars, hours = (engine.process_candles(candles, size, ()).frame for size in ("5m", "1h"))
+        opened = pl.col("timestamp")
+        close = opened.dt.date().dt.combine(pl.time(10)).dt.replace_time_zone("UTC")
+        ends = pl.min_horizontal(opened + pl.duration(hours=1), close)
+        known = hours.filter("is_final").select("instrument", ends=ends, hour="close")
+        asked = bars.with_columns(ends=opened + pl.duration(minutes=5))
+        return asked.join_asof(known, on="ends", by="instrument", check_sortedness=False)
+
+    # The fourth instrument lacks half of its minutes: its bars end late, or without their last one.
+    market = simulate_candles(4, 2, calendar=load_calendar("XNSE"), start=date(2025, 7, 17))
+    report = check_leaks(with_hours, market)
+    assert report.is_clean, str(report)
+    report = check_leaks(lambda candles: with_hours(candles).filter("is_final"), market)
+    assert report.is_clean, str(report)

@@ -160,13 +160,13 @@ class _LeakCheck:
     def _look(self, moment: CheckMoment, number: int) -> None:
         """Hold what is known at a moment against futures: at some moments all of them."""
         answer = self._ask(self._futures.past(moment.at))
-        known = KnownRows.of(answer, moment.at, self._bars)
+        known = KnownRows.of(answer, moment, self._bars)
         later = self._futures.times >= moment.at
         # One kind of change after the other, at every second moment.
         one = [self._changes[number // 2 % len(self._changes)]] if number % 2 else []
         for future in [Future(CAME), *(self._changes if moment.is_thorough else one)]:
             self._try(Trial(known, future, self._counted(known, future)), later)
-        if moment.is_inside:
+        if moment.is_inside and moment.ends_alone:
             # What was left of the bars that were forming never comes: their rows must stay.
             gone = later & (self._bar_of_candle < moment.at)
             everything = np.ones(len(known.rows), np.bool_)

@@ -9,9 +9,13 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Ints, Times
 from tallow.core.limits import LEAK_CANDLES, LEAK_MOMENTS, LEAK_MOMENTS_MIN, LEAK_MOMENTS_THOROUGH
+from tallow.core.time import DAY_US, MINUTE_US
 
-HOUR_US: Final = 3_600_000_000
+HOUR_US: Final = 60 * MINUTE_US
 """A bar that is longer than most: what closes with it is looked at just before."""
+
+LONGER_BARS: Final = 30
+"""Longer bars end with a bar whose number in its session has a factor in common with this one."""
 
 INSIDE_SHARE: Final = 8
 """Of so many moments between two bars, one more is inside of a bar."""
@@ -29,11 +33,15 @@ class CheckMoment:
         Whether a bar of the answer has begun and not ended.
     is_thorough
         Whether every future is tried, not just some of them.
+    ends_alone
+        Whether no longer bar, nor the session, ends with the bar that ends then, or is the next to:
+        a row that was forming may have other values of longer bars once they end.
     """
 
     at: int
     is_inside: bool
     is_thorough: bool
+    ends_alone: bool
 
 
 def usual_moments(candles: int) -> int:
@@ -67,12 +75,28 @@ def choose_moments(
     inside = _choose(
         others, _before_closes(others, candle_times), max(most // INSIDE_SHARE, 8), random
     )
-    thorough = set(_choose(chosen, np.isin(chosen, opens[telling]), LEAK_MOMENTS_THOROUGH, random))
-    thorough |= set(random.permutation(inside)[: LEAK_MOMENTS_THOROUGH // 2])
+    few = int(np.clip(most // INSIDE_SHARE, 3, LEAK_MOMENTS_THOROUGH))
+    thorough = set(_choose(chosen, np.isin(chosen, opens[telling]), few, random))
+    thorough |= set(random.permutation(inside)[: few // 2])
+    both = np.union1d(chosen, inside)
+    alone = _end_alone(both, bar_times, candle_times)
     return [
-        CheckMoment(int(at), bool(is_inside), at in thorough)
-        for at, is_inside in sorted([*((a, False) for a in chosen), *((a, True) for a in inside)])
+        CheckMoment(int(at), bool(is_inside), at in thorough, bool(ends_alone))
+        for at, is_inside, ends_alone in zip(both, np.isin(both, inside), alone, strict=True)
     ]
+
+
+def _end_alone(times: Times, bar_times: Times, candle_times: Times) -> Flags:
+    """Say of which bars, that end at some times or are the next to, no longer one ends with them.
+
+    They are counted from their session's open; from midnight where that may not have been seen.
+    """
+    ends = bar_times[np.minimum(np.searchsorted(bar_times, times), len(bar_times) - 1)]
+    since = _since_pause(ends, candle_times)
+    is_first = ends - since == candle_times[0]
+    number = np.where(is_first, ends % DAY_US, since) // _step(bar_times)
+    alone: Flags = (np.gcd(number, LONGER_BARS) == 1) & (ends >= times) & (since > 0)
+    return alone
 
 
 def _choose(times: Times, telling: Flags, most: int, random: np.random.Generator) -> Times:
@@ -106,8 +130,8 @@ def _before_closes(times: Times, candle_times: Times) -> Flags:
     return before
 
 
-def _step(candle_times: Times) -> int:
-    return int(np.diff(candle_times).min(initial=HOUR_US))
+def _step(times: Times) -> int:
+    return int(np.diff(times).min(initial=HOUR_US))
 
 
 def _since_pause(times: Times, candle_times: Times) -> Ints:

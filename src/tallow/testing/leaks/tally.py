@@ -16,6 +16,7 @@ from tallow.core.time import END_OF_TIME, to_us
 from tallow.testing.leaks.answers import FINAL, KEYS, differing, has_value, relative_change
 from tallow.testing.leaks.distances import MovedValue
 from tallow.testing.leaks.futures import CAME, Future
+from tallow.testing.leaks.moments import CheckMoment
 from tallow.testing.leaks.report import ROWS
 
 THERE, NOT_THERE = "a row", "no row"
@@ -25,7 +26,7 @@ LAST: Final = "last candle"
 
 _AT: Final = "position"
 _THERE: Final = "is there"
-_NEXT: Final = "next"
+_SECOND: Final = "second after it"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class KnownRows:
     is_closed
         Which rows do not say that their bar is forming.
     is_over
-        Which rows may not move: those, and forming ones whose bar has no later candle.
+        Which rows may not move: those, and forming ones whose bar ends alone, without a later
+        candle.
     has_value
         In which rows each column has a value.
     position
@@ -56,21 +58,23 @@ class KnownRows:
     position: Ints
 
     @classmethod
-    def of(cls, answer: pl.DataFrame, moment: int, base: pl.DataFrame) -> KnownRows:
+    def of(cls, answer: pl.DataFrame, moment: CheckMoment, base: pl.DataFrame) -> KnownRows:
         """Return what is known by an answer.
 
         `base` has the rows of all candles, and when the last candle of their bars opened: `LAST`.
         """
-        rows = opened_before(answer, moment)
+        rows = opened_before(answer, moment.at)
         closed = np.ones(len(rows), np.bool_)
         if FINAL in rows.columns and rows[FINAL].dtype == pl.Boolean:
             closed = rows[FINAL].fill_null(False).to_numpy()
         places = base.select(*KEYS, LAST).with_row_index(_AT)
         found = rows.select(KEYS).join(places, on=KEYS, how="left", maintain_order="left")
         position = found[_AT].cast(pl.Int64).fill_null(-1).to_numpy()
-        over = closed | (found[LAST].fill_null(END_OF_TIME) < moment).to_numpy()
+        over = closed
+        if moment.ends_alone:
+            over = closed | (found[LAST].fill_null(END_OF_TIME) < moment.at).to_numpy()
         there = {name: has_value(_column(rows, name)) for name in base.columns if name != LAST}
-        return cls(moment, rows, closed, over, there, position)
+        return cls(moment.at, rows, closed, over, there, position)
 
 
 def opened_before(answer: pl.DataFrame, moment: int) -> pl.DataFrame:
@@ -220,12 +224,15 @@ class Tallies:
 
 
 def _of_bars_over(rows: pl.DataFrame, answer: pl.DataFrame, moment: int) -> pl.DataFrame:
-    """Return the keys of rows whose instrument has another row until a moment: their bars are over.
+    """Return the keys of rows whose instrument has two more rows before a moment.
 
-    Without one, a row that was not known may be of a bar whose first candle has only now come.
+    Later ones may have come late: a bar is final once its instrument has a candle of the next one,
+    which may have begun without a candle before the moment.
     """
-    following = answer.select(*KEYS, pl.col("timestamp").shift(-1).over("instrument").alias(_NEXT))
-    over = following.filter(pl.col(_NEXT) <= pl.lit(moment).cast(pl.Datetime("us", "UTC")))
+    following = answer.select(
+        *KEYS, pl.col("timestamp").shift(-2).over("instrument").alias(_SECOND)
+    )
+    over = following.filter(pl.col(_SECOND) < pl.lit(moment).cast(pl.Datetime("us", "UTC")))
     return rows.select(KEYS).join(over, on=KEYS, how="semi")
 
 
