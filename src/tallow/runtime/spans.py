@@ -86,6 +86,12 @@ class Buckets:
         ends: Times = self.ends[run]
         return np.minimum(opens + self.step, ends) if self.step else ends
 
+    def numbers_of(self, opens: Times) -> Ints:
+        """Return the numbers of buckets by their opens."""
+        run = np.searchsorted(self.opens, opens, "right") - 1
+        first: Ints = self.numbers[run]
+        return first + (opens - self.opens[run]) // self.step if self.step else first
+
     def takes(self, time: int) -> bool:
         """Say whether a row at an instant lies in a session, on the grid of its source."""
         table = self.table

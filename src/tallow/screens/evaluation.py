@@ -83,7 +83,8 @@ class Evaluation:
     base
         The timeframe whose bars are judged.
     populations
-        Those that trees name, as arrays over the rows of the base panel, or functions of it.
+        Those that trees name, as arrays over the rows of the base panel, or functions of it; that
+        of None is meant where none is named, by default all instruments.
 
     Raises
     ------
@@ -95,7 +96,7 @@ class Evaluation:
         self,
         panels: Mapping[str, Panel],
         base: str,
-        populations: Mapping[str, Population] | None = None,
+        populations: Mapping[str | None, Population] | None = None,
     ) -> None:
         self.base = parse_timeframe(base).text
         self._panels = {parse_timeframe(name).text: panel for name, panel in panels.items()}
@@ -242,13 +243,15 @@ class Evaluation:
 
     def _sections_of(self, name: str | None) -> Sections:
         if name not in self._sections:
-            members = None if name is None else self._members(name)
+            is_all = name is None and None not in self._populations
+            members = None if is_all else self._members(name)
             self._sections[name] = sections_of(self._rows.opens, members)
         return self._sections[name]
 
-    def _members(self, name: str) -> Flags | Ints:
+    def _members(self, name: str | None) -> Flags | Ints:
         if name not in self._populations:
-            hint = near_matches(name, self._populations) if self._populations else "none is given"
+            known = [each for each in self._populations if each is not None]
+            hint = near_matches(str(name), known) if known else "none is given"
             raise ScreenError(f"in={excerpt(name)}: no such population; {hint}")
         given, panel = self._populations[name], self._panel(None)
         members = np.asarray(given(panel) if callable(given) else given)
