@@ -17,13 +17,13 @@
 Candles may also come from a store, for a range of bars - `tallow.runtime.query.StoreQueries`:
 
 9. The range becomes the rows that its bars are made of - `tallow.runtime.spans.span_of`.
-10. The kernels go on from a snapshot that the store's log has not contradicted since -
-    `tallow.runtime.run_snapshots.RunSnapshots` - or see just the rows that their windows need; then
-    steps 5 to 8 are the same - `tallow.runtime.ranged.RangeRun`.
+10. The kernels go on from a snapshot that the log has not contradicted since, or see just the rows
+    that their windows need; steps 5 to 8 are the same - `tallow.runtime.ranged.RangeRun`.
 11. What is asked again is cut from the bars in the cache, which go on from their last state where
     candles were appended - `tallow.runtime.cached_bars.extend_or_repair`.
 
-While the market is open they come one by one - `tallow.runtime.live.live_engine.LiveEngine`.
+While the market is open they come one by one - `tallow.runtime.live.live_engine.LiveEngine`. A
+condition is asked of all instruments at a moment - `tallow.screens.requests.ScreenRequests`.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ from tallow.runtime.requests import (
 )
 from tallow.runtime.results import ProcessingResult, RunReport
 from tallow.runtime.warming import KernelUser
+from tallow.screens.requests import ScreenRequests
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
 
 
-class AnalyticsEngine(KernelUser):
+class AnalyticsEngine(ScreenRequests, KernelUser):
     """Candles in; bars at any timeframe, with every indicator, out.
 
     Parameters

@@ -50,12 +50,14 @@ def close_of(*values: float, **more: Any) -> dict[str, Panel]:
 
 
 def judged(text: str, panels: Mapping[str, Panel], **populations: Any) -> str:
-    found = Evaluation(panels, "15m", populations).condition(parse_screen(text))
+    named: Any = populations
+    found = Evaluation(panels, "15m", named).condition(parse_screen(text))
     return "".join(".?x"[state] for state in found.states)
 
 
 def numbers(text: str, panels: Mapping[str, Panel], **populations: Any) -> list[float | None]:
-    found = Evaluation(panels, "15m", populations).number(parse_screen(text)).tolist()
+    named: Any = populations
+    found = Evaluation(panels, "15m", named).number(parse_screen(text)).tolist()
     return [None if value != value else value for value in found]
 
 

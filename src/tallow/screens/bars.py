@@ -83,7 +83,8 @@ def _starts(
     for calendar in calendars.calendars:
         own = calendar_buckets(calendar, parse_timeframe(base), source)
         moment = _back(own, first, needs.base_bars)
-        found.append(_back(calendar_buckets(calendar, size, source), moment, needs.bars + 1))
+        # One more, which may be open still at that moment.
+        found.append(_back(calendar_buckets(calendar, size, source), moment, needs.bars + 2))
     return found
 
 
@@ -95,7 +96,7 @@ def _with_earlier(
     frame: pl.DataFrame, timeframe: str, needs: TimeframeNeeds, first: int, fetch: Fetch
 ) -> pl.DataFrame:
     """Return bars with all of the instruments that have too few before the first that is judged."""
-    wanted = needs.bars + needs.base_bars + 1
+    wanted = needs.bars + needs.base_bars + 2
     before = frame.filter(pl.col("timestamp").to_physical() < first)
     counts = before.group_by("instrument").len().filter(pl.col("len") >= wanted)
     enough = counts["instrument"].implode()

@@ -123,8 +123,10 @@ class Evaluation:
         values[self._rows.rows] = self._values(tree, None)
         return values
 
-    def why_unknown(self, tree: Node) -> dict[str, int]:
+    def why_unknown(self, tree: Node, among: Flags | None = None) -> dict[str, int]:
         """Return for how many unknown rows of a condition each leaf has no value, by its text.
+
+        `among` are the rows of the base panel that count; all by default.
 
         That is at the bar itself: in its warm-up, in a gap, or where its timeframe has no bar. A
         row may count for several leaves; one that counts for none is unknown by bars before it, or
@@ -132,6 +134,8 @@ class Evaluation:
         """
         self._keep(tree, CONDITION)
         unknown = np.broadcast_to(self._values(tree, None), self._rows.rows.shape) == UNKNOWN
+        if among is not None:
+            unknown = unknown & self._rows.of_rows(among)
         found: dict[str, int] = {}
         for leaf in dict.fromkeys(node for node in all_nodes(tree) if isinstance(node, Leaf)):
             count = int(np.count_nonzero(unknown & np.isnan(self._values(leaf, None))))

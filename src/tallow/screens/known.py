@@ -1,0 +1,89 @@
+"""What a store knew at a moment, as a screen of the past means it.
+
+A first version counts as known at its bar's close, whenever it was received: history that was
+filled in later was there for whoever watched the market. Later versions count by receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
+
+if TYPE_CHECKING:
+    from tallow.data.store.reader import StoreState
+
+_FIRST = 1
+"""The number of a key's first revision."""
+
+
+@dataclass(frozen=True)
+class LaterReceipts:
+    """What a store received after a moment, of candles that had opened by another one.
+
+    Attributes
+    ----------
+    first
+        How many first versions: they count all the same.
+    revised
+        How many later versions and deletions: they do not count.
+    instruments
+        Those that have such later versions: their candles are read as they were.
+    """
+
+    first: int
+    revised: int
+    instruments: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        state: StoreState,
+        names: Sequence[str] | None,
+        kind: tuple[str, str],
+        known_at: int,
+        until: int,
+    ) -> LaterReceipts:
+        """Look into the log; `kind` is a source timeframe and an adjustment."""
+        size, adjustment = kind
+        which: Any = {"source_timeframe": size, "adjustment": adjustment}
+        changed = state.changed_since(known_at, names, **which)
+        begin = min(changed.values(), default=until)
+        if begin >= until:
+            return cls(0, 0, ())
+        log = state.log(sorted(changed), **which, start=begin, end=until)
+        later = log.filter(pl.col("received_at").to_physical() > known_at)
+        revised = later.filter(pl.col("revision") > _FIRST)
+        names_ = revised["instrument"].unique().sort().to_list()
+        return cls(len(later) - len(revised), len(revised), tuple(names_))
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return what a person should know."""
+        said = []
+        if self.first:
+            said.append(
+                f"{self.first:,} candles were first received later than that moment; they count as "
+                "known at their close"
+            )
+        if self.revised:
+            said.append(
+                f"{self.revised:,} later versions, of {len(self.instruments):,} instruments, were "
+                "received after that moment; they do not count"
+            )
+        return tuple(said)
+
+
+def candles_known(
+    state: StoreState, names: Sequence[str], kind: tuple[str, str], known_at: int, until: int
+) -> pl.DataFrame:
+    """Return the candles of instruments that open before a time, as they were known."""
+    size, adjustment = kind
+    log = state.log(list(names), source_timeframe=size, adjustment=adjustment, end=until)
+    known = pl.col("received_at").to_physical() <= known_at
+    rows = log.filter(known | (pl.col("revision") == _FIRST))
+    last = rows.unique(("instrument", "timestamp"), keep="last", maintain_order=True)
+    return last.filter(~pl.col("deleted")).select(*CANDLE_SCHEMA, OPEN_INTEREST)

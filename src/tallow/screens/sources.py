@@ -1,0 +1,219 @@
+"""Where the bars of a screen come from: candles that are given, or a store as it was known."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from tallow.core.errors import EmptyWarning, RangeError
+from tallow.core.spec import Spec
+from tallow.core.time import from_us, now_us, to_us
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.adjust import ADJUSTMENTS
+from tallow.data.reading.candles import Candles
+from tallow.data.universe import Universe
+from tallow.data.universe_files import find_universe
+from tallow.plan.plan import make_plan
+from tallow.runtime.query import StoreQueries
+from tallow.screens.known import LaterReceipts, candles_known
+
+
+class Source(Protocol):
+    """Bars by timeframe, as they were known at a moment.
+
+    Attributes
+    ----------
+    size
+        How long the candles last.
+    until
+        Bars are closed that end by then, microseconds.
+    is_present
+        Whether nothing is known after that moment: what is open then is open still.
+    notes
+        What a person should know.
+    """
+
+    size: Timeframe
+    until: int
+    is_present: bool
+    notes: tuple[str, ...]
+
+    def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
+        """Take of whom is asked, until when, and as known when."""
+
+    def fetch(
+        self, timeframe: str, specs: Sequence[Spec], start: int | None, names: Sequence[str] | None
+    ) -> pl.DataFrame:
+        """Return bars; see `tallow.screens.bars.Fetch`."""
+        ...
+
+    def universe(self, given: str | Path | Universe | None) -> Universe | None:
+        """Return the universe that is meant, by the keys of the instruments."""
+        ...
+
+    def instruments(self) -> Sequence[str]:
+        """Return all instruments there are."""
+        ...
+
+
+class GivenSource:
+    """Candles in memory."""
+
+    def __init__(self, process: Callable[..., Any], candles: Candles) -> None:
+        self._process, self._candles, self.size = process, candles, candles.source_timeframe
+        self._names: list[str] | None = None
+        self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
+
+    def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
+        """Take of whom is asked, and until when."""
+        if known_at is not None:
+            raise RangeError(
+                "screen: known_at; candles that are given know no receipts; ask a store, or leave "
+                "it out"
+            )
+        self._names = None if names is None else list(names)
+        self.is_present = until is None
+        last = self._candles.report.last
+        newest = 0 if last is None else to_us(last)
+        self.until = until if until is not None else newest + _length_us(self.size)
+
+    def fetch(
+        self, timeframe: str, specs: Sequence[Spec], start: int | None, names: Sequence[str] | None
+    ) -> pl.DataFrame:
+        """Return bars of the candles that open before `until`."""
+        time = pl.col("timestamp").to_physical()
+        rows = self._candles.frame.filter(time < self.until)
+        wanted = self._names if names is None else list(names)
+        limits: Any = {
+            "start": None if start is None else from_us(start),
+            "instruments": wanted,
+            "final_at": from_us(self.until),
+            "source_timeframe": self.size,
+        }
+        with _silent():
+            found: pl.DataFrame = self._process(rows, timeframe, list(specs), **limits).frame
+        return found
+
+    def universe(self, given: str | Path | Universe | None) -> Universe | None:
+        """Return the universe that is meant."""
+        return find_universe(given)
+
+    def instruments(self) -> Sequence[str]:
+        """Return all instruments of the candles."""
+        found: list[str] = self._candles.frame["instrument"].unique().sort().to_list()
+        return found
+
+
+class StoreSource:
+    """The candles of a store.
+
+    Those of instruments whose later versions were received after the moment are read from the log;
+    all others are queried, as they are what they were.
+    """
+
+    def __init__(
+        self,
+        process: Callable[..., Any],
+        query: Callable[..., Any],
+        queries: StoreQueries,
+        size: str | Timeframe,
+        adjustment: str,
+    ) -> None:
+        self._process, self._query, self._queries = process, query, queries
+        self.size, self._adjustment = parse_timeframe(size), adjustment
+        self._names: list[str] | None = None
+        self._known_at: int | None = None
+        self._later = LaterReceipts(0, 0, ())
+        self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
+
+    def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
+        """Take of whom is asked, until when, and as known when."""
+        now, self.is_present = now_us(), until is None
+        if until is not None and until > now:
+            until = now
+        self._names = None if names is None else list(names)
+        self.until, self._known_at = now if until is None else until, known_at
+        if self._known_at is None or self._adjustment in ADJUSTMENTS:
+            return
+        kind = (self.size.text, self._adjustment)
+        state = self._queries.store.state()
+        self._later = LaterReceipts.of(state, names, kind, self._known_at, self.until)
+        self.notes = self._later.sentences()
+
+    def fetch(
+        self, timeframe: str, specs: Sequence[Spec], start: int | None, names: Sequence[str] | None
+    ) -> pl.DataFrame:
+        """Return bars of the candles as they were known."""
+        wanted = self._names if names is None else list(names)
+        others = set(self._later.instruments)
+        if others and make_plan(list(specs)).phases:
+            # What compares instruments depends on the rows of all.
+            others |= set(self._queries.store.instruments())
+        frame = self._queried(timeframe, specs, start, wanted)
+        affected = sorted(others if wanted is None else others.intersection(wanted))
+        if not affected:
+            return frame
+        kind, state = (self.size.text, self._adjustment), self._queries.store.state()
+        read = sorted(others) if make_plan(list(specs)).phases else affected
+        candles = candles_known(state, read, kind, self._known_at or 0, self.until)
+        limits: Any = {
+            "start": None if start is None else from_us(start),
+            "instruments": affected,
+            "final_at": from_us(self.until),
+            "source_timeframe": self.size,
+        }
+        with _silent():
+            own: pl.DataFrame = self._process(candles, timeframe, list(specs), **limits).frame
+        rest = frame.filter(~pl.col("instrument").is_in(affected))
+        return pl.concat([rest, own.select(rest.columns)]).sort("instrument", maintain_order=True)
+
+    def _queried(
+        self,
+        timeframe: str,
+        specs: Sequence[Spec],
+        start: int | None,
+        names: list[str] | None,
+    ) -> pl.DataFrame:
+        is_adjusted = self._adjustment in ADJUSTMENTS
+        known = self._known_at if is_adjusted else None
+        with _silent():
+            found = self._query(
+                names,
+                timeframe,
+                None if start is None else from_us(start),
+                from_us(self.until),
+                list(specs),
+                None if known is None else from_us(known),
+                final_at=from_us(self.until),
+                source_timeframe=self.size,
+                adjustment=self._adjustment,
+            )
+        bars: pl.DataFrame = found.frame
+        return bars.drop("open_interest", strict=False)
+
+    def universe(self, given: str | Path | Universe | None) -> Universe | None:
+        """Return the universe that is meant, with keys for symbols."""
+        universes = self._queries.store.universes
+        found = find_universe(given, universes, self._known_at)
+        return None if found is None else universes.by_keys(found)
+
+    def instruments(self) -> Sequence[str]:
+        """Return all instruments of the store."""
+        return self._queries.store.instruments()
+
+
+def _length_us(size: Timeframe) -> int:
+    return (size.minutes or 1_440) * 60_000_000
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Let answers without a bar be no warning: a screen says so itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EmptyWarning)
+        yield
