@@ -19,11 +19,10 @@ Candles may also come from a store, for a range of bars - `tallow.runtime.query.
 9. The range becomes the rows that its bars are made of - `tallow.runtime.spans.span_of`.
 10. The kernels go on from a snapshot that the log has not contradicted since, or see just the rows
     that their windows need; steps 5 to 8 are the same - `tallow.runtime.ranged.RangeRun`.
-11. What is asked again is cut from the bars in the cache, which go on from their last state where
-    candles were appended - `tallow.runtime.cached_bars.extend_or_repair`.
+11. What is asked again is cut from cached bars - `tallow.runtime.cached_bars.extend_or_repair`.
 
-While the market is open they come one by one - `tallow.runtime.live.live_engine.LiveEngine`. A
-condition is asked of all instruments at a moment - `tallow.screens.requests.ScreenRequests`.
+While the market is open they come one by one - `tallow.runtime.live.live_engine.LiveEngine`.
+A condition is asked of all at a moment - `tallow.screens.requests.ScreenRequests`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import polars as pl
 
 from tallow.core.errors import EmptyWarning, RangeError
 from tallow.core.spec import Spec
-from tallow.core.time import from_us, now_us, to_us
+from tallow.core.time import DAY_US, MINUTE_US, from_us, now_us, to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.adjust import ADJUSTMENTS
 from tallow.data.reading.candles import Candles
@@ -208,7 +208,7 @@ class StoreSource:
 
 
 def _length_us(size: Timeframe) -> int:
-    return (size.minutes or 1_440) * 60_000_000
+    return size.minutes * MINUTE_US if size.minutes else DAY_US
 
 
 @contextmanager
