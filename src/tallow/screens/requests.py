@@ -76,10 +76,8 @@ class ScreenRequests:
 
         Parameters
         ----------
-        condition
-            In the language of screens: ``close > ema(20) and rsi(14)@1h < 30``.
-        timeframe
-            Whose bars are judged; values of others are asked for by ``@``.
+        condition, timeframe
+            In the language of screens: ``close > ema(20) and rsi(14)@1h < 30``; of whose bars.
         candles
             What `process_candles` takes; without, the candles of the engine's store.
         at
@@ -98,14 +96,8 @@ class ScreenRequests:
             without a name are these.
         saved
             Texts of screens that others may name, by name.
-        source_timeframe, adjustment, reading
+        source_timeframe, adjustment, output_zone, reading
             As in `process_candles` and `query`.
-        output_zone
-            By whose clocks times are shown; UTC by default.
-
-        Returns
-        -------
-        ScreenResult
 
         Raises
         ------
