@@ -76,6 +76,9 @@ def test_a_centred_window() -> None:
     assert leak.after == pytest.approx(of_market()["close"][:5].mean(), rel=1e-12)
     assert leak.rows == 3 * (2 * ROWS - 4)
     assert "a centred window" in leak.reason
+    # Its own instrument's candles move it, and no others'.
+    assert leak.moved_by[:2] == ("later candles", "later prices")
+    assert "other instruments' later candles" not in leak.moved_by
 
 
 def test_a_longer_bar_joined_on_its_open() -> None:
@@ -104,6 +107,15 @@ def test_the_universe_of_today() -> None:
     assert leak.farthest is not None
     assert leak.farthest > ROWS
     assert "chosen by what was known later" in leak.reason
+
+
+def test_rows_that_are_taken_away_later() -> None:
+    falls = (CLOSE.shift(-3) < CLOSE).over("instrument")
+    leak = only_leak(lambda frame: frame.filter(~falls.fill_null(False)), "(rows)")
+    closes = of_market().filter(instrument="A")["close"].to_list()
+    first = next(i for i, close in enumerate(closes) if closes[i + 3] < close)
+    assert leak.timestamp <= at(first)
+    assert (leak.before, leak.after) == ("a row", "no row")
 
 
 def five_minutes(frame: pl.DataFrame) -> pl.DataFrame:
