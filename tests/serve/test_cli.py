@@ -24,7 +24,7 @@ from tallow.serve.console import compact, make_console, make_table, progress_bar
 from tallow.serve.verbs import WORKS, find_work
 from tallow.serve.wording import in_options
 
-VERBS = ("run", "ingest", "query", "demo", "indicators", "doctor")
+VERBS = ("run", "ingest", "query", "demo", "indicators", "doctor", "leak-check")
 STORE_VERBS = (
     *("stats", "list", "coverage", "quarantine", "ingests", "actions"),
     *("compact", "backup", "restore", "prune"),

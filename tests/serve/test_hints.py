@@ -95,6 +95,7 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/coverage": ("coverage",),
     "serve/demo": ("demo",),
     "serve/ingest": ("ingest",),
+    "serve/leak_check": ("leak-check",),
     "serve/live": ("live",),
     "serve/live_report": ("query", "stats", "coverage", "quarantine"),
     "serve/quarantine": ("quarantine",),

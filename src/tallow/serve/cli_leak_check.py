@@ -80,7 +80,7 @@ def leak_check(
     moments: MomentsOption = None,
     json: options.JsonOption = False,
 ) -> None:
-    """Find what looks ahead: which column, its first row, how far, and by what it moves.
+    """Find what looks ahead, where first, and how far.
 
     For any indicator or chain, and for a function of your own on bars. Of everything that is
     computed of candles, a row may use those up to its own alone.
