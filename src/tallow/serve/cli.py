@@ -34,6 +34,7 @@ Examples:
   tallow compare candles.csv --control talib --candidate tallow
   tallow rollout plan > rollout.toml
   tallow indicators bollinger
+  tallow leak-check "ema(9), rsi(14)"
 
 \b
 Exit codes:

@@ -44,15 +44,15 @@ def read_answer(answer: Any, given: pl.DataFrame) -> pl.DataFrame:
         frame = _beside(frame, given)
     elif "instrument" not in frame.columns:
         frame = _of_the_only_one(frame, given)
-    values = [name for name in frame.columns if name not in KEYS]
     times = frame["timestamp"]
     if times.dtype.base_type() not in (pl.Datetime, pl.Date) or times.null_count():
         raise LeakCheckError(
             f"leak check: timestamp is {times.dtype}; must be the bar's open in each row, a "
             "datetime in UTC; take it from the candles"
         )
-    keys = (pl.col("instrument").cast(pl.String), pl.col("timestamp").cast(TIME_TYPE))
-    frame = frame.select(*keys, *values)
+    if [frame[name].dtype for name in KEYS] != [pl.String, TIME_TYPE]:
+        casts = (pl.col("instrument").cast(pl.String), pl.col("timestamp").cast(TIME_TYPE))
+        frame = frame.with_columns(*casts)
     if not _is_in_order(frame):
         frame = frame.sort(KEYS)
         _require_unique(frame)

@@ -99,7 +99,8 @@ def check_leaks(
     ...     | {name: price for name in ("open", "high", "low", "close")}
     ... )
     >>> def centred(candles):
-    ...     return candles.with_columns(mean=pl.col("close").rolling_mean(5, center=True))
+    ...     mean = pl.col("close").rolling_mean(5, center=True).over("instrument")
+    ...     return candles.with_columns(mean=mean)
     >>> report = check_leaks(centred, candles)
     >>> report.is_clean, report.leaks["mean"].farthest
     (False, 2)
