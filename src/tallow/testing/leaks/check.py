@@ -64,8 +64,7 @@ def check_leaks(
         known as soon as it is there, unless its ``is_final`` is false: then it must be what the
         candles of its own bar make of it.
     candles
-        `Candles`, or whatever `tallow.read_candles` takes. Several instruments, and some hundred
-        bars, show more than one and a few.
+        `Candles`, or whatever `tallow.read_candles` takes; best of several instruments.
     moments
         Most moments between two bars; by default as many as take seconds: all of some hundred.
     seed
