@@ -38,8 +38,8 @@ from tests.serve.calling import tallow as called
 FILES = ("run", "ingest", "live", "compare")
 BARS = ("run", "query", "live", "compare")
 REPORTS = ("run", "ingest", "query", "live", "compare")
-CHECK = "leak-check"
-CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", CHECK)
+CHECKS = ("leak-check", "screen")
+CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", *CHECKS)
 ACTS = ("start", "status", "advance", "pause", "resume", "revert")
 ROLLOUT = tuple(f"rollout {verb}" for verb in ACTS)
 STORE = ("stats", "list", "coverage", "quarantine", "ingests", "actions", "compact", "backup")
@@ -47,28 +47,28 @@ UNIVERSE = ("universe add", "universe list", "universe show")
 SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "--timeframe": ("timeframe", (*BARS, "demo", CHECK)),
-    "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", CHECK)),
-    "--instrument": ("instruments", (*BARS, "store coverage", CHECK)),
-    "--universe": ("universe", (*BARS, "store coverage", CHECK)),
-    "--instrument-key": ("instrument_key", (*FILES, CHECK)),
-    "--adjustment": ("adjustment", ("ingest", "query", "store coverage")),
-    "--known-at": ("known_at", ("query", "store coverage", *UNIVERSE[1:])),
+    "--timeframe": ("timeframe", (*BARS, "demo", *CHECKS)),
+    "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", *CHECKS)),
+    "--instrument": ("instruments", (*BARS, "store coverage", *CHECKS)),
+    "--universe": ("universe", (*BARS, "store coverage", *CHECKS)),
+    "--instrument-key": ("instrument_key", (*FILES, *CHECKS)),
+    "--adjustment": ("adjustment", ("ingest", "query", "store coverage", "screen")),
+    "--known-at": ("known_at", ("query", "store coverage", "screen", *UNIVERSE[1:])),
     "--final-at": ("final_at", ("run", "query")),
-    "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", CHECK)),
-    "--json-file": ("json_file", REPORTS),
-    "--strict": ("strict", REPORTS),
-    "--quiet": ("quiet", REPORTS),
-    "--threads": ("threads", ("run", "query", "compare")),
-    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests")),
+    "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS)),
+    "--json-file": ("json_file", (*REPORTS, "screen")),
+    "--strict": ("strict", (*REPORTS, "screen")),
+    "--quiet": ("quiet", (*REPORTS, "screen")),
+    "--threads": ("threads", ("run", "query", "compare", "screen")),
+    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests", "screen")),
     "--calendar": ("calendar", CALENDAR),
     "--calendar-dates": ("calendar_dates", CALENDAR),
     "--beyond-coverage": ("beyond_coverage", CALENDAR),
-    "--convention": ("convention", (*BARS, CHECK)),
-    "--no-trade": ("no_trade", (*BARS, CHECK)),
-    "--timezone": ("timezone", (*FILES, CHECK)),
-    "--start": ("start", ("run", "query", "compare", "store coverage")),
-    "--end": ("end", ("run", "query", "compare", "store coverage")),
+    "--convention": ("convention", (*BARS, *CHECKS)),
+    "--no-trade": ("no_trade", (*BARS, *CHECKS)),
+    "--timezone": ("timezone", (*FILES, *CHECKS)),
+    "--start": ("start", ("run", "query", "compare", "store coverage", "screen")),
+    "--end": ("end", ("run", "query", "compare", "store coverage", "screen")),
 }
 """By the option: the parameter that takes it everywhere, and the verbs that have it."""
 

@@ -19,3 +19,9 @@ SCREEN_BARS_MAX = 5_000
 
 SCREEN_EXCERPT = 60
 """Characters of its text that a screen's error shows before what is wrong, and behind it."""
+
+SWEEP_SCREENS_MAX = 1_000
+"""Most combinations of the values of a sweep: each is a screen of its own."""
+
+SCREENS_MAX = 1_000
+"""Most saved screens of a file."""

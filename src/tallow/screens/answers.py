@@ -65,6 +65,9 @@ class ScreenResult:
         Of a moment: when the bar ended that was judged; None where there is none.
     notes
         Sentences about the answer.
+    why_empty
+        Why no bar could be judged; empty where one could. Python is warned of it, too
+        (`tallow.core.errors.EmptyWarning`).
     """
 
     frame: pl.DataFrame
@@ -73,6 +76,7 @@ class ScreenResult:
     why_unknown: dict[str, int]
     judged_at: datetime | None
     notes: tuple[str, ...] = ()
+    why_empty: str = ""
 
     def in_zone(self, zone: str | None) -> ScreenResult:
         """Return the answer with times by a zone's clocks."""
@@ -86,7 +90,65 @@ class ScreenResult:
         return f"ScreenResult({shown})"
 
     def _repr_html_(self) -> str:
-        return to_html(repr(self), self.notes, [self.frame])
+        said = [*self.notes, *filter(None, [self.why_empty])]
+        return to_html(repr(self), said, [self.frame])
+
+
+@dataclass(frozen=True, repr=False)
+class SweepResult:
+    """What a sweep answers.
+
+    Attributes
+    ----------
+    frame
+        A row for each combination: a column (float64) for each range, called as the range is
+        written; `matched`, `not` and `unknown`, the counts (int64); `instruments`, the list of
+        those that match, sorted by name.
+    judged_at
+        Of a moment: when the bar ended that was judged; None where there is none.
+    notes
+        Sentences about the answer.
+    why_empty
+        Why no bar could be judged in any combination; empty where one could.
+    """
+
+    frame: pl.DataFrame
+    judged_at: datetime | None
+    notes: tuple[str, ...] = ()
+    why_empty: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[str],
+        values: Sequence[tuple[float, ...]],
+        found: Sequence[ScreenResult],
+    ) -> SweepResult:
+        """Return the answers of screens as one; `values` are those of the ranges in each."""
+        swept = {name: [row[place] for row in values] for place, name in enumerate(names)}
+        counted = {name: [each.counts[name] for each in found] for name in found[0].counts}
+        matching = [each.frame["instrument"].unique().sort().to_list() for each in found]
+        frame = pl.DataFrame(
+            swept | counted | {"instruments": matching},
+            schema_overrides={"instruments": pl.List(pl.String)},
+        )
+        whys = [each.why_empty for each in found]
+        why = whys[0] if all(whys) else ""
+        return cls(frame, found[0].judged_at, found[0].notes, why)
+
+    def in_zone(self, zone: str | None) -> SweepResult:
+        """Return the answer with times by a zone's clocks."""
+        judged = self.judged_at
+        if judged is None or zone is None:
+            return self
+        return replace(self, judged_at=judged.astimezone(ZoneInfo(zone)))
+
+    def __repr__(self) -> str:
+        return f"SweepResult({len(self.frame):,} combinations)"
+
+    def _repr_html_(self) -> str:
+        said = [*self.notes, *filter(None, [self.why_empty])]
+        return to_html(repr(self), said, [self.frame])
 
 
 def judge_moment(

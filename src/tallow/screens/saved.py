@@ -20,7 +20,7 @@ class SavedScreens:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
-            _check(name, text)
+            check_saved(name, text)
         self.texts = texts
         self._trees: dict[str, Node] = {}
         self._open: list[str] = []
@@ -40,7 +40,8 @@ class SavedScreens:
         return self._trees[name]
 
 
-def _check(name: object, text: object) -> None:
+def check_saved(name: object, text: object) -> None:
+    """Raise `ScreenError` unless a saved screen may be called so, and has a text."""
     if not isinstance(name, str) or len(name) > NAME_CHARACTERS_MAX or not _NAME.fullmatch(name):
         raise ScreenError(
             f"saved screen {excerpt(name)}: the name must be letters, digits and underscores, and "

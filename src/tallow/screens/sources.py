@@ -30,18 +30,24 @@ class Source(Protocol):
     ----------
     size
         How long the candles last.
+    has_receipts
+        Whether it is known when candles were received.
     until
         Bars are closed that end by then, microseconds.
     is_present
         Whether nothing is known after that moment: what is open then is open still.
     notes
         What a person should know.
+    why_empty
+        Why there is no bar that was asked for last; empty where there is one.
     """
 
     size: Timeframe
+    has_receipts: bool
     until: int
     is_present: bool
     notes: tuple[str, ...]
+    why_empty: str
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
@@ -64,10 +70,13 @@ class Source(Protocol):
 class GivenSource:
     """Candles in memory."""
 
+    has_receipts = False
+
     def __init__(self, process: Callable[..., Any], candles: Candles) -> None:
         self._process, self._candles, self.size = process, candles, candles.source_timeframe
         self._names: list[str] | None = None
         self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
+        self.why_empty = ""
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, and until when."""
@@ -96,8 +105,10 @@ class GivenSource:
             "source_timeframe": self.size,
         }
         with _silent():
-            found: pl.DataFrame = self._process(rows, timeframe, list(specs), **limits).frame
-        return found
+            found = self._process(rows, timeframe, list(specs), **limits)
+        self.why_empty = found.report.why_empty
+        bars: pl.DataFrame = found.frame
+        return bars
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
         """Return the universe that is meant."""
@@ -116,6 +127,8 @@ class StoreSource:
     all others are queried, as they are what they were.
     """
 
+    has_receipts = True
+
     def __init__(
         self,
         process: Callable[..., Any],
@@ -130,6 +143,7 @@ class StoreSource:
         self._known_at: int | None = None
         self._later = LaterReceipts(0, 0, ())
         self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
+        self.why_empty = ""
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
@@ -193,6 +207,7 @@ class StoreSource:
                 source_timeframe=self.size,
                 adjustment=self._adjustment,
             )
+        self.why_empty = found.report.why_empty
         bars: pl.DataFrame = found.frame
         return bars.drop("open_interest", strict=False)
 

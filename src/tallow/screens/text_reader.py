@@ -9,6 +9,7 @@ from tallow.core.errors import TallowError, excerpt, shorten
 from tallow.core.limits import DIGITS_MAX, SCREEN_BARS_MAX
 from tallow.screens.nodes import EXAMPLES, Node, NodeKind
 from tallow.screens.reasons import why_no_operator
+from tallow.screens.sweeps import find_range
 from tallow.screens.tokens import ScreenText, Tokens
 
 
@@ -25,6 +26,12 @@ class TextReader:
 
     def __init__(self, source: ScreenText) -> None:
         self.source = source
+        if (start := find_range(source.text)) is not None:
+            self.fail(
+                start,
+                "a range of numbers stands in the condition of a sweep alone; write one number "
+                "here, or ask for a sweep",
+            )
         self.tokens = Tokens(source)
 
     def whole_number(self, what: str, least: int) -> int:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import tallow
-from tallow.serve import cli_compare, cli_leak_check, cli_live, options
+from tallow.serve import cli_compare, cli_leak_check, cli_live, cli_screen, options
 from tallow.serve.cli_rollout import rollout_app
 from tallow.serve.cli_store import store_app
 from tallow.serve.cli_universe import universe_app
@@ -30,6 +30,7 @@ Examples:
   tallow run "data/*.parquet" -t 1h -i "ema(9), rsi(14)" -c XNYS -o bars.csv
   tallow ingest "days/*.csv" --store candles --source-timeframe 1m --adjustment raw
   tallow query "NSE_EQ|INE301A01014" --store candles -t 15m
+  tallow screen "close > ema(20) and rsi(14)@1h < 30" --store candles -t 15m
   tallow live --store candles --feed ws://localhost:8765
   tallow compare candles.csv --control talib --candidate tallow
   tallow rollout plan > rollout.toml
@@ -269,6 +270,7 @@ def query(
     """
 
 
+_verb("screen", "screen:screen_market", cli_screen.EPILOG)(cli_screen.screen)
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
 _verb("compare", "compare:run_compare", cli_compare.EPILOG, cli_compare.CompareCommand)(
     cli_compare.compare

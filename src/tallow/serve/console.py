@@ -32,6 +32,9 @@ GOOD, WARN, BAD = "green", "yellow", "red"
 ASSUMED = "?"
 """Follows what is in an assumed session."""
 
+WHOLE = ("volume", "open_interest")
+"""Columns that are shown without decimals."""
+
 SPARKS = "▁▂▃▄▅▆▇█"
 
 ShowProgress = Callable[[int, int], None]
@@ -136,6 +139,20 @@ def make_table(*columns: Column | str, title: str = "") -> Table:
 def number(name: str) -> Column:
     """Return a column of numbers: to the right, never wrapped."""
     return Column(name, justify="right", no_wrap=True)
+
+
+def number_cells(column: str, values: Sequence[float | None]) -> list[str]:
+    """Return a column's values as text, all with as many decimals.
+
+    Examples
+    --------
+    >>> number_cells("close", [1.5, None, 1234.0])
+    ['1.50', '-', '1,234.00']
+    """
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    # A coin may cost a thousandth of a cent.
+    form = ",.0f" if column in WHOLE else ",.2f" if largest >= 1 else ".4g"
+    return ["-" if value is None else f"{value:{form}}" for value in values]
 
 
 def compact(count: float) -> str:

@@ -31,6 +31,7 @@ from tallow.serve.console import (
     make_counts,
     make_table,
     number,
+    number_cells,
     sparkline,
 )
 from tallow.serve.report import say_universe, show_assumed, show_more
@@ -55,9 +56,6 @@ CELL_COLUMNS = 13
 """Width of a bar's column and of the space between two."""
 
 SPARKS_MIN, SPARKS_MAX = 12, 32
-WHOLE = ("volume", OPEN_INTEREST)
-"""Columns that are shown without decimals."""
-
 _FORMING = "*"
 
 
@@ -213,7 +211,7 @@ def _table(
     table = make_table(Column("", no_wrap=True), *headings, *line)
     width = min(SPARKS_MAX, room - CELL_COLUMNS * len(newest))
     for column in columns:
-        cells = _cells(column, newest[column].to_list())
+        cells = number_cells(column, newest[column].to_list())
         if sparks:
             cells.append(f"[{QUIET}]{sparkline(bars[column].tail(width).to_list(), width)}[/]")
         table.add_row(column, *cells)
@@ -228,11 +226,3 @@ def _headings(bars: pl.DataFrame, size: str, zone: str) -> list[str]:
         f"{moment:{text}}" + _FORMING * (not final) + ASSUMED * bool(assumed)
         for moment, final, assumed in zip(opens, bars["is_final"], bars["assumed"], strict=True)
     ]
-
-
-def _cells(column: str, values: Sequence[float | None]) -> list[str]:
-    """Return a row's values as text, all with as many decimals."""
-    largest = max((abs(value) for value in values if value is not None), default=0.0)
-    # A coin may cost a thousandth of a cent.
-    form = ",.0f" if column in WHOLE else ",.2f" if largest >= 1 else ".4g"
-    return ["-" if value is None else f"{value:{form}}" for value in values]

@@ -1,0 +1,160 @@
+"""A question of screens about bars: of which bars it is asked, and among whom they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from tallow.core.arrays import Flags, Ints
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import ScreenError
+from tallow.core.moments import Moment
+from tallow.core.timeframe import Timeframe
+from tallow.data.universe import Universe
+from tallow.runtime.ranges import Range
+from tallow.runtime.spans import calendar_buckets
+from tallow.runtime.universes import dates_of
+from tallow.screens.answers import Screen, ScreenResult, judge_moment, judge_range
+from tallow.screens.bars import panel_of, panels_of
+from tallow.screens.evaluation import Evaluation, Population
+from tallow.screens.needs import leaves, population_names
+from tallow.screens.panels import Panel
+from tallow.screens.sources import Source
+
+
+@dataclass(frozen=True)
+class ScreenQuestion:
+    """Screens about the bars of a timeframe, which are computed once for all of them."""
+
+    screens: Sequence[Screen]
+    size: Timeframe
+    calendars: CalendarAssignment
+    source: Source
+
+    def at(
+        self, at: Moment | None, known_at: int | None, over: Range, universe: Universe | None
+    ) -> list[ScreenResult]:
+        """Judge the newest closed bar of each instrument; return the answer of each screen."""
+        until = None
+        if at is not None:
+            moment = Range.of(None, at, None).checked(self.calendars)
+            until = max(moment.limits(each)[1] for each in self.calendars.calendars)
+        names = self._names(over, universe)
+        if known_at is None and self.source.has_receipts:
+            known_at = until
+        self.source.begin(names, until, known_at)
+        evaluation, base = self._evaluation(self.source.until, universe, is_moment=True)
+        named = sorted(set(self.source.instruments()) if names is None else names)
+        if universe is not None and len(base.closed.rows):
+            named = self._members_then(base, universe, named)
+        return [
+            self._noted(judge_moment(screen, evaluation, base, named)) for screen in self.screens
+        ]
+
+    def over(
+        self, over: Range, known_at: int | None, universe: Universe | None
+    ) -> list[ScreenResult]:
+        """Judge all bars of a range; return the answer of each screen."""
+        limits = [over.limits(each) for each in self.calendars.calendars]
+        until = None if over.end is None else max(last for _, last in limits)
+        self.source.begin(self._names(over, universe), until, known_at)
+        first = None if over.start is None else min(low for low, _ in limits)
+        evaluation, base = self._evaluation(first, universe, is_moment=False)
+        low, high = np.array(limits).T[:, self._calendar_of(base)]
+        wanted = (base.opens >= low) & (base.opens < high)
+        if universe is not None:
+            wanted &= self._is_member(universe, base)
+        return [
+            self._noted(judge_range(screen, evaluation, base, wanted)) for screen in self.screens
+        ]
+
+    def _evaluation(
+        self, first: int | None, universe: Universe | None, *, is_moment: bool
+    ) -> tuple[Evaluation, Panel]:
+        """Return the bars that are needed from a base bar on, of which the trees are asked."""
+        trees = [tree for screen in self.screens for tree in screen.trees]
+        source = self.source
+        needs = leaves(*trees, base=self.size.text)
+        if any(each.has_forming for each in needs.values()) and not source.is_present:
+            raise ScreenError(
+                "screen: forming; is known of the present alone; leave out at, start and end, or "
+                "ask for closed bars"
+            )
+        make = partial(panel_of, source=source.size, calendars=self.calendars, until=source.until)
+        how = (source.fetch, make, self.calendars, source.size)
+        panels = panels_of(needs, self.size.text, first, *how)
+        opens = panels[self.size.text].closed.opens
+        newest = None if not len(opens) else int(opens.max())
+        if is_moment and first is not None and (newest is None or newest < self._before(first)):
+            # The newest bars are not the calendar's.
+            panels = panels_of(needs, self.size.text, newest, *how)
+        populations: dict[str | None, Population] = {}
+        for name in population_names(*trees):
+            if name is not None:
+                populations[name] = self._population(name)
+        if universe is not None:
+            populations[None] = partial(self._is_member, universe)
+        return Evaluation(panels, self.size.text, populations), panels[self.size.text]
+
+    def _before(self, moment: int) -> int:
+        """Return when the last bar but one opens that opens before a moment."""
+        source = self.source.size
+        buckets = [calendar_buckets(each, self.size, source) for each in self.calendars.calendars]
+        return min(each.start(max(each.before(moment) - 2, 0)) for each in buckets)
+
+    # Who is asked, and compared
+
+    def _names(self, over: Range, universe: Universe | None) -> list[str] | None:
+        """Return of whom bars are needed; None is all."""
+        if universe is None:
+            return None if over.instruments is None else sorted(over.instruments)
+        there = self.source.instruments()
+        universe.require_among(there, "the input")
+        listed = universe.instruments.intersection(there)
+        return sorted(listed if over.instruments is None else listed & over.instruments)
+
+    def _members_then(self, base: Panel, universe: Universe, names: Sequence[str]) -> list[str]:
+        """Return the members on the date of the newest bar."""
+        newest = np.array([base.closed.opens.max()])
+        calendar_of = np.maximum(self.calendars.indices(list(names)), 0)
+        days = dates_of(self.calendars, calendar_of, np.repeat(newest, len(names)))
+        is_member = universe.is_member(list(names), days)
+        return [name for name, member in zip(names, is_member.tolist(), strict=True) if member]
+
+    def _is_member(self, universe: Universe, base: Panel) -> Flags:
+        """Say which bars are of members on the dates of their sessions."""
+        numbers = universe.numbers(base.names)[base.codes]
+        days = dates_of(self.calendars, self._calendar_of(base), base.opens)
+        return universe.has(numbers, days)
+
+    def _calendar_of(self, base: Panel) -> Ints:
+        places: Ints = np.maximum(self.calendars.indices(list(base.names)), 0)[base.codes]
+        return places
+
+    def _population(self, name: str) -> Population:
+        """Return the population of a name: a universe, or each of its groups by itself."""
+        universe = self.source.universe(name)
+        assert universe is not None
+        if not universe.groups:
+            return partial(self._is_member, universe)
+        return partial(self._group_of, [universe.group(each) for each in universe.groups])
+
+    def _group_of(self, groups: Sequence[Universe], base: Panel) -> Ints:
+        """Return the number of each bar's group; -1 for none."""
+        found = np.full(len(base.opens), -1)
+        for number, group in enumerate(groups):
+            found[self._is_member(group, base)] = number
+        return found
+
+    def _noted(self, found: ScreenResult) -> ScreenResult:
+        """Return an answer with what a person should know of it."""
+        why = ""
+        if not found.counts["matched"] and not found.counts["not"]:
+            why = self.source.why_empty or (
+                f"no bar of {self.size.text} could be judged; is the timeframe longer than the "
+                "history, or the moment before it?"
+            )
+        return replace(found, notes=self.source.notes, why_empty=why)
