@@ -139,6 +139,13 @@ class StoreQueries:
         outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 
+    def names(self, source: str, adjustment: str) -> list[str]:
+        """Return the instruments that have such candles, sorted; known until the next write."""
+        state = self.store.state()
+        series = (state, source, adjustment, state.last_received(), state.epoch, self._calendars)
+        candles = JoinedCandles(*series, self._facts.joined(state))
+        return sorted(self._facts.names(candles, state))
+
     def _of_one_state(self, asked: Asked) -> tuple[QueryAnswer, tuple[str, ...]]:
         """Return an answer and its outputs; again where history was removed while it was made."""
         for _ in range(STORE_VIEW_ATTEMPTS):

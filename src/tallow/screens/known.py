@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
+from tallow.data.store.log import Selection
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreState
@@ -49,17 +50,12 @@ class LaterReceipts:
         until: int,
     ) -> LaterReceipts:
         """Look into the log; `kind` is a source timeframe and an adjustment."""
-        size, adjustment = kind
-        which: Any = {"source_timeframe": size, "adjustment": adjustment}
-        changed = state.changed_since(known_at, names, **which)
-        begin = min(changed.values(), default=until)
-        if begin >= until:
-            return cls(0, 0, ())
-        log = state.log(sorted(changed), **which, start=begin, end=until)
-        later = log.filter(pl.col("received_at").to_physical() > known_at)
+        selection = Selection.of(names, *kind, None, until, None)
+        columns = ["instrument", "timestamp", "revision"]
+        later = state.view().scan(selection.replace(received_from=known_at + 1), columns)
         revised = later.filter(pl.col("revision") > _FIRST)
-        names_ = revised["instrument"].unique().sort().to_list()
-        return cls(len(later) - len(revised), len(revised), tuple(names_))
+        instruments = revised["instrument"].unique().sort().to_list()
+        return cls(len(later) - len(revised), len(revised), tuple(instruments))
 
     def sentences(self) -> tuple[str, ...]:
         """Return what a person should know."""

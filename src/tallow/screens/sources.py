@@ -148,10 +148,12 @@ class StoreSource:
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
         now, self.is_present = now_us(), until is None
-        if until is not None and until > now:
-            until = now
+        # What is about the present is about the newest candles.
+        last = self._queries.store.stats().last
+        newest = now if last is None else min(now, last + _length_us(self.size))
         self._names = None if names is None else list(names)
-        self.until, self._known_at = now if until is None else until, known_at
+        self.until = newest if until is None else min(until, now)
+        self._known_at = known_at
         if self._known_at is None or self._adjustment in ADJUSTMENTS:
             return
         kind = (self.size.text, self._adjustment)
@@ -167,7 +169,7 @@ class StoreSource:
         others = set(self._later.instruments)
         if others and make_plan(list(specs)).phases:
             # What compares instruments depends on the rows of all.
-            others |= set(self._queries.store.instruments())
+            others |= set(self.instruments())
         frame = self._queried(timeframe, specs, start, wanted)
         affected = sorted(others if wanted is None else others.intersection(wanted))
         if not affected:
@@ -219,7 +221,7 @@ class StoreSource:
 
     def instruments(self) -> Sequence[str]:
         """Return all instruments of the store."""
-        return self._queries.store.instruments()
+        return self._queries.names(self.size.text, self._adjustment)
 
 
 def _length_us(size: Timeframe) -> int:
