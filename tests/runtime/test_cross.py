@@ -210,7 +210,7 @@ def test_a_plan_has_a_phase_for_each_time_instruments_are_compared():
         ({"inputs": ("high", "low")}, "takes one column"),
         ({"inputs": ("close", "session")}, "takes one column"),
         ({"inputs": ("close", PEER)}, "needs a parameter instrument"),
-        ({"memory": RECURSIVE, "inputs": ("close", PEER)}, "is for memory=CROSS alone"),
+        ({"memory": RECURSIVE, "inputs": ("close", PEER)}, "is for CROSS alone"),
     ],
 )
 def test_a_declaration_that_could_not_be_compared_is_refused(change, why):

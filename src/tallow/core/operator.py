@@ -208,14 +208,14 @@ class Indicator:
         values = self.values((), {})
         inputs, is_cross = self.input_names(values), self.memory == CROSS
         if PEER in inputs and not is_cross:
-            raise DeclarationError(f"{self.name}: input {PEER}; is for memory=CROSS alone")
+            raise DeclarationError(f"{self.name}: input {PEER}; is for CROSS alone")
         if PEER in inputs and "instrument" not in values:
             raise DeclarationError(f"{self.name}: input {PEER}; needs a parameter instrument")
         if is_cross and (self.state_size(values) or any(self.warmup(values))):
-            raise DeclarationError(f"{self.name}: memory=CROSS; has no state and no warm-up")
+            raise DeclarationError(f"{self.name}: CROSS; has no state and no warm-up")
         if is_cross and (set(inputs) & set(PERIODS) or self.source_input(values) is None):
             raise DeclarationError(
-                f"{self.name}: memory=CROSS; takes one column, which may be another source, and "
+                f"{self.name}: CROSS; takes one column, which may be another source, and "
                 f"{PEER}, not {', '.join(inputs)}"
             )
 

@@ -27,5 +27,5 @@ INDICATOR = Indicator(
     advance=advance,
     formula="1 + instruments below + half of the others that are equal",
     flat="equal values share the mean of their places",
-    reference="pandas, Series.rank(method='average')",
+    reference="fractional ranking, as pandas ranks with ties averaged",
 )

@@ -36,11 +36,15 @@ class Source(Protocol):
         Bars are closed that end by then, microseconds.
     is_present
         Whether nothing is known after that moment: what is open then is open still.
+    has_receipts
+        Whether it is known when candles came.
     notes
         What a person should know.
     why_empty
         Why there is no bar that was asked for last; empty where there is one.
     """
+
+    has_receipts: bool
 
     size: Timeframe
     has_receipts: bool
@@ -214,9 +218,9 @@ class StoreSource:
         return bars.drop("open_interest", strict=False)
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
-        """Return the universe that is meant, with keys for symbols."""
+        """Return the universe that is meant, as it is known now, with keys for symbols."""
         universes = self._queries.store.universes
-        found = find_universe(given, universes, self._known_at)
+        found = find_universe(given, universes)
         return None if found is None else universes.by_keys(found)
 
     def instruments(self) -> Sequence[str]:

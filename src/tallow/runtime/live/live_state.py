@@ -117,6 +117,11 @@ class LiveState:
         """Return a revision above all before, of earlier engines too: the time in microseconds."""
         return max(self.revision + 1, now_us())
 
+    def bars_in_memory(self) -> list[BarRows]:
+        """Return each timeframe's bars of all instruments, as far back as candles are in memory."""
+        which = np.arange(len(self.calendar_of))
+        return self._replay.bars_in_memory(which, self.calendar_of, self.now)
+
     def reach(self, number: int) -> float:
         """Return the time of an instrument's last candle before those in memory."""
         return float(self._reaches(np.array([number]))[0])

@@ -1,0 +1,186 @@
+"""Goal: a screen of candles, a store or a live engine says what a plain reading of bars says.
+
+Method: bars with columns from one run, and each rule worked out with Polars or by hand; then the
+same question to a store, at each moment of a day, after corrections, by universes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tallow import AnalyticsEngine, load_calendar, open_store, read_universe
+from tallow.core.errors import ParameterError, RangeError, ScreenError
+from tallow.data.simulate import simulate_blocks
+
+CANDLES = pl.concat(simulate_blocks(12, 6, calendar=load_calendar("XNSE"), start=date(2025, 7, 1)))
+NAMES = CANDLES["instrument"].unique().sort().to_list()
+ENGINE = AnalyticsEngine()
+TEXT = "close > ema(20) and rsi(14)@1h < 55 and volume > 0.5 * volume_sma(20)[1]"
+
+
+def joined() -> pl.DataFrame:
+    """Return 15m bars with the last hour that had ended by their end, and the volume before."""
+    bars = ENGINE.process_candles(CANDLES, "15m", "ema(20), volume_sma(20)").frame
+    hours = ENGINE.process_candles(CANDLES, "1h", "rsi(14)").frame
+    close = pl.col("timestamp").dt.date().cast(pl.Datetime("us", "UTC")) + timedelta(hours=10)
+    ends = pl.min_horizontal(pl.col("timestamp") + timedelta(hours=1), close)
+    known = hours.select("instrument", end=ends, rsi="rsi_14").sort("end")
+    bars = bars.with_columns(end=pl.col("timestamp") + timedelta(minutes=15)).sort("end")
+    both = bars.join_asof(known, on="end", by="instrument", check_sortedness=False)
+    before = pl.col("volume_sma_20").shift().over("instrument", order_by="timestamp")
+    return both.with_columns(before=before).sort("instrument", "timestamp")
+
+
+JOINED = joined()
+STATE = (
+    (pl.col("close") > pl.col("ema_20"))
+    & (pl.col("rsi") < 55)
+    & (pl.col("volume") > 0.5 * pl.col("before"))
+)
+"""Polars' three values are Kleene's, with null for unknown."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    store = open_store(tmp_path_factory.mktemp("screens") / "store", create=True)
+    store.write(CANDLES, source_timeframe="1m")
+    return store
+
+
+def test_a_history_of_matches_is_what_polars_finds():
+    found = ENGINE.screen(TEXT, "15m", candles=CANDLES, start="2025-07-01")
+    judged = JOINED.with_columns(state=STATE)
+    expected = judged.filter("state").sort("timestamp", "instrument")
+    assert found.frame.equals(expected.select("instrument", "timestamp", "close"))
+    counts = judged["state"].value_counts()
+    by_state = dict(zip(counts["state"].to_list(), counts["count"].to_list(), strict=True))
+    assert found.counts == {
+        "matched": by_state[True],
+        "not": by_state[False],
+        "unknown": by_state[None],
+    }
+
+
+@pytest.mark.parametrize("clock", ["09:20", "09:30", "10:15", "11:59", "12:15", "15:30"])
+def test_at_each_moment_a_store_says_what_the_history_says(store, clock):
+    engine = AnalyticsEngine(store=store)
+    found = engine.screen(
+        TEXT, "15m", at=f"2025-07-07T{clock}", sort="rsi(14)@1h", columns=["cs_rank(close)"]
+    )
+    until = datetime.fromisoformat(f"2025-07-07T{clock}+05:30").astimezone(UTC)
+    judged = JOINED.with_columns(state=STATE).filter(pl.col("end") <= until)
+    newest = judged.filter(pl.col("end") == pl.col("end").max())
+    ranks = newest.with_columns(rank=pl.col("close").rank()).filter("state")
+    expected = ranks.sort("rsi", "instrument", descending=[True, False])
+    assert found.frame["instrument"].to_list() == expected["instrument"].to_list()
+    assert found.frame["cs_rank(close)"].to_list() == expected["rank"].to_list()
+    assert found.judged_at == newest["end"][0]
+    assert sum(found.counts.values()) == len(NAMES)
+
+
+def test_an_instrument_without_the_newest_bar_is_unknown_and_named():
+    late = CANDLES.filter((pl.col("instrument") != NAMES[3]) | (pl.col("timestamp").dt.day() < 8))
+    found = ENGINE.screen("close > 0", "15m", candles=late)
+    assert found.counts == {"matched": len(NAMES) - 1, "not": 0, "unknown": 1}
+    assert found.unknown.rows() == [(NAMES[3], "no bar at this time")]
+
+
+def test_the_newest_bars_may_be_old_and_far_apart(tmp_path: Path):
+    """Of an instrument with few bars, as many as are looked at are read, however far back."""
+    rare = CANDLES.filter(
+        (pl.col("instrument") != NAMES[0]) | (pl.col("timestamp").dt.minute() == 45)
+    )
+    store = open_store(tmp_path / "store", create=True)
+    store.write(rare, source_timeframe="1m")
+    text = "close[9] > 0 and highest(high, 8) > 0"
+    whole = ENGINE.screen(text, "15m", candles=rare)
+    found = AnalyticsEngine(store=store).screen(text, "15m")
+    assert found.frame.equals(whole.frame)
+    assert found.counts == whole.counts
+
+
+def test_a_correction_counts_from_its_receipt_on(tmp_path: Path):
+    store = open_store(tmp_path / "store", create=True)
+    store.write(CANDLES, source_timeframe="1m")
+    asked: Any = {"timeframe": "15m", "at": "2025-07-07T12:15"}
+    engine = AnalyticsEngine(store=store)
+    before = engine.screen("close > ema(20)", **asked)
+    assert any("count as known at their close" in note for note in before.notes)
+    day = (pl.col("timestamp").dt.date() == date(2025, 7, 7)) & (pl.col("instrument") == NAMES[5])
+    prices = [pl.col(name) * 1.5 for name in ("open", "high", "low", "close")]
+    changed = CANDLES.filter(day).with_columns(prices)
+    store.write(changed, source_timeframe="1m")
+    after = engine.screen("close > ema(20)", **asked)
+    assert after.frame.equals(before.frame)
+    assert any("180 later versions, of 1 instruments" in note for note in after.notes)
+    now = engine.screen("close > ema(20)", **asked, known_at=datetime.now(UTC))
+    corrected = pl.concat([CANDLES.filter(~day), changed]).sort("instrument", "timestamp")
+    expected = ENGINE.screen("close > ema(20)", candles=corrected, **asked)
+    assert now.frame.equals(expected.frame)
+    assert not now.frame.equals(before.frame)
+
+
+def test_of_a_universe_the_members_of_then_are_asked_and_ranked(store):
+    listed = pl.DataFrame(
+        {
+            "instrument": [*NAMES[:4], NAMES[7]],
+            "from": [None] * 4 + [date(2025, 7, 4)],
+            "to": [None] * 3 + [date(2025, 7, 3), None],
+        }
+    )
+    universe = read_universe(listed, "few")
+    asked: Any = {"timeframe": "1h", "columns": {"rank": "cs_rank(close)"}, "universe": universe}
+    for candles, engine in ((CANDLES, ENGINE), (None, AnalyticsEngine(store=store))):
+        then = engine.screen("close > 0", candles=candles, at="2025-07-03", **asked)
+        later = engine.screen("close > 0", candles=candles, at="2025-07-04", **asked)
+        assert then.frame["instrument"].to_list() == NAMES[:4]
+        assert later.frame["instrument"].to_list() == [*NAMES[:3], NAMES[7]]
+        for found in (then, later):
+            assert found.frame["rank"].to_list() == found.frame["close"].rank().to_list()
+
+
+def test_groups_are_ranked_each_by_itself(tmp_path: Path):
+    rows = [f"{name},{'one' if k % 2 else 'two'}" for k, name in enumerate(NAMES)]
+    (tmp_path / "sectors.csv").write_text("\n".join(["instrument,sector", *rows]))
+    store = open_store(tmp_path / "store", create=True)
+    store.write(CANDLES, source_timeframe="1m")
+    store.universes.record(read_universe(tmp_path / "sectors.csv"))
+    found = AnalyticsEngine(store=store).screen(
+        "close > 0", "1d", columns={"own": "cs_rank(close, in=sectors)"}, at="2025-07-07"
+    )
+    frame = found.frame.with_columns(
+        group=pl.Series([NAMES.index(n) % 2 for n in found.frame["instrument"]])
+    )
+    assert (
+        frame["own"].to_list()
+        == frame.select(pl.col("close").rank().over("group"))["close"].to_list()
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "why"),
+    [
+        ({"condition": "close"}, ScreenError, "a condition"),
+        ({"condition": "close > emma(3)"}, ScreenError, "ema"),
+        ({"at": "2025-07-04", "start": "2025-07-01"}, RangeError, "are two questions"),
+        ({"known_at": "2025-07-04T00:00Z"}, RangeError, "ask a store"),
+        (
+            {"condition": "forming close@1h > 1", "at": "2025-07-04"},
+            ScreenError,
+            "of the present alone",
+        ),
+        ({"columns": "close"}, ScreenError, "must be a list of texts"),
+        ({"columns": {"instrument": "close"}}, ScreenError, "name it otherwise"),
+        ({"condition": "cs_rank(close, in=none.csv) > 1"}, Exception, "none.csv"),
+        ({"candles": None}, ParameterError, "has no store; give candles="),
+    ],
+)
+def test_what_cannot_be_asked_says_why(asked, error, why):
+    given: Any = {"condition": "close > 1", "candles": CANDLES, **asked}
+    with pytest.raises(error, match=why):
+        ENGINE.screen(given.pop("condition"), "15m", **given)
