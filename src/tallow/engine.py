@@ -22,7 +22,7 @@ Candles may also come from a store, for a range of bars - `tallow.runtime.query.
 11. What is asked again is cut from cached bars - `tallow.runtime.cached_bars.extend_or_repair`.
 
 While the market is open they come one by one - `tallow.runtime.live.live_engine.LiveEngine`.
-A condition is asked of all at a moment - `tallow.screens.requests.ScreenRequests`.
+A condition is asked of all at a moment - `tallow.runtime.screens.requests.ScreenRequests`.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ from tallow.runtime.requests import (
     as_asked,
 )
 from tallow.runtime.results import ProcessingResult, RunReport
+from tallow.runtime.screens.requests import ScreenRequests
 from tallow.runtime.warming import KernelUser
-from tallow.screens.requests import ScreenRequests
 
 if TYPE_CHECKING:
     from tallow.data.store.store import Store

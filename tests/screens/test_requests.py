@@ -7,13 +7,14 @@ same question to a store, at each moment of a day, after corrections, by univers
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from tallow import AnalyticsEngine, load_calendar, open_store, read_universe
+from tallow import AnalyticsEngine, LiveEngine, load_calendar, open_store, read_universe
 from tallow.core.errors import ParameterError, RangeError, ScreenError
 from tallow.data.simulate import simulate_blocks
 
@@ -160,6 +161,51 @@ def test_groups_are_ranked_each_by_itself(tmp_path: Path):
         frame["own"].to_list()
         == frame.select(pl.col("close").rank().over("group"))["close"].to_list()
     )
+
+
+LIVE = "close crosses above ema(20) or rsi(14)@1h > 60 or cs_rank(volume) < 3"
+SPECS = "ema(20), rsi(14), cs_rank(rsi(14))"
+
+
+@pytest.mark.parametrize("specs", ["ema(20), rsi(14)", SPECS], ids=["alone", "compared"])
+def test_a_live_engine_says_at_each_moment_what_its_candles_say(specs):
+    live = LiveEngine(["15m", "1h"], specs)
+    last = CANDLES["timestamp"].max()
+    assert isinstance(last, datetime)
+    first = last - timedelta(hours=3)
+    live.update(CANDLES.filter(pl.col("timestamp") < first))
+    moments = [first + timedelta(minutes=k) for k in range(0, 181, 20)]
+    for before, until in pairwise(moments):
+        live.update(CANDLES.filter(pl.col("timestamp").is_between(before, until, closed="left")))
+        live.advance(until + timedelta(seconds=3))
+        seen = CANDLES.filter(pl.col("timestamp") < until)
+        found = live.screen(LIVE, columns=["ema(20)"], sort="close")
+        expected = ENGINE.screen(
+            LIVE, "15m", candles=seen, at=until, columns=["ema(20)"], sort="close"
+        )
+        assert found.frame.equals(expected.frame)
+        assert found.counts == expected.counts
+        assert found.judged_at == expected.judged_at
+    forming = live.screen("forming high@1h > 0", columns=["forming volume@1h"])
+    hours = ENGINE.process_candles(CANDLES.filter(pl.col("timestamp") < until), "1h", "").frame
+    newest = hours.filter(pl.col("timestamp") == pl.col("timestamp").max())
+    assert forming.frame["forming volume@1h"].to_list() == newest["volume"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("close > ema(21)", "is no indicator of this live engine"),
+        ("close@4h > 1", "4h; is no timeframe of this live engine, which has 15m, 1h"),
+        ("close[50] > 1", "looks 50 bars of 15m back"),
+        ("close > emma(3)", "ema"),
+    ],
+)
+def test_what_a_live_engine_does_not_have_is_said(text, why):
+    live = LiveEngine(["15m", "1h"], "ema(20)")
+    live.update(CANDLES.head(30))
+    with pytest.raises(ScreenError, match=why):
+        live.screen(text)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ class LiveAnswers:
             for size, each in zip(timeframes, state.timeframes, strict=True)
         }
         self._state, self._intake, self.members = state, intake, members
-        self._output_zone = require_output_zone(output_zone)
+        self.output_zone = require_output_zone(output_zone)
         self._shown = self._show()
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
@@ -87,7 +87,7 @@ class LiveAnswers:
     def _show(self) -> Shown:
         intake = self._intake
         how = (intake.name_column, intake.rank, intake.has_interest)
-        return Shown(*how, self._assumed, self._output_zone)
+        return Shown(*how, self._assumed, self.output_zone)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:
         """Return an update as arrays, with the changed rows that were deferred before it."""

@@ -52,9 +52,10 @@ from tallow.runtime.live.tick_intake import TickIntake
 from tallow.runtime.live.timeframe_state import timeframe_states
 from tallow.runtime.live.update_rows import candle_table
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
+from tallow.runtime.screens.live_source import LiveScreens
 
 
-class LiveEngine(OneByOne, SessionSupport):
+class LiveEngine(OneByOne, SessionSupport, LiveScreens):
     """Many instruments, several timeframes and one plan of indicators, candle by candle.
 
     Parameters

@@ -15,14 +15,14 @@ from tallow.core.moments import Moment
 from tallow.core.timeframe import Timeframe
 from tallow.data.universe import Universe
 from tallow.runtime.ranges import Range
+from tallow.runtime.screens.bars import panel_of, panels_of
+from tallow.runtime.screens.sources import Source
 from tallow.runtime.spans import calendar_buckets
 from tallow.runtime.universes import dates_of
 from tallow.screens.answers import Screen, ScreenResult, judge_moment, judge_range
-from tallow.screens.bars import panel_of, panels_of
 from tallow.screens.evaluation import Evaluation, Population
 from tallow.screens.needs import leaves, population_names
 from tallow.screens.panels import Panel
-from tallow.screens.sources import Source
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class ScreenQuestion:
         if known_at is None and self.source.has_receipts:
             known_at = until
         self.source.begin(names, until, known_at)
-        evaluation, base = self._evaluation(self.source.until, universe, is_moment=True)
+        first = None if self.source.is_whole else self.source.until
+        evaluation, base = self._evaluation(first, universe, is_moment=True)
         named = sorted(set(self.source.instruments()) if names is None else names)
         if universe is not None and len(base.closed.rows):
             named = self._members_then(base, universe, named)

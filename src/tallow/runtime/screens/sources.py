@@ -36,8 +36,8 @@ class Source(Protocol):
         Bars are closed that end by then, microseconds.
     is_present
         Whether nothing is known after that moment: what is open then is open still.
-    has_receipts
-        Whether it is known when candles came.
+    has_receipts, is_whole
+        Whether it is known when candles came; whether all bars there are come at once.
     notes
         What a person should know.
     why_empty
@@ -45,9 +45,8 @@ class Source(Protocol):
     """
 
     has_receipts: bool
-
+    is_whole: bool
     size: Timeframe
-    has_receipts: bool
     until: int
     is_present: bool
     notes: tuple[str, ...]
@@ -59,7 +58,7 @@ class Source(Protocol):
     def fetch(
         self, timeframe: str, specs: Sequence[Spec], start: int | None, names: Sequence[str] | None
     ) -> pl.DataFrame:
-        """Return bars; see `tallow.screens.bars.Fetch`."""
+        """Return bars; see `tallow.runtime.screens.bars.Fetch`."""
         ...
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
@@ -74,7 +73,7 @@ class Source(Protocol):
 class GivenSource:
     """Candles in memory."""
 
-    has_receipts = False
+    has_receipts, is_whole = False, False
 
     def __init__(self, process: Callable[..., Any], candles: Candles) -> None:
         self._process, self._candles, self.size = process, candles, candles.source_timeframe
@@ -131,7 +130,7 @@ class StoreSource:
     all others are queried, as they are what they were.
     """
 
-    has_receipts = True
+    has_receipts, is_whole = True, False
 
     def __init__(
         self,

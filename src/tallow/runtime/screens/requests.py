@@ -25,12 +25,12 @@ from tallow.data.reading.options import ReadKeywords
 from tallow.data.reading.readers import open_candles
 from tallow.data.universe import Universe
 from tallow.runtime.ranges import Range, moment_us
+from tallow.runtime.screens.questions import ScreenQuestion
+from tallow.runtime.screens.sources import GivenSource, Source, StoreSource
 from tallow.screens.answers import Screen, ScreenResult, SweepResult
 from tallow.screens.files import texts_of
 from tallow.screens.nodes import CONDITION, NUMBER, Node
 from tallow.screens.parser import parse_screen
-from tallow.screens.questions import ScreenQuestion
-from tallow.screens.sources import GivenSource, Source, StoreSource
 from tallow.screens.sweeps import Sweep, read_sweep
 
 if TYPE_CHECKING:

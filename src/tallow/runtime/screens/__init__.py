@@ -1,0 +1,1 @@
+"""Screens over the bars of candles, of a store and of a live engine."""
