@@ -69,6 +69,8 @@ SHOWN: dict[str, Shown] = {
     "runtime/row_checks": CALENDARS,
     "runtime/why_empty": (("run", "query"), (tallow.AnalyticsEngine,)),
     "runtime/live/live_quarantine": (("live", "quarantine"), (tallow.LiveEngine,)),
+    # The verb says itself that there are no candles.
+    "screens/requests": ((), (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep)),
 }
 
 ELSEWHERE: dict[tuple[str, str], Shown] = {
@@ -84,10 +86,15 @@ ELSEWHERE: dict[tuple[str, str], Shown] = {
 """Where a parameter of a module's texts is asked for otherwise than its others."""
 
 NO_PARAMETERS = {
+    ("core/operator", "memory"),
     ("data/store/server", "password"),
     ("data/feeds/replay", "source_timeframe"),
 }
-"""What asks for nothing: a part of a database's address, and what takes one word for another."""
+"""What asks for nothing: what a declaration says, a part of a database's address, and what takes
+one word for another."""
+
+OF_OTHERS = {"Series.rank"}
+"""Functions of other libraries."""
 
 VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/compare": ("compare",),
@@ -102,6 +109,8 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/query": ("query",),
     "serve/rollout": ("rollout start",),
     "serve/run": ("run",),
+    "serve/screen": ("screen",),
+    "serve/screen_report": ("screen",),
     "serve/store": ("prune",),
 }
 """By module of the command line: the verbs that show what it says of options."""
@@ -143,7 +152,7 @@ def wrong_words(text: str, shown: Callable[[str], Shown]) -> Iterator[str]:
 def wrong_calls(text: str) -> Iterator[str]:
     """Yield the parameters that calls in a text give, and their functions do not have."""
     for name, words in hints.calls(text):
-        if not words or name in registry().by_name:
+        if not words or name in registry().by_name or name in OF_OTHERS:
             continue
         found: Any = tallow
         for part in name.split("."):

@@ -12,8 +12,8 @@ EPILOG = """\b
 Examples:
   tallow screen "close > ema(20) and rsi(14)@1h < 30" --store candles -t 15m
   tallow screen "volume > 2 * volume_sma(20)" candles.parquet --sort "rsi(14)"
-  tallow screen "rsi(14) < 30" --store candles --column "atr(14)" --at 2025-07-17
-  tallow screen "close crosses above ema(50)" --store candles --start -5d -o hits.csv
+  tallow screen "rsi(14) < 30" --store candles --at 2025-07-17 --column "atr(14)"
+  tallow screen "close < ema(50)" --store candles --start -5d -o hits.csv
   tallow screen "close > ema(10..50 step 10)" --store candles
   tallow screen my_screen --store candles --screens screens.toml
   tallow screen --list
@@ -30,9 +30,10 @@ counts. Several ranges make all combinations.
 \b
 Exit codes:
   0    answered; also where nothing matches
-  1    no bar could be judged, and a sentence says why; or rows were quarantined
-       and --strict was given
-  2    not answered: a wrong text, option or input; the message says what to change
+  1    no bar could be judged, and a sentence says why; or rows were
+       quarantined and --strict was given
+  2    not answered: a wrong text, option or input; the message says what to
+       change
   130  cancelled by Ctrl-C; no file is left half-written
 """
 
@@ -145,7 +146,7 @@ def screen(
     json_file: options.JsonFileOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Ask a condition of every instrument: who matches now, or at any moment of the past.
+    """Ask a condition of every instrument: who matches, now or then.
 
     Of the candles of a store, or of files. Matches are ranked by --sort; what cannot be known is
     counted as unknown, and named.

@@ -190,7 +190,10 @@ class ScreenRequests:
             return question.at(at, known, over, list_)
         if at is None:
             return question.over(over, known, list_)
-        raise RangeError("screen: at, start; are two questions; give at, or start and end")
+        name, limit = ("end", end) if start is None else ("start", start)
+        raise RangeError(
+            f"screen: at={at}, {name}={limit}; are two questions; give a moment, or a range"
+        )
 
     def _source(self, candles: Any, given: Any, adjustment: str) -> Source:
         if candles is not None:

@@ -85,8 +85,8 @@ class GivenSource:
         """Take of whom is asked, and until when."""
         if known_at is not None:
             raise RangeError(
-                "screen: known_at; candles that are given know no receipts; ask a store, or leave "
-                "it out"
+                f"screen: known_at={from_us(known_at).isoformat()}; candles that are given know no "
+                "receipts; ask a store, or leave it out"
             )
         self._names = None if names is None else list(names)
         self.is_present = until is None
