@@ -6,6 +6,7 @@ symbols; expected matches come from the bars by Polars. The command line is call
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -114,8 +115,13 @@ def test_matches_are_written(folder: Path, ending: str):
     words = ("screen", "close > 0", "candles.parquet", "-t", "5m", "-o", f"hits.{ending}")
     result = tallow(*words)
     assert result.exit_code == 0, result.output
-    readers = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc}
-    found = readers.get(ending, pl.read_json)(f"hits.{ending}")
+    readers: dict[str, Callable[[str], pl.DataFrame]] = {
+        "csv": pl.read_csv,
+        "parquet": pl.read_parquet,
+        "arrow": pl.read_ipc,
+        "json": pl.read_json,
+    }
+    found = readers[ending](f"hits.{ending}")
     assert found["instrument"].to_list() == ["A", "B", "C"]
 
 
