@@ -21,6 +21,7 @@ from benchmarks import (
     migration,
     request,
     scaling,
+    screens,
     shadow,
     small,
     start,
@@ -54,6 +55,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "hops": hops.measure,
     "migration": migration.measure,
     "shadow": shadow.measure,
+    "screens": screens.measure,
 }
 
 
