@@ -11,7 +11,6 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.errors import ScreenError, excerpt, near_matches
 from tallow.screens.series import known_only
-from tallow.screens.series import known_only
 
 _KEY_MAX = int(np.iinfo(np.int64).max) // 2
 
