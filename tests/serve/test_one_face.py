@@ -223,24 +223,32 @@ STORE_READS = (tallow.Store.read, tallow.Store.log, tallow.Store.changed_since)
 ENGINE = tallow.AnalyticsEngine
 OF_CANDLES = (ENGINE.process_candles, ENGINE.aggregate_timeframes, ENGINE.calculate_indicators)
 INPUTS = (*OF_CANDLES, ENGINE.process_files, read_candles)
+SCREENS = (ENGINE.screen, ENGINE.sweep)
 
 WORDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "source_timeframe": (
         *(*INPUTS, ENGINE.query, read_document, ingest, coverage, missing_segments, Request),
         *(*STORE_READS, tallow.Store.has_interest, tallow.Store.write, tallow.Store.delete),
+        *SCREENS,
     ),
-    "instrument_key": (*INPUTS, ReplayFeed, read_document, ingest),
+    "instrument_key": (*INPUTS, *SCREENS, ReplayFeed, read_document, ingest),
     "known_at": (
         *(ENGINE.query, *STORE_READS, StoredActions.read, StoredActions.joins),
-        *(StoredUniverses.read, StoredUniverses.names),
+        *(StoredUniverses.read, StoredUniverses.names, *SCREENS),
     ),
     "final_at": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, OF_CANDLES[1]),
-    "instruments": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, *STORE_READS),
+    "instruments": (
+        *(ENGINE.process_candles, ENGINE.process_files, ENGINE.query, *STORE_READS),
+        *SCREENS,
+    ),
     "universe": (
         *(ENGINE.process_candles, ENGINE.process_files, ENGINE.query),
-        *(tallow.LiveEngine, Request),
+        *(tallow.LiveEngine, Request, *SCREENS),
     ),
-    "output_zone": (*OF_CANDLES, ENGINE.process_files, ENGINE.query, tallow.LiveEngine),
+    "output_zone": (
+        *(*OF_CANDLES, ENGINE.process_files, ENGINE.query, tallow.LiveEngine),
+        *SCREENS,
+    ),
     "create": (tallow.open_store, tallow.LiveEngine),
 }
 """By the word: the functions that take it."""

@@ -79,6 +79,17 @@ def test_the_screen_shows_symbols_the_calendar_s_time_and_counts(folder: Path):
     assert "bars of 5m to 2025-07-11 09:45; times in Asia/Kolkata" in result.stdout
 
 
+def test_columns_for_which_there_is_no_room_are_named(folder: Path):
+    numbers = [f"close + {k} * volume + 0 * high" for k in range(9)]
+    columns = [word for number in numbers for word in ("--column", number)]
+    words = ("screen", "close > 0", "candles.parquet", "-t", "5m", *columns)
+    result = tallow(*words, COLUMNS="80")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert numbers[8] in " ".join(result.stdout.split())
+    assert "too wide here, in --output FILE and --json: close + " in result.stdout
+    assert len(told(*words)["matches"][0]) == 12
+
+
 def test_an_answer_without_a_match_is_an_answer(folder: Path):
     result = tallow("screen", "close < 0", "candles.parquet", "-t", "5m")
     assert result.exit_code == 0, result.output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ NAMES_SHOWN = 3
 """Instruments that a line names, and a row of a sweep."""
 
 WHY_SHOWN = 6
+GAP = 2
+"""Columns of the terminal between two of a table."""
+
+HEADING = 12
+"""As wide a heading is at most; what is longer is folded."""
+
 COUNTED = ("matched", "not", "unknown")
 
 
@@ -125,23 +131,39 @@ def answer_json(answer: ScreenResult | SweepResult, zone: str | None, verb: str)
 
 def _print_rows(console: Console, rows: pl.DataFrame, size: str) -> None:
     """Print matches: who, when the bar opened, the close, and the columns that were asked for."""
-    is_named = "symbol" in rows.columns
     time = "%m-%d %H:%M" if parse_timeframe(size).unit == "minute" else "%Y-%m-%d"
-    numbers = rows.columns[rows.columns.index("timestamp") + 1 :]
-    table = make_table(
-        Column("instrument", overflow="fold"),
-        *["symbol"] * is_named,
-        Column("bar", no_wrap=True),
-        *(Column(escape(name), justify="right", overflow="fold") for name in numbers),
-    )
-    cells = [number_cells(name, rows[name].to_list()) for name in numbers]
     opens = rows["timestamp"].dt.strftime(time).to_list()
-    who = [[escape(each) for each in rows["instrument"].to_list()]]
-    if is_named:
-        who.append([escape(each or "") for each in rows["symbol"].to_list()])
-    for row in zip(*who, opens, *cells, strict=True):
-        table.add_row(*row)
+    at = rows.columns.index("timestamp")
+    who = {name: [each or "" for each in rows[name].to_list()] for name in rows.columns[:at]}
+    first = who | {"bar": opens}
+    numbers = {name: number_cells(name, rows[name].to_list()) for name in rows.columns[at + 1 :]}
+    fitting = _fitting(console.width, first, numbers)
+    table = make_table(
+        *(Column(name, overflow="fold", no_wrap=name == "bar") for name in first),
+        *(Column(escape(name), justify="right", overflow="fold") for name in fitting),
+    )
+    shown = [*first.values(), *(numbers[name] for name in fitting)]
+    for row in zip(*shown, strict=True):
+        table.add_row(*map(escape, row))
     console.print(table)
+    left_out = list(numbers)[len(fitting) :]
+    if left_out:
+        names = escape(", ".join(left_out))
+        console.print(f"[{QUIET}]too wide here, in --output FILE and --json: {names}[/]")
+
+
+def _fitting(
+    room: int, first: Mapping[str, Sequence[str]], numbers: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Return the columns for which there is room beside the first ones: the close at least."""
+    left = room - sum(max(map(len, (name, *cells))) + GAP for name, cells in first.items())
+    fitting: list[str] = []
+    for name, cells in numbers.items():
+        left -= max(min(len(name), HEADING), *map(len, cells)) + GAP
+        if fitting and left < 0:
+            break
+        fitting.append(name)
+    return fitting
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -160,11 +182,11 @@ def _print_unknown(console: Console, answer: ScreenResult) -> None:
     """Print which values are not known, and who is unknown, by why."""
     whys = sorted(answer.why_unknown.items(), key=lambda each: -each[1])
     for text, count in whys[:WHY_SHOWN]:
-        console.print(f"  {count:,} without {escape(text)}", soft_wrap=True)
+        console.print(f"  {count:,} without {escape(text)}")
     show_more(console, len(whys) - WHY_SHOWN)
     for (why,), rows in answer.unknown.group_by("why", maintain_order=True):
         names = rows["instrument"].to_list()
-        console.print(f"  {escape(str(why))}: {escape(_first(names))}", soft_wrap=True)
+        console.print(f"  {escape(str(why))}: {escape(_first(names))}")
 
 
 def _print_notes(console: Console, notes: Sequence[str]) -> None:
