@@ -14,7 +14,7 @@ import pytest
 
 from tallow import AnalyticsEngine, open_store
 from tests.frames import local
-from tests.runtime.members import DAYS, MEMBERS, market
+from tests.runtime.members import DAYS, LIST, MEMBERS, market
 from tests.serve.calling import SAID, tallow, told
 
 SCREENS = """\
@@ -137,10 +137,11 @@ def test_matches_are_written(folder: Path, ending: str):
 
 
 def test_members_on_the_day_are_asked(folder: Path):
-    Path("list.csv").write_text("instrument,from,to\nA,2025-07-10,\nB,,2025-07-09\n")
+    Path("list.csv").write_text(LIST)
     found = told("screen", "close > 0", "candles.parquet", "-t", "5m", "--universe", "list.csv")
-    assert [row["instrument"] for row in found["matches"]] == ["A"]
-    assert ("A", DAYS[-1]) in MEMBERS
+    expected = [name for name in "ABC" if (name, DAYS[-1]) in MEMBERS]
+    assert [row["instrument"] for row in found["matches"]] == expected
+    assert found["notes"] == ["universe list: 1 of 3 members have no row: Z"]
     one = told("screen", "close > 0", "--store", "store", "-t", "5m", "--instrument", "S-B")
     assert [row["instrument"] for row in one["matches"]] == ["B"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from tallow.data.universe import Universe
 from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.screens.questions import ScreenQuestion
 from tallow.runtime.screens.sources import GivenSource, Source, StoreSource
+from tallow.runtime.universes import UniverseReport
 from tallow.screens.answers import Screen, ScreenResult, SweepResult
 from tallow.screens.files import texts_of
 from tallow.screens.nodes import CONDITION, NUMBER, Node
@@ -187,9 +189,9 @@ class ScreenRequests:
         if over.instruments is not None:
             over.check_found(source.instruments())
         if start is None and end is None:
-            return question.at(at, known, over, list_)
+            return _with_absent(question.at(at, known, over, list_), list_, over, source)
         if at is None:
-            return question.over(over, known, list_)
+            return _with_absent(question.over(over, known, list_), list_, over, source)
         name, limit = ("end", end) if start is None else ("start", start)
         raise RangeError(
             f"screen: at={at}, {name}={limit}; are two questions; give a moment, or a range"
@@ -248,3 +250,19 @@ def _ranges(condition: str) -> Sweep:
             "number, or ask for a screen"
         )
     return swept
+
+
+def _with_absent(
+    found: list[ScreenResult], universe: Universe | None, over: Range, source: Source
+) -> list[ScreenResult]:
+    """Return answers with a note of the members of a universe that have no candle."""
+    if universe is None:
+        return found
+    there, asked = set(source.instruments()), universe.instruments
+    members = asked if over.instruments is None else asked & over.instruments
+    absent = tuple(sorted(members - there))
+    report = UniverseReport(
+        universe.name, universe.span_text(), len(members), absent, notes=universe.notes
+    )
+    said = report.sentences()
+    return [replace(each, notes=(*each.notes, *said)) for each in found]
