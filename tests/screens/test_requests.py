@@ -197,13 +197,14 @@ def test_a_live_engine_says_at_each_moment_what_its_candles_say(specs):
     [
         ("close > ema(21)", "is no indicator of this live engine"),
         ("close@4h > 1", "4h; is no timeframe of this live engine, which has 15m, 1h"),
-        ("close[50] > 1", "looks 50 bars of 15m back"),
+        ("close[50] > 1", "looks 50 bars of 15m back; this live engine has "),
+        ("close@1d[3] > 1", "is no timeframe of this live engine"),
         ("close > emma(3)", "ema"),
     ],
 )
 def test_what_a_live_engine_does_not_have_is_said(text, why):
-    live = LiveEngine(["15m", "1h"], "ema(20)")
-    live.update(CANDLES.head(30))
+    live = LiveEngine(["15m", "1h"], "ema(20)", keep=100)
+    live.update(CANDLES.filter(pl.col("instrument") == NAMES[0]))
     with pytest.raises(ScreenError, match=why):
         live.screen(text)
 

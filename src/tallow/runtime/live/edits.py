@@ -13,7 +13,6 @@ from itertools import pairwise
 import numpy as np
 
 from tallow.core.arrays import Floats, Ints
-from tallow.core.time import BEGIN_OF_TIME
 from tallow.data.kernels.aggregate import CandleArrays
 from tallow.runtime.blocks import rows_between
 from tallow.runtime.live.bar_rows import BarRows, changed_rows, join_rows
@@ -135,13 +134,13 @@ class Replay:
         states = split_rows(self._timeframes, np.stack([past.states for past in pasts]))
         return candles_of([past.rows for past in pasts]), states
 
-    def bars_in_memory(self, which: Ints, calendar_of: Ints, now: int) -> list[BarRows]:
-        """Return each timeframe's bars of the candles in memory, with the open ones."""
-        pasts = [self._memory.before(number, BEGIN_OF_TIME)[1] for number in which.tolist()]
+    def newest_bars(self, which: Ints, calendar_of: Ints, now: int, candles: int) -> list[BarRows]:
+        """Return each timeframe's bars of the newest candles in memory, with the open ones."""
+        pasts = [self._memory.newest(number, candles) for number in which.tolist()]
         if not pasts:
             return [each.last_bars(which) for each in self._timeframes]
-        candles, states = self._start(pasts)
-        return self._bars(which, calendar_of[which], candles, states, now)
+        rows, states = self._start(pasts)
+        return self._bars(which, calendar_of[which], rows, states, now)
 
     def _old_rows(
         self, edits: Sequence[Edit], which: Ints, calendar: Ints, now: int

@@ -117,10 +117,10 @@ class LiveState:
         """Return a revision above all before, of earlier engines too: the time in microseconds."""
         return max(self.revision + 1, now_us())
 
-    def bars_in_memory(self) -> list[BarRows]:
-        """Return each timeframe's bars of all instruments, as far back as candles are in memory."""
+    def newest_bars(self, candles: int) -> list[BarRows]:
+        """Return each timeframe's bars of all instruments' newest candles, so many or more."""
         which = np.arange(len(self.calendar_of))
-        return self._replay.bars_in_memory(which, self.calendar_of, self.now)
+        return self._replay.newest_bars(which, self.calendar_of, self.now, candles)
 
     def reach(self, number: int) -> float:
         """Return the time of an instrument's last candle before those in memory."""

@@ -111,6 +111,13 @@ class CandleMemory:
         state = self.snapshots[self.slot(position), number].copy()
         return position, Past(state, kept[position - first :])
 
+    def newest(self, number: int, count: int) -> Past:
+        """Return the state before an instrument's newest candles, with these: `count` or more."""
+        first, end = int(self.first[number]), int(self.next[number])
+        position = max((end - count) // self.stride * self.stride, first)
+        places = np.arange(position, end) % self.capacity
+        return Past(self.snapshots[self.slot(position), number], self.candles[places, number])
+
     def slot(self, position: Any) -> Any:
         """Return the slots of the snapshots before candles of such numbers."""
         return position // self.stride % self.slots

@@ -41,7 +41,8 @@ def panel_of(
     if until is not None:
         final = final & (ends <= until)
     shown = [name for name in frame.columns if name in NUMBERS or frame[name].dtype == pl.Float64]
-    columns = {name: frame[name].fill_null(np.nan).to_numpy() for name in shown}
+    # Null is NaN in NumPy.
+    columns = {name: frame[name].to_numpy() for name in shown}
     return Panel(tuple(names), offsets, opens, ends, final, columns, positions)
 
 

@@ -33,15 +33,16 @@ from tallow.screens.nodes import Node
 class LiveSource:
     """The closed bars that a live engine has in memory, and the open ones.
 
-    `rows` are those of each timeframe, with the columns of the engine's plan.
+    `rows` are those of each timeframe, with the columns of the engine's plan; `is_all` says that
+    no instrument ever had more.
     """
 
     has_receipts, is_whole = False, True
 
     def __init__(
-        self, names: Sequence[str], rows: dict[str, BarRows], store: Store | None, depth: int
+        self, names: Sequence[str], rows: dict[str, BarRows], store: Store | None, *, is_all: bool
     ) -> None:
-        self._names, self._rows, self._store, self._depth = names, rows, store, depth
+        self._names, self._rows, self._store, self._is_all = names, rows, store, is_all
         self.size, self.until, self.is_present = parse_timeframe("1m"), END_OF_TIME, True
         self.notes, self.why_empty = tuple[str, ...](), ""
 
@@ -74,12 +75,15 @@ class LiveSource:
     def require_depth(self, needs: Mapping[str | None, TimeframeNeeds], base: str) -> None:
         """Raise `ScreenError` if bars are looked at that are older than those in memory."""
         for name, each in needs.items():
-            size = parse_timeframe(name or base)
-            back, step = each.bars * size.minutes, parse_timeframe(base).minutes
-            if back + each.base_bars * step >= self._depth:
+            size, wanted = parse_timeframe(name or base).text, each.bars + 1
+            rows = self._rows.get(size)
+            if rows is None or self._is_all:
+                continue
+            closed = np.bincount(rows.instrument[rows.is_final], minlength=1).max()
+            if closed < wanted:
                 raise ScreenError(
-                    f"screen: looks {each.bars} bars of {size.text} back; this live engine has "
-                    f"{self._depth} candles of each instrument in memory; have it keep more"
+                    f"screen: looks {each.bars} bars of {size} back; this live engine has "
+                    f"{max(int(closed) - 1, 0)} in memory; have it keep more candles"
                 )
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
@@ -134,19 +138,30 @@ class LiveScreens:
         plan = self._state.timeframes[0].plan
         size = parse_timeframe(timeframe or self.timeframes[0])
         asked = read_screen(condition, columns, sort, ascending, saved, plan.convention)
+        needs = leaves(*asked.trees, base=size.text)
         with self._reading:
-            rows = dict(zip(self.timeframes, self._rows_in_memory(), strict=True))
+            rows = dict(zip(self.timeframes, self._newest_rows(needs, size), strict=True))
             names, store = tuple(self._intake.names), self._intake.source
-        depth = self._state.memory.capacity - self._state.memory.stride
-        source = LiveSource(names, rows, None if store is None else store.store, depth)
-        source.require_depth(leaves(*asked.trees, base=size.text), size.text)
+            is_all = store is None and not self._state.memory.first[: len(names)].any()
+        source = LiveSource(names, rows, None if store is None else store.store, is_all=is_all)
+        source.require_depth(needs, size.text)
         question = ScreenQuestion([asked], size, self.calendars, source)
         over = Range.of(None, None, instruments).checked(self.calendars)
         (found,) = question.at(None, None, over, source.universe(universe))
         return found.in_zone(self._answers.output_zone)
 
-    def _rows_in_memory(self) -> list[BarRows]:
-        """Return each timeframe's bars, with all columns that an update has."""
+    def _newest_rows(
+        self, needs: Mapping[str | None, TimeframeNeeds], base: Timeframe
+    ) -> list[BarRows]:
+        """Return each timeframe's bars that are looked at, with all columns that an update has."""
         if self._comparing is not None:
             return [each.all_rows() for each in self._comparing.bars]
-        return self._state.bars_in_memory()
+        sizes = {name: parse_timeframe(name or base) for name in needs} | {None: base}
+        if any(not size.minutes for size in sizes.values()):
+            return self._state.newest_bars(self._state.memory.capacity)
+        # A bar has no more candles than minutes; one is open, and one may begin the memory.
+        back = [
+            (each.bars + 3) * sizes[name].minutes + each.base_bars * base.minutes
+            for name, each in needs.items()
+        ]
+        return self._state.newest_bars(max(back, default=3 * base.minutes))
