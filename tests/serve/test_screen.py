@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tallow import AnalyticsEngine, open_store
+from tallow import AnalyticsEngine, LiveEngine, open_store
 from tests.frames import local
 from tests.runtime.members import DAYS, LIST, MEMBERS, market
 from tests.serve.calling import SAID, tallow, told
@@ -77,6 +77,25 @@ def test_the_screen_shows_symbols_the_calendar_s_time_and_counts(folder: Path):
     ]
     assert "3 matched, 0 not, 0 unknown" in result.stdout
     assert "bars of 5m to 2025-07-11 09:45; times in Asia/Kolkata" in result.stdout
+
+
+def test_a_live_engine_s_state_is_asked(folder: Path):
+    specs = "ema(2), bollinger(3, 2)[upper, lower], sma(hl2, 2), ema(rsi(2), 2)"
+    live = LiveEngine(["5m", "15m"], specs, keep=200, grace=1.0)
+    live.update(market())
+    live.advance("2030-01-01T00:00Z")
+    live.save("live.state")
+    words = ("screen", "close > open", "--live", "live.state", "-t", "5m", "--sort", "close - open")
+    result = tallow(*words, "--column", "bollinger(3, 2)[upper]", "-o", "matches.parquet")
+    assert result.exit_code == 0, result.output
+    found = pl.read_parquet("matches.parquet")
+    assert found["instrument"].to_list() == newest_up()["instrument"].to_list()
+    for wrong, why in {
+        ("--at", "2025-07-16"): "--at 2025-07-16; a live engine knows the present alone",
+        ("--store", "store"): "--live live.state, --store store; candles are of one of them",
+    }.items():
+        refused = tallow(*words, *wrong)
+        assert (refused.exit_code, why in refused.stderr) == (2, True), refused.stderr
 
 
 def test_columns_for_which_there_is_no_room_are_named(folder: Path):

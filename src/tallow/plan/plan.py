@@ -88,6 +88,8 @@ class Plan:
     """Earlier rows that make every value of a range exact, or None where they must reach back to
     the instrument's first row (or a snapshot)."""
     convention: str
+    specs: tuple[str, ...]
+    """What was asked for, each written out in full with its outputs."""
 
     @cached_property
     def anchors(self) -> tuple[str, ...]:
@@ -155,6 +157,7 @@ def _plan(indicators: Indicators, convention: str, taken: Iterable[str]) -> Plan
         if draft.is_bounded(first)
         else None,
         convention=check_convention(convention),
+        specs=tuple(f"{spec.text}[{', '.join(spec.outputs)}]" for spec in specs),
     )
 
 

@@ -16,6 +16,7 @@ Examples:
   tallow screen "close < ema(50)" --store candles --start -5d -o hits.csv
   tallow screen "close > ema(10..50 step 10)" --store candles
   tallow screen my_screen --store candles --screens screens.toml
+  tallow screen "close > ema(9)" --live live.state -t 5m
   tallow screen --list
 
 \b
@@ -54,6 +55,10 @@ StoreOption = Annotated[
         INPUT,
         envvar="TALLOW_STORE",
     ),
+]
+LiveOption = Annotated[
+    Path | None,
+    option("--live STATE", "Ask a live engine, by the file in which it saved its state.", INPUT),
 ]
 ScreenTimeframeOption = Annotated[
     list[str] | None,
@@ -112,6 +117,7 @@ def screen(
     condition: ConditionArgument = None,
     inputs: FilesArgument = None,
     store: StoreOption = None,
+    live: LiveOption = None,
     timeframe: ScreenTimeframeOption = None,
     at: AtOption = None,
     known_at: options.KnownAtOption = None,

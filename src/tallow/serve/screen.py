@@ -20,6 +20,8 @@ from tallow.data.store.store import open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, write_frame
 from tallow.engine import AnalyticsEngine
 from tallow.runtime.batch import Counts
+from tallow.runtime.live.live_engine import LiveEngine
+from tallow.runtime.live.saved_state import asked_of
 from tallow.runtime.results import raise_if_all_refused
 from tallow.screens.answers import ScreenResult, SweepResult
 from tallow.screens.files import SavedScreen, read_screens
@@ -57,6 +59,7 @@ def screen_market(
     condition: str | None,
     inputs: list[str] | None,
     store: str | None,
+    live: Path | None,
     timeframe: list[str] | None,
     columns: list[str] | None,
     screens: Path | None,
@@ -86,16 +89,22 @@ def screen_market(
     asked = _asked(condition, saved, _only(timeframe), _columns(columns), question)
     engine_options = take_options(question, ENGINE)
     with ExitStack() as stack, when_cancelled(NOTHING_WRITTEN):
-        if inputs:
-            engine = AnalyticsEngine(**engine_options)
+        asked |= {"saved": {name: each.condition for name, each in saved.items()}}
+        quarantined, symbols = 0, None
+        engine = AnalyticsEngine(**engine_options)
+        if live is not None:
+            _require_present(live, inputs, store, question, asked["condition"])
+            running = _live_engine(live, engine_options)
+            answer: Answer = running.screen(**asked, instruments=question["instruments"])
+        elif inputs:
             given, quarantined = _of_files(engine, inputs, store, question)
             symbols = given["candles"].symbols
+            answer = _answer(engine, {**question, **given, **asked})
         else:
             kept = stack.enter_context(open_store(_store(store)))
             engine = AnalyticsEngine(store=kept, **engine_options)
-            given, quarantined, symbols = _of_store(kept, question), 0, kept.symbols()
-        saved_texts = {name: each.condition for name, each in saved.items()}
-        answer = _answer(engine, {**question, **given, **asked, "saved": saved_texts})
+            given, symbols = _of_store(kept, question), kept.symbols()
+            answer = _answer(engine, {**question, **given, **asked})
         zone = output_zone or engine.calendars.calendars[0].timezone
         named = _named(answer, symbols)
         if output is not None:
@@ -242,6 +251,32 @@ def _of_store(kept: Any, question: dict[str, Any]) -> dict[str, Any]:
     for note in keys.notes:
         say(note, err=True)
     return {"instruments": list(keys.names)}
+
+
+def _require_present(
+    live: Path, inputs: list[str] | None, store: str | None, question: Any, condition: str
+) -> None:
+    """Raise `ParameterError` where something is asked beside a live engine that it cannot say."""
+    if inputs or (store is not None and store != os.environ.get("TALLOW_STORE")):
+        other = inputs[0] if inputs else f"--store {store}"
+        raise ParameterError(
+            f"screen: --live {live}, {other}; candles are of one of them; leave out the other"
+        )
+    for name in ("at", "known_at", "start", "end"):
+        if question[name] is not None:
+            raise ParameterError(
+                f"screen: {name}={question[name]}; a live engine knows the present alone; leave it "
+                "out, or ask a store"
+            )
+    if find_range(condition) is not None:
+        raise ParameterError("screen: a sweep, of a live engine; ask a store, or files, for it")
+
+
+def _live_engine(path: Path, options: Mapping[str, Any]) -> LiveEngine:
+    """Return the live engine of a saved state, as it was."""
+    asked = asked_of(path)
+    given = {name: value for name, value in options.items() if name not in ("threads", *asked)}
+    return LiveEngine.load(path, **asked, **given)
 
 
 # What is answered

@@ -10,7 +10,7 @@ import numpy as np
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, StateError
-from tallow.core.time import from_us
+from tallow.core.time import SECOND_US, from_us
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.live_rows import UPDATES_VERSION
 from tallow.data.kernels.rows import RULES_VERSION
@@ -63,6 +63,7 @@ def save_state(path: Path, parts: Parts) -> None:
     follower = parts.intake.follower
     header = {
         "made_with": parts.made_with,
+        "asked": _asked(parts.state),
         "names": parts.intake.names,
         "now": parts.state.now,
         "position": parts.state.position,
@@ -84,6 +85,29 @@ def save_state(path: Path, parts: Parts) -> None:
     ticks = {f"{TICKS}{name}": array for name, array in parts.ticks.builder.arrays().items()}
     compared = {} if parts.comparing is None else parts.comparing.arrays()
     write_state(path, header, parts.state.arrays() | ticks | compared)
+
+
+def _asked(state: LiveState) -> dict[str, Any]:
+    """Return what an engine was asked to compute, and to keep, as `LiveEngine` takes it."""
+    first, memory = state.timeframes[0], state.memory
+    return {
+        "timeframes": [each.size.text for each in state.timeframes],
+        "indicators": list(first.plan.specs),
+        "convention": first.plan.convention,
+        "grace": first.grace_us / SECOND_US,
+        "keep": memory.capacity - memory.stride,
+    }
+
+
+def asked_of(path: Path) -> dict[str, Any]:
+    """Return the arguments of the engine that saved a state; `StateError` if it has none."""
+    found = read_state(path)[0].get("asked")
+    if not isinstance(found, dict):
+        raise StateError(
+            f"state: file={path}; was saved by an earlier version, and does not say what of; save "
+            "it again with tallow live"
+        )
+    return found
 
 
 def load_state(path: Path, parts: Parts) -> None:

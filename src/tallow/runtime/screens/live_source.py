@@ -56,15 +56,15 @@ class LiveSource:
         if timeframe not in self._rows:
             raise ScreenError(
                 f"screen: {timeframe}; is no timeframe of this live engine, which has "
-                f"{', '.join(self._rows)}; give it to LiveEngine"
+                f"{', '.join(self._rows)}; start it with this one, too"
             )
         rows = self._rows[timeframe]
         for spec in specs:
             if spec.columns[0] not in rows.fields:
                 hint = near_matches(spec.columns[0], rows.fields)
                 raise ScreenError(
-                    f"screen: {spec.text}; is no indicator of this live engine; give it to "
-                    f"LiveEngine(indicators=...); {hint}"
+                    f"screen: {spec.text}; is no indicator of this live engine, which computes "
+                    f"what it was started with; {hint}"
                 )
         order = np.argsort(np.array(self._names, dtype=object))
         rank = np.empty(len(order), dtype=np.int64)
