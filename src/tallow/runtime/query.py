@@ -6,8 +6,9 @@ What is asked again is answered from the cache, as far as it is still valid by t
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -63,6 +64,7 @@ from tallow.runtime.results import (
     raise_if_all_failed,
 )
 from tallow.runtime.run_snapshots import run_identity
+from tallow.runtime.shared_reads import SharedReads
 from tallow.runtime.spans import calendar_buckets
 from tallow.runtime.store_facts import StoreFacts
 from tallow.runtime.stored import Changes, JoinedCandles, StoredCandles, TrackedCandles
@@ -104,6 +106,16 @@ class StoreQueries:
         self._kinds: dict[Hashable, Kind] = {}
         self._facts = StoreFacts(calendars)
         self._known: dict[Asked, Ready] = {}
+        self._reads: SharedReads | None = None
+
+    @contextmanager
+    def sharing_reads(self) -> Iterator[None]:
+        """Let questions that are asked meanwhile read the rows that they have in common once."""
+        self._reads = SharedReads()
+        try:
+            yield
+        finally:
+            self._reads = None
 
     def ask(
         self,
@@ -323,7 +335,9 @@ class StoreQueries:
         if question.known_at is not None:
             known_until = min(known_until, question.known_at)
         source, adjustment = question.source.text, question.adjustment
-        series = (state, source, adjustment, known_until, state.epoch, self._calendars)
+        reads = self._reads
+        shared = state if reads is None else reads.of(state, state.epoch)
+        series = (shared, source, adjustment, known_until, state.epoch, self._calendars)
         joined = self._facts.joined(state)
         if question.known_at is not None and joined.pieces:
             joined = JoinedHistories.of(state.actions.joins(known_until), self._calendars)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +91,10 @@ class LiveSource:
         universes = None if self._store is None else self._store.universes
         found = find_universe(given, universes)
         return found if found is None or universes is None else universes.by_keys(found)
+
+    def sharing(self) -> AbstractContextManager[None]:
+        """Return nothing of note: the bars are in memory."""
+        return nullcontext()
 
     def instruments(self) -> Sequence[str]:
         """Return the engine's instruments."""

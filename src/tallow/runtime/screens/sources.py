@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,6 +65,10 @@ class Source(Protocol):
         """Return the universe that is meant, by the keys of the instruments."""
         ...
 
+    def sharing(self) -> AbstractContextManager[None]:
+        """Return in what bars of several timeframes are fetched."""
+        ...
+
     def instruments(self) -> Sequence[str]:
         """Return all instruments there are."""
         ...
@@ -116,6 +120,10 @@ class GivenSource:
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
         """Return the universe that is meant."""
         return find_universe(given)
+
+    def sharing(self) -> AbstractContextManager[None]:
+        """Return nothing of note: the candles are in memory."""
+        return nullcontext()
 
     def instruments(self) -> Sequence[str]:
         """Return all instruments of the candles."""
@@ -205,7 +213,7 @@ class StoreSource:
                 names,
                 timeframe,
                 None if start is None else from_us(start),
-                from_us(self.until),
+                None if self.is_present else from_us(self.until),
                 list(specs),
                 None if known is None else from_us(known),
                 final_at=from_us(self.until),
@@ -221,6 +229,10 @@ class StoreSource:
         universes = self._queries.store.universes
         found = find_universe(given, universes)
         return None if found is None else universes.by_keys(found)
+
+    def sharing(self) -> AbstractContextManager[None]:
+        """Let timeframes read the rows that they have in common once."""
+        return self._queries.sharing_reads()
 
     def instruments(self) -> Sequence[str]:
         """Return all instruments of the store."""
