@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tallow.core import spec_text
 from tallow.core.errors import TallowError
 from tallow.core.limits import CHAIN_MAX, TEXT_CHARACTERS_MAX
-from tallow.core.spec import parse_specs
+from tallow.core.spec import Spec, parse_specs
 
 RSI = "rsi(length=14, flat=100.0)"
 BANDS = "bollinger(length=20, multiplier=2.0)"
@@ -155,17 +155,37 @@ def test_each_sign_is_looked_at_so_many_times(kind, monkeypatch):
     """Counted in the signs that passes go over, of which each place in a chain has a few."""
     seen = 0
 
-    def counted(given: Any) -> Any:
-        nonlocal seen
-        seen += len(given)
-        return enumerate(given)
+    class Counted(NamedTuple):
+        signs: re.Pattern[str]
 
-    monkeypatch.setattr(spec_text, "enumerate", counted, raising=False)
+        def finditer(self, given: str) -> Any:
+            nonlocal seen
+            seen += len(given)
+            return self.signs.finditer(given)
+
+    for name in ("_SIGNS", "BRACKETS"):
+        monkeypatch.setattr(spec_text, name, Counted(getattr(spec_text, name)))
     text = HOSTILE[kind]
     assert len(text) <= TEXT_CHARACTERS_MAX
     with suppress(TallowError):
         parse_specs(text)
     assert 0 < seen <= 4 * CHAIN_MAX * len(text)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["Nifty (50)", "a,b", "a)b", "x]y[", "NSE_EQ|ema(9)", "close", "ema", "'q", 'the "q"', "007"],
+)
+def test_a_text_in_quotes_is_taken_as_it_is(key):
+    """Brackets, commas, other quotes and digits in it are the instrument's."""
+    mark = "'" if '"' in key else '"'
+    for text in (f"security({mark}{key}{mark})", f"security(close, instrument={mark}{key}{mark})"):
+        (spec,) = parse_specs(text)
+        assert dict(spec.values) == {"instrument": key}
+        assert parse_specs(f"ema(9), {spec.text}")[1] == spec
+    (outer,) = parse_specs(f"ema(security(rsi(3), {mark}{key}{mark}), 2)")
+    assert isinstance(outer.source, Spec)
+    assert dict(outer.source.values) == {"instrument": key}
 
 
 @given(st.text(alphabet="emarsi(9),[]upr=. close%hl2\n", max_size=60))

@@ -96,6 +96,7 @@ def test_the_tree_of_a_text():
         ("(close > 1 within 2 bars) for 1 bar", "(close > 1 within 2 bars) for 1 bar"),
         ("not (close > 1 or open > 1)", "not (close > 1 or open > 1)"),
         ("breadth(close > 1, in='F&O list')>0.5", 'breadth(close > 1, in="F&O list") > 0.5'),
+        ('security(close, "A) [b], c")[1]>1', 'security(instrument="A) [b], c")[1] > 1'),
         (
             "(forming close@1h)[1] > vwap@1d",
             "(forming close@1h)[1] > vwap(anchor=session, source=hlc3)@1d",
@@ -104,6 +105,7 @@ def test_the_tree_of_a_text():
 )
 def test_a_tree_is_written_in_one_way(text, canonical):
     assert text_of(parse_screen(text)) == canonical
+    assert parse_screen(canonical) == parse_screen(text)
 
 
 @given(trees)

@@ -215,6 +215,7 @@ def test_what_a_live_engine_does_not_have_is_said(text, why):
         ({"condition": "close"}, ScreenError, "a condition"),
         ({"condition": "close > emma(3)"}, ScreenError, "ema"),
         ({"at": "2025-07-04", "start": "2025-07-01"}, RangeError, "are two questions"),
+        ({"at": "2025-13-01"}, RangeError, "^at: '2025-13-01'; must be a date"),
         ({"known_at": "2025-07-04T00:00Z"}, RangeError, "ask a store"),
         (
             {"condition": "forming close@1h > 1", "at": "2025-07-04"},

@@ -18,9 +18,11 @@ from tallow.core.registry import registry
 from tallow.core.spec_text import (
     NAME,
     Arguments,
+    Quoted,
     arguments_of,
     has_brackets,
     pieces_of,
+    quote,
     split_text,
 )
 
@@ -56,7 +58,10 @@ class Spec:
     @cached_property
     def text(self) -> str:
         """The spec written out in full: equal computations have equal texts."""
-        given = [f"{name}={value}" for name, value in self.values]
+        texts = {parameter.name for parameter in self.indicator.parameters if parameter.is_text}
+        given = [
+            f"{name}={quote(str(value)) if name in texts else value}" for name, value in self.values
+        ]
         if self.source is not None:
             inner = self.source if isinstance(self.source, str) else self.source.output_text
             given.append(f"source={inner}")
@@ -170,7 +175,8 @@ def _parse(text: str, convention: Convention, place: int = 1) -> Spec:
         )
     _refuse_column(pieces.name)
     indicator = registry().find(pieces.name)
-    arguments = arguments_of(text, pieces.arguments)
+    has_texts = any(parameter.is_text for parameter in indicator.parameters)
+    arguments = arguments_of(text, pieces.arguments, has_texts=has_texts)
     given = _take_source(text, indicator, arguments)
     values = indicator.values(*arguments, convention)
     source = _source(text, given, convention, place) if given is not None else None
@@ -246,7 +252,7 @@ def _is_source(indicator: Indicator, arguments: Arguments, place: int) -> bool:
     """Say whether the value at a place is, or can only be meant as, a source."""
     value, parameters = arguments.positional[place], indicator.parameters
     choices = parameters[place].choices if place < len(parameters) else ()
-    if not isinstance(value, str) or value in choices:
+    if not isinstance(value, str) or isinstance(value, Quoted) or value in choices:
         return False
     if has_brackets(value) or value.lower() in COLUMNS or registry().get(value) is not None:
         return True

@@ -16,6 +16,22 @@ NAME = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NAMED = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)
 _BRACKETS = {"(": ")", "[": "]"}
+_QUOTED = r"""(?<![^\s(,=])(?:"[^"]*"|'[^']*')"""
+_IN_QUOTES = re.compile(_QUOTED)
+_SIGNS = re.compile(rf"{_QUOTED}|[()\[\],]")
+BRACKETS = re.compile(rf"{_QUOTED}|[()\[\]]")
+"""Finds brackets, and texts in quotes, whose brackets are none."""
+
+
+class Quoted(str):
+    """A value that stood in quotes: a text as it is, and neither a number nor a spec."""
+
+    __slots__ = ()
+
+
+def quote(text: str) -> str:
+    """Return a text in quotes of the kind that it has not."""
+    return f"'{text}'" if '"' in text else f'"{text}"'
 
 
 class Pieces(NamedTuple):
@@ -34,20 +50,21 @@ class Arguments(NamedTuple):
 
 
 def split_text(text: str) -> list[str]:
-    """Split at the commas that stand outside of brackets.
+    """Split at the commas that stand outside of brackets and quotes.
 
     A bracket that is closed by another one, or never, is found wrong where the part is read.
     """
     parts, start = [], 0
     closing: list[str] = []
-    for place, sign in enumerate(text):
+    for found in _SIGNS.finditer(text):
+        sign = found[0]
         if closing and sign == closing[-1]:
             closing.pop()
         elif sign in _BRACKETS:
             closing.append(_BRACKETS[sign])
         elif sign == "," and not closing:
-            parts.append(text[start:place])
-            start = place + 1
+            parts.append(text[start : found.start()])
+            start = found.end()
     parts.append(text[start:])
     return [part.strip() for part in parts if part.strip()]
 
@@ -70,19 +87,20 @@ def pieces_of(text: str) -> Pieces | None:
 def _end_of_bracket(text: str) -> int | None:
     """Return where the bracket is closed that a text begins with; None where it is not."""
     closing: list[str] = []
-    for place, sign in enumerate(text):
+    for found in BRACKETS.finditer(text):
+        sign = found[0]
         if sign in _BRACKETS:
             closing.append(_BRACKETS[sign])
         elif sign in _BRACKETS.values():
             if sign != closing.pop():
                 return None
             if not closing:
-                return place
+                return found.start()
     return None
 
 
-def arguments_of(spec: str, text: str) -> Arguments:
-    """Return the arguments in a text.
+def arguments_of(spec: str, text: str, *, has_texts: bool) -> Arguments:
+    """Return the arguments in a text; `has_texts` says that some are texts, whose quotes count.
 
     `SpecError` naming the `spec`, where a name is given twice or stands before a value without one.
     """
@@ -94,12 +112,12 @@ def arguments_of(spec: str, text: str) -> Arguments:
                 raise SpecError(
                     f"{shorten(spec)}: {shorten(part)}; must stand before the named parameters"
                 )
-            found.positional.append(_value(part))
+            found.positional.append(_value(part, has_texts))
         elif pair[1] in found.named:
             given = shorten(pair[2].strip())
             raise SpecError(f"{shorten(spec)}: {shorten(pair[1])}={given}; given twice")
         else:
-            found.named[pair[1]] = _value(pair[2].strip())
+            found.named[pair[1]] = _value(pair[2].strip(), has_texts)
     return found
 
 
@@ -108,7 +126,9 @@ def has_brackets(text: str) -> bool:
     return any(sign in text for sign in _BRACKETS)
 
 
-def _value(text: str) -> Value:
+def _value(text: str, has_texts: bool) -> Value:
+    if has_texts and _IN_QUOTES.fullmatch(text):
+        return Quoted(text[1:-1])
     text = text.strip("\"'")
     if not _NUMBER.fullmatch(text):
         return text

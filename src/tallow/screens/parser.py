@@ -352,7 +352,7 @@ class _Parser(TextReader):
         if token.kind not in {"name", "quoted"}:
             self.fail_here(f"{self.now_shown()}; {rule}, or in quotation marks")
         self.tokens.take()
-        return token.text.strip("\"'")
+        return token.text if token.kind == "name" else token.text[1:-1]
 
     # Behind operands
 

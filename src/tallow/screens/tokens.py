@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from tallow.core.errors import ScreenError
 from tallow.core.limits import SCREEN_EXCERPT
+from tallow.core.spec_text import BRACKETS
 
 TokenKind = Literal["number", "name", "timeframe", "quoted", "sign", "other", "end"]
 
@@ -26,7 +27,6 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _SPACE = re.compile(r"\s*")
-_BRACKET = re.compile(r"[()\[\]]")
 _OUTPUT = re.compile(r"\[\s*[A-Za-z_]")
 _LATE_OUTPUT = re.compile(r"@\s*[A-Za-z0-9_]*\s*\[\s*[A-Za-z_]")
 
@@ -101,8 +101,8 @@ class Tokens:
     def skip_bracket(self) -> bool:
         """Go on behind the bracket that closes the one here; False where none does."""
         depth = 0
-        for found in _BRACKET.finditer(self.source.text, self.now.start):
-            depth += 1 if found[0] in "([" else -1
+        for found in BRACKETS.finditer(self.source.text, self.now.start):
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(found[0], 0)
             if depth == 0:
                 self._go_on(found.end())
                 return True

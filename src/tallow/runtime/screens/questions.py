@@ -11,7 +11,7 @@ import numpy as np
 from tallow.core.arrays import Flags, Ints
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ScreenError
-from tallow.core.moments import Moment
+from tallow.core.moments import Moment, read_limit
 from tallow.core.timeframe import Timeframe
 from tallow.data.universe import Universe
 from tallow.runtime.ranges import Range
@@ -40,7 +40,7 @@ class ScreenQuestion:
         """Judge the newest closed bar of each instrument; return the answer of each screen."""
         until = None
         if at is not None:
-            moment = Range.of(None, at, None).checked(self.calendars)
+            moment = Range(end=read_limit("at", at)).checked(self.calendars)
             until = max(moment.limits(each)[1] for each in self.calendars.calendars)
         names = self._names(over, universe)
         if known_at is None and self.source.has_receipts:
