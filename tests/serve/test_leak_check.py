@@ -130,3 +130,12 @@ def test_one_timeframe_and_instruments_that_are_there(source: Path) -> None:
     result = tallow("leak-check", "ema(9)", source, "--instrument", "B")
     assert result.exit_code == 2
     assert "known: A" in result.stderr
+
+
+def test_a_screen_is_checked_bar_by_bar_and_a_forming_bar_leaks() -> None:
+    clean = "close > ema(5) and (close > ema(3))@1h and cs_rank(close) > 1"
+    result = tallow("leak-check", clean, "-t", "15m", "--moments", "12")
+    assert result.exit_code == 0, result.output
+    leaks = tallow("leak-check", "forming close@1h > ema(5)", "-t", "15m", "--moments", "40")
+    assert leaks.exit_code == 1
+    assert ["matched", "leaks"] in [line.split()[:2] for line in leaks.stdout.splitlines()]

@@ -11,6 +11,7 @@ EPILOG = """\b
 Examples:
   tallow leak-check "ema(9), ema(rsi(14), 9)"
   tallow leak-check default candles.parquet -t 1h
+  tallow leak-check "close > ema(20) and rsi(14)@1h < 60" -t 15m
   tallow leak-check my_strategy:columns candles.csv -t 15m
   tallow leak-check my_strategy:columns --json | jq .columns
 
@@ -37,7 +38,8 @@ WhatArgument = Annotated[
     str,
     argument(
         "WHAT",
-        'Indicators, such as "ema(9), ema(rsi(14), 9)"; or your own function, as module:name.',
+        'Indicators, such as "ema(9), ema(rsi(14), 9)"; a screen, such as "close > ema(20)"; or '
+        "your own function, as module:name.",
     ),
 ]
 CandlesArgument = Annotated[

@@ -16,8 +16,9 @@ from rich.markup import escape
 from rich.table import Column
 
 from tallow.core.calendars import Calendar
-from tallow.core.errors import LeakCheckError, ParameterError
+from tallow.core.errors import LeakCheckError, ParameterError, TallowError
 from tallow.core.own_code import find_own, split_own
+from tallow.core.spec import parse_specs
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.candles import Candles
@@ -30,6 +31,9 @@ from tallow.plan.plan import make_plan
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
+from tallow.runtime.screens.requests import judge_bars, read_screen
+from tallow.screens.answers import Screen
+from tallow.screens.needs import leaves
 from tallow.serve.console import (
     BAD,
     GOOD,
@@ -58,6 +62,12 @@ INSTRUMENTS = 4
 SESSIONS_MIN, SESSIONS_MAX = 3, 400
 """Of the simulated market: they grow with the timeframe and the warm-up."""
 
+SIGNS = ("<", ">", "==", "!=", "crosses", "rising(", "falling(", "between(")
+"""What a screen has, and no indicator."""
+
+DAY_MINUTES = 375
+"""Of a session of NSE, whose market is simulated."""
+
 ROWS_AFTER_WARMUP = 60
 """Bars that show values, at least."""
 
@@ -84,9 +94,13 @@ def check(
     engine = AnalyticsEngine(**take_options(options, ENGINE), threads=1)
     own = split_own(what)
     function = None if own is None else _own_function(*own)
-    if function is None:
+    screen = None if function else _screen(what, engine.convention)
+    warmup = 0
+    if screen is not None:
+        warmup = _bars_back(screen, size)
+    elif function is None:
         compile_kernels(engine, what, shown=not json)
-    warmup = 0 if function else max(make_plan(what, engine.convention).warmup.values(), default=0)
+        warmup = max(make_plan(what, engine.convention).warmup.values(), default=0)
     if inputs:
         candles = _read(inputs, options, instruments, engine)
     else:
@@ -94,6 +108,10 @@ def check(
     members = find_universe(universe)
     bars = partial(_bars, engine, size, candles.source_timeframe, members)
     compute = partial(bars, what) if function is None else partial(_own_rows, function, bars)
+    if screen is not None:
+        if members is not None:
+            raise ParameterError(f"leak check: universe={universe}; is of indicators; leave it out")
+        compute = partial(_judged, engine, screen, size, candles.source_timeframe)
     with progress_bar(make_console(stderr=True), "Checking", "moments", not json) as move:
         report = check_leaks(compute, candles, moments=moments, progress=move)
     if json:
@@ -101,6 +119,39 @@ def check(
     else:
         _show(make_console(), report, engine.calendars.calendars[0].timezone)
     return 0 if report.is_clean else EXIT_INCOMPLETE
+
+
+def _screen(what: str, convention: str) -> Screen | None:
+    """Return the screen that a text is; None where it is indicators.
+
+    `TallowError` if it is neither: that of what it looks like.
+    """
+    try:
+        parse_specs(what, convention)
+    except TallowError:
+        if not any(sign in what for sign in SIGNS):
+            raise
+        return read_screen(what, (), None, False, None, convention)
+    return None
+
+
+def _bars_back(screen: Screen, size: Timeframe) -> int:
+    """Return how many bars before one a screen looks at, those of its indicators among them."""
+    found = 0
+    for name, each in leaves(*screen.trees, base=size.text).items():
+        minutes = parse_timeframe(name or size.text).minutes or DAY_MINUTES
+        own = make_plan(list(each.specs)).warmup.values()
+        step = max(minutes // (size.minutes or minutes), 1)
+        found = max(found, (max(own, default=0) + each.bars + 1) * step + each.base_bars)
+    return found
+
+
+def _judged(
+    engine: AnalyticsEngine, screen: Screen, size: Timeframe, source: Timeframe, frame: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the bars of candles, with what a screen says of each."""
+    candles = read_candles(frame, source_timeframe=source)
+    return judge_bars(engine, screen, size, candles)
 
 
 def _only(timeframes: Sequence[str]) -> Timeframe:

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import polars as pl
 
 from tallow.core.arrays import Flags, Ints
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ScreenError
 from tallow.core.moments import Moment, read_limit
 from tallow.core.timeframe import Timeframe
+from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.universe import Universe
+from tallow.runtime.operations import to_series
 from tallow.runtime.ranges import Range
 from tallow.runtime.screens.bars import panel_of, panels_of
 from tallow.runtime.screens.sources import Source
@@ -23,6 +26,7 @@ from tallow.screens.answers import Screen, ScreenResult, judge_moment, judge_ran
 from tallow.screens.evaluation import Evaluation, Population
 from tallow.screens.needs import leaves, population_names
 from tallow.screens.panels import Panel
+from tallow.screens.series import MATCHED, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,26 @@ class ScreenQuestion:
         return [
             self._noted(judge_range(screen, evaluation, base, wanted)) for screen in self.screens
         ]
+
+    def bars(self) -> pl.DataFrame:
+        """Return all closed bars with what the first screen says of each.
+
+        `matched` is 1 or 0, null where it is unknown; then a number for each of its columns.
+        """
+        screen = self.screens[0]
+        self.source.begin(None, None, None)
+        evaluation, base = self._evaluation(None, None, is_moment=False)
+        matches = evaluation.condition(screen.condition)
+        matched = np.where(matches.states == UNKNOWN, np.nan, matches.states == MATCHED)
+        numbers = {name: evaluation.number(tree) for name, tree in screen.columns.items()}
+        names = np.array(base.names, dtype=object)[base.codes]
+        columns = {
+            "instrument": pl.Series(names.tolist(), dtype=pl.String),
+            "timestamp": pl.Series(base.opens).cast(TIME_TYPE),
+            "matched": to_series("matched", matched),
+        }
+        columns |= {name: to_series(name, each) for name, each in numbers.items()}
+        return pl.DataFrame(columns).filter(pl.Series(base.is_final))
 
     def _evaluation(
         self, first: int | None, universe: Universe | None, *, is_moment: bool

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+import polars as pl
+
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import (
     EmptyWarning,
@@ -266,3 +268,11 @@ def _with_absent(
     )
     said = report.sentences()
     return [replace(each, notes=(*each.notes, *said)) for each in found]
+
+
+def judge_bars(
+    engine: ScreenRequests, screen: Screen, size: Timeframe, candles: Candles
+) -> pl.DataFrame:
+    """Return all bars of candles with what a screen says of each; see `ScreenQuestion.bars`."""
+    source = GivenSource(engine.process_candles, candles)
+    return ScreenQuestion([screen], size, engine.calendars, source).bars()
