@@ -18,11 +18,11 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from tallow import AnalyticsEngine, load_calendar, open_store
+from tallow import AnalyticsEngine, LiveEngine, load_calendar, open_store
 from tallow.core.errors import DeclarationError, ParameterError, RangeError
 from tallow.core.operator import CROSS, PEER, RECURSIVE
 from tallow.core.registry import registry
-from tallow.core.spec import parse_specs
+from tallow.core.spec import make_spec, parse_specs
 from tallow.core.time import from_us
 from tallow.data.simulate import simulate_blocks
 from tallow.plan.plan import make_plan
@@ -217,3 +217,28 @@ def test_a_declaration_that_could_not_be_compared_is_refused(change, why):
     assert registry().find("cs_rank").memory == CROSS
     with pytest.raises(DeclarationError, match=why):
         replace(registry().find("cs_rank"), **change)
+
+
+def test_where_a_kernel_raises_that_moment_alone_is_without_values():
+    moment = WHOLE["timestamp"].unique().sort()[9]
+    closes = WHOLE.filter(pl.col("timestamp") == moment)["close"].to_list()
+
+    def picky(state: Any, params: Any, offsets: Any, close: Any, out: Any) -> None:
+        for k in range(len(state)):
+            rows = slice(offsets[k], offsets[k + 1])
+            if sorted(close[rows]) == sorted(closes):
+                raise ZeroDivisionError("no rank")
+            out[rows] = 1.0
+
+    indicator = replace(registry().find("cs_rank"), name="picky", advance=picky)
+    spec = make_spec(indicator, {}, "tradingview")
+    found = ENGINE.process_candles(CANDLES, "15m", [spec])
+    column = spec.columns[0]
+    without = found.frame.filter(pl.col(column).is_null())
+    assert without["timestamp"].unique().to_list() == [moment]
+    there = WHOLE.filter(pl.col("timestamp") == moment)["instrument"].to_list()
+    assert found.report.failures == dict.fromkeys(there, "picky: ZeroDivisionError: no rank")
+    live = LiveEngine("15m", [spec], keep=2_000)
+    live.update(CANDLES)
+    assert live.latest("15m")[column].to_list() == [1.0] * len(NAMES)
+    assert set(live.failures) == set(there)

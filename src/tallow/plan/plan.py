@@ -91,6 +91,11 @@ class Plan:
     specs: tuple[str, ...]
     """What was asked for, each written out in full with its outputs."""
 
+    @property
+    def every_operation(self) -> list[Operation]:
+        """The operations of all phases, in order."""
+        return [*self.operations, *(each for phase in self.phases for each in phase.operations)]
+
     @cached_property
     def anchors(self) -> tuple[str, ...]:
         """The period numbers (session, week, month) that some indicator takes as input."""

@@ -15,7 +15,7 @@ import polars as pl
 
 from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import AllFailedError, RangeError, excerpt, near_matches
+from tallow.core.errors import RangeError, excerpt, near_matches
 from tallow.core.operator import PEER
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import NUMBERS, time_view
@@ -74,14 +74,9 @@ class Phases:
                 raise RangeError(f"security: instrument={excerpt(key)}; has no bars; {hint}")
 
     def compute(self, rows: Rows, states: Floats) -> tuple[dict[str, Floats], dict[str, str]]:
-        """Return the columns of all phases, and why instruments lack values there.
+        """Return the columns of all phases, and why instruments lack values there, by name.
 
-        The states change in place.
-
-        Raises
-        ------
-        AllFailedError
-            If a kernel raises that compares instruments.
+        The states change in place. A kernel that raises over a moment leaves all of that without.
         """
         if not len(rows.times):
             return {name: np.empty(0) for s in self.plan.phases for name in s.columns}, {}
@@ -94,7 +89,7 @@ class Phases:
             state = [next(left) for _ in own]
             made = np.empty((len(phase.columns), len(rows.times)))
             if phase.is_cross:
-                self._compare(phase, machine, rows, order, known, made)
+                failures |= self._compare(phase, machine, rows, order, known, made)
             else:
                 for failure in self._go_on(machine, rows, state, known, made):
                     failures.setdefault(rows.names[failure.instrument], failure.reason)
@@ -111,8 +106,11 @@ class Phases:
         order: Ints,
         known: Mapping[str, Floats],
         made: Floats,
-    ) -> None:
-        """Fill in what compares the rows of each moment, which `order` brings together."""
+    ) -> dict[str, str]:
+        """Fill in what compares the rows of each moment, which `order` brings together.
+
+        Return for which instruments a kernel raised, and why.
+        """
         times = rows.times[order]
         moments = np.flatnonzero(np.diff(times, prepend=times[:1] - 1, append=times[-1:] + 1))
         asked = {name for operation in phase.operations for name in operation.inputs}
@@ -123,9 +121,13 @@ class Phases:
         }
         ordered = np.empty_like(made)
         failures = machine.fill(machine.new_states(len(moments) - 1), moments, inputs, ordered)
-        if failures:
-            raise AllFailedError(failures[0].reason)
         made[:, order] = ordered
+        lost: dict[str, str] = {}
+        for failure in failures:
+            first, last = moments[failure.instrument], moments[failure.instrument + 1]
+            among = np.searchsorted(rows.offsets, order[first:last], "right") - 1
+            lost |= dict.fromkeys([rows.names[k] for k in among.tolist()], failure.reason)
+        return lost
 
     def _go_on(
         self,

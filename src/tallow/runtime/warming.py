@@ -19,7 +19,7 @@ from tallow.runtime.outputs import Progress
 
 def is_plan_compiled(plan: Plan) -> bool:
     """Say whether all kernels of a plan were compiled on this machine before."""
-    return all(is_compiled(operation.advance) for operation in plan.operations)
+    return all(is_compiled(operation.advance) for operation in plan.every_operation)
 
 
 def compile_plan(plan: Plan, progress: Progress | None) -> None:
@@ -29,10 +29,10 @@ def compile_plan(plan: Plan, progress: Progress | None) -> None:
     time that this one comes there is loaded.
     """
     with nullcontext() if is_plan_compiled(plan) else compiling_beside(_beside(plan)):
-        for done, operation in enumerate(plan.operations, 1):
+        for done, operation in enumerate(plan.every_operation, 1):
             run_one_row(operation)
             if progress is not None:
-                progress(done, len(plan.operations))
+                progress(done, len(plan.every_operation))
 
 
 def compile_in_order(indicators: Sequence[tuple[str, Values]]) -> None:
@@ -73,7 +73,7 @@ def _beside(plan: Plan) -> str:
     """Return what the other process runs."""
     from tallow.data.simulate import BARS_OF_ONE_CANDLE
 
-    names = [(each.indicator.name, dict(each.values)) for each in reversed(plan.operations)]
+    names = [(each.indicator.name, dict(each.values)) for each in reversed(plan.every_operation)]
     return (
         f"{BARS_OF_ONE_CANDLE}\n"
         "from tallow.runtime.warming import compile_in_order\n"
