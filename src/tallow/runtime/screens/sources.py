@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
@@ -19,8 +19,10 @@ from tallow.data.reading.candles import Candles
 from tallow.data.universe import Universe
 from tallow.data.universe_files import find_universe
 from tallow.plan.plan import make_plan
-from tallow.runtime.query import StoreQueries
 from tallow.screens.known import LaterReceipts, candles_known
+
+if TYPE_CHECKING:
+    from tallow.runtime.query import StoreQueries
 
 
 class Source(Protocol):
