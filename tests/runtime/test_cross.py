@@ -193,6 +193,17 @@ def test_who_is_compared_with_must_be_there():
         parse_specs("security(instrument='')")
 
 
+def test_a_range_in_which_the_other_instrument_has_no_bar_has_no_value(tmp_path: Path):
+    store = open_store(tmp_path / "store", create=True)
+    ended = (pl.col("instrument") == NAMES[0]) & (pl.col("timestamp").dt.date() > date(2025, 7, 30))
+    store.write(CANDLES.filter(~ended), source_timeframe="1m")
+    spec, engine = f'security(close, "{NAMES[0]}")', AnalyticsEngine(store=store)
+    frame = engine.query(NAMES[1], "15m", date(2025, 7, 31), indicators=spec).frame
+    expected = WHOLE.filter(pl.col("instrument") == NAMES[1])["timestamp"].dt.date()
+    assert len(frame) == (expected >= date(2025, 7, 31)).sum() > 0
+    assert frame[frame.columns[-1]].is_null().all()
+
+
 def test_a_plan_has_a_phase_for_each_time_instruments_are_compared():
     plan = make_plan(SPECS)
     assert [phase.is_cross for phase in plan.phases] == [True, False, True]

@@ -6,6 +6,7 @@ same question to a store, at each moment of a day, after corrections, by univers
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +16,9 @@ import polars as pl
 import pytest
 
 from tallow import AnalyticsEngine, LiveEngine, load_calendar, open_store, read_universe
-from tallow.core.errors import ParameterError, RangeError, ScreenError
+from tallow.core.errors import EmptyWarning, ParameterError, RangeError, ScreenError
 from tallow.data.simulate import simulate_blocks
+from tests.frames import flat_candle
 
 CANDLES = pl.concat(simulate_blocks(12, 6, calendar=load_calendar("XNSE"), start=date(2025, 7, 1)))
 NAMES = CANDLES["instrument"].unique().sort().to_list()
@@ -124,6 +126,50 @@ def test_a_correction_counts_from_its_receipt_on(tmp_path: Path):
     expected = ENGINE.screen("close > ema(20)", candles=corrected, **asked)
     assert now.frame.equals(expected.frame)
     assert not now.frame.equals(before.frame)
+
+
+def test_who_has_no_candle_yet_is_unknown_and_no_error(tmp_path: Path):
+    begun = CANDLES.filter(pl.col("instrument") != NAMES[0])
+    later = CANDLES.filter(pl.col("timestamp").dt.date() > date(2025, 7, 1))
+    candles = pl.concat([begun, later.filter(pl.col("instrument") == NAMES[0])])
+    for names, known in ((NAMES[:2], 1), (NAMES[:1], 0)):
+        asked: Any = {"candles": candles, "instruments": names, "at": "2025-07-01"}
+        with nullcontext() if known else pytest.warns(EmptyWarning):
+            found = ENGINE.screen("close > 0", **asked)
+        assert found.counts == {"matched": known, "not": 0, "unknown": 1}
+    store, first = open_store(tmp_path / "store", create=True), candles.head(1)
+    store.write(pl.concat([first, later]), source_timeframe="1m")
+    store.delete(first.select("instrument", "timestamp"), source_timeframe="1m")
+    moment = datetime.now(UTC)
+    store.write(first, source_timeframe="1m")
+    engine = AnalyticsEngine(store=store)
+    with pytest.warns(EmptyWarning):
+        found = engine.screen("close > 0", at="2025-07-01", known_at=moment)
+    assert found.counts == {"matched": 0, "not": 0, "unknown": len(NAMES)}
+
+
+def test_where_a_key_goes_on_from_another_both_are_as_they_were_known(tmp_path: Path):
+    def daily(name: str, **closes: float) -> pl.DataFrame:
+        days = (
+            flat_candle(name, f"2025-07-0{d[1:]}T00:00+05:30", c, 9.0) for d, c in closes.items()
+        )
+        return pl.concat(days)
+
+    store = open_store(tmp_path / "store", create=True)
+    for candles in (daily("OLD", d1=10.0, d2=11.0), daily("NEW", d3=20.0, d4=22.0)):
+        store.write(candles, source_timeframe="1d")
+    join = {"instrument": "NEW", "ex_date": "2025-07-03", "kind": "join", "predecessor": "OLD"}
+    store.actions.record(pl.DataFrame([join]))
+    moments = [datetime.now(UTC)]
+    for correction in (daily("NEW", d4=25.0), daily("OLD", d2=99.0)):
+        store.write(correction, source_timeframe="1d")
+        moments.append(datetime.now(UTC))
+    asked: Any = {"columns": {"change": "change(close, 2)"}, "source_timeframe": "1d"}
+    for known_at, change in zip(moments, (22.0 - 11.0, 25.0 - 11.0, 25.0 - 99.0), strict=True):
+        engine = AnalyticsEngine(store=store)
+        found = engine.screen("close > 0", "1d", known_at=known_at, **asked).frame
+        assert found["instrument"].to_list() == ["NEW"]
+        assert found["change"].to_list() == [change]
 
 
 def test_of_a_universe_the_members_of_then_are_asked_and_ranked(store):

@@ -55,7 +55,7 @@ def compared_bars(
         if goes_on:
             first, from_origin = boundary or BEGIN_OF_TIME, boundary is None
         _add(run, group, place, (first, last), from_origin, wanted.end is None)
-    frame, failures = add_phases(run.bars(), run.plan, calendars, kept)
+    frame, failures = add_phases(run.bars(), run.plan, calendars, kept, names)
     run.failures.update(failures)
     return wanted.cut(frame, calendars)
 

@@ -168,17 +168,22 @@ class KeptStates:
 
 
 def add_phases(
-    frame: pl.DataFrame, plan: Plan, calendars: CalendarAssignment, kept: KeptStates | None = None
+    frame: pl.DataFrame,
+    plan: Plan,
+    calendars: CalendarAssignment,
+    kept: KeptStates | None = None,
+    known: Collection[str] | None = None,
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return a frame with the columns that were asked for, of all phases; and failures by name.
 
-    The frame has those of the plan's own operations, and is sorted by instrument and time.
+    The frame has those of the plan's own operations, and is sorted by instrument and time. `known`
+    are the instruments that others may be compared with; by default, those with a bar in it.
     """
     names, offsets = instrument_runs(frame)
     own = [name for name in (*NUMBERS, *plan.columns) if name in frame.columns]
     columns = {name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in own}
     phases = Phases(plan, calendars)
-    phases.require_peers(names)
+    phases.require_peers(names if known is None else known)
     rows = Rows(names, offsets, time_view(frame), columns)
     if kept is None:
         made, failures = phases.compute(rows, phases.new_states(len(names)))

@@ -151,6 +151,10 @@ class StoreQueries:
         outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 
+    def joined(self) -> JoinedHistories:
+        """Return which instruments go on where others ended."""
+        return self._facts.joined(self.store.state())
+
     def names(self, source: str, adjustment: str) -> list[str]:
         """Return the instruments that have such candles, sorted; known until the next write."""
         state = self.store.state()

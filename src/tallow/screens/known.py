@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tallow.data.joins import JoinedHistories
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.log import Selection
 
@@ -33,7 +34,8 @@ class LaterReceipts:
     revised
         How many later versions and deletions: they do not count.
     instruments
-        Those that have such later versions: their candles are read as they were.
+        Those that have such later versions, or go on from one that has: their candles are read as
+        they were.
     """
 
     first: int
@@ -48,14 +50,18 @@ class LaterReceipts:
         kind: tuple[str, str],
         known_at: int,
         until: int,
+        joined: JoinedHistories,
     ) -> LaterReceipts:
         """Look into the log; `kind` is a source timeframe and an adjustment."""
-        selection = Selection.of(names, *kind, None, until, None)
+        keys_of = {name: {piece.key for piece in own} for name, own in joined.pieces.items()}
+        keys = None if names is None else set(names).union(*(keys_of.get(n, ()) for n in names))
+        selection = Selection.of(keys, *kind, None, until, None)
         columns = ["instrument", "timestamp", "revision"]
         later = state.view().scan(selection.replace(received_from=known_at + 1), columns)
         revised = later.filter(pl.col("revision") > _FIRST)
-        instruments = revised["instrument"].unique().sort().to_list()
-        return cls(len(later) - len(revised), len(revised), tuple(instruments))
+        changed = set(revised["instrument"])
+        changed |= {name for name, own in keys_of.items() if own & changed}
+        return cls(len(later) - len(revised), len(revised), tuple(sorted(changed)))
 
     def sentences(self) -> tuple[str, ...]:
         """Return what a person should know."""
@@ -74,12 +80,25 @@ class LaterReceipts:
 
 
 def candles_known(
-    state: StoreState, names: Sequence[str], kind: tuple[str, str], known_at: int, until: int
+    state: StoreState,
+    names: Sequence[str],
+    kind: tuple[str, str],
+    known_at: int,
+    until: int,
+    joined: JoinedHistories,
 ) -> pl.DataFrame:
-    """Return the candles of instruments that open before a time, as they were known."""
+    """Return the candles of instruments that open before a time, as they were known.
+
+    Those of predecessors are among them, under the names of who goes on from them.
+    """
     size, adjustment = kind
-    log = state.log(list(names), source_timeframe=size, adjustment=adjustment, end=until)
     known = pl.col("received_at").to_physical() <= known_at
-    rows = log.filter(known | (pl.col("revision") == _FIRST))
-    last = rows.unique(("instrument", "timestamp"), keep="last", maintain_order=True)
-    return last.filter(~pl.col("deleted")).select(*CANDLE_SCHEMA, OPEN_INTEREST)
+
+    def read(keys: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
+        limits = {"start": start, "end": end}
+        log = state.log(list(keys), source_timeframe=size, adjustment=adjustment, **limits)
+        rows = log.filter(known | (pl.col("revision") == _FIRST))
+        last = rows.unique(("instrument", "timestamp"), keep="last", maintain_order=True)
+        return last.filter(~pl.col("deleted")).select(*CANDLE_SCHEMA, OPEN_INTEREST)
+
+    return joined.read(names, None, until, read)

@@ -107,14 +107,8 @@ class GivenSource:
         time = pl.col("timestamp").to_physical()
         rows = self._candles.frame.filter(time < self.until)
         wanted = self._names if names is None else list(names)
-        limits: Any = {
-            "start": None if start is None else from_us(start),
-            "instruments": wanted,
-            "final_at": from_us(self.until),
-            "source_timeframe": self.size,
-        }
-        with _silent():
-            found = self._process(rows, timeframe, list(specs), **limits)
+        asking = (self._process, rows, timeframe, specs, start, wanted)
+        found = _made(*asking, self.until, self.size)
         self.why_empty = found.report.why_empty
         bars: pl.DataFrame = found.frame
         return bars
@@ -171,7 +165,9 @@ class StoreSource:
             return
         kind = (self.size.text, self._adjustment)
         state = self._queries.store.state()
-        self._later = LaterReceipts.of(state, names, kind, self._known_at, self.until)
+        self._later = LaterReceipts.of(
+            state, names, kind, self._known_at, self.until, self._queries.joined()
+        )
         self.notes = self._later.sentences()
 
     def fetch(
@@ -189,15 +185,10 @@ class StoreSource:
             return frame
         kind, state = (self.size.text, self._adjustment), self._queries.store.state()
         read = sorted(others) if make_plan(list(specs)).phases else affected
-        candles = candles_known(state, read, kind, self._known_at or 0, self.until)
-        limits: Any = {
-            "start": None if start is None else from_us(start),
-            "instruments": affected,
-            "final_at": from_us(self.until),
-            "source_timeframe": self.size,
-        }
-        with _silent():
-            own: pl.DataFrame = self._process(candles, timeframe, list(specs), **limits).frame
+        moments = (self._known_at or 0, self.until)
+        candles = candles_known(state, read, kind, *moments, self._queries.joined())
+        asking = (self._process, candles, timeframe, specs, start, affected)
+        own: pl.DataFrame = _made(*asking, self.until, self.size).frame
         rest = frame.filter(~pl.col("instrument").is_in(affected))
         return pl.concat([rest, own.select(rest.columns)]).sort("instrument", maintain_order=True)
 
@@ -239,6 +230,31 @@ class StoreSource:
     def instruments(self) -> Sequence[str]:
         """Return all instruments of the store."""
         return self._queries.names(self.size.text, self._adjustment)
+
+
+def _made(
+    process: Callable[..., Any],
+    candles: pl.DataFrame,
+    timeframe: str,
+    specs: Sequence[Spec],
+    start: int | None,
+    names: Sequence[str] | None,
+    until: int,
+    size: Timeframe,
+) -> Any:
+    """Return what is made of candles of a size; who has none of them yet has no bar."""
+    if names is not None:
+        there = set(candles["instrument"].unique())
+        names = [name for name in names if name in there]
+        candles = candles if names else candles.clear()
+    limits: Any = {
+        "start": None if start is None else from_us(start),
+        "instruments": names or None,
+        "final_at": from_us(until),
+        "source_timeframe": size,
+    }
+    with _silent():
+        return process(candles, timeframe, list(specs), **limits)
 
 
 def _length_us(size: Timeframe) -> int:
