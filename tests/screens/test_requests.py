@@ -278,3 +278,17 @@ def test_what_cannot_be_asked_says_why(asked, error, why):
     given: Any = {"condition": "close > 1", "candles": CANDLES, **asked}
     with pytest.raises(error, match=why):
         ENGINE.screen(given.pop("condition"), "15m", **given)
+
+
+def test_an_answer_without_a_bar_says_why(tmp_path: Path):
+    (tmp_path / "u.csv").write_text(f"instrument,from,to\n{NAMES[0]},2025-07-03,\n")
+    whose = {"universe": tmp_path / "u.csv"}
+    for asked, why in (
+        ({"at": "2025-06-01"}, "the input has no candle before that moment"),
+        ({"at": "2025-07-02", **whose}, "nobody was a member of universe u then"),
+        ({"end": "2025-07-02", **whose}, "nobody was a member of universe u then"),
+        ({"instruments": NAMES[1], **whose}, "nobody was a member of universe u then"),
+    ):
+        given: Any = asked
+        with pytest.warns(EmptyWarning, match=why):
+            ENGINE.screen("close > 0", candles=CANDLES, **given)

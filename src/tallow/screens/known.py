@@ -54,7 +54,7 @@ class LaterReceipts:
     ) -> LaterReceipts:
         """Look into the log; `kind` is a source timeframe and an adjustment."""
         keys_of = {name: {piece.key for piece in own} for name, own in joined.pieces.items()}
-        keys = None if names is None else set(names).union(*(keys_of.get(n, ()) for n in names))
+        keys = names and sorted(set(names).union(*(keys_of.get(name, ()) for name in names)))
         selection = Selection.of(keys, *kind, None, until, None)
         columns = ["instrument", "timestamp", "revision"]
         later = state.view().scan(selection.replace(received_from=known_at + 1), columns)

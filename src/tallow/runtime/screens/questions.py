@@ -55,8 +55,10 @@ class ScreenQuestion:
         named = sorted(set(self.source.instruments()) if names is None else names)
         if universe is not None and len(base.closed.rows):
             named = self._members_then(base, universe, named)
+        nobody = "" if universe is None or named else _nobody(universe)
         return [
-            self._noted(judge_moment(screen, evaluation, base, named)) for screen in self.screens
+            self._noted(judge_moment(screen, evaluation, base, named), nobody)
+            for screen in self.screens
         ]
 
     def over(
@@ -72,8 +74,10 @@ class ScreenQuestion:
         wanted = (base.opens >= low) & (base.opens < high)
         if universe is not None:
             wanted &= self._is_member(universe, base)
+        nobody = "" if universe is None or wanted.any() or not len(wanted) else _nobody(universe)
         return [
-            self._noted(judge_range(screen, evaluation, base, wanted)) for screen in self.screens
+            self._noted(judge_range(screen, evaluation, base, wanted), nobody)
+            for screen in self.screens
         ]
 
     def bars(self) -> pl.DataFrame:
@@ -175,12 +179,24 @@ class ScreenQuestion:
             found[self._is_member(group, base)] = number
         return found
 
-    def _noted(self, found: ScreenResult) -> ScreenResult:
-        """Return an answer with what a person should know of it."""
+    def _noted(self, found: ScreenResult, nobody: str) -> ScreenResult:
+        """Return an answer with what a person should know of it; `nobody` is why none is asked."""
         why = ""
         if not found.counts["matched"] and not found.counts["not"]:
-            why = self.source.why_empty or (
-                f"no bar of {self.size.text} could be judged; is the timeframe longer than the "
-                "history, or the moment before it?"
+            why = (
+                nobody
+                or self.source.why_empty
+                or (
+                    f"no bar of {self.size.text} could be judged; is the timeframe longer than the "
+                    "history, or the moment before it?"
+                )
             )
         return replace(found, notes=self.source.notes, why_empty=why)
+
+
+def _nobody(universe: Universe) -> str:
+    """Return why a question to a universe is asked of nobody."""
+    return (
+        f"no bars: of whom is asked, nobody was a member of universe {universe.name} then; tallow "
+        "universe show lists its dates"
+    )

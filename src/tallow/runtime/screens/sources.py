@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
 
 
+_EARLY = "no bars: of whom is asked, the input has no candle before that moment"
+
+
 class Source(Protocol):
     """Bars by timeframe, as they were known at a moment.
 
@@ -109,7 +112,9 @@ class GivenSource:
         wanted = self._names if names is None else list(names)
         asking = (self._process, rows, timeframe, specs, start, wanted)
         found = _made(*asking, self.until, self.size)
-        self.why_empty = found.report.why_empty
+        own = rows if wanted is None else rows.filter(pl.col("instrument").is_in(wanted))
+        is_early = own.is_empty() and not self._candles.frame.is_empty()
+        self.why_empty = _EARLY if is_early else found.report.why_empty
         bars: pl.DataFrame = found.frame
         return bars
 
