@@ -31,7 +31,7 @@ from tallow.plan.plan import make_plan
 from tallow.runtime.batch import Counts
 from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
-from tallow.runtime.screens.requests import judge_bars, read_screen
+from tallow.runtime.screens.asking import judge_bars, read_screen
 from tallow.screens.answers import Screen
 from tallow.screens.needs import leaves
 from tallow.serve.console import (

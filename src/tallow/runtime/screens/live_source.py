@@ -23,8 +23,8 @@ from tallow.runtime.live.comparing import Comparing
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.ranges import Range
+from tallow.runtime.screens.asking import read_screen
 from tallow.runtime.screens.questions import ScreenQuestion
-from tallow.runtime.screens.requests import read_screen
 from tallow.screens.answers import ScreenResult
 from tallow.screens.needs import TimeframeNeeds, leaves
 from tallow.screens.nodes import Node

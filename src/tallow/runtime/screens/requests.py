@@ -1,44 +1,27 @@
-"""Screens of an engine: over candles that are given, or over its store; at a moment, or a range."""
+"""Screens of an engine: over candles that are given, or over its store; at a moment, or a range.
+
+The language is imported where somebody asks: an engine that is asked none does not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-import polars as pl
-
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import (
-    EmptyWarning,
-    ParameterError,
-    RangeError,
-    ScreenError,
-    excerpt,
-    warn_caller,
-)
+from tallow.core.errors import EmptyWarning, warn_caller
 from tallow.core.moments import Moment
-from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.core.timeframe import Timeframe
 from tallow.data.output_zone import require_output_zone
-from tallow.data.reading.candles import Candles
 from tallow.data.reading.options import ReadKeywords
-from tallow.data.reading.readers import open_candles
 from tallow.data.universe import Universe
-from tallow.runtime.ranges import Range, moment_us
-from tallow.runtime.screens.questions import ScreenQuestion
-from tallow.runtime.screens.sources import GivenSource, Source, StoreSource
-from tallow.runtime.universes import UniverseReport
-from tallow.screens.answers import Screen, ScreenResult, SweepResult
-from tallow.screens.files import texts_of
-from tallow.screens.nodes import CONDITION, NUMBER, Node
-from tallow.screens.parser import parse_screen
-from tallow.screens.sweeps import Sweep, read_sweep
 
 if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
+    from tallow.screens.answers import ScreenResult, SweepResult
+    from tallow.screens.nodes import Node
 
 
 class ScreenRequests:
@@ -106,11 +89,13 @@ class ScreenRequests:
         TallowError
             As `process_candles` and `query`.
         """
+        from tallow.runtime.screens.asking import ask, read_screen, source_of
+
         asked = read_screen(condition, columns, sort, ascending, saved, self.convention)
         given: Any = {"source_timeframe": source_timeframe, **reading}
-        source = self._source(candles, given, adjustment)
+        source = source_of(self, candles, given, adjustment)
         who = (instruments, universe)
-        (found,) = self._asked([asked], timeframe, source, (at, known_at, start, end), who)
+        (found,) = ask(self, [asked], timeframe, source, (at, known_at, start, end), who)
         if found.why_empty:
             warn_caller(found.why_empty, EmptyWarning)
         return found.in_zone(require_output_zone(output_zone))
@@ -159,120 +144,20 @@ class ScreenRequests:
         TallowError
             As `screen`.
         """
-        swept, texts = _ranges(condition), texts_of(saved)
+        from tallow.runtime.screens.asking import ask, read_ranges, read_screen, source_of
+        from tallow.screens.answers import SweepResult
+        from tallow.screens.files import texts_of
+
+        swept, texts = read_ranges(condition), texts_of(saved)
         combined = list(swept.combinations())
         screens = [
             read_screen(text, (), None, False, texts, self.convention) for _, text in combined
         ]
         given: Any = {"source_timeframe": source_timeframe, **reading}
-        source = self._source(candles, given, adjustment)
+        source = source_of(self, candles, given, adjustment)
         who = (instruments, universe)
-        found = self._asked(screens, timeframe, source, (at, known_at, start, end), who)
+        found = ask(self, screens, timeframe, source, (at, known_at, start, end), who)
         result = SweepResult.of(swept.names, [values for values, _ in combined], found)
         if result.why_empty:
             warn_caller(result.why_empty, EmptyWarning)
         return result.in_zone(require_output_zone(output_zone))
-
-    def _asked(
-        self,
-        screens: Sequence[Screen],
-        timeframe: str | Timeframe,
-        source: Source,
-        when: tuple[Moment | None, str | datetime | None, Moment | None, Moment | None],
-        who: tuple[str | list[str] | None, str | Path | Universe | None],
-    ) -> list[ScreenResult]:
-        """Return the answers of screens: at a moment, or where one is given, over a range."""
-        at, known_at, start, end = when
-        instruments, universe = who
-        question = ScreenQuestion(screens, parse_timeframe(timeframe), self.calendars, source)
-        known = None if known_at is None else moment_us("known_at", known_at)
-        list_ = source.universe(universe)
-        over = Range.of(start, end, instruments).checked(self.calendars)
-        if over.instruments is not None:
-            over.check_found(source.instruments())
-        if start is None and end is None:
-            return _with_absent(question.at(at, known, over, list_), list_, over, source)
-        if at is None:
-            return _with_absent(question.over(over, known, list_), list_, over, source)
-        name, limit = ("end", end) if start is None else ("start", start)
-        raise RangeError(
-            f"screen: at={at}, {name}={limit}; are two questions; give a moment, or a range"
-        )
-
-    def _source(self, candles: Any, given: Any, adjustment: str) -> Source:
-        if candles is not None:
-            opened = open_candles(candles, calendar=self.calendars, **given)
-            read = opened if isinstance(opened, Candles) else opened.read()
-            return GivenSource(self.process_candles, read)
-        if self._queries is None:
-            raise ParameterError(
-                "screen: candles=None, and the engine has no store; give candles=, or "
-                'AnalyticsEngine(store="folder")'
-            )
-        for name, value in given.items():
-            if name != "source_timeframe" and value not in (None, False, "open"):
-                raise ParameterError(
-                    f"screen: {name}={excerpt(value)}; says how candles are read that are given, "
-                    "and a store has read its own; leave it out"
-                )
-        asking = (self.process_candles, self.query, self._queries)
-        return StoreSource(*asking, given["source_timeframe"] or "1m", adjustment)
-
-
-def read_screen(
-    condition: str | Node,
-    columns: Sequence[str] | Mapping[str, str],
-    sort: str | None,
-    ascending: bool,
-    saved: Mapping[str, str] | str | Path | None,
-    convention: str,
-) -> Screen:
-    """Read the texts of a screen; `ScreenError` if one cannot be read."""
-    read = partial(parse_screen, saved=texts_of(saved), convention=convention)
-    tree = read(condition, kind=CONDITION) if isinstance(condition, str) else condition
-    if isinstance(columns, str):
-        raise ScreenError(f"columns: {excerpt(columns)}; must be a list of texts, or by name")
-    named = dict(columns) if isinstance(columns, Mapping) else {text: text for text in columns}
-    taken = sorted({"instrument", "timestamp", "close"} & named.keys() - {"close"})
-    if taken:
-        raise ScreenError(f"columns: {taken[0]}; is a column of every answer; name it otherwise")
-    numbers = {name: read(text, kind=NUMBER) for name, text in named.items()}
-    by = None if sort is None else read(sort, kind=NUMBER)
-    return Screen(tree, numbers, by, ascending)
-
-
-def _ranges(condition: str) -> Sweep:
-    """Return a text with its ranges; `ScreenError` if it is none, or has none."""
-    if not isinstance(condition, str):
-        raise ScreenError(f"sweep: {excerpt(condition)}; must be text, such as close > ema(10..50)")
-    swept = read_sweep(condition)
-    if not swept.ranges:
-        raise ScreenError(
-            f"sweep: {excerpt(condition)}; has no range such as 10..50 step 10; write one for a "
-            "number, or ask for a screen"
-        )
-    return swept
-
-
-def _with_absent(
-    found: list[ScreenResult], universe: Universe | None, over: Range, source: Source
-) -> list[ScreenResult]:
-    """Return answers with a note of the members of a universe that have no candle."""
-    if universe is None:
-        return found
-    there, asked = set(source.instruments()), universe.instruments
-    members = asked if over.instruments is None else asked & over.instruments
-    absent = tuple(sorted(members - there))
-    report = UniverseReport(
-        universe.name, universe.span_text(), len(members), absent, notes=universe.notes
-    )
-    said = report.sentences()
-    return [replace(each, notes=(*each.notes, *said)) for each in found]
-
-
-def judge_bars(
-    engine: ScreenRequests, screen: Screen, size: Timeframe, candles: Candles
-) -> pl.DataFrame:
-    """Return all bars of candles with what a screen says of each; see `ScreenQuestion.bars`."""
-    source = GivenSource(engine.process_candles, candles)
-    return ScreenQuestion([screen], size, engine.calendars, source).bars()

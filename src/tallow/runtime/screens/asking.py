@@ -1,0 +1,143 @@
+"""How the screens of an engine are read and asked; imported where somebody asks one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tallow.core.errors import (
+    ParameterError,
+    RangeError,
+    ScreenError,
+    excerpt,
+)
+from tallow.core.moments import Moment
+from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.reading.candles import Candles
+from tallow.data.reading.readers import open_candles
+from tallow.data.universe import Universe
+from tallow.runtime.ranges import Range, moment_us
+from tallow.runtime.screens.questions import ScreenQuestion
+from tallow.runtime.screens.sources import GivenSource, Source, StoreSource
+from tallow.runtime.universes import UniverseReport
+from tallow.screens.answers import Screen, ScreenResult
+from tallow.screens.files import texts_of
+from tallow.screens.nodes import CONDITION, NUMBER, Node
+from tallow.screens.parser import parse_screen
+from tallow.screens.sweeps import Sweep, read_sweep
+
+if TYPE_CHECKING:
+    from tallow.runtime.screens.requests import ScreenRequests
+
+
+def ask(
+    engine: ScreenRequests,
+    screens: Sequence[Screen],
+    timeframe: str | Timeframe,
+    source: Source,
+    when: tuple[Moment | None, str | datetime | None, Moment | None, Moment | None],
+    who: tuple[str | list[str] | None, str | Path | Universe | None],
+) -> list[ScreenResult]:
+    """Return the answers of screens: at a moment, or where one is given, over a range."""
+    at, known_at, start, end = when
+    instruments, universe = who
+    question = ScreenQuestion(screens, parse_timeframe(timeframe), engine.calendars, source)
+    known = None if known_at is None else moment_us("known_at", known_at)
+    list_ = source.universe(universe)
+    over = Range.of(start, end, instruments).checked(engine.calendars)
+    if over.instruments is not None:
+        over.check_found(source.instruments())
+    if start is None and end is None:
+        return _with_absent(question.at(at, known, over, list_), list_, over, source)
+    if at is None:
+        return _with_absent(question.over(over, known, list_), list_, over, source)
+    name, limit = ("end", end) if start is None else ("start", start)
+    raise RangeError(
+        f"screen: at={at}, {name}={limit}; are two questions; give a moment, or a range"
+    )
+
+
+def source_of(engine: ScreenRequests, candles: Any, given: Any, adjustment: str) -> Source:
+    """Return where the bars of a screen come from: candles, or the engine's store."""
+    if candles is not None:
+        opened = open_candles(candles, calendar=engine.calendars, **given)
+        read = opened if isinstance(opened, Candles) else opened.read()
+        return GivenSource(engine.process_candles, read)
+    if engine._queries is None:
+        raise ParameterError(
+            "screen: candles=None, and the engine has no store; give candles=, or "
+            'AnalyticsEngine(store="folder")'
+        )
+    for name, value in given.items():
+        if name != "source_timeframe" and value not in (None, False, "open"):
+            raise ParameterError(
+                f"screen: {name}={excerpt(value)}; says how candles are read that are given, "
+                "and a store has read its own; leave it out"
+            )
+    asking = (engine.process_candles, engine.query, engine._queries)
+    return StoreSource(*asking, given["source_timeframe"] or "1m", adjustment)
+
+
+def read_screen(
+    condition: str | Node,
+    columns: Sequence[str] | Mapping[str, str],
+    sort: str | None,
+    ascending: bool,
+    saved: Mapping[str, str] | str | Path | None,
+    convention: str,
+) -> Screen:
+    """Read the texts of a screen; `ScreenError` if one cannot be read."""
+    read = partial(parse_screen, saved=texts_of(saved), convention=convention)
+    tree = read(condition, kind=CONDITION) if isinstance(condition, str) else condition
+    if isinstance(columns, str):
+        raise ScreenError(f"columns: {excerpt(columns)}; must be a list of texts, or by name")
+    named = dict(columns) if isinstance(columns, Mapping) else {text: text for text in columns}
+    taken = sorted({"instrument", "timestamp", "close"} & named.keys() - {"close"})
+    if taken:
+        raise ScreenError(f"columns: {taken[0]}; is a column of every answer; name it otherwise")
+    numbers = {name: read(text, kind=NUMBER) for name, text in named.items()}
+    by = None if sort is None else read(sort, kind=NUMBER)
+    return Screen(tree, numbers, by, ascending)
+
+
+def read_ranges(condition: str) -> Sweep:
+    """Return a text with its ranges; `ScreenError` if it is none, or has none."""
+    if not isinstance(condition, str):
+        raise ScreenError(f"sweep: {excerpt(condition)}; must be text, such as close > ema(10..50)")
+    swept = read_sweep(condition)
+    if not swept.ranges:
+        raise ScreenError(
+            f"sweep: {excerpt(condition)}; has no range such as 10..50 step 10; write one for a "
+            "number, or ask for a screen"
+        )
+    return swept
+
+
+def _with_absent(
+    found: list[ScreenResult], universe: Universe | None, over: Range, source: Source
+) -> list[ScreenResult]:
+    """Return answers with a note of the members of a universe that have no candle."""
+    if universe is None:
+        return found
+    there, asked = set(source.instruments()), universe.instruments
+    members = asked if over.instruments is None else asked & over.instruments
+    absent = tuple(sorted(members - there))
+    report = UniverseReport(
+        universe.name, universe.span_text(), len(members), absent, notes=universe.notes
+    )
+    said = report.sentences()
+    return [replace(each, notes=(*each.notes, *said)) for each in found]
+
+
+def judge_bars(
+    engine: ScreenRequests, screen: Screen, size: Timeframe, candles: Candles
+) -> pl.DataFrame:
+    """Return all bars of candles with what a screen says of each; see `ScreenQuestion.bars`."""
+    source = GivenSource(engine.process_candles, candles)
+    return ScreenQuestion([screen], size, engine.calendars, source).bars()
