@@ -70,7 +70,7 @@ SHOWN: dict[str, Shown] = {
     "runtime/why_empty": (("run", "query"), (tallow.AnalyticsEngine,)),
     "runtime/live/live_quarantine": (("live", "quarantine"), (tallow.LiveEngine,)),
     # The verb says itself that there are no candles.
-    "runtime/screens/requests": ((), (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep)),
+    "runtime/screens/asking": ((), (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep)),
 }
 
 ELSEWHERE: dict[tuple[str, str], Shown] = {

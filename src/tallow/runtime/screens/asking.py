@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import (
     ParameterError,
     RangeError,
@@ -33,11 +34,20 @@ from tallow.screens.parser import parse_screen
 from tallow.screens.sweeps import Sweep, read_sweep
 
 if TYPE_CHECKING:
-    from tallow.runtime.screens.requests import ScreenRequests
+    from tallow.runtime.query import StoreQueries
+
+
+class ScreenedEngine(Protocol):
+    """What an engine has that is asked for screens."""
+
+    calendars: CalendarAssignment
+    process_candles: Callable[..., Any]
+    query: Callable[..., Any]
+    _queries: StoreQueries | None
 
 
 def ask(
-    engine: ScreenRequests,
+    engine: ScreenedEngine,
     screens: Sequence[Screen],
     timeframe: str | Timeframe,
     source: Source,
@@ -63,7 +73,7 @@ def ask(
     )
 
 
-def source_of(engine: ScreenRequests, candles: Any, given: Any, adjustment: str) -> Source:
+def source_of(engine: ScreenedEngine, candles: Any, given: Any, adjustment: str) -> Source:
     """Return where the bars of a screen come from: candles, or the engine's store."""
     if candles is not None:
         opened = open_candles(candles, calendar=engine.calendars, **given)
@@ -136,7 +146,7 @@ def _with_absent(
 
 
 def judge_bars(
-    engine: ScreenRequests, screen: Screen, size: Timeframe, candles: Candles
+    engine: ScreenedEngine, screen: Screen, size: Timeframe, candles: Candles
 ) -> pl.DataFrame:
     """Return all bars of candles with what a screen says of each; see `ScreenQuestion.bars`."""
     source = GivenSource(engine.process_candles, candles)
