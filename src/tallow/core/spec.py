@@ -18,7 +18,7 @@ from tallow.core.registry import registry
 from tallow.core.spec_text import (
     NAME,
     Arguments,
-    Quoted,
+    QuotedText,
     arguments_of,
     has_brackets,
     pieces_of,
@@ -252,7 +252,7 @@ def _is_source(indicator: Indicator, arguments: Arguments, place: int) -> bool:
     """Say whether the value at a place is, or can only be meant as, a source."""
     value, parameters = arguments.positional[place], indicator.parameters
     choices = parameters[place].choices if place < len(parameters) else ()
-    if not isinstance(value, str) or isinstance(value, Quoted) or value in choices:
+    if not isinstance(value, str) or isinstance(value, QuotedText) or value in choices:
         return False
     if has_brackets(value) or value.lower() in COLUMNS or registry().get(value) is not None:
         return True

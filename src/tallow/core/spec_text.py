@@ -23,7 +23,7 @@ BRACKETS = re.compile(rf"{_QUOTED}|[()\[\]]")
 """Finds brackets, and texts in quotes, whose brackets are none."""
 
 
-class Quoted(str):
+class QuotedText(str):
     """A value that stood in quotes: a text as it is, and neither a number nor a spec."""
 
     __slots__ = ()
@@ -128,7 +128,7 @@ def has_brackets(text: str) -> bool:
 
 def _value(text: str, has_texts: bool) -> Value:
     if has_texts and _IN_QUOTES.fullmatch(text):
-        return Quoted(text[1:-1])
+        return QuotedText(text[1:-1])
     text = text.strip("\"'")
     if not _NUMBER.fullmatch(text):
         return text

@@ -41,9 +41,17 @@ class ScreenedEngine(Protocol):
     """What an engine has that is asked for screens."""
 
     calendars: CalendarAssignment
-    process_candles: Callable[..., Any]
-    query: Callable[..., Any]
     _queries: StoreQueries | None
+
+    @property
+    def process_candles(self) -> Callable[..., Any]:
+        """Makes bars of candles."""
+        ...
+
+    @property
+    def query(self) -> Callable[..., Any]:
+        """Makes bars of a store's candles."""
+        ...
 
 
 def ask(
