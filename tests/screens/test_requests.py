@@ -292,3 +292,12 @@ def test_an_answer_without_a_bar_says_why(tmp_path: Path):
         given: Any = asked
         with pytest.warns(EmptyWarning, match=why):
             ENGINE.screen("close > 0", candles=CANDLES, **given)
+
+
+def test_amid_a_session_the_day_before_sees_its_own_hours(store):
+    hours = ENGINE.process_candles(CANDLES, "1h", "ema(1)").frame
+    then = hours.filter(pl.col("timestamp").dt.date() == date(2025, 7, 3))
+    expected = then.group_by("instrument", maintain_order=True).agg(pl.col("close").get(-2))
+    asked: Any = {"at": "2025-07-04T15:19", "columns": {"hour": "close@1h[1]"}}
+    found = AnalyticsEngine(store=store).screen("close > 0", "1d", **asked).frame
+    assert found["hour"].to_list() == expected["close"].to_list()

@@ -114,11 +114,14 @@ class ScreenQuestion:
             )
         make = partial(panel_of, source=source.size, calendars=self.calendars, until=source.until)
         how = (source.fetch, make, self.calendars, source.size)
+        if is_moment and first is not None:
+            # The newest closed bar opens a whole bar earlier.
+            first = self._before(first)
         with source.sharing():
             panels = panels_of(needs, self.size.text, first, *how)
             opens = panels[self.size.text].closed.opens
             newest = None if not len(opens) else int(opens.max())
-            if is_moment and first is not None and (newest is None or newest < self._before(first)):
+            if is_moment and first is not None and (newest is None or newest < first):
                 # The newest bars are not the calendar's.
                 panels = panels_of(needs, self.size.text, newest, *how)
         populations: dict[str | None, Population] = {}
