@@ -137,6 +137,31 @@ def test_without_a_store_what_is_older_than_all_kept_bar_times_is_refused():
     assert "older" in update.report.quarantine["rule"].item()
 
 
+def test_a_bar_that_turns_final_keeps_its_values_where_many_bar_times_come_at_once():
+    fives = TIMES.filter(TIMES.dt.minute() % 5 == 0)
+    some = CANDLES.filter(pl.col("timestamp").is_in(fives.implode()))
+    both, one, other = (
+        pl.col("instrument").is_in(each) for each in (NAMES[:2], NAMES[:1], NAMES[1:2])
+    )
+    time = pl.col("timestamp")
+    parts = [
+        some.filter(both, time == fives[0]),
+        # So many bar times that the first is not kept any more.
+        some.filter(one, time.is_between(fives[1], fives[7])),
+        # The other's first bar turns final, and its later ones are as many.
+        some.filter(other, time.is_between(fives[8], fives[14])),
+    ]
+    live = LiveEngine("5m", "cs_rank", keep=5)
+    held: dict[Any, float | None] = {}
+    for part in parts:
+        frame = live.update(part).frame
+        rows = frame.select("instrument", "timestamp", "cs_rank").rows()
+        held |= {(name, time): rank for name, time, rank in rows}
+    whole = AnalyticsEngine().process_candles(pl.concat(parts), "5m", "cs_rank").frame
+    rows = whole.select("instrument", "timestamp", "cs_rank").rows()
+    assert held == {(name, time): rank for name, time, rank in rows}
+
+
 def test_a_state_of_other_comparisons_is_refused(tmp_path):
     live = LiveEngine("5m", "cs_rank")
     live.update(CANDLES.head(3))

@@ -72,7 +72,9 @@ class Comparing:
         is_older = rows.timestamp <= bars.gone
         if not is_older.any():
             return bars.take(rows)
-        return join_rows([bars.take(rows.take(~is_older)), bars.shown(rows.take(is_older))])
+        # As they are before newer bar times take the place of theirs.
+        older = bars.shown(rows.take(is_older))
+        return join_rows([bars.take(rows.take(~is_older)), older])
 
     # The state on disk
 
