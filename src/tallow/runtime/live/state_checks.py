@@ -82,6 +82,18 @@ def record(checks: Mapping[str, Check]) -> Check:
     )
 
 
+_ASKED = record(
+    {
+        "timeframes": each(is_text),
+        "indicators": each(is_text),
+        "convention": is_text,
+        "grace": lambda value: type(value) is float,
+        "keep": lambda value: type(value) is int,
+    }
+)
+"""What an engine was asked to compute, and to keep."""
+
+
 def require_header(path: Path, header: Mapping[str, Any], state: LiveState) -> None:
     """Raise `StateError` unless a header has all that an engine with these timeframes saves."""
     names: Any = header.get("names")
@@ -92,6 +104,9 @@ def require_header(path: Path, header: Mapping[str, Any], state: LiveState) -> N
             raise StateError(f"state: file={path}; it does not say {name!r}; rebuild it")
         if not check(header[name]):
             raise StateError(f"state: file={path}; {name}={excerpt(header[name])}; {_FORM}")
+    # Files of before do not say it.
+    if "asked" in header and not _ASKED(header["asked"]):
+        raise StateError(f"state: file={path}; asked={excerpt(header['asked'])}; {_FORM}")
 
 
 def require_arrays(path: Path, arrays: Arrays, state: LiveState, count: int) -> None:
