@@ -48,7 +48,7 @@ def compared_bars(
         calendar = calendars.calendars[place]
         months = _PhaseSnapshots(file, run, names, calendar)
         start = wanted.limits(calendar)[0]
-        boundary, kept = months.begin(names, start)
+        boundary, kept = months.begin(start)
     for place, group in groups.items():
         first, last = wanted.limits(calendars.calendars[place])
         from_origin = wanted.start is None
@@ -101,7 +101,7 @@ class _PhaseSnapshots:
         text = repr((later, instruments)).encode()
         self._series = hashlib.blake2b(identity + text, digest_size=16).digest()
 
-    def begin(self, names: Sequence[str], until: int) -> tuple[int | None, KeptStates]:
+    def begin(self, until: int) -> tuple[int | None, KeptStates]:
         """Return the latest boundary up to a time, and what a run begins with and keeps there.
 
         None where there is no boundary: it begins with the first rows.

@@ -120,6 +120,9 @@ class ComparedBars:
         self._made = tuple(name for phase in plan.phases for name in phase.columns)
         self.fields = (*BAR_FIELDS, *plan.outputs)
         shown = (*self._own, *self._made)
+        self._inputs = [
+            (k, name) for k, name in enumerate(self._own) if name in NUMBERS or name in plan.columns
+        ]
         self._places = [shown.index(name) for name in self.fields]
         self._size = self._phases.new_states(0).shape[1]
         self.names: list[str] = []
@@ -238,7 +241,7 @@ class ComparedBars:
             [self.names[number] for number in there.tolist()],
             np.arange(len(there) + 1),
             np.full(len(there), bar_time.open),
-            {name: values[k, there] for k, name in enumerate(self._own) if name in self._inputs},
+            {name: values[k, there] for k, name in self._inputs},
         )
         found, failures = self._phases.compute(rows, some)
         self.failures |= failures
@@ -248,10 +251,6 @@ class ComparedBars:
         old, bar_time.made = bar_time.made, made
         changed: Flags = np.any((old != made) & ~(np.isnan(old) & np.isnan(made)), axis=0)
         return changed, states
-
-    @property
-    def _inputs(self) -> set[str]:
-        return {*NUMBERS, *self._own[len(BAR_FIELDS) :]}
 
     def _rows_of(self, bar_time: BarTime, which: Ints) -> BarRows:
         """Return the rows of some instruments, as the engine's caller gets them."""

@@ -35,7 +35,9 @@ class Comparing:
         self._state, self._intake = state, intake
         minutes = state.memory.capacity
         self._new: list[Callable[[], ComparedBars]] = [
-            _maker(each, calendars, 2 + minutes // (each.size.minutes or minutes))
+            partial(
+                ComparedBars, each.plan, calendars, 2 + minutes // (each.size.minutes or minutes)
+            )
             for each in state.timeframes
         ]
         self.bars = [make() for make in self._new]
@@ -50,11 +52,7 @@ class Comparing:
             else self._take(bars, part)
             for place, (bars, part) in enumerate(zip(self.bars, rows, strict=True))
         ]
-        if source is None:
-            # What lies before the bar times here cannot be compared again.
-            self._state.floor = max(each.gone_end for each in self.bars) - 1
-        else:
-            self.received = source.point.received
+        self._note_reach()
         assert all(len(each.names) == len(names) for each in self.bars)
         return told
 
@@ -91,6 +89,10 @@ class Comparing:
     def restore(self, arrays: Arrays) -> None:
         """Restore what arrays that fit say."""
         restore(self.bars, arrays, self._intake.names)
+        self._note_reach()
+
+    def _note_reach(self) -> None:
+        """Note how far back bars can be compared again: in the store, or here alone."""
         source = self._intake.source
         if source is None:
             self._state.floor = max(each.gone_end for each in self.bars) - 1
@@ -156,12 +158,6 @@ class Comparing:
         if received < source.point.received:
             return rows.sort()
         return latest_rows(join_rows([rows, state.last_bars(np.arange(len(names)))]))
-
-
-def _maker(
-    each: TimeframeState, calendars: CalendarAssignment, keep: int
-) -> Callable[[], ComparedBars]:
-    return partial(ComparedBars, each.plan, calendars, keep)
 
 
 def _those_of(all_rows: BarRows, rows: BarRows, bars: ComparedBars) -> BarRows:

@@ -35,8 +35,6 @@ class Source(Protocol):
     ----------
     size
         How long the candles last.
-    has_receipts
-        Whether it is known when candles were received.
     until
         Bars are closed that end by then, microseconds.
     is_present
@@ -181,7 +179,8 @@ class StoreSource:
         """Return bars of the candles as they were known."""
         wanted = self._names if names is None else list(names)
         others = set(self._later.instruments)
-        if others and make_plan(list(specs)).phases:
+        is_compared = bool(others) and bool(make_plan(list(specs)).phases)
+        if is_compared:
             # What compares instruments depends on the rows of all.
             others |= set(self.instruments())
         frame = self._queried(timeframe, specs, start, wanted)
@@ -189,7 +188,7 @@ class StoreSource:
         if not affected:
             return frame
         kind, state = (self.size.text, self._adjustment), self._queries.store.state()
-        read = sorted(others) if make_plan(list(specs)).phases else affected
+        read = sorted(others) if is_compared else affected
         moments = (self._known_at or 0, self.until)
         candles = candles_known(state, read, kind, *moments, self._queries.joined())
         asking = (self._process, candles, timeframe, specs, start, affected)
