@@ -1,4 +1,4 @@
-"""Goal: what every room needs stands in one place: time, arrays, the disk, globs.
+"""Goal: what every room needs stands in one place: time, arrays, the disk, globs, counts.
 
 Method: every source file is parsed; what may stand in one file only is looked for in all others.
 Each rule is first tried on bad texts.
@@ -7,6 +7,7 @@ Each rule is first tried on bad texts.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -130,3 +131,38 @@ def test_a_copy_is_found(place: str, text: str) -> None:
 )
 def test_what_is_no_copy_passes(place: str, text: str) -> None:
     assert not list(copies(text, RULES[place]))
+
+
+_NOUNS = re.compile(r" (rows|bars|candles|instruments|members|files)\b(?!/)")
+
+
+def counts_in(node: ast.AST) -> bool:
+    """Say whether a text counts with a noun that is one of several, whatever the number."""
+    match node:
+        case ast.JoinedStr(values=parts):
+            return any(map(_is_counted, parts, parts[1:]))
+    return False
+
+
+def _is_counted(number: ast.expr, behind: ast.expr) -> bool:
+    match number, behind:
+        case ast.FormattedValue(value=ast.Name(name)), _ if name.isupper():
+            # Of a limit, it is known how many there are.
+            return False
+        case ast.FormattedValue(format_spec=ast.JoinedStr()), ast.Constant(value=str(text)):
+            # A rate goes on: rows/s. A text of the language has no separators.
+            return _NOUNS.match(text) is not None
+    return False
+
+
+def test_counts_are_written_in_one_place() -> None:
+    """`counted` of `tallow.core.text` knows that one row is not several."""
+    texts = {path: path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+    found = [
+        f"{path.relative_to(PACKAGE)}:{line}"
+        for path, text in texts.items()
+        for line in copies(text, counts_in)
+    ]
+    assert not found, "\n".join(found)
+    assert list(copies('say(f"{count:,} rows in all")', counts_in))
+    assert not list(copies('f"{ROWS_MAX:,} rows"; f"{pace:,.0f} rows/s"', counts_in))

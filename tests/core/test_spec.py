@@ -120,7 +120,7 @@ def test_a_convention_sets_what_is_not_given():
         ("9", r"must read like"),
         ("ema(9)]", r"must read like"),
         ("ema(1, 2)", r"ema: 2 values; takes at most 1: length"),
-        ("true_range(1)", r"true_range: 1 values; takes at most 0: none"),
+        ("true_range(1)", r"true_range: 1 value; takes at most 0: none"),
         ("ema(len=9)", r"ema: len; unknown; did you mean length\?"),
         ("ema(9, length=9)", r"ema: length=9; given twice"),
         ("ema(length=9, length=8)", r"ema\(length=9, length=8\): length=8; given twice"),

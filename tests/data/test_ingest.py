@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_read_stops_no_other(store: Store, tmp_path: Path)
         (".", SAID, "is a folder"),
         ([], SAID, "must name at least one file"),
         ("*.csv", {**SAID, "format": "upstok"}, "did you mean upstox"),
-        ("*.csv", {}, 'add source_timeframe="1m", adjustment="raw" (and 1 more files)'),
+        ("*.csv", {}, 'add source_timeframe="1m", adjustment="raw" (and 1 more file)'),
     ],
 )
 def test_what_is_wrong_with_all_is_an_error(

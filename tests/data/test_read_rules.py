@@ -314,6 +314,6 @@ def test_when_no_time_at_all_can_be_read_it_is_an_error():
 def test_a_report_is_short():
     shown = repr(read_candles(candle_frame([GOOD, changed(volume=-1.0)])))
     assert shown == (
-        "Candles(1 x 1m, 1 instruments, 2025-06-02 03:45 to 2025-06-02 03:45 UTC, 1 quarantined)"
+        "Candles(1 x 1m, 1 instrument, 2025-06-02 03:45 to 2025-06-02 03:45 UTC, 1 quarantined)"
     )
     assert repr(read_candles(candle_frame([]))) == "Candles(0 x 1m, 0 instruments, 0 quarantined)"

@@ -78,6 +78,53 @@ def test_a_chain_is_one_expression_after_the_other():
     assert_same_frame(made, wanted.alias("x").to_frame())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ema(rsi(14), 9)",
+        "sma(20, source=hl2)",
+        "rsi(volume, 5)",
+        "bb(bb(5, 2)[percent_b], 4, 2)",
+        "wma(roc(true_range, 3), 2)",
+        "EMA(close, 9)",
+        "cs_rank(volume)",
+    ],
+)
+@pytest.mark.parametrize("convention", ["tradingview", "talib"])
+def test_a_text_has_the_bits_that_it_has_everywhere(text, convention):
+    made = tallow(pl.col("close"))(text, convention=convention)
+    apart = "timestamp" if text.startswith("cs_") else "instrument"
+    found = outputs(FRAME.select(made.over(apart)).to_series())
+    engine = AnalyticsEngine(convention=convention, threads=1)
+    assert_same_frame(found, engine.calculate_indicators(FRAME, text).select(found.columns))
+
+
+def test_inputs_of_a_text_may_be_other_columns():
+    renamed = FRAME.rename({"high": "h", "low": "l", "close": "c"})
+    made = tallow(pl.col("c"))("sma(atr(5), 3)", high=pl.col("h"), low=pl.col("l"))
+    assert_same_frame(renamed.select(made), FRAME.select(tallow(pl.col("close"))("sma(atr(5), 3)")))
+    (upper,) = FRAME.select(tallow(pl.col("close"))("bb(5, 2)", output="upper"))
+    assert_same_frame(FRAME.select(tallow(pl.col("close"))("bb(5, 2)[upper]")), upper.to_frame())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: t("ema(9), rsi(14)"), "must be one indicator, such as ema"),
+        (lambda t: t("emma(9)"), "indicator: 'emma'; unknown; did you mean"),
+        (lambda t: t("sma(vwap, 3)"), "needs a calendar; use AnalyticsEngine"),
+        (lambda t: t('security(close, "A")'), "needs the instruments' names"),
+        (lambda t: t("cs_rank(rsi(14))"), "goes on from instruments to moments or back; use"),
+        (lambda t: t("ema(rsi(14), 9)", close=pl.col("c")), "close=; takes close, where close is"),
+        (lambda t: t("ema(9)", high=pl.col("h")), "high=; takes close"),
+        (lambda t: tallow(pl.col("x"))("sma(20, source=hl2)"), "takes high, low, and not the cl"),
+    ],
+)
+def test_mistakes_of_texts_are_told(call, message):
+    with pytest.raises(SpecError, match=message):
+        call(tallow(pl.col("close")))
+
+
 def test_lazily_and_streaming():
     made = tallow(pl.col("close")).rsi(5).over("instrument")
     eager = FRAME.select(made)

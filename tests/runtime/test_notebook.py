@@ -49,8 +49,8 @@ def test_results_show_their_counts_and_tables() -> None:
     result = tallow.AnalyticsEngine("XNSE").process_candles(read, "5m", "sma(1)")
     update = tallow.LiveEngine("5m", "sma(1)", calendar="XNSE").update(candles())
     shown: dict[str, Any] = {
-        "Candles(9 x 1m, 1 instruments": read,
-        "ProcessingResult(2 bars, 1 outputs": result,
+        "Candles(9 x 1m, 1 instrument": read,
+        "ProcessingResult(2 bars, 1 output": result,
         "LiveUpdate(2 of 5m; 1 quarantined)": update,
     }
     for title, each in shown.items():
@@ -76,7 +76,7 @@ def test_reports_and_outputs_are_shown_too(tmp_path: Path, monkeypatch: pytest.M
         "RunReport(2 bars of 10 rows)": result.report,
         "IndicatorSet(sma_1; 2 rows)": result.indicators,
         "WriteReport(10 rows: 9 new, 0 identical, 0 revised, 1 quarantined)": written,
-        "IngestReport(1 files: 0 new, 9 identical, 0 revised, 1 quarantined)": ingested,
+        "IngestReport(1 file: 0 new, 9 identical, 0 revised, 1 quarantined)": ingested,
     }
     for title, each in shown.items():
         page = Page(each._repr_html_())

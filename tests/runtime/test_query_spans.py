@@ -88,7 +88,7 @@ def test_a_dividend_s_amount_without_a_raw_close_is_refused_where_it_counts(stor
 def test_what_came_with_dividends_cannot_be_taken_back_and_others_are_not_affected(store):
     store.write(daily("A", d12=18.0), source_timeframe="1d", adjustment="total")
     store.actions.record(actions("A", SPLIT))
-    words = r"1 candles, from 2025-09-11T18:30:00.*cannot be taken back; ask for adjustment='total'"
+    words = r"1 candle, from 2025-09-11T18:30:00.*cannot be taken back; ask for adjustment='total'"
     with pytest.raises(AllFailedError, match=words):
         asked(store, "split")
     assert asked(store, "split", start=date(2025, 9, 15)) == [20.0, 105 * 0.2, 110 * 0.2, 23.0]

@@ -149,9 +149,9 @@ def test_dates_on_which_there_is_no_member_are_named(
         report = ask(engine, tmp_path, universe=path)[1]
         assert report.universe.dates_without == (date(2025, 7, 8), date(2025, 7, 9))
         assert report.sentences() == [
-            "universe late: 1 rows overlap others of the same instrument; merged: A",
+            "universe late: merged 1 row with others of the same instrument: A",
             "universe late: 10 bars left out, of instruments that were no members then",
-            "universe late: no members on 2 dates that have bars, 2025-07-08 to 2025-07-09",
+            "universe late: no members on 2 dates with bars, 2025-07-08 to 2025-07-09",
         ]
         assert report.to_dict()["universe"]["dates_without"] == ["2025-07-08", "2025-07-09"]
 

@@ -120,7 +120,7 @@ def test_a_correction_counts_from_its_receipt_on(tmp_path: Path):
     store.write(changed, source_timeframe="1m")
     after = engine.screen("close > ema(20)", **asked)
     assert after.frame.equals(before.frame)
-    assert any("180 later versions, of 1 instruments" in note for note in after.notes)
+    assert any("180 later versions, of 1 instrument," in note for note in after.notes)
     now = engine.screen("close > ema(20)", **asked, known_at=datetime.now(UTC))
     corrected = pl.concat([CANDLES.filter(~day), changed]).sort("instrument", "timestamp")
     expected = ENGINE.screen("close > ema(20)", candles=corrected, **asked)

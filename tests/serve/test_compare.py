@@ -173,7 +173,7 @@ def test_rows_that_break_a_rule_are_told_of(candles: Path, market: pl.DataFrame)
     bad.write_parquet(candles)
     result = compared(candles, "--control", "talib", "--candidate", "tallow")
     assert result.exit_code == 0, result.output
-    assert "given to neither side: 1 rows" in result.stderr
+    assert "given to neither side: 1 row\n" in result.stderr
 
 
 def test_candles_that_all_break_a_rule_are_told_with_it(

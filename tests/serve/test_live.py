@@ -237,7 +237,7 @@ def test_without_a_terminal_lines_and_a_report_tell_what_was_set_aside(
     result = tallow("live", *replay)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("2025-06-02 09:16:00  connected  1 rows, ")
+    assert lines[0].startswith("2025-06-02 09:16:00  connected  1 row, ")
     assert "1 quarantined" in lines[1]
     assert re.search(r"^ +1 +appended ", result.stdout, re.MULTILINE)
     assert re.search(r"^not_covered +1 .*--calendar-dates", result.stdout, re.MULTILINE)

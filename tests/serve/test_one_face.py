@@ -214,7 +214,7 @@ def test_quiet_verbs_print_nothing_and_strict_ones_fail(source: Path, tmp_path: 
         assert (quiet.exit_code, quiet.stdout) == (0, ""), quiet.output
     strict = called("compare", *commands["compare"], "--strict", "--quiet")
     assert strict.exit_code == 1
-    assert "1 rows, and --strict is given" in strict.stderr
+    assert "1 row, and --strict is given" in strict.stderr
 
 
 # Python

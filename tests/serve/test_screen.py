@@ -128,7 +128,7 @@ def test_a_moment_and_a_range_are_asked(folder: Path):
     words = ("screen", "close > open", "--store", "store", "-t", "5m")
     at = told(*words, "--at", f"{DAYS[1]}T09:30")
     assert at["judged_at"] == f"{DAYS[1]}T04:00:00+00:00"
-    assert "first received later" in at["notes"][0]
+    assert "received first after" in at["notes"][0]
     over = told(*words, "--start", DAYS[1], "--end", DAYS[2])
     days = [text[:10] for text in local(bars("5m")["timestamp"])]
     inside = bars("5m").filter(pl.Series([day in DAYS[1:3] for day in days]))
@@ -160,7 +160,7 @@ def test_members_on_the_day_are_asked(folder: Path):
     found = told("screen", "close > 0", "candles.parquet", "-t", "5m", "--universe", "list.csv")
     expected = [name for name in "ABC" if (name, DAYS[-1]) in MEMBERS]
     assert [row["instrument"] for row in found["matches"]] == expected
-    assert found["notes"] == ["universe list: 1 of 3 members have no row: Z"]
+    assert found["notes"] == ["universe list: 1 of 3 members without a row: Z"]
     one = told("screen", "close > 0", "--store", "store", "-t", "5m", "--instrument", "S-B")
     assert [row["instrument"] for row in one["matches"]] == ["B"]
 
@@ -252,7 +252,7 @@ def test_quarantined_rows_fail_a_strict_screen_and_a_quiet_one_is_quiet(folder: 
     result = tallow("screen", "close > 1", "bad.csv", "--strict", "--quiet")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "1 rows, and --strict is given" in result.stderr
+    assert "1 row, and --strict is given" in result.stderr
 
 
 def test_a_store_of_before_is_screened_as_it_was(folder: Path):

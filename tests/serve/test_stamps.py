@@ -88,7 +88,7 @@ def test_a_file_a_day_is_told_of_once(tmp_path):
         own.write_csv(tmp_path / f"{day[0]}.csv")
     told = called("ingest", tmp_path / "*.csv", "--store", tmp_path / "store", *SAID)
     assert told.stderr.count(WORDS) == 1
-    assert "2025-07-17.csv (and 1 more files): " in told.stderr
+    assert "2025-07-17.csv (and 1 more file): " in told.stderr
     right = called(
         "ingest", tmp_path / "*.csv", "--store", tmp_path / "s", *SAID, "--stamped", "close"
     )

@@ -94,7 +94,7 @@ def test_verbs_have_the_days_of_members(
     assert result.exit_code == 0, result.output
     assert found == MEMBERS
     said = "kept" if by == "name" else "list"
-    assert f"universe {said}: 1 of 3 members have no row: Z" in result.stderr
+    assert f"universe {said}: 1 of 3 members without a row: Z" in result.stderr
     left_out = f"universe {said}: 6 bars left out, of instruments that were no members then"
     assert (left_out in result.stderr) is (verb != "coverage")
 
@@ -110,7 +110,7 @@ def test_live_shows_members_and_takes_all_that_ever_are(
     assert report["left_out"] == 30 * len(DAYS)
     assert report["universe"]["unknown"] == ["Z"]
     assert report["universe"]["bars_left_out"] > 0
-    assert "universe list: 1 of 3 members have no row: Z" in result.stderr
+    assert "universe list: 1 of 3 members without a row: Z" in result.stderr
     with open_store(place) as kept:
         assert kept.instruments() == ["A", "B"]
         assert len(kept.read()) == 2 * 30 * len(DAYS)
@@ -202,7 +202,7 @@ def test_a_list_is_added_replaced_and_shown(store: Path, tmp_path: Path) -> None
     added = tallow("universe", "add", "kept", grouped, "--store", store)
     assert added.exit_code == 0
     assert "kept: 2 members in 2 groups, dates until 2025-02-28; rows: 2 new" in added.stdout
-    assert "1 rows overlap others of the same instrument; merged: A" in added.stderr
+    assert "merged 1 row with others of the same instrument: A" in added.stderr
     assert told(*listed)[0]["groups"] == ["Banks", "IT"]
     assert told(*listed, "--known-at", before)[0]["members"] == 3
     assert len(told(*show, "--known-at", before)) == 4

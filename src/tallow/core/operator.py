@@ -15,6 +15,7 @@ import numpy as np
 from tallow.core.arrays import Floats
 from tallow.core.errors import DeclarationError, ParameterError, near_matches, shorten
 from tallow.core.limits import NAME_CHARACTERS_MAX
+from tallow.core.text import counted
 
 Value = int | float | str
 Values = Mapping[str, Value]
@@ -229,7 +230,7 @@ class Indicator:
         known = {parameter.name: parameter for parameter in self.parameters}
         if len(positional) > len(known):
             raise ParameterError(
-                f"{self.name}: {len(positional)} values; takes at most {len(known)}: "
+                f"{self.name}: {counted(len(positional), 'value')}; takes at most {len(known)}: "
                 f"{', '.join(known) or 'none'}"
             )
         if self.order and (problem := self.order(positional)):

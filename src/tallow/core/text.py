@@ -150,15 +150,26 @@ def require_escaped_user(what: str, url: str, kind: type[Exception]) -> None:
         )
 
 
-def first_of(texts: Sequence[str], what: str = "files") -> str:
+def counted(count: int, noun: str) -> str:
+    """Return how many there are of what a noun names.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(2_000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def first_of(texts: Sequence[str], noun: str = "file") -> str:
     """Return the first of some texts, and how many more there are.
 
     Examples
     --------
     >>> first_of(["a.csv", "b.csv"])
-    'a.csv (and 1 more files)'
+    'a.csv (and 1 more file)'
     """
-    return f"{texts[0]} (and {len(texts) - 1} more {what})" if len(texts) > 1 else texts[0]
+    return f"{texts[0]} (and {counted(len(texts) - 1, f'more {noun}')})" if texts[1:] else texts[0]
 
 
 def hide_secrets(text: str, *urls: str) -> str:

@@ -20,7 +20,7 @@ import polars as pl
 
 from tallow.core.arrays import Flags, Ints
 from tallow.core.errors import RangeError, UniverseError, excerpt, near_matches
-from tallow.core.text import first_of
+from tallow.core.text import counted, first_of
 
 UNIVERSE_SCHEMA: dict[str, pl.DataType] = {
     "instrument": pl.String(),
@@ -84,8 +84,8 @@ class Universe:
         table, overlapping = _merged(rows, _OWN)
         if len(overlapping):
             names = overlapping["instrument"].unique(maintain_order=True).to_list()
-            note = f"{len(overlapping):,} rows overlap others of the same instrument; merged: "
-            notes = (*notes, note + first_of(names, "instruments"))
+            note = f"merged {counted(len(overlapping), 'row')} with others of the same instrument: "
+            notes = (*notes, note + first_of(names, "instrument"))
         return cls(name, table, tuple(notes))
 
     # Members
@@ -126,8 +126,8 @@ class Universe:
         count = np.size(dates)
         if len(own) != count and 1 not in (len(own), count):
             raise UniverseError(
-                f"universe: {len(own):,} instruments, {count:,} dates; there must be as many, or "
-                "one of either"
+                f"universe: {counted(len(own), 'instrument')}, {counted(count, 'date')}; "
+                "there must be as many, or one of either"
             )
         return self.has(own.to_numpy(), dates)
 
@@ -165,7 +165,7 @@ class Universe:
         if known and self.instruments.isdisjoint(known):
             first = min(self.instruments)
             raise RangeError(
-                f"universe: {self.name}; none of its {len(self):,} members is in {where}; the "
+                f"universe: {self.name}; none of {counted(len(self), 'member')} is in {where}; the "
                 f"first is {excerpt(first)}; {near_matches(first, known)}"
             )
 
@@ -224,8 +224,10 @@ class Universe:
         return len(self.instruments)
 
     def __repr__(self) -> str:
-        groups = f", {len(self.groups):,} groups" if self.groups else ""
-        return f"Universe({self.name}: {len(self):,} instruments{groups}, {self.span_text()})"
+        groups = f", {counted(len(self.groups), 'group')}" if self.groups else ""
+        return (
+            f"Universe({self.name}: {counted(len(self), 'instrument')}{groups}, {self.span_text()})"
+        )
 
     # By numbers
 

@@ -14,6 +14,7 @@ import polars as pl
 from tallow.core.errors import UniverseError, excerpt, near_matches, shorten
 from tallow.core.given import file_path, name_text, require_file
 from tallow.core.limits import CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST, UNIVERSE_BYTES_MAX
+from tallow.core.text import counted
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.schema import find_column, find_name
 from tallow.data.universe import APART, UNIVERSE_SCHEMA, Universe
@@ -245,8 +246,8 @@ def _csv_rows(path: Path) -> Iterator[_Row]:
                 columns = {"instrument": 0}
             if len(cells) > width:
                 raise UniverseError(
-                    f"universe: {where}: {len(cells)} cells; the first line has {width}; is a cell "
-                    "with a comma not in quotes?"
+                    f"universe: {where}: {counted(len(cells), 'cell')}; the first line has "
+                    f"{width}; is a cell with a comma not in quotes?"
                 )
             filled = [*cells, *[""] * (width - len(cells))]
             yield _Row(where, {name: filled[at] for name, at in columns.items()})

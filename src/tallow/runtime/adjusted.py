@@ -19,6 +19,7 @@ from typing import cast
 
 import polars as pl
 
+from tallow.core.text import counted
 from tallow.core.time import WEEK_US
 from tallow.data.adjust import (
     ADJUSTMENTS,
@@ -180,7 +181,7 @@ class AdjustedCandles(JoinedCandles):
         )
         return {
             row["instrument"]: (
-                f"query: adjustment={self.adjustment!r}; {row['rows']} candles, from "
+                f"query: adjustment={self.adjustment!r}; {counted(row['rows'], 'candle')}, from "
                 f"{row['first'].isoformat()} to {row['last'].isoformat()}, came adjusted for "
                 "dividends too, which cannot be taken back; ask for adjustment='total', or write "
                 "raw candles of that time"

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Ints
+from tallow.core.text import counted
 from tallow.data.coverage.provisional import NONE_PROVISIONAL, provisional_bars
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.runs import instrument_runs
@@ -49,7 +50,7 @@ class ArrayResult:
         return int(self.offsets[-1])
 
     def __repr__(self) -> str:
-        return f"ArrayResult({len(self):,} bars, {len(self.columns)} columns)"
+        return f"ArrayResult({counted(len(self), 'bar')}, {counted(len(self.columns), 'column')})"
 
 
 def run_to_arrays(

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from tallow.core.errors import SpecError, excerpt
-from tallow.core.operator import PEER, Indicator, Value
+from tallow.core.operator import COLUMNS, PEER, Indicator, Value
 from tallow.core.registry import registry
-from tallow.core.spec import check_convention, make_spec
-from tallow.plan.plan import Plan, make_plan
+from tallow.core.spec import Spec, check_convention, make_spec, parse_specs
+from tallow.plan.plan import make_plan
 from tallow.runtime.operations import Machine, to_columns
 
 
@@ -27,10 +27,12 @@ class TallowExpressions:
     The expression is the close or, where an indicator takes none, its first input; the other inputs
     are the columns of their names, or expressions given by keyword (``high=pl.col("h")``). Rows are
     taken as one series in their order, so use ``.over("instrument")`` for several instruments; and
-    ``.over("timestamp")`` where instruments are compared, as by ``cs_rank()``. A
-    chain is one expression after the other: ``pl.col("close").tallow.rsi(14).tallow.ema(9)``. The
+    ``.over("timestamp")`` where instruments are compared, as by ``cs_rank()``. The
     result is float64 with nulls; of several outputs, a struct, or the one named by ``output=``.
     Anchored indicators (vwap) need a calendar: `tallow.AnalyticsEngine` has it.
+
+    A text is read as everywhere, with chains and sources, and then the expression is the close:
+    ``pl.col("close").tallow("ema(rsi(14), 9)")``, ``...tallow("sma(20, source=hl2)")``.
 
     Examples
     --------
@@ -41,6 +43,17 @@ class TallowExpressions:
 
     def __init__(self, expression: pl.Expr) -> None:
         self._expression = expression
+
+    def __call__(
+        self,
+        text: str,
+        *,
+        output: str | None = None,
+        convention: str = "tradingview",
+        **inputs: pl.Expr,
+    ) -> pl.Expr:
+        """Return the expression of one indicator in text, such as ``ema(rsi(14), 9)``."""
+        return _of_text(self._expression, text, output, convention, inputs)
 
     def __dir__(self) -> list[str]:
         return sorted(registry().by_name)
@@ -60,14 +73,6 @@ class TallowExpressions:
         return make
 
 
-def _one_phase(plan: Plan) -> Plan:
-    """Return the plan of one indicator; of one that compares rows, those are of one moment."""
-    if not plan.phases:
-        return plan
-    (phase,) = plan.phases
-    return replace(plan, operations=phase.operations, columns=phase.columns, phases=())
-
-
 def _expression(
     expression: pl.Expr,
     indicator: Indicator,
@@ -76,53 +81,107 @@ def _expression(
     convention: str,
     named: dict[str, Any],
 ) -> pl.Expr:
+    """Return the expression of an indicator; the expression that is given is its own input."""
     known = check_convention(convention)
     if indicator.source_input(indicator.values((), {})) is not None and "source" in named:
         raise SpecError(
             f"{indicator.name}: source={excerpt(named['source'])}; is the expression itself; give "
-            f'pl.col("close").tallow.rsi(14).tallow.ema(9), or use '
-            "AnalyticsEngine.calculate_indicators"
+            f'pl.col("close").tallow.rsi(14).tallow.ema(9), or the text of the whole: '
+            'pl.col("close").tallow("ema(rsi(14), 9)")'
         )
     inputs = {name: named.pop(name) for name in indicator.inputs if name in named}
     values = indicator.values(positional, named, known)
-    names = indicator.input_names(values)
-    if PEER in names:
-        raise SpecError(
-            f"{indicator.name}: needs the instruments' names; use "
-            "AnalyticsEngine.calculate_indicators"
-        )
-    if not set(names) <= {"open", "high", "low", "close", "volume"}:
-        raise SpecError(
-            f"{indicator.name}: needs a calendar; use AnalyticsEngine.calculate_indicators"
-        )
+    spec = make_spec(indicator, values, known)
+    names, machine = _machine(spec)
     own = "close" if "close" in names else names[0]
     if own in inputs:
         raise SpecError(
             f"{indicator.name}: {own}; is the expression itself; give the others by name"
         )
-    columns = [
-        (expression if name == own else inputs.get(name, pl.col(name)))
-        .cast(pl.Float64)
-        .fill_null(float("nan"))
-        .alias(name)
-        for name in names
-    ]
-    spec = make_spec(indicator, values, known)
+    return _computed(machine, spec, names, {**inputs, own: expression}, output)
+
+
+def _of_text(
+    expression: pl.Expr,
+    text: str,
+    output: str | None,
+    convention: str,
+    inputs: dict[str, pl.Expr],
+) -> pl.Expr:
+    """Return the expression of a spec's text; the expression that is given is the close."""
+    specs = parse_specs(text, convention)
+    if len(specs) != 1:
+        raise SpecError(f"{excerpt(text)}; must be one indicator, such as ema(rsi(14), 9)")
+    names, machine = _machine(specs[0])
+    taken = [name for name in inputs if name not in names or name == "close"]
+    if taken:
+        raise SpecError(
+            f"{specs[0].text}: {taken[0]}=; takes {', '.join(names)}, where close is the "
+            "expression itself; give the others by name"
+        )
+    # Else it would be left out without a word.
+    usual = [pl.col(name) for name in ("close", *names)]
+    if "close" not in names and not any(expression.meta == each for each in usual):
+        raise SpecError(
+            f"{specs[0].text}: takes {', '.join(names)}, and not the close, which the expression "
+            f'is; give {names[0]}= by name, behind pl.col("close")'
+        )
+    return _computed(machine, specs[0], names, {**inputs, "close": expression}, output)
+
+
+def _machine(spec: Spec) -> tuple[list[str], Machine]:
+    """Return the columns of candles that a spec takes, and the machine that computes it.
+
+    `SpecError` if it takes what the rows of an expression do not have.
+    """
+    plan = make_plan([spec])
+    made = {*plan.columns, *plan.hidden}
+    inputs = {name for each in plan.every_operation for name in each.inputs if name not in made}
+    if plan.phases:
+        phase, *others = plan.phases
+        if others or plan.operations:
+            raise SpecError(
+                f"{spec.text}: goes on from instruments to moments or back; use "
+                "AnalyticsEngine.calculate_indicators"
+            )
+        # Of one indicator that compares rows, those are of one moment.
+        plan = replace(plan, operations=phase.operations, columns=phase.columns, phases=())
+    for name in sorted(inputs.difference(COLUMNS)):
+        lacks = "the instruments' names" if name.startswith(PEER) else "a calendar"
+        raise SpecError(
+            f"{spec.indicator.name}: needs {lacks}; use AnalyticsEngine.calculate_indicators"
+        )
+    return [name for name in COLUMNS if name in inputs], Machine(plan)
+
+
+def _computed(
+    machine: Machine,
+    spec: Spec,
+    names: list[str],
+    inputs: dict[str, pl.Expr],
+    output: str | None,
+) -> pl.Expr:
+    """Return what a machine makes of inputs; one that is not given is the column of its name."""
     outputs = dict(zip(spec.outputs, spec.columns, strict=True))
     if output is not None and output not in outputs:
-        raise SpecError(f"{indicator.name}: output={output!r}; must be one of {', '.join(outputs)}")
+        raise SpecError(
+            f"{spec.indicator.name}: output={output!r}; must be one of {', '.join(outputs)}"
+        )
+    columns = [
+        inputs.get(name, pl.col(name)).cast(pl.Float64).fill_null(float("nan")).alias(name)
+        for name in names
+    ]
     fields = [pl.Field(column, pl.Float64) for column in outputs.values()]
-    machine = Machine(_one_phase(make_plan([spec])))
 
     def compute(rows: pl.Series) -> pl.Series:
-        inputs = {name: rows.struct.field(name).to_numpy() for name in names}
+        given = {name: rows.struct.field(name).to_numpy() for name in names}
         matrix, offsets = np.empty((len(fields), len(rows))), np.array([0, len(rows)])
-        for failure in machine.fill(machine.new_states(1), offsets, inputs, matrix):
+        for failure in machine.fill(machine.new_states(1), offsets, given, matrix):
             raise failure.error
-        columns = to_columns(matrix, nan_to_null=True)
-        return pl.DataFrame(columns, schema=list(spec.columns)).to_struct(indicator.name)
+        made = to_columns(matrix, nan_to_null=True)
+        return pl.DataFrame(made, schema=list(outputs.values())).to_struct(spec.indicator.name)
 
     struct = pl.struct(columns).map_batches(compute, return_dtype=pl.Struct(fields))
     if output is None and len(fields) > 1:
-        return struct.alias(indicator.name)
+        return struct.alias(spec.indicator.name)
     return struct.struct.field(outputs[output or next(iter(outputs))])

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from tallow.core.errors import AllFailedError, AllRefusedError
-from tallow.core.text import first_of, to_html
+from tallow.core.text import counted, first_of, to_html
 from tallow.data.coverage.provisional import NONE_PROVISIONAL
 from tallow.data.output_zone import in_zone
 from tallow.data.reading.candles import ReadReport
@@ -70,7 +70,7 @@ class RunReport:
     universe: UniverseReport | None = None
 
     def _repr_html_(self) -> str:
-        title = f"RunReport({self.bars:,} bars of {self.read.rows_in:,} rows)"
+        title = f"RunReport({counted(self.bars, 'bar')} of {counted(self.read.rows_in, 'row')})"
         return to_html(title, self.sentences(), [self.quarantine] if len(self.quarantine) else [])
 
     def sentences(self) -> list[str]:
@@ -125,7 +125,7 @@ def raise_if_all_failed(failures: Mapping[str, str], instruments: int) -> None:
 
 def failure_text(failures: Mapping[str, str]) -> str:
     """Return the first failure, and how many more there are."""
-    return f"{first_of(list(failures), 'instruments')}: {next(iter(failures.values()))}"
+    return f"{first_of(list(failures), 'instrument')}: {next(iter(failures.values()))}"
 
 
 class IndicatorSet(Mapping[str, pl.Series]):
@@ -162,7 +162,7 @@ class IndicatorSet(Mapping[str, pl.Series]):
         return len(self._columns)
 
     def __repr__(self) -> str:
-        return f"IndicatorSet({', '.join(self._columns)}; {len(self._frame):,} rows)"
+        return f"IndicatorSet({', '.join(self._columns)}; {counted(len(self._frame), 'row')})"
 
     def _repr_html_(self) -> str:
         return to_html(
@@ -230,8 +230,8 @@ class ProcessingResult:
 
     def __repr__(self) -> str:
         return (
-            f"ProcessingResult({len(self):,} bars, {len(self.indicators)} outputs, "
-            f"{self.process_time:.3f} s)"
+            f"ProcessingResult({counted(len(self), 'bar')}, "
+            f"{counted(len(self.indicators), 'output')}, {self.process_time:.3f} s)"
         )
 
     def _repr_html_(self) -> str:

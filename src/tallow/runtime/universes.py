@@ -17,6 +17,7 @@ import polars as pl
 from tallow.core.arrays import Dates, Flags, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.calendars.table import date_list
+from tallow.core.text import counted
 from tallow.data.coverage.days import session_dates
 from tallow.data.joins import JoinedHistories
 from tallow.data.reading.runs import instrument_runs
@@ -63,17 +64,17 @@ class UniverseReport:
         """Return what a person should know."""
         said = [*self.notes]
         if self.bars_left_out:
-            said.append(
-                f"{self.bars_left_out:,} bars left out, of instruments that were no members then"
-            )
+            bars = counted(self.bars_left_out, "bar")
+            said.append(f"{bars} left out, of instruments that were no members then")
         if self.unknown:
             names = ", ".join(self.unknown[:NAMES_SHOWN])
             more = len(self.unknown) - NAMES_SHOWN
             names += f" and {more:,} more" if more > 0 else ""
-            said.append(f"{len(self.unknown):,} of {self.members:,} members have no row: {names}")
+            of_all = f"{len(self.unknown):,} of {counted(self.members, 'member')}"
+            said.append(f"{of_all} without a row: {names}")
         if days := self.dates_without:
             span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-            said.append(f"no members on {len(days):,} dates that have bars, {span}")
+            said.append(f"no members on {counted(len(days), 'date')} with bars, {span}")
         return [f"universe {self.name}: {each}" for each in said]
 
     def among(self, instruments: Collection[str] | None) -> UniverseReport:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Flags, Floats, Ints
-from tallow.core.text import to_html
+from tallow.core.text import counted, to_html
 from tallow.core.time import BEGIN_OF_TIME, from_us
 from tallow.data.output_zone import in_zone
 from tallow.data.reading.schema import TIME_TYPE
@@ -144,7 +144,7 @@ class SweepResult:
         return replace(self, judged_at=judged.astimezone(ZoneInfo(zone)))
 
     def __repr__(self) -> str:
-        return f"SweepResult({len(self.frame):,} combinations)"
+        return f"SweepResult({counted(len(self.frame), 'combination')})"
 
     def _repr_html_(self) -> str:
         said = [*self.notes, *filter(None, [self.why_empty])]

@@ -262,7 +262,7 @@ class Evaluation:
         if members.shape != panel.opens.shape or members.dtype.kind not in "bi":
             raise ScreenError(
                 f"in={excerpt(name)}: {members.dtype} {list(members.shape)}; must be bool or whole "
-                f"numbers of the {len(panel.opens)} rows of the base panel"
+                f"numbers, one for each row of the base panel, {len(panel.opens):,}"
             )
         return self._rows.of_rows(members)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tallow.core.text import counted
 from tallow.data.joins import JoinedHistories
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.log import Selection
@@ -68,13 +69,13 @@ class LaterReceipts:
         said = []
         if self.first:
             said.append(
-                f"{self.first:,} candles were first received later than that moment; they count as "
-                "known at their close"
+                f"received first after that moment: {counted(self.first, 'candle')}, counted as "
+                "known at the bar's close"
             )
         if self.revised:
             said.append(
-                f"{self.revised:,} later versions, of {len(self.instruments):,} instruments, were "
-                "received after that moment; they do not count"
+                f"received after that moment: {counted(self.revised, 'later version')}, of "
+                f"{counted(len(self.instruments), 'instrument')}, not counted"
             )
         return tuple(said)
 

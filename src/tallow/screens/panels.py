@@ -10,6 +10,7 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.errors import ScreenError, excerpt, near_matches
+from tallow.core.text import counted
 from tallow.screens.series import known_only
 
 _KEY_MAX = int(np.iinfo(np.int64).max) // 2
@@ -63,15 +64,15 @@ class Panel:
         ends_well = len(self.offsets) == len(self.names) + 1 and self.offsets[-1] == rows
         if not ends_well or self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
             raise ScreenError(
-                f"panel: offsets; must ascend from 0 to the {rows} rows, with one more than the "
-                f"{len(self.names)} instruments"
+                f"panel: offsets; must ascend from 0 to the {counted(rows, 'row')}, with one more "
+                f"than the {counted(len(self.names), 'instrument')}"
             )
         others = {"ends": self.ends, "is_final": self.is_final, **self.columns}
         others |= {"positions": self.positions} if self.positions is not None else {}
         others |= {"seen": self.seen} if self.seen is not None else {}
         for name, values in others.items():
             if len(values) != rows:
-                raise ScreenError(f"panel: {name}: {len(values)} rows; must be {rows}")
+                raise ScreenError(f"panel: {name}: {counted(len(values), 'row')}; must be {rows}")
         final = self.closed
         for what, times in (("opens", self.opens), ("ends", self.ends)):
             _require_ascending(what, times, self.codes, strictly=False)

@@ -14,6 +14,7 @@ import typer
 
 from tallow.core.errors import ComparisonError, ParameterError, near_matches
 from tallow.core.limits import THREADS_MAX
+from tallow.core.text import counted
 from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
 from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import CANDLE_SCHEMA, NUMBERS
@@ -234,8 +235,8 @@ def _read(
         # The comparison itself raises an error: without candles there is no verdict.
         say(f"no candles: {NO_ROW}", err=True)
     if read.report.quarantined:
-        count = f"{read.report.quarantined:,}"
-        say(f"quarantined, and given to neither side: {count} rows", err=True)
+        rows = counted(read.report.quarantined, "row")
+        say(f"quarantined, and given to neither side: {rows}", err=True)
     if read.report.ignored_columns:
         say(f"ignored columns: {some(read.report.ignored_columns)}", err=True)
     candles = read.frame

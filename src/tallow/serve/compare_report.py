@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from tallow.core.text import counted
 from tallow.migrate.compare import Comparison
 from tallow.migrate.compare.counts import ValueCounts, WorstRow, cause_name
 from tallow.migrate.compare.words import (
@@ -87,13 +88,14 @@ def _facts(comparison: Comparison, zone: str) -> Table:
     bars = f"{both:,} on both sides"
     bars += f", {control:,} only on the control's" if control else ""
     bars += f", {candidate:,} only on the candidate's" if candidate else ""
-    candles = f"{len(request.candles):,} of {len(values.instruments):,} instruments, for both sides"
-    floor = f"the control asked twice repeats {noise.compared:,} values"
+    given, asked = len(request.candles), counted(len(values.instruments), "instrument")
+    candles = f"{given:,} of {asked}, for both sides"
+    floor = f"the control asked twice repeats {counted(noise.compared, 'value')}"
     if noise.differing:
         series = ", ".join(f"{name} {count:,}" for name, count in noise.series.items())
         floor = (
             f"[{WARN}]the control differs from itself in {noise.differing:,} of "
-            f"{noise.compared:,} values: {escape(series)}[/]"
+            f"{counted(noise.compared, 'value')}: {escape(series)}[/]"
         )
     table = Table.grid(Column(style=QUIET, no_wrap=True), Column(overflow="fold"), padding=(0, 2))
     rows = (
@@ -236,7 +238,9 @@ def _criteria(comparison: Comparison) -> Table:
         mark = Text(MARKS[each.result], STYLES[each.result])
         table.add_row(mark, each.name, Text.assemble(each.text, (f" ({each.rule})", QUIET)))
     if comparison.measured_instrument is not None:
-        where = f"{comparison.measured_instrument}, {comparison.measured_candles:,} candles"
+        where = (
+            f"{comparison.measured_instrument}, {counted(comparison.measured_candles, 'candle')}"
+        )
         table.add_row("", "", Text(f"time and memory: of one request, {where}", QUIET))
     return table
 

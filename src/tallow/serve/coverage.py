@@ -16,6 +16,7 @@ from rich.table import Column, Table
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, RangeError
 from tallow.core.limits import BLOCK_ROWS
+from tallow.core.text import counted
 from tallow.core.time import now_us
 from tallow.data.coverage.sessions import COUNTS
 from tallow.data.coverage.store import StoredSeries
@@ -64,7 +65,7 @@ def show_coverage(
     console = make_console()
     if output is not None:
         write_frame(output, in_zone(found, output_zone))
-        console.print(f"{len(found):,} rows in {escape(str(output))}")
+        console.print(f"{counted(len(found), 'row')} in {escape(str(output))}")
     elif json:
         say_json(to_json(in_zone(found, output_zone)))
     elif missing:
@@ -232,7 +233,7 @@ def _sessions(lacking: pl.DataFrame, is_wide: bool) -> Table:
         session, kind = f"{row['session']:%a %Y-%m-%d}", row["kind"]
         if row["sessions"] > 1:
             session = f"{row['session']} to{between}{row['until']}"
-            kind = f"{row['sessions']:,} sessions"
+            kind = f"{counted(row['sessions'], 'session')}"
         table.add_row(escape(row["instrument"]), session, kind, *_counts(row)[:shown])
     return table
 
@@ -261,6 +262,6 @@ def _show_segments(console: Console, found: pl.DataFrame, zone: str) -> None:
     console.print(table)
     show_more(console, len(found) - ROWS_SHOWN)
     console.print(
-        f"[{QUIET}]{found['candles'].sum():,} candles in all; times in {zone}; for a "
+        f"[{QUIET}]{counted(found['candles'].sum(), 'candle')} in all; times in {zone}; for a "
         "downloader: --output FILE, or --json[/]"
     )

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from tallow.core.calendars import Calendar, load_calendar
 from tallow.core.errors import OutputError, ParameterError, TallowError
+from tallow.core.text import counted
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.simulate import simulate_blocks
 from tallow.data.writers import FrameWriter
@@ -159,7 +160,7 @@ def _opening(
     instruments: int, sessions: int, candles: int, seconds: float, source: Path
 ) -> RenderableType:
     text = Text("\nA simulated market: ", "bold")
-    text.append(f"{instruments:,} instruments, {sessions:,} sessions", "not bold")
+    text.append(f"{counted(instruments, 'instrument')}, {counted(sessions, 'session')}", "not bold")
     line = f"{candles:,} one-minute candles, made in {seconds:.1f} s, in {source}\n"
     return Group(text, Text(line, QUIET))
 
@@ -219,7 +220,7 @@ def _closing(outputs: Sequence[_DemoOutput], candles: int) -> RenderableType:
     for each in outputs:
         table.add_row(
             each.timeframe,
-            f"{each.bars:,} bars",
+            f"{counted(each.bars, 'bar')}",
             f"{each.seconds:.2f} s",
             f"{compact(candles / each.seconds)} candles/s",
             f"[{QUIET}]{escape(str(each.path))}[/]",

@@ -218,7 +218,7 @@ def _other_venues() -> Finding:
 def _check_store() -> Iterator[Finding]:
     """Look at the store that is named by the environment, if one is."""
     from tallow.core.errors import StoreError, TallowWarning
-    from tallow.core.text import without_secrets
+    from tallow.core.text import counted, without_secrets
     from tallow.data.store.store import open_store
 
     place = os.environ.get("TALLOW_STORE")
@@ -237,7 +237,9 @@ def _check_store() -> Iterator[Finding]:
     for reason in damaged:
         yield Finding("fail", "store", reason)
     if not (caught or damaged):
-        yield Finding("ok", "store", f"{without_secrets(place)}: {rows:,} rows, all files whole")
+        yield Finding(
+            "ok", "store", f"{without_secrets(place)}: {counted(rows, 'row')}, all files whole"
+        )
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (

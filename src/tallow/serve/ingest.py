@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tallow.core.errors import ParameterError
-from tallow.core.text import first_of, without_secrets
+from tallow.core.text import counted, first_of, without_secrets
 from tallow.data.ingest.documents import FileReport, IngestReport, find_documents, ingest
 from tallow.data.store.store import Store, open_store
 from tallow.serve.console import (
@@ -98,7 +98,7 @@ def _what_is_in(store: Store, inputs: list[str], place: str) -> str:
     written, paths = set(store.ledger.entries()["source"]), find_documents(inputs)
     inside = [str(path) for path in paths if str(path.absolute()) in written]
     last = f" and stay there, the last of them {inside[-1]}" if inside else ""
-    count = f"{len(inside):,} of {len(paths):,} files"
+    count = f"{len(inside):,} of {counted(len(paths), 'file')}"
     return (
         f"cancelled; {count} are in {without_secrets(place)}{last}; the same command does the rest"
     )
@@ -138,7 +138,11 @@ def _show(
 
 def _counts(report: IngestReport, store: str, seconds: float) -> Table:
     total = {name: report.total(name) for name in COUNTS}
-    only = report.files[0].source if len(report.files) == 1 else f"{len(report.files):,} files"
+    only = (
+        report.files[0].source
+        if len(report.files) == 1
+        else f"{counted(len(report.files), 'file')}"
+    )
     rate = f"{compact(total['rows_in'] / seconds)} rows/s" if seconds else ""
     rows = [
         (f"{total['rows_in']:,}", "rows in", only),

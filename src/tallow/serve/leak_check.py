@@ -19,6 +19,7 @@ from tallow.core.calendars import Calendar
 from tallow.core.errors import LeakCheckError, ParameterError, TallowError
 from tallow.core.own_code import find_own, split_own
 from tallow.core.spec import parse_specs
+from tallow.core.text import counted
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.candles import Candles
@@ -213,7 +214,7 @@ def _read(
     read = read_candles(inputs, calendar=engine.calendars, **options)
     raise_if_all_refused(read.report, Counts(), read.quarantine)
     if read.report.quarantined:
-        say(f"quarantined, and not given: {read.report.quarantined:,} rows", err=True)
+        say(f"quarantined, and not given: {counted(read.report.quarantined, 'row')}", err=True)
     wanted = Range.of(None, None, instruments)
     wanted.check_found(read.frame["instrument"].unique().to_list())
     return replace(read, frame=wanted.pick(read.frame), runs=None)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.text import printable
+from tallow.core.text import counted, printable
 from tallow.data.coverage.provisional import assumed_sentence
 from tallow.data.reading.rules import RULES
 from tallow.runtime.live.live_quarantine import HINTS
@@ -176,7 +176,7 @@ def _counts(report: SessionReport) -> Table:
         (statistics.left_out, "left out", "of instruments that were not asked for"),
         (statistics.from_store, "from the store", "candles that others wrote"),
         (health.reconnects, "reconnects", health.error or ""),
-        (health.gaps, "gaps", f"{health.backfilled:,} rows filled in"),
+        (health.gaps, "gaps", f"{counted(health.backfilled, 'row')} filled in"),
         (health.redelivered, "redelivered", "entries that a consumer had been given before"),
     )
     rows += [(f"{count:,}", name, note) for count, name, note in others if count]

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tallow.core.calendars import Calendar
-from tallow.core.text import printable
+from tallow.core.text import counted, printable
 from tallow.core.time import SECOND_US, from_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.runtime.live.live_engine import LiveEngine
@@ -150,7 +150,7 @@ class LiveView:
             if left < 0:
                 break
             indicators.append(name)
-        heading = f"Bars of {self._size}, {count:,} instruments"
+        heading = f"Bars of {self._size}, {counted(count, 'instrument')}"
         headings = ("bar", "close", "change", "volume", *indicators, "age")
         table = make_table(
             Column("instrument", no_wrap=True, max_width=20, min_width=longest),
@@ -209,8 +209,8 @@ def line(statistics: LiveStatistics, zone: ZoneInfo) -> str:
     parts = [
         "waiting" if now is None else f"{_local(now, zone):%Y-%m-%d %H:%M:%S}",
         "connected" if statistics.health.connected else "not connected",
-        f"{statistics.rows_in:,} rows, {compact(statistics.rows_per_second)}/s",
-        f"{statistics.instruments:,} instruments",
+        f"{counted(statistics.rows_in, 'row')}, {compact(statistics.rows_per_second)}/s",
+        f"{counted(statistics.instruments, 'instrument')}",
     ]
     if statistics.lag_seconds is not None:
         parts.append(f"lag {duration(statistics.lag_seconds)}")
@@ -283,7 +283,7 @@ def duration(seconds: float) -> str:
 
 
 def _counts(statistics: LiveStatistics) -> list[Text]:
-    parts = [f"{statistics.rows_in:,} rows in", f"{statistics.appended:,} new"]
+    parts = [f"{counted(statistics.rows_in, 'row')} in", f"{statistics.appended:,} new"]
     named = [
         Text(f"{count:,} {name}", WARN if count else "") for count, name in _troubles(statistics)
     ]

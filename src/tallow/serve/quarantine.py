@@ -12,7 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from tallow.core.limits import QUARANTINE_PREVIEW
-from tallow.core.text import without_secrets
+from tallow.core.text import counted, without_secrets
 from tallow.data.ingest.repair_table import QUARANTINE_ID, repair_table
 from tallow.data.reading.quarantine import count_by_rule
 from tallow.data.store.store import open_store
@@ -45,11 +45,12 @@ def _export(rows: pl.DataFrame, path: Path, place: str) -> None:
     write_frame(path, table)
     console, left_out = make_console(stderr=True), len(rows) - len(table)
     if len(table):
-        console.print(f"{len(table):,} rows in {escape(str(path))}")
+        console.print(f"{counted(len(table), 'row')} in {escape(str(path))}")
     else:
         console.print(f"no row waits to be repaired; {escape(str(path))} has a header alone")
     if left_out:
-        console.print(f"[{QUIET}]{left_out:,} candles that were forming come by themselves[/]")
+        forming = counted(left_out, "forming candle")
+        console.print(f"[{QUIET}]{forming} left out: whole ones come by themselves[/]")
     if not len(table):
         return
     command = (

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tallow.core.errors import ParameterError
+from tallow.core.text import counted
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.output_zone import UTC, in_zone, require_output_zone
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST
@@ -190,7 +191,7 @@ def _show_bars(
         return
     local = bars["timestamp"].dt.convert_time_zone(zone)
     span = f"{local[0]:%Y-%m-%d} to {local[-1]:%Y-%m-%d}"
-    console.print(f"{heading}  [{QUIET}]{len(bars):,} bars, {span}, {zone}[/]")
+    console.print(f"{heading}  [{QUIET}]{counted(len(bars), 'bar')}, {span}, {zone}[/]")
     shown = [column for column in columns if column in bars.columns]
     console.print(_table(console, bars, shown, size, zone))
     if not bars["is_final"][-1]:

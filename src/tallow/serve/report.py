@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tallow.core.limits import QUARANTINE_PREVIEW
+from tallow.core.text import counted
 from tallow.serve.console import BAD, QUIET, WARN, colour, compact, make_counts, make_table, number
 from tallow.serve.wording import in_options, say
 
@@ -124,7 +125,7 @@ def some(columns: Sequence[str]) -> str:
 
 
 def _files(sources: tuple[str, ...]) -> str:
-    return sources[0] if len(sources) == 1 else f"{len(sources):,} files"
+    return sources[0] if len(sources) == 1 else f"{counted(len(sources), 'file')}"
 
 
 def show_quarantine(

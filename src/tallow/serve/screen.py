@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ParameterError, ScreenError
+from tallow.core.text import counted
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.output_zone import in_zone, require_output_zone
 from tallow.data.reading.options import READ_KEYWORDS
@@ -239,7 +240,7 @@ def _of_files(
     read = read_candles(inputs, calendar=engine.calendars, **options)
     raise_if_all_refused(read.report, Counts(), read.quarantine)
     if read.report.quarantined:
-        say(f"quarantined, and not judged: {read.report.quarantined:,} rows", err=True)
+        say(f"quarantined, and not judged: {counted(read.report.quarantined, 'row')}", err=True)
     return {"candles": read}, read.report.quarantined
 
 

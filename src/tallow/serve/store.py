@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column
 
 from tallow.core.errors import ParameterError
-from tallow.core.text import without_secrets
+from tallow.core.text import counted, without_secrets
 from tallow.core.time import DAY_US, from_us, now_us
 from tallow.data.output_zone import UTC, in_zone, require_output_zone
 from tallow.data.store.backend import CompactionReport, StoreStats
@@ -128,8 +128,8 @@ def copy_store(source: str, target: str, json: bool) -> int:
         )
     else:
         make_console().print(
-            f"{stats.rows:,} rows, all revisions, from {escape(without_secrets(source))} to "
-            f"{escape(without_secrets(target))}"
+            f"{counted(stats.rows, 'row')}, all revisions, from {escape(without_secrets(source))} "
+            f"to {escape(without_secrets(target))}"
         )
     return 0
 

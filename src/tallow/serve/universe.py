@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Column
 
 from tallow.core.errors import RangeError
+from tallow.core.text import counted
 from tallow.data.store.store import open_store
 from tallow.data.universe import Universe
 from tallow.data.universe_files import read_universe
@@ -36,9 +37,9 @@ def add_universe(name: str, file: str, store: str, json: bool) -> int:
     if json:
         print_json(found)
         return 0
-    groups = f" in {len(universe.groups):,} groups" if universe.groups else ""
+    groups = f" in {counted(len(universe.groups), 'group')}" if universe.groups else ""
     said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-    say(f"{name}: {len(universe):,} members{groups}, {universe.span_text()}; rows: {said}")
+    say(f"{name}: {counted(len(universe), 'member')}{groups}, {universe.span_text()}; rows: {said}")
     return 0
 
 

@@ -24,6 +24,7 @@ from tallow.core.errors import (
     TallowError,
     TallowWarning,
 )
+from tallow.core.text import counted
 from tallow.serve.imports import import_at_once
 from tallow.serve.options import FORMER
 from tallow.serve.wording import APPS, in_options, say, spelling
@@ -250,7 +251,7 @@ ENGINE = ("calendar", "calendar_dates", "beyond_coverage", "convention", "no_tra
 def is_dirty(quarantined: int, strict: bool) -> bool:
     """Say on stderr that rows are quarantined, and return it, if `--strict` is given."""
     if strict and quarantined:
-        say(f"quarantined: {quarantined:,} rows, and --strict is given", err=True)
+        say(f"quarantined: {counted(quarantined, 'row')}, and --strict is given", err=True)
     return strict and quarantined > 0
 
 

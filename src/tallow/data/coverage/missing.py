@@ -15,6 +15,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError, warn_caller
 from tallow.core.limits import COVERAGE_CANDLES_MAX
 from tallow.core.moments import Limit, at_venue
+from tallow.core.text import counted
 from tallow.core.time import END_OF_TIME, MICROSECOND, to_us
 from tallow.core.timeframe import Timeframe
 from tallow.data.coverage.candle_index import CandleIndex, daily_at_most, index_candles
@@ -169,7 +170,7 @@ def _steps(opens: Times, closes: Times, step: int) -> _Slots:
     total = int(counts.sum())
     if total > COVERAGE_CANDLES_MAX:
         raise RangeError(
-            f"missing_segments: {total} candles per instrument; must be at most "
+            f"missing_segments: {counted(total, 'candle')} per instrument; must be at most "
             f"{COVERAGE_CANDLES_MAX}; ask for a shorter range"
         )
     segment = np.repeat(np.arange(len(opens)), counts)

@@ -21,7 +21,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import CandleInputError, StoreError, TallowError
 from tallow.core.limits import QUARANTINE_PREVIEW
 from tallow.core.renamed import renamed
-from tallow.core.text import first_of, to_html
+from tallow.core.text import counted, first_of, to_html
 from tallow.core.time import now_us
 from tallow.data.ingest.repair_table import is_repair_table, read_repairs
 from tallow.data.providers.document import Document, read_document
@@ -133,7 +133,7 @@ class IngestReport:
         notes += [f"failed: {why}" for why in self.failures.values()]
         columns = ("source", "format", "timeframe", "adjustment", "rows_in", *COUNTS)
         files = pl.DataFrame([{name: getattr(f, name) for name in columns} for f in self.files])
-        title = f"IngestReport({len(self.files):,} files: {counts})"
+        title = f"IngestReport({counted(len(self.files), 'file')}: {counts})"
         return to_html(title, [*notes, *filter(None, [self.hint])], [files])
 
 

@@ -22,6 +22,7 @@ import polars as pl
 from tallow.core.errors import CandleInputError
 from tallow.core.given import file_path, require_file
 from tallow.core.limits import BLOCK_ROWS, DOCUMENT_BYTES_MAX, DOCUMENT_HEAD_BYTES
+from tallow.core.text import counted
 from tallow.data.reading import zstandard
 from tallow.data.reading.files import CONTAINER_ENDINGS, ending_of, open_file
 
@@ -182,5 +183,5 @@ def _unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile | _UnpackedFile]
 def _only(archive: zipfile.ZipFile) -> str:
     names = [name for name in archive.namelist() if not name.endswith("/")]
     if len(names) != 1:
-        raise ValueError(f"the archive holds {len(names)} files, not one")
+        raise ValueError(f"the archive holds {counted(len(names), 'file')}, not one")
     return names[0]

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import polars as pl
 
-from tallow.core.text import to_html
+from tallow.core.text import counted, to_html
 from tallow.core.timeframe import Timeframe
 from tallow.data.reading.quarantine import count_by_rule, count_rows, empty_quarantine
 from tallow.data.reading.runs import Runs
@@ -106,7 +106,7 @@ class Candles:
         span = f", {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC" if first and last else ""
         return (
             f"Candles({len(self):,} x {self.source_timeframe}, "
-            f"{self.report.instruments:,} instruments{span}, "
+            f"{counted(self.report.instruments, 'instrument')}{span}, "
             f"{self.report.quarantined:,} quarantined)"
         )
 

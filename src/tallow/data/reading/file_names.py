@@ -12,6 +12,7 @@ import polars as pl
 
 from tallow.core.errors import CandleInputError, near_matches
 from tallow.core.given import name_text
+from tallow.core.text import counted
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.options import ReadOptions
 from tallow.data.reading.schema import NUMBERS, example_pattern
@@ -211,7 +212,7 @@ class OneKey:
         seen.append((source, rows))
 
     def _differ(self, source: str, other: str, shared: int) -> str:
-        differ = f"not one of their {shared:,} candles of the same time is equal"
+        differ = f"not one of their {counted(shared, 'candle')} of the same time is equal"
         if self.key is None:
             return f"{source}: has the name of {other}, and {differ}; {_ASK_ALONE}"
         return (

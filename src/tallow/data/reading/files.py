@@ -22,6 +22,7 @@ from tallow.core.limits import (
     FILE_UNPACKED_BYTES,
     FILE_UNPACKED_RATIO,
 )
+from tallow.core.text import counted
 from tallow.data.reading import text_tables, zstandard
 from tallow.data.reading.arrow_claims import FILE_MARK, require_honest
 from tallow.data.reading.file_hints import missing_file_hint, other_ending_hint
@@ -268,7 +269,7 @@ def _require_all(path: Path, seen: int, claimed: int) -> None:
     """Raise `CandleInputError` where rows are missing: Polars' threads may panic in silence."""
     if seen != claimed:
         raise CandleInputError(
-            f"{path}: {seen:,} of its {claimed:,} rows can be read; must be a whole "
+            f"{path}: {seen:,} of its {counted(claimed, 'row')} can be read; must be a whole "
             f"{ending_of(path)} file, with columns of different names; was it written fully?"
         )
 

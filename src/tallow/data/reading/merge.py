@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from tallow.core.errors import CandleInputError
+from tallow.core.text import counted
 from tallow.data.kernels.rows import increasing_within
 from tallow.data.reading.rules import OFF_GRID
 from tallow.data.reading.runs import instrument_runs
@@ -99,8 +100,8 @@ def require_minutes(source: str, rows: int, off_grid: int) -> None:
     """Raise `CandleInputError` where too many rows open within a minute to be strays."""
     if off_grid > 1 and off_grid * FINER_SHARE >= rows:
         raise CandleInputError(
-            f"{source}: {off_grid} of {rows} rows open within a minute; candles must open on whole "
-            "minutes, as finer rows are no minutes; build minutes of them first"
+            f"{source}: {off_grid} of {counted(rows, 'row')} open within a minute; candles must "
+            "open on whole minutes, as finer rows are no minutes; build minutes of them first"
         )
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.text import first_of
+from tallow.core.text import counted, first_of
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import time_view
 
@@ -158,8 +158,8 @@ def outside_hint(rows: int, outside: int) -> str:
     if not rows or outside < rows:
         return ""
     return (
-        f"timestamp: not one of {rows:,} rows is in a session; is it how the candles are read? "
-        "Look at source_timeframe=, timezone= and calendar="
+        f"timestamp: not one of {counted(rows, 'row')} is in a session; is it how the candles are "
+        "read? Look at source_timeframe=, timezone= and calendar="
     )
 
 

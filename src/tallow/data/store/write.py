@@ -11,7 +11,7 @@ import polars as pl
 
 from tallow.core.errors import ConflictError
 from tallow.core.limits import STORE_COMMIT_ATTEMPTS, STORE_RETRY_SECONDS
-from tallow.core.text import to_html
+from tallow.core.text import counted, to_html
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.quarantine import count_rows, empty_quarantine
 from tallow.data.reading.runs import Runs, instrument_runs
@@ -70,7 +70,7 @@ class WriteReport:
 
     def _repr_html_(self) -> str:
         counts = (f"{getattr(self, name):,} {name}" for name in COUNTS)
-        title = f"WriteReport({self.rows_in:,} rows: {', '.join(counts)})"
+        title = f"WriteReport({counted(self.rows_in, 'row')}: {', '.join(counts)})"
         return to_html(title, [], [self.quarantine] if len(self.quarantine) else [])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tallow.core.text import counted
 from tallow.migrate.evidence import Totals
 from tallow.migrate.rollout.plan import SHARES, Gate, Stage
 
@@ -48,11 +49,11 @@ def analyse(stage: Stage, totals: Totals, expected: int = 0) -> Analysis:
     if failed := [each for each in gates if each.verdict == "failure"]:
         return Analysis("failure", "; ".join(each.text for each in failed), gates)
     if not enough:
-        reason = f"{totals.tried:,} calls of the candidate; {stage.calls:,} are needed"
+        reason = f"{counted(totals.tried, 'call')} of the candidate; {stage.calls:,} are needed"
         return Analysis("inconclusive", reason, gates)
     if unclear := [each for each in gates if each.verdict == "inconclusive"]:
         return Analysis("inconclusive", "; ".join(each.text for each in unclear), gates)
-    return Analysis("success", f"all gates hold over {totals.tried:,} calls", gates)
+    return Analysis("success", f"all gates hold over {counted(totals.tried, 'call')}", gates)
 
 
 def _choose_times(stage: Stage, totals: Totals) -> Totals:

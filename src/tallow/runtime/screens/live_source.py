@@ -12,6 +12,7 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ScreenError, near_matches
 from tallow.core.spec import Spec
+from tallow.core.text import counted
 from tallow.core.time import END_OF_TIME
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.store.store import Store
@@ -82,8 +83,8 @@ class LiveSource:
             closed = np.bincount(rows.instrument[rows.is_final], minlength=1).max()
             if closed < wanted:
                 raise ScreenError(
-                    f"screen: looks {each.bars} bars of {size} back; this live engine has "
-                    f"{max(int(closed) - 1, 0)} in memory; have it keep more candles"
+                    f"screen: looks {counted(each.bars, 'bar')} of {size} back; this live engine "
+                    f"has {max(int(closed) - 1, 0)} in memory; have it keep more candles"
                 )
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:

@@ -9,6 +9,7 @@ import polars as pl
 
 from tallow.core.arrays import Flags
 from tallow.core.errors import LeakCheckError, TallowError
+from tallow.core.text import counted
 from tallow.data.reading.interchange import from_native
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.testing.bits import differing_bits
@@ -62,7 +63,8 @@ def read_answer(answer: Any, given: pl.DataFrame) -> pl.DataFrame:
 def _beside(frame: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
     if len(frame) != len(given):
         raise LeakCheckError(
-            f"leak check: the answer has {len(frame):,} rows without a timestamp, of "
+            f"leak check: the answer has {counted(len(frame), 'row')} without a timestamp, "
+            "of "
             f"{len(given):,} that were given; must have a row for each, or say instrument and "
             "timestamp"
         )

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import LeakCheckError, TallowError, TallowWarning
+from tallow.core.text import counted
 from tallow.data.reading.interchange import to_native
 from tallow.testing.leaks.answers import read_answer
 
@@ -40,7 +41,7 @@ class CheckedFunction:
         except Exception as error:
             raise LeakCheckError(
                 f"leak check: the function raised {type(error).__name__}: {error}; it was given "
-                f"{len(candles):,} candles, until {candles['timestamp'].max()!r}; must answer "
-                "histories of any length, without a value where they are too short"
+                f"{counted(len(candles), 'candle')}, until {candles['timestamp'].max()!r}; must "
+                "answer histories of any length, without a value where they are too short"
             ) from error
         return read_answer(answer, candles)

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from tallow.core.text import counted
+
 Verdict = Literal["ok", "leaks", "not checked"]
 
 ROWS: Final = "(rows)"
@@ -144,10 +146,10 @@ class LeakReport:
     def extent(self) -> str:
         """How much was checked."""
         of_all = "" if self.moments == self.moments_there else f" of {self.moments_there:,}"
+        moments = f"{self.moments:,}{of_all} moments" if of_all else counted(self.moments, "moment")
         return (
-            f"{self.values:,} values, {self.moments:,}{of_all} moments, {self.futures:,} futures, "
-            f"{self.candles:,} candles of {self.instruments:,} instrument"
-            f"{'' if self.instruments == 1 else 's'}"
+            f"{counted(self.values, 'value')}, {moments}, {counted(self.futures, 'future')}, "
+            f"{counted(self.candles, 'candle')} of {counted(self.instruments, 'instrument')}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,7 +161,7 @@ class LeakReport:
 
 def leak_text(leak: Leak, show: Callable[[datetime], str] = datetime.isoformat) -> str:
     """Return what there is to say of a leak; `show` writes its times."""
-    rows = "1 row" if leak.rows == 1 else f"{leak.rows:,} rows"
+    rows = counted(leak.rows, "row")
     first = "in" if leak.rows == 1 else "first in"
     return (
         f"leaks in {rows}, {first} that of {leak.instrument} at {show(leak.timestamp)}: known as "
