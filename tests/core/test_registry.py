@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from tallow.core import plugins as module
-from tallow.core.errors import DeclarationError, SpecError
+from tallow.core.errors import DeclarationError, SpecError, TallowWarning
 from tallow.core.registry import registry
 
 BUILT_IN = EntryPoint("tallow", "tallow.indicators:builtin", "tallow.indicators")
@@ -73,6 +73,15 @@ def test_another_name_is_nobody_elses(discover):
         found.find("my_em")
     with pytest.raises(DeclarationError, match="name='My'; must be lower-case"):
         replace(ema, aliases=("My",))
+
+
+def test_a_word_of_screens_is_told_where_it_is_registered(discover):
+    told = "indicator: highest; is a word of the language of screens, .* rename it"
+    with pytest.warns(TallowWarning, match=told):
+        found = discover(a=named("highest"))
+    assert found.find("highest").name == "highest"
+    with pytest.warns(TallowWarning, match="indicator: within; is a word"):
+        discover(a=replace(named("mine"), aliases=("within",)))
 
 
 @pytest.mark.parametrize(

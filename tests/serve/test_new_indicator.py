@@ -38,6 +38,7 @@ def test_a_new_package_is_installed_found_and_tested(
         ("json", "new 'json'; is taken"),
         ("My-Average", "new 'My-Average'; must be lower-case letters"),
         ("class", "new 'class'; must be"),
+        ("highest", "new indicator: highest; is a word of the language of screens"),
         ("there", "folder=there; exists; choose another name"),
     ],
 )

@@ -13,8 +13,9 @@ from functools import cached_property
 
 from tallow.core.errors import SpecError, excerpt, near_matches, shorten
 from tallow.core.limits import CHAIN_MAX, INDICATORS_MAX, TEXT_CHARACTERS_MAX
-from tallow.core.operator import COLUMNS, CONVENTIONS, Convention, Indicator, Value, Values
+from tallow.core.operator import COLUMNS, CONVENTIONS, CROSS, Convention, Indicator, Value, Values
 from tallow.core.registry import registry
+from tallow.core.screen_words import FUNCTIONS_OF_SCREENS
 from tallow.core.spec_text import (
     NAME,
     Arguments,
@@ -154,7 +155,13 @@ def spec_of_column(name: str) -> str | None:
     return None
 
 
-def _refuse_column(name: str) -> None:
+def _refuse_others(name: str) -> None:
+    """Raise `SpecError` for the name of a column, and for a function that only screens have."""
+    if name.lower() in FUNCTIONS_OF_SCREENS and registry().get(name) is None:
+        raise SpecError(
+            f"indicator: {excerpt(name)}; is a function of screens, and no indicator; ask for it "
+            "with engine.screen, or as --column of tallow screen"
+        )
     spec = spec_of_column(name)
     if spec is not None:
         raise SpecError(f"indicator: {excerpt(name)}; is the name of a column; give {spec}")
@@ -173,10 +180,15 @@ def _parse(text: str, convention: Convention, place: int = 1) -> Spec:
             f"indicator: {excerpt(text)}; must read like ema(9), rsi(length=14), "
             f"bollinger(20, 2)[upper] or ema(rsi(14), 9){_without_prefix(text)}"
         )
-    _refuse_column(pieces.name)
+    _refuse_others(pieces.name)
     indicator = registry().find(pieces.name)
     has_texts = any(parameter.is_text for parameter in indicator.parameters)
     arguments = arguments_of(text, pieces.arguments, has_texts=has_texts)
+    if indicator.memory == CROSS and "in" in arguments.named:
+        raise SpecError(
+            f"{shorten(text)}: in={shorten(arguments.named['in'])}; names a population, as screens "
+            "do alone; leave it out and ask of a universe=, or ask a screen"
+        )
     given = _take_source(text, indicator, arguments)
     values = indicator.values(*arguments, convention)
     source = _source(text, given, convention, place) if given is not None else None
@@ -282,7 +294,7 @@ def _source(text: str, given: str, convention: Convention, place: int) -> Spec |
     if given.lower() in COLUMNS:
         return given.lower()
     if not has_brackets(given) and registry().get(given) is None:
-        _refuse_column(given)
+        _refuse_others(given)
         hint = near_matches(given, (*COLUMNS, *registry().by_name, *registry().aliases))
         raise SpecError(f"{shorten(text)}: source {excerpt(given)}; unknown; {hint}")
     spec = _parse(given, convention, place + 1)

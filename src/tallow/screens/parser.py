@@ -15,6 +15,7 @@ from tallow.core.limits import (
 )
 from tallow.core.operator import COLUMNS
 from tallow.core.registry import registry
+from tallow.core.screen_words import BAR_FUNCTIONS, PARTICLES, VALUE_FUNCTIONS
 from tallow.core.spec import parse_specs
 from tallow.core.timeframe import parse_timeframe
 from tallow.screens.nodes import (
@@ -34,18 +35,7 @@ from tallow.screens.saved import SavedScreens
 from tallow.screens.text_reader import Phrase, TextReader
 from tallow.screens.timeframes import on_timeframe
 from tallow.screens.tokens import ScreenText, Token
-from tallow.screens.words import (
-    BAR_FUNCTIONS,
-    FUNCTIONS,
-    LEVELS,
-    NEGATIVE,
-    NOT,
-    OR,
-    PARTICLES,
-    RELATION,
-    REPEAT,
-    VALUE_FUNCTIONS,
-)
+from tallow.screens.words import FUNCTIONS, LEVELS, NEGATIVE, NOT, OR, RELATION, REPEAT
 
 _BRACKETS_MAX = 2 * SCREEN_DEPTH_MAX + 2
 """How deep the text of a tree may nest: each node is an operand, and may stand in brackets."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tallow.core.operator import COLUMNS
+from tallow.core.screen_words import BAR_FUNCTIONS, RESERVED, VALUE_FUNCTIONS
 from tallow.screens.nodes import CROSS_SECTIONS, RELATIONS
 
 OR, AND, NOT, REPEAT, RELATION, SUM, PRODUCT, NEGATIVE, OFFSET, ATOM = range(1, 11)
@@ -26,27 +26,9 @@ LEVELS: Mapping[str, int] = MappingProxyType(
 )
 """By the sign or the word that stands between operands, or behind one."""
 
-BAR_FUNCTIONS = ("rising", "falling", "highest", "lowest", "change")
-"""Functions of a number and of how many bars."""
-
-VALUE_FUNCTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "abs": "abs(x)",
-        "min": "min(x, y)",
-        "max": "max(x, y)",
-        "between": "between(x, low, high)",
-    }
-)
-"""Functions of the values of one bar, each as it is written."""
-
 FUNCTIONS = (*BAR_FUNCTIONS, *VALUE_FUNCTIONS, *CROSS_SECTIONS)
 
-PARTICLES = (
-    *("and", "or", "not", "within", "for", "bars", "bar"),
-    *("crosses", "above", "below", "forming", "in"),
-)
-
-WORDS = frozenset((*COLUMNS, *FUNCTIONS, *PARTICLES))
+WORDS = RESERVED | frozenset(FUNCTIONS)
 """What a saved screen cannot be called."""
 
 OTHERS: Mapping[str, str] = MappingProxyType(

@@ -12,7 +12,8 @@ from string import Template
 from rich.markup import escape
 
 from tallow.core.errors import OutputError, ParameterError, excerpt
-from tallow.core.registry import registry
+from tallow.core.registry import name_is_a_word, registry
+from tallow.core.screen_words import RESERVED
 from tallow.serve.console import QUIET, make_console, next_text
 
 _PROJECT = Template("""\
@@ -180,6 +181,8 @@ def _checked(name: str | None) -> str:
     rule = "must be lower-case letters, digits and underscores, such as my_average"
     if name is None or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise ParameterError(f"indicators: new {excerpt(name) if name else 'NAME'}; {rule}")
+    if name in RESERVED:
+        raise ParameterError(f"indicators: new {name_is_a_word(name)}")
     if name in registry().by_name or name in sys.stdlib_module_names or name == "default":
         raise ParameterError(f"indicators: new {name!r}; is taken; choose another name")
     return name
