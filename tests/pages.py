@@ -66,6 +66,18 @@ def run_page(page: Path, folder: Path) -> None:
                 printed = run_command(folder, command)
 
 
+def run_commands(page: Path, folder: Path) -> int:
+    """Run what a page of reference shows of Python and of a shell; return how many commands."""
+    count = 0
+    for language, text in blocks(page):
+        if language == "python":
+            _run_python(folder, text)
+        for command in commands(text) if language == "bash" else ():
+            run_command(folder, command)
+            count += 1
+    return count
+
+
 def _run_python(folder: Path, text: str) -> str:
     named = FILE.match(text)
     if named is None:

@@ -7,22 +7,49 @@ or take minutes are represented by what they run after that.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.pages import REPRESENTED, ROOT, blocks, commands, run_page
+from tests.pages import REPRESENTED, ROOT, blocks, commands, run_command, run_commands, run_page
 
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/tutorial.md")
 LEAST = {"README.md": 21, "CONTRIBUTING.md": 3, "docs/tutorial.md": 10}
 """Commands that a page has, at least: a page whose blocks are not found would pass."""
 
+REFERENCES = {"docs/screens.md": 2, "docs/leaks.md": 2}
+"""Pages whose commands are asked of the demo's candles, in a file and in a store; and how many."""
+
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
     run_page(ROOT / page, tmp_path)
+
+
+@pytest.mark.parametrize("page", REFERENCES)
+def test_commands_of_a_page_of_reference_run(page: str, tmp_path: Path) -> None:
+    said = "--source-timeframe 1m --adjustment raw"
+    for command in (
+        "tallow demo --instruments 4",
+        "cp tallow-demo/candles_1m.parquet candles.parquet",
+        f"tallow ingest candles.parquet --store candles {said}",
+    ):
+        run_command(tmp_path, command)
+    assert run_commands(ROOT / page, tmp_path) == REFERENCES[page]
+
+
+def test_all_pages_that_show_commands_are_run() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    shown = {
+        str(page.relative_to(ROOT))
+        for page in pages
+        for language, text in blocks(page)
+        if language == "bash" and re.search(r"^(tallow|make) ", text, re.MULTILINE)
+    }
+    assert shown == {*PAGES, *REFERENCES}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -17,6 +17,7 @@ from tallow.core.errors import ParameterError, SpecError, TallowError
 from tallow.core.limits import INDICATORS_MAX
 from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
+from tallow.core.spec_text import quote
 
 
 def columns(text, convention="tradingview"):
@@ -70,6 +71,15 @@ SPECS = {
 def test_one_spec(text):
     (spec,) = parse_specs(text)
     assert (spec.text, " ".join(spec.columns)) == SPECS[text]
+
+
+@pytest.mark.parametrize("key", ["A B", "A'B", 'A"B', "A\"B'C", "''", '""', "\"'\"', (x)["])
+def test_a_key_of_any_signs_is_written_and_read(key):
+    """One of both kinds of quotes has its own kind twice."""
+    (spec,) = parse_specs(f"security(close, {quote(key)})")
+    assert dict(spec.values)["instrument"] == key
+    assert parse_specs(spec.text) == (spec,)
+    assert parse_specs("security(close, 'it''s')") == parse_specs('security(close, "it\'s")')
 
 
 def test_the_full_text_is_read_as_the_same():

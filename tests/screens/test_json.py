@@ -75,7 +75,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"op": ">", "of": [CLOSE, {"op": "abs", "of": [{"value": "ema(x)"}]}]}, "of[1].of[0]: "),
     ({"value": "clos"}, "did you mean close"),
     ({"value": "ema(3), ema(4)"}, "must be one indicator, such as ema(20)"),
-    ({"value": "ema_20"}, "is the name of a column; write ema(20)"),
+    ({"value": "ema_20"}, "an indicator is written with brackets; write ema(20)"),
     ({"value": "close > 1"}, "must read like ema(9)"),
     ({"value": 3}, "value: 3; must be text"),
     ({"value": "close", "timeframe": "1x"}, "timeframe: '1x'; must be"),

@@ -96,6 +96,7 @@ def test_the_tree_of_a_text():
         ("(close > 1 within 2 bars) for 1 bar", "(close > 1 within 2 bars) for 1 bar"),
         ("not (close > 1 or open > 1)", "not (close > 1 or open > 1)"),
         ("breadth(close > 1, in='F&O list')>0.5", 'breadth(close > 1, in="F&O list") > 0.5'),
+        ("security(close, 'A\"B''C')>1", 'security(instrument="A""B\'C") > 1'),
         ('security(close, "A) [b], c")[1]>1', 'security(instrument="A) [b], c")[1] > 1'),
         (
             "(forming close@1h)[1] > vwap@1d",

@@ -113,7 +113,7 @@ def test_a_correction_counts_from_its_receipt_on(tmp_path: Path):
     asked: Any = {"timeframe": "15m", "at": "2025-07-07T12:15"}
     engine = AnalyticsEngine(store=store)
     before = engine.screen("close > ema(20)", **asked)
-    assert any("count as known at their close" in note for note in before.notes)
+    assert any("counted as known at the bar's close" in note for note in before.notes)
     day = (pl.col("timestamp").dt.date() == date(2025, 7, 7)) & (pl.col("instrument") == NAMES[5])
     prices = [pl.col(name) * 1.5 for name in ("open", "high", "low", "close")]
     changed = CANDLES.filter(day).with_columns(prices)

@@ -124,6 +124,18 @@ def test_what_cannot_be_judged_is_said_with_why_and_exits_with_1(folder: Path):
     assert "no bar of 5m could be judged" in result.stderr
 
 
+def test_a_bar_that_is_open_is_said_to_be_none_after_its_close(folder: Path):
+    result = tallow("screen", "forming high@1h > 1", "candles.parquet", "-t", "5m", "--at", "today")
+    assert result.exit_code == 2
+    assert "forming; is known of the present alone; leave out --at" in result.stderr
+    to_the_close = market().with_columns(pl.col("timestamp").dt.offset_by("345m"))
+    to_the_close.write_parquet("late.parquet")
+    closed = tallow("screen", "forming high@1h > 1", "late.parquet", "-t", "5m")
+    assert closed.exit_code == 1
+    assert "forming high@1h: no such bar is open" in closed.stderr
+    assert "of the last closed one it is high@1h" in closed.stderr
+
+
 def test_a_moment_and_a_range_are_asked(folder: Path):
     words = ("screen", "close > open", "--store", "store", "-t", "5m")
     at = told(*words, "--at", f"{DAYS[1]}T09:30")
@@ -214,6 +226,31 @@ def test_a_sweep_is_a_row_for_each_value(folder: Path):
 # Mistakes
 
 
+def test_a_mistake_in_a_saved_screen_is_told_with_its_name(folder: Path):
+    for text, said in {
+        'condition = "close > emaa(2)"': "screen wrong, column 9: 'emaa'; is no column",
+        'condition = "close > emaa(2..4)"': "screen wrong, column 9: 'emaa'; is no column",
+        'condition = "close > 1"\nsort = "close >"': "screen wrong: sort, column 8: the text ends",
+        'condition = "close > 1"\ncolumns = {a = "sma3"}': "screen wrong: columns: 'a', column 1:",
+    }.items():
+        Path("screens.toml").write_text(f"[wrong]\n{text}\n")
+        result = tallow("screen", "wrong", "candles.parquet")
+        assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+
+
+def test_rows_of_a_store_off_their_grid_fail_a_strict_screen(folder: Path):
+    late = market().filter(pl.col("timestamp").dt.minute() == 50).head(1)
+    with open_store("quarters", create=True) as kept:
+        kept.write(market().filter(pl.col("timestamp").dt.minute() == 45), source_timeframe="15m")
+        kept.write(late, source_timeframe="15m")
+    words = ("screen", "close > 1", "--store", "quarters", "--source-timeframe", "15m")
+    assert tallow(*words).exit_code == 0
+    strict = tallow(*words, "--strict", "--quiet")
+    assert (strict.exit_code, strict.stdout) == (1, "")
+    assert "1 row, and --strict is given" in strict.stderr
+    assert told(*words)["quarantined"] == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -229,6 +266,13 @@ def test_a_sweep_is_a_row_for_each_value(folder: Path):
         (("close > 1", "candles.parquet", "--screens", "no.toml"), "no.toml: no such file"),
         (("close > 1", "candles.parquet", "--column", "a=1", "--column", "a=2"), "there twice"),
         (("close > 1", "candles.parquet", "-o", "hits.txt"), "must end in"),
+        (
+            ("close > 1", "candles.parquet", "--column", "sma3"),
+            "screen: --column 'sma3', column 1:",
+        ),
+        (("close > 1", "candles.parquet", "--sort", "close >"), "screen: --sort, column 8: the te"),
+        (("close > 1", "--store", "store", "--at", "2099-01-01"), "--at 2099-01-01; must not be l"),
+        (("close > 1", "candles.parquet", "--at", "2099-01-01"), "--at 2099-01-01; must not be l"),
     ],
 )
 def test_a_mistake_is_told_in_the_words_of_the_shell(

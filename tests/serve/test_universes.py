@@ -203,6 +203,12 @@ def test_a_list_is_added_replaced_and_shown(store: Path, tmp_path: Path) -> None
     assert added.exit_code == 0
     assert "kept: 2 members in 2 groups, dates until 2025-02-28; rows: 2 new" in added.stdout
     assert "merged 1 row with others of the same instrument: A" in added.stderr
+    assert "without a row" not in added.stderr
+    strange = tmp_path / "strange.csv"
+    strange.write_text("A\nTYPO\n")
+    words = ("universe", "add", "strange", strange, "--store", store)
+    assert "universe strange: 1 of 2 members without a row: TYPO" in tallow(*words).stderr
+    assert told(*words)["unknown"] == ["TYPO"]
     assert told(*listed)[0]["groups"] == ["Banks", "IT"]
     assert told(*listed, "--known-at", before)[0]["members"] == 3
     assert len(told(*show, "--known-at", before)) == 4

@@ -40,6 +40,7 @@ DEFAULT_SET = (
 """What ``default`` stands for: twelve columns."""
 
 _PREFIX = re.compile(r"\bta\.")
+_COLUMN = re.compile(r"([a-z](?:[a-z_]*[a-z])?)(_?[0-9]+(?:p[0-9]+)?(?:_[0-9]+(?:p[0-9]+)?)*)")
 
 
 @dataclass(frozen=True)
@@ -147,12 +148,13 @@ def _items(given: object) -> list[str | Spec]:
 
 
 def spec_of_column(name: str) -> str | None:
-    """Return what to give for the name of a column such as ``ema_9``; None where it is none."""
-    first, *numbers = name.split("_")
-    known = registry().by_name
-    if numbers and name not in known and first in known and all(map(str.isdigit, numbers)):
-        return f"{first}({', '.join(numbers)})"
-    return None
+    """Return what to give for a name such as ``ema_9`` or ``ema9``; None where it is no column."""
+    found = _COLUMN.fullmatch(name.lower())
+    known = registry()
+    if found is None or known.get(name) is not None or known.get(found[1]) is None:
+        return None
+    numbers = found[2].strip("_").replace("p", ".").split("_")
+    return f"{found[1]}({', '.join(numbers)})"
 
 
 def _refuse_others(name: str) -> None:
@@ -164,7 +166,9 @@ def _refuse_others(name: str) -> None:
         )
     spec = spec_of_column(name)
     if spec is not None:
-        raise SpecError(f"indicator: {excerpt(name)}; is the name of a column; give {spec}")
+        raise SpecError(
+            f"indicator: {excerpt(name)}; an indicator is written with brackets; give {spec}"
+        )
 
 
 def _parse(text: str, convention: Convention, place: int = 1) -> Spec:

@@ -16,7 +16,10 @@ NAME = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NAMED = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)
 _BRACKETS = {"(": ")", "[": "]"}
-_QUOTED = r"""(?<![^\s(,=])(?:"[^"]*"|'[^']*')"""
+QUOTED = r"""(?:"(?:[^"]|"")*+"|'(?:[^']|'')*+')"""
+"""Finds a text in quotes; one of its own kind in it stands there twice."""
+
+_QUOTED = rf"(?<![^\s(,=]){QUOTED}"
 _IN_QUOTES = re.compile(_QUOTED)
 _SIGNS = re.compile(rf"{_QUOTED}|[()\[\],]")
 BRACKETS = re.compile(rf"{_QUOTED}|[()\[\]]")
@@ -30,8 +33,15 @@ class QuotedText(str):
 
 
 def quote(text: str) -> str:
-    """Return a text in quotes of the kind that it has not."""
-    return f"'{text}'" if '"' in text else f'"{text}"'
+    """Return a text in quotes of a kind that it has not, or has twice where it has both."""
+    if '"' in text and "'" not in text:
+        return f"'{text}'"
+    return '"' + text.replace('"', '""') + '"'
+
+
+def unquote(text: str) -> str:
+    """Return what stands in quotes, of which one within is written twice."""
+    return text[1:-1].replace(text[0] * 2, text[0])
 
 
 class Pieces(NamedTuple):
@@ -128,7 +138,7 @@ def has_brackets(text: str) -> bool:
 
 def _value(text: str, has_texts: bool) -> Value:
     if has_texts and _IN_QUOTES.fullmatch(text):
-        return QuotedText(text[1:-1])
+        return QuotedText(unquote(text))
     text = text.strip("\"'")
     if not _NUMBER.fullmatch(text):
         return text

@@ -68,6 +68,8 @@ class ScreenResult:
     why_empty
         Why no bar could be judged; empty where one could. Python is warned of it, too
         (`tallow.core.errors.EmptyWarning`).
+    quarantined
+        Rows of the candles that break a rule of the question, as its timeframe, and are in no bar.
     """
 
     frame: pl.DataFrame
@@ -77,6 +79,7 @@ class ScreenResult:
     judged_at: datetime | None
     notes: tuple[str, ...] = ()
     why_empty: str = ""
+    quarantined: int = 0
 
     def in_zone(self, zone: str | None) -> ScreenResult:
         """Return the answer with times by a zone's clocks."""
@@ -110,12 +113,15 @@ class SweepResult:
         Sentences about the answer.
     why_empty
         Why no bar could be judged in any combination; empty where one could.
+    quarantined
+        As in `ScreenResult`.
     """
 
     frame: pl.DataFrame
     judged_at: datetime | None
     notes: tuple[str, ...] = ()
     why_empty: str = ""
+    quarantined: int = 0
 
     @classmethod
     def of(
@@ -134,7 +140,8 @@ class SweepResult:
         )
         whys = [each.why_empty for each in found]
         why = whys[0] if all(whys) else ""
-        return cls(frame, found[0].judged_at, found[0].notes, why)
+        first = found[0]
+        return cls(frame, first.judged_at, first.notes, why, first.quarantined)
 
     def in_zone(self, zone: str | None) -> SweepResult:
         """Return the answer with times by a zone's clocks."""

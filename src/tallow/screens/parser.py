@@ -17,6 +17,7 @@ from tallow.core.operator import COLUMNS
 from tallow.core.registry import registry
 from tallow.core.screen_words import BAR_FUNCTIONS, PARTICLES, VALUE_FUNCTIONS
 from tallow.core.spec import parse_specs
+from tallow.core.spec_text import unquote
 from tallow.core.timeframe import parse_timeframe
 from tallow.screens.nodes import (
     CONDITION,
@@ -47,6 +48,7 @@ def parse_screen(
     *,
     kind: NodeKind | None = None,
     convention: str = "tradingview",
+    what: str = "screen",
 ) -> Node:
     """Read the text of a screen, or of a number to rank by or to show.
 
@@ -60,6 +62,8 @@ def parse_screen(
         What it must be: ``condition`` or ``number``; either where None.
     convention
         ``tradingview`` or ``talib``: the defaults of indicators.
+    what
+        What messages call the text.
 
     Returns
     -------
@@ -77,8 +81,8 @@ def parse_screen(
     'condition'
     """
     if not isinstance(text, str):
-        raise ScreenError(f"screen: {excerpt(text)}; must be text, such as close > ema(20)")
-    reader = _Parser(ScreenText(text), SavedScreens(saved or {}), convention, 0)
+        raise ScreenError(f"{what}: {excerpt(text)}; must be text, such as close > ema(20)")
+    reader = _Parser(ScreenText(text, what), SavedScreens(saved or {}), convention, 0)
     part = reader.whole()
     if kind is not None:
         reader.require(part, kind, "what is asked for is")
@@ -93,7 +97,7 @@ class _Parser(TextReader):
     ) -> None:
         if len(source.text) > SCREEN_CHARACTERS_MAX:
             raise ScreenError(
-                f"screen {source.name}: {len(source.text):,} characters; at most "
+                f"{source.what}: {len(source.text):,} characters; at most "
                 f"{SCREEN_CHARACTERS_MAX:,}; ask in several screens"
             )
         super().__init__(source)
@@ -342,7 +346,7 @@ class _Parser(TextReader):
         if token.kind not in {"name", "quoted"}:
             self.fail_here(f"{self.now_shown()}; {rule}, or in quotation marks")
         self.tokens.take()
-        return token.text if token.kind == "name" else token.text[1:-1]
+        return token.text if token.kind == "name" else unquote(token.text)
 
     # Behind operands
 

@@ -54,7 +54,7 @@ def why_no_value(name: str) -> str:
 def _why_unknown(name: str, what: str, names: Iterable[str]) -> str:
     spec = spec_of_column(name.lower())
     if spec is not None:
-        return f"{excerpt(name)}; is the name of a column; write {spec}"
+        return f"{excerpt(name)}; an indicator is written with brackets; write {spec}"
     known = registry()
     hint = near_matches(name, {*names, *known.by_name, *known.aliases})
     return f"{excerpt(name)}; is no {what}; {hint}{known.broken()}"

@@ -35,7 +35,7 @@ class SavedScreens:
         """Return the tree of a screen, which `read` makes of its text."""
         if name not in self._trees:
             self._open.append(name)
-            self._trees[name] = read(ScreenText(self.texts[name], name))
+            self._trees[name] = read(ScreenText(self.texts[name], f"screen {name}"))
             self._open.pop()
         return self._trees[name]
 

@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from tallow.core.errors import excerpt
 from tallow.core.limits import DIGITS_MAX, SWEEP_SCREENS_MAX
+from tallow.core.spec_text import QUOTED
 from tallow.screens.tokens import ScreenText
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _RANGE = re.compile(
     rf"""
-      (?P<quoted> "[^"]*" | '[^']*' )
+      (?P<quoted> {QUOTED} )
     | (?<![\w.]) (?P<first> {_NUMBER} ) \s* \.\. \s* (?P<last> {_NUMBER} )
       (?: \s+ step \b \s* (?P<step> [^\s,()\[\]<>=*/+-]* ) )? (?![\w.])
     | (?P<wrong> \.\. )

@@ -7,6 +7,9 @@ import re
 from tallow.screens.nodes import Combination, Constant, CrossSection, Leaf, Node, OverBars
 from tallow.screens.words import ATOM, LEVELS, NEGATIVE, NOT, OFFSET, RELATION, REPEAT
 
+FORMING = "forming "
+"""Stands before a value of the bar that is still open."""
+
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -38,7 +41,7 @@ def _written(node: Node) -> tuple[str, int]:
 
 def _leaf(leaf: Leaf) -> tuple[str, int]:
     text = leaf.text if leaf.timeframe is None else f"{leaf.text}@{leaf.timeframe}"
-    return (f"forming {text}", OFFSET) if leaf.is_forming else (text, ATOM)
+    return (f"{FORMING}{text}", OFFSET) if leaf.is_forming else (text, ATOM)
 
 
 def _population(name: str | None) -> str:

@@ -11,16 +11,16 @@ from typing import Literal, NamedTuple
 
 from tallow.core.errors import ScreenError
 from tallow.core.limits import SCREEN_EXCERPT
-from tallow.core.spec_text import BRACKETS
+from tallow.core.spec_text import BRACKETS, QUOTED
 
 TokenKind = Literal["number", "name", "timeframe", "quoted", "sign", "other", "end"]
 
 _TOKEN = re.compile(
-    r"""
+    rf"""
       (?P<number> (?: [0-9]+ (?:\.[0-9]*)? | \.[0-9]+ ) (?: [eE][+-]?[0-9]+ )? )
     | (?P<name> [A-Za-z_][A-Za-z0-9_]* )
     | (?P<timeframe> @\s*[A-Za-z0-9_]* )
-    | (?P<quoted> "[^"]*" | '[^']*' )
+    | (?P<quoted> {QUOTED} )
     | (?P<sign> <= | >= | == | != | [-+*/<>=()\[\],] )
     | (?P<other> . )
     """,
@@ -53,10 +53,10 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class ScreenText:
-    """The text of a screen; `name` is that of a saved one, else empty."""
+    """The text of a screen or of a number, and what a message calls it."""
 
     text: str
-    name: str = ""
+    what: str = "screen"
 
     def error(self, start: int, why: str) -> ScreenError:
         """Return the error for what is wrong at a character, with the line and a caret below it."""
@@ -66,8 +66,8 @@ class ScreenText:
         column = start - line_start
         number = self.text.count("\n", 0, start) + 1
         lines = f"line {number}, " if "\n" in self.text.strip() else ""
-        what = f"screen {self.name}" if self.name else "screen"
-        return ScreenError(f"{what}, {lines}column {column + 1}: {why}\n{_pointed(line, column)}")
+        where = f"{self.what}, {lines}column {column + 1}"
+        return ScreenError(f"{where}: {why}\n{_pointed(line, column)}")
 
 
 def _pointed(line: str, column: int) -> str:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tallow.core.errors import ParameterError, ScreenError
+from tallow.core.errors import ParameterError, ScreenError, excerpt
 from tallow.core.text import counted
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.output_zone import in_zone, require_output_zone
@@ -26,7 +27,9 @@ from tallow.runtime.live.saved_state import asked_of
 from tallow.runtime.results import raise_if_all_refused
 from tallow.screens.answers import ScreenResult, SweepResult
 from tallow.screens.files import SavedScreen, read_screens
-from tallow.screens.sweeps import find_range
+from tallow.screens.nodes import CONDITION, NUMBER
+from tallow.screens.parser import parse_screen
+from tallow.screens.sweeps import find_range, read_sweep
 from tallow.serve.console import check_json_file, make_console, put_json
 from tallow.serve.screen_report import (
     answer_json,
@@ -116,7 +119,7 @@ def screen_market(
         show_written(make_console(), named, output, output_zone)
     elif not (json or quiet):
         _show(named.in_zone(zone), asked["timeframe"], zone)
-    return _exit_code(answer, quarantined, strict)
+    return _exit_code(answer, quarantined + answer.quarantined, strict)
 
 
 def _answer(engine: AnalyticsEngine, question: dict[str, Any]) -> Answer:
@@ -178,6 +181,8 @@ def _asked(
             "screen; tallow screen --list has them"
         )
     own = saved.get(condition.strip(), SavedScreen("", condition))
+    if own.name:
+        _read_saved(own, saved, question["convention"])
     sort, ascending = question.pop("sort"), question.pop("ascending")
     return {
         "condition": own.condition,
@@ -187,6 +192,20 @@ def _asked(
         "ascending": ascending or (sort is None and own.ascending),
         "universe": question.pop("universe") or own.universe,
     }
+
+
+def _read_saved(own: SavedScreen, saved: Mapping[str, SavedScreen], convention: str) -> None:
+    """Read the texts of a saved screen: what is wrong in one is told with the screen's name."""
+    texts = {name: each.condition for name, each in saved.items()}
+    read = partial(parse_screen, saved=texts, convention=convention)
+    condition = own.condition
+    if find_range(condition) is not None:
+        _, condition = next(read_sweep(condition).combinations())
+    read(condition, kind=CONDITION, what=f"screen {own.name}")
+    for name, text in own.columns.items():
+        read(text, kind=NUMBER, what=f"screen {own.name}: columns: {excerpt(name)}")
+    if own.sort is not None:
+        read(own.sort, kind=NUMBER, what=f"screen {own.name}: sort")
 
 
 def _saved(file: Path | None, *, shown: bool) -> dict[str, SavedScreen]:

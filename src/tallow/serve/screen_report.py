@@ -115,6 +115,7 @@ def answer_json(answer: ScreenResult | SweepResult, zone: str | None, verb: str)
     shown = answer.in_zone(zone or UTC)
     judged = shown.judged_at
     found: dict[str, Any] = {
+        "quarantined": shown.quarantined,
         "judged_at": None if judged is None else judged.isoformat(),
         "notes": [in_options(note, verb) for note in shown.notes],
         "why_empty": in_options(shown.why_empty, verb),

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -18,7 +19,8 @@ from tallow.core.errors import (
     ScreenError,
     excerpt,
 )
-from tallow.core.moments import Moment
+from tallow.core.moments import Moment, at_venue, read_limit
+from tallow.core.time import from_us, now_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.readers import open_candles
@@ -67,6 +69,8 @@ def ask(
     instruments, universe = who
     question = ScreenQuestion(screens, parse_timeframe(timeframe), engine.calendars, source)
     known = None if known_at is None else moment_us("known_at", known_at)
+    if at is not None:
+        _require_past(at, engine.calendars)
     list_ = source.universe(universe)
     over = Range.of(start, end, instruments).checked(engine.calendars)
     if over.instruments is not None:
@@ -79,6 +83,19 @@ def ask(
     raise RangeError(
         f"screen: at={at}, {name}={limit}; are two questions; give a moment, or a range"
     )
+
+
+def _require_past(at: Moment, calendars: CalendarAssignment) -> None:
+    """Raise `RangeError` for a moment that has not come; a date of today has begun."""
+    now = from_us(now_us())
+    for calendar in calendars.calendars:
+        moment = at_venue("at", read_limit("at", at), calendar)
+        today = now.astimezone(ZoneInfo(calendar.timezone)).date()
+        if moment > now if isinstance(moment, datetime) else moment > today:
+            raise RangeError(
+                f"screen: at={at}; must not be later than now: nobody knows its bars; leave it "
+                "out for the newest ones"
+            )
 
 
 def source_of(engine: ScreenedEngine, candles: Any, given: Any, adjustment: str) -> Source:
@@ -119,8 +136,11 @@ def read_screen(
     taken = sorted({"instrument", "timestamp", "close"} & named.keys() - {"close"})
     if taken:
         raise ScreenError(f"columns: {taken[0]}; is a column of every answer; name it otherwise")
-    numbers = {name: read(text, kind=NUMBER) for name, text in named.items()}
-    by = None if sort is None else read(sort, kind=NUMBER)
+    numbers = {
+        name: read(text, kind=NUMBER, what=f"screen: columns={excerpt(name)}")
+        for name, text in named.items()
+    }
+    by = None if sort is None else read(sort, kind=NUMBER, what="screen: sort=")
     return Screen(tree, numbers, by, ascending)
 
 

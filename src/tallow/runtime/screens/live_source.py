@@ -45,7 +45,7 @@ class LiveSource:
     ) -> None:
         self._names, self._rows, self._store, self._is_all = names, rows, store, is_all
         self.size, self.until, self.is_present = parse_timeframe("1m"), END_OF_TIME, True
-        self.notes, self.why_empty = tuple[str, ...](), ""
+        self.notes, self.why_empty, self.quarantined = tuple[str, ...](), "", 0
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked: the bars are those of all, as they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,6 +27,7 @@ from tallow.screens.evaluation import Evaluation, Population
 from tallow.screens.needs import leaves, population_names
 from tallow.screens.panels import Panel
 from tallow.screens.series import MATCHED, UNKNOWN
+from tallow.screens.text import FORMING
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ class ScreenQuestion:
         needs = leaves(*trees, base=self.size.text)
         if any(each.has_forming for each in needs.values()) and not source.is_present:
             raise ScreenError(
-                "screen: forming; is known of the present alone; leave out at, start and end, or "
-                "ask for closed bars"
+                "screen: forming; is known of the present alone; leave out at=, start= and end=, "
+                "or ask for closed bars"
             )
         make = partial(panel_of, source=source.size, calendars=self.calendars, until=source.until)
         how = (source.fetch, make, self.calendars, source.size)
@@ -189,12 +190,26 @@ class ScreenQuestion:
             why = (
                 nobody
                 or self.source.why_empty
+                or _not_open(found.why_unknown)
                 or (
                     f"no bar of {self.size.text} could be judged; is the timeframe longer than the "
                     "history, or the moment before it?"
                 )
             )
-        return replace(found, notes=self.source.notes, why_empty=why)
+        left_out = self.source.quarantined
+        return replace(found, notes=self.source.notes, why_empty=why, quarantined=left_out)
+
+
+def _not_open(why_unknown: Iterable[str]) -> str:
+    """Return why a bar that is still open has no value, where a screen asks for one."""
+    forming = next((text for text in why_unknown if text.startswith(FORMING)), None)
+    if forming is None:
+        return ""
+    closed = forming.removeprefix(FORMING)
+    return (
+        f"{forming}: no such bar is open, as between its close and the next first candle; of the "
+        f"last closed one it is {closed}"
+    )
 
 
 def _nobody(universe: Universe) -> str:

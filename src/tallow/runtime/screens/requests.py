@@ -63,7 +63,8 @@ class ScreenRequests:
         candles
             What `process_candles` takes; without, the candles of the engine's store.
         at
-            Judge the bars that had closed by this moment, a bare date at its end; now by default.
+            Judge the bars that had closed by this moment, a bare date at its end; now by default,
+            and no later moment.
         known_at
             With a store: what it knew then; `at` by default, else what it knows now. First
             versions of candles count as known at their bar's close, later ones by receipt.

@@ -45,6 +45,8 @@ class Source(Protocol):
         What a person should know.
     why_empty
         Why there is no bar that was asked for last; empty where there is one.
+    quarantined
+        How many rows break a rule, such as the grid of their timeframe, and are in no bar.
     """
 
     has_receipts: bool
@@ -54,6 +56,7 @@ class Source(Protocol):
     is_present: bool
     notes: tuple[str, ...]
     why_empty: str
+    quarantined: int
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
@@ -86,7 +89,7 @@ class GivenSource:
         self._process, self._candles, self.size = process, candles, candles.source_timeframe
         self._names: list[str] | None = None
         self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
-        self.why_empty = ""
+        self.why_empty, self.quarantined = "", 0
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, and until when."""
@@ -111,6 +114,7 @@ class GivenSource:
         asking = (self._process, rows, timeframe, specs, start, wanted)
         found = _made(*asking, self.until, self.size)
         own = rows if wanted is None else rows.filter(pl.col("instrument").is_in(wanted))
+        self.quarantined = max(self.quarantined, len(found.report.quarantine))
         is_early = own.is_empty() and not self._candles.frame.is_empty()
         self.why_empty = _EARLY if is_early else found.report.why_empty
         bars: pl.DataFrame = found.frame
@@ -153,7 +157,7 @@ class StoreSource:
         self._known_at: int | None = None
         self._later = LaterReceipts(0, 0, ())
         self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
-        self.why_empty = ""
+        self.why_empty, self.quarantined = "", 0
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
@@ -218,6 +222,7 @@ class StoreSource:
                 adjustment=self._adjustment,
             )
         self.why_empty = found.report.why_empty
+        self.quarantined = max(self.quarantined, len(found.report.quarantine))
         bars: pl.DataFrame = found.frame
         return bars.drop("open_interest", strict=False)
 
