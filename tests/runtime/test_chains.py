@@ -23,7 +23,8 @@ from tallow import AnalyticsEngine, LiveEngine
 from tallow.core.arrays import Floats
 from tallow.core.spec import Spec, parse_specs
 from tallow.plan.plan import make_plan
-from tallow.runtime.operations import Machine
+from tallow.runtime import batch
+from tallow.runtime.operations import Machine, in_parallel
 from tallow.testing.histories import Rows, part, ticking, walk, with_gaps
 from tests.frames import assert_same_frame, candles, market, minutes
 from tests.running import assert_same_bits
@@ -173,6 +174,32 @@ def test_frames_arrays_and_rows_have_the_same_bits():
         assert_same_bits([arrays[name]], [whole[name].to_numpy()])
     bars = whole.select("instrument", "timestamp", "open", "high", "low", "close", "volume")
     rows = engines[0].calculate_indicators(bars, ALL)
+    assert_same_frame(rows.select(outputs), whole.select(outputs))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_shares_of_threads_do_not_show(threads, monkeypatch):
+    monkeypatch.setattr(batch, "THREAD_ROWS", 10)
+    frame = pl.concat(
+        quiet_market().with_columns(instrument=pl.lit(name) + pl.col("instrument"))
+        for name in "ABC"
+    )
+    texts = f"{ALL}, cs_rank(rsi(14)), ema(cs_rank, 3)"
+    one = AnalyticsEngine("XNSE", no_trade="keep", threads=1)
+    whole = one.process_candles(frame, "3m", texts).frame
+    many = AnalyticsEngine("XNSE", no_trade="keep", threads=threads)
+    shares: list[int] = []
+
+    def counted(pool: Any, jobs: Any) -> Any:
+        shares.append(len(jobs))
+        return in_parallel(pool, jobs)
+
+    monkeypatch.setattr(batch, "in_parallel", counted)
+    assert_same_frame(many.process_candles(frame, "3m", texts).frame, whole)
+    assert max(shares) == min(threads, 6)
+    bars = whole.select("instrument", "timestamp", "open", "high", "low", "close", "volume")
+    outputs = whole.columns[whole.columns.index("is_final") + 1 :]
+    rows = many.calculate_indicators(bars, texts)
     assert_same_frame(rows.select(outputs), whole.select(outputs))
 
 

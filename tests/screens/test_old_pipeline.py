@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Collection
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -76,13 +77,13 @@ def bars_of(engine: AnalyticsEngine, candles: Any, **said: Any) -> list[list[Row
     return [part.rows(named=True) for part in parts]
 
 
-def is_mamba(rows: list[Row], at: int, sign: int) -> bool | None:
-    if at < 9:
+def is_mamba(rows: list[Row], at: int, sign: int, length: int = 10) -> bool | None:
+    if at < length - 1:
         return None
     row = rows[at]
     first, last = (row["open"], row["close"]) if sign > 0 else (row["close"], row["open"])
     move = (last - first) / first
-    mean = sum(each["volume"] for each in rows[at - 9 : at + 1]) / 10
+    mean = sum(each["volume"] for each in rows[at - length + 1 : at + 1]) / length
     strength = 0.7 * min(move / 0.1, 1) + 0.3 * min(row["volume"] / mean - 1, 1)
     return bool(last > first and move > 0.02 and strength >= 0.2)
 
@@ -123,6 +124,72 @@ def test_each_side_is_what_loops_find(saved: dict[str, SavedScreen], name: str, 
     }
     assert len(expected) > 10
     assert set(answer.frame.select("instrument", "timestamp").iter_rows()) == expected
+
+
+SHORT = {
+    "ema(50)": "ema(6)",
+    "rsi(14)": "rsi(4)",
+    "volume_sma(10)": "volume_sma(3)",
+    ">= 300000": ">= 20000",
+    "within 9 bars": "within 4 bars",
+    "for 2 bars": "for 1 bar",
+    "0.03": "0.01",
+}
+"""Lengths and limits with which 25 days are enough, by what the page says in their place."""
+
+DEFECTS = ("seed", "rsi", "run")
+
+
+def old_side(rows: list[Row], at: int, mended: Collection[str]) -> int:
+    """Return what the old filters found on a day, with some defects mended: 1, -1, or 0 for none.
+
+    `seed`: the means began anew in a window of weekdays. `rsi`: nothing was refused by it. `run`: a
+    run of days that were not strong was enough, too.
+    """
+    if at < 6:
+        return 0
+    day, mean = rows[at], sum(row["volume"] for row in rows[at - 2 : at + 1]) / 3
+    closes = [row["close"] for row in rows[: at + 1]]
+    (emas,) = textbook.ema({"length": 6}, closes if "seed" in mended else closes[-7:])
+    (rsis,) = textbook.rsi({"length": 4}, closes)
+    distance = (day["close"] - emas[-1]) / emas[-1]
+    side = 1 if distance > 0.01 else -1 if distance < -0.01 else 0
+    agrees = rsis[-1] >= 50 if side > 0 else rsis[-1] <= 55
+    strong = [is_mamba(rows, each, side or 1, 3) for each in range(at - 3, at + 1)]
+    has_run = any(strong) or ("run" not in mended and not any(strong[-2:]))
+    liquid = 20 <= day["close"] <= 1500 and mean >= 20_000
+    return side if liquid and has_run and (agrees or "rsi" not in mended) else 0
+
+
+def test_the_old_result_on_real_days_differs_by_the_listed_defects_alone(
+    saved: dict[str, SavedScreen], reference: Path
+):
+    """Mended one by one they lead from the old result to the saved screens; each one counts."""
+    short = texts(saved)
+    for name in short:
+        for old, new in SHORT.items():
+            short[name] = short[name].replace(old, new)
+    assert not set(SHORT) & set(" ".join(short.values()).split())
+    engine, candles = AnalyticsEngine(), read_candles(reference / "data" / "candles_1m.csv")
+    asked: Any = {"candles": candles, "start": "2025-05-01", "end": "2025-07-31", "saved": short}
+    found = {
+        (row["instrument"], row["timestamp"], side)
+        for name, side in (("bullish", 1), ("bearish", -1))
+        for row in engine.screen(name, "1d", **asked).frame.iter_rows(named=True)
+    }
+
+    def old(*mended: str) -> set[tuple[str, Any, int]]:
+        return {
+            (rows[at]["instrument"], rows[at]["timestamp"], side)
+            for rows in bars_of(engine, candles)
+            for at in range(len(rows))
+            if (side := old_side(rows, at, mended))
+        }
+
+    assert old(*DEFECTS) == found
+    assert len(found) > 3
+    for defect in DEFECTS:
+        assert old(*(each for each in DEFECTS if each != defect)) != found, defect
 
 
 def test_real_days_are_liquid_as_loops_find_and_their_warm_up_is_unknown(

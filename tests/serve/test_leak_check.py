@@ -113,12 +113,13 @@ def test_what_cannot_be_checked_says_why(what: str, said: str, own: str, source:
     assert said in result.stderr
 
 
-def test_bars_of_members_are_those_of_the_days(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["sma(3)", "close > sma(3) and breadth(close > open) > 0.5"])
+def test_bars_of_members_are_those_of_the_days(what: str, source: Path, tmp_path: Path) -> None:
     listed = tmp_path / "members.csv"
     listed.write_text("instrument,from\nA,2025-07-18\n")
-    assert tallow("leak-check", "sma(3)", source, "--universe", listed).exit_code == 0
+    assert tallow("leak-check", what, source, "--universe", listed).exit_code == 0
     listed.write_text("instrument,from\nA,2025-07-19\n")
-    result = tallow("leak-check", "sma(3)", source, "--universe", listed)
+    result = tallow("leak-check", what, source, "--universe", listed)
     assert result.exit_code == 2
     assert "the function answers no row" in result.stderr
 

@@ -110,9 +110,7 @@ def check(
     bars = partial(_bars, engine, size, candles.source_timeframe, members)
     compute = partial(bars, what) if function is None else partial(_own_rows, function, bars)
     if screen is not None:
-        if members is not None:
-            raise ParameterError(f"leak check: universe={universe}; is of indicators; leave it out")
-        compute = partial(_judged, engine, screen, size, candles.source_timeframe)
+        compute = partial(_judged, engine, screen, size, candles.source_timeframe, members)
     with progress_bar(make_console(stderr=True), "Checking", "moments", not json) as move:
         report = check_leaks(compute, candles, moments=moments, progress=move)
     if json:
@@ -148,11 +146,16 @@ def _bars_back(screen: Screen, size: Timeframe) -> int:
 
 
 def _judged(
-    engine: AnalyticsEngine, screen: Screen, size: Timeframe, source: Timeframe, frame: pl.DataFrame
+    engine: AnalyticsEngine,
+    screen: Screen,
+    size: Timeframe,
+    source: Timeframe,
+    universe: Universe | None,
+    frame: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return the bars of candles, with what a screen says of each."""
     candles = read_candles(frame, source_timeframe=source)
-    return judge_bars(engine, screen, size, candles)
+    return judge_bars(engine, screen, size, candles, universe)
 
 
 def _only(timeframes: Sequence[str]) -> Timeframe:

@@ -174,8 +174,12 @@ def _with_absent(
 
 
 def judge_bars(
-    engine: ScreenedEngine, screen: Screen, size: Timeframe, candles: Candles
+    engine: ScreenedEngine,
+    screen: Screen,
+    size: Timeframe,
+    candles: Candles,
+    universe: Universe | None,
 ) -> pl.DataFrame:
     """Return all bars of candles with what a screen says of each; see `ScreenQuestion.bars`."""
     source = GivenSource(engine.process_candles, candles)
-    return ScreenQuestion([screen], size, engine.calendars, source).bars()
+    return ScreenQuestion([screen], size, engine.calendars, source).bars(universe)

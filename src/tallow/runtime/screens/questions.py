@@ -81,14 +81,14 @@ class ScreenQuestion:
             for screen in self.screens
         ]
 
-    def bars(self) -> pl.DataFrame:
-        """Return all closed bars with what the first screen says of each.
+    def bars(self, universe: Universe | None) -> pl.DataFrame:
+        """Return all closed bars, of members, with what the first screen says of each.
 
         `matched` is 1 or 0, null where it is unknown; then a number for each of its columns.
         """
         screen = self.screens[0]
         self.source.begin(None, None, None)
-        evaluation, base = self._evaluation(None, None, is_moment=False)
+        evaluation, base = self._evaluation(None, universe, is_moment=False)
         matches = evaluation.condition(screen.condition)
         matched = np.where(matches.states == UNKNOWN, np.nan, matches.states == MATCHED)
         numbers = {name: evaluation.number(tree) for name, tree in screen.columns.items()}
@@ -99,7 +99,10 @@ class ScreenQuestion:
             "matched": to_series("matched", matched),
         }
         columns |= {name: to_series(name, each) for name, each in numbers.items()}
-        return pl.DataFrame(columns).filter(pl.Series(base.is_final))
+        asked = base.is_final
+        if universe is not None:
+            asked = asked & self._is_member(universe, base)
+        return pl.DataFrame(columns).filter(pl.Series(asked))
 
     def _evaluation(
         self, first: int | None, universe: Universe | None, *, is_moment: bool
