@@ -164,7 +164,7 @@ def test_a_list_of_which_nothing_is_known_is_an_error(
     for ask in ENTRIES.values():
         with pytest.raises(RangeError) as caught:
             ask(engine, tmp_path, universe=path)
-        assert "universe: other; none of its 2 members is in the" in str(caught.value)
+        assert "universe: other; none of 2 members is in the" in str(caught.value)
         assert "the first is 'AA'; did you mean A?" in str(caught.value)
         with pytest.raises(UniverseError, match=r"the store does not know it; did you mean kept\?"):
             ask(engine, tmp_path, universe="kep")

@@ -152,9 +152,12 @@ def old_side(rows: list[Row], at: int, mended: Collection[str]) -> int:
     closes = [row["close"] for row in rows[: at + 1]]
     (emas,) = textbook.ema({"length": 6}, closes if "seed" in mended else closes[-7:])
     (rsis,) = textbook.rsi({"length": 4}, closes)
-    distance = (day["close"] - emas[-1]) / emas[-1]
+    ema, rsi = emas[-1], rsis[-1]
+    assert ema is not None
+    assert rsi is not None
+    distance = (day["close"] - ema) / ema
     side = 1 if distance > 0.01 else -1 if distance < -0.01 else 0
-    agrees = rsis[-1] >= 50 if side > 0 else rsis[-1] <= 55
+    agrees = rsi >= 50 if side > 0 else rsi <= 55
     strong = [is_mamba(rows, each, side or 1, 3) for each in range(at - 3, at + 1)]
     has_run = any(strong) or ("run" not in mended and not any(strong[-2:]))
     liquid = 20 <= day["close"] <= 1500 and mean >= 20_000
@@ -167,8 +170,8 @@ def test_the_old_result_on_real_days_differs_by_the_listed_defects_alone(
     """Mended one by one they lead from the old result to the saved screens; each one counts."""
     short = texts(saved)
     for name in short:
-        for old, new in SHORT.items():
-            short[name] = short[name].replace(old, new)
+        for long, new in SHORT.items():
+            short[name] = short[name].replace(long, new)
     assert not set(SHORT) & set(" ".join(short.values()).split())
     engine, candles = AnalyticsEngine(), read_candles(reference / "data" / "candles_1m.csv")
     asked: Any = {"candles": candles, "start": "2025-05-01", "end": "2025-07-31", "saved": short}

@@ -270,6 +270,12 @@ def test_what_a_live_engine_does_not_have_is_said(text, why):
         ),
         ({"columns": "close"}, ScreenError, "must be a list of texts"),
         ({"columns": {"instrument": "close"}}, ScreenError, "name it otherwise"),
+        ({"columns": {3: "close"}}, ScreenError, "screen: columns=3; must be text"),
+        ({"columns": {"x": "clos"}}, ScreenError, "screen: columns='x', column 1: 'clos'"),
+        ({"sort": "clos"}, ScreenError, "screen: sort=, column 1: 'clos'"),
+        ({"condition": {"op": ">"}}, ScreenError, "a tree in JSON; .* from_json"),
+        ({"saved": ["close > 1"]}, ScreenError, "saved: .*; must be texts by name"),
+        ({"at": "2099-01-01"}, RangeError, "must not be later than now"),
         ({"condition": "cs_rank(close, in=none.csv) > 1"}, Exception, "none.csv"),
         ({"candles": None}, ParameterError, "has no store; give candles="),
     ],
@@ -278,6 +284,24 @@ def test_what_cannot_be_asked_says_why(asked, error, why):
     given: Any = {"condition": "close > 1", "candles": CANDLES, **asked}
     with pytest.raises(error, match=why):
         ENGINE.screen(given.pop("condition"), "15m", **given)
+
+
+def test_a_column_of_any_name_is_no_other_column():
+    found = ENGINE.screen("close > 0", candles=CANDLES, columns={"_sort": "low"}, sort="-close")
+    assert found.frame.columns == ["instrument", "timestamp", "close", "_sort"]
+    assert found.frame["close"].is_sorted()
+
+
+def test_an_instrument_in_two_groups_on_a_day_is_told(tmp_path: Path):
+    file = tmp_path / "sectors.csv"
+    text = f'cs_rank(close, in="{file}") > 0'
+    rows = f"instrument,sector,from\n{NAMES[0]},Banks,\n{NAMES[1]},IT,\n{NAMES[0]},IT,"
+    file.write_text(f"{rows}2025-07-08\n")
+    early = ENGINE.screen(text, candles=CANDLES, end="2025-07-07")
+    assert set(early.frame["instrument"]) == {NAMES[0], NAMES[1]}
+    said = f"{NAMES[0]} is in sectors/Banks and sectors/IT on the same day".replace("|", r"\|")
+    with pytest.raises(ScreenError, match=said):
+        ENGINE.screen(text, candles=CANDLES)
 
 
 def test_an_answer_without_a_bar_says_why(tmp_path: Path):

@@ -63,6 +63,8 @@ def test_what_is_in_quotes_is_no_range():
         ("close > 1..5 step 0", 9, "the step must be more than 0"),
         ("close > 1..5 step x", 9, "must be a range of numbers"),
         ("close > 1..5 step -1", 9, "must be a range of numbers"),
+        ("close > -5..5", 10, "from -5 to 5 is (0..10 step 1) - 5"),
+        ("max(close, - 1..3 step 0.5) > 2", 14, "from -1 to 3 is (0..4 step 0.5) - 1"),
         ("close > 0..1000", 9, "has 1,001 values; a sweep has at most 1,000"),
         ("1..40 < 1..40", 9, "makes 1,600 combinations; a sweep has at most 1,000"),
     ],

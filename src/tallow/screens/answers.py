@@ -22,6 +22,9 @@ from tallow.screens.panels import Panel
 from tallow.screens.series import MATCHED, UNKNOWN
 
 NO_BAR, NO_VALUE = "no bar at this time", "a value is not known"
+_SORT = "\0"
+"""A column that no answer has, as nobody can name it."""
+
 NOT_JUDGED = pl.DataFrame(schema={"instrument": pl.String, "why": pl.String})
 
 
@@ -182,7 +185,7 @@ def judge_moment(
     among = np.zeros(len(base.opens), dtype=np.bool_)
     among[places[places >= 0]] = True
     return ScreenResult(
-        _rows(screen, evaluation, base, places[states == MATCHED]).drop("_sort"),
+        _rows(screen, evaluation, base, places[states == MATCHED]).drop(_SORT),
         _counts(states),
         unknown,
         evaluation.why_unknown(screen.condition, among),
@@ -195,8 +198,8 @@ def judge_range(screen: Screen, evaluation: Evaluation, base: Panel, wanted: Fla
     matches = evaluation.condition(screen.condition)
     judged = wanted & matches.is_final
     frame = _rows(screen, evaluation, base, np.flatnonzero(judged & matches.matched))
-    order, descending = ["timestamp", "_sort", "instrument"], [False, not screen.ascending, False]
-    frame = frame.sort(order, descending=descending, nulls_last=True).drop("_sort")
+    order, descending = ["timestamp", _SORT, "instrument"], [False, not screen.ascending, False]
+    frame = frame.sort(order, descending=descending, nulls_last=True).drop(_SORT)
     why = evaluation.why_unknown(screen.condition, judged)
     return ScreenResult(frame, _counts(matches.states[judged]), NOT_JUDGED, why, None)
 
@@ -212,10 +215,10 @@ def _rows(screen: Screen, evaluation: Evaluation, base: Panel, found: Ints) -> p
     if "close" not in numbers:
         numbers = {"close": base.columns["close"][found], **numbers}
     columns = [pl.Series(name, values, nan_to_null=True) for name, values in numbers.items()]
-    by = pl.Series("_sort", sort, nan_to_null=True)
+    by = pl.Series(_SORT, sort, nan_to_null=True)
     frame = pl.DataFrame([names, time, *columns, by])
     return frame.sort(
-        "_sort", "instrument", descending=[not screen.ascending, False], nulls_last=True
+        _SORT, "instrument", descending=[not screen.ascending, False], nulls_last=True
     )
 
 

@@ -74,6 +74,10 @@ def texts_of(saved: Mapping[str, str] | str | Path | None) -> Mapping[str, str]:
     """Return the conditions of saved screens by name, which are given so, or as a file."""
     if isinstance(saved, str | Path):
         return {name: each.condition for name, each in read_screens(saved).items()}
+    if not isinstance(saved, Mapping | None):
+        raise ScreenError(
+            f"saved: {excerpt(saved)}; must be texts by name, or a file of saved screens"
+        )
     return saved or {}
 
 

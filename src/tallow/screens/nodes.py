@@ -222,6 +222,9 @@ class CrossSection:
         _measure(self, signature, (self.operand,))
 
 
+NODES = (Constant, Leaf, Combination, OverBars, CrossSection)
+
+
 def _parts(operator: str, operand: Node) -> tuple[Node, ...]:
     is_same = isinstance(operand, Combination) and operand.operator == operator
     return operands_of(operand) if is_same else (operand,)

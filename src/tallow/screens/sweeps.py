@@ -28,6 +28,9 @@ _RANGE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_MINUS = re.compile(r"(?:^|[(,<>=+*/-]|\b(?:and|or|not|above|below))\s*-\s*\Z", re.IGNORECASE)
+"""Ends a text where a minus is no subtraction."""
+
 _A_NUMBER = re.compile(_NUMBER)
 _EXAMPLE = "10..50 step 10"
 
@@ -118,6 +121,13 @@ def _swept(source: ScreenText, found: re.Match[str]) -> Swept:
         raise source.error(found.start(), f"{shown}; the step must be more than 0; {rule}")
     if last < first:
         raise source.error(found.start(), f"{shown}; must go up; begin with the lower number")
+    if _MINUS.search(source.text, 0, found.start()):
+        around = f"0..{last + first:f} step {step:f}"
+        raise source.error(
+            found.start(),
+            f"{shown}; has a minus before it, and a range begins at 0 or more; write the minus "
+            f"behind it: from -{first:f} to {last:f} is ({around}) - {first:f}",
+        )
     count = int((last - first) // step) + 1
     if count > SWEEP_SCREENS_MAX:
         raise source.error(found.start(), f"{shown}; has {count:,} values; {_at_most()}")

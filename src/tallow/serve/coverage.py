@@ -262,6 +262,6 @@ def _show_segments(console: Console, found: pl.DataFrame, zone: str) -> None:
     console.print(table)
     show_more(console, len(found) - ROWS_SHOWN)
     console.print(
-        f"[{QUIET}]{counted(found['candles'].sum(), 'candle')} in all; times in {zone}; for a "
+        f"[{QUIET}]{counted(int(found['candles'].sum()), 'candle')} in all; times in {zone}; for a "
         "downloader: --output FILE, or --json[/]"
     )

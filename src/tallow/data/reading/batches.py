@@ -12,7 +12,6 @@ import polars as pl
 
 from tallow.core.arrays import Ints
 from tallow.core.errors import CandleInputError, NaiveTimeError, TimeframeError
-from tallow.core.text import counted
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.assumptions import assume
@@ -273,11 +272,11 @@ def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) 
     if agree or options.timeframe_open:
         return
     if not options.timeframe_given:
-        claim = f"by {counted(by, 'row')} last {lasting}, and are read as candles of {size}"
+        claim = f"by {by} rows last {lasting}, and are read as candles of {size}"
         assume(source, f'{claim}; pass source_timeframe="{lasting}" if they last so')
         return
     raise CandleInputError(
-        f"{source}: by {counted(by, 'row')} last {lasting}, and candles of {size} are read; "
+        f"{source}: by {by} rows last {lasting}, and candles of {size} are read; "
         f'they must agree; is it the right file? If so, pass source_timeframe="{lasting}"'
     )
 

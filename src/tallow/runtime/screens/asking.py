@@ -19,6 +19,7 @@ from tallow.core.errors import (
     ScreenError,
     excerpt,
 )
+from tallow.core.given import name_text
 from tallow.core.moments import Moment, at_venue, read_limit
 from tallow.core.time import from_us, now_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
@@ -31,7 +32,7 @@ from tallow.runtime.screens.sources import GivenSource, Source, StoreSource
 from tallow.runtime.universes import UniverseReport
 from tallow.screens.answers import Screen, ScreenResult
 from tallow.screens.files import texts_of
-from tallow.screens.nodes import CONDITION, NUMBER, Node
+from tallow.screens.nodes import CONDITION, NODES, NUMBER, Node
 from tallow.screens.parser import parse_screen
 from tallow.screens.sweeps import Sweep, read_sweep
 
@@ -129,10 +130,17 @@ def read_screen(
 ) -> Screen:
     """Read the texts of a screen; `ScreenError` if one cannot be read."""
     read = partial(parse_screen, saved=texts_of(saved), convention=convention)
-    tree = read(condition, kind=CONDITION) if isinstance(condition, str) else condition
+    if isinstance(condition, Mapping):
+        raise ScreenError(
+            "screen: a tree in JSON; must be text or a node; read it first: "
+            "tallow.screens.json_form.from_json"
+        )
+    tree = condition if isinstance(condition, NODES) else read(condition, kind=CONDITION)
     if isinstance(columns, str):
         raise ScreenError(f"columns: {excerpt(columns)}; must be a list of texts, or by name")
     named = dict(columns) if isinstance(columns, Mapping) else {text: text for text in columns}
+    for name in named:
+        name_text("screen: columns", name, ScreenError)
     taken = sorted({"instrument", "timestamp", "close"} & named.keys() - {"close"})
     if taken:
         raise ScreenError(f"columns: {taken[0]}; is a column of every answer; name it otherwise")

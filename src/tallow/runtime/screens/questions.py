@@ -15,7 +15,7 @@ from tallow.core.errors import ScreenError
 from tallow.core.moments import Moment, read_limit
 from tallow.core.timeframe import Timeframe
 from tallow.data.reading.schema import TIME_TYPE
-from tallow.data.universe import Universe
+from tallow.data.universe import APART, Universe
 from tallow.runtime.operations import to_series
 from tallow.runtime.ranges import Range
 from tallow.runtime.screens.bars import panel_of, panels_of
@@ -180,10 +180,18 @@ class ScreenQuestion:
         return partial(self._group_of, [universe.group(each) for each in universe.groups])
 
     def _group_of(self, groups: Sequence[Universe], base: Panel) -> Ints:
-        """Return the number of each bar's group; -1 for none."""
+        """Return the number of each bar's group; -1 for none. `ScreenError` where it has two."""
         found = np.full(len(base.opens), -1)
         for number, group in enumerate(groups):
-            found[self._is_member(group, base)] = number
+            own = self._is_member(group, base)
+            if (twice := np.flatnonzero(own & (found >= 0))).size:
+                row = twice[0]
+                raise ScreenError(
+                    f"in={group.name.partition(APART)[0]}: {base.names[base.codes[row]]} is in "
+                    f"{groups[found[row]].name} and {group.name} on the same day, and can be "
+                    "ranked in one; name that group, or end one of the two memberships earlier"
+                )
+            found[own] = number
         return found
 
     def _noted(self, found: ScreenResult, nobody: str) -> ScreenResult:
