@@ -114,7 +114,7 @@ class GivenSource:
         asking = (self._process, rows, timeframe, specs, start, wanted)
         found = _made(*asking, self.until, self.size)
         own = rows if wanted is None else rows.filter(pl.col("instrument").is_in(wanted))
-        self.quarantined = max(self.quarantined, len(found.report.quarantine))
+        self.quarantined = max(self.quarantined, found.report.quarantine.n_unique())
         is_early = own.is_empty() and not self._candles.frame.is_empty()
         self.why_empty = _EARLY if is_early else found.report.why_empty
         bars: pl.DataFrame = found.frame
@@ -222,7 +222,7 @@ class StoreSource:
                 adjustment=self._adjustment,
             )
         self.why_empty = found.report.why_empty
-        self.quarantined = max(self.quarantined, len(found.report.quarantine))
+        self.quarantined = max(self.quarantined, found.report.quarantine.n_unique())
         bars: pl.DataFrame = found.frame
         return bars.drop("open_interest", strict=False)
 
