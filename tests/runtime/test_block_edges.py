@@ -65,7 +65,7 @@ def told(quarantine: pl.DataFrame) -> list[tuple[Any, ...]]:
     return sorted(quarantine.select("instrument", "timestamp", "rule").rows())
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples // 4)
 @given(
     seed=st.integers(0, 2**32),
     block=st.integers(1, 12),

@@ -71,7 +71,7 @@ def mixed(draw: random.Random) -> pl.DataFrame:
     return pl.concat([frame, *draw.choice([[], more, [broken], [*more, broken]])])
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 10)
 @given(
     seed=st.integers(0, 2**32),
     order=st.sampled_from(sorted(ORDERS)),
@@ -116,7 +116,7 @@ def test_one_reading_gives_what_each_timeframe_gives_alone(
 
 def test_real_candles(reference: Path, tmp_path: Path):
     path, engine = reference / "data" / "candles_1m.csv", AnalyticsEngine("XNSE")
-    sizes = ["5m", "15m", "1h", "1d", "1w", "1mo"]
+    sizes = ["5m", "1h", "1d", "1mo"]
     several = engine.process_candles(path, sizes)
     assert_same_results(several, lambda size: engine.process_candles(path, size))
     engine.process_files(path, tmp_path / "{timeframe}.parquet", sizes)

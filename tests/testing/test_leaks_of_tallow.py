@@ -79,7 +79,7 @@ def test_a_longer_bar_joined_on_its_end_and_final_bars_alone_are_clean() -> None
 
     # The fourth instrument lacks half of its minutes: its bars end late, or without their last one.
     market = simulate_candles(4, 2, calendar=load_calendar("XNSE"), start=date(2025, 7, 17))
-    report = check_leaks(with_hours, market)
+    report = check_leaks(with_hours, market, moments=40)
     assert report.is_clean, str(report)
-    report = check_leaks(lambda candles: with_hours(candles).filter("is_final"), market)
+    report = check_leaks(lambda candles: with_hours(candles).filter("is_final"), market, moments=40)
     assert report.is_clean, str(report)

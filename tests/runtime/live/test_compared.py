@@ -26,7 +26,7 @@ TIMES = CANDLES["timestamp"].unique().sort()
 PEER = NAMES[1]
 SPECS = f'rsi(3), cs_rank(rsi(3)), cs_zscore(roc(2)), ema(cs_pct_rank, 4), security("{PEER}")'
 SIZES = ["5m", "1h"]
-EXAMPLES = 100 if settings.get_current_profile_name() == "nightly" else 8
+EXAMPLES = 100 if settings.get_current_profile_name() == "nightly" else 5
 
 
 class Held:

@@ -140,7 +140,7 @@ def test_a_tick_in_plain_numbers_is_the_tick_in_a_frame(tmp_path, timeframes, is
     if is_stored:
         stores = [open_store(tmp_path / name, create=True) for name in ("one", "other")]
     both = InStep(random.Random(f"{timeframes}{is_stored}"), timeframes, stores)
-    run(both, tmp_path / "state", 500 if is_stored else 1_500)
+    run(both, tmp_path / "state", 400 if is_stored else 800)
     both.assert_alike()
     wanted = {"appended", "late", "repeated", "price_missing", "volume_negative", "no_session"}
     assert not wanted - {name for name, count in both.went.items() if count}, both.went
