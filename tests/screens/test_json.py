@@ -71,7 +71,7 @@ WRONG: list[tuple[Any, str]] = [
     ),
     ({"op": "and", "of": []}, "and: 0 operands; must be 2 or more"),
     ({"op": ">", "of": CLOSE}, "must be a list of operands"),
-    ({"op": ">", "of": [CLOSE]}, ">: 1 operands; must be 2"),
+    ({"op": ">", "of": [CLOSE]}, ">: 1 operand; must be 2"),
     ({"op": ">", "of": [CLOSE, {"op": "abs", "of": [{"value": "ema(x)"}]}]}, "of[1].of[0]: "),
     ({"value": "clos"}, "did you mean close"),
     ({"value": "ema(3), ema(4)"}, "must be one indicator, such as ema(20)"),

@@ -239,10 +239,10 @@ def test_a_mistake_in_a_saved_screen_is_told_with_its_name(folder: Path):
 
 
 def test_rows_of_a_store_off_their_grid_fail_a_strict_screen(folder: Path):
-    late = market().filter(pl.col("timestamp").dt.minute() == 50).head(1)
+    minute = pl.col("timestamp").dt.minute()
+    on_grid, late = market().filter(minute == 45), market().filter(minute == 50).head(1)
     with open_store("quarters", create=True) as kept:
-        kept.write(market().filter(pl.col("timestamp").dt.minute() == 45), source_timeframe="15m")
-        kept.write(late, source_timeframe="15m")
+        kept.write(pl.concat([on_grid[1:], late]), source_timeframe="15m")
     words = ("screen", "close > 1", "--store", "quarters", "--source-timeframe", "15m")
     assert tallow(*words).exit_code == 0
     strict = tallow(*words, "--strict", "--quiet")

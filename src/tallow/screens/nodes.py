@@ -22,6 +22,7 @@ from tallow.core.limits import (
 )
 from tallow.core.operator import COLUMNS
 from tallow.core.spec import Spec
+from tallow.core.text import counted
 from tallow.core.timeframe import parse_timeframe
 
 NodeKind = Literal["number", "condition"]
@@ -172,7 +173,9 @@ class Combination:
             object.__setattr__(self, "operands", parts)
         count = len(self.operands)
         if not signature.least <= count <= signature.most:
-            raise ScreenError(f"{self.operator}: {count} operands; must be {_many(signature)}")
+            raise ScreenError(
+                f"{self.operator}: {counted(count, 'operand')}; must be {_many(signature)}"
+            )
         _measure(self, signature, self.operands)
 
 

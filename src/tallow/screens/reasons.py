@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tallow.core.errors import excerpt, near_matches
 from tallow.core.operator import COLUMNS
 from tallow.core.registry import registry
+from tallow.core.screen_words import VALUE_FUNCTIONS
 from tallow.core.spec import spec_of_column
 from tallow.screens.tokens import Token
 from tallow.screens.words import OTHER_NAMES, OTHERS, WORDS
@@ -31,7 +32,9 @@ def why_no_operator(token: Token, expected: str) -> str:
     hint = _others(token)
     if token.kind == "name":
         near = near_matches(token.text, _BETWEEN)
-        hint = f"; {OTHER_NAMES.get(token.word) or near}"
+        function = VALUE_FUNCTIONS.get(token.word)
+        written = OTHER_NAMES.get(token.word) or (function and f"write {function}")
+        hint = f"; {written or near}"
     return f"{excerpt(token.text)}; {expected} must stand here{hint}"
 
 

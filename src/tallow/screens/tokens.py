@@ -21,8 +21,8 @@ _TOKEN = re.compile(
     | (?P<name> [A-Za-z_][A-Za-z0-9_]* )
     | (?P<timeframe> @\s*[A-Za-z0-9_]* )
     | (?P<quoted> {QUOTED} )
-    | (?P<sign> <= | >= | == | != | [-+*/<>=()\[\],] )
-    | (?P<other> . )
+    | (?P<sign> <= | >= | == | != | =(?![<>]) | <(?!>) | [-+*/>()\[\],] )
+    | (?P<other> =[<>] | <> | . )
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -33,6 +33,10 @@ WORDS = RESERVED | frozenset(FUNCTIONS)
 
 OTHERS: Mapping[str, str] = MappingProxyType(
     {
+        "=>": "write >=",
+        "=<": "write <=",
+        "<>": "write !=",
+        "#": "leave the remark out",
         "&": "write and",
         "|": "write or",
         "!": "write not",
@@ -43,6 +47,9 @@ OTHERS: Mapping[str, str] = MappingProxyType(
         "\u2260": "write !=",
         ".": "leave out a prefix such as ta.",
         "?": "write two conditions with and, or",
+        ",": "write and between conditions, and 20000 for 20,000",
+        ";": "write and between conditions",
+        "{": "of a tree in JSON: read it by tallow.screens.json_form.from_json",
     }
 )
 """What others write, and what is written here."""
@@ -54,6 +61,9 @@ OTHER_NAMES: Mapping[str, str] = MappingProxyType(
         "crossed": "write x crosses above y",
         "true": "a comparison is true by itself: write close > open",
         "false": "a comparison is false by itself: write not close > open",
-        "na": "what is not known is neither true nor false",
+        **dict.fromkeys(
+            ("na", "nan", "null", "none"), "what is not known is neither true nor false"
+        ),
+        "ta": "leave out the prefix: ema(20) for ta.ema(20)",
     }
 )
