@@ -146,7 +146,7 @@ def old_side(rows: list[Row], at: int, mended: Collection[str]) -> int:
     `seed`: the means began anew in a window of weekdays. `rsi`: nothing was refused by it. `run`: a
     run of days that were not strong was enough, too.
     """
-    if at < 6:
+    if at < 5:
         return 0
     day, mean = rows[at], sum(row["volume"] for row in rows[at - 2 : at + 1]) / 3
     closes = [row["close"] for row in rows[: at + 1]]

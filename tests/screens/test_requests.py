@@ -273,7 +273,7 @@ def test_what_a_live_engine_does_not_have_is_said(text, why):
         ({"columns": {3: "close"}}, ScreenError, "screen: columns=3; must be text"),
         ({"columns": {"x": "clos"}}, ScreenError, "screen: columns='x', column 1: 'clos'"),
         ({"sort": "clos"}, ScreenError, "screen: sort=, column 1: 'clos'"),
-        ({"condition": {"op": ">"}}, ScreenError, "a tree in JSON; .* from_json"),
+        ({"condition": {"op": ">"}}, ScreenError, "a tree in JSON; .*from_json"),
         ({"saved": ["close > 1"]}, ScreenError, "saved: .*; must be texts by name"),
         ({"at": "2099-01-01"}, RangeError, "must not be later than now"),
         ({"condition": "cs_rank(close, in=none.csv) > 1"}, Exception, "none.csv"),
