@@ -133,6 +133,19 @@ def test_one_timeframe_and_instruments_that_are_there(source: Path) -> None:
     assert "known: A" in result.stderr
 
 
+def test_a_saved_screen_is_checked_by_its_name(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[up]\ncondition = "close > open"\n[up_twice]\ncondition = "up for 2 bars"\n')
+    for what in ("up_twice", "not up"):
+        found = tallow("leak-check", what, source, "--screens", file, "--json")
+        assert found.exit_code == 0, found.output
+        assert '"matched"' in found.stdout
+    unknown = tallow("leak-check", "down", source, "--screens", file)
+    assert (unknown.exit_code, "'down'; unknown" in unknown.stderr) == (2, True)
+
+
 def test_a_screen_is_checked_bar_by_bar_and_a_forming_bar_leaks() -> None:
     clean = "close > ema(5) and (close > ema(3))@1h and cs_rank(close) > 1"
     result = tallow("leak-check", clean, "-t", "15m", "--moments", "12")

@@ -38,8 +38,8 @@ WhatArgument = Annotated[
     str,
     argument(
         "WHAT",
-        'Indicators, such as "ema(9), ema(rsi(14), 9)"; a screen, such as "close > ema(20)"; or '
-        "your own function, as module:name.",
+        'Indicators, such as "ema(9), ema(rsi(14), 9)"; a screen, such as "close > ema(20)", or '
+        "the name of a saved one; or your own function, as module:name.",
     ),
 ]
 CandlesArgument = Annotated[
@@ -79,11 +79,12 @@ def leak_check(
     no_trade: options.NoTradeOption = "drop",
     calendar_dates: options.CalendarDatesOption = None,
     beyond_coverage: options.BeyondCoverageOption = "assume",
+    screens: options.ScreensOption = None,
     moments: MomentsOption = None,
     json: options.JsonOption = False,
 ) -> None:
     """Find what looks ahead, where first, and how far.
 
-    For any indicator or chain, and for a function of your own on bars. Of everything that is
-    computed of candles, a row may use those up to its own alone.
+    For any indicator, chain or screen, and for a function of your own on bars. Of everything that
+    is computed of candles, a row may use those up to its own alone.
     """

@@ -94,14 +94,6 @@ SortOption = Annotated[
     str | None, option("--sort TEXT", "A number to sort matches by, the highest first.", OUTPUT)
 ]
 AscendingOption = Annotated[bool, option("--ascending", "Sort the lowest first.", OUTPUT)]
-ScreensOption = Annotated[
-    Path | None,
-    option(
-        "--screens FILE",
-        "TOML file of saved screens; screens.toml where it is in the folder.",
-        INPUT,
-    ),
-]
 ListOption = Annotated[bool, option("--list", "List the saved screens.", OUTPUT)]
 MatchesOutputOption = Annotated[
     Path | None,
@@ -128,7 +120,7 @@ def screen(
     columns: ColumnOption = None,
     sort: SortOption = None,
     ascending: AscendingOption = False,
-    screens: ScreensOption = None,
+    screens: options.ScreensOption = None,
     list_: ListOption = False,
     calendar: options.CalendarOption = "XNSE",
     source_timeframe: options.FileTimeframeOption = None,

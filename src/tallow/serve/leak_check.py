@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,7 @@ from tallow.runtime.ranges import Range
 from tallow.runtime.results import raise_if_all_refused
 from tallow.runtime.screens.asking import judge_bars, read_screen
 from tallow.screens.answers import Screen
+from tallow.screens.files import SavedScreen
 from tallow.screens.needs import leaves
 from tallow.serve.console import (
     BAD,
@@ -48,6 +50,7 @@ from tallow.serve.console import (
 )
 from tallow.serve.demo import first_session
 from tallow.serve.run import compile_kernels
+from tallow.serve.screen import saved_screens
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, say
 from tallow.testing.leaks.answers import FINAL, KEYS, read_answer
@@ -80,6 +83,7 @@ def check(
     timeframe: Sequence[str],
     instruments: list[str] | None,
     universe: str | None,
+    screens: Path | None,
     moments: int | None,
     json: bool,
     **options: Any,
@@ -95,7 +99,8 @@ def check(
     engine = AnalyticsEngine(**take_options(options, ENGINE), threads=1)
     own = split_own(what)
     function = None if own is None else _own_function(*own)
-    screen = None if function else _screen(what, engine.convention)
+    saved = saved_screens(screens, shown=not json)
+    screen = None if function else _screen(what, saved, engine.convention)
     warmup = 0
     if screen is not None:
         warmup = _bars_back(screen, size)
@@ -120,17 +125,18 @@ def check(
     return 0 if report.is_clean else EXIT_INCOMPLETE
 
 
-def _screen(what: str, convention: str) -> Screen | None:
-    """Return the screen that a text is; None where it is indicators.
+def _screen(what: str, saved: Mapping[str, SavedScreen], convention: str) -> Screen | None:
+    """Return the screen that a text is, or the saved one of that name; None of indicators.
 
     `TallowError` if it is neither: that of what it looks like.
     """
     try:
         parse_specs(what, convention)
     except TallowError:
-        if not any(sign in what for sign in SIGNS):
+        if what.strip() not in saved and not any(sign in what for sign in SIGNS):
             raise
-        return read_screen(what, (), None, False, None, convention)
+        texts = {name: each.condition for name, each in saved.items()}
+        return read_screen(what, (), None, False, texts, convention)
     return None
 
 

@@ -192,6 +192,14 @@ ThreadsOption = Annotated[
 JsonFileOption = Annotated[
     Path | None, option("--json-file FILE", "Write what --json prints to a .json file.", OUTPUT)
 ]
+ScreensOption = Annotated[
+    Path | None,
+    option(
+        "--screens FILE",
+        "TOML file of saved screens; screens.toml where it is in the folder.",
+        INPUT,
+    ),
+]
 StrictOption = Annotated[bool, option("--strict", "Exit with 1 if any row is quarantined.", OUTPUT)]
 QuietOption = Annotated[bool, option("--quiet", "Show nothing but errors.", OUTPUT)]
 ReportJsonOption = Annotated[

@@ -82,7 +82,7 @@ def screen_market(
     `TallowError` on wrong texts, options and inputs.
     """
     take_interrupts_back()
-    saved = _saved(screens, shown=not quiet)
+    saved = saved_screens(screens, shown=not quiet)
     if list_:
         _list(saved, json, json_file, quiet)
         return 0
@@ -208,7 +208,7 @@ def _read_saved(own: SavedScreen, saved: Mapping[str, SavedScreen], convention: 
         read(own.sort, kind=NUMBER, what=f"screen {own.name}: sort")
 
 
-def _saved(file: Path | None, *, shown: bool) -> dict[str, SavedScreen]:
+def saved_screens(file: Path | None, *, shown: bool) -> dict[str, SavedScreen]:
     """Return the screens of a file, or of the usual one where it is there, which is said."""
     if file is not None:
         return read_screens(file)
