@@ -99,6 +99,8 @@ WRONG = {
     "rising > 1": (8, "rising is a function; write rising(x, 3)"),
     "between(close, 1)": (1, "between: 2 operands; must be 3"),
     "abs(close, 1) > 1": (1, "abs: 2 operands; must be 1"),
+    "cs_rank(close, in=sector/IT) > 1": (25, "stands in quotation marks, as in="),
+    "cs_rank(close, in=NIFTY 500) > 1": (25, "'500'; in=NIFTY must end here"),
     "cs_rank(close, sector) > 1": (16, "'sector'; cs_rank: behind the comma stands its population"),
     "cs_rank(close, in=) > 1": (19, "')'; cs_rank: behind the comma stands its population"),
     "close > 1 open > 1": (11, "'open'; an operator must stand here"),

@@ -346,7 +346,14 @@ class _Parser(TextReader):
         if token.kind not in {"name", "quoted"}:
             self.fail_here(f"{self.now_shown()}; {rule}, or in quotation marks")
         self.tokens.take()
-        return token.text if token.kind == "name" else unquote(token.text)
+        if token.kind == "quoted":
+            return unquote(token.text)
+        if self.tokens.now.word != ")" and not self.tokens.is_end():
+            self.fail_here(
+                f"{self.now_shown()}; in={token.text} must end here; a name of several words or "
+                f'signs stands in quotation marks, as in="{token.text}/Banks"'
+            )
+        return token.text
 
     # Behind operands
 
