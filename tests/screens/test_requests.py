@@ -128,6 +128,27 @@ def test_a_correction_counts_from_its_receipt_on(tmp_path: Path):
     assert not now.frame.equals(before.frame)
 
 
+def test_nothing_is_known_before_it_closes(store):
+    engine, known = AnalyticsEngine(store=store), "2025-07-04T12:07+05:30"
+    asked: Any = {"columns": ["ema(20)"]}
+    expected = ENGINE.screen("close > 0", candles=CANDLES, at="2025-07-04T12:07", **asked)
+    for at in (None, "2025-07-07T15:30", "2025-07-04T12:07"):
+        found = engine.screen("close > 0", at=at, known_at=known, **asked)
+        assert found.frame.equals(expected.frame), at
+        assert found.judged_at == expected.judged_at
+    over = engine.screen("close > 0", known_at=known, start="2025-07-04")
+    assert over.frame["timestamp"].max() == expected.frame["timestamp"].max()
+    with pytest.raises(ScreenError, match="of the present alone"):
+        engine.screen("forming close@1h > 0", known_at=known)
+
+
+def test_a_range_after_all_candles_is_empty_and_says_so(store):
+    for engine, candles in ((AnalyticsEngine(store=store), None), (ENGINE, CANDLES)):
+        with pytest.warns(EmptyWarning):
+            found = engine.screen("close > 0", candles=candles, start="2099-06-01")
+        assert found.counts == {"matched": 0, "not": 0, "unknown": 0}
+
+
 def test_who_has_no_candle_yet_is_unknown_and_no_error(tmp_path: Path):
     begun = CANDLES.filter(pl.col("instrument") != NAMES[0])
     later = CANDLES.filter(pl.col("timestamp").dt.date() > date(2025, 7, 1))

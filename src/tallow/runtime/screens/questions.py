@@ -69,7 +69,9 @@ class ScreenQuestion:
         limits = [over.limits(each) for each in self.calendars.calendars]
         until = None if over.end is None else max(last for _, last in limits)
         self.source.begin(self._names(over, universe), until, known_at)
-        first = None if over.start is None else min(low for low, _ in limits)
+        # What begins after all candles has no time that a calendar knows.
+        begins = min(low for low, _ in limits)
+        first = None if over.start is None else min(begins, self.source.until)
         evaluation, base = self._evaluation(first, universe, is_moment=False)
         low, high = np.array(limits).T[:, self._calendar_of(base)]
         wanted = (base.opens >= low) & (base.opens < high)

@@ -161,7 +161,11 @@ class StoreSource:
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
-        now, self.is_present = now_us(), until is None
+        now = now_us()
+        if known_at is not None and known_at < now:
+            # Nothing counts as known before it closes.
+            until = known_at if until is None else min(until, known_at)
+        self.is_present = until is None
         # What is about the present is about the newest candles.
         last = self._queries.store.stats().last
         newest = now if last is None else min(now, last + _length_us(self.size))
