@@ -131,6 +131,8 @@ SHORT = {
     "rsi(14)": "rsi(4)",
     "volume_sma(10)": "volume_sma(3)",
     ">= 300000": ">= 20000",
+    ">= 50": ">= 60",
+    "<= 55": "<= 40",
     "within 9 bars": "within 4 bars",
     "for 2 bars": "for 1 bar",
     "0.03": "0.01",
@@ -157,7 +159,7 @@ def old_side(rows: list[Row], at: int, mended: Collection[str]) -> int:
     assert rsi is not None
     distance = (day["close"] - ema) / ema
     side = 1 if distance > 0.01 else -1 if distance < -0.01 else 0
-    agrees = rsi >= 50 if side > 0 else rsi <= 55
+    agrees = rsi >= 60 if side > 0 else rsi <= 40
     strong = [is_mamba(rows, each, side or 1, 3) for each in range(at - 3, at + 1)]
     has_run = any(strong) or ("run" not in mended and not any(strong[-2:]))
     liquid = 20 <= day["close"] <= 1500 and mean >= 20_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -133,7 +134,8 @@ def _screen(what: str, saved: Mapping[str, SavedScreen], convention: str) -> Scr
     try:
         parse_specs(what, convention)
     except TallowError:
-        if what.strip() not in saved and not any(sign in what for sign in SIGNS):
+        names = saved.keys() & set(re.findall(r"\w+", what))
+        if not names and not any(sign in what for sign in SIGNS):
             raise
         texts = {name: each.condition for name, each in saved.items()}
         return read_screen(what, (), None, False, texts, convention)
