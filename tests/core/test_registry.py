@@ -6,6 +6,8 @@ whole foreign package can do is shown in `tests/test_plugin.py`.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ import pytest
 
 from tallow.core import plugins as module
 from tallow.core.errors import DeclarationError, SpecError, TallowWarning
+from tallow.core.plugins import LazyDeclaration
 from tallow.core.registry import registry
 
 BUILT_IN = EntryPoint("tallow", "tallow.indicators:builtin", "tallow.indicators")
@@ -103,6 +106,34 @@ def test_a_broken_plug_in_is_told_and_harms_no_other(discover, plugin, reason):
         SpecError, match=r"'their_own'; unknown; .*; bad = their\.bad:INDICATOR failed"
     ):
         found.find("their_own")
+
+
+ASKS = """
+import sys
+from tallow.core.registry import registry
+from tallow.core.spec import parse_specs
+def imported():
+    return [name for name in registry().by_name if f"tallow.indicators.{name}" in sys.modules]
+assert registry().aliases["bb"] == "bollinger" and imported() == []
+parse_specs("ema(9), wma(hl2, 3)")
+print(*imported())
+parse_specs("BB(20, 2)")
+print(*imported())
+"""
+
+
+def test_what_is_not_asked_for_is_not_imported():
+    done = subprocess.run([sys.executable, "-c", ASKS], check=True, capture_output=True, text=True)
+    assert done.stdout.split("\n") == ["ema hl2 wma", "bollinger ema hl2 wma", ""]
+
+
+def test_what_is_said_of_a_built_in_before_it_is_imported_is_what_it_declares():
+    own = [each for each in registry().declared.values() if isinstance(each, LazyDeclaration)]
+    said = {each.name: tuple(each.aliases) for each in own}
+    assert said == {name: registry().by_name[name].aliases for name in said}
+    assert all(each.load().name == each.name for each in own)
+    aliases = [alias for each in own for alias in each.aliases]
+    assert len({*aliases, *said}) == len(aliases) + len(said) > 27
 
 
 def test_the_installed_registry_is_built_once():

@@ -89,7 +89,7 @@ def test_plug_ins_are_listed_and_broken_ones_fail(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_installation_without_entry_points_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    none = replace(registry(), by_name={})
+    none = replace(registry(), declared={})
     monkeypatch.setattr("tallow.core.registry.registry", lambda: none)
     code, said = tallow_doctor()
     assert code == 1

@@ -113,7 +113,7 @@ def test_a_plug_in_stands_beside_the_others_and_says_where_it_is_from(
         advance=somebodys_kernel,
         warmup=lambda _: (3, 4),
     )
-    found = replace(registry(), by_name={**registry().by_name, "theirs": theirs})
+    found = replace(registry(), declared={**registry().declared, "theirs": theirs})
     monkeypatch.setattr("tallow.serve.indicators.registry", lambda: found)
     text = tallow_indicators().stdout
     package = somebodys_kernel.__module__.partition(".")[0]
