@@ -55,6 +55,7 @@ format: setup  ## Format the code, and repair what can be repaired
 # Compiled kernels are invisible to coverage: the second pass runs their bodies as plain Python.
 test: lint  ## Check format, style and types, run all tests, report coverage
 	$(BIN)/coverage erase
+	$(BIN)/python -m tests.contract.compiled
 	$(PYTEST) --cov --cov-report=
 	NUMBA_DISABLE_JIT=1 $(PYTEST) tests -m 'twin and not nightly' --cov --cov-append --cov-report=
 	$(BIN)/coverage report

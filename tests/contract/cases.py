@@ -3,10 +3,14 @@
 The parameter sets come from the declarations, so a new indicator is checked without a new line
 here: its defaults, its smallest values, odd ones with the last of every choice, windows longer than
 the stretches that kernels work in, and TA-Lib's preset.
+
+Indicators are many, so a test says how much of it a change has to wait for: all cases of each, all
+but the long ones, or the sharpest one. The rest of them run at night.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import pytest
@@ -24,9 +28,42 @@ CROSS_CASES: Final = tuple(
 WINDOW_CASES: Final = tuple(case for case in CASES if case.indicator.memory == WINDOW)
 RECURSIVE_CASES: Final = tuple(case for case in CASES if case.indicator.memory != WINDOW)
 
-every_case: Final = pytest.mark.parametrize("case", CASES, ids=str)
-every_window_case: Final = pytest.mark.parametrize("case", WINDOW_CASES, ids=str)
-every_recursive_case: Final = pytest.mark.parametrize("case", RECURSIVE_CASES, ids=str)
+LONG = 100
+"""Rows of a warm-up from which a case is long."""
+
+
+def is_short(case: Case) -> bool:
+    """Say whether a case takes few rows."""
+    return max(case.warmup) < LONG
+
+
+def _sharpest(cases: Sequence[Case]) -> Case:
+    """Return the case with the most values that are not the usual ones, a short one if any is."""
+    usual = cases[0].values
+
+    def unusual(case: Case) -> int:
+        return sum(case.values[name] != usual[name] for name in usual)
+
+    return max([case for case in cases if is_short(case)] or cases, key=unusual)
+
+
+SHARPEST: Final = tuple(
+    _sharpest([case for case in CASES if case.indicator is each])
+    for each in all_indicators().values()
+)
+
+
+def of_cases(cases: Iterable[Case], now: Callable[[Case], bool] = is_short) -> pytest.MarkDecorator:
+    """Run a test on cases: on some of them now, and on the others at night."""
+    night = pytest.mark.nightly
+    given = [pytest.param(each, id=str(each), marks=() if now(each) else night) for each in cases]
+    return pytest.mark.parametrize("case", given)
+
+
+every_case: Final = of_cases(CASES, now=lambda _: True)
+every_short_case: Final = of_cases(CASES)
+every_sharpest_case: Final = of_cases(CASES, now=SHARPEST.__contains__)
+every_window_case: Final = of_cases(WINDOW_CASES)
 every_indicator: Final = pytest.mark.parametrize(
     "indicator", all_indicators().values(), ids=lambda each: each.name
 )

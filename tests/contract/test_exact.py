@@ -22,9 +22,9 @@ import pytest
 from tallow.core.arrays import Floats
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, flat, joined, part, ticking, walk
-from tests import textbook
-from tests.contract.cases import RECURSIVE_CASES, every_case
+from tests.contract.cases import RECURSIVE_CASES, SHARPEST, every_short_case, of_cases
 from tests.running import case
+from tests.textbook import ORACLES, numbers
 
 RELATIVE = 1e-9
 ROUNDING = 1e-12
@@ -36,8 +36,7 @@ Exact = list[list[Any]]
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the textbook compute with many digits."""
-    monkeypatch.setattr(textbook, "fsum", lambda parts: mpmath.fsum(list(parts)))
-    monkeypatch.setattr(textbook, "sqrt", mpmath.sqrt)
+    monkeypatch.setattr(numbers, "FUNCTIONS", mpmath)
     with mpmath.workdps(DIGITS):
         yield
 
@@ -45,7 +44,7 @@ def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def exact(case: Case, rows: Rows) -> Exact:
     """Return the textbook's outputs as numbers of many digits, None where it has none."""
     columns = [[mpmath.mpf(x) for x in rows[name].tolist()] for name in case.inputs]
-    return [list(column) for column in textbook.ORACLES[case.indicator.name](case.values, *columns)]
+    return [list(column) for column in ORACLES[case.indicator.name](case.values, *columns)]
 
 
 def assert_exact(case: Case, rows: Rows, got: list[Floats], want: Exact) -> None:
@@ -87,7 +86,7 @@ HISTORIES: dict[str, Callable[[int], Rows]] = {
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-@every_case
+@every_short_case
 def test_every_value_is_exact(case: Case, history: str) -> None:
     rows = HISTORIES[history](max(case.warmup) + (20 if max(case.warmup) > 100 else 80))
     assert_exact(case, rows, case.run(rows), exact(case, rows))
@@ -115,10 +114,9 @@ def test_how_long_a_market_stands_still_does_not_matter(spec: str) -> None:
         assert np.ptp(column[102:]) == 0.0, spec
 
 
-@pytest.mark.parametrize(
-    "case",
+@of_cases(
     [each for each in RECURSIVE_CASES if max(each.warmup) < 60 and each.indicator.name != "obv"],
-    ids=str,
+    now=SHARPEST.__contains__,
 )
 @pytest.mark.parametrize(
     "rows", [50_000, pytest.param(10_000_000, marks=pytest.mark.nightly)], ids=["short", "long"]

@@ -15,7 +15,7 @@ import pytest
 import tallow
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, part, ticking, walk
-from tests.contract.cases import every_case
+from tests.contract.cases import every_sharpest_case
 from tests.running import all_indicators, assert_same_bits
 
 SIZES = (200, 90, 1, 260, 31, 150)
@@ -52,7 +52,7 @@ def engine(case_convention: str, threads: int) -> tallow.AnalyticsEngine:
     return tallow.AnalyticsEngine(calendar="24/7", convention=case_convention, threads=threads)
 
 
-@every_case
+@every_sharpest_case
 def test_inputs_keep_their_bytes(case: Case) -> None:
     rows: Rows = walk(300)
     before = {name: column.tobytes() for name, column in rows.items()}
@@ -60,7 +60,7 @@ def test_inputs_keep_their_bytes(case: Case) -> None:
     assert {name: column.tobytes() for name, column in rows.items()} == before
 
 
-@every_case
+@every_sharpest_case
 def test_threads_change_nothing(case: Case) -> None:
     candles = market(1)
     serial = engine(case.convention, 1).calculate_indicators(candles, [case.spec])
@@ -70,7 +70,7 @@ def test_threads_change_nothing(case: Case) -> None:
         assert_same_bits(outputs_of(parallel), outputs_of(serial))
 
 
-@every_case
+@every_sharpest_case
 def test_the_engine_gives_each_instrument_its_own_values(case: Case) -> None:
     """All instruments at once, against a kernel run by hand over each one's rows."""
     candles = market(2)
@@ -84,7 +84,7 @@ def test_the_engine_gives_each_instrument_its_own_values(case: Case) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@every_case
+@every_sharpest_case
 def test_a_result_outlives_the_next_run(case: Case, threads: int) -> None:
     """What is returned owns its memory: runs over other candles leave it as it was."""
     mine = engine(case.convention, threads)

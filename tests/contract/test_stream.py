@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, joined, part, uneven
-from tests.contract.cases import CASES, every_case
+from tests.contract.cases import CASES, every_sharpest_case
 from tests.running import assert_same_bits
 
 EXAMPLES = 10
@@ -28,7 +28,7 @@ def pieces(rows: Rows, cuts: set[int], total: int) -> list[Rows]:
     return [part(rows, a, b) for a, b in pairwise(bounds)]
 
 
-@every_case
+@every_sharpest_case
 def test_pieces_do_not_show(case: Case) -> None:
     rows, total = uneven(case.rows), case.rows
     whole = case.run(rows)
@@ -41,7 +41,7 @@ def test_pieces_do_not_show(case: Case) -> None:
     check()
 
 
-@every_case
+@every_sharpest_case
 def test_instruments_in_one_call_do_not_touch_each_other(case: Case) -> None:
     """Instruments of all sizes, one without rows, in two blocks, against each on its own."""
     sizes = (300, 0, 1, case.rows, 17)
@@ -61,7 +61,7 @@ def test_instruments_in_one_call_do_not_touch_each_other(case: Case) -> None:
         seen = until
 
 
-@every_case
+@every_sharpest_case
 def test_later_rows_change_no_earlier_value(case: Case) -> None:
     """The history up to a row, alone, and with any future, even an absurd one."""
     rows, total = uneven(case.rows), case.rows
@@ -79,7 +79,7 @@ def test_later_rows_change_no_earlier_value(case: Case) -> None:
     check()
 
 
-@every_case
+@every_sharpest_case
 def test_a_snapshot_resumes(case: Case) -> None:
     """The state goes through bytes, as a checkpoint on disk does."""
     rows, total = uneven(case.rows), case.rows
@@ -107,7 +107,7 @@ def test_the_parameter_sets_reach_past_a_stretch() -> None:
 
 
 @pytest.mark.nightly
-@every_case
+@every_sharpest_case
 def test_pieces_do_not_show_at_length(case: Case) -> None:
     """As above, with as many drawn histories as the profile asks for."""
     total = case.rows

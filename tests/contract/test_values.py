@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from tallow.core.arrays import Floats
-from tallow.core.operator import RECURSIVE, Convention, Indicator
+from tallow.core.operator import RECURSIVE, Indicator
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, flat, joined, walk
 from tests.contract.cases import (
-    every_case,
     every_indicator,
+    every_short_case,
     every_window_case,
     histories,
 )
 from tests.running import all_indicators, assert_same_bits, case
-from tests.textbook import ORACLES, Column
+from tests.textbook import ORACLES, PRICE, VOLUME, Column, Still
 
 RELATIVE = 1e-9
 ROUNDING = 1e-12
@@ -66,18 +66,18 @@ def test_textbook_agrees_about_memory(indicator: Indicator) -> None:
 
 
 @pytest.mark.parametrize("history", ["walk", "gaps", "ticking"])
-@every_case
+@every_short_case
 def test_textbook(case: Case, history: str) -> None:
     assert_textbook(case, histories(case)[history])
 
 
 @pytest.mark.parametrize("price", [1e-5, 1e12])
-@every_case
+@every_short_case
 def test_textbook_at_any_price_level(case: Case, price: float) -> None:
     assert_textbook(case, walk(case.rows, price=price))
 
 
-@every_case
+@every_short_case
 def test_warmup_is_exact(case: Case) -> None:
     """On rows without special cases: as many leading nulls as declared, and no null after them."""
     rows = case.rows
@@ -90,69 +90,30 @@ def test_warmup_is_exact(case: Case) -> None:
         np.testing.assert_array_equal(np.isnan(column), np.arange(rows) < wanted, output.name)
 
 
-@every_case
+@every_short_case
 def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
-    """A feed's all-zero candles crash nothing and make no infinity."""
+    """A feed's all-zero candles crash nothing and make no infinity, whatever the parameters."""
+    zeros = ORACLES[case.indicator.name].zeros
+    usual = set(zeros) if isinstance(zeros, tuple) else {zeros}
     for column in case.run(flat(case.rows, price=0.0, volume=0.0)):
         values = np.unique(column[~np.isnan(column)])
-        assert set(values) <= {0.0, -1.0, 1.0, case.values.get("flat")}
+        assert set(values) <= {0.0, -1.0, 1.0, case.values.get("flat"), *usual}
 
 
-# A market that stands still: the last value of each output, per convention
-
-Table = dict[str, dict[str, float | None]]
-PRICE, VOLUME, ROWS = 546.2, 100.0, 700
-BANDS: dict[str, float | None] = {"upper": PRICE, "middle": PRICE, "lower": PRICE}
-
-STILL: Table = {
-    "adx": {"adx": None, "plus_di": None, "minus_di": None},
-    "atr": {"atr": 0.0},
-    "bollinger": BANDS | {"width": 0.0, "width_percent": 0.0, "percent_b": None},
-    "donchian": {**BANDS},
-    "ema": {"ema": PRICE},
-    "hl2": {"hl2": PRICE},
-    "hlc3": {"hlc3": PRICE},
-    "keltner": {**BANDS},
-    "macd": {"macd": 0.0, "signal": 0.0, "histogram": 0.0},
-    "obv": {"obv": 0.0},
-    "ohlc4": {"ohlc4": PRICE},
-    "rma": {"rma": PRICE},
-    "roc": {"roc": 0.0},
-    "rsi": {"rsi": 100.0},
-    "sma": {"sma": PRICE},
-    "stddev": {"stddev": 0.0},
-    "stoch": {"k": None, "d": None},
-    "supertrend": {"line": PRICE, "direction": -1.0},
-    "true_range": {"true_range": 0.0},
-    "volume_sma": {"volume_sma": VOLUME},
-    "vwap": {"vwap": PRICE},
-    "wma": {"wma": PRICE},
-}
-
-STILL_IN_TALIB: Table = STILL | {
-    "adx": {"adx": 0.0, "plus_di": 0.0, "minus_di": 0.0},
-    "obv": {"obv": VOLUME},
-    "rsi": {"rsi": 0.0},
-    "stoch": {"k": 0.0, "d": 0.0},
-    "supertrend": {"line": PRICE, "direction": 1.0},
-}
-
-every_convention = pytest.mark.parametrize(
-    ("convention", "table"), [("tradingview", STILL), ("talib", STILL_IN_TALIB)]
-)
-
-
-@every_convention
+@pytest.mark.parametrize("kind", ["still", "talib", "zeros"])
 @every_indicator
-def test_flat_market(indicator: Indicator, convention: Convention, table: Table) -> None:
-    """Every value from the warm-up on is exactly the declared one; vwap's may be a rounding off."""
-    still = case(indicator.name, convention)
+def test_a_market_that_stands_still(indicator: Indicator, kind: str) -> None:
+    """Every value from the warm-up on is exactly the textbook's; vwap's may be a rounding off."""
+    still = case(indicator.name, "talib" if kind == "talib" else "tradingview")
+    values: Still = getattr(ORACLES[indicator.name], kind)
+    prices = (0.0, 0.0) if kind == "zeros" else (PRICE, VOLUME)
+    columns = still.run(flat(max(700, max(still.warmup) + 50), *prices))
     slack = 1e-12 * PRICE if indicator.name == "vwap" else 0.0
-    columns = still.run(flat(ROWS, PRICE, VOLUME))
-    assert len(table[indicator.name]) == len(indicator.outputs)
-    for output, column, warmup in zip(indicator.outputs, columns, still.warmup, strict=True):
-        value = table[indicator.name][output.name]
-        wanted = np.full(ROWS - warmup, np.nan if value is None else value)
+    each = values if isinstance(values, tuple) else (values,) * len(columns)
+    for output, column, warmup, value in zip(
+        indicator.outputs, columns, still.warmup, each, strict=True
+    ):
+        wanted = np.full(len(column) - warmup, np.nan if value is None else value)
         np.testing.assert_allclose(column[warmup:], wanted, 0.0, slack, err_msg=output.name)
 
 

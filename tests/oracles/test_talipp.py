@@ -57,8 +57,10 @@ BUILT: dict[str, list[Ours]] = {
     "ADX": [Ours("adx(14)", {n: n for n in ("adx", "plus_di", "minus_di")}, adjust=DIRECTIONS)],
     "ATR": single("atr(5)", "atr"),
     "BB": [Ours("bollinger(5, 2)", CHANNEL)],
+    "DEMA": single("dema(20)", "dema"),
     "DonchianChannels": [Ours("donchian(5)", CHANNEL)],
     "EMA": single("ema(20)", "ema"),
+    "HMA": single("hma(20)", "hma"),
     # Its upper and lower multipliers differ: two channels of ours, each for one band.
     "KeltnerChannels": [
         Ours("keltner(10, 2, 10)", {"ub": "upper", "cb": "middle"}),
@@ -73,14 +75,17 @@ BUILT: dict[str, list[Ours]] = {
     "SMMA": single("rma(20)", "rma"),
     "StdDev": single("stddev(20)", "stddev"),
     "Stoch": [Ours("stoch(14, 1, 3)", {"k": "k", "d": "d"})],
+    "TEMA": single("tema(10)", "tema"),
     "SuperTrend": [Ours("supertrend(10, 3)", {"value": "line", "trend": "direction"})],
     # It never starts anew: one session.
     "VWAP": single("vwap", "vwap"),
+    "VWMA": single("vwma(20)", "vwma"),
     "WMA": single("wma(20)", "wma"),
+    "ZLEMA": single("zlema(20)", "zlema"),
 }
-OTHERS = """ALMA AO AccuDist Aroon BOP CCI CHOP ChaikinOsc ChandeKrollStop CoppockCurve DEMA DPO EMV
-ForceIndex HMA IBS KAMA KST KVO MassIndex McGinleyDynamic MeanDev NATR ParabolicSAR RogersSatchell
-SFX SOBV STC StochRSI T3 TEMA TRIX TSI TTM UO VTX VWMA Williams ZLEMA"""
+OTHERS = """ALMA AO AccuDist Aroon BOP CCI CHOP ChaikinOsc ChandeKrollStop CoppockCurve DPO EMV
+ForceIndex IBS KAMA KST KVO MassIndex McGinleyDynamic MeanDev NATR ParabolicSAR RogersSatchell
+SFX SOBV STC StochRSI T3 TRIX TSI TTM UO VTX Williams"""
 INDICATORS: dict[str, list[Ours] | str] = BUILT | dict.fromkeys(OTHERS.split(), NOT_BUILT)
 
 TRENDS = {"Trend.UP": 1.0, "Trend.DOWN": -1.0}

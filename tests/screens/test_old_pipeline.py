@@ -20,7 +20,7 @@ import pytest
 from tallow import AnalyticsEngine, read_candles
 from tallow.screens.files import SavedScreen, read_screens
 from tallow.screens.parser import parse_screen
-from tests import textbook
+from tests.textbook import averages, oscillators
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "screens.md"
 FILES = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
@@ -91,8 +91,8 @@ def is_mamba(rows: list[Row], at: int, sign: int, length: int = 10) -> bool | No
 def matches(rows: list[Row], sign: int) -> list[bool]:
     """Return whether each day matches on one side, by loops; unknown is no match."""
     closes = [row["close"] for row in rows]
-    (emas,) = textbook.ema({"length": 50}, closes)
-    (rsis,) = textbook.rsi({"length": 14}, closes)
+    (emas,) = averages.ema({"length": 50}, closes)
+    (rsis,) = oscillators.rsi({"length": 14}, closes)
     found = []
     for at, close in enumerate(closes):
         ema, rsi = emas[at], rsis[at]

@@ -21,6 +21,7 @@ Value = int | float | str
 Values = Mapping[str, Value]
 Convention = Literal["tradingview", "talib"]
 Memory = Literal["window", "recursive", "cross"]
+Library = Literal["talib", "pine", "pandas_ta"]
 
 CONVENTIONS: tuple[Convention, ...] = ("tradingview", "talib")
 WINDOW: Memory = "window"
@@ -143,6 +144,8 @@ class Indicator:
         Raised whenever a value changes: part of every cache key and snapshot.
     aliases
         Other usual names, which specs may say; columns keep the name's own templates.
+    names
+        Names in other libraries; after the first, those of single outputs: ``ADX PLUS_DI``.
     order
         What is wrong with values that are given by their places: in the order of another language
         they would make other numbers, without anybody noticing.
@@ -167,6 +170,7 @@ class Indicator:
     presets: Mapping[str, Values] = field(default_factory=lambda: MappingProxyType({}))
     compared: tuple[Convention, ...] = ()
     aliases: tuple[str, ...] = ()
+    names: Mapping[Library, str] = field(default_factory=lambda: MappingProxyType({}))
     order: Callable[[Sequence[Value]], str | None] | None = None
 
     def __post_init__(self) -> None:

@@ -178,6 +178,14 @@ def window_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
 
 
 @kernel_part
+def window_means(x: Floats, length: int, side: int, work: Floats, out: Floats) -> None:
+    """Write the mean of each window that ends in `x`; `work` as for `window_sums`."""
+    sums, newest = window_sums(x, length, side, work), x[(length - 1) * side :]
+    for j in range(len(out)):
+        out[j] = newest[j] + sums[j] / length
+
+
+@kernel_part
 def window_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Floats, Floats]:
     """Return the sums of `window_sums` and the sums of squared deviations from the mean.
 
@@ -270,6 +278,31 @@ def window_weighted(x: Floats, length: int, side: int, work: Floats) -> Floats:
         part, spare = spare, part
         part_w, spare_w = spare_w, part_w
         size *= 2
+
+
+@kernel_part
+def window_weighted_means(x: Floats, length: int, side: int, work: Floats, out: Floats) -> None:
+    """Write the linearly weighted mean of each window; `work` as for `window_weighted`."""
+    sums, newest = window_weighted(x, length, side, work), x[(length - 1) * side :]
+    total = length * (length + 1) / 2.0
+    for j in range(len(out)):
+        out[j] = newest[j] + sums[j] / total
+
+
+@kernel_part
+def window_lines(x: Floats, length: int, side: int, work: Floats) -> tuple[Floats, Floats]:
+    """Return of the line of least squares through each window its middle and its slope a row.
+
+    The middle is a difference from the window's newest row; as `window_weighted`.
+    """
+    weighted = window_weighted(x, length, side, work)
+    # The sums without weights lie there: those are made on the way.
+    sums, n = work[2, (length - 1) * side : len(x)], float(length)
+    spread = n * (n * n - 1.0) / 12.0
+    for j in range(len(weighted)):
+        weighted[j] = (weighted[j] - sums[j] * ((n + 1.0) / 2.0)) / spread
+        sums[j] /= n
+    return sums, weighted
 
 
 @kernel_part

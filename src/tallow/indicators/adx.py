@@ -105,4 +105,6 @@ INDICATOR = Indicator(
     presets={"talib": {"seed": "short", "flat": "keep"}},
     version=2,
     compared=("talib",),
+    aliases=("dmi",),
+    names={"talib": "ADX PLUS_DI MINUS_DI", "pine": "ta.dmi", "pandas_ta": "adx"},
 )

@@ -116,4 +116,5 @@ INDICATOR = Indicator(
     presets={"talib": {"first_range": "none"}},
     version=3,
     compared=("talib",),
+    names={"talib": "ATR", "pine": "ta.atr", "pandas_ta": "atr"},
 )

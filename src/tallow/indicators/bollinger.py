@@ -96,4 +96,5 @@ INDICATOR = Indicator(
     version=3,
     compared=("tradingview", "talib"),
     aliases=("bb", "bbands"),
+    names={"talib": "BBANDS", "pine": "ta.bb ta.bbw", "pandas_ta": "bbands"},
 )

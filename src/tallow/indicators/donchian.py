@@ -54,4 +54,5 @@ INDICATOR = Indicator(
     reference="Donchian (1960), High Finance in Copper, Financial Analysts Journal 16:6",
     version=2,
     compared=("talib",),
+    names={"talib": "DONCHIAN", "pandas_ta": "donchian"},
 )

@@ -29,4 +29,5 @@ INDICATOR = Indicator(
     seed="mean of the first length closes",
     version=2,
     compared=("talib",),
+    names={"talib": "EMA", "pine": "ta.ema", "pandas_ta": "ema"},
 )

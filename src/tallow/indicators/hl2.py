@@ -26,4 +26,6 @@ INDICATOR = Indicator(
     formula="(high + low) / 2",
     reference="the definition, as TradingView's hl2",
     compared=("talib",),
+    aliases=("medprice",),
+    names={"talib": "MEDPRICE", "pine": "hl2", "pandas_ta": "hl2"},
 )

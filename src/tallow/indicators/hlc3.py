@@ -26,4 +26,6 @@ INDICATOR = Indicator(
     formula="(high + low + close) / 3",
     reference="the definition, as TradingView's hlc3",
     compared=("talib",),
+    aliases=("typprice",),
+    names={"talib": "TYPPRICE", "pine": "hlc3", "pandas_ta": "hlc3"},
 )

@@ -90,4 +90,5 @@ INDICATOR = Indicator(
     version=2,
     compared=("talib",),
     aliases=("kc",),
+    names={"talib": "KC", "pine": "ta.kc ta.kcw", "pandas_ta": "kc"},
 )

@@ -98,4 +98,5 @@ INDICATOR = Indicator(
     presets={"talib": {"seed": "aligned", "start": "together"}},
     version=2,
     compared=("talib",),
+    names={"talib": "MACD", "pine": "ta.macd", "pandas_ta": "macd"},
 )

@@ -45,4 +45,5 @@ INDICATOR = Indicator(
     presets={"talib": {"first": "volume"}},
     version=2,
     compared=("talib",),
+    names={"talib": "OBV", "pine": "ta.obv", "pandas_ta": "obv"},
 )

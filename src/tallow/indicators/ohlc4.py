@@ -26,4 +26,6 @@ INDICATOR = Indicator(
     formula="(open + high + low + close) / 4",
     reference="the definition, as TradingView's ohlc4",
     compared=("talib",),
+    aliases=("avgprice",),
+    names={"talib": "AVGPRICE", "pine": "ohlc4", "pandas_ta": "ohlc4"},
 )

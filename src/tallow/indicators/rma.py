@@ -29,4 +29,6 @@ INDICATOR = Indicator(
     seed="mean of the first length closes",
     version=2,
     compared=("talib",),
+    aliases=("smma",),
+    names={"talib": "RMA", "pine": "ta.rma", "pandas_ta": "rma smma"},
 )

@@ -50,4 +50,5 @@ INDICATOR = Indicator(
     presets={"talib": {"flat": "zero"}},
     version=2,
     compared=("talib",),
+    names={"talib": "ROC", "pine": "ta.roc", "pandas_ta": "roc"},
 )

@@ -63,4 +63,5 @@ INDICATOR = Indicator(
     presets={"talib": {"flat": 0.0}},
     version=2,
     compared=("talib",),
+    names={"talib": "RSI", "pine": "ta.rsi", "pandas_ta": "rsi"},
 )

@@ -63,4 +63,5 @@ INDICATOR = Indicator(
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
     version=2,
     compared=("talib",),
+    names={"talib": "SMA", "pine": "ta.sma", "pandas_ta": "sma"},
 )

@@ -69,4 +69,5 @@ INDICATOR = Indicator(
     version=3,
     compared=("talib",),
     aliases=("stdev",),
+    names={"talib": "STDDEV", "pine": "ta.stdev", "pandas_ta": "stdev"},
 )

@@ -97,4 +97,5 @@ INDICATOR = Indicator(
     presets={"talib": {"flat": "zero", "start": "together"}},
     version=2,
     compared=("talib",),
+    names={"talib": "STOCH", "pine": "ta.stoch", "pandas_ta": "stoch"},
 )

@@ -97,4 +97,5 @@ INDICATOR = Indicator(
     version=2,
     compared=("talib",),
     order=_order,
+    names={"talib": "SUPERTREND", "pine": "ta.supertrend", "pandas_ta": "supertrend"},
 )

@@ -35,4 +35,6 @@ INDICATOR = Indicator(
     formula="max(high - low, |high - close before|, |low - close before|)",
     reference=WILDER,
     compared=("talib",),
+    aliases=("trange", "tr"),
+    names={"talib": "TRANGE", "pine": "ta.tr", "pandas_ta": "true_range"},
 )

@@ -18,4 +18,5 @@ INDICATOR = replace(
     ),
     parameters=(length(20),),
     formula="mean(volume over length rows)",
+    names={},
 )

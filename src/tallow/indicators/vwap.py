@@ -51,4 +51,5 @@ INDICATOR = Indicator(
     flat="null while no volume was traded since the anchor",
     version=2,
     compared=("talib",),
+    names={"talib": "VWAP", "pine": "ta.vwap", "pandas_ta": "vwap"},
 )

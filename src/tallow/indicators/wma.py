@@ -41,4 +41,5 @@ INDICATOR = Indicator(
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
     version=2,
     compared=("talib",),
+    names={"talib": "WMA", "pine": "ta.wma", "pandas_ta": "wma"},
 )

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterable
 
 from tallow.core.limits import CHAIN_MAX
-from tallow.core.operator import Convention, Indicator, Value, Values
+from tallow.core.operator import Convention, Indicator, Library, Value, Values
 from tallow.core.registry import registry
+from tallow.serve.other_names import LIBRARIES, NAMES
 
 HEAD = """\
 # Indicators
@@ -47,6 +48,14 @@ Rules for all of them:
 """
 
 
+NAMES_HEAD = """\
+What others call them; each first name is understood here, too, in small letters and without `ta.`:
+`mom(10)` is `momentum(10)`. After the first, names of single outputs: TA-Lib's `LINEARREG_SLOPE` is
+`linreg(14)[slope]`. Lengths and numbers are in the order in which they may be given by place;
+how each smooths is in its formula above.
+"""
+
+
 def markdown() -> str:
     """Return the page."""
     indicators = list(registry().by_name.values())
@@ -69,7 +78,34 @@ def markdown() -> str:
             for convention in each.compared
         ),
     )
+    lines += ["", "## Names elsewhere", "", NAMES_HEAD]
+    lines += _table(
+        ("indicator", "values by place", *LIBRARIES.values()),
+        ((f"`{each.name}`", _by_place(each), *_elsewhere(each)) for each in indicators),
+    )
+    lines += ["", "What they have and Tallow has not, but for candle patterns:", ""]
+    lines += [f"- {LIBRARIES[each]}: {', '.join(missing(each)) or 'nothing'}" for each in LIBRARIES]
     return "\n".join(lines) + "\n"
+
+
+def missing(library: Library) -> list[str]:
+    """Return the names of a library's indicators that none of Tallow's has."""
+    had = {name for each in registry().by_name.values() for name in _names(each, library)}
+    return [f"`{name}`" for name in NAMES[library] if name not in had]
+
+
+def _names(indicator: Indicator, library: Library) -> list[str]:
+    return indicator.names.get(library, "").split()
+
+
+def _elsewhere(indicator: Indicator) -> Iterable[str]:
+    return (", ".join(f"`{name}`" for name in _names(indicator, each)) for each in LIBRARIES)
+
+
+def _by_place(indicator: Indicator) -> str:
+    """Return the values in their order, with the usual ones."""
+    numbers = [each for each in indicator.parameters if not each.choices]
+    return ", ".join(f"{each.name} {each.default}" for each in numbers)
 
 
 def _overview(indicator: Indicator) -> tuple[str, ...]:

@@ -1,0 +1,45 @@
+"""Momentum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tallow.core.kernel import kernel
+from tallow.core.operator import WINDOW, Indicator, Output
+from tallow.indicators._declare import length
+from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_sums
+
+
+@kernel
+def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
+    """State: the last ``length`` closes."""
+    n = int(params[0])
+    rows, room, who, side = start_stretches(n + 1)
+    window, work = np.empty(room), np.empty((3, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        x = load_windows(state, 0, n, who, side, close[a:z], window)
+        # A missing row anywhere in the window makes the sum missing: the policy of windows.
+        sums, newest, change = window_sums(x, n + 1, side, work), x[n * side :], out[a:z]
+        for j in range(len(change)):
+            change[j] = newest[j] - x[j] if sums[j] == sums[j] else np.nan
+        a = z
+
+
+INDICATOR = Indicator(
+    name="momentum",
+    title="Momentum",
+    inputs=("close",),
+    outputs=(Output("momentum", "momentum_{length}", "price", "change over length rows"),),
+    parameters=(length(10),),
+    memory=WINDOW,
+    warmup=lambda p: (int(p["length"]),),
+    state_size=lambda p: int(p["length"]),
+    advance=advance,
+    formula="close - close length rows before",
+    reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10",
+    compared=("talib",),
+    aliases=("mom",),
+    names={"talib": "MOM", "pine": "ta.mom", "pandas_ta": "mom"},
+)

@@ -1,0 +1,49 @@
+"""Goal: whoever knows an indicator by another library's name finds it, and no other.
+
+Method: every name that a declaration tells of another library is looked up as a spec would, and in
+the library's own list; TA-Lib's is the library's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import talib
+
+from tallow.core.operator import Library
+from tallow.core.registry import registry
+from tallow.serve.other_names import NAMES
+from tallow.serve.reference import missing
+
+EVERY = tuple(registry().by_name.values())
+ARITHMETIC = """ACOS ADD ASIN ATAN CEIL COS COSH CUMSUM DIV EXP FLOOR LN LOG10 MAX MAXINDEX MIN
+MININDEX MINMAX MINMAXINDEX MULT SIN SINH SQRT SUB SUM TAN TANH"""
+
+
+def test_the_list_of_talib_is_its_own():
+    patterns = {name for name in talib.get_functions() if name.startswith("CDL")}
+    assert {*NAMES["talib"], *ARITHMETIC.split()} == {*talib.get_functions()} - patterns
+
+
+@pytest.mark.parametrize("library", NAMES)
+def test_a_name_elsewhere_is_understood(library: Library):
+    for each in EVERY:
+        for name in each.names.get(library, "").split()[:1]:
+            assert registry().get(name.removeprefix("ta.")) is each, name
+
+
+@pytest.mark.parametrize("library", NAMES)
+def test_a_name_elsewhere_is_one_indicators_and_in_the_list(library: Library):
+    told = Counter(name for each in EVERY for name in each.names.get(library, "").split())
+    assert set(told) <= set(NAMES[library])
+    assert [name for name, times in told.items() if times > 1] == []
+    assert len(missing(library)) == len(NAMES[library]) - len(told)
+
+
+def test_an_alias_means_nothing_else_elsewhere():
+    for library, names in NAMES.items():
+        owner = {name: each for each in EVERY for name in each.names.get(library, "").split()}
+        for name in names:
+            found = registry().get(name.removeprefix("ta."))
+            assert found is None or found is owner.get(name), (library, name)
