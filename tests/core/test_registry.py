@@ -18,6 +18,7 @@ from tallow.core import plugins as module
 from tallow.core.errors import DeclarationError, SpecError, TallowWarning
 from tallow.core.plugins import LazyDeclaration
 from tallow.core.registry import registry
+from tallow.core.screen_words import RESERVED
 
 BUILT_IN = EntryPoint("tallow", "tallow.indicators:builtin", "tallow.indicators")
 
@@ -134,6 +135,7 @@ def test_what_is_said_of_a_built_in_before_it_is_imported_is_what_it_declares():
     assert all(each.load().name == each.name for each in own)
     aliases = [alias for each in own for alias in each.aliases]
     assert len({*aliases, *said}) == len(aliases) + len(said) > 27
+    assert not RESERVED & {*aliases, *said}
 
 
 def test_the_installed_registry_is_built_once():

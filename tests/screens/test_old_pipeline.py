@@ -152,8 +152,8 @@ def old_side(rows: list[Row], at: int, mended: Collection[str]) -> int:
         return 0
     day, mean = rows[at], sum(row["volume"] for row in rows[at - 2 : at + 1]) / 3
     closes = [row["close"] for row in rows[: at + 1]]
-    (emas,) = textbook.ema({"length": 6}, closes if "seed" in mended else closes[-7:])
-    (rsis,) = textbook.rsi({"length": 4}, closes)
+    (emas,) = averages.ema({"length": 6}, closes if "seed" in mended else closes[-7:])
+    (rsis,) = oscillators.rsi({"length": 4}, closes)
     ema, rsi = emas[-1], rsis[-1]
     assert ema is not None
     assert rsi is not None

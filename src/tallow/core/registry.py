@@ -17,7 +17,9 @@ def registry() -> Registry[Indicator]:
     `TallowWarning` where an indicator is called as a word of the language of screens.
     """
     found = Registry.load("tallow.indicators", Indicator, "indicator", SpecError)
-    for name in sorted(RESERVED & {*found.by_name, *found.aliases}):
+    # A built-in's are checked by a test: to look for its aliases would cost each start.
+    theirs = [each for each in found.declared.values() if isinstance(each, Indicator)]
+    for name in sorted(RESERVED & {name for each in theirs for name in (each.name, *each.aliases)}):
         warn_caller(name_is_a_word(name), TallowWarning)
     return found
 
