@@ -62,8 +62,8 @@ class Row:
         What they have where a denominator is zero and we have null.
     differs_on
         Histories on which they have other values, with the reasons.
-    relative
-        The tolerance, where theirs is known to less.
+    residue
+        What their running sums leave behind, of the largest number that went in.
     """
 
     spec: str
@@ -75,7 +75,7 @@ class Row:
     converges: Converges | None = None
     null_is: float | None = None
     differs_on: Mapping[str, str] = field(default_factory=dict)
-    relative: float = RELATIVE
+    residue: float = RESIDUE
 
     def __str__(self) -> str:
         """Return the call, with our spec."""
@@ -143,7 +143,7 @@ def assert_row(row: Row, ours: Case, call: str, rows: Rows) -> int:
         compared = ~(np.isnan(mine) | np.isnan(other))
         if row.converges:
             compared[: int(row.converges.lengths * (max(ours.warmup) + 1))] = False
-        slack = RESIDUE * scale(output.unit, rows)
-        to = row.converges.to if row.converges else row.relative
+        slack = row.residue * scale(output.unit, rows)
+        to = row.converges.to if row.converges else RELATIVE
         np.testing.assert_allclose(mine[compared], other[compared], to, slack, err_msg=message)
     return stated

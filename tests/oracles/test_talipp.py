@@ -81,12 +81,15 @@ BUILT: dict[str, list[Ours]] = {
     "VWAP": single("vwap", "vwap"),
     "VWMA": single("vwma(20)", "vwma"),
     "WMA": single("wma(20)", "wma"),
-    "ZLEMA": single("zlema(20)", "zlema"),
 }
 OTHERS = """ALMA AO AccuDist Aroon BOP CCI CHOP ChaikinOsc ChandeKrollStop CoppockCurve DPO EMV
 ForceIndex IBS KAMA KST KVO MassIndex McGinleyDynamic MeanDev NATR ParabolicSAR RogersSatchell
 SFX SOBV STC StochRSI T3 TRIX TSI TTM UO VTX Williams"""
-INDICATORS: dict[str, list[Ours] | str] = BUILT | dict.fromkeys(OTHERS.split(), NOT_BUILT)
+INDICATORS: dict[str, list[Ours] | str] = (
+    BUILT
+    | dict.fromkeys(OTHERS.split(), NOT_BUILT)
+    | {"ZLEMA": "its lag is half the length; ours, TA-Lib's and Wickra's of length - 1"}
+)
 
 TRENDS = {"Trend.UP": 1.0, "Trend.DOWN": -1.0}
 

@@ -22,7 +22,7 @@ from tallow.core.errors import AllFailedError, ParameterError, RangeError, Timef
 from tallow.data.reading import known_times
 from tallow.data.reading.readers import read_candles
 from tallow.testing.cases import Case
-from tests.contract.cases import CASES
+from tests.contract.cases import CASES, SHARPEST, of_cases
 from tests.frames import assert_same_frame, candles, flat_candle, minutes, moment
 from tests.runtime.histories import (
     assert_as_whole,
@@ -143,7 +143,7 @@ def two_weeks(tmp_path_factory):
         yield opened
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@of_cases(CASES, now=SHARPEST.__contains__)
 def test_every_indicator(two_weeks, case: Case):
     engine = new_engine(two_weeks, convention=case.convention)
     starts = ["2025-05-27", "2025-06-03T11:00+05:30", "2025-06-06T14:55+05:30"]

@@ -186,6 +186,21 @@ def window_means(x: Floats, length: int, side: int, work: Floats, out: Floats) -
 
 
 @kernel_part
+def hide_missing(x: Floats, length: int, side: int, work: Floats, out: Floats) -> None:
+    """Make null what belongs to a window that holds a missing row; `work` as for `window_sums`.
+
+    For what is a function of some rows of a window: a window is null while any of it is missing.
+    """
+    missing = 0
+    for j in range(len(x)):
+        missing += x[j] != x[j]
+    if missing:
+        sums = window_sums(x, length, side, work)
+        for j in range(len(out)):
+            out[j] = out[j] if sums[j] == sums[j] else np.nan
+
+
+@kernel_part
 def window_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Floats, Floats]:
     """Return the sums of `window_sums` and the sums of squared deviations from the mean.
 
@@ -233,76 +248,6 @@ def window_moments(x: Floats, length: int, side: int, work: Floats) -> tuple[Flo
         part, spare = spare, part
         part_sq, spare_sq = spare_sq, part_sq
         size *= 2
-
-
-@kernel_part
-def _join_weighted(
-    new: Floats,
-    old: Floats,
-    near: Floats,
-    near_sums: Floats,
-    far: Floats,
-    far_rows: float,
-    out: Floats,
-) -> None:
-    """Join sums weighted 1 (oldest) to n (newest): every newer row weighs `far_rows` more."""
-    triangle = far_rows * (far_rows + 1.0) / 2.0
-    for j in range(len(out)):
-        out[j] = (near[j] + far_rows * near_sums[j]) + (far[j] + triangle * (old[j] - new[j]))
-
-
-@kernel_part
-def window_weighted(x: Floats, length: int, side: int, work: Floats) -> Floats:
-    """Return linearly weighted sums of differences from each window's newest row.
-
-    As `window_sums`, with `work` of float64 ``[6, >= len(x)]``; the newest row weighs `length`.
-    """
-    stop = len(x)
-    part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
-    part_w, spare_w, whole_w = work[3, :stop], work[4, :stop], work[5, :stop]
-    _start_parts(x, part, whole, part_w, whole_w)
-    joined, size = 0, 1
-    while True:
-        if length & size:
-            i, k, end = _joinable(joined, size, side, stop)
-            old, far = x[k:end], float(size)
-            _join_weighted(x[i:], old, whole_w[i:], whole[i:], part_w[k:end], far, whole_w[i:])
-            _join_sums(x[i:], old, whole[i:], part[k:end], far, whole[i:])
-            joined += size
-        if 2 * size > length:
-            return whole_w[(length - 1) * side :]
-        i, k, end = _joinable(size, size, side, stop)
-        old, far = x[k:end], float(size)
-        _join_weighted(x[i:], old, part_w[i:], part[i:], part_w[k:end], far, spare_w[i:])
-        _join_sums(x[i:], old, part[i:], part[k:end], far, spare[i:])
-        part, spare = spare, part
-        part_w, spare_w = spare_w, part_w
-        size *= 2
-
-
-@kernel_part
-def window_weighted_means(x: Floats, length: int, side: int, work: Floats, out: Floats) -> None:
-    """Write the linearly weighted mean of each window; `work` as for `window_weighted`."""
-    sums, newest = window_weighted(x, length, side, work), x[(length - 1) * side :]
-    total = length * (length + 1) / 2.0
-    for j in range(len(out)):
-        out[j] = newest[j] + sums[j] / total
-
-
-@kernel_part
-def window_lines(x: Floats, length: int, side: int, work: Floats) -> tuple[Floats, Floats]:
-    """Return of the line of least squares through each window its middle and its slope a row.
-
-    The middle is a difference from the window's newest row; as `window_weighted`.
-    """
-    weighted = window_weighted(x, length, side, work)
-    # The sums without weights lie there: those are made on the way.
-    sums, n = work[2, (length - 1) * side : len(x)], float(length)
-    spread = n * (n * n - 1.0) / 12.0
-    for j in range(len(weighted)):
-        weighted[j] = (weighted[j] - sums[j] * ((n + 1.0) / 2.0)) / spread
-        sums[j] /= n
-    return sums, weighted
 
 
 @kernel_part

@@ -7,7 +7,7 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
-from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_sums
+from tallow.indicators._windows import hide_missing, load_windows, next_stretch, start_stretches
 
 
 @kernel
@@ -20,10 +20,10 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
         x = load_windows(state, 0, n, who, side, close[a:z], window)
-        # A missing row anywhere in the window makes the sum missing: the policy of windows.
-        sums, newest, change = window_sums(x, n + 1, side, work), x[n * side :], out[a:z]
+        newest, change = x[n * side :], out[a:z]
         for j in range(len(change)):
-            change[j] = newest[j] - x[j] if sums[j] == sums[j] else np.nan
+            change[j] = newest[j] - x[j]
+        hide_missing(x, n + 1, side, work, change)
         a = z
 
 

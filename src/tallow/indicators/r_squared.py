@@ -7,11 +7,11 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._declare import length
+from tallow.indicators._lines import window_lines
 from tallow.indicators._windows import (
     load_windows,
     next_stretch,
     start_stretches,
-    window_lines,
     window_moments,
 )
 
