@@ -6,27 +6,22 @@ import numpy as np
 
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.indicators._averages import average_step
+from tallow.indicators._chains import advance_chain, start_chain
 from tallow.indicators._declare import length
 
 
 @kernel
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
-    """State: count and value of the average, then of its average."""
+    """State: count and value of each average."""
     n, weight = params[0], 2.0 / (params[0] + 1.0)
-    for i in range(len(state)):
-        one, first, two, second = state[i, 0], state[i, 1], state[i, 2], state[i, 3]
-        for row in range(offsets[i], offsets[i + 1]):
-            x = close[row]
-            out[row] = np.nan
-            if x != x:
-                continue
-            one, first = average_step(one, first, x, n, weight)
-            if one == n:
-                two, second = average_step(two, second, first, n, weight)
-                if two == n:
-                    out[row] = first + (first - second)
-        state[i, 0], state[i, 1], state[i, 2], state[i, 3] = one, first, two, second
+    tile, averages = start_chain(weight, 2, offsets)
+    i, start = np.int64(0), offsets[0]
+    while i < len(state):
+        at = start
+        i, start = advance_chain(state, n, weight, offsets, i, at, tile, close, averages)
+        for row in range(start - at):
+            one, two = averages[0, row], averages[1, row]
+            out[at + row] = one + (one - two)
 
 
 INDICATOR = Indicator(
