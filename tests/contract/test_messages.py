@@ -88,7 +88,8 @@ def test_unknown_name(indicator: Indicator) -> None:
 def test_too_many_values(indicator: Indicator) -> None:
     count = len(indicator.parameters)
     names = ", ".join(parameter.name for parameter in indicator.parameters) or "none"
-    text = f"{indicator.name}: {count + 1} values; takes at most {count}: {names}"
+    values = "1 value" if count == 0 else f"{count + 1} values"
+    text = f"{indicator.name}: {values}; takes at most {count}: {names}"
     with pytest.raises(ParameterError, match=f"^{re.escape(text)}$"):
         parse_specs(f"{indicator.name}({', '.join(['5'] * (count + 1))})")
 
