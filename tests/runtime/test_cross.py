@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from tallow.core.errors import DeclarationError, ParameterError, RangeError
 from tallow.core.operator import CROSS, PEER, RECURSIVE
 from tallow.core.registry import registry
 from tallow.core.spec import make_spec, parse_specs
-from tallow.core.time import from_us
+from tallow.core.time import from_us, to_us
+from tallow.data.reading.schema import CANDLE_SCHEMA
 from tallow.data.simulate import simulate_blocks
+from tallow.data.store.reader import StoreReader
 from tallow.plan.plan import make_plan
 from tallow.runtime.expressions import TallowExpressions
 
@@ -184,6 +186,52 @@ def test_a_store_goes_on_from_months_until_a_candle_before_changes(tmp_path: Pat
     assert not after.equals(before)
     past = AnalyticsEngine(store=store).query(None, known_at=known, **asked).frame
     assert past.drop("is_final").equals(before.drop("is_final"))
+
+
+def test_weeks_go_on_from_the_first_whole_one_of_a_month(tmp_path: Path, monkeypatch):
+    """August 1 is a Friday: its week began in July, and the states are those before August 4."""
+    days = load_calendar("XNSE").sessions().day_date.tolist()
+    draw, names = np.random.default_rng(5), ["A", "B", "C"]
+    dates = [day for day in days if date(2025, 5, 1) <= day <= date(2025, 8, 29)]
+    rows = [
+        (name, datetime.combine(day, time(), UTC), *[price] * 4, 1.0)
+        for name in names
+        for day, price in zip(dates, draw.uniform(50, 60, len(dates)).tolist(), strict=True)
+    ]
+    candles = pl.DataFrame(rows, CANDLE_SCHEMA, orient="row")
+    store = open_store(tmp_path / "store", create=True)
+    store.write(candles, source_timeframe="1d")
+    spec, begins, read = "ema(cs_rank, 3)", list[int](), StoreReader.read
+    asked: Any = {"timeframe": "1w", "source_timeframe": "1d", "start": "2025-08-18"}
+
+    def noted(state: Any, names: Any = None, **options: Any) -> pl.DataFrame:
+        begins.append(options["start"] or 0)
+        return read(state, names, **options)
+
+    def answer() -> pl.DataFrame:
+        return AnalyticsEngine(store=store).query(None, indicators=spec, **asked).frame
+
+    first = answer()
+    whole = ENGINE.process_candles(candles, "1w", spec, start="2025-08-18", source_timeframe="1d")
+    assert first.drop("is_final").equals(whole.frame.drop("is_final"))
+    monkeypatch.setattr(StoreReader, "read", noted)
+    assert answer().equals(first)
+    assert min(begins) == to_us(datetime(2025, 8, 3, 18, 30, tzinfo=UTC))
+    for day, goes_on in ((date(2025, 8, 5), True), (date(2025, 8, 1), False)):
+        is_day = pl.col("timestamp").dt.date() == day
+        is_changed = is_day & (pl.col("instrument") == "B")
+        prices = [
+            pl.when(is_changed).then(pl.lit(70.0)).otherwise(name).alias(name)
+            for name in ("open", "high", "low", "close")
+        ]
+        candles = candles.with_columns(prices)
+        store.write(candles.filter(is_changed), source_timeframe="1d")
+        begins.clear()
+        again = ENGINE.process_candles(
+            candles, "1w", spec, start="2025-08-18", source_timeframe="1d"
+        )
+        assert answer().drop("is_final").equals(again.frame.drop("is_final"))
+        assert (min(begins) >= to_us(datetime(2025, 8, 3, 18, 30, tzinfo=UTC))) is goes_on
 
 
 def test_who_is_compared_with_must_be_there():

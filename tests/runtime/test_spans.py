@@ -6,10 +6,13 @@ those rows must not be more than the bars count.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 import pytest
 
 from tallow import AnalyticsEngine, load_calendar
+from tallow.core.time import to_us
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.reading.schema import time_view
 from tallow.runtime.spans import calendar_buckets, span_of
@@ -55,6 +58,26 @@ def test_buckets_are_numbered_in_order_and_do_not_overlap(timeframe):
         assert buckets.at(start) == buckets.at(end - 1) == number
         assert buckets.before(start) == number
         assert buckets.before(end) == number + 1
+
+
+@pytest.mark.parametrize(
+    ("source", "moment", "until"),
+    [
+        ("1m", "09:20:00", "09:20"),
+        ("1m", "09:20:30", "09:20"),
+        ("1m", "03:00:00", "03:00"),
+        ("7m", "09:29:00", "09:29"),
+        ("7m", "09:28:00", "09:22"),
+        # The last candle of the session is shorter.
+        ("7m", "15:30:00", "15:30"),
+        ("7m", "15:29:00", "15:26"),
+    ],
+)
+def test_candles_have_closed_up_to_where_one_was_open(source, moment, until):
+    size = parse_timeframe(source)
+    buckets = calendar_buckets(load_calendar("XNSE"), size, size)
+    times = [to_us(datetime.fromisoformat(f"2025-07-18T{each}+05:30")) for each in (moment, until)]
+    assert buckets.closed_by(times[0]) == times[1]
 
 
 def test_between_two_sessions_there_is_no_span():

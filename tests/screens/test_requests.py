@@ -285,9 +285,9 @@ def test_what_a_live_engine_does_not_have_is_said(text, why):
         ({"at": "2025-13-01"}, RangeError, "^at: '2025-13-01'; must be a date"),
         ({"known_at": "2025-07-04T00:00Z"}, RangeError, "ask a store"),
         (
-            {"condition": "forming close@1h > 1", "at": "2025-07-04"},
+            {"condition": "forming close@1h > 1", "end": "2025-07-04"},
             ScreenError,
-            "of the present alone",
+            "is seen at one moment, and not over a range",
         ),
         ({"columns": "close"}, ScreenError, "must be a list of texts"),
         ({"columns": {"instrument": "close"}}, ScreenError, "name it otherwise"),

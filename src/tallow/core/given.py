@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tallow.core.disk import may_access
-from tallow.core.errors import TallowError, excerpt
+from tallow.core.errors import TallowError, excerpt, shorten
 from tallow.core.limits import FILE_NAME_BYTES_MAX, NAME_CHARACTERS_MAX, PATH_BYTES_MAX
 
 
@@ -81,6 +83,35 @@ def require_file(
             f"{path}: this user may not read it; ask its owner for the right to, or name a copy of "
             "your own"
         )
+
+
+def read_written(
+    what: str,
+    path: Path,
+    load: Callable[[str], Any],
+    limit: tuple[int, str],
+    error: type[TallowError],
+) -> Any:
+    """Return what is made of the text of a file that people write: TOML, or a table.
+
+    Raises `error` if it cannot be read, or is no such text; or if it has more bytes than `limit`
+    says, which asks, too, what it should be. `what` it is begins a message.
+    """
+    longest, is_it = limit
+    try:
+        with path.open("rb") as file:
+            content = file.read(longest + 1)
+        text = content.decode("utf-8-sig") if len(content) <= longest else None
+        read = None if text is None else load(text)
+    except OSError as problem:
+        raise error(f"{what}: {path}; cannot be read: {problem.strerror}") from problem
+    except (ValueError, RecursionError) as problem:
+        # Not only what the parser says itself: a date of 31 February, brackets without end.
+        kind = "TOML" if load is tomllib.loads else "text in UTF-8"
+        raise error(f"{what}: {path}; is no {kind} ({shorten(problem)}); correct it") from problem
+    if text is None:
+        raise error(f"{what}: {path}; is longer than {longest:,} bytes; {is_it}")
+    return read
 
 
 def require_new_file(what: str, path: Path, error: type[TallowError]) -> None:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
-from tallow.core.errors import UniverseError, excerpt, near_matches, shorten
-from tallow.core.given import file_path, name_text, require_file
+from tallow.core.errors import UniverseError, excerpt, near_matches
+from tallow.core.given import file_path, name_text, read_written, require_file
 from tallow.core.limits import CANDLE_YEAR_FIRST, CANDLE_YEAR_LAST, UNIVERSE_BYTES_MAX
 from tallow.core.text import counted
 from tallow.data.reading.interchange import from_native
@@ -284,23 +284,5 @@ def _toml_rows(path: Path) -> Iterator[_Row]:
 
 
 def _read(path: Path, load: Callable[[str], Any]) -> Any:
-    """Return what is made of a file's text; `UniverseError` if it is too long, or none."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(UNIVERSE_BYTES_MAX + 1)
-        if len(content) > UNIVERSE_BYTES_MAX:
-            raise UniverseError(
-                f"universe: {path}; is longer than {UNIVERSE_BYTES_MAX:,} bytes; is it a list of "
-                "members?"
-            )
-        return load(content.decode("utf-8-sig"))
-    except OSError as error:
-        raise UniverseError(f"universe: {path}; cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        # Not only what the parser says itself: a date of 31 February, brackets without end.
-        if isinstance(error, UniverseError):
-            raise
-        kind = "TOML" if path.suffix.lower() == ".toml" else "text in UTF-8"
-        raise UniverseError(
-            f"universe: {path}; is no {kind} ({shorten(error)}); correct it"
-        ) from error
+    limit = (UNIVERSE_BYTES_MAX, "is it a list of members?")
+    return read_written("universe", path, load, limit, UniverseError)

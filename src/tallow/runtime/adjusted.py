@@ -84,7 +84,7 @@ class AdjustedCandles(JoinedCandles):
         return changed
 
     def names(self) -> set[str]:
-        """Return all instruments that ever had candles. Reads all keys."""
+        """Return all instruments that ever had candles."""
         return set[str]().union(*(series.names() for series in self._series))
 
     def has_interest(self) -> bool:

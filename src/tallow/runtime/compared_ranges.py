@@ -8,53 +8,54 @@ as the log received no row of any of them before.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Floats
+from tallow.core.arrays import Floats, Times
 from tallow.core.calendars import Calendar
 from tallow.core.time import BEGIN_OF_TIME
 from tallow.data.snapshots import SnapshotKey, Snapshots
-from tallow.runtime.batch import NO_CALENDAR
+from tallow.runtime.batch import NO_CALENDAR, BarOptions
 from tallow.runtime.cross import KeptStates, Phases, add_phases
 from tallow.runtime.questions import Question
 from tallow.runtime.ranged import RangeRun, Target
-from tallow.runtime.run_snapshots import month_starts, run_identity
+from tallow.runtime.run_snapshots import month_starts, run_identity, still_holds
 from tallow.runtime.spans import calendar_buckets, span_of
 
+Making = Generator[None, None, pl.DataFrame]
+"""Makes bars, and pauses after each batch of instruments; then returns them."""
 
-def bars_by_calendar(run: RangeRun, names: Sequence[str], question: Question) -> pl.DataFrame:
-    """Return the bars that a question asks for, by instrument and time."""
+
+def bars_by_calendar(run: RangeRun, names: Sequence[str], question: Question) -> Making:
+    """Make the bars that a question asks for, by instrument and time."""
     wanted, calendars = question.wanted, run.options.calendars
     for place, group in _by_calendar(run, names).items():
         limits = wanted.limits(calendars.calendars[place])
-        _add(run, group, place, limits, wanted.start is None, wanted.end is None)
+        yield from _steps(run, group, place, limits, wanted.start is None, question)
     return run.bars()
 
 
 def compared_bars(
     run: RangeRun, names: Sequence[str], question: Question, file: Snapshots
-) -> pl.DataFrame:
+) -> Making:
     """Do as `bars_by_calendar` of all instruments, and compare them."""
     wanted, calendars = question.wanted, run.options.calendars
     groups = _by_calendar(run, names)
     kept, goes_on = None, any(not phase.is_cross for phase in run.plan.phases)
     boundary: int | None = None
-    # A week's bar may have rows on both sides of where a month begins.
-    if goes_on and len(groups) == 1 and run.options.timeframe.unit != "week":
+    if goes_on and len(groups) == 1:
         (place,) = groups
         calendar = calendars.calendars[place]
-        months = _PhaseSnapshots(file, run, names, calendar)
         start = wanted.limits(calendar)[0]
-        boundary, kept = months.begin(start)
+        boundary, kept = _PhaseSnapshots(file, run, names, calendar).begin(start)
     for place, group in groups.items():
         first, last = wanted.limits(calendars.calendars[place])
         from_origin = wanted.start is None
         if goes_on:
             first, from_origin = boundary or BEGIN_OF_TIME, boundary is None
-        _add(run, group, place, (first, last), from_origin, wanted.end is None)
+        yield from _steps(run, group, place, (first, last), from_origin, question)
     frame, failures = add_phases(run.bars(), run.plan, calendars, kept, names)
     run.failures.update(failures)
     return wanted.cut(frame, calendars)
@@ -70,20 +71,35 @@ def _by_calendar(run: RangeRun, names: Sequence[str]) -> dict[int, list[str]]:
     return together
 
 
-def _add(
+def _steps(
     run: RangeRun,
     names: Sequence[str],
     place: int,
     limits: tuple[int, int],
     from_origin: bool,
-    to_end: bool,
-) -> None:
+    question: Question,
+) -> Iterator[None]:
     calendar, options = run.options.calendars.calendars[place], run.options
     buckets = calendar_buckets(calendar, options.timeframe, options.source)
-    span = span_of(buckets, limits, from_origin, to_end)
+    span = span_of(buckets, limits, from_origin, question.wanted.end is None)
     if span is not None:
         source = calendar_buckets(calendar, options.source, options.source)
-        run.add(names, Target(calendar, buckets, source, span))
+        if question.seen_at is not None:
+            span = span.until(source.closed_by(question.seen_at))
+        yield from run.steps(names, Target(calendar, buckets, source, span))
+
+
+def _boundaries(calendar: Calendar, options: BarOptions) -> Times:
+    """Return where states are kept: at months, or at the first whole week of each.
+
+    A week's bar may have rows on both sides of where a month begins.
+    """
+    months = month_starts(calendar, options.source)
+    if options.timeframe.unit != "week":
+        return months
+    weeks = calendar_buckets(calendar, options.timeframe, options.source).starts
+    found = np.unique(np.searchsorted(weeks, months))
+    return weeks[found[found < len(weeks)]]
 
 
 class _PhaseSnapshots:
@@ -94,7 +110,7 @@ class _PhaseSnapshots:
     ) -> None:
         self._file, self._candles, self._names = file, run.candles, sorted(names)
         self._phases = Phases(run.plan, run.options.calendars)
-        self._months = month_starts(calendar, run.options.source)
+        self._boundaries = _boundaries(calendar, run.options)
         later = [[each.identity for each in s.operations] for s in run.plan.phases]
         instruments = [run.candles.identity(name) for name in self._names]
         identity = run_identity(run.plan, run.options, calendar)
@@ -107,28 +123,24 @@ class _PhaseSnapshots:
         None where there is no boundary: it begins with the first rows.
         """
         boundary, states = self._before(until)
-        low = self._months[0] - 1 if boundary is None else boundary
-        first, last = np.searchsorted(self._months, [low, until], "right")
-        return boundary, KeptStates(states, self._months[first:last].tolist(), self._keep)
+        low = self._boundaries[0] - 1 if boundary is None else boundary
+        first, last = np.searchsorted(self._boundaries, [low, until], "right")
+        return boundary, KeptStates(states, self._boundaries[first:last].tolist(), self._keep)
 
     def _before(self, until: int) -> tuple[int | None, dict[str, Floats]]:
+        now = self._candles.known_until
         for key in self._file.find([self._series], until).get(self._series, ()):
-            state = self._file.load(key) if self._holds(key) else None
+            is_valid = still_holds(self._file, key, now, self._earliest_change)
+            state = self._file.load(key) if is_valid else None
             if state is not None and len(state) == self._phases.new_states(len(self._names)).size:
                 rows = state.reshape(len(self._names), -1)
                 return key.boundary, dict(zip(self._names, rows, strict=True))
         return None, {}
 
-    def _holds(self, key: SnapshotKey) -> bool:
-        """Say whether no row before a boundary came between the snapshot's moment and ours."""
-        now = self._candles.known_until
-        low, high = self._file.interval(key)
-        if not low <= now <= high:
-            changed = self._candles.changed_between(self._names, low if now < low else high)
-            if min(changed.values(), default=key.boundary) < key.boundary:
-                return False
-            self._file.widen(key, now)
-        return True
+    def _earliest_change(self, moment: int) -> int | None:
+        """Return the earliest timestamp of any row that came between a moment and ours."""
+        changed = self._candles.changed_between(self._names, moment)
+        return min(changed.values(), default=None)
 
     def _keep(self, boundary: int, states: Mapping[str, Floats]) -> None:
         rows = self._phases.new_states(len(self._names))

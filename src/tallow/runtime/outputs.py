@@ -60,6 +60,8 @@ class Job:
         Where bars may be sorted on disk; None: in memory only.
     output_zone
         By whose clocks the times of bars are; UTC if None.
+    peers
+        The instruments that others may be compared with; by default, those with a bar.
     """
 
     plan: Plan
@@ -71,6 +73,7 @@ class Job:
     threads: int = 1
     spill_folder: Path | None = None
     output_zone: str | None = None
+    peers: Collection[str] | None = None
 
     def pick(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the rows that bars are made of: all, where instruments are compared."""
@@ -248,7 +251,9 @@ class _Output:
         """Write the bars that waited for those of all instruments."""
         if self._waiting is not None:
             whole = pl.concat([self.run.empty_frame(), *self._waiting])
-            compared, failures = add_phases(whole, self._job.plan, self.run.options.calendars)
+            job = self._job
+            with_calendars = (job.plan, self.run.options.calendars)
+            compared, failures = add_phases(whole, *with_calendars, known=job.peers)
             self.run.failures.update(failures)
             self._waiting = None
             self.write([self._job.wanted.pick(compared)])

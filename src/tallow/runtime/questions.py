@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -30,7 +30,9 @@ Indicators = str | tuple[str | Spec, ...]
 class Question:
     """What is asked of a store; moments are in microseconds since 1970 UTC.
 
-    `known_at` is None for now, `final_at` for what the candles themselves say.
+    `known_at` is None for now, `final_at` for what the candles themselves say. By `seen_at` the
+    candles have closed that count, None for all; by `in_effect_at` the actions have happened, which
+    is `known_at` where it is None.
     """
 
     wanted: Range
@@ -41,6 +43,13 @@ class Question:
     convention: str
     known_at: int | None
     final_at: int | None
+    seen_at: int | None = None
+    in_effect_at: int | None = None
+
+    def now(self, clock: int) -> int:
+        """Return by when actions have happened, where the clock says a moment."""
+        known = clock if self.known_at is None else self.known_at
+        return known if self.in_effect_at is None else self.in_effect_at
 
 
 Asked = tuple[
@@ -116,18 +125,24 @@ class QueryAnswer(NamedTuple):
     outcome: CacheOutcome
 
 
+Answer = tuple[pl.DataFrame, RunReport]
+"""The bars of a question, and where their candles went."""
+
+
 @dataclass(frozen=True)
-class WholeAnswer:
-    """An answer to one question; of which state of the store, and of how many actions in effect."""
+class WholeAnswers:
+    """Answers to questions that were asked together.
+
+    Of which state of the store, and of how many actions in effect.
+    """
 
     revision: Hashable
-    frame: pl.DataFrame
-    report: RunReport
+    answers: Sequence[Answer]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the bars."""
-        return int(self.frame.estimated_size())
+        return sum(int(frame.estimated_size()) for frame, _ in self.answers)
 
 
 class OneInstrument(NamedTuple):

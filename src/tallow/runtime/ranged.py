@@ -8,7 +8,7 @@ leaves snapshots behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -114,11 +114,16 @@ class RangeRun:
 
     def add(self, names: Sequence[str], target: Target) -> None:
         """Compute the bars of some instruments."""
+        for _ in self.steps(names, target):
+            pass
+
+    def steps(self, names: Sequence[str], target: Target) -> Iterator[None]:
+        """Do as `add`, and pause after each batch of instruments."""
         rest = list(names)
         if self.plan.history_rows is not None and target.span.start is not None:
-            rest = self._by_windows(rest, target)
+            rest = yield from self._by_windows(rest, target)
         if rest:
-            self._from_states(rest, target)
+            yield from self._from_states(rest, target)
 
     def bars(self) -> pl.DataFrame:
         """Return all bars, sorted by instrument and time; each instrument's come in order."""
@@ -129,7 +134,7 @@ class RangeRun:
 
     # From the rows that windows need
 
-    def _by_windows(self, names: list[str], target: Target) -> list[str]:
+    def _by_windows(self, names: list[str], target: Target) -> Generator[None, None, list[str]]:
         """Return the instruments for which this way does not do."""
         span, back = target.span, self.plan.history_rows or 0
         need_states: list[str] = []
@@ -140,6 +145,7 @@ class RangeRun:
             needs: dict[str, Need] = {}
             for batch in self._batches(names, start, target):
                 needs |= self._try_windows(batch, start, target)
+                yield
             need_states += [name for name, need in needs.items() if need is Need.STATE]
             names = [name for name, need in needs.items() if need is Need.EARLIER_ROWS]
             back = max(_FURTHER * back, 1)
@@ -201,7 +207,7 @@ class RangeRun:
 
     # From states
 
-    def _from_states(self, names: Sequence[str], target: Target) -> None:
+    def _from_states(self, names: Sequence[str], target: Target) -> Iterator[None]:
         months = RunSnapshots(self.file, self.candles, self.plan, self.options, target.calendar)
         begin = target.span.start
         starts = {} if begin is None else months.before(names, begin)
@@ -213,6 +219,7 @@ class RangeRun:
         for boundary, group in together.items():
             for batch in self._batches(group, boundary, target):
                 self.go_on(batch, starts, target, months)
+                yield
 
     def go_on(
         self,
@@ -285,13 +292,14 @@ class RangeRun:
     ) -> Iterator[list[str]]:
         """Cut a list of instruments so that the candles of each part fit in memory.
 
-        The calendar says how many these are; the log says where instruments begin.
+        The calendar says how many these are between the ends of the store; where these are not
+        known, the log says where instruments begin.
         """
-        source = target.source_buckets
-        last = source.before(target.span.end or max(self.candles.known_until, start or 0))
-        most = last - source.before(start or 0)
+        source, (first, final) = target.source_buckets, self.candles.ends
+        last = source.before(target.span.end or max(final + 1, start or 0))
+        most = last - source.before(start or first or 0)
         begins: dict[str, int] = {}
-        if start is None and len(names) * most > QUERY_ROWS:
+        if start is None and first is None and len(names) * most > QUERY_ROWS:
             begins = self.candles.changed_between(names, 0)
         batch: list[str] = []
         held = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,10 +84,11 @@ class CandleRequests:
         indicators: Indicators,
         wanted: Range,
         final_at: str | datetime | None,
-        progress: Progress | None,
+        progress: Progress | None = None,
         output_zone: str | None = None,
+        peers: Collection[str] | None = None,
     ) -> dict[str, ProcessingResult]:
-        """Return the bars of each timeframe."""
+        """Return the bars of each timeframe; `peers` are those of `Job`."""
         began = time.perf_counter()
         read = open_candles(candles, calendar=self.calendars, **reading)
         plan = make_plan(indicators, self.convention, BAR_COLUMNS)
@@ -98,7 +99,7 @@ class CandleRequests:
             bars[size] = FrameList(first)
             return bars[size]
 
-        how = (progress, self.pool, self.threads, None, require_output_zone(output_zone))
+        how = (progress, self.pool, self.threads, None, require_output_zone(output_zone), peers)
         job = Job(plan, options, wanted, keep, *how)
         reports = run_job(read, job)
         warn_if_empty(reports.values())

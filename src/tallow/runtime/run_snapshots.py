@@ -94,10 +94,14 @@ class RunSnapshots:
         series = {name: self._series(name) for name in names}
         found = self._file.find(list(series.values()), until)
         changed = cache(partial(self._candles.changed_between, tuple(names)))
-        snapshots = {}
+        snapshots, now = {}, self._candles.known_until
         for name, digest in series.items():
+
+            def earliest(moment: int, name: str = name) -> int | None:
+                return changed(moment).get(name)
+
             for key in found.get(digest, ()):
-                if not self._is_boundary(key) or not self._holds(key, name, changed):
+                if not self._is_boundary(key) or not still_holds(self._file, key, now, earliest):
                     continue
                 state = self._file.load(key)
                 if state is not None and len(state) == self._state_size:
@@ -108,16 +112,6 @@ class RunSnapshots:
     def _is_boundary(self, key: SnapshotKey) -> bool:
         """Say whether rows of one candle's period never lie on both sides; once they did."""
         return len(self.between(key.boundary - 1, key.boundary)) > 0
-
-    def _holds(self, key: SnapshotKey, name: str, changed: Callable[[int], dict[str, int]]) -> bool:
-        """Say whether no row before a snapshot's boundary came between its moment and ours."""
-        now = self._candles.known_until
-        low, high = self._file.interval(key)
-        if not low <= now <= high:
-            if changed(low if now < low else high).get(name, key.boundary) < key.boundary:
-                return False
-            self._file.widen(key, now)
-        return True
 
     def between(self, low: int, high: int) -> list[int]:
         """Return the boundaries after `low`, up to `high`."""
@@ -136,6 +130,22 @@ class RunSnapshots:
         """Return a digest of all that an instrument's states depend on, but the candles' rows."""
         text = repr(self._candles.identity(name)).encode()
         return hashlib.blake2b(self._identity + text, digest_size=_DIGEST_BYTES).digest()
+
+
+def still_holds(
+    file: Snapshots, key: SnapshotKey, now: int, earliest: Callable[[int], int | None]
+) -> bool:
+    """Say whether no row before a snapshot's boundary was received between its moment and `now`.
+
+    `earliest` returns the earliest timestamp of what came between another moment and `now`.
+    """
+    low, high = file.interval(key)
+    if not low <= now <= high:
+        changed = earliest(low if now < low else high)
+        if changed is not None and changed < key.boundary:
+            return False
+        file.widen(key, now)
+    return True
 
 
 def put_back(states: States, names: Sequence[str], snapshots: Sequence[Snapshot]) -> None:

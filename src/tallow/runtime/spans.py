@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -92,6 +92,16 @@ class Buckets:
         first: Ints = self.numbers[run]
         return first + (opens - self.opens[run]) // self.step if self.step else first
 
+    def closed_by(self, moment: int) -> int:
+        """Return up to when rows belong to buckets that have ended by a moment."""
+        start = self.period_start(moment - 1)
+        run = int(np.searchsorted(self.starts, start, "right")) - 1
+        if run < 0:
+            return moment
+        end = int(self.ends[run])
+        end = min(start + self.step, end) if self.step else end
+        return start if moment < end else moment
+
     def takes(self, time: int) -> bool:
         """Say whether a row at an instant lies in a session, on the grid of its source."""
         table = self.table
@@ -122,6 +132,10 @@ class Span:
     first: int
     last: int
     number: int
+
+    def until(self, end: int) -> Span:
+        """Return this span without the rows from a time on."""
+        return replace(self, end=end if self.end is None else min(self.end, end))
 
 
 def span_of(

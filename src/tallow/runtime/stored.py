@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -21,6 +21,17 @@ from tallow.data.reading.periods import dated_frame, noon_shifts
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreReader
+
+
+class Series(NamedTuple):
+    """The fields of `StoredCandles`, for all kinds of them."""
+
+    store: StoreReader
+    timeframe: str
+    adjustment: str
+    known_until: int
+    epoch: str
+    calendars: CalendarAssignment
 
 
 @dataclass(frozen=True)
@@ -104,10 +115,13 @@ class StoredCandles:
         )
 
     def names(self) -> set[str]:
-        """Return all instruments that ever had candles. Reads all keys."""
-        return set(
-            self.store.changed_since(0, source_timeframe=self.timeframe, adjustment=self.adjustment)
-        )
+        """Return all instruments that ever had candles."""
+        return self.store.names(self.timeframe, self.adjustment)
+
+    @cached_property
+    def ends(self) -> tuple[int | None, int]:
+        """Times between which all rows of the store lie; the first is None if it is not known."""
+        return self.store.view().ends() or (None, self.known_until)
 
     def has_interest(self) -> bool:
         """Say whether the candles have open interest."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tallow.core.errors import ScreenError, TallowError, excerpt, near_matches, shorten
-from tallow.core.given import file_path, require_file
+from tallow.core.errors import ScreenError, TallowError, excerpt, near_matches
+from tallow.core.given import file_path, read_written, require_file
 from tallow.core.limits import SCREENS_MAX, TOML_BYTES_MAX
 from tallow.core.timeframe import parse_timeframe
 from tallow.screens.saved import check_saved
@@ -61,7 +61,8 @@ def read_screens(path: str | Path) -> dict[str, SavedScreen]:
     """
     file = file_path("screens", path, ScreenError)
     require_file(file, ScreenError, "name the file of screens")
-    content = _read(file)
+    limit = (TOML_BYTES_MAX, "is it a file of screens?")
+    content = read_written("screens", file, tomllib.loads, limit, ScreenError)
     if len(content) > SCREENS_MAX:
         raise ScreenError(
             f"screens: {file}: {len(content):,} screens; at most {SCREENS_MAX:,} are read; make "
@@ -79,25 +80,6 @@ def texts_of(saved: Mapping[str, str] | str | Path | None) -> Mapping[str, str]:
             f"saved: {excerpt(saved)}; must be texts by name, or a file of saved screens"
         )
     return saved or {}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(TOML_BYTES_MAX + 1)
-        if len(content) > TOML_BYTES_MAX:
-            raise ScreenError(
-                f"screens: {file}; is longer than {TOML_BYTES_MAX:,} bytes; is it a file of "
-                "screens?"
-            )
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except OSError as error:
-        raise ScreenError(f"screens: {file}; cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        # An error of Tallow's own is a ValueError, too.
-        if isinstance(error, ScreenError):
-            raise
-        raise ScreenError(f"screens: {file}; is no TOML ({shorten(error)}); correct it") from error
 
 
 def _screen(file: Path, name: str, table: Any) -> SavedScreen:

@@ -1,7 +1,6 @@
-"""What a store knew at a moment, as a screen of the past means it.
+"""What of a store came later than a moment, and what a screen of that moment makes of it.
 
-A first version counts as known at its bar's close, whenever it was received: history that was
-filled in later was there for whoever watched the market. Later versions count by receipt.
+First versions count, and later ones do not: `tallow.data.store.known`.
 """
 
 from __future__ import annotations
@@ -13,15 +12,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tallow.core.text import counted
+from tallow.data.actions import KINDS
+from tallow.data.adjust import ADJUSTMENTS
 from tallow.data.joins import JoinedHistories
-from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
-from tallow.data.store.log import Selection
+from tallow.data.store.log import ACTION, Selection
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreState
-
-_FIRST = 1
-"""The number of a key's first revision."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +31,18 @@ class LaterReceipts:
         How many first versions: they count all the same.
     revised
         How many later versions and deletions: they do not count.
+    first_actions, revised_actions
+        The same of corporate actions, where prices are adjusted by them.
     instruments
         Those that have such later versions, or go on from one that has: their candles are read as
         they were.
     """
 
-    first: int
-    revised: int
-    instruments: tuple[str, ...]
+    first: int = 0
+    revised: int = 0
+    first_actions: int = 0
+    revised_actions: int = 0
+    instruments: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -49,20 +50,34 @@ class LaterReceipts:
         state: StoreState,
         names: Sequence[str] | None,
         kind: tuple[str, str],
-        known_at: int,
-        until: int,
+        moments: tuple[int, int],
         joined: JoinedHistories,
     ) -> LaterReceipts:
-        """Look into the log; `kind` is a source timeframe and an adjustment."""
+        """Look into the log.
+
+        `kind` is a source timeframe and an adjustment; `moments` are the one that counts for
+        receipts, and the one by which candles have opened.
+        """
+        known_at, until = moments
         keys_of = {name: {piece.key for piece in own} for name, own in joined.pieces.items()}
-        keys = names and sorted(set(names).union(*(keys_of.get(name, ()) for name in names)))
-        selection = Selection.of(keys, *kind, None, until, None)
-        columns = ["instrument", "timestamp", "revision"]
-        later = state.view().scan(selection.replace(received_from=known_at + 1), columns)
-        revised = later.filter(pl.col("revision") > _FIRST)
-        changed = set(revised["instrument"])
+        keys = None
+        if names is not None:
+            keys = tuple(sorted({*names}.union(*(keys_of.get(name, ()) for name in names))))
+        later = Selection(keys, None, None, None, None, known_at + 1)
+        size, adjustment = kind
+        is_adjusted, changed = adjustment in ADJUSTMENTS, set[str]()
+        candles = [
+            later.replace(timeframe=size, adjustment=each, end=until)
+            for each in (("raw", *ADJUSTMENTS) if is_adjusted else (adjustment,))
+        ]
+        actions = [
+            later.replace(timeframe=ACTION, adjustment=each, end=max(moments))
+            for each in (KINDS if is_adjusted else ())
+        ]
+        first, revised = _counted(state, candles, changed)
+        first_actions, revised_actions = _counted(state, actions, changed)
         changed |= {name for name, own in keys_of.items() if own & changed}
-        return cls(len(later) - len(revised), len(revised), tuple(sorted(changed)))
+        return cls(first, revised, first_actions, revised_actions, tuple(sorted(changed)))
 
     def sentences(self) -> tuple[str, ...]:
         """Return what a person should know."""
@@ -77,29 +92,25 @@ class LaterReceipts:
                 f"received after that moment: {counted(self.revised, 'later version')}, of "
                 f"{counted(len(self.instruments), 'instrument')}, not counted"
             )
+        if self.first_actions:
+            actions = counted(self.first_actions, "corporate action")
+            said.append(f"received first after that moment: {actions}, counted from the ex-date on")
+        if self.revised_actions:
+            said.append(
+                f"received after that moment: {counted(self.revised_actions, 'later version')} of "
+                "corporate actions, not counted"
+            )
         return tuple(said)
 
 
-def candles_known(
-    state: StoreState,
-    names: Sequence[str],
-    kind: tuple[str, str],
-    known_at: int,
-    until: int,
-    joined: JoinedHistories,
-) -> pl.DataFrame:
-    """Return the candles of instruments that open before a time, as they were known.
-
-    Those of predecessors are among them, under the names of who goes on from them.
-    """
-    size, adjustment = kind
-    known = pl.col("received_at").to_physical() <= known_at
-
-    def read(keys: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
-        limits = {"start": start, "end": end}
-        log = state.log(list(keys), source_timeframe=size, adjustment=adjustment, **limits)
-        rows = log.filter(known | (pl.col("revision") == _FIRST))
-        last = rows.unique(("instrument", "timestamp"), keep="last", maintain_order=True)
-        return last.filter(~pl.col("deleted")).select(*CANDLE_SCHEMA, OPEN_INTEREST)
-
-    return joined.read(names, None, until, read)
+def _counted(
+    state: StoreState, selections: Sequence[Selection], changed: set[str]
+) -> tuple[int, int]:
+    """Return how many first and later versions there are; add the instruments of the latter."""
+    first = revised = 0
+    for selection in selections:
+        rows = state.view().scan(selection, ["instrument", "timestamp", "revision"])
+        later = rows.filter(pl.col("revision") > 1)
+        first, revised = first + len(rows) - len(later), revised + len(later)
+        changed.update(later["instrument"])
+    return first, revised

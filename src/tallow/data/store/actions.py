@@ -21,11 +21,8 @@ from tallow.data.joins import joins_from_rows, joins_to_rows, require_no_cycle
 from tallow.data.reading.schema import CANDLE_SCHEMA, OPEN_INTEREST
 from tallow.data.store.backend import Backend, LogView
 from tallow.data.store.classify import classify, classify_deletions
-from tallow.data.store.log import Selection, current_rows
+from tallow.data.store.log import ACTION, Selection, current_rows
 from tallow.data.store.write import WriteReport, append
-
-ACTION = "action"
-"""The timeframe of such rows in the log; their adjustment is the kind of the action."""
 
 _COLUMNS = (*CANDLE_SCHEMA, "revision", "deleted", "source")
 

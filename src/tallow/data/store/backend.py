@@ -164,6 +164,14 @@ class LogView(Protocol):
         """Say whether any row of a timeframe and adjustment has open interest."""
         ...
 
+    def names(self, selection: Selection) -> set[str]:
+        """Return the instruments of a selection's rows."""
+        ...
+
+    def ends(self) -> tuple[int, int] | None:
+        """Return times between which all rows lie; None where that is not known without reading."""
+        ...
+
 
 class Backend(Protocol):
     """Keeps a log. All methods may be called from several threads and processes at once."""

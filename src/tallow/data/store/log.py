@@ -36,6 +36,9 @@ LOG_SCHEMA: dict[str, pl.DataType] = {
 """Columns of the log, in order. A deletion has null prices; `revision` counts a key's rows from 1;
 all rows of one write have one `received_at`, later than that of every write before."""
 
+ACTION = "action"
+"""The timeframe of rows that are corporate actions; their adjustment is the kind of the action."""
+
 SYMBOL = "symbol"
 """The timeframe and the adjustment of rows that say which symbol a key has."""
 
@@ -115,7 +118,9 @@ class Selection:
         if self.instruments is not None:
             column = pl.col("instrument")
             one = len(self.instruments) == 1
-            # A plain comparison is what Parquet's statistics are looked at for.
+            # Plain comparisons are what Parquet's statistics are looked at for.
+            if self.instruments and not one:
+                parts += [column >= self.instruments[0], column <= self.instruments[-1]]
             parts.append(
                 column == self.instruments[0] if one else column.is_in(list(self.instruments))
             )

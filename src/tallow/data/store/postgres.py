@@ -265,6 +265,15 @@ class PostgresView:
         rows = f"SELECT FROM tallow.log WHERE {known} AND open_interest IS NOT NULL"
         return bool(self.server.query(f"SELECT EXISTS ({rows}) AS found").item())
 
+    def names(self, selection: Selection) -> set[str]:
+        """Return the instruments of a selection's rows."""
+        known = _where(selection.up_to(self.received))
+        rows = f"SELECT DISTINCT instrument FROM tallow.log WHERE {known}"
+        return set(self.server.query(rows)["instrument"])
+
+    def ends(self) -> None:
+        """Return None: the server would look through all rows."""
+
 
 @dataclass
 class PostgresWriting:

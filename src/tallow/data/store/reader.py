@@ -11,9 +11,10 @@ from tallow.core.renamed import renamed
 from tallow.core.time import from_us
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_COLUMNS, time_view
-from tallow.data.store.actions import ACTION, StoredActions
+from tallow.data.store.actions import StoredActions
 from tallow.data.store.backend import Backend, LogPoint, LogView
 from tallow.data.store.log import (
+    ACTION,
     LOG_ORDER,
     LOG_SCHEMA,
     SERIES_KEY,
@@ -170,6 +171,11 @@ class StoreReader:
         """Return the receipt time of the newest write in microseconds, or 0."""
         return self.view().last_received
 
+    def last_time(self) -> int | None:
+        """Return a time after which there is no row; None where there is none at all."""
+        ends = self.view().ends()
+        return self.backend.stats().last if ends is None else ends[1]
+
     def point(self) -> LogPoint:
         """Return which state this is: the epoch, and the receipt of the newest write."""
         view = self.view()
@@ -197,6 +203,10 @@ class StoreReader:
         names, offsets = instrument_runs(rows)
         # In the log's order: an instrument's first row is its earliest.
         return dict(zip(names, time_view(rows)[offsets[:-1]].tolist(), strict=True))
+
+    def names(self, source_timeframe: str = "1m", adjustment: str = "raw") -> set[str]:
+        """Return the instruments that ever had candles of such series."""
+        return self.view().names(Selection(None, source_timeframe, adjustment))
 
     @renamed(timeframe="source_timeframe")
     def has_interest(self, source_timeframe: str = "1m", adjustment: str = "raw") -> bool:

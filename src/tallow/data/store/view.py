@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import polars as pl
 
@@ -18,9 +19,11 @@ from tallow.data.store.classify import following
 from tallow.data.store.files import TableLocation, damaged, require_whole
 from tallow.data.store.index import FileIndex, overlapping
 from tallow.data.store.lineage import tails_of
-from tallow.data.store.log import Selection
+from tallow.data.store.log import LOG_ORDER, Selection
 from tallow.data.store.order import in_log_order, unique_rows
 from tallow.data.store.table import EPOCH, HORIZON
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,18 @@ class DeltaView:
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool = False
     ) -> pl.DataFrame:
         """Return the rows of a selection in the log's order."""
+        return self._looked(selection, lambda view, rows: view._scan(rows, columns, skip_damaged))
+
+    def names(self, selection: Selection) -> set[str]:
+        """Return the instruments of a selection's rows."""
+        return self._looked(selection, DeltaView._names)
+
+    def _looked(self, selection: Selection, look: Callable[[DeltaView, Selection], T]) -> T:
+        """Return what a look at files and tail finds; again where files were removed meanwhile."""
         view = self
         for _ in range(STORE_VIEW_ATTEMPTS):
             try:
-                return view._scan(selection, columns, skip_damaged)
+                return look(view, selection)
             except StoreError:
                 # A compaction that keeps nothing removes files that this state needs.
                 newer = view if view.renew is None else view.renew()
@@ -86,7 +97,19 @@ class DeltaView:
             view = newer
             self._epochs.append(view.epoch)
             selection = selection.up_to(self.last_received)
-        return view._scan(selection, columns, skip_damaged)
+        return look(view, selection)
+
+    def _names(self, selection: Selection) -> set[str]:
+        facts = self.files.select(selection)
+        require_whole(damaged(self.location, facts))
+        found = set(self.tail.scan(selection, LOG_ORDER)["instrument"].unique())
+        if len(facts):
+            names = self.location.read(
+                facts["path"].to_list(),
+                lambda rows: rows.filter(selection.where()).select("instrument").unique().collect(),
+            )
+            found.update(names["instrument"])
+        return found
 
     def _scan(
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool
@@ -163,13 +186,19 @@ class DeltaView:
             return END_OF_TIME
         return max(found, default=BEGIN_OF_TIME)
 
+    def ends(self) -> tuple[int, int] | None:
+        """Return times between which all rows lie; None where there is none."""
+        known = self.files.facts.filter(pl.col("refused").is_null())
+        ends = known.select(pl.col("min.timestamp").min(), pl.col("max.timestamp").max()).row(0)
+        batches = self.tail.batches
+        firsts = [batch.first for batch in batches] + [e for e in ends[:1] if e is not None]
+        lasts = [batch.last for batch in batches] + [e for e in ends[1:] if e is not None]
+        return (min(firsts), max(lasts)) if firsts else None
+
     def stats(self) -> StoreStats:
         """Return how much there is, and how it is stored."""
         facts, tail = self.files.facts, self.tail
-        known = facts.filter(pl.col("refused").is_null())
-        ends = known.select(pl.col("min.timestamp").min(), pl.col("max.timestamp").max()).row(0)
-        firsts = [batch.first for batch in tail.batches] + [e for e in ends[:1] if e is not None]
-        lasts = [batch.last for batch in tail.batches] + [e for e in ends[1:] if e is not None]
+        first, last = self.ends() or (None, None)
         return StoreStats(
             location=self.location.root,
             rows=int(facts["rows"].sum()) + tail.rows,
@@ -178,8 +207,8 @@ class DeltaView:
             bytes=int(facts["size"].sum()),
             overlapping=sum(len(group) for group in overlapping(facts) if len(group) > 1),
             version=self.files.version,
-            first=min(firsts, default=None),
-            last=max(lasts, default=None),
+            first=first,
+            last=last,
             last_received=self.last_received,
             horizon=self.horizon,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -38,23 +38,15 @@ from tallow.screens.sweeps import Sweep, read_sweep
 
 if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
+    from tallow.runtime.requests import CandleRequests
 
 
 class ScreenedEngine(Protocol):
     """What an engine has that is asked for screens."""
 
     calendars: CalendarAssignment
+    _requests: CandleRequests
     _queries: StoreQueries | None
-
-    @property
-    def process_candles(self) -> Callable[..., Any]:
-        """Makes bars of candles."""
-        ...
-
-    @property
-    def query(self) -> Callable[..., Any]:
-        """Makes bars of a store's candles."""
-        ...
 
 
 def ask(
@@ -104,7 +96,7 @@ def source_of(engine: ScreenedEngine, candles: Any, given: Any, adjustment: str)
     if candles is not None:
         opened = open_candles(candles, calendar=engine.calendars, **given)
         read = opened if isinstance(opened, Candles) else opened.read()
-        return GivenSource(engine.process_candles, read)
+        return GivenSource(engine._requests, read)
     if engine._queries is None:
         raise ParameterError(
             "screen: candles=None, and the engine has no store; give candles=, or "
@@ -116,7 +108,7 @@ def source_of(engine: ScreenedEngine, candles: Any, given: Any, adjustment: str)
                 f"screen: {name}={excerpt(value)}; says how candles are read that are given, "
                 "and a store has read its own; leave it out"
             )
-    asking = (engine.process_candles, engine.query, engine._queries)
+    asking = (engine._requests, engine._queries)
     return StoreSource(*asking, given["source_timeframe"] or "1m", adjustment)
 
 
@@ -189,5 +181,5 @@ def judge_bars(
     universe: Universe | None,
 ) -> pl.DataFrame:
     """Return all bars of candles with what a screen says of each; see `ScreenQuestion.bars`."""
-    source = GivenSource(engine.process_candles, candles)
+    source = GivenSource(engine._requests, candles)
     return ScreenQuestion([screen], size, engine.calendars, source).bars(universe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -10,15 +11,28 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.reading.periods import dated_times, noon_shifts
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import NUMBERS, time_view
 from tallow.runtime.spans import Buckets, calendar_buckets
 from tallow.screens.needs import TimeframeNeeds
 from tallow.screens.panels import Panel
 
-Fetch = Callable[[str, Sequence[Spec], int | None, Sequence[str] | None], pl.DataFrame]
-"""Returns the bars of a timeframe with the columns of specs: from a moment on, in microseconds, or
-all; of some instruments, or all. Sorted by instrument and time."""
+
+class Wanted(NamedTuple):
+    """The bars of a timeframe with the columns of specs.
+
+    From a moment on, in microseconds, or all; of some instruments, or all.
+    """
+
+    timeframe: str
+    specs: Sequence[Spec]
+    start: int | None
+    names: Sequence[str] | None = None
+
+
+Fetch = Callable[[Sequence[Wanted]], list[pl.DataFrame]]
+"""Returns the bars that are wanted, each sorted by instrument and time."""
 
 
 def panel_of(
@@ -46,6 +60,20 @@ def panel_of(
     return Panel(tuple(names), offsets, opens, ends, final, columns, positions)
 
 
+def closed_candles(
+    candles: pl.DataFrame, source: Timeframe, calendars: CalendarAssignment, moment: int
+) -> pl.DataFrame:
+    """Return the candles of a sorted frame that have ended by a moment."""
+    names, offsets = instrument_runs(candles)
+    places = calendars.indices(names)
+    found = [calendar_buckets(each, source, source) for each in calendars.calendars]
+    limits = np.array([each.closed_by(moment) for each in found])
+    shifts = noon_shifts(calendars.calendars, source)
+    times = dated_times(time_view(candles), offsets, places, shifts)
+    own = np.repeat(limits[np.maximum(places, 0)], np.diff(offsets))
+    return candles.filter(pl.Series(times < own, dtype=pl.Boolean))
+
+
 def panels_of(
     needs: Mapping[str | None, TimeframeNeeds],
     base: str,
@@ -60,15 +88,18 @@ def panels_of(
     None is all bars. Of an instrument that has too few bars since a calendar's, all are fetched:
     it has gaps, or is new.
     """
-    found = {}
-    for name, each in {None: TimeframeNeeds(None), **needs}.items():
-        size, specs = parse_timeframe(name or base), each.specs
+    by_size = {
+        parse_timeframe(name or base): each
+        for name, each in {None: TimeframeNeeds(None), **needs}.items()
+    }
+    wanted = []
+    for size, each in by_size.items():
         starts = [] if first is None else _starts(each, base, size, first, calendars, source)
-        frame = fetch(size.text, specs, min(starts, default=None), None)
-        if starts:
-            frame = _with_earlier(frame, size.text, each, first or 0, fetch)
-        found[size.text] = make(frame, size)
-    return found
+        wanted.append(Wanted(size.text, each.specs, min(starts, default=None)))
+    frames = fetch(wanted)
+    if first is not None:
+        frames = _with_earlier(frames, wanted, list(by_size.values()), first, fetch)
+    return {size.text: make(frame, size) for size, frame in zip(by_size, frames, strict=True)}
 
 
 def _starts(
@@ -94,16 +125,38 @@ def _back(buckets: Buckets, moment: int, bars: int) -> int:
 
 
 def _with_earlier(
-    frame: pl.DataFrame, timeframe: str, needs: TimeframeNeeds, first: int, fetch: Fetch
-) -> pl.DataFrame:
+    frames: Sequence[pl.DataFrame],
+    wanted: Sequence[Wanted],
+    needs: Sequence[TimeframeNeeds],
+    first: int,
+    fetch: Fetch,
+) -> list[pl.DataFrame]:
     """Return bars with all of the instruments that have too few before the first that is judged."""
-    wanted = needs.bars + needs.base_bars + 2
-    before = frame.filter(pl.col("timestamp").to_physical() < first)
-    counts = before.group_by("instrument").len().filter(pl.col("len") >= wanted)
-    enough = counts["instrument"].implode()
-    short = frame.filter(~pl.col("instrument").is_in(enough))["instrument"].unique().sort()
-    if short.is_empty():
-        return frame
-    whole = fetch(timeframe, needs.specs, None, short.to_list())
-    rest = frame.filter(~pl.col("instrument").is_in(short.implode()))
+    short = [_short(frame, each, first) for frame, each in zip(frames, needs, strict=True)]
+    whole = fetch(
+        [
+            each._replace(start=None, names=names)
+            for each, names in zip(wanted, short, strict=True)
+            if names
+        ]
+    )
+    left = iter(whole)
+    return [
+        _with_others(frame, next(left), names) if names else frame
+        for frame, names in zip(frames, short, strict=True)
+    ]
+
+
+def _with_others(frame: pl.DataFrame, whole: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return bars with those of some instruments exchanged."""
+    rest = frame.filter(~pl.col("instrument").is_in(names))
     return pl.concat([rest, whole]).sort("instrument", maintain_order=True)
+
+
+def _short(frame: pl.DataFrame, needs: TimeframeNeeds, first: int) -> list[str]:
+    """Return the instruments that have too few bars before the first that is judged."""
+    wanted = needs.bars + needs.base_bars + 2
+    names, offsets = instrument_runs(frame)
+    is_before = (time_view(frame) < first).astype(np.int64)
+    before = np.add.reduceat(is_before, offsets[:-1]) if len(names) else ()
+    return [name for name, count in zip(names, before, strict=True) if count < wanted]

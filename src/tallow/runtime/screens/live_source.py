@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.ranges import Range
 from tallow.runtime.screens.asking import read_screen
+from tallow.runtime.screens.bars import Wanted
 from tallow.runtime.screens.questions import ScreenQuestion
 from tallow.screens.answers import ScreenResult
 from tallow.screens.needs import TimeframeNeeds, leaves
@@ -50,10 +51,11 @@ class LiveSource:
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked: the bars are those of all, as they are."""
 
-    def fetch(
-        self, timeframe: str, specs: Sequence[Spec], start: int | None, names: Sequence[str] | None
-    ) -> pl.DataFrame:
-        """Return the bars of a timeframe; `ScreenError` if the engine lacks it, or an indicator."""
+    def fetch(self, wanted: Sequence[Wanted]) -> list[pl.DataFrame]:
+        """Return the bars of timeframes; `ScreenError` if the engine lacks one, or an indicator."""
+        return [self._bars(each.timeframe, each.specs) for each in wanted]
+
+    def _bars(self, timeframe: str, specs: Sequence[Spec]) -> pl.DataFrame:
         if timeframe not in self._rows:
             raise ScreenError(
                 f"screen: {timeframe}; is no timeframe of this live engine, which has "
@@ -92,10 +94,6 @@ class LiveSource:
         universes = None if self._store is None else self._store.universes
         found = find_universe(given, universes)
         return found if found is None or universes is None else universes.by_keys(found)
-
-    def sharing(self) -> AbstractContextManager[None]:
-        """Return nothing of note: the bars are in memory."""
-        return nullcontext()
 
     def instruments(self) -> Sequence[str]:
         """Return the engine's instruments."""

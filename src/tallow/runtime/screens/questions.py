@@ -114,22 +114,18 @@ class ScreenQuestion:
         source = self.source
         needs = leaves(*trees, base=self.size.text)
         if any(each.has_forming for each in needs.values()) and not source.is_present:
-            raise ScreenError(
-                "screen: forming; is known of the present alone; leave out at=, start= and end=, "
-                "or ask for closed bars"
-            )
+            self._require_moment(is_moment)
         make = partial(panel_of, source=source.size, calendars=self.calendars, until=source.until)
         how = (source.fetch, make, self.calendars, source.size)
         if is_moment and first is not None:
             # The newest closed bar opens a whole bar earlier.
             first = self._before(first)
-        with source.sharing():
-            panels = panels_of(needs, self.size.text, first, *how)
-            opens = panels[self.size.text].closed.opens
-            newest = None if not len(opens) else int(opens.max())
-            if is_moment and first is not None and (newest is None or newest < first):
-                # The newest bars are not the calendar's.
-                panels = panels_of(needs, self.size.text, newest, *how)
+        panels = panels_of(needs, self.size.text, first, *how)
+        opens = panels[self.size.text].closed.opens
+        newest = None if not len(opens) else int(opens.max())
+        if is_moment and first is not None and (newest is None or newest < first):
+            # The newest bars are not the calendar's.
+            panels = panels_of(needs, self.size.text, newest, *how)
         populations: dict[str | None, Population] = {}
         for name in population_names(*trees):
             if name is not None:
@@ -137,6 +133,14 @@ class ScreenQuestion:
         if universe is not None:
             populations[None] = partial(self._is_member, universe)
         return Evaluation(panels, self.size.text, populations), panels[self.size.text]
+
+    @staticmethod
+    def _require_moment(is_moment: bool) -> None:
+        if not is_moment:
+            raise ScreenError(
+                "screen: forming; is seen at one moment, and not over a range; ask at=, or for "
+                "closed bars"
+            )
 
     def _before(self, moment: int) -> int:
         """Return when the last bar but one opens that opens before a moment."""

@@ -5,7 +5,7 @@ The language is imported where somebody asks: an engine that is asked none does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -20,6 +20,7 @@ from tallow.data.universe import Universe
 
 if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
+    from tallow.runtime.requests import CandleRequests
     from tallow.screens.answers import ScreenResult, SweepResult
     from tallow.screens.nodes import Node
 
@@ -29,8 +30,7 @@ class ScreenRequests:
 
     calendars: CalendarAssignment
     convention: str
-    process_candles: Callable[..., Any]
-    query: Callable[..., Any]
+    _requests: CandleRequests
     _queries: StoreQueries | None
 
     def screen(

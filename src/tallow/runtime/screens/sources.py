@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
 from tallow.core.errors import EmptyWarning, RangeError
-from tallow.core.spec import Spec
 from tallow.core.time import DAY_US, MINUTE_US, from_us, now_us, to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
-from tallow.data.adjust import ADJUSTMENTS
 from tallow.data.reading.candles import Candles
 from tallow.data.universe import Universe
 from tallow.data.universe_files import find_universe
 from tallow.plan.plan import make_plan
-from tallow.screens.known import LaterReceipts, candles_known
+from tallow.runtime.questions import QueryAnswer, Question
+from tallow.runtime.ranges import Range
+from tallow.runtime.screens.bars import Wanted, closed_candles
+from tallow.screens.known import LaterReceipts
 
 if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
+    from tallow.runtime.requests import CandleRequests, InputKeywords
+    from tallow.runtime.results import ProcessingResult, RunReport
 
 
 _EARLY = "no bars: of whom is asked, the input has no candle before that moment"
@@ -61,18 +64,12 @@ class Source(Protocol):
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
 
-    def fetch(
-        self, timeframe: str, specs: Sequence[Spec], start: int | None, names: Sequence[str] | None
-    ) -> pl.DataFrame:
+    def fetch(self, wanted: Sequence[Wanted]) -> list[pl.DataFrame]:
         """Return bars; see `tallow.runtime.screens.bars.Fetch`."""
         ...
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
         """Return the universe that is meant, by the keys of the instruments."""
-        ...
-
-    def sharing(self) -> AbstractContextManager[None]:
-        """Return in what bars of several timeframes are fetched."""
         ...
 
     def instruments(self) -> Sequence[str]:
@@ -85,8 +82,9 @@ class GivenSource:
 
     has_receipts, is_whole = False, False
 
-    def __init__(self, process: Callable[..., Any], candles: Candles) -> None:
-        self._process, self._candles, self.size = process, candles, candles.source_timeframe
+    def __init__(self, requests: CandleRequests, candles: Candles) -> None:
+        self._requests, self._candles, self.size = requests, candles, candles.source_timeframe
+        self._rows = candles.frame
         self._names: list[str] | None = None
         self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
         self.why_empty, self.quarantined = "", 0
@@ -103,17 +101,20 @@ class GivenSource:
         last = self._candles.report.last
         newest = 0 if last is None else to_us(last)
         self.until = until if until is not None else newest + _length_us(self.size)
+        if until is not None:
+            where = (self.size, self._requests.calendars, until)
+            self._rows = closed_candles(self._candles.frame, *where)
 
-    def fetch(
-        self, timeframe: str, specs: Sequence[Spec], start: int | None, names: Sequence[str] | None
-    ) -> pl.DataFrame:
-        """Return bars of the candles that open before `until`."""
-        time = pl.col("timestamp").to_physical()
-        rows = self._candles.frame.filter(time < self.until)
-        wanted = self._names if names is None else list(names)
-        asking = (self._process, rows, timeframe, specs, start, wanted)
-        found = _made(*asking, self.until, self.size)
-        own = rows if wanted is None else rows.filter(pl.col("instrument").is_in(wanted))
+    def fetch(self, wanted: Sequence[Wanted]) -> list[pl.DataFrame]:
+        """Return bars of the candles that have ended by `until`."""
+        return [self._bars(each) for each in wanted]
+
+    def _bars(self, wanted: Wanted) -> pl.DataFrame:
+        names = self._names if wanted.names is None else list(wanted.names)
+        made_of = (self._rows, wanted, names, self.instruments())
+        found = _made(self._requests, *made_of, self.until, self.size)
+        own = self._rows
+        own = own if names is None else own.filter(pl.col("instrument").is_in(names))
         self.quarantined = max(self.quarantined, found.report.quarantine.n_unique())
         is_early = own.is_empty() and not self._candles.frame.is_empty()
         self.why_empty = _EARLY if is_early else found.report.why_empty
@@ -124,10 +125,6 @@ class GivenSource:
         """Return the universe that is meant."""
         return find_universe(given)
 
-    def sharing(self) -> AbstractContextManager[None]:
-        """Return nothing of note: the candles are in memory."""
-        return nullcontext()
-
     def instruments(self) -> Sequence[str]:
         """Return all instruments of the candles."""
         found: list[str] = self._candles.frame["instrument"].unique().sort().to_list()
@@ -137,25 +134,27 @@ class GivenSource:
 class StoreSource:
     """The candles of a store.
 
-    Those of instruments whose later versions were received after the moment are read from the log;
-    all others are queried, as they are what they were.
+    Those of instruments whose later versions were received after the moment are read as they were
+    known; all others are queried, as they are what they were.
     """
 
     has_receipts, is_whole = True, False
 
     def __init__(
         self,
-        process: Callable[..., Any],
-        query: Callable[..., Any],
+        requests: CandleRequests,
         queries: StoreQueries,
         size: str | Timeframe,
         adjustment: str,
     ) -> None:
-        self._process, self._query, self._queries = process, query, queries
+        self._requests, self._queries, self._bars = requests, queries, queries.bars
+        self._state = queries.store.state()
         self.size, self._adjustment = parse_timeframe(size), adjustment
+        self._kind = (self.size.text, adjustment)
+        self._known: dict[tuple[str, ...], pl.DataFrame] = {}
         self._names: list[str] | None = None
         self._known_at: int | None = None
-        self._later = LaterReceipts(0, 0, ())
+        self._later = LaterReceipts()
         self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
         self.why_empty, self.quarantined = "", 0
 
@@ -167,68 +166,87 @@ class StoreSource:
             until = known_at if until is None else min(until, known_at)
         self.is_present = until is None
         # What is about the present is about the newest candles.
-        last = self._queries.store.stats().last
+        last = self._state.last_time()
         newest = now if last is None else min(now, last + _length_us(self.size))
         self._names = None if names is None else list(names)
         self.until = newest if until is None else min(until, now)
         self._known_at = known_at
-        if self._known_at is None or self._adjustment in ADJUSTMENTS:
-            return
-        kind = (self.size.text, self._adjustment)
-        state = self._queries.store.state()
-        self._later = LaterReceipts.of(
-            state, names, kind, self._known_at, self.until, self._queries.joined()
-        )
-        self.notes = self._later.sentences()
+        if known_at is not None:
+            moments, joined = (known_at, self.until), self._bars.facts.joined(self._state)
+            self._later = LaterReceipts.of(self._state, names, self._kind, moments, joined)
+            self.notes = self._later.sentences()
 
-    def fetch(
-        self, timeframe: str, specs: Sequence[Spec], start: int | None, names: Sequence[str] | None
-    ) -> pl.DataFrame:
+    def fetch(self, wanted: Sequence[Wanted]) -> list[pl.DataFrame]:
         """Return bars of the candles as they were known."""
-        wanted = self._names if names is None else list(names)
-        others = set(self._later.instruments)
-        is_compared = bool(others) and bool(make_plan(list(specs)).phases)
-        if is_compared:
-            # What compares instruments depends on the rows of all.
-            others |= set(self.instruments())
-        frame = self._queried(timeframe, specs, start, wanted)
-        affected = sorted(others if wanted is None else others.intersection(wanted))
-        if not affected:
-            return frame
-        kind, state = (self.size.text, self._adjustment), self._queries.store.state()
-        read = sorted(others) if is_compared else affected
-        moments = (self._known_at or 0, self.until)
-        candles = candles_known(state, read, kind, *moments, self._queries.joined())
-        asking = (self._process, candles, timeframe, specs, start, affected)
-        own: pl.DataFrame = _made(*asking, self.until, self.size).frame
-        rest = frame.filter(~pl.col("instrument").is_in(affected))
-        return pl.concat([rest, own.select(rest.columns)]).sort("instrument", maintain_order=True)
+        shares = [self._shares(each) for each in wanted]
+        asked = [
+            self._question(each, queried)
+            for each, (queried, _) in zip(wanted, shares, strict=True)
+            if queried is None or queried
+        ]
+        answers, found = iter(self._queries.ask_together(asked, self._state)), []
+        reports: list[RunReport] = []
+        for each, (queried, known) in zip(wanted, shares, strict=True):
+            parts: list[QueryAnswer | ProcessingResult] = []
+            if queried is None or queried:
+                parts.append(next(answers))
+            if known:
+                parts.append(self._of_known(each, known))
+            reports += [part.report for part in parts]
+            bars = pl.concat([part.frame.drop("open_interest", strict=False) for part in parts])
+            found.append(bars.sort("instrument", maintain_order=True) if parts[1:] else bars)
+        self._note(reports, is_all=any(each.names is None for each in wanted))
+        return found
 
-    def _queried(
-        self,
-        timeframe: str,
-        specs: Sequence[Spec],
-        start: int | None,
-        names: list[str] | None,
-    ) -> pl.DataFrame:
-        is_adjusted = self._adjustment in ADJUSTMENTS
-        known = self._known_at if is_adjusted else None
-        with _silent():
-            found = self._query(
-                names,
-                timeframe,
-                None if start is None else from_us(start),
-                None if self.is_present else from_us(self.until),
-                list(specs),
-                None if known is None else from_us(known),
-                final_at=from_us(self.until),
-                source_timeframe=self.size,
-                adjustment=self._adjustment,
-            )
-        self.why_empty = found.report.why_empty
-        self.quarantined = max(self.quarantined, found.report.quarantine.n_unique())
-        bars: pl.DataFrame = found.frame
-        return bars.drop("open_interest", strict=False)
+    def _note(self, reports: Sequence[RunReport], *, is_all: bool) -> None:
+        """Note what reports say; of some instruments that have bars, nothing is missing."""
+        if is_all:
+            whys = [report.why_empty for report in reports]
+            self.why_empty = "" if "" in whys else next(iter(whys), "")
+        taken_out = [report.quarantine.n_unique() for report in reports]
+        self.quarantined = max([self.quarantined, *taken_out])
+
+    def _shares(self, wanted: Wanted) -> tuple[list[str] | None, list[str]]:
+        """Return of whom bars are queried, None is all; and of whom candles are read as known."""
+        names = self._names if wanted.names is None else list(wanted.names)
+        affected = self._later.instruments
+        if not affected:
+            return names, []
+        among = sorted(self.instruments() if names is None else names)
+        if self._is_compared(wanted):
+            return [], among
+        return sorted({*among}.difference(affected)), sorted({*among}.intersection(affected))
+
+    def _is_compared(self, wanted: Wanted) -> bool:
+        """Say whether values depend on the rows of all instruments."""
+        return bool(make_plan(list(wanted.specs)).phases)
+
+    def _question(self, wanted: Wanted, names: list[str] | None) -> Question:
+        start = None if wanted.start is None else from_us(wanted.start)
+        end = None if self.is_present else from_us(self.until)
+        return Question(
+            Range.of(start, end, names),
+            parse_timeframe(wanted.timeframe),
+            self.size,
+            self._adjustment,
+            tuple(wanted.specs),
+            self._queries.convention,
+            known_at=None,
+            final_at=self.until,
+            seen_at=None if self.is_present else self.until,
+            in_effect_at=self._known_at,
+        )
+
+    def _of_known(self, wanted: Wanted, names: list[str]) -> ProcessingResult:
+        """Return what is made of candles as they were known."""
+        read = tuple(self.instruments() if self._is_compared(wanted) else names)
+        if read not in self._known:
+            assert self._known_at is not None
+            moments = (self._known_at, self.until)
+            found = self._bars.candles_known(self._state, read, self._kind, *moments)
+            self._known[read] = closed_candles(found, self.size, self._bars.calendars, self.until)
+        made_of = (self._known[read], wanted, names, self.instruments())
+        return _made(self._requests, *made_of, self.until, self.size)
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
         """Return the universe that is meant, as it is known now, with keys for symbols."""
@@ -236,38 +254,32 @@ class StoreSource:
         found = find_universe(given, universes)
         return None if found is None else universes.by_keys(found)
 
-    def sharing(self) -> AbstractContextManager[None]:
-        """Let timeframes read the rows that they have in common once."""
-        return self._queries.sharing_reads()
-
     def instruments(self) -> Sequence[str]:
         """Return all instruments of the store."""
-        return self._queries.names(self.size.text, self._adjustment)
+        return self._bars.names(self._kind, self._state)
 
 
 def _made(
-    process: Callable[..., Any],
+    requests: CandleRequests,
     candles: pl.DataFrame,
-    timeframe: str,
-    specs: Sequence[Spec],
-    start: int | None,
+    wanted: Wanted,
     names: Sequence[str] | None,
+    peers: Sequence[str],
     until: int,
     size: Timeframe,
-) -> Any:
+) -> ProcessingResult:
     """Return what is made of candles of a size; who has none of them yet has no bar."""
     if names is not None:
         there = set(candles["instrument"].unique())
         names = [name for name in names if name in there]
         candles = candles if names else candles.clear()
-    limits: Any = {
-        "start": None if start is None else from_us(start),
-        "instruments": names or None,
-        "final_at": from_us(until),
-        "source_timeframe": size,
-    }
+    start = None if wanted.start is None else from_us(wanted.start)
+    over = Range.of(start, None, names or None)
+    reading: InputKeywords = {"source_timeframe": size}
+    asked = (candles, reading, wanted.timeframe, tuple(wanted.specs), over)
     with _silent():
-        return process(candles, timeframe, list(specs), **limits)
+        (made,) = requests.to_frames(*asked, from_us(until), peers=peers).values()
+    return made
 
 
 def _length_us(size: Timeframe) -> int:
