@@ -66,6 +66,7 @@ class ScreenQuestion:
         self, over: Range, known_at: int | None, universe: Universe | None
     ) -> list[ScreenResult]:
         """Judge all bars of a range; return the answer of each screen."""
+        self._require_closed()
         limits = [over.limits(each) for each in self.calendars.calendars]
         until = None if over.end is None else max(last for _, last in limits)
         self.source.begin(self._names(over, universe), until, known_at)
@@ -113,8 +114,6 @@ class ScreenQuestion:
         trees = [tree for screen in self.screens for tree in screen.trees]
         source = self.source
         needs = leaves(*trees, base=self.size.text)
-        if any(each.has_forming for each in needs.values()) and not source.is_present:
-            self._require_moment(is_moment)
         make = partial(panel_of, source=source.size, calendars=self.calendars, until=source.until)
         how = (source.fetch, make, self.calendars, source.size)
         if is_moment and first is not None:
@@ -134,12 +133,13 @@ class ScreenQuestion:
             populations[None] = partial(self._is_member, universe)
         return Evaluation(panels, self.size.text, populations), panels[self.size.text]
 
-    @staticmethod
-    def _require_moment(is_moment: bool) -> None:
-        if not is_moment:
+    def _require_closed(self) -> None:
+        """Raise `ScreenError` if a bar that is open is looked at, as each bar sees another one."""
+        trees = [tree for screen in self.screens for tree in screen.trees]
+        if any(each.has_forming for each in leaves(*trees, base=self.size.text).values()):
             raise ScreenError(
-                "screen: forming; is seen at one moment, and not over a range; ask at=, or for "
-                "closed bars"
+                "screen: forming; is seen at one moment, and not over a range; give at= in the place "
+                "of start= and end=, or ask for closed bars"
             )
 
     def _before(self, moment: int) -> int:
