@@ -138,8 +138,8 @@ class ScreenQuestion:
         trees = [tree for screen in self.screens for tree in screen.trees]
         if any(each.has_forming for each in leaves(*trees, base=self.size.text).values()):
             raise ScreenError(
-                "screen: forming; is seen at one moment, and not over a range; give at= in the place "
-                "of start= and end=, or ask for closed bars"
+                "screen: forming; is seen at one moment, and not over a range; give at= in the "
+                "place of start= and end=, or ask for closed bars"
             )
 
     def _before(self, moment: int) -> int:
