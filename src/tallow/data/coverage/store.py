@@ -124,7 +124,8 @@ class StoredSeries:
     def unknown_members(self) -> list[str]:
         """The members that the store has no such candles of, sorted."""
         listed = frozenset() if self._listed is None else self._listed.instruments
-        return sorted(listed.difference(self._known()["instrument"]))
+        size = daily_at_most(self.source_timeframe).text
+        return sorted(listed.difference(self.store.names(size, self.adjustment)))
 
     @cached_property
     def _listed(self) -> Universe | None:

@@ -184,7 +184,8 @@ class StoreSource:
             for each, (queried, _) in zip(wanted, shares, strict=True)
             if queried is None or queried
         ]
-        answers, found = iter(self._queries.ask_together(asked, self._state)), []
+        answers = iter(self._queries.ask_together(asked, self._state) if asked else ())
+        found: list[pl.DataFrame] = []
         reports: list[RunReport] = []
         for each, (queried, known) in zip(wanted, shares, strict=True):
             parts: list[QueryAnswer | ProcessingResult] = []
