@@ -36,7 +36,8 @@ def test_rows_are_read_once_and_again_after_a_write(
     monkeypatch.setattr(StoreReader, "read", counted)
     before = engine.screen(TEXT, "15m")
     assert len({key[0] for key in reads}) == (1 if most == QUERY_ROWS else 2)
-    assert set(reads.values()) == {1}
+    # They have too few bars, and all are asked for once more.
+    assert max(reads.values()) == (1 if most == QUERY_ROWS else 2)
     reads.clear()
     later = market(["A"]).with_columns(volume=pl.col("volume") + 1.0)
     store.write(later, source_timeframe="1m")

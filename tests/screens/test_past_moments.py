@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from tallow import AnalyticsEngine, load_calendar, open_store
+from tallow.core.errors import EmptyWarning
 from tallow.data.simulate import simulate_blocks
 from tallow.runtime.query import StoreQueries
 from tests.frames import flat_candle
@@ -63,7 +64,7 @@ def test_a_bar_that_was_open_is_what_its_closed_candles_made_of_it(engines, cloc
 def test_an_indicator_of_a_bar_that_was_open_is_that_of_the_candles_then(engines):
     text, clock = "forming ema(3)@1h > ema(3)@1h", "12:40"
     seen = CANDLES.filter(pl.col("timestamp") < datetime.fromisoformat(f"{DAY}T{clock}+05:30"))
-    asked: Any = {"columns": ["forming ema(3)@1h", "forming cs_rank(close)@1d"]}
+    asked: Any = {"columns": ["forming ema(3)@1h", "forming atr(2)@1d"]}
     then = AnalyticsEngine().screen(text, "15m", candles=seen, **asked)
     assert then.counts["unknown"] == 0
     for engine, candles in engines:
@@ -95,7 +96,7 @@ def test_adjusted_prices_count_first_versions_and_later_ones_by_receipt(tmp_path
     def changed(**known: Any) -> list[tuple[float, ...]]:
         found = AnalyticsEngine(store=store).screen("close > 0", **then, **known)
         notes.extend(found.notes)
-        return found.frame.select(changes).rows()
+        return found.frame.select(*changes).rows()
 
     notes: list[str] = []
     before = datetime.now(UTC)
@@ -124,9 +125,9 @@ def test_only_who_was_corrected_is_read_from_the_log(tmp_path: Path, monkeypatch
     store.write(changed, source_timeframe="1m")
     asked: list[Any] = []
 
-    def noted(queries: Any, questions: Any, state: Any) -> Any:
+    def noted(queries: Any, questions: Any, *others: Any) -> Any:
         asked.extend(sorted(each.wanted.instruments) for each in questions)
-        return ask(queries, questions, state)
+        return ask(queries, questions, *others)
 
     ask = StoreQueries.ask_together
     monkeypatch.setattr(StoreQueries, "ask_together", noted)
@@ -135,8 +136,11 @@ def test_only_who_was_corrected_is_read_from_the_log(tmp_path: Path, monkeypatch
     assert found.frame.equals(AnalyticsEngine().screen(text, at=DAY, candles=CANDLES).frame)
     assert asked == [[NAMES[0], *NAMES[2:]]] * 2
     asked.clear()
-    engine.screen("cs_rank(volume) > 0 and ema(cs_rank(volume), 3) > 0", at=DAY)
-    assert asked
+    # What compares instruments depends on all of them.
+    text = "ema(cs_rank(volume), 3) > 2"
+    found = engine.screen(text, at=DAY)
+    assert found.frame.equals(AnalyticsEngine().screen(text, at=DAY, candles=CANDLES).frame)
+    assert asked == []
 
 
 def test_before_the_first_candle_of_a_peer_its_value_is_unknown(engines, tmp_path: Path):
@@ -146,7 +150,8 @@ def test_before_the_first_candle_of_a_peer_its_value_is_unknown(engines, tmp_pat
     store.write(candles, source_timeframe="1m")
     text = f'close > security(close, "{NAMES[0]}")'
     for engine, given in ((AnalyticsEngine(), candles), (AnalyticsEngine(store=store), None)):
-        before = engine.screen(text, candles=given, at="2025-07-02", instruments=NAMES[1:])
+        with pytest.warns(EmptyWarning, match="could be judged"):
+            before = engine.screen(text, candles=given, at="2025-07-02", instruments=NAMES[1:])
         assert before.counts == {"matched": 0, "not": 0, "unknown": 3}
         assert before.unknown["why"].to_list() == ["a value is not known"] * 3
         later = engine.screen(text, candles=given, at="2025-07-03", instruments=NAMES[1:])

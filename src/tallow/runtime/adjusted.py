@@ -60,19 +60,23 @@ class _ReceivedCandles(JoinedCandles):
 class AdjustedCandles(JoinedCandles):
     """Candles that are adjusted as they are read; see `tallow.data.adjust`.
 
-    `now` decides which actions have happened, in microseconds since 1970 UTC. `refused` has the
-    instruments whose candles cannot be given so, as far as they were read, and why.
+    `now` decides which actions have happened, in microseconds since 1970 UTC.
     """
 
     now: int
-    refused: dict[str, str] = field(default_factory=dict, compare=False)
+    _refused: dict[str, str] = field(default_factory=dict, compare=False)
     _factors: dict[tuple[str, str], pl.DataFrame] = field(default_factory=dict, compare=False)
     _came_names: dict[tuple[str, str], bool] = field(default_factory=dict, compare=False)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Instruments that were read and whose candles cannot be given, and why."""
+        return self._refused
 
     def read(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
         """Return adjusted candles with ``start <= timestamp < end``, of those not refused."""
         rows, why = self._all(names, start, end)
-        self.refused.update(why)
+        self._refused.update(why)
         return rows.filter(~pl.col("instrument").is_in(list(why))) if why else rows
 
     def changed_between(self, names: Sequence[str], moment: int) -> dict[str, int]:

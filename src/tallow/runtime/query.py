@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ConflictError, RangeError
@@ -134,15 +134,17 @@ class StoreQueries:
         outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
         return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
 
-    def ask_together(self, questions: Sequence[Question], state: StoreState) -> list[QueryAnswer]:
-        """Return the bars of questions to a state; rows that several read alike are read once.
+    def ask_together(
+        self, questions: Sequence[Question], state: StoreState, reads: SharedReads
+    ) -> list[QueryAnswer]:
+        """Return the bars of questions to a state, made side by side from the same reads.
 
         Of a newer state where history was removed meanwhile.
         """
         asked = [(each, _plan_of(each)) for each in questions]
 
         def answers(state: StoreState) -> list[QueryAnswer]:
-            return self._from_whole(asked, state)
+            return self._from_whole(asked, state, reads)
 
         return self._of_one_state(answers, state)
 
@@ -278,7 +280,10 @@ class StoreQueries:
     # Whole answers
 
     def _from_whole(
-        self, asked: Sequence[tuple[Question, Plan]], state: StoreState
+        self,
+        asked: Sequence[tuple[Question, Plan]],
+        state: StoreState,
+        reads: SharedReads | None = None,
     ) -> list[QueryAnswer]:
         """Return the bars of any questions, all at once."""
         now = now_us()
@@ -287,8 +292,7 @@ class StoreQueries:
         def calculate(kept: WholeAnswers | None) -> CachedValue[WholeAnswers]:
             if kept is not None and kept.revision == revision:
                 return CachedValue(kept, CacheOutcome.HIT)
-            shared: Any = state if len(asked) == 1 else SharedReads().of(state)
-            making = [self.bars.making(*each, shared, now) for each in asked]
+            making = [self.bars.making(*each, state, now, reads) for each in asked]
             return CachedValue(WholeAnswers(revision, side_by_side(making)), CacheOutcome.MISS)
 
         # Of this engine alone: its calendars, and which candles count, are part of the answer.

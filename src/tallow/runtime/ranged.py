@@ -27,7 +27,7 @@ from tallow.data.reading.stamps import StampCounts
 from tallow.data.snapshots import Snapshots
 from tallow.plan.plan import Plan
 from tallow.runtime.batch import BarOptions, BarRun, Counts
-from tallow.runtime.blocks import Block, cut_in_time, empty_block, whole_block
+from tallow.runtime.blocks import Block, cut_in_time, empty_block
 from tallow.runtime.run_snapshots import RunSnapshots, Snapshot, put_back, take
 from tallow.runtime.spans import Buckets, Span
 from tallow.runtime.stored import StoredCandles
@@ -155,10 +155,9 @@ class RangeRun:
         self, names: Sequence[str], start: int | None, target: Target
     ) -> dict[str, Need]:
         """Keep the bars of the instruments that need nothing else; return what each needs."""
-        rows = self.candles.read(names, start, target.span.end)
-        if not len(rows):
+        block, run = self.candles.block(names, start, target.span.end), self.make_run()
+        if not len(block):
             return {}
-        block, run = whole_block(rows, closing=True), self.make_run()
         built = self._feed(run, cut_in_time(block, self._snapshot_cuts(block, target)))
         opens = _times_by_instrument(pl.concat(built))
         needs = {
@@ -173,7 +172,7 @@ class RangeRun:
             self.snapshots.clear()
         if done and len(done) < len(needs):
             # Seldom, and simpler than taking the others out of the counts.
-            block = whole_block(rows.filter(pl.col("instrument").is_in(done)), closing=True)
+            block = self.candles.block(done, start, target.span.end)
             run = self.make_run()
             built = run.feed(block)
         if done:
@@ -236,9 +235,8 @@ class RangeRun:
         if names[0] in starts:
             boundary = starts[names[0]].boundary
             put_back(run.states, names, [starts[name] for name in names])
-        rows = self.candles.read(names, boundary, target.span.end)
-        if len(rows):
-            block = whole_block(rows, closing=True)
+        block = self.candles.block(names, boundary, target.span.end)
+        if len(block):
             self._add_run(run, block, self._run_pieces(run, block, target, months), target)
         elif boundary is not None:
             block = empty_block(names)

@@ -6,12 +6,12 @@ batch's rows have to be kept.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import Any, TypeVar
 
-import polars as pl
-
 from tallow.core.limits import QUERY_ROWS
+from tallow.runtime.blocks import Block
+from tallow.runtime.stored import JoinedCandles
 
 T = TypeVar("T")
 
@@ -31,53 +31,47 @@ def side_by_side(making: Sequence[Generator[None, None, T]]) -> list[T]:
 
 
 class SharedReads:
-    """What was read last of a state of a store; bounded in rows."""
+    """What was read last for questions that are asked together; bounded in rows."""
 
     def __init__(self) -> None:
-        self._frames: dict[Any, pl.DataFrame] = {}
-        self._changed: dict[Any, dict[str, int]] = {}
+        self._blocks: dict[Hashable, Block] = {}
+        self._changed: dict[Hashable, dict[str, int]] = {}
 
-    def of(self, state: Any) -> Any:
-        """Return a state whose rows are read once, for as long as this is kept."""
-        return _SharedState(state, self)
+    def of(self, candles: JoinedCandles, which: Hashable) -> Any:
+        """Return candles of which rows are read once, as long as `which` they are is the same."""
+        return _SharedCandles(candles, which, self)
 
-    def frame(self, key: Any, state: Any, names: Any, options: dict[str, Any]) -> pl.DataFrame:
-        """Return rows, read now or shortly before."""
-        found = self._frames.pop(key, None)
-        if found is None:
-            found = state.read(names, **options)
-        self._frames[key] = found
-        while len(self._frames) > 1 and sum(map(len, self._frames.values())) > QUERY_ROWS:
+    def block(self, key: Hashable, read: Callable[[], Block]) -> Block:
+        """Return a block, read now or shortly before."""
+        found = self._blocks.pop(key, None)
+        self._blocks[key] = found = read() if found is None else found
+        while len(self._blocks) > 1 and sum(map(len, self._blocks.values())) > QUERY_ROWS:
             # The oldest: what others ask for comes soon after it was first asked for.
-            del self._frames[next(iter(self._frames))]
+            del self._blocks[next(iter(self._blocks))]
         return found
 
-    def changed(self, key: Any, state: Any, given: Any, options: dict[str, Any]) -> dict[str, int]:
+    def changed(self, key: Hashable, ask: Callable[[], dict[str, int]]) -> dict[str, int]:
         """Return what has changed, asked now or before."""
         if key not in self._changed:
-            self._changed[key] = state.changed_since(*given, **options)
+            self._changed[key] = ask()
         return self._changed[key]
 
 
-class _SharedState:
-    """A state of a store; see `SharedReads.of`."""
+class _SharedCandles:
+    """Candles of a store; see `SharedReads.of`."""
 
-    def __init__(self, state: Any, reads: SharedReads) -> None:
-        self._state, self._reads = state, reads
+    def __init__(self, candles: JoinedCandles, which: Hashable, reads: SharedReads) -> None:
+        self._candles, self._which, self._reads = candles, which, reads
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._state, name)
+        return getattr(self._candles, name)
 
-    def read(self, names: Any, **options: Any) -> pl.DataFrame:
-        """Return rows as the state does."""
-        key = (_among(names), *sorted(options.items()))
-        return self._reads.frame(key, self._state, names, options)
+    def block(self, names: Sequence[str], start: int | None, end: int | None) -> Block:
+        """Return candles as a block."""
+        key = (self._which, tuple(names), start, end)
+        return self._reads.block(key, lambda: self._candles.block(names, start, end))
 
-    def changed_since(self, received: int, names: Any = None, **options: Any) -> dict[str, int]:
-        """Return what has changed as the state does."""
-        key = (received, _among(names), *sorted(options.items()))
-        return self._reads.changed(key, self._state, (received, names), options)
-
-
-def _among(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(names)
+    def changed_between(self, names: Sequence[str], moment: int) -> dict[str, int]:
+        """Return what has changed as the candles do."""
+        key = (self._which, tuple(names), moment)
+        return self._reads.changed(key, lambda: self._candles.changed_between(names, moment))

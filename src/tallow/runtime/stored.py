@@ -18,6 +18,7 @@ from tallow.core.time import WEEK_US
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.joins import JoinedHistories
 from tallow.data.reading.periods import dated_frame, noon_shifts
+from tallow.runtime.blocks import Block, whole_block
 
 if TYPE_CHECKING:
     from tallow.data.store.reader import StoreReader
@@ -66,6 +67,10 @@ class StoredCandles:
         if end is not None:
             inside &= time < end
         return dated_frame(found, self.calendars, self._size).filter(inside)
+
+    def block(self, names: Sequence[str], start: int | None, end: int | None) -> Block:
+        """Return candles as a block of whole instruments, without those that have no row."""
+        return whole_block(self.read(names, start, end), closing=True)
 
     def _kept(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
         """Return candles with the times that the store keeps."""
@@ -137,6 +142,11 @@ class JoinedCandles(StoredCandles):
     """Candles with those of an instrument's predecessors, under its own name."""
 
     joined: JoinedHistories
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Instruments that were read and whose candles cannot be given, and why."""
+        return {}
 
     def read(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
         """Return candles with ``start <= timestamp < end``, sorted by instrument and time."""

@@ -26,6 +26,7 @@ from tallow.runtime.compared_ranges import bars_by_calendar, compared_bars
 from tallow.runtime.questions import Answer, Question
 from tallow.runtime.ranged import RangeRun
 from tallow.runtime.results import raise_if_all_failed
+from tallow.runtime.shared_reads import SharedReads
 from tallow.runtime.store_facts import StoreFacts
 from tallow.runtime.stored import JoinedCandles, Series, StoredCandles
 from tallow.runtime.universes import StoredMembers
@@ -50,11 +51,14 @@ class StoredBars:
         object.__setattr__(self, "facts", StoreFacts(self.calendars))
 
     def making(
-        self, question: Question, plan: Plan, state: StoreState, now: int
+        self, question: Question, plan: Plan, state: StoreState, now: int, reads: SharedReads | None
     ) -> Generator[None, None, Answer]:
         """Make the bars of a question, with pauses between batches of instruments."""
         require_multiple(question.timeframe, question.source)
         candles = self.candles(question, state, question.now(now))
+        if reads is not None:
+            known = (question.source, question.adjustment, question.known_at, question.in_effect_at)
+            candles = reads.of(candles, (state.token(), *known))
         options = BarOptions(
             question.timeframe, question.source, self.calendars, self.no_trade, question.final_at
         )
@@ -69,8 +73,7 @@ class StoredBars:
                 frame = frame.filter(pl.col("instrument").is_in(sorted(given)))
         else:
             frame = yield from bars_by_calendar(run, names, question)
-        if isinstance(candles, AdjustedCandles):
-            run.failures.update(candles.refused)
+        run.failures.update(candles.refused)
         self.check(run, names, question, state)
         frame = frame if members is None else members.cut(frame)
         report = report_of(run.read, len(run.seen), run.failures, run.quarantine, len(frame))
@@ -117,10 +120,10 @@ class StoredBars:
     ) -> pl.DataFrame:
         """Return candles before a time as `KnownState` has them, adjusted where that is asked.
 
-        Of actions that had happened by `known_at`.
+        Of actions that had happened before `known_at`.
         """
         series = self.series(state, kind)._replace(store=KnownState(state, known_at))
-        candles = _candles_of(series, self.facts.joined(state), known_at)
+        candles = _candles_of(series, self.facts.joined(state), known_at - 1)
         return candles.read(names, None, end).drop(OPEN_INTEREST)
 
     def series(

@@ -20,6 +20,7 @@ from tallow.plan.plan import make_plan
 from tallow.runtime.questions import QueryAnswer, Question
 from tallow.runtime.ranges import Range
 from tallow.runtime.screens.bars import Wanted, closed_candles
+from tallow.runtime.shared_reads import SharedReads
 from tallow.screens.known import LaterReceipts
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class StoreSource:
         adjustment: str,
     ) -> None:
         self._requests, self._queries, self._bars = requests, queries, queries.bars
-        self._state = queries.store.state()
+        self._state, self._reads = queries.store.state(), SharedReads()
         self.size, self._adjustment = parse_timeframe(size), adjustment
         self._kind = (self.size.text, adjustment)
         self._known: dict[tuple[str, ...], pl.DataFrame] = {}
@@ -184,7 +185,8 @@ class StoreSource:
             for each, (queried, _) in zip(wanted, shares, strict=True)
             if queried is None or queried
         ]
-        answers = iter(self._queries.ask_together(asked, self._state) if asked else ())
+        asking = (self._state, self._reads)
+        answers = iter(self._queries.ask_together(asked, *asking) if asked else ())
         found: list[pl.DataFrame] = []
         reports: list[RunReport] = []
         for each, (queried, known) in zip(wanted, shares, strict=True):
@@ -235,7 +237,8 @@ class StoreSource:
             known_at=None,
             final_at=self.until,
             seen_at=None if self.is_present else self.until,
-            in_effect_at=self._known_at,
+            # What takes effect with the next session has not happened at the end of this one.
+            in_effect_at=None if self._known_at is None else self._known_at - 1,
         )
 
     def _of_known(self, wanted: Wanted, names: list[str]) -> ProcessingResult:
