@@ -138,8 +138,9 @@ def test_nothing_is_known_before_it_closes(store):
         assert found.judged_at == expected.judged_at
     over = engine.screen("close > 0", known_at=known, start="2025-07-04")
     assert over.frame["timestamp"].max() == expected.frame["timestamp"].max()
-    with pytest.raises(ScreenError, match="of the present alone"):
-        engine.screen("forming close@1h > 0", known_at=known)
+    text = "forming close@1h > open@1h"
+    then = ENGINE.screen(text, candles=CANDLES, at="2025-07-04T12:07", **asked)
+    assert engine.screen(text, known_at=known, **asked).frame.equals(then.frame)
 
 
 def test_a_range_after_all_candles_is_empty_and_says_so(store):

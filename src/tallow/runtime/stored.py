@@ -70,7 +70,8 @@ class StoredCandles:
 
     def block(self, names: Sequence[str], start: int | None, end: int | None) -> Block:
         """Return candles as a block of whole instruments, without those that have no row."""
-        return whole_block(self.read(names, start, end), closing=True)
+        # In one chunk: all columns at once, and not one after the other as arrays are made of them.
+        return whole_block(self.read(names, start, end).rechunk(), closing=True)
 
     def _kept(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
         """Return candles with the times that the store keeps."""

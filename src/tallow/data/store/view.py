@@ -103,13 +103,20 @@ class DeltaView:
         facts = self.files.select(selection)
         require_whole(damaged(self.location, facts))
         found = set(self.tail.scan(selection, LOG_ORDER)["instrument"].unique())
-        if len(facts):
-            names = self.location.read(
-                facts["path"].to_list(),
-                lambda rows: rows.filter(selection.where()).select("instrument").unique().collect(),
-            )
-            found.update(names["instrument"])
+        # All rows of a file with one kind of series are of that kind: others need not be looked at.
+        is_kind = selection == Selection(None, selection.timeframe, selection.adjustment)
+        is_mixed = _is_mixed() if is_kind else pl.lit(value=True)
+        for some, where in ((~is_mixed, pl.lit(value=True)), (is_mixed, selection.where())):
+            paths = facts.filter(some)["path"].to_list()
+            if paths:
+                found.update(self._read_names(paths, where))
         return found
+
+    def _read_names(self, paths: list[str], where: pl.Expr) -> list[str]:
+        def read(rows: pl.LazyFrame) -> pl.DataFrame:
+            return rows.filter(where).select("instrument").unique().collect()
+
+        return self.location.read(paths, read)["instrument"].to_list()
 
     def _scan(
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool
