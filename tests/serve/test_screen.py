@@ -129,7 +129,7 @@ def test_a_bar_that_is_open_is_said_to_be_none_after_its_close(folder: Path):
     result = tallow(*asked, "--end", "today")
     assert result.exit_code == 2
     assert "forming; is seen at one moment, and not over a range; give --at" in result.stderr
-    assert tallow(*asked, "--at", "2025-06-02T10:07").exit_code == 0
+    assert tallow(*asked, "--at", f"{DAYS[0]}T09:27").exit_code == 0
     to_the_close = market().with_columns(pl.col("timestamp").dt.offset_by("345m"))
     to_the_close.write_parquet("late.parquet")
     closed = tallow("screen", "forming high@1h > 1", "late.parquet", "-t", "5m")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from itertools import zip_longest
 
 import numpy as np
 import polars as pl
@@ -216,8 +217,11 @@ class RangeRun:
             boundary = starts[name].boundary if name in starts else None
             together.setdefault(boundary, []).append(name)
         for boundary, group in together.items():
-            for batch in self._batches(group, boundary, target):
+            batches = list(self._batches(group, boundary, target))
+            for batch, following in zip_longest(batches, batches[1:]):
                 self.go_on(batch, starts, target, months)
+                if following is not None:
+                    self.candles.expect(following, boundary, target.span.end)
                 yield
 
     def go_on(

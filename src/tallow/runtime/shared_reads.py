@@ -1,12 +1,13 @@
 """Rows of a store that several questions of one caller read alike: they are read once.
 
 The questions are answered side by side, a batch of instruments each in turn, so that no more than a
-batch's rows have to be kept.
+batch's rows have to be kept; the next one's are read meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from tallow.core.limits import QUERY_ROWS
@@ -36,6 +37,8 @@ class SharedReads:
     def __init__(self) -> None:
         self._blocks: dict[Hashable, Block] = {}
         self._changed: dict[Hashable, dict[str, int]] = {}
+        self._coming: dict[Hashable, Future[Block]] = {}
+        self._reader = ThreadPoolExecutor(1, "tallow-read")
 
     def of(self, candles: JoinedCandles, which: Hashable) -> Any:
         """Return candles of which rows are read once, as long as `which` they are is the same."""
@@ -43,12 +46,19 @@ class SharedReads:
 
     def block(self, key: Hashable, read: Callable[[], Block]) -> Block:
         """Return a block, read now or shortly before."""
-        found = self._blocks.pop(key, None)
-        self._blocks[key] = found = read() if found is None else found
+        coming, found = self._coming.pop(key, None), self._blocks.pop(key, None)
+        if found is None:
+            found = read() if coming is None else coming.result()
+        self._blocks[key] = found
         while len(self._blocks) > 1 and sum(map(len, self._blocks.values())) > QUERY_ROWS:
             # The oldest: what others ask for comes soon after it was first asked for.
             del self._blocks[next(iter(self._blocks))]
         return found
+
+    def expect(self, key: Hashable, read: Callable[[], Block]) -> None:
+        """Begin to read a block that will be asked for next."""
+        if key not in self._blocks and key not in self._coming:
+            self._coming[key] = self._reader.submit(read)
 
     def changed(self, key: Hashable, ask: Callable[[], dict[str, int]]) -> dict[str, int]:
         """Return what has changed, asked now or before."""
@@ -70,6 +80,11 @@ class _SharedCandles:
         """Return candles as a block."""
         key = (self._which, tuple(names), start, end)
         return self._reads.block(key, lambda: self._candles.block(names, start, end))
+
+    def expect(self, names: Sequence[str], start: int | None, end: int | None) -> None:
+        """Begin to read a block, while others are computed with."""
+        key = (self._which, tuple(names), start, end)
+        self._reads.expect(key, lambda: self._candles.block(names, start, end))
 
     def changed_between(self, names: Sequence[str], moment: int) -> dict[str, int]:
         """Return what has changed as the candles do."""

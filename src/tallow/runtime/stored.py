@@ -73,6 +73,9 @@ class StoredCandles:
         # In one chunk: all columns at once, and not one after the other as arrays are made of them.
         return whole_block(self.read(names, start, end).rechunk(), closing=True)
 
+    def expect(self, names: Sequence[str], start: int | None, end: int | None) -> None:
+        """Hear which block will be asked for next; only who shares blocks reads it at once."""
+
     def _kept(self, names: Sequence[str], start: int | None, end: int | None) -> pl.DataFrame:
         """Return candles with the times that the store keeps."""
         return self.store.read(

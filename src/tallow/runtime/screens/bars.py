@@ -19,7 +19,7 @@ from tallow.screens.needs import TimeframeNeeds
 from tallow.screens.panels import Panel
 
 
-class Wanted(NamedTuple):
+class BarRequest(NamedTuple):
     """The bars of a timeframe with the columns of specs.
 
     From a moment on, in microseconds, or all; of some instruments, or all.
@@ -31,7 +31,7 @@ class Wanted(NamedTuple):
     names: Sequence[str] | None = None
 
 
-Fetch = Callable[[Sequence[Wanted]], list[pl.DataFrame]]
+Fetch = Callable[[Sequence[BarRequest]], list[pl.DataFrame]]
 """Returns the bars that are wanted, each sorted by instrument and time."""
 
 
@@ -95,7 +95,7 @@ def panels_of(
     wanted = []
     for size, each in by_size.items():
         starts = [] if first is None else _starts(each, base, size, first, calendars, source)
-        wanted.append(Wanted(size.text, each.specs, min(starts, default=None)))
+        wanted.append(BarRequest(size.text, each.specs, min(starts, default=None)))
     frames = fetch(wanted)
     if first is not None:
         frames = _with_earlier(frames, wanted, list(by_size.values()), first, fetch)
@@ -126,7 +126,7 @@ def _back(buckets: Buckets, moment: int, bars: int) -> int:
 
 def _with_earlier(
     frames: Sequence[pl.DataFrame],
-    wanted: Sequence[Wanted],
+    wanted: Sequence[BarRequest],
     needs: Sequence[TimeframeNeeds],
     first: int,
     fetch: Fetch,

@@ -25,7 +25,7 @@ from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.ranges import Range
 from tallow.runtime.screens.asking import read_screen
-from tallow.runtime.screens.bars import Wanted
+from tallow.runtime.screens.bars import BarRequest
 from tallow.runtime.screens.questions import ScreenQuestion
 from tallow.screens.answers import ScreenResult
 from tallow.screens.needs import TimeframeNeeds, leaves
@@ -51,7 +51,7 @@ class LiveSource:
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked: the bars are those of all, as they are."""
 
-    def fetch(self, wanted: Sequence[Wanted]) -> list[pl.DataFrame]:
+    def fetch(self, wanted: Sequence[BarRequest]) -> list[pl.DataFrame]:
         """Return the bars of timeframes; `ScreenError` if the engine lacks one, or an indicator."""
         return [self._bars(each.timeframe, each.specs) for each in wanted]
 

@@ -19,7 +19,7 @@ from tallow.data.universe_files import find_universe
 from tallow.plan.plan import make_plan
 from tallow.runtime.questions import QueryAnswer, Question
 from tallow.runtime.ranges import Range
-from tallow.runtime.screens.bars import Wanted, closed_candles
+from tallow.runtime.screens.bars import BarRequest, closed_candles
 from tallow.runtime.shared_reads import SharedReads
 from tallow.screens.known import LaterReceipts
 
@@ -65,7 +65,7 @@ class Source(Protocol):
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
 
-    def fetch(self, wanted: Sequence[Wanted]) -> list[pl.DataFrame]:
+    def fetch(self, wanted: Sequence[BarRequest]) -> list[pl.DataFrame]:
         """Return bars; see `tallow.runtime.screens.bars.Fetch`."""
         ...
 
@@ -106,11 +106,11 @@ class GivenSource:
             where = (self.size, self._requests.calendars, until)
             self._rows = closed_candles(self._candles.frame, *where)
 
-    def fetch(self, wanted: Sequence[Wanted]) -> list[pl.DataFrame]:
+    def fetch(self, wanted: Sequence[BarRequest]) -> list[pl.DataFrame]:
         """Return bars of the candles that have ended by `until`."""
         return [self._bars(each) for each in wanted]
 
-    def _bars(self, wanted: Wanted) -> pl.DataFrame:
+    def _bars(self, wanted: BarRequest) -> pl.DataFrame:
         names = self._names if wanted.names is None else list(wanted.names)
         made_of = (self._rows, wanted, names, self.instruments())
         found = _made(self._requests, *made_of, self.until, self.size)
@@ -177,7 +177,7 @@ class StoreSource:
             self._later = LaterReceipts.of(self._state, names, self._kind, moments, joined)
             self.notes = self._later.sentences()
 
-    def fetch(self, wanted: Sequence[Wanted]) -> list[pl.DataFrame]:
+    def fetch(self, wanted: Sequence[BarRequest]) -> list[pl.DataFrame]:
         """Return bars of the candles as they were known."""
         shares = [self._shares(each) for each in wanted]
         asked = [
@@ -209,7 +209,7 @@ class StoreSource:
         taken_out = [report.quarantine.n_unique() for report in reports]
         self.quarantined = max([self.quarantined, *taken_out])
 
-    def _shares(self, wanted: Wanted) -> tuple[list[str] | None, list[str]]:
+    def _shares(self, wanted: BarRequest) -> tuple[list[str] | None, list[str]]:
         """Return of whom bars are queried, None is all; and of whom candles are read as known."""
         names = self._names if wanted.names is None else list(wanted.names)
         affected = self._later.instruments
@@ -220,11 +220,11 @@ class StoreSource:
             return [], among
         return sorted({*among}.difference(affected)), sorted({*among}.intersection(affected))
 
-    def _is_compared(self, wanted: Wanted) -> bool:
+    def _is_compared(self, wanted: BarRequest) -> bool:
         """Say whether values depend on the rows of all instruments."""
         return bool(make_plan(list(wanted.specs)).phases)
 
-    def _question(self, wanted: Wanted, names: list[str] | None) -> Question:
+    def _question(self, wanted: BarRequest, names: list[str] | None) -> Question:
         start = None if wanted.start is None else from_us(wanted.start)
         end = None if self.is_present else from_us(self.until)
         return Question(
@@ -241,7 +241,7 @@ class StoreSource:
             in_effect_at=None if self._known_at is None else self._known_at - 1,
         )
 
-    def _of_known(self, wanted: Wanted, names: list[str]) -> ProcessingResult:
+    def _of_known(self, wanted: BarRequest, names: list[str]) -> ProcessingResult:
         """Return what is made of candles as they were known."""
         read = tuple(self.instruments() if self._is_compared(wanted) else names)
         if read not in self._known:
@@ -266,7 +266,7 @@ class StoreSource:
 def _made(
     requests: CandleRequests,
     candles: pl.DataFrame,
-    wanted: Wanted,
+    wanted: BarRequest,
     names: Sequence[str] | None,
     peers: Sequence[str],
     until: int,
