@@ -113,10 +113,14 @@ class DeltaView:
         return found
 
     def _read_names(self, paths: list[str], where: pl.Expr) -> list[str]:
-        def read(rows: pl.LazyFrame) -> pl.DataFrame:
-            return rows.filter(where).select("instrument").unique().collect()
+        name = pl.col("instrument")
 
-        return self.location.read(paths, read)["instrument"].to_list()
+        def read(rows: pl.LazyFrame) -> pl.DataFrame:
+            # Rows of an instrument follow each other: to compare neighbours is cheap.
+            firsts = name.ne_missing(name.shift())
+            return rows.filter(where).select(name).filter(firsts).collect()
+
+        return self.location.read(paths, read)["instrument"].unique().to_list()
 
     def _scan(
         self, selection: Selection, columns: Sequence[str], skip_damaged: bool
