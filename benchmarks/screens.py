@@ -65,6 +65,7 @@ def measure(settings: Settings) -> Outcome:
         ]
 
     contestants: dict[str, Callable[[], object]] = {
+        # The same rows: states are kept at months, and all candles are of one.
         "all candles, read": lambda: open_store(folder).read(),
         "a screen of now": lambda: engine().screen(TEXT, "15m"),
         "its columns over 20 sessions": columns,
