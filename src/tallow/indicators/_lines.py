@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from tallow.core.arrays import Floats
 from tallow.core.kernel import kernel_part
-from tallow.indicators._windows import _joinable, copy_into
-
-FOUR = 4
-"""Rows of the shortest windows that are joined."""
+from tallow.indicators._windows import FOUR, _joinable, copy_into
 
 
 @kernel_part

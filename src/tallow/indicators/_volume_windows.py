@@ -1,27 +1,10 @@
-"""Sliding windows of prices that are weighted by volume: joined from halves, as in `_windows`."""
+"""Sliding windows of prices that are weighted by volume: joined of four rows and more."""
 
 from __future__ import annotations
 
 from tallow.core.arrays import Floats
 from tallow.core.kernel import kernel_part
-from tallow.indicators._windows import _joinable, _start_parts, copy_into
-
-
-@kernel_part
-def _join_volumes(
-    new: Floats,
-    old: Floats,
-    near: Floats,
-    far: Floats,
-    near_volumes: Floats,
-    far_volumes: Floats,
-    out: Floats,
-    volumes: Floats,
-) -> None:
-    """Join weighted sums of the newer rows with those of older ones, and the volumes of both."""
-    for j in range(len(out)):
-        out[j] = near[j] + (far[j] + far_volumes[j] * (old[j] - new[j]))
-        volumes[j] = near_volumes[j] + far_volumes[j]
+from tallow.indicators._windows import FOUR, _joinable, copy_into
 
 
 @kernel_part
@@ -33,27 +16,53 @@ def window_volumes(
     As `window_sums`, with `work` of float64 ``[6, >= len(x)]``.
     """
     stop = len(x)
-    part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
-    part_v, spare_v, whole_v = work[3, :stop], work[4, :stop], work[5, :stop]
-    _start_parts(x, part, whole)
-    copy_into(part_v, volume)
-    joined, size = 0, 1
-    while True:
-        if length & size:
-            if joined:
-                i, k, end = _joinable(joined, size, side, stop)
-                far, far_v, both = part[k:end], part_v[k:end], whole_v[i:]
-                _join_volumes(x[i:], x[k:end], whole[i:], far, both, far_v, whole[i:], both)
-            else:
-                i = (size - 1) * side
-                copy_into(whole[i:], part[i:])
-                copy_into(whole_v[i:], part_v[i:])
+    sums, volumes = work[0, :stop], work[1, :stop]
+    part, part_v, spare, spare_v = work[2, :stop], work[3, :stop], work[4, :stop], work[5, :stop]
+    joined, size = length % FOUR, FOUR
+    if joined > 0:
+        _few(x, volume, joined, side, sums, volumes)
+    if length >= FOUR:
+        # By its variable: for a literal Numba would compile it once more.
+        _few(x, volume, size, side, part, part_v)
+    while size <= length:
+        if length & size and joined:
+            i, k, end = _joinable(joined, size, side, stop)
+            _join(x[i:], x[k:end], part[k:end], part_v[k:end], sums[i:], volumes[i:])
             joined += size
-        if 2 * size > length:
-            return whole[(length - 1) * side :], whole_v[(length - 1) * side :]
-        i, k, end = _joinable(size, size, side, stop)
-        far, far_v, near_v = part[k:end], part_v[k:end], part_v[i:]
-        _join_volumes(x[i:], x[k:end], part[i:], far, near_v, far_v, spare[i:], spare_v[i:])
-        part, spare = spare, part
-        part_v, spare_v = spare_v, part_v
+        elif length & size:
+            copy_into(sums[(size - 1) * side :], part[(size - 1) * side :])
+            copy_into(volumes[(size - 1) * side :], part_v[(size - 1) * side :])
+            joined = size
+        if 2 * size <= length:
+            i, k, end = _joinable(size, size, side, stop)
+            copy_into(spare[i:], part[i:])
+            copy_into(spare_v[i:], part_v[i:])
+            _join(x[i:], x[k:end], part[k:end], part_v[k:end], spare[i:], spare_v[i:])
+            part, spare = spare, part
+            part_v, spare_v = spare_v, part_v
         size *= 2
+    return sums[(length - 1) * side :], volumes[(length - 1) * side :]
+
+
+@kernel_part
+def _few(x, volume, rows, side, sums, volumes):  # type: ignore[no-untyped-def]
+    """Write both sums of the one to four newest rows."""
+    first = (rows - 1) * side
+    newest, latest, total, units = x[first:], volume[first:], sums[first:], volumes[first:]
+    for j in range(len(newest)):
+        # Null where the price is missing, though a volume may be known.
+        units[j] = latest[j] + (newest[j] - newest[j])
+        total[j] = units[j] - units[j]
+    for k in range(1, rows):
+        old, more = x[(rows - 1 - k) * side :], volume[(rows - 1 - k) * side :]
+        for j in range(len(newest)):
+            total[j] += more[j] * (old[j] - newest[j])
+            units[j] += more[j]
+
+
+@kernel_part
+def _join(new, old, far, far_volumes, sums, volumes):  # type: ignore[no-untyped-def]
+    """Join older windows to newer ones, in whose place the result is."""
+    for j in range(len(sums)):
+        sums[j] += far[j] + far_volumes[j] * (old[j] - new[j])
+        volumes[j] += far_volumes[j]

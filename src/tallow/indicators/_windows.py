@@ -33,6 +33,9 @@ from tallow.core.kernel import kernel_part
 SIDE = 32
 """Most instruments side by side."""
 
+FOUR = 4
+"""Rows of the shortest windows that sums are joined of."""
+
 ROOM = 640
 """Fewest elements of a window's buffer: `SIDE` windows of 20 rows."""
 
@@ -158,23 +161,62 @@ def window_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
     """Return sums of differences from each window's newest row, for windows that end in `x`.
 
     `x` starts with ``length - 1`` earlier rows; the result has ``len(x) - length + 1`` values and
-    is a view of `work`, float64 ``[3, >= len(x)]``.
+    is a view of `work`, float64 ``[3, >= len(x)]``. Windows of 4, 8, 16, ... rows are joined, and
+    what is left over of the newest rows.
     """
     stop = len(x)
-    part, spare, whole = work[0, :stop], work[1, :stop], work[2, :stop]
-    _start_parts(x, part, whole)
-    joined, size = 0, 1
-    while True:
+    whole, part, spare = work[0, :stop], work[1, :stop], work[2, :stop]
+    joined, size = length % FOUR, FOUR
+    if joined > 0:
+        _sum_few(x, joined, side, whole)
+    if length >= FOUR:
+        _sum_fours(x, side, part)
+    while size <= length:
         if length & size:
-            i, k, end = _joinable(joined, size, side, stop)
-            _join_sums(x[i:], x[k:end], whole[i:], part[k:end], float(size), whole[i:])
+            if joined == 0:
+                copy_into(whole[(size - 1) * side :], part[(size - 1) * side :])
+            else:
+                i, k, end = _joinable(joined, size, side, stop)
+                _add_sums(x[i:], x[k:end], part[k:end], float(size), whole[i:])
             joined += size
-        if 2 * size > length:
-            return whole[(length - 1) * side :]
-        i, k, end = _joinable(size, size, side, stop)
-        _join_sums(x[i:], x[k:end], part[i:], part[k:end], float(size), spare[i:])
-        part, spare = spare, part
+        if 2 * size <= length:
+            i, k, end = _joinable(size, size, side, stop)
+            _join_sums(x[i:], x[k:end], part[i:], part[k:end], float(size), spare[i:])
+            part, spare = spare, part
         size *= 2
+    return whole[(length - 1) * side :]
+
+
+@kernel_part
+def _sum_few(x, rows, side, sums):  # type: ignore[no-untyped-def]
+    """Write the sums of the one to three newest rows."""
+    first = (rows - 1) * side
+    newest, total = x[first:], sums[first:]
+    for j in range(len(newest)):
+        total[j] = newest[j] - newest[j]
+    for k in range(1, rows):
+        old = x[(rows - 1 - k) * side :]
+        for j in range(len(newest)):
+            total[j] += old[j] - newest[j]
+
+
+@kernel_part
+def _sum_fours(x, side, sums):  # type: ignore[no-untyped-def]
+    """Write the sum of the four rows that end at each row."""
+    newest, total = x[3 * side :], sums[3 * side :]
+    a, b, c = x[2 * side :], x[side:], x
+    for j in range(len(newest)):
+        total[j] = ((a[j] - newest[j]) + (b[j] - newest[j])) + (c[j] - newest[j])
+
+
+@kernel_part
+def _add_sums(new, old, far, far_rows, sums):  # type: ignore[no-untyped-def]
+    """Add to sums of newer rows those of the `far_rows` before them, in their place.
+
+    One array, not two of the same memory: those would not be worked on at vector speed.
+    """
+    for j in range(len(sums)):
+        sums[j] += far[j] + far_rows * (old[j] - new[j])
 
 
 @kernel_part

@@ -39,6 +39,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="close - close length rows before",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10",
+    version=2,
     compared=("talib",),
     aliases=("mom",),
     names={"talib": "MOM", "pine": "ta.mom", "pandas_ta": "mom"},

@@ -7,7 +7,7 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length
-from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_sums
+from tallow.indicators._windows import hide_missing, load_windows, next_stretch, start_stretches
 
 
 @kernel
@@ -21,13 +21,10 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
         x = load_windows(state, 0, n, who, side, close[a:z], window)
-        # A missing row anywhere in the window makes the sum missing: the policy of windows.
-        sums, newest, change = window_sums(x, n + 1, side, work), x[n * side :], out[a:z]
+        newest, change = x[n * side :], out[a:z]
         for j in range(len(change)):
-            if sums[j] != sums[j]:
-                change[j] = np.nan
-            else:
-                change[j] = 100.0 * (newest[j] - x[j]) / x[j] if x[j] != 0.0 else flat
+            change[j] = 100.0 * (newest[j] - x[j]) / x[j] if x[j] != 0.0 else flat
+        hide_missing(x, n + 1, side, work, change)
         a = z
 
 
@@ -48,7 +45,7 @@ INDICATOR = Indicator(
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10",
     flat="null where the older close is zero; 0 in TA-Lib",
     presets={"talib": {"flat": "zero"}},
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "ROC", "pine": "ta.roc", "pandas_ta": "roc"},
 )

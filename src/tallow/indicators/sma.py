@@ -12,7 +12,7 @@ from tallow.indicators._windows import (
     load_windows,
     next_stretch,
     start_stretches,
-    window_sums,
+    window_means,
 )
 
 
@@ -42,9 +42,7 @@ def advance_long(state, params, offsets, close, out):  # type: ignore[no-untyped
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
         x = load_windows(state, 0, n - 1, who, side, close[a:z], window)
-        sums, newest, mean = window_sums(x, n, side, work), x[(n - 1) * side :], out[a:z]
-        for j in range(len(mean)):
-            mean[j] = newest[j] + sums[j] / n
+        window_means(x, n, side, work, out[a:z])
         a = z
 
 
@@ -61,7 +59,7 @@ INDICATOR = Indicator(
     advance_long=advance_long,
     formula="mean(close over length rows)",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "SMA", "pine": "ta.sma", "pandas_ta": "sma"},
 )

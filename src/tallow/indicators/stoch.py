@@ -14,7 +14,7 @@ from tallow.indicators._windows import (
     start_stretches,
     window_highest,
     window_lowest,
-    window_sums,
+    window_means,
 )
 
 
@@ -24,13 +24,6 @@ def _place(close, highest, lowest, flat, out):  # type: ignore[no-untyped-def]
     for j in range(len(out)):
         reach = highest[j] - lowest[j]
         out[j] = 100.0 * (close[j] - lowest[j]) / reach if reach != 0.0 else flat
-
-
-@kernel_part
-def _mean(x, n, side, work, out):  # type: ignore[no-untyped-def]
-    sums, newest = window_sums(x, n, side, work), x[(n - 1) * side :]
-    for j in range(len(out)):
-        out[j] = newest[j] + sums[j] / n
 
 
 @kernel
@@ -54,8 +47,8 @@ def advance(state, params, offsets, high, low, close, out_k, out_d):  # type: ig
         place = raw[: len(highest)]
         _place(closes[(n - 1) * side :], highest, lowest, flat, place)
         smooth = k[: z - a + (smooth_d - 1) * side]
-        _mean(place, smooth_k, side, work, smooth)
-        _mean(smooth, smooth_d, side, work, out_d[a:z])
+        window_means(place, smooth_k, side, work, smooth)
+        window_means(smooth, smooth_d, side, work, out_d[a:z])
         copy_into(out_k[a:z], smooth[(smooth_d - 1) * side :])
         if params[4] == 1.0:
             for row in range(a, z):
@@ -95,7 +88,7 @@ INDICATOR = Indicator(
     reference="Lane (1984), Lane's Stochastics, Stocks & Commodities 2:3",
     flat="null on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": "zero", "start": "together"}},
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "STOCH", "pine": "ta.stoch", "pandas_ta": "stoch"},
 )
