@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tallow.core.limits import LENGTH_MAX, MULTIPLIER_MAX
-from tallow.core.operator import Parameter
+from tallow.core.operator import Parameter, Values
 
 WILDER = "Wilder (1978), New Concepts in Technical Trading Systems"
 
@@ -36,3 +36,15 @@ FIRST_RANGE = Parameter(
     "what the first row, which has no close before it, counts as",
     choices=("high_low", "none"),
 )
+
+
+def zero_or_null(where: str) -> Parameter:
+    """Return the word for what a value is where its denominator is zero."""
+    return Parameter("flat", "null", f"value where {where} is zero", choices=("null", "zero"))
+
+
+def check_fast_slow(p: Values) -> str | None:
+    """Say what is wrong where the fast average is not the faster one."""
+    if float(p["fast_length"]) < float(p["slow_length"]):
+        return None
+    return f"fast_length={p['fast_length']}; must be below slow_length={p['slow_length']}"

@@ -7,7 +7,7 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Values
 from tallow.indicators._averages import average_step
-from tallow.indicators._declare import START, length
+from tallow.indicators._declare import START, check_fast_slow, length
 
 
 @kernel
@@ -52,12 +52,6 @@ def advance(state, params, offsets, close, line, signal, histogram):  # type: ig
         state[i, 3], state[i, 4], state[i, 5], state[i, 6] = slow_count, slow, mean_count, mean
 
 
-def _check(p: Values) -> str | None:
-    if float(p["fast_length"]) < float(p["slow_length"]):
-        return None
-    return f"fast_length={p['fast_length']}; must be below slow_length={p['slow_length']}"
-
-
 def _warmup(p: Values) -> tuple[int, ...]:
     line = int(p["slow_length"]) - 1
     signal = line + int(p["signal_length"]) - 1
@@ -94,7 +88,7 @@ INDICATOR = Indicator(
     formula="ema(close, fast) - ema(close, slow); signal = ema(macd, signal)",
     reference="Appel (2005), Technical Analysis: Power Tools for Active Investors",
     seed="each average by the mean of its first rows; TA-Lib delays the fast one to the slow one's",
-    check=_check,
+    check=check_fast_slow,
     presets={"talib": {"seed": "aligned", "start": "together"}},
     version=2,
     compared=("talib",),

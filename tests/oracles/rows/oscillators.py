@@ -1,0 +1,22 @@
+"""Oscillators."""
+
+from __future__ import annotations
+
+from tests.oracles.table import LENGTHS, Row
+
+PAIRS = ((12, 26), (3, 10), (5, 34))
+
+ROWS = (
+    Row("williams_r({0})", "talib.WILLR(high, low, close, {0})"),
+    Row("williams_r({0})", "wickra.WilliamsR({0}).batch(high, low, close)", null_is=-50.0),
+    # Of two prices it is a sign, and at equal ones that of their rounding.
+    Row("cci({0})", "talib.CCI(high, low, close, {0})", LENGTHS[1:]),
+    Row("cci({0})", "wickra.CCI({0}).batch(high, low, close)", LENGTHS[1:], null_is=0.0),
+    Row("trix({0})", "talib.TRIX(close, {0})"),
+    Row("trix({0})", "wickra.TRIX({0}).batch(close)", null_is=0.0),
+    Row("apo({0}, {1})", "talib.APO(close, {0}, {1}, 1)", PAIRS),
+    Row("apo({0}, {1})", "wickra.APO({0}, {1}).batch(close)", PAIRS),
+    Row("ppo({0}, {1})", "talib.PPO(close, {0}, {1}, 1)", PAIRS),
+    Row("ppo({0}, {1})", "wickra.PPO({0}, {1}).batch(close)", PAIRS, null_is=0.0),
+    Row("pvo({0}, {1})", "talib.PVO(volume, {0}, {1}, 1)", PAIRS),
+)
