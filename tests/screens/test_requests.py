@@ -6,6 +6,7 @@ same question to a store, at each moment of a day, after corrections, by univers
 
 from __future__ import annotations
 
+import random
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -258,6 +259,41 @@ def test_a_live_engine_says_at_each_moment_what_its_candles_say(specs):
     hours = ENGINE.process_candles(CANDLES.filter(pl.col("timestamp") < until), "1h", "").frame
     newest = hours.filter(pl.col("timestamp") == pl.col("timestamp").max())
     assert forming.frame["forming volume@1h"].to_list() == newest["volume"].to_list()
+
+
+@pytest.mark.parametrize("specs", ["ema(20), rsi(14)", SPECS], ids=["alone", "compared"])
+def test_asked_again_after_each_change_a_live_engine_says_what_its_candles_say(specs):
+    """Late candles, corrections, deletions, an instrument that joins, a clock, a restart."""
+    draw, live = random.Random(7), LiveEngine(["15m", "1h"], specs)
+    known = CANDLES.filter(pl.col("timestamp").dt.date() < date(2025, 7, 7))
+    live.update(known.filter(pl.col("instrument") != NAMES[3]))
+    known = known.filter(pl.col("instrument") != NAMES[3])
+    ahead = CANDLES.filter(pl.col("timestamp").dt.date() == date(2025, 7, 7))
+    late, moments = ahead.clear(), ahead["timestamp"].unique().sort()[:120]
+    for number, moment in enumerate(moments):
+        rows = ahead.filter(pl.col("timestamp") == moment)
+        rows = rows if number > 40 else rows.filter(pl.col("instrument") != NAMES[3])
+        is_late = pl.Series([draw.random() < 0.1 for _ in range(len(rows))], dtype=pl.Boolean)
+        late, rows = pl.concat([late, rows.filter(is_late)]), rows.filter(~is_late)
+        live.update(rows)
+        known = pl.concat([known, rows])
+        if draw.random() < 0.3:
+            place = len(known) - 1 - draw.randrange(300)
+            wrong = known[place : place + 1]
+            other = wrong.with_columns(close="high", volume=pl.col("volume") + 1)
+            live.update(pl.concat([other, late]))
+            known = pl.concat([known[:place], known[place + 1 :], other, late])
+            late = late.clear()
+        if number in {50, 90}:
+            live.delete(known[-30:-28])
+            known = pl.concat([known[:-30], known[-28:]])
+        live.advance(moment + timedelta(seconds=62))
+        asked: Any = {"columns": ["close[2]", "ema(20)", "rsi(14)@1h"], "sort": "volume"}
+        found = live.screen(LIVE, **asked)
+        until = moment + timedelta(minutes=1)
+        expected = ENGINE.screen(LIVE, "15m", candles=known, at=until, **asked)
+        assert found.frame.equals(expected.frame), moment
+        assert (found.counts, found.why_unknown) == (expected.counts, expected.why_unknown)
 
 
 @pytest.mark.parametrize(

@@ -378,6 +378,9 @@ LIVE_EVENTS_KEPT = 100
 LIVE_TIMINGS_KEPT = 1_000
 """Updates of which a live session remembers how long they took."""
 
+LIVE_SCREENS_KEPT = 64
+"""Screens that a live engine remembers as it has read them, with their last answers."""
+
 LIVE_LAGGING_SHOWN = 5
 """Instruments that a live session names as those furthest behind."""
 

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Flags, Floats, Ints
+from tallow.core.arrays import Flags, Ints
 from tallow.core.text import counted, to_html
 from tallow.core.time import BEGIN_OF_TIME, from_us
 from tallow.data.output_zone import in_zone
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.screens.evaluation import Evaluation
 from tallow.screens.nodes import Node
-from tallow.screens.panels import Panel
+from tallow.screens.panels import Panel, codes_among
 from tallow.screens.series import MATCHED, UNKNOWN
 
 NO_BAR, NO_VALUE = "no bar at this time", "a value is not known"
@@ -164,32 +164,30 @@ class SweepResult:
 def judge_moment(
     screen: Screen, evaluation: Evaluation, base: Panel, asked: Sequence[str]
 ) -> ScreenResult:
-    """Judge the newest closed bar of the instruments asked about, if it is the newest of all."""
-    newest = np.full(len(base.names), -1)
-    newest[base.closed.codes] = base.closed.rows
-    some = newest[newest >= 0]
-    judged = some[base.opens[some] == base.opens[some].max(initial=BEGIN_OF_TIME)]
-    place_of = {base.names[code]: row for row, code in zip(judged, base.codes[judged], strict=True)}
-    places = np.array([place_of.get(name, -1) for name in asked], dtype=np.int64)
+    """Judge the newest closed bar of the instruments asked about, if it is the newest of all.
+
+    These are sorted by name.
+    """
+    newest = base.closed.newest
+    opens = np.append(base.opens, BEGIN_OF_TIME)[newest]
+    is_judged = (newest >= 0) & (opens == opens.max(initial=BEGIN_OF_TIME))
+    judged = np.append(np.where(is_judged, newest, -1), -1)
+    places = judged[codes_among(base.names, asked)]
     matches = evaluation.condition(screen.condition)
-    states = np.append(matches.states, UNKNOWN)[places]
-    unknown = pl.DataFrame(
-        {
-            "instrument": [
-                name for name, state in zip(asked, states, strict=True) if state == UNKNOWN
-            ],
-            "why": np.where(places < 0, NO_BAR, NO_VALUE)[states == UNKNOWN].tolist(),
-        },
-        schema=NOT_JUDGED.schema,
-    )
+    states = np.append(matches.states, np.int8(UNKNOWN))[places]
+    unknown = np.flatnonzero(states == UNKNOWN)
+    why = np.where(places[unknown] < 0, NO_BAR, NO_VALUE).tolist()
     among = np.zeros(len(base.opens), dtype=np.bool_)
     among[places[places >= 0]] = True
+    found = _rows(screen, evaluation, base, places[states == MATCHED])
+    ends = base.ends[newest[is_judged]]
     return ScreenResult(
-        _rows(screen, evaluation, base, places[states == MATCHED]).drop(_SORT),
+        # They are sorted by name already.
+        found if screen.sort is None else _sorted(screen, found, _SORT),
         _counts(states),
-        unknown,
+        pl.DataFrame([_names(asked, unknown), pl.Series("why", why, pl.String)]),
         evaluation.why_unknown(screen.condition, among),
-        from_us(int(base.ends[judged].max())) if len(judged) else None,
+        from_us(int(ends.max())) if len(ends) else None,
     )
 
 
@@ -197,29 +195,34 @@ def judge_range(screen: Screen, evaluation: Evaluation, base: Panel, wanted: Fla
     """Judge the bars that are wanted, ``[rows of the base panel]``."""
     matches = evaluation.condition(screen.condition)
     judged = wanted & matches.is_final
-    frame = _rows(screen, evaluation, base, np.flatnonzero(judged & matches.matched))
-    order, descending = ["timestamp", _SORT, "instrument"], [False, not screen.ascending, False]
-    frame = frame.sort(order, descending=descending, nulls_last=True).drop(_SORT)
+    found = _rows(screen, evaluation, base, np.flatnonzero(judged & matches.matched))
+    by = ["timestamp"] if screen.sort is None else ["timestamp", _SORT]
+    frame = _sorted(screen, found, *by)
     why = evaluation.why_unknown(screen.condition, judged)
     return ScreenResult(frame, _counts(matches.states[judged]), NOT_JUDGED, why, None)
 
 
 def _rows(screen: Screen, evaluation: Evaluation, base: Panel, found: Ints) -> pl.DataFrame:
-    """Return rows of the base panel with the numbers beside them, sorted, with what by."""
-    numbers = {name: evaluation.number(tree)[found] for name, tree in screen.columns.items()}
-    sort: Floats = np.zeros(len(found))
-    if screen.sort is not None:
-        sort = evaluation.number(screen.sort)[found]
-    names = pl.Series("instrument", [base.names[k] for k in base.codes[found].tolist()], pl.String)
-    time = pl.Series("timestamp", base.opens[found]).cast(TIME_TYPE)
+    """Return rows of the base panel with the numbers beside them, and what they are sorted by."""
+    trees = screen.columns if screen.sort is None else {**screen.columns, _SORT: screen.sort}
+    numbers = {name: evaluation.number(tree)[found] for name, tree in trees.items()}
     if "close" not in numbers:
         numbers = {"close": base.columns["close"][found], **numbers}
+    names = _names(base.names, base.codes[found])
+    time = pl.Series("timestamp", base.opens[found]).cast(TIME_TYPE)
     columns = [pl.Series(name, values, nan_to_null=True) for name, values in numbers.items()]
-    by = pl.Series(_SORT, sort, nan_to_null=True)
-    frame = pl.DataFrame([names, time, *columns, by])
-    return frame.sort(
-        _SORT, "instrument", descending=[not screen.ascending, False], nulls_last=True
-    )
+    return pl.DataFrame([names, time, *columns])
+
+
+def _sorted(screen: Screen, frame: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Return rows sorted by columns, and then by instrument."""
+    descending = [name == _SORT and not screen.ascending for name in (*by, "instrument")]
+    rows = frame.sort(*by, "instrument", descending=descending, nulls_last=True)
+    return rows if screen.sort is None else rows.drop(_SORT)
+
+
+def _names(names: Sequence[str], places: Ints) -> pl.Series:
+    return pl.Series("instrument", [names[place] for place in places.tolist()], pl.String)
 
 
 def _counts(states: Any) -> dict[str, int]:

@@ -170,7 +170,11 @@ class Evaluation:
     def _carried(self, values: Values, newest: Ints) -> Values:
         """Return the values of chosen rows; unknown where none is chosen."""
         unknown = np.nan if values.dtype == np.float64 else np.int8(UNKNOWN)
-        return np.append(values, unknown)[newest]
+        if not values.ndim or not len(values):
+            return np.append(values, unknown)[newest]
+        found = values[newest]
+        found[newest < 0] = unknown
+        return found
 
     # Nodes
 

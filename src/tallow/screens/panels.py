@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -119,12 +119,20 @@ class PanelRows:
     @cached_property
     def offsets(self) -> Ints:
         """Where each instrument's rows begin, and the end of the last one's."""
+        if self.is_all:
+            return self.panel.offsets
         return np.searchsorted(self.rows, self.panel.offsets)
 
     @cached_property
     def numbers(self) -> Ints:
         """Which row of its instrument each one is, from 0."""
         return np.arange(len(self.rows)) - self.offsets[self.codes]
+
+    @cached_property
+    def newest(self) -> Ints:
+        """Which row of the panel is the last of these of each instrument; -1 where it has none."""
+        starts, stops = self.offsets[:-1], self.offsets[1:]
+        return np.where(stops > starts, np.append(self.rows, -1)[stops - 1], -1)
 
     @cached_property
     def opens(self) -> Times:
@@ -176,7 +184,20 @@ def latest(rows: PanelRows, known: Times, at: PanelRows, moments: Times) -> Ints
     found = np.full(len(moments), -1)
     if not len(known) or not len(moments):
         return found
-    codes = _codes_among(rows.panel.names, at.panel.names)[at.codes]
+    codes = codes_among(rows.panel.names, at.panel.names)[at.codes]
+    # What is asked of is mostly newer than all there is.
+    last = rows.offsets[1:][codes] - 1
+    is_last = (codes >= 0) & (last >= rows.offsets[codes]) & (known[last] <= moments)
+    found[is_last] = last[is_last]
+    rest = np.flatnonzero(~is_last & (codes >= 0))
+    if len(rest):
+        found[rest] = _searched(rows, known, codes[rest], moments[rest])
+    return found
+
+
+def _searched(rows: PanelRows, known: Times, codes: Ints, moments: Times) -> Ints:
+    """Return `latest` of moments of instruments that are among those of the rows."""
+    found = np.full(len(moments), -1)
     first = min(known.min(), moments.min())
     span = int(max(known.max(), moments.max()) - first) + 1
     # Instrument and time are one key, of as many instruments at once as an int64 has room for.
@@ -192,9 +213,9 @@ def latest(rows: PanelRows, known: Times, at: PanelRows, moments: Times) -> Ints
     return found
 
 
-def _codes_among(names: tuple[str, ...], others: tuple[str, ...]) -> Ints:
+def codes_among(names: Sequence[str], others: Sequence[str]) -> Ints:
     """Return where each of other instruments stands among `names`; -1 where it does not."""
-    if names == others:
+    if names is others or names == others:
         return np.arange(len(names))
     codes = {name: code for code, name in enumerate(names)}
     return np.array([codes.get(name, -1) for name in others], np.int64)

@@ -98,6 +98,10 @@ class Histories(RuleBasedStateMachine):
     def trade(self, seed: int) -> None:
         self.twin.update_ticks(random.Random(seed))
 
+    @rule(seed=SEEDS)
+    def screen(self, seed: int) -> None:
+        self.twin.screen(random.Random(seed))
+
     @rule()
     def save(self) -> None:
         self.resume = self.twin.save(self.path / "state")

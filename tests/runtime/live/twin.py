@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from tallow import AnalyticsEngine, LiveEngine
+from tallow.core.errors import ScreenError
 from tallow.core.spec import parse_specs
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.store.store import Store
@@ -36,6 +37,14 @@ from tests.runtime.live.tickers import Tick, drawn_ticks, folded, tick_frame
 
 MINUTE_US = 60_000_000
 NEVER = -(2**40)
+SCREENS = (
+    "close > open",
+    "close > close[{n}]",
+    "close crosses above open or close@{other} < open@{other}[{n}]",
+    "forming high@{other} > high",
+    "cs_rank(volume)[{n}] > 1",
+    "highest(high, {n}) > high@{other} within 2 bars",
+)
 
 Table = dict[Key, tuple[Any, ...]]
 """Rows of a timeframe by key: floats as int64 views, so that equal means equal bits."""
@@ -210,6 +219,37 @@ class Twin:
         self._meet_others()
         self.now = max(self.now, now)
         self.agree(self.live.advance(now))
+
+    def screen(self, draw: random.Random) -> None:
+        """Ask screens; assert that the bars kept for them are those of the candles in memory."""
+        base, other = draw.choice(self.setup.timeframes), draw.choice(self.setup.timeframes)
+        text = draw.choice(SCREENS).format(other=other, n=draw.choice([1, 2, 6]))
+        kept = self._answer(text, base)
+        self.live._state.kept.doubt(slice(None))
+        assert self._answer(text, base) == kept
+        if self.deletions or any(len(self.own(name)) > self.setup.keep for name in self.live.names):
+            return
+        closed: dict[str, list[tuple[int, Any]]] = {}
+        for (name, opens), (_, is_final, *said) in sorted(self.expected()[base].items()):
+            if is_final:
+                closed.setdefault(name, []).append((opens, said[3]))
+        newest = max((rows[-1][0] for rows in closed.values()), default=0)
+        before = {name: [close for _, close in rows[-2:-1]] for name, rows in closed.items()}
+        found = self.live.screen("high >= low", base, columns=["close[1]"]).frame
+        assert table(found.with_columns(candles=0, is_final=True)) == {
+            (name, newest): (0, True, rows[-1][1], *(before[name] or [None]))
+            for name, rows in closed.items()
+            if rows[-1][0] == newest
+        }
+
+    def _answer(self, text: str, base: str) -> Any:
+        """Return all that a screen says, or its error."""
+        try:
+            found = self.live.screen(text, base, columns=["volume"], sort="close")
+        except ScreenError as error:
+            return str(error)
+        rows = found.frame.rows(), found.unknown.rows()
+        return rows, found.counts, found.why_unknown, found.judged_at
 
     def others_write(self, candles: Mapping[Key, Values]) -> None:
         """Write candles to the store behind the engine's back."""

@@ -42,6 +42,8 @@ class Comparing:
         ]
         self.bars = [make() for make in self._new]
         self.received = 0
+        # How often bars were told that are closed, or all were made anew.
+        self.closed = 0
 
     def take(self, rows: list[BarRows]) -> list[BarRows]:
         """Take the rows that an update changed; return all that change with them."""
@@ -53,6 +55,7 @@ class Comparing:
             for place, (bars, part) in enumerate(zip(self.bars, rows, strict=True))
         ]
         self._note_reach()
+        self.closed += any(part.is_final.any() for part in told)
         assert all(len(each.names) == len(names) for each in self.bars)
         return told
 
@@ -89,6 +92,7 @@ class Comparing:
     def restore(self, arrays: Arrays) -> None:
         """Restore what arrays that fit say."""
         restore(self.bars, arrays, self._intake.names)
+        self.closed += 1
         self._note_reach()
 
     def _note_reach(self) -> None:
@@ -135,6 +139,7 @@ class Comparing:
         told = latest_rows(join_rows([changed, _those_of(join_rows(after), rows, new)]))
         new.set_revisions(old, told)
         self.bars[place] = new
+        self.closed += 1
         return told
 
     def _stored(

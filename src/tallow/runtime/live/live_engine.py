@@ -52,7 +52,7 @@ from tallow.runtime.live.tick_intake import TickIntake
 from tallow.runtime.live.timeframe_state import timeframe_states
 from tallow.runtime.live.update_rows import candle_table
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
-from tallow.runtime.screens.live_source import LiveScreens
+from tallow.runtime.screens.live_screens import LiveScreens
 
 
 class LiveEngine(OneByOne, SessionSupport, LiveScreens):
@@ -144,6 +144,7 @@ class LiveEngine(OneByOne, SessionSupport, LiveScreens):
         members = live_members(universe, store, calendar, self._intake, self._state)
         answering = (self.timeframes, self._state, self._intake, calendar, output_zone)
         self._answers = LiveAnswers(*answering, members, self._comparing)
+        self._know_no_screens()
         self._lock: AbstractContextManager[object]
         self._reading: AbstractContextManager[object]
         self._sharing: Callable[[], AbstractContextManager[object]]

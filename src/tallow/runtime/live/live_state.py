@@ -22,6 +22,7 @@ from tallow.data.kernels.live_rows import all_later, any_multiple
 from tallow.data.state_file import Arrays
 from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.edits import Edit, Replay, equal_rows, merge_candles, with_interest
+from tallow.runtime.live.kept_bars import KeptBars
 from tallow.runtime.live.live_quarantine import TOO_OLD
 from tallow.runtime.live.machine import Candle, LiveMachine, StepRows, Tick
 from tallow.runtime.live.memory import CLOSE, TIME, VOLUME, CandleMemory
@@ -56,6 +57,7 @@ class LiveState:
     def __init__(self, timeframes: Sequence[TimeframeState], keep: int) -> None:
         self.timeframes = timeframes
         self.memory = CandleMemory(keep, new_rows(timeframes, 0).shape[1])
+        self.kept = KeptBars(len(timeframes))
         self.calendar_of = np.empty(0, dtype=np.int64)
         self.now = BEGIN_OF_TIME
         self.revision = 0
@@ -77,6 +79,7 @@ class LiveState:
             self.memory.grow(new_rows(self.timeframes, count - room))
             for each in self.timeframes:
                 each.grow(count)
+            self.kept.grow(count)
             self.machine.disconnect()
         self.machine.know_calendars(self.calendar_of)
 
@@ -117,9 +120,8 @@ class LiveState:
         """Return a revision above all before, of earlier engines too: the time in microseconds."""
         return max(self.revision + 1, now_us())
 
-    def newest_bars(self, candles: int) -> list[BarRows]:
-        """Return each timeframe's bars of all instruments' newest candles, so many or more."""
-        which = np.arange(len(self.calendar_of))
+    def newest_bars(self, which: Ints, candles: int) -> list[BarRows]:
+        """Return each timeframe's bars of instruments' newest candles, so many or more."""
         return self._replay.newest_bars(which, self.calendar_of, self.now, candles)
 
     def reach(self, number: int) -> float:
@@ -136,6 +138,7 @@ class LiveState:
         self.now = max(self.now, now)
         revision = self._next()
         found = [each.finalise(self.now, revision) for each in self.timeframes]
+        self.kept.take(found)
         outcome = self.no_change()
         outcome.add(found)
         return self._finish(outcome, revision)
@@ -144,8 +147,8 @@ class LiveState:
         """Take one candle, unless it asks for a closer look; see `LiveMachine.take`."""
         revision = self._next()
         rows = self.machine.take(number, candle, self.now, revision)
-        if rows is not None and rows.count:
-            self.revision = revision
+        if rows is not None:
+            self._took_one(number, rows, revision)
         return rows
 
     def take_tick(
@@ -154,9 +157,19 @@ class LiveState:
         """Take a tick and the candle of its minute; see `LiveMachine.take_tick`."""
         revision = self._next()
         rows = self.machine.take_tick(book, number, tick, self.now, revision, alone=alone)
-        if isinstance(rows, StepRows) and rows.count:
-            self.revision = revision
+        if isinstance(rows, StepRows):
+            self._took_one(number, rows, revision)
         return rows
+
+    def _took_one(self, number: int, rows: StepRows, revision: int) -> None:
+        if not rows.count:
+            return
+        self.revision = revision
+        # To look at rows takes longer than to take a candle; most close no bar.
+        if self.kept.is_used and (
+            rows.has_closed or any(each.final[number] for each in self.timeframes)
+        ):
+            self.kept.take(rows.by_timeframe())
 
     def apply(self, given: UpdateRows, *, commit: bool = True) -> Outcome:
         """Take candles and deletions; all that is given of an instrument, or nothing.
@@ -240,6 +253,8 @@ class LiveState:
             like, count = [*timeframe.now, *timeframe.forming], len(timeframe.now)
             states = split_states(arrays[f"lane/{place}/states"], like)
             timeframe.now, timeframe.forming = states[:count], states[count:]
+        self.kept.grow(len(self.memory.next))
+        self.kept.doubt(slice(None))
         self.machine.disconnect()
 
     # The three ways
@@ -252,7 +267,16 @@ class LiveState:
             some = which[due]
             memory.put(some, position[due], current_rows(self.timeframes, some))
         memory.append(which, position, rows)
-        return self.machine.step(which, rows, self.now, revision, again=False)
+        return self._stepped(which, rows, revision, again=False)
+
+    def _stepped(self, which: Ints, rows: Floats, revision: int, *, again: bool) -> list[BarRows]:
+        try:
+            changed = self.machine.step(which, rows, self.now, revision, again=again)
+            self.kept.take(changed)
+        except BaseException:
+            self.kept.doubt(which)
+            raise
+        return changed
 
     def _replace_newest(
         self, given: UpdateRows, some: Ints, revision: int, outcome: Outcome
@@ -273,7 +297,7 @@ class LiveState:
         if good.any():
             numbers, newest = which[good], rows[good]
             memory.candles[slots[good], numbers] = newest
-            outcome.add(self.machine.step(numbers, newest, self.now, revision, again=True))
+            outcome.add(self._stepped(numbers, newest, revision, again=True))
             outcome.revised += len(numbers)
         replayed: Flags = ~same & ~good
         return replayed
@@ -355,6 +379,8 @@ class LiveState:
         return merged.rows if merged.late + merged.revised + merged.deleted else None
 
     def _edit(self, edits: list[Edit], revision: int, *, commit: bool) -> list[BarRows]:
+        if commit:
+            self.kept.doubt(np.array([edit.number for edit in edits]))
         return self._replay.apply(edits, self.calendar_of, self.now, revision, commit=commit)
 
     def no_change(self) -> Outcome:

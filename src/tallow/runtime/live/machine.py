@@ -114,6 +114,11 @@ class StepRows:
         self._refilled, self.count = done, sum(map(len, done))
 
     @property
+    def has_closed(self) -> bool:
+        """Whether the candle has closed a bar."""
+        return not self._again and bool(self._found()[:, 1].any())
+
+    @property
     def has_raised(self) -> bool:
         """Whether a kernel has raised in the driver."""
         return bool(self._found()[:, 2].any())

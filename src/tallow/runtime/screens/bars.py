@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from tallow.core.arrays import Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe
@@ -44,13 +45,8 @@ def panel_of(
 ) -> Panel:
     """Return bars as a panel; of those that end later than `until`, none is closed."""
     names, offsets = instrument_runs(frame)
-    opens, places = time_view(frame), calendars.indices(names)
-    ends, positions = np.empty_like(opens), np.empty_like(opens)
-    place_of = np.repeat(np.maximum(places, 0), np.diff(offsets))
-    for place in np.unique(place_of).tolist():
-        buckets = calendar_buckets(calendars.calendars[place], timeframe, source)
-        own = place_of == place
-        ends[own], positions[own] = buckets.ends_of(opens[own]), buckets.numbers_of(opens[own])
+    opens, places = time_view(frame), np.repeat(calendars.indices(names), np.diff(offsets))
+    ends, positions = bucket_times(opens, places, timeframe, source, calendars)
     final = frame["is_final"].to_numpy()
     if until is not None:
         final = final & (ends <= until)
@@ -72,6 +68,24 @@ def closed_candles(
     times = dated_times(time_view(candles), offsets, places, shifts)
     own = np.repeat(limits[np.maximum(places, 0)], np.diff(offsets))
     return candles.filter(pl.Series(times < own, dtype=pl.Boolean))
+
+
+def bucket_times(
+    opens: Times,
+    calendar_of: Ints,
+    timeframe: Timeframe,
+    source: Timeframe,
+    calendars: CalendarAssignment,
+) -> tuple[Times, Ints]:
+    """Return when bars end, and the numbers of their buckets; each has a calendar by number."""
+    ends, positions = np.empty_like(opens), np.empty_like(opens)
+    # What has no calendar has no bar either, in a live engine.
+    place_of = np.maximum(calendar_of, 0)
+    for place in np.unique(place_of).tolist():
+        buckets = calendar_buckets(calendars.calendars[place], timeframe, source)
+        own = place_of == place
+        ends[own], positions[own] = buckets.ends_of(opens[own]), buckets.numbers_of(opens[own])
+    return ends, positions
 
 
 def panels_of(

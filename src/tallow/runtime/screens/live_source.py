@@ -3,91 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
+from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ScreenError, near_matches
-from tallow.core.spec import Spec
 from tallow.core.text import counted
-from tallow.core.time import END_OF_TIME
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME
 from tallow.core.timeframe import Timeframe, parse_timeframe
+from tallow.data.kernels import aggregate
 from tallow.data.store.store import Store
 from tallow.data.universe import Universe
 from tallow.data.universe_files import find_universe
-from tallow.runtime.live.answers import LiveAnswers
-from tallow.runtime.live.bar_rows import BarRows
+from tallow.runtime.live.bar_rows import BarRows, join_rows
 from tallow.runtime.live.comparing import Comparing
 from tallow.runtime.live.intake import Intake
+from tallow.runtime.live.kept_bars import KeptBars
 from tallow.runtime.live.live_state import LiveState
-from tallow.runtime.ranges import Range
-from tallow.runtime.screens.asking import read_screen
-from tallow.runtime.screens.bars import BarRequest
-from tallow.runtime.screens.questions import ScreenQuestion
-from tallow.screens.answers import ScreenResult
-from tallow.screens.needs import TimeframeNeeds, leaves
+from tallow.runtime.screens.bars import bucket_times
+from tallow.screens.needs import TimeframeNeeds, population_names
 from tallow.screens.nodes import Node
+from tallow.screens.panels import Panel
+
+_MINUTES = {"day": 1440, "week": 7 * 1440, "month": 31 * 1440}
 
 
 class LiveSource:
-    """The closed bars that a live engine has in memory, and the open ones.
-
-    `rows` are those of each timeframe, with the columns of the engine's plan; `is_all` says that
-    no instrument ever had more.
-    """
+    """The bars of a live engine for one question, as they were when it was asked."""
 
     has_receipts, is_whole = False, True
 
-    def __init__(
-        self, names: Sequence[str], rows: dict[str, BarRows], store: Store | None, *, is_all: bool
-    ) -> None:
-        self._names, self._rows, self._store, self._is_all = names, rows, store, is_all
+    def __init__(self, names: Sequence[str], panels: dict[str, Panel], store: Store | None) -> None:
+        self._names, self._panels, self._store = names, panels, store
         self.size, self.until, self.is_present = parse_timeframe("1m"), END_OF_TIME, True
         self.notes, self.why_empty, self.quarantined = tuple[str, ...](), "", 0
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked: the bars are those of all, as they are."""
 
-    def fetch(self, wanted: Sequence[BarRequest]) -> list[pl.DataFrame]:
-        """Return the bars of timeframes; `ScreenError` if the engine lacks one, or an indicator."""
-        return [self._bars(each.timeframe, each.specs) for each in wanted]
-
-    def _bars(self, timeframe: str, specs: Sequence[Spec]) -> pl.DataFrame:
-        if timeframe not in self._rows:
-            raise ScreenError(
-                f"screen: {timeframe}; is no timeframe of this live engine, which has "
-                f"{', '.join(self._rows)}; start it with this one, too"
-            )
-        rows = self._rows[timeframe]
-        for spec in specs:
-            if spec.columns[0] not in rows.fields:
-                hint = near_matches(spec.columns[0], rows.fields)
-                raise ScreenError(
-                    f"screen: {spec.text}; is no indicator of this live engine, which computes "
-                    f"what it was started with; {hint}"
-                )
-        order = np.argsort(np.array(self._names, dtype=object))
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        column = pl.Series("instrument", list(self._names), dtype=pl.String)
-        return rows.frame(column, rank, interest=False)
-
-    def require_depth(self, needs: Mapping[str | None, TimeframeNeeds], base: str) -> None:
-        """Raise `ScreenError` if bars are looked at that are older than those in memory."""
-        for name, each in needs.items():
-            size, wanted = parse_timeframe(name or base).text, each.bars + 1
-            rows = self._rows.get(size)
-            if rows is None or self._is_all:
-                continue
-            closed = np.bincount(rows.instrument[rows.is_final], minlength=1).max()
-            if closed < wanted:
-                raise ScreenError(
-                    f"screen: looks {counted(each.bars, 'bar')} of {size} back; this live engine "
-                    f"has {max(int(closed) - 1, 0)} in memory; have it keep more candles"
-                )
+    def panels(
+        self,
+        needs: Mapping[str | None, TimeframeNeeds],
+        base: str,
+        first: int | None,
+        calendars: CalendarAssignment,
+    ) -> dict[str, Panel]:
+        """Return the panels of the question."""
+        return self._panels
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
         """Return the universe that is meant, with keys for symbols of a store."""
@@ -97,74 +62,230 @@ class LiveSource:
 
     def instruments(self) -> Sequence[str]:
         """Return the engine's instruments."""
-        return list(self._names)
+        return self._names
 
 
-class LiveScreens:
-    """The part of a live engine that answers screens."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a screen wants of one of an engine's timeframes, by its place.
 
-    _reading: AbstractContextManager[object]
-    _state: LiveState
-    _intake: Intake
-    _answers: LiveAnswers
-    _comparing: Comparing | None
-    calendars: CalendarAssignment
-    timeframes: tuple[str, ...]
+    Attributes
+    ----------
+    columns
+        Of the bars.
+    bars
+        How many of the newest closed ones are looked at, at most.
+    must
+        Of how many an instrument must be there.
+    has_forming
+        Whether the open ones are, too.
+    """
 
-    def screen(
+    place: int
+    columns: tuple[str, ...]
+    bars: int
+    must: int
+    has_forming: bool
+
+
+class LivePanels:
+    """A live engine's bars as panels; nothing may change its state meanwhile.
+
+    Attributes
+    ----------
+    names
+        The instruments, sorted, as in all panels.
+    """
+
+    def __init__(
         self,
-        condition: str | Node,
-        timeframe: str | Timeframe | None = None,
-        *,
-        columns: Sequence[str] | Mapping[str, str] = (),
-        sort: str | None = None,
-        ascending: bool = False,
-        instruments: str | list[str] | None = None,
-        universe: str | Path | Universe | None = None,
-        saved: Mapping[str, str] | str | Path | None = None,
-    ) -> ScreenResult:
-        """Ask a condition of the last closed bar of every instrument, as it is now.
+        state: LiveState,
+        intake: Intake,
+        calendars: CalendarAssignment,
+        comparing: Comparing | None,
+    ) -> None:
+        self._state, self._intake = state, intake
+        self._calendars, self._comparing = calendars, comparing
+        self._sizes = [each.size for each in state.timeframes]
+        # The state does not know what was compared.
+        self._kept = state.kept if comparing is None else KeptBars(len(self._sizes))
+        self._compared = tuple[int, ...]()
+        self.names: tuple[str, ...] = ()
+        self._order = np.empty(0, dtype=np.int64)
 
-        Parameters
-        ----------
-        condition, columns, sort, ascending, instruments, universe, saved
-            As in `tallow.AnalyticsEngine.screen`. The engine must have the indicators that are
-            asked for, as it computes no others; ``forming`` is the bar that is still open.
-        timeframe
-            One of the engine's; by default its first.
+    def look(self) -> tuple[int, ...]:
+        """Doubt what has changed outside of the kept bars; return a version of what there is.
 
-        Raises
-        ------
-        ScreenError
-            If a text cannot be read, or asks for what the engine does not have, or keep.
+        It differs where closed bars, or how many of them are in memory, may differ.
         """
-        plan = self._state.timeframes[0].plan
-        size = parse_timeframe(timeframe or self.timeframes[0])
-        asked = read_screen(condition, columns, sort, ascending, saved, plan.convention)
-        needs = leaves(*asked.trees, base=size.text)
-        with self._reading:
-            rows = dict(zip(self.timeframes, self._newest_rows(needs, size), strict=True))
-            names, store = tuple(self._intake.names), self._intake.source
-            is_all = store is None and not self._state.memory.first[: len(names)].any()
-        source = LiveSource(names, rows, None if store is None else store.store, is_all=is_all)
-        source.require_depth(needs, size.text)
-        question = ScreenQuestion([asked], size, self.calendars, source)
-        over = Range.of(None, None, instruments).checked(self.calendars)
-        (found,) = question.at(None, None, over, source.universe(universe))
-        return found.in_zone(self._answers.output_zone)
+        count = len(self._intake.names)
+        if self._comparing is not None:
+            parts = self._comparing.bars
+            compared = (count, self._comparing.closed, *(each.gone for each in parts))
+            if compared != self._compared:
+                self._kept.grow(len(self._state.memory.next))
+                self._kept.doubt(slice(None))
+                self._compared = compared
+        if any(any(each.failed.values()) for each in self._state.timeframes):
+            # A kernel that fails takes the values of earlier bars away, too.
+            self._kept.doubt(slice(None))
+        return count, self._kept.version, int(self._state.memory.first.sum())
 
-    def _newest_rows(
-        self, needs: Mapping[str | None, TimeframeNeeds], base: Timeframe
-    ) -> list[BarRows]:
-        """Return each timeframe's bars that are looked at, with all columns that an update has."""
+    def wanted(
+        self, needs: Mapping[str | None, TimeframeNeeds], base: Timeframe, trees: Sequence[Node]
+    ) -> list[Wanted]:
+        """Return what trees want; `ScreenError` if the engine lacks a timeframe or an indicator."""
+        is_compared = bool(population_names(*trees))
+        found = []
+        for each in {None: TimeframeNeeds(None), **needs}.values():
+            size, own = parse_timeframe(each.timeframe or base), each.timeframe is None
+            place = self._place(size)
+            self._require_columns(place, each)
+            columns = (*each.columns, *(spec.columns[0] for spec in each.specs), "close")
+            bars = each.bars + 1 if own else _bars_of(each, size, base)
+            if own and is_compared and each.bars:
+                # Members of a population may have more bars since than who is judged.
+                bars = max(bars, self._capacity(size))
+            found.append(Wanted(place, columns, bars, each.bars + 1, each.has_forming))
+        return found
+
+    def of(self, wanted: Sequence[Wanted], *, is_crossed: bool) -> dict[str, Panel]:
+        """Return the panels that are wanted, after a look.
+
+        `ScreenError` if they look back further than the engine's memory goes.
+        """
+        if len(self.names) != len(self._intake.names):
+            names, self._order = self._intake.names, np.argsort(self._intake.rank)
+            self.names = tuple(names[number] for number in self._order.tolist())
+        for each in wanted:
+            most = self._state.memory.capacity + 2
+            self._kept.want(each.place, each.columns, min(each.bars, most))
+        self._kept.settle(len(self.names), self._load)
+        return {
+            self._sizes[each.place].text: self._panel(each, is_crossed=is_crossed)
+            for each in wanted
+        }
+
+    # What the engine has
+
+    def _place(self, size: Timeframe) -> int:
+        if size not in self._sizes:
+            raise ScreenError(
+                f"screen: {size}; is no timeframe of this live engine, which has "
+                f"{', '.join(map(str, self._sizes))}; start it with this one, too"
+            )
+        return self._sizes.index(size)
+
+    def _require_columns(self, place: int, needs: TimeframeNeeds) -> None:
+        part = self._state.timeframes if self._comparing is None else self._comparing.bars
+        fields = part[place].fields
+        for spec in needs.specs:
+            if spec.columns[0] not in fields:
+                hint = near_matches(spec.columns[0], fields)
+                raise ScreenError(
+                    f"screen: {spec.text}; is no indicator of this live engine, which computes "
+                    f"what it was started with; {hint}"
+                )
+
+    def _require_depth(self, wanted: Wanted, counts: Ints) -> None:
+        """Raise `ScreenError` if bars are looked at that are older than those in memory."""
+        closed = int(counts.max(initial=0))
+        if closed >= wanted.must or self._has_all():
+            return
+        raise ScreenError(
+            f"screen: looks {wanted.must - 1} bars of {self._sizes[wanted.place]} back; this live "
+            f"engine has {max(closed - 1, 0)} in memory; have it keep more candles"
+        )
+
+    def _has_all(self) -> bool:
+        """Say whether no instrument ever had more candles than are in memory."""
+        return self._intake.source is None and not self._state.memory.first.any()
+
+    def _capacity(self, size: Timeframe) -> int:
+        """Return how many bars of an instrument that traded every minute are in memory."""
+        return self._state.memory.capacity // max(size.minutes, 1) + 2
+
+    # Bars
+
+    def _load(self, which: Ints) -> Sequence[BarRows]:
+        """Return the bars that are kept, and perhaps more, of instruments; see `KeptBars`."""
         if self._comparing is not None:
             return [each.all_rows() for each in self._comparing.bars]
-        sizes = {name: parse_timeframe(name or base) for name in needs} | {None: base}
-        if any(not size.minutes for size in sizes.values()):
-            return self._state.newest_bars(self._state.memory.capacity)
+        memory, parts = self._state.memory, zip(self._kept.timeframes, self._sizes, strict=True)
         # A bar has no more candles than minutes; one is open, and one may begin the memory.
-        back = [
-            (each.bars + 3) * sizes[name].minutes + each.base_bars * base.minutes
-            for name, each in needs.items()
-        ]
-        return self._state.newest_bars(max(back, default=3 * base.minutes))
+        back = max((kept.bars + 2) * size.minutes or memory.capacity for kept, size in parts)
+        rows = self._state.newest_bars(which, back)
+        has_more = (memory.next - memory.first)[which] > back
+        short = which[has_more & self._has_few(which, rows)]
+        if not len(short):
+            return rows
+        # They have candles that are in no bar.
+        whole = self._state.newest_bars(short, memory.capacity)
+        rest = [part.take(~np.isin(part.instrument, short)) for part in rows]
+        return [join_rows(pair).sort() for pair in zip(rest, whole, strict=True)]
+
+    def _has_few(self, which: Ints, rows: Sequence[BarRows]) -> Flags:
+        """Say which instruments have less closed bars among rows than are kept."""
+        few = np.zeros(len(which), dtype=np.bool_)
+        for kept, part in zip(self._kept.timeframes, rows, strict=True):
+            closed = part.instrument[part.is_final]
+            few |= np.bincount(closed, minlength=int(which[-1]) + 1)[which] < kept.bars
+        return few
+
+    def _since(self, place: int) -> Times:
+        """Return until when the bars of each instrument ended that are in memory no more."""
+        if self._comparing is not None:
+            return np.full(len(self.names), BEGIN_OF_TIME)
+        memory, which = self._state.memory, self._order
+        at = sum(part.shape[1] for each in self._state.timeframes[:place] for part in each.now)
+        slots = memory.slot(memory.first[which])
+        has_bar, opens, last = (
+            memory.snapshots[slots, which, at + field]
+            for field in (aggregate.HAS_BAR, aggregate.OPENS, aggregate.LAST_TIME)
+        )
+        since: Floats = np.maximum(np.where(has_bar != 0.0, opens, last), BEGIN_OF_TIME)
+        return since.astype(np.int64)
+
+    def _panel(self, wanted: Wanted, *, is_crossed: bool) -> Panel:
+        place, kept = wanted.place, self._kept.timeframes[wanted.place]
+        bars = min(wanted.bars, kept.bars)
+        places, counts = kept.newest(self._order, bars, self._since(place))
+        self._require_depth(wanted, counts)
+        opens, ends, values = kept.at(places, wanted.columns)
+        final = np.ones(len(places), dtype=np.bool_)
+        codes = np.repeat(np.arange(len(counts)), counts)
+        if wanted.has_forming:
+            rows = self._open_rows(place)
+            codes = np.append(codes, self._intake.rank[rows.instrument])
+            order = np.argsort(codes, kind="stable")
+            codes = codes[order]
+            opens = np.append(opens, rows.timestamp)[order]
+            ends = np.append(ends, rows.end)[order]
+            final = np.append(final, rows.is_final)[order]
+            values = {name: np.append(each, rows[name])[order] for name, each in values.items()}
+        offsets = np.searchsorted(codes, np.arange(len(counts) + 1))
+        positions = None
+        if is_crossed:
+            calendar_of = self._state.calendar_of[self._order[codes]]
+            size, source = self._sizes[place], parse_timeframe("1m")
+            positions = bucket_times(opens, calendar_of, size, source, self._calendars)[1]
+        return Panel(self.names, offsets, opens, ends, final, values, positions)
+
+    def _open_rows(self, place: int) -> BarRows:
+        """Return the bars that are open."""
+        if self._comparing is not None:
+            rows = self._comparing.bars[place].all_rows()
+        else:
+            rows = self._state.timeframes[place].last_bars(np.arange(len(self.names)))
+        return rows.take(~rows.is_final)
+
+
+def _bars_of(needs: TimeframeNeeds, size: Timeframe, base: Timeframe) -> int:
+    """Return how many closed bars are looked at, counted from the newest one of any base bar."""
+    # Of a shorter timeframe, some close after the base bar that is judged.
+    each = -(-_minutes(base) // _minutes(size))
+    return needs.bars + 1 + (needs.base_bars + 1) * each
+
+
+def _minutes(size: Timeframe) -> int:
+    return size.minutes or _MINUTES[size.unit]

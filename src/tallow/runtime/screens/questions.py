@@ -18,7 +18,6 @@ from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.universe import APART, Universe
 from tallow.runtime.operations import to_series
 from tallow.runtime.ranges import Range
-from tallow.runtime.screens.bars import panel_of, panels_of
 from tallow.runtime.screens.sources import Source
 from tallow.runtime.spans import calendar_buckets
 from tallow.runtime.universes import dates_of
@@ -53,7 +52,7 @@ class ScreenQuestion:
         self.source.begin(names, until, known_at)
         first = None if self.source.is_whole else self.source.until
         evaluation, base = self._evaluation(first, universe, is_moment=True)
-        named = sorted(set(self.source.instruments()) if names is None else names)
+        named = self.source.instruments() if names is None else names
         if universe is not None and len(base.closed.rows):
             named = self._members_then(base, universe, named)
         nobody = "" if universe is None or named else _nobody(universe)
@@ -114,17 +113,15 @@ class ScreenQuestion:
         trees = [tree for screen in self.screens for tree in screen.trees]
         source = self.source
         needs = leaves(*trees, base=self.size.text)
-        make = partial(panel_of, source=source.size, calendars=self.calendars, until=source.until)
-        how = (source.fetch, make, self.calendars, source.size)
         if is_moment and first is not None:
             # The newest closed bar opens a whole bar earlier.
             first = self._before(first)
-        panels = panels_of(needs, self.size.text, first, *how)
+        panels = source.panels(needs, self.size.text, first, self.calendars)
         opens = panels[self.size.text].closed.opens
         newest = None if not len(opens) else int(opens.max())
         if is_moment and first is not None and (newest is None or newest < first):
             # The newest bars are not the calendar's.
-            panels = panels_of(needs, self.size.text, newest, *how)
+            panels = source.panels(needs, self.size.text, newest, self.calendars)
         populations: dict[str | None, Population] = {}
         for name in population_names(*trees):
             if name is not None:

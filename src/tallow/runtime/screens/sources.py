@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import EmptyWarning, RangeError
 from tallow.core.time import DAY_US, MINUTE_US, from_us, now_us, to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
@@ -19,9 +21,11 @@ from tallow.data.universe_files import find_universe
 from tallow.plan.plan import make_plan
 from tallow.runtime.questions import QueryAnswer, Question
 from tallow.runtime.ranges import Range
-from tallow.runtime.screens.bars import BarRequest, closed_candles
+from tallow.runtime.screens.bars import BarRequest, closed_candles, panel_of, panels_of
 from tallow.runtime.shared_reads import SharedReads
 from tallow.screens.known import LaterReceipts
+from tallow.screens.needs import TimeframeNeeds
+from tallow.screens.panels import Panel
 
 if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
@@ -65,8 +69,14 @@ class Source(Protocol):
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, until when, and as known when."""
 
-    def fetch(self, wanted: Sequence[BarRequest]) -> list[pl.DataFrame]:
-        """Return bars; see `tallow.runtime.screens.bars.Fetch`."""
+    def panels(
+        self,
+        needs: Mapping[str | None, TimeframeNeeds],
+        base: str,
+        first: int | None,
+        calendars: CalendarAssignment,
+    ) -> dict[str, Panel]:
+        """Return the panels to judge base bars that open at a moment or later; None is all."""
         ...
 
     def universe(self, given: str | Path | Universe | None) -> Universe | None:
@@ -74,11 +84,30 @@ class Source(Protocol):
         ...
 
     def instruments(self) -> Sequence[str]:
-        """Return all instruments there are."""
+        """Return all instruments there are, each once, sorted."""
         ...
 
 
-class GivenSource:
+class FrameSource(Source, Protocol):
+    """Bars that are fetched as frames."""
+
+    def fetch(self, wanted: Sequence[BarRequest]) -> list[pl.DataFrame]:
+        """Return bars; see `tallow.runtime.screens.bars.Fetch`."""
+        ...
+
+    def panels(
+        self,
+        needs: Mapping[str | None, TimeframeNeeds],
+        base: str,
+        first: int | None,
+        calendars: CalendarAssignment,
+    ) -> dict[str, Panel]:
+        """Return the panels to judge base bars that open at a moment or later."""
+        make = partial(panel_of, source=self.size, calendars=calendars, until=self.until)
+        return panels_of(needs, base, first, self.fetch, make, calendars, self.size)
+
+
+class GivenSource(FrameSource):
     """Candles in memory."""
 
     has_receipts, is_whole = False, False
@@ -132,7 +161,7 @@ class GivenSource:
         return found
 
 
-class StoreSource:
+class StoreSource(FrameSource):
     """The candles of a store.
 
     Those of instruments whose later versions were received after the moment are read as they were
