@@ -111,7 +111,7 @@ class Evaluation:
         """Return what a condition is on each base bar."""
         self._keep(tree, CONDITION)
         panel = self._panel(None)
-        found = np.broadcast_to(self._values(tree, None), self._rows.rows.shape)
+        found = np.broadcast_to(self._of_base(tree), self._rows.rows.shape)
         states = np.full(len(panel.opens), UNKNOWN, np.int8)
         states[self._rows.rows] = found
         return Matches(states, panel.is_final)
@@ -120,7 +120,7 @@ class Evaluation:
         """Return a number on each base bar: float64 ``[rows of the base panel]``, NaN unknown."""
         self._keep(tree, NUMBER)
         values = np.full(len(self._panel(None).opens), np.nan)
-        values[self._rows.rows] = self._values(tree, None)
+        values[self._rows.rows] = self._of_base(tree)
         return values
 
     def why_unknown(self, tree: Node, among: Flags | None = None) -> dict[str, int]:
@@ -133,12 +133,12 @@ class Evaluation:
         by a division by zero.
         """
         self._keep(tree, CONDITION)
-        unknown = np.broadcast_to(self._values(tree, None), self._rows.rows.shape) == UNKNOWN
+        unknown = np.broadcast_to(self._of_base(tree), self._rows.rows.shape) == UNKNOWN
         if among is not None:
             unknown = unknown & self._rows.of_rows(among)
         found: dict[str, int] = {}
         for leaf in dict.fromkeys(node for node in all_nodes(tree) if isinstance(node, Leaf)):
-            count = int(np.count_nonzero(unknown & np.isnan(self._values(leaf, None))))
+            count = int(np.count_nonzero(unknown & np.isnan(self._of_base(leaf))))
             found |= {text_of(leaf): count} if count else {}
         return found
 
@@ -178,13 +178,17 @@ class Evaluation:
 
     # Nodes
 
+    def _of_base(self, node: Node) -> Values:
+        """Return a node's values on the closed base bars."""
+        with np.errstate(all="ignore"):
+            return self._values(node, None)
+
     def _values(self, node: Node, counted: str | None) -> Values:
         """Return a node's values on the closed bars of a timeframe; None is the base's."""
         # To compare whole trees at each node would take longer than to compute most of them.
         key = (_identity(node), counted)
         if key not in self._known:
-            with np.errstate(all="ignore"):
-                self._known[key] = self._computed(node, counted)
+            self._known[key] = self._computed(node, counted)
         return self._known[key]
 
     def _computed(self, node: Node, counted: str | None) -> Values:

@@ -13,6 +13,9 @@ from tallow.core.errors import ScreenError, excerpt, near_matches
 from tallow.core.text import counted
 from tallow.screens.series import known_only
 
+_FEW_BARS = 16
+"""How many bars of each instrument are counted faster than searched."""
+
 _KEY_MAX = int(np.iinfo(np.int64).max) // 2
 
 
@@ -124,6 +127,12 @@ class PanelRows:
         return np.searchsorted(self.rows, self.panel.offsets)
 
     @cached_property
+    def of_each(self) -> int:
+        """How many rows each instrument has; 0 where they have none, or not equally many."""
+        counts = np.diff(self.offsets)
+        return int(counts[0]) if len(counts) and (counts == counts[0]).all() else 0
+
+    @cached_property
     def numbers(self) -> Ints:
         """Which row of its instrument each one is, from 0."""
         return np.arange(len(self.rows)) - self.offsets[self.codes]
@@ -158,12 +167,20 @@ class PanelRows:
 
     def column(self, name: str) -> Floats:
         """Return a column, with NaN for what is not finite."""
+        if name in self._known:
+            return self._known[name]
         if name not in self.panel.columns:
             hint = near_matches(name, self.panel.columns)
             raise ScreenError(
                 f"panel: {excerpt(name)}; no such column; `leaves` says which are needed; {hint}"
             )
-        return known_only(self.of_rows(self.panel.columns[name]))
+        self._known[name] = known_only(self.of_rows(self.panel.columns[name]))
+        return self._known[name]
+
+    @cached_property
+    def _known(self) -> dict[str, Floats]:
+        """The columns that somebody has asked for."""
+        return {}
 
 
 def latest(rows: PanelRows, known: Times, at: PanelRows, moments: Times) -> Ints:
@@ -184,20 +201,10 @@ def latest(rows: PanelRows, known: Times, at: PanelRows, moments: Times) -> Ints
     found = np.full(len(moments), -1)
     if not len(known) or not len(moments):
         return found
+    is_same = rows.panel.names == at.panel.names
+    if is_same and 0 < rows.of_each <= _FEW_BARS and at.of_each > 0:
+        return _latest_of_few(known.reshape(-1, rows.of_each), moments.reshape(-1, at.of_each))
     codes = codes_among(rows.panel.names, at.panel.names)[at.codes]
-    # What is asked of is mostly newer than all there is.
-    last = rows.offsets[1:][codes] - 1
-    is_last = (codes >= 0) & (last >= rows.offsets[codes]) & (known[last] <= moments)
-    found[is_last] = last[is_last]
-    rest = np.flatnonzero(~is_last & (codes >= 0))
-    if len(rest):
-        found[rest] = _searched(rows, known, codes[rest], moments[rest])
-    return found
-
-
-def _searched(rows: PanelRows, known: Times, codes: Ints, moments: Times) -> Ints:
-    """Return `latest` of moments of instruments that are among those of the rows."""
-    found = np.full(len(moments), -1)
     first = min(known.min(), moments.min())
     span = int(max(known.max(), moments.max()) - first) + 1
     # Instrument and time are one key, of as many instruments at once as an int64 has room for.
@@ -211,6 +218,15 @@ def _searched(rows: PanelRows, known: Times, codes: Ints, moments: Times) -> Int
         last = low + np.searchsorted(keys, wanted, side="right") - 1
         found[asked] = np.where(last >= rows.offsets[codes[asked]], last, -1)
     return found
+
+
+def _latest_of_few(known: Times, moments: Times) -> Ints:
+    """Return `latest` where instruments, in rows here, have few bars, and equally many each."""
+    counts = np.zeros(moments.shape, dtype=np.int64)
+    for bar in known.T:
+        counts += bar[:, np.newaxis] <= moments
+    first = known.shape[1] * np.arange(len(known))[:, np.newaxis]
+    return np.where(counts > 0, first + counts - 1, -1).ravel()
 
 
 def codes_among(names: Sequence[str], others: Sequence[str]) -> Ints:

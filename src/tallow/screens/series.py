@@ -76,10 +76,9 @@ def shift(values: Values, numbers: Ints, bars: int) -> Values:
     """
     values = np.broadcast_to(values, numbers.shape)
     unknown = np.nan if values.dtype == np.float64 else UNKNOWN
-    shifted = np.full(values.shape, unknown, values.dtype)
-    shifted[bars:] = values[: len(values) - bars] if bars < len(values) else values[:0]
-    shifted[numbers < bars] = unknown
-    return shifted
+    before = np.empty_like(values)
+    before[bars:] = values[: max(len(values) - bars, 0)]
+    return np.where(numbers < bars, values.dtype.type(unknown), before)
 
 
 def rolling(pick: np.ufunc, values: Values, numbers: Ints, bars: int) -> Values:

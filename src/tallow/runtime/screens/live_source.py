@@ -141,7 +141,8 @@ class LivePanels:
             size, own = parse_timeframe(each.timeframe or base), each.timeframe is None
             place = self._place(size)
             self._require_columns(place, each)
-            columns = (*each.columns, *(spec.columns[0] for spec in each.specs), "close")
+            names = (*each.columns, *(spec.columns[0] for spec in each.specs), "close")
+            columns = tuple(dict.fromkeys(names))
             bars = each.bars + 1 if own else _bars_of(each, size, base)
             if own and is_compared and each.bars:
                 # Members of a population may have more bars since than who is judged.
