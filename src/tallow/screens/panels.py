@@ -77,14 +77,12 @@ class Panel:
             if len(values) != rows:
                 raise ScreenError(f"panel: {name}: {counted(len(values), 'row')}; must be {rows}")
         final = self.closed
-        for what, times in (("opens", self.opens), ("ends", self.ends)):
-            _require_ascending(what, times, self.codes, strictly=False)
-            _require_ascending(
-                f"{what} of final rows", times[final.rows], final.codes, strictly=True
-            )
+        if not final.is_all:
+            _require_ascending(PanelRows(self, np.arange(rows)))
+        _require_ascending(final, "of final rows")
         if self.seen is not None:
-            seen = self.seen[self.still_open.rows]
-            _require_ascending("seen", seen, self.still_open.codes, strictly=False)
+            still_open = self.still_open
+            _require_steps("seen", still_open.of_rows(self.seen), still_open)
 
     @cached_property
     def codes(self) -> Ints:
@@ -131,6 +129,12 @@ class PanelRows:
         """How many rows each instrument has; 0 where they have none, or not equally many."""
         counts = np.diff(self.offsets)
         return int(counts[0]) if len(counts) and (counts == counts[0]).all() else 0
+
+    @cached_property
+    def within(self) -> Flags:
+        """Whether each row but the first is of the instrument of the row before it."""
+        is_same: Flags = np.diff(self.codes) == 0
+        return is_same
 
     @cached_property
     def numbers(self) -> Ints:
@@ -237,7 +241,16 @@ def codes_among(names: Sequence[str], others: Sequence[str]) -> Ints:
     return np.array([codes.get(name, -1) for name in others], np.int64)
 
 
-def _require_ascending(what: str, times: Times, codes: Ints, *, strictly: bool) -> None:
-    steps = np.diff(times)[np.diff(codes) == 0]
-    if len(steps) and steps.min() < int(strictly):
-        raise ScreenError(f"panel: {what}; must ascend within an instrument; sort the rows")
+def _require_ascending(rows: PanelRows, once: str = "") -> None:
+    for what, times in (("opens", rows.opens), ("ends", rows.ends)):
+        _require_steps(what, times, rows, once and f"{what} {once}")
+
+
+def _require_steps(what: str, times: Times, rows: PanelRows, once: str = "") -> None:
+    """Raise `ScreenError` unless times ascend within an instrument; with `once`, each differs."""
+    steps = np.diff(times)[rows.within]
+    least = int(steps.min(initial=1))
+    if least < 0 or (once and not least):
+        raise ScreenError(
+            f"panel: {what if least < 0 else once}; must ascend within an instrument; sort the rows"
+        )

@@ -235,9 +235,9 @@ class LivePanels:
 
     def _since(self, place: int) -> Times:
         """Return until when the bars of each instrument ended that are in memory no more."""
-        if self._comparing is not None:
-            return np.full(len(self.names), BEGIN_OF_TIME)
         memory, which = self._state.memory, self._order
+        if self._comparing is not None or not memory.first.any():
+            return np.full(len(which), BEGIN_OF_TIME)
         at = sum(part.shape[1] for each in self._state.timeframes[:place] for part in each.now)
         slots = memory.slot(memory.first[which])
         has_bar, opens, last = (
