@@ -25,6 +25,7 @@ from tests.data.store.campaign import seed_of
 from tests.frames import minutes
 from tests.running import all_indicators
 from tests.runtime.live.markets import Key, Values, microseconds
+from tests.runtime.live.screened import ask
 from tests.runtime.live.setups import Setup
 from tests.runtime.live.twin import MINUTE_US, NEVER, Twin
 
@@ -100,7 +101,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(seed=SEEDS)
     def screen(self, seed: int) -> None:
-        self.twin.screen(random.Random(seed))
+        ask(self.twin, random.Random(seed))
 
     @rule()
     def save(self) -> None:

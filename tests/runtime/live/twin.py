@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 
 from tallow import AnalyticsEngine, LiveEngine
-from tallow.core.errors import ScreenError
 from tallow.core.spec import parse_specs
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.store.store import Store
@@ -37,14 +36,6 @@ from tests.runtime.live.tickers import Tick, drawn_ticks, folded, tick_frame
 
 MINUTE_US = 60_000_000
 NEVER = -(2**40)
-SCREENS = (
-    "close > open",
-    "close > close[{n}]",
-    "close crosses above open or close@{other} < open@{other}[{n}]",
-    "forming high@{other} > high",
-    "cs_rank(volume)[{n}] > 1",
-    "highest(high, {n}) > high@{other} within 2 bars",
-)
 
 Table = dict[Key, tuple[Any, ...]]
 """Rows of a timeframe by key: floats as int64 views, so that equal means equal bits."""
@@ -219,41 +210,6 @@ class Twin:
         self._meet_others()
         self.now = max(self.now, now)
         self.agree(self.live.advance(now))
-
-    def screen(self, draw: random.Random) -> None:
-        """Ask screens; assert that the bars kept for them are those of the candles in memory."""
-        base, other = draw.choice(self.setup.timeframes), draw.choice(self.setup.timeframes)
-        text = draw.choice(SCREENS).format(other=other, n=draw.choice([1, 2, 6]))
-        kept = self._answer(text, base)
-        self.live._state.kept.doubt(slice(None))
-        assert self._answer(text, base) == kept
-        if self.deletions or any(len(self.own(name)) > self.setup.keep for name in self.live.names):
-            return
-        closed: dict[str, list[tuple[int, Any]]] = {}
-        for (name, opens), (_, is_final, *said) in sorted(self.expected()[base].items()):
-            if is_final:
-                closed.setdefault(name, []).append((opens, said[3]))
-        if not closed:
-            return
-        newest = max(rows[-1][0] for rows in closed.values())
-        # Of a store's candles, an engine has no more than it needs.
-        columns = [] if self.store is not None else ["close[1]"]
-        found = self.live.screen("high >= low", base, columns=columns).frame
-        expected = {}
-        for name, rows in closed.items():
-            before = [*(close for _, close in rows[-2:-1]), None][:1] if columns else []
-            if rows[-1][0] == newest:
-                expected[name, newest] = (0, True, rows[-1][1], *before)
-        assert table(found.with_columns(candles=0, is_final=True)) == expected
-
-    def _answer(self, text: str, base: str) -> Any:
-        """Return all that a screen says, or its error."""
-        try:
-            found = self.live.screen(text, base, columns=["volume"], sort="close")
-        except ScreenError as error:
-            return str(error)
-        rows = found.frame.rows(), found.unknown.rows()
-        return rows, found.counts, found.why_unknown, found.judged_at
 
     def others_write(self, candles: Mapping[Key, Values]) -> None:
         """Write candles to the store behind the engine's back."""
