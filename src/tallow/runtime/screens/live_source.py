@@ -194,8 +194,8 @@ class LivePanels:
         if closed >= wanted.must or self._has_all():
             return
         raise ScreenError(
-            f"screen: looks {wanted.must - 1} bars of {self._sizes[wanted.place]} back; this live "
-            f"engine has {max(closed - 1, 0)} in memory; have it keep more candles"
+            f"screen: looks {counted(wanted.must - 1, 'bar')} of {self._sizes[wanted.place]} back; "
+            f"this live engine has {max(closed - 1, 0)} in memory; have it keep more candles"
         )
 
     def _has_all(self) -> bool:
