@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from copy import copy
 from typing import Any
 
 from tallow import LiveEngine
 from tallow.core.errors import ScreenError
+from tallow.runtime.live.kept_bars import KeptBars
 from tests.runtime.live.twin import Table, Twin, table
 
 TEXTS = (
@@ -19,13 +21,28 @@ TEXTS = (
 )
 
 
-def ask(twin: Twin, draw: random.Random) -> None:
-    """Ask screens; assert that the bars kept for them are those of the candles in memory."""
+def drawn_text(twin: Twin, draw: random.Random) -> tuple[str, str]:
+    """Return a screen, and of which timeframe it is asked."""
     base, other = draw.choice(twin.setup.timeframes), draw.choice(twin.setup.timeframes)
-    text = draw.choice(TEXTS).format(other=other, n=draw.choice([1, 2, 6]))
-    kept = answer(twin.live, text, base)
-    twin.live._state.kept.doubt(slice(None))
-    assert answer(twin.live, text, base) == kept
+    return draw.choice(TEXTS).format(other=other, n=draw.choice([1, 2, 6])), base
+
+
+def require_kept(live: LiveEngine, text: str, base: str) -> None:
+    """Assert that the bars an engine kept say what those of its candles in memory say."""
+    assert answer(live, text, base) == answer(forgetful(live), text, base)
+
+
+def forgetful(live: LiveEngine) -> LiveEngine:
+    """Return an engine of the same state that has kept no bars."""
+    other = copy(live)
+    other._know_no_screens()
+    other._panels._kept = KeptBars(len(live.timeframes))
+    other._panels._kept.grow(len(live._state.memory.next))
+    return other
+
+
+def require_newest(twin: Twin, base: str) -> None:
+    """Assert that a screen sees the newest closed bars of a run from scratch."""
     is_whole = all(len(twin.own(name)) <= twin.setup.keep for name in twin.live.names)
     closed = closed_bars(twin, base)
     if is_whole and not twin.deletions and closed:

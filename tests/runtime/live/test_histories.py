@@ -17,7 +17,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tallow import load_calendar, open_store
 from tests.contract.cases import CASES
@@ -25,7 +31,7 @@ from tests.data.store.campaign import seed_of
 from tests.frames import minutes
 from tests.running import all_indicators
 from tests.runtime.live.markets import Key, Values, microseconds
-from tests.runtime.live.screened import ask
+from tests.runtime.live.screened import drawn_text, require_kept, require_newest
 from tests.runtime.live.setups import Setup
 from tests.runtime.live.twin import MINUTE_US, NEVER, Twin
 
@@ -45,6 +51,7 @@ class Histories(RuleBasedStateMachine):
         store = open_store(self.path / "store", create=True) if self.stored else None
         self.twin = Twin(Setup.drawn(draw), draw, store)
         self.resume: Callable[[], None] | None = None
+        self.texts = [drawn_text(self.twin, draw) for _ in range(2)]
 
     def teardown(self) -> None:
         if hasattr(self, "twin"):
@@ -101,7 +108,12 @@ class Histories(RuleBasedStateMachine):
 
     @rule(seed=SEEDS)
     def screen(self, seed: int) -> None:
-        ask(self.twin, random.Random(seed))
+        require_newest(self.twin, random.Random(seed).choice(self.twin.setup.timeframes))
+
+    @invariant()
+    def screens_see_no_stale_bar(self) -> None:
+        for text, base in self.texts:
+            require_kept(self.twin.live, text, base)
 
     @rule()
     def save(self) -> None:
