@@ -121,7 +121,7 @@ def test_intervals_that_overlap_are_merged_with_a_note_and_those_that_touch_with
     assert touching.table["to"].to_list() == [date(2024, 6, 30), date(2024, 2, 1)]
     over = read_universe(written(tmp_path, text + "A,2024-06-30,\nB,2024-01-31,2024-02-02\n"))
     assert over.notes == (
-        "2 rows overlap others of the same instrument; merged: A (and 1 more instruments)",
+        "merged 2 rows with others of the same instrument: A (and 1 more instrument)",
     )
     assert over.table["to"].to_list() == [None, date(2024, 2, 2)]
 
