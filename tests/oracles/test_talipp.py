@@ -54,12 +54,9 @@ CHANNEL = {"lb": "lower", "cb": "middle", "ub": "upper"}
 DIRECTIONS = {"plus_di": by_its_own_range, "minus_di": by_its_own_range}
 
 BUILT: dict[str, list[Ours]] = {
-    "AccuDist": single("ad", "ad"),
     "ADX": [Ours("adx(14)", {n: n for n in ("adx", "plus_di", "minus_di")}, adjust=DIRECTIONS)],
     "ATR": single("atr(5)", "atr"),
     "BB": [Ours("bollinger(5, 2)", CHANNEL)],
-    "BOP": single("bop", "bop"),
-    "ChaikinOsc": single("adosc(5, 7)", "adosc"),
     "DEMA": single("dema(20)", "dema"),
     "DonchianChannels": [Ours("donchian(5)", CHANNEL)],
     "EMA": single("ema(20)", "ema"),
@@ -85,13 +82,12 @@ BUILT: dict[str, list[Ours]] = {
     "VWMA": single("vwma(20)", "vwma"),
     "WMA": single("wma(20)", "wma"),
 }
-OTHERS = """ALMA AO Aroon CCI CHOP ChandeKrollStop CoppockCurve DPO EMV
-ForceIndex IBS KAMA KST KVO MassIndex McGinleyDynamic MeanDev NATR RogersSatchell
+OTHERS = """ALMA AO AccuDist Aroon BOP CCI CHOP ChaikinOsc ChandeKrollStop CoppockCurve DPO EMV
+ForceIndex IBS KAMA KST KVO MassIndex McGinleyDynamic MeanDev NATR ParabolicSAR RogersSatchell
 SFX SOBV STC StochRSI T3 TRIX TSI TTM UO VTX Williams"""
 INDICATORS: dict[str, list[Ours] | str] = (
     BUILT
     | dict.fromkeys(OTHERS.split(), NOT_BUILT)
-    | {"ParabolicSAR": "shows its trend, extreme and acceleration, which are no outputs of ours"}
     | {"ZLEMA": "its lag is half the length; ours, TA-Lib's and Wickra's of length - 1"}
 )
 
