@@ -70,7 +70,11 @@ SHOWN: dict[str, Shown] = {
     "runtime/why_empty": (("run", "query"), (tallow.AnalyticsEngine,)),
     "runtime/live/live_quarantine": (("live", "quarantine"), (tallow.LiveEngine,)),
     # The verb says itself that there are no candles.
-    "runtime/screens/asking": ((), (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep)),
+    "runtime/screens/asking": ((), (tallow.AnalyticsEngine.screen,)),
+    "runtime/screens/questions": (
+        (),
+        (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep),
+    ),
 }
 
 ELSEWHERE: dict[tuple[str, str], Shown] = {

@@ -266,7 +266,7 @@ def test_candles_that_were_forming_are_not_exported(store: Path) -> None:
     table = store.with_name("repair.csv")
     ingested(store.parent, CLEAN + CLEAN.replace("A,2025", "A,2085"), "future.csv")
     result = tallow("store", "quarantine", "--store", store, "--export", table)
-    assert "3 candles that were forming" in result.stderr
+    assert "3 forming candles" in result.stderr
     assert len(pl.read_csv(table)) == 0
 
 

@@ -191,7 +191,7 @@ def _parse(text: str, convention: Convention, place: int = 1) -> Spec:
     if indicator.memory == CROSS and "in" in arguments.named:
         raise SpecError(
             f"{shorten(text)}: in={shorten(arguments.named['in'])}; names a population, as screens "
-            "do alone; leave it out and ask of a universe=, or ask a screen"
+            "do alone; leave it out and ask a screen"
         )
     given = _take_source(text, indicator, arguments)
     values = indicator.values(*arguments, convention)

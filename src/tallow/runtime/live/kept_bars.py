@@ -31,7 +31,7 @@ class ClosedBars:
         self.columns, self.bars = tuple(columns), bars
         # How many bars of each instrument have been put here.
         self._count = np.empty(0, dtype=np.int64)
-        # The bars of instrument `i` are at places `i * bars` and after.
+        # The bars of instrument `i` are at slots `i * bars` and after.
         self._opens = np.empty(0, dtype=np.int64)
         self._ends = np.empty(0, dtype=np.int64)
         self._values = np.empty((len(self.columns), 0))
@@ -69,10 +69,10 @@ class ClosedBars:
         slots = (self._count[rows.instrument] - 1 - ages)[ages < self.bars] % self.bars
         self._write(some.instrument * self.bars + slots, some)
 
-    def _write(self, places: Ints, rows: BarRows) -> None:
-        self._opens[places], self._ends[places] = rows.timestamp, rows.end
+    def _write(self, slots: Ints, rows: BarRows) -> None:
+        self._opens[slots], self._ends[slots] = rows.timestamp, rows.end
         for kept, name in zip(self._values, self.columns, strict=True):
-            kept[places] = rows[name]
+            kept[slots] = rows[name]
 
     def newest(self, which: Ints, bars: int, since: Times) -> tuple[Ints, Ints]:
         """Return where the newest bars of instruments are, in this order, and how many of each.
@@ -80,14 +80,14 @@ class ClosedBars:
         Those that end by `since`, an instant for each instrument, are left out.
         """
         count, ages = self._count[which][:, np.newaxis], np.arange(bars)[::-1]
-        places = which[:, np.newaxis] * self.bars + (count - 1 - ages) % self.bars
-        there: Flags = (ages < count) & (self._ends[places] > since[:, np.newaxis])
-        return places[there], there.sum(axis=1)
+        slots = which[:, np.newaxis] * self.bars + (count - 1 - ages) % self.bars
+        there: Flags = (ages < count) & (self._ends[slots] > since[:, np.newaxis])
+        return slots[there], there.sum(axis=1)
 
-    def at(self, places: Ints, columns: Sequence[str]) -> tuple[Times, Times, dict[str, Floats]]:
+    def at(self, slots: Ints, columns: Sequence[str]) -> tuple[Times, Times, dict[str, Floats]]:
         """Return when bars open and end, and some of their columns."""
-        values = {name: self._values[self.columns.index(name)][places] for name in columns}
-        return self._opens[places], self._ends[places], values
+        values = {name: self._values[self.columns.index(name)][slots] for name in columns}
+        return self._opens[slots], self._ends[slots], values
 
 
 class KeptBars:
@@ -118,14 +118,14 @@ class KeptBars:
             each.grow(count)
         self.version += 1
 
-    def want(self, place: int, columns: Sequence[str], bars: int) -> None:
+    def want(self, number: int, columns: Sequence[str], bars: int) -> None:
         """Keep columns and so many bars of a timeframe from now on, beside what is kept."""
-        kept = self.timeframes[place]
+        kept = self.timeframes[number]
         if bars <= kept.bars and kept.columns and set(columns).issubset(kept.columns):
             return
         both = tuple(dict.fromkeys((*kept.columns, *columns)))
-        self.timeframes[place] = ClosedBars(both, max(bars, kept.bars))
-        self.timeframes[place].grow(len(self._in_doubt))
+        self.timeframes[number] = ClosedBars(both, max(bars, kept.bars))
+        self.timeframes[number].grow(len(self._in_doubt))
         self.is_used = True
         self.doubt(slice(None))
 

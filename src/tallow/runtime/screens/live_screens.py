@@ -18,7 +18,7 @@ from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.ranges import Range
 from tallow.runtime.screens.asking import read_screen
-from tallow.runtime.screens.live_source import LivePanels, LiveSource, Wanted
+from tallow.runtime.screens.live_source import BarNeeds, LivePanels, LiveSource
 from tallow.runtime.screens.questions import ScreenQuestion
 from tallow.screens.answers import Screen, ScreenResult
 from tallow.screens.files import texts_of
@@ -39,7 +39,7 @@ class LiveScreen:
     """
 
     screen: Screen
-    wanted: list[Wanted]
+    wanted: list[BarNeeds]
     is_crossed: bool
     is_settled: bool
     answered: tuple[tuple[int, ...], ScreenResult] | None = None

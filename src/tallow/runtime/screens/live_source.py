@@ -66,8 +66,8 @@ class LiveSource:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a screen wants of one of an engine's timeframes, by its place.
+class BarNeeds:
+    """What a screen wants of one of an engine's timeframes, by its number.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Wanted:
         Whether the open ones are, too.
     """
 
-    place: int
+    number: int
     columns: tuple[str, ...]
     bars: int
     must: int
@@ -133,24 +133,24 @@ class LivePanels:
 
     def wanted(
         self, needs: Mapping[str | None, TimeframeNeeds], base: Timeframe, trees: Sequence[Node]
-    ) -> list[Wanted]:
+    ) -> list[BarNeeds]:
         """Return what trees want; `ScreenError` if the engine lacks a timeframe or an indicator."""
         is_compared = bool(population_names(*trees))
         found = []
         for each in {None: TimeframeNeeds(None), **needs}.values():
             size, own = parse_timeframe(each.timeframe or base), each.timeframe is None
-            place = self._place(size)
-            self._require_columns(place, each)
+            number = self._place(size)
+            self._require_columns(number, each)
             names = (*each.columns, *(spec.columns[0] for spec in each.specs), "close")
             columns = tuple(dict.fromkeys(names))
             bars = each.bars + 1 if own else _bars_of(each, size, base)
             if own and is_compared and each.bars:
                 # Members of a population may have more bars since than who is judged.
                 bars = max(bars, self._capacity(size))
-            found.append(Wanted(place, columns, bars, each.bars + 1, each.has_forming))
+            found.append(BarNeeds(number, columns, bars, each.bars + 1, each.has_forming))
         return found
 
-    def of(self, wanted: Sequence[Wanted], *, is_crossed: bool) -> dict[str, Panel]:
+    def of(self, wanted: Sequence[BarNeeds], *, is_crossed: bool) -> dict[str, Panel]:
         """Return the panels that are wanted, after a look.
 
         `ScreenError` if they look back further than the engine's memory goes.
@@ -160,10 +160,10 @@ class LivePanels:
             self.names = tuple(names[number] for number in self._order.tolist())
         for each in wanted:
             most = self._state.memory.capacity + 2
-            self._kept.want(each.place, each.columns, min(each.bars, most))
+            self._kept.want(each.number, each.columns, min(each.bars, most))
         self._kept.settle(len(self.names), self._load)
         return {
-            self._sizes[each.place].text: self._panel(each, is_crossed=is_crossed)
+            self._sizes[each.number].text: self._panel(each, is_crossed=is_crossed)
             for each in wanted
         }
 
@@ -177,9 +177,9 @@ class LivePanels:
             )
         return self._sizes.index(size)
 
-    def _require_columns(self, place: int, needs: TimeframeNeeds) -> None:
+    def _require_columns(self, number: int, needs: TimeframeNeeds) -> None:
         part = self._state.timeframes if self._comparing is None else self._comparing.bars
-        fields = part[place].fields
+        fields = part[number].fields
         for spec in needs.specs:
             if spec.columns[0] not in fields:
                 hint = near_matches(spec.columns[0], fields)
@@ -188,14 +188,14 @@ class LivePanels:
                     f"what it was started with; {hint}"
                 )
 
-    def _require_depth(self, wanted: Wanted, counts: Ints) -> None:
+    def _require_depth(self, wanted: BarNeeds, counts: Ints) -> None:
         """Raise `ScreenError` if bars are looked at that are older than those in memory."""
         closed = int(counts.max(initial=0))
         if closed >= wanted.must or self._has_all():
             return
         raise ScreenError(
-            f"screen: looks {counted(wanted.must - 1, 'bar')} of {self._sizes[wanted.place]} back; "
-            f"this live engine has {max(closed - 1, 0)} in memory; have it keep more candles"
+            f"screen: looks {counted(wanted.must - 1, 'bar')} of {self._sizes[wanted.number]} "
+            f"back; this live engine has {max(closed - 1, 0)} in memory; have it keep more candles"
         )
 
     def _has_all(self) -> bool:
@@ -233,12 +233,12 @@ class LivePanels:
             few |= np.bincount(closed, minlength=int(which[-1]) + 1)[which] < kept.bars
         return few
 
-    def _since(self, place: int) -> Times:
+    def _since(self, number: int) -> Times:
         """Return until when the bars of each instrument ended that are in memory no more."""
         memory, which = self._state.memory, self._order
         if self._comparing is not None or not memory.first.any():
             return np.full(len(which), BEGIN_OF_TIME)
-        at = sum(part.shape[1] for each in self._state.timeframes[:place] for part in each.now)
+        at = sum(part.shape[1] for each in self._state.timeframes[:number] for part in each.now)
         slots = memory.slot(memory.first[which])
         has_bar, opens, last = (
             memory.snapshots[slots, which, at + field]
@@ -247,16 +247,16 @@ class LivePanels:
         since: Floats = np.maximum(np.where(has_bar != 0.0, opens, last), BEGIN_OF_TIME)
         return since.astype(np.int64)
 
-    def _panel(self, wanted: Wanted, *, is_crossed: bool) -> Panel:
-        place, kept = wanted.place, self._kept.timeframes[wanted.place]
+    def _panel(self, wanted: BarNeeds, *, is_crossed: bool) -> Panel:
+        number, kept = wanted.number, self._kept.timeframes[wanted.number]
         bars = min(wanted.bars, kept.bars)
-        places, counts = kept.newest(self._order, bars, self._since(place))
+        slots, counts = kept.newest(self._order, bars, self._since(number))
         self._require_depth(wanted, counts)
-        opens, ends, values = kept.at(places, wanted.columns)
-        final = np.ones(len(places), dtype=np.bool_)
+        opens, ends, values = kept.at(slots, wanted.columns)
+        final = np.ones(len(slots), dtype=np.bool_)
         codes = np.repeat(np.arange(len(counts)), counts)
         if wanted.has_forming:
-            rows = self._open_rows(place)
+            rows = self._open_rows(number)
             codes = np.append(codes, self._intake.rank[rows.instrument])
             order = np.argsort(codes, kind="stable")
             codes = codes[order]
@@ -268,16 +268,16 @@ class LivePanels:
         positions = None
         if is_crossed:
             calendar_of = self._state.calendar_of[self._order[codes]]
-            size, source = self._sizes[place], parse_timeframe("1m")
+            size, source = self._sizes[number], parse_timeframe("1m")
             positions = bucket_times(opens, calendar_of, size, source, self._calendars)[1]
         return Panel(self.names, offsets, opens, ends, final, values, positions)
 
-    def _open_rows(self, place: int) -> BarRows:
+    def _open_rows(self, number: int) -> BarRows:
         """Return the bars that are open."""
         if self._comparing is not None:
-            rows = self._comparing.bars[place].all_rows()
+            rows = self._comparing.bars[number].all_rows()
         else:
-            rows = self._state.timeframes[place].last_bars(np.arange(len(self.names)))
+            rows = self._state.timeframes[number].last_bars(np.arange(len(self.names)))
         return rows.take(~rows.is_final)
 
 
