@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tallow.core.limits import LENGTH_MAX, MULTIPLIER_MAX
-from tallow.core.operator import Parameter, Values
+from tallow.core.operator import Output, Parameter, Values
 
 WILDER = "Wilder (1978), New Concepts in Technical Trading Systems"
 
@@ -19,6 +19,20 @@ def multiplier(default: float) -> Parameter:
     """Return the distance of a band from its middle."""
     text = "distance of a band from the middle, in deviations or ranges"
     return Parameter("multiplier", default, text, minimum=0.0, maximum=MULTIPLIER_MAX)
+
+
+FAST_SLOW = (length(12, name="fast_length"), length(26, minimum=2, name="slow_length"))
+SIGNAL = length(9, name="signal_length")
+
+
+def outputs_with_signal(name: str, unit: str, description: str) -> tuple[Output, ...]:
+    """Return what is made of a fast and a slow average: itself, its average, their difference."""
+    lengths = "{fast_length}_{slow_length}_{signal_length}"
+    return (
+        Output(name, f"{name}_{lengths}", unit, description),
+        Output("signal", f"{name}_signal_{lengths}", unit, f"average of {name}"),
+        Output("histogram", f"{name}_histogram_{lengths}", unit, f"{name} minus signal"),
+    )
 
 
 START = Parameter(

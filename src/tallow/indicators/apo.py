@@ -7,7 +7,7 @@ import numpy as np
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output
 from tallow.indicators._averages import average_step
-from tallow.indicators._declare import check_fast_slow, length
+from tallow.indicators._declare import FAST_SLOW, check_fast_slow
 
 
 @kernel
@@ -36,7 +36,7 @@ INDICATOR = Indicator(
     title="Absolute price oscillator",
     inputs=("close",),
     outputs=(Output("apo", "apo_{fast_length}_{slow_length}", "price", "fast minus slow average"),),
-    parameters=(length(12, name="fast_length"), length(26, minimum=2, name="slow_length")),
+    parameters=FAST_SLOW,
     memory=RECURSIVE,
     warmup=lambda p: (int(p["slow_length"]) - 1,),
     state_size=lambda _: 4,

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.kernel import kernel
-from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Values
+from tallow.core.operator import RECURSIVE, Indicator, Parameter, Values
 from tallow.indicators._averages import average_step
-from tallow.indicators._declare import START, check_fast_slow, length
+from tallow.indicators._declare import (
+    FAST_SLOW,
+    SIGNAL,
+    START,
+    check_fast_slow,
+    outputs_with_signal,
+)
 
 
 @kernel
@@ -58,21 +64,14 @@ def _warmup(p: Values) -> tuple[int, ...]:
     return (signal if p["start"] == "together" else line, signal, signal)
 
 
-_N = "{fast_length}_{slow_length}_{signal_length}"
-
 INDICATOR = Indicator(
     name="macd",
     title="Moving average convergence/divergence",
     inputs=("close",),
-    outputs=(
-        Output("macd", f"macd_{_N}", "price", "fast average minus slow average"),
-        Output("signal", f"macd_signal_{_N}", "price", "average of macd"),
-        Output("histogram", f"macd_histogram_{_N}", "price", "macd minus signal"),
-    ),
+    outputs=outputs_with_signal("macd", "price", "fast average minus slow average"),
     parameters=(
-        length(12, name="fast_length"),
-        length(26, minimum=2, name="slow_length"),
-        length(9, name="signal_length"),
+        *FAST_SLOW,
+        SIGNAL,
         Parameter(
             "seed",
             "own",

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.kernel import kernel
-from tallow.core.operator import RECURSIVE, Indicator, Output, Values
+from tallow.core.operator import RECURSIVE, Indicator, Values
 from tallow.indicators._averages import average_step
-from tallow.indicators._declare import check_fast_slow, length, zero_or_null
+from tallow.indicators._declare import (
+    FAST_SLOW,
+    SIGNAL,
+    check_fast_slow,
+    outputs_with_signal,
+    zero_or_null,
+)
 
 
 @kernel
@@ -47,21 +53,14 @@ def _warmup(p: Values) -> tuple[int, ...]:
     return (line, signal, signal)
 
 
-_N = "{fast_length}_{slow_length}_{signal_length}"
-
 INDICATOR = Indicator(
     name="ppo",
     title="Percentage price oscillator",
     inputs=("close",),
-    outputs=(
-        Output("ppo", f"ppo_{_N}", "percent", "fast minus slow average, of the slow one"),
-        Output("signal", f"ppo_signal_{_N}", "percent", "average of ppo"),
-        Output("histogram", f"ppo_histogram_{_N}", "percent", "ppo minus signal"),
-    ),
+    outputs=outputs_with_signal("ppo", "percent", "fast minus slow average, of the slow one"),
     parameters=(
-        length(12, name="fast_length"),
-        length(26, minimum=2, name="slow_length"),
-        length(9, name="signal_length"),
+        *FAST_SLOW,
+        SIGNAL,
         zero_or_null("the slow average"),
     ),
     memory=RECURSIVE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.kernel import kernel
-from tallow.core.operator import WINDOW, Indicator, Output, Parameter
-from tallow.indicators._declare import length
+from tallow.core.operator import WINDOW, Indicator, Output
+from tallow.indicators._declare import length, zero_or_null
 from tallow.indicators._windows import hide_missing, load_windows, next_stretch, start_stretches
 
 
@@ -35,7 +35,7 @@ INDICATOR = Indicator(
     outputs=(Output("roc", "roc_{length}", "percent", "change of the close over length rows"),),
     parameters=(
         length(9),
-        Parameter("flat", "null", "value where the older close is zero", choices=("null", "zero")),
+        zero_or_null("the older close"),
     ),
     memory=WINDOW,
     warmup=lambda p: (int(p["length"]),),

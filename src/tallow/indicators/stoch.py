@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.kernel import kernel, kernel_part
-from tallow.core.operator import WINDOW, Indicator, Output, Parameter, Values
-from tallow.indicators._declare import START, length
+from tallow.core.operator import WINDOW, Indicator, Output, Values
+from tallow.indicators._declare import START, length, zero_or_null
 from tallow.indicators._windows import (
     copy_into,
     load_windows,
@@ -77,7 +77,7 @@ INDICATOR = Indicator(
         length(14),
         length(1, name="smooth_k"),
         length(3, name="smooth_d"),
-        Parameter("flat", "null", "value where the range is zero", choices=("null", "zero")),
+        zero_or_null("the range"),
         START,
     ),
     memory=WINDOW,
