@@ -38,7 +38,7 @@ class LiveSource:
 
     def __init__(self, names: Sequence[str], panels: dict[str, Panel], store: Store | None) -> None:
         self._names, self._panels, self._store = names, panels, store
-        self.size, self.until, self.is_present = parse_timeframe("1m"), END_OF_TIME, True
+        self.size, self.until = parse_timeframe("1m"), END_OF_TIME
         self.notes, self.why_empty, self.quarantined = tuple[str, ...](), "", 0
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:

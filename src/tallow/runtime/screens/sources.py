@@ -45,8 +45,6 @@ class Source(Protocol):
         How long the candles last.
     until
         Bars are closed that end by then, microseconds.
-    is_present
-        Whether nothing is known after that moment: what is open then is open still.
     has_receipts, is_whole
         Whether it is known when candles came; whether all bars there are come at once.
     notes
@@ -61,7 +59,6 @@ class Source(Protocol):
     is_whole: bool
     size: Timeframe
     until: int
-    is_present: bool
     notes: tuple[str, ...]
     why_empty: str
     quarantined: int
@@ -115,8 +112,9 @@ class GivenSource(FrameSource):
     def __init__(self, requests: CandleRequests, candles: Candles) -> None:
         self._requests, self._candles, self.size = requests, candles, candles.source_timeframe
         self._rows = candles.frame
+        self._instruments: list[str] = candles.frame["instrument"].unique().sort().to_list()
         self._names: list[str] | None = None
-        self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
+        self.until, self.notes = 0, tuple[str, ...]()
         self.why_empty, self.quarantined = "", 0
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
@@ -127,7 +125,6 @@ class GivenSource(FrameSource):
                 "receipts; ask a store, or leave it out"
             )
         self._names = None if names is None else list(names)
-        self.is_present = until is None
         last = self._candles.report.last
         newest = 0 if last is None else to_us(last)
         self.until = until if until is not None else newest + _length_us(self.size)
@@ -157,8 +154,7 @@ class GivenSource(FrameSource):
 
     def instruments(self) -> Sequence[str]:
         """Return all instruments of the candles."""
-        found: list[str] = self._candles.frame["instrument"].unique().sort().to_list()
-        return found
+        return self._instruments
 
 
 class StoreSource(FrameSource):
@@ -185,7 +181,7 @@ class StoreSource(FrameSource):
         self._names: list[str] | None = None
         self._known_at: int | None = None
         self._later = LaterReceipts()
-        self.until, self.is_present, self.notes = 0, True, tuple[str, ...]()
+        self.until, self._is_present, self.notes = 0, True, tuple[str, ...]()
         self.why_empty, self.quarantined = "", 0
 
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
@@ -194,7 +190,8 @@ class StoreSource(FrameSource):
         if known_at is not None and known_at < now:
             # Nothing counts as known before it closes.
             until = known_at if until is None else min(until, known_at)
-        self.is_present = until is None
+        # What is open at the present is open still.
+        self._is_present = until is None
         # What is about the present is about the newest candles.
         last = self._state.last_time()
         newest = now if last is None else min(now, last + _length_us(self.size))
@@ -255,7 +252,7 @@ class StoreSource(FrameSource):
 
     def _question(self, wanted: BarRequest, names: list[str] | None) -> Question:
         start = None if wanted.start is None else from_us(wanted.start)
-        end = None if self.is_present else from_us(self.until)
+        end = None if self._is_present else from_us(self.until)
         return Question(
             Range.of(start, end, names),
             parse_timeframe(wanted.timeframe),
@@ -265,7 +262,7 @@ class StoreSource(FrameSource):
             self._queries.convention,
             known_at=None,
             final_at=self.until,
-            seen_at=None if self.is_present else self.until,
+            seen_at=None if self._is_present else self.until,
             # What takes effect with the next session has not happened at the end of this one.
             in_effect_at=None if self._known_at is None else self._known_at - 1,
         )
