@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+from tests.textbook.numbers import fsum
 from tests.textbook.parts import (
     Column,
     Parameters,
@@ -11,6 +14,7 @@ from tests.textbook.parts import (
     known,
     mean,
     over_windows,
+    ranges,
     recursive,
     repeated,
     window,
@@ -84,3 +88,85 @@ def ppo(p: Parameters, close: list[float]) -> tuple[Column, ...]:
 @recursive(0.0, zeros=None)
 def pvo(p: Parameters, volume: list[float]) -> tuple[Column, ...]:
     return ppo(p, volume)
+
+
+@window(0.0)
+def dpo(p: Parameters, close: Column) -> tuple[Column, ...]:
+    n = int(p["length"])
+    back = n // 2 + 1
+    if p["shift"] == "close":
+        rows = max(n, back + 1)
+        return (over_windows(close, rows, lambda x: x[-1 - back] - mean(x[-n:])),)
+    return (over_windows(close, n + back, lambda x: x[-1] - mean(x[:n])),)
+
+
+@window(0.0, zeros=None, talib=0.0)
+def coppock(p: Parameters, close: Column) -> tuple[Column, ...]:
+    n, late = int(p["length"]), (int(p["long_length"]), int(p["short_length"]))
+
+    def changes(part: list[float]) -> float | None:
+        some = [100.0 * (part[-1] - x) / x if x else flat_value(p) for x in olds(part)]
+        return None if None in some else sum(x for x in some if x is not None)
+
+    def olds(part: list[float]) -> list[float]:
+        return [part[-1 - k] for k in late]
+
+    def weighted(part: list[float]) -> float:
+        return sum((k + 1) * x for k, x in enumerate(part)) / (n * (n + 1) / 2)
+
+    return (over_windows(over_windows(close, max(late) + 1, changes), n, weighted),)
+
+
+@recursive(None, talib=0.0)
+def tsi(p: Parameters, close: list[float]) -> tuple[Column, ...]:
+    short, long = int(p["short_length"]), int(p["long_length"])
+
+    def twice(column: list[float]) -> Column:
+        once = exponential(column, long, 2.0 / (long + 1))
+        again = exponential(known(once), short, 2.0 / (short + 1))
+        return delayed(len(once) - len(again), again)
+
+    changes = [x - before for before, x in pairwise(close)]
+    line = combine(
+        lambda move, size: 100.0 * move / size if size else flat_value(p),
+        twice(changes),
+        twice([abs(x) for x in changes]),
+    )
+    whole = delayed(1, line)[: len(close)]
+    return whole, averaged_where_known(whole, int(p["signal_length"]))
+
+
+@window(None, talib=0.0)
+def ultimate(p: Parameters, high: Column, low: Column, close: Column) -> tuple[Column, ...]:
+    before: Column = [None, *close[:-1]]
+    gains = combine(lambda l, c, b: c - min(l, b), low, close, before)  # noqa: E741
+    reach = ranges(high, low, close)
+
+    def share(name: str) -> Column:
+        n = int(p[f"{name}_length"])
+        return combine(
+            lambda gain, span: gain / span if span else flat_value(p),
+            over_windows(gains, n, fsum),
+            over_windows(reach, n, fsum),
+        )
+
+    shares = (share(name) for name in ("short", "middle", "long"))
+    return (combine(lambda a, b, c: 100.0 * (4.0 * a + 2.0 * b + c) / 7.0, *shares),)
+
+
+@recursive(None, talib=0.0)
+def cmo(p: Parameters, close: list[float]) -> tuple[Column, ...]:
+    n = int(p["length"])
+    changes = [x - before for before, x in pairwise(close)]
+
+    def smooth(column: list[float]) -> Column:
+        if p["smoothing"] == "wilder":
+            return exponential(column, n, 1.0 / n)
+        return over_windows(column, n, fsum)
+
+    line = combine(
+        lambda gain, loss: 100.0 * (gain - loss) / (gain + loss) if gain + loss else flat_value(p),
+        smooth([max(x, 0.0) for x in changes]),
+        smooth([max(-x, 0.0) for x in changes]),
+    )
+    return (delayed(1, line)[: len(close)],)

@@ -1,0 +1,90 @@
+"""Chande momentum oscillator."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tallow.core.kernel import kernel, kernel_part
+from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter
+from tallow.indicators._changes import step_changes
+from tallow.indicators._declare import length, zero_or_null
+
+
+@kernel_part
+def _sum_changes(state, i, first, n, place):  # type: ignore[no-untyped-def]
+    """Return the gains and the losses of a ring, the oldest first: the order makes the bits."""
+    gain = loss = 0.0
+    for k in range(n):
+        change = state[i, first + (place + k if place + k < n else place + k - n)]
+        gain, loss = gain + max(change, 0.0), loss + max(-change, 0.0)
+    return gain, loss
+
+
+@kernel
+def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
+    """State: rows seen (0 or 1), close before, changes counted, gain, loss, value, place, ring.
+
+    A row without a change shrinks Wilder's means alike, so the value stays what it was.
+    """
+    length, wilder = params[0], params[1] == 1.0
+    n, flat = int(length), 0.0 if params[2] == 1.0 else np.nan
+    for i in range(len(state)):
+        seen, before, count = state[i, 0], state[i, 1], state[i, 2]
+        gain, loss, value, place = state[i, 3], state[i, 4], state[i, 5], int(state[i, 6])
+        for row in range(offsets[i], offsets[i + 1]):
+            x = close[row]
+            out[row] = np.nan
+            if x != x:
+                continue
+            change, is_first = x - before, seen == 0.0
+            seen, before = 1.0, x
+            if is_first:
+                continue
+            is_new = count < length or change != 0.0 or not wilder
+            if wilder:
+                count, gain, loss = step_changes(count, gain, loss, change, length)
+            else:
+                count = min(count + 1.0, length)
+                state[i, 7 + place] = change
+                place = place + 1 if place + 1 < n else 0
+                if count == length:
+                    gain, loss = _sum_changes(state, i, 7, n, place)
+            if is_new:
+                both = gain + loss
+                value = 100.0 * ((gain - loss) / both) if both > 0.0 else flat
+            if count == length:
+                out[row] = value
+        state[i, 0], state[i, 1], state[i, 2] = seen, before, count
+        state[i, 3], state[i, 4], state[i, 5], state[i, 6] = gain, loss, value, float(place)
+
+
+INDICATOR = Indicator(
+    name="cmo",
+    title="Chande momentum oscillator",
+    inputs=("close",),
+    outputs=(
+        Output("cmo", "cmo_{length}", "percent", "gains minus losses, of both", -100.0, 100.0),
+    ),
+    parameters=(
+        length(9),
+        Parameter(
+            "smoothing",
+            "sums",
+            "of gains and losses: plain sums of length changes, or Wilder's means",
+            choices=("sums", "wilder"),
+        ),
+        zero_or_null("the sum of gains and losses"),
+    ),
+    memory=RECURSIVE,
+    warmup=lambda p: (int(p["length"]),),
+    state_size=lambda p: 7 + int(p["length"]),
+    advance=advance,
+    formula="100 (sum(gain) - sum(loss)) / (sum(gain) + sum(loss)) over length changes",
+    reference="Chande and Kroll (1994), The New Technical Trader, as ta.cmo and TA-Lib's CMOU; "
+    "TA-Lib's CMO has Wilder's means",
+    seed="Wilder's means by those of the first length gains and losses",
+    flat="null on TradingView, 0 in TA-Lib",
+    presets={"talib": {"smoothing": "wilder", "flat": "zero"}},
+    compared=("talib",),
+    names={"talib": "CMO CMOU", "pine": "ta.cmo", "pandas_ta": "cmo"},
+)

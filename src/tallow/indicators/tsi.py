@@ -1,0 +1,99 @@
+"""True strength index."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tallow.core.kernel import kernel
+from tallow.core.operator import RECURSIVE, Indicator, Output, Values
+from tallow.indicators._averages import FAINT, average_step
+from tallow.indicators._declare import length, zero_or_null
+
+
+@kernel
+def advance(state, params, offsets, close, line, signal):  # type: ignore[no-untyped-def]
+    """State: rows seen (0 or 1), close before, the counts and averages, count and signal.
+
+    Averages are of changes and of their sizes, over the long length and then the short one.
+    """
+    short_n, long_n, signal_n = params[0], params[1], params[2]
+    flat = 0.0 if params[3] == 1.0 else np.nan
+    short_weight, long_weight = 2.0 / (short_n + 1.0), 2.0 / (long_n + 1.0)
+    mean_weight = 2.0 / (signal_n + 1.0)
+    for i in range(len(state)):
+        seen, before, long_count, move = state[i, 0], state[i, 1], state[i, 2], state[i, 3]
+        size, short_count, moves = state[i, 4], state[i, 5], state[i, 6]
+        sizes, mean_count, mean = state[i, 7], state[i, 8], state[i, 9]
+        for row in range(offsets[i], offsets[i + 1]):
+            x = close[row]
+            line[row] = signal[row] = np.nan
+            if x != x:
+                continue
+            change, is_first = x - before, seen == 0.0
+            seen, before = 1.0, x
+            if is_first:
+                continue
+            # Faded away, both keep their relation: below this it would lose its digits.
+            if change != 0.0 or sizes > FAINT or short_count < short_n:
+                _, move = average_step(long_count, move, change, long_n, long_weight)
+                long_count, size = average_step(long_count, size, abs(change), long_n, long_weight)
+                if long_count < long_n:
+                    continue
+                _, moves = average_step(short_count, moves, move, short_n, short_weight)
+                short_count, sizes = average_step(short_count, sizes, size, short_n, short_weight)
+                if short_count < short_n:
+                    continue
+            value = 100.0 * min(max(moves / sizes, -1.0), 1.0) if sizes > 0.0 else flat
+            line[row] = value
+            # A null is no value of the signal's: it waits.
+            if value != value:
+                continue
+            mean_count, mean = average_step(mean_count, mean, value, signal_n, mean_weight)
+            if mean_count == signal_n:
+                signal[row] = mean
+        state[i, 0], state[i, 1], state[i, 2], state[i, 3] = seen, before, long_count, move
+        state[i, 4], state[i, 5], state[i, 6] = size, short_count, moves
+        state[i, 7], state[i, 8], state[i, 9] = sizes, mean_count, mean
+
+
+def _check(p: Values) -> str | None:
+    if float(p["short_length"]) <= float(p["long_length"]):
+        return None
+    return f"short_length={p['short_length']}; must be at most long_length={p['long_length']}"
+
+
+def _warmup(p: Values) -> tuple[int, ...]:
+    line = int(p["long_length"]) + int(p["short_length"]) - 1
+    return (line, line + int(p["signal_length"]) - 1)
+
+
+_N = "{short_length}_{long_length}_{signal_length}"
+
+INDICATOR = Indicator(
+    name="tsi",
+    title="True strength index",
+    inputs=("close",),
+    outputs=(
+        Output("tsi", f"tsi_{_N}", "percent", "smoothed change, of its size", -100.0, 100.0),
+        Output("signal", f"tsi_signal_{_N}", "percent", "average of tsi", -100.0, 100.0),
+    ),
+    parameters=(
+        length(13, name="short_length"),
+        length(25, name="long_length"),
+        length(13, name="signal_length"),
+        zero_or_null("the smoothed size"),
+    ),
+    memory=RECURSIVE,
+    warmup=_warmup,
+    state_size=lambda _: 10,
+    advance=advance,
+    formula="100 m(change of the close) / m(its size); m(x) = ema(ema(x, long), short); "
+    "signal = ema(tsi, signal)",
+    reference="Blau (1991), True Strength Index, S&C 9:11; ta.tsi is a hundredth of it",
+    seed="each average by the mean of its own first rows",
+    flat="null until the close has changed; 0 in TA-Lib",
+    check=_check,
+    presets={"talib": {"flat": "zero"}},
+    compared=("talib",),
+    names={"talib": "TSI", "pine": "ta.tsi", "pandas_ta": "tsi"},
+)
