@@ -19,6 +19,7 @@ from tallow.data.store.store import Store
 from tallow.data.universe import Universe
 from tallow.data.universe_files import find_universe
 from tallow.runtime.live.bar_rows import BarRows, join_rows
+from tallow.runtime.live.compared import ComparedBars
 from tallow.runtime.live.comparing import Comparing
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.kept_bars import KeptBars
@@ -211,7 +212,7 @@ class LivePanels:
     def _load(self, which: Ints) -> Sequence[BarRows]:
         """Return the bars that are kept, and perhaps more, of instruments; see `KeptBars`."""
         if self._comparing is not None:
-            return [each.all_rows() for each in self._comparing.bars]
+            return self._load_compared(which, self._comparing.bars)
         memory, parts = self._state.memory, zip(self._kept.timeframes, self._sizes, strict=True)
         # A bar has no more candles than minutes; one is open, and one may begin the memory.
         back = max((kept.bars + 2) * size.minutes or memory.capacity for kept, size in parts)
@@ -224,6 +225,20 @@ class LivePanels:
         whole = self._state.newest_bars(short, memory.capacity)
         rest = [part.take(~np.isin(part.instrument, short)) for part in rows]
         return [join_rows(pair).sort() for pair in zip(rest, whole, strict=True)]
+
+    def _load_compared(self, which: Ints, parts: Sequence[ComparedBars]) -> Sequence[BarRows]:
+        """Do so where instruments are compared: at the bar times that are kept, of all of them."""
+        rows = [each.all_rows() for each in parts]
+        short = which[self._has_few(which, rows)]
+        if not len(short) or all(each.gone == BEGIN_OF_TIME for each in parts):
+            return rows
+        # The newest bars of those that trade seldom are older.
+        own = self._state.newest_bars(short, self._state.memory.capacity)
+        older = [
+            each.shown(part.take(part.timestamp <= each.gone))
+            for each, part in zip(parts, own, strict=True)
+        ]
+        return [join_rows(pair).sort() for pair in zip(rows, older, strict=True)]
 
     def _has_few(self, which: Ints, rows: Sequence[BarRows]) -> Flags:
         """Say which instruments have less closed bars among rows than are kept."""
