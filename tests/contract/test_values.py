@@ -97,7 +97,8 @@ def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
     usual = set(zeros) if isinstance(zeros, tuple) else {zeros}
     for column in case.run(flat(case.rows, price=0.0, volume=0.0)):
         values = np.unique(column[~np.isnan(column)])
-        assert set(values) <= {0.0, -1.0, 1.0, case.values.get("flat"), *usual}
+        stated = {case.values.get(name) for name in ("flat", "base", "sum_length")}
+        assert set(values) <= {0.0, -1.0, 1.0, *stated, *usual}
 
 
 @pytest.mark.parametrize("kind", ["still", "talib", "zeros"])

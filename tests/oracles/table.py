@@ -109,7 +109,8 @@ def theirs(call: str, rows: Rows) -> list[Floats]:
     names["finite"] = lambda column: np.where(np.isfinite(column), column, np.nan)
     # The texts stand in this folder.
     found = eval(call, names)
-    columns = list(found) if isinstance(found, tuple) else [*np.atleast_2d(np.asarray(found).T)]
+    # A matrix of Wickra's is no array, but has rows.
+    columns = list(found) if isinstance(found, tuple) else [*np.atleast_2d(np.array([*found]).T)]
     return [np.asarray(column, dtype=np.float64) for column in columns]
 
 

@@ -44,7 +44,13 @@ NOT_BUILT = "belongs to no indicator that is built"
 STEP = "a step of the sheet's working, which its compared columns contain"
 
 SHEETS: dict[str, str | dict[str, Ours | str]] = {
-    "aroon25": NOT_BUILT,
+    "aroon25": {
+        # On one row there are two highest highs; ours is TA-Lib's and Wickra's there.
+        **dict.fromkeys(
+            ("up", "down", "osc"), "of equal extremes the first counts, not the latest"
+        ),
+        **dict.fromkeys(("max", "min", "i2", "dsHigh", "dsLow"), STEP),
+    },
     "atr14": {
         "TR": Ours("true_range", "true_range"),
         # The sheet's first row has no range, as in TA-Lib.

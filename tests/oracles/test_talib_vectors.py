@@ -31,6 +31,7 @@ FUNCTIONS: dict[str, str | dict[str, str]] = {
         "middleband": "middle",
         "lowerband": "lower",
     },
+    "DX": {"spec": "dx({timeperiod})", "real": "dx"},
     "MACD": {
         "spec": "macd({fastperiod}, {slowperiod}, {signalperiod})",
         "macd": "macd",
@@ -41,6 +42,7 @@ FUNCTIONS: dict[str, str | dict[str, str]] = {
     "MA_WMA": {"spec": "wma({timeperiod})", "real": "wma"},
     "MA_TRIMA": {"spec": "trima({timeperiod})", "real": "trima"},
     "MINUS_DI": {"spec": "adx({timeperiod})", "real": "minus_di"},
+    "NATR": {"spec": "natr({timeperiod})", "real": "natr"},
     "PLUS_DI": {"spec": "adx({timeperiod})", "real": "plus_di"},
     "RSI": {"spec": "rsi({timeperiod})", "real": "rsi"},
     "STDDEV": {"spec": "stddev({timeperiod})", "real": "stddev"},
@@ -53,14 +55,12 @@ FUNCTIONS: dict[str, str | dict[str, str]] = {
     "ADXR": NOT_BUILT,
     "CCI": NOT_BUILT,
     "CMO": NOT_BUILT,
-    "DX": NOT_BUILT,
     "MA_DEMA": METASTOCK,
     "MA_KAMA": NOT_BUILT,
     "MA_MAMA": NOT_BUILT,
     "MA_T3": NOT_BUILT,
     "MA_TEMA": METASTOCK,
     "MINUS_DM": NOT_BUILT,
-    "NATR": NOT_BUILT,
     "PLUS_DM": NOT_BUILT,
     "ULTOSC": NOT_BUILT,
     "WILLR": NOT_BUILT,
@@ -91,7 +91,7 @@ def test_every_function_is_accounted_for(vectors: list[dict[str, str]]) -> None:
     built = [row for row in vectors if row["function"] in BUILT]
     compared = [row for row in built if why_not(row) is None]
     # 235 in all. The number is a tripwire: a change of the reasons shows here.
-    assert (len(vectors), len(built), len(compared)) == (235, 165, 82)
+    assert (len(vectors), len(built), len(compared)) == (235, 173, 90)
 
 
 @pytest.mark.parametrize("function", BUILT)

@@ -55,8 +55,10 @@ DIRECTIONS = {"plus_di": by_its_own_range, "minus_di": by_its_own_range}
 
 BUILT: dict[str, list[Ours]] = {
     "ADX": [Ours("adx(14)", {n: n for n in ("adx", "plus_di", "minus_di")}, adjust=DIRECTIONS)],
+    "Aroon": [Ours("aroon(10)", {"up": "up", "down": "down"})],
     "ATR": single("atr(5)", "atr"),
     "BB": [Ours("bollinger(5, 2)", CHANNEL)],
+    "CHOP": single("choppiness(14)", "choppiness"),
     "DEMA": single("dema(20)", "dema"),
     "DonchianChannels": [Ours("donchian(5)", CHANNEL)],
     "EMA": single("ema(20)", "ema"),
@@ -67,6 +69,8 @@ BUILT: dict[str, list[Ours]] = {
         Ours("keltner(10, 3, 10)", {"lb": "lower"}),
     ],
     "MACD": [Ours("macd(12, 26, 9)", {n: n for n in ("macd", "signal", "histogram")})],
+    "MassIndex": single("mass(9, 10)", "mass"),
+    "NATR": single("natr(5)", "natr"),
     # It starts with the first volume, as TA-Lib does.
     "OBV": single("obv", "obv", "talib"),
     "ROC": single("roc(20)", "roc"),
@@ -79,12 +83,13 @@ BUILT: dict[str, list[Ours]] = {
     "SuperTrend": [Ours("supertrend(10, 3)", {"value": "line", "trend": "direction"})],
     # It never starts anew: one session.
     "VWAP": single("vwap", "vwap"),
+    "VTX": [Ours("vortex(14)", {"plus_vtx": "plus", "minus_vtx": "minus"})],
     "VWMA": single("vwma(20)", "vwma"),
     "WMA": single("wma(20)", "wma"),
 }
-OTHERS = """ALMA AO AccuDist Aroon BOP CCI CHOP ChaikinOsc ChandeKrollStop CoppockCurve DPO EMV
-ForceIndex IBS KAMA KST KVO MassIndex McGinleyDynamic MeanDev NATR ParabolicSAR RogersSatchell
-SFX SOBV STC StochRSI T3 TRIX TSI TTM UO VTX Williams"""
+OTHERS = """ALMA AO AccuDist BOP CCI ChaikinOsc ChandeKrollStop CoppockCurve DPO EMV ForceIndex
+IBS KAMA KST KVO McGinleyDynamic MeanDev ParabolicSAR RogersSatchell SFX SOBV STC StochRSI T3 TRIX
+TSI TTM UO Williams"""
 INDICATORS: dict[str, list[Ours] | str] = (
     BUILT
     | dict.fromkeys(OTHERS.split(), NOT_BUILT)

@@ -4,27 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel, kernel_part
+from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Values
 from tallow.indicators._averages import average_step, keep_faint, range_step
 from tallow.indicators._declare import WILDER, length
-
-
-@kernel_part
-def _moves(high, low, high_before, low_before):  # type: ignore[no-untyped-def]
-    """The day's directional movements, of which at most one is not zero."""
-    up, down = high - high_before, low_before - low
-    return up if up > down and up > 0.0 else 0.0, down if down > up and down > 0.0 else 0.0
-
-
-@kernel_part
-def _smooth(count, value, x, n, short):  # type: ignore[no-untyped-def]
-    """Wilder's mean; `short`: TA-Lib's, whose first sum has ``n - 1`` terms but divisor ``n``."""
-    if not short:
-        return average_step(count, value, x, n, 1.0 / n)[1]
-    if count < n - 1.0:
-        return value + x / n
-    return value + (x - value) / n
+from tallow.indicators._directions import FIRST_SUMS, movement_step, wilder_step
 
 
 @kernel
@@ -44,11 +28,11 @@ def advance(state, params, offsets, high, low, close, adx, plus, minus):  # type
                 continue
             reach, moved, fresh = 0.0, False, s[4] < n
             if s[0] > 0.0:
-                up, down = _moves(h, l, s[1], s[2])
+                up, down = movement_step(h, l, s[1], s[2])
                 reach, moved = range_step(h, l, s[3]), up + down > 0.0
-                s[5] = keep_faint(_smooth(s[4], s[5], reach, n, short))
-                s[6] = keep_faint(_smooth(s[4], s[6], up, n, short))
-                s[7] = keep_faint(_smooth(s[4], s[7], down, n, short))
+                s[5] = keep_faint(wilder_step(s[4], s[5], reach, n, short))
+                s[6] = keep_faint(wilder_step(s[4], s[6], up, n, short))
+                s[7] = keep_faint(wilder_step(s[4], s[7], down, n, short))
                 s[4] = min(s[4] + 1.0, n)
             s[0], s[1], s[2], s[3] = 1.0, h, l, c
             if s[4] < n or (s[5] == 0.0 and not keep):
@@ -81,12 +65,7 @@ INDICATOR = Indicator(
     ),
     parameters=(
         length(14, minimum=2),
-        Parameter(
-            "seed",
-            "full",
-            "terms of the first sums: length, or one less as TA-Lib has it",
-            choices=("full", "short"),
-        ),
+        FIRST_SUMS,
         Parameter(
             "flat",
             "zero",
@@ -103,8 +82,8 @@ INDICATOR = Indicator(
     seed="means of the first length values; TA-Lib's first sums have one term less",
     flat="null while the mean range is zero; 0 in TA-Lib, which also keeps adx without movement",
     presets={"talib": {"seed": "short", "flat": "keep"}},
-    version=2,
+    version=3,
     compared=("talib",),
     aliases=("dmi",),
-    names={"talib": "ADX PLUS_DI MINUS_DI", "pine": "ta.dmi", "pandas_ta": "adx"},
+    names={"talib": "ADX", "pine": "ta.dmi", "pandas_ta": "adx"},
 )
