@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,9 @@ def _stream(pipe: IO[str] | None) -> IO[str]:
 
 
 @contextmanager
-def start_peers(columns: Mapping[str, NDArray], folder: Path) -> Iterator[list[Peer]]:
+def start_peers(
+    columns: Mapping[str, NDArray], folder: Path, libraries: Sequence[str] = LIBRARIES
+) -> Iterator[list[Peer]]:
     """Start a process for each library on one thread; end them with the block.
 
     Nothing starts where the environment is not there.
@@ -78,7 +80,7 @@ def start_peers(columns: Mapping[str, NDArray], folder: Path) -> Iterator[list[P
     if PYTHON.exists():
         np.savez(arrays, **columns)
     with ExitStack() as stack:
-        yield [_start(stack, name, arrays) for name in LIBRARIES if PYTHON.exists()]
+        yield [_start(stack, name, arrays) for name in libraries if PYTHON.exists()]
 
 
 def _start(stack: ExitStack, name: str, arrays: Path) -> Peer:

@@ -116,8 +116,8 @@ def measure_peers(settings: Settings) -> Outcome:
         notes = [] if peers else ["Nobody is here: `make bench` installs the others."]
         contestants: dict[str, Callable[[], object]] = {}
         for o in operations:
-            contestants[_name(o)] = partial(_run_kernels, [o], blocks, outputs)
-            own = _first_instrument(o, rows)
+            contestants[_name(o)] = partial(run_kernels, [o], blocks, outputs)
+            own = first_instrument(o, rows)
             for peer in peers:
                 if agree(own, peer.values(o.indicator.name, _length(o), Path(folder))):
                     run = partial(peer.run, o.indicator.name, _length(o))
@@ -167,7 +167,8 @@ def _measure_long(settings: Settings) -> list[Figure]:
     return [Figure(f"ema(9), one instrument of {rows:,} rows / TA-Lib", ratio, target=0.4)]
 
 
-def _first_instrument(operation: Operation, rows: Rows) -> Floats:
+def first_instrument(operation: Operation, rows: Rows) -> Floats:
+    """Return an operation's outputs over the first of the instruments."""
     first = rows.part(0, 1)
     outputs = _blank(len(operation.columns), len(first))
     _advance(operation, first, outputs)
@@ -191,13 +192,13 @@ def _measure_rows(
     outputs = _blank(OUTPUTS_MAX, max(map(len, blocks)))
     contestants: dict[str, Callable[[], object]] = {}
     for o in operations:
-        contestants[f"tallow {_name(o)}"] = partial(_run_kernels, [o], blocks, outputs)
+        contestants[f"tallow {_name(o)}"] = partial(run_kernels, [o], blocks, outputs)
     for o in with_peer:
         contestants[f"talib {_name(o)}"] = partial(_run_talib, [o], instruments)
     source = _fresh_outputs(operations, blocks, len(rows))
     contestants |= {
-        "tallow": partial(_run_kernels, operations, blocks, outputs),
-        "tallow without vwap": partial(_run_kernels, with_peer, blocks, outputs),
+        "tallow": partial(run_kernels, operations, blocks, outputs),
+        "tallow without vwap": partial(run_kernels, with_peer, blocks, outputs),
         "talib": partial(_run_talib, with_peer, instruments),
         "tallow fresh": partial(_fresh_outputs, operations, blocks, len(rows)),
         "copy": source.copy,
@@ -261,9 +262,10 @@ def _advance(operation: Operation, block: Rows, outputs: Floats | list[Floats]) 
     operation.advance(state, operation.parameters, block.offsets, *inputs, *outputs)
 
 
-def _run_kernels(
+def run_kernels(
     operations: list[Operation] | tuple[Operation, ...], blocks: list[Rows], outputs: Floats
 ) -> None:
+    """Run operations over all rows, one after the other on each block."""
     for block in blocks:
         for operation in operations:
             _advance(operation, block, outputs[: len(operation.columns), : len(block)])

@@ -5,7 +5,8 @@
 `ARRAYS` is an .npz with the columns and ``offsets`` of many instruments. The first line that is
 printed is the library's version; then each line read, ``run ema 9`` or ``values ema 9 FILE``, is
 answered by one: the seconds that all instruments took, wall and processor, or where the first
-instrument's values lie. It needs NumPy and the library, and nothing of Tallow.
+instrument's values lie. Whoever has TA-Lib's names runs any of its functions: ``run
+ADX:high,low,close:14 0``. It needs NumPy and the library, and nothing of Tallow.
 
 Each library in its fastest form of those tried: Wickra's ``batch_fast``; those on Polars in
 a query an instrument over frames that are there (one query ``.over`` all of them takes a third
@@ -38,7 +39,15 @@ def talib_like(module: Any) -> Run:
         "atr": lambda c, n: module.ATR(c["high"], c["low"], c["close"], n),
         "bollinger": lambda c, n: module.BBANDS(c["close"], n, 2.0, 2.0),
     }
-    return lambda columns, name, length: calls[name](columns, length)
+
+    def run(columns: Columns, name: str, length: int) -> Any:
+        if name in calls:
+            return calls[name](columns, length)
+        function, inputs, values = name.split(":")
+        numbers = [float(x) if "." in x else int(x) for x in values.split(",") if x]
+        return getattr(module, function)(*map(columns.get, inputs.split(",")), *numbers)
+
+    return run
 
 
 def takt() -> Run:
@@ -160,7 +169,10 @@ POLARS = ("polars-talib", "polars-talib-fast", "quantwave")
 def read(path: str) -> list[Columns]:
     """Return the columns of each instrument."""
     kept = np.load(path)
-    offsets, columns = kept["offsets"], {name: kept[name] for name in ("high", "low", "close")}
+    offsets, columns = (
+        kept["offsets"],
+        {name: kept[name] for name in kept.files if name != "offsets"},
+    )
     ends = itertools.pairwise(offsets)
     return [{name: column[a:z] for name, column in columns.items()} for a, z in ends]
 
