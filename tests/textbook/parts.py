@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.textbook.numbers import fsum, sqrt
 
+T = TypeVar("T")
 Value = int | float | str
 Parameters = Mapping[str, Value]
 Column = list[float | None]
@@ -94,7 +96,7 @@ def _without_prices(still: Still) -> Still:
 
 
 def over_windows(
-    column: Sequence[float | None], length: int, summary: Callable[[list[float]], float | None]
+    column: Sequence[T | None], length: int, summary: Callable[[list[T]], float | None]
 ) -> Column:
     """Apply `summary` to each full window, oldest row first; None where a row is missing."""
     result: Column = []

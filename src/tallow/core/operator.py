@@ -146,6 +146,8 @@ class Indicator:
         Other usual names, which specs may say; columns keep the name's own templates.
     names
         Names in other libraries; after the first, those of single outputs: ``ADX PLUS_DI``.
+    source
+        The input in whose place another source may stand, where there are several columns.
     order
         What is wrong with values that are given by their places: in the order of another language
         they would make other numbers, without anybody noticing.
@@ -171,6 +173,7 @@ class Indicator:
     compared: tuple[Convention, ...] = ()
     aliases: tuple[str, ...] = ()
     names: Mapping[Library, str] = field(default_factory=lambda: MappingProxyType({}))
+    source: str = ""
     order: Callable[[Sequence[Value]], str | None] | None = None
 
     def __post_init__(self) -> None:
@@ -203,6 +206,10 @@ class Indicator:
             ) from error
         if unknown:
             raise DeclarationError(f"{self.name}: unknown inputs {sorted(unknown)}")
+        if self.source and self.source not in self.inputs:
+            raise DeclarationError(
+                f"{self.name}: source {self.source!r}; must be one of its inputs"
+            )
         if len(set(columns)) != len(columns):
             raise DeclarationError(f"{self.name}: columns {columns}; must differ")
         if len(self.warmup(values)) != len(self.outputs):
@@ -278,8 +285,11 @@ class Indicator:
     def source_input(self, values: Values) -> str | None:
         """Return the input in whose place a source may stand: the only one that is no period.
 
-        None where there are several, or `source` is a parameter of the indicator's own.
+        None where there are several and none is declared, or `source` is a parameter of the
+        indicator's own.
         """
+        if self.source:
+            return self.source
         columns = [name for name in self.input_names(values) if name in COLUMNS]
         is_own = any(parameter.name == "source" for parameter in self.parameters)
         return columns[0] if len(columns) == 1 and not is_own else None

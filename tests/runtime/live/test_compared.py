@@ -24,7 +24,8 @@ CANDLES = pl.concat(
 NAMES = CANDLES["instrument"].unique().sort().to_list()
 TIMES = CANDLES["timestamp"].unique().sort()
 PEER = NAMES[1]
-SPECS = f'rsi(3), cs_rank(rsi(3)), cs_zscore(roc(2)), ema(cs_pct_rank, 4), security("{PEER}")'
+SPECS = f'rsi(3), cs_rank(rsi(3)), cs_zscore(roc(2)), ema(cs_pct_rank, 4), security("{PEER}"), '
+SPECS += f'correlation(security("{PEER}"), 5)'
 SIZES = ["5m", "1h"]
 EXAMPLES = 100 if settings.get_current_profile_name() == "nightly" else 5
 
