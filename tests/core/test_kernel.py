@@ -179,7 +179,9 @@ def test_parts_of_kernels_are_called_by_kernels_only():
         for path in SOURCES.rglob("*.py")
     }
     parts = {
-        name: {each.name for each, marks in functions(tree) if "kernel_part" in marks}
+        name: {
+            each.name for each, marks in functions(tree) if marks & {"kernel_part", "kernel_step"}
+        }
         for name, tree in trees.items()
     }
     assert sum(map(len, parts.values())) > 20
@@ -191,7 +193,7 @@ def test_parts_of_kernels_are_called_by_kernels_only():
                 here |= {each.asname or each.name for each in node.names if each.name in there}
         for function, marks in functions(tree):
             wrong = here & calls(function)
-            assert marks & {"kernel", "kernel_quick", "kernel_part"} or not wrong, (
+            assert marks & {"kernel", "kernel_quick", "kernel_part", "kernel_step"} or not wrong, (
                 name,
                 function.name,
                 wrong,

@@ -67,7 +67,7 @@ SHEETS: dict[str, str | dict[str, Ours | str]] = {
         "lower": Ours("bollinger(20, 2)", "lower"),
         "%b": Ours("bollinger(20, 2)", "percent_b"),
         "width": Ours("bollinger(20, 2)", "width_percent", scale=100.0),
-        "z-score": NOT_BUILT,
+        "z-score": Ours("zscore(20)", "zscore"),
     },
     "correlation20": NOT_BUILT,
     "donchian20": {
@@ -123,7 +123,7 @@ SHEETS: dict[str, str | dict[str, Ours | str]] = {
         "stddev": Ours("stddev(10)", "stddev"),
         "mean": Ours("sma(10)", "sma"),
         "sma": Ours("sma(5)", "sma", source="stddev"),
-        "zscore": NOT_BUILT,
+        "zscore": Ours("zscore(10)", "zscore"),
     },
     "true_range": {
         "TR": Ours("true_range", "true_range"),

@@ -189,6 +189,14 @@ def kernel_part(function: F) -> F:
     return _compile(function, no_cpython_wrapper=True)
 
 
+def kernel_step(function: F) -> F:
+    """Compile a function that kernels call on every row, to become a part of its callers.
+
+    For what takes the state: a call that counts references to it costs more than a step.
+    """
+    return _compile(function, no_cpython_wrapper=True, forceinline=True)
+
+
 def _compile(function: F, **options: bool) -> F:
     """Compile with the cache folder set only while Numba binds this function to it.
 

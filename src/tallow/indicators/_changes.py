@@ -16,3 +16,18 @@ def step_changes(count, gain, loss, change, length):  # type: ignore[no-untyped-
     if min(gain, loss) < FAINT:
         loss, gain = keep_faint(loss), keep_faint(gain)
     return count, gain, loss
+
+
+@kernel_part
+def strength_step(count, gain, loss, value, change, length, flat):  # type: ignore[no-untyped-def]
+    """Take one more change as `step_changes` does; return the relative strength of them, too.
+
+    A change of zero shrinks both means alike, so the strength stays what it was. `flat` is its
+    value while nothing has changed.
+    """
+    is_new = count < length or change != 0.0
+    count, gain, loss = step_changes(count, gain, loss, change, length)
+    if is_new:
+        both = gain + loss
+        value = 100.0 * (gain / both) if both > 0.0 else flat
+    return count, gain, loss, value
