@@ -29,6 +29,8 @@ from tests.textbook import ORACLES, numbers
 RELATIVE = 1e-9
 ROUNDING = 1e-12
 DIGITS = 60
+CUMULATIVE = {"obv", "ad", "pvt"}
+"""They remember all that was since their first row."""
 
 Exact = list[list[Any]]
 
@@ -115,7 +117,11 @@ def test_how_long_a_market_stands_still_does_not_matter(spec: str) -> None:
 
 
 @of_cases(
-    [each for each in RECURSIVE_CASES if max(each.warmup) < 60 and each.indicator.name != "obv"],
+    [
+        each
+        for each in RECURSIVE_CASES
+        if max(each.warmup) < 60 and each.indicator.name not in CUMULATIVE
+    ],
     now=SHARPEST.__contains__,
 )
 @pytest.mark.parametrize(

@@ -54,14 +54,17 @@ CHANNEL = {"lb": "lower", "cb": "middle", "ub": "upper"}
 DIRECTIONS = {"plus_di": by_its_own_range, "minus_di": by_its_own_range}
 
 BUILT: dict[str, list[Ours]] = {
+    "AccuDist": single("ad", "ad"),
     "ADX": [Ours("adx(14)", {n: n for n in ("adx", "plus_di", "minus_di")}, adjust=DIRECTIONS)],
     "Aroon": [Ours("aroon(10)", {"up": "up", "down": "down"})],
     "ATR": single("atr(5)", "atr"),
     "BB": [Ours("bollinger(5, 2)", CHANNEL)],
     "CHOP": single("choppiness(14)", "choppiness"),
+    "ChaikinOsc": single("adosc(5, 7)", "adosc"),
     "DEMA": single("dema(20)", "dema"),
     "DonchianChannels": [Ours("donchian(5)", CHANNEL)],
     "EMA": single("ema(20)", "ema"),
+    "ForceIndex": single("efi(20)", "efi"),
     "HMA": single("hma(20)", "hma"),
     # Its upper and lower multipliers differ: two channels of ours, each for one band.
     "KeltnerChannels": [
@@ -87,12 +90,12 @@ BUILT: dict[str, list[Ours]] = {
     "VWMA": single("vwma(20)", "vwma"),
     "WMA": single("wma(20)", "wma"),
 }
-OTHERS = """ALMA AO AccuDist BOP CCI ChaikinOsc ChandeKrollStop CoppockCurve DPO EMV ForceIndex
-IBS KAMA KST KVO McGinleyDynamic MeanDev ParabolicSAR RogersSatchell SFX SOBV STC StochRSI T3 TRIX
-TSI TTM UO Williams"""
+OTHERS = """ALMA AO BOP CCI ChandeKrollStop CoppockCurve DPO EMV IBS KAMA KST McGinleyDynamic
+MeanDev ParabolicSAR RogersSatchell SFX SOBV STC StochRSI T3 TRIX TSI TTM UO Williams"""
 INDICATORS: dict[str, list[Ours] | str] = (
     BUILT
     | dict.fromkeys(OTHERS.split(), NOT_BUILT)
+    | {"KVO": "its averages begin with other forces, and fifty rows are too few to forget them"}
     | {"ZLEMA": "its lag is half the length; ours, TA-Lib's and Wickra's of length - 1"}
 )
 

@@ -38,6 +38,10 @@ def keep_faint(value: float) -> float:
     return FAINT if 0.0 < value < FAINT else value
 
 
+LIFT = 1e150
+"""What averages that only make a ratio are multiplied by, all of them, before they fade away."""
+
+
 LANES = 8
 """How many averages go side by side: each waits for its row before, and for nothing else."""
 

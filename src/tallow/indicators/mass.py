@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.kernel import kernel, kernel_part
+from tallow.core.limits import LENGTH_MAX
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Values
-from tallow.indicators._averages import FAINT, average_step
+from tallow.indicators._averages import FAINT, LIFT, average_step
 from tallow.indicators._declare import length
 from tallow.indicators._windows import load_windows, start_stretches, window_sums
-
-LIFT = 1e150
-"""Both averages times this have the same ratio: done before they fade away without ranges."""
 
 
 @kernel_part
@@ -75,7 +73,7 @@ INDICATOR = Indicator(
     outputs=(Output("mass", "mass_{length}_{sum_length}", "ratio", "sum of ratios", 0.0),),
     parameters=(
         length(9, minimum=2),
-        length(25, name="sum_length"),
+        Parameter("sum_length", 25, "rows whose ratios are added", minimum=1, maximum=LENGTH_MAX),
         Parameter("flat", "null", "ratio while there is no range", choices=("null", "one")),
     ),
     memory=RECURSIVE,
