@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.textbook.numbers import fsum
 from tests.textbook.parts import (
     Column,
@@ -113,7 +115,7 @@ def pvt(_: Parameters, close: list[float], volume: list[float]) -> tuple[Column,
     return (added_up(every),)
 
 
-def klinger_forces(rows: list[tuple[float, ...]]) -> list[float]:
+def klinger_forces(rows: Sequence[tuple[float, ...]]) -> list[float]:
     """Return the volume of each row after the first by its trend, as Klinger has it."""
     forces, way = [], 0
     total, reach = typical_price(*rows[0][:3]), rows[0][0] - rows[0][1]
