@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tallow.data.reading.candles import Candles
     from tallow.data.reading.readers import read_candles
     from tallow.data.store.store import Store, open_store
+    from tallow.data.transformers import CandleTransformer, transform_candles
     from tallow.data.universe import Universe
     from tallow.data.universe_files import read_universe
     from tallow.engine import AnalyticsEngine
@@ -39,6 +40,7 @@ _HOME = {
     "AnalyticsEngine": "tallow.engine",
     "ArrayResult": "tallow.runtime.array_run",
     "CROSS": "tallow.core.operator",
+    "CandleTransformer": "tallow.data.transformers",
     "Candles": "tallow.data.reading.candles",
     "Indicator": "tallow.core.operator",
     "IndicatorCache": "tallow.runtime.cache",
@@ -58,6 +60,7 @@ _HOME = {
     "parse_specs": "tallow.core.spec",
     "read_candles": "tallow.data.reading.readers",
     "read_universe": "tallow.data.universe_files",
+    "transform_candles": "tallow.data.transformers",
 }
 
 __all__ = [
@@ -66,6 +69,7 @@ __all__ = [
     "WINDOW",
     "AnalyticsEngine",
     "ArrayResult",
+    "CandleTransformer",
     "Candles",
     "Indicator",
     "IndicatorCache",
@@ -83,6 +87,7 @@ __all__ = [
     "parse_specs",
     "read_candles",
     "read_universe",
+    "transform_candles",
 ]
 
 

@@ -25,6 +25,7 @@ from tallow.data.kernels.aggregate import BARS_VERSION
 from tallow.data.kernels.live_rows import UPDATES_VERSION
 from tallow.data.kernels.rows import RULES_VERSION
 from tallow.data.kernels.tick_order import TICKS_VERSION
+from tallow.data.kernels.transform import TRANSFORMS_VERSION
 
 KEPT = Path(__file__).with_suffix(".json")
 VERSIONS = {
@@ -39,6 +40,7 @@ VERSIONS = {
     "tick_book": TICKS_VERSION,
     "tick_minutes": TICKS_VERSION,
     "tick_order": TICKS_VERSION,
+    "transform": TRANSFORMS_VERSION,
 }
 """By the file of a kernel that is no indicator's."""
 

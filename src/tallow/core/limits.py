@@ -230,6 +230,9 @@ STORE_FILTER_INSTRUMENTS = 64
 QUERY_ROWS = 1_048_576
 """Candles that a range query holds at a time, of several instruments; one is held whole."""
 
+TRANSFORMED_ROWS_MAX = 16_777_216
+"""Most bricks that one update of a transformer may make: a size too small makes no end of them."""
+
 QUERY_RESULT_BYTES = 67_108_864
 """Bytes that the answers to range queries take in a cache, where no other bound is given."""
 
