@@ -37,6 +37,11 @@ def outputs(spec: str, rows: Rows, convention: Convention = "tradingview") -> di
 
 
 def all_indicators() -> dict[str, Indicator]:
-    """Return every indicator of one instrument's rows that discovery finds."""
+    """Return every indicator of one instrument's rows that discovery finds.
+
+    Those of a family have one contract run for all.
+    """
     found = registry().by_name
-    return {name: each for name, each in found.items() if each.memory != CROSS}
+    return {
+        name: each for name, each in found.items() if each.memory != CROSS and each.family is None
+    }

@@ -5,7 +5,7 @@ Tests run in several processes, of which each would compile most kernels for its
 
 from __future__ import annotations
 
-from tallow.core.spec import make_spec
+from tallow.core.spec import make_spec, parse_specs
 from tallow.plan.plan import make_plan
 from tallow.runtime.warming import compile_plan, is_plan_compiled
 from tests.contract.cases import CASES
@@ -19,6 +19,7 @@ def main() -> None:
             make_spec(each.indicator, dict(each.values), each.convention)
             for each in one_each.values()
         ]
+        + list(parse_specs("cdl_doji, patterns"))
     )
     if not is_plan_compiled(plan):
         compile_plan(plan, None)

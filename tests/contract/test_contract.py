@@ -35,7 +35,7 @@ def indicator(
     memory: Memory = RECURSIVE,
     warmup: int = 0,
     state_size: int = 2,
-    **bounds: float,
+    **bounds: Any,
 ) -> Indicator:
     """Return a user's indicator over closes."""
     return Indicator(

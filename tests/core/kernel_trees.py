@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import tallow
 from tallow.core.registry import registry
 from tallow.data.kernels.aggregate import BARS_VERSION
@@ -51,7 +53,9 @@ Trees = dict[str, list[Any]]
 def trees() -> Trees:
     """Return what all kernels of the package do today."""
     found: Trees = {}
-    for indicator in registry().by_name.values():
+    every = registry().by_name.values()
+    families = {each.family.indicator.name: each.family.indicator for each in every if each.family}
+    for indicator in (*(each for each in every if not each.family), *families.values()):
         for advance in (indicator.advance, indicator.advance_long):
             if advance is not None:
                 key = f"{indicator.name}.{advance.__name__}"
@@ -107,6 +111,8 @@ def _text(kernel: Any, above: tuple[Any, ...]) -> str:
             parts.append(f"{name}: {_text(used, (*above, kernel))}")
         elif isinstance(used, int | float | str | tuple):
             parts.append(f"{name}: {used!r}")
+        elif isinstance(used, np.ndarray):
+            parts.append(f"{name}: {hashlib.sha256(used.tobytes()).hexdigest()}")
     return "\n".join(parts)
 
 

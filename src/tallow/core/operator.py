@@ -94,9 +94,27 @@ class Parameter:
         return float(self.choices.index(str(value)) if self.choices else value)
 
 
+Kind = Literal["float64", "int8", "int16", "names"]
+
+
 @dataclass(frozen=True)
 class Output:
-    """One output column. `column` is a template over the parameters, such as ``ema_{length}``."""
+    """One output column. `column` is a template over the parameters, such as ``ema_{length}``.
+
+    Attributes
+    ----------
+    is_integer
+        Frames have whole numbers of 8 bits, or of 16 where its bounds need them. Kernels and
+        arrays have float64, as of every output.
+    names
+        Frames have a text: the names whose bits are set in the number, by their places, separated
+        by spaces; empty where there is none.
+    on_request
+        It is given only to whoever names it: ``cdl_hammer[trend]``.
+    packed
+        In which column of its family's kernel it lies, and the parameters of what unpacks it; none
+        where the column is the output.
+    """
 
     name: str
     column: str
@@ -104,6 +122,19 @@ class Output:
     description: str
     minimum: float = -math.inf
     maximum: float = math.inf
+    is_integer: bool = False
+    names: tuple[str, ...] = ()
+    on_request: bool = False
+    packed: tuple[str, tuple[float, ...]] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What frames have in its column."""
+        if self.names:
+            return "names"
+        if not self.is_integer:
+            return "float64"
+        return "int8" if max(-self.minimum, self.maximum) < 1 << 7 else "int16"
 
 
 SHORT_WINDOW = 32
@@ -116,6 +147,24 @@ Kernel = Callable[..., None]
 order of declaration; rows ``offsets[i]:offsets[i + 1]`` of every input and output (float64, 1-D)
 belong to instrument ``i``; of `CROSS`, to moment ``i``, in no order that a value may depend on.
 """
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Indicators that are computed together, as all of them measure the same of each row.
+
+    Attributes
+    ----------
+    indicator
+        What a plan computes for all members it has; nobody sees its outputs, in which those of
+        members are packed.
+    parameters
+        From what is asked of members - each with its values and the names of its outputs - to
+        values of that; None where they cannot be computed together.
+    """
+
+    indicator: Indicator
+    parameters: Callable[[Sequence[Asked]], Values | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +200,9 @@ class Indicator:
     order
         What is wrong with values that are given by their places: in the order of another language
         they would make other numbers, without anybody noticing.
+    family
+        What makes its numbers, if it is one of several that are computed together: `advance` only
+        unpacks one output of that.
     """
 
     name: str
@@ -175,6 +227,7 @@ class Indicator:
     names: Mapping[Library, str] = field(default_factory=lambda: MappingProxyType({}))
     source: str = ""
     order: Callable[[Sequence[Value]], str | None] | None = None
+    family: Family | None = None
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself, at import and not at first use."""
@@ -308,6 +361,10 @@ class Indicator:
         """Return the state before any row, float64 ``[instruments, state_size]``."""
         blank = math.nan if self.memory == WINDOW else 0.0
         return np.full((instruments, self.state_size(values)), blank)
+
+
+Asked = tuple[Indicator, Values, Sequence[str]]
+"""A member of a family, its values, and the outputs that are wanted of it."""
 
 
 def _in_a_name(value: Value) -> str:

@@ -70,6 +70,11 @@ class Spec:
         return f"{self.indicator.name}({', '.join(given)})"
 
     @property
+    def has_names(self) -> bool:
+        """Whether its values are names, and no numbers."""
+        return any(each.names for each in self.indicator.outputs if each.name in self.outputs)
+
+    @property
     def output_text(self) -> str:
         """The spec written out in full, with the first of its outputs."""
         is_only = len(self.indicator.outputs) == 1
@@ -210,7 +215,7 @@ def make_spec(
     source: Spec | str | None = None,
     text: str = "",
 ) -> Spec:
-    """Return the spec of an indicator with all its values; by default, of all its outputs.
+    """Return the spec of an indicator with all its values; by default, of its usual outputs.
 
     `SpecError`, which quotes the `text`, if a wanted output is unknown.
     """
@@ -223,7 +228,8 @@ def make_spec(
         if name not in columns:
             hint = near_matches(name, columns)
             raise SpecError(f"{shorten(text)}: output {excerpt(name)}; unknown; {hint}")
-    outputs = tuple(wanted or columns)
+    usual = [output.name for output in indicator.outputs if not output.on_request]
+    outputs = tuple(wanted or usual)
     shown = tuple(columns[output] for output in outputs)
     return Spec(indicator, tuple(values.items()), outputs, shown, source)
 
@@ -306,5 +312,10 @@ def _source(text: str, given: str, convention: Convention, place: int) -> Spec |
         raise SpecError(
             f"{shorten(text)}: source {excerpt(given)}; has several outputs: "
             f"{', '.join(spec.outputs)}; choose one, as in bollinger(20, 2)[upper]"
+        )
+    if spec.has_names:
+        raise SpecError(
+            f"{shorten(text)}: source {excerpt(given)}; has names, which are no numbers; take one "
+            "of them, as in ema(cdl_hammer, 9)"
         )
     return spec

@@ -1,4 +1,7 @@
-"""Indicators: one file each, named as its ``INDICATOR``; files that start with _ are parts."""
+"""Indicators: one file each, named as its ``INDICATOR``; files that start with _ are parts.
+
+Candle patterns are declared together, in ``patterns``.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 
 from tallow.core.operator import Indicator
 from tallow.core.plugins import LazyDeclaration
+from tallow.indicators._pattern_table import PATTERNS
 
 _ALIASES = re.compile(r"^    aliases=(\(.*?\)),$", re.MULTILINE | re.DOTALL)
 
@@ -18,9 +22,17 @@ _ALIASES = re.compile(r"^    aliases=(\(.*?\)),$", re.MULTILINE | re.DOTALL)
 def builtin() -> tuple[LazyDeclaration[Indicator], ...]:
     """Return every indicator of this package, by name; each is imported when it is asked for."""
     names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
-    return tuple(
-        LazyDeclaration(name, partial(_load, name), partial(_aliases, name)) for name in names
+    files = (LazyDeclaration(name, partial(_load, name), partial(_aliases, name)) for name in names)
+    patterns = (
+        LazyDeclaration(f"cdl_{each.name}", partial(_load_pattern, each.name), each.other_names)
+        for each in PATTERNS
     )
+    return (*files, *patterns)
+
+
+def _load_pattern(name: str) -> Indicator:
+    found: Indicator = importlib.import_module(f"{__name__}.patterns").INDICATORS[name]
+    return found
 
 
 def _load(name: str) -> Indicator:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, cast
 
+import numpy as np
+
 from tallow.core.arrays import Floats
 from tallow.core.errors import SpecError
 from tallow.core.limits import PLANS
-from tallow.core.operator import CROSS, MEANS, PEER, PERIODS, RECURSIVE, Indicator, Kernel, Value
+from tallow.core.operator import (
+    CROSS,
+    MEANS,
+    PEER,
+    PERIODS,
+    RECURSIVE,
+    Indicator,
+    Kernel,
+    Output,
+    Value,
+)
 from tallow.core.plugins import Registry
 from tallow.core.registry import registry
-from tallow.core.spec import Spec, check_convention, parse_specs
+from tallow.core.spec import Spec, check_convention, make_spec, parse_specs
+from tallow.plan.families import Group, group_members, wanted_outputs
 
 Indicators = str | Iterable[str | Spec]
 
@@ -90,6 +103,8 @@ class Plan:
     convention: str
     specs: tuple[str, ...]
     """What was asked for, each written out in full with its outputs."""
+    kinds: Mapping[str, Output]
+    """What frames have in columns that are not float64, by column."""
 
     @property
     def every_operation(self) -> list[Operation]:
@@ -143,7 +158,9 @@ def _plan(indicators: Indicators, convention: str, taken: Iterable[str]) -> Plan
     made_of = draft.name_sources()
     warmup = draft.warmup()
     outputs = tuple(column for column in owner if column in warmup)
-    operations = draft.operations(shown)
+    groups = group_members(draft.specs, draft.columns)
+    affects = draft.affects(shown)
+    operations = draft.operations(affects, groups)
     first, *later = draft.phases()
     carried = {made_of[text] for phase in later for text in phase if text in made_of}
     own = [column for text in first for column in draft.columns[text].values()]
@@ -152,9 +169,15 @@ def _plan(indicators: Indicators, convention: str, taken: Iterable[str]) -> Plan
         *(column for column in own if column in carried and column not in outputs),
     )
     return Plan(
-        operations=tuple(operations[text] for text in first),
+        operations=(
+            *(_family_operation(group, affects) for group in groups),
+            *(each for text in first for each in operations[text]),
+        ),
         columns=columns,
-        hidden=tuple(column for column in own if column not in columns),
+        hidden=(
+            *(column for column in own if column not in columns),
+            *(column for group in groups for column in group.hidden),
+        ),
         phases=tuple(draft.phase(texts, operations) for texts in later),
         outputs=outputs,
         warmup={column: rows for column, rows in warmup.items() if column in outputs},
@@ -163,6 +186,7 @@ def _plan(indicators: Indicators, convention: str, taken: Iterable[str]) -> Plan
         else None,
         convention=check_convention(convention),
         specs=tuple(f"{spec.text}[{', '.join(spec.outputs)}]" for spec in specs),
+        kinds=draft.kinds(),
     )
 
 
@@ -204,11 +228,12 @@ class _Draft:
         last = max(place.values(), default=0)
         return [[text for text in place if place[text] == k] for k in range(last + 1)]
 
-    def phase(self, texts: list[str], operations: dict[str, Operation]) -> Phase:
+    def phase(self, texts: list[str], operations: dict[str, list[Operation]]) -> Phase:
         """Return the phase of some specs."""
         columns = [column for text in texts for column in self.columns[text].values()]
         is_cross = self.specs[texts[0]].indicator.memory == CROSS
-        return Phase(tuple(operations[text] for text in texts), tuple(columns), is_cross)
+        made = tuple(each for text in texts for each in operations[text])
+        return Phase(made, tuple(columns), is_cross)
 
     def warmup(self) -> dict[str, int]:
         """Return the leading rows without a value, by column."""
@@ -230,15 +255,55 @@ class _Draft:
             for spec in map(self.specs.__getitem__, texts)
         )
 
-    def operations(self, shown: dict[str, tuple[str, ...]]) -> dict[str, Operation]:
-        """Return the operations by text; `shown` are the columns that somebody asked for."""
+    def kinds(self) -> dict[str, Output]:
+        """Return the outputs of the columns that are not float64 in frames."""
+        return {
+            self.columns[text][output.name]: output
+            for text, spec in self.specs.items()
+            for output in spec.indicator.outputs
+            if output.name in self.columns[text] and output.kind != "float64"
+        }
+
+    def affects(self, shown: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Return the columns without values where a spec fails, of those that are `shown`."""
         affects: dict[str, list[str]] = {}
         for text, spec in self.specs.items():
             for each in _chain(spec):
                 affects.setdefault(each.text, []).extend(shown[text])
+        return {text: tuple(found) for text, found in affects.items()}
+
+    def operations(
+        self, affects: Mapping[str, tuple[str, ...]], groups: Iterable[Group]
+    ) -> dict[str, list[Operation]]:
+        """Return the operations by text."""
+        group_of = {text: group for group in groups for text in group.members}
         return {
-            text: self._operation(spec, tuple(affects[text])) for text, spec in self.specs.items()
+            text: self._unpacking(spec, group_of[text])
+            if text in group_of
+            else [self._operation(spec, affects[text])]
+            for text, spec in self.specs.items()
         }
+
+    def _unpacking(self, spec: Spec, group: Group) -> list[Operation]:
+        """Return what unpacks the outputs of a member, each by itself."""
+        columns, made = self.columns[spec.text], []
+        for output in wanted_outputs(spec.indicator.outputs, columns):
+            assert output.packed is not None
+            name, parameters = output.packed
+            if parameters:
+                operation = Operation(
+                    indicator=spec.indicator,
+                    advance=spec.indicator.advance,
+                    values=dict(spec.values),
+                    inputs=(group.columns[name],),
+                    parameters=np.array(parameters),
+                    columns=(columns[output.name],),
+                    source=None,
+                    affects=(),
+                    identity=f"{_identity(spec)}[{output.name}]",
+                )
+                made.append(operation)
+        return made
 
     def _operation(self, spec: Spec, affects: tuple[str, ...]) -> Operation:
         values, made = dict(spec.values), None
@@ -267,6 +332,22 @@ class _Draft:
             affects=affects,
             identity=_identity(spec),
         )
+
+
+def _family_operation(group: Group, affects: Mapping[str, Iterable[str]]) -> Operation:
+    """Return what computes all members of a group."""
+    indicator, values = group.family.indicator, dict(group.values)
+    return Operation(
+        indicator=indicator,
+        advance=indicator.kernel(values),
+        values=values,
+        inputs=indicator.input_names(values),
+        parameters=indicator.kernel_parameters(values),
+        columns=tuple(group.columns.get(output.name) for output in indicator.outputs),
+        source=None,
+        affects=tuple(column for text in group.members for column in affects[text]),
+        identity=_identity(make_spec(indicator, values, "tradingview")),
+    )
 
 
 def _chain(spec: Spec) -> list[Spec]:

@@ -35,7 +35,8 @@ class ArrayResult:
         Rows ``offsets[i]:offsets[i + 1]``, int64, are bars of ``instruments[i]``, in time order.
     columns
         By name: ``timestamp``, int64 microseconds since 1970 UTC; the prices, the volume and
-        the outputs, float64, NaN where unavailable; ``open_interest`` where the candles have it;
+        the outputs, float64 (also whole numbers, and names as the bits of one), NaN where
+        unavailable; ``open_interest`` where the candles have it;
         ``candles``, uint32, how many a bar is made of; ``is_final``, flags.
     report
         Where every row went, and failed instruments.
@@ -96,7 +97,8 @@ def _compared(plan: Plan, options: BarOptions, rows: Rows) -> BarColumns:
 def _no_columns(run: BarRun) -> BarColumns:
     """Return the columns of no bars."""
     none = run.empty_frame().drop("instrument")
-    return {name: none[name].to_physical().to_numpy() for name in none.columns}
+    found = {name: none[name].to_physical().to_numpy() for name in none.columns}
+    return found | {name: np.empty(0) for name in run.plan.columns}
 
 
 def _provisional(

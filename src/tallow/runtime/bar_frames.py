@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.limits import PLANS
+from tallow.core.operator import Output
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE
 from tallow.runtime.operations import to_columns, to_series
+from tallow.runtime.output_kinds import output_columns
 
 BAR_COLUMNS = (
     "instrument",
@@ -37,6 +39,7 @@ def bar_frame(
     interest: bool,
     outputs: Sequence[str],
     matrix: Floats,
+    kinds: Mapping[str, Output],
 ) -> pl.DataFrame:
     """Return bars with their outputs; the columns own their memory, as the arrays are scratch."""
     prices = np.array([getattr(built, name) for name in NUMBERS])
@@ -50,7 +53,8 @@ def bar_frame(
     columns.append(pl.Series("candles", built.candles.astype(np.uint32)))
     columns.append(pl.Series("is_final", final))
     own = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
-    return pl.DataFrame([*columns, *to_columns(matrix, nan_to_null=True)], schema=[*own, *outputs])
+    columns += output_columns(matrix, outputs, kinds)
+    return pl.DataFrame(columns, schema=[*own, *outputs])
 
 
 def bar_arrays(
@@ -74,9 +78,12 @@ def _instrument_column(names: Sequence[str], counts: Ints) -> pl.Series:
 
 
 @lru_cache(maxsize=PLANS)
-def no_bars(columns: tuple[str, ...], interest: bool) -> pl.DataFrame:
+def no_bars(
+    columns: tuple[str, ...], types: tuple[pl.DataType, ...], interest: bool
+) -> pl.DataFrame:
     """Return a frame of bars without rows; remembered, as most appended candles complete no bar."""
     kinds: dict[str, pl.DataType] = {"instrument": pl.String(), "timestamp": TIME_TYPE}
     kinds |= {"candles": pl.UInt32(), "is_final": pl.Boolean()}
     names = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
-    return pl.DataFrame(schema={n: kinds.get(n, pl.Float64()) for n in (*names, *columns)})
+    own = {name: kinds.get(name, pl.Float64()) for name in names}
+    return pl.DataFrame(schema=own | dict(zip(columns, types, strict=True)))

@@ -34,6 +34,7 @@ from tallow.runtime.operations import (
     join_states,
     split_evenly,
 )
+from tallow.runtime.output_kinds import output_types
 from tallow.runtime.parts import Part
 from tallow.runtime.row_checks import RowChecks, calendar_problem
 
@@ -189,7 +190,7 @@ class BarRun:
             result = replace(shorter[0].result, bars=built)
             made = self._machine.run_bars(own[1:], result, places)
             final = self._finality(built, own[0], closing=True)
-            outputs = (self.interest, self.plan.columns, made.values)
+            outputs = (self.interest, self.plan.columns, made.values, self.plan.kinds)
             frame = bar_frame(names, built, final, *outputs)
             self._account_joined(names, shorter, built)
         self._note_failures(names, made.failures)
@@ -241,7 +242,8 @@ class BarRun:
 
     def empty_frame(self) -> pl.DataFrame:
         """Return a frame without rows, with the columns of this run."""
-        return no_bars(self.plan.columns, self.interest)
+        types = output_types(self.plan.columns, self.plan.kinds)
+        return no_bars(self.plan.columns, tuple(types), self.interest)
 
     def quarantine(self, read: pl.DataFrame) -> pl.DataFrame:
         """Return the rows that reading took out, and those that the run did."""
@@ -281,7 +283,7 @@ class BarRun:
             if self.as_arrays:
                 columns = bar_arrays(result.bars, final, *given)
             else:
-                frame = bar_frame(names, result.bars, final, *given)
+                frame = bar_frame(names, result.bars, final, *given, self.plan.kinds)
         where = (part, calendar_of, state, tally, candles)
         return Part(*where, frame, columns, result, made.failures)
 

@@ -21,6 +21,7 @@ from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import NUMBERS, time_view
 from tallow.plan.plan import Phase, Plan
 from tallow.runtime.operations import Failure, Machine, join_states, split_states, to_series
+from tallow.runtime.output_kinds import as_numbers
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def add_phases(
     """
     names, offsets = instrument_runs(frame)
     own = [name for name in (*NUMBERS, *plan.columns) if name in frame.columns]
-    columns = {name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in own}
+    columns = {name: as_numbers(frame[name], plan.kinds.get(name)) for name in own}
     phases = Phases(plan, calendars)
     phases.require_peers(names if known is None else known)
     rows = Rows(names, offsets, time_view(frame), columns)

@@ -17,7 +17,8 @@ from tallow.core.operator import COLUMNS, PEER, Indicator, Value
 from tallow.core.registry import registry
 from tallow.core.spec import Spec, check_convention, make_spec, parse_specs
 from tallow.plan.plan import make_plan
-from tallow.runtime.operations import Machine, to_columns
+from tallow.runtime.operations import Machine
+from tallow.runtime.output_kinds import output_columns, output_types
 
 
 @pl.api.register_expr_namespace("tallow")
@@ -171,14 +172,15 @@ def _computed(
         inputs.get(name, pl.col(name)).cast(pl.Float64).fill_null(float("nan")).alias(name)
         for name in names
     ]
-    fields = [pl.Field(column, pl.Float64) for column in outputs.values()]
+    types = output_types(machine.plan.columns, machine.plan.kinds)
+    fields = [pl.Field(*each) for each in zip(outputs.values(), types, strict=True)]
 
     def compute(rows: pl.Series) -> pl.Series:
         given = {name: rows.struct.field(name).to_numpy() for name in names}
         matrix, offsets = np.empty((len(fields), len(rows))), np.array([0, len(rows)])
         for failure in machine.fill(machine.new_states(1), offsets, given, matrix):
             raise failure.error
-        made = to_columns(matrix, nan_to_null=True)
+        made = output_columns(matrix, machine.plan.columns, machine.plan.kinds)
         return pl.DataFrame(made, schema=list(outputs.values())).to_struct(spec.indicator.name)
 
     struct = pl.struct(columns).map_batches(compute, return_dtype=pl.Struct(fields))

@@ -170,7 +170,8 @@ class Machine:
                 taken = [
                     read_only(source)
                     if source is not None and name == operation.source
-                    else given[name]
+                    # What a family is computed of is packed in a column that was filled in.
+                    else (given[name] if name in given else read_only(columns[name]))
                     for name in operation.inputs
                 ]
                 failures += _run_known(operation, state, offsets, taken, made, source)

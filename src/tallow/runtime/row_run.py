@@ -22,8 +22,8 @@ from tallow.runtime.operations import (
     Machine,
     in_parallel,
     split_evenly,
-    to_columns,
 )
+from tallow.runtime.output_kinds import output_columns, output_types
 from tallow.runtime.results import failure_text
 from tallow.runtime.row_checks import calendar_problem, quarantine_text, wrong_rows
 
@@ -55,7 +55,9 @@ class RowRun:
 
     def compute(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the outputs of sorted candles, row by row, in their order."""
-        empty = pl.DataFrame(schema=dict.fromkeys(self.plan.columns, pl.Float64))
+        columns = self.plan.columns
+        types = output_types(columns, self.plan.kinds)
+        empty = pl.DataFrame(schema=dict(zip(columns, types, strict=True)))
         outputs = [part for block in frame_blocks(frame) for part in self._feed(block)]
         return pl.concat([empty, *outputs], rechunk=False)
 
@@ -99,4 +101,5 @@ class RowRun:
         states = self._machine.new_states(len(names))
         failures = self._machine.fill(states, offsets, inputs, matrix, times, calendar_of)
         self.failures.update({names[f.instrument]: f.reason for f in failures})
-        return pl.DataFrame(to_columns(matrix, nan_to_null=True), schema=list(self.plan.columns))
+        columns = self.plan.columns
+        return pl.DataFrame(output_columns(matrix, columns, self.plan.kinds), schema=list(columns))

@@ -40,7 +40,8 @@ def compile_in_order(indicators: Sequence[tuple[str, Values]]) -> None:
     for name, values in indicators:
         found = registry().by_name.get(name)
         if found is not None and not is_compiled(found.kernel(values)):
-            run_one_row(make_plan([make_spec(found, dict(values), "tradingview")]).operations[0])
+            for operation in make_plan([make_spec(found, dict(values), "tradingview")]).operations:
+                run_one_row(operation)
 
 
 class KernelUser:

@@ -131,6 +131,11 @@ class Leaf:
                 f"{self.source.text}: has several outputs: {', '.join(self.source.outputs)}; "
                 "choose one, as in bollinger(20, 2)[upper]"
             )
+        elif self.source.has_names:
+            raise ScreenError(
+                f"{self.source.output_text}: has names, which are no numbers; ask for one of them, "
+                "as in cdl_hammer != 0"
+            )
         if self.timeframe is not None:
             object.__setattr__(self, "timeframe", parse_timeframe(self.timeframe).text)
         elif self.is_forming:

@@ -46,6 +46,7 @@ SCALES = {
     "percent": "In percent",
     "units": "In units traded",
     **dict.fromkeys(("place", "0..1", "deviations", "its own"), _COMPARED),
+    "pattern": "Candle patterns",
 }
 """Headings by the unit of an indicator's first output; another unit is its own heading."""
 
@@ -117,17 +118,28 @@ def _by_scale(indicators: Iterable[Indicator]) -> dict[str, list[Indicator]]:
 
 def _other_names(indicators: Iterable[Indicator]) -> str:
     """Return the aliases in a sentence."""
-    named = [f"{', '.join(each.aliases)} for {each.name}" for each in indicators if each.aliases]
-    return f"other names: {'; '.join(named)}."
+    named = [
+        f"{', '.join(each.aliases)} for {each.name}"
+        for each in indicators
+        if each.aliases and each.family is None
+    ]
+    return f"other names: {'; '.join(named)}; TA-Lib's of candle patterns, as CDLHAMMER."
 
 
 def _row(indicator: Indicator) -> tuple[str, ...]:
-    values = _usual(indicator)
-    columns = indicator.column_names(values, "tradingview")
+    columns, rows = _by_default(indicator)
     mark = "*" if indicator.name in _default_set() else ""
     title = escape(indicator.title) + _origin(indicator)
-    warmup = _compact_warmup(indicator.warmup(values))
+    warmup = _compact_warmup(rows)
     return indicator.name + mark, title, escape(", ".join(columns)), indicator.memory, warmup
+
+
+def _by_default(indicator: Indicator) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the columns, and their warm-ups, of whoever names no output."""
+    values = _usual(indicator)
+    columns, rows = indicator.column_names(values, "tradingview"), indicator.warmup(values)
+    usual = [k for k, output in enumerate(indicator.outputs) if not output.on_request]
+    return tuple(columns[k] for k in usual), tuple(rows[k] for k in usual)
 
 
 def _facts(indicator: Indicator) -> Table:
@@ -192,7 +204,7 @@ def _outputs(indicator: Indicator) -> Table:
             output.unit,
             _bounds(output.minimum, output.maximum),
             str(rows),
-            escape(output.description),
+            escape(output.description + "; where it is named" * output.on_request),
         )
     return table
 
@@ -260,14 +272,14 @@ def _finite(value: float) -> float | None:
 
 
 def _summary(indicator: Indicator) -> dict[str, Any]:
-    values = _usual(indicator)
+    columns, rows = _by_default(indicator)
     return {
         "name": indicator.name,
         "aliases": list(indicator.aliases),
         "title": indicator.title,
-        "columns": list(indicator.column_names(values, "tradingview")),
+        "columns": list(columns),
         "memory": indicator.memory,
-        "warmup": list(indicator.warmup(values)),
+        "warmup": list(rows),
         "in_default_set": indicator.name in _default_set(),
         "package": indicator.advance.__module__.partition(".")[0],
     }
@@ -299,6 +311,7 @@ def _details(indicator: Indicator) -> dict[str, Any]:
             {
                 "name": output.name,
                 "column": column,
+                "on_request": output.on_request,
                 "unit": output.unit,
                 "minimum": _finite(output.minimum),
                 "maximum": _finite(output.maximum),

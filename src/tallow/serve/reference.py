@@ -56,9 +56,34 @@ how each smooths is in its formula above.
 """
 
 
+PATTERNS_HEAD = """\
+TA-Lib's functions, to the integer: 100 where a pattern occurs, -100 where it does on the lower
+side, 0 where not, and null before TA-Lib has values. Frames have whole numbers of 8 bits, of 16 for
+the two hikkake. All that are asked for together are computed in one pass; every average is summed
+anew for its row. TA-Lib carries its sums on, which loses last digits: where a length is exactly an
+average's, that alone may decide there, and the two differ.
+
+A pattern says nothing of the trend by itself: `cdl_hammer > 0 and cdl_hammer[trend] < 0`. The
+output `trend` is given to whoever names it:
+{trend}.
+Of hikkake it is that before the row's own last candles, also where it confirms an earlier form.
+
+`patterns` gives the names of all that occur, separated by spaces, in three columns:
+`patterns_bullish`, `patterns_bearish`, and `patterns_neutral` for those that TA-Lib calls neither
+when they are considered alone:
+{neutral}.
+Where none occurs the text is empty; it is null before row 14.
+
+In *forms*, a candle is long or short by the mean of the ten bodies before; a doji has at most a
+tenth of the mean of the ten ranges before, below which a shadow is tiny; a long shadow is longer
+than the body. Near, equal and far are 0.2, 0.05 and 0.6 of the mean of the five ranges before.
+"""
+
+
 def markdown() -> str:
     """Return the page."""
-    indicators = list(registry().by_name.values())
+    every = list(registry().by_name.values())
+    indicators = [each for each in every if not _is_pattern(each)]
     lines = [HEAD.format(chain=CHAIN_MAX), "## Overview", ""]
     lines += _table(
         ("spec", "other names", "source for", "columns", "memory", "formula", "reference"),
@@ -83,9 +108,33 @@ def markdown() -> str:
         ("indicator", "values by place", *LIBRARIES.values()),
         ((f"`{each.name}`", _by_place(each), *_elsewhere(each)) for each in indicators),
     )
-    lines += ["", "What they have and Tallow has not, but for candle patterns:", ""]
+    lines += ["", "What they have and Tallow has not:", ""]
     lines += [f"- {LIBRARIES[each]}: {', '.join(missing(each)) or 'nothing'}" for each in LIBRARIES]
+    patterns = [each for each in every if _is_pattern(each)]
+    lines += ["", "## Candle patterns", "", _patterns_head(patterns[0])]
+    lines += _table(
+        ("spec", "TA-Lib", "title", "first row", "trend's", "forms"), map(_pattern, patterns)
+    )
     return "\n".join(lines) + "\n"
+
+
+def _is_pattern(indicator: Indicator) -> bool:
+    """Say whether an indicator is one of a family, which has a table of its own."""
+    return indicator.family is not None and bool(indicator.names)
+
+
+def _patterns_head(pattern: Indicator) -> str:
+    names = registry().find("patterns").outputs[-1].names
+    neutral = ", ".join(f"`{name}`" for name in names)
+    return PATTERNS_HEAD.format(trend=pattern.outputs[-1].description, neutral=neutral)
+
+
+def _pattern(indicator: Indicator) -> tuple[str, ...]:
+    values = indicator.values((), {})
+    numbers = ", ".join(_value(value) for value in values.values())
+    spec = f"`{indicator.name}({numbers})`" if numbers else f"`{indicator.name}`"
+    rows = map(str, indicator.warmup(values))
+    return spec, f"`{indicator.names['talib']}`", indicator.title, *rows, indicator.formula
 
 
 def missing(library: Library) -> list[str]:

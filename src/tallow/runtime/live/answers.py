@@ -86,7 +86,9 @@ class LiveAnswers:
 
     def _show(self) -> Shown:
         intake = self._intake
-        how = (intake.name_column, intake.rank, intake.has_interest)
+        # The plan is that of all timeframes.
+        kinds = self._state.timeframes[0].plan.kinds
+        how = (intake.name_column, intake.rank, intake.has_interest, kinds)
         return Shown(*how, self._assumed, self.output_zone)
 
     def arrays(self, outcome: Outcome) -> ArrayUpdate:

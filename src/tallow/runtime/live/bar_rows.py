@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
+from tallow.core.operator import Output
 from tallow.data.kernels.live_rows import differing
 from tallow.data.reading.schema import NUMBERS, OPEN_INTEREST, TIME_TYPE
+from tallow.runtime.output_kinds import in_kind
 
 BAR_FIELDS = (*NUMBERS, OPEN_INTEREST, "candles")
 """The fields of a bar, in the order in which its state holds them."""
@@ -87,10 +89,13 @@ class BarRows:
         """Return the rows sorted by instrument and time."""
         return self.take(np.lexsort((self.timestamp, self.instrument)))
 
-    def frame(self, names: pl.Series, rank: Ints, interest: bool) -> pl.DataFrame:
+    def frame(
+        self, names: pl.Series, rank: Ints, interest: bool, kinds: Mapping[str, Output]
+    ) -> pl.DataFrame:
         """Return the rows as a frame that owns its memory, by instrument name and time.
 
-        `names` are those of all instruments, and `rank` their places among the sorted ones.
+        `names` are those of all instruments, and `rank` their places among the sorted ones;
+        `kinds` says which columns are not float64.
         """
         # Each instrument's rows are sorted by time already, and sorted runs merge fast.
         order = np.argsort(rank[self.instrument], kind="stable")
@@ -107,7 +112,7 @@ class BarRows:
                 columns.append(pl.Series("is_final", self.is_final[order]))
                 columns.append(pl.Series("revision", self.revision[order]))
             elif name != OPEN_INTEREST or interest:
-                columns.append(column)
+                columns.append(in_kind(column, kinds.get(name)))
         # An index of a small type is a gather without a query.
         instrument = names[which.astype(np.uint32)]
         time = pl.Series("timestamp", self.timestamp[order]).cast(TIME_TYPE)

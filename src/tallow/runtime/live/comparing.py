@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import StateError
@@ -21,6 +20,7 @@ from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
 from tallow.runtime.live.live_store import LiveStore
 from tallow.runtime.live.timeframe_state import TimeframeState
+from tallow.runtime.output_kinds import as_numbers
 
 
 class Comparing:
@@ -150,9 +150,8 @@ class Comparing:
         numbers = {name: number for number, name in enumerate(names)}
         which = [numbers[name] for name in frame["instrument"]]
         times = np.array([which, time_view(frame), ends], dtype=np.int64).reshape(3, -1)
-        values = [
-            frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in state.fields
-        ]
+        kinds = state.plan.kinds
+        values = [as_numbers(frame[name], kinds.get(name)) for name in state.fields]
         rows = BarRows(
             times,
             np.ones(len(frame), dtype=np.bool_),

@@ -11,6 +11,7 @@ import polars as pl
 
 from tallow.core.arrays import Flags, Ints
 from tallow.core.errors import ParameterError
+from tallow.core.operator import Output
 from tallow.core.text import to_html
 from tallow.data.coverage.provisional import ProvisionalBars
 from tallow.data.output_zone import in_zone
@@ -95,18 +96,21 @@ class Shown(NamedTuple):
     """What arrays need to be shown as frames.
 
     The names of all instruments, their places among the sorted ones, whether there is open
-    interest; which bars' sessions are assumed, by timeframe; and by whose clocks times are shown.
+    interest; which columns are not float64; which bars' sessions are assumed, by timeframe; and by
+    whose clocks times are shown.
     """
 
     names: pl.Series
     rank: Ints
     interest: bool
+    kinds: Mapping[str, Output]
     assumed: Mapping[str, ProvisionalBars]
     output_zone: str | None
 
     def frame(self, rows: BarRows) -> pl.DataFrame:
         """Return rows as a frame."""
-        return in_zone(rows.frame(self.names, self.rank, self.interest), self.output_zone)
+        frame = rows.frame(self.names, self.rank, self.interest, self.kinds)
+        return in_zone(frame, self.output_zone)
 
 
 class LiveUpdate:

@@ -14,7 +14,7 @@ from tallow.core.spec import Spec
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.periods import dated_times, noon_shifts
 from tallow.data.reading.runs import instrument_runs
-from tallow.data.reading.schema import NUMBERS, time_view
+from tallow.data.reading.schema import time_view
 from tallow.runtime.spans import Buckets, calendar_buckets
 from tallow.screens.needs import TimeframeNeeds
 from tallow.screens.panels import Panel
@@ -50,9 +50,9 @@ def panel_of(
     final = frame["is_final"].to_numpy()
     if until is not None:
         final = final & (ends <= until)
-    shown = [name for name in frame.columns if name in NUMBERS or frame[name].dtype == pl.Float64]
+    shown = [name for name in frame.columns if frame[name].dtype.is_numeric()]
     # Null is NaN in NumPy.
-    columns = {name: frame[name].to_numpy() for name in shown}
+    columns = {name: frame[name].cast(pl.Float64).to_numpy() for name in shown}
     return Panel(tuple(names), offsets, opens, ends, final, columns, positions)
 
 

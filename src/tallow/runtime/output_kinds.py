@@ -1,0 +1,66 @@
+"""Outputs that frames have as whole numbers, or as names: kernels have float64 of all.
+
+The number of an output with names has a bit for each name that is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+from tallow.core.arrays import Floats
+from tallow.core.operator import Kind, Output
+from tallow.runtime.operations import to_columns
+
+TYPES: Mapping[Kind, pl.DataType] = {
+    "float64": pl.Float64(),
+    "int8": pl.Int8(),
+    "int16": pl.Int16(),
+    "names": pl.String(),
+}
+
+
+def output_types(columns: Sequence[str], kinds: Mapping[str, Output]) -> list[pl.DataType]:
+    """Return the types of columns in frames."""
+    return [TYPES[kinds[name].kind] if name in kinds else TYPES["float64"] for name in columns]
+
+
+def output_columns(
+    matrix: Floats, columns: Sequence[str], kinds: Mapping[str, Output]
+) -> list[pl.Series]:
+    """Return the rows of a matrix as columns for a frame, which own their memory."""
+    made = to_columns(matrix, nan_to_null=True)
+    if not kinds:
+        return made
+    return [in_kind(each, kinds.get(name)) for each, name in zip(made, columns, strict=True)]
+
+
+def in_kind(values: pl.Series, output: Output | None) -> pl.Series:
+    """Return numbers as frames have them of an output; null stays null."""
+    if output is None or output.kind == "float64":
+        return values
+    if output.kind != "names":
+        return values.cast(TYPES[output.kind])
+    distinct = values.drop_nulls().unique()
+    texts = [_text(int(each), output.names) for each in distinct.to_list()]
+    return values.replace_strict(distinct, texts, return_dtype=pl.String, default=None)
+
+
+def as_numbers(column: pl.Series, output: Output | None) -> Floats:
+    """Return the numbers behind a column of a frame, NaN for null."""
+    if output is not None and output.kind == "names":
+        distinct = column.drop_nulls().unique()
+        numbers = [_number(each, output.names) for each in distinct.to_list()]
+        column = column.replace_strict(distinct, numbers, return_dtype=pl.Float64, default=None)
+    values: Floats = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return values
+
+
+def _text(number: int, names: Sequence[str]) -> str:
+    return " ".join(name for bit, name in enumerate(names) if number >> bit & 1)
+
+
+def _number(text: str, names: Sequence[str]) -> float:
+    return float(sum(1 << names.index(name) for name in text.split()))
