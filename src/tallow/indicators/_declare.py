@@ -8,10 +8,10 @@ from tallow.core.operator import Output, Parameter, Values
 WILDER = "Wilder (1978), New Concepts in Technical Trading Systems"
 
 
-def length(default: int, minimum: int = 1, name: str = "length") -> Parameter:
-    """Return a look-back parameter, in rows."""
+def length(default: int, minimum: int = 1, name: str = "length", text: str = "") -> Parameter:
+    """Return a look-back parameter, in rows; `text` describes what its name does not say."""
     words = name.removesuffix("_length").removesuffix("length").replace("_", " ")
-    text = f"rows of the {words} average" if words else "rows looked back on"
+    text = text or (f"rows of the {words} average" if words else "rows looked back on")
     return Parameter(name, default, text, minimum=minimum, maximum=LENGTH_MAX)
 
 
