@@ -26,6 +26,9 @@ from benchmarks.market import CALENDAR
 from benchmarks.measure import MEGABYTE, ROOT, TIMING_COLUMNS, Figure, Outcome, take_turns
 from benchmarks.settings import Settings
 from tallow.core.calendars import load_calendar
+from tallow.core.operator import CROSS
+from tallow.core.registry import registry
+from tallow.plan.plan import make_plan
 
 FIVE = ("1m", "5m", "15m", "1h", "1d")
 MINUTES = 60
@@ -79,12 +82,13 @@ def measure(settings: Settings) -> Outcome:
     contestants: dict[str, Callable[[], object]] = {
         "update_arrays": feed_arrays(market, minutes, ["1m"]),
         "update_arrays, five timeframes": feed_arrays(market, minutes, FIVE),
+        "update_arrays, 60 columns": feed_arrays(market, minutes, ["1m"], of_columns(60)),
         "update, frames": feed_frames(market, minutes),
     }
     contestants |= {name: feed_peer(peer, rows) for name, peer in peers.items()}
     turns = {name: in_a_turn(minute) for name, minute in contestants.items()}
     timings = take_turns(turns, settings.rounds, count * MINUTES)
-    ours, five, frames, talipp, talib, wickra = (timing.median for timing in timings.values())
+    ours, five, sixty, frames, talipp, talib, wickra = (each.median for each in timings.values())
     return Outcome(
         "live",
         f"One new candle for each of {count:,} instruments, default set, {MINUTES} minutes a turn",
@@ -96,6 +100,7 @@ def measure(settings: Settings) -> Outcome:
             Figure("Wickra / update_arrays", wickra / ours, "x", 3.0, "higher"),
             Figure("talipp / update with frames", talipp / frames, "x", 20.0, "higher"),
             Figure("five timeframes / one", five / ours, "x", 6.0),
+            Figure("60 columns / the default set's 12", sixty / ours, "x", 5.0),
         ],
         ["every minute closes a bar and opens one; the rows of both come back"],
     )
@@ -146,11 +151,23 @@ def measure_memory(settings: Settings) -> Outcome:
     )
 
 
+def of_columns(count: int) -> list[str]:
+    """Return indicators by their names, as many as have so many columns, or a few more."""
+    asked: list[str] = []
+    for name, indicator in sorted(registry().by_name.items()):
+        if indicator.memory != CROSS and len(make_plan(asked).outputs) < count:
+            asked.append(name)
+    return asked
+
+
 def feed_arrays(
-    market: Minutes, minutes: list[Floats], timeframes: list[str] | tuple[str, ...]
+    market: Minutes,
+    minutes: list[Floats],
+    timeframes: list[str] | tuple[str, ...],
+    indicators: str | list[str] = "default",
 ) -> Callable[[], object]:
     """Return what gives an engine one minute after the other, as arrays."""
-    live = tallow.LiveEngine(timeframes, calendar=CALENDAR)
+    live = tallow.LiveEngine(timeframes, indicators, calendar=CALENDAR)
     numbers, place = live.numbers(market.names), iter(range(len(minutes)))
     times = [np.full(len(numbers), time) for time in market.times[: len(minutes)]]
 
