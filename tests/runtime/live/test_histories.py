@@ -175,11 +175,11 @@ def check_a_part(machine: type[Histories], request: pytest.FixtureRequest, part:
 
 
 def test_what_was_told_is_what_a_run_from_scratch_says():
-    check(Histories, 100, 9)
+    check(Histories, 60, 9)
 
 
 def test_so_it_is_with_a_store_to_which_others_write():
-    check(StoredHistories, 40, 7)
+    check(StoredHistories, 25, 7)
 
 
 @pytest.mark.nightly
