@@ -29,7 +29,7 @@ from tests.textbook import ORACLES, numbers
 RELATIVE = 1e-9
 ROUNDING = 1e-12
 DIGITS = 60
-CUMULATIVE = {"obv", "ad", "pvt"}
+CUMULATIVE = {"obv", "ad", "nvi", "pvi", "pvt"}
 """They remember all that was since their first row."""
 
 Exact = list[list[Any]]

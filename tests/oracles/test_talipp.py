@@ -82,6 +82,7 @@ BUILT: dict[str, list[Ours]] = {
     "SMMA": single("rma(20)", "rma"),
     "StdDev": single("stddev(20)", "stddev"),
     "Stoch": [Ours("stoch(14, 1, 3)", {"k": "k", "d": "d"})],
+    "TTM": [Ours("ttm_squeeze(20, 2, 2)", {"histogram": "momentum"})],
     "TEMA": single("tema(10)", "tema"),
     "SuperTrend": [Ours("supertrend(10, 3)", {"value": "line", "trend": "direction"})],
     # It never starts anew: one session.
@@ -91,10 +92,11 @@ BUILT: dict[str, list[Ours]] = {
     "WMA": single("wma(20)", "wma"),
 }
 OTHERS = """ALMA AO BOP CCI ChandeKrollStop CoppockCurve DPO EMV IBS KAMA KST McGinleyDynamic
-MeanDev ParabolicSAR RogersSatchell SFX SOBV STC StochRSI T3 TRIX TSI TTM UO Williams"""
+MeanDev RogersSatchell SFX SOBV STC StochRSI T3 TRIX TSI UO Williams"""
 INDICATORS: dict[str, list[Ours] | str] = (
     BUILT
     | dict.fromkeys(OTHERS.split(), NOT_BUILT)
+    | {"ParabolicSAR": "shows trend, extreme and acceleration, too, which are no outputs of ours"}
     | {"KVO": "its averages begin with other forces, and fifty rows are too few to forget them"}
     | {"ZLEMA": "its lag is half the length; ours, TA-Lib's and Wickra's of length - 1"}
 )

@@ -11,6 +11,7 @@ from tallow.core.limits import LENGTH_MAX
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter, Value
 from tallow.indicators._averages import average_step, range_step
 from tallow.indicators._declare import FIRST_RANGE, length, multiplier
+from tallow.indicators._trails import trail_step
 
 
 @kernel
@@ -30,11 +31,7 @@ def advance(state, params, offsets, high, low, close, line, direction):  # type:
                 count, reach = average_step(count, reach, x, n, 1.0 / n)
             if count == n:
                 above, below = (h + l) / 2.0 + times * reach, (h + l) / 2.0 - times * reach
-                # A band only moves towards the price, until a close has broken it.
-                if way == 0.0 or above < upper or before > upper:
-                    upper = above
-                if way == 0.0 or below > lower or before < lower:
-                    lower = below
+                upper, lower = trail_step(upper, lower, above, below, before, way == 0.0)
                 if way == 0.0:
                     way = 1.0 if up else -1.0
                 elif way > 0.0:
@@ -94,7 +91,7 @@ INDICATOR = Indicator(
     reference="Seban (2008), Tout le monde mérite d'être riche; as ta.supertrend",
     seed="downward on TradingView, upward in TA-Lib, at the first row that has an average range",
     presets={"talib": {"first_range": "none", "first_trend": "up"}},
-    version=2,
+    version=3,
     compared=("talib",),
     order=_order,
     names={"talib": "SUPERTREND", "pine": "ta.supertrend", "pandas_ta": "supertrend"},
