@@ -29,8 +29,8 @@ from tests.textbook import ORACLES, numbers
 RELATIVE = 1e-9
 ROUNDING = 1e-12
 DIGITS = 60
-CUMULATIVE = {"obv", "ad", "nvi", "pvi", "pvt"}
-"""They remember all that was since their first row."""
+CUMULATIVE = {"obv", "ad", "nvi", "pvi", "pvt", "zigzag"}
+"""They remember what was since their first row."""
 
 Exact = list[list[Any]]
 

@@ -107,11 +107,24 @@ def theirs(call: str, rows: Rows) -> list[Floats]:
     # TA-Lib's integers are 0 where there is none.
     names["known"] = lambda column: np.where(column == 0, np.nan, column)
     names["finite"] = lambda column: np.where(np.isfinite(column), column, np.nan)
+    names["cloud"] = _cloud
+    names["flags"] = lambda found, rows: tuple(
+        np.where(np.arange(len(column)) < rows, np.nan, np.asarray(column) / 100.0)
+        for column in found
+    )
     # The texts stand in this folder.
     found = eval(call, names)
     # A matrix of Wickra's is no array, but has rows.
     columns = list(found) if isinstance(found, tuple) else [*np.atleast_2d(np.array([*found]).T)]
     return [np.asarray(column, dtype=np.float64) for column in columns]
+
+
+def _cloud(found: Any, base: int) -> tuple[Floats, ...]:
+    """Return what Ichimoku's lines are known to be at each row, of Wickra's drawn ones."""
+    conversion, line, *spans, _ = np.array([*found]).T
+    later = np.full(base - 1, np.nan)
+    known = (np.append(span[base - 1 :], later)[: len(span)] for span in spans)
+    return conversion, line, *known
 
 
 def scale(unit: str, rows: Rows) -> float:

@@ -197,6 +197,9 @@ class Indicator:
         Names in other libraries; after the first, those of single outputs: ``ADX PLUS_DI``.
     source
         The input in whose place another source may stand, where there are several columns.
+    shift
+        From parameters to by how many rows charts draw each output later than the row at which it
+        is known; negative: earlier, where it was not known yet.
     order
         What is wrong with values that are given by their places: in the order of another language
         they would make other numbers, without anybody noticing.
@@ -226,6 +229,7 @@ class Indicator:
     aliases: tuple[str, ...] = ()
     names: Mapping[Library, str] = field(default_factory=lambda: MappingProxyType({}))
     source: str = ""
+    shift: Callable[[Values], tuple[int, ...]] | None = None
     order: Callable[[Sequence[Value]], str | None] | None = None
     family: Family | None = None
 
@@ -267,6 +271,8 @@ class Indicator:
             raise DeclarationError(f"{self.name}: columns {columns}; must differ")
         if len(self.warmup(values)) != len(self.outputs):
             raise DeclarationError(f"{self.name}: warmup must give one number per output")
+        if self.shift and len(self.shift(values)) != len(self.outputs):
+            raise DeclarationError(f"{self.name}: shift must give one number per output")
 
     def _check_cross(self) -> None:
         """Refuse what could not be computed of the rows of one moment."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +18,7 @@ from tallow.core.registry import registry
 from tallow.core.spec import parse_specs
 from tallow.serve.console import QUIET, make_console, make_table, number, print_json
 from tallow.serve.new_indicator import create_indicator
+from tallow.serve.reference import shifted
 
 OWN_PACKAGE = "tallow"
 
@@ -154,6 +155,7 @@ def _facts(indicator: Indicator) -> Table:
         "seed": indicator.seed,
         "flat case": indicator.flat,
         "missing values": _missing(indicator),
+        "charts draw": ", ".join(_shifted(indicator)) or "each value at its row",
         "reference": indicator.reference,
         "version": f"{indicator.version}; raised when a value changes",
     }
@@ -161,6 +163,12 @@ def _facts(indicator: Indicator) -> Table:
     for name, text in facts.items():
         table.add_row(name, escape(text))
     return table
+
+
+def _shifted(indicator: Indicator) -> Iterator[str]:
+    """Yield the outputs that charts draw at another row, and by how many rows."""
+    for output, rows in shifted(indicator):
+        yield f"{output} {rows}"
 
 
 def _missing(indicator: Indicator) -> str:
@@ -294,6 +302,7 @@ def _details(indicator: Indicator) -> dict[str, Any]:
         "seed": indicator.seed,
         "flat": indicator.flat,
         "missing_values": _missing(indicator),
+        "charts_draw": list(_shifted(indicator)),
         "reference": indicator.reference,
         "version": indicator.version,
         "parameters": [

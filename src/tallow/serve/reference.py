@@ -48,6 +48,12 @@ Rules for all of them:
 """
 
 
+SHIFTED_HEAD = """\
+Every value stands at the row at which it is known. Charts draw these elsewhere; joined there, what
+is drawn earlier would look ahead. By default values:
+"""
+
+
 NAMES_HEAD = """\
 What others call them; each first name is understood here, too, in small letters and without `ta.`:
 `mom(10)` is `momentum(10)`. After the first, names of single outputs: TA-Lib's `LINEARREG_SLOPE` is
@@ -102,6 +108,11 @@ def markdown() -> str:
             for each in indicators
             for convention in each.compared
         ),
+    )
+    lines += ["", "## Shifted by charts", "", SHIFTED_HEAD]
+    lines += _table(
+        ("spec", "output", "charts draw it"),
+        ((_spec(each, each.values((), {})), *row) for each in indicators for row in shifted(each)),
     )
     lines += ["", "## Names elsewhere", "", NAMES_HEAD]
     lines += _table(
@@ -175,6 +186,17 @@ def _spec(indicator: Indicator, values: Values) -> str:
 
 def _value(value: Value) -> str:
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+
+
+def shifted(indicator: Indicator) -> Iterable[tuple[str, str]]:
+    """Yield the outputs that charts draw at another row, and by how many rows."""
+    if indicator.shift is None:
+        return
+    rows = indicator.shift(indicator.values((), {}))
+    for output, shift in zip(indicator.outputs, rows, strict=True):
+        if shift:
+            way = "later" if shift > 0 else "earlier"
+            yield output.name, f"{abs(shift)} rows {way}"
 
 
 def _defaults(indicator: Indicator, convention: Convention) -> tuple[str, str]:
