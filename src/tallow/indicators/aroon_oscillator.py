@@ -15,8 +15,10 @@ def advance(state, params, offsets, high, low, out):  # type: ignore[no-untyped-
     """State: as aroon's."""
     down = np.empty(len(out))
     advance_aroon(state, params, offsets, high, low, out, down)
-    for row in range(offsets[0], offsets[len(state)]):
-        out[row] -= down[row]
+    a, z = offsets[0], offsets[len(state)]
+    up, low_age = out[a:z], down[a:z]
+    for j in range(len(up)):
+        up[j] -= low_age[j]
 
 
 INDICATOR = Indicator(
@@ -41,6 +43,7 @@ INDICATOR = Indicator(
     formula="aroon up - aroon down",
     reference="Chande (1995), A Time Price Oscillator, S&C 13:9",
     flat="0: of equal extremes the latest counts",
+    version=2,
     compared=("talib",),
     aliases=("aroonosc",),
     names={"talib": "AROONOSC"},

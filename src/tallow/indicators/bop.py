@@ -12,12 +12,12 @@ from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 def advance(state, params, offsets, open_, high, low, close, out):  # type: ignore[no-untyped-def]
     """State: none."""
     flat = 0.0 if params[0] == 1.0 else np.nan
-    for row in range(offsets[0], offsets[len(state)]):
-        reach, gain = high[row] - low[row], close[row] - open_[row]
-        if reach == 0.0 and gain == gain:
-            out[row] = flat
-        else:
-            out[row] = gain / reach
+    a, z = offsets[0], offsets[len(state)]
+    o, h, l, c, share = open_[a:z], high[a:z], low[a:z], close[a:z], out[a:z]
+    for j in range(len(share)):
+        reach, gain = h[j] - l[j], c[j] - o[j]
+        value = gain / (reach if reach != 0.0 else 1.0)
+        share[j] = flat if reach == 0.0 and gain == gain else value
 
 
 INDICATOR = Indicator(
@@ -35,6 +35,7 @@ INDICATOR = Indicator(
     formula="(close - open) / (high - low)",
     reference="Livshin (2001), Balance of Power, S&C 19:8",
     flat="null for a row without range; 0 in TA-Lib",
+    version=2,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "BOP", "pandas_ta": "bop"},

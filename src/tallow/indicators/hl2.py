@@ -9,8 +9,10 @@ from tallow.core.operator import WINDOW, Indicator, Output
 @kernel
 def advance(state, params, offsets, high, low, out):  # type: ignore[no-untyped-def]
     """State: none."""
-    for row in range(offsets[0], offsets[len(state)]):
-        out[row] = (high[row] + low[row]) / 2.0
+    a, z = offsets[0], offsets[len(state)]
+    h, l, mean = high[a:z], low[a:z], out[a:z]
+    for j in range(len(mean)):
+        mean[j] = (h[j] + l[j]) / 2.0
 
 
 INDICATOR = Indicator(
@@ -25,6 +27,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="(high + low) / 2",
     reference="the definition, as TradingView's hl2",
+    version=2,
     compared=("talib",),
     aliases=("medprice",),
     names={"talib": "MEDPRICE", "pine": "hl2", "pandas_ta": "hl2"},

@@ -9,8 +9,10 @@ from tallow.core.operator import WINDOW, Indicator, Output
 @kernel
 def advance(state, params, offsets, high, low, close, out):  # type: ignore[no-untyped-def]
     """State: none."""
-    for row in range(offsets[0], offsets[len(state)]):
-        out[row] = (high[row] + low[row] + close[row]) / 3.0
+    a, z = offsets[0], offsets[len(state)]
+    h, l, c, mean = high[a:z], low[a:z], close[a:z], out[a:z]
+    for j in range(len(mean)):
+        mean[j] = (h[j] + l[j] + c[j]) / 3.0
 
 
 INDICATOR = Indicator(
@@ -25,6 +27,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="(high + low + close) / 3",
     reference="the definition, as TradingView's hlc3",
+    version=2,
     compared=("talib",),
     aliases=("typprice",),
     names={"talib": "TYPPRICE", "pine": "hlc3", "pandas_ta": "hlc3"},

@@ -15,10 +15,11 @@ def advance(state, params, offsets, high, low, close, out):  # type: ignore[no-u
     """State: as atr's."""
     flat = 0.0 if params[2] == 1.0 else np.nan
     advance_atr(state, params, offsets, high, low, close, out)
-    for row in range(offsets[0], offsets[len(state)]):
-        reach = out[row]
-        part = 100.0 * (reach / close[row]) if close[row] != 0.0 else flat
-        out[row] = part if reach == reach else np.nan
+    a, z = offsets[0], offsets[len(state)]
+    part, c = out[a:z], close[a:z]
+    for j in range(len(part)):
+        value = 100.0 * (part[j] / (c[j] if c[j] != 0.0 else 1.0))
+        part[j] = flat if c[j] == 0.0 and value == value else value
 
 
 INDICATOR = Indicator(
@@ -35,6 +36,7 @@ INDICATOR = Indicator(
     reference="Forman (2006), Cross-Market Evaluations with Normalized ATR, S&C 24:6",
     flat="null where the close is zero; 0 in TA-Lib",
     seed="as atr",
+    version=2,
     presets={"talib": {"first_range": "none", "flat": "zero"}},
     compared=("talib",),
     names={"talib": "NATR", "pandas_ta": "natr"},

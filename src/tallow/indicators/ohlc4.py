@@ -9,8 +9,10 @@ from tallow.core.operator import WINDOW, Indicator, Output
 @kernel
 def advance(state, params, offsets, open_, high, low, close, out):  # type: ignore[no-untyped-def]
     """State: none."""
-    for row in range(offsets[0], offsets[len(state)]):
-        out[row] = (open_[row] + high[row] + low[row] + close[row]) / 4.0
+    a, z = offsets[0], offsets[len(state)]
+    o, h, l, c, mean = open_[a:z], high[a:z], low[a:z], close[a:z], out[a:z]
+    for j in range(len(mean)):
+        mean[j] = (o[j] + h[j] + l[j] + c[j]) / 4.0
 
 
 INDICATOR = Indicator(
@@ -25,6 +27,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="(open + high + low + close) / 4",
     reference="the definition, as TradingView's ohlc4",
+    version=2,
     compared=("talib",),
     aliases=("avgprice",),
     names={"talib": "AVGPRICE", "pine": "ohlc4", "pandas_ta": "ohlc4"},
