@@ -33,6 +33,8 @@ Rules for all of them:
   `sma(20, source=hl2)`, column `sma_20_of_hl2`. A source is one of these five, or any indicator:
   `hl2`, `hlc3` and `ohlc4` are indicators, too. `source=close` is the same as none for an
   indicator of the close.
+- `beta` and `correlation` take a source as the second series, beside the close: another
+  instrument's, `beta(security("NSE_INDEX|Nifty 50"), 20)`, or any other.
 - A *chain* is an indicator of another one: `ema(rsi(14), 9)`, which is `ema(9, source=rsi(14))`,
   column `ema_9_of_rsi_14`. Of several outputs one is named: `sma(bollinger(20, 2)[upper], 5)`,
   column `sma_5_of_bb_upper_20_2`. A chain has at most {chain} indicators.
