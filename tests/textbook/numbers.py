@@ -30,6 +30,10 @@ def cos(x: float) -> float:
     return FUNCTIONS.cos(x)
 
 
+def sin(x: float) -> float:
+    return FUNCTIONS.sin(x)
+
+
 def atan(x: float) -> float:
     return FUNCTIONS.atan(x)
 
