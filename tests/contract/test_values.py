@@ -80,10 +80,10 @@ def test_textbook_at_any_price_level(case: Case, price: float) -> None:
 @every_short_case
 def test_warmup_is_exact(case: Case) -> None:
     """On rows without special cases: as many leading nulls as declared, and no null after them."""
-    rows = case.rows
+    rows, given = case.rows, walk(case.rows)
     usual = case.indicator.name != "bollinger" or case.values["multiplier"] != 0.0
     for output, column, warmup in zip(
-        case.indicator.outputs, case.run(walk(rows)), case.warmup, strict=True
+        case.indicator.outputs, case.run(given), case.first_rows(given), strict=True
     ):
         # Bands without width have no place between them, at any row.
         wanted = warmup if usual or output.name != "percent_b" else rows
@@ -109,11 +109,12 @@ def test_a_market_that_stands_still(indicator: Indicator, kind: str) -> None:
     still = case(indicator.name, "talib" if kind == "talib" else "tradingview")
     values: Still = getattr(ORACLES[indicator.name], kind)
     prices = (0.0, 0.0) if kind == "zeros" else (PRICE, VOLUME)
-    columns = still.run(flat(max(700, max(still.warmup) + 50), *prices))
+    rows = flat(max(700, max(still.warmup) + 50), *prices)
+    columns = still.run(rows)
     slack = 1e-12 * PRICE if indicator.name == "vwap" else 0.0
     each = values if isinstance(values, tuple) else (values,) * len(columns)
     for output, column, warmup, value in zip(
-        indicator.outputs, columns, still.warmup, each, strict=True
+        indicator.outputs, columns, still.first_rows(rows), each, strict=True
     ):
         wanted = np.full(len(column) - warmup, np.nan if value is None else value)
         np.testing.assert_allclose(column[warmup:], wanted, 0.0, slack, err_msg=output.name)

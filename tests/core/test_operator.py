@@ -54,6 +54,7 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
     "no outputs": {"outputs": ()},
     "an output twice": {"outputs": SOUND.outputs * 2, **TWO_OUTPUTS},
     "warm-up of two": TWO_OUTPUTS,
+    "period that is no input": {"period_before": "session"},
     "shift of two": {"shift": lambda _: (0, 0)},
     "column after no parameter": {"outputs": (Output("value", "last_{size}", "price", ""),)},
     "column after a place": {"outputs": (Output("value", "last_{}", "price", ""),)},

@@ -199,7 +199,7 @@ def test_quotes_give_finite_values(folder: Path, name: str, convention: Conventi
     """Huge, tiny, all-zero and incomplete quotes: nothing crashes, nothing is infinite."""
     given = candles(records(folder / f"quotes_{name}.csv"))
     for indicator in all_indicators():
-        warmup = max(50, *case(indicator, convention).warmup)
+        warmup = max(50, *case(indicator, convention).first_rows(given))
         for column in outputs(indicator, given, convention).values():
             assert not np.isinf(column).any(), indicator
             assert name in HOLLOW or not np.isnan(column[warmup:]).any(), indicator

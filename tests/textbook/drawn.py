@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.textbook.parts import PRICE, Column, Parameters, combine, over_windows, recursive, window
 
 
@@ -65,3 +67,64 @@ def zigzag(p: Parameters, high: list[float], low: list[float]) -> tuple[Column, 
             way, extreme = -way, i
         found.append((points[-1], prices[way][extreme], float(way)))
     return tuple([row[k] for row in found] for k in range(3))
+
+
+def periods_before(
+    high: list[float], low: list[float], close: list[float], period: list[float]
+) -> list[tuple[float, float, float] | None]:
+    """Return high, low and close of the period before each row's own."""
+    found: list[tuple[float, float, float] | None] = []
+    starts = [i for i in range(len(period)) if i == 0 or period[i] != period[i - 1]]
+    for i in range(len(period)):
+        begun = [start for start in starts if start <= i]
+        if len(begun) < 2:
+            found.append(None)
+            continue
+        a, z = begun[-2:]
+        found.append((max(high[a:z]), min(low[a:z]), close[z - 1]))
+    return found
+
+
+def levels(
+    found: list[tuple[float, float, float] | None], *formulas: Callable[..., float]
+) -> tuple[Column, ...]:
+    """Return each formula's values, of high, low, close and their mean."""
+    return tuple(
+        [None if x is None else formula(*x, sum(x) / 3.0) for x in found] for formula in formulas
+    )
+
+
+@recursive(PRICE)
+def pivots(
+    _: Parameters,
+    high: list[float],
+    low: list[float],
+    close: list[float],
+    period: list[float],
+) -> tuple[Column, ...]:
+    return levels(
+        periods_before(high, low, close, period),
+        lambda top, bottom, _, p: p,
+        lambda top, bottom, _, p: 2 * p - bottom,
+        lambda top, bottom, _, p: p + (top - bottom),
+        lambda top, bottom, _, p: top + 2 * (p - bottom),
+        lambda top, bottom, _, p: 2 * p - top,
+        lambda top, bottom, _, p: p - (top - bottom),
+        lambda top, bottom, _, p: bottom - 2 * (top - p),
+    )
+
+
+@recursive(PRICE)
+def cpr(
+    _: Parameters,
+    high: list[float],
+    low: list[float],
+    close: list[float],
+    period: list[float],
+) -> tuple[Column, ...]:
+    return levels(
+        periods_before(high, low, close, period),
+        lambda top, bottom, _, p: p,
+        lambda top, bottom, _, p: max((top + bottom) / 2, 2 * p - (top + bottom) / 2),
+        lambda top, bottom, _, p: min((top + bottom) / 2, 2 * p - (top + bottom) / 2),
+    )

@@ -197,6 +197,9 @@ class Indicator:
         Names in other libraries; after the first, those of single outputs: ``ADX PLUS_DI``.
     source
         The input in whose place another source may stand, where there are several columns.
+    period_before
+        The period of `inputs` of whose one before values are, as ``"{anchor}"``: they begin with
+        the second one, and warm-ups count from there.
     shift
         From parameters to by how many rows charts draw each output later than the row at which it
         is known; negative: earlier, where it was not known yet.
@@ -229,6 +232,7 @@ class Indicator:
     aliases: tuple[str, ...] = ()
     names: Mapping[Library, str] = field(default_factory=lambda: MappingProxyType({}))
     source: str = ""
+    period_before: str | None = None
     shift: Callable[[Values], tuple[int, ...]] | None = None
     order: Callable[[Sequence[Value]], str | None] | None = None
     family: Family | None = None
@@ -271,6 +275,8 @@ class Indicator:
             raise DeclarationError(f"{self.name}: columns {columns}; must differ")
         if len(self.warmup(values)) != len(self.outputs):
             raise DeclarationError(f"{self.name}: warmup must give one number per output")
+        if self.period_before not in (None, *self.inputs):
+            raise DeclarationError(f"{self.name}: period_before={self.period_before}; no input")
         if self.shift and len(self.shift(values)) != len(self.outputs):
             raise DeclarationError(f"{self.name}: shift must give one number per output")
 

@@ -30,7 +30,7 @@ def advance(state, params, offsets, high, low, close, volume, out):  # type: ign
         newest, flow = x[(n - 1) * side :], out[a:z]
         for j in range(len(flow)):
             # A mean of places; its last bit may lie beyond all of them.
-            mean = newest[j] + sums[j] / volumes[j]
+            mean = newest[j] + sums[j] / (volumes[j] if volumes[j] != 0.0 else 1.0)
             mean = 1.0 if mean > 1.0 else mean
             mean = -1.0 if mean < -1.0 else mean
             flow[j] = mean if volumes[j] != 0.0 else flat

@@ -39,7 +39,7 @@ def advance(state, params, offsets, high, low, close, volume, out):  # type: ign
         newest, index = rises[(n - 1) * side :], out[a:z]
         for j in range(len(index)):
             # The mean of ones and zeros, by their flows; its last bit may lie outside of both.
-            share = newest[j] + sums[j] / totals[j]
+            share = newest[j] + sums[j] / (totals[j] if totals[j] != 0.0 else 1.0)
             share = 1.0 if share > 1.0 else share
             share = 0.0 if share < 0.0 else share
             index[j] = 100.0 * share if totals[j] != 0.0 else flat

@@ -43,7 +43,7 @@ def advance(state, params, offsets, high, low, close, plus, minus):  # type: ign
                     path[j] = n * newest[j] + sums[j]
                 continue
             for j in range(len(out)):
-                part = (n * newest[j] + sums[j]) / path[j]
+                part = (n * newest[j] + sums[j]) / (path[j] if path[j] != 0.0 else 1.0)
                 out[j] = part if path[j] != 0.0 else flat
         a = z
 

@@ -50,6 +50,16 @@ class Case:
         """Leading rows without a value, per output."""
         return self.indicator.warmup(self.values)
 
+    def first_rows(self, rows: Rows) -> tuple[int, ...]:
+        """Return at which row each output's values begin: warm-ups may wait for a second period."""
+        period = self.indicator.period_before
+        if period is None:
+            return self.warmup
+        numbers = rows[period.format(**self.values)]
+        later = np.flatnonzero(numbers != numbers[0])
+        start = int(later[0]) if len(later) else len(numbers)
+        return tuple(start + warmup for warmup in self.warmup)
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the columns that the kernel is given."""

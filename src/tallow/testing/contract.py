@@ -87,8 +87,9 @@ def check_every_row_is_written(case: Case) -> None:
 
 def check_warmup(case: Case) -> None:
     """On rows without special cases: nulls for as long as declared, and values after them."""
+    rows = walk(case.rows)
     for output, column, warmup in zip(
-        case.indicator.outputs, case.run(walk(case.rows)), case.warmup, strict=True
+        case.indicator.outputs, case.run(rows), case.first_rows(rows), strict=True
     ):
         there = np.flatnonzero(~np.isnan(column))
         # Some parameters make an output null for ever, as bands without width do.
