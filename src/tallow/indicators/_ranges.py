@@ -12,6 +12,7 @@ def true_ranges(high: Floats, low: Floats, before: Floats, out: Floats) -> None:
     for j in range(len(out)):
         h, l, c = high[j], low[j], before[j]
         reach, above, below = h - l, abs(h - c), abs(l - c)
-        stretched = max(reach, above, below)
-        # A maximum may pass over what is missing.
-        out[j] = stretched + (h + l + c) * 0.0
+        reach = above if above > reach else reach
+        reach = below if below > reach else reach
+        # A comparison passes over what is missing.
+        out[j] = reach + (h + l + c) * 0.0

@@ -61,6 +61,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="100 log(sum(true range) / (highest high - lowest low)) / log(length), of length rows",
     reference="Dreiss, as described by TradingView; there the first row's range counts, too",
+    version=2,
     flat="null while the highest high is the lowest low",
     aliases=("chop",),
     names={"pandas_ta": "chop"},

@@ -65,6 +65,7 @@ INDICATOR = Indicator(
     reference="Botes and Siepman (2010), The Vortex Indicator, S&C 28:1",
     flat="null without any range over length rows; 0 in TA-Lib",
     presets={"talib": {"flat": "zero"}},
+    version=2,
     compared=("talib",),
     names={"talib": "VORTEX", "pandas_ta": "vortex"},
 )
