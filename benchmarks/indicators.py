@@ -89,7 +89,7 @@ def _calls() -> list[Call]:
     found = []
     for indicator in registry().by_name.values():
         names = indicator.names.get("talib", "").split()
-        if not names or indicator.memory == CROSS:
+        if not names or indicator.memory == CROSS or indicator.family is not None:
             continue
         (operation,) = make_plan([indicator.name], convention="talib").operations[-1:]
         described = abstract.Function(names[0])

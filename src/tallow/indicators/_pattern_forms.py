@@ -25,13 +25,13 @@ CANDLES = 5
 PARTS = 3
 PART = len(WORDS) // PARTS
 """Words that are looked up together: a third of them."""
-IN_A_NUMBER = 46
+IN_A_NUMBER = 50
 """Forms in one integer; a float holds such a one exactly, and so it may be a parameter."""
 IN_A_WORD = 17
 """Patterns whose codes of three bits go into one column."""
 COLUMNS = 4
 """Columns of codes: of the patterns, then of the trends before 1..5 candles."""
-NEVER, DOWN, OTHER, NULL = 0, 2, 4, 4
+OCCURS, DOWN, OTHER, NULL = 1, 2, 4, 4
 """A code is 0, or 1 where the pattern occurs; then 2 more on the lower side, 4 more for its other
 size; and 4 alone before there is a value."""
 
@@ -110,6 +110,10 @@ def _of_forms(values: Sequence[int]) -> np.ndarray:
     return np.array(values, dtype=np.int64)
 
 
+def _code(form: Form) -> int:
+    return OCCURS | (DOWN if form.side < 0 else 0) | (OTHER if form.is_other else 0)
+
+
 def _nulls() -> np.ndarray:
     """Return the columns by how many complete candles there are: null where these are too few."""
     table = np.zeros((16, COLUMNS), dtype=np.int64)
@@ -131,8 +135,9 @@ NULL_ROWS = max(pattern.lookback for pattern in PATTERNS)
 RULE = _of_forms([form.rule for _, form in FORMS])
 SIDE = _of_forms([form.side for _, form in FORMS])
 WORD = _of_forms([place_of(pattern.name) // IN_A_WORD for pattern, _ in FORMS])
-SHIFT = _of_forms([3 * (place_of(pattern.name) % IN_A_WORD) for pattern, _ in FORMS])
-SET = _of_forms([SIDES.index(side_of(pattern, form.side)) for pattern, form in FORMS])
+CODE = _of_forms([_code(form) << 3 * (place_of(p.name) % IN_A_WORD) for p, form in FORMS])
+CONFIRMED = _of_forms([OTHER << 3 * (place_of(p.name) % IN_A_WORD) for p, _ in FORMS])
+SET = _of_forms([COLUMNS + SIDES.index(side_of(pattern, form.side)) for pattern, form in FORMS])
 MEMBER = _of_forms(
     [
         1 << names_of(side_of(pattern, form.side)).index(f"cdl_{pattern.name}")

@@ -1,7 +1,6 @@
 """What else must hold for a candle pattern, besides the words of its candles.
 
 A rule looks at the newest candle `r`, and at those before it; `s` is 1 or -1, the side of the form.
-It returns 0 where it does not hold, 1 where it does, and 2 where the pattern has its other size.
 """
 
 from __future__ import annotations
@@ -23,7 +22,9 @@ from tallow.indicators._pattern_measures import (
     NEAR_MEAN,
     OPEN,
     PAST,
-    RANGE,
+    RANGE_HIGHER,
+    RANGE_INSIDE,
+    RANGE_LOWER,
     RANGE_MEAN,
     SHADOWS_MEAN,
     TOP,
@@ -35,31 +36,20 @@ Truth = Any
 
 
 @kernel_part
-def holds(rule: int, s: int, x: Floats, r: int, penetration: float) -> int:
-    """Return what a rule gives; 1 without one."""
-    if rule == 0:
-        return 1
-    if rule in (rules.ENGULFING, rules.HARAMI):
-        return _of_ends(rule, x, r)
-    if rule in _OF_ONE:
-        return int(_of_one(rule, x, r))
+def holds(rule: int, s: int, x: Floats, r: int, penetration: float) -> Truth:
+    """Say whether a rule holds."""
+    if rule == rules.TAKURI:
+        return x[LOWER, r] > 2.0 * x[BODY, r]
     if rule in _OF_TWO:
-        return int(_of_two(rule, s, x, r, penetration))
+        return _of_two(rule, s, x, r, penetration)
     if rule in _OF_THREE:
-        return int(_of_three(rule, s, x, r, penetration))
-    return int(_of_more(rule, s, x, r, penetration))
+        return _of_three(rule, s, x, r, penetration)
+    return _of_more(rule, s, x, r, penetration)
 
 
-_OF_ONE = (
-    rules.HAMMER,
-    rules.HANGING,
-    rules.RICKSHAW,
-    rules.TAKURI,
-)
 _OF_TWO = (
     rules.EQUAL_OPEN,
     rules.DARK_CLOUD,
-    rules.HOMING,
     rules.IN_NECK,
     rules.ON_NECK,
     rules.THRUSTING,
@@ -71,7 +61,6 @@ _OF_TWO = (
 _OF_THREE = (
     rules.TWO_CROWS,
     rules.INSIDE,
-    rules.OUTSIDE,
     rules.ABANDONED,
     rules.STAR,
     rules.SIDE_BY_SIDE,
@@ -86,31 +75,10 @@ _OF_THREE = (
 
 
 @kernel_part
-def _of_ends(rule: int, x: Floats, r: int) -> int:
-    """Tell by how many ends a body shares with the one before."""
-    is_top, is_bottom = x[TOP, r] == x[TOP, r - 1], x[BOTTOM, r] == x[BOTTOM, r - 1]
-    if is_top & is_bottom & (rule == rules.ENGULFING):
-        return 0
-    return 2 if is_top | is_bottom else 1
-
-
-@kernel_part
 def _near(x: Floats, value: float, target: float, share: float, j: int) -> Truth:
     """Say whether values differ by no more than a share of the ranges before a candle."""
     slack = share * x[NEAR_MEAN, j]
     return (value >= target - slack) & (value <= target + slack)
-
-
-@kernel_part
-def _of_one(rule: int, x: Floats, r: int) -> Truth:
-    if rule == rules.HAMMER:
-        return x[BOTTOM, r] <= x[LOW, r - 1] + 0.2 * x[NEAR_MEAN, r - 1]
-    if rule == rules.HANGING:
-        return x[BOTTOM, r] >= x[HIGH, r - 1] - 0.2 * x[NEAR_MEAN, r - 1]
-    if rule == rules.TAKURI:
-        return x[LOWER, r] > 2.0 * x[BODY, r]
-    middle, slack = x[LOW, r] + x[RANGE, r] / 2.0, 0.2 * x[NEAR_MEAN, r]
-    return (x[BOTTOM, r] <= middle + slack) & (x[TOP, r] >= middle - slack)
 
 
 @kernel_part
@@ -122,8 +90,6 @@ def _of_two(rule: int, s: int, x: Floats, r: int, penetration: float) -> Truth:
         return _near(x, open_, x[OPEN, a], 0.05, a)
     if rule == rules.DARK_CLOUD:
         return (close > x[OPEN, a]) & (close < before - body * penetration)
-    if rule == rules.HOMING:
-        return (open_ < x[OPEN, a]) & (close > before)
     if rule == rules.KICKING:
         return _is_apart(x, a, r, s)
     if rule == rules.KICKING_BY_SECOND:
@@ -172,10 +138,7 @@ def _of_three(rule: int, s: int, x: Floats, r: int, penetration: float) -> Truth
     if rule == rules.TWO_CROWS:
         return is_within & _is_between(close, first, x[CLOSE, b])
     if rule == rules.INSIDE:
-        is_inside = (x[TOP, a] < x[TOP, b]) & (x[BOTTOM, a] > x[BOTTOM, b])
-        return is_inside & (s * close > s * first)
-    if rule == rules.OUTSIDE:
-        return (x[TOP, a] > x[TOP, b]) & (x[BOTTOM, a] < x[BOTTOM, b])
+        return s * close > s * first
     if rule == rules.SIDE_BY_SIDE:
         is_gap = x[BOTTOM, r] > x[TOP, b] if s > 0 else x[TOP, r] < x[BOTTOM, b]
         is_size = _near(x, x[BODY, r], x[BODY, a], 0.2, a)
@@ -183,7 +146,7 @@ def _of_three(rule: int, s: int, x: Floats, r: int, penetration: float) -> Truth
     if rule == rules.IDENTICAL:
         return _near(x, second, x[CLOSE, b], 0.05, b) & _near(x, open_, x[CLOSE, a], 0.05, a)
     if rule == rules.SANDWICH:
-        return (x[LOW, a] > x[CLOSE, b]) & _near(x, close, x[CLOSE, b], 0.05, b)
+        return _near(x, close, x[CLOSE, b], 0.05, b)
     if rule == rules.TASUKI:
         is_size = abs(x[BODY, a] - x[BODY, r]) < 0.2 * x[NEAR_MEAN, a]
         edge = x[TOP, b] if s > 0 else x[BOTTOM, b]
@@ -195,7 +158,7 @@ def _of_three(rule: int, s: int, x: Floats, r: int, penetration: float) -> Truth
     if rule == rules.RIVER:
         return (second <= first) & (x[LOW, a] < x[LOW, b]) & (open_ > x[LOW, a])
     if rule == rules.UPSIDE_CROWS:
-        return (open_ > second) & (close < x[CLOSE, a]) & (close > x[CLOSE, b])
+        return close > x[CLOSE, b]
     return is_within & _is_between(close, x[BOTTOM, b], x[TOP, b])
 
 
@@ -308,42 +271,33 @@ def _holds_mat(x: Floats, r: int, penetration: float) -> Truth:
 
 
 @kernel_part
-def find_hikkake(x: Floats, found: Ints, last: int) -> None:
+def find_hikkake(words: Ints, found: Ints, last: int) -> None:
     """Write the side of each candle that completes the form, or 0."""
-    for r in range(PAST - 3, last):
-        found[r] = _is_range_inside(x, r - 1) * _way(x, r)
+    for k in range(last - (PAST - 3)):
+        r = PAST - 3 + k
+        falls, rises = words[r] >> RANGE_LOWER & 1, words[r] >> RANGE_HIGHER & 1
+        found[r] = (words[r - 1] >> RANGE_INSIDE & 1) * (falls - rises)
 
 
 @kernel_part
-def find_hikkake_mod(x: Floats, found: Ints, last: int) -> None:
+def find_hikkake_mod(x: Floats, words: Ints, found: Ints, last: int) -> None:
     """Do as `find_hikkake`, of a range in a range in a range, with a close near one of its ends."""
-    for r in range(PAST - 3, last):
+    for k in range(last - (PAST - 3)):
+        r = PAST - 3 + k
         b = r - 2
-        slack, way = 0.2 * x[NEAR_MEAN, b], _way(x, r)
-        is_low = (x[CLOSE, b] <= x[LOW, b] + slack) & (way == 1)
-        is_high = (x[CLOSE, b] >= x[HIGH, b] - slack) & (way == -1)
-        is_inside = _is_range_inside(x, r - 1) & _is_range_inside(x, b)
-        found[r] = is_inside * (np.int64(is_low) - np.int64(is_high))
-
-
-@kernel_part
-def _is_range_inside(x: Floats, j: int) -> Truth:
-    return (x[HIGH, j] < x[HIGH, j - 1]) & (x[LOW, j] > x[LOW, j - 1])
-
-
-@kernel_part
-def _way(x: Floats, r: int) -> Any:
-    """Return 1 where high and low are both lower, the upper side's way; -1 where higher."""
-    falls = (x[HIGH, r] < x[HIGH, r - 1]) & (x[LOW, r] < x[LOW, r - 1])
-    rises = (x[HIGH, r] > x[HIGH, r - 1]) & (x[LOW, r] > x[LOW, r - 1])
-    return np.int64(falls) - np.int64(rises)
+        slack, close = 0.2 * x[NEAR_MEAN, b], x[CLOSE, b]
+        falls = (words[r] >> RANGE_LOWER & 1) * np.int64(close <= x[LOW, b] + slack)
+        rises = (words[r] >> RANGE_HIGHER & 1) * np.int64(close >= x[HIGH, b] - slack)
+        inside = (words[r - 1] >> RANGE_INSIDE) & (words[b] >> RANGE_INSIDE) & 1
+        found[r] = inside * (falls - rises)
 
 
 @kernel_part
 def confirm_hikkake(x: Floats, found: Ints, last: int) -> None:
     """Write 2 or -2 where one of the three rows after a form confirms it, for the first time."""
     form, side = PAST - 7, np.int64(0)
-    for r in range(PAST - 3, last):
+    for k in range(last - (PAST - 3)):
+        r = PAST - 3 + k
         if found[r] != 0:
             form, side = r, found[r]
         elif r <= form + 3:

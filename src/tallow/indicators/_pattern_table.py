@@ -22,8 +22,10 @@ WORDS = (
     "gap_down",
     "higher",
     "lower",
-    "engulfs",
-    "within",
+    "covers",
+    "covers_flush",
+    "inside",
+    "inside_flush",
     "same_close",
     "opens_below",
     "opens_above",
@@ -31,6 +33,10 @@ WORDS = (
     "lower_shadow",
     "shadows_short",
     "shadows_over",
+    "near_low",
+    "near_high",
+    "at_middle",
+    "above_close",
 )
 """What is known of each candle, bit by bit; those from `gap_up` on compare it with the one before.
 
@@ -39,7 +45,9 @@ average body, else neither; doji: one of at most a tenth of the average range. T
 a tenth of the average range, and one above it is a shadow at all; long: one above the body. Shadows
 are short where both are below half of the average of both, and over where above twice the body.
 A gap is one between bodies; higher, lower and the same are closes, and an open is below the low, or
-above the high; a body engulfs, or is within, the one before, ends included.
+above the high; a body covers the one before, or is inside it, where no end is the same, and flush
+where one is (where both are, it is inside); it is below the low before or near it, above the high
+or near it, or near the middle of its own range; a low is above the close before.
 """
 
 OPPOSITES = {"black": "white", "not_long": "long"}
@@ -47,11 +55,15 @@ OPPOSITES = {"black": "white", "not_long": "long"}
 
 
 class Form(NamedTuple):
-    """One way in which a pattern occurs: its side, its candles, and its rule, or 0."""
+    """One way in which a pattern occurs: its side, its candles, its rule, or 0, and its size.
+
+    `is_other` says that it is of the pattern's other size.
+    """
 
     side: int
     candles: tuple[str, ...]
     rule: int
+    is_other: bool
 
 
 class Pattern(NamedTuple):
@@ -91,7 +103,6 @@ class Pattern(NamedTuple):
     THREE_CROWS,
     INSIDE,
     LINE_STRIKE,
-    OUTSIDE,
     SOUTH,
     SOLDIERS,
     ABANDONED,
@@ -99,13 +110,8 @@ class Pattern(NamedTuple):
     BREAKAWAY,
     CONCEALED,
     DARK_CLOUD,
-    ENGULFING,
     STAR,
     SIDE_BY_SIDE,
-    HAMMER,
-    HANGING,
-    HARAMI,
-    HOMING,
     IDENTICAL,
     IN_NECK,
     KICKING,
@@ -115,7 +121,6 @@ class Pattern(NamedTuple):
     MAT_HOLD,
     ON_NECK,
     PIERCING,
-    RICKSHAW,
     THREE_METHODS,
     EQUAL_OPEN,
     STALLED,
@@ -127,17 +132,17 @@ class Pattern(NamedTuple):
     RIVER,
     UPSIDE_CROWS,
     GAP_METHODS,
-    HIKKAKE,
-    HIKKAKE_MOD,
-) = range(1, 43)
+) = range(1, 34)
+HIKKAKE, HIKKAKE_MOD = 40, 41
+"""No rules: these are found by another way, as later rows confirm them."""
 
 
-def _up(candles: str, rule: int = 0) -> tuple[Form, ...]:
-    return (Form(1, tuple(each.strip() for each in candles.split("|")), rule),)
+def _up(candles: str, rule: int = 0, side: int = 1, *, other: bool = False) -> tuple[Form, ...]:
+    return (Form(side, tuple(each.strip() for each in candles.split("|")), rule, other),)
 
 
 def _down(candles: str, rule: int = 0) -> tuple[Form, ...]:
-    return (Form(-1, tuple(each.strip() for each in candles.split("|")), rule),)
+    return _up(candles, rule, -1)
 
 
 _MIRROR = {
@@ -152,13 +157,13 @@ _MIRROR = {
 _MIRROR |= {other: word for word, other in _MIRROR.items()}
 
 
-def _both(candles: str, rule: int = 0) -> tuple[Form, ...]:
+def _both(candles: str, rule: int = 0, *, other: bool = False) -> tuple[Form, ...]:
     """Return a form of the upper side, and the one with everything turned over."""
-    (up,) = _up(candles, rule)
+    (up,) = _up(candles, rule, other=other)
     turned = tuple(
         " ".join(_MIRROR.get(word, word) for word in candle.split()) for candle in up.candles
     )
-    return up, Form(-1, turned, rule)
+    return up, Form(-1, turned, rule, other)
 
 
 _TINY = "upper_tiny lower_tiny"
@@ -173,16 +178,14 @@ PATTERNS = (
         "each opens inside the body before; the first black one closes below the white "
         "one's high"),
     Pattern("3inside", "Three inside up and down", 3, 12,
-        _both("black long | not_long within | white", INSIDE),
-        "the second's body is inside the first's, ends excluded; the third closes beyond "
-        "the first's open"),
+        _both("black long | not_long inside | white", INSIDE),
+        "the third closes beyond the first's open"),
     Pattern("3linestrike", "Three-line strike", 4, 8,
         _both("white | white higher | white higher | black", LINE_STRIKE),
         "the second and third open in or near the body before; the fourth opens beyond the "
         "third's close and closes beyond the first's open"),
     Pattern("3outside", "Three outside up and down", 3, 3,
-        _both("black | white engulfs | higher", OUTSIDE),
-        "the second's body engulfs the first's, ends excluded"),
+        _both("black | white covers | higher")),
     Pattern("3starsinsouth", "Three stars in the south", 3, 12,
         _up(f"black long lower_long | black lower_shadow | black short {_TINY}", SOUTH),
         "the second has a smaller body, opens within the first's range above its close, and "
@@ -214,8 +217,9 @@ PATTERNS = (
     Pattern("doji", "Doji", 1, 10, _up("doji")),
     Pattern("dojistar", "Doji star", 2, 11, _both("black long | doji gap_down")),
     Pattern("dragonflydoji", "Dragonfly doji", 1, 10, _up("doji upper_tiny lower_shadow")),
-    Pattern("engulfing", "Engulfing", 2, 2, _both("black | white engulfs", ENGULFING),
-        "80 where one end is the same, nothing where both are", special=80),
+    Pattern("engulfing", "Engulfing", 2, 2,
+        (*_both("black | white covers"), *_both("black | white covers_flush", other=True)),
+        "80 where one end is the same", special=80),
     Pattern("eveningdojistar", "Evening doji star", 3, 12,
         _down("white long | doji gap_up | black long", STAR), _INTO_THE_FIRST, 0.3),
     Pattern("eveningstar", "Evening star", 3, 12,
@@ -225,13 +229,15 @@ PATTERNS = (
             *_down("| white gap_down | white", SIDE_BY_SIDE)),
         "the third has the same gap, about the second's size, and its open"),
     Pattern("gravestonedoji", "Gravestone doji", 1, 10, _up("doji lower_tiny upper_shadow")),
-    Pattern("hammer", "Hammer", 1, 11, _up("short lower_long upper_tiny", HAMMER),
-        "the body is below or near the low before"),
-    Pattern("hangingman", "Hanging man", 1, 11, _down("short lower_long upper_tiny", HANGING),
-        "the body is above or near the high before"),
-    Pattern("harami", "Harami", 2, 11, _both("black long | not_long within", HARAMI),
+    Pattern("hammer", "Hammer", 1, 11, _up("short lower_long upper_tiny near_low")),
+    Pattern("hangingman", "Hanging man", 1, 11,
+        _down("short lower_long upper_tiny near_high")),
+    Pattern("harami", "Harami", 2, 11,
+        (*_both("black long | not_long inside"),
+            *_both("black long | not_long inside_flush", other=True)),
         "80 where an end is the same", special=80),
-    Pattern("haramicross", "Harami cross", 2, 11, _both("black long | doji within", HARAMI),
+    Pattern("haramicross", "Harami cross", 2, 11,
+        (*_both("black long | doji inside"), *_both("black long | doji inside_flush", other=True)),
         "80 where an end is the same", special=80),
     Pattern("highwave", "High-wave candle", 1, 10, _both("white short shadows_over")),
     Pattern("hikkake", "Hikkake", 3, 5, _both("|  | ", HIKKAKE),
@@ -242,8 +248,7 @@ PATTERNS = (
         "as hikkake, of a range inside a range inside a range, the middle one of which "
         "closes near its low, or its high", special=200),
     Pattern("homingpigeon", "Homing pigeon", 2, 11,
-        _up("black long | black not_long within", HOMING),
-        "ends excluded"),
+        _up("black long | black not_long inside")),
     Pattern("identical3crows", "Identical three crows", 3, 12,
         _down("black lower_tiny | black lower_tiny lower | black lower_tiny lower", IDENTICAL),
         "each opens at the close before"),
@@ -278,8 +283,8 @@ PATTERNS = (
         "the second closes at the first's low"),
     Pattern("piercing", "Piercing", 2, 11, _up("black long | white long opens_below", PIERCING),
         "the second closes in the upper half of the first's body"),
-    Pattern("rickshawman", "Rickshaw man", 1, 10, _up("doji upper_long lower_long", RICKSHAW),
-        "the body is near the middle of the range"),
+    Pattern("rickshawman", "Rickshaw man", 1, 10,
+        _up("doji upper_long lower_long at_middle")),
     Pattern("risefall3methods", "Rising and falling three methods", 5, 14,
         _both("white long | black short | black short lower | black short lower | white long",
             THREE_METHODS),
@@ -294,8 +299,9 @@ PATTERNS = (
     Pattern("stalledpattern", "Stalled pattern", 3, 12,
         _down("white long | white long higher upper_tiny | white short higher", STALLED),
         "the second opens in or near the first's body; the third lies near the second's close"),
-    Pattern("sticksandwich", "Stick sandwich", 3, 7, _up("black | white | black", SANDWICH),
-        "the white one's low is above the first's close; the third closes where the first did"),
+    Pattern("sticksandwich", "Stick sandwich", 3, 7,
+        _up("black | white above_close | black", SANDWICH),
+        "the third closes where the first did"),
     Pattern("takuri", "Takuri", 1, 10, _up("doji upper_tiny lower_long", TAKURI),
         "the lower shadow is longer than twice the body"),
     Pattern("tasukigap", "Tasuki gap", 3, 7, _both("| white gap_up | black", TASUKI),
@@ -311,8 +317,8 @@ PATTERNS = (
         "the second opens inside the first's body and makes a lower low; the third opens "
         "above that"),
     Pattern("upsidegap2crows", "Upside gap two crows", 3, 12,
-        _down("white long | black not_long gap_up | black", UPSIDE_CROWS),
-        "the third's body engulfs the second's, and closes above the first's close"),
+        _down("white long | black not_long gap_up | black covers", UPSIDE_CROWS),
+        "the third closes above the first's close"),
     Pattern("xsidegap3methods", "Upside and downside gap three methods", 3, 2,
         _both("white | white gap_up | black", GAP_METHODS),
         "the third opens inside the second's body, and closes inside the first's"),

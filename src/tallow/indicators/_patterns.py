@@ -11,7 +11,9 @@ from tallow.indicators._pattern_forms import (
     ALLOWED,
     BIT,
     CANDLES,
+    CODE,
     COLUMNS,
+    CONFIRMED,
     DEPTH,
     FIRST_HIKKAKE,
     FIRST_HIKKAKE_MOD,
@@ -25,17 +27,22 @@ from tallow.indicators._pattern_forms import (
     POWERS,
     RULE,
     SET,
-    SHIFT,
     SIDE,
+    SIDES,
     USABLE,
     WORD,
     trend_place,
 )
 from tallow.indicators._pattern_measures import (
+    CLOSE,
+    HIGH,
+    LOW,
     MEASURES,
+    OPEN,
     PAST,
     count_complete,
     describe,
+    describe_more,
     find_trends,
     measure,
 )
@@ -45,6 +52,10 @@ from tallow.indicators._pattern_table import TREND_ROWS
 _ROWS = 128
 """Candles that are looked at together: the table of their measures stays in the nearest memory."""
 _MASK = (1 << PART) - 1
+_EXACT = 2.0**52
+_BITS = 0x433 << 52
+"""A float of this size, as bits: whole numbers below it may be set as bits, and it be taken off."""
+_NAN = 0x7FF8 << 48
 _TREND_WORD, _TREND_SHIFT = trend_place(1) // IN_A_WORD, 3 * (trend_place(1) % IN_A_WORD)
 
 
@@ -52,49 +63,33 @@ _TREND_WORD, _TREND_SHIFT = trend_place(1) // IN_A_WORD, 3 * (trend_place(1) % I
 def advance(  # type: ignore[no-untyped-def]
     state, params, offsets, open_, high, low, close, a, b, c, d, bullish, bearish, neutral
 ):
-    """State: the prices of the last 14 rows, NaN before there are as many."""
+    """State: the prices of the last 14 rows, NaN before there are as many.
+
+    Where nobody asks for names, they are not written: that would take as long as all else.
+    """
     x = np.empty((MEASURES, PAST + _ROWS))
-    words, complete = np.zeros((2, PAST + _ROWS), dtype=np.int64)
-    trends, turns, modified = np.zeros((3, PAST + _ROWS), dtype=np.int64)
-    found = np.empty((7, _ROWS), dtype=np.int64)
-    has_trend, has_turns, has_modified = (
-        params[2] == 1.0,
-        _asks_for(params, FIRST_HIKKAKE),
-        _asks_for(params, FIRST_HIKKAKE_MOD),
-    )
+    marks = np.zeros((5, PAST + _ROWS), dtype=np.int64)
+    found = np.zeros((COLUMNS + len(SIDES), _ROWS), dtype=np.int64)
+    numbers = found.view(np.float64)
     for i in range(len(state)):
         for j in range(4 * PAST):
             x[j // PAST, j % PAST] = state[i, j]
         row, last = offsets[i], offsets[i + 1]
         while row < last:
             count = min(_ROWS, last - row)
-            for j in range(count):
-                x[0, PAST + j], x[1, PAST + j] = open_[row + j], high[row + j]
-                x[2, PAST + j], x[3, PAST + j] = low[row + j], close[row + j]
-            measure(x, PAST + count)
-            describe(x, words, PAST + count)
-            count_complete(x, complete, PAST + count)
-            _begin(complete, found, count)
-            _find(x, words, complete, params, found, count)
-            if has_turns:
-                find_hikkake(x, turns, PAST + count)
-                confirm_hikkake(x, turns, PAST + count)
-                _add_hikkake(turns, complete, found, count, FIRST_HIKKAKE)
-            if has_modified:
-                find_hikkake_mod(x, modified, PAST + count)
-                confirm_hikkake(x, modified, PAST + count)
-                _add_hikkake(modified, complete, found, count, FIRST_HIKKAKE_MOD)
-            if has_trend:
-                find_trends(x, trends, PAST + count)
-                _add_trends(trends, complete, found, count)
-            for j in range(count):
-                a[row + j], b[row + j] = found[0, j], found[1, j]
-                c[row + j], d[row + j] = found[2, j], found[3, j]
-            for j in range(count):
-                is_null = complete[PAST + j] <= NULL_ROWS
-                bullish[row + j] = np.nan if is_null else found[4, j]
-                bearish[row + j] = np.nan if is_null else found[5, j]
-                neutral[row + j] = np.nan if is_null else found[6, j]
+            _take(x, OPEN, open_, row, count)
+            _take(x, HIGH, high, row, count)
+            _take(x, LOW, low, row, count)
+            _take(x, CLOSE, close, row, count)
+            _look(x, marks, params, found, count)
+            _give(numbers[0], a, row, count)
+            _give(numbers[1], b, row, count)
+            _give(numbers[2], c, row, count)
+            _give(numbers[3], d, row, count)
+            if params[3] == 1.0:
+                _give(numbers[4], bullish, row, count)
+                _give(numbers[5], bearish, row, count)
+                _give(numbers[6], neutral, row, count)
             for k in range(4):
                 for j in range(PAST):
                     x[k, j] = x[k, count + j]
@@ -104,19 +99,70 @@ def advance(  # type: ignore[no-untyped-def]
 
 
 @kernel_part
+def _take(x, field, column, row, count):  # type: ignore[no-untyped-def]
+    given = column[row : row + count]
+    for j in range(count):
+        x[field, PAST + j] = given[j]
+
+
+@kernel_part
+def _give(numbers, column, row, count):  # type: ignore[no-untyped-def]
+    out = column[row : row + count]
+    for j in range(count):
+        out[j] = numbers[j] - _EXACT
+
+
+@kernel_part
+def _look(x, marks, params, found, count):  # type: ignore[no-untyped-def]
+    """Find what is wanted of new candles."""
+    words, complete, trends, turns = marks[0], marks[1], marks[2], marks[3]
+    last = PAST + count
+    measure(x, last)
+    describe(x, words, last)
+    describe_more(x, words, last)
+    count_complete(x, complete, last)
+    is_whole = complete[last - 1] >= NULL_ROWS + count
+    _begin(complete, found, count, is_whole)
+    _find(x, words, complete, params, found, count)
+    if _asks_for(params, FIRST_HIKKAKE):
+        find_hikkake(words, turns, last)
+        confirm_hikkake(x, turns, last)
+        _add_hikkake(turns, complete, found, count, FIRST_HIKKAKE)
+    if _asks_for(params, FIRST_HIKKAKE_MOD):
+        find_hikkake_mod(x, words, turns, last)
+        confirm_hikkake(x, turns, last)
+        _add_hikkake(turns, complete, found, count, FIRST_HIKKAKE_MOD)
+    if params[2] == 1.0:
+        find_trends(x, trends, last)
+        _add_trends(trends, complete, found, count)
+    if not is_whole:
+        _blank_names(complete, found, count)
+
+
+@kernel_part
 def _asks_for(params, form):  # type: ignore[no-untyped-def]
     return (np.int64(params[form // IN_A_NUMBER]) >> (form % IN_A_NUMBER)) & 1 == 1
 
 
 @kernel_part
-def _begin(complete, found, count):  # type: ignore[no-untyped-def]
-    """Write columns in which nothing occurs."""
-    for j in range(count):
+def _begin(complete, found, count, is_whole):  # type: ignore[no-untyped-def]
+    """Write columns in which nothing occurs; `is_whole`: and of which none is null."""
+    for k in range(COLUMNS + len(SIDES)):
+        for j in range(count):
+            found[k, j] = _BITS
+    for j in range(0 if is_whole else count):
         known = min(complete[PAST + j], PAST + 1)
         for k in range(COLUMNS):
-            found[k, j] = NULLS[known, k]
-        for k in range(COLUMNS, COLUMNS + 3):
-            found[k, j] = 0
+            found[k, j] |= NULLS[known, k]
+
+
+@kernel_part
+def _blank_names(complete, found, count):  # type: ignore[no-untyped-def]
+    """Make the names of rows null before which there are too few."""
+    for j in range(count):
+        if complete[PAST + j] <= NULL_ROWS:
+            for k in range(COLUMNS, COLUMNS + len(SIDES)):
+                found[k, j] = _NAN
 
 
 @kernel_part
@@ -130,17 +176,15 @@ def _find(x, words, complete, params, found, count):  # type: ignore[no-untyped-
                 bits = words[PAST + j - back]
                 left &= ALLOWED[number, back, 0, bits & _MASK]
                 left &= ALLOWED[number, back, 1, (bits >> PART) & _MASK]
-                left &= ALLOWED[number, back, 2, bits >> (2 * PART)]
+                left &= ALLOWED[number, back, 2, (bits >> (2 * PART)) & _MASK]
             while left != 0:
                 lowest = left & -left
                 left ^= lowest
                 form = BIT[lowest % POWERS] + number * IN_A_NUMBER
-                level = 1
-                if RULE[form]:
-                    deep = params[3 + DEPTH[form]]
-                    level = holds(RULE[form], SIDE[form], x, PAST + j, deep)
-                if level > 0:
-                    _note(found, j, form, level)
+                rule, deep = RULE[form], params[4 + DEPTH[form]]
+                if rule == 0 or holds(rule, SIDE[form], x, PAST + j, deep):
+                    found[WORD[form], j] |= CODE[form]
+                    found[SET[form], j] |= MEMBER[form]
 
 
 @kernel_part
@@ -148,9 +192,10 @@ def _add_hikkake(turns, complete, found, count, first):  # type: ignore[no-untyp
     for j in range(count):
         value = turns[PAST + j]
         if value != 0:
-            known = min(complete[PAST + j], PAST + 1)
+            known, form = min(complete[PAST + j], PAST + 1), first + np.int64(value < 0)
             if (USABLE[known, first // IN_A_NUMBER] >> (first % IN_A_NUMBER)) & 1 == 1:
-                _note(found, j, first + np.int64(value < 0), abs(value))
+                found[WORD[form], j] |= CODE[form] | (CONFIRMED[form] if abs(value) > 1 else 0)
+                found[SET[form], j] |= MEMBER[form]
 
 
 @kernel_part
@@ -161,13 +206,6 @@ def _add_trends(trends, complete, found, count):  # type: ignore[no-untyped-def]
             is_null = complete[PAST + j] < TREND_ROWS + back
             code = NULL if is_null else trends[PAST + j - back]
             found[_TREND_WORD, j] |= code << (_TREND_SHIFT + 3 * (back - 1))
-
-
-@kernel_part
-def _note(found, j, form, level):  # type: ignore[no-untyped-def]
-    code = np.int64(1) | (np.int64(SIDE[form] < 0) << 1) | (np.int64(level > 1) << 2)
-    found[WORD[form], j] |= code << SHIFT[form]
-    found[COLUMNS + SET[form], j] |= MEMBER[form]
 
 
 @kernel

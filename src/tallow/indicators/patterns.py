@@ -52,12 +52,13 @@ def _penetration(default: float, name: str = "penetration") -> Parameter:
 def _asked_of_all(asked: Sequence[Asked]) -> Values | None:
     """Return what the kernel is asked for; None where a pattern has two penetrations."""
     depths = dict[str, object]()
-    forms, has_trend = set[str](), False
+    forms, has_trend, has_names = set[str](), False, False
     for indicator, values, outputs in asked:
         own = {indicator.name.removeprefix(_PREFIX): values.get("penetration")}
         if indicator is INDICATOR:
             own = {name: _BY_NAME[name].penetration for name in DEEP}
             forms.update(_BY_NAME)
+            has_names = True
         elif "pattern" in outputs:
             forms.update(own)
         has_trend |= "trend" in outputs
@@ -65,7 +66,8 @@ def _asked_of_all(asked: Sequence[Asked]) -> Values | None:
             if depths.setdefault(name, depth) != depth:
                 return None
     first, second = forms_of(forms)
-    found = {"forms_0": first, "forms_1": second, "trend": int(has_trend)}
+    found = {"forms_0": first, "forms_1": second}
+    found |= {"trend": int(has_trend), "names": int(has_names)}
     return (
         found
         | {name: float(str(depths[name])) for name in DEEP if name in depths}
@@ -86,6 +88,7 @@ _FAMILY = Family(
             _forms(0),
             _forms(1),
             Parameter("trend", 1, "whether trends are looked for", minimum=0, maximum=1),
+            Parameter("names", 1, "whether names are given", minimum=0, maximum=1),
             *(
                 _penetration(each.penetration or 0.0, each.name)
                 for each in PATTERNS
