@@ -53,12 +53,12 @@ Trees = dict[str, list[Any]]
 def trees() -> Trees:
     """Return what all kernels of the package do today."""
     found: Trees = {}
-    every = registry().by_name.values()
-    families = {each.family.indicator.name: each.family.indicator for each in every if each.family}
-    for indicator in (*(each for each in every if not each.family), *families.values()):
-        for advance in (indicator.advance, indicator.advance_long):
-            if advance is not None:
-                key = f"{indicator.name}.{advance.__name__}"
+    for each in registry().by_name.values():
+        # Members of a family have its kernel, and one that unpacks what that gives.
+        indicator = each.family.indicator if each.family else each
+        for advance in {indicator.advance, indicator.advance_long, each.advance}:
+            key = None if advance is None else f"{indicator.name}.{advance.__name__}"
+            if key is not None and key not in found:
                 found[key] = [indicator.version, digest_of(advance)]
     for module in _modules():
         file = module.__name__.rpartition(".")[2]

@@ -51,6 +51,8 @@ from tallow.indicators._pattern_table import TREND_ROWS
 
 _ROWS = 128
 """Candles that are looked at together: the table of their measures stays in the nearest memory."""
+_UNPACKED = 512
+"""Codes that are unpacked together: they are bits where the values will be."""
 _MASK = (1 << PART) - 1
 _EXACT = 2.0**52
 _BITS = 0x433 << 52
@@ -212,9 +214,20 @@ def _add_trends(trends, complete, found, count):  # type: ignore[no-untyped-def]
 def unpack(state, params, offsets, codes, out):  # type: ignore[no-untyped-def]
     """State: none. A code lies `params[0]` bits up; its sizes are the other two."""
     shift, size, other = np.int64(params[0]), params[1], params[2]
-    values = np.array([0.0, size, 0.0, -size, math.nan, other, math.nan, -other])
-    for row in range(offsets[0], offsets[len(state)]):
-        out[row] = values[(np.int64(codes[row]) >> shift) & 7]
+    row, last = offsets[0], offsets[len(state)]
+    while row < last:
+        count = min(_UNPACKED, last - row)
+        given, made = codes[row : row + count], out[row : row + count]
+        bits = made.view(np.int64)
+        for j in range(count):
+            made[j] = given[j] + _EXACT
+        for j in range(count):
+            code = (bits[j] >> shift) & 7
+            value = other if code & 4 else size
+            value = -value if code & 2 else value
+            none = math.nan if code & 4 else 0.0
+            made[j] = value if code & 1 else none
+        row += count
 
 
 assert PAST == NULL_ROWS
