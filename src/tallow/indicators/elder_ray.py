@@ -19,7 +19,8 @@ def advance(state, params, offsets, high, low, close, bull, bear):  # type: igno
         for row in range(offsets[i], offsets[i + 1]):
             h, l, x = high[row], low[row], close[row]
             bull[row] = bear[row] = np.nan
-            if h != h or l != l or x != x:
+            known = h + l + x
+            if known != known:
                 continue
             count, value = average_step(count, value, x, n, weight)
             if count == n:
@@ -43,6 +44,7 @@ INDICATOR = Indicator(
     formula="bull = high - ema(close, length); bear = low - ema(close, length)",
     reference="Elder (1993), Trading for a Living",
     seed="mean of the first length closes",
+    version=2,
     compared=("talib",),
     aliases=("eri",),
     names={"talib": "ERI", "pandas_ta": "eri"},

@@ -27,7 +27,8 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
                 value = x
             else:
                 speed = (x / value) * (x / value)
-                value += min(1.0 / (n * speed * speed), 1.0) * (x - value)
+                speed *= n * speed
+                value = value + (x - value) / speed if speed > 1.0 else x
             if count == n:
                 out[row] = value
         state[i, 0], state[i, 1] = count, value
@@ -49,6 +50,7 @@ INDICATOR = Indicator(
     "that has fallen to half of it, and from there anywhere",
     seed="mean of the first length closes",
     flat="the close where m before is zero",
+    version=2,
     aliases=("mcgd",),
     names={"pandas_ta": "mcgd"},
 )

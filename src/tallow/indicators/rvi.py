@@ -17,8 +17,8 @@ from tallow.indicators._declare import length
 def _deviation(state, i, first, n, x):  # type: ignore[no-untyped-def]
     """Return the deviation of a ring's values, from their differences from the newest, `x`."""
     total = squares = 0.0
-    for k in range(first, first + n):
-        gap = state[i, k] - x
+    for k in range(n):
+        gap = state[i, first + k] - x
         total += gap
         squares += gap * gap
     return math.sqrt(max(squares - total * (total / n), 0.0) / n)
@@ -108,6 +108,7 @@ INDICATOR = Indicator(
     reference="Dorsey (1993), The Relative Volatility Index, S&C 11:6; the vigor index is rvgi",
     seed="means of the first values",
     flat="null on TradingView; 50 in TA-Lib, which has Wilder's means",
+    version=2,
     presets={"talib": {"smoothing": "wilder", "unchanged": "neither", "flat": "middle"}},
     compared=("talib",),
     names={"talib": "RVI", "pandas_ta": "rvi"},

@@ -33,8 +33,15 @@ def advance(state, params, offsets, close, line, signal):  # type: ignore[no-unt
             seen, before = 1.0, x
             if is_first:
                 continue
-            # Faded away, both keep their relation: below this it would lose its digits.
-            if change != 0.0 or sizes > FAINT or short_count < short_n:
+            # Past the beginning all four go on at once, without its checks.
+            if short_count == short_n:
+                # Faded away, both keep their relation: below this it would lose its digits.
+                if change != 0.0 or sizes > FAINT:
+                    move += long_weight * (change - move)
+                    size += long_weight * (abs(change) - size)
+                    moves += short_weight * (move - moves)
+                    sizes += short_weight * (size - sizes)
+            else:
                 _, move = average_step(long_count, move, change, long_n, long_weight)
                 long_count, size = average_step(long_count, size, abs(change), long_n, long_weight)
                 if long_count < long_n:
@@ -93,6 +100,7 @@ INDICATOR = Indicator(
     seed="each average by the mean of its own first rows",
     flat="null until the close has changed; 0 in TA-Lib",
     check=_check,
+    version=2,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "TSI", "pine": "ta.tsi", "pandas_ta": "tsi"},
