@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.textbook.numbers import fsum
+from tests.textbook.numbers import fsum, sqrt
 from tests.textbook.parts import (
+    PRICE,
     Column,
     Parameters,
     combine,
@@ -163,3 +164,35 @@ def chaikin_volatility(p: Parameters, high: list[float], low: list[float]) -> tu
 def rvol(p: Parameters, volume: Column) -> tuple[Column, ...]:
     before = over_windows([None, *volume[:-1]], int(p["length"]), mean)
     return (combine(lambda x, usual: x / usual if usual else None, volume, before),)
+
+
+@recursive(PRICE, zeros=None)
+def vwap_bands(
+    p: Parameters,
+    high: list[float],
+    low: list[float],
+    close: list[float],
+    volume: list[float],
+    period: list[float],
+) -> tuple[Column, ...]:
+    middle: Column = []
+    width: Column = []
+    start = 0
+    for i in range(len(close)):
+        if period[i] != period[i - 1]:
+            start = i
+        rows = range(start, i + 1)
+        prices = [(high[j] + low[j] + close[j]) / 3.0 for j in rows]
+        units = fsum(volume[j] for j in rows)
+        if not units:
+            middle.append(None)
+            width.append(None)
+            continue
+        average = fsum(x * volume[j] for x, j in zip(prices, rows, strict=True)) / units
+        # Sums of three prices are rounded, which is no distance.
+        gaps = [change(x, average) for x in prices]
+        spread = fsum(volume[j] * gap**2 for gap, j in zip(gaps, rows, strict=True)) / units
+        middle.append(average)
+        width.append(float(p["multiplier"]) * sqrt(spread))
+    upper, lower = (combine(lambda x, w, s=s: x + s * w, middle, width) for s in (1, -1))
+    return upper, middle, lower
