@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tallow.core.operator import Indicator
 from tallow.core.plugins import LazyDeclaration
-from tallow.indicators._pattern_table import PATTERNS
+from tallow.indicators._pattern_names import NAMES, aliases
 
 _ALIASES = re.compile(r"^    aliases=(\(.*?\)),$", re.MULTILINE | re.DOTALL)
 
@@ -23,11 +23,11 @@ def builtin() -> tuple[LazyDeclaration[Indicator], ...]:
     """Return every indicator of this package, by name; each is imported when it is asked for."""
     names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
     files = (LazyDeclaration(name, partial(_load, name), partial(_aliases, name)) for name in names)
-    patterns = (
-        LazyDeclaration(f"cdl_{each.name}", partial(_load_pattern, each.name), each.other_names)
-        for each in PATTERNS
+    own = (
+        LazyDeclaration(f"cdl_{name}", partial(_load_pattern, name), partial(aliases, name))
+        for name in NAMES
     )
-    return (*files, *patterns)
+    return (*files, *own)
 
 
 def _load_pattern(name: str) -> Indicator:

@@ -93,10 +93,6 @@ class Pattern(NamedTuple):
     penetration: float | None = None
     special: int = 0
 
-    def other_names(self) -> tuple[str, ...]:
-        """Return TA-Lib's own name, in small letters."""
-        return (f"cdl{self.name}",)
-
 
 (
     TWO_CROWS,

@@ -30,6 +30,7 @@ from tallow.indicators._pattern_forms import (
     place_of,
     trend_place,
 )
+from tallow.indicators._pattern_names import aliases
 from tallow.indicators._pattern_table import PATTERNS, TREND_ROWS, Pattern
 from tallow.indicators._patterns import advance, unpack
 
@@ -166,7 +167,7 @@ def _indicator(pattern: Pattern) -> Indicator:
         formula=_formula(pattern),
         reference=f"as TA-Lib's CDL{name.upper()}",
         compared=("talib",),
-        aliases=pattern.other_names(),
+        aliases=aliases(name),
         names={"talib": f"CDL{name.upper()}"},
         family=_FAMILY,
     )
