@@ -23,8 +23,8 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
         place, total = int(state[i, 3]), state[i, 4]
         for row in range(offsets[i], offsets[i + 1]):
             x = close[row]
-            out[row] = np.nan
             if x != x:
+                out[row] = np.nan
                 continue
             noise = 0.0
             if seen > 0.0:
@@ -34,7 +34,7 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
             before = x
             if seen < params[0]:
                 # What the average starts from is the close before its first value.
-                seen, value = seen + 1.0, x
+                seen, value, out[row] = seen + 1.0, x, np.nan
                 continue
             way = abs(x - state[i, 5 + place])
             efficiency = min(way / noise, 1.0) if noise > 0.0 else flat
@@ -78,6 +78,7 @@ INDICATOR = Indicator(
     reference="Kaufman (1995), Smarter Trading; TA-Lib's lengths are 2 and 30",
     seed="the close before the first value",
     flat="slow where closes do not change; fast in TA-Lib",
+    version=2,
     check=check_fast_slow,
     presets={"talib": {"flat": 1.0}},
     compared=("talib",),

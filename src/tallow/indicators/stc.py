@@ -10,8 +10,8 @@ from tallow.indicators._averages import FAINT
 from tallow.indicators._blocks import highest_step, next_place
 from tallow.indicators._declare import check_fast_slow, length
 
-HEAD = 6
-"""Numbers of a stage before its blocks."""
+FIRST, HEAD = 5, 6
+"""Numbers of state before the first stage, and of a stage before its blocks."""
 
 
 @kernel_step
@@ -51,13 +51,13 @@ def _stage(state, i, head, n, factor, x):  # type: ignore[no-untyped-def]
 
 @kernel
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
-    """State: nothing, close before; counts and distances of both averages; two stages."""
+    """State: close before; count and distance of both averages; two stages."""
     n, fast_n, slow_n, factor = int(params[0]), params[1], params[2], params[3]
     fast_weight, slow_weight = 2.0 / (fast_n + 1.0), 2.0 / (slow_n + 1.0)
-    second = 6 + HEAD + 2 * n
+    second = FIRST + HEAD + 2 * n
     for i in range(len(state)):
-        before, fast_count, fast = state[i, 1], state[i, 2], state[i, 3]
-        slow_count, slow = state[i, 4], state[i, 5]
+        before, fast_count, fast = state[i, 0], state[i, 1], state[i, 2]
+        slow_count, slow = state[i, 3], state[i, 4]
         for row in range(offsets[i], offsets[i + 1]):
             x = close[row]
             out[row] = np.nan
@@ -68,11 +68,11 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
             slow_count, slow = _gap_step(slow_count, slow, change, slow_n, slow_weight)
             if slow_count < slow_n:
                 continue
-            smooth = _stage(state, i, 6, n, factor, fast - slow)
+            smooth = _stage(state, i, FIRST, n, factor, fast - slow)
             if smooth == smooth:
                 out[row] = _stage(state, i, second, n, factor, smooth)
-        state[i, 1], state[i, 2], state[i, 3] = before, fast_count, fast
-        state[i, 4], state[i, 5] = slow_count, slow
+        state[i, 0], state[i, 1], state[i, 2] = before, fast_count, fast
+        state[i, 3], state[i, 4] = slow_count, slow
 
 
 def _warmup(p: Values) -> tuple[int, ...]:
@@ -101,13 +101,14 @@ INDICATOR = Indicator(
     ),
     memory=RECURSIVE,
     warmup=_warmup,
-    state_size=lambda p: 6 + 2 * (HEAD + 2 * int(p["length"])),
+    state_size=lambda p: FIRST + 2 * (HEAD + 2 * int(p["length"])),
     advance=advance,
     formula="s(s(ema(close, fast) - ema(close, slow))); s(x) smooths 100 (x - lowest) / (highest - "
     "lowest) over length values: s before + factor (place - s before)",
     reference="Schaff (1999), The Schaff Trend Cycle",
     seed="averages by the mean of their first closes, s by its first place",
     flat="the place before, at first 0, where there is no range",
+    version=2,
     check=check_fast_slow,
     names={"pandas_ta": "stc"},
 )
