@@ -26,7 +26,7 @@ def advance(state, params, offsets, close, other, out):  # type: ignore[no-untyp
     n = int(params[0])
     flat = 0.0 if params[1] == 1.0 else np.nan
     rows, room, who, side = start_stretches(n + 1)
-    window, work = np.empty((2, room)), np.empty((9, room))
+    window, work = np.empty((2, room)), np.empty((5, room))
     a = offsets[0]
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
@@ -58,6 +58,7 @@ INDICATOR = Indicator(
     "the first argument is the market",
     flat="null where the source stands still, or a price was zero; 0 in TA-Lib",
     presets={"talib": {"length": 5, "flat": "zero"}},
+    version=2,
     compared=("talib",),
     source="open",
     names={"talib": "BETA"},

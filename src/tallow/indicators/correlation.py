@@ -19,7 +19,7 @@ def advance(state, params, offsets, close, other, out):  # type: ignore[no-untyp
     n = int(params[0])
     flat = 0.0 if params[1] == 1.0 else np.nan
     rows, room, who, side = start_stretches(n)
-    window, work = np.empty((2, room)), np.empty((9, room))
+    window, work = np.empty((2, room)), np.empty((5, room))
     a = offsets[0]
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
@@ -52,6 +52,7 @@ INDICATOR = Indicator(
     reference="Pearson (1896), Regression, Heredity and Panmixia; of values, not of returns",
     flat="null on TradingView, 0 in TA-Lib",
     presets={"talib": {"flat": "zero"}},
+    version=2,
     compared=("talib",),
     source="volume",
     names={"talib": "CORREL", "pine": "ta.correlation"},
