@@ -9,7 +9,8 @@ from typing import Any
 from tallow import LiveEngine
 from tallow.core.errors import ScreenError
 from tallow.runtime.live.kept_bars import KeptBars
-from tests.runtime.live.twin import Table, Twin, table
+from tests.runtime.live.tables import Table, table
+from tests.runtime.live.twin import Twin
 
 TEXTS = (
     "close > open",

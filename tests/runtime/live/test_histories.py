@@ -229,6 +229,22 @@ def test_every_indicator_is_repaired_exactly(part):
         assert any(value is not None for value in own), each
 
 
+def test_candle_patterns_are_repaired_exactly():
+    """One kernel serves all of them; some are whole numbers in frames, and some names."""
+    draw = random.Random(3)
+    spec = "patterns, cdl_hikkake[pattern, trend], cdl_hammer, cdl_engulfing, cdl_doji"
+    twin = Twin(Setup(("1m", "5m"), spec, "tradingview", keep=90, names=("A",)), draw)
+    times = minutes("2025-06-02T09:15+05:30", 375)
+    twin.ahead["A"] = [microseconds(time) for time in times]
+    for most in (300, 1):
+        twin.update(draw, twin.fresh(draw, "A", most))
+    for count in (1, 5):
+        recent = sorted(twin.truth, key=lambda key: key[1])[-60:]
+        twin.update(draw, {key: twin.drawn(draw, key) for key in draw.sample(recent, count)})
+        twin.delete(draw.sample(recent, count))
+        twin.advance(recent[-1][1] + 7 * MINUTE_US)
+
+
 def test_the_eras_have_the_days_that_they_are_for():
     """Else the histories would prove less than they say."""
 

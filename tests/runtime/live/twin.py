@@ -18,8 +18,10 @@ from tallow import AnalyticsEngine, LiveEngine
 from tallow.core.spec import parse_specs
 from tallow.data.reading.schema import TIME_TYPE
 from tallow.data.store.store import Store
+from tallow.plan.plan import make_plan
 from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.updates import ArrayUpdate
+from tallow.runtime.output_kinds import in_kind
 from tests.runtime.live.markets import (
     CALENDAR,
     ERAS,
@@ -32,13 +34,11 @@ from tests.runtime.live.markets import (
     values,
 )
 from tests.runtime.live.setups import Setup
+from tests.runtime.live.tables import Table, table
 from tests.runtime.live.tickers import Tick, drawn_ticks, folded, tick_frame
 
 MINUTE_US = 60_000_000
 NEVER = -(2**40)
-
-Table = dict[Key, tuple[Any, ...]]
-"""Rows of a timeframe by key: floats as int64 views, so that equal means equal bits."""
 
 
 class Twin:
@@ -347,6 +347,10 @@ class Twin:
         left_out = () if self.setup.interest else ("open_interest",)
         fields = [name for name in rows.fields if name not in left_out]
         values = pl.DataFrame({name: rows[name] for name in fields}).fill_nan(None)
+        kinds = make_plan(self.setup.indicators, self.setup.convention).kinds
+        values = values.with_columns(
+            in_kind(values[name], kind) for name, kind in kinds.items() if name in fields
+        )
         return values.select(
             pl.Series("instrument", [self.live.names[n] for n in rows.instrument], pl.String),
             pl.Series("timestamp", rows.timestamp).cast(TIME_TYPE),
@@ -383,18 +387,3 @@ class Twin:
             last = pl.col("timestamp") == pl.col("timestamp").max().over("instrument")
             found[size] = table(frame.with_columns(pl.col("is_final") | ~last))
         return found
-
-
-def table(frame: pl.DataFrame) -> Table:
-    """Return rows by key: candles, `is_final` unless the bar is gone, then the values' bits."""
-    kept = [name for name in frame.columns[2:] if name not in ("candles", "is_final", "revision")]
-    rows = frame.select(
-        "instrument",
-        pl.col("timestamp").to_physical(),
-        "candles",
-        "is_final",
-        pl.col(kept).reinterpret(signed=True),
-    ).rows()
-    found = {row[:2]: row[2:] for row in rows}
-    assert len(found) == len(rows), "a row was told twice"
-    return found
