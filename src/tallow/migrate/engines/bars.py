@@ -20,7 +20,8 @@ from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import CANDLE_KEY, NUMBERS, time_view
 from tallow.engine import AnalyticsEngine
-from tallow.migrate.engines.library import DERIVED, TalibLibrary, calls_for
+from tallow.migrate.engines.library import TalibLibrary
+from tallow.migrate.engines.talib_calls import DERIVED, calls_for
 from tallow.migrate.protocol import Request
 from tallow.plan.plan import Operation, make_plan
 from tallow.runtime.bar_frames import BAR_COLUMNS
@@ -131,19 +132,32 @@ class TalibEngine:
         """Return `bars` with an indicator's columns, if TA-Lib has it, and all it is made of."""
         name, values = operation.indicator.name, operation.values
         calls = calls_for(name, values)
-        if not calls or not {operation.source} <= {None, *bars.columns}:
+        is_family = operation.indicator.family is not None
+        if not calls or not (is_family or {operation.source} <= {None, *bars.columns}):
             return bars
-        rows, places = _source_rows(bars, operation)
+        rows, places = (bars, None) if is_family else _source_rows(bars, operation)
         answers = [self._library.outputs(rows, call, values) for call in calls]
-        found = pl.concat([rows.select("close"), *answers], how="horizontal")
-        outputs = [output.name for output in operation.indicator.outputs]
+        found = pl.concat([rows.select(bar_close="close"), *answers], how="horizontal")
+        there = {output for call in calls for output in call.outputs}
+        outputs = _output_names(operation)
         columns = {
             column: DERIVED.get((name, output), pl.col(output))
             for output, column in zip(outputs, operation.columns, strict=True)
-            if column is not None
+            if column is not None and (output in there or (name, output) in DERIVED)
         }
         made = found.select(**columns).fill_nan(None)
         return bars.hstack(made if places is None else made.select(pl.all().gather(places)))
+
+
+def _output_names(operation: Operation) -> list[str]:
+    """Return the outputs that an operation has columns for: of a family's member, one."""
+    outputs, given = operation.indicator.outputs, tuple(operation.parameters.tolist())
+    is_family = operation.indicator.family is not None
+    return [
+        output.name
+        for output in outputs
+        if not is_family or (output.packed is not None and output.packed[1] == given)
+    ]
 
 
 def _source_rows(bars: pl.DataFrame, operation: Operation) -> tuple[pl.DataFrame, pl.Series | None]:

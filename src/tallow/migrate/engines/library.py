@@ -22,7 +22,8 @@ from tallow.core.operator import Value, Values
 class TalibCall:
     """A function of TA-Lib: our inputs, its parameters, and our outputs in its order.
 
-    `anchored`: it restarts with each session, week or month, which TA-Lib does not know.
+    `anchored`: it restarts with each session, week or month, which TA-Lib does not know. `lookback`
+    is the number of rows without a value, where TA-Lib has 0 for these: its integers.
     """
 
     function: str
@@ -30,6 +31,7 @@ class TalibCall:
     parameters: Callable[[Values], dict[str, Value]]
     outputs: tuple[str, ...]
     anchored: bool = False
+    lookback: Callable[[Values], int] = lambda _: 0
 
     def groups(self, values: Values) -> tuple[str, ...]:
         """Return the columns by which rows are grouped into series."""
@@ -38,6 +40,15 @@ class TalibCall:
     def inputs_of(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return the inputs as float64: the plug-in would end the process for a column of text."""
         return bars.select(pl.col(self.inputs).cast(pl.Float64))
+
+    def known(self, bars: pl.DataFrame, found: pl.DataFrame, values: Values) -> pl.DataFrame:
+        """Return outputs without those of rows that have no value, but a 0."""
+        first = self.lookback(values)
+        if not first:
+            return found
+        places = bars.select(pl.int_range(pl.len()).over(self.groups(values))).to_series()
+        outputs = found.select(pl.col(self.outputs).cast(pl.Float64))
+        return outputs.select(pl.when(places >= first).then(pl.all()))
 
 
 class Talib:
@@ -67,7 +78,8 @@ class Talib:
         except Exception as error:
             raise _value_error("talib", call, values) from error
         columns = np.concatenate(parts, axis=1)
-        return pl.DataFrame(dict(zip(call.outputs, columns, strict=True)))
+        found = pl.DataFrame(dict(zip(call.outputs, columns, strict=True)))
+        return call.known(bars, found, values)
 
 
 class PolarsTalib:
@@ -94,7 +106,8 @@ class PolarsTalib:
         except pl.exceptions.PolarsError as error:
             raise _value_error(self.name, call, values) from error
         frame = column.struct.unnest() if column.dtype == pl.Struct else column.to_frame()
-        return frame.rename(dict(zip(frame.columns, call.outputs, strict=True)))
+        found = frame.rename(dict(zip(frame.columns, call.outputs, strict=True)))
+        return call.known(rows, found, values)
 
 
 TalibLibrary = Talib | PolarsTalib
@@ -161,86 +174,3 @@ def _import(module: str, package: str) -> Any:
             f"{module}: {error}; the engine calls {package}, which is not part of Tallow; "
             f"pip install {package}"
         ) from error
-
-
-def _length(values: Values) -> dict[str, Value]:
-    return {"timeperiod": values["length"]}
-
-
-def _bands(values: Values) -> dict[str, Value]:
-    width = values["multiplier"]
-    return {"timeperiod": values["length"], "nbdevup": width, "nbdevdn": width}
-
-
-def _stochastic(values: Values) -> dict[str, Value]:
-    return {
-        "fastk_period": values["length"],
-        "slowk_period": values["smooth_k"],
-        "slowk_matype": 0,
-        "slowd_period": values["smooth_d"],
-        "slowd_matype": 0,
-    }
-
-
-def _channel(values: Values) -> dict[str, Value]:
-    return {**_length(values), "atrperiod": values["atr_length"], "nbdev": values["multiplier"]}
-
-
-def _trend(values: Values) -> dict[str, Value]:
-    return {**_length(values), "multiplier": values["multiplier"]}
-
-
-def _periods(values: Values) -> dict[str, Value]:
-    return {f"{name}period": values[f"{name}_length"] for name in ("fast", "slow", "signal")}
-
-
-_BAR = ("high", "low", "close")
-
-_OF_CLOSE = ("sma", "ema", "wma", "rsi", "roc", "rma")
-
-CALLS: dict[str, tuple[TalibCall, ...]] = {
-    **{name: (TalibCall(name, ("close",), _length, (name,)),) for name in _OF_CLOSE},
-    "atr": (TalibCall("atr", _BAR, _length, ("atr",)),),
-    "stddev": (
-        TalibCall("stddev", ("close",), lambda v: {**_length(v), "nbdev": 1.0}, ("stddev",)),
-    ),
-    "bollinger": (TalibCall("bbands", ("close",), _bands, ("upper", "middle", "lower")),),
-    "volume_sma": (TalibCall("sma", ("volume",), _length, ("volume_sma",)),),
-    "donchian": (TalibCall("donchian", ("high", "low"), _length, ("upper", "middle", "lower")),),
-    "keltner": (TalibCall("kc", _BAR, _channel, ("upper", "middle", "lower")),),
-    "supertrend": (TalibCall("supertrend", _BAR, _trend, ("line", "direction")),),
-    "vwap": (TalibCall("vwap", (*_BAR, "volume"), lambda _: {}, ("vwap",), anchored=True),),
-    "adx": (
-        TalibCall("adx", _BAR, _length, ("adx",)),
-        TalibCall("plus_di", _BAR, _length, ("plus_di",)),
-        TalibCall("minus_di", _BAR, _length, ("minus_di",)),
-    ),
-    "true_range": (TalibCall("trange", _BAR, lambda _: {}, ("true_range",)),),
-    "obv": (TalibCall("obv", ("close", "volume"), lambda _: {}, ("obv",)),),
-    "macd": (TalibCall("macd", ("close",), _periods, ("macd", "signal", "histogram")),),
-    "stoch": (TalibCall("stoch", _BAR, _stochastic, ("k", "d")),),
-    "hl2": (TalibCall("medprice", ("high", "low"), lambda _: {}, ("hl2",)),),
-    "hlc3": (TalibCall("typprice", _BAR, lambda _: {}, ("hlc3",)),),
-    "ohlc4": (TalibCall("avgprice", ("open", *_BAR), lambda _: {}, ("ohlc4",)),),
-}
-"""Calls by our indicator, for those that TA-Lib has."""
-
-
-def calls_for(indicator: str, values: Values) -> tuple[TalibCall, ...]:
-    """Return the calls for an indicator's outputs; none if TA-Lib does not have it."""
-    # TA-Lib's VWAP takes (high + low + close) / 3 only.
-    is_other = indicator == "vwap" and values["source"] != "hlc3"
-    return () if is_other else CALLS.get(indicator, ())
-
-
-_UPPER, _LOWER = pl.col("upper"), pl.col("lower")
-
-DERIVED: dict[tuple[str, str], pl.Expr] = {
-    ("bollinger", "width"): _UPPER - _LOWER,
-    ("bollinger", "width_percent"): 100.0 * (_UPPER - _LOWER) / pl.col("middle"),
-    ("bollinger", "percent_b"): (pl.col("close") - _LOWER) / (_UPPER - _LOWER),
-    # TA-Lib has 0 instead of null for integers, and where nothing has traded.
-    ("supertrend", "direction"): pl.when(pl.col("direction") != 0.0).then(pl.col("direction")),
-    ("vwap", "vwap"): pl.when(pl.col("vwap") != 0.0).then(pl.col("vwap")),
-}
-"""Our outputs that follow from TA-Lib's, as expressions over these."""
