@@ -4,8 +4,8 @@ The parameter sets come from the declarations, so a new indicator is checked wit
 here: its defaults, its smallest values, odd ones with the last of every choice, windows longer than
 the stretches that kernels work in, and TA-Lib's preset.
 
-Indicators are many, so a test says how much of it a change has to wait for: all cases of each, all
-but the long ones, or the sharpest one. The rest of them run at night.
+Indicators are many, so a test says how much of it a change has to wait for: all but the long cases
+of each, the usual and the sharpest one, or the sharpest one. The rest of them run at night.
 """
 
 from __future__ import annotations
@@ -53,6 +53,16 @@ SHARPEST: Final = tuple(
 )
 
 
+USUAL: Final = tuple(
+    next(case for case in CASES if case.indicator is each) for each in all_indicators().values()
+)
+
+
+def is_telling(case: Case) -> bool:
+    """Say whether a case is an indicator's usual or sharpest one, and short."""
+    return is_short(case) and (case in USUAL or case in SHARPEST)
+
+
 def of_cases(cases: Iterable[Case], now: Callable[[Case], bool] = is_short) -> pytest.MarkDecorator:
     """Run a test on cases: on some of them now, and on the others at night."""
     night = pytest.mark.nightly
@@ -60,8 +70,8 @@ def of_cases(cases: Iterable[Case], now: Callable[[Case], bool] = is_short) -> p
     return pytest.mark.parametrize("case", given)
 
 
-every_case: Final = of_cases(CASES, now=lambda _: True)
 every_short_case: Final = of_cases(CASES)
+every_telling_case: Final = of_cases(CASES, now=is_telling)
 every_sharpest_case: Final = of_cases(CASES, now=SHARPEST.__contains__)
 every_window_case: Final = of_cases(WINDOW_CASES)
 every_indicator: Final = pytest.mark.parametrize(

@@ -17,14 +17,14 @@ from tallow.core.operator import RECURSIVE, WINDOW, Indicator, Memory, Output, P
 from tallow.testing import ContractError, check_indicator
 from tallow.testing.cases import Case
 from tallow.testing.contract import CHECKS
-from tests.contract.cases import every_case
+from tests.contract.cases import every_short_case
 from tests.running import case
 from tests.textbook import ORACLES
 
 LENGTH = 3
 
 
-@every_case
+@every_short_case
 def test_every_indicator_keeps_the_contract(case: Case) -> None:
     for check in CHECKS:
         check(case)

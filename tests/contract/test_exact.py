@@ -22,7 +22,7 @@ import pytest
 from tallow.core.arrays import Floats
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, flat, joined, part, ticking, walk
-from tests.contract.cases import RECURSIVE_CASES, SHARPEST, every_short_case, of_cases
+from tests.contract.cases import RECURSIVE_CASES, SHARPEST, every_sharpest_case, of_cases
 from tests.running import case
 from tests.textbook import ORACLES, numbers
 
@@ -88,7 +88,7 @@ HISTORIES: dict[str, Callable[[int], Rows]] = {
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-@every_short_case
+@every_sharpest_case
 def test_every_value_is_exact(case: Case, history: str) -> None:
     rows = HISTORIES[history](max(case.warmup) + (20 if max(case.warmup) > 100 else 80))
     assert_exact(case, rows, case.run(rows), exact(case, rows))

@@ -14,7 +14,7 @@ import pytest
 
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, joined, part, ticking, walk, with_gaps
-from tests.contract.cases import every_short_case
+from tests.contract.cases import every_telling_case
 from tests.contract.test_twin import every_small_case
 from tests.running import assert_same_bits
 
@@ -60,7 +60,7 @@ def check(case: Case, count: int, size: int, first: int) -> None:
         assert_same_bits(whole, case.run(history))
 
 
-@every_short_case
+@every_telling_case
 def test_single_rows_of_many_instruments(case: Case) -> None:
     """More instruments than go side by side, and windows that are full after the first block."""
     full = max(case.warmup)

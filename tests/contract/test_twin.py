@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, flat, gaps, joined, ticking, walk, with_gaps
-from tests.contract.cases import CASES
+from tests.contract.cases import CASES, is_telling, of_cases
 from tests.contract.test_values import assert_textbook
 from tests.running import assert_same_bits
 from tests.running import case as case_of
@@ -34,7 +34,7 @@ SMALL = (
 ROWS = 840
 """More than one stretch of 768 rows."""
 
-every_small_case = pytest.mark.parametrize("case", SMALL, ids=str)
+every_small_case = of_cases(SMALL, now=lambda case: is_telling(case) or case not in CASES)
 
 
 def mixed(seed: int = 31) -> Rows:

@@ -16,7 +16,7 @@ from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, flat, joined, walk
 from tests.contract.cases import (
     every_indicator,
-    every_short_case,
+    every_telling_case,
     every_window_case,
     histories,
 )
@@ -66,18 +66,18 @@ def test_textbook_agrees_about_memory(indicator: Indicator) -> None:
 
 
 @pytest.mark.parametrize("history", ["walk", "gaps", "ticking"])
-@every_short_case
+@every_telling_case
 def test_textbook(case: Case, history: str) -> None:
     assert_textbook(case, histories(case)[history])
 
 
 @pytest.mark.parametrize("price", [1e-5, 1e12])
-@every_short_case
+@every_telling_case
 def test_textbook_at_any_price_level(case: Case, price: float) -> None:
     assert_textbook(case, walk(case.rows, price=price))
 
 
-@every_short_case
+@every_telling_case
 def test_warmup_is_exact(case: Case) -> None:
     """On rows without special cases: as many leading nulls as declared, and no null after them."""
     rows, given = case.rows, walk(case.rows)
@@ -90,7 +90,7 @@ def test_warmup_is_exact(case: Case) -> None:
         np.testing.assert_array_equal(np.isnan(column), np.arange(rows) < wanted, output.name)
 
 
-@every_short_case
+@every_telling_case
 def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
     """A feed's all-zero candles crash nothing and make no infinity, whatever the parameters."""
     oracle = ORACLES[case.indicator.name]

@@ -85,9 +85,9 @@ def test_a_convention_is_that_of_the_whole_chain():
     ("text", "message"),
     [
         ("ema(rssi(14), 9)", "indicator: 'rssi'; unknown; did you mean rsi"),
-        ("ema(clse, 9)", "ema(clse, 9): source 'clse'; unknown; did you mean close?"),
+        ("ema(clse, 9)", "ema(clse, 9): source 'clse'; unknown; did you mean close"),
         ("ema(9, source=hl22)", "source 'hl22'; unknown; did you mean hl2"),
-        ("ema(9, source=3)", "source '3'; unknown; known: adx,"),
+        ("ema(9, source=3)", "source '3'; unknown; did you mean t3?"),
         ("ema(rsi_14, 9)", "'rsi_14'; an indicator is written with brackets; give rsi(14)"),
         ("ema(rsi(0), 9)", "rsi: length=0; must be 2..5000"),
         ("ema(rsi(14)[x], 9)", "rsi(14)[x]: output 'x'; unknown; known: rsi"),
