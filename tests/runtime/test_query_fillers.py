@@ -134,6 +134,6 @@ def test_a_range_of_adjusted_illiquid_candles_is_cut_from_the_whole(tmp_path, se
         whole, plain = asked(store, kind), asked(store, "split" if came else "raw")
         assert whole["timestamp"].equals(plain["timestamp"])
         assert len(whole) < len(candles) / 2
-        for start in draw.sample(candles["timestamp"].to_list(), 12):
+        for start in draw.sample(candles["timestamp"].to_list(), 5):
             found = asked(store, kind, start=start)
             assert_same_frame(found, whole.filter(pl.col("timestamp") >= start))

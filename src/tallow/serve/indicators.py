@@ -210,7 +210,7 @@ def _outputs(indicator: Indicator) -> Table:
             output.name,
             column,
             output.unit,
-            _bounds(output.minimum, output.maximum),
+            "" if output.names else _bounds(output.minimum, output.maximum),
             str(rows),
             escape(output.description + "; where it is named" * output.on_request),
         )
