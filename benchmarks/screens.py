@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,6 @@ from benchmarks.market import CALENDAR
 from benchmarks.measure import TIMING_COLUMNS, Figure, Outcome, take_turns
 from benchmarks.settings import Settings
 from tallow import open_store
-from tallow.core.time import to_us
-from tallow.runtime.screens.asking import source_of
-from tallow.runtime.screens.bars import BarRequest
 from tallow.screens.evaluation import Evaluation
 from tallow.screens.needs import leaves
 from tallow.screens.panels import Panel
@@ -60,30 +57,18 @@ def measure(settings: Settings) -> Outcome:
     def engine() -> tallow.AnalyticsEngine:
         return tallow.AnalyticsEngine(calendar=CALENDAR, store=folder)
 
-    asked = leaves(parse_screen(TEXT), base="15m")
-
     def columns() -> object:
+        asked = leaves(parse_screen(TEXT), base="15m")
         return [
             engine().query(None, name or "15m", start, None, list(each.specs))
             for name, each in asked.items()
         ]
-
-    def columns_together() -> object:
-        kinds = {"source_timeframe": None}
-        source = source_of(engine(), None, kinds, "as_traded")
-        source.begin(None, None, None)
-        since = None if start is None else to_us(datetime.combine(start, time(), UTC))
-        wanted = [
-            BarRequest(name or "15m", tuple(each.specs), since) for name, each in asked.items()
-        ]
-        return source.fetch(wanted)
 
     contestants: dict[str, Callable[[], object]] = {
         # The same rows: states are kept at months, and all candles are of one.
         "all candles, read": lambda: open_store(folder).read(),
         "a screen of now": lambda: engine().screen(TEXT, "15m"),
         "its columns over 20 sessions": columns,
-        "the same, of one reading": columns_together,
         "a screen over 20 sessions": lambda: engine().screen(TEXT, "15m", start=start),
         f"{HELD:,} instruments, values held": _held(TEXT),
         "the same, and a rank among them": _held(RANKED),
@@ -91,7 +76,7 @@ def measure(settings: Settings) -> Outcome:
         "a live minute and a screen": _minutes(market.instruments, screened=True),
     }
     timings = take_turns(contestants, settings.rounds, market.rows(market.main_file))
-    read, now, made, together, replay, held, ranked, bare, screened = (
+    read, now, made, replay, held, ranked, bare, screened = (
         each.median for each in timings.values()
     )
     shutil.rmtree(folder)
@@ -107,8 +92,7 @@ def measure(settings: Settings) -> Outcome:
             ),
             Figure("the same, and a rank among them", 1e3 * ranked, "ms"),
             Figure("from the store as of now / reading its candles", now / read, "x", 2.0),
-            Figure("a replay / asking for its columns, one by one", replay / made, "x"),
-            Figure("a replay / computing its columns", replay / together, "x", 1.5),
+            Figure("a replay / computing its columns", replay / made, "x", 1.5),
             Figure("a live minute with a screen / without", screened / bare, "x", 1.2),
         ],
     )
