@@ -194,6 +194,17 @@ def test_so_it_is_with_a_store_at_length(request, part):
     check_a_part(StoredHistories, request, part)
 
 
+def tell_and_repair(twin: Twin, draw: random.Random, candles: int) -> None:
+    """Tell candles, then revise and delete some of the newest; the twin checks each step."""
+    for most in (candles, 1):
+        twin.update(draw, twin.fresh(draw, "A", most))
+    for count in (1, 5):
+        recent = sorted(twin.truth, key=lambda key: key[1])[-60:]
+        twin.update(draw, {key: twin.drawn(draw, key) for key in draw.sample(recent, count)})
+        twin.delete(draw.sample(recent, count))
+        twin.advance(recent[-1][1] + 7 * MINUTE_US)
+
+
 PARTS = 12
 """Engines that share all indicators among them: each costs as much as its candles."""
 
@@ -221,13 +232,7 @@ def test_every_indicator_is_repaired_exactly(part):
     days = ("2025-06-02", "2025-06-03", "2025-06-04")
     times = [time for day in days for time in minutes(f"{day}T09:15+05:30", 375)]
     twin.ahead["A"] = [microseconds(time) for time in times]
-    for most in (700, 1):
-        twin.update(draw, twin.fresh(draw, "A", most))
-    for count in (1, 5):
-        recent = sorted(twin.truth, key=lambda key: key[1])[-60:]
-        twin.update(draw, {key: twin.drawn(draw, key) for key in draw.sample(recent, count)})
-        twin.delete(draw.sample(recent, count))
-        twin.advance(recent[-1][1] + 7 * MINUTE_US)
+    tell_and_repair(twin, draw, 700)
     sizes = [len(each.indicator.outputs) for each in asked]
     told = [iter(row[-sum(sizes) :]) for row in twin.told["1m"].values()]
     for each, size in zip(asked, sizes, strict=True):
@@ -243,13 +248,7 @@ def test_candle_patterns_are_repaired_exactly():
     twin = Twin(Setup(("1m", "5m"), spec, "tradingview", keep=90, names=("A",)), draw)
     times = minutes("2025-06-02T09:15+05:30", 375)
     twin.ahead["A"] = [microseconds(time) for time in times]
-    for most in (300, 1):
-        twin.update(draw, twin.fresh(draw, "A", most))
-    for count in (1, 5):
-        recent = sorted(twin.truth, key=lambda key: key[1])[-60:]
-        twin.update(draw, {key: twin.drawn(draw, key) for key in draw.sample(recent, count)})
-        twin.delete(draw.sample(recent, count))
-        twin.advance(recent[-1][1] + 7 * MINUTE_US)
+    tell_and_repair(twin, draw, 300)
 
 
 def test_the_eras_have_the_days_that_they_are_for():
