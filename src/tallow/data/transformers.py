@@ -160,15 +160,13 @@ class CandleTransformer:
         columns = read.frame.select("open", "high", "low", "close", "volume")
         given = np.ascontiguousarray(columns.to_numpy().T)
         time, room = time_view(read.frame), len(read.frame)
-        if self._kind != RENKO:
-            times, out = np.empty((4, room), np.int64), np.empty((PRICES, room))
-            asked = (self._kind, self._size, offsets, time, given, times, out)
-            count = make_traded_bars(states, *asked)
-            return times[:, :count], out[:, :count]
         while True:
             times, out = np.empty((4, room), np.int64), np.empty((PRICES, room))
-            after = states.copy()
-            count = make_bricks(after, self._size, offsets, time, given, times, out)
+            after, rows = states.copy(), (self._size, offsets, time, given, times, out)
+            if self._kind == RENKO:
+                count = make_bricks(after, *rows)
+            else:
+                count = make_traded_bars(after, self._kind, *rows)
             if count <= room:
                 states[:] = after
                 return times[:, :count], out[:, :count]
@@ -219,7 +217,7 @@ def _frame(names: Any, times: Ints, out: Floats) -> pl.DataFrame:
     """Return bars as a frame."""
     instant = pl.Datetime("us", "UTC")
     columns = {
-        "instrument": pl.Series([names[number] for number in times[0].tolist()], dtype=pl.String),
+        "instrument": pl.Series(names, dtype=pl.String).gather(times[0]),
         "timestamp": pl.Series(times[1]).cast(instant),
         **dict(zip(("open", "high", "low", "close", "volume"), map(pl.Series, out), strict=True)),
         "candles": pl.Series(times[3]),
