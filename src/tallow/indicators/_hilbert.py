@@ -34,6 +34,9 @@ HEAD = 7
 HILBERT = HEAD + PRICES + 2 * SERIES
 """Numbers of state of a measure."""
 
+WARMUP = 63
+"""The first row that is shown of what a phase or a trendline makes, as in TA-Lib."""
+
 
 @kernel_step
 def _price(state, i, first, t):  # type: ignore[no-untyped-def]

@@ -8,10 +8,7 @@ import numpy as np
 
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.indicators._hilbert import HILBERT, hilbert_step, phase_step
-
-WARMUP = 63
-"""The first row that is shown, as in TA-Lib."""
+from tallow.indicators._hilbert import HILBERT, WARMUP, hilbert_step, phase_step
 
 
 @kernel

@@ -6,10 +6,7 @@ import numpy as np
 
 from tallow.core.kernel import kernel
 from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.indicators._hilbert import HILBERT, hilbert_step, trend_step
-
-WARMUP = 63
-"""The first row that is shown, as in TA-Lib."""
+from tallow.indicators._hilbert import HILBERT, WARMUP, hilbert_step, trend_step
 
 
 @kernel

@@ -10,14 +10,12 @@ from tallow.core.kernel import kernel, kernel_step
 from tallow.core.operator import RECURSIVE, Indicator, Output
 from tallow.indicators._hilbert import (
     HILBERT,
+    WARMUP,
     hilbert_step,
     phase_step,
     smooth_price,
     trend_step,
 )
-
-WARMUP = 63
-"""The first row that is shown, as in TA-Lib."""
 
 APART = 0.015
 """Of the trendline: as far from it a price is in a trend."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tallow.core.kernel import kernel
-from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.indicators._declare import WILDER, length, zero_or_null
-from tallow.indicators._directions import FIRST_SUMS, advance_direction
+from tallow.core.operator import Output
+from tallow.indicators import plus_di
+from tallow.indicators._directions import advance_direction
 
 
 @kernel
@@ -14,22 +16,12 @@ def advance(state, params, offsets, high, low, close, out):  # type: ignore[no-u
     advance_direction(state, params, offsets, low, high, close, -1.0, out)
 
 
-INDICATOR = Indicator(
+INDICATOR = replace(
+    plus_di.INDICATOR,
     name="minus_di",
     title="Minus directional indicator",
-    inputs=("high", "low", "close"),
-    # A column of its own name: adx has one for its output, and both may be asked for.
     outputs=(Output("minus_di", "di_minus_{length}", "0..100", "downward movement", 0.0, 100.0),),
-    parameters=(length(14, minimum=2), FIRST_SUMS, zero_or_null("the mean range")),
-    memory=RECURSIVE,
-    warmup=lambda p: (int(p["length"]),),
-    state_size=lambda _: 8,
     advance=advance,
     formula="100 rma(downward movement, length) / rma(true range, length); as adx's output",
-    reference=WILDER,
-    seed="means of the first length values; TA-Lib's first sums have one term less",
-    flat="null while the mean range is zero; 0 in TA-Lib",
-    presets={"talib": {"seed": "short", "flat": "zero"}},
-    compared=("talib",),
     names={"talib": "MINUS_DI"},
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tallow.core.kernel import kernel
-from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.indicators._volume_index import BASE, advance_index
+from tallow.core.operator import Output
+from tallow.indicators import nvi
+from tallow.indicators._volume_index import advance_index
 
 
 @kernel
@@ -13,21 +16,12 @@ def advance(state, params, offsets, close, volume, out):  # type: ignore[no-unty
     advance_index(state, params[0], offsets, close, volume, 1.0, out)
 
 
-INDICATOR = Indicator(
+INDICATOR = replace(
+    nvi.INDICATOR,
     name="pvi",
     title="Positive volume index",
-    inputs=("close", "volume"),
     outputs=(Output("pvi", "pvi", "index", "growth on rows of more volume than before", 0.0),),
-    parameters=(BASE,),
-    memory=RECURSIVE,
-    warmup=lambda _: (0,),
-    state_size=lambda _: 4,
     advance=advance,
     formula="product of close / close before, of rows whose volume rose",
-    reference="Fosback (1976), Stock Market Logic",
-    flat="a close of zero, or after zero, changes nothing; kept within 1e-300..1e300",
-    seed="1 on TradingView, 1000 in TA-Lib",
-    presets={"talib": {"base": 1000.0}},
-    compared=("talib",),
     names={"talib": "PVI", "pine": "ta.pvi", "pandas_ta": "pvi"},
 )
