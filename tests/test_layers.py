@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,13 @@ def layer_of(module: str) -> str:
     return ALIASES.get(second, second)
 
 
-def imported_names(source: Source) -> Iterator[str]:
-    """Yield the dotted name of everything that `source` imports, wherever it does so."""
+@cache
+def imported_names(source: Source) -> tuple[str, ...]:
+    """Return the dotted name of everything that `source` imports, wherever it does so."""
+    return tuple(_imported_names(source))
+
+
+def _imported_names(source: Source) -> Iterator[str]:
     for node in ast.walk(ast.parse(source.text)):
         match node:
             case ast.Import(names=names):

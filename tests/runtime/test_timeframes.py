@@ -115,7 +115,11 @@ def test_one_reading_gives_what_each_timeframe_gives_alone(
 
 
 def test_real_candles(reference: Path, tmp_path: Path):
-    path, engine = reference / "data" / "candles_1m.csv", AnalyticsEngine("XNSE")
+    """Of all instruments but the one that has three rows of four: blocks here are tiny."""
+    found = pl.read_csv(reference / "data" / "candles_1m.csv", infer_schema=False)
+    few = found.filter(pl.len().over("instrument_key") < 5_000)
+    few.write_csv(path := tmp_path / "candles_1m.csv")
+    engine = AnalyticsEngine("XNSE")
     sizes = ["5m", "1h", "1d", "1mo"]
     several = engine.process_candles(path, sizes)
     assert_same_results(several, lambda size: engine.process_candles(path, size))
