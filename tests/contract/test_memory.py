@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import tallow
+from tallow.core.operator import PERIODS, YEAR_ROWS
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, part, ticking, walk
 from tests.contract.cases import every_sharpest_case
@@ -44,8 +45,9 @@ def outputs_of(frame: pl.DataFrame) -> list[np.ndarray]:
     """Return the indicator columns, NaN where null; a NaN among the values fails."""
     names = [name for name in frame.columns if name not in {"instrument", "timestamp", *COLUMNS}]
     floats = [name for name in names if frame.schema[name] == pl.Float64]
+    numbers = [name for name in names if frame.schema[name].is_numeric()]
     assert not frame.select(pl.col(floats).is_nan().any()).to_numpy().any()
-    return [frame[name].to_numpy() for name in floats]
+    return [frame[name].cast(pl.Float64).to_numpy() for name in numbers]
 
 
 def engine(case_convention: str, threads: int) -> tallow.AnalyticsEngine:
@@ -79,7 +81,8 @@ def test_the_engine_gives_each_instrument_its_own_values(case: Case) -> None:
     for name, frame in result.group_by(["instrument"], maintain_order=True):
         own = candles.filter(instrument=name[0])
         rows = {column: own[column].to_numpy() for column in COLUMNS}
-        rows |= dict.fromkeys(("session", "week", "month"), np.ones(len(own)))
+        rows |= dict.fromkeys(PERIODS, np.ones(len(own)))
+        rows[YEAR_ROWS] = np.full(len(own), 365.0 * 24 * 60)
         assert_same_bits(outputs_of(frame), case.run(rows))
 
 

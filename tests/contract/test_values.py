@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tallow.core.arrays import Floats
-from tallow.core.operator import RECURSIVE, Indicator
+from tallow.core.operator import OF_CALENDAR, RECURSIVE, Indicator
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, flat, joined, walk
 from tests.contract.cases import (
@@ -41,7 +41,7 @@ def expected(case: Case, rows: Rows) -> list[Floats]:
 
 def largest(case: Case, rows: Rows) -> float:
     """Return the largest number among the inputs that are no periods."""
-    numbers = set(case.inputs) - {"session", "week", "month"}
+    numbers = set(case.inputs) - set(OF_CALENDAR)
     return max(float(np.nanmax(np.abs(rows[name]))) for name in numbers)
 
 

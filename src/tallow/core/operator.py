@@ -28,11 +28,14 @@ WINDOW: Memory = "window"
 RECURSIVE: Memory = "recursive"
 CROSS: Memory = "cross"
 PERIODS = ("session", "week", "month")
+YEAR_ROWS = "year_rows"
+OF_CALENDAR = (*PERIODS, YEAR_ROWS)
 COLUMNS = ("open", "high", "low", "close", "volume")
 PEER = "peer"
-INPUTS = (*COLUMNS, *PERIODS, PEER)
-"""What a kernel can ask for. Periods number the session, week and month of each row; `PEER` is 1 in
-rows of the instrument that the parameter `instrument` names, else 0: for `CROSS` alone."""
+INPUTS = (*COLUMNS, *OF_CALENDAR, PEER)
+"""What a kernel can ask for. Periods number the session, week and month of each row; `YEAR_ROWS` is
+how many rows of its timeframe the calendar had in the twelve months before its session; `PEER` is 1
+in rows of the instrument that the parameter `instrument` names, else 0: for `CROSS` alone."""
 
 MEANS = ("hl2", "hlc3", "ohlc4")
 """Indicators that are the mean of a row's prices: they have a value on every row."""
@@ -290,7 +293,7 @@ class Indicator:
             raise DeclarationError(f"{self.name}: input {PEER}; needs a parameter instrument")
         if is_cross and (self.state_size(values) or any(self.warmup(values))):
             raise DeclarationError(f"{self.name}: CROSS; has no state and no warm-up")
-        if is_cross and (set(inputs) & set(PERIODS) or self.source_input(values) is None):
+        if is_cross and (set(inputs) & set(OF_CALENDAR) or self.source_input(values) is None):
             raise DeclarationError(
                 f"{self.name}: CROSS; takes one column, which may be another source, and "
                 f"{PEER}, not {', '.join(inputs)}"

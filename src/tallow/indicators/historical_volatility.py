@@ -6,21 +6,11 @@ import math
 
 import numpy as np
 
-from tallow.core.kernel import kernel, kernel_part
+from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length
+from tallow.indicators._volatilities import _returns
 from tallow.indicators._windows import load_windows, next_stretch, start_stretches, window_moments
-
-
-@kernel_part
-def _returns(before, close, out):  # type: ignore[no-untyped-def]
-    """Write logarithms of changes; of a small one from the difference, which has its digits."""
-    for j in range(len(out)):
-        a, b = before[j], close[j]
-        if a > 0.0 and b > 0.0:
-            out[j] = math.log1p((b - a) / a) if 0.5 * a < b < 2.0 * a else math.log(b / a)
-        else:
-            out[j] = np.nan
 
 
 @kernel

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel, kernel_part
+from tallow.core.kernel import kernel
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length
+from tallow.indicators._ranks import _count, _count_one
 from tallow.indicators._windows import hide_missing, load_windows, next_stretch, start_stretches
-
-
-@kernel_part
-def _count(x, back, side, limit, lower):  # type: ignore[no-untyped-def]
-    """Add how many of four rows, from row `back` of the window on, are not above the limit."""
-    a, b = x[back * side :], x[(back + 1) * side :]
-    c, d = x[(back + 2) * side :], x[(back + 3) * side :]
-    for j in range(len(lower)):
-        top = limit[j]
-        two = (1.0 if a[j] <= top else 0.0) + (1.0 if b[j] <= top else 0.0)
-        more = (1.0 if c[j] <= top else 0.0) + (1.0 if d[j] <= top else 0.0)
-        lower[j] += two + more
-
-
-@kernel_part
-def _count_one(x, limit, lower):  # type: ignore[no-untyped-def]
-    for j in range(len(lower)):
-        lower[j] += 1.0 if x[j] <= limit[j] else 0.0
 
 
 @kernel

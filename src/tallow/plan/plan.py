@@ -15,8 +15,8 @@ from tallow.core.limits import PLANS
 from tallow.core.operator import (
     CROSS,
     MEANS,
+    OF_CALENDAR,
     PEER,
-    PERIODS,
     RECURSIVE,
     Indicator,
     Kernel,
@@ -113,9 +113,9 @@ class Plan:
 
     @cached_property
     def anchors(self) -> tuple[str, ...]:
-        """The period numbers (session, week, month) that some indicator takes as input."""
+        """What calendars say of a row, such as its session, that some indicator takes as input."""
         used = {name for operation in self.operations for name in operation.inputs}
-        return tuple(name for name in PERIODS if name in used)
+        return tuple(name for name in OF_CALENDAR if name in used)
 
 
 def make_plan(

@@ -85,7 +85,7 @@ def _joined(run: BarRun, parts: Sequence[Part]) -> tuple[Ints, BarColumns]:
 
 def _compared(plan: Plan, options: BarOptions, rows: Rows) -> BarColumns:
     """Return the columns that were asked for, of all phases."""
-    phases = Phases(plan, options.calendars)
+    phases = Phases(plan, options.calendars, options.timeframe)
     phases.require_peers(rows.names)
     made, failures = phases.compute(rows, phases.new_states(len(rows.names)))
     raise_if_all_failed(failures, len(rows.names))

@@ -120,7 +120,8 @@ class BarRun:
         require_multiple(options.timeframe, options.source)
         calendars = options.calendars
         buckets = bucket_table(calendars.calendars, options.timeframe, options.source)
-        self._machine = Machine(self.plan, calendars.calendars, buckets, options.no_trade)
+        shared = (calendars.calendars, buckets, options.no_trade, options.timeframe)
+        self._machine = Machine(self.plan, *shared)
         self.states = States(self._new_states)
         self._closed: set[str] = set()
         self._withdrawn: set[str] = set()

@@ -56,7 +56,9 @@ def compared_bars(
         if goes_on:
             first, from_origin = boundary or BEGIN_OF_TIME, boundary is None
         yield from _steps(run, group, place, (first, last), from_origin, question)
-    frame, failures = add_phases(run.bars(), run.plan, calendars, kept, names)
+    frame, failures = add_phases(
+        run.bars(), run.plan, calendars, run.options.timeframe, kept, names
+    )
     run.failures.update(failures)
     return wanted.cut(frame, calendars)
 
@@ -109,7 +111,7 @@ class _PhaseSnapshots:
         self, file: Snapshots, run: RangeRun, names: Sequence[str], calendar: Calendar
     ) -> None:
         self._file, self._candles, self._names = file, run.candles, sorted(names)
-        self._phases = Phases(run.plan, run.options.calendars)
+        self._phases = Phases(run.plan, run.options.calendars, run.options.timeframe)
         self._boundaries = _boundaries(calendar, run.options)
         later = [[each.identity for each in s.operations] for s in run.plan.phases]
         instruments = [run.candles.identity(name) for name in self._names]

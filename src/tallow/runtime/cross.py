@@ -17,6 +17,7 @@ from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import RangeError, excerpt, near_matches
 from tallow.core.operator import PEER
+from tallow.core.timeframe import Timeframe
 from tallow.data.reading.runs import instrument_runs
 from tallow.data.reading.schema import NUMBERS, time_view
 from tallow.plan.plan import Phase, Plan
@@ -45,15 +46,16 @@ _PEER = f"{PEER} "
 class Phases:
     """The later phases of a plan; may be used by several threads."""
 
-    def __init__(self, plan: Plan, calendars: CalendarAssignment) -> None:
-        self.plan, self._calendars = plan, calendars
+    def __init__(self, plan: Plan, calendars: CalendarAssignment, size: Timeframe) -> None:
+        self.plan, self._calendars, self._size = plan, calendars, size
         self._machines = [self._machine(phase) for phase in plan.phases]
 
     def _machine(self, phase: Phase) -> Machine:
         plan = replace(
             self.plan, operations=phase.operations, columns=phase.columns, hidden=(), phases=()
         )
-        return Machine(plan, () if phase.is_cross else self._calendars.calendars)
+        calendars = () if phase.is_cross else self._calendars.calendars
+        return Machine(plan, calendars, size=self._size)
 
     def new_states(self, count: int) -> Floats:
         """Return the states of instruments before any row, float64 ``[instruments, size]``."""
@@ -172,18 +174,20 @@ def add_phases(
     frame: pl.DataFrame,
     plan: Plan,
     calendars: CalendarAssignment,
+    size: Timeframe,
     kept: KeptStates | None = None,
     known: Collection[str] | None = None,
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return a frame with the columns that were asked for, of all phases; and failures by name.
 
-    The frame has those of the plan's own operations, and is sorted by instrument and time. `known`
+    The frame has those of the plan's own operations, and is sorted by instrument and time; `size`
+    is its timeframe. `known`
     are the instruments that others may be compared with; by default, those with a bar in it.
     """
     names, offsets = instrument_runs(frame)
     own = [name for name in (*NUMBERS, *plan.columns) if name in frame.columns]
     columns = {name: as_numbers(frame[name], plan.kinds.get(name)) for name in own}
-    phases = Phases(plan, calendars)
+    phases = Phases(plan, calendars, size)
     phases.require_peers(names if known is None else known)
     rows = Rows(names, offsets, time_view(frame), columns)
     if kept is None:

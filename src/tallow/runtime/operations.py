@@ -22,6 +22,7 @@ from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars import Calendar
 from tallow.core.kernel import read_only
+from tallow.core.timeframe import Timeframe
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.anchors import AnchorTable, anchor_columns, anchor_table
 from tallow.data.kernels.buckets import BucketTable
@@ -67,19 +68,25 @@ class Machine:
     Attributes
     ----------
     calendars
-        Of the instruments, by number; operations that take sessions, weeks or months need them, or
-        are given these as inputs.
+        Of the instruments, by number; operations that take what calendars say of a row need them,
+        or are given it as inputs.
+    size
+        The timeframe of the rows, beside `calendars`.
     """
 
     plan: Plan
     calendars: tuple[Calendar, ...] = ()
     buckets: BucketTable | None = None
     no_trade: bars.NoTrade = "drop"
+    size: Timeframe | None = None
 
     @cached_property
     def anchors(self) -> AnchorTable | None:
-        """Where sessions, weeks and months begin, if an operation takes them."""
-        return anchor_table(self.calendars) if self.calendars and self.plan.anchors else None
+        """What calendars say of sessions, if an operation takes it."""
+        if not self.calendars or not self.plan.anchors:
+            return None
+        assert self.size is not None
+        return anchor_table(self.calendars, self.size)
 
     def new_states(self, count: int) -> list[Floats]:
         """Return the states of `count` instruments before any row."""

@@ -252,8 +252,8 @@ class _Output:
         if self._waiting is not None:
             whole = pl.concat([self.run.empty_frame(), *self._waiting])
             job = self._job
-            with_calendars = (job.plan, self.run.options.calendars)
-            compared, failures = add_phases(whole, *with_calendars, known=job.peers)
+            how = (job.plan, self.run.options.calendars, self.run.options.timeframe)
+            compared, failures = add_phases(whole, *how, known=job.peers)
             self.run.failures.update(failures)
             self._waiting = None
             self.write([self._job.wanted.pick(compared)])

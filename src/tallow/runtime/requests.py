@@ -168,7 +168,7 @@ class CandleRequests:
             warn_caller(text)
         shown = read.frame.hstack(outputs)
         if plan.phases:
-            shown, failures = add_phases(shown, plan, self.calendars)
+            shown, failures = add_phases(shown, plan, self.calendars, run.source)
             raise_if_all_failed(failures, read.report.instruments)
         return to_native(in_zone(shown, zone), read.native)
 

@@ -37,7 +37,7 @@ class RowRun:
     failures
         Why an instrument lacks values.
     unknown
-        Rows without a session, which the plan asks for: the calendar does not know their days.
+        Rows without a session, of which the plan asks: the calendar does not know their days.
     """
 
     plan: Plan
@@ -49,7 +49,7 @@ class RowRun:
     unknown: list[pl.DataFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._machine = Machine(self.plan, self.calendars.calendars)
+        self._machine = Machine(self.plan, self.calendars.calendars, size=self.source)
         self._known = known_times(self.calendars)
         self._shifts = noon_shifts(self.calendars.calendars, self.source)
 

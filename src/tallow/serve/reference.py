@@ -44,6 +44,10 @@ Rules for all of them:
 - A source may stand first, as in Pine: `ema(close, 9)`. What Pine orders otherwise is an error that
   says what to give: `stoch(close, high, low, 14)`, `supertrend(3, 10)` (the factor first),
   `ta.ema(close, 9)`.
+- A volatility of a year (`realised_volatility`, `parkinson`, `garman_klass`, `rogers_satchell`,
+  `yang_zhang`) takes a year to have as many rows as the calendar had in the twelve months before
+  the row's session: holidays, extra and short sessions count as they were, and nothing is known too
+  early. Without twelve months of its calendar a row has none; `rows_per_year=252` is another year.
 - A convention has a row below only where a test compares the values with those of TA-Lib itself, or
   with values that TradingView published. The other defaults of `tradingview` follow its
   documentation.

@@ -108,4 +108,6 @@ def _candles(opened: Floats, high: Floats, low: Floats, close: Floats, volume: F
         "session": (20_000 + row // 75).astype(np.float64),
         "week": (2_800 + row // 375).astype(np.float64),
         "month": (600 + row // 1_000).astype(np.float64),
+        # Of a year of such sessions, which differ from year to year.
+        "year_rows": (75 * (247 + row // 375 % 5)).astype(np.float64),
     }

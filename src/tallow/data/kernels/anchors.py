@@ -1,4 +1,4 @@
-"""Which session, week and month a row belongs to: where an anchored VWAP starts again."""
+"""What calendars say of a row: its session, week and month, and how many rows a year has."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.kernel import kernel, read_only
 from tallow.core.limits import CALENDARS_MAX
-from tallow.core.timeframe import Unit
+from tallow.core.timeframe import Timeframe, Unit
 from tallow.data.kernels.aggregate import first_after
-from tallow.data.kernels.buckets import period_ids
+from tallow.data.kernels.buckets import period_ids, session_rows
 
 ANCHOR_UNITS: tuple[Unit, ...] = ("day", "week", "month")
 
 
 class AnchorTable(NamedTuple):
-    """From which instant on a row belongs to which session, week and month (VWAP's anchors)."""
+    """From which instant on a row belongs to which session, week and month (VWAP's anchors).
+
+    And how many rows of the timeframe began in the twelve months before that session's date.
+    """
 
     starts: Ints
     boundaries: Times
@@ -29,11 +32,15 @@ class AnchorTable(NamedTuple):
     session: Floats
     week: Floats
     month: Floats
+    year_rows: Floats
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
-def anchor_table(calendars: tuple[Calendar, ...]) -> AnchorTable:
-    """Return the anchors of each of `calendars`, one after the other; remembered."""
+def anchor_table(calendars: tuple[Calendar, ...], size: Timeframe) -> AnchorTable:
+    """Return the anchors of each of `calendars`, one after the other; remembered.
+
+    `size` is the timeframe of the rows.
+    """
     tables = [calendar.sessions() for calendar in calendars]
     boundaries = [anchor_boundaries(c.sessions(), c.timezone) for c in calendars]
     session, week, month = (
@@ -48,13 +55,30 @@ def anchor_table(calendars: tuple[Calendar, ...]) -> AnchorTable:
         session=session,
         week=week,
         month=month,
+        year_rows=np.concatenate([_year_rows(calendar, size) for calendar in calendars]),
     )
+
+
+def _year_rows(calendar: Calendar, size: Timeframe) -> Floats:
+    """Return how many rows of a size began in the twelve months before each session's date.
+
+    All of these sessions are over by then, so that nothing is known too early. NaN where the
+    calendar does not cover them.
+    """
+    table = calendar.sessions()
+    dates = table.day_date.astype("datetime64[D]")
+    month = dates.astype("datetime64[M]")
+    year_before = (month - 12).astype("datetime64[D]") + (dates - month.astype("datetime64[D]"))
+    begun = np.concatenate([[0], np.cumsum(session_rows(table, size))])
+    rows = (begun[:-1] - begun[np.searchsorted(dates, year_before)]).astype(np.float64)
+    is_covered = year_before >= np.datetime64(calendar.first_date, "D")
+    return np.where(is_covered & (rows > 0.0), rows, np.nan)
 
 
 def anchor_columns(
     anchors: AnchorTable, wanted: Sequence[str], times: Times, offsets: Ints, calendar_of: Ints
 ) -> dict[str, Floats]:
-    """Return each row's session, week or month number; NaN for instruments without a calendar."""
+    """Return what is wanted of each row's session; NaN for instruments without a calendar."""
     columns = {}
     for name in wanted:
         columns[name], ids = np.empty(len(times)), getattr(anchors, name)

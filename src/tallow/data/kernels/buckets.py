@@ -132,6 +132,20 @@ def period_ids(table: SessionTable, unit: Unit) -> Ints:
     return np.arange(len(table.day_date))
 
 
+def session_rows(table: SessionTable, size: Timeframe) -> Ints:
+    """Return how many rows of a size begin in each session; no minutes where hours are unknown."""
+    if size.unit != "minute":
+        ids = period_ids(table, size.unit)
+        begins: Flags = np.diff(ids, prepend=ids[0] - 1) != 0
+        return begins.astype(np.int64)
+    step = size.minutes * MINUTE_US
+    # A segment's last bucket may be short.
+    rows = -((table.segment_open - table.segment_close) // step)
+    found = np.zeros(len(table.day_date), dtype=np.int64)
+    np.add.at(found, table.segment_day, rows)
+    return found
+
+
 def period_bounds(table: SessionTable, unit: Unit) -> tuple[Ints, Ints]:
     """Return for each session the first and the last session of its period."""
     ids = period_ids(table, unit)

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from tallow.core.arrays import Flags, Floats, Ints, Times
-from tallow.core.operator import PERIODS
+from tallow.core.operator import OF_CALENDAR
 from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
@@ -126,11 +126,12 @@ class RequestBars:
         return without, self.with_periods(instrument, read_bars(kept))
 
     def with_periods(self, instrument: str, bars: Bars) -> Bars:
-        """Return the bars with the numbers of their sessions, weeks and months."""
+        """Return the bars with what the calendar says of them, such as their sessions."""
         calendars = self._calendars.indices([instrument])
-        table = anchor_table(self._calendars.calendars)
+        size = parse_timeframe(self.request.timeframe)
+        table = anchor_table(self._calendars.calendars, size)
         offsets = np.array([0, len(bars)])
-        periods = anchor_columns(table, PERIODS, bars.time, offsets, calendars)
+        periods = anchor_columns(table, OF_CALENDAR, bars.time, offsets, calendars)
         return replace(bars, periods=periods)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import TallowWarning
 from tallow.core.limits import CALENDARS_MAX
+from tallow.core.timeframe import parse_timeframe
 from tallow.data.kernels.aggregate import NoTrade
 from tallow.data.kernels.anchors import anchor_columns, anchor_table
 from tallow.data.reading.runs import instrument_runs
@@ -121,7 +122,7 @@ class TalibEngine:
         engine = analytics_engine(request)
         bars = bars_of(request).select(BARS)
         plan = make_plan(request.indicators, "talib", BAR_COLUMNS)
-        bars = bars.hstack(_anchors(bars, plan.anchors, engine.calendars))
+        bars = bars.hstack(_anchors(bars, plan.anchors, engine.calendars, request.timeframe))
         for operation in plan.operations:
             bars = self._add_indicator(bars, operation)
         columns = [column for column in plan.columns if column in bars.columns]
@@ -176,12 +177,12 @@ def _source_rows(bars: pl.DataFrame, operation: Operation) -> tuple[pl.DataFrame
 
 
 def _anchors(
-    bars: pl.DataFrame, wanted: Sequence[str], calendars: CalendarAssignment
+    bars: pl.DataFrame, wanted: Sequence[str], calendars: CalendarAssignment, timeframe: str
 ) -> pl.DataFrame:
-    """Return the session, week or month of each bar, for indicators that restart with it."""
+    """Return what calendars say of each bar, such as its session, for indicators that take it."""
     names, offsets = instrument_runs(bars)
     columns = anchor_columns(
-        anchor_table(calendars.calendars),
+        anchor_table(calendars.calendars, parse_timeframe(timeframe)),
         wanted,
         time_view(bars),
         offsets,

@@ -17,6 +17,7 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.time import BEGIN_OF_TIME
+from tallow.core.timeframe import Timeframe
 from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Plan
 from tallow.runtime.cross import Phases, Rows
@@ -114,8 +115,10 @@ class ComparedBars:
         Of each instrument's newest bar that is not here any more.
     """
 
-    def __init__(self, plan: Plan, calendars: CalendarAssignment, keep: int) -> None:
-        self._phases, self._keep = Phases(plan, calendars), keep
+    def __init__(
+        self, plan: Plan, calendars: CalendarAssignment, size: Timeframe, keep: int
+    ) -> None:
+        self._phases, self._keep = Phases(plan, calendars, size), keep
         self._own = (*BAR_FIELDS, *plan.columns)
         self._made = tuple(name for phase in plan.phases for name in phase.columns)
         self.fields = (*BAR_FIELDS, *plan.outputs)

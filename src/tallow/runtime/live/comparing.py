@@ -36,7 +36,11 @@ class Comparing:
         minutes = state.memory.capacity
         self._new: list[Callable[[], ComparedBars]] = [
             partial(
-                ComparedBars, each.plan, calendars, 2 + minutes // (each.size.minutes or minutes)
+                ComparedBars,
+                each.plan,
+                calendars,
+                each.size,
+                2 + minutes // (each.size.minutes or minutes),
             )
             for each in state.timeframes
         ]

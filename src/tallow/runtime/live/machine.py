@@ -9,7 +9,7 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.entries import entry_of
-from tallow.core.operator import PERIODS
+from tallow.core.operator import OF_CALENDAR
 from tallow.data.kernels import blocks
 from tallow.data.kernels.machine import (
     APPENDED,
@@ -323,8 +323,8 @@ def _block(state: TimeframeState) -> Ints:
     numbers += [len(state.final), len(state.shown), state.grace_us, state.drops_fillers]
     numbers += [len(table.covered_from), len(table.segment_open), table.step_us, table.source_us]
     numbers += [0 if anchors is None else len(anchors.boundaries)]
-    numbers += [sum(1 << PERIODS.index(name) for name in state.plan.anchors)]
-    numbers += [3 + len(state.plan.hidden), len(state.plan.operations)]
+    numbers += [sum(1 << OF_CALENDAR.index(name) for name in state.plan.anchors)]
+    numbers += [len(OF_CALENDAR) + len(state.plan.hidden), len(state.plan.operations)]
     numbers += map(_address, table[: blocks.BUCKET_ARRAYS])
     numbers += [0] * blocks.ANCHOR_ARRAYS if anchors is None else map(_address, anchors)
     places = {name: place for place, name in enumerate(state.fields)}
@@ -335,7 +335,7 @@ def _block(state: TimeframeState) -> Ints:
         numbers += [_entry(operation), _address(now), _address(forming), now.shape[1]]
         numbers += [_address(operation.parameters), len(operation.inputs), len(operation.columns)]
         numbers += [
-            blocks.SESSION - PERIODS.index(name) if name in PERIODS else places[name]
+            blocks.SESSION - OF_CALENDAR.index(name) if name in OF_CALENDAR else places[name]
             for name in operation.inputs
         ]
         numbers += [blocks.NOBODY if name is None else places[name] for name in operation.columns]

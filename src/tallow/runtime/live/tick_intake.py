@@ -37,6 +37,7 @@ from tallow.runtime.live.memory import FIELDS, INTEREST, TIME
 from tallow.runtime.live.one_row import OneRow
 from tallow.runtime.live.outcome import Outcome
 from tallow.runtime.live.tick_frames import QUANTITIES, missing_fields, tick_frame, tick_positions
+from tallow.runtime.live.timeframe_state import SOURCE
 from tallow.runtime.live.trading_hours import TradingHours
 
 MinuteRows = tuple[Ints, Floats, Flags]
@@ -59,7 +60,7 @@ class TickIntake:
         self._intake, self._state = intake, state
         if intake.follower is not None:
             intake.follower.running = self.builder.running_minutes
-        self._anchors = anchor_table(calendars.calendars)
+        self._anchors = anchor_table(calendars.calendars, SOURCE)
         self._hours = TradingHours(calendars)
         self._one = OneRow(tick_positions)
         # Of each calendar, from when to before when ticks need no look, and their session.

@@ -70,7 +70,7 @@ class TimeframeState:
         self.drops_fillers = no_trade == "drop"
         self.grace_us = grace_us
         self.buckets = bucket_table(calendars.calendars, size, SOURCE)
-        self.machine = Machine(plan, calendars.calendars, self.buckets, no_trade)
+        self.machine = Machine(plan, calendars.calendars, self.buckets, no_trade, size)
         self._scratch = bars.Scratch()
         self.now: StateArrays = self.machine.new_states(0)
         self.forming: StateArrays = self.machine.new_states(0)[1:]
