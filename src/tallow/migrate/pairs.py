@@ -27,6 +27,10 @@ class Cause(enum.IntFlag):
     PARTIAL_BAR = enum.auto()
     ZERO_VOLUME_FILLER = enum.auto()
     CAPPED = enum.auto()
+    FIXED_YEAR = enum.auto()
+    REVERSED_WINDOW = enum.auto()
+    SHORT_HISTORY = enum.auto()
+    LARGER_SHARE = enum.auto()
     UNEXPLAINED = enum.auto()
 
 

@@ -24,6 +24,7 @@ from tallow.migrate.pairs import Cause, SeriesPair
 from tests.frames import simulate_candles
 from tests.migrate.causes.pairing import pairs
 from tests.migrate.causes.planted import CLASSES, Planted, plant
+from tests.migrate.causes.test_analysers import OF_ANALYSERS
 
 SHARE_MIN = 0.95
 CI_TRIALS, NIGHTLY_TRIALS = 1, 100
@@ -102,5 +103,6 @@ def test_many_defects_are_what_they_are(
 
 
 def test_every_cause_is_planted_or_has_a_test_of_its_own_and_is_described() -> None:
-    assert set(Cause) == {*CLASSES, Cause.CAPPED, Cause.UNEXPLAINED}
+    own = {*OF_ANALYSERS, Cause.CAPPED, Cause.UNEXPLAINED}
+    assert set(Cause) == {*CLASSES, *own}
     assert set(DESCRIPTIONS) == set(Cause)

@@ -27,6 +27,13 @@ DESCRIPTIONS: Mapping[Cause, str] = MappingProxyType(
         "without some of its minutes.",
         Cause.ZERO_VOLUME_FILLER: "One side counts candles of minutes in which nothing was traded.",
         Cause.CAPPED: "One side cuts the value off at a limit.",
+        Cause.FIXED_YEAR: "One side takes a year to have 252 rows, "
+        "the other as many as the calendar had in the twelve months before.",
+        Cause.REVERSED_WINDOW: "One side counts the rows of a window from the newest: "
+        "what rises has a falling line.",
+        Cause.SHORT_HISTORY: "One side begins an average anew for every row, "
+        "a few rows before it: it never gets far from its first value.",
+        Cause.LARGER_SHARE: "One side has the larger of two shares, whichever of them that is.",
         Cause.UNEXPLAINED: "No known cause reproduces the values.",
     }
 )

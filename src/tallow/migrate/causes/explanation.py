@@ -12,7 +12,7 @@ from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.bar_causes import BarCauses
 from tallow.migrate.causes.bars import Bars, ReportedBars
-from tallow.migrate.causes.formulas import input_names, is_window, warmup_rows
+from tallow.migrate.causes.models import input_names, is_window, warmup_rows
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.ways import Explanation, SeriesModels, find_explanation
 from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair

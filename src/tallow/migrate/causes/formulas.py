@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 
 import numpy as np
 
-from tallow.core.arrays import Flags, Floats
+from tallow.core.arrays import Floats
 from tallow.core.limits import PLANS
 from tallow.core.operator import CONVENTIONS, Convention
 from tallow.core.spec import Spec, make_spec, parse_specs
-from tallow.data.reading.schema import NUMBERS
+from tallow.migrate.causes.analysis import other_lines, other_states, other_years
 from tallow.migrate.causes.bars import Bars
+from tallow.migrate.causes.models import Formula, FormulaModel, length_of, number_of, run_indicator
 from tallow.migrate.causes.seeds import (
     AnchoredMean,
     Average,
@@ -24,33 +24,6 @@ from tallow.migrate.causes.seeds import (
     Seeds,
 )
 from tallow.migrate.pairs import Cause
-from tallow.plan.plan import make_plan
-from tallow.runtime.operations import Machine
-
-
-@dataclass(frozen=True)
-class FormulaModel:
-    """What a formula makes of bars."""
-
-    plain: Floats
-    """Shape (rows,), float64: from the first bar in the usual way; NaN where there is no value."""
-    make_seeds: Callable[[], Seeds] | None = None
-    """Makes `seeds`, the same with other starts; None where the start has no effect."""
-    undefined: Flags | None = None
-    """Bool (rows,): rows whose value is a convention, because nothing has moved yet."""
-
-    @cached_property
-    def seeds(self) -> Seeds | None:
-        """The same with other starts, made when a start is looked for."""
-        return None if self.make_seeds is None else self.make_seeds()
-
-
-@dataclass(frozen=True)
-class Formula:
-    """One way to compute a series; `causes` say how it departs from the textbook's."""
-
-    causes: Cause
-    compute: Callable[[Bars], FormulaModel]
 
 
 @lru_cache(maxsize=PLANS)
@@ -60,44 +33,6 @@ def list_formulas(spec: Spec, output: str) -> tuple[Formula, ...]:
     find = _OTHERS.get(spec.indicator.name) if spec.source is None else None
     others = () if find is None else find(spec, output)
     return (textbook, *others, *_list_conventions(spec, output))
-
-
-def warmup_rows(spec: Spec) -> int:
-    """Return the number of leading rows without a value, of the output that has most."""
-    return max(_machine_of(spec).plan.warmup.values())
-
-
-def is_window(spec: Spec) -> bool:
-    """Return whether values depend on as many rows as their warm-up, and on no earlier ones."""
-    return _machine_of(spec).plan.history_rows is not None
-
-
-def takes_one_price(spec: Spec) -> bool:
-    """Return whether the indicator uses one price of each bar, which another may replace."""
-    inputs = input_names(spec)
-    return "close" in inputs and not {"high", "low"} & set(inputs)
-
-
-def input_names(spec: Spec) -> tuple[str, ...]:
-    """Return the columns of bars, and the periods, that the indicator and its sources use."""
-    operations = _machine_of(spec).plan.operations
-    used = [name for each in operations for name in each.inputs if name != each.source]
-    return tuple(dict.fromkeys(used))
-
-
-def run_indicator(spec: Spec, output: str, bars: Bars) -> Floats:
-    """Return an indicator's output over bars in their order, by its own kernel."""
-    machine = _machine_of(spec)
-    inputs = {name: bars.columns[name] for name in NUMBERS} | bars.periods
-    out = np.empty((len(machine.plan.columns), len(bars)))
-    machine.fill(machine.new_states(1), np.array([0, len(bars)]), inputs, out)
-    values: Floats = out[machine.plan.columns.index(spec.columns[spec.outputs.index(output)])]
-    return values
-
-
-@lru_cache(maxsize=PLANS)
-def _machine_of(spec: Spec) -> Machine:
-    return Machine(make_plan([spec]))
 
 
 def _compute_textbook(spec: Spec, output: str, bars: Bars) -> FormulaModel:
@@ -113,14 +48,6 @@ def _compute_textbook(spec: Spec, output: str, bars: Bars) -> FormulaModel:
     return FormulaModel(plain, seeds)
 
 
-def _number(spec: Spec, name: str) -> float:
-    return float(dict(spec.values)[name])
-
-
-def _length(spec: Spec) -> int:
-    return int(_number(spec, "length"))
-
-
 # Other starts, by the indicator's name.
 
 
@@ -132,17 +59,17 @@ def _restart_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
 
 
 def _average_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
-    n = _length(spec)
+    n = length_of(spec)
     weight = 2.0 / (n + 1) if spec.indicator.name == "ema" else 1.0 / n
     return Average(bars.columns["close"], n, 1.0 - weight)
 
 
 def _sma_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
-    return GrowingMean(bars.columns["volume" if "volume" in output else "close"], _length(spec))
+    return GrowingMean(bars.columns["volume" if "volume" in output else "close"], length_of(spec))
 
 
 def _atr_seeds(spec: Spec, output: str, bars: Bars) -> Seeds:
-    n, spread = _length(spec), bars.columns["high"] - bars.columns["low"]
+    n, spread = length_of(spec), bars.columns["high"] - bars.columns["low"]
     return Average(_true_range(bars), n, 1.0 - 1.0 / n, first=spread)
 
 
@@ -177,7 +104,7 @@ def _true_range(bars: Bars) -> Floats:
 
 
 def _gains_and_losses(bars: Bars, spec: Spec) -> tuple[Average, Average]:
-    n, change = _length(spec), np.diff(bars.columns["close"], prepend=bars.columns["close"][:1])
+    n, change = length_of(spec), np.diff(bars.columns["close"], prepend=bars.columns["close"][:1])
     nothing, decay = np.zeros(len(bars)), 1.0 - 1.0 / n
     gain, loss = np.maximum(change, 0.0), np.maximum(-change, 0.0)
     return Average(gain, n, decay, nothing), Average(loss, n, decay, nothing)
@@ -207,7 +134,7 @@ def _other_strengths(spec: Spec, output: str) -> tuple[Formula, ...]:
 
 
 def _other_ranges(spec: Spec, output: str) -> tuple[Formula, ...]:
-    averages = parse_specs(f"rma({_length(spec)}), sma({_length(spec)})")
+    averages = parse_specs(f"rma({length_of(spec)}), sma({length_of(spec)})")
 
     def raw(bars: Bars) -> FormulaModel:
         return FormulaModel(bars.columns["high"] - bars.columns["low"])
@@ -224,7 +151,7 @@ def _other_ranges(spec: Spec, output: str) -> tuple[Formula, ...]:
 
 def _other_bands(spec: Spec, output: str) -> tuple[Formula, ...]:
     """Return the bands with the sample deviation, and widths in the other unit."""
-    n = _length(spec)
+    n = length_of(spec)
     sample = math.sqrt(n / (n - 1))
 
     def compute(factor: float, other_unit: bool, bars: Bars) -> FormulaModel:
@@ -244,7 +171,7 @@ def _other_bands(spec: Spec, output: str) -> tuple[Formula, ...]:
         }
         return FormulaModel(by_output[output])
 
-    (whole,) = parse_specs(f"bollinger({n}, {_number(spec, 'multiplier')})")
+    (whole,) = parse_specs(f"bollinger({n}, {number_of(spec, 'multiplier')})")
     deviations = Cause.SAMPLE_AGAINST_POPULATION
     found = [] if output == "middle" else [Formula(deviations, partial(compute, sample, False))]
     if output in ("width", "width_percent"):
@@ -255,7 +182,7 @@ def _other_bands(spec: Spec, output: str) -> tuple[Formula, ...]:
 
 
 def _other_deviation(spec: Spec, output: str) -> tuple[Formula, ...]:
-    n = _length(spec)
+    n = length_of(spec)
 
     def compute(bars: Bars) -> FormulaModel:
         return FormulaModel(run_indicator(spec, output, bars) * math.sqrt(n / (n - 1)))
@@ -277,6 +204,12 @@ _OTHERS: dict[str, Callable[[Spec, str], tuple[Formula, ...]]] = {
     "bollinger": _other_bands,
     "stddev": _other_deviation,
     "vwap": _other_price,
+    "trend_strength": other_lines,
+    "trend_state": other_states,
+    **dict.fromkeys(
+        ("realised_volatility", "parkinson", "garman_klass", "rogers_satchell", "yang_zhang"),
+        other_years,
+    ),
 }
 
 

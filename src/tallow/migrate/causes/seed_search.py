@@ -12,7 +12,7 @@ from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.spec import Spec
 from tallow.core.time import DAY_US
 from tallow.migrate.causes.bars import Bars
-from tallow.migrate.causes.formulas import FormulaModel, is_window, warmup_rows
+from tallow.migrate.causes.models import FormulaModel, is_window, warmup_rows
 from tallow.migrate.causes.rounding import DECIMALS_MAX, SAME_RELATIVE, SINGLE, Fit, PrintedValues
 from tallow.migrate.causes.seeds import Average
 

@@ -12,7 +12,8 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats, Times
 from tallow.core.spec import Spec
 from tallow.migrate.causes.bars import Bars
-from tallow.migrate.causes.formulas import Formula, FormulaModel, list_formulas, takes_one_price
+from tallow.migrate.causes.formulas import list_formulas
+from tallow.migrate.causes.models import Formula, FormulaModel, takes_one_price
 from tallow.migrate.causes.rounding import Fit, PrintedValues
 from tallow.migrate.causes.seed_search import ABSENT, SeedSegment, find_segments, with_segments
 

@@ -9,10 +9,18 @@ and the benchmarks that use it.
 2. Kernels of a library - `cinar` - are called by wrappers that each assume an order - `kernels`.
 3. The API answers with five-minute candles - `answer`; it reads a trading day more - `days`.
 
-Its other stored values, its jobs and its monitor are part of the tests. The old system's trends,
-filters and orders are not re-created.
+4. Its analysers of days - `trends` - stand beside our indicators - `trends_engine`.
+
+Its other stored values, its jobs and its monitor are part of the tests. The old system's filters
+and orders are not re-created.
 """
 
-from tallow.migrate.legacy.engine import LEGACY_SERIES, LegacyEngine, builtin
+from tallow.migrate.legacy.engine import LEGACY_SERIES, LegacyEngine
+from tallow.migrate.legacy.trends_engine import LegacyTrendsEngine
 
-__all__ = ["LEGACY_SERIES", "LegacyEngine", "builtin"]
+__all__ = ["LEGACY_SERIES", "LegacyEngine", "LegacyTrendsEngine", "builtin"]
+
+
+def builtin() -> tuple[LegacyEngine, LegacyTrendsEngine]:
+    """Return the engines for the entry point ``tallow.engines``."""
+    return LegacyEngine(), LegacyTrendsEngine()

@@ -37,11 +37,6 @@ SERIES = (
 LOWEST = "lowest_bb_width"
 
 
-def builtin() -> tuple[LegacyEngine, ...]:
-    """Return the engine for the entry point ``tallow.engines``."""
-    return (LegacyEngine(),)
-
-
 class LegacyEngine:
     """Five-minute candles with the old system's thirteen indicators, zeros included.
 
