@@ -34,6 +34,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
+from tallow.analysis.requests import AnalysisRequests
 from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
@@ -62,7 +63,6 @@ from tallow.runtime.requests import (
     as_asked,
 )
 from tallow.runtime.results import ProcessingResult, RunReport
-from tallow.runtime.screens.requests import ScreenRequests
 from tallow.runtime.warming import KernelUser
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
 
 
-class AnalyticsEngine(ScreenRequests, KernelUser):
+class AnalyticsEngine(AnalysisRequests, KernelUser):
     """Candles in; bars at any timeframe, with every indicator, out.
 
     Parameters

@@ -28,7 +28,7 @@ from tallow.data.reading.readers import open_candles
 from tallow.data.universe import Universe
 from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.screens.questions import ScreenQuestion
-from tallow.runtime.screens.sources import GivenSource, Source, StoreSource
+from tallow.runtime.screens.sources import FrameSource, GivenSource, Source, StoreSource
 from tallow.runtime.universes import UniverseReport
 from tallow.screens.answers import Screen, ScreenResult
 from tallow.screens.files import texts_of
@@ -63,7 +63,7 @@ def ask(
     question = ScreenQuestion(screens, parse_timeframe(timeframe), engine.calendars, source)
     known = None if known_at is None else moment_us("known_at", known_at)
     if at is not None:
-        _require_past(at, engine.calendars)
+        require_past(at, engine.calendars)
     list_ = source.universe(universe)
     over = Range.of(start, end, instruments).checked(engine.calendars)
     if over.instruments is not None:
@@ -78,7 +78,7 @@ def ask(
     )
 
 
-def _require_past(at: Moment, calendars: CalendarAssignment) -> None:
+def require_past(at: Moment, calendars: CalendarAssignment, what: str = "screen") -> None:
     """Raise `RangeError` for a moment that has not come; a date of today has begun."""
     now = from_us(now_us())
     for calendar in calendars.calendars:
@@ -86,26 +86,28 @@ def _require_past(at: Moment, calendars: CalendarAssignment) -> None:
         today = now.astimezone(ZoneInfo(calendar.timezone)).date()
         if moment > now if isinstance(moment, datetime) else moment > today:
             raise RangeError(
-                f"screen: at={at}; must not be later than now: nobody knows its bars; leave it "
+                f"{what}: at={at}; must not be later than now: nobody knows its bars; leave it "
                 "out for the newest ones"
             )
 
 
-def source_of(engine: ScreenedEngine, candles: Any, given: Any, adjustment: str) -> Source:
-    """Return where the bars of a screen come from: candles, or the engine's store."""
+def source_of(
+    engine: ScreenedEngine, candles: Any, given: Any, adjustment: str, what: str = "screen"
+) -> FrameSource:
+    """Return where the bars of a question come from: candles, or the engine's store."""
     if candles is not None:
         opened = open_candles(candles, calendar=engine.calendars, **given)
         read = opened if isinstance(opened, Candles) else opened.read()
-        return GivenSource(engine._requests, read)
+        return GivenSource(engine._requests, read, what)
     if engine._queries is None:
         raise ParameterError(
-            "screen: candles=None, and the engine has no store; give candles=, or "
+            f"{what}: candles=None, and the engine has no store; give candles=, or "
             'AnalyticsEngine(store="folder")'
         )
     for name, value in given.items():
         if name != "source_timeframe" and value not in (None, False, "open"):
             raise ParameterError(
-                f"screen: {name}={excerpt(value)}; says how candles are read that are given, "
+                f"{what}: {name}={excerpt(value)}; says how candles are read that are given, "
                 "and a store has read its own; leave it out"
             )
     asking = (engine._requests, engine._queries)
@@ -161,16 +163,21 @@ def _with_absent(
     found: list[ScreenResult], universe: Universe | None, over: Range, source: Source
 ) -> list[ScreenResult]:
     """Return answers with a note of the members of a universe that have no candle."""
+    said = absent_notes(universe, over, source)
+    return [replace(each, notes=(*each.notes, *said)) for each in found] if said else found
+
+
+def absent_notes(universe: Universe | None, over: Range, source: Source) -> list[str]:
+    """Return what is to be known of the members of a universe, as those that have no candle."""
     if universe is None:
-        return found
+        return []
     there, asked = set(source.instruments()), universe.instruments
     members = asked if over.instruments is None else asked & over.instruments
     absent = tuple(sorted(members - there))
     report = UniverseReport(
         universe.name, universe.span_text(), len(members), absent, notes=universe.notes
     )
-    said = report.sentences()
-    return [replace(each, notes=(*each.notes, *said)) for each in found]
+    return report.sentences()
 
 
 def judge_bars(

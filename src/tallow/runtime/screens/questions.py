@@ -42,10 +42,7 @@ class ScreenQuestion:
         self, at: Moment | None, known_at: int | None, over: Range, universe: Universe | None
     ) -> list[ScreenResult]:
         """Judge the newest closed bar of each instrument; return the answer of each screen."""
-        until = None
-        if at is not None:
-            moment = Range(end=read_limit("at", at)).checked(self.calendars)
-            until = max(moment.limits(each)[1] for each in self.calendars.calendars)
+        until = None if at is None else closed_by(at, self.calendars)
         names = self._names(over, universe)
         if known_at is None and self.source.has_receipts:
             known_at = until
@@ -148,13 +145,7 @@ class ScreenQuestion:
     # Who is asked, and compared
 
     def _names(self, over: Range, universe: Universe | None) -> list[str] | None:
-        """Return of whom bars are needed; None is all."""
-        if universe is None:
-            return None if over.instruments is None else sorted(over.instruments)
-        there = self.source.instruments()
-        universe.require_among(there, "the input")
-        listed = universe.instruments.intersection(there)
-        return sorted(listed if over.instruments is None else listed & over.instruments)
+        return names_asked(self.source, over, universe)
 
     def _members_then(self, base: Panel, universe: Universe, names: Sequence[str]) -> list[str]:
         """Return the members on the date of the newest bar."""
@@ -165,14 +156,10 @@ class ScreenQuestion:
         return [name for name, member in zip(names, is_member.tolist(), strict=True) if member]
 
     def _is_member(self, universe: Universe, base: Panel) -> Flags:
-        """Say which bars are of members on the dates of their sessions."""
-        numbers = universe.numbers(base.names)[base.codes]
-        days = dates_of(self.calendars, self._calendar_of(base), base.opens)
-        return universe.has(numbers, days)
+        return are_members(universe, base, self.calendars)
 
     def _calendar_of(self, base: Panel) -> Ints:
-        places: Ints = np.maximum(self.calendars.indices(list(base.names)), 0)[base.codes]
-        return places
+        return _calendars_of(base, self.calendars)
 
     def _population(self, name: str) -> Population:
         """Return the population of a name: a universe, or each of its groups by itself."""
@@ -212,6 +199,34 @@ class ScreenQuestion:
             )
         left_out = self.source.quarantined
         return replace(found, notes=self.source.notes, why_empty=why, quarantined=left_out)
+
+
+def closed_by(at: Moment, calendars: CalendarAssignment) -> int:
+    """Return by when bars have closed of which is asked at a moment, in microseconds."""
+    moment = Range(end=read_limit("at", at)).checked(calendars)
+    return max(moment.limits(each)[1] for each in calendars.calendars)
+
+
+def names_asked(source: Source, over: Range, universe: Universe | None) -> list[str] | None:
+    """Return of whom bars are needed; None is all."""
+    if universe is None:
+        return None if over.instruments is None else sorted(over.instruments)
+    there = source.instruments()
+    universe.require_among(there, "the input")
+    listed = universe.instruments.intersection(there)
+    return sorted(listed if over.instruments is None else listed & over.instruments)
+
+
+def are_members(universe: Universe, base: Panel, calendars: CalendarAssignment) -> Flags:
+    """Say which bars are of members on the dates of their sessions."""
+    numbers = universe.numbers(base.names)[base.codes]
+    days = dates_of(calendars, _calendars_of(base, calendars), base.opens)
+    return universe.has(numbers, days)
+
+
+def _calendars_of(base: Panel, calendars: CalendarAssignment) -> Ints:
+    places: Ints = np.maximum(calendars.indices(list(base.names)), 0)[base.codes]
+    return places
 
 
 def _not_open(why_unknown: Iterable[str]) -> str:

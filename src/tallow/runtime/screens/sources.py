@@ -109,8 +109,9 @@ class GivenSource(FrameSource):
 
     has_receipts, is_whole = False, False
 
-    def __init__(self, requests: CandleRequests, candles: Candles) -> None:
+    def __init__(self, requests: CandleRequests, candles: Candles, what: str = "screen") -> None:
         self._requests, self._candles, self.size = requests, candles, candles.source_timeframe
+        self._what = what
         self._rows = candles.frame
         self._instruments: list[str] = candles.frame["instrument"].unique().sort().to_list()
         self._names: list[str] | None = None
@@ -120,9 +121,10 @@ class GivenSource(FrameSource):
     def begin(self, names: Sequence[str] | None, until: int | None, known_at: int | None) -> None:
         """Take of whom is asked, and until when."""
         if known_at is not None:
+            given = from_us(known_at).isoformat()
             raise RangeError(
-                f"screen: known_at={from_us(known_at).isoformat()}; candles that are given know no "
-                "receipts; ask a store, or leave it out"
+                f"{self._what}: known_at={given}; candles that are given know no receipts; ask a "
+                "store, or leave it out"
             )
         self._names = None if names is None else list(names)
         last = self._candles.report.last

@@ -1,0 +1,1 @@
+"""What bars amount to beyond a value for each of them: sequences of moves, and what follows."""

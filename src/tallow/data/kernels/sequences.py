@@ -1,0 +1,252 @@
+"""Sequences of moves of one kind, what came after each, and what equal ones have in common.
+
+Compiled passes over the closed bars of all instruments. What comes of a sequence is counted from
+the close of the bar by which it is known to be over: until then nobody knows how long it is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tallow.core.arrays import Flags, Floats, Ints, Times
+from tallow.core.kernel import kernel, kernel_step, read_only
+
+STRONG, UP = 1, 2
+"""Bits of a kind: weak and down where they are not set."""
+
+KINDS = 4
+OVER, OVER_FIRST, IN_FIRST, IN_REST = 1, 2, 4, 8
+"""Bits of a stage: over; known to be by the split; the outcome known by it; or begun since."""
+
+SHORTEST = 2
+"""Bars of the shortest pattern: one bar alone is none."""
+
+
+class MoveRows(NamedTuple):
+    """Closed bars with their moves: rows ``offsets[i]:offsets[i + 1]`` are of instrument ``i``.
+
+    `ends` are microseconds; `is_asked` says of which bars is asked; the others are float64.
+    """
+
+    offsets: Ints
+    ends: Times
+    is_asked: Flags
+    open: Floats
+    close: Floats
+    volume: Floats
+    direction: Floats
+    strong: Floats
+    strength: Floats
+    bars: Floats
+
+
+class Sequences(NamedTuple):
+    """Sequences as columns, instrument after instrument; `offsets` as of `MoveRows`.
+
+    `first`, `last` and `known` are rows; `known` is that by which a sequence is known to be over,
+    -1 for one that goes on. `gap` counts rows since the one before of this kind; -1 without one.
+    `gain` is in percent, and so is `outcome`, in the sequence's direction; NaN while not known.
+    """
+
+    offsets: Ints
+    kind: Ints
+    first: Ints
+    last: Ints
+    known: Ints
+    length: Ints
+    gap: Ints
+    stage: Ints
+    strength: Floats
+    gain: Floats
+    volume: Floats
+    outcome: Floats
+
+
+class Patterns(NamedTuple):
+    """Sequences of one kind and length, by group: where each group's begin, and sums over each."""
+
+    group: Ints
+    kind: Ints
+    length: Ints
+    sums: Floats
+
+
+SUMS = (
+    *("frequency", "strength", "gain", "gap", "gaps"),
+    *("first_frequency", "first_strength", "first_outcomes", "first_successes"),
+    *("outcomes", "successes", "outcome"),
+)
+"""Rows of the sums of patterns: of all, of those known by the split, and of outcomes since."""
+
+(
+    FREQUENCY,
+    STRENGTH,
+    GAIN,
+    GAP,
+    GAPS,
+    FIRST_FREQUENCY,
+    FIRST_STRENGTH,
+    FIRST_OUTCOMES,
+    FIRST_SUCCESSES,
+    OUTCOMES,
+    SUCCESSES,
+    OUTCOME,
+) = range(len(SUMS))
+
+FIRST_RISES, FIRST_FALLS, FIRST_ALL, RISES, FALLS, ALL = range(6)
+"""Columns of what is counted of all bars: outcomes up, down and in all, by the split and since."""
+
+
+def find_sequences(rows: MoveRows, horizon: int, split_at: int) -> Sequences:
+    """Return the sequences of bars; those of which the last bar is not asked for are left out.
+
+    One that began before an instrument's first row is left out, too.
+    """
+    count = int(np.count_nonzero(rows.bars == 1.0))
+    offsets = np.zeros(len(rows.offsets), np.int64)
+    places = (np.empty(count, np.int64) for _ in range(7))
+    found = Sequences(offsets, *places, *(np.empty(count) for _ in range(4)))
+    _find(rows, horizon, split_at, found)
+    kept = int(offsets[-1])
+    return Sequences(offsets, *(column[:kept] for column in found[1:]))
+
+
+@kernel
+def _find(rows, horizon, split_at, found):  # type: ignore[no-untyped-def]
+    """Fill in the sequences."""
+    n = 0
+    before = np.empty(KINDS, np.int64)
+    for i in range(len(rows.offsets) - 1):
+        stop, is_open = rows.offsets[i + 1], False
+        before[:] = -1
+        for row in range(rows.offsets[i], stop):
+            bars = rows.bars[row]
+            if bars != bars:
+                continue
+            if is_open and bars <= 1.0:
+                n += _finish(rows, found, n, row, stop, horizon, split_at)
+                is_open = False
+            if bars == 1.0:
+                kind = STRONG * int(rows.strong[row]) + UP * int(rows.direction[row] > 0.0)
+                found.kind[n], found.first[n] = kind, row
+                found.gap[n] = row - before[kind] - 1 if before[kind] >= 0 else -1
+                is_open = True
+            if is_open:
+                found.last[n] = before[found.kind[n]] = row
+        if is_open:
+            n += _finish(rows, found, n, -1, stop, horizon, split_at)
+        found.offsets[i + 1] = n
+
+
+@kernel_step
+def _finish(rows, found, n, known, stop, horizon, split_at):  # type: ignore[no-untyped-def]
+    """Fill in the rest of a sequence; return 1, or 0 where it is not asked for."""
+    first, last, length = found.first[n], found.last[n], 0
+    strength = volume = 0.0
+    for row in range(first, last + 1):
+        if rows.bars[row] == rows.bars[row]:
+            strength += rows.strength[row]
+            volume += rows.volume[row]
+            length += 1
+    found.length[n], found.known[n] = length, known
+    found.strength[n], found.volume[n] = strength / length, volume / length
+    found.gain[n] = 100.0 * ((rows.close[last] - rows.open[first]) / rows.open[first])
+    found.outcome[n], stage = np.nan, 0
+    if known >= 0:
+        stage = OVER + (OVER_FIRST if rows.ends[known] <= split_at else 0)
+        if known + horizon < stop and rows.close[known] > 0.0:
+            change = rows.close[known + horizon] - rows.close[known]
+            side = 1.0 if found.kind[n] & UP else -1.0
+            found.outcome[n] = 100.0 * (side * change / rows.close[known])
+            stage += IN_FIRST if rows.ends[known + horizon] <= split_at else 0
+            stage += IN_REST if rows.ends[known] >= split_at else 0
+    found.stage[n] = stage
+    return 1 if rows.is_asked[last] else 0
+
+
+def group_patterns(groups: Ints, found: Sequences) -> Patterns:
+    """Return the patterns of groups of sequences: those of group ``g`` are from ``groups[g]`` on.
+
+    Patterns of a group come by how early their first sequence did.
+    """
+    longest = int(found.length.max(initial=0))
+    places = np.full(KINDS * (longest + 1), -1, np.int64)
+    most = int(np.count_nonzero((found.length >= SHORTEST) & (found.stage > 0)))
+    keys, sums = np.empty((3, most), np.int64), np.zeros((most, len(SUMS)))
+    count = _group(groups, found, places, keys, sums)
+    return Patterns(*keys[:, :count], sums[:count].T)
+
+
+@kernel
+def _group(groups, found, places, keys, sums):  # type: ignore[no-untyped-def]
+    """Fill in patterns; return how many there are."""
+    count = 0
+    for group in range(len(groups) - 1):
+        begin = count
+        for n in range(groups[group], groups[group + 1]):
+            length, kind = found.length[n], found.kind[n]
+            if length < SHORTEST or found.stage[n] & OVER == 0:
+                continue
+            cell = KINDS * length + kind
+            if places[cell] < begin:
+                places[cell] = count
+                keys[0, count], keys[1, count], keys[2, count] = group, kind, length
+                count += 1
+            _add(found, n, sums, places[cell])
+    return count
+
+
+@kernel_step
+def _add(found, n, sums, p):  # type: ignore[no-untyped-def]
+    """Add a sequence to the sums of its pattern, ``sums[p]``."""
+    stage, outcome = found.stage[n], found.outcome[n]
+    sums[p, FREQUENCY] += 1.0
+    sums[p, STRENGTH] += found.strength[n]
+    sums[p, GAIN] += found.gain[n]
+    if found.gap[n] >= 0:
+        sums[p, GAP] += found.gap[n]
+        sums[p, GAPS] += 1.0
+    if stage & OVER_FIRST:
+        sums[p, FIRST_FREQUENCY] += 1.0
+        sums[p, FIRST_STRENGTH] += found.strength[n]
+    if stage & IN_FIRST:
+        sums[p, FIRST_OUTCOMES] += 1.0
+        sums[p, FIRST_SUCCESSES] += 1.0 if outcome > 0.0 else 0.0
+    if stage & IN_REST:
+        sums[p, OUTCOMES] += 1.0
+        sums[p, SUCCESSES] += 1.0 if outcome > 0.0 else 0.0
+        sums[p, OUTCOME] += outcome
+
+
+def count_outcomes(rows: MoveRows, horizon: int, split_at: int) -> Ints:
+    """Return how often closes are higher, or lower, so many bars later, whatever the moves.
+
+    int64 ``[instruments, 6]``, over the bars of which is asked and whose move's strength is known.
+    """
+    counts = np.zeros((len(rows.offsets) - 1, 6), np.int64)
+    _count(rows, horizon, split_at, counts)
+    return counts
+
+
+@kernel
+def _count(rows, horizon, split_at, counts):  # type: ignore[no-untyped-def]
+    for i in range(len(counts)):
+        for row in range(rows.offsets[i], rows.offsets[i + 1] - horizon):
+            now, later = rows.close[row], rows.close[row + horizon]
+            if rows.bars[row] != rows.bars[row] or not rows.is_asked[row] or now <= 0.0:
+                continue
+            if rows.ends[row + horizon] <= split_at:
+                counts[i, FIRST_RISES] += later > now
+                counts[i, FIRST_FALLS] += later < now
+                counts[i, FIRST_ALL] += 1
+            if rows.ends[row] >= split_at:
+                counts[i, RISES] += later > now
+                counts[i, FALLS] += later < now
+                counts[i, ALL] += 1
+
+
+def as_read_only(rows: MoveRows) -> MoveRows:
+    """Return rows as kernels take their inputs."""
+    return MoveRows(*map(read_only, rows))
