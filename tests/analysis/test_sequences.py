@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars import selectors
 
 import tallow
 from tallow.core.errors import EmptyWarning, ParameterError, RangeError, SpecError, TallowError
@@ -47,8 +48,10 @@ def assert_rows(got: Iterable[Mapping[str, Any]], want: Iterable[Mapping[str, An
     assert ours.keys() == theirs.keys()
     for key, row in theirs.items():
         for name, value in row.items():
-            if name in ours[key]:
-                assert ours[key][name] == pytest.approx(value, 1e-9, 1e-9), (key, name)
+            own = ours[key].get(name, value)
+            is_number = isinstance(value, float)
+            same = pytest.approx(value, 1e-9, 1e-9) if is_number else value
+            assert own == same, (key, name)
 
 
 @given(SEEDS, ASKED)
@@ -90,7 +93,7 @@ def test_scores_are_the_twins_and_within_their_ranges(seed: int, asked: Asked) -
     world = make_world(seed)
     found = ask(candles_of(world), asked).scores
     want = twin.scores_of(world, asked)
-    assert_rows(found.drop(pl.selectors.starts_with("dominant")).to_dicts(), want)
+    assert_rows(found.drop(selectors.starts_with("dominant")).to_dicts(), want)
     for name, least in (("momentum", -1.0), ("volume_trend", -1.0), ("quality", 0.0)):
         assert found[name].drop_nulls().is_between(least, 1.0).all()
     for name in ("continuity", "predictive", "volume", "volume_steadiness"):
@@ -215,7 +218,7 @@ def walks(instruments: int, bars: int) -> pl.DataFrame:
 def test_on_a_random_walk_successes_are_base_rates_and_scores_take_many_values() -> None:
     """A success that saw the bar by which a sequence is over would be far from them."""
     found = ask(walks(200, 400), Asked(length=20))
-    often = found.pooled.filter(pl.col("outcomes") > 500)
+    often = found.pooled.filter(pl.col("outcomes") > 150)
     assert len(often) > 6
     gaps = (often["success"] - often["base_rate"]).abs()
     reach = often["success_high"] - often["success_low"]

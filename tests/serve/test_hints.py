@@ -70,7 +70,10 @@ SHOWN: dict[str, Shown] = {
     "runtime/why_empty": (("run", "query"), (tallow.AnalyticsEngine,)),
     "runtime/live/live_quarantine": (("live", "quarantine"), (tallow.LiveEngine,)),
     # The verb says itself that there are no candles.
-    "runtime/screens/asking": ((), (tallow.AnalyticsEngine.screen,)),
+    "runtime/screens/asking": (
+        (),
+        (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sequences),
+    ),
     "runtime/screens/questions": (
         (),
         (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep),
@@ -115,6 +118,8 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/run": ("run",),
     "serve/screen": ("screen",),
     "serve/screen_report": ("screen",),
+    "serve/sequences": ("sequences",),
+    "serve/sequence_report": ("sequences",),
     "serve/store": ("prune",),
 }
 """By module of the command line: the verbs that show what it says of options."""

@@ -38,7 +38,8 @@ from tests.serve.calling import tallow as called
 FILES = ("run", "ingest", "live", "compare")
 BARS = ("run", "query", "live", "compare")
 REPORTS = ("run", "ingest", "query", "live", "compare")
-CHECKS = ("leak-check", "screen")
+ASKS = ("screen", "sequences")
+CHECKS = ("leak-check", *ASKS)
 CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", *CHECKS)
 ACTS = ("start", "status", "advance", "pause", "resume", "revert")
 ROLLOUT = tuple(f"rollout {verb}" for verb in ACTS)
@@ -52,22 +53,22 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--instrument": ("instruments", (*BARS, "store coverage", *CHECKS)),
     "--universe": ("universe", (*BARS, "store coverage", *CHECKS)),
     "--instrument-key": ("instrument_key", (*FILES, *CHECKS)),
-    "--adjustment": ("adjustment", ("ingest", "query", "store coverage", "screen")),
-    "--known-at": ("known_at", ("query", "store coverage", "screen", *UNIVERSE[1:])),
+    "--adjustment": ("adjustment", ("ingest", "query", "store coverage", *ASKS)),
+    "--known-at": ("known_at", ("query", "store coverage", *ASKS, *UNIVERSE[1:])),
     "--final-at": ("final_at", ("run", "query")),
     "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS)),
-    "--json-file": ("json_file", (*REPORTS, "screen")),
-    "--strict": ("strict", (*REPORTS, "screen")),
-    "--quiet": ("quiet", (*REPORTS, "screen")),
-    "--threads": ("threads", ("run", "query", "compare", "screen")),
-    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests", "screen")),
+    "--json-file": ("json_file", (*REPORTS, *ASKS)),
+    "--strict": ("strict", (*REPORTS, *ASKS)),
+    "--quiet": ("quiet", (*REPORTS, *ASKS)),
+    "--threads": ("threads", ("run", "query", "compare", *ASKS)),
+    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests", *ASKS)),
     "--calendar": ("calendar", CALENDAR),
     "--calendar-dates": ("calendar_dates", CALENDAR),
     "--beyond-coverage": ("beyond_coverage", CALENDAR),
     "--convention": ("convention", (*BARS, *CHECKS)),
     "--no-trade": ("no_trade", (*BARS, *CHECKS)),
     "--timezone": ("timezone", (*FILES, *CHECKS)),
-    "--start": ("start", ("run", "query", "compare", "store coverage", "screen")),
+    "--start": ("start", ("run", "query", "compare", "store coverage", *ASKS)),
     "--end": ("end", ("run", "query", "compare", "store coverage", "screen")),
 }
 """By the option: the parameter that takes it everywhere, and the verbs that have it."""
@@ -223,7 +224,7 @@ STORE_READS = (tallow.Store.read, tallow.Store.log, tallow.Store.changed_since)
 ENGINE = tallow.AnalyticsEngine
 OF_CANDLES = (ENGINE.process_candles, ENGINE.aggregate_timeframes, ENGINE.calculate_indicators)
 INPUTS = (*OF_CANDLES, ENGINE.process_files, read_candles)
-SCREENS = (ENGINE.screen, ENGINE.sweep)
+SCREENS = (ENGINE.screen, ENGINE.sweep, ENGINE.sequences)
 
 WORDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "source_timeframe": (

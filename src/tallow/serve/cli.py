@@ -13,7 +13,14 @@ from typing import Annotated
 import typer
 
 import tallow
-from tallow.serve import cli_compare, cli_leak_check, cli_live, cli_screen, options
+from tallow.serve import (
+    cli_compare,
+    cli_leak_check,
+    cli_live,
+    cli_screen,
+    cli_sequences,
+    options,
+)
 from tallow.serve.cli_rollout import rollout_app
 from tallow.serve.cli_store import store_app
 from tallow.serve.cli_universe import universe_app
@@ -31,6 +38,7 @@ Examples:
   tallow ingest "days/*.csv" --store candles --source-timeframe 1m --adjustment raw
   tallow query "NSE_EQ|INE301A01014" --store candles -t 15m
   tallow screen "close > ema(20) and rsi(14)@1h < 30" --store candles -t 15m
+  tallow sequences "NSE_EQ|INE301A01014" --store candles
   tallow live --store candles --feed ws://localhost:8765
   tallow compare candles.csv --control talib --candidate tallow
   tallow rollout plan > rollout.toml
@@ -271,6 +279,7 @@ def query(
 
 
 _verb("screen", "screen:screen_market", cli_screen.EPILOG)(cli_screen.screen)
+_verb("sequences", "sequences:find_sequences", cli_sequences.EPILOG)(cli_sequences.sequences)
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
 _verb("compare", "compare:run_compare", cli_compare.EPILOG, cli_compare.CompareCommand)(
     cli_compare.compare

@@ -101,13 +101,13 @@ def screen_market(
             running = _live_engine(live, engine_options)
             answer: Answer = running.screen(**asked, instruments=question["instruments"])
         elif inputs:
-            given, quarantined = _of_files(engine, inputs, store, question)
+            given, quarantined = candles_of_files(engine, inputs, store, question)
             symbols = given["candles"].symbols
             answer = _answer(engine, {**question, **given, **asked})
         else:
-            kept = stack.enter_context(open_store(_store(store)))
+            kept = stack.enter_context(open_store(require_store(store)))
             engine = AnalyticsEngine(store=kept, **engine_options)
-            given, symbols = _of_store(kept, question), kept.symbols()
+            given, symbols = keys_of_store(kept, question), kept.symbols()
             answer = _answer(engine, {**question, **given, **asked})
         zone = output_zone or engine.calendars.calendars[0].timezone
         named = _named(answer, symbols)
@@ -232,27 +232,32 @@ def _list(
 # Of whom
 
 
-def _store(store: str | None) -> str:
+def require_store(store: str | None, verb: str = VERB, behind: str = "condition") -> str:
+    """Return the store; `ParameterError` where there is none."""
     if store is None:
         raise ParameterError(
-            "screen: no candles; name files behind the condition, or a store with --store STORE "
+            f"{verb}: no candles; name files behind the {behind}, or a store with --store STORE "
             "or in the environment variable TALLOW_STORE"
         )
     return store
 
 
-def _of_files(
-    engine: AnalyticsEngine, inputs: list[str], store: str | None, question: dict[str, Any]
+def candles_of_files(
+    engine: AnalyticsEngine,
+    inputs: list[str],
+    store: str | None,
+    question: dict[str, Any],
+    verb: str = VERB,
 ) -> tuple[dict[str, Any], int]:
     """Return the candles of files as what is asked, and how many rows are quarantined."""
     if store is not None and store != os.environ.get("TALLOW_STORE"):
         raise ParameterError(
-            f"screen: {inputs[0]}, --store {store}; candles are of files or of a store; leave out "
+            f"{verb}: {inputs[0]}, --store {store}; candles are of files or of a store; leave out "
             "one of them"
         )
     if question["adjustment"] != "raw":
         raise ParameterError(
-            f"screen: adjustment={question['adjustment']}; the prices of files are taken as they "
+            f"{verb}: adjustment={question['adjustment']}; the prices of files are taken as they "
             "are; leave it out, or ask a store"
         )
     options = take_options(question, ("source_timeframe", *READ_KEYWORDS))
@@ -263,7 +268,7 @@ def _of_files(
     return {"candles": read}, read.report.quarantined
 
 
-def _of_store(kept: Any, question: dict[str, Any]) -> dict[str, Any]:
+def keys_of_store(kept: Any, question: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of the instruments of a store, also of those that are named by symbol."""
     if question["instruments"] is None:
         return {}
