@@ -6,7 +6,7 @@ the close of the bar by which it is known to be over: until then nobody knows ho
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -106,11 +106,11 @@ def find_sequences(rows: MoveRows, horizon: int, split_at: int) -> Sequences:
     """
     count = int(np.count_nonzero(rows.bars == 1.0))
     offsets = np.zeros(len(rows.offsets), np.int64)
-    places = (np.empty(count, np.int64) for _ in range(7))
-    found = Sequences(offsets, *places, *(np.empty(count) for _ in range(4)))
-    _find(rows, horizon, split_at, found)
+    columns: list[Any] = [np.empty(count, np.int64) for _ in range(7)]
+    columns += [np.empty(count) for _ in range(4)]
+    _find(rows, horizon, split_at, Sequences(offsets, *columns))
     kept = int(offsets[-1])
-    return Sequences(offsets, *(column[:kept] for column in found[1:]))
+    return Sequences(offsets, *(column[:kept] for column in columns))
 
 
 @kernel
@@ -175,8 +175,9 @@ def group_patterns(groups: Ints, found: Sequences) -> Patterns:
     places = np.full(KINDS * (longest + 1), -1, np.int64)
     most = int(np.count_nonzero((found.length >= SHORTEST) & (found.stage > 0)))
     keys, sums = np.empty((3, most), np.int64), np.zeros((most, len(SUMS)))
-    count = _group(groups, found, places, keys, sums)
-    return Patterns(*keys[:, :count], sums[:count].T)
+    count = int(_group(groups, found, places, keys, sums))
+    group, kind, length = keys[:, :count]
+    return Patterns(group, kind, length, sums[:count].T)
 
 
 @kernel
@@ -249,4 +250,5 @@ def _count(rows, horizon, split_at, counts):  # type: ignore[no-untyped-def]
 
 def as_read_only(rows: MoveRows) -> MoveRows:
     """Return rows as kernels take their inputs."""
-    return MoveRows(*map(read_only, rows))
+    columns: list[Any] = list(rows)
+    return MoveRows(*map(read_only, columns))
