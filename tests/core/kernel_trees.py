@@ -26,6 +26,7 @@ from tallow.core.registry import registry
 from tallow.data.kernels.aggregate import BARS_VERSION
 from tallow.data.kernels.live_rows import UPDATES_VERSION
 from tallow.data.kernels.rows import RULES_VERSION
+from tallow.data.kernels.sequences import SEQUENCES_VERSION
 from tallow.data.kernels.tick_order import TICKS_VERSION
 from tallow.data.kernels.transform import TRANSFORMS_VERSION
 
@@ -39,6 +40,8 @@ VERSIONS = {
     "machine": UPDATES_VERSION,
     "one_tick": TICKS_VERSION,
     "rows": RULES_VERSION,
+    "sequence_scores": SEQUENCES_VERSION,
+    "sequences": SEQUENCES_VERSION,
     "tick_book": TICKS_VERSION,
     "tick_minutes": TICKS_VERSION,
     "tick_order": TICKS_VERSION,

@@ -86,6 +86,7 @@ ELSEWHERE: dict[tuple[str, str], Shown] = {
         ("run", "ingest"),
         (*READERS[:2], read_document),
     ),
+    ("runtime/screens/asking", "sort"): ((), (tallow.AnalyticsEngine.screen,)),
     ("data/reading/stamps", "calendar"): (("run",), (tallow.AnalyticsEngine,)),
     ("data/reading/stamps", "stamped"): (("run", "live"), READERS),
     ("runtime/why_empty", "known_at"): (("query",), (tallow.AnalyticsEngine.query,)),

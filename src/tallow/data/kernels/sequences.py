@@ -13,6 +13,9 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.kernel import kernel, kernel_step, read_only
 
+SEQUENCES_VERSION = 1
+"""Raised where the same bars make other sequences, patterns or scores."""
+
 STRONG, UP = 1, 2
 """Bits of a kind: weak and down where they are not set."""
 
