@@ -106,6 +106,9 @@ class Output:
 
     Attributes
     ----------
+    unit
+        ``price`` is a level, which charts draw over the candles; ``price difference`` is a distance
+        between prices. ``units`` of volume alone is a level of volume.
     is_integer
         Frames have whole numbers of 8 bits, or of 16 where its bounds need them. Kernels and
         arrays have float64, as of every output.
@@ -114,6 +117,10 @@ class Output:
         by spaces; empty where there is none.
     on_request
         It is given only to whoever names it: ``cdl_hammer[trend]``.
+    at_extreme
+        Its value is an earlier row's high or low, at which charts draw it. Of one indicator, the
+        changes of the first one are the corners of a line, and the newest value of the next its
+        end; both are where the output ``direction`` says: highs below 0, for the next above it.
     packed
         In which column of its family's kernel it lies, and the parameters of what unpacks it; none
         where the column is the output.
@@ -128,6 +135,7 @@ class Output:
     is_integer: bool = False
     names: tuple[str, ...] = ()
     on_request: bool = False
+    at_extreme: bool = False
     packed: tuple[str, tuple[float, ...]] | None = None
 
     @property

@@ -36,7 +36,12 @@ INDICATOR = Indicator(
     title="Awesome oscillator",
     inputs=("high", "low"),
     outputs=(
-        Output("ao", "ao_{fast_length}_{slow_length}", "price", "fast minus slow mean of middles"),
+        Output(
+            "ao",
+            "ao_{fast_length}_{slow_length}",
+            "price difference",
+            "fast minus slow mean of middles",
+        ),
     ),
     parameters=(length(5, name="fast_length"), length(34, minimum=2, name="slow_length")),
     memory=WINDOW,

@@ -35,7 +35,11 @@ INDICATOR = Indicator(
     name="apo",
     title="Absolute price oscillator",
     inputs=("close",),
-    outputs=(Output("apo", "apo_{fast_length}_{slow_length}", "price", "fast minus slow average"),),
+    outputs=(
+        Output(
+            "apo", "apo_{fast_length}_{slow_length}", "price difference", "fast minus slow average"
+        ),
+    ),
     parameters=FAST_SLOW,
     memory=RECURSIVE,
     warmup=lambda p: (int(p["slow_length"]) - 1,),

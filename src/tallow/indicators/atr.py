@@ -104,7 +104,9 @@ INDICATOR = Indicator(
     name="atr",
     title="Average true range",
     inputs=("high", "low", "close"),
-    outputs=(Output("atr", "atr_{length}", "price", "Wilder's mean of the true range", 0.0),),
+    outputs=(
+        Output("atr", "atr_{length}", "price difference", "Wilder's mean of the true range", 0.0),
+    ),
     parameters=(length(14), FIRST_RANGE),
     memory=RECURSIVE,
     warmup=lambda p: (int(p["length"]) - (p["first_range"] == "high_low"),),

@@ -80,7 +80,7 @@ INDICATOR = Indicator(
         Output("upper", f"bb_upper_{_N}", "price", "middle + multiplier x deviation"),
         Output("middle", f"bb_middle_{_N}", "price", "mean of the closes"),
         Output("lower", f"bb_lower_{_N}", "price", "middle - multiplier x deviation"),
-        Output("width", f"bb_width_{_N}", "price", "upper - lower", 0.0),
+        Output("width", f"bb_width_{_N}", "price difference", "upper - lower", 0.0),
         Output("width_percent", f"bb_width_percent_{_N}", "percent", "width of the middle"),
         Output("percent_b", f"bb_percent_b_{_N}", "ratio", "0 at the lower band, 1 at the upper"),
     ),

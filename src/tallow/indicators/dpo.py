@@ -49,7 +49,9 @@ INDICATOR = Indicator(
     name="dpo",
     title="Detrended price oscillator",
     inputs=("close",),
-    outputs=(Output("dpo", "dpo_{length}", "price", "close minus mean, one of them earlier"),),
+    outputs=(
+        Output("dpo", "dpo_{length}", "price difference", "close minus mean, one of them earlier"),
+    ),
     parameters=(
         length(21),
         Parameter(

@@ -33,8 +33,8 @@ INDICATOR = Indicator(
     title="Elder ray",
     inputs=("high", "low", "close"),
     outputs=(
-        Output("bull", "bull_power_{length}", "price", "the high above the average"),
-        Output("bear", "bear_power_{length}", "price", "the low above the average"),
+        Output("bull", "bull_power_{length}", "price difference", "the high above the average"),
+        Output("bear", "bear_power_{length}", "price difference", "the low above the average"),
     ),
     parameters=(length(13),),
     memory=RECURSIVE,

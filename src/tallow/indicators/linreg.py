@@ -41,7 +41,7 @@ INDICATOR = Indicator(
     inputs=("close",),
     outputs=(
         Output("linreg", "linreg_{length}", "price", "the line at this row"),
-        Output("slope", "linreg_slope_{length}", "price", "rise of the line a row"),
+        Output("slope", "linreg_slope_{length}", "price difference", "rise of the line a row"),
         Output("intercept", "linreg_intercept_{length}", "price", "the line at the first row"),
         Output("angle", "linreg_angle_{length}", "degrees", "its slope's angle", -90.0, 90.0),
     ),

@@ -68,7 +68,7 @@ INDICATOR = Indicator(
     name="macd",
     title="Moving average convergence/divergence",
     inputs=("close",),
-    outputs=outputs_with_signal("macd", "price", "fast average minus slow average"),
+    outputs=outputs_with_signal("macd", "price difference", "fast average minus slow average"),
     parameters=(
         *FAST_SLOW,
         SIGNAL,

@@ -31,7 +31,9 @@ INDICATOR = Indicator(
     name="momentum",
     title="Momentum",
     inputs=("close",),
-    outputs=(Output("momentum", "momentum_{length}", "price", "change over length rows"),),
+    outputs=(
+        Output("momentum", "momentum_{length}", "price difference", "change over length rows"),
+    ),
     parameters=(length(10),),
     memory=WINDOW,
     warmup=lambda p: (int(p["length"]),),

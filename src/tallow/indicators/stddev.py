@@ -55,7 +55,13 @@ INDICATOR = Indicator(
     title="Standard deviation",
     inputs=("close",),
     outputs=(
-        Output("stddev", "stddev_{length}", "price", "population deviation of the closes", 0.0),
+        Output(
+            "stddev",
+            "stddev_{length}",
+            "price difference",
+            "population deviation of the closes",
+            0.0,
+        ),
     ),
     parameters=(length(20, minimum=2),),
     memory=WINDOW,

@@ -26,7 +26,9 @@ INDICATOR = Indicator(
     name="true_range",
     title="True range",
     inputs=("high", "low", "close"),
-    outputs=(Output("true_range", "true_range", "price", "range with the gap before it", 0.0),),
+    outputs=(
+        Output("true_range", "true_range", "price difference", "range with the gap before it", 0.0),
+    ),
     parameters=(),
     memory=WINDOW,
     warmup=lambda _: (1,),

@@ -81,7 +81,12 @@ INDICATOR = Indicator(
     title="TTM squeeze",
     inputs=("high", "low", "close"),
     outputs=(
-        Output("momentum", f"ttm_squeeze_{_N}", "price", "how far closes are from the middle"),
+        Output(
+            "momentum",
+            f"ttm_squeeze_{_N}",
+            "price difference",
+            "how far closes are from the middle",
+        ),
         Output("squeeze", f"ttm_squeeze_on_{_N}", "sign", "1 for narrow bands", 0.0, 1.0),
     ),
     parameters=(

@@ -39,8 +39,20 @@ INDICATOR = Indicator(
     title="Zigzag",
     inputs=("high", "low"),
     outputs=(
-        Output("pivot", "zigzag_{deviation}", "price", "the last turning point that is confirmed"),
-        Output("extreme", "zigzag_extreme_{deviation}", "price", "extreme of the leg since then"),
+        Output(
+            "pivot",
+            "zigzag_{deviation}",
+            "price",
+            "the last turning point that is confirmed",
+            at_extreme=True,
+        ),
+        Output(
+            "extreme",
+            "zigzag_extreme_{deviation}",
+            "price",
+            "extreme of the leg since then",
+            at_extreme=True,
+        ),
         Output("direction", "zigzag_direction_{deviation}", "sign", "1 up, -1 down", -1.0, 1.0),
     ),
     parameters=(

@@ -53,6 +53,7 @@ from tallow.runtime.questions import (
 from tallow.runtime.results import (
     IndicatorSet,
     ProcessingResult,
+    Recipe,
 )
 from tallow.runtime.run_snapshots import run_identity
 from tallow.runtime.shared_reads import SharedReads, side_by_side
@@ -121,18 +122,20 @@ class StoreQueries:
         rest = (source, adjustment, read_if_file(universe))
         asked = (names, timeframe, start, end, specs, known_at, final_at, *rest)
         try:
-            (frame, report, found), columns = self._answer(asked)
+            (frame, report, found), plan = self._answer(asked)
         except RangeError:
             keys = self.store.find_keys(names or ())
             if not keys.notes:
                 raise
             asked = (keys.names, *asked[1:])
-            (frame, report, found), columns = self._answer(asked)
+            (frame, report, found), plan = self._answer(asked)
             report = replace(report, notes=keys.notes)
         if report.why_empty:
             warn_if_empty([report])
-        outputs, hits = IndicatorSet(frame, columns), len(columns) if found.is_hit else 0
-        return ProcessingResult(frame, outputs, report, time.perf_counter() - began, hits)
+        outputs = IndicatorSet(frame, plan.outputs)
+        recipe = Recipe(plan, timeframe, self._calendars)
+        seconds, hits = time.perf_counter() - began, len(outputs) if found.is_hit else 0
+        return ProcessingResult(frame, outputs, report, seconds, recipe, hits)
 
     def ask_together(
         self, questions: Sequence[Question], state: StoreState, reads: SharedReads
@@ -148,20 +151,21 @@ class StoreQueries:
 
         return self._of_one_state(answers, state)
 
-    def _answer(self, asked: Asked) -> tuple[QueryAnswer, tuple[str, ...]]:
-        """Return an answer and its outputs."""
-        outputs: tuple[str, ...] = ()
+    def _answer(self, asked: Asked) -> tuple[QueryAnswer, Plan]:
+        """Return an answer and its plan."""
+        plan: Plan | None = None
 
         def answers(state: StoreState) -> list[QueryAnswer]:
-            nonlocal outputs
+            nonlocal plan
             ready = self._ready(asked, state)
-            outputs = ready.plan.outputs
+            plan = ready.plan
             if ready.one is not None:
                 return [self._from_cached(ready, ready.one, state)]
             return self._from_whole([(ready.question, ready.plan)], state)
 
         (answer,) = self._of_one_state(answers, self.store.state())
-        return answer, outputs
+        assert plan is not None
+        return answer, plan
 
     def _of_one_state(
         self, answers: Callable[[StoreState], list[QueryAnswer]], state: StoreState

@@ -32,7 +32,7 @@ from tallow.runtime.batch import BarOptions
 from tallow.runtime.cross import add_phases
 from tallow.runtime.outputs import FrameList, Job, Progress, Reports
 from tallow.runtime.ranges import Range, moment_us
-from tallow.runtime.results import ProcessingResult, raise_if_all_failed
+from tallow.runtime.results import ProcessingResult, Recipe, raise_if_all_failed
 from tallow.runtime.stream import run_files, run_job
 from tallow.runtime.why_empty import NO_ROW, warn_if_empty
 
@@ -106,7 +106,9 @@ class CandleRequests:
         seconds, native = time.perf_counter() - began, getattr(read, "native", "polars")
         return {
             # Not rechunked: the copy would cost more than the kernels.
-            size: ProcessingResult.of(bars[size].frame(), plan.outputs, report, seconds, native)
+            size: ProcessingResult.of(
+                bars[size].frame(), Recipe(plan, size, self.calendars), report, seconds, native
+            )
             for size, report in reports.items()
         }
 

@@ -5,22 +5,40 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from tallow.core.errors import AllFailedError, AllRefusedError
+from tallow.core.arrays import Times
+from tallow.core.calendars.assignment import CalendarAssignment
+from tallow.core.errors import AllFailedError, AllRefusedError, ParameterError, near_matches
+from tallow.core.spec import parse_specs
 from tallow.core.text import counted, first_of, to_html
+from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.coverage.provisional import NONE_PROVISIONAL
 from tallow.data.output_zone import in_zone
 from tallow.data.reading.candles import ReadReport
 from tallow.data.reading.interchange import to_native
 from tallow.data.reading.quarantine import count_by_rule
 from tallow.data.reading.rules import RULES
+from tallow.data.reading.schema import TIME_TYPE, time_view
+from tallow.plan.plan import Plan
 from tallow.runtime.batch import Counts
 from tallow.runtime.universes import UniverseReport
 
+if TYPE_CHECKING:
+    from tallow.plots.plot import Plot
+
 Model = TypeVar("Model")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """By what bars were made: what a chart of them is drawn by."""
+
+    plan: Plan
+    timeframe: str | Timeframe
+    calendars: CalendarAssignment
 
 
 @dataclass(frozen=True)
@@ -188,25 +206,29 @@ class ProcessingResult:
         Seconds that the run took.
     report
         Where every input row went, and failed instruments.
+    recipe
+        The plan, the timeframe and the calendars that the bars were made by.
     """
 
     frame: Any
     indicators: IndicatorSet
     report: RunReport
     process_time: float
+    recipe: Recipe
     cache_hits: int = 0
 
     @classmethod
     def of(
         cls,
         bars: pl.DataFrame,
-        columns: tuple[str, ...],
+        recipe: Recipe,
         report: RunReport,
         process_time: float,
         native: str,
     ) -> ProcessingResult:
         """Return a result whose frame is of the kind that the caller gave."""
-        return cls(to_native(bars, native), IndicatorSet(bars, columns), report, process_time)
+        outputs = IndicatorSet(bars, recipe.plan.outputs)
+        return cls(to_native(bars, native), outputs, report, process_time, recipe)
 
     @property
     def provisional(self) -> pl.DataFrame:
@@ -237,6 +259,60 @@ class ProcessingResult:
     def _repr_html_(self) -> str:
         return to_html(repr(self), self.report.sentences(), [self._bars])
 
+    def plot(
+        self,
+        instrument: str | None = None,
+        *,
+        matches: Mapping[str, Any] | None = None,
+        title: str | None = None,
+    ) -> Plot:
+        """Return a chart of an instrument's bars, for a notebook or a file.
+
+        Candles with what lies over them, panes below for what has another scale, candle patterns,
+        and what charts draw at another row drawn there; nights take no room. A notebook shows what
+        is returned, and its ``write("chart.html")`` makes a file.
+
+        Parameters
+        ----------
+        instrument
+            Whose; it may be left out where there is one only.
+        matches
+            Bars to mark, by what the chart calls them: a `ScreenResult` of a range, or a frame with
+            `instrument` and `timestamp`.
+        title
+            What the chart is called; by the instrument, where it is left out.
+
+        Raises
+        ------
+        ParameterError
+            If there are several instruments and none is named, or no bars of the one that is.
+        """
+        from tallow.plots.build import draw
+        from tallow.plots.plot import Plot
+
+        bars = self._bars_of(instrument)
+        recipe, name = self.recipe, str(bars["instrument"][0])
+        calendars = recipe.calendars
+        calendar = calendars.calendars[int(calendars.indices([name])[0])]
+        shown_in = bars["timestamp"].dtype.time_zone  # type: ignore[attr-defined]
+        zone = calendar.timezone if shown_in in (None, "UTC") else shown_in
+        specs = parse_specs(recipe.plan.specs, recipe.plan.convention)
+        found = {text: _times_of(name, each) for text, each in (matches or {}).items()}
+        size = parse_timeframe(recipe.timeframe)
+        return Plot(draw(bars, specs, size, calendar, zone, found, title or name))
+
+    def _bars_of(self, instrument: str | None) -> pl.DataFrame:
+        """Return the bars of one instrument: the one that is named, or the only one."""
+        names = self._bars["instrument"].unique(maintain_order=True).to_list()
+        if instrument is None and len(names) > 1:
+            raise ParameterError(
+                f"plot: instrument=None; there are {first_of(names, 'instrument')}; name one"
+            )
+        if not names or instrument not in (None, *names):
+            hint = near_matches(str(instrument), names)
+            raise ParameterError(f"plot: instrument={instrument}; has no bars here; {hint}")
+        return self._bars.filter(pl.col("instrument") == (instrument or names[0]))
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dictionary per bar; what is unavailable is None."""
         return self._bars.to_dicts()
@@ -255,3 +331,10 @@ class ProcessingResult:
         columns = self._bars.columns
         fields = [f.name for f in dataclasses.fields(model) if f.init and f.name in columns]
         return [model(**{name: row[name] for name in fields}) for row in rows]
+
+
+def _times_of(instrument: str, matches: Any) -> Times:
+    """Return the opens of an instrument's bars in a frame, or in what has one."""
+    frame = getattr(matches, "frame", matches)
+    own = frame.filter(pl.col("instrument") == instrument)
+    return time_view(own.select(pl.col("timestamp").cast(TIME_TYPE)))

@@ -17,6 +17,7 @@ from tallow.serve import (
     cli_compare,
     cli_leak_check,
     cli_live,
+    cli_plot,
     cli_screen,
     cli_sequences,
     options,
@@ -39,6 +40,7 @@ Examples:
   tallow query "NSE_EQ|INE301A01014" --store candles -t 15m
   tallow screen "close > ema(20) and rsi(14)@1h < 30" --store candles -t 15m
   tallow sequences "NSE_EQ|INE301A01014" --store candles
+  tallow plot RAYMOND --store candles -t 15m -o chart.html
   tallow live --store candles --feed ws://localhost:8765
   tallow compare candles.csv --control talib --candidate tallow
   tallow rollout plan > rollout.toml
@@ -280,6 +282,7 @@ def query(
 
 _verb("screen", "screen:screen_market", cli_screen.EPILOG)(cli_screen.screen)
 _verb("sequences", "sequences:find_sequences", cli_sequences.EPILOG)(cli_sequences.sequences)
+_verb("plot", "plot:plot_instrument", cli_plot.EPILOG)(cli_plot.plot)
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
 _verb("compare", "compare:run_compare", cli_compare.EPILOG, cli_compare.CompareCommand)(
     cli_compare.compare

@@ -42,7 +42,7 @@ SOURCES = "sma(20, source=hl2), ema(rsi(14), 9), sma(bollinger(20, 2)[upper], 5)
 _COMPARED = "Among all instruments"
 
 SCALES = {
-    "price": "In units of price",
+    **dict.fromkeys(("price", "price difference"), "In units of price"),
     "0..100": "From 0 to 100",
     "percent": "In percent",
     "units": "In units traded",

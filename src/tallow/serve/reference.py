@@ -195,7 +195,8 @@ def _value(value: Value) -> str:
 
 
 def shifted(indicator: Indicator) -> Iterable[tuple[str, str]]:
-    """Yield the outputs that charts draw at another row, and by how many rows."""
+    """Yield the outputs that charts draw at another row, and at which."""
+    yield from ((each.name, "at its extreme") for each in indicator.outputs if each.at_extreme)
     if indicator.shift is None:
         return
     rows = indicator.shift(indicator.values((), {}))

@@ -1,0 +1,1 @@
+"""Bars with their indicators as a web page or a picture."""

@@ -1,0 +1,134 @@
+"""What is drawn of an instrument's bars, as arrays: the page and the picture draw the same.
+
+The axis counts bars: a bar is at its number, whatever the time to the one before, so that nights
+take no room. Points after the last bar are for values that charts draw later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tallow.core.arrays import Flags, Floats, Ints, Times
+
+PRICE, VOLUME = "price", "volume"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One output in a pane.
+
+    Attributes
+    ----------
+    label
+        Its column.
+    kind
+        ``line``, ``steps``, ``histogram``, or ``corners``: a line from each value to the next one.
+    values
+        float64 of each point, NaN where there is none; already where it is drawn.
+    ends
+        Whether a line ends at a point, as the next one is of another session or period.
+    signs
+        What the direction beside it is at each point, by which it is coloured; None without one.
+    """
+
+    label: str
+    kind: str
+    values: Floats
+    ends: Flags
+    signs: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Pane:
+    """Curves over one scale; the first pane has the candles, and one named `VOLUME` the volume."""
+
+    name: str
+    curves: tuple[Curve, ...]
+    decimals: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A sign at a bar: of a candle pattern, an extreme, or a match of a screen.
+
+    `side` is 1 below the bar, as of what is bullish, -1 above it, 0 below and of no direction.
+    """
+
+    row: int
+    kind: str
+    side: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An instrument's bars, and what is drawn over and below them.
+
+    Attributes
+    ----------
+    times
+        int64 microseconds of each bar's open, ascending.
+    clock
+        int64 seconds, each bar's open by the clocks of `zone`, as if these were UTC.
+    starts
+        Whether a bar is the first one of its session.
+    candles
+        open, high, low, close: float64 of each bar, NaN where it has no price.
+    forming
+        Whether a bar is not final yet.
+    points
+        Places on the axis: as many as bars, and those behind them.
+    """
+
+    title: str
+    subtitle: str
+    zone: str
+    is_intraday: bool
+    times: Times
+    clock: Ints
+    starts: Flags
+    candles: dict[str, Floats]
+    volume: Floats
+    forming: Flags
+    points: int
+    panes: tuple[Pane, ...]
+    marks: tuple[Mark, ...]
+
+    @property
+    def bars(self) -> int:
+        """How many bars there are."""
+        return len(self.times)
+
+
+def decimals_of(values: Floats, digits: int, most: int) -> int:
+    """Return how many decimals show so many digits of the largest of some values, at most `most`.
+
+    Examples
+    --------
+    >>> decimals_of(np.array([712.5, 3.0]), 5, 12), decimals_of(np.array([2e-9]), 5, 12)
+    (2, 12)
+    """
+    finite = np.abs(values[np.isfinite(values)])
+    largest = float(finite.max()) if len(finite) else 0.0
+    if largest == 0.0:
+        return 0
+    return int(min(max(digits - 1 - np.floor(np.log10(largest)), 0), most))
+
+
+def price_decimals(prices: Floats, most: int = 12) -> int:
+    """Return the decimals with which prices are quoted: those of nearly all, at most eight digits.
+
+    Examples
+    --------
+    >>> price_decimals(np.array([712.25, 700.5])), price_decimals(np.array([1e12]))
+    (2, 0)
+    """
+    finite = prices[np.isfinite(prices)]
+    room = decimals_of(finite, 8, most)
+    for decimals in range(room):
+        scaled = finite * 10.0**decimals
+        if np.mean(np.abs(scaled - np.rint(scaled)) > 1e-6 * np.maximum(np.abs(scaled), 1)) < 0.01:
+            return decimals
+    return room

@@ -1,0 +1,336 @@
+"use strict";
+(() => {
+  const library = window.LightweightCharts;
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const box = document.getElementById("chart");
+
+  const floats = (text) =>
+    new Float64Array(Uint8Array.from(atob(text), (each) => each.charCodeAt(0)).buffer);
+  const times = floats(data.times);
+  const clock = floats(data.clock);
+  const bars = times.length;
+  const starts = new Set(data.starts);
+  const forming = new Set(data.forming);
+  const prices = Object.fromEntries(
+    Object.entries(data.candles).map(([name, text]) => [name, floats(text)]));
+  const volume = floats(data.volume);
+  const isKnown = Number.isFinite;
+
+  // Time: the axis counts bars; what it says of them are the venue's clocks.
+
+  const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+  const two = (number) => String(number).padStart(2, "0");
+  const local = (row) => new Date(clock[row] * 1000);
+  const hours = (date) => `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
+  const day = (date) => `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
+
+  const fullTime = (row) => {
+    if (row >= bars) return "";
+    const date = local(row);
+    const text = `${day(date)} ${date.getUTCFullYear()}`;
+    return data.isIntraday ? `${text} ${hours(date)}` : text;
+  };
+  const YEAR = 70, MONTH = 60, SESSION = 50, HOURS = 33, HOUR = 30, HALF = 22, QUARTER = 21;
+  const weight = (row) => {
+    if (row >= bars) return 0;
+    const date = local(row);
+    const before = row ? local(row - 1) : new Date(NaN);
+    if (date.getUTCFullYear() !== before.getUTCFullYear()) return row ? YEAR : SESSION;
+    if (date.getUTCMonth() !== before.getUTCMonth()) return MONTH;
+    if (starts.has(row)) return data.isIntraday ? SESSION : 20;
+    const minute = date.getUTCHours() * 60 + date.getUTCMinutes();
+    if (minute % 180 === 0) return HOURS;
+    if (minute % 60 === 0) return HOUR;
+    if (minute % 30 === 0) return HALF;
+    return minute % 15 === 0 ? QUARTER : 10;
+  };
+  const tickText = (row, weighs) => {
+    if (row >= bars) return "";
+    const date = local(row);
+    if (weighs >= YEAR) return String(date.getUTCFullYear());
+    if (!data.isIntraday) return weighs >= MONTH ? MONTHS[date.getUTCMonth()] : String(date.getUTCDate());
+    return weighs >= SESSION ? day(date) : hours(date);
+  };
+  class BarScale extends library.defaultHorzScaleBehavior() {
+    fillWeightsForPoints(points, first) {
+      for (let k = first; k < points.length; k++) points[k].timeWeight = weight(points[k].originalTime);
+    }
+    formatTickmark(mark) {
+      return tickText(mark.originalTime, mark.weight);
+    }
+  }
+
+  // Numbers
+
+  const MINUS = "\u2212";
+  const numberText = (value, decimals) => {
+    const size = Math.abs(value);
+    const isExtreme = size >= 1e15 || (size > 0 && size < 0.5 * 10 ** -decimals && size < 1e-9);
+    const text = isExtreme
+      ? size.toExponential(4)
+      : size.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    return (value < 0 && Number(text.replace(/,/g, "")) !== 0 ? MINUS : "") + text;
+  };
+  const unitsText = (value) => {
+    const size = Math.abs(value);
+    if (size < 1e4) return numberText(value, 0);
+    const [factor, unit] = size < 1e6 ? [1e3, "K"] : size < 1e9 ? [1e6, "M"] : size < 1e12 ? [1e9, "B"] : [1e12, "T"];
+    return numberText(value / factor, 2).replace(/\.?0+$/, "") + unit;
+  };
+  const format = (pane) => {
+    const write = pane.isVolume ? unitsText : (value) => numberText(value, pane.decimals);
+    return { type: "custom", formatter: write, minMove: 10 ** -Math.min(pane.decimals, 12) };
+  };
+
+  // Look
+
+  const night = window.matchMedia("(prefers-color-scheme: dark)");
+  const look = () => data.themes[night.matches ? "dark" : "light"];
+  const faded = (colour, part) => colour + two(Math.round(part * 255).toString(16));
+  const layout = (colours) => ({
+    layout: {
+      background: { type: "solid", color: colours.background },
+      textColor: colours.text,
+      panes: { separatorColor: colours.edge, separatorHoverColor: faded(colours.edge, 0.4) },
+    },
+    grid: { vertLines: { visible: false }, horzLines: { color: colours.grid } },
+    rightPriceScale: { borderColor: colours.edge },
+    timeScale: { borderColor: colours.edge },
+  });
+
+  const narrow = () => box.clientWidth < 600;
+  const chart = library.createChartEx(box, new BarScale(), {
+    ...layout(look()),
+    autoSize: true,
+    localization: { timeFormatter: fullTime },
+    crosshair: { mode: library.CrosshairMode.Normal },
+    timeScale: { ...layout(look()).timeScale, minBarSpacing: 0.02, fixLeftEdge: true },
+  });
+  chart.applyOptions({
+    layout: {
+      attributionLogo: true,
+      fontSize: narrow() ? 10 : 12,
+      fontFamily: getComputedStyle(document.body).fontFamily,
+    },
+  });
+
+  // Series
+
+  const rises = (row) => prices.close[row] >= prices.open[row];
+  const dress = [];
+  const dressed = (paint) => { dress.push(paint); };
+
+  const candlePoints = (colours) => Array.from({ length: data.points }, (_, row) => {
+    const known = row < bars && isKnown(prices.open[row]) && isKnown(prices.high[row])
+      && isKnown(prices.low[row]) && isKnown(prices.close[row]);
+    if (!known) return { time: row };
+    const point = {
+      time: row, open: prices.open[row], high: prices.high[row], low: prices.low[row], close: prices.close[row],
+    };
+    if (forming.has(row)) {
+      const colour = rises(row) ? colours.up : colours.down;
+      Object.assign(point, { color: colours.background, borderColor: colour, wickColor: colour });
+    }
+    return point;
+  });
+  const candles = chart.addSeries(library.CandlestickSeries, {
+    priceFormat: format(data.panes[0]), priceLineVisible: false, lastValueVisible: false,
+  }, 0);
+  const newest = prices.close.findLastIndex(isKnown);
+  const label = newest < 0 ? null : candles.createPriceLine({
+    price: prices.close[newest], lineVisible: false, axisLabelVisible: true, title: "",
+  });
+  dressed((colours) => {
+    candles.applyOptions({
+      upColor: colours.up, borderUpColor: colours.up, wickUpColor: colours.up,
+      downColor: colours.down, borderDownColor: colours.down, wickDownColor: colours.down,
+    });
+    candles.setData(candlePoints(colours));
+    if (label) label.applyOptions({ color: rises(newest) ? colours.up : colours.down });
+  });
+  const drawVolume = (index, pane) => {
+    const series = chart.addSeries(library.HistogramSeries, { priceFormat: format(pane), priceLineVisible: false, lastValueVisible: false }, index);
+    dressed((colours) => series.setData(Array.from(volume, (value, row) => (isKnown(value)
+      ? { time: row, value, color: faded(rises(row) ? colours.up : colours.down, forming.has(row) ? 0.25 : 0.6) }
+      : { time: row }))));
+    return series;
+  };
+
+  const colourOf = (curve, place, row, colours) => {
+    const own = colours.lines[place % colours.lines.length];
+    if (curve.kind === "histogram") return faded(curve.numbers[row] >= 0 ? colours.up : colours.down, 0.7);
+    if (!curve.directions) return own;
+    const sign = curve.directions[row];
+    return sign > 0 ? colours.up : sign < 0 ? colours.down : own;
+  };
+  const drawCurve = (index, pane, curve, place) => {
+    curve.numbers = floats(curve.values);
+    curve.directions = curve.signs && floats(curve.signs);
+    const last = new Set(curve.ends);
+    const isLine = curve.kind !== "histogram";
+    const kind = isLine ? library.LineSeries : library.HistogramSeries;
+    const options = { priceFormat: format(pane), priceLineVisible: false, lastValueVisible: index > 0 };
+    if (isLine) Object.assign(options, {
+      lineWidth: 1.5, crosshairMarkerRadius: 3, lineType: curve.kind === "steps" ? 1 : 0,
+    });
+    const series = chart.addSeries(kind, options, index);
+    dressed((colours) => {
+      series.applyOptions({ color: colours.lines[place % colours.lines.length] });
+      series.setData(Array.from(curve.numbers, (value, row) => {
+        if (!isKnown(value)) return { time: row };
+        // The line from a point on has the point's colour.
+        return { time: row, value, color: isLine && last.has(row) ? "transparent" : colourOf(curve, place, row, colours) };
+      }));
+    });
+    return series;
+  };
+
+  let place = 0;
+  const curves = {};
+  data.panes.forEach((pane, index) => {
+    if (index) place = 0;
+    if (pane.isVolume) curves.volume = drawVolume(index, pane);
+    for (const curve of pane.curves) {
+      curve.place = place++;
+      curves[curve.label] = drawCurve(index, pane, curve, curve.place);
+    }
+  });
+
+  // Marks
+
+  const SHAPES = { pattern: { "1": "arrowUp", "-1": "arrowDown", "0": "square" } };
+  const shape = (mark) => (mark.kind === "match" ? "circle" : mark.kind === "extreme" ? (mark.side > 0 ? "arrowUp" : "arrowDown") : SHAPES.pattern[mark.side]);
+  const tint = (mark, colours) => (mark.kind === "match" ? colours.match : mark.kind === "extreme" ? colours.quiet
+    : mark.side > 0 ? colours.up : mark.side < 0 ? colours.down : colours.neutral);
+  const LABELS_MOST = 24;
+  const labelled = data.marks.filter((mark) => mark.kind === "pattern").length <= LABELS_MOST;
+  const signs = library.createSeriesMarkers(candles, []);
+  const once = new Map();
+  for (const mark of data.marks) {
+    const key = `${mark.row} ${mark.kind} ${mark.side}`;
+    const text = once.has(key) ? `${once.get(key).text}, ${mark.text}` : mark.text;
+    once.set(key, { ...mark, text });
+  }
+  dressed((colours) => signs.setMarkers(Array.from(once.values(), (mark) => ({
+    time: mark.row,
+    position: mark.side < 0 ? "aboveBar" : "belowBar",
+    shape: shape(mark),
+    color: tint(mark, colours),
+    size: mark.kind === "extreme" || mark.kind === "pattern" && !mark.side ? 0.4 : 0.7,
+    text: labelled && mark.kind === "pattern" ? mark.text : undefined,
+  }))));
+
+  // Sessions: a line where one begins.
+
+  class Sessions {
+    constructor(pane) { this.pane = pane; }
+    paneViews() { return [{ zOrder: () => "bottom", renderer: () => ({ draw: (target) => this.draw(target) }) }]; }
+    draw(target) {
+      const scale = chart.timeScale();
+      const range = scale.getVisibleLogicalRange();
+      if (!range || data.starts.length < 2) return;
+      const width = scale.width() / (range.to - range.from);
+      if (width * (bars / data.starts.length) < 28) return;
+      target.useBitmapCoordinateSpace(({ context, bitmapSize, horizontalPixelRatio }) => {
+        context.fillStyle = look().edge;
+        for (const row of data.starts) {
+          if (!row || row < range.from || row > range.to) continue;
+          const x = scale.logicalToCoordinate(row) - width / 2;
+          context.fillRect(Math.round(x * horizontalPixelRatio), 0, Math.max(1, Math.floor(horizontalPixelRatio)), bitmapSize.height);
+        }
+      });
+    }
+  }
+  if (data.isIntraday) chart.panes().forEach((pane) => pane.attachPrimitive(new Sessions(pane)));
+
+  // Legends: what every pane has at the bar under the crosshair, else at the last one.
+
+  const marksOf = new Map();
+  for (const mark of data.marks) marksOf.set(mark.row, [...(marksOf.get(mark.row) || []), mark]);
+  const legends = data.panes.map((_, index) => {
+    if (!index) return document.getElementById("values");
+    const legend = document.createElement("div");
+    legend.className = "legend pane";
+    box.append(legend);
+    return legend;
+  });
+  const item = (legend, label, value, colour, kind) => {
+    const span = document.createElement("span");
+    if (kind) span.className = kind;
+    if (colour) span.style.color = colour;
+    span.append(label ? `${label} ` : "");
+    const strong = document.createElement("b");
+    strong.textContent = value;
+    span.append(strong);
+    legend.append(span);
+  };
+  const value = (curve, row, pane) => (isKnown(curve.numbers[row])
+    ? (pane.isVolume ? unitsText : (each) => numberText(each, pane.decimals))(curve.numbers[row]) : "\u2013");
+  let shown = -1;
+  const tell = (row) => {
+    const colours = look();
+    shown = row;
+    data.panes.forEach((pane, index) => {
+      const legend = legends[index];
+      legend.replaceChildren();
+      if (!index) {
+        item(legend, "", fullTime(row) || "after the last bar", colours.text);
+        if (row < bars && isKnown(prices.close[row])) {
+          const colour = rises(row) ? colours.up : colours.down;
+          for (const name of ["open", "high", "low", "close"]) {
+            item(legend, name[0].toUpperCase(), numberText(prices[name][row], pane.decimals), colour);
+          }
+        }
+        if (forming.has(row)) item(legend, "", "forming", colours.quiet);
+      }
+      if (pane.isVolume && row < bars) item(legend, "volume", isKnown(volume[row]) ? unitsText(volume[row]) : "\u2013", colours.text);
+      for (const curve of pane.curves) item(legend, curve.label, value(curve, row, pane), colourOf(curve, curve.place, row, colours));
+      if (!index) for (const mark of marksOf.get(row) || []) item(legend, mark.kind === "pattern" ? "" : mark.kind, mark.text, tint(mark, colours), "text");
+    });
+  };
+  chart.subscribeCrosshairMove((event) => {
+    const row = event.logical === undefined || event.point === undefined ? bars - 1
+      : Math.min(Math.max(Math.round(event.logical), 0), data.points - 1);
+    if (row !== shown) tell(row);
+    // Longer numbers may take a line more; the chart must not jump back.
+    legends[0].style.minHeight = `${legends[0].offsetHeight}px`;
+  });
+
+  // Sizes
+
+  const settle = () => {
+    const top = box.getBoundingClientRect().top;
+    chart.panes().forEach((pane, index) => {
+      const element = pane.getHTMLElement();
+      if (element && index) legends[index].style.top = `${element.getBoundingClientRect().top - top + 3}px`;
+    });
+  };
+  const heights = () => {
+    const panes = chart.panes();
+    panes.forEach((pane, index) => pane.setStretchFactor(index ? 1 : 4));
+    box.style.minHeight = `${Math.max(320, 76 * (panes.length + 3))}px`;
+  };
+  const dressAll = () => {
+    const colours = look();
+    chart.applyOptions(layout(colours));
+    for (const paint of dress) paint(colours);
+    tell(shown < 0 ? bars - 1 : shown);
+  };
+  heights();
+  dressAll();
+  night.addEventListener("change", dressAll);
+  candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 0.06 } });
+  chart.panes().slice(1).forEach((pane, index) => {
+    const isVolume = data.panes[index + 1].isVolume;
+    pane.priceScale("right").applyOptions({ scaleMargins: { top: 0.24, bottom: isVolume ? 0 : 0.08 } });
+  });
+  const most = Math.max(40, Math.floor(box.clientWidth / 5));
+  if (data.points > most) chart.timeScale().setVisibleLogicalRange({ from: data.points - most, to: data.points + 1 });
+  else chart.timeScale().setVisibleLogicalRange({ from: 0, to: data.points + 1 });
+  const watcher = new ResizeObserver(settle);
+  chart.panes().forEach((pane) => pane.getHTMLElement() && watcher.observe(pane.getHTMLElement()));
+  watcher.observe(box);
+  requestAnimationFrame(settle);
+
+  window.tallow = { chart, candles, curves, times, data };
+})();

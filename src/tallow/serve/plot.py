@@ -1,0 +1,214 @@
+"""`tallow plot`: an instrument's bars of a store, or of files, as a chart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tallow.core.errors import OutputError, ParameterError
+from tallow.core.text import counted
+from tallow.data.reading.options import READ_KEYWORDS
+from tallow.data.reading.readers import read_candles
+from tallow.data.reading.schema import SYMBOL_SCHEMA
+from tallow.data.store.store import open_store
+from tallow.data.store.symbols import find_keys
+from tallow.data.writers import check_output
+from tallow.engine import AnalyticsEngine
+from tallow.plots.plot import ENDINGS
+from tallow.runtime.batch import Counts
+from tallow.runtime.results import ProcessingResult, failure_text, raise_if_all_refused
+from tallow.screens.needs import population_names
+from tallow.screens.nodes import CONDITION
+from tallow.screens.parser import parse_screen
+from tallow.serve.console import make_console, make_counts
+from tallow.serve.run import compile_kernels
+from tallow.serve.screen import saved_screens
+from tallow.serve.verbs import (
+    ENGINE,
+    EXIT_INCOMPLETE,
+    NOTHING_WRITTEN,
+    is_dirty,
+    take_interrupts_back,
+    take_options,
+    when_cancelled,
+)
+from tallow.serve.wording import in_options, say
+
+VERB = "plot"
+NO_OUTPUT = "plot: no --output; a file to write is needed; add --output chart.html"
+READING = ("source_timeframe", *READ_KEYWORDS)
+OF_A_STORE = ("known_at", "final_at")
+
+
+def plot_instrument(
+    *,
+    instrument: str,
+    inputs: list[str] | None,
+    store: str | None,
+    timeframe: list[str],
+    indicators: str,
+    screen: list[str] | None,
+    screens: Path | None,
+    output: Path | None,
+    strict: bool,
+    quiet: bool,
+    **question: Any,
+) -> int:
+    """Draw, write, and return the exit code.
+
+    `question` are arguments of `AnalyticsEngine`, of `read_candles`, and of the engine's `query`.
+    `TallowError` on wrong options and inputs; nothing is written then.
+    """
+    take_interrupts_back()
+    if output is None:
+        raise OutputError(NO_OUTPUT)
+    check_output(output, ENDINGS)
+    if len(timeframe) > 1:
+        raise ParameterError(
+            f"plot: --timeframe {' and '.join(timeframe)}; a chart has one; give one"
+        )
+    texts = {text: text for text in screen or ()}
+    if screen or screens:
+        saved = saved_screens(screens, shown=not quiet)
+        texts = {name: saved[name].condition if name in saved else name for name in texts}
+    engine_options = take_options(question, ENGINE)
+    asked = (instrument, timeframe[0], indicators, texts)
+    with when_cancelled(NOTHING_WRITTEN):
+        if inputs:
+            _require_files_alone(inputs, store, question)
+            engine = AnalyticsEngine(**engine_options)
+            compile_kernels(engine, indicators, shown=not quiet)
+            result, title, matches = _of_files(engine, inputs, asked, question)
+        else:
+            with open_store(_store(store)) as kept:
+                engine = AnalyticsEngine(store=kept, **engine_options)
+                compile_kernels(engine, indicators, shown=not quiet)
+                result, title, matches = _of_store(engine, kept, asked, question)
+        report = result.report
+        for line in filter(None, (report.assumed, report.hint)):
+            say(in_options(line, VERB), err=True)
+        if report.failures:
+            say(f"failed: {in_options(failure_text(report.failures), VERB)}", err=True)
+        if not len(result):
+            say(in_options(report.why_empty, VERB), err=True)
+            return EXIT_INCOMPLETE
+        chart = result.plot(matches=matches, title=title)
+        chart.write(output)
+    if not quiet:
+        rows = [(f"{len(result):,}", "bars", str(output))]
+        rows += [(f"{len(found):,}", "matches", text) for text, found in matches.items()]
+        make_console().print(make_counts(rows))
+    dirty = is_dirty(len(report.quarantine), strict)
+    return EXIT_INCOMPLETE if dirty or report.failures else 0
+
+
+Asked = tuple[str, str, str, Mapping[str, str]]
+"""Instrument, timeframe, indicators, and the conditions to mark by their names."""
+
+Drawn = tuple[ProcessingResult, str, dict[str, pl.DataFrame]]
+"""Bars, the title of their chart, and the matches of conditions."""
+
+
+def _store(store: str | None) -> str:
+    if store is None:
+        raise ParameterError(
+            "plot: no candles; name files behind the instrument, or a store with --store STORE or "
+            "in the environment variable TALLOW_STORE"
+        )
+    return store
+
+
+def _require_files_alone(inputs: Sequence[str], store: str | None, question: Any) -> None:
+    """Raise `ParameterError` where what only a store can answer is asked of files."""
+    if store is not None and store != os.environ.get("TALLOW_STORE"):
+        raise ParameterError(
+            f"plot: {inputs[0]}, --store {store}; candles are of files or of a store; leave out "
+            "one of them"
+        )
+    if question["adjustment"] != "raw":
+        raise ParameterError(
+            f"plot: adjustment={question['adjustment']}; the prices of files are taken as they "
+            "are; leave it out, or ask a store"
+        )
+    if question["known_at"] is not None:
+        raise ParameterError(
+            f"plot: known_at={question['known_at']}; files do not say when their candles became "
+            "known; leave it out, or ask a store"
+        )
+
+
+def _of_files(
+    engine: AnalyticsEngine, inputs: list[str], asked: Asked, question: dict[str, Any]
+) -> Drawn:
+    name, size, indicators, texts = asked
+    options = take_options(question, READING)
+    read = read_candles(inputs, calendar=engine.calendars, **options)
+    raise_if_all_refused(read.report, Counts(), read.quarantine)
+    if read.report.quarantined:
+        say(f"quarantined: {counted(read.report.quarantined, 'row')}", err=True)
+    symbols = pl.DataFrame(schema=SYMBOL_SCHEMA) if read.symbols is None else read.symbols
+    known = read.frame["instrument"].unique().to_list()
+    key, title = _key(name, symbols, known)
+    span = {each: question[each] for each in ("start", "end")}
+    shown = {"final_at": question["final_at"], "output_zone": question["output_zone"]}
+    result = engine.process_candles(read, size, indicators, instruments=key, **span, **shown)
+    matches = _matches(engine, texts, key, {"timeframe": size, "candles": read, **span}, result)
+    return result, title, matches
+
+
+def _of_store(engine: AnalyticsEngine, kept: Any, asked: Asked, question: dict[str, Any]) -> Drawn:
+    name, size, indicators, texts = asked
+    answer = kept.find_keys([name])
+    for note in answer.notes:
+        say(note, err=True)
+    key, title = answer.names[0], _title(answer.names[0], kept.symbols())
+    source = question["source_timeframe"] or "1m"
+    span = {each: question[each] for each in ("start", "end", "known_at", "adjustment")}
+    result = engine.query(
+        key, size, indicators=indicators, final_at=question["final_at"], source_timeframe=source,
+        output_zone=question["output_zone"], **span,
+    )  # fmt: skip
+    options = {"timeframe": size, "source_timeframe": source, **span}
+    return result, title, _matches(engine, texts, key, options, result)
+
+
+def _key(name: str, symbols: pl.DataFrame, known: list[str]) -> tuple[str, str]:
+    """Return the key of a name, which may be a symbol, and the title of its chart."""
+    answer = find_keys([name], symbols, known)
+    for note in answer.notes:
+        say(note, err=True)
+    return answer.names[0], _title(answer.names[0], symbols)
+
+
+def _title(key: str, symbols: pl.DataFrame) -> str:
+    own = symbols.filter(pl.col("instrument") == key)["symbol"].sort().to_list()
+    return f"{own[-1]} ({key})" if own and own[-1] != key else key
+
+
+def _matches(
+    engine: AnalyticsEngine,
+    texts: Mapping[str, str],
+    key: str,
+    asked: dict[str, Any],
+    result: ProcessingResult,
+) -> dict[str, pl.DataFrame]:
+    """Return the instrument's bars at which conditions hold, by their names.
+
+    Where a condition compares instruments, all of them are asked, else this one alone.
+    """
+    if not len(result):
+        return {}
+    found = {}
+    times = result.indicators.timestamps
+    if asked["start"] is None and asked["end"] is None:
+        asked = asked | {"start": times[0], "end": None}
+    for name, text in texts.items():
+        tree = parse_screen(text, convention=engine.convention, kind=CONDITION)
+        who = None if population_names(tree) else key
+        answer = engine.screen(text, instruments=who, **asked)
+        found[name] = answer.frame.filter(pl.col("instrument") == key)
+    return found
