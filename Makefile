@@ -64,7 +64,7 @@ docs: setup  ## Write docs/indicators.md and docs/api.md from declarations and d
 	$(BIN)/python -m tallow.serve.reference > docs/indicators.md
 	$(BIN)/python -m tallow.serve.api_page > docs/api.md
 
-picture: setup  ## Draw docs/demo.svg from a run of the demo
+picture: setup  ## Draw docs/demo.svg and docs/chart.svg from a run of the demo
 	$(BIN)/python docs/picture.py
 
 bench: $(BENCH_READY)  ## Measure against other libraries, and print the ratios

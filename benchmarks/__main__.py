@@ -21,6 +21,7 @@ from benchmarks import (
     memory,
     migration,
     patterns,
+    plots,
     request,
     scaling,
     screens,
@@ -60,6 +61,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "migration": migration.measure,
     "shadow": shadow.measure,
     "screens": screens.measure,
+    "plots": plots.measure,
 }
 
 

@@ -8,9 +8,6 @@ document and what its console said. What the console would say is tried on a pag
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -24,6 +21,7 @@ from tallow.migrate.compare.counts import WorstRow
 from tallow.migrate.compare.page import render
 from tallow.migrate.compare.words import value_text
 from tallow.migrate.protocol import Request
+from tests.browser import opened
 from tests.migrate.compare.answers import Fixed, answer, candles
 
 EVIL = """<script>alert('x')</script>&"q"""
@@ -46,36 +44,6 @@ def comparison() -> Comparison:
 @pytest.fixture(scope="module")
 def page(comparison: Comparison) -> str:
     return render(comparison)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What a browser made of a page: its document, and the lines of its console."""
-
-    document: str
-    console: list[str]
-
-
-def opened(text: str, folder: Path, width: int = 1280) -> Opened:
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("chromium is not installed: no browser to open the page with")
-    path = folder / "page.html"
-    path.write_text(text, "utf-8")
-    done = subprocess.run(
-        [
-            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-            *("--no-first-run", "--disable-background-networking", "--enable-logging=stderr"),
-            *(f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900"),
-            path.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    lines = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return Opened(done.stdout, lines)
 
 
 def test_a_browser_shows_all_of_it_and_complains_of_nothing(page: str, tmp_path: Path) -> None:
