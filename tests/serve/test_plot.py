@@ -70,7 +70,7 @@ def test_a_symbol_s_bars_are_drawn_with_the_matches_of_a_screen(
 
 
 def test_a_rank_is_that_among_all_instruments(folder: Path) -> None:
-    name, rank = first_name(), "cs_rank(close) = 1"
+    name, rank = first_name(), "cs_rank(close) <= 1"
     words = ("plot", name, "named.parquet", "-t", "5m", "-i", "", "-o", "chart.html")
     assert tallow(*words, "--screen", rank, "--quiet").exit_code == 0
     days = ("2000-01-01", "2100-01-01")

@@ -51,7 +51,7 @@ INDICATOR = Indicator(
         Output(
             "strength", "trend_strength_{length}", "ratio", "root of R2, signed as the slope", -1, 1
         ),
-        Output("slope", "trend_slope_{length}", "price", "rise of the line a row"),
+        Output("slope", "trend_slope_{length}", "price difference", "rise of the line a row"),
         Output("r_squared", "trend_r_squared_{length}", "ratio", "share of the line in it", 0, 1),
     ),
     parameters=(length(20, minimum=2),),
