@@ -21,7 +21,7 @@ from tallow.core.spec import parse_specs
 from tallow.core.timeframe import parse_timeframe
 from tallow.plots.build import draw
 from tallow.plots.drawing import Drawing, Mark
-from tallow.plots.placing import place
+from tallow.plots.placing import placings
 from tallow.testing.histories import walk
 from tests.frames import simulate_candles
 from tests.plots.bars import candles_of, curves_of, drawing_of, panes_of, simulated, values_at
@@ -236,5 +236,5 @@ def test_a_declared_shift_is_where_the_output_is_placed() -> None:
         (spec,) = parse_specs(text)
         assert spec.indicator.shift is not None
         shifts = dict(zip(spec.columns, spec.indicator.shift(dict(spec.values)), strict=True))
-        assert {each.column: each.shift for each in place([spec])} == shifts
+        assert {each.column: each.shift for each in placings([spec])} == shifts
     assert replace(parse_specs("zigzag")[0], outputs=("pivot",)).indicator.outputs[0].at_extreme

@@ -26,7 +26,7 @@ from tallow.plots.drawing import (
     decimals_of,
     price_decimals,
 )
-from tallow.plots.placing import EXTREME, Placed, place
+from tallow.plots.placing import EXTREME, Placing, placings
 
 MATCH = "match"
 """The kind of mark of a screen's match."""
@@ -48,7 +48,7 @@ def draw(
     finite are left out, as what is missing.
     """
     times = _checked_times(bars)
-    placed = [each for each in place(specs) if each.column in bars.columns]
+    placed = [each for each in placings(specs) if each.column in bars.columns]
     ahead = max((each.shift for each in placed), default=0)
     rows = _Rows(bars, times, len(times) + max(ahead, 0), _periods(times, calendar))
     prices = {name: rows.numbers(name) for name in PRICES}
@@ -109,13 +109,13 @@ class _Rows:
 
 
 def _panes(
-    rows: _Rows, placed: Iterable[Placed], prices: Mapping[str, Floats], volume: Floats
+    rows: _Rows, placed: Iterable[Placing], prices: Mapping[str, Floats], volume: Floats
 ) -> Iterable[Pane]:
     """Return the panes from the top: candles, volume where there is some, and all others."""
     curves: dict[str, list[Curve]] = {PRICE: []}
     if np.any(volume > 0):
         curves[VOLUME] = []
-    corners: dict[str, list[Placed]] = {}
+    corners: dict[str, list[Placing]] = {}
     for each in placed:
         if each.output.at_extreme:
             corners.setdefault(each.spec.text, []).append(each)
@@ -134,7 +134,7 @@ def _decimals(curves: Iterable[Curve]) -> int:
     return decimals_of(np.concatenate(values), 4, 12) if values else 0
 
 
-def _curve(rows: _Rows, each: Placed) -> Curve:
+def _curve(rows: _Rows, each: Placing) -> Curve:
     values = rows.drawn(rows.numbers(each.column), each.shift)
     is_last = np.append(np.isnan(values[1:]), True)
     newest = np.flatnonzero(np.isfinite(values))[-1:]
@@ -151,7 +151,7 @@ def _curve(rows: _Rows, each: Placed) -> Curve:
     return Curve(each.column, kind, values, is_last, signs)
 
 
-def _corners(rows: _Rows, group: Sequence[Placed], prices: Mapping[str, Floats]) -> Curve:
+def _corners(rows: _Rows, group: Sequence[Placing], prices: Mapping[str, Floats]) -> Curve:
     """Return the line from turning point to turning point, each where its price was.
 
     A turning point that lies before the first bar is not drawn.
@@ -186,7 +186,7 @@ def _put(
             return
 
 
-def _marks(rows: _Rows, placed: Iterable[Placed], matches: Mapping[str, Times]) -> list[Mark]:
+def _marks(rows: _Rows, placed: Iterable[Placing], matches: Mapping[str, Times]) -> list[Mark]:
     """Return all marks by bar: at each, those of outputs in the order asked for, then matches."""
     found: list[Mark] = []
     for each in placed:
@@ -202,7 +202,7 @@ def _marks(rows: _Rows, placed: Iterable[Placed], matches: Mapping[str, Times]) 
     return sorted(found, key=lambda mark: mark.row)
 
 
-def _number_marks(rows: _Rows, each: Placed) -> list[Mark]:
+def _number_marks(rows: _Rows, each: Placing) -> list[Mark]:
     values = rows.drawn(rows.numbers(each.column), each.shift)[: len(rows.times)]
     at = np.flatnonzero(np.isfinite(values) & (values != 0))
     if each.mark == EXTREME:
@@ -216,7 +216,7 @@ def _number_marks(rows: _Rows, each: Placed) -> list[Mark]:
     ]
 
 
-def _named_marks(rows: _Rows, each: Placed) -> list[Mark]:
+def _named_marks(rows: _Rows, each: Placing) -> list[Mark]:
     side = {"bullish": 1, "bearish": -1}.get(each.output.name, 0)
     texts = rows.bars[each.column].fill_null("").to_list()
     return [

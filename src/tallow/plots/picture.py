@@ -22,7 +22,7 @@ WIDTH, PRICE_HEIGHT, PANE_HEIGHT, EDGE = 14.0, 5.0, 1.25, 1.3
 """Inches, of 100 pixels each."""
 
 BARS_MOST = 1_300
-"""More bars than the picture has places for are drawn several as one: what its pixels can show."""
+"""More bars than the picture has columns for are drawn several as one: what its pixels can show."""
 
 LABELS_MOST = 24
 TICKS_MOST = 12
@@ -95,16 +95,16 @@ def _draw(figure: Any, drawing: Drawing) -> None:
         about += f"; {groups[1]} bars drawn as one"
     figure.text(0.015, 1 - 0.58 / height, about, color=COLOURS["quiet"])
     _candles(axes[0], drawing, groups)
-    for place, (ax, pane) in enumerate(zip(axes, drawing.panes, strict=True)):
+    for number, (ax, pane) in enumerate(zip(axes, drawing.panes, strict=True)):
         _dress(ax, drawing, pane)
         if pane.name == VOLUME:
             _volume(ax, drawing, groups)
         _curves(ax, pane, groups, drawing.points)
-        _legend(ax, pane, drawing, is_first=place == 0)
+        _legend(ax, pane, drawing, is_first=number == 0)
     _marks(axes[0], drawing)
-    places, texts = ticks(drawing, TICKS_MOST)
+    rows, texts = ticks(drawing, TICKS_MOST)
     axes[-1].tick_params(labelbottom=True)
-    axes[-1].set_xticks(places, texts)
+    axes[-1].set_xticks(rows, texts)
     axes[-1].set_xlim(-1, drawing.points + 1)
 
 
@@ -199,8 +199,8 @@ def _volume(ax: Any, drawing: Drawing, groups: Ints) -> None:
 
 
 def _curves(ax: Any, pane: Pane, groups: Ints, points: int) -> None:
-    for place, curve in enumerate(pane.curves):
-        colour = _colour(place)
+    for number, curve in enumerate(pane.curves):
+        colour = _colour(number)
         if curve.kind == "histogram":
             _histogram(ax, curve)
         elif curve.kind == "corners":
@@ -245,17 +245,17 @@ def _legend(ax: Any, pane: Pane, drawing: Drawing, *, is_first: bool) -> None:
     if pane.name == VOLUME:
         texts.append(f"volume {units_text(drawing.volume[-1])}")
         colours.append(COLOURS["text"])
-    for place, curve in enumerate(pane.curves):
+    for number, curve in enumerate(pane.curves):
         value = curve.values[drawing.bars - 1]
         shown = units_text(value) if pane.name == VOLUME else number_text(value, pane)
         texts.append(f"{curve.label} {shown}" if np.isfinite(value) else curve.label)
-        colours.append(_newest_colour(curve, place, drawing.bars - 1))
+        colours.append(_newest_colour(curve, number, drawing.bars - 1))
     if is_first and drawing.forming[-1]:
         texts.append("last bar forming")
         colours.append(COLOURS["quiet"])
     if not texts:
         return
-    handles = [Line2D([], []) for _ in texts]
+    handles = [Line2D([], [], linestyle="none") for _ in texts]
     legend = ax.legend(
         handles, [printable(text) for text in texts], loc="upper left", ncols=8, fontsize=8.5,
         handlelength=0, handletextpad=0, columnspacing=1.2, borderaxespad=0.2, labelcolor=colours,
@@ -293,16 +293,16 @@ def _mark_colour(kind: str, side: int) -> str:
     return COLOURS[{1: "up", -1: "down", 0: "neutral"}[side]]
 
 
-def _newest_colour(curve: Curve, place: int, row: int) -> str:
+def _newest_colour(curve: Curve, number: int, row: int) -> str:
     """Return the colour that a curve has at a point."""
     signs = curve.values if curve.kind == "histogram" else curve.signs
     if signs is None or not np.isfinite(signs[row]):
-        return _colour(place)
+        return _colour(number)
     return str(COLOURS["down" if signs[row] < 0 else "up"])
 
 
-def _colour(place: int) -> str:
-    return LINES[place % len(LINES)]
+def _colour(number: int) -> str:
+    return LINES[number % len(LINES)]
 
 
 def number_text(value: float, pane: Pane) -> str:

@@ -20,7 +20,7 @@ _HUNDREDS = ("0..100", "percent")
 
 
 @dataclass(frozen=True)
-class Placed:
+class Placing:
     """An output that was asked for, and where it is drawn.
 
     Attributes
@@ -47,12 +47,12 @@ class Placed:
     period: str
 
 
-def place(specs: Iterable[Spec]) -> list[Placed]:
+def placings(specs: Iterable[Spec]) -> list[Placing]:
     """Return where all outputs of specs are drawn; directions that colour others are left out."""
     return [each for spec in specs for each in _of_spec(spec)]
 
 
-def _of_spec(spec: Spec) -> Iterator[Placed]:
+def _of_spec(spec: Spec) -> Iterator[Placing]:
     by_name = {each.name: each for each in spec.indicator.outputs}
     asked = [
         (by_name[name], column) for name, column in zip(spec.outputs, spec.columns, strict=True)
@@ -69,7 +69,7 @@ def _of_spec(spec: Spec) -> Iterator[Placed]:
             continue
         is_level = output.unit == "price"
         shift = by_output.get(output.name, 0)
-        yield Placed(
+        yield Placing(
             spec,
             output,
             column,
