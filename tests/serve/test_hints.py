@@ -10,9 +10,9 @@ name every module whose texts ask for something. Texts made for it try that what
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,7 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/leak_check": ("leak-check",),
     "serve/live": ("live",),
     "serve/live_report": ("query", "stats", "coverage", "quarantine"),
+    "serve/plot": ("plot",),
     "serve/quarantine": ("quarantine",),
     "serve/query": ("query",),
     "serve/rollout": ("rollout start",),
@@ -227,7 +228,8 @@ def test_calls_in_texts_give_parameters_that_their_functions_have() -> None:
 
 
 def test_extras_in_texts_are_those_of_the_package() -> None:
-    known = set(metadata("tallow").get_all("Provides-Extra") or ())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    known = set(project["optional-dependencies"])
     named = {name for text in TEXTS for name in re.findall(r"tallow\[(\w+)\]", text.text)}
     assert {"live", "store", "compare", "flags"} <= named <= known
 
