@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from math import log, sqrt
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -99,6 +100,23 @@ def test_days_of_nse_and_its_first_year(reference: Path) -> None:
     first = engine.process_candles(early, "1d", asked, source_timeframe="1d").frame
     given = 100.0 * sqrt(252 * 2.0) * LOG2
     assert first.row(1)[-2:] == (None, pytest.approx(given, rel=1e-12))
+
+
+def test_a_session_that_is_announced_later_changes_no_earlier_row(tmp_path: Path) -> None:
+    """An extra Saturday of 100 minutes is counted from the next session on."""
+    facts = tmp_path / "dates.toml"
+    facts.write_text('[[session]]\ndate = 2025-03-08\nopen = "10:00"\nclose = "11:40"\n')
+    days = [datetime(2025, 3, day, 3, 45, tzinfo=UTC) for day in (6, 7, 10, 11)]
+    candles = swinging([day + timedelta(minutes=k) for day in days for k in range(5)])
+    plain, told = (
+        AnalyticsEngine(calendar="XNSE", calendar_dates=given).calculate_indicators(candles, SPEC)
+        for given in (None, facts)
+    )
+    before, after = (
+        [rows_of_a_year(x) for x in frame["rogers_satchell_2"].drop_nulls().gather_every(5, 3)]
+        for frame in (plain, told)
+    )
+    assert np.subtract(after, before) == pytest.approx([0.0, 0.0, 100.0, 100.0], abs=1e-6)
 
 
 def test_live_rows_have_the_years_of_batch_runs() -> None:

@@ -107,7 +107,7 @@ def theirs(call: str, rows: Rows) -> list[Floats]:
     # TA-Lib's integers are 0 where there is none.
     names["known"] = lambda column: np.where(column == 0, np.nan, column)
     names["finite"] = lambda column: np.where(np.isfinite(column), column, np.nan)
-    names["cloud"] = _cloud
+    names |= {"cloud": _cloud, "regime": _regime}
     names["flags"] = lambda found, rows: tuple(
         np.where(np.arange(len(column)) < rows, np.nan, np.asarray(column) / 100.0)
         for column in found
@@ -125,6 +125,12 @@ def _cloud(found: Any, base: int) -> tuple[Floats, ...]:
     later = np.full(base - 1, np.nan)
     known = (np.append(span[base - 1 :], later)[: len(span)] for span in spans)
     return conversion, line, *known
+
+
+def _regime(adx: Floats, plus: Floats, minus: Floats) -> tuple[Floats, ...]:
+    """Return 1 above 25, -1 below 20, else 0; and on which side there is more movement."""
+    state = np.where(np.isnan(adx), np.nan, (adx > 25.0) * 1.0 - (adx < 20.0))
+    return state, np.sign(plus - minus)
 
 
 def scale(unit: str, rows: Rows) -> float:

@@ -80,4 +80,5 @@ INDICATOR = Indicator(
     seed=ADX.seed,
     flat=ADX.flat,
     presets=ADX.presets,
+    compared=("talib",),
 )

@@ -6,6 +6,11 @@ from tests.oracles.table import Row
 
 HLC = "high, low, close"
 ROWS = (
+    Row(
+        "adx_regime({0})",
+        "regime(talib.ADX(high, low, close, {0}), talib.PLUS_DI(high, low, close, {0}), "
+        "talib.MINUS_DI(high, low, close, {0}))",
+    ),
     Row("aroon({0})", "talib.AROON(high, low, {0})", outputs=("down", "up")),
     Row("aroon({0})", "wickra.Aroon({0}).batch(high, low)"),
     Row("aroon_oscillator({0})", "talib.AROONOSC(high, low, {0})"),
