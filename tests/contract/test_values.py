@@ -87,7 +87,9 @@ def test_warmup_is_exact(case: Case) -> None:
     ):
         # Bands without width have no place between them, at any row.
         wanted = warmup if usual or output.name != "percent_b" else rows
-        np.testing.assert_array_equal(np.isnan(column), np.arange(rows) < wanted, output.name)
+        np.testing.assert_array_equal(
+            np.isnan(column), (np.arange(rows) < wanted) | case.waits(given), output.name
+        )
 
 
 @every_telling_case
@@ -98,7 +100,7 @@ def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
     usual = {x for still in stills for x in (still if isinstance(still, tuple) else (still,))}
     for column in case.run(flat(case.rows, price=0.0, volume=0.0)):
         values = np.unique(column[~np.isnan(column)])
-        stated = {case.values.get(name) for name in ("flat", "base", "sum_length")}
+        stated = {case.values.get(name) for name in ("flat", "base", "sum_length", "lookback")}
         assert set(values) <= {0.0, -1.0, 1.0, *stated, *usual}
 
 
@@ -117,6 +119,7 @@ def test_a_market_that_stands_still(indicator: Indicator, kind: str) -> None:
         indicator.outputs, columns, still.first_rows(rows), each, strict=True
     ):
         wanted = np.full(len(column) - warmup, np.nan if value is None else value)
+        wanted[still.waits(rows)[warmup:]] = np.nan
         np.testing.assert_allclose(column[warmup:], wanted, 0.0, slack, err_msg=output.name)
 
 

@@ -41,7 +41,8 @@ def test_a_name_elsewhere_is_one_indicators_and_in_the_list(library: Library):
 
 
 # TA-Lib's stochastic momentum index; pandas-ta calls the true strength index of another page so.
-ELSEWHERE = {("pandas_ta", "smi")}
+# The squeeze of Bollinger's bands by themselves; pandas-ta's is that within Keltner's channel.
+ELSEWHERE = {("pandas_ta", "smi"), ("pandas_ta", "squeeze")}
 
 
 def test_an_alias_means_nothing_else_elsewhere():

@@ -29,13 +29,15 @@ RECURSIVE: Memory = "recursive"
 CROSS: Memory = "cross"
 PERIODS = ("session", "week", "month")
 YEAR_ROWS = "year_rows"
-OF_CALENDAR = (*PERIODS, YEAR_ROWS)
+MINUTE = "minute"
+OF_CALENDAR = (*PERIODS, YEAR_ROWS, MINUTE)
 COLUMNS = ("open", "high", "low", "close", "volume")
 PEER = "peer"
 INPUTS = (*COLUMNS, *OF_CALENDAR, PEER)
 """What a kernel can ask for. Periods number the session, week and month of each row; `YEAR_ROWS` is
-how many rows of its timeframe the calendar had in the twelve months before its session; `PEER` is 1
-in rows of the instrument that the parameter `instrument` names, else 0: for `CROSS` alone."""
+how many rows of its timeframe the calendar had in the twelve months before its session; `MINUTE` is
+how many minutes after its session's start it opens, negative before that; `PEER` is 1 in rows of
+the instrument that the parameter `instrument` names, else 0: for `CROSS` alone."""
 
 MEANS = ("hl2", "hlc3", "ohlc4")
 """Indicators that are the mean of a row's prices: they have a value on every row."""
@@ -214,6 +216,9 @@ class Indicator:
     shift
         From parameters to by how many rows charts draw each output later than the row at which it
         is known; negative: earlier, where it was not known yet.
+    waits
+        The parameter that says for how many minutes of each session there is no value yet. Bars of
+        minutes must fit into them: see `require_whole_bars`.
     order
         What is wrong with values that are given by their places: in the order of another language
         they would make other numbers, without anybody noticing.
@@ -247,6 +252,7 @@ class Indicator:
     shift: Callable[[Values], tuple[int, ...]] | None = None
     order: Callable[[Sequence[Value]], str | None] | None = None
     family: Family | None = None
+    waits: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself, at import and not at first use."""
@@ -379,6 +385,20 @@ class Indicator:
         if self.advance_long is None or float(values[self.parameters[0].name]) <= SHORT_WINDOW:
             return self.advance
         return self.advance_long
+
+    def require_whole_bars(self, values: Values, minutes: int) -> None:
+        """Raise `ParameterError` where bars of so many minutes do not fit into those that it waits.
+
+        Where they do not, a bar would be partly inside.
+        """
+        if self.waits is None or float(values[self.waits]) % minutes == 0:
+            return
+        given = values[self.waits]
+        fits = max(int(float(given)) // minutes, 1) * minutes
+        raise ParameterError(
+            f"{self.name}: {self.waits}={given}; must be a whole number of bars, which last "
+            f"{counted(minutes, 'minute')} here; give {fits}, or ask for shorter bars"
+        )
 
     def new_state(self, values: Values, instruments: int) -> Floats:
         """Return the state before any row, float64 ``[instruments, state_size]``."""

@@ -22,6 +22,7 @@ from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars import Calendar
 from tallow.core.kernel import read_only
+from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels import aggregate as bars
 from tallow.data.kernels.anchors import AnchorTable, anchor_columns, anchor_table
@@ -79,6 +80,13 @@ class Machine:
     buckets: BucketTable | None = None
     no_trade: bars.NoTrade = "drop"
     size: Timeframe | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse operations whose minutes bars of this timeframe do not fit into."""
+        minutes = 0 if self.buckets is None else self.buckets.step_us // MINUTE_US
+        if minutes:
+            for each in self.plan.operations:
+                each.indicator.require_whole_bars(each.values, minutes)
 
     @cached_property
     def anchors(self) -> AnchorTable | None:

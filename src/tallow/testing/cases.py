@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from tallow.core.arrays import Floats
+from tallow.core.arrays import Flags, Floats
 from tallow.core.errors import ParameterError, TallowError
 from tallow.core.kernel import read_only
-from tallow.core.operator import PEER, WINDOW, Convention, Indicator, Parameter, Value
+from tallow.core.operator import MINUTE, PEER, WINDOW, Convention, Indicator, Parameter, Value
 from tallow.testing.histories import WALK_ROWS, Rows, length
 
 LONG_ROWS: Final = 1_600
@@ -59,6 +59,13 @@ class Case:
         later = np.flatnonzero(numbers != numbers[0])
         start = int(later[0]) if len(later) else len(numbers)
         return tuple(start + warmup for warmup in self.warmup)
+
+    def waits(self, rows: Rows) -> Flags:
+        """Say which rows open so early in their session that they have no value yet."""
+        if self.indicator.waits is None:
+            return np.zeros(length(rows), dtype=np.bool_)
+        early: Flags = rows[MINUTE] < float(self.values[self.indicator.waits])
+        return early
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -88,9 +88,11 @@ def check_every_row_is_written(case: Case) -> None:
 def check_warmup(case: Case) -> None:
     """On rows without special cases: nulls for as long as declared, and values after them."""
     rows = walk(case.rows)
-    for output, column, warmup in zip(
+    waits = case.waits(rows)
+    for output, column, declared in zip(
         case.indicator.outputs, case.run(rows), case.first_rows(rows), strict=True
     ):
+        warmup = declared + int(np.argmin(waits[declared:]))
         there = np.flatnonzero(~np.isnan(column))
         # Some parameters make an output null for ever, as bands without width do.
         first = int(there[0]) if len(there) else warmup
@@ -100,7 +102,10 @@ def check_warmup(case: Case) -> None:
                 f"{output.name}: warmup={warmup}; its first value comes at row {first} of candles "
                 "that all have prices and volume; declare that many",
             )
-        missing = np.flatnonzero(np.isnan(column[warmup:])) + warmup
+        early = np.flatnonzero(waits & ~np.isnan(column))
+        if len(early):
+            _fail(case, f"{output.name}: has a value at row {early[0]}, in the minutes it waits")
+        missing = np.flatnonzero((np.isnan(column) & ~waits)[warmup:]) + warmup
         if len(there) and len(missing):
             _fail(
                 case,

@@ -110,4 +110,6 @@ def _candles(opened: Floats, high: Floats, low: Floats, close: Floats, volume: F
         "month": (600 + row // 1_000).astype(np.float64),
         # Of a year of such sessions, which differ from year to year.
         "year_rows": (75 * (247 + row // 375 % 5)).astype(np.float64),
+        # Of bars of five minutes.
+        "minute": (5 * (row % 75)).astype(np.float64),
     }

@@ -12,6 +12,8 @@ from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.kernel import kernel, read_only
 from tallow.core.limits import CALENDARS_MAX
+from tallow.core.operator import MINUTE
+from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe, Unit
 from tallow.data.kernels.aggregate import first_after
 from tallow.data.kernels.buckets import period_ids, session_rows
@@ -33,6 +35,8 @@ class AnchorTable(NamedTuple):
     week: Floats
     month: Floats
     year_rows: Floats
+    minute: Floats
+    """Not minutes: when each session opens, microseconds, from which they are counted."""
 
 
 @lru_cache(maxsize=CALENDARS_MAX)
@@ -56,6 +60,7 @@ def anchor_table(calendars: tuple[Calendar, ...], size: Timeframe) -> AnchorTabl
         week=week,
         month=month,
         year_rows=np.concatenate([_year_rows(calendar, size) for calendar in calendars]),
+        minute=np.concatenate([table.day_open for table in tables]).astype(np.float64),
     )
 
 
@@ -83,6 +88,8 @@ def anchor_columns(
     for name in wanted:
         columns[name], ids = np.empty(len(times)), getattr(anchors, name)
         _anchor_ids(read_only(times), offsets, calendar_of, anchors, ids, columns[name])
+        if name == MINUTE:
+            columns[name] = (times - columns[name]) / MINUTE_US
     return columns
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from tallow.core.entries import call_entry, flags_at, floats_at, integers_at, table_at
 from tallow.core.kernel import kernel_part
+from tallow.core.operator import MINUTE, OF_CALENDAR
+from tallow.core.time import MINUTE_US
 from tallow.data.kernels.anchors import AnchorTable, _anchor_ids
 from tallow.data.kernels.buckets import BucketTable
 from tallow.data.kernels.live_rows import roll_states
@@ -38,24 +40,27 @@ from tallow.data.kernels.live_rows import roll_states
 candle, of the flags whether that is in a bar and whether the last bar is final, of revisions and
 of the last bars' indicators; for how many instruments there is room; how many indicators' columns;
 the grace in microseconds, whether fillers are dropped; how many calendars, segments; the two
-numbers of a `BucketTable`; how many boundaries an `AnchorTable` has; which of session, week, month
-and rows of a year any operation takes, as bits; how many columns are computed that are no fields
-of rows, with those four; how many operations. Then come the addresses of both tables' arrays, and
-the operations."""
+numbers of a `BucketTable`; how many boundaries an `AnchorTable` has; which of session, week, month,
+rows of a year and minute any operation takes, as bits; how many columns are computed that are no
+fields of rows, with those five; how many operations. Then come the addresses of both tables'
+arrays, and the operations."""
 
-BUCKET_ARRAYS, ANCHOR_ARRAYS = 9, 8
+BUCKET_ARRAYS, ANCHOR_ARRAYS = 9, 9
 
 ENTRY, NOW, FORMING, SIZE, PARAMETERS, INPUTS, OUTPUTS, CODES = range(8)
 """Places of an operation: addresses of its entry and its states after the last closed bar and after
 the open one, how many numbers a state has, the address of the parameters, how many inputs and
 outputs, and which: fields of bars by number; `NOBODY` asked for an output; the session of a row,
-its week (the number before), its month and the rows of a year are inputs; from `HIDDEN` on, each
-the number before, columns that are no fields of rows, from one operation to another."""
-NOBODY, SESSION, HIDDEN = -1, -2, -6
+its week (the number before), its month, the rows of a year and its minute are inputs; from `HIDDEN`
+on, each the number before, columns that are no fields of rows, from one operation to another."""
+NOBODY, SESSION, HIDDEN = -1, -2, -7
 
 BAR_FIELDS = 7
 
-SPARE_EACH, SPARE_FIXED = 43, 16
+MINUTES = OF_CALENDAR.index(MINUTE)
+"""Which of the columns beside rows has minutes."""
+
+SPARE_EACH, SPARE_FIXED = 44, 16
 """Numbers of spare memory for each instrument, and for all, besides those of an operation: as many
 as its outputs that nobody asked for, its state, and all of its inputs and outputs; and the columns
 that are no fields of rows."""
@@ -93,6 +98,7 @@ def _anchors(block):  # type: ignore[no-untyped-def]
         floats_at(block[at + 5], count),
         floats_at(block[at + 6], count),
         floats_at(block[at + 7], count),
+        floats_at(block[at + 8], count),
     )
 
 
@@ -103,8 +109,8 @@ def _run(block, at, which, count, fields, rows, beside, ends, spare):  # type: i
     `fields` is the address of the first of these rows' first field, `rows` how far a field lies
     from the next, `spare` that of memory for what nobody asked for, for a copy of states, and for
     the addresses of inputs and outputs, `beside` that of sessions, weeks, months, rows of years,
-    and the columns that are no fields of rows. A row in which a column of an earlier operation has
-    no value is none to this one: it has no values there, and its state stays.
+    minutes, and the columns that are no fields of rows. A row in which a column of an earlier
+    operation has no value is none to this one: it has no values there, and its state stays.
     """
     size, taken, made = block[at + SIZE], block[at + INPUTS], block[at + OUTPUTS]
     words = integers_at(spare, taken + made)
@@ -164,11 +170,15 @@ def fill_indicators(block, which, places, opened, times, fields, rows, spare):  
     beside, spare = spare, spare + 8 * count * block[BESIDE]
     if block[PERIODS]:
         table = _anchors(block)
-        ids = (table.session, table.week, table.month, table.year_rows)
-        for unit in range(4):
+        ids = (table.session, table.week, table.month, table.year_rows, table.minute)
+        for unit in range(MINUTES + 1):
             if block[PERIODS] >> unit & 1:
                 at = beside + 8 * unit * count
-                _anchor_ids(times, ends, places, table, ids[unit], floats_at(at, count))
+                found = floats_at(at, count)
+                _anchor_ids(times, ends, places, table, ids[unit], found)
+                if unit == MINUTES:
+                    for k in range(count):
+                        found[k] = (times[k] - found[k]) / MINUTE_US
     at = HEADER + BUCKET_ARRAYS + ANCHOR_ARRAYS
     for _ in range(block[OPERATIONS]):
         size = block[at + SIZE]

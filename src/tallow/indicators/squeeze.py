@@ -1,0 +1,176 @@
+"""Squeeze: how near the Bollinger bands are to their narrowest, and when they leave it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tallow.core.kernel import kernel, kernel_part
+from tallow.core.operator import WINDOW, Indicator, Output, Parameter
+from tallow.indicators._declare import length, multiplier
+from tallow.indicators._short_windows import short_moments
+from tallow.indicators._windows import (
+    load_windows,
+    next_stretch,
+    start_stretches,
+    window_lowest,
+    window_moments,
+)
+
+EQUAL = 1e-9
+"""Widths that differ by less than this share of them are equal: rounding makes no squeeze."""
+
+
+@kernel_part
+def _widths(squares, n, times, wide):  # type: ignore[no-untyped-def]
+    """Write upper minus lower band, to the bits of `bollinger`."""
+    share = 1.0 / n
+    for j in range(len(wide)):
+        wide[j] = 2.0 * (times * np.sqrt(squares[j] * share))
+
+
+@kernel_part
+def _contracting(w, m, side, state, who, contracting, contraction):  # type: ignore[no-untyped-def]
+    """Write how often widths fell in a row, and by how much; the newest count stays in the state.
+
+    A count goes no further back than the window, so it is one of the window alone.
+    """
+    first, last = (m - 1) * side, state.shape[1] - 1
+    for j in range(len(contracting)):
+        before = state[who[j], last] if j < side else contracting[j - side]
+        now, count, fell = w[first + j], 0.0, 0.0
+        if now < w[first + j - side] * (1.0 - EQUAL):
+            count = min(before + 1.0, m - 1.0) if before >= 0.0 else 1.0
+            begin = w[first + j - int(count) * side]
+            fell = 100.0 * (begin - now) / begin
+        contracting[j], contraction[j] = count, fell
+    for j in range(side):
+        state[who[j], last] = contracting[len(contracting) - side + j]
+
+
+@kernel_part
+def _distances(w, m, side, near, work, lowest, distance, in_range, release):  # type: ignore[no-untyped-def]
+    """Write the lowest width of each window, how far the newest is from it, and for how long."""
+    least, first = window_lowest(w, m, side, work), (m - 1) * side
+    for j in range(len(lowest)):
+        low, now, before = least[j], w[first + j], w[first + j - side]
+        limit, back = low * (1.0 + near + EQUAL), 0
+        while back < m and w[first + j - back * side] <= limit:
+            back += 1
+        lowest[j], in_range[j] = low, float(back)
+        distance[j] = np.nan if low == 0.0 < now else 0.0
+        if low > 0.0:
+            distance[j] = 100.0 * (now - low) / low
+        release[j] = 1.0 if before <= limit < now else 0.0
+
+
+@kernel_part
+def _percentile(w, m, side, work, out):  # type: ignore[no-untyped-def]
+    """Write the percent of a window's earlier widths that are below its newest."""
+    now, limit = w[(m - 1) * side :], work[: len(out)]
+    for j in range(len(out)):
+        limit[j], out[j] = now[j] * (1.0 - EQUAL), 0.0
+    for back in range(m - 1):
+        old = w[back * side :]
+        for j in range(len(out)):
+            out[j] += 1.0 if old[j] < limit[j] else 0.0
+    for j in range(len(out)):
+        out[j] = 100.0 * out[j] / (m - 1.0)
+
+
+@kernel_part
+def _look_back(  # type: ignore[no-untyped-def]
+    state, params, who, side, wide, window, work, lowest, distance, contracting, contraction, *rest
+):
+    """Write all outputs of the widths of new rows; those before them are in the state."""
+    in_range, percentile, release = rest
+    m, kept = int(params[2]), int(params[0]) - 1
+    w = load_windows(state, kept, m - 1, who, side, wide, window)
+    _contracting(w, m, side, state, who, contracting, contraction)
+    _distances(w, m, side, 0.01 * params[3], work[:2], lowest, distance, in_range, release)
+    _percentile(w, m, side, work[2], percentile)
+    for j in range(len(lowest)):
+        if lowest[j] != lowest[j]:
+            contracting[j] = contraction[j] = in_range[j] = percentile[j] = release[j] = np.nan
+            distance[j] = np.nan
+
+
+@kernel
+def advance(  # type: ignore[no-untyped-def]
+    state, params, offsets, close, lowest, distance, contracting, contraction, in_range, rank, out
+):
+    """State: the last ``length - 1`` closes, ``lookback - 1`` widths, and the newest count."""
+    n = int(params[0])
+    rows, room, who, side = start_stretches(max(n, int(params[2])))
+    window, widths, work = np.empty((2, room)), np.empty(room), np.empty((6, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        x = load_windows(state, 0, n - 1, who, side, close[a:z], window[0])
+        wide = widths[: z - a]
+        _, squares = short_moments(x, n, side, work)
+        _widths(squares, n, params[1], wide)
+        low, far, falls, fell = lowest[a:z], distance[a:z], contracting[a:z], contraction[a:z]
+        rest = in_range[a:z], rank[a:z], out[a:z]
+        _look_back(state, params, who, side, wide, window[1], work, low, far, falls, fell, *rest)
+        a = z
+
+
+@kernel
+def advance_long(  # type: ignore[no-untyped-def]
+    state, params, offsets, close, lowest, distance, contracting, contraction, in_range, rank, out
+):
+    """As `advance`, for long bands."""
+    n = int(params[0])
+    rows, room, who, side = start_stretches(max(n, int(params[2])))
+    window, widths, work = np.empty((2, room)), np.empty(room), np.empty((6, room))
+    a = offsets[0]
+    while a < offsets[len(state)]:
+        z, side = next_stretch(offsets, a, rows, who, side)
+        x = load_windows(state, 0, n - 1, who, side, close[a:z], window[0])
+        wide = widths[: z - a]
+        _, squares = window_moments(x, n, side, work)
+        _widths(squares, n, params[1], wide)
+        low, far, falls, fell = lowest[a:z], distance[a:z], contracting[a:z], contraction[a:z]
+        rest = in_range[a:z], rank[a:z], out[a:z]
+        _look_back(state, params, who, side, wide, window[1], work, low, far, falls, fell, *rest)
+        a = z
+
+
+_N = "{length}_{multiplier}_{lookback}_{tolerance}"
+
+INDICATOR = Indicator(
+    name="squeeze",
+    title="Squeeze of the Bollinger bands",
+    inputs=("close",),
+    outputs=(
+        Output("lowest", f"squeeze_lowest_{_N}", "price", "lowest width of the look-back", 0.0),
+        Output("distance", f"squeeze_distance_{_N}", "percent", "width above the lowest", 0.0),
+        Output("contracting", f"squeeze_contracting_{_N}", "rows", "falls of the width so far", 0),
+        Output(
+            "contraction", f"squeeze_contraction_{_N}", "percent", "fall over these rows", 0, 100
+        ),
+        Output("in_range", f"squeeze_in_range_{_N}", "rows", "last rows in the tolerance", 0.0),
+        Output("percentile", f"squeeze_percentile_{_N}", "0..100", "narrower widths", 0.0, 100.0),
+        Output("release", f"squeeze_release_{_N}", "sign", "1 where the range is left", 0.0, 1.0),
+    ),
+    parameters=(
+        length(20, minimum=2),
+        multiplier(2.0),
+        length(125, minimum=2, name="lookback", text="widths among which the lowest is"),
+        Parameter("tolerance", 5.0, "percent above the lowest that is in range", 0.0, 1_000.0),
+    ),
+    memory=WINDOW,
+    warmup=lambda p: (int(p["length"]) + int(p["lookback"]) - 2,) * 7,
+    state_size=lambda p: int(p["length"]) + int(p["lookback"]) - 1,
+    advance=advance,
+    advance_long=advance_long,
+    formula="w = upper - lower of bollinger(length, multiplier); lowest = least w of lookback "
+    "rows; distance = 100 (w - lowest) / lowest; contracting = rows in a row, up to this one, "
+    "whose w is below the one before; contraction = 100 (1 - w / w before the first of them); "
+    "in_range = rows in a row, up to this one, whose w is at most tolerance percent above lowest; "
+    "percentile = 100 (rows before whose w is below) / (lookback - 1); release = 1 where the row "
+    "before was in range and this one is not; widths that differ by a billionth are equal",
+    reference="Bollinger (2001), Bollinger on Bollinger Bands: The Squeeze; his is a look-back of "
+    "six months of days",
+    flat="width and lowest exactly 0, all rows in range; distance null where the lowest alone is 0",
+)
