@@ -29,6 +29,7 @@ LAYERS = (
     "migrate",
     "engine",
     "analysis",
+    "alerts",
     "runtime",
     "plots",
     "screens",

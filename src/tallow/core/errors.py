@@ -169,6 +169,10 @@ class EvidenceError(TallowError, OSError):
     """The evidence of an experiment, or a mismatch of it, cannot be opened, read or written."""
 
 
+class AlertError(TallowError, ValueError):
+    """A rule, a file of rules, a sink or the record of alerts is not as it must be."""
+
+
 class ScreenError(TallowError, ValueError):
     """A screen cannot be read or judged; the message says in which column of its text, and why."""
 

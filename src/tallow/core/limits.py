@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from tallow.core.limits_alerts import *  # noqa: F403
 from tallow.core.limits_migration import *  # noqa: F403 - one place to look for all of them
 from tallow.core.limits_screens import *  # noqa: F403
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from tallow.core.arrays import Codes, Floats, Ints, Times
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import LIVE_SCREENS_KEPT
 from tallow.core.timeframe import Timeframe, parse_timeframe
@@ -21,9 +24,11 @@ from tallow.runtime.screens.asking import read_screen
 from tallow.runtime.screens.live_source import BarNeeds, LivePanels, LiveSource
 from tallow.runtime.screens.questions import ScreenQuestion
 from tallow.screens.answers import Screen, ScreenResult
+from tallow.screens.evaluation import Evaluation
 from tallow.screens.files import texts_of
 from tallow.screens.needs import leaves, population_names
 from tallow.screens.nodes import CROSSINGS, Node, all_nodes
+from tallow.screens.panels import Panel
 
 
 @dataclass
@@ -43,6 +48,49 @@ class LiveScreen:
     is_crossed: bool
     is_settled: bool
     answered: tuple[tuple[int, ...], ScreenResult] | None = None
+
+
+class JudgedBars(NamedTuple):
+    """What screens are on the newest closed bars of instruments, by these and ascending in time.
+
+    Attributes
+    ----------
+    instrument
+        The instruments' numbers in the engine, int64 ``[bars]``.
+    opens, ends
+        When bars open and end, int64 microseconds.
+    states
+        int8 ``[screens, bars]``: what each condition is, as in `Matches.states`.
+    numbers
+        Of each screen its numbers by name, float64 ``[bars]``; NaN is unknown.
+    """
+
+    instrument: Ints
+    opens: Times
+    ends: Times
+    states: Codes
+    numbers: list[dict[str, Floats]]
+
+    @classmethod
+    def of(
+        cls,
+        screens: Sequence[Screen],
+        evaluation: Evaluation,
+        base: Panel,
+        numbers: Ints,
+        bars: int,
+    ) -> JudgedBars:
+        """Ask screens of an evaluation; `numbers` are those of the panel's instruments."""
+        rows, stops = base.closed.rows, base.closed.offsets[1:]
+        ages = np.repeat(stops, np.diff(base.closed.offsets)) - np.arange(len(rows))
+        rows = rows[ages <= bars]
+        states = [evaluation.condition(screen.condition).states[rows] for screen in screens]
+        values = [
+            {name: evaluation.number(tree)[rows] for name, tree in screen.columns.items()}
+            for screen in screens
+        ]
+        opens, ends = base.opens[rows], base.ends[rows]
+        return cls(numbers[base.codes[rows]], opens, ends, np.array(states), values)
 
 
 class Asking(NamedTuple):
@@ -126,6 +174,48 @@ class LiveScreens:
             asked.answered = version, _copied(answer)
         return answer
 
+    def judge(
+        self, screens: Sequence[Screen], timeframe: str | Timeframe, bars: int = 1
+    ) -> JudgedBars:
+        """Judge screens together, on each of the newest closed bars of every instrument.
+
+        Parameters
+        ----------
+        screens
+            What `tallow.alerts.Rule.screen` returns.
+        timeframe
+            One of the engine's.
+        bars
+            How many bars of each instrument: as many as there are, where there are fewer.
+
+        Raises
+        ------
+        ScreenError
+            If they ask for what the engine does not have, or keep.
+        """
+        size = parse_timeframe(timeframe)
+        trees = [tree for screen in screens for tree in screen.trees]
+        needs = leaves(*trees, base=size.text)
+        with self._reading:
+            self._panels.look()
+            wanted = self._panels.wanted(needs, size, trees, bars)
+            panels = self._panels.of(wanted, is_crossed=_has_crossing(trees))
+            store = self._intake.source
+            source = LiveSource(self._panels.names, panels, None if store is None else store.store)
+            numbers = self._panels.order
+        evaluation, base = ScreenQuestion(screens, size, self.calendars, source).newest()
+        return JudgedBars.of(screens, evaluation, base, numbers, bars)
+
+    def require_screens(self, screens: Sequence[Screen], timeframe: str | Timeframe) -> None:
+        """Raise `ScreenError` if screens ask for a timeframe or an indicator that is not here."""
+        size, trees = parse_timeframe(timeframe), [tree for each in screens for tree in each.trees]
+        self._panels.wanted(leaves(*trees, base=size.text), size, trees)
+
+    @property
+    def convention(self) -> str:
+        """The convention of the engine's indicators."""
+        return self._state.timeframes[0].plan.convention
+
     def _asked(self, asking: Asking, size: Timeframe, over: Range) -> LiveScreen:
         """Return a screen that is remembered, or read now."""
         condition, columns, sort, ascending, texts = asking
@@ -142,15 +232,18 @@ class LiveScreens:
         return asked
 
     def _read(self, asking: Asking, size: Timeframe) -> LiveScreen:
-        convention = self._state.timeframes[0].plan.convention
-        screen = read_screen(*asking, convention)
+        screen = read_screen(*asking, self.convention)
         needs = leaves(*screen.trees, base=size.text)
         wanted = self._panels.wanted(needs, size, screen.trees)
-        nodes = [node for tree in screen.trees for node in all_nodes(tree)]
-        is_crossed = any(getattr(node, "operator", "") in CROSSINGS for node in nodes)
+        is_crossed = _has_crossing(screen.trees)
         has_forming = any(each.has_forming for each in wanted)
         is_named = bool(population_names(*screen.trees) - {None})
         return LiveScreen(screen, wanted, is_crossed, not (has_forming or is_named))
+
+
+def _has_crossing(trees: Sequence[Node]) -> bool:
+    nodes = [node for tree in trees for node in all_nodes(tree)]
+    return any(getattr(node, "operator", "") in CROSSINGS for node in nodes)
 
 
 def _copied(answer: ScreenResult) -> ScreenResult:

@@ -96,6 +96,8 @@ class LivePanels:
     ----------
     names
         The instruments, sorted, as in all panels.
+    order
+        Their numbers in the engine, in this order.
     """
 
     def __init__(
@@ -112,7 +114,7 @@ class LivePanels:
         self._kept = state.kept if comparing is None else KeptBars(len(self._sizes))
         self._compared = tuple[int, ...]()
         self.names: tuple[str, ...] = ()
-        self._order = np.empty(0, dtype=np.int64)
+        self.order = np.empty(0, dtype=np.int64)
 
     def look(self) -> tuple[int, ...]:
         """Doubt what has changed outside of the kept bars; return a version of what there is.
@@ -133,9 +135,16 @@ class LivePanels:
         return count, self._kept.version, int(self._state.memory.first.sum())
 
     def wanted(
-        self, needs: Mapping[str | None, TimeframeNeeds], base: Timeframe, trees: Sequence[Node]
+        self,
+        needs: Mapping[str | None, TimeframeNeeds],
+        base: Timeframe,
+        trees: Sequence[Node],
+        judged: int = 1,
     ) -> list[BarNeeds]:
-        """Return what trees want; `ScreenError` if the engine lacks a timeframe or an indicator."""
+        """Return what trees want; `ScreenError` if the engine lacks a timeframe or an indicator.
+
+        `judged` is how many of the newest bars of `base` are judged.
+        """
         is_compared = bool(population_names(*trees))
         found = []
         for each in {None: TimeframeNeeds(None), **needs}.values():
@@ -144,7 +153,7 @@ class LivePanels:
             self._require_columns(number, each)
             names = (*each.columns, *(spec.columns[0] for spec in each.specs), "close")
             columns = tuple(dict.fromkeys(names))
-            bars = each.bars + 1 if own else _bars_of(each, size, base)
+            bars = each.bars + judged if own else _bars_of(each, size, base, judged)
             if own and is_compared and each.bars:
                 # Members of a population may have more bars since than who is judged.
                 bars = max(bars, self._capacity(size))
@@ -157,8 +166,8 @@ class LivePanels:
         `ScreenError` if they look back further than the engine's memory goes.
         """
         if len(self.names) != len(self._intake.names):
-            names, self._order = self._intake.names, np.argsort(self._intake.rank)
-            self.names = tuple(names[number] for number in self._order.tolist())
+            names, self.order = self._intake.names, np.argsort(self._intake.rank)
+            self.names = tuple(names[number] for number in self.order.tolist())
         for each in wanted:
             most = self._state.memory.capacity + 2
             self._kept.want(each.number, each.columns, min(each.bars, most))
@@ -250,7 +259,7 @@ class LivePanels:
 
     def _since(self, number: int) -> Times:
         """Return until when the bars of each instrument ended that are in memory no more."""
-        memory, which = self._state.memory, self._order
+        memory, which = self._state.memory, self.order
         if self._comparing is not None or not memory.first.any():
             return np.full(len(which), BEGIN_OF_TIME)
         at = sum(part.shape[1] for each in self._state.timeframes[:number] for part in each.now)
@@ -265,7 +274,7 @@ class LivePanels:
     def _panel(self, wanted: BarNeeds, *, is_crossed: bool) -> Panel:
         number, kept = wanted.number, self._kept.timeframes[wanted.number]
         bars = min(wanted.bars, kept.bars)
-        slots, counts = kept.newest(self._order, bars, self._since(number))
+        slots, counts = kept.newest(self.order, bars, self._since(number))
         self._require_depth(wanted, counts)
         opens, ends, values = kept.at(slots, wanted.columns)
         final = np.ones(len(slots), dtype=np.bool_)
@@ -282,7 +291,7 @@ class LivePanels:
         offsets = np.searchsorted(codes, np.arange(len(counts) + 1))
         positions = None
         if is_crossed:
-            calendar_of = self._state.calendar_of[self._order[codes]]
+            calendar_of = self._state.calendar_of[self.order[codes]]
             size, source = self._sizes[number], parse_timeframe("1m")
             positions = bucket_times(opens, calendar_of, size, source, self._calendars)[1]
         return Panel(self.names, offsets, opens, ends, final, values, positions)
@@ -296,11 +305,11 @@ class LivePanels:
         return rows.take(~rows.is_final)
 
 
-def _bars_of(needs: TimeframeNeeds, size: Timeframe, base: Timeframe) -> int:
+def _bars_of(needs: TimeframeNeeds, size: Timeframe, base: Timeframe, judged: int) -> int:
     """Return how many closed bars are looked at, counted from the newest one of any base bar."""
     # Of a shorter timeframe, some close after the base bar that is judged.
     each = -(-_minutes(base) // _minutes(size))
-    return needs.bars + 1 + (needs.base_bars + 1) * each
+    return needs.bars + 1 + (needs.base_bars + judged) * each
 
 
 def _minutes(size: Timeframe) -> int:

@@ -58,6 +58,11 @@ class ScreenQuestion:
             for screen in self.screens
         ]
 
+    def newest(self) -> tuple[Evaluation, Panel]:
+        """Return what trees are asked of: the newest bars that the source gives, of everybody."""
+        self.source.begin(None, None, None)
+        return self._evaluation(None, None, is_moment=True)
+
     def over(
         self, over: Range, known_at: int | None, universe: Universe | None
     ) -> list[ScreenResult]:
