@@ -6,17 +6,17 @@ The way of an alert: `rules` say what is a cause; `watch` judges the bars that a
 
 from tallow.alerts.alert import Alert
 from tallow.alerts.record import AlertRecord
-from tallow.alerts.rules import Rule, indicators_of, pattern, read_rules, release, threshold
-from tallow.alerts.sinks import LogSink, Sink, UnsentError
+from tallow.alerts.rules import AlertRule, indicators_of, pattern, read_rules, release, threshold
+from tallow.alerts.sinks import AlertSink, LogSink, UnsentError
 from tallow.alerts.watch import Watch, WatchStatistics
 from tallow.alerts.webhook import WebhookSink
 
 __all__ = [
     "Alert",
     "AlertRecord",
+    "AlertRule",
+    "AlertSink",
     "LogSink",
-    "Rule",
-    "Sink",
     "UnsentError",
     "Watch",
     "WatchStatistics",

@@ -90,12 +90,12 @@ class AlertRecord:
             for identity, alert in alerts:
                 body, moment = json.dumps(alert.to_dict()), to_us(alert.moment)
                 row = (alert.cause, identity, alert.instrument, moment, body)
-                place = connection.execute(
+                row_id = connection.execute(
                     "INSERT INTO alert VALUES (NULL, ?, ?, ?, ?, ?)", row
                 ).lastrowid
                 connection.executemany(
                     "INSERT INTO delivery VALUES (?, ?, 'claimed', '')",
-                    [(place, sink) for sink in sinks],
+                    [(row_id, sink) for sink in sinks],
                 )
             connection.executemany("INSERT OR REPLACE INTO arming VALUES (?, ?, ?, ?)", turns)
             if alerts:

@@ -30,7 +30,7 @@ SQUEEZE = "squeeze(20, 2, 125, 5)"
 
 
 @dataclass(frozen=True)
-class Rule:
+class AlertRule:
     """A condition whose beginning is a cause for an alert.
 
     It fires at a closed bar where the condition holds, once for each instrument, and again only
@@ -135,7 +135,7 @@ def _names_in(where: str, words: str) -> list[str]:
 
 def threshold(
     within: float = 1.0, *, squeeze: str = SQUEEZE, name: str = "threshold", **options: Any
-) -> Rule:
+) -> AlertRule:
     """Return a rule: the width of the bands is within so many percent of its lowest.
 
     Parameters
@@ -145,10 +145,10 @@ def threshold(
     squeeze
         The indicator ``squeeze(length, multiplier, lookback, tolerance)`` to look at.
     name, options
-        Of the `Rule`: `timeframe`, `cooldown`, `hourly_cap`.
+        Of the `AlertRule`: `timeframe`, `cooldown`, `hourly_cap`.
     """
     _require_number("rule", "within", within, 0, 1e6)
-    return Rule(
+    return AlertRule(
         name,
         f"{squeeze}[distance] <= {within}",
         numbers={each: f"{squeeze}[{each}]" for each in ("distance", "lowest", "in_range")},
@@ -165,7 +165,7 @@ def pattern(
     squeeze: str = SQUEEZE,
     name: str = "pattern",
     **options: Any,
-) -> Rule:
+) -> AlertRule:
     """Return a rule: the width fell on so many bars in a row, and by enough percent in all.
 
     Parameters
@@ -179,7 +179,7 @@ def pattern(
     """
     for each, value in {"contracting": contracting, "strength": strength}.items():
         _require_number("rule", each, value, 0, 1e6)
-    return Rule(
+    return AlertRule(
         name,
         f"{squeeze}[contracting] >= {contracting} and {squeeze}[contraction] >= {strength}",
         numbers={each: f"{squeeze}[{each}]" for each in ("contracting", "contraction", "distance")},
@@ -189,9 +189,9 @@ def pattern(
     )
 
 
-def release(*, squeeze: str = SQUEEZE, name: str = "release", **options: Any) -> Rule:
+def release(*, squeeze: str = SQUEEZE, name: str = "release", **options: Any) -> AlertRule:
     """Return a rule: the width leaves the range of its lowest; arguments as of `threshold`."""
-    return Rule(
+    return AlertRule(
         name,
         f"{squeeze}[release] == 1",
         numbers={
@@ -205,16 +205,16 @@ def release(*, squeeze: str = SQUEEZE, name: str = "release", **options: Any) ->
     )
 
 
-KINDS: Mapping[str, Callable[..., Rule]] = {
+KINDS: Mapping[str, Callable[..., AlertRule]] = {
     "threshold": threshold,
     "pattern": pattern,
     "release": release,
-    "screen": Rule,
+    "screen": AlertRule,
 }
 """What a rule of a file may be, by the word `alert`."""
 
 
-def read_rules(path: str | Path) -> list[Rule]:
+def read_rules(path: str | Path) -> list[AlertRule]:
     """Read a file of rules.
 
     Parameters
@@ -222,7 +222,7 @@ def read_rules(path: str | Path) -> list[Rule]:
     path
         A file in TOML with a table for each rule, by its name: ``alert = "threshold"``,
         ``"pattern"``, ``"release"`` or ``"screen"`` (by default), and the arguments of `threshold`,
-        `pattern`, `release` or `Rule`.
+        `pattern`, `release` or `AlertRule`.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def read_rules(path: str | Path) -> list[Rule]:
     return [_rule(f"rules: {file}: {excerpt(name)}", name, each) for name, each in content.items()]
 
 
-def _rule(where: str, name: str, table: Any) -> Rule:
+def _rule(where: str, name: str, table: Any) -> AlertRule:
     if not isinstance(table, dict):
         raise AlertError(f'{where}; is no table; write [name], and below it alert = "threshold"')
     given = dict(table)
@@ -259,7 +259,7 @@ def _rule(where: str, name: str, table: Any) -> Rule:
         raise AlertError(f"{where}: {error}") from error
 
 
-def check_rules(rules: Iterable[Rule]) -> list[Rule]:
+def check_rules(rules: Iterable[AlertRule]) -> list[AlertRule]:
     """Return rules; `AlertError` if there is none, there are too many, or two of one name."""
     found = list(rules)
     if not found or len(found) > ALERT_RULES_MAX:
@@ -272,7 +272,7 @@ def check_rules(rules: Iterable[Rule]) -> list[Rule]:
 
 
 def indicators_of(
-    rules: Iterable[Rule],
+    rules: Iterable[AlertRule],
     saved: Mapping[str, str] | None = None,
     convention: str = "tradingview",
 ) -> list[str]:
@@ -285,7 +285,9 @@ def indicators_of(
     return list(specs)
 
 
-def timeframes_of(rules: Iterable[Rule], saved: Mapping[str, str], convention: str) -> list[str]:
+def timeframes_of(
+    rules: Iterable[AlertRule], saved: Mapping[str, str], convention: str
+) -> list[str]:
     """Return the timeframes that an engine must have for rules, those of `@1h` among them."""
     sizes: dict[str, None] = {}
     for rule in rules:

@@ -9,7 +9,7 @@ from time import monotonic
 
 from tallow.alerts.alert import Alert
 from tallow.alerts.record import AlertRecord
-from tallow.alerts.sinks import Sink, UnsentError
+from tallow.alerts.sinks import AlertSink, UnsentError
 from tallow.core.errors import AlertError
 from tallow.core.limits import ALERT_QUEUE
 
@@ -28,7 +28,7 @@ class Sender:
         What went wrong last, or empty.
     """
 
-    def __init__(self, sink: Sink, record: AlertRecord) -> None:
+    def __init__(self, sink: AlertSink, record: AlertRecord) -> None:
         self.sink, self.counts, self.problem = sink, Counter[str](), ""
         self._record = record
         self._queue: Queue[Alert | None] = Queue(ALERT_QUEUE)
@@ -53,11 +53,11 @@ class Sender:
         self.sink.close()
         self._queue.put(None)
         self._thread.join(max(until - monotonic(), 0.05))
+        for alert in rest:
+            self._note(alert, "dropped", "the watch ended")
         with self._lock:
             # What a sink still holds stays claimed: it may arrive, or not.
             self._is_given_up = self._thread.is_alive()
-        for alert in rest:
-            self._note(alert, "dropped", "the watch ended")
         if self._is_given_up:
             self.counts["unknown"] += 1
 

@@ -22,7 +22,7 @@ class UnsentError(Exception):
         self.is_unknown = is_unknown
 
 
-class Sink(Protocol):
+class AlertSink(Protocol):
     """Takes alerts one by one, in a thread of its own.
 
     Attributes

@@ -14,9 +14,9 @@ import numpy as np
 from tallow.alerts.alert import Alert
 from tallow.alerts.arming import Allowance, Arming
 from tallow.alerts.record import AlertRecord, Turn
-from tallow.alerts.rules import Rule, check_rules
+from tallow.alerts.rules import AlertRule, check_rules
 from tallow.alerts.sending import OUTCOMES, Sender
-from tallow.alerts.sinks import Sink
+from tallow.alerts.sinks import AlertSink
 from tallow.core.arrays import Ints
 from tallow.core.errors import AlertError, ScreenError
 from tallow.core.limits import ALERT_CLOSE_SECONDS, ALERT_PROBLEMS_KEPT
@@ -73,14 +73,14 @@ class WatchStatistics:
         }
 
 
-HELD_BACK = ("fired", "cooldown", "cap", "repeated", "unclaimed")
+COUNTED = ("fired", "cooldown", "cap", "repeated", "unclaimed")
 
 
 @dataclass
-class _Watched:
+class _RuleState:
     """A rule, what it looks at, and how it stands."""
 
-    rule: Rule
+    rule: AlertRule
     screen: Screen
     allowance: Allowance
     arming: Arming = field(default_factory=Arming)
@@ -88,11 +88,11 @@ class _Watched:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-class _Cause(NamedTuple):
+class _Firing(NamedTuple):
     """A bar on which a rule fires, by its row among the judged ones; these sort by time."""
 
     moment: int
-    place: int
+    which_rule: int
     instrument: str
     row: int
 
@@ -100,7 +100,7 @@ class _Cause(NamedTuple):
 class _Group:
     """The rules of one timeframe, which are judged together."""
 
-    def __init__(self, timeframe: str, rules: Sequence[_Watched]) -> None:
+    def __init__(self, timeframe: str, rules: Sequence[_RuleState]) -> None:
         self.timeframe, self.rules = timeframe, rules
         self.screens = [each.screen for each in rules]
         self.judged = np.empty(0, dtype=np.int64)
@@ -165,7 +165,7 @@ class Watch:
     >>> from tallow import LiveEngine
     >>> minute, opens = 60_000_000, 1_752_810_300_000_000  # 2025-07-18 09:15 in Mumbai
     >>> live = LiveEngine("1m", [])
-    >>> with Watch(live, [Rule("rise", "close > open", "1m", {"close": "close"})]) as watch:
+    >>> with Watch(live, [AlertRule("rise", "close > open", "1m", {"close": "close"})]) as watch:
     ...     numbers = live.numbers(["RAYMOND"])
     ...     candle = [700.0], [702.0], [699.0], [701.0], [900.0]
     ...     _ = watch.take(live.update_arrays(numbers, [opens], *candle))
@@ -177,8 +177,8 @@ class Watch:
     def __init__(
         self,
         engine: LiveEngine,
-        rules: Iterable[Rule],
-        sinks: Sequence[Sink] = (),
+        rules: Iterable[AlertRule],
+        sinks: Sequence[AlertSink] = (),
         *,
         record: AlertRecord | str | Path | None = None,
         saved: Mapping[str, str] | str | Path | None = None,
@@ -198,6 +198,7 @@ class Watch:
                 each.known = self._record.turns(each.rule.identity)
                 each.allowance.remember(self._record.fired(each.rule.identity))
         self._senders = [Sender(sink, self._record) for sink in sinks]
+        self._open = self._senders.copy()
 
     def take(self, update: LiveUpdate | ArrayUpdate) -> list[Alert]:
         """Judge the bars that an update closed; return the alerts that are fired, in their order.
@@ -214,8 +215,8 @@ class Watch:
     def close(self, seconds: float = ALERT_CLOSE_SECONDS) -> None:
         """Wait so long for the sinks in all; what they have not sent by then is dropped."""
         until = time.monotonic() + seconds
-        for sender in self._senders:
-            sender.close(max(until - time.monotonic(), 0.0))
+        while self._open:
+            self._open.pop().close(max(until - time.monotonic(), 0.0))
         self._record.close()
 
     def __enter__(self) -> Self:
@@ -230,7 +231,7 @@ class Watch:
         problems = [f"{each.sink.name}: {each.problem}" for each in self._senders if each.problem]
         return WatchStatistics(
             {
-                name: {kind: each.counts[kind] for kind in HELD_BACK}
+                name: {kind: each.counts[kind] for kind in COUNTED}
                 for name, each in self._watched.items()
             },
             {
@@ -258,24 +259,24 @@ class Watch:
             return []
         is_wanted = np.isin(judged.instrument, which)
         turns: list[Turn] = []
-        causes: list[_Cause] = []
+        causes: list[_Firing] = []
         for layer in _layers(judged.instrument, is_wanted):
-            for place, each in enumerate(group.rules):
+            for which_rule, each in enumerate(group.rules):
                 numbers, opens = judged.instrument[layer], judged.opens[layer]
-                fires, turned = each.arming.take(numbers, opens, judged.states[place][layer])
+                fires, turned = each.arming.take(numbers, opens, judged.states[which_rule][layer])
                 identity = each.rule.identity if turned.any() else ""
                 for row in layer[turned].tolist():
                     number = judged.instrument[row]
                     armed = bool(each.arming.armed[number])
                     turns.append(Turn(identity, names[number], armed, int(judged.opens[row])))
                 causes += [
-                    _Cause(int(judged.ends[row]), place, names[judged.instrument[row]], row)
+                    _Firing(int(judged.ends[row]), which_rule, names[judged.instrument[row]], row)
                     for row in layer[fires].tolist()
                 ]
         return self._claim(group, judged, sorted(causes), turns)
 
     def _claim(
-        self, group: _Group, judged: JudgedBars, causes: Sequence[_Cause], turns: Sequence[Turn]
+        self, group: _Group, judged: JudgedBars, causes: Sequence[_Firing], turns: Sequence[Turn]
     ) -> list[Alert]:
         """Claim what is let through, with what turned, and hand it to the sinks."""
         if not causes and not turns:
@@ -290,7 +291,7 @@ class Watch:
             # What is not claimed is not sent: it might be sent twice.
             self._problems.append(str(error))
             for cause in causes:
-                group.rules[cause.place].counts["unclaimed"] += 1
+                group.rules[cause.which_rule].counts["unclaimed"] += 1
             return []
         for each, alert in alerts:
             each.counts["fired"] += 1
@@ -299,10 +300,10 @@ class Watch:
         return [alert for _, alert in alerts]
 
     def _let_through(
-        self, group: _Group, judged: JudgedBars, causes: Sequence[_Cause]
-    ) -> list[tuple[_Watched, Alert]]:
+        self, group: _Group, judged: JudgedBars, causes: Sequence[_Firing]
+    ) -> list[tuple[_RuleState, Alert]]:
         """Return the alerts that nothing holds back, with their rules."""
-        alerts = [(group.rules[c.place], _alert(group, judged, c)) for c in causes]
+        alerts = [(group.rules[c.which_rule], _alert(group, judged, c)) for c in causes]
         known = self._record.known([alert.cause for _, alert in alerts])
         found = []
         for cause, (each, alert) in zip(causes, alerts, strict=True):
@@ -315,12 +316,14 @@ class Watch:
         return found
 
 
-def _groups(rules: Sequence[Rule], saved: Mapping[str, str], engine: LiveEngine) -> list[_Group]:
+def _groups(
+    rules: Sequence[AlertRule], saved: Mapping[str, str], engine: LiveEngine
+) -> list[_Group]:
     """Return the rules by timeframe, read, with what the engine must have looked for."""
-    by_size: dict[str, list[_Watched]] = {}
+    by_size: dict[str, list[_RuleState]] = {}
     for rule in rules:
         size = parse_timeframe(rule.timeframe).text
-        each = _Watched(
+        each = _RuleState(
             rule,
             rule.screen(saved, engine.convention),
             Allowance(rule.cooldown, rule.hourly_cap),
@@ -343,11 +346,11 @@ def _layers(instrument: Ints, is_wanted: Any) -> list[Ints]:
     return [rows[ages == age] for age in range(int(ages.max()) + 1)]
 
 
-def _alert(group: _Group, judged: JudgedBars, cause: _Cause) -> Alert:
-    rule, opened = group.rules[cause.place].rule, int(judged.opens[cause.row])
+def _alert(group: _Group, judged: JudgedBars, cause: _Firing) -> Alert:
+    rule, opened = group.rules[cause.which_rule].rule, int(judged.opens[cause.row])
     numbers: dict[str, float | None] = {
         name: None if np.isnan(values[cause.row]) else float(values[cause.row])
-        for name, values in judged.numbers[cause.place].items()
+        for name, values in judged.numbers[cause.which_rule].items()
     }
     return Alert(
         f"{rule.identity}:{opened}:{cause.instrument}",

@@ -218,7 +218,7 @@ class Indicator:
         is known; negative: earlier, where it was not known yet.
     waits
         The parameter that says for how many minutes of each session there is no value yet. Bars of
-        minutes must fit into them: see `require_whole_bars`.
+        minutes must fit into these.
     order
         What is wrong with values that are given by their places: in the order of another language
         they would make other numbers, without anybody noticing.
@@ -385,20 +385,6 @@ class Indicator:
         if self.advance_long is None or float(values[self.parameters[0].name]) <= SHORT_WINDOW:
             return self.advance
         return self.advance_long
-
-    def require_whole_bars(self, values: Values, minutes: int) -> None:
-        """Raise `ParameterError` where bars of so many minutes do not fit into those that it waits.
-
-        Where they do not, a bar would be partly inside.
-        """
-        if self.waits is None or float(values[self.waits]) % minutes == 0:
-            return
-        given = values[self.waits]
-        fits = max(int(float(given)) // minutes, 1) * minutes
-        raise ParameterError(
-            f"{self.name}: {self.waits}={given}; must be a whole number of bars, which last "
-            f"{counted(minutes, 'minute')} here; give {fits}, or ask for shorter bars"
-        )
 
     def new_state(self, values: Values, instruments: int) -> Floats:
         """Return the state before any row, float64 ``[instruments, state_size]``."""

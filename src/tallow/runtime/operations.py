@@ -21,7 +21,9 @@ import polars as pl
 from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars import Calendar
+from tallow.core.errors import ParameterError
 from tallow.core.kernel import read_only
+from tallow.core.text import counted
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels import aggregate as bars
@@ -86,7 +88,7 @@ class Machine:
         minutes = 0 if self.buckets is None else self.buckets.step_us // MINUTE_US
         if minutes:
             for each in self.plan.operations:
-                each.indicator.require_whole_bars(each.values, minutes)
+                _require_whole_bars(each, minutes)
 
     @cached_property
     def anchors(self) -> AnchorTable | None:
@@ -191,6 +193,19 @@ class Machine:
                 ]
                 failures += _run_known(operation, state, offsets, taken, made, source)
         return failures
+
+
+def _require_whole_bars(operation: Operation, minutes: int) -> None:
+    """Raise `ParameterError` where bars of so many minutes would be partly in those it waits."""
+    indicator, values = operation.indicator, operation.values
+    if indicator.waits is None or float(values[indicator.waits]) % minutes == 0:
+        return
+    given = values[indicator.waits]
+    fits = max(int(float(given)) // minutes, 1) * minutes
+    raise ParameterError(
+        f"{indicator.name}: {indicator.waits}={given}; must be a whole number of bars, which last "
+        f"{counted(minutes, 'minute')} here; give {fits}, or ask for shorter bars"
+    )
 
 
 def _run_known(

@@ -20,6 +20,7 @@ from tallow.serve import (
     cli_plot,
     cli_screen,
     cli_sequences,
+    cli_watch,
     options,
 )
 from tallow.serve.cli_rollout import rollout_app
@@ -42,6 +43,7 @@ Examples:
   tallow sequences "NSE_EQ|INE301A01014" --store candles
   tallow plot RAYMOND --store candles -t 15m -o chart.html
   tallow live --store candles --feed ws://localhost:8765
+  tallow watch --store candles --threshold 1 --log alerts.jsonl
   tallow compare candles.csv --control talib --candidate tallow
   tallow rollout plan > rollout.toml
   tallow indicators bollinger
@@ -284,6 +286,7 @@ _verb("screen", "screen:screen_market", cli_screen.EPILOG)(cli_screen.screen)
 _verb("sequences", "sequences:find_sequences", cli_sequences.EPILOG)(cli_sequences.sequences)
 _verb("plot", "plot:plot_instrument", cli_plot.EPILOG)(cli_plot.plot)
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
+_verb("watch", "watch:run_watch", cli_watch.EPILOG)(cli_watch.watch)
 _verb("compare", "compare:run_compare", cli_compare.EPILOG, cli_compare.CompareCommand)(
     cli_compare.compare
 )

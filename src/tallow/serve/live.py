@@ -86,25 +86,25 @@ def run_live(
     take_interrupts_back()
     require_output_zone(output_zone)
     check_json_file(json_file)
-    _require_minutes(source_timeframe)
+    require_minutes(source_timeframe)
     is_quiet = json or quiet
     sizes = list(dict.fromkeys(parse_timeframe(text).text for text in timeframe))
     given = {name: each for name, each in options.items() if each is not None and each is not False}
     # Errors come before seconds of compiling, and before a store is made.
-    feed_options, state = take_options(given, FEED), _checked_state(state)
-    members = _checked_universe(given.pop("universe", None), store)
+    feed_options, state = take_options(given, FEED), checked_state(state)
+    members = checked_universe(given.pop("universe", None), store)
     calendars = LiveEngine([*sizes, DAY], **given).calendars
-    _compile(given, shown=not is_quiet)
+    compile_session(given, shown=not is_quiet)
     names = (without_secrets(feed), without_secrets(store))
     is_replay, began = feed.startswith("replay:"), time.perf_counter()
     with (
         when_cancelled(CANCELLED.format(names[1])),
-        _open_feed(feed, feed_options, calendars) as source,
+        open_session_feed(feed, feed_options, calendars) as source,
         open_store(store, create=True) as kept,
     ):
         kept.require_writable()
         engine_options = given | {"store": kept, "universe": members}
-        engine = _engine(state, instruments, [*dict.fromkeys([*sizes, DAY])], engine_options)
+        engine = session_engine(state, instruments, [*dict.fromkeys([*sizes, DAY])], engine_options)
         session = LiveSession(engine, source, store=kept, state=state, instruments=instruments)
         if session.resumption:
             say(in_options(session.resumption, VERB), err=True)
@@ -153,7 +153,8 @@ def asked_to_stop() -> Iterator[threading.Event]:
 # What the session is made of
 
 
-def _require_minutes(source_timeframe: str) -> None:
+def require_minutes(source_timeframe: str) -> None:
+    """Raise `TimeframeError` for candles that live does not take."""
     if parse_timeframe(source_timeframe).text != TIMEFRAME:
         raise TimeframeError(
             f"live: source_timeframe={source_timeframe}; live takes candles of one minute, and "
@@ -161,7 +162,7 @@ def _require_minutes(source_timeframe: str) -> None:
         )
 
 
-def _checked_state(state: Path | None) -> Path | None:
+def checked_state(state: Path | None) -> Path | None:
     """Return the state's file; `OutputError` if this user can make none there."""
     if state is None:
         return None
@@ -170,7 +171,7 @@ def _checked_state(state: Path | None) -> Path | None:
     return path
 
 
-def _checked_universe(universe: str | None, store: str) -> Universe | str | None:
+def checked_universe(universe: str | None, store: str) -> Universe | str | None:
     """Return a file's universe, or a name that the store knows; `TallowError` for any other."""
     found: Universe | str | None = read_if_file(universe)
     if isinstance(found, str):
@@ -179,12 +180,14 @@ def _checked_universe(universe: str | None, store: str) -> Universe | str | None
     return found
 
 
-def _compile(options: Mapping[str, Any], shown: bool) -> None:
+def compile_session(options: Mapping[str, Any], shown: bool) -> None:
+    """Compile what a session needs, where this version has never run on this machine."""
     engine = AnalyticsEngine(**take_options(dict(options), ENGINE))
     compile_kernels(engine, options["indicators"], shown)
 
 
-def _open_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment) -> Feed:
+def open_session_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment) -> Feed:
+    """Open a feed; a replay goes at `REPLAY_SPEED` where no other is given."""
     scheme = feed.partition(":")[0]
     if scheme == "replay":
         speed = options.get("speed", REPLAY_SPEED)
@@ -196,11 +199,12 @@ def _open_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment
     return open_feed(feed, **options)
 
 
-def _engine(
+def session_engine(
     state: Path | None,
     instruments: Sequence[str] | None,
     sizes: Sequence[str],
     options: Mapping[str, Any],
+    verb: str = VERB,
 ) -> LiveEngine:
     """Return the engine as the state's file has it, or with the past that is in the store."""
     console = make_console(stderr=True)
@@ -214,9 +218,11 @@ def _engine(
             warnings.simplefilter("always", TallowWarning)
             engine = LiveEngine.load(state, sizes, **options)
         for each in caught:
-            say(f"Warning: {in_options(str(each.message), VERB)}", err=True)
+            say(f"Warning: {in_options(str(each.message), verb)}", err=True)
         return engine
     engine = LiveEngine(sizes, **options)
+    if options.get("store") is None:
+        return engine
     with progress_bar(console, "Catching up", "instruments") as move:
         names = instruments or sorted(options["store"].changed_since(0))
         if engine.members is not None:

@@ -182,7 +182,7 @@ class LiveScreens:
         Parameters
         ----------
         screens
-            What `tallow.alerts.Rule.screen` returns.
+            What `tallow.alerts.AlertRule.screen` returns.
         timeframe
             One of the engine's.
         bars
