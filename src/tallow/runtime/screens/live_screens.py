@@ -199,7 +199,8 @@ class LiveScreens:
         with self._reading:
             self._panels.look()
             wanted = self._panels.wanted(needs, size, trees, bars)
-            panels = self._panels.of(wanted, is_crossed=_has_crossing(trees))
+            is_crossed = _has_crossing(trees)
+            panels = self._panels.of(wanted, is_crossed=is_crossed, may_be_short=True)
             store = self._intake.source
             source = LiveSource(self._panels.names, panels, None if store is None else store.store)
             numbers = self._panels.order
@@ -207,9 +208,9 @@ class LiveScreens:
         return JudgedBars.of(screens, evaluation, base, numbers, bars)
 
     def require_screens(self, screens: Sequence[Screen], timeframe: str | Timeframe) -> None:
-        """Raise `ScreenError` if screens ask for a timeframe or an indicator that is not here."""
+        """Raise `ScreenError` if screens ask for what is not here, or look back too far."""
         size, trees = parse_timeframe(timeframe), [tree for each in screens for tree in each.trees]
-        self._panels.wanted(leaves(*trees, base=size.text), size, trees)
+        self._panels.require_room(self._panels.wanted(leaves(*trees, base=size.text), size, trees))
 
     @property
     def convention(self) -> str:

@@ -160,10 +160,13 @@ class LivePanels:
             found.append(BarNeeds(number, columns, bars, each.bars + 1, each.has_forming))
         return found
 
-    def of(self, wanted: Sequence[BarNeeds], *, is_crossed: bool) -> dict[str, Panel]:
+    def of(
+        self, wanted: Sequence[BarNeeds], *, is_crossed: bool, may_be_short: bool = False
+    ) -> dict[str, Panel]:
         """Return the panels that are wanted, after a look.
 
-        `ScreenError` if they look back further than the engine's memory goes.
+        `ScreenError` if they look back further than the engine's memory goes now, unless they
+        `may_be_short`: what looks back so far is unknown then.
         """
         if len(self.names) != len(self._intake.names):
             names, self.order = self._intake.names, np.argsort(self._intake.rank)
@@ -173,9 +176,20 @@ class LivePanels:
             self._kept.want(each.number, each.columns, min(each.bars, most))
         self._kept.settle(len(self.names), self._load)
         return {
-            self._sizes[each.number].text: self._panel(each, is_crossed=is_crossed)
+            self._sizes[each.number].text: self._panel(each, is_crossed, may_be_short)
             for each in wanted
         }
+
+    def require_room(self, wanted: Sequence[BarNeeds]) -> None:
+        """Raise `ScreenError` if bars are looked at that will never be in memory."""
+        for each in wanted:
+            size = self._sizes[each.number]
+            if size.minutes and each.must > self._capacity(size):
+                raise ScreenError(
+                    f"screen: looks {counted(each.must - 1, 'bar')} of {size} back; this live "
+                    f"engine keeps {self._state.memory.capacity} candles in memory; have it keep "
+                    "more"
+                )
 
     # What the engine has
 
@@ -271,11 +285,12 @@ class LivePanels:
         since: Floats = np.maximum(np.where(has_bar != 0.0, opens, last), BEGIN_OF_TIME)
         return since.astype(np.int64)
 
-    def _panel(self, wanted: BarNeeds, *, is_crossed: bool) -> Panel:
+    def _panel(self, wanted: BarNeeds, is_crossed: bool, may_be_short: bool) -> Panel:
         number, kept = wanted.number, self._kept.timeframes[wanted.number]
         bars = min(wanted.bars, kept.bars)
         slots, counts = kept.newest(self.order, bars, self._since(number))
-        self._require_depth(wanted, counts)
+        if not may_be_short:
+            self._require_depth(wanted, counts)
         opens, ends, values = kept.at(slots, wanted.columns)
         final = np.ones(len(slots), dtype=np.bool_)
         codes = np.repeat(np.arange(len(counts)), counts)
