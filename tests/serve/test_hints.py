@@ -116,6 +116,7 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/plot": ("plot",),
     "serve/quarantine": ("quarantine",),
     "serve/query": ("query",),
+    "serve/watch": ("watch",),
     "serve/rollout": ("rollout start",),
     "serve/run": ("run",),
     "serve/screen": ("screen",),

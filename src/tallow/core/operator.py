@@ -27,12 +27,10 @@ CONVENTIONS: tuple[Convention, ...] = ("tradingview", "talib")
 WINDOW: Memory = "window"
 RECURSIVE: Memory = "recursive"
 CROSS: Memory = "cross"
-PERIODS = ("session", "week", "month")
-YEAR_ROWS = "year_rows"
-MINUTE = "minute"
+PERIODS, YEAR_ROWS, MINUTE = ("session", "week", "month"), "year_rows", "minute"
 OF_CALENDAR = (*PERIODS, YEAR_ROWS, MINUTE)
-COLUMNS = ("open", "high", "low", "close", "volume")
 PEER = "peer"
+COLUMNS = ("open", "high", "low", "close", "volume")
 INPUTS = (*COLUMNS, *OF_CALENDAR, PEER)
 """What a kernel can ask for. Periods number the session, week and month of each row; `YEAR_ROWS` is
 how many rows of its timeframe the calendar had in the twelve months before its session; `MINUTE` is
@@ -217,8 +215,7 @@ class Indicator:
         From parameters to by how many rows charts draw each output later than the row at which it
         is known; negative: earlier, where it was not known yet.
     waits
-        The parameter that says for how many minutes of each session there is no value yet. Bars of
-        minutes must fit into these.
+        The parameter that says how many minutes of a session, in whole bars, have no value yet.
     order
         What is wrong with values that are given by their places: in the order of another language
         they would make other numbers, without anybody noticing.
@@ -262,9 +259,8 @@ class Indicator:
                     f"indicator: name={name!r}; must be lower-case letters, digits and "
                     "underscores, and not default; specs are read that way"
                 )
-        names = [parameter.name for parameter in self.parameters]
         for convention, preset in self.presets.items():
-            unknown = set(preset) - set(names)
+            unknown = set(preset) - {parameter.name for parameter in self.parameters}
             if convention not in CONVENTIONS or unknown:
                 raise DeclarationError(f"{self.name}: preset {convention}: unknown {unknown or ''}")
         if len({output.name for output in self.outputs}) != len(self.outputs) or not self.outputs:
