@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 import talib
+from numpy.typing import NDArray
 
 from benchmarks.kernels import ROWS_MAX, Floats, Rows, rows_of
 from benchmarks.measure import Figure, Outcome, take_turns
@@ -32,12 +33,12 @@ def measure(settings: Settings) -> Outcome:
         if name.startswith("CDL")
     }
     _require_equal(functions, rows.part(0, 1))
-    outputs = np.zeros((len(functions), max(map(len, blocks))))
     asked = {"all": tuple(functions), "names of all": ("patterns",)}
     asked |= {name: (name,) for name in ALONE}
     contestants: dict[str, Callable[[], object]] = {}
     for name, specs in asked.items():
-        contestants[name] = partial(_run, Machine(make_plan(specs)), blocks, outputs)
+        machine = Machine(make_plan(specs))
+        contestants[name] = partial(_run, machine, blocks, machine.room(max(map(len, blocks))))
         theirs = [functions[each] for each in specs if each in functions]
         if theirs:
             contestants[f"{name} talib"] = partial(_run_talib, theirs, instruments)
@@ -57,11 +58,15 @@ def measure(settings: Settings) -> Outcome:
     )
 
 
-def _run(machine: Machine, blocks: Sequence[Rows], outputs: Floats) -> None:
+def _run(
+    machine: Machine, blocks: Sequence[Rows], room: tuple[Floats, NDArray[np.int8] | None]
+) -> None:
+    """Fill in what frames are made of."""
     for block in blocks:
-        states = machine.new_states(len(block.offsets) - 1)
-        made = outputs[: len(machine.plan.columns), : len(block)]
-        assert not machine.fill(states, block.offsets, block.columns, made)
+        states, count = machine.new_states(len(block.offsets) - 1), len(block)
+        made, small = (None if each is None else each[:, :count] for each in room)
+        assert made is not None
+        assert not machine.fill(states, block.offsets, block.columns, made, small=small)
 
 
 def _run_talib(functions: Sequence[str], instruments: Sequence[Mapping[str, Floats]]) -> None:

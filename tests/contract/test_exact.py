@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from tallow.core.arrays import Floats
-from tallow.core.operator import OF_CALENDAR
 from tallow.testing.cases import Case
+from tallow.testing.contract import ANCHORS
 from tallow.testing.histories import Rows, flat, joined, part, ticking, walk
 from tests.contract.cases import RECURSIVE_CASES, SHARPEST, every_sharpest_case, of_cases
 from tests.running import case
@@ -30,7 +30,7 @@ from tests.textbook import ORACLES, numbers
 RELATIVE = 1e-9
 ROUNDING = 1e-12
 DIGITS = 60
-CUMULATIVE = {"obv", "ad", "nvi", "pvi", "pvt", "zigzag"}
+CUMULATIVE = {"obv", "ad", "nvi", "pvi", "pvt", "zigzag", "anchored_vwap"}
 """They remember what was since their first row."""
 
 ANCHORED_ROWS = {"session": 75, "week": 150, "month": 300}
@@ -55,7 +55,7 @@ def exact(case: Case, rows: Rows) -> Exact:
 
 def assert_exact(case: Case, rows: Rows, got: list[Floats], want: Exact) -> None:
     """Compare null masks exactly, and values to the tolerance; digits are lost by us alone."""
-    numbers = set(case.inputs) - set(OF_CALENDAR)
+    numbers = set(case.inputs) - ANCHORS
     largest = max(float(np.max(np.abs(rows[name]))) for name in numbers)
     scales = {"percent": 100.0, "0..100": 100.0, "ratio": 1.0, "sign": 1.0}
     for output, column, values in zip(case.indicator.outputs, got, want, strict=True):

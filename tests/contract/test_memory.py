@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import tallow
-from tallow.core.operator import MINUTE, PERIODS, YEAR_ROWS
+from tallow.core.operator import MINUTE, PERIODS, SINCE, YEAR_ROWS
 from tallow.testing.cases import Case
 from tallow.testing.histories import Rows, part, ticking, walk
 from tests.contract.cases import every_sharpest_case
@@ -81,7 +81,7 @@ def test_the_engine_gives_each_instrument_its_own_values(case: Case) -> None:
     for name, frame in result.group_by(["instrument"], maintain_order=True):
         own = candles.filter(instrument=name[0])
         rows = {column: own[column].to_numpy() for column in COLUMNS}
-        rows |= dict.fromkeys(PERIODS, np.ones(len(own)))
+        rows |= dict.fromkeys((*PERIODS, SINCE), np.ones(len(own)))
         rows[YEAR_ROWS] = np.full(len(own), 365.0 * 24 * 60)
         rows[MINUTE] = (own["timestamp"].dt.epoch("s") % 86_400 / 60).to_numpy()
         assert_same_bits(outputs_of(frame), case.run(rows))

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from tallow.core.arrays import Floats
-from tallow.core.operator import OF_CALENDAR, RECURSIVE, Indicator
+from tallow.core.operator import RECURSIVE, Indicator
 from tallow.testing.cases import Case
+from tallow.testing.contract import ANCHORS
 from tallow.testing.histories import Rows, flat, joined, walk
 from tests.contract.cases import (
     every_indicator,
@@ -28,6 +29,9 @@ ROUNDING = 1e-12
 """Of the largest number that went in: what a sum of such numbers may lose."""
 
 
+VWAPS = {"vwap", "vwap_bands", "anchored_vwap", "event_vwap"}
+
+
 def as_lists(rows: Rows, names: tuple[str, ...]) -> list[Column]:
     """Return columns for the textbook: lists, None where a value is missing."""
     return [[None if x != x else x for x in rows[name].tolist()] for name in names]
@@ -41,7 +45,7 @@ def expected(case: Case, rows: Rows) -> list[Floats]:
 
 def largest(case: Case, rows: Rows) -> float:
     """Return the largest number among the inputs that are no periods."""
-    numbers = set(case.inputs) - set(OF_CALENDAR)
+    numbers = set(case.inputs) - ANCHORS
     return max(float(np.nanmax(np.abs(rows[name]))) for name in numbers)
 
 
@@ -107,13 +111,13 @@ def test_zero_prices_give_zero_null_or_the_flat_value(case: Case) -> None:
 @pytest.mark.parametrize("kind", ["still", "talib", "zeros"])
 @every_indicator
 def test_a_market_that_stands_still(indicator: Indicator, kind: str) -> None:
-    """Every value from the warm-up on is exactly the textbook's; of vwap, within a rounding."""
+    """Every value from the warm-up on is exactly the textbook's; of vwaps, within a rounding."""
     still = case(indicator.name, "talib" if kind == "talib" else "tradingview")
     values: Still = getattr(ORACLES[indicator.name], kind)
     prices = (0.0, 0.0) if kind == "zeros" else (PRICE, VOLUME)
     rows = flat(max(700, max(still.warmup) + 50), *prices)
     columns = still.run(rows)
-    slack = 1e-12 * PRICE if indicator.name in {"vwap", "vwap_bands"} else 0.0
+    slack = 1e-12 * PRICE if indicator.name in VWAPS else 0.0
     each = values if isinstance(values, tuple) else (values,) * len(columns)
     for output, column, warmup, value in zip(
         indicator.outputs, columns, still.first_rows(rows), each, strict=True

@@ -116,5 +116,9 @@ def test_hints_name_what_is_near_whatever_its_case():
     assert near_matches("raymnd", ["RAYMOND", "TCS"]) == "did you mean RAYMOND?"
     assert near_matches("EMA", ["ema", "rma", "vwap"]).startswith("did you mean ema")
     assert near_matches("zzz", ["ema", "adx"]) == "known: adx, ema"
+    # What is much less like it than the nearest is no hint; an alias is another word for one.
+    assert near_matches("clsoe", ["close", "cdlshortline"]) == "did you mean close?"
+    aliases = {"cdlhammer": "cdl_hammer"}
+    assert near_matches("hammer", ["cdl_hammer", *aliases], aliases) == "did you mean cdl_hammer?"
     many = [f"I{k:04}" for k in range(KNOWN_SHOWN + 5)]
     assert near_matches("zzz", many).endswith(f"I{KNOWN_SHOWN - 1:04} and 5 more")

@@ -107,7 +107,7 @@ def theirs(call: str, rows: Rows) -> list[Floats]:
     # TA-Lib's integers are 0 where there is none.
     names["known"] = lambda column: np.where(column == 0, np.nan, column)
     names["finite"] = lambda column: np.where(np.isfinite(column), column, np.nan)
-    names |= {"cloud": _cloud, "regime": _regime}
+    names |= {"cloud": _cloud, "inside": _inside, "regime": _regime, "returns": _returns}
     names["flags"] = lambda found, rows: tuple(
         np.where(np.arange(len(column)) < rows, np.nan, np.asarray(column) / 100.0)
         for column in found
@@ -117,6 +117,18 @@ def theirs(call: str, rows: Rows) -> list[Floats]:
     # A matrix of Wickra's is no array, but has rows.
     columns = list(found) if isinstance(found, tuple) else [*np.atleast_2d(np.array([*found]).T)]
     return [np.asarray(column, dtype=np.float64) for column in columns]
+
+
+def _returns(close: Floats) -> Floats:
+    """Return logarithms of changes, zero where there is none."""
+    whole = np.where(close > 0.0, close, 1.0)
+    return np.log(whole[1:] / whole[:-1])
+
+
+def _inside(found: Any, low: float, high: float) -> Floats:
+    """Return the values between limits, after a row without one."""
+    column = np.append(np.nan, found)
+    return np.where((column > low) & (column < high), column, np.nan)
 
 
 def _cloud(found: Any, base: int) -> tuple[Floats, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tallow.core.operator import OF_CALENDAR
+from tallow.core.operator import OF_CALENDAR, SINCE
 from tallow.testing.histories import Rows, flat, joined, ticking, walk
 from tests.oracles.reading import candles, records
 from tests.oracles.rows import ROWS
@@ -64,12 +64,13 @@ SYMBOLS = ("PREMEXPLN", "AVANTEL", "IDEAFORGE", "RAYMOND", "JAICORPLTD")
 
 
 def one_session(rows: Rows) -> Rows:
-    return {**rows, "session": np.ones(len(rows["close"]))}
+    ones = np.ones(len(rows["close"]))
+    return {**rows, "session": ones, "since": ones}
 
 
 def compare(row: Row, rows: Rows) -> int:
     """Compare each set of parameters; return how many nulls stand for a value of theirs."""
-    whole = {**rows, **dict.fromkeys(OF_CALENDAR, np.ones(len(rows["close"])))}
+    whole = {**rows, **dict.fromkeys((*OF_CALENDAR, SINCE), np.ones(len(rows["close"])))}
     return sum(assert_row(row, ours, call, whole) for ours, call in row.cases())
 
 

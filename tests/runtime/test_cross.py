@@ -20,7 +20,7 @@ import pytest
 
 from tallow import AnalyticsEngine, LiveEngine, load_calendar, open_store
 from tallow.core.errors import DeclarationError, ParameterError, RangeError
-from tallow.core.operator import CROSS, PEER, RECURSIVE
+from tallow.core.operator import CROSS, PEER, RECURSIVE, SINCE
 from tallow.core.registry import registry
 from tallow.core.spec import make_spec, parse_specs
 from tallow.core.time import from_us, to_us
@@ -269,6 +269,7 @@ def test_a_plan_has_a_phase_for_each_time_instruments_are_compared():
         ({"inputs": ("high", "low")}, "takes one column"),
         ({"inputs": ("close", "session")}, "takes one column"),
         ({"inputs": ("close", PEER)}, "needs a parameter instrument"),
+        ({"inputs": ("close", SINCE)}, "needs a parameter moment"),
         ({"memory": RECURSIVE, "inputs": ("close", PEER)}, "is for CROSS alone"),
     ],
 )

@@ -126,7 +126,7 @@ def exponential(column: Sequence[float], length: int, weight: float) -> Column:
     value = mean(column[:length])
     result.append(value)
     for x in column[length:]:
-        value = weight * x + (1.0 - weight) * value
+        value = value + weight * (x - value)
         result.append(value)
     return result
 

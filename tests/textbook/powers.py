@@ -162,3 +162,35 @@ def fisher(p: Parameters, high: list[float], low: list[float]) -> tuple[Column, 
 def known_windows(column: list[float], n: int) -> list[list[float]]:
     """Return each full window, oldest row first."""
     return [column[end - n : end] for end in range(n, len(column) + 1)]
+
+
+@window(None)
+def hurst(p: Parameters, close: Column) -> tuple[Column, ...]:
+    n = int(p["length"])
+    halvings = [k for k in range(n.bit_length()) if n >> k >= 8]
+    sizes = [n >> k for k in halvings]
+    returns = over_windows(close, 2, lambda two: log(two[1] / two[0]) if min(two) > 0.0 else None)
+
+    def exponent(part: list[float]) -> float | None:
+        scaled = [
+            [rescaled_range(part[k * size : (k + 1) * size]) for k in range(1 << halving)]
+            for halving, size in zip(halvings, sizes, strict=True)
+        ]
+        if any(None in each for each in scaled):
+            return None
+        x, y = [log(size) for size in sizes], [log(mean(known(each))) for each in scaled]
+        middle, level = mean(x), mean(y)
+        rise = fsum((a - middle) * (b - level) for a, b in zip(x, y, strict=True))
+        return rise / fsum((a - middle) ** 2 for a in x)
+
+    return (over_windows(returns, n, exponent),)
+
+
+def rescaled_range(part: list[float]) -> float | None:
+    """Return the range of the sums of what differs from the mean, in deviations."""
+    if min(part) == max(part):
+        return None
+    middle, sums = mean(part), [0.0]
+    for x in part:
+        sums.append(sums[-1] + (x - middle))
+    return (max(sums[1:]) - min(sums[1:])) / deviation(part)

@@ -59,3 +59,49 @@ def vwma(p: Parameters, close: Column, volume: Column) -> tuple[Column, ...]:
     traded = combine(lambda x, units: x * units, close, volume)
     units = over_windows(hidden(volume, close), n, fsum)
     return (combine(lambda t, u: t / u if u else None, over_windows(traded, n, fsum), units),)
+
+
+@recursive(PRICE, zeros=None)
+def anchored_vwap(
+    p: Parameters,
+    high: list[float],
+    low: list[float],
+    close: list[float],
+    volume: list[float],
+    since: list[float],
+) -> tuple[Column, ...]:
+    first = next((i for i, is_past in enumerate(since) if is_past), len(since))
+    prices = close if p["source"] == "close" else thirds(high, low, close)
+    return (means_since([first] * len(close), prices, volume),)
+
+
+@recursive(PRICE, zeros=None)
+def event_vwap(
+    p: Parameters,
+    high: list[float],
+    low: list[float],
+    close: list[float],
+    volume: list[float],
+    source: list[float],
+) -> tuple[Column, ...]:
+    starts, start = [], len(source)
+    for i, x in enumerate(source):
+        if (i == 0 or x != source[i - 1]) if p["event"] == "change" else x != 0.0:
+            start = i
+        starts.append(start)
+    return (means_since(starts, thirds(high, low, close), volume),)
+
+
+def thirds(high: list[float], low: list[float], close: list[float]) -> list[float]:
+    """Return the mean of three prices of each row."""
+    return [(h + l + c) / 3.0 for h, l, c in zip(high, low, close, strict=True)]  # noqa: E741
+
+
+def means_since(starts: list[int], prices: list[float], volume: list[float]) -> Column:
+    """Return the mean price of a unit traded from a row's start on, which may not be there yet."""
+    result: Column = []
+    for i, start in enumerate(starts):
+        units = fsum(volume[start : i + 1])
+        traded = fsum(prices[j] * volume[j] for j in range(start, i + 1))
+        result.append(traded / units if units else None)
+    return result

@@ -9,7 +9,7 @@ import difflib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tallow.core.limits import (
@@ -19,6 +19,9 @@ from tallow.core.limits import (
     SHOWN_CHARACTERS,
 )
 from tallow.core.text import hide_secrets, printable
+
+_MUCH_LESS = 0.15
+"""How much less like a name than the nearest one is what a hint leaves out, of 1 for the same."""
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
@@ -188,15 +191,21 @@ def _safe_argument(message: object) -> object:
     return printable(hide_secrets(message))
 
 
-def near_matches(name: str, known: Iterable[str]) -> str:
-    """Return a hint that lists names like `name`, whatever their case, or what there is."""
+def near_matches(name: str, known: Iterable[str], behind: Mapping[str, str] | None = None) -> str:
+    """Return a hint that lists names like `name`, whatever their case, or what there is.
+
+    Of an alias it is the name `behind` it.
+    """
     choices = sorted(known)
     # A longer one is like none; to find that out would take its length times theirs.
     name = name[:NAME_CHARACTERS_MAX]
     plain = {choice.lower(): choice for choice in reversed(choices)}
     near = difflib.get_close_matches(name.lower(), plain, n=3, cutoff=0.5)
     if near:
-        return f"did you mean {' or '.join(plain[match] for match in near)}?"
+        like = {m: difflib.SequenceMatcher(None, m, name.lower()).ratio() for m in near}
+        found = [plain[m] for m in near if like[m] >= like[near[0]] - _MUCH_LESS]
+        shown = dict.fromkeys((behind or {}).get(each, each) for each in found)
+        return f"did you mean {' or '.join(shown)}?"
     more = len(choices) - KNOWN_SHOWN
     return f"known: {', '.join(choices[:KNOWN_SHOWN])}{f' and {more} more' if more > 0 else ''}"
 

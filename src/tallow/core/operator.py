@@ -30,12 +30,14 @@ CROSS: Memory = "cross"
 PERIODS, YEAR_ROWS, MINUTE = ("session", "week", "month"), "year_rows", "minute"
 OF_CALENDAR = (*PERIODS, YEAR_ROWS, MINUTE)
 PEER = "peer"
+SINCE = "since"
 COLUMNS = ("open", "high", "low", "close", "volume")
-INPUTS = (*COLUMNS, *OF_CALENDAR, PEER)
+INPUTS = (*COLUMNS, *OF_CALENDAR, SINCE, PEER)
 """What a kernel can ask for. Periods number the session, week and month of each row; `YEAR_ROWS` is
 how many rows of its timeframe the calendar had in the twelve months before its session; `MINUTE` is
-how many minutes after its session's start it opens, negative before that; `PEER` is 1 in rows of
-the instrument that the parameter `instrument` names, else 0: for `CROSS` alone."""
+how many minutes after its session's start it opens, negative before that; `SINCE` is 1 from the
+parameter `moment` on, and NaN before it; `PEER` is 1 in rows of the instrument that the parameter
+`instrument` names, else 0: for `CROSS` alone."""
 
 MEANS = ("hl2", "hlc3", "ohlc4")
 """Indicators that are the mean of a row's prices: they have a value on every row."""
@@ -151,6 +153,9 @@ class Output:
 SHORT_WINDOW = 32
 """Longest window that is added up row by row: measured, halves win from about 40 rows on."""
 
+SMALL_NULL = -128
+"""What stands for null where kernels fill in whole numbers of 8 bits."""
+
 Kernel = Callable[..., None]
 """``advance(state, params, offsets, *inputs, *outputs)``.
 
@@ -200,6 +205,8 @@ class Indicator:
         Conventions under which a test compares the values with those of who it is named after.
     advance_long
         Replaces `advance` where the first parameter, a length, exceeds `SHORT_WINDOW`.
+    advance_small
+        Does as `advance` into an output of int8, with `SMALL_NULL`, where that is what frames have.
     version
         Raised whenever a value changes: part of every cache key and snapshot.
     aliases
@@ -239,6 +246,7 @@ class Indicator:
     seed: str = "none"
     version: int = 1
     advance_long: Kernel | None = None
+    advance_small: Kernel | None = None
     check: Callable[[Values], str | None] | None = None
     presets: Mapping[str, Values] = field(default_factory=lambda: MappingProxyType({}))
     compared: tuple[Convention, ...] = ()
@@ -299,11 +307,13 @@ class Indicator:
         inputs, is_cross = self.input_names(values), self.memory == CROSS
         if PEER in inputs and not is_cross:
             raise DeclarationError(f"{self.name}: input {PEER}; is for CROSS alone")
-        if PEER in inputs and "instrument" not in values:
-            raise DeclarationError(f"{self.name}: input {PEER}; needs a parameter instrument")
+        for name, parameter in ((PEER, "instrument"), (SINCE, "moment")):
+            if name in inputs and parameter not in values:
+                raise DeclarationError(f"{self.name}: input {name}; needs a parameter {parameter}")
         if is_cross and (self.state_size(values) or any(self.warmup(values))):
             raise DeclarationError(f"{self.name}: CROSS; has no state and no warm-up")
-        if is_cross and (set(inputs) & set(OF_CALENDAR) or self.source_input(values) is None):
+        of_times = {*OF_CALENDAR, SINCE}
+        if is_cross and (set(inputs) & of_times or self.source_input(values) is None):
             raise DeclarationError(
                 f"{self.name}: CROSS; takes one column, which may be another source, and "
                 f"{PEER}, not {', '.join(inputs)}"

@@ -109,7 +109,7 @@ class Registry(Generic[T]):
         """
         found = self.get(name)
         if found is None:
-            hint = near_matches(str(name), (*self.by_name, *self.aliases))
+            hint = near_matches(str(name), (*self.by_name, *self.aliases), self.aliases)
             raise self.error(f"{self.what}: {excerpt(name)}; {self.rule}; {hint}{self.broken()}")
         return found
 

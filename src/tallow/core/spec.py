@@ -305,7 +305,8 @@ def _source(text: str, given: str, convention: Convention, place: int) -> Spec |
         return given.lower()
     if not has_brackets(given) and registry().get(given) is None:
         _refuse_others(given)
-        hint = near_matches(given, (*COLUMNS, *registry().by_name, *registry().aliases))
+        aliases = registry().aliases
+        hint = near_matches(given, (*COLUMNS, *registry().by_name, *aliases), aliases)
         raise SpecError(f"{shorten(text)}: source {excerpt(given)}; unknown; {hint}")
     spec = _parse(given, convention, place + 1)
     if len(set(spec.outputs)) > 1:

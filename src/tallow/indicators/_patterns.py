@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tallow.core.kernel import kernel, kernel_part
+from tallow.core.operator import SMALL_NULL
 from tallow.indicators._pattern_forms import (
     ALLOWED,
     BIT,
@@ -208,6 +209,29 @@ def _add_trends(trends, complete, found, count):  # type: ignore[no-untyped-def]
             is_null = complete[PAST + j] < TREND_ROWS + back
             code = NULL if is_null else trends[PAST + j - back]
             found[_TREND_WORD, j] |= code << (_TREND_SHIFT + 3 * (back - 1))
+
+
+@kernel
+def unpack_small(state, params, offsets, codes, out):  # type: ignore[no-untyped-def]
+    """Do as `unpack`, in whole numbers of 8 bits."""
+    work = np.empty(_UNPACKED)
+    bits, shift = work.view(np.int64), np.int64(params[0])
+    size, other = np.int8(params[1]), np.int8(params[2])
+    row, last = offsets[0], offsets[len(state)]
+    while row < last:
+        count = min(_UNPACKED, last - row)
+        given, made = codes[row : row + count], out[row : row + count]
+        for j in range(count):
+            work[j] = given[j] + _EXACT
+        for j in range(count):
+            made[j] = (bits[j] >> shift) & 7
+        for j in range(count):
+            code = made[j]
+            value = other if code & 4 else size
+            value = -value if code & 2 else value
+            none = SMALL_NULL if code & 4 else 0
+            made[j] = value if code & 1 else none
+        row += count
 
 
 @kernel

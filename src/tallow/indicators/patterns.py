@@ -32,7 +32,7 @@ from tallow.indicators._pattern_forms import (
 )
 from tallow.indicators._pattern_names import aliases
 from tallow.indicators._pattern_table import PATTERNS, TREND_ROWS, Pattern
-from tallow.indicators._patterns import advance, unpack
+from tallow.indicators._patterns import advance, unpack, unpack_small
 
 _PRICES = ("open", "high", "low", "close")
 _CODES = tuple(f"codes_{k}" for k in range(COLUMNS))
@@ -164,6 +164,7 @@ def _indicator(pattern: Pattern) -> Indicator:
         warmup=partial(_warmup, pattern),
         state_size=lambda _: 0,
         advance=unpack,
+        advance_small=unpack_small,
         formula=_formula(pattern),
         reference=f"as TA-Lib's CDL{name.upper()}",
         compared=("talib",),

@@ -4,10 +4,128 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, kernel_part, kernel_step
 from tallow.core.operator import RECURSIVE, Indicator, Output, Values
 from tallow.indicators._averages import FAINT, average_step
 from tallow.indicators._declare import length, zero_or_null
+from tallow.indicators._lanes import (
+    LANES,
+    ROOM,
+    ROWS,
+    count_pieces,
+    load_lanes,
+    load_states,
+    next_piece,
+    save_states,
+    side_by_side,
+    store_lanes,
+)
+
+
+@kernel_part
+def _line(moves, sizes, flat):  # type: ignore[no-untyped-def]
+    return 100.0 * min(max(moves / sizes, -1.0), 1.0) if sizes > 0.0 else flat
+
+
+@kernel_step
+def _go_on(state, i, params, flat, close, start, stop, only_begin, line, signal):  # type: ignore[no-untyped-def]
+    """Take rows one by one, or those until all has a value; return where others begin."""
+    short_n, long_n, signal_n = params[0], params[1], params[2]
+    short_weight, long_weight = 2.0 / (short_n + 1.0), 2.0 / (long_n + 1.0)
+    mean_weight = 2.0 / (signal_n + 1.0)
+    seen, before, long_count, move = state[i, 0], state[i, 1], state[i, 2], state[i, 3]
+    size, short_count, moves = state[i, 4], state[i, 5], state[i, 6]
+    sizes, mean_count, mean = state[i, 7], state[i, 8], state[i, 9]
+    row = start
+    while row < stop and not (only_begin and mean_count == signal_n):
+        x, at = close[row], row
+        line[at] = signal[at] = np.nan
+        row += 1
+        if x != x:
+            continue
+        change, is_first = x - before, seen == 0.0
+        seen, before = 1.0, x
+        if is_first:
+            continue
+        # Past the beginning all four go on at once, without its checks.
+        if short_count == short_n:
+            # Faded away, both keep their relation: below this it would lose its digits.
+            if change != 0.0 or sizes > FAINT:
+                move += long_weight * (change - move)
+                size += long_weight * (abs(change) - size)
+                moves += short_weight * (move - moves)
+                sizes += short_weight * (size - sizes)
+        else:
+            _, move = average_step(long_count, move, change, long_n, long_weight)
+            long_count, size = average_step(long_count, size, abs(change), long_n, long_weight)
+            if long_count < long_n:
+                continue
+            _, moves = average_step(short_count, moves, move, short_n, short_weight)
+            short_count, sizes = average_step(short_count, sizes, size, short_n, short_weight)
+            if short_count < short_n:
+                continue
+        value = _line(moves, sizes, flat)
+        line[at] = value
+        # A null is no value of the signal's: it waits.
+        if value != value:
+            continue
+        mean_count, mean = average_step(mean_count, mean, value, signal_n, mean_weight)
+        if mean_count == signal_n:
+            signal[at] = mean
+    state[i, 0], state[i, 1], state[i, 2], state[i, 3] = seen, before, long_count, move
+    state[i, 4], state[i, 5], state[i, 6] = size, short_count, moves
+    state[i, 7], state[i, 8], state[i, 9] = sizes, mean_count, mean
+    return row
+
+
+@kernel_part
+def _step(work, long_weight, short_weight, mean_weight, flat):  # type: ignore[no-untyped-def]
+    """Take closes of section 0: averages are the next five, then come the line and the signal."""
+    eight, one, two, three = (
+        np.uint64(LANES),
+        np.uint64(ROOM),
+        np.uint64(2 * ROOM),
+        np.uint64(3 * ROOM),
+    )
+    four, five = np.uint64(4 * ROOM), np.uint64(5 * ROOM)
+    six, seven = np.uint64(6 * ROOM), np.uint64(7 * ROOM)
+    for k in range(np.uint64(ROWS * LANES)):
+        now = k + eight
+        change = work[now] - work[k]
+        move, size, moves = work[one + k], work[two + k], work[three + k]
+        sizes, mean = work[four + k], work[five + k]
+        is_kept = change == 0.0 and not sizes > FAINT
+        new_move = move + long_weight * (change - move)
+        new_size = size + long_weight * (abs(change) - size)
+        new_moves = moves + short_weight * (new_move - moves)
+        new_sizes = sizes + short_weight * (new_size - sizes)
+        moves = moves if is_kept else new_moves
+        sizes = sizes if is_kept else new_sizes
+        work[one + now] = move if is_kept else new_move
+        work[two + now] = size if is_kept else new_size
+        work[three + now], work[four + now] = moves, sizes
+        value = _line(moves, sizes, flat)
+        new_mean = mean + mean_weight * (value - mean)
+        work[five + now] = new_mean if value == value else mean
+        work[six + now], work[seven + now] = value, new_mean
+
+
+@kernel_part
+def _go_side_by_side(state, i, offsets, starts, params, flat, close, work, line, signal):  # type: ignore[no-untyped-def]
+    """Take rows of eight instruments, as long as none is missing."""
+    columns = (1, 3, 4, 6, 7, 9)
+    for section in range(6):
+        load_states(state, i, columns[section], work, section)
+    for _ in range(count_pieces(offsets, i, starts)):
+        if load_lanes(close, starts, work, 0) > 0:
+            break
+        weights = 2.0 / (params[1] + 1.0), 2.0 / (params[0] + 1.0), 2.0 / (params[2] + 1.0)
+        _step(work, weights[0], weights[1], weights[2], flat)
+        store_lanes(work, 6, starts, line)
+        store_lanes(work, 7, starts, signal)
+        next_piece(work, 6, starts)
+    for section in range(6):
+        save_states(state, i, columns[section], work, section)
 
 
 @kernel
@@ -16,51 +134,24 @@ def advance(state, params, offsets, close, line, signal):  # type: ignore[no-unt
 
     Averages are of changes and of their sizes, over the long length and then the short one.
     """
-    short_n, long_n, signal_n = params[0], params[1], params[2]
     flat = 0.0 if params[3] == 1.0 else np.nan
-    short_weight, long_weight = 2.0 / (short_n + 1.0), 2.0 / (long_n + 1.0)
-    mean_weight = 2.0 / (signal_n + 1.0)
-    for i in range(len(state)):
-        seen, before, long_count, move = state[i, 0], state[i, 1], state[i, 2], state[i, 3]
-        size, short_count, moves = state[i, 4], state[i, 5], state[i, 6]
-        sizes, mean_count, mean = state[i, 7], state[i, 8], state[i, 9]
-        for row in range(offsets[i], offsets[i + 1]):
-            x = close[row]
-            line[row] = signal[row] = np.nan
-            if x != x:
-                continue
-            change, is_first = x - before, seen == 0.0
-            seen, before = 1.0, x
-            if is_first:
-                continue
-            # Past the beginning all four go on at once, without its checks.
-            if short_count == short_n:
-                # Faded away, both keep their relation: below this it would lose its digits.
-                if change != 0.0 or sizes > FAINT:
-                    move += long_weight * (change - move)
-                    size += long_weight * (abs(change) - size)
-                    moves += short_weight * (move - moves)
-                    sizes += short_weight * (size - sizes)
-            else:
-                _, move = average_step(long_count, move, change, long_n, long_weight)
-                long_count, size = average_step(long_count, size, abs(change), long_n, long_weight)
-                if long_count < long_n:
-                    continue
-                _, moves = average_step(short_count, moves, move, short_n, short_weight)
-                short_count, sizes = average_step(short_count, sizes, size, short_n, short_weight)
-                if short_count < short_n:
-                    continue
-            value = 100.0 * min(max(moves / sizes, -1.0), 1.0) if sizes > 0.0 else flat
-            line[row] = value
-            # A null is no value of the signal's: it waits.
-            if value != value:
-                continue
-            mean_count, mean = average_step(mean_count, mean, value, signal_n, mean_weight)
-            if mean_count == signal_n:
-                signal[row] = mean
-        state[i, 0], state[i, 1], state[i, 2], state[i, 3] = seen, before, long_count, move
-        state[i, 4], state[i, 5], state[i, 6] = size, short_count, moves
-        state[i, 7], state[i, 8], state[i, 9] = sizes, mean_count, mean
+    work, starts = np.empty(8 * ROOM), np.empty(LANES, dtype=np.int64)
+    i = np.int64(0)
+    while i < len(state):
+        many = side_by_side(offsets, i)
+        for k in range(many):
+            starts[k] = offsets[i + k]
+        for turn in range(2):
+            only_begin = turn == 0 and many > 1
+            for k in range(many):
+                if starts[k] < offsets[i + k + 1]:
+                    starts[k] = _go_on(
+                        state, i + k, params, flat, close,
+                        starts[k], offsets[i + k + 1], only_begin, line, signal,
+                    )  # fmt: skip
+            if only_begin:
+                _go_side_by_side(state, i, offsets, starts, params, flat, close, work, line, signal)
+        i += many
 
 
 def _check(p: Values) -> str | None:

@@ -18,6 +18,7 @@ from tallow.core.operator import (
     OF_CALENDAR,
     PEER,
     RECURSIVE,
+    SINCE,
     Indicator,
     Kernel,
     Output,
@@ -38,7 +39,8 @@ class Operation:
     Attributes
     ----------
     inputs
-        Columns of the rows, numbers of periods, and the `source`; ``peer KEY`` of an instrument.
+        Columns of the rows, numbers of periods, and the `source`; ``peer KEY`` of an instrument,
+        ``since MOMENT`` of a moment.
     columns
         Each kernel output's column, or None where nobody needs it.
     source
@@ -112,10 +114,25 @@ class Plan:
         return [*self.operations, *(each for phase in self.phases for each in phase.operations)]
 
     @cached_property
+    def small(self) -> tuple[str, ...]:
+        """The columns that kernels can fill in as int8: frames have that, and nothing else."""
+        taken = {name for operation in self.operations for name in operation.inputs}
+        found = {o.columns[0] for o in self.operations if o.indicator.advance_small} - taken
+        kinds = self.kinds
+        return tuple(c for c in self.columns if c in found and kinds[c].kind == "int8")
+
+    @cached_property
     def anchors(self) -> tuple[str, ...]:
         """What calendars say of a row, such as its session, that some indicator takes as input."""
         used = {name for operation in self.operations for name in operation.inputs}
         return tuple(name for name in OF_CALENDAR if name in used)
+
+    @cached_property
+    def moments(self) -> tuple[str, ...]:
+        """The moments, as they were given, from which on some indicator goes."""
+        used = [name for operation in self.operations for name in operation.inputs]
+        found = (name.removeprefix(f"{SINCE} ") for name in used if name.startswith(f"{SINCE} "))
+        return tuple(dict.fromkeys(found))
 
 
 def make_plan(
@@ -320,6 +337,7 @@ class _Draft:
             inputs = tuple(f"{PEER} {values['instrument']}" if n == PEER else n for n in inputs)
         elif spec.indicator.memory == CROSS:
             skipped = inputs[0]
+        inputs = tuple(f"{SINCE} {values['moment']}" if n == SINCE else n for n in inputs)
         columns = self.columns[spec.text]
         return Operation(
             indicator=spec.indicator,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tallow.core.arrays import Flags, Floats, Ints
+from tallow.core.arrays import Flags, Ints
 from tallow.core.limits import PLANS
-from tallow.core.operator import Output
 from tallow.data.kernels import aggregate as bars
 from tallow.data.reading.schema import NUMBERS, TIME_TYPE
-from tallow.runtime.operations import to_columns, to_series
+from tallow.plan.plan import Plan
+from tallow.runtime.operations import BarValues, to_columns, to_series
 from tallow.runtime.output_kinds import output_columns
 
 BAR_COLUMNS = (
@@ -37,9 +37,8 @@ def bar_frame(
     built: bars.BarArrays,
     final: Flags,
     interest: bool,
-    outputs: Sequence[str],
-    matrix: Floats,
-    kinds: Mapping[str, Output],
+    plan: Plan,
+    made: BarValues,
 ) -> pl.DataFrame:
     """Return bars with their outputs; the columns own their memory, as the arrays are scratch."""
     prices = np.array([getattr(built, name) for name in NUMBERS])
@@ -53,12 +52,12 @@ def bar_frame(
     columns.append(pl.Series("candles", built.candles.astype(np.uint32)))
     columns.append(pl.Series("is_final", final))
     own = [name for name in BAR_COLUMNS if interest or name != "open_interest"]
-    columns += output_columns(matrix, outputs, kinds)
-    return pl.DataFrame(columns, schema=[*own, *outputs])
+    columns += output_columns(plan, made.values, made.small)
+    return pl.DataFrame(columns, schema=[*own, *plan.columns])
 
 
 def bar_arrays(
-    built: bars.BarArrays, final: Flags, interest: bool, outputs: Sequence[str], matrix: Floats
+    built: bars.BarArrays, final: Flags, interest: bool, plan: Plan, made: BarValues
 ) -> BarColumns:
     """Return the columns of `bar_frame`, without the instruments, as arrays."""
     columns: BarColumns = {"timestamp": built.timestamp.copy()}
@@ -66,7 +65,7 @@ def bar_arrays(
     if interest:
         columns["open_interest"] = built.open_interest.copy()
     columns |= {"candles": built.candles.astype(np.uint32), "is_final": final}
-    return columns | dict(zip(outputs, matrix, strict=True))
+    return columns | dict(zip(plan.columns, made.values, strict=True))
 
 
 def _instrument_column(names: Sequence[str], counts: Ints) -> pl.Series:

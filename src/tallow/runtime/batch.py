@@ -189,10 +189,9 @@ class BarRun:
             if built is None:
                 return None
             result = replace(shorter[0].result, bars=built)
-            made = self._machine.run_bars(own[1:], result, places)
+            made = self._machine.run_bars(own[1:], result, places, small=True)
             final = self._finality(built, own[0], closing=True)
-            outputs = (self.interest, self.plan.columns, made.values, self.plan.kinds)
-            frame = bar_frame(names, built, final, *outputs)
+            frame = bar_frame(names, built, final, self.interest, self.plan, made)
             self._account_joined(names, shorter, built)
         self._note_failures(names, made.failures)
         self._closed.update(names)
@@ -275,16 +274,17 @@ class BarRun:
         *own, tally = (each[part] for each in states)
         state, places = own[0], np.maximum(calendar_of, 0)
         state[calendar_of < 0, bars.FAILED] = _NO_CALENDAR
-        made = self._machine.run(own, candles, places, scratch, closing=block.closing)
+        how = {"closing": block.closing, "small": not self.as_arrays}
+        made = self._machine.run(own, candles, places, scratch, **how)
         result, frame = made.result, self.empty_frame()
-        given = (self.interest, self.plan.columns, made.values)
+        given = (self.interest, self.plan, made)
         columns: BarColumns = {}
         if self.as_arrays or len(result.bars.timestamp):
             final = self._finality(result.bars, state, block.closing)
             if self.as_arrays:
                 columns = bar_arrays(result.bars, final, *given)
             else:
-                frame = bar_frame(names, result.bars, final, *given, self.plan.kinds)
+                frame = bar_frame(names, result.bars, final, *given)
         where = (part, calendar_of, state, tally, candles)
         return Part(*where, frame, columns, result, made.failures)
 

@@ -177,10 +177,11 @@ def _computed(
 
     def compute(rows: pl.Series) -> pl.Series:
         given = {name: rows.struct.field(name).to_numpy() for name in names}
-        matrix, offsets = np.empty((len(fields), len(rows))), np.array([0, len(rows)])
-        for failure in machine.fill(machine.new_states(1), offsets, given, matrix):
+        (matrix, small), offsets = machine.room(len(rows)), np.array([0, len(rows)])
+        states = machine.new_states(1)
+        for failure in machine.fill(states, offsets, given, matrix, small=small):
             raise failure.error
-        made = output_columns(matrix, machine.plan.columns, machine.plan.kinds)
+        made = output_columns(machine.plan, matrix, small)
         return pl.DataFrame(made, schema=list(outputs.values())).to_struct(spec.indicator.name)
 
     struct = pl.struct(columns).map_batches(compute, return_dtype=pl.Struct(fields))

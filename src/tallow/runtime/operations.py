@@ -13,26 +13,35 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars import Calendar
 from tallow.core.errors import ParameterError
 from tallow.core.kernel import read_only
+from tallow.core.operator import SMALL_NULL
 from tallow.core.text import counted
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels import aggregate as bars
-from tallow.data.kernels.anchors import AnchorTable, anchor_columns, anchor_table
+from tallow.data.kernels.anchors import (
+    AnchorTable,
+    anchor_columns,
+    anchor_table,
+    moment_columns,
+    moment_starts,
+)
 from tallow.data.kernels.buckets import BucketTable
 from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Operation, Plan
 
 T = TypeVar("T")
+Smalls = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,13 @@ class Failure:
 class BarValues(NamedTuple):
     """Bars that candles made, the values beside them, ``[fields, bars]``, and where kernels failed.
 
-    `result` is a view of scratch memory.
+    `result` is a view of scratch memory; `small` are values that were to be int8.
     """
 
     result: bars.AggregateResult
     values: Floats
     failures: list[Failure]
+    small: Smalls | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,12 @@ class Machine:
         assert self.size is not None
         return anchor_table(self.calendars, self.size)
 
+    @cached_property
+    def starts(self) -> Times | None:
+        """When the plan's moments are, int64 ``[moments, calendars]``, if there are any."""
+        moments = self.plan.moments
+        return moment_starts(moments, self.calendars) if self.calendars and moments else None
+
     def new_states(self, count: int) -> list[Floats]:
         """Return the states of `count` instruments before any row."""
         states = [o.indicator.new_state(o.values, count) for o in self.plan.operations]
@@ -112,15 +128,17 @@ class Machine:
         *,
         closing: bool = False,
         lead: int = 0,
+        small: bool = False,
     ) -> BarValues:
         """Run candles into bars, as `bars.aggregate`, and these through the kernels.
 
-        `lead` is how many fields of the values the caller fills in, before those of the plan.
+        `lead` is how many fields of the values the caller fills in, before those of the plan;
+        `small` says that those which can be are to be int8.
         """
         assert self.buckets is not None
         where = (calendar_of, closing, self.buckets, self.no_trade)
         result = bars.aggregate(states[0], candles, *where, scratch)
-        return self.run_bars(states[1:], result, calendar_of, lead)
+        return self.run_bars(states[1:], result, calendar_of, lead, small=small)
 
     def run_bars(
         self,
@@ -128,15 +146,25 @@ class Machine:
         result: bars.AggregateResult,
         calendar_of: Ints,
         lead: int = 0,
+        *,
+        small: bool = False,
     ) -> BarValues:
         """Run bars through the kernels; `states` are those of the operations."""
         built = result.bars
-        values = np.empty((lead + len(self.plan.columns), len(built.timestamp)))
+        values, smalls = self.room(len(built.timestamp), lead, small=small)
         inputs = {name: getattr(built, name) for name in NUMBERS}
-        failures = self.fill(
-            states, built.offsets, inputs, values[lead:], built.timestamp, calendar_of
-        )
-        return BarValues(result, values, failures)
+        where = built.timestamp, calendar_of, smalls
+        failures = self.fill(states, built.offsets, inputs, values[lead:], *where)
+        return BarValues(result, values, failures, smalls)
+
+    def room(self, rows: int, lead: int = 0, *, small: bool = True) -> tuple[Floats, Smalls | None]:
+        """Return room for the values of rows: float64, and int8 for those which can be that.
+
+        Without any such, or if they are not to be `small`, all are float64.
+        """
+        count = len(self.plan.small) if small else 0
+        values = np.empty((lead + len(self.plan.columns) - count, rows))
+        return values, np.empty((count, rows), dtype=np.int8) if count else None
 
     def fill(
         self,
@@ -146,6 +174,7 @@ class Machine:
         out: Floats,
         times: Times | None = None,
         calendar_of: Ints | None = None,
+        small: Smalls | None = None,
     ) -> list[Failure]:
         """Run every operation over rows ``offsets[i]:offsets[i + 1]`` of each instrument.
 
@@ -158,23 +187,30 @@ class Machine:
         out
             float64 ``[columns, rows]``, filled in. Polars frames may alias it.
         times, calendar_of
-            Of the rows, microseconds, and of the instruments: where there are `anchors`.
+            Of the rows, microseconds, and of the instruments: where there are `anchors` or
+            `starts`.
+        small
+            int8 ``[small columns, rows]``, filled in; then `out` has the other columns only.
         """
         rows = out.shape[1]
         if not rows:
             return []
         given = {name: read_only(column) for name, column in inputs.items()}
-        if self.anchors is not None:
+        if self.anchors is not None or self.starts is not None:
             assert times is not None
             assert calendar_of is not None
-            found = anchor_columns(self.anchors, self.plan.anchors, times, offsets, calendar_of)
+            found = self._columns_of_times(times, offsets, calendar_of)
             given |= {name: read_only(column) for name, column in found.items()}
         failures: list[Failure] = []
         unwanted = max((o.columns.count(None) for o in self.plan.operations), default=0)
         spare = unwanted + len(self.plan.hidden)
         with BUFFERS.lend(spare * rows) as memory:
             beside = memory.reshape(spare, rows)
-            columns = dict(zip(self.plan.columns, out, strict=True))
+            columns: dict[str, NDArray[Any]] = {}
+            if small is not None:
+                columns |= zip(self.plan.small, small, strict=True)
+            wide = (name for name in self.plan.columns if name not in columns)
+            columns |= zip(wide, out, strict=True)
             columns |= zip(self.plan.hidden, beside[unwanted:], strict=True)
             for operation, state in zip(self.plan.operations, states, strict=True):
                 free = iter(beside)
@@ -193,6 +229,17 @@ class Machine:
                 ]
                 failures += _run_known(operation, state, offsets, taken, made, source)
         return failures
+
+    def _columns_of_times(
+        self, times: Times, offsets: Ints, calendar_of: Ints
+    ) -> dict[str, Floats]:
+        """Return what kernels take of times: numbers of periods, and which moments are past."""
+        where, found = (times, offsets, calendar_of), dict[str, Floats]()
+        if self.anchors is not None:
+            found |= anchor_columns(self.anchors, self.plan.anchors, *where)
+        if self.starts is not None:
+            found |= moment_columns(self.plan.moments, self.starts, *where)
+        return found
 
 
 def _require_whole_bars(operation: Operation, minutes: int) -> None:
@@ -213,7 +260,7 @@ def _run_known(
     state: Floats,
     offsets: Ints,
     inputs: Sequence[Floats],
-    outputs: Sequence[Floats],
+    outputs: Sequence[NDArray[Any]],
     source: Floats | None,
 ) -> list[Failure]:
     """Do as `_run`, over the rows in which the source has a value; the others have none."""
@@ -234,10 +281,13 @@ def _run(
     state: Floats,
     offsets: Ints,
     inputs: Sequence[Floats],
-    outputs: Sequence[Floats],
+    outputs: Sequence[NDArray[Any]],
 ) -> list[Failure]:
     """Call the kernel once for all; where it raises, once per instrument, to find which ones."""
-    advance, parameters = operation.advance, operation.parameters
+    advance, parameters, missing = operation.advance, operation.parameters, math.nan
+    if outputs[0].dtype == np.int8:
+        assert operation.indicator.advance_small is not None
+        advance, missing = operation.indicator.advance_small, SMALL_NULL
     before = state.copy()
     try:
         advance(state, parameters, offsets, *inputs, *outputs)
@@ -253,7 +303,7 @@ def _run(
         except Exception as error:  # noqa: BLE001
             failures.append(Failure(i, operation.affects, operation.indicator.name, error))
             for output in outputs:
-                output[offsets[i] : offsets[i + 1]] = math.nan
+                output[offsets[i] : offsets[i + 1]] = missing
     return failures
 
 
@@ -321,6 +371,13 @@ def to_columns(matrix: Floats, *, nan_to_null: bool) -> list[pl.Series]:
         pl.Series("values", matrix.reshape(-1), nan_to_null=nan_to_null),
         matrix.shape[1],
     )
+    return [values.slice(k * count, count) for k in range(len(matrix))]
+
+
+def to_small_columns(matrix: Smalls) -> list[pl.Series]:
+    """Return int8 rows of a matrix as columns for a frame, as `to_columns`; null as null."""
+    values, count = pl.Series("values", matrix.reshape(-1)), matrix.shape[1]
+    values = values.set(values == SMALL_NULL, None)
     return [values.slice(k * count, count) for k in range(len(matrix))]
 
 

@@ -12,7 +12,8 @@ import polars as pl
 
 from tallow.core.arrays import Floats
 from tallow.core.operator import Kind, Output
-from tallow.runtime.operations import to_columns
+from tallow.plan.plan import Plan
+from tallow.runtime.operations import Smalls, to_columns, to_small_columns
 
 TYPES: Mapping[Kind, pl.DataType] = {
     "float64": pl.Float64(),
@@ -27,14 +28,17 @@ def output_types(columns: Sequence[str], kinds: Mapping[str, Output]) -> list[pl
     return [TYPES[kinds[name].kind] if name in kinds else TYPES["float64"] for name in columns]
 
 
-def output_columns(
-    matrix: Floats, columns: Sequence[str], kinds: Mapping[str, Output]
-) -> list[pl.Series]:
-    """Return the rows of a matrix as columns for a frame, which own their memory."""
+def output_columns(plan: Plan, matrix: Floats, small: Smalls | None) -> list[pl.Series]:
+    """Return a plan's columns for a frame, which own their memory: float64, and those of int8."""
     made = to_columns(matrix, nan_to_null=True)
-    if not kinds:
+    if not plan.kinds:
         return made
-    return [in_kind(each, kinds.get(name)) for each, name in zip(made, columns, strict=True)]
+    columns = {} if small is None else dict(zip(plan.small, to_small_columns(small), strict=True))
+    wide = (name for name in plan.columns if name not in columns)
+    columns |= {
+        name: in_kind(each, plan.kinds.get(name)) for name, each in zip(wide, made, strict=True)
+    }
+    return [columns[name] for name in plan.columns]
 
 
 def in_kind(values: pl.Series, output: Output | None) -> pl.Series:

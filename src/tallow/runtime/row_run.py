@@ -63,7 +63,7 @@ class RowRun:
 
     def _feed(self, block: Block) -> list[pl.DataFrame]:
         """Return the outputs of the block's rows, in frames, in the block's order."""
-        if self.plan.anchors:
+        if self.plan.anchors or self.plan.moments:
             self._note_unknown(block)
         parts = split_evenly(block.candles.offsets, self.threads)
         return in_parallel(self.pool, [partial(self._run_part, block, part) for part in parts])
@@ -94,12 +94,12 @@ class RowRun:
         names, candles = block.names[part], block.candles.part(part)
         inputs = {name: getattr(candles, name) for name in NUMBERS}
         calendar_of, times, offsets = None, candles.timestamp, candles.offsets
-        if self.plan.anchors:
+        if self.plan.anchors or self.plan.moments:
             calendar_of = self.calendars.indices(names)
             times = dated_times(times, offsets, calendar_of, self._shifts)
-        matrix = np.empty((len(self.plan.columns), len(times)))
+        matrix, small = self._machine.room(len(times))
         states = self._machine.new_states(len(names))
-        failures = self._machine.fill(states, offsets, inputs, matrix, times, calendar_of)
+        failures = self._machine.fill(states, offsets, inputs, matrix, times, calendar_of, small)
         self.failures.update({names[f.instrument]: f.reason for f in failures})
-        columns = self.plan.columns
-        return pl.DataFrame(output_columns(matrix, columns, self.plan.kinds), schema=list(columns))
+        columns = output_columns(self.plan, matrix, small)
+        return pl.DataFrame(columns, schema=list(self.plan.columns))

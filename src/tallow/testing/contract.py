@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 import numpy as np
 
 from tallow.core.arrays import Floats
-from tallow.core.operator import CROSS, OF_CALENDAR, PEER, WINDOW, Indicator
+from tallow.core.operator import CROSS, OF_CALENDAR, PEER, SINCE, WINDOW, Indicator
 from tallow.testing.bits import differing_bits
 from tallow.testing.cases import UNWRITTEN, Case, ContractError, cases_of
 from tallow.testing.histories import (
@@ -36,7 +36,7 @@ RELATIVE: Final = 1e-9
 ROUNDING: Final = 1e-12
 """Of the largest number that went in: what a sum of such numbers may lose."""
 
-ANCHORS: Final = frozenset(OF_CALENDAR)
+ANCHORS: Final = frozenset((*OF_CALENDAR, SINCE))
 PIECES: Final = 12
 """Random ways to cut a history."""
 

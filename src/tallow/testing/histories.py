@@ -112,4 +112,5 @@ def _candles(opened: Floats, high: Floats, low: Floats, close: Floats, volume: F
         "year_rows": (75 * (247 + row // 375 % 5)).astype(np.float64),
         # Of bars of five minutes.
         "minute": (5 * (row % 75)).astype(np.float64),
+        "since": np.ones(len(close)),
     }

@@ -38,6 +38,13 @@ ROWS = (
         "np.sqrt(1.0 - 1.0 / {0}) * np.asarray(wickra.HistoricalVolatility({0}, 252).batch(close))",
         residue=1e-8,
     ),
+    Row(
+        "hurst({0})",
+        # It takes what it is given as returns, and has parts of a half, a third, ... of them.
+        "inside(wickra.HurstExponent({0}, 2).batch(returns(close)), 0.0, 1.0)",
+        ((16,), (24,), (31,)),
+        starts="what is not within 0 and 1 is 0 or 1",
+    ),
     Row("rvi({0}, {1})", "talib.RVI(close, {1}, {0})", ((10, 14), (2, 5), (20, 7)), residue=1e-8),
     Row(
         "rvi({0}, {0}, smoothing=wilder, unchanged=neither)",

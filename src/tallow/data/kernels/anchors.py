@@ -1,8 +1,9 @@
-"""What calendars say of a row: its session, week and month, and how many rows a year has."""
+"""What calendars say of a row: its session, week and month, rows of a year, and moments past."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,13 +13,15 @@ from tallow.core.arrays import Floats, Ints, Times
 from tallow.core.calendars import Calendar, anchor_boundaries
 from tallow.core.kernel import kernel, read_only
 from tallow.core.limits import CALENDARS_MAX
-from tallow.core.operator import MINUTE
-from tallow.core.time import MINUTE_US
+from tallow.core.moments import at_venue, read_limit
+from tallow.core.operator import MINUTE, SINCE
+from tallow.core.time import MINUTE_US, to_us
 from tallow.core.timeframe import Timeframe, Unit
 from tallow.data.kernels.aggregate import first_after
 from tallow.data.kernels.buckets import period_ids, session_rows
 
 ANCHOR_UNITS: tuple[Unit, ...] = ("day", "week", "month")
+_NEVER = int(np.iinfo(np.int64).max)
 
 
 class AnchorTable(NamedTuple):
@@ -90,6 +93,41 @@ def anchor_columns(
         _anchor_ids(read_only(times), offsets, calendar_of, anchors, ids, columns[name])
         if name == MINUTE:
             columns[name] = (times - columns[name]) / MINUTE_US
+    return columns
+
+
+def moment_starts(moments: Sequence[str], calendars: tuple[Calendar, ...]) -> Times:
+    """Return from which instant on moments are past, int64 ``[moments, calendars]``.
+
+    A date is past when its session, or the next one after it, begins. `RangeError` if a moment is a
+    time that a venue's clocks skip or show twice.
+    """
+    starts = [_start(moment, calendar) for moment in moments for calendar in calendars]
+    return np.array(starts, dtype=np.int64).reshape(len(moments), len(calendars))
+
+
+def _start(moment: str, calendar: Calendar) -> int:
+    limit = at_venue("moment", read_limit("moment", moment), calendar)
+    if isinstance(limit, datetime):
+        return to_us(limit)
+    table = calendar.sessions()
+    first = int(np.searchsorted(table.day_date, np.datetime64(limit)))
+    boundaries = anchor_boundaries(table, calendar.timezone)
+    return int(boundaries[first]) if first < len(boundaries) else _NEVER
+
+
+def moment_columns(
+    moments: Sequence[str], starts: Times, times: Times, offsets: Ints, calendar_of: Ints
+) -> dict[str, Floats]:
+    """Return 1 in each row from a moment on; NaN before it, and for instruments without a calendar.
+
+    `starts` are those of `moment_starts`; names are those of inputs.
+    """
+    columns = {}
+    for moment, by_calendar in zip(moments, starts, strict=True):
+        own = np.where(calendar_of < 0, _NEVER, by_calendar[calendar_of])
+        is_past = times >= np.repeat(own, np.diff(offsets))
+        columns[f"{SINCE} {moment}"] = np.where(is_past, 1.0, np.nan)
     return columns
 
 

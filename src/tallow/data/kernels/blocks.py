@@ -32,17 +32,20 @@ from tallow.data.kernels.live_rows import roll_states
     SOURCE,
     ANCHORS,
     PERIODS,
+    MOMENTS,
+    STARTS,
     BESIDE,
     OPERATIONS,
     HEADER,
-) = range(19)
+) = range(21)
 """Places in a block, in this order: addresses of the states of bars now and before the newest
 candle, of the flags whether that is in a bar and whether the last bar is final, of revisions and
 of the last bars' indicators; for how many instruments there is room; how many indicators' columns;
 the grace in microseconds, whether fillers are dropped; how many calendars, segments; the two
 numbers of a `BucketTable`; how many boundaries an `AnchorTable` has; which of session, week, month,
-rows of a year and minute any operation takes, as bits; how many columns are computed that are no
-fields of rows, with those five; how many operations. Then come the addresses of both tables'
+rows of a year and minute any operation takes, as bits; how many moments, and the address of their
+starts by calendar; how many columns are computed that are no fields of rows, with those five and
+the moments, which are the last; how many operations. Then come the addresses of both tables'
 arrays, and the operations."""
 
 BUCKET_ARRAYS, ANCHOR_ARRAYS = 9, 9
@@ -100,6 +103,14 @@ def _anchors(block):  # type: ignore[no-untyped-def]
         floats_at(block[at + 7], count),
         floats_at(block[at + 8], count),
     )
+
+
+@kernel_part
+def _mark_past(times, places, starts, out):  # type: ignore[no-untyped-def]
+    """Write 1 where a moment is past that each calendar has its own start of, else NaN."""
+    for k in range(len(times)):
+        is_past = places[k] >= 0 and times[k] >= starts[places[k]]
+        out[k] = 1.0 if is_past else np.nan
 
 
 @kernel_part
@@ -168,6 +179,10 @@ def fill_indicators(block, which, places, opened, times, fields, rows, spare):  
         ends[k] = k
     spare += 8 * (count + 1)
     beside, spare = spare, spare + 8 * count * block[BESIDE]
+    for k in range(block[MOMENTS]):
+        own = integers_at(block[STARTS] + 8 * k * block[CALENDARS], block[CALENDARS])
+        at = beside + 8 * (block[BESIDE] - block[MOMENTS] + k) * count
+        _mark_past(times, places, own, floats_at(at, count))
     if block[PERIODS]:
         table = _anchors(block)
         ids = (table.session, table.week, table.month, table.year_rows, table.minute)

@@ -16,11 +16,17 @@ from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.operator import OF_CALENDAR
 from tallow.core.time import MINUTE_US, SECOND_US
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.kernels.anchors import anchor_columns, anchor_table
+from tallow.data.kernels.anchors import (
+    anchor_columns,
+    anchor_table,
+    moment_columns,
+    moment_starts,
+)
 from tallow.data.reading.schema import NUMBERS
 from tallow.migrate.causes.rounding import PrintedValues
 from tallow.migrate.engines.bars import analytics_engine, bars_of
 from tallow.migrate.protocol import Request
+from tallow.plan.plan import make_plan
 
 ZONE_US = 330 * MINUTE_US
 """India's offset from UTC: labels that were read in the wrong zone are off by it."""
@@ -38,7 +44,7 @@ class Bars:
     columns: dict[str, Floats]
     """Float64 (rows,) by name, NaN where there is no value: `NUMBERS`, or those in the answer."""
     periods: dict[str, Floats]
-    """Number of each row's session, week and month, float64 (rows,)."""
+    """Number of each row's session, week and month, and which moments are past, float64 (rows,)."""
 
     def __len__(self) -> int:
         return len(self.time)
@@ -126,12 +132,12 @@ class RequestBars:
         return without, self.with_periods(instrument, read_bars(kept))
 
     def with_periods(self, instrument: str, bars: Bars) -> Bars:
-        """Return the bars with what the calendar says of them, such as their sessions."""
-        calendars = self._calendars.indices([instrument])
-        size = parse_timeframe(self.request.timeframe)
-        table = anchor_table(self._calendars.calendars, size)
-        offsets = np.array([0, len(bars)])
-        periods = anchor_columns(table, OF_CALENDAR, bars.time, offsets, calendars)
+        """Return the bars with what calendars say of them, and the moments asked for."""
+        known, size = self._calendars.calendars, parse_timeframe(self.request.timeframe)
+        where = bars.time, np.array([0, len(bars)]), self._calendars.indices([instrument])
+        periods = anchor_columns(anchor_table(known, size), OF_CALENDAR, *where)
+        moments = make_plan(self.request.indicators).moments
+        periods |= moment_columns(moments, moment_starts(moments, known), *where)
         return replace(bars, periods=periods)
 
 

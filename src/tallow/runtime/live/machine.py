@@ -9,7 +9,7 @@ import numpy as np
 
 from tallow.core.arrays import Flags, Floats, Ints
 from tallow.core.entries import entry_of
-from tallow.core.operator import OF_CALENDAR
+from tallow.core.operator import OF_CALENDAR, SINCE
 from tallow.data.kernels import blocks
 from tallow.data.kernels.machine import (
     APPENDED,
@@ -200,8 +200,9 @@ class LiveMachine:
         operations = self._timeframes[0].plan.operations
         widest = max((part.shape[1] for part in self._timeframes[0].now), default=0)
         unwanted = max((each.columns.count(None) for each in operations), default=0)
-        hidden = len(self._timeframes[0].plan.hidden)
-        self._spare_each = blocks.SPARE_EACH + unwanted + widest + hidden
+        plan = self._timeframes[0].plan
+        beside = len(plan.hidden) + len(plan.moments)
+        self._spare_each = blocks.SPARE_EACH + unwanted + widest + beside
         self._spare_fixed = blocks.SPARE_FIXED + max(map(_codes, operations), default=0)
         self._has_entries = all(map(_entry, operations))
         self._failed = [each.failed for each in self._timeframes]
@@ -324,11 +325,14 @@ def _block(state: TimeframeState) -> Ints:
     numbers += [len(table.covered_from), len(table.segment_open), table.step_us, table.source_us]
     numbers += [0 if anchors is None else len(anchors.boundaries)]
     numbers += [sum(1 << OF_CALENDAR.index(name) for name in state.plan.anchors)]
-    numbers += [len(OF_CALENDAR) + len(state.plan.hidden), len(state.plan.operations)]
+    starts, moments = state.machine.starts, [f"{SINCE} {each}" for each in state.plan.moments]
+    numbers += [len(moments), 0 if starts is None else _address(starts)]
+    beside = (*state.plan.hidden, *moments)
+    numbers += [len(OF_CALENDAR) + len(beside), len(state.plan.operations)]
     numbers += map(_address, table[: blocks.BUCKET_ARRAYS])
     numbers += [0] * blocks.ANCHOR_ARRAYS if anchors is None else map(_address, anchors)
     places = {name: place for place, name in enumerate(state.fields)}
-    places |= {name: blocks.HIDDEN - place for place, name in enumerate(state.plan.hidden)}
+    places |= {name: blocks.HIDDEN - place for place, name in enumerate(beside)}
     for operation, now, forming in zip(
         state.plan.operations, state.now[1:], state.forming, strict=True
     ):
