@@ -112,8 +112,8 @@ class Output:
         ``price`` is a level, which charts draw over the candles; ``price difference`` is a distance
         between prices. ``units`` of volume alone is a level of volume.
     is_integer
-        Frames have whole numbers of 8 bits, or of 16 where its bounds need them. Kernels and
-        arrays have float64, as of every output.
+        Frames have whole numbers of 8 bits, or of 16 where its bounds need them. Arrays have
+        float64, as of every output; and kernels, where there is no `advance_small`.
     names
         Frames have a text: the names whose bits are set in the number, by their places, separated
         by spaces; empty where there is none.

@@ -1,4 +1,4 @@
-"""Outputs that frames have as whole numbers, or as names: kernels have float64 of all.
+"""Outputs that frames have as whole numbers, or as names: kernels have float64 of most.
 
 The number of an output with names has a bit for each name that is there.
 """
