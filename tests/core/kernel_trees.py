@@ -59,7 +59,8 @@ def trees() -> Trees:
     for each in registry().by_name.values():
         # Members of a family have its kernel, and one that unpacks what that gives.
         indicator = each.family.indicator if each.family else each
-        for advance in {indicator.advance, indicator.advance_long, each.advance}:
+        own = (indicator.advance_long, each.advance, each.advance_small)
+        for advance in {indicator.advance, *own}:
             key = None if advance is None else f"{indicator.name}.{advance.__name__}"
             if key is not None and key not in found:
                 found[key] = [indicator.version, digest_of(advance)]

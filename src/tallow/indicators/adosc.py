@@ -154,6 +154,7 @@ INDICATOR = Indicator(
     flat="a row without range changes no ad",
     seed="means of the first rows, as each ema; ad's first value in TA-Lib",
     presets={"talib": {"seed": "first"}},
+    version=2,
     compared=("talib",),
     names={"talib": "ADOSC", "pandas_ta": "adosc"},
 )

@@ -178,6 +178,7 @@ INDICATOR = Indicator(
     flat="null while a ratio is of no range; 1 each in TA-Lib",
     seed="each average by the mean of its first length values",
     presets={"talib": {"flat": "one"}},
+    version=2,
     compared=("talib",),
     aliases=("massi",),
     names={"talib": "MASSI", "pandas_ta": "massi"},
