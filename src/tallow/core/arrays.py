@@ -19,3 +19,8 @@ Codes = NDArray[np.int8]
 """Which of a few kinds each row is of."""
 
 Dates = NDArray[np.datetime64]
+
+Smalls = NDArray[np.int8]
+"""Whole numbers of 8 bits, of which `SMALL_NULL` is null."""
+
+SMALL_NULL = -128

@@ -194,7 +194,7 @@ def _safe_argument(message: object) -> object:
 def near_matches(name: str, known: Iterable[str], behind: Mapping[str, str] | None = None) -> str:
     """Return a hint that lists names like `name`, whatever their case, or what there is.
 
-    Of an alias it is the name `behind` it.
+    Not an alias beside the name `behind` it.
     """
     choices = sorted(known)
     # A longer one is like none; to find that out would take its length times theirs.
@@ -204,7 +204,8 @@ def near_matches(name: str, known: Iterable[str], behind: Mapping[str, str] | No
     if near:
         like = {m: difflib.SequenceMatcher(None, m, name.lower()).ratio() for m in near}
         found = [plain[m] for m in near if like[m] >= like[near[0]] - _MUCH_LESS]
-        shown = dict.fromkeys((behind or {}).get(each, each) for each in found)
+        named = [(each, (behind or {}).get(each, each)) for each in found]
+        shown = dict.fromkeys(own if own in found else each for each, own in named)
         return f"did you mean {' or '.join(shown)}?"
     more = len(choices) - KNOWN_SHOWN
     return f"known: {', '.join(choices[:KNOWN_SHOWN])}{f' and {more} more' if more > 0 else ''}"

@@ -15,7 +15,7 @@ import numpy as np
 from tallow.core.arrays import Floats
 from tallow.core.errors import DeclarationError, ParameterError, near_matches, shorten
 from tallow.core.limits import NAME_CHARACTERS_MAX
-from tallow.core.text import counted
+from tallow.core.text import counted, in_a_name
 
 Value = int | float | str
 Values = Mapping[str, Value]
@@ -152,9 +152,6 @@ class Output:
 
 SHORT_WINDOW = 32
 """Longest window that is added up row by row: measured, halves win from about 40 rows on."""
-
-SMALL_NULL = -128
-"""What stands for null where kernels fill in whole numbers of 8 bits."""
 
 Kernel = Callable[..., None]
 """``advance(state, params, offsets, *inputs, *outputs)``.
@@ -359,11 +356,11 @@ class Indicator:
         """
         usual = self.values((), {}, convention)
         extra = "".join(
-            f"_{_in_a_name(values[p.name])}"
+            f"_{in_a_name(values[p.name])}"
             for p in self.parameters
             if f"{{{p.name}}}" not in self.outputs[0].column and values[p.name] != usual[p.name]
         )
-        shown = {name: _in_a_name(value) for name, value in values.items()}
+        shown = {name: in_a_name(value) for name, value in values.items()}
         return tuple(output.column.format(**shown) + extra for output in self.outputs)
 
     def input_names(self, values: Values) -> tuple[str, ...]:
@@ -400,11 +397,3 @@ class Indicator:
 
 Asked = tuple[Indicator, Values, Sequence[str]]
 """A member of a family, its values, and the outputs that are wanted of it."""
-
-
-def _in_a_name(value: Value) -> str:
-    """Write a value as a column name does: ``2.5`` becomes ``2p5``, ``2.0`` becomes ``2``."""
-    if isinstance(value, str):
-        return re.sub(r"\W+", "_", value)
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text.replace(".", "p").replace("-", "m")

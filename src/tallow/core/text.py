@@ -222,3 +222,11 @@ def to_html(title: str, notes: Iterable[str], tables: Iterable[Any]) -> str:
 
     lines = [f"<b>{escape(printable(title))}</b>", *(escape(printable(note)) for note in notes)]
     return f"<p>{'<br>'.join(lines)}</p>" + "".join(table._repr_html_() for table in tables)
+
+
+def in_a_name(value: int | float | str) -> str:
+    """Write a value as a column name does: ``2.5`` becomes ``2p5``, ``2.0`` becomes ``2``."""
+    if isinstance(value, str):
+        return re.sub(r"\W+", "_", value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.replace(".", "p").replace("-", "m")

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from tallow.core.arrays import SMALL_NULL
 from tallow.core.kernel import kernel, kernel_part
-from tallow.core.operator import SMALL_NULL
 from tallow.indicators._pattern_forms import (
     ALLOWED,
     BIT,

@@ -19,12 +19,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tallow.core.arrays import Floats, Ints, Times
+from tallow.core.arrays import SMALL_NULL, Floats, Ints, Smalls, Times
 from tallow.core.buffers import BUFFERS
 from tallow.core.calendars import Calendar
 from tallow.core.errors import ParameterError
 from tallow.core.kernel import read_only
-from tallow.core.operator import SMALL_NULL
 from tallow.core.text import counted
 from tallow.core.time import MINUTE_US
 from tallow.core.timeframe import Timeframe
@@ -41,7 +40,6 @@ from tallow.data.reading.schema import NUMBERS
 from tallow.plan.plan import Operation, Plan
 
 T = TypeVar("T")
-Smalls = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -371,13 +369,6 @@ def to_columns(matrix: Floats, *, nan_to_null: bool) -> list[pl.Series]:
         pl.Series("values", matrix.reshape(-1), nan_to_null=nan_to_null),
         matrix.shape[1],
     )
-    return [values.slice(k * count, count) for k in range(len(matrix))]
-
-
-def to_small_columns(matrix: Smalls) -> list[pl.Series]:
-    """Return int8 rows of a matrix as columns for a frame, as `to_columns`; null as null."""
-    values, count = pl.Series("values", matrix.reshape(-1)), matrix.shape[1]
-    values = values.set(values == SMALL_NULL, None)
     return [values.slice(k * count, count) for k in range(len(matrix))]
 
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from tallow.core.arrays import Floats
+from tallow.core.arrays import SMALL_NULL, Floats, Smalls
 from tallow.core.operator import Kind, Output
 from tallow.plan.plan import Plan
-from tallow.runtime.operations import Smalls, to_columns, to_small_columns
+from tallow.runtime.operations import to_columns
 
 TYPES: Mapping[Kind, pl.DataType] = {
     "float64": pl.Float64(),
@@ -33,12 +33,19 @@ def output_columns(plan: Plan, matrix: Floats, small: Smalls | None) -> list[pl.
     made = to_columns(matrix, nan_to_null=True)
     if not plan.kinds:
         return made
-    columns = {} if small is None else dict(zip(plan.small, to_small_columns(small), strict=True))
+    columns = {} if small is None else dict(zip(plan.small, _small_columns(small), strict=True))
     wide = (name for name in plan.columns if name not in columns)
     columns |= {
         name: in_kind(each, plan.kinds.get(name)) for name, each in zip(wide, made, strict=True)
     }
     return [columns[name] for name in plan.columns]
+
+
+def _small_columns(matrix: Smalls) -> list[pl.Series]:
+    """Return int8 rows of a matrix as columns for a frame, as `to_columns`; null as null."""
+    values, count = pl.Series("values", matrix.reshape(-1)), matrix.shape[1]
+    values = values.set(values == SMALL_NULL, None)
+    return [values.slice(k * count, count) for k in range(len(matrix))]
 
 
 def in_kind(values: pl.Series, output: Output | None) -> pl.Series:
