@@ -25,6 +25,7 @@ from benchmarks import (
     request,
     scaling,
     screens,
+    sequences,
     shadow,
     small,
     start,
@@ -62,6 +63,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "shadow": shadow.measure,
     "screens": screens.measure,
     "plots": plots.measure,
+    "sequences": sequences.measure,
 }
 
 

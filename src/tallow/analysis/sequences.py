@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -44,16 +46,14 @@ def analyse(bars: MoveBars, horizon: int, split: float, threshold: float) -> Seq
     split_at = _split_time(rows.ends, split)
     found = kernels.find_sequences(rows, horizon, split_at)
     counts = kernels.count_outcomes(rows, horizon, split_at)
-    own = _pattern_frame(kernels.group_patterns(found.offsets, found), counts, bars.names)
-    everything = np.array([0, len(found.kind)])
-    together = kernels.group_patterns(everything, found)
-    pooled = _pattern_frame(together, counts.sum(axis=0, keepdims=True), ("",))
+    own = _ranked(kernels.group_patterns(found), counts)
+    pooled = _ranked(kernels.pool_patterns(own.found), counts.sum(axis=0, keepdims=True))
     numbers = scores.score(rows, found, counts, threshold)
     newest = None if not len(rows.ends) else from_us(int(rows.ends.max()))
     return SequenceResult(
         _sequence_frame(bars, found),
-        own,
-        pooled.drop("instrument"),
+        pl.DataFrame({"instrument": _names(bars.names, own.found.group), **own.columns()}),
+        pl.DataFrame(pooled.columns()),
         _score_frame(bars.names, numbers, found, own),
         horizon,
         None if newest is None else from_us(split_at),
@@ -70,7 +70,7 @@ def _split_time(ends: Times, split: float) -> int:
 
 
 def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:
-    codes = np.repeat(np.arange(len(bars.names)), np.diff(found.offsets))
+    codes = np.repeat(np.arange(len(bars.names), dtype=np.uint32), np.diff(found.offsets))
     ends = np.append(bars.rows.ends, 0)[found.known]
     over = pl.Series(found.known >= 0)
     return pl.DataFrame(
@@ -90,81 +90,99 @@ def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:
     )
 
 
-def _kind_columns(kind: Ints) -> dict[str, pl.Series]:
+def _kind_columns(kind: Any) -> dict[str, pl.Series]:
     """Return what a kind is in two columns."""
-    strong = kind & kernels.STRONG
+    strong = (kind & kernels.STRONG).astype(np.uint32)
     return {
         "type": pl.Series(["weak", "strong"]).gather(pl.Series(strong)),
-        "direction": pl.Series(np.where(kind & kernels.UP, 1, -1).astype(np.int8)),
+        "direction": pl.Series(((kind & kernels.UP) - 1).astype(np.int8)),
     }
 
 
-def _names(names: Sequence[str], codes: Ints) -> pl.Series:
+def _names(names: Sequence[str], codes: Any) -> pl.Series:
     return pl.Series(list(names), dtype=pl.String).gather(pl.Series(codes))
 
 
-def _counts(values: Ints, known: Flags) -> pl.Series:
+def _counts(values: Any, known: Flags) -> pl.Series:
     """Return whole numbers, null where one is not known."""
     return pl.Series(values).set(pl.Series(~known), None)
 
 
-def _pattern_frame(found: Patterns, counts: Ints, names: Sequence[str]) -> pl.DataFrame:
-    """Return patterns, the most frequent of each group first; the dominant one is marked."""
-    sums, up = found.sums, (found.kind & kernels.UP) > 0
-    base = counts[found.group].astype(np.float64)
-    alike = np.where(up, base[:, kernels.RISES], base[:, kernels.FALLS])
-    frequency, outcomes = sums[kernels.FREQUENCY], sums[kernels.OUTCOMES]
-    strength = sums[kernels.STRENGTH] / frequency
-    success = ratio(sums[kernels.SUCCESSES], outcomes)
-    low, high = wilson_interval(sums[kernels.SUCCESSES], outcomes)
-    usual = ratio(alike, base[:, kernels.ALL])
-    first_success = ratio(sums[kernels.FIRST_SUCCESSES], sums[kernels.FIRST_OUTCOMES])
-    dominance = _dominance(found, first_success, len(counts))
-    order = np.lexsort((found.length, found.kind, -strength, -frequency, found.group))
-    frame = pl.DataFrame(
-        {
-            "instrument": _names(names, found.group),
-            **_kind_columns(found.kind),
-            "length": found.length,
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """Patterns, the most frequent of each group first, and what came after all bars of a group."""
+
+    found: Patterns
+    counts: Ints
+
+    def columns(self) -> dict[str, pl.Series]:
+        """Return what is known of each."""
+        found, sums = self.found, self.found.sums
+        base = self.counts[found.group].astype(np.float64)
+        is_up = (found.kind & kernels.UP) > 0
+        alike = np.where(is_up, base[:, kernels.RISES], base[:, kernels.FALLS])
+        frequency, outcomes = sums[kernels.FREQUENCY], sums[kernels.OUTCOMES]
+        low, high = wilson_interval(sums[kernels.SUCCESSES], outcomes)
+        numbers = {
             "frequency": frequency.astype(np.int64),
-            "strength": strength,
+            "strength": sums[kernels.STRENGTH] / frequency,
             "return_percent": sums[kernels.GAIN] / frequency,
-            "gap": to_series("gap", ratio(sums[kernels.GAP], sums[kernels.GAPS])),
+            "gap": ratio(sums[kernels.GAP], sums[kernels.GAPS]),
             "outcomes": outcomes.astype(np.int64),
-            "success": to_series("success", success),
-            "success_low": to_series("success_low", low),
-            "success_high": to_series("success_high", high),
-            "base_rate": to_series("base_rate", usual),
-            "outcome_percent": to_series("", ratio(sums[kernels.OUTCOME], outcomes)),
+            "success": ratio(sums[kernels.SUCCESSES], outcomes),
+            "success_low": low,
+            "success_high": high,
+            "base_rate": ratio(alike, base[:, kernels.ALL]),
+            "outcome_percent": ratio(sums[kernels.OUTCOME], outcomes),
             "first_frequency": sums[kernels.FIRST_FREQUENCY].astype(np.int64),
-            "first_success": to_series("first_success", first_success),
-            "dominance": to_series("dominance", dominance),
-            "is_dominant": _is_dominant(found, dominance),
+            "first_success": self._first_success,
+            "dominance": self.dominance,
         }
-    )
-    return frame[order]
+        return {
+            **_kind_columns(found.kind),
+            "length": pl.Series(found.length),
+            **{name: to_series(name, values) for name, values in numbers.items()},
+            "is_dominant": pl.Series(self.is_dominant),
+        }
+
+    @property
+    def _first_success(self) -> Floats:
+        sums = self.found.sums
+        return ratio(sums[kernels.FIRST_SUCCESSES], sums[kernels.FIRST_OUTCOMES])
+
+    @cached_property
+    def dominance(self) -> Floats:
+        """Of the first part alone: share of all patterns x mean strength x success."""
+        group, frequency = self.found.group, self.found.sums[kernels.FIRST_FREQUENCY]
+        in_all: Floats = np.bincount(group, frequency).astype(np.float64)[group]
+        strength = ratio(self.found.sums[kernels.FIRST_STRENGTH], frequency)
+        return ratio(frequency, in_all) * strength * self._first_success
+
+    @cached_property
+    def is_dominant(self) -> Flags:
+        """Whether a pattern has the highest dominance of its group; of equals, the shortest one."""
+        found, values = self.found, np.nan_to_num(self.dominance)
+        starts = np.flatnonzero(np.diff(found.group, prepend=-1))
+        if not len(starts):
+            return np.zeros(0, np.bool_)
+        which = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(values)))
+        is_best = (values == np.maximum.reduceat(values, starts)[which]) & (values > 0.0)
+        cells = np.where(is_best, kernels.KINDS * found.length + found.kind, np.iinfo(np.int64).max)
+        is_first: Flags = is_best & (cells == np.minimum.reduceat(cells, starts)[which])
+        return is_first
 
 
-def _dominance(found: Patterns, success: Floats, groups: int) -> Floats:
-    """Return, of the first part alone, share of all patterns x mean strength x success."""
-    frequency = found.sums[kernels.FIRST_FREQUENCY]
-    in_all: Floats = np.bincount(found.group, frequency, groups).astype(np.float64)[found.group]
-    strength = ratio(found.sums[kernels.FIRST_STRENGTH], frequency)
-    return ratio(frequency, in_all) * strength * success
-
-
-def _is_dominant(found: Patterns, dominance: Floats) -> Flags:
-    """Mark the pattern of each group with the highest dominance above 0; of equals the shortest."""
-    order = np.lexsort((found.kind, found.length, -np.nan_to_num(dominance), found.group))
-    groups = found.group[order]
-    is_first = np.diff(groups, prepend=-1) != 0
-    marked = np.zeros(len(groups), np.bool_)
-    marked[order[is_first]] = True
-    return marked & (np.nan_to_num(dominance) > 0.0)
+def _ranked(found: Patterns, counts: Ints) -> _Ranked:
+    """Return patterns in order; equally frequent ones by strength, then the earliest first."""
+    frequency = found.sums[kernels.FREQUENCY]
+    strength = found.sums[kernels.STRENGTH] / frequency
+    order = np.lexsort((-strength, -frequency, found.group))
+    keys = (found.group[order], found.kind[order], found.length[order])
+    return _Ranked(Patterns(*keys, np.ascontiguousarray(found.sums[:, order])), counts)
 
 
 def _score_frame(
-    names: Sequence[str], numbers: Floats, found: Sequences, patterns: pl.DataFrame
+    names: Sequence[str], numbers: Floats, found: Sequences, patterns: _Ranked
 ) -> pl.DataFrame:
     """Return the scores of instruments, with the pattern that is dominant and what goes on."""
     trials, hits = numbers[scores.PREDICTIONS], numbers[scores.HITS]
@@ -175,33 +193,43 @@ def _score_frame(
         "predictive_low": low,
         "predictive_high": high,
         "predictive_base": ratio(numbers[scores.USUAL_HITS], trials),
-        "predictions": trials,
+        "predictions": trials.astype(np.int64),
         **{name: numbers[scores.SCORES.index(name)] for name in scores.SCORES[9:]},
     }
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "instrument": pl.Series(list(names), dtype=pl.String),
             "sequences": numbers[scores.SEQUENCES].astype(np.int64),
             **{name: to_series(name, values) for name, values in columns.items()},
+            **_dominant(patterns, len(names)),
+            **_current(found),
         }
-    ).with_columns(pl.col("predictions").cast(pl.Int64))
-    dominant = patterns.filter("is_dominant").select(
-        "instrument", pl.col("type", "direction", "length").name.prefix("dominant_")
     )
-    whole = frame.join(dominant, on="instrument", how="left", maintain_order="left")
-    return whole.with_columns(**_current(found))
+
+
+def _dominant(patterns: _Ranked, instruments: int) -> dict[str, pl.Series]:
+    """Return the dominant pattern of each instrument; null where it has none."""
+    own = np.full(instruments, -1)
+    marked = np.flatnonzero(patterns.is_dominant)
+    own[patterns.found.group[marked]] = marked
+    return _described("dominant", patterns.found, own)
+
+
+def _described(what: str, found: Patterns | Sequences, places: Ints) -> dict[str, pl.Series]:
+    """Return what some are, each by its place; null where that is below 0."""
+    kinds = _kind_columns(np.append(found.kind, 0)[places])
+    columns = {**kinds, "length": pl.Series(np.append(found.length, 0)[places])}
+    none = pl.Series(places < 0)
+    return {f"{what}_{name}": column.set(none, None) for name, column in columns.items()}
 
 
 def _current(found: Sequences) -> dict[str, pl.Series]:
     """Return what goes on with each instrument; null where its newest bar is in no sequence."""
-    ends = found.offsets[1:]
-    last = np.append(np.arange(len(found.kind)), -1)[np.where(np.diff(found.offsets), ends - 1, -1)]
-    goes_on = (last >= 0) & (np.append(found.known, 0)[last] < 0)
-    none = pl.Series(~goes_on)
-    kinds = _kind_columns(np.append(found.kind, 0)[last])
-    columns = {
-        **kinds,
-        "length": pl.Series(np.append(found.length, 0)[last]),
-        "strength": pl.Series(np.append(found.strength, 0.0)[last]),
+    last = np.where(np.diff(found.offsets) > 0, found.offsets[1:] - 1, -1)
+    last = np.where(np.append(found.known, 0)[last] < 0, last, -1)
+    strength = np.append(found.strength, np.nan)[last]
+    strength[last < 0] = np.nan
+    return {
+        **_described("current", found, last),
+        "current_strength": to_series("current_strength", strength),
     }
-    return {f"current_{name}": column.set(none, None) for name, column in columns.items()}

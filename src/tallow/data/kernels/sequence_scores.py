@@ -78,22 +78,22 @@ def _score(rows, found, counts, threshold, scores):  # type: ignore[no-untyped-d
 @kernel_part
 def _quality(found, begin, end, threshold, scores):  # type: ignore[no-untyped-def]
     """Write how many sequences are over, how long they are, and how good the strong ones are."""
-    strong = weak = gaps = 0
+    strong = weak = gaps = 0.0
     length = weak_length = longer = strength = nearness = 0.0
     for n in range(begin, end):
         if found.stage[n] & OVER == 0:
             continue
-        if found.kind[n] & STRONG == 0:
-            weak += 1
-            weak_length += found.length[n]
-            continue
-        strong += 1
-        length += found.length[n]
-        longer += 1.0 - 1.0 / found.length[n]
-        strength += found.strength[n]
-        if found.gap[n] >= 0:
-            gaps += 1
-            nearness += 1.0 / max(found.gap[n], 1)
+        # Chosen, not branched: nobody can guess which moves are strong.
+        own, gap = 1.0 if found.kind[n] & STRONG else 0.0, found.gap[n]
+        near = own if gap >= 0 else 0.0
+        strong += own
+        weak += 1.0 - own
+        length += own * found.length[n]
+        weak_length += (1.0 - own) * found.length[n]
+        longer += own * (1.0 - 1.0 / found.length[n])
+        strength += own * found.strength[n]
+        gaps += near
+        nearness += near / max(gap, 1)
     scores[SEQUENCES] = strong + weak
     if weak > 0:
         scores[WEAK_LENGTH] = weak_length / weak
@@ -161,19 +161,16 @@ def _way(found, n):  # type: ignore[no-untyped-def]
 @kernel_part
 def _volumes(rows, begin, end, scores):  # type: ignore[no-untyped-def]
     """Write how much is traded in strong moves beside others; how it grows, how even it is."""
-    count = strong = 0
-    volume = in_strong = 0.0
+    count, strong, volume, in_strong = 0, 0.0, 0.0, 0.0
     for row in range(begin, end):
-        if rows.bars[row] != rows.bars[row]:
-            continue
-        count += 1
-        volume += rows.volume[row]
-        if rows.strong[row] > 0.0:
-            strong += 1
-            in_strong += rows.volume[row]
+        if rows.bars[row] == rows.bars[row]:
+            count += 1
+            volume += rows.volume[row]
+            strong += rows.strong[row]
+            in_strong += rows.strong[row] * rows.volume[row]
     if count == 0 or volume <= 0.0:
         return
-    if 0 < strong < count:
+    if 0.0 < strong < count:
         own, others = in_strong / strong, (volume - in_strong) / (count - strong)
         scores[VOLUME] = own / (own + others)
     mean, middle, k = volume / count, (count - 1) / 2.0, 0

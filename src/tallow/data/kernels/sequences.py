@@ -48,19 +48,20 @@ class MoveRows(NamedTuple):
 class Sequences(NamedTuple):
     """Sequences as columns, instrument after instrument; `offsets` as of `MoveRows`.
 
-    `first`, `last` and `known` are rows; `known` is that by which a sequence is known to be over,
-    -1 for one that goes on. `gap` counts rows since the one before of this kind; -1 without one.
-    `gain` is in percent, and so is `outcome`, in the sequence's direction; NaN while not known.
+    `first`, `last` and `known` are rows (int32); `known` is that by which a sequence is known to be
+    over, -1 for one that goes on. `gap` counts rows since the one before of this kind; -1 without
+    one. `kind` and `stage` are int8. `gain` is in percent, and so is `outcome`, in the sequence's
+    direction; NaN while not known.
     """
 
     offsets: Ints
-    kind: Ints
-    first: Ints
-    last: Ints
-    known: Ints
-    length: Ints
-    gap: Ints
-    stage: Ints
+    kind: Any
+    first: Any
+    last: Any
+    known: Any
+    length: Any
+    gap: Any
+    stage: Any
     strength: Floats
     gain: Floats
     volume: Floats
@@ -109,8 +110,9 @@ def find_sequences(rows: MoveRows, horizon: int, split_at: int) -> Sequences:
     """
     count = int(np.count_nonzero(rows.bars == 1.0))
     offsets = np.zeros(len(rows.offsets), np.int64)
-    columns: list[Any] = [np.empty(count, np.int64) for _ in range(7)]
-    columns += [np.empty(count) for _ in range(4)]
+    columns: list[Any] = [np.empty(count, np.int8)]
+    columns += [np.empty(count, np.int32) for _ in range(5)]
+    columns += [np.empty(count, np.int8), *(np.empty(count) for _ in range(4))]
     _find(rows, horizon, split_at, Sequences(offsets, *columns))
     kept = int(offsets[-1])
     return Sequences(offsets, *(column[:kept] for column in columns))
@@ -123,40 +125,42 @@ def _find(rows, horizon, split_at, found):  # type: ignore[no-untyped-def]
     before = np.empty(KINDS, np.int64)
     for i in range(len(rows.offsets) - 1):
         stop, is_open = rows.offsets[i + 1], False
+        last = length = kind = 0
+        strength = volume = 0.0
         before[:] = -1
         for row in range(rows.offsets[i], stop):
             bars = rows.bars[row]
             if bars != bars:
                 continue
-            if is_open and bars <= 1.0:
-                n += _finish(rows, found, n, row, stop, horizon, split_at)
-                is_open = False
-            if bars == 1.0:
-                kind = STRONG * int(rows.strong[row]) + UP * int(rows.direction[row] > 0.0)
-                found.kind[n], found.first[n] = kind, row
-                found.gap[n] = row - before[kind] - 1 if before[kind] >= 0 else -1
-                is_open = True
-            if is_open:
-                found.last[n] = before[found.kind[n]] = row
+            if bars <= 1.0:
+                if is_open:
+                    before[kind] = found.last[n] = last
+                    found.length[n] = length
+                    found.strength[n], found.volume[n] = strength / length, volume / length
+                    n += _finish(rows, found, n, row, stop, horizon, split_at)
+                is_open = bars == 1.0
+                if is_open:
+                    kind = STRONG * int(rows.strong[row]) + UP * int(rows.direction[row] > 0.0)
+                    found.kind[n], found.first[n] = kind, row
+                    found.gap[n] = row - before[kind] - 1 if before[kind] >= 0 else -1
+                    strength, volume, length = 0.0, 0.0, 0
+            last = row
+            strength += rows.strength[row]
+            volume += rows.volume[row]
+            length += 1
         if is_open:
+            found.last[n], found.length[n] = last, length
+            found.strength[n], found.volume[n] = strength / length, volume / length
             n += _finish(rows, found, n, -1, stop, horizon, split_at)
         found.offsets[i + 1] = n
 
 
 @kernel_step
 def _finish(rows, found, n, known, stop, horizon, split_at):  # type: ignore[no-untyped-def]
-    """Fill in the rest of a sequence; return 1, or 0 where it is not asked for."""
-    first, last, length = found.first[n], found.last[n], 0
-    strength = volume = 0.0
-    for row in range(first, last + 1):
-        if rows.bars[row] == rows.bars[row]:
-            strength += rows.strength[row]
-            volume += rows.volume[row]
-            length += 1
-    found.length[n], found.known[n] = length, known
-    found.strength[n], found.volume[n] = strength / length, volume / length
+    """Fill in what came of a sequence; return 1, or 0 where it is not asked for."""
+    first, last = found.first[n], found.last[n]
+    found.known[n], found.outcome[n], stage = known, np.nan, 0
     found.gain[n] = 100.0 * ((rows.close[last] - rows.open[first]) / rows.open[first])
-    found.outcome[n], stage = np.nan, 0
     if known >= 0:
         stage = OVER + (OVER_FIRST if rows.ends[known] <= split_at else 0)
         if known + horizon < stop and rows.close[known] > 0.0:
@@ -169,27 +173,33 @@ def _finish(rows, found, n, known, stop, horizon, split_at):  # type: ignore[no-
     return 1 if rows.is_asked[last] else 0
 
 
-def group_patterns(groups: Ints, found: Sequences) -> Patterns:
-    """Return the patterns of groups of sequences: those of group ``g`` are from ``groups[g]`` on.
-
-    Patterns of a group come by how early their first sequence did.
-    """
+def group_patterns(found: Sequences) -> Patterns:
+    """Return the patterns of instruments, each one's by how early their first sequence came."""
     longest = int(found.length.max(initial=0))
     places = np.full(KINDS * (longest + 1), -1, np.int64)
     most = int(np.count_nonzero((found.length >= SHORTEST) & (found.stage > 0)))
     keys, sums = np.empty((3, most), np.int64), np.zeros((most, len(SUMS)))
-    count = int(_group(groups, found, places, keys, sums))
+    count = int(_group(found, places, keys, sums))
     group, kind, length = keys[:, :count]
     return Patterns(group, kind, length, sums[:count].T)
 
 
+def pool_patterns(found: Patterns) -> Patterns:
+    """Return the patterns of all groups as those of one."""
+    cells, places = np.unique(KINDS * found.length + found.kind, return_inverse=True)
+    sums = np.empty((len(SUMS), len(cells)))
+    for each, own in zip(sums, found.sums, strict=True):
+        each[:] = np.bincount(places, own, len(cells))
+    return Patterns(np.zeros(len(cells), np.int64), cells % KINDS, cells // KINDS, sums)
+
+
 @kernel
-def _group(groups, found, places, keys, sums):  # type: ignore[no-untyped-def]
+def _group(found, places, keys, sums):  # type: ignore[no-untyped-def]
     """Fill in patterns; return how many there are."""
     count = 0
-    for group in range(len(groups) - 1):
+    for group in range(len(found.offsets) - 1):
         begin = count
-        for n in range(groups[group], groups[group + 1]):
+        for n in range(found.offsets[group], found.offsets[group + 1]):
             length, kind = found.length[n], found.kind[n]
             if length < SHORTEST or found.stage[n] & OVER == 0:
                 continue
@@ -204,24 +214,27 @@ def _group(groups, found, places, keys, sums):  # type: ignore[no-untyped-def]
 
 @kernel_step
 def _add(found, n, sums, p):  # type: ignore[no-untyped-def]
-    """Add a sequence to the sums of its pattern, ``sums[p]``."""
-    stage, outcome = found.stage[n], found.outcome[n]
+    """Add a sequence to the sums of its pattern, ``sums[p]``.
+
+    Chosen, not branched: nobody can guess what came of a sequence.
+    """
+    stage, outcome, gap = found.stage[n], found.outcome[n], found.gap[n]
+    early = 1.0 if stage & OVER_FIRST else 0.0
+    first = 1.0 if stage & IN_FIRST else 0.0
+    rest = 1.0 if stage & IN_REST else 0.0
+    won = 1.0 if outcome > 0.0 else 0.0
     sums[p, FREQUENCY] += 1.0
     sums[p, STRENGTH] += found.strength[n]
     sums[p, GAIN] += found.gain[n]
-    if found.gap[n] >= 0:
-        sums[p, GAP] += found.gap[n]
-        sums[p, GAPS] += 1.0
-    if stage & OVER_FIRST:
-        sums[p, FIRST_FREQUENCY] += 1.0
-        sums[p, FIRST_STRENGTH] += found.strength[n]
-    if stage & IN_FIRST:
-        sums[p, FIRST_OUTCOMES] += 1.0
-        sums[p, FIRST_SUCCESSES] += 1.0 if outcome > 0.0 else 0.0
-    if stage & IN_REST:
-        sums[p, OUTCOMES] += 1.0
-        sums[p, SUCCESSES] += 1.0 if outcome > 0.0 else 0.0
-        sums[p, OUTCOME] += outcome
+    sums[p, GAP] += max(gap, 0)
+    sums[p, GAPS] += 1.0 if gap >= 0 else 0.0
+    sums[p, FIRST_FREQUENCY] += early
+    sums[p, FIRST_STRENGTH] += early * found.strength[n]
+    sums[p, FIRST_OUTCOMES] += first
+    sums[p, FIRST_SUCCESSES] += first * won
+    sums[p, OUTCOMES] += rest
+    sums[p, SUCCESSES] += rest * won
+    sums[p, OUTCOME] += outcome if rest > 0.0 else 0.0
 
 
 def count_outcomes(rows: MoveRows, horizon: int, split_at: int) -> Ints:

@@ -1,0 +1,150 @@
+"""Sequences of a year of daily bars, beside loops over rows in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+import tallow
+from benchmarks import sequence_loops
+from benchmarks.market import CALENDAR, START
+from benchmarks.measure import TIMING_COLUMNS, Figure, Outcome, take_turns
+from benchmarks.sequence_loops import HORIZON, LENGTH, THRESHOLD, WEIGHT, Row
+from benchmarks.settings import Settings
+from tallow.analysis.sequence_result import SequenceResult
+from tallow.analysis.sequences import MoveBars, analyse
+from tallow.core.calendars import load_calendar
+from tallow.data.kernels.sequences import MoveRows
+from tallow.plan.plan import make_plan
+from tallow.runtime.operations import Machine
+
+DAYS, SPLIT = 250, 0.5
+MOVES = f"move({LENGTH}, {THRESHOLD}, {WEIGHT})"
+INPUTS = ("open", "close", "volume")
+LOOPED = 200
+"""Instruments that loops go over: each by itself, so that their time can be scaled."""
+
+
+def measure(settings: Settings) -> Outcome:
+    """Measure a year of daily bars of all instruments."""
+    instruments = settings.market.instruments
+    daily, few = Daily.drawn(instruments), Daily.drawn(min(LOOPED, instruments))
+    candles = tallow.read_candles(daily.frame, source_timeframe="1d")
+    engine = tallow.AnalyticsEngine(calendar=CALENDAR)
+    loops = few.as_rows()
+    _require_equal(few.sequences(), sequence_loops.find_all(loops, few.split_at))
+    contestants: dict[str, Callable[[], object]] = {
+        "candles to sequences": lambda: engine.sequences(candles=candles),
+        "bars to sequences": daily.sequences,
+        "loops over bars": lambda: sequence_loops.find_all(loops, few.split_at),
+    }
+    rows = len(daily.frame)
+    whole, own, looped = take_turns(contestants, settings.rounds, rows).values()
+    looped = replace(looped, rows=len(few.frame)).scaled(looped.name, rows)
+    return Outcome(
+        "sequences",
+        f"Sequences, patterns and scores: {instruments:,} instruments x {DAYS} days",
+        TIMING_COLUMNS,
+        [each.cells() for each in (whole, own, looped)],
+        [
+            Figure("candles to sequences", whole.median, "s", 1.0),
+            Figure(
+                "loops over bars / bars to sequences",
+                looped.median / own.median,
+                target=100.0,
+                better="higher",
+            ),
+            Figure("loops over bars / candles to sequences", looped.median / whole.median),
+        ],
+        (f"Loops were over {LOOPED} instruments, one after the other; their time is scaled.",),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Daily:
+    """Daily bars of instruments, the same number of each; times are microseconds."""
+
+    names: Sequence[str]
+    opens: np.ndarray
+    ends: np.ndarray
+    columns: Mapping[str, np.ndarray]
+
+    @classmethod
+    def drawn(cls, instruments: int) -> Daily:
+        """Return random walks over the sessions before the market's."""
+        draw = np.random.default_rng(5)
+        sessions = load_calendar(CALENDAR).sessions()
+        last = int(np.searchsorted(sessions.day_date, np.datetime64(START)))
+        days = np.flatnonzero(sessions.day_known[:last])[-DAYS:]
+        shape = (instruments, DAYS)
+        close = 100.0 * np.exp(np.cumsum(draw.normal(0.0, 0.015, shape), axis=1))
+        opens = close * np.exp(draw.normal(0.0, 0.01, shape))
+        volume = np.floor(draw.lognormal(10.0, 0.7, shape))
+        columns = {"open": opens, "close": close, "volume": volume}
+        return cls(
+            [f"I{number:05d}" for number in range(instruments)],
+            np.tile(sessions.day_open[days], instruments),
+            np.tile(sessions.day_close[days], instruments),
+            {name: each.ravel() for name, each in columns.items()},
+        )
+
+    @property
+    def split_at(self) -> int:
+        """By when the first part of all bars has closed."""
+        return int(np.sort(self.ends)[int(SPLIT * (len(self.ends) - 1))])
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The bars as candles."""
+        opens, close = self.columns["open"], self.columns["close"]
+        time = pl.Series(self.opens).cast(pl.Datetime("us", "UTC"))
+        return pl.DataFrame(
+            {
+                "instrument": np.repeat(self.names, DAYS),
+                "timestamp": time,
+                "open": opens,
+                "high": np.maximum(opens, close),
+                "low": np.minimum(opens, close),
+                "close": close,
+                "volume": self.columns["volume"],
+            }
+        )
+
+    def as_rows(self) -> dict[str, list[Row]]:
+        """Return the bars by instrument, a dictionary each."""
+        columns = {"opens": self.opens, "ends": self.ends, **self.columns}
+        lists = [column.tolist() for column in columns.values()]
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+        return {name: rows[k * DAYS : (k + 1) * DAYS] for k, name in enumerate(self.names)}
+
+    def sequences(self) -> SequenceResult:
+        """Compute moves, and all that is answered of them."""
+        machine, rows = Machine(make_plan([MOVES])), len(self.opens)
+        offsets = np.arange(0, rows + 1, DAYS)
+        made = np.empty((len(machine.plan.columns), rows))
+        inputs = {name: self.columns[name] for name in INPUTS}
+        assert not machine.fill(machine.new_states(len(self.names)), offsets, inputs, made)
+        _, direction, strength, strong, bars = made
+        moved = (direction, strong, strength, bars)
+        asked = np.ones(rows, np.bool_)
+        found = MoveRows(offsets, self.ends, asked, *inputs.values(), *moved)
+        return analyse(MoveBars(self.names, self.opens, found), HORIZON, SPLIT, THRESHOLD)
+
+
+def _require_equal(found: SequenceResult, looped: tuple[list[Row], ...]) -> None:
+    """Assert that both say the same before any is timed."""
+    sequences, patterns, pooled, scores = looped
+    assert len(found.sequences) == len(sequences)
+    for frame, rows, columns in (
+        (found.sequences, sequences, ("length", "strength", "outcome_percent")),
+        (found.patterns, patterns, ("frequency", "success", "success_low", "is_dominant")),
+        (found.pooled, pooled, ("frequency", "gap", "base_rate", "outcome_percent")),
+        (found.scores, scores, ("quality", "continuity", "momentum", "volume_trend")),
+    ):
+        for name in columns:
+            theirs = sum(float(row[name]) for row in rows if row[name] is not None)
+            assert np.isclose(frame[name].cast(pl.Float64).sum(), theirs, 1e-6), name
