@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import polars as pl
@@ -18,12 +20,16 @@ from benchmarks.settings import Settings
 from tallow.analysis.sequence_result import SequenceResult
 from tallow.analysis.sequences import MoveBars, analyse
 from tallow.core.calendars import load_calendar
+from tallow.core.limits import THREADS_MAX
 from tallow.data.kernels.sequences import MoveRows
 from tallow.plan.plan import make_plan
-from tallow.runtime.operations import Machine
+from tallow.runtime.operations import Machine, in_parallel, split_evenly
 
 DAYS, SPLIT = 250, 0.5
-MOVES = f"move({LENGTH}, {THRESHOLD}, {WEIGHT})"
+OUTPUTS = ("direction", "strong", "strength", "bars")
+MOVES = f"move({LENGTH}, {THRESHOLD}, {WEIGHT})[{', '.join(OUTPUTS)}]"
+THREADS = min(os.cpu_count() or 1, THREADS_MAX)
+POOL = ThreadPoolExecutor(THREADS)
 INPUTS = ("open", "close", "volume")
 LOOPED = 200
 """Instruments that loops go over: each by itself, so that their time can be scaled."""
@@ -123,16 +129,22 @@ class Daily:
 
     def sequences(self) -> SequenceResult:
         """Compute moves, and all that is answered of them."""
-        machine, rows = Machine(make_plan([MOVES])), len(self.opens)
-        offsets = np.arange(0, rows + 1, DAYS)
-        made = np.empty((len(machine.plan.columns), rows))
-        inputs = {name: self.columns[name] for name in INPUTS}
-        assert not machine.fill(machine.new_states(len(self.names)), offsets, inputs, made)
-        _, direction, strength, strong, bars = made
-        moved = (direction, strong, strength, bars)
-        asked = np.ones(rows, np.bool_)
-        found = MoveRows(offsets, self.ends, asked, *inputs.values(), *moved)
-        return analyse(MoveBars(self.names, self.opens, found), HORIZON, SPLIT, THRESHOLD)
+        rows = len(self.opens)
+        offsets, made = np.arange(0, rows + 1, DAYS), np.empty((len(OUTPUTS), rows))
+        parts = split_evenly(offsets, THREADS)
+        in_parallel(POOL, [partial(self._move, offsets, own, made) for own in parts])
+        inputs, asked = (self.columns[name] for name in INPUTS), np.ones(rows, np.bool_)
+        found = MoveRows(offsets, self.ends, asked, *inputs, *made)
+        bars = MoveBars(self.names, self.opens, found)
+        return analyse(bars, HORIZON, SPLIT, THRESHOLD, POOL, THREADS)
+
+    def _move(self, offsets: np.ndarray, own: slice, made: np.ndarray) -> None:
+        """Fill in the moves of some instruments."""
+        machine, count = Machine(make_plan([MOVES])), own.stop - own.start
+        first, last = offsets[own.start], offsets[own.stop]
+        inputs = {name: self.columns[name][first:last] for name in INPUTS}
+        at = offsets[own.start : own.stop + 1] - first
+        assert not machine.fill(machine.new_states(count), at, inputs, made[:, first:last])
 
 
 def _require_equal(found: SequenceResult, looped: tuple[list[Row], ...]) -> None:

@@ -22,7 +22,7 @@ import tallow
 from tallow.core.errors import EmptyWarning, ParameterError, RangeError, SpecError, TallowError
 from tests.analysis import twin
 from tests.analysis.twin import Asked, Bar, World
-from tests.analysis.worlds import HOUR, OPEN, ask, candles_of, make_world, rows_of
+from tests.analysis.worlds import ENGINE, HOUR, OPEN, ask, candles_of, make_world, rows_of
 
 SEEDS = st.integers(0, 2**32)
 # Strengths of few prices and volumes lie on round numbers, where a rounding would decide.
@@ -274,7 +274,7 @@ def test_of_a_universe_count_sequences_of_members() -> None:
         ({"moves": "ema(9)"}, ParameterError, "must be the indicator move"),
         ({"moves": "move(0)"}, ParameterError, "move: length=0; must be 1..5000"),
         ({"moves": "mov("}, SpecError, "mov"),
-        ({"instruments": "B"}, RangeError, "instrument: B; not in the input"),
+        ({"instruments": "B"}, RangeError, "instrument: 'B'; not in the input"),
         ({"at": "2099-01-01"}, RangeError, "sequences: at=2099-01-01; must not be later"),
         ({"known_at": datetime(2025, 7, 1, tzinfo=UTC)}, RangeError, "sequences: known_at"),
     ],
@@ -296,3 +296,27 @@ def test_where_there_is_no_bar_it_is_said_why() -> None:
         found = ask(candles_of(BY_HAND), Asked(), at=at)
     assert found.sequences.is_empty()
     assert found.why_empty
+
+
+# Moves in screens, and live
+
+
+def test_a_screen_asks_for_moves() -> None:
+    candles = candles_of(BY_HAND)
+    moved = "move(1, 0.5, 0.0)"
+    text = f"{moved}[strong] == 0 and {moved}[direction] < 0 and {moved}[bars] >= 2"
+    at = datetime.fromtimestamp((OPEN + 5 * HOUR) / 1e6, UTC)
+    given: dict[str, Any] = {"candles": candles, "source_timeframe": "1h"}
+    assert ENGINE.screen(text, "1h", at=at, **given).counts["matched"] == 1
+    assert ENGINE.screen(text, "1h", **given).counts["matched"] == 0
+
+
+def test_a_live_engine_knows_the_moves_of_all_at_once() -> None:
+    candles = candles_of(make_world(3))
+    live = tallow.LiveEngine("1h", "move(3)", calendar="24/7", no_trade="keep")
+    for _, hour in candles.sort("timestamp").group_by("timestamp", maintain_order=True):
+        live.update(hour)
+    whole = ENGINE.process_candles(candles, "1h", "move(3)").frame
+    newest = whole.group_by("instrument", maintain_order=True).last()
+    moves = selectors.starts_with("move_")
+    assert live.latest("1h").sort("instrument").select(moves).equals(newest.select(moves))

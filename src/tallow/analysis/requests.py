@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 class AnalysisRequests(ScreenRequests):
     """The part of an engine that answers questions about many bars at once."""
+
+    threads: int
+    _pool: Executor | None
 
     def sequences(
         self,

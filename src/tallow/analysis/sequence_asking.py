@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +37,8 @@ class AnalysedEngine(Protocol):
     """What an engine has that is asked for sequences."""
 
     calendars: CalendarAssignment
+    threads: int
+    _pool: Executor | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def ask_sequences(
     asked = None if list_ is None else are_members(list_, panel, engine.calendars)
     bars = _move_bars(panel, question.moves, asked)
     threshold = float(dict(question.moves.values)["threshold"])
-    found = analyse(bars, question.horizon, question.split, threshold)
+    asked_for = (question.horizon, question.split, threshold)
+    found = analyse(bars, *asked_for, engine._pool, engine.threads)
     why = "" if len(bars.opens) else source.why_empty or _NO_BARS.format(question.size.text)
     notes = (*source.notes, *absent_notes(list_, over, source))
     return replace(found, notes=notes, why_empty=why, quarantined=source.quarantined)

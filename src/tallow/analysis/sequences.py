@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tallow.data.kernels import sequence_scores as scores
 from tallow.data.kernels import sequences as kernels
 from tallow.data.kernels.sequences import MoveRows, Patterns, Sequences
 from tallow.data.reading.schema import TIME_TYPE
-from tallow.runtime.operations import to_series
+from tallow.runtime.operations import in_parallel, split_evenly, to_series
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,14 @@ class MoveBars:
     rows: MoveRows
 
 
-def analyse(bars: MoveBars, horizon: int, split: float, threshold: float) -> SequenceResult:
+def analyse(
+    bars: MoveBars,
+    horizon: int,
+    split: float,
+    threshold: float,
+    pool: Executor | None = None,
+    threads: int = 1,
+) -> SequenceResult:
     """Return the sequences of bars with patterns and scores.
 
     Parameters
@@ -41,20 +49,38 @@ def analyse(bars: MoveBars, horizon: int, split: float, threshold: float) -> Seq
         Share of the bars that are the first part of the history.
     threshold
         Strength from which a move is strong.
+    pool, threads
+        Who shares the instruments.
     """
     rows = kernels.as_read_only(bars.rows)
     split_at = _split_time(rows.ends, split)
-    found = kernels.find_sequences(rows, horizon, split_at)
-    counts = kernels.count_outcomes(rows, horizon, split_at)
-    own = _ranked(kernels.group_patterns(found), counts)
+    found = kernels.room_for_sequences(rows)
+    counts = np.zeros((len(bars.names), kernels.OUTCOME_COUNTS), np.int64)
+    numbers = np.full((len(scores.SCORES), len(bars.names)), np.nan)
+
+    def find(own: slice) -> None:
+        when = (own.start, own.stop, horizon, split_at)
+        kernels.find_sequences(rows, found, *when)
+        kernels.count_outcomes(rows, counts, *when)
+
+    def sum_up(own: slice) -> Patterns:
+        scores.score(rows, asked, counts, numbers, own.start, own.stop, threshold)
+        return kernels.group_patterns(asked, own.start, own.stop)
+
+    parts = split_evenly(rows.offsets, threads)
+    in_parallel(pool, [partial(find, own) for own in parts])
+    asked = kernels.of_those_asked(rows, found)
+    jobs: list[Callable[[], Any]] = [partial(_sequence_frame, bars, asked)]
+    jobs += [partial(sum_up, own) for own in parts]
+    frame, *grouped = in_parallel(pool, jobs)
+    own = _ranked(kernels.join_patterns(grouped), counts)
     pooled = _ranked(kernels.pool_patterns(own.found), counts.sum(axis=0, keepdims=True))
-    numbers = scores.score(rows, found, counts, threshold)
     newest = None if not len(rows.ends) else from_us(int(rows.ends.max()))
     return SequenceResult(
-        _sequence_frame(bars, found),
+        frame,
         pl.DataFrame({"instrument": _names(bars.names, own.found.group), **own.columns()}),
         pl.DataFrame(pooled.columns()),
-        _score_frame(bars.names, numbers, found, own),
+        _score_frame(bars.names, numbers, asked, own),
         horizon,
         None if newest is None else from_us(split_at),
         newest,

@@ -54,19 +54,22 @@ _LONG, _STRONG, _EVEN = 0.3, 0.4, 0.3
 """Shares of lengths, strengths and equal lengths in a quality."""
 
 
-def score(rows: MoveRows, found: Sequences, counts: Ints, threshold: float) -> Floats:
-    """Return the scores of instruments, float64 ``[len(SCORES), instruments]``.
-
-    `counts` are those of `count_outcomes`; from `threshold` on a move is strong.
-    """
-    scores = np.full((len(SCORES), len(counts)), np.nan)
-    _score(rows, found, counts, threshold, scores)
-    return scores
-
-
 @kernel
-def _score(rows, found, counts, threshold, scores):  # type: ignore[no-untyped-def]
-    for i in range(len(counts)):
+def score(
+    rows: MoveRows,
+    found: Sequences,
+    counts: Ints,
+    scores: Floats,
+    start: int,
+    stop: int,
+    threshold: float,
+) -> None:
+    """Fill in the scores of instruments ``start:stop``, float64 ``[len(SCORES), instruments]``.
+
+    They are NaN before; `counts` are those of `count_outcomes`; from `threshold` on a move is
+    strong.
+    """
+    for i in range(start, stop):
         begin, end = found.offsets[i], found.offsets[i + 1]
         own = scores[:, i]
         _quality(found, begin, end, threshold, own)
@@ -135,27 +138,28 @@ def _predict(found, begin, end, usual, scores):  # type: ignore[no-untyped-def]
     what followed all bars mostly.
     """
     after = np.zeros(KINDS)
+    predictions = hits = usual_hits = 0.0
     for n in range(begin, end):
         if found.stage[n] & IN_FIRST:
-            after[found.kind[n]] += _way(found, n)
-    predictions = hits = usual_hits = 0.0
+            way = _sign(found.outcome[n])
+            after[found.kind[n]] += way if found.kind[n] & UP else -way
     for n in range(begin, end):
         foretold = after[found.kind[n]]
         if found.stage[n] & IN_REST and foretold != 0.0:
+            way = _sign(found.outcome[n])
+            way = way if found.kind[n] & UP else -way
             predictions += 1.0
-            hits += 1.0 if foretold * _way(found, n) > 0.0 else 0.0
-            usual_hits += 1.0 if usual * _way(found, n) > 0.0 else 0.0
+            hits += 1.0 if foretold * way > 0.0 else 0.0
+            usual_hits += 1.0 if usual * way > 0.0 else 0.0
     scores[PREDICTIONS], scores[HITS] = predictions, hits
     if usual != 0:
         scores[USUAL_HITS] = usual_hits
 
 
 @kernel_step
-def _way(found, n):  # type: ignore[no-untyped-def]
-    """Return where prices went after a sequence: 1 up, -1 down, 0 nowhere."""
-    outcome = found.outcome[n] if found.kind[n] & UP else -found.outcome[n]
-    way = 1.0 if outcome > 0.0 else 0.0
-    return -1.0 if outcome < 0.0 else way
+def _sign(value):  # type: ignore[no-untyped-def]
+    up = 1.0 if value > 0.0 else 0.0
+    return -1.0 if value < 0.0 else up
 
 
 @kernel_part

@@ -6,6 +6,7 @@ the close of the bar by which it is known to be over: until then nobody knows ho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,89 +100,103 @@ SUMS = (
     OUTCOME,
 ) = range(len(SUMS))
 
-FIRST_RISES, FIRST_FALLS, FIRST_ALL, RISES, FALLS, ALL = range(6)
+OUTCOME_COUNTS = 6
+FIRST_RISES, FIRST_FALLS, FIRST_ALL, RISES, FALLS, ALL = range(OUTCOME_COUNTS)
 """Columns of what is counted of all bars: outcomes up, down and in all, by the split and since."""
 
 
-def find_sequences(rows: MoveRows, horizon: int, split_at: int) -> Sequences:
-    """Return the sequences of bars; those of which the last bar is not asked for are left out.
-
-    One that began before an instrument's first row is left out, too.
-    """
-    count = int(np.count_nonzero(rows.bars == 1.0))
-    offsets = np.zeros(len(rows.offsets), np.int64)
+def room_for_sequences(rows: MoveRows) -> Sequences:
+    """Return columns for all sequences of bars, to be filled in by `find_sequences`."""
+    begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(rows.bars == 1.0)])
+    offsets = begins[rows.offsets]
+    count = int(offsets[-1])
     columns: list[Any] = [np.empty(count, np.int8)]
     columns += [np.empty(count, np.int32) for _ in range(5)]
     columns += [np.empty(count, np.int8), *(np.empty(count) for _ in range(4))]
-    _find(rows, horizon, split_at, Sequences(offsets, *columns))
-    kept = int(offsets[-1])
-    return Sequences(offsets, *(column[:kept] for column in columns))
+    return Sequences(offsets, *columns)
+
+
+def of_those_asked(rows: MoveRows, found: Sequences) -> Sequences:
+    """Return the sequences of which the last bar is asked for."""
+    if rows.is_asked.all():
+        return found
+    kept = rows.is_asked[found.last]
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
+    columns: list[Any] = list(found[1:])
+    return Sequences(before[found.offsets], *(column[kept] for column in columns))
 
 
 @kernel
-def _find(rows, horizon, split_at, found):  # type: ignore[no-untyped-def]
-    """Fill in the sequences."""
-    n = 0
+def find_sequences(
+    rows: MoveRows, found: Sequences, begin: int, end: int, horizon: int, split_at: int
+) -> None:
+    """Fill in the sequences of instruments ``begin:end``.
+
+    One that began before an instrument's first row is none.
+    """
     before = np.empty(KINDS, np.int64)
-    for i in range(len(rows.offsets) - 1):
-        stop, is_open = rows.offsets[i + 1], False
-        last = length = kind = 0
-        strength = volume = 0.0
+    for i in range(begin, end):
+        n, is_open = found.offsets[i] - 1, False
         before[:] = -1
-        for row in range(rows.offsets[i], stop):
+        for row in range(rows.offsets[i], rows.offsets[i + 1]):
             bars = rows.bars[row]
             if bars != bars:
                 continue
             if bars <= 1.0:
                 if is_open:
-                    before[kind] = found.last[n] = last
-                    found.length[n] = length
-                    found.strength[n], found.volume[n] = strength / length, volume / length
-                    n += _finish(rows, found, n, row, stop, horizon, split_at)
+                    before[found.kind[n]] = found.last[n]
+                    found.known[n] = row
                 is_open = bars == 1.0
                 if is_open:
+                    n += 1
                     kind = STRONG * int(rows.strong[row]) + UP * int(rows.direction[row] > 0.0)
-                    found.kind[n], found.first[n] = kind, row
+                    found.kind[n], found.first[n], found.known[n] = kind, row, -1
                     found.gap[n] = row - before[kind] - 1 if before[kind] >= 0 else -1
-                    strength, volume, length = 0.0, 0.0, 0
-            last = row
-            strength += rows.strength[row]
-            volume += rows.volume[row]
-            length += 1
-        if is_open:
-            found.last[n], found.length[n] = last, length
-            found.strength[n], found.volume[n] = strength / length, volume / length
-            n += _finish(rows, found, n, -1, stop, horizon, split_at)
-        found.offsets[i + 1] = n
+                    found.strength[n] = found.volume[n] = 0.0
+                    found.length[n] = 0
+            if is_open:
+                found.last[n] = row
+                found.strength[n] += rows.strength[row]
+                found.volume[n] += rows.volume[row]
+                found.length[n] += 1
+        # Here, and not by a call for each: counting references to so many arrays takes longer.
+        for n in range(found.offsets[i], found.offsets[i + 1]):
+            length, first, known = found.length[n], found.first[n], found.known[n]
+            found.strength[n], found.volume[n] = (
+                found.strength[n] / length,
+                found.volume[n] / length,
+            )
+            change = rows.close[found.last[n]] - rows.open[first]
+            found.gain[n] = 100.0 * (change / rows.open[first])
+            found.outcome[n], stage = np.nan, 0
+            if known >= 0:
+                stage = OVER + (OVER_FIRST if rows.ends[known] <= split_at else 0)
+                after = known + horizon
+                if after < rows.offsets[i + 1] and rows.close[known] > 0.0:
+                    change = rows.close[after] - rows.close[known]
+                    side = 1.0 if found.kind[n] & UP else -1.0
+                    found.outcome[n] = 100.0 * (side * change / rows.close[known])
+                    stage += IN_FIRST if rows.ends[after] <= split_at else 0
+                    stage += IN_REST if rows.ends[known] >= split_at else 0
+            found.stage[n] = stage
 
 
-@kernel_step
-def _finish(rows, found, n, known, stop, horizon, split_at):  # type: ignore[no-untyped-def]
-    """Fill in what came of a sequence; return 1, or 0 where it is not asked for."""
-    first, last = found.first[n], found.last[n]
-    found.known[n], found.outcome[n], stage = known, np.nan, 0
-    found.gain[n] = 100.0 * ((rows.close[last] - rows.open[first]) / rows.open[first])
-    if known >= 0:
-        stage = OVER + (OVER_FIRST if rows.ends[known] <= split_at else 0)
-        if known + horizon < stop and rows.close[known] > 0.0:
-            change = rows.close[known + horizon] - rows.close[known]
-            side = 1.0 if found.kind[n] & UP else -1.0
-            found.outcome[n] = 100.0 * (side * change / rows.close[known])
-            stage += IN_FIRST if rows.ends[known + horizon] <= split_at else 0
-            stage += IN_REST if rows.ends[known] >= split_at else 0
-    found.stage[n] = stage
-    return 1 if rows.is_asked[last] else 0
-
-
-def group_patterns(found: Sequences) -> Patterns:
-    """Return the patterns of instruments, each one's by how early their first sequence came."""
-    longest = int(found.length.max(initial=0))
-    places = np.full(KINDS * (longest + 1), -1, np.int64)
-    most = int(np.count_nonzero((found.length >= SHORTEST) & (found.stage > 0)))
+def group_patterns(found: Sequences, begin: int, end: int) -> Patterns:
+    """Return the patterns of instruments ``begin:end``, the earliest of each first."""
+    own = slice(found.offsets[begin], found.offsets[end])
+    length, stage = found.length[own], found.stage[own]
+    places = np.full(KINDS * (int(length.max(initial=0)) + 1), -1, np.int64)
+    most = int(np.count_nonzero((length >= SHORTEST) & (stage > 0)))
     keys, sums = np.empty((3, most), np.int64), np.zeros((most, len(SUMS)))
-    count = int(_group(found, places, keys, sums))
+    count = int(_group(found, begin, end, places, keys, sums))
     group, kind, length = keys[:, :count]
     return Patterns(group, kind, length, sums[:count].T)
+
+
+def join_patterns(parts: Sequence[Patterns]) -> Patterns:
+    """Return the patterns of instruments after instruments as one."""
+    group, kind, length = (np.concatenate(each) for each in list(zip(*parts, strict=True))[:3])
+    return Patterns(group, kind, length, np.concatenate([part.sums for part in parts], axis=1))
 
 
 def pool_patterns(found: Patterns) -> Patterns:
@@ -194,17 +209,17 @@ def pool_patterns(found: Patterns) -> Patterns:
 
 
 @kernel
-def _group(found, places, keys, sums):  # type: ignore[no-untyped-def]
+def _group(found, begin, end, places, keys, sums):  # type: ignore[no-untyped-def]
     """Fill in patterns; return how many there are."""
     count = 0
-    for group in range(len(found.offsets) - 1):
-        begin = count
+    for group in range(begin, end):
+        first = count
         for n in range(found.offsets[group], found.offsets[group + 1]):
             length, kind = found.length[n], found.kind[n]
             if length < SHORTEST or found.stage[n] & OVER == 0:
                 continue
             cell = KINDS * length + kind
-            if places[cell] < begin:
+            if places[cell] < first:
                 places[cell] = count
                 keys[0, count], keys[1, count], keys[2, count] = group, kind, length
                 count += 1
@@ -237,19 +252,16 @@ def _add(found, n, sums, p):  # type: ignore[no-untyped-def]
     sums[p, OUTCOME] += outcome if rest > 0.0 else 0.0
 
 
-def count_outcomes(rows: MoveRows, horizon: int, split_at: int) -> Ints:
-    """Return how often closes are higher, or lower, so many bars later, whatever the moves.
-
-    int64 ``[instruments, 6]``, over the bars of which is asked and whose move's strength is known.
-    """
-    counts = np.zeros((len(rows.offsets) - 1, 6), np.int64)
-    _count(rows, horizon, split_at, counts)
-    return counts
-
-
 @kernel
-def _count(rows, horizon, split_at, counts):  # type: ignore[no-untyped-def]
-    for i in range(len(counts)):
+def count_outcomes(
+    rows: MoveRows, counts: Ints, begin: int, end: int, horizon: int, split_at: int
+) -> None:
+    """Count how often closes are higher, or lower, so many bars later, whatever the moves.
+
+    `counts` are int64 ``[instruments, OUTCOME_COUNTS]``, zero before; of bars of which is asked,
+    and whose move's strength is known.
+    """
+    for i in range(begin, end):
         for row in range(rows.offsets[i], rows.offsets[i + 1] - horizon):
             now, later = rows.close[row], rows.close[row + horizon]
             if rows.bars[row] != rows.bars[row] or not rows.is_asked[row] or now <= 0.0:
