@@ -14,7 +14,7 @@ import numpy as np
 from tallow.core.arrays import Flags, Floats, Ints, Times
 from tallow.core.kernel import kernel, kernel_step, read_only
 
-SEQUENCES_VERSION = 1
+SEQUENCES_VERSION = 2
 """Raised where the same bars make other sequences, patterns or scores."""
 
 STRONG, UP = 1, 2
