@@ -73,8 +73,8 @@ def analyse(
     jobs: list[Callable[[], Any]] = [partial(_sequence_frame, bars, asked)]
     jobs += [partial(sum_up, own) for own in parts]
     frame, *grouped = in_parallel(pool, jobs)
-    own = _ranked(kernels.join_patterns(grouped), counts)
-    pooled = _ranked(kernels.pool_patterns(own.found), counts.sum(axis=0, keepdims=True))
+    own = _ranking(kernels.join_patterns(grouped), counts)
+    pooled = _ranking(kernels.pool_patterns(own.found), counts.sum(axis=0, keepdims=True))
     newest = None if not len(rows.ends) else from_us(int(rows.ends.max()))
     return SequenceResult(
         frame,
@@ -135,7 +135,7 @@ def _counts(values: Any, known: Flags) -> pl.Series:
 
 
 @dataclass(frozen=True, eq=False)
-class _Ranked:
+class _Ranking:
     """Patterns, the most frequent of each group first, and what came after all bars of a group."""
 
     found: Patterns
@@ -198,17 +198,17 @@ class _Ranked:
         return is_first
 
 
-def _ranked(found: Patterns, counts: Ints) -> _Ranked:
+def _ranking(found: Patterns, counts: Ints) -> _Ranking:
     """Return patterns in order; equally frequent ones by strength, then the earliest first."""
     frequency = found.sums[kernels.FREQUENCY]
     strength = found.sums[kernels.STRENGTH] / frequency
     order = np.lexsort((-strength, -frequency, found.group))
     keys = (found.group[order], found.kind[order], found.length[order])
-    return _Ranked(Patterns(*keys, np.ascontiguousarray(found.sums[:, order])), counts)
+    return _Ranking(Patterns(*keys, np.ascontiguousarray(found.sums[:, order])), counts)
 
 
 def _score_frame(
-    names: Sequence[str], numbers: Floats, found: Sequences, patterns: _Ranked
+    names: Sequence[str], numbers: Floats, found: Sequences, patterns: _Ranking
 ) -> pl.DataFrame:
     """Return the scores of instruments, with the pattern that is dominant and what goes on."""
     trials, hits = numbers[scores.PREDICTIONS], numbers[scores.HITS]
@@ -233,7 +233,7 @@ def _score_frame(
     )
 
 
-def _dominant(patterns: _Ranked, instruments: int) -> dict[str, pl.Series]:
+def _dominant(patterns: _Ranking, instruments: int) -> dict[str, pl.Series]:
     """Return the dominant pattern of each instrument; null where it has none."""
     own = np.full(instruments, -1)
     marked = np.flatnonzero(patterns.is_dominant)
