@@ -28,6 +28,8 @@ def opened(text: str, folder: Path, width: int = 1280, height: int = 900) -> Ope
     done = subprocess.run(
         [
             *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
+            # Time for what a page does later, which passes at once.
+            "--virtual-time-budget=2000",
             *("--no-first-run", "--disable-background-networking", "--enable-logging=stderr"),
             *(f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"),
             path.as_uri(),

@@ -85,7 +85,11 @@ def test_a_direction_colours_its_line_and_has_no_pane() -> None:
     assert signs is not None
     expected = frame["supertrend_direction_3_1"].fill_null(np.nan).to_numpy()
     np.testing.assert_array_equal(signs, expected)
-    assert {-1.0, 1.0} <= set(signs.tolist())
+    turns = np.flatnonzero(expected[1:] * expected[:-1] < 0)
+    assert len(turns) > 2
+    # No line goes from below the prices to above them.
+    ends = curves_of(drawn)["supertrend_3_1"].ends
+    assert np.flatnonzero(ends[: drawn.bars - 1] & ~np.isnan(signs[:-1])).tolist() == turns.tolist()
     alone = drawing_of(simulated(), "supertrend(3, 1)[direction]", "5m")
     assert panes_of(alone) == [[], [], ["supertrend_direction_3_1"]]
 

@@ -31,6 +31,7 @@ from tests.plots.bars import EVIL, candles_of, simulated
 PRICES = ["open", "high", "low", "close"]
 INDICATORS = "ema(9), supertrend(3, 1), ichimoku(1, 2, 2), macd, cdl_engulfing"
 ASK = """
+setTimeout(() => {
 const point = (each) => ["open", "high", "low", "close", "value"].map((name) => each[name] ?? null);
 const read = (series) => series.data().map((each) => [each.time, ...point(each)]);
 const told = {
@@ -38,6 +39,7 @@ const told = {
   curves: Object.fromEntries(
     Object.entries(tallow.curves).map(([name, each]) => [name, read(each)])),
   times: Array.from(tallow.times),
+  scales: tallow.data.panes.map((each) => each.scale),
   panes: tallow.chart.panes().length,
   legends: Array.from(document.querySelectorAll(".legend"), (each) => each.textContent),
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -45,10 +47,17 @@ const told = {
   evil: window.evil ?? null,
   title: document.querySelector("h1").textContent,
 };
+const area = tallow.chart.panes()[0].getHTMLElement().getBoundingClientRect();
+const at = { bubbles: true, view: window, clientY: area.top + 60 };
+at.clientX = area.left + tallow.chart.timeScale().logicalToCoordinate(told.times.length - 5);
+const under = document.elementFromPoint(at.clientX, at.clientY);
+for (const kind of ["mouseenter", "mousemove"]) under.dispatchEvent(new MouseEvent(kind, at));
+told.crosshair = Array.from(document.querySelectorAll(".legend"), (each) => each.textContent);
 const answer = document.createElement("pre");
 answer.id = "answer";
 answer.textContent = JSON.stringify(told);
 document.body.append(answer);
+}, 100);
 """
 
 
@@ -92,7 +101,8 @@ def assert_is_the_frame(told: Any, result: tallow.runtime.results.ProcessingResu
     candles = np.array(told["candles"], dtype=np.float64)[: len(frame)]
     assert candles[:, 0].tolist() == list(range(len(frame)))
     np.testing.assert_array_equal(
-        candles[:, 1:5].view(np.int64), frame.select(PRICES).to_numpy().view(np.int64)
+        (candles[:, 1:5] / told["scales"][0]).view(np.int64),
+        frame.select(PRICES).to_numpy().view(np.int64),
     )
     assert told["times"] == frame["timestamp"].dt.epoch("us").to_list()
     values = {row: value for row, *_, value in told["curves"]["volume"]}
@@ -105,15 +115,19 @@ def test_candles_read_back_from_a_browser_are_those_of_the_frame(
 ) -> None:
     candles = simulated(2, EVIL)
     if width == 1400:
-        # Prices of a coin, and their bits: none is a round number.
-        candles = candles.with_columns(pl.col(*PRICES) * 1.1e-9)
+        # Prices of a coin, none a round number, and too small for the library's scales.
+        candles = candles.with_columns(pl.col(*PRICES) * 1.1e-11)
     result = tallow.AnalyticsEngine().process_candles(candles, "5m", INDICATORS)
     told = asked(result.plot().to_html(), tmp_path, width)
     assert_is_the_frame(told, result)
-    average = {row: value for row, *_, value in told["curves"]["ema_9"] if value is not None}
+    scale = told["scales"][0]
+    assert (scale == 1.0) == (width == 500)
+    found = told["curves"]["ema_9"]
+    average = {row: value / scale for row, *_, value in found if value is not None}
     known = result.frame["ema_9"].to_list()
     assert average == {row: value for row, value in enumerate(known) if value is not None}
-    later = {row - 1: value for row, *_, value in told["curves"]["ichimoku_span_a_1_2_2"]}
+    found = told["curves"]["ichimoku_span_a_1_2_2"]
+    later = {row - 1: value / scale for row, *_, value in found if value is not None}
     span = result.frame["ichimoku_span_a_1_2_2"].to_list()
     assert [later[row] for row in range(1, len(span))] == span[1:]
     assert told["panes"] == 3
@@ -121,10 +135,12 @@ def test_candles_read_back_from_a_browser_are_those_of_the_frame(
     assert told["evil"] is None
     assert told["title"].startswith("</script><script>window.evil")
     assert told["link"].startswith("https://www.tradingview.com/")
-    assert "16 Jul 2025" not in told["legends"][0]
     assert told["legends"][0].startswith("15 Jul 2025 15:25")
     assert "forming" in told["legends"][0]
     assert told["legends"][1].startswith("volume")
+    assert told["crosshair"][0].startswith("15 Jul 2025 15:05")
+    units = f"{result.frame['volume'][-5] / 1e3:.2f}".rstrip("0").rstrip(".")
+    assert told["crosshair"][1] == f"volume {units}K"
 
 
 def plain() -> str:

@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 import tallow
 from tallow.core.errors import OutputError
-from tallow.plots.picture import BARS_MOST, units_text
+from tallow.plots.numbers import PLAIN, SCIENTIFIC, SHORT, Numbers, number_text, numbers_of
+from tallow.plots.picture import BARS_MOST
 from tallow.plots.plot import Plot
 from tests.plots.bars import EVIL, candles_of, simulated
 
@@ -107,7 +109,23 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (9_999.0, "9,999"), (12_500.0, "12.5K"), (2e6, "2M"), (3.25e9, "3.25B")],
+    [(0.0, "0"), (9_999.0, "9,999"), (12_500.0, "12.5K"), (-2e6, "\u22122M"), (3.25e9, "3.25B")],
 )
 def test_volumes_are_written_short(value: float, text: str) -> None:
-    assert units_text(value) == text
+    assert number_text(value, Numbers(SHORT, 0, 1.0)) == text
+
+
+@pytest.mark.parametrize(
+    ("largest", "style", "decimals"),
+    [(71.45, PLAIN, 2), (0.0123, PLAIN, 5), (8e-12, SCIENTIFIC, 15), (4e14, SHORT, 0)],
+)
+def test_numbers_are_given_in_a_size_that_can_be_drawn_without_losing_a_bit(
+    largest: float, style: str, decimals: int
+) -> None:
+    values = np.array([largest, -largest / 3, np.nan, 0.0])
+    numbers = numbers_of([values])
+    assert (numbers.style, numbers.decimals) == (style, decimals)
+    given = values * numbers.scale
+    np.testing.assert_array_equal(given / numbers.scale, values)
+    assert numbers.scale == 1.0 or 1.0 <= given[0] < 2.0
+    assert (numbers.scale == 1.0) == (1e-5 <= largest <= 9e13)

@@ -16,16 +16,8 @@ from tallow.core.text import counted
 from tallow.core.time import SECOND_US
 from tallow.core.timeframe import Timeframe
 from tallow.data.reading.schema import PRICES, time_view
-from tallow.plots.drawing import (
-    PRICE,
-    VOLUME,
-    Curve,
-    Drawing,
-    Mark,
-    Pane,
-    decimals_of,
-    price_decimals,
-)
+from tallow.plots.drawing import PRICE, VOLUME, Curve, Drawing, Mark, Pane
+from tallow.plots.numbers import SHORT, Numbers, numbers_of, numbers_of_prices, whole_numbers
 from tallow.plots.placing import EXTREME, Placing, placings
 
 MATCH = "match"
@@ -123,15 +115,22 @@ def _panes(
             curves.setdefault(each.pane, []).append(_curve(rows, each))
     for group in corners.values():
         curves.setdefault(group[0].pane, []).append(_corners(rows, group, prices))
-    decimals = price_decimals(np.concatenate(list(prices.values())))
     for name, found in curves.items():
-        scale = decimals if name == PRICE else _decimals(found)
-        yield Pane(name, tuple(found), 0 if name == VOLUME else scale)
+        yield Pane(name, tuple(found), _numbers(name, found, prices, volume))
 
 
-def _decimals(curves: Iterable[Curve]) -> int:
-    values = [curve.values for curve in curves if curve.kind != "steps"]
-    return decimals_of(np.concatenate(values), 4, 12) if values else 0
+def _numbers(
+    name: str, curves: Sequence[Curve], prices: Mapping[str, Floats], volume: Floats
+) -> Numbers:
+    """Return how a pane writes its numbers."""
+    values = [curve.values for curve in curves]
+    if name == PRICE:
+        return numbers_of_prices(list(prices.values()))
+    if name == VOLUME:
+        return whole_numbers([volume, *values], SHORT)
+    if all(curve.kind == "steps" for curve in curves):
+        return whole_numbers(values)
+    return numbers_of(values)
 
 
 def _curve(rows: _Rows, each: Placing) -> Curve:
@@ -142,9 +141,12 @@ def _curve(rows: _Rows, each: Placing) -> Curve:
     # Of bars that are a period each, as days of sessions, no line would be left.
     if np.mean(begins) <= 0.5:
         is_last[: len(begins) - 1] |= begins[1:]
+    signs = rows.drawn(rows.numbers(each.direction), each.shift) if each.direction else None
+    if signs is not None:
+        # A stop that turned is on the other side: no price was between.
+        is_last[:-1] |= signs[1:] * signs[:-1] < 0
     # Nothing follows there that a line could go to.
     is_last[newest] = False
-    signs = rows.drawn(rows.numbers(each.direction), each.shift) if each.direction else None
     kind = "steps" if each.output.unit == "sign" else "line"
     if each.output.name == "histogram":
         kind = "histogram"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from tallow.core.arrays import Flags, Floats, Ints, Times
+from tallow.plots.numbers import Numbers
 
 PRICE, VOLUME = "price", "volume"
 
@@ -46,7 +45,7 @@ class Pane:
 
     name: str
     curves: tuple[Curve, ...]
-    decimals: int
+    numbers: Numbers
 
 
 @dataclass(frozen=True)
@@ -100,35 +99,3 @@ class Drawing:
     def bars(self) -> int:
         """How many bars there are."""
         return len(self.times)
-
-
-def decimals_of(values: Floats, digits: int, most: int) -> int:
-    """Return how many decimals show so many digits of the largest of some values, at most `most`.
-
-    Examples
-    --------
-    >>> decimals_of(np.array([712.5, 3.0]), 5, 12), decimals_of(np.array([2e-9]), 5, 12)
-    (2, 12)
-    """
-    finite = np.abs(values[np.isfinite(values)])
-    largest = float(finite.max()) if len(finite) else 0.0
-    if largest == 0.0:
-        return 0
-    return int(min(max(digits - 1 - np.floor(np.log10(largest)), 0), most))
-
-
-def price_decimals(prices: Floats, most: int = 12) -> int:
-    """Return the decimals with which prices are quoted: those of nearly all, at most eight digits.
-
-    Examples
-    --------
-    >>> price_decimals(np.array([712.25, 700.5])), price_decimals(np.array([1e12]))
-    (2, 0)
-    """
-    finite = prices[np.isfinite(prices)]
-    room = decimals_of(finite, 8, most)
-    for decimals in range(room):
-        scaled = finite * 10.0**decimals
-        if np.mean(np.abs(scaled - np.rint(scaled)) > 1e-6 * np.maximum(np.abs(scaled), 1)) < 0.01:
-            return decimals
-    return room

@@ -63,24 +63,28 @@
   // Numbers
 
   const MINUS = "\u2212";
-  const numberText = (value, decimals) => {
+  const scientific = (size) => size.toExponential(4);
+  const plain = (size, decimals) => size.toLocaleString(
+    "en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  const UNITS = [[1e12, 1e12, "T"], [1e9, 1e9, "B"], [1e6, 1e6, "M"], [1e4, 1e3, "K"]];
+  const short = (size) => {
+    const found = UNITS.find(([least]) => size >= least);
+    return found ? plain(size / found[1], 2).replace(/\.?0+$/, "") + found[2] : plain(size, 0);
+  };
+  const numberText = (value, pane) => {
     const size = Math.abs(value);
-    const isExtreme = size >= 1e15 || (size > 0 && size < 0.5 * 10 ** -decimals && size < 1e-9);
-    const text = isExtreme
-      ? size.toExponential(4)
-      : size.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-    return (value < 0 && Number(text.replace(/,/g, "")) !== 0 ? MINUS : "") + text;
+    let text;
+    if (size >= 1e15 || (pane.style === "scientific" && size > 0)) text = scientific(size);
+    else if (pane.style === "short") text = short(size);
+    else text = plain(size, pane.style === "scientific" ? 0 : pane.decimals);
+    return value < 0 && /[1-9]/.test(text.split("e")[0]) ? MINUS + text : text;
   };
-  const unitsText = (value) => {
-    const size = Math.abs(value);
-    if (size < 1e4) return numberText(value, 0);
-    const [factor, unit] = size < 1e6 ? [1e3, "K"] : size < 1e9 ? [1e6, "M"] : size < 1e12 ? [1e9, "B"] : [1e12, "T"];
-    return numberText(value / factor, 2).replace(/\.?0+$/, "") + unit;
-  };
-  const format = (pane) => {
-    const write = pane.isVolume ? unitsText : (value) => numberText(value, pane.decimals);
-    return { type: "custom", formatter: write, minMove: 10 ** -Math.min(pane.decimals, 12) };
-  };
+  // The library is given numbers of a size that it can draw; what is told are the numbers.
+  const format = (pane) => ({
+    type: "custom",
+    formatter: (value) => numberText(value / pane.scale, pane),
+    minMove: 10 ** -(pane.scale === 1 ? Math.min(pane.decimals, 10) : 6),
+  });
 
   // Look
 
@@ -104,7 +108,7 @@
     autoSize: true,
     localization: { timeFormatter: fullTime },
     crosshair: { mode: library.CrosshairMode.Normal },
-    timeScale: { ...layout(look()).timeScale, minBarSpacing: 0.02, fixLeftEdge: true },
+    timeScale: { ...layout(look()).timeScale, minBarSpacing: 0.02, fixLeftEdge: true, lockVisibleTimeRangeOnResize: true },
   });
   chart.applyOptions({
     layout: {
@@ -124,9 +128,9 @@
     const known = row < bars && isKnown(prices.open[row]) && isKnown(prices.high[row])
       && isKnown(prices.low[row]) && isKnown(prices.close[row]);
     if (!known) return { time: row };
-    const point = {
-      time: row, open: prices.open[row], high: prices.high[row], low: prices.low[row], close: prices.close[row],
-    };
+    const { scale } = data.panes[0];
+    const point = { time: row };
+    for (const name of Object.keys(prices)) point[name] = prices[name][row] * scale;
     if (forming.has(row)) {
       const colour = rises(row) ? colours.up : colours.down;
       Object.assign(point, { color: colours.background, borderColor: colour, wickColor: colour });
@@ -138,7 +142,7 @@
   }, 0);
   const newest = prices.close.findLastIndex(isKnown);
   const label = newest < 0 ? null : candles.createPriceLine({
-    price: prices.close[newest], lineVisible: false, axisLabelVisible: true, title: "",
+    price: prices.close[newest] * data.panes[0].scale, lineVisible: false, axisLabelVisible: true, title: "",
   });
   dressed((colours) => {
     candles.applyOptions({
@@ -151,7 +155,7 @@
   const drawVolume = (index, pane) => {
     const series = chart.addSeries(library.HistogramSeries, { priceFormat: format(pane), priceLineVisible: false, lastValueVisible: false }, index);
     dressed((colours) => series.setData(Array.from(volume, (value, row) => (isKnown(value)
-      ? { time: row, value, color: faded(rises(row) ? colours.up : colours.down, forming.has(row) ? 0.25 : 0.6) }
+      ? { time: row, value: value * pane.scale, color: faded(rises(row) ? colours.up : colours.down, forming.has(row) ? 0.25 : 0.6) }
       : { time: row }))));
     return series;
   };
@@ -179,7 +183,7 @@
       series.setData(Array.from(curve.numbers, (value, row) => {
         if (!isKnown(value)) return { time: row };
         // The line from a point on has the point's colour.
-        return { time: row, value, color: isLine && last.has(row) ? "transparent" : colourOf(curve, place, row, colours) };
+        return { time: row, value: value * pane.scale, color: isLine && last.has(row) ? "transparent" : colourOf(curve, place, row, colours) };
       }));
     });
     return series;
@@ -265,7 +269,7 @@
     legend.append(span);
   };
   const value = (curve, row, pane) => (isKnown(curve.numbers[row])
-    ? (pane.isVolume ? unitsText : (each) => numberText(each, pane.decimals))(curve.numbers[row]) : "\u2013");
+    ? numberText(curve.numbers[row], pane) : "\u2013");
   let shown = -1;
   const tell = (row) => {
     const colours = look();
@@ -278,12 +282,12 @@
         if (row < bars && isKnown(prices.close[row])) {
           const colour = rises(row) ? colours.up : colours.down;
           for (const name of ["open", "high", "low", "close"]) {
-            item(legend, name[0].toUpperCase(), numberText(prices[name][row], pane.decimals), colour);
+            item(legend, name[0].toUpperCase(), numberText(prices[name][row], pane), colour);
           }
         }
         if (forming.has(row)) item(legend, "", "forming", colours.quiet);
       }
-      if (pane.isVolume && row < bars) item(legend, "volume", isKnown(volume[row]) ? unitsText(volume[row]) : "\u2013", colours.text);
+      if (pane.isVolume && row < bars) item(legend, "volume", isKnown(volume[row]) ? numberText(volume[row], pane) : "\u2013", colours.text);
       for (const curve of pane.curves) item(legend, curve.label, value(curve, row, pane), colourOf(curve, curve.place, row, colours));
       if (!index) for (const mark of marksOf.get(row) || []) item(legend, mark.kind === "pattern" ? "" : mark.kind, mark.text, tint(mark, colours), "text");
     });
@@ -324,13 +328,17 @@
     const isVolume = data.panes[index + 1].isVolume;
     pane.priceScale("right").applyOptions({ scaleMargins: { top: 0.24, bottom: isVolume ? 0 : 0.08 } });
   });
-  const most = Math.max(40, Math.floor(box.clientWidth / 5));
-  if (data.points > most) chart.timeScale().setVisibleLogicalRange({ from: data.points - most, to: data.points + 1 });
-  else chart.timeScale().setVisibleLogicalRange({ from: 0, to: data.points + 1 });
+  const first = () => {
+    const most = Math.max(40, Math.floor(box.clientWidth / 5));
+    const from = Math.max(0, data.points - most);
+    chart.timeScale().setVisibleLogicalRange({ from, to: data.points + 1 });
+  };
   const watcher = new ResizeObserver(settle);
   chart.panes().forEach((pane) => pane.getHTMLElement() && watcher.observe(pane.getHTMLElement()));
   watcher.observe(box);
-  requestAnimationFrame(settle);
+  first();
+  // Only then the scale of prices is as wide as its numbers.
+  requestAnimationFrame(() => { settle(); first(); });
 
   window.tallow = { chart, candles, curves, times, data };
 })();

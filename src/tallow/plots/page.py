@@ -65,7 +65,9 @@ def data_text(drawing: Drawing) -> str:
         "panes": [
             {
                 "isVolume": pane.name == VOLUME,
-                "decimals": pane.decimals,
+                "style": pane.numbers.style,
+                "decimals": pane.numbers.decimals,
+                "scale": pane.numbers.scale,
                 "curves": [_curve(each) for each in pane.curves],
             }
             for pane in drawing.panes

@@ -16,6 +16,7 @@ from tallow.core.text import printable
 from tallow.plots.drawing import PRICE, VOLUME, Curve, Drawing, Pane
 from tallow.plots.look import LIGHT as COLOURS
 from tallow.plots.look import LIGHT_LINES as LINES
+from tallow.plots.numbers import number_text
 from tallow.plots.ticks import ticks
 
 WIDTH, PRICE_HEIGHT, PANE_HEIGHT, EDGE = 14.0, 5.0, 1.25, 1.3
@@ -119,16 +120,14 @@ def _dress(ax: Any, drawing: Drawing, pane: Pane) -> None:
     ax.set_facecolor(COLOURS["background"])
     for name in ("left", "right", "top"):
         ax.spines[name].set_visible(False)
-    whole = pane.name == VOLUME or pane.decimals == 0
+    whole = pane.numbers.decimals == 0
     ax.yaxis.set_major_locator(MaxNLocator(6 if pane.name == PRICE else 3, integer=whole))
     ax.margins(y=0.1)
     ax.yaxis.tick_right()
     ax.grid(axis="y", color=COLOURS["grid"], linewidth=0.8)
     ax.set_axisbelow(True)
     ax.tick_params(length=0, labelbottom=False)
-    ax.yaxis.set_major_formatter(
-        lambda value, _: units_text(value) if pane.name == VOLUME else number_text(value, pane)
-    )
+    ax.yaxis.set_major_formatter(lambda value, _: number_text(value, pane.numbers))
     starts = np.flatnonzero(drawing.starts)[1:]
     if drawing.is_intraday and 0 < len(starts) <= 60:
         for row in starts.tolist():
@@ -243,11 +242,11 @@ def _legend(ax: Any, pane: Pane, drawing: Drawing, *, is_first: bool) -> None:
 
     texts, colours = [], []
     if pane.name == VOLUME:
-        texts.append(f"volume {units_text(drawing.volume[-1])}")
+        texts.append(f"volume {number_text(drawing.volume[-1], pane.numbers)}")
         colours.append(COLOURS["text"])
     for number, curve in enumerate(pane.curves):
         value = curve.values[drawing.bars - 1]
-        shown = units_text(value) if pane.name == VOLUME else number_text(value, pane)
+        shown = number_text(value, pane.numbers)
         texts.append(f"{curve.label} {shown}" if np.isfinite(value) else curve.label)
         colours.append(_newest_colour(curve, number, drawing.bars - 1))
     if is_first and drawing.forming[-1]:
@@ -303,28 +302,3 @@ def _newest_colour(curve: Curve, number: int, row: int) -> str:
 
 def _colour(number: int) -> str:
     return LINES[number % len(LINES)]
-
-
-def number_text(value: float, pane: Pane) -> str:
-    """Return a value of a pane as its scale shows it."""
-    if abs(value) >= 1e15:
-        return f"{value:.4e}"
-    return f"{value:,.{pane.decimals}f}"
-
-
-def units_text(value: float) -> str:
-    """Return a volume in thousands, millions, and so on.
-
-    Examples
-    --------
-    >>> units_text(950.0), units_text(1_234_567.0)
-    ('950', '1.23M')
-    """
-    for least, factor, unit in _UNITS:
-        if abs(value) >= least:
-            return f"{value / factor:,.2f}".rstrip("0").rstrip(".") + unit
-    return f"{value:,.0f}"
-
-
-_UNITS = ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "K"))
-"""From which size on a volume is written as so many of which unit."""

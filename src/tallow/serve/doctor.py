@@ -41,6 +41,7 @@ EXTRAS = {
     "websockets": ("live", "feeds of WebSocket servers"),
     "redis": ("live", "feeds of Redis Streams"),
     "Jinja2": ("compare", "a comparison's report as a page"),
+    "matplotlib": ("plot", "charts as pictures"),
     "openfeature-sdk": ("flags", "flags of a rollout"),
 }
 """Packages of extras: which, and what each is for."""
