@@ -67,7 +67,7 @@ def analyse(
         scores.score(rows, asked, counts, numbers, own.start, own.stop, threshold)
         return kernels.group_patterns(asked, own.start, own.stop)
 
-    parts = split_evenly(rows.offsets, threads)
+    parts = split_evenly(rows.offsets, threads) or [slice(0, len(bars.names))]
     in_parallel(pool, [partial(find, own) for own in parts])
     asked = kernels.of_those_asked(rows, found)
     jobs: list[Callable[[], Any]] = [partial(_sequence_frame, bars, asked)]
@@ -105,7 +105,7 @@ def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:
             "start": pl.Series(bars.opens[found.first]).cast(TIME_TYPE),
             "end": pl.Series(bars.opens[found.last]).cast(TIME_TYPE),
             **_kind_columns(found.kind),
-            "length": found.length,
+            "length": found.length.astype(np.int64),
             "strength": found.strength,
             "return_percent": found.gain,
             "gap": _counts(found.gap, found.gap >= 0),
@@ -131,7 +131,7 @@ def _names(names: Sequence[str], codes: Any) -> pl.Series:
 
 def _counts(values: Any, known: Flags) -> pl.Series:
     """Return whole numbers, null where one is not known."""
-    return pl.Series(values).set(pl.Series(~known), None)
+    return pl.Series(values.astype(np.int64)).set(pl.Series(~known), None)
 
 
 @dataclass(frozen=True, eq=False)
