@@ -16,7 +16,7 @@ from tallow.data.output_zone import in_zone
 class SequenceResult:
     """Sequences of moves of one kind, the patterns they make, and scores of instruments.
 
-    A sequence is bars in a row whose moves (the indicator `move`) are all strong, or all weak, and
+    A sequence is bars in a row whose moves (of the indicator `move`) are all strong, or all weak, and
     all up, or all down. It is known to be over by the bar behind it. What came of it is how far the
     close was, `horizon` bars after that one, from that one's close.
 

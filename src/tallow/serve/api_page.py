@@ -25,6 +25,7 @@ how to use.
 
 BELOW = (
     ("tallow.data.store.write", "WriteReport"),
+    ("tallow.analysis.sequence_result", "SequenceResult"),
     ("tallow.runtime.live.updates", "LiveUpdate"),
     ("tallow.migrate.flags", "FileProvider"),
     ("tallow.migrate.flags", "decide"),
