@@ -16,7 +16,7 @@ from tallow.data.output_zone import in_zone
 class SequenceResult:
     """Sequences of moves of one kind, the patterns they make, and scores of instruments.
 
-    A sequence is bars in a row whose moves (of the indicator `move`) are all strong, or all weak, and
+    A sequence is bars in a row whose moves (the indicator `move`) are all strong, or all weak, and
     all up, or all down. It is known to be over by the bar behind it. What came of it is how far the
     close was, `horizon` bars after that one, from that one's close.
 
@@ -34,8 +34,8 @@ class SequenceResult:
         `length`, the most frequent first: `frequency`; means of `strength`, `return_percent` and
         `gap`. Of the rest of the history, from `split_at` on: `outcomes`, the sequences whose
         outcome is known; `success`, the share of these with one above 0; `success_low` and
-        `success_high`, Wilson's interval of 95 %; `base_rate`, how many of all bars had a close
-        as far in that direction `horizon` bars later; `outcome_percent`, the mean. Of the first
+        `success_high`, Wilson's interval of 95 %; `base_rate`, the share of all bars whose close
+        lay in that direction `horizon` bars later; `outcome_percent`, the mean. Of the first
         part: `first_frequency`, `first_success`, and `dominance` (0..1), the share of its
         patterns x mean strength x success, by which one may be the one that `is_dominant`.
     pooled
