@@ -40,7 +40,7 @@ BARS = ("run", "query", "live", "compare")
 REPORTS = ("run", "ingest", "query", "live", "compare")
 ASKS = ("screen", "sequences")
 CHECKS = ("leak-check", *ASKS)
-CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", "plot", *CHECKS)
+CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", "plot", "watch", *CHECKS)
 ACTS = ("start", "status", "advance", "pause", "resume", "revert")
 ROLLOUT = tuple(f"rollout {verb}" for verb in ACTS)
 STORE = ("stats", "list", "coverage", "quarantine", "ingests", "actions", "compact", "backup")
@@ -48,26 +48,29 @@ UNIVERSE = ("universe add", "universe list", "universe show")
 SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "--timeframe": ("timeframe", (*BARS, "demo", "plot", *CHECKS)),
+    "--timeframe": ("timeframe", (*BARS, "demo", "plot", *CHECKS, "watch")),
     "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", "plot", *CHECKS)),
-    "--instrument": ("instruments", (*BARS, "store coverage", *CHECKS)),
+    "--instrument": ("instruments", (*BARS, "store coverage", *CHECKS, "watch")),
     "--universe": ("universe", (*BARS, "store coverage", *CHECKS)),
-    "--instrument-key": ("instrument_key", (*FILES, "plot", *CHECKS)),
+    "--instrument-key": ("instrument_key", (*FILES, "plot", *CHECKS, "watch")),
     "--adjustment": ("adjustment", ("ingest", "query", "store coverage", "plot", *ASKS)),
     "--known-at": ("known_at", ("query", "store coverage", "plot", *ASKS, *UNIVERSE[1:])),
     "--final-at": ("final_at", ("run", "query", "plot")),
-    "--json": ("json", (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS)),
+    "--json": (
+        "json",
+        (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS, "watch"),
+    ),
     "--json-file": ("json_file", (*REPORTS, *ASKS)),
     "--strict": ("strict", (*REPORTS, "plot", *ASKS)),
-    "--quiet": ("quiet", (*REPORTS, "plot", *ASKS)),
+    "--quiet": ("quiet", (*REPORTS, "plot", *ASKS, "watch")),
     "--threads": ("threads", ("run", "query", "compare", "plot", *ASKS)),
-    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests", "plot", *ASKS)),
+    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests", "plot", *ASKS, "watch")),
     "--calendar": ("calendar", CALENDAR),
     "--calendar-dates": ("calendar_dates", CALENDAR),
     "--beyond-coverage": ("beyond_coverage", CALENDAR),
-    "--convention": ("convention", (*BARS, "plot", *CHECKS)),
-    "--no-trade": ("no_trade", (*BARS, "plot", *CHECKS)),
-    "--timezone": ("timezone", (*FILES, "plot", *CHECKS)),
+    "--convention": ("convention", (*BARS, "plot", *CHECKS, "watch")),
+    "--no-trade": ("no_trade", (*BARS, "plot", *CHECKS, "watch")),
+    "--timezone": ("timezone", (*FILES, "plot", *CHECKS, "watch")),
     "--start": ("start", ("run", "query", "compare", "store coverage", "plot", *ASKS)),
     "--end": ("end", ("run", "query", "compare", "store coverage", "plot", "screen")),
 }
