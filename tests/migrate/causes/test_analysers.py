@@ -101,13 +101,15 @@ def test_states(found: dict[str, tuple[SeriesPair, list[Cause]]]) -> None:
 
 def test_shares(found: dict[str, tuple[SeriesPair, list[Cause]]]) -> None:
     pair, causes = found["trend_share_50_20"]
-    told = {causes[k] for k in range(68, DAYS) if pair.control[k] != pair.candidate[k]}
+    old, ours = pair.control, pair.candidate
+    told = {causes[k] for k in range(68, DAYS) if old[k] != ours[k]}
     both = Cause.SHORT_HISTORY | Cause.LARGER_SHARE
-    assert told <= {Cause.SHORT_HISTORY, Cause.LARGER_SHARE, both}
-    # The days that fell have a small share of ours, and a large one of the old system's.
-    fell = (pair.candidate < 40.0) & (pair.control > 60.0)
-    assert fell.any()
-    assert all(Cause.LARGER_SHARE in causes[k] for k in np.flatnonzero(fell))
+    assert told == {Cause.SHORT_HISTORY, Cause.LARGER_SHARE, both}
+    # Of the days that fell: the same closes on the other side of the same averages.
+    other_side = np.flatnonzero((ours < 50.0) & (old == 100.0 - ours))
+    assert {causes[k] for k in other_side} == {Cause.LARGER_SHARE}
+    opposite = np.flatnonzero((ours < 50.0) & (old > 50.0))
+    assert all(Cause.LARGER_SHARE in causes[k] for k in opposite)
 
 
 @pytest.mark.parametrize("name", ["parkinson", "garman_klass", "rogers_satchell", "yang_zhang"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -130,6 +131,10 @@ class SeriesComparison:
         return whole
 
 
+Swap = Mapping[str, Any]
+"""Fields of a `Way`, with other values; ``bars`` are those of the other side."""
+
+
 class ExplanationPair:
     """One explanation of each side: where they differ, and why."""
 
@@ -149,8 +154,8 @@ class ExplanationPair:
         reported = self.comparison.reported
         if reported.control.lag != reported.candidate.lag:
             found |= int(Cause.SHIFTED_LABEL)
-        for flags, names in departures:
-            changed = self._changed_rows(0, names), self._changed_rows(1, names)
+        for flags, swaps in departures:
+            changed = self._changed_rows(0, swaps[0]), self._changed_rows(1, swaps[1])
             found |= np.where(changed[0] & changed[1], flags, 0)
             visible |= np.where(changed[0] | changed[1], flags, 0)
             existing |= flags
@@ -177,29 +182,48 @@ class ExplanationPair:
             found[rounded] |= Cause.ROUNDING
         return found
 
-    def _departures(self) -> Iterator[tuple[CauseFlags | int, tuple[str, ...]]]:
-        """Yield each difference of the two ways: the causes it stands for, and its field names."""
+    def _departures(self) -> Iterator[tuple[CauseFlags | int, tuple[Swap, Swap]]]:
+        """Yield each difference of the two ways: its causes, and what undoes it on each side."""
         one, other = self.control.way, self.candidate.way
         if not self.bars[0].equals(self.bars[1], self.comparison.inputs):
-            yield self._bar_causes(), ("bars",)
+            yield self._bar_causes(), self._swaps("bars")
         for name, cause in _CAUSES.items():
             if getattr(one, name) != getattr(other, name):
-                yield int(cause), (name,)
+                yield int(cause), self._swaps(name)
         if one.backward != other.backward:
             # Where the computation begins follows from its direction, and is no cause by itself.
-            yield int(Cause.LOOK_AHEAD), ("backward", "segments")
+            yield int(Cause.LOOK_AHEAD), self._swaps("backward", "segments")
         elif one.segments != other.segments:
-            yield int(Cause.OTHER_SEED), ("segments",)
+            yield int(Cause.OTHER_SEED), self._swaps("segments")
         if one.formula != other.formula:
-            formulas = self.comparison.series.formulas
-            flags = formulas[one.formula].causes ^ formulas[other.formula].causes
-            yield int(flags or formulas[one.formula].causes), ("formula",)
+            yield from self._formula_departures(one.formula, other.formula)
 
-    def _changed_rows(self, number: int, names: tuple[str, ...]) -> Flags:
-        """Return the rows of a side that change if one thing is done as on the other side."""
-        (side, own), (_, other) = self.sides[number], self.sides[1 - number]
-        swapped = {n: getattr(other.way, n) for n in names if n != "bars"}
-        bars = self.bars[1 - number] if "bars" in names else self.bars[number]
+    def _formula_departures(
+        self, one: int, other: int
+    ) -> Iterator[tuple[CauseFlags | int, tuple[Swap, Swap]]]:
+        """Yield each cause by itself where one formula differs in it alone; else all together."""
+        of = [formula.causes for formula in self.comparison.series.formulas]
+        flags = of[one] ^ of[other]
+        single = {c: (of[one] ^ c, of[other] ^ c) for c in Cause if c & flags}
+        parts = [part for each in single.values() for part in each]
+        if len(single) > 1 and all(of.count(part) == 1 for part in parts):
+            for cause, (control, candidate) in single.items():
+                swaps = {"formula": of.index(control)}, {"formula": of.index(candidate)}
+                yield int(cause), swaps
+        else:
+            yield int(flags or of[one]), self._swaps("formula")
+
+    def _swaps(self, *names: str) -> tuple[Swap, Swap]:
+        """Return each side's fields as the other side has them."""
+        ways = self.candidate.way, self.control.way
+        one, other = ({name: getattr(way, name) for name in names} for way in ways)
+        return one, other
+
+    def _changed_rows(self, number: int, swap: Swap) -> Flags:
+        """Return the rows of a side that change if some fields of its way are others."""
+        side, own = self.sides[number]
+        swapped = {name: value for name, value in swap.items() if name != "bars"}
+        bars = self.bars[1 - number] if "bars" in swap else self.bars[number]
         series = self.comparison.series
         model, undefined = series.values(bars, replace(own.way, **swapped), side.times)
         values = side.printed.values
