@@ -108,7 +108,12 @@
     autoSize: true,
     localization: { timeFormatter: fullTime },
     crosshair: { mode: library.CrosshairMode.Normal },
-    timeScale: { ...layout(look()).timeScale, minBarSpacing: 0.02, fixLeftEdge: true, lockVisibleTimeRangeOnResize: true },
+    timeScale: {
+      ...layout(look()).timeScale,
+      minBarSpacing: 0.02,
+      fixLeftEdge: true,
+      lockVisibleTimeRangeOnResize: true,
+    },
   });
   chart.applyOptions({
     layout: {
@@ -121,13 +126,13 @@
   // Series
 
   const rises = (row) => prices.close[row] >= prices.open[row];
+  const isCandle = (row) => row < bars && Object.values(prices).every((each) => isKnown(each[row]));
+  // What must be painted anew in another theme.
   const dress = [];
   const dressed = (paint) => { dress.push(paint); };
 
   const candlePoints = (colours) => Array.from({ length: data.points }, (_, row) => {
-    const known = row < bars && isKnown(prices.open[row]) && isKnown(prices.high[row])
-      && isKnown(prices.low[row]) && isKnown(prices.close[row]);
-    if (!known) return { time: row };
+    if (!isCandle(row)) return { time: row };
     const { scale } = data.panes[0];
     const point = { time: row };
     for (const name of Object.keys(prices)) point[name] = prices[name][row] * scale;
@@ -142,7 +147,10 @@
   }, 0);
   const newest = prices.close.findLastIndex(isKnown);
   const label = newest < 0 ? null : candles.createPriceLine({
-    price: prices.close[newest] * data.panes[0].scale, lineVisible: false, axisLabelVisible: true, title: "",
+    price: prices.close[newest] * data.panes[0].scale,
+    lineVisible: false,
+    axisLabelVisible: true,
+    title: "",
   });
   dressed((colours) => {
     candles.applyOptions({
@@ -152,17 +160,25 @@
     candles.setData(candlePoints(colours));
     if (label) label.applyOptions({ color: rises(newest) ? colours.up : colours.down });
   });
+
   const drawVolume = (index, pane) => {
-    const series = chart.addSeries(library.HistogramSeries, { priceFormat: format(pane), priceLineVisible: false, lastValueVisible: false }, index);
-    dressed((colours) => series.setData(Array.from(volume, (value, row) => (isKnown(value)
-      ? { time: row, value: value * pane.scale, color: faded(rises(row) ? colours.up : colours.down, forming.has(row) ? 0.25 : 0.6) }
-      : { time: row }))));
+    const options = { priceFormat: format(pane), priceLineVisible: false, lastValueVisible: false };
+    const series = chart.addSeries(library.HistogramSeries, options, index);
+    const point = (value, row, colours) => ({
+      time: row,
+      value: value * pane.scale,
+      color: faded(rises(row) ? colours.up : colours.down, forming.has(row) ? 0.25 : 0.6),
+    });
+    dressed((colours) => series.setData(Array.from(volume, (value, row) => (
+      isKnown(value) ? point(value, row, colours) : { time: row }))));
     return series;
   };
 
   const colourOf = (curve, place, row, colours) => {
     const own = colours.lines[place % colours.lines.length];
-    if (curve.kind === "histogram") return faded(curve.numbers[row] >= 0 ? colours.up : colours.down, 0.7);
+    if (curve.kind === "histogram") {
+      return faded(curve.numbers[row] >= 0 ? colours.up : colours.down, 0.7);
+    }
     if (!curve.directions) return own;
     const sign = curve.directions[row];
     return sign > 0 ? colours.up : sign < 0 ? colours.down : own;
@@ -173,17 +189,25 @@
     const last = new Set(curve.ends);
     const isLine = curve.kind !== "histogram";
     const kind = isLine ? library.LineSeries : library.HistogramSeries;
-    const options = { priceFormat: format(pane), priceLineVisible: false, lastValueVisible: index > 0 };
-    if (isLine) Object.assign(options, {
-      lineWidth: 1.5, crosshairMarkerRadius: 3, lineType: curve.kind === "steps" ? 1 : 0,
-    });
+    const options = {
+      priceFormat: format(pane),
+      priceLineVisible: false,
+      lastValueVisible: index > 0,
+      ...(isLine && {
+        lineWidth: 1.5,
+        crosshairMarkerRadius: 3,
+        lineType: curve.kind === "steps" ? library.LineType.WithSteps : library.LineType.Simple,
+      }),
+    };
     const series = chart.addSeries(kind, options, index);
     dressed((colours) => {
       series.applyOptions({ color: colours.lines[place % colours.lines.length] });
       series.setData(Array.from(curve.numbers, (value, row) => {
         if (!isKnown(value)) return { time: row };
         // The line from a point on has the point's colour.
-        return { time: row, value: value * pane.scale, color: isLine && last.has(row) ? "transparent" : colourOf(curve, place, row, colours) };
+        const isEnd = isLine && last.has(row);
+        const color = isEnd ? "transparent" : colourOf(curve, place, row, colours);
+        return { time: row, value: value * pane.scale, color };
       }));
     });
     return series;
@@ -202,10 +226,13 @@
 
   // Marks
 
-  const SHAPES = { pattern: { "1": "arrowUp", "-1": "arrowDown", "0": "square" } };
-  const shape = (mark) => (mark.kind === "match" ? "circle" : mark.kind === "extreme" ? (mark.side > 0 ? "arrowUp" : "arrowDown") : SHAPES.pattern[mark.side]);
-  const tint = (mark, colours) => (mark.kind === "match" ? colours.match : mark.kind === "extreme" ? colours.quiet
-    : mark.side > 0 ? colours.up : mark.side < 0 ? colours.down : colours.neutral);
+  const looks = (mark, colours) => {
+    if (mark.kind === "match") return { shape: "circle", color: colours.match, size: 0.7 };
+    const shape = { "1": "arrowUp", "-1": "arrowDown", "0": "square" }[mark.side];
+    if (mark.kind === "extreme") return { shape, color: colours.quiet, size: 0.4 };
+    const color = { "1": colours.up, "-1": colours.down, "0": colours.neutral }[mark.side];
+    return { shape, color, size: mark.side ? 0.7 : 0.4 };
+  };
   const LABELS_MOST = 24;
   const labelled = data.marks.filter((mark) => mark.kind === "pattern").length <= LABELS_MOST;
   const signs = library.createSeriesMarkers(candles, []);
@@ -218,34 +245,35 @@
   dressed((colours) => signs.setMarkers(Array.from(once.values(), (mark) => ({
     time: mark.row,
     position: mark.side < 0 ? "aboveBar" : "belowBar",
-    shape: shape(mark),
-    color: tint(mark, colours),
-    size: mark.kind === "extreme" || mark.kind === "pattern" && !mark.side ? 0.4 : 0.7,
+    ...looks(mark, colours),
     text: labelled && mark.kind === "pattern" ? mark.text : undefined,
   }))));
 
   // Sessions: a line where one begins.
 
   class Sessions {
-    constructor(pane) { this.pane = pane; }
-    paneViews() { return [{ zOrder: () => "bottom", renderer: () => ({ draw: (target) => this.draw(target) }) }]; }
+    paneViews() {
+      const renderer = () => ({ draw: (target) => this.draw(target) });
+      return [{ zOrder: () => "bottom", renderer }];
+    }
     draw(target) {
       const scale = chart.timeScale();
       const range = scale.getVisibleLogicalRange();
       if (!range || data.starts.length < 2) return;
       const width = scale.width() / (range.to - range.from);
       if (width * (bars / data.starts.length) < 28) return;
-      target.useBitmapCoordinateSpace(({ context, bitmapSize, horizontalPixelRatio }) => {
+      target.useBitmapCoordinateSpace(({ context, bitmapSize, horizontalPixelRatio: ratio }) => {
         context.fillStyle = look().edge;
         for (const row of data.starts) {
           if (!row || row < range.from || row > range.to) continue;
           const x = scale.logicalToCoordinate(row) - width / 2;
-          context.fillRect(Math.round(x * horizontalPixelRatio), 0, Math.max(1, Math.floor(horizontalPixelRatio)), bitmapSize.height);
+          const thick = Math.max(1, Math.floor(ratio));
+          context.fillRect(Math.round(x * ratio), 0, thick, bitmapSize.height);
         }
       });
     }
   }
-  if (data.isIntraday) chart.panes().forEach((pane) => pane.attachPrimitive(new Sessions(pane)));
+  if (data.isIntraday) for (const pane of chart.panes()) pane.attachPrimitive(new Sessions());
 
   // Legends: what every pane has at the bar under the crosshair, else at the last one.
 
@@ -268,8 +296,17 @@
     span.append(strong);
     legend.append(span);
   };
-  const value = (curve, row, pane) => (isKnown(curve.numbers[row])
-    ? numberText(curve.numbers[row], pane) : "\u2013");
+  const known = (value, pane) => (isKnown(value) ? numberText(value, pane) : "\u2013");
+  const tellCandle = (legend, row, pane, colours) => {
+    item(legend, "", fullTime(row) || "after the last bar", colours.text);
+    if (isCandle(row)) {
+      const colour = rises(row) ? colours.up : colours.down;
+      for (const name of Object.keys(prices)) {
+        item(legend, name[0].toUpperCase(), numberText(prices[name][row], pane), colour);
+      }
+    }
+    if (forming.has(row)) item(legend, "", "forming", colours.quiet);
+  };
   let shown = -1;
   const tell = (row) => {
     const colours = look();
@@ -277,19 +314,16 @@
     data.panes.forEach((pane, index) => {
       const legend = legends[index];
       legend.replaceChildren();
-      if (!index) {
-        item(legend, "", fullTime(row) || "after the last bar", colours.text);
-        if (row < bars && isKnown(prices.close[row])) {
-          const colour = rises(row) ? colours.up : colours.down;
-          for (const name of ["open", "high", "low", "close"]) {
-            item(legend, name[0].toUpperCase(), numberText(prices[name][row], pane), colour);
-          }
-        }
-        if (forming.has(row)) item(legend, "", "forming", colours.quiet);
+      if (!index) tellCandle(legend, row, pane, colours);
+      if (pane.isVolume) item(legend, "volume", known(volume[row], pane), colours.text);
+      for (const curve of pane.curves) {
+        const colour = colourOf(curve, curve.place, row, colours);
+        item(legend, curve.label, known(curve.numbers[row], pane), colour);
       }
-      if (pane.isVolume && row < bars) item(legend, "volume", isKnown(volume[row]) ? numberText(volume[row], pane) : "\u2013", colours.text);
-      for (const curve of pane.curves) item(legend, curve.label, value(curve, row, pane), colourOf(curve, curve.place, row, colours));
-      if (!index) for (const mark of marksOf.get(row) || []) item(legend, mark.kind === "pattern" ? "" : mark.kind, mark.text, tint(mark, colours), "text");
+      for (const mark of index ? [] : marksOf.get(row) || []) {
+        const label = mark.kind === "pattern" ? "" : mark.kind;
+        item(legend, label, mark.text, looks(mark, colours).color, "text");
+      }
     });
   };
   chart.subscribeCrosshairMove((event) => {

@@ -27,6 +27,7 @@ BELOW = (
     ("tallow.data.store.write", "WriteReport"),
     ("tallow.analysis.sequence_result", "SequenceResult"),
     ("tallow.runtime.live.updates", "LiveUpdate"),
+    ("tallow.plots.plot", "Plot"),
     ("tallow.migrate.flags", "FileProvider"),
     ("tallow.migrate.flags", "decide"),
     ("tallow.migrate.shadow", "Experiment"),
