@@ -29,7 +29,7 @@ def opened(text: str, folder: Path, width: int = 1280, height: int = 900) -> Ope
         [
             *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
             # Time for what a page does later, which passes at once.
-            "--virtual-time-budget=2000",
+            "--virtual-time-budget=3000",
             *("--no-first-run", "--disable-background-networking", "--enable-logging=stderr"),
             *(f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"),
             path.as_uri(),

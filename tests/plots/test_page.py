@@ -30,6 +30,7 @@ from tests.plots.bars import EVIL, candles_of, simulated
 
 PRICES = ["open", "high", "low", "close"]
 INDICATORS = "ema(9), supertrend(3, 1), ichimoku(1, 2, 2), macd, cdl_engulfing"
+# The library takes what a mouse does in the first half second for the echo of a touch.
 ASK = """
 setTimeout(() => {
 const point = (each) => ["open", "high", "low", "close", "value"].map((name) => each[name] ?? null);
@@ -57,7 +58,7 @@ const answer = document.createElement("pre");
 answer.id = "answer";
 answer.textContent = JSON.stringify(told);
 document.body.append(answer);
-}, 100);
+}, 1500);
 """
 
 
