@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tallow
 from benchmarks import (
+    alerts,
     cache,
     durable,
     file_to_frame,
@@ -62,6 +63,7 @@ WORKLOADS: dict[str, Callable[[Settings], Outcome]] = {
     "migration": migration.measure,
     "shadow": shadow.measure,
     "screens": screens.measure,
+    "alerts": alerts.measure,
     "plots": plots.measure,
     "sequences": sequences.measure,
 }

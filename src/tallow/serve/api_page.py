@@ -24,6 +24,17 @@ how to use.
 """
 
 BELOW = (
+    ("tallow.alerts", "AlertRule"),
+    ("tallow.alerts", "Watch"),
+    ("tallow.alerts", "threshold"),
+    ("tallow.alerts", "pattern"),
+    ("tallow.alerts", "release"),
+    ("tallow.alerts", "read_rules"),
+    ("tallow.alerts", "indicators_of"),
+    ("tallow.alerts", "Alert"),
+    ("tallow.alerts", "AlertSink"),
+    ("tallow.alerts", "LogSink"),
+    ("tallow.alerts", "WebhookSink"),
     ("tallow.data.store.write", "WriteReport"),
     ("tallow.analysis.sequence_result", "SequenceResult"),
     ("tallow.runtime.live.updates", "LiveUpdate"),
