@@ -25,7 +25,7 @@ SHARE = 5
 
 def rules(timeframe: str) -> list[AlertRule]:
     """Return the three rules of a squeeze."""
-    base = {"timeframe": timeframe, "hourly_cap": 1_000}
+    base = {"timeframe": timeframe}
     return [threshold(1.0, **base), pattern(5, 10.0, **base), release(**base)]
 
 

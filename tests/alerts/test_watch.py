@@ -182,6 +182,17 @@ def test_a_correction_to_true_is_told_and_an_earlier_bar_is_not() -> None:
         assert told(watch.take(live.update(candles([("A", 1, 20)])))) == [(minute(2), "high", "A")]
 
 
+def test_updates_that_come_after_the_engine_went_on_miss_no_bar() -> None:
+    """A session gives the updates of a step together: the engine has taken all of them by then."""
+    asked = rise()
+    live = engine(asked)
+    closes = [5.0, 11.0, 5.0, 5.0, 12.0, 5.0]
+    updates = [live.update(candles([("A", k, close)])) for k, close in enumerate(closes)]
+    with Watch(live, asked) as watch:
+        found = [each for update in updates for each in watch.take(update)]
+    assert told(found) == [(minute(2), "high", "A"), (minute(5), "high", "A")]
+
+
 def test_it_is_armed_again_only_after_false_and_not_after_unknown() -> None:
     asked = [
         AlertRule("change", "change(close, 1) > 0 or close / (close - 7) > 1000", "1m", cooldown=0)

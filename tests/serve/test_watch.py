@@ -88,7 +88,9 @@ def test_a_store_is_followed_until_ctrl_c(tmp_path: Path, monkeypatch: pytest.Mo
         opened.write(candles([("A", -1, 1000)]), source_timeframe="1m", adjustment="raw")
 
     def write() -> None:
-        time.sleep(1.0)
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not (store / "_tallow" / "alerts.sqlite").exists():
+            time.sleep(0.05)
         with open_store(store) as opened:
             for part in planted():
                 opened.write(part, source_timeframe="1m", adjustment="raw")

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS arming (
     opened INTEGER NOT NULL, PRIMARY KEY (identity, instrument)
 ) WITHOUT ROWID;
 """
+_ASKED = 500
 _UNKNOWN = "claimed before a crash or stop; it may have been sent, and is not sent again"
 
 
@@ -112,11 +113,12 @@ class AlertRecord:
 
     def known(self, causes: Sequence[str]) -> set[str]:
         """Return which of some causes were claimed before."""
-        found = set()
-        for cause in causes:
-            query = "SELECT 1 FROM alert WHERE cause = ?"
-            if self._rows(query, cause):
-                found.add(cause)
+        found: set[str] = set()
+        for first in range(0, len(causes), _ASKED):
+            part = causes[first : first + _ASKED]
+            marks = ", ".join("?" * len(part))
+            rows = self._rows(f"SELECT cause FROM alert WHERE cause IN ({marks})", *part)
+            found |= {cause for (cause,) in rows}
         return found
 
     def turns(self, identity: str) -> dict[str, tuple[bool, int]]:

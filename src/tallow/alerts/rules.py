@@ -8,6 +8,7 @@ import string
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ class AlertRule:
                     f"{near_matches(each, self.numbers)}"
                 )
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What its causes are of: name, timeframe and condition; 16 hexadecimal digits."""
         parts = f"{self.name}\n{parse_timeframe(self.timeframe).text}\n{self.condition}"

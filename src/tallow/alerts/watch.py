@@ -17,12 +17,12 @@ from tallow.alerts.record import AlertRecord, Turn
 from tallow.alerts.rules import AlertRule, check_rules
 from tallow.alerts.sending import OUTCOMES, Sender
 from tallow.alerts.sinks import AlertSink
-from tallow.core.arrays import Ints
+from tallow.core.arrays import Ints, Times
 from tallow.core.errors import AlertError, ScreenError
 from tallow.core.limits import ALERT_CLOSE_SECONDS, ALERT_PROBLEMS_KEPT
-from tallow.core.time import BEGIN_OF_TIME, from_us
+from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, from_us
 from tallow.core.timeframe import parse_timeframe
-from tallow.runtime.live.bar_rows import CANDLES, BarRows
+from tallow.runtime.live.bar_rows import BarRows
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
 from tallow.runtime.screens.live_screens import JudgedBars
@@ -100,9 +100,9 @@ class _Firing(NamedTuple):
 class _Group:
     """The rules of one timeframe, which are judged together."""
 
-    def __init__(self, timeframe: str, rules: Sequence[_RuleState]) -> None:
+    def __init__(self, timeframe: str, rules: Sequence[_RuleState], engine: LiveEngine) -> None:
         self.timeframe, self.rules = timeframe, rules
-        self.screens = [each.screen for each in rules]
+        self.asked = engine.judged_screens([each.screen for each in rules], timeframe)
         self.judged = np.empty(0, dtype=np.int64)
 
     def grow(self, names: Sequence[str]) -> None:
@@ -117,18 +117,16 @@ class _Group:
             each.arming.grow(armed, opened)
         self.judged = np.append(self.judged, np.full(len(new), BEGIN_OF_TIME))
 
-    def touched(self, rows: BarRows) -> tuple[Ints, int]:
-        """Return of whom a bar closed or changed that is to be judged, and how many bars back."""
+    def touched(self, rows: BarRows) -> tuple[Ints, Times]:
+        """Return of whom bars closed or changed that are to be judged, and the oldest's open.
+
+        The latter for all instruments, by number.
+        """
         closed = np.flatnonzero(rows.is_final & (rows.timestamp >= self.judged[rows.instrument]))
         which = rows.instrument[closed]
-        if not len(which):
-            return which, 0
-        is_new = (rows.timestamp > self.judged[rows.instrument])[closed]
-        is_new &= rows.values[CANDLES][closed] > 0.0
-        self.judged[which] = np.maximum(self.judged[which], rows.timestamp[closed])
-        most = np.bincount(which[is_new], minlength=1).max() if is_new.any() else 0
-        # One more: the bar that was judged last may have changed, too.
-        return np.unique(which), int(most) + int(not is_new.all() or most > 1)
+        since = np.full(len(self.judged), END_OF_TIME)
+        np.minimum.at(since, which, rows.timestamp[closed])
+        return np.unique(which), since
 
 
 class Watch:
@@ -248,16 +246,17 @@ class Watch:
     def _judge(self, group: _Group, rows: BarRows) -> list[Alert]:
         names = self._engine.names
         group.grow(names)
-        which, bars = group.touched(rows)
-        if not bars:
+        which, since = group.touched(rows)
+        if not len(which):
             return []
         try:
-            judged = self._engine.judge(group.screens, group.timeframe, bars)
+            judged = self._judged_bars(group, which, since)
         except ScreenError as error:
             self._unjudged += len(which)
             self._problems.append(str(error))
             return []
-        is_wanted = np.isin(judged.instrument, which)
+        is_wanted = judged.opens >= since[judged.instrument]
+        np.maximum.at(group.judged, judged.instrument[is_wanted], judged.opens[is_wanted])
         turns: list[Turn] = []
         causes: list[_Firing] = []
         for layer in _layers(judged.instrument, is_wanted):
@@ -274,6 +273,18 @@ class Watch:
                     for row in layer[fires].tolist()
                 ]
         return self._claim(group, judged, sorted(causes), turns)
+
+    def _judged_bars(self, group: _Group, which: Ints, since: Times) -> JudgedBars:
+        """Return bars from `since` on; the engine may have closed more than an update says."""
+        bars = 1
+        while True:
+            judged = self._engine.judge(group.asked, bars)
+            counts = np.bincount(judged.instrument, minlength=len(since))
+            oldest = np.full(len(since), END_OF_TIME)
+            np.minimum.at(oldest, judged.instrument, judged.opens)
+            if ((counts < bars) | (oldest <= since))[which].all():
+                return judged
+            bars *= 4
 
     def _claim(
         self, group: _Group, judged: JudgedBars, causes: Sequence[_Firing], turns: Sequence[Turn]
@@ -303,16 +314,17 @@ class Watch:
         self, group: _Group, judged: JudgedBars, causes: Sequence[_Firing]
     ) -> list[tuple[_RuleState, Alert]]:
         """Return the alerts that nothing holds back, with their rules."""
-        alerts = [(group.rules[c.which_rule], _alert(group, judged, c)) for c in causes]
-        known = self._record.known([alert.cause for _, alert in alerts])
+        names = [_cause(group, judged, each) for each in causes]
+        known = self._record.known(names)
         found = []
-        for cause, (each, alert) in zip(causes, alerts, strict=True):
-            held = "repeated" if alert.cause in known else None
+        for cause, name in zip(causes, names, strict=True):
+            each = group.rules[cause.which_rule]
+            held = "repeated" if name in known else None
             held = held or each.allowance.refusal(cause.instrument, cause.moment)
             if held:
                 each.counts[held] += 1
             else:
-                found.append((each, alert))
+                found.append((each, _alert(group, judged, cause, name)))
         return found
 
 
@@ -329,10 +341,7 @@ def _groups(
             Allowance(rule.cooldown, rule.hourly_cap),
         )
         by_size.setdefault(size, []).append(each)
-    groups = [_Group(size, watched) for size, watched in by_size.items()]
-    for group in groups:
-        engine.require_screens(group.screens, group.timeframe)
-    return groups
+    return [_Group(size, rule_states, engine) for size, rule_states in by_size.items()]
 
 
 def _layers(instrument: Ints, is_wanted: Any) -> list[Ints]:
@@ -346,14 +355,19 @@ def _layers(instrument: Ints, is_wanted: Any) -> list[Ints]:
     return [rows[ages == age] for age in range(int(ages.max()) + 1)]
 
 
-def _alert(group: _Group, judged: JudgedBars, cause: _Firing) -> Alert:
+def _cause(group: _Group, judged: JudgedBars, cause: _Firing) -> str:
+    identity = group.rules[cause.which_rule].rule.identity
+    return f"{identity}:{int(judged.opens[cause.row])}:{cause.instrument}"
+
+
+def _alert(group: _Group, judged: JudgedBars, cause: _Firing, name: str) -> Alert:
     rule, opened = group.rules[cause.which_rule].rule, int(judged.opens[cause.row])
     numbers: dict[str, float | None] = {
-        name: None if np.isnan(values[cause.row]) else float(values[cause.row])
-        for name, values in judged.numbers[cause.which_rule].items()
+        each: None if np.isnan(values[cause.row]) else float(values[cause.row])
+        for each, values in judged.numbers[cause.which_rule].items()
     }
     return Alert(
-        f"{rule.identity}:{opened}:{cause.instrument}",
+        name,
         rule.name,
         cause.instrument,
         group.timeframe,

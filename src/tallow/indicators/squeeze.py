@@ -78,12 +78,65 @@ def _percentile(w, m, side, work, out):  # type: ignore[no-untyped-def]
 
 
 @kernel_part
+def _lowest(s, now):  # type: ignore[no-untyped-def]
+    """Return the lowest of `now` and earlier widths; NaN where any is missing."""
+    a, b, c, d, missing, whole = now, now, now, now, np.int64(now != now), len(s) // 4 * 4
+    for k in range(0, whole, 4):
+        # Four by four: each minimum waits for the one before it.
+        a, b = s[k] if s[k] < a else a, s[k + 1] if s[k + 1] < b else b
+        c, d = s[k + 2] if s[k + 2] < c else c, s[k + 3] if s[k + 3] < d else d
+    for k in range(whole, len(s)):
+        a = s[k] if s[k] < a else a
+    for k in range(len(s)):
+        missing += s[k] != s[k]
+    return np.nan if missing else min(a, b, c, d)
+
+
+@kernel_part
+def _one_row(s, now, near, j, lowest, distance, contracting, contraction, *rest):  # type: ignore[no-untyped-def]
+    """Do as `_look_back` for one row, in place: `s` has earlier widths, then the newest count."""
+    in_range, percentile, release = rest
+    m, last = len(s), len(s) - 1
+    before, low = s[last - 1], _lowest(s[:last], now)
+    count, fell, below, back = 0.0, 0.0, 0, 0
+    if now < before * (1.0 - EQUAL):
+        count = min(s[last] + 1.0, m - 1.0) if s[last] >= 0.0 else 1.0
+        begin = s[last - int(count)]
+        fell = 100.0 * (begin - now) / begin
+    limit, fewer = low * (1.0 + near + EQUAL), now * (1.0 - EQUAL)
+    for k in range(last):
+        below += s[k] < fewer
+    if now <= limit:
+        back = 1
+        while back < m and s[last - back] <= limit:
+            back += 1
+    for k in range(last - 1):
+        s[k] = s[k + 1]
+    s[last - 1], s[last] = now, count
+    lowest[j] = low
+    distance[j] = np.nan if low == 0.0 < now else low - low
+    if low > 0.0:
+        distance[j] = 100.0 * (now - low) / low
+    gone = low != low
+    contracting[j], contraction[j] = np.nan if gone else count, np.nan if gone else fell
+    in_range[j] = np.nan if gone else float(back)
+    percentile[j] = np.nan if gone else 100.0 * below / (m - 1.0)
+    release[j] = np.nan if gone else (1.0 if before <= limit < now else 0.0)
+
+
+@kernel_part
 def _look_back(  # type: ignore[no-untyped-def]
     state, params, who, side, wide, window, work, lowest, distance, contracting, contraction, *rest
 ):
     """Write all outputs of the widths of new rows; those before them are in the state."""
     in_range, percentile, release = rest
     m, kept = int(params[2]), int(params[0]) - 1
+    if side > 1:
+        near = 0.01 * params[3]
+        for j in range(side):
+            s, own = state[who[j], kept:], (lowest, distance, contracting, contraction)
+            _one_row(s, wide[j], near, j, *own, *rest)
+        return
     w = load_windows(state, kept, m - 1, who, side, wide, window)
     _contracting(w, m, side, state, who, contracting, contraction)
     _distances(w, m, side, 0.01 * params[3], work[:2], lowest, distance, in_range, release)
@@ -172,5 +225,6 @@ INDICATOR = Indicator(
     "before was in range and this one is not; widths that differ by a billionth are equal",
     reference="Bollinger (2001), Bollinger on Bollinger Bands: The Squeeze; his is a look-back of "
     "six months of days",
+    version=2,
     flat="width and lowest exactly 0, all rows in range; distance null where the lowest alone is 0",
 )

@@ -50,6 +50,17 @@ class LiveScreen:
     answered: tuple[tuple[int, ...], ScreenResult] | None = None
 
 
+class JudgedScreens(NamedTuple):
+    """Screens of one timeframe that are judged together, with what they want of the bars."""
+
+    screens: Sequence[Screen]
+    size: Timeframe
+    trees: list[Node]
+    wanted: list[BarNeeds]
+    is_crossed: bool
+    is_named: bool
+
+
 class JudgedBars(NamedTuple):
     """What screens are on the newest closed bars of instruments, by these and ascending in time.
 
@@ -174,43 +185,45 @@ class LiveScreens:
             asked.answered = version, _copied(answer)
         return answer
 
-    def judge(
-        self, screens: Sequence[Screen], timeframe: str | Timeframe, bars: int = 1
-    ) -> JudgedBars:
+    def judge(self, asked: JudgedScreens, bars: int = 1) -> JudgedBars:
         """Judge screens together, on each of the newest closed bars of every instrument.
 
         Parameters
         ----------
-        screens
-            What `tallow.alerts.AlertRule.screen` returns.
-        timeframe
-            One of the engine's.
+        asked
+            What `judged_screens` returned.
         bars
             How many bars of each instrument: as many as there are, where there are fewer.
-
-        Raises
-        ------
-        ScreenError
-            If they ask for what the engine does not have, or keep.
         """
-        size = parse_timeframe(timeframe)
-        trees = [tree for screen in screens for tree in screen.trees]
-        needs = leaves(*trees, base=size.text)
+        trees, size, wanted = asked.trees, asked.size, asked.wanted
+        if bars > 1:
+            wanted = self._panels.wanted(leaves(*trees, base=size.text), size, trees, bars)
         with self._reading:
             self._panels.look()
-            wanted = self._panels.wanted(needs, size, trees, bars)
-            is_crossed = _has_crossing(trees)
+            is_crossed = asked.is_crossed
             panels = self._panels.of(wanted, is_crossed=is_crossed, may_be_short=True)
             store = self._intake.source
             source = LiveSource(self._panels.names, panels, None if store is None else store.store)
             numbers = self._panels.order
-        evaluation, base = ScreenQuestion(screens, size, self.calendars, source).newest()
-        return JudgedBars.of(screens, evaluation, base, numbers, bars)
+        if asked.is_named:
+            question = ScreenQuestion(asked.screens, size, self.calendars, source)
+            evaluation, base = question.newest()
+        else:
+            evaluation, base = Evaluation(panels, size.text), panels[size.text]
+        return JudgedBars.of(asked.screens, evaluation, base, numbers, bars)
 
-    def require_screens(self, screens: Sequence[Screen], timeframe: str | Timeframe) -> None:
-        """Raise `ScreenError` if screens ask for what is not here, or look back too far."""
+    def judged_screens(
+        self, screens: Sequence[Screen], timeframe: str | Timeframe
+    ) -> JudgedScreens:
+        """Return screens for `judge`, on bars of one of the engine's timeframes.
+
+        `ScreenError` if they ask for what is not here, or look back too far.
+        """
         size, trees = parse_timeframe(timeframe), [tree for each in screens for tree in each.trees]
-        self._panels.require_room(self._panels.wanted(leaves(*trees, base=size.text), size, trees))
+        wanted = self._panels.wanted(leaves(*trees, base=size.text), size, trees)
+        self._panels.require_room(wanted)
+        is_named = bool(population_names(*trees) - {None})
+        return JudgedScreens(screens, size, trees, wanted, _has_crossing(trees), is_named)
 
     @property
     def convention(self) -> str:
