@@ -160,9 +160,9 @@ class Watch:
 
     Examples
     --------
-    >>> from tallow import LiveEngine
+    >>> import tallow
     >>> minute, opens = 60_000_000, 1_752_810_300_000_000  # 2025-07-18 09:15 in Mumbai
-    >>> live = LiveEngine("1m", [])
+    >>> live = tallow.LiveEngine("1m", [])
     >>> with Watch(live, [AlertRule("rise", "close > open", "1m", {"close": "close"})]) as watch:
     ...     numbers = live.numbers(["RAYMOND"])
     ...     candle = [700.0], [702.0], [699.0], [701.0], [900.0]
