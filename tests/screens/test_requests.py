@@ -56,8 +56,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return store
 
 
-def test_a_history_of_matches_is_what_polars_finds():
-    found = ENGINE.screen(TEXT, "15m", candles=CANDLES, start="2025-07-01")
+@pytest.mark.parametrize("end", [None, "2100-01-01"], ids=["to the last", "beyond any calendar"])
+def test_a_history_of_matches_is_what_polars_finds(end):
+    found = ENGINE.screen(TEXT, "15m", candles=CANDLES, start="2025-07-01", end=end)
     judged = JOINED.with_columns(state=STATE)
     expected = judged.filter("state").sort("timestamp", "instrument")
     assert found.frame.equals(expected.select("instrument", "timestamp", "close"))

@@ -13,7 +13,7 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import EmptyWarning, RangeError
-from tallow.core.time import DAY_US, MINUTE_US, from_us, now_us, to_us
+from tallow.core.time import DAY_US, MINUTE_US, from_us, nearest_datetime, now_us, to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.candles import Candles
 from tallow.data.universe import Universe
@@ -310,7 +310,7 @@ def _made(
     reading: InputKeywords = {"source_timeframe": size}
     asked = (candles, reading, wanted.timeframe, tuple(wanted.specs), over)
     with _silent():
-        (made,) = requests.to_frames(*asked, from_us(until), peers=peers).values()
+        (made,) = requests.to_frames(*asked, nearest_datetime(until), peers=peers).values()
     return made
 
 
