@@ -122,7 +122,7 @@ def test_a_convention_sets_what_is_not_given():
     ("text", "message"),
     [
         ("emma(9)", r"indicator: 'emma'; unknown; did you mean ema"),
-        ("bolinger", r"unknown; did you mean bollinger "),
+        ("bolinger", r"unknown; did you mean bollinger\?"),
         ("xyzzy", r"indicator: 'xyzzy'; unknown; known: accbands, accdist, ad"),
         ("ema(9", r"indicator: 'ema\(9'; must read like ema\(9\), rsi\(length=14\)"),
         ("ema 9", r"must read like"),

@@ -32,7 +32,9 @@ def columns(rows: list[dict[str, str]], *names: str) -> dict[str, Floats]:
 
 
 def candles(rows: list[dict[str, str]]) -> dict[str, Floats]:
-    """Return the candle columns, and a session that never ends."""
+    """Return the candle columns of minutes, and a session that never ends."""
     by_lower = {name.lower(): name for name in rows[0]}
     found = columns(rows, *(by_lower[name] for name in CANDLE))
-    return found | {"session": np.ones(len(rows))}
+    ones = np.ones(len(rows))
+    known = {"minute": np.arange(len(rows), dtype=np.float64), "year_rows": 252.0 * ones}
+    return found | {"session": ones, "since": ones, **known}

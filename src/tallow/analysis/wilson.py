@@ -22,8 +22,8 @@ def wilson_interval(successes: Floats, trials: Floats) -> tuple[Floats, Floats]:
     Examples
     --------
     >>> low, high = wilson_interval(np.array([8.0]), np.array([10.0]))
-    >>> round(low[0], 4), round(high[0], 4)
-    (0.4902, 0.9433)
+    >>> print(low.round(4), high.round(4))
+    [0.4902] [0.9433]
     """
     share, squared = ratio(successes, trials), _Z * _Z
     middle = ratio(successes + squared / 2.0, trials + squared)

@@ -49,7 +49,7 @@ INDICATOR = Indicator(
     outputs=(
         Output("high", f"opening_high_{_N}", "price", "highest high of the session's start"),
         Output("low", f"opening_low_{_N}", "price", "lowest low of the session's start"),
-        Output("range", f"opening_range_{_N}", "price", "high - low", 0.0),
+        Output("range", f"opening_range_{_N}", "price difference", "high - low", 0.0),
         Output("range_atr", f"opening_range_atr_{_N}", "ratio", "range by the row's ATR", 0.0),
     ),
     parameters=(

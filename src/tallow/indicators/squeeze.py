@@ -196,7 +196,13 @@ INDICATOR = Indicator(
     title="Squeeze of the Bollinger bands",
     inputs=("close",),
     outputs=(
-        Output("lowest", f"squeeze_lowest_{_N}", "price", "lowest width of the look-back", 0.0),
+        Output(
+            "lowest",
+            f"squeeze_lowest_{_N}",
+            "price difference",
+            "lowest width of the look-back",
+            0.0,
+        ),
         Output("distance", f"squeeze_distance_{_N}", "percent", "width above the lowest", 0.0),
         Output("contracting", f"squeeze_contracting_{_N}", "rows", "falls of the width so far", 0),
         Output(

@@ -87,7 +87,7 @@ def plot(
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Draw an instrument's bars with indicators, as a web page or a picture.
+    """Draw an instrument's bars and indicators: a page or a picture.
 
     Of the candles of a store, or of files. Prices lie over the candles, other scales in panes
     below; candle patterns and matches of screens are marked; nights take no room, and times are

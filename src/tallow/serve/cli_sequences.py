@@ -115,7 +115,7 @@ def sequences(
     json_file: options.JsonFileOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Find sequences of strong and weak moves, and measure what came after them.
+    """Find sequences of moves, and measure what came after them.
 
     Of the candles of a store, or of files: frequencies, strengths and returns of equal sequences,
     how often prices went on, and scores of each instrument. Nothing sees what came later.

@@ -92,7 +92,7 @@ def check_warmup(case: Case) -> None:
     for output, column, declared in zip(
         case.indicator.outputs, case.run(rows), case.first_rows(rows), strict=True
     ):
-        warmup = declared + int(np.argmin(waits[declared:]))
+        warmup = declared + int(np.argmin(np.append(waits[declared:], False)))
         there = np.flatnonzero(~np.isnan(column))
         # Some parameters make an output null for ever, as bands without width do.
         first = int(there[0]) if len(there) else warmup

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tallow import LiveEngine
+from tallow.core.timeframe import parse_timeframe
 from tallow.data.store.store import Store
 from tallow.testing.cases import Case
 from tests.contract.cases import CASES
@@ -33,9 +34,10 @@ class Setup:
     def drawn(cls, draw: random.Random) -> Setup:
         """Return any setup; `keep` is often shorter than what indicators look back."""
         convention = draw.choice(["tradingview", "tradingview", "talib"])
+        timeframes = draw.sample(TIMEFRAMES, draw.choice([1, 2, 3]))
         return cls(
-            timeframes=draw.sample(TIMEFRAMES, draw.choice([1, 2, 3])),
-            indicators=drawn_indicators(draw, convention),
+            timeframes=timeframes,
+            indicators=drawn_indicators(draw, convention, timeframes),
             convention=convention,
             no_trade=draw.choice(["drop", "drop", "keep"]),
             grace=draw.choice([0.0, 2.0, 90.0]),
@@ -62,14 +64,21 @@ class Setup:
         }
 
 
-def drawn_indicators(draw: random.Random, convention: str) -> str:
+def drawn_indicators(draw: random.Random, convention: str, timeframes: Sequence[str]) -> str:
     """Return up to three of the contract's cases, of different indicators, and often a chain."""
-    fitting = [case for case in CASES if case.convention == convention]
+    lengths = [size.minutes for size in map(parse_timeframe, timeframes) if size.minutes]
+    fitting = [case for case in CASES if case.convention == convention and waits_fit(case, lengths)]
     one_each = {case.indicator.name: case.spec for case in draw.sample(fitting, len(fitting))}
     found = draw.sample(list(one_each.values()), draw.choice([1, 2, 3]))
     if draw.random() < 0.6:
         found.append(drawn_chain(draw, fitting))
     return ", ".join(found)
+
+
+def waits_fit(case: Case, lengths: Sequence[int]) -> bool:
+    """Say whether what a case waits for is a whole number of bars of each length."""
+    waits = case.indicator.waits
+    return waits is None or not any(float(case.values[waits]) % minutes for minutes in lengths)
 
 
 def drawn_chain(draw: random.Random, cases: Sequence[Case]) -> str:

@@ -33,7 +33,7 @@ from tests.frames import minutes
 from tests.running import all_indicators
 from tests.runtime.live.markets import Key, Values, microseconds
 from tests.runtime.live.screened import drawn_text, require_kept, require_newest
-from tests.runtime.live.setups import Setup
+from tests.runtime.live.setups import Setup, waits_fit
 from tests.runtime.live.twin import MINUTE_US, NEVER, Twin
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -224,7 +224,7 @@ def test_every_indicator_is_repaired_exactly(part):
             # Three days have no week and no month before them.
             and not (each.indicator.period_before and each.values["anchor"] != "session")
             # Bars of five minutes must fit into what is waited for.
-            and not (each.indicator.waits and each.values[each.indicator.waits] % 5)
+            and waits_fit(each, [5])
         ]
         fitting = [each for each in cases if each.convention == convention]
         asked.append(draw.choice(fitting or cases))
