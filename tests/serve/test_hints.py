@@ -119,6 +119,7 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/watch": ("watch",),
     "serve/rollout": ("rollout start",),
     "serve/run": ("run",),
+    "serve/file_or_store": ("screen", "sequences", "plot"),
     "serve/screen": ("screen",),
     "serve/screen_report": ("screen",),
     "serve/sequences": ("sequences",),

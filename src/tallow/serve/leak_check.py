@@ -50,8 +50,8 @@ from tallow.serve.console import (
     progress_bar,
 )
 from tallow.serve.demo import first_session
+from tallow.serve.file_or_store import saved_screens
 from tallow.serve.run import compile_kernels
-from tallow.serve.screen import saved_screens
 from tallow.serve.verbs import ENGINE, EXIT_INCOMPLETE, take_interrupts_back, take_options
 from tallow.serve.wording import in_options, say
 from tallow.testing.leaks.answers import FINAL, KEYS, read_answer

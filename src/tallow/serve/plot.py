@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tallow.core.errors import OutputError, ParameterError
-from tallow.core.text import counted
-from tallow.data.reading.options import READ_KEYWORDS
-from tallow.data.reading.readers import read_candles
 from tallow.data.reading.schema import SYMBOL_SCHEMA
 from tallow.data.store.store import open_store
 from tallow.data.store.symbols import find_keys
 from tallow.data.writers import check_output
 from tallow.engine import AnalyticsEngine
 from tallow.plots.plot import ENDINGS
-from tallow.runtime.batch import Counts
-from tallow.runtime.results import ProcessingResult, failure_text, raise_if_all_refused
+from tallow.runtime.results import ProcessingResult, failure_text
 from tallow.screens.needs import population_names
 from tallow.screens.nodes import CONDITION
 from tallow.screens.parser import parse_screen
 from tallow.serve.console import make_console, make_counts
+from tallow.serve.file_or_store import (
+    read_files,
+    require_files_alone,
+    require_store,
+    saved_screens,
+)
 from tallow.serve.run import compile_kernels
-from tallow.serve.screen import saved_screens
 from tallow.serve.verbs import (
     ENGINE,
     EXIT_INCOMPLETE,
@@ -40,8 +40,6 @@ from tallow.serve.wording import in_options, say
 
 VERB = "plot"
 NO_OUTPUT = "plot: no --output; a file to write is needed; add --output chart.html"
-READING = ("source_timeframe", *READ_KEYWORDS)
-OF_A_STORE = ("known_at", "final_at")
 
 
 def plot_instrument(
@@ -84,7 +82,7 @@ def plot_instrument(
             compile_kernels(engine, indicators, shown=not quiet)
             result, title, matches = _of_files(engine, inputs, asked, question)
         else:
-            with open_store(_store(store)) as kept:
+            with open_store(require_store(store, VERB, "instrument")) as kept:
                 engine = AnalyticsEngine(store=kept, **engine_options)
                 compile_kernels(engine, indicators, shown=not quiet)
                 result, title, matches = _of_store(engine, kept, asked, question)
@@ -113,27 +111,9 @@ Drawn = tuple[ProcessingResult, str, dict[str, pl.DataFrame]]
 """Bars, the title of their chart, and the matches of conditions."""
 
 
-def _store(store: str | None) -> str:
-    if store is None:
-        raise ParameterError(
-            "plot: no candles; name files behind the instrument, or a store with --store STORE or "
-            "in the environment variable TALLOW_STORE"
-        )
-    return store
-
-
-def _require_files_alone(inputs: Sequence[str], store: str | None, question: Any) -> None:
+def _require_files_alone(inputs: list[str], store: str | None, question: Any) -> None:
     """Raise `ParameterError` where what only a store can answer is asked of files."""
-    if store is not None and store != os.environ.get("TALLOW_STORE"):
-        raise ParameterError(
-            f"plot: {inputs[0]}, --store {store}; candles are of files or of a store; leave out "
-            "one of them"
-        )
-    if question["adjustment"] != "raw":
-        raise ParameterError(
-            f"plot: adjustment={question['adjustment']}; the prices of files are taken as they "
-            "are; leave it out, or ask a store"
-        )
+    require_files_alone(inputs, store, question, VERB)
     if question["known_at"] is not None:
         raise ParameterError(
             f"plot: known_at={question['known_at']}; files do not say when their candles became "
@@ -145,11 +125,7 @@ def _of_files(
     engine: AnalyticsEngine, inputs: list[str], asked: Asked, question: dict[str, Any]
 ) -> Drawn:
     name, size, indicators, texts = asked
-    options = take_options(question, READING)
-    read = read_candles(inputs, calendar=engine.calendars, **options)
-    raise_if_all_refused(read.report, Counts(), read.quarantine)
-    if read.report.quarantined:
-        say(f"quarantined: {counted(read.report.quarantined, 'row')}", err=True)
+    read = read_files(engine, inputs, question, "quarantined")
     symbols = pl.DataFrame(schema=SYMBOL_SCHEMA) if read.symbols is None else read.symbols
     known = read.frame["instrument"].unique().to_list()
     key, title = _key(name, symbols, known)

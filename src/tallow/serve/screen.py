@@ -13,24 +13,26 @@ from typing import Any
 import polars as pl
 
 from tallow.core.errors import ParameterError, ScreenError, excerpt
-from tallow.core.text import counted
 from tallow.core.timeframe import parse_timeframe
 from tallow.data.output_zone import in_zone, require_output_zone
-from tallow.data.reading.options import READ_KEYWORDS
-from tallow.data.reading.readers import read_candles
 from tallow.data.store.store import open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, write_frame
 from tallow.engine import AnalyticsEngine
-from tallow.runtime.batch import Counts
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.saved_state import asked_of
-from tallow.runtime.results import raise_if_all_refused
 from tallow.screens.answers import ScreenResult, SweepResult
-from tallow.screens.files import SavedScreen, read_screens
+from tallow.screens.files import SavedScreen
 from tallow.screens.nodes import CONDITION, NUMBER
 from tallow.screens.parser import parse_screen
 from tallow.screens.sweeps import find_range, read_sweep
 from tallow.serve.console import check_json_file, make_console, put_json
+from tallow.serve.file_or_store import (
+    SCREENS,
+    candles_of_files,
+    keys_of_store,
+    require_store,
+    saved_screens,
+)
 from tallow.serve.screen_report import (
     answer_json,
     list_json,
@@ -51,7 +53,6 @@ from tallow.serve.verbs import (
 from tallow.serve.wording import in_options, say
 
 VERB = "screen"
-SCREENS = Path("screens.toml")
 """The file of saved screens where none is named."""
 
 TIMEFRAME = "15m"
@@ -101,11 +102,11 @@ def screen_market(
             running = _live_engine(live, engine_options)
             answer: Answer = running.screen(**asked, instruments=question["instruments"])
         elif inputs:
-            given, quarantined = candles_of_files(engine, inputs, store, question)
+            given, quarantined = candles_of_files(engine, inputs, store, question, VERB)
             symbols = given["candles"].symbols
             answer = _answer(engine, {**question, **given, **asked})
         else:
-            kept = stack.enter_context(open_store(require_store(store)))
+            kept = stack.enter_context(open_store(require_store(store, VERB, "condition")))
             engine = AnalyticsEngine(store=kept, **engine_options)
             given, symbols = keys_of_store(kept, question), kept.symbols()
             answer = _answer(engine, {**question, **given, **asked})
@@ -208,18 +209,6 @@ def _read_saved(own: SavedScreen, saved: Mapping[str, SavedScreen], convention: 
         read(own.sort, kind=NUMBER, what=f"screen {own.name}: sort")
 
 
-def saved_screens(file: Path | None, *, shown: bool) -> dict[str, SavedScreen]:
-    """Return the screens of a file, or of the usual one where it is there, which is said."""
-    if file is not None:
-        return read_screens(file)
-    if not SCREENS.exists():
-        return {}
-    found = read_screens(SCREENS)
-    if shown:
-        say(f"saved screens of {SCREENS}: {', '.join(found) or 'none'}", err=True)
-    return found
-
-
 def _list(
     saved: Mapping[str, SavedScreen], json: bool, json_file: Path | None, quiet: bool
 ) -> None:
@@ -230,52 +219,6 @@ def _list(
 
 
 # Of whom
-
-
-def require_store(store: str | None, verb: str = VERB, behind: str = "condition") -> str:
-    """Return the store; `ParameterError` where there is none."""
-    if store is None:
-        raise ParameterError(
-            f"{verb}: no candles; name files behind the {behind}, or a store with --store STORE "
-            "or in the environment variable TALLOW_STORE"
-        )
-    return store
-
-
-def candles_of_files(
-    engine: AnalyticsEngine,
-    inputs: list[str],
-    store: str | None,
-    question: dict[str, Any],
-    verb: str = VERB,
-) -> tuple[dict[str, Any], int]:
-    """Return the candles of files as what is asked, and how many rows are quarantined."""
-    if store is not None and store != os.environ.get("TALLOW_STORE"):
-        raise ParameterError(
-            f"{verb}: {inputs[0]}, --store {store}; candles are of files or of a store; leave out "
-            "one of them"
-        )
-    if question["adjustment"] != "raw":
-        raise ParameterError(
-            f"{verb}: adjustment={question['adjustment']}; the prices of files are taken as they "
-            "are; leave it out, or ask a store"
-        )
-    options = take_options(question, ("source_timeframe", *READ_KEYWORDS))
-    read = read_candles(inputs, calendar=engine.calendars, **options)
-    raise_if_all_refused(read.report, Counts(), read.quarantine)
-    if read.report.quarantined:
-        say(f"quarantined, and not judged: {counted(read.report.quarantined, 'row')}", err=True)
-    return {"candles": read}, read.report.quarantined
-
-
-def keys_of_store(kept: Any, question: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of the instruments of a store, also of those that are named by symbol."""
-    if question["instruments"] is None:
-        return {}
-    keys = kept.find_keys(question["instruments"])
-    for note in keys.notes:
-        say(note, err=True)
-    return {"instruments": list(keys.names)}
 
 
 def _require_present(

@@ -15,7 +15,7 @@ from tallow.data.store.store import open_store
 from tallow.data.writers import FRAME_ENDINGS, check_output, write_frame
 from tallow.engine import AnalyticsEngine
 from tallow.serve.console import check_json_file, make_console, put_json
-from tallow.serve.screen import candles_of_files, keys_of_store, require_store
+from tallow.serve.file_or_store import candles_of_files, keys_of_store, require_store
 from tallow.serve.sequence_report import answer_json, show_instrument, show_market, show_written
 from tallow.serve.verbs import (
     ENGINE,

@@ -35,6 +35,7 @@ from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.runtime.live.updates import LiveUpdate
 from tallow.runtime.results import failure_text
+from tallow.serve.file_or_store import saved_screens
 from tallow.serve.live import (
     FEED,
     asked_to_stop,
@@ -43,7 +44,6 @@ from tallow.serve.live import (
     open_session_feed,
     session_engine,
 )
-from tallow.serve.screen import saved_screens
 from tallow.serve.verbs import (
     EXIT_INCOMPLETE,
     take_interrupts_back,
