@@ -25,6 +25,8 @@ PACKAGE = ROOT / "src" / "tallow"
 # From the outside world down: a layer imports itself and what stands after it.
 LAYERS = (
     "serve",
+    "service",
+    "client",
     "testing",
     "migrate",
     "engine",
@@ -47,7 +49,9 @@ LIBRARIES = {
     "adbc_driver_postgresql": "data",
     "deltalake": "data",
     "exchange_calendars": "core",
+    "fastapi": "service",
     "filelock": "migrate",
+    "httpx": "client",
     "llvmlite": "core",
     "numba": "core",
     "numpy": "core",
@@ -56,16 +60,24 @@ LIBRARIES = {
     "narwhals": "data",
     "obstore": "data",
     "openfeature": "migrate",
+    "orjson": "client",
     "pandas": "data",
     "polars": "data",
     "polars_talib": "migrate",
+    "prometheus_client": "service",
     "pyarrow": "data",
+    "pydantic": "service",
+    "pydantic_settings": "service",
     "redis": "data",
     "rich": "serve",
+    "starlette": "service",
+    "structlog": "service",
     "tomlkit": "migrate",
     "talib": "migrate",
     "typer": "serve",
+    "uvicorn": "service",
     "websockets": "data",
+    "zstandard": "service",
 }
 INDICATORS_SEE = {"numpy", "numba"}
 INDICATORS_SEE_LAYERS = {"indicators", "core"}

@@ -20,6 +20,7 @@ from tallow.serve import (
     cli_plot,
     cli_screen,
     cli_sequences,
+    cli_serve,
     cli_watch,
     options,
 )
@@ -44,6 +45,7 @@ Examples:
   tallow plot RAYMOND --store candles -t 15m -o chart.html
   tallow live --store candles --feed ws://localhost:8765
   tallow watch --store candles --threshold 1 --log alerts.jsonl
+  tallow serve --store candles --feed ws://localhost:8765
   tallow compare candles.csv --control talib --candidate tallow
   tallow rollout plan > rollout.toml
   tallow indicators bollinger
@@ -287,6 +289,7 @@ _verb("sequences", "sequences:find_sequences", cli_sequences.EPILOG)(cli_sequenc
 _verb("plot", "plot:plot_instrument", cli_plot.EPILOG)(cli_plot.plot)
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
 _verb("watch", "watch:run_watch", cli_watch.EPILOG)(cli_watch.watch)
+_verb("serve", "service:run_service", cli_serve.EPILOG)(cli_serve.serve)
 _verb("compare", "compare:run_compare", cli_compare.EPILOG, cli_compare.CompareCommand)(
     cli_compare.compare
 )

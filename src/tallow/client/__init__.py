@@ -1,0 +1,1 @@
+"""Talks to a service: questions over HTTP, and its stream over a WebSocket."""

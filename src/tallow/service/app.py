@@ -1,0 +1,29 @@
+"""The application: routes over a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, FastAPI
+
+from tallow.service.problems import add_problems
+from tallow.service.service import Service
+
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = ()
+"""Functions that take the service, and return a router of ``/v1``."""
+
+
+def make_app(service: Service) -> FastAPI:
+    """Return the application of a service that is open."""
+    app = FastAPI(title="Tallow", version="1")
+    app.state.service = service
+    add_problems(app)
+    for make_router in ROUTERS:
+        app.include_router(make_router(service), prefix="/v1")
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "ok"}
+
+    return app

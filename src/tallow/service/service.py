@@ -1,0 +1,102 @@
+"""A service: the store, the live engine, the thread that drives the feed, and who may ask them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self, TypeVar
+
+from tallow.data.feeds.feed import Feed
+from tallow.data.feeds.idle import IdleFeed
+from tallow.data.feeds.open import open_feed
+from tallow.data.store.store import Store, open_store
+from tallow.engine import AnalyticsEngine
+from tallow.runtime.live.live_engine import LiveEngine
+from tallow.runtime.live.session import LiveSession
+from tallow.service.errors import BusyError
+from tallow.service.limits import READS_MAX, READS_WAITING_MAX
+from tallow.service.settings import ServiceSettings
+
+T = TypeVar("T")
+
+
+class Service:
+    """What the routes share. Open it as a context; leaving it drains, saves and closes.
+
+    Parameters
+    ----------
+    settings
+        See `tallow.service.settings.read_settings`.
+
+    Attributes
+    ----------
+    store
+        Durable candles; every write to `live` goes there first.
+    live
+        Takes candles from any thread: `update`, `delete`, `advance`.
+    engine
+        Answers questions of the store, with the same calendar and convention.
+    """
+
+    store: Store
+    live: LiveEngine
+    engine: AnalyticsEngine
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.store = open_store(settings.store, create=True)
+        calendar, convention = settings.calendar, settings.convention
+        self.engine = AnalyticsEngine(store=self.store, calendar=calendar, convention=convention)
+        self.live = LiveEngine(
+            settings.timeframes,
+            settings.indicators,
+            calendar=calendar,
+            convention=convention,
+            store=self.store,
+        )
+        self._readers = ThreadPoolExecutor(READS_MAX, thread_name_prefix="read")
+        self._reads = 0
+        self._stop = threading.Event()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        feed = self._stack.enter_context(self._open_feed())
+        session = LiveSession(self.live, feed, store=self.store, state=self.settings.state)
+        driver = threading.Thread(target=session.run, args=(self._stop,), name="feed")
+        driver.start()
+        self._stack.callback(driver.join)
+        self._stack.callback(self._stop.set)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+        self._readers.shutdown()
+        self.store.close()
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """Do a read in one of the readers' threads, beside the loop.
+
+        Raises
+        ------
+        BusyError
+            If too many wait already.
+        """
+        if self._reads >= READS_MAX + READS_WAITING_MAX:
+            raise BusyError(f"read: {self._reads} reads wait or run; ask again in a second")
+        self._reads += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        finally:
+            self._reads -= 1
+
+    def _open_feed(self) -> Feed:
+        return IdleFeed() if self.settings.feed is None else open_feed(self.settings.feed)
