@@ -39,6 +39,7 @@ LAYERS = (
     "data",
     "indicators",
     "core",
+    "textbook",
 )
 # The package's own page shows the engine; ``python -m tallow`` is the command line.
 ALIASES = {"": "engine", "__main__": "serve"}

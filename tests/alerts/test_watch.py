@@ -17,8 +17,8 @@ import pytest
 
 from tallow.alerts import AlertRecord, AlertRule, Watch
 from tallow.core.errors import AlertError, ScreenError
+from tallow.textbook.squeezes import SqueezeRow, squeezed
 from tests.alerts.markets import candles, drawn, engine, minute, planted, rules
-from tests.textbook.squeezes import Squeezed, squeezed
 
 Told = tuple[datetime, str, str]
 
@@ -79,7 +79,7 @@ class Twin:
     def holds(self, closes: list[float]) -> dict[str, bool | None]:
         """Say which conditions hold at the newest close; None where nobody knows."""
         widths = [abs(b - a) for a, b in pairwise(closes)][-4:]
-        known: Squeezed | None = squeezed(widths, 10.0) if len(widths) == 4 else None
+        known: SqueezeRow | None = squeezed(widths, 10.0) if len(widths) == 4 else None
         if known is None:
             return {"threshold": None, "pattern": None, "release": None, "busy": False}
         near = None if known.distance is None else known.distance <= 1.0

@@ -14,7 +14,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from tests.textbook import ORACLES, Column
+from tallow.textbook import ORACLES, Column
 
 Row = dict[str, Any]
 World = Mapping[str, Sequence["Bar"]]

@@ -17,9 +17,9 @@ from tallow.core.operator import RECURSIVE, WINDOW, Indicator, Memory, Output, P
 from tallow.testing import ContractError, check_indicator
 from tallow.testing.cases import Case
 from tallow.testing.contract import CHECKS
+from tallow.textbook import ORACLES
 from tests.contract.cases import every_short_case
 from tests.running import case
-from tests.textbook import ORACLES
 
 LENGTH = 3
 

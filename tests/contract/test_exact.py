@@ -23,9 +23,9 @@ from tallow.core.arrays import Floats
 from tallow.testing.cases import Case
 from tallow.testing.contract import ANCHORS
 from tallow.testing.histories import Rows, flat, joined, part, ticking, walk
+from tallow.textbook import ORACLES, numbers
 from tests.contract.cases import RECURSIVE_CASES, SHARPEST, every_sharpest_case, of_cases
 from tests.running import case
-from tests.textbook import ORACLES, numbers
 
 RELATIVE = 1e-9
 ROUNDING = 1e-12

@@ -15,6 +15,7 @@ from tallow.core.operator import RECURSIVE, Indicator
 from tallow.testing.cases import Case
 from tallow.testing.contract import ANCHORS
 from tallow.testing.histories import Rows, flat, joined, walk
+from tallow.textbook import ORACLES, PRICE, VOLUME, Column, Still
 from tests.contract.cases import (
     every_indicator,
     every_telling_case,
@@ -22,7 +23,6 @@ from tests.contract.cases import (
     histories,
 )
 from tests.running import all_indicators, assert_same_bits, case
-from tests.textbook import ORACLES, PRICE, VOLUME, Column, Still
 
 RELATIVE = 1e-9
 ROUNDING = 1e-12

@@ -26,11 +26,11 @@ from tallow.plan.plan import make_plan
 from tallow.runtime import batch
 from tallow.runtime.operations import Machine, in_parallel
 from tallow.testing.histories import Rows, part, ticking, walk, with_gaps
+from tallow.textbook import ORACLES
 from tests.frames import assert_same_frame, candles, market, minutes
 from tests.running import assert_same_bits
 from tests.runtime.live.markets import CALENDAR
 from tests.runtime.live.setups import Setup
-from tests.textbook import ORACLES
 
 pytestmark = pytest.mark.twin
 

@@ -20,7 +20,7 @@ import pytest
 from tallow import AnalyticsEngine, read_candles
 from tallow.screens.files import SavedScreen, read_screens
 from tallow.screens.parser import parse_screen
-from tests.textbook import averages, oscillators
+from tallow.textbook import averages, oscillators
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "screens.md"
 FILES = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from tests.textbook.parts import ORACLES, PRICE, VOLUME, Column, Oracle, Still
+from tallow.textbook.parts import ORACLES, PRICE, VOLUME, Column, Oracle, Still
 
 __all__ = ["ORACLES", "PRICE", "VOLUME", "Column", "Oracle", "Still"]
 

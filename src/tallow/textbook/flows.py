@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.textbook.numbers import fsum, sqrt
-from tests.textbook.parts import (
+from tallow.textbook.numbers import fsum, sqrt
+from tallow.textbook.parts import (
     PRICE,
     Column,
     Parameters,
@@ -19,7 +19,7 @@ from tests.textbook.parts import (
     recursive,
     window,
 )
-from tests.textbook.swings import averaged_where_known, averages_apart, flat_value
+from tallow.textbook.swings import averaged_where_known, averages_apart, flat_value
 
 
 def typical_price(high: float, low: float, close: float) -> float:
@@ -56,7 +56,7 @@ def mfi(
 def flows(high: Column, low: Column, close: Column, volume: Column) -> Column:
     """Return volume by where in its range a row closed; none of it in a row without range."""
     return combine(
-        lambda h, l, c, units: units * ((c - l) - (h - c)) / (h - l) if h != l else 0.0,  # noqa: E741
+        lambda h, l, c, units: units * ((c - l) - (h - c)) / (h - l) if h != l else 0.0,
         high,
         low,
         close,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tests.textbook.numbers import fsum, sqrt
-from tests.textbook.parts import Column, Parameters, mean, over_windows, window
+from tallow.textbook.numbers import fsum, sqrt
+from tallow.textbook.parts import Column, Parameters, mean, over_windows, window
 
 Pair = tuple[float, float]
 

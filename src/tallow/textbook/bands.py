@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.textbook.parts import (
+from tallow.textbook.parts import (
     PRICE,
     Column,
     Parameters,
@@ -39,14 +39,14 @@ def donchian(p: Parameters, high: Column, low: Column) -> tuple[Column, ...]:
 @recursive(PRICE)
 def keltner(p: Parameters, high: Column, low: Column, close: list[float]) -> tuple[Column, ...]:
     n, m, times = int(p["length"]), int(p["atr_length"]), float(p["multiplier"])
-    typical = known(combine(lambda h, l, c: (h + l + c) / 3.0, high, low, close))  # noqa: E741
+    typical = known(combine(lambda h, l, c: (h + l + c) / 3.0, high, low, close))
     prices = close if p["source"] == "close" else typical
     first = 0 if p["first_range"] == "high_low" else 1
     # Aligned: neither average begins before the rows that lead to the first row with both.
     both = max(n - 1, m - 1 + first) if p["seed"] == "aligned" else 0
     a, b = max(both - (n - 1), 0), max(both - (m - 1), first)
     middle = delayed(a, exponential(prices[a:], n, 2.0 / (n + 1)))[: len(close)]
-    every = known(combine(lambda h, l: h - l, high[:1], low[:1]) + ranges(high, low, [*close])[1:])  # noqa: E741
+    every = known(combine(lambda h, l: h - l, high[:1], low[:1]) + ranges(high, low, [*close])[1:])
     reach = delayed(b, exponential(every[b:], m, 1.0 / m))[: len(close)]
     upper, lower = (combine(lambda x, r, t=t: x + t * r, middle, reach) for t in (times, -times))
     return upper, hidden(middle, reach) if p["start"] == "together" else middle, lower

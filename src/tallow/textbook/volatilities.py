@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.textbook.averages import line_of
-from tests.textbook.numbers import fsum, log, sqrt
-from tests.textbook.oscillators import adx
-from tests.textbook.parts import (
+from tallow.textbook.averages import line_of
+from tallow.textbook.numbers import fsum, log, sqrt
+from tallow.textbook.oscillators import adx
+from tallow.textbook.parts import (
     Column,
     Parameters,
     combine,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tests.textbook.numbers import fsum, log, sqrt
-from tests.textbook.parts import (
+from tallow.textbook.numbers import fsum, log, sqrt
+from tallow.textbook.parts import (
     Column,
     Parameters,
     combine,
@@ -19,14 +19,14 @@ from tests.textbook.parts import (
     recursive,
     window,
 )
-from tests.textbook.swings import averaged_where_known, flat_value
+from tallow.textbook.swings import averaged_where_known, flat_value
 
 
 @window(None, talib=0.0)
 def bop(
     p: Parameters, open_: Column, high: Column, low: Column, close: Column
 ) -> tuple[Column, ...]:
-    def power(o: float, h: float, l: float, c: float) -> float | None:  # noqa: E741
+    def power(o: float, h: float, l: float, c: float) -> float | None:
         return (c - o) / (h - l) if h != l else flat_value(p)
 
     return (combine(power, open_, high, low, close),)
@@ -34,7 +34,7 @@ def bop(
 
 @window(0.0)
 def ao(p: Parameters, high: Column, low: Column) -> tuple[Column, ...]:
-    middle = combine(lambda h, l: (h + l) / 2.0, high, low)  # noqa: E741
+    middle = combine(lambda h, l: (h + l) / 2.0, high, low)
     fast, slow = (over_windows(middle, int(p[f"{name}_length"]), mean) for name in ("fast", "slow"))
     return (combine(lambda a, b: a - b, fast, slow),)
 
@@ -60,11 +60,11 @@ def smi(
         return delayed(len(column) - len(again), again)
 
     highest, lowest = over_windows(high, n, max), over_windows(low, n, min)
-    moves = combine(lambda c, h, l: ((c - h) + (c - l)) / 2.0, close, highest, lowest)  # noqa: E741
+    moves = combine(lambda c, h, l: ((c - h) + (c - l)) / 2.0, close, highest, lowest)
     line = combine(
         lambda move, reach: 200.0 * move / reach if reach else flat_value(p),
         twice(moves),
-        twice(combine(lambda h, l: h - l, highest, lowest)),  # noqa: E741
+        twice(combine(lambda h, l: h - l, highest, lowest)),
     )
     signal = averaged_where_known(line, int(p["signal_length"]))
     return hidden(line, signal) if p["start"] == "together" else line, signal
@@ -123,7 +123,7 @@ def rvgi(
         )
 
     gains = combine(lambda c, o, _: c - o, close, open_, combine(max, high, low))
-    spans = combine(lambda h, l, _: h - l, high, low, combine(max, close, open_))  # noqa: E741
+    spans = combine(lambda h, l, _: h - l, high, low, combine(max, close, open_))
     line = combine(
         lambda gain, span: gain / span if span else None,
         over_windows(smooth(gains), n, fsum),
@@ -144,7 +144,7 @@ def ulcer(p: Parameters, close: Column) -> tuple[Column, ...]:
 @recursive(0.0)
 def fisher(p: Parameters, high: list[float], low: list[float]) -> tuple[Column, ...]:
     n, where, value = int(p["length"]), 0.0, 0.0
-    middles = [(h + l) / 2.0 for h, l in zip(high, low, strict=True)]  # noqa: E741
+    middles = [(h + l) / 2.0 for h, l in zip(high, low, strict=True)]
     line: Column = []
     for part in known_windows(middles, n):
         reach = max(part) - min(part)

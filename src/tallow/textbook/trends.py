@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.textbook.numbers import fsum, log
-from tests.textbook.oscillators import wilder_sums
-from tests.textbook.parts import (
+from tallow.textbook.numbers import fsum, log
+from tallow.textbook.oscillators import wilder_sums
+from tallow.textbook.parts import (
     Column,
     Parameters,
     combine,
@@ -17,7 +17,7 @@ from tests.textbook.parts import (
     repeated,
     window,
 )
-from tests.textbook.swings import flat_value
+from tallow.textbook.swings import flat_value
 
 
 def newness(column: Column, n: int) -> Column:

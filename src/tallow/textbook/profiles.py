@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.textbook.numbers import fsum
-from tests.textbook.pairs import pairs
-from tests.textbook.parts import PRICE, Column, Parameters, over_windows, window
+from tallow.textbook.numbers import fsum
+from tallow.textbook.pairs import pairs
+from tallow.textbook.parts import PRICE, Column, Parameters, over_windows, window
 
 
 @window(PRICE, zeros=None)

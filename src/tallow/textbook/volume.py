@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.textbook.numbers import fsum
-from tests.textbook.parts import (
+from tallow.textbook.numbers import fsum
+from tallow.textbook.parts import (
     PRICE,
     VOLUME,
     Column,
@@ -94,7 +94,7 @@ def event_vwap(
 
 def thirds(high: list[float], low: list[float], close: list[float]) -> list[float]:
     """Return the mean of three prices of each row."""
-    return [(h + l + c) / 3.0 for h, l, c in zip(high, low, close, strict=True)]  # noqa: E741
+    return [(h + l + c) / 3.0 for h, l, c in zip(high, low, close, strict=True)]
 
 
 def means_since(starts: list[int], prices: list[float], volume: list[float]) -> Column:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tests.textbook.numbers import fsum
-from tests.textbook.parts import (
+from tallow.textbook.numbers import fsum
+from tallow.textbook.parts import (
     Column,
     Parameters,
     combine,
@@ -35,10 +35,10 @@ def averaged_where_known(column: Column, n: int) -> Column:
 def williams_r(p: Parameters, high: Column, low: Column, close: Column) -> tuple[Column, ...]:
     n = int(p["length"])
 
-    def place(c: float, top: float, bottom: float) -> float | None:
+    def percent_of(c: float, top: float, bottom: float) -> float | None:
         return -100.0 * (top - c) / (top - bottom) if top > bottom else flat_value(p)
 
-    return (combine(place, close, over_windows(high, n, max), over_windows(low, n, min)),)
+    return (combine(percent_of, close, over_windows(high, n, max), over_windows(low, n, min)),)
 
 
 @window(None, talib=0.0)
@@ -139,7 +139,7 @@ def tsi(p: Parameters, close: list[float]) -> tuple[Column, ...]:
 @window(None, talib=0.0)
 def ultimate(p: Parameters, high: Column, low: Column, close: Column) -> tuple[Column, ...]:
     before: Column = [None, *close[:-1]]
-    gains = combine(lambda l, c, b: c - min(l, b), low, close, before)  # noqa: E741
+    gains = combine(lambda l, c, b: c - min(l, b), low, close, before)
     reach = ranges(high, low, close)
 
     def share(name: str) -> Column:

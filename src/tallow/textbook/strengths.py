@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tests.textbook.parts import (
+from tallow.textbook.parts import (
     Column,
     Parameters,
     delayed,
@@ -15,7 +15,7 @@ from tests.textbook.parts import (
     over_windows,
     recursive,
 )
-from tests.textbook.swings import flat_value
+from tallow.textbook.swings import flat_value
 
 
 def strengths(close: list[float], n: int, flat: float) -> Column:
@@ -44,11 +44,11 @@ def over_known(column: Column, length: int, summary: object) -> Column:
 def stoch_rsi(p: Parameters, close: list[float]) -> tuple[Column, ...]:
     still = 0.0 if p["flat"] == "zero" else 100.0
 
-    def place(part: list[float]) -> float | None:
+    def percent_of(part: list[float]) -> float | None:
         top, bottom = max(part), min(part)
         return 100.0 * (part[-1] - bottom) / (top - bottom) if top > bottom else flat_value(p)
 
     rsi = strengths(close, int(p["rsi_length"]), still)
-    k = over_known(over_known(rsi, int(p["length"]), place), int(p["smooth_k"]), mean)
+    k = over_known(over_known(rsi, int(p["length"]), percent_of), int(p["smooth_k"]), mean)
     d = over_known(k, int(p["smooth_d"]), mean)
     return hidden(k, d) if p["start"] == "together" else k, d

@@ -10,33 +10,38 @@ FUNCTIONS: Any = math
 """`math`, or mpmath, whose functions have the same names."""
 
 
+def _apply(name: str, x: Any) -> float:
+    found: float = getattr(FUNCTIONS, name)(x)
+    return found
+
+
 def fsum(parts: Iterable[float]) -> float:
-    return FUNCTIONS.fsum(list(parts))
+    return _apply("fsum", list(parts))
 
 
 def sqrt(x: float) -> float:
-    return FUNCTIONS.sqrt(x)
+    return _apply("sqrt", x)
 
 
 def exp(x: float) -> float:
-    return FUNCTIONS.exp(x)
+    return _apply("exp", x)
 
 
 def log(x: float) -> float:
-    return FUNCTIONS.log(x)
+    return _apply("log", x)
 
 
 def cos(x: float) -> float:
-    return FUNCTIONS.cos(x)
+    return _apply("cos", x)
 
 
 def sin(x: float) -> float:
-    return FUNCTIONS.sin(x)
+    return _apply("sin", x)
 
 
 def atan(x: float) -> float:
-    return FUNCTIONS.atan(x)
+    return _apply("atan", x)
 
 
 def degrees(x: float) -> float:
-    return FUNCTIONS.degrees(x)
+    return _apply("degrees", x)

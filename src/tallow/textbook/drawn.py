@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.textbook.parts import PRICE, Column, Parameters, combine, over_windows, recursive, window
+from tallow.textbook.parts import (
+    PRICE,
+    Column,
+    Parameters,
+    combine,
+    over_windows,
+    recursive,
+    window,
+)
 
 
 def middles(high: Column, low: Column, n: int) -> Column:
@@ -44,7 +52,7 @@ def heikin_ashi(
     close: list[float],
 ) -> tuple[Column, ...]:
     candles: list[tuple[float, float, float, float]] = []
-    for o, h, l, c in zip(open_, high, low, close, strict=True):  # noqa: E741
+    for o, h, l, c in zip(open_, high, low, close, strict=True):
         last = (o + h + l + c) / 4.0
         first = (candles[-1][0] + candles[-1][3]) / 2.0 if candles else (o + c) / 2.0
         candles.append((first, max(h, first, last), min(l, first, last), last))

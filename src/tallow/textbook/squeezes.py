@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tests.textbook.parts import (
+from tallow.textbook.parts import (
     PRICE,
     Column,
     Parameters,
@@ -20,7 +20,7 @@ EQUAL = 1e-9
 """Of a width: what is closer is equal."""
 
 
-class Squeezed(NamedTuple):
+class SqueezeRow(NamedTuple):
     """What a look-back of widths says."""
 
     lowest: float
@@ -32,7 +32,7 @@ class Squeezed(NamedTuple):
     release: float
 
 
-def squeezed(widths: list[float], tolerance: float) -> Squeezed:
+def squeezed(widths: list[float], tolerance: float) -> SqueezeRow:
     """Look at widths one by one, the newest first."""
     lowest, now = min(widths), widths[-1]
     limit = lowest * (1 + tolerance / 100 + EQUAL)
@@ -47,7 +47,7 @@ def squeezed(widths: list[float], tolerance: float) -> Squeezed:
         distance = 100 * (now - lowest) / lowest
     begin = widths[-1 - falls]
     below = [width for width in widths[:-1] if width < now * (1 - EQUAL)]
-    return Squeezed(
+    return SqueezeRow(
         lowest,
         distance,
         falls,
@@ -70,7 +70,7 @@ def squeeze(p: Parameters, close: Column) -> tuple[Column, ...]:
 
         return over_windows(widths, int(p["lookback"]), value)
 
-    return tuple(part_of(name) for name in Squeezed._fields)
+    return tuple(part_of(name) for name in SqueezeRow._fields)
 
 
 @recursive((PRICE, PRICE, 0.0, None), zeros=(0.0, 0.0, 0.0, None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.textbook.parts import Column, Parameters, mean, recursive
+from tallow.textbook.parts import Column, Parameters, mean, recursive
 
 
 @recursive((0.0, 0.0, 0.15, 0.0, 0.0), zeros=None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.textbook.numbers import exp, fsum
-from tests.textbook.parts import (
+from tallow.textbook.numbers import exp, fsum
+from tallow.textbook.parts import (
     PRICE,
     Column,
     Parameters,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.textbook.numbers import fsum
-from tests.textbook.parts import (
+from tallow.textbook.numbers import fsum
+from tallow.textbook.parts import (
     PRICE,
     Column,
     Parameters,
@@ -69,11 +69,11 @@ def pvi(p: Parameters, close: list[float], volume: list[float]) -> tuple[Column,
 
 @window(PRICE)
 def accbands(p: Parameters, high: Column, low: Column, close: Column) -> tuple[Column, ...]:
-    def width(h: float, l: float) -> float:  # noqa: E741
+    def width(h: float, l: float) -> float:
         return 4.0 * (h - l) / (h + l) if h + l else 0.0
 
-    upper = combine(lambda h, l: h * (1.0 + width(h, l)), high, low)  # noqa: E741
-    lower = combine(lambda h, l: l * (1.0 - width(h, l)), high, low)  # noqa: E741
+    upper = combine(lambda h, l: h * (1.0 + width(h, l)), high, low)
+    lower = combine(lambda h, l: l * (1.0 - width(h, l)), high, low)
     n = int(p["length"])
     return tuple(over_windows(column, n, mean) for column in (upper, close, lower))
 

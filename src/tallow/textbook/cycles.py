@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tests.textbook.averages import line_of
-from tests.textbook.numbers import fsum, sqrt
-from tests.textbook.parts import (
+from tallow.textbook.averages import line_of
+from tallow.textbook.numbers import fsum, sqrt
+from tallow.textbook.parts import (
     PRICE,
     Column,
     Parameters,
@@ -20,8 +20,8 @@ from tests.textbook.parts import (
     recursive,
     window,
 )
-from tests.textbook.strengths import over_known, strengths
-from tests.textbook.swings import flat_value
+from tallow.textbook.strengths import over_known, strengths
+from tallow.textbook.swings import flat_value
 
 
 @recursive(None, talib=0.0)
@@ -30,14 +30,14 @@ def kdj(
 ) -> tuple[Column, ...]:
     n = int(p["length"])
 
-    def place(c: float, top: float, bottom: float) -> float | None:
+    def percent_of(c: float, top: float, bottom: float) -> float | None:
         return 100.0 * (c - bottom) / (top - bottom) if top > bottom else flat_value(p)
 
     def wilder(column: Column, m: int) -> Column:
         means = iter(exponential(known(column), m, 1.0 / m))
         return [None if x is None else next(means) for x in column]
 
-    raw = combine(place, close, over_windows(high, n, max), over_windows(low, n, min))
+    raw = combine(percent_of, close, over_windows(high, n, max), over_windows(low, n, min))
     k = wilder(raw, int(p["k_length"]))
     d = wilder(k, int(p["d_length"]))
     j = combine(lambda a, b: 3.0 * a - 2.0 * b, k, d)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tests.textbook.numbers import fsum
-from tests.textbook.parts import (
+from tallow.textbook.numbers import fsum
+from tallow.textbook.parts import (
     Column,
     Parameters,
     combine,
@@ -69,10 +69,10 @@ def stoch(p: Parameters, high: Column, low: Column, close: Column) -> tuple[Colu
     n = int(p["length"])
     flat = 0.0 if p["flat"] == "zero" else None
 
-    def place(c: float, top: float, bottom: float) -> float | None:
+    def percent_of(c: float, top: float, bottom: float) -> float | None:
         return 100.0 * (c - bottom) / (top - bottom) if top > bottom else flat
 
-    raw = combine(place, close, over_windows(high, n, max), over_windows(low, n, min))
+    raw = combine(percent_of, close, over_windows(high, n, max), over_windows(low, n, min))
     k = over_windows(raw, int(p["smooth_k"]), mean)
     d = over_windows(k, int(p["smooth_d"]), mean)
     return hidden(k, d) if p["start"] == "together" else k, d

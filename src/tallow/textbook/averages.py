@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import isqrt
 
-from tests.textbook.numbers import atan, degrees, fsum
-from tests.textbook.parts import (
+from tallow.textbook.numbers import atan, degrees, fsum
+from tallow.textbook.parts import (
     PRICE,
     VOLUME,
     Column,
@@ -80,7 +80,7 @@ def bollinger(p: Parameters, close: Column) -> tuple[Column, ...]:
     lower = combine(lambda m, d: m - times * d, middle, reach)
     width = combine(lambda d: 2.0 * times * d, reach)
     percent = combine(lambda w, m: 100.0 * w / m if m else None, width, middle)
-    place = combine(lambda c, l, w: (c - l) / w if w else None, close, lower, width)  # noqa: E741
+    place = combine(lambda c, l, w: (c - l) / w if w else None, close, lower, width)
     return upper, middle, lower, width, percent, place
 
 

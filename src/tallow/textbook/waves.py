@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.textbook.numbers import atan, cos, degrees, fsum, sin
-from tests.textbook.parts import PRICE, Column, Parameters, recursive
+from tallow.textbook.numbers import atan, cos, degrees, fsum, sin
+from tallow.textbook.parts import PRICE, Column, Parameters, recursive
 
 Cycle = tuple[list[float], list[float], list[float]]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tests.textbook.numbers import fsum, sqrt
+from tallow.textbook.numbers import fsum, sqrt
 
 T = TypeVar("T")
 Value = int | float | str
@@ -165,7 +165,7 @@ def hidden(column: Column, until: Column) -> Column:
 def ranges(high: Column, low: Column, close: Column) -> Column:
     """Return true ranges; the first row has no close before it, and none."""
     return combine(
-        lambda h, l, before: max(h - l, abs(h - before), abs(l - before)),  # noqa: E741
+        lambda h, l, before: max(h - l, abs(h - before), abs(l - before)),
         high,
         low,
         [None, *close[:-1]],
@@ -177,5 +177,5 @@ def mean_ranges(p: Parameters, length: str, high: Column, low: Column, close: Co
     n, every = int(p[length]), ranges(high, low, close)
     if p.get("first_range") == "none":
         return delayed(1, exponential(known(every), n, 1.0 / n))[: len(close)]
-    first = combine(lambda h, l: h - l, high[:1], low[:1])  # noqa: E741
+    first = combine(lambda h, l: h - l, high[:1], low[:1])
     return exponential(known(first + every[1:]), n, 1.0 / n)
