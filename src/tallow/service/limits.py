@@ -7,3 +7,9 @@ READS_MAX = 4
 
 READS_WAITING_MAX = 64
 """Reads that wait for a thread; more are refused."""
+
+WORKERS_MAX = 2
+"""Processes for what takes long."""
+
+COMPUTES_WAITING_MAX = 32
+"""Questions that wait for a worker; more are refused."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from tallow.data.feeds.feed import Feed
 from tallow.data.feeds.idle import IdleFeed
@@ -20,6 +20,7 @@ from tallow.runtime.live.session import LiveSession
 from tallow.service.errors import BusyError
 from tallow.service.limits import READS_MAX, READS_WAITING_MAX
 from tallow.service.settings import ServiceSettings
+from tallow.service.workers import EngineOptions, WorkerPool
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ class Service:
             convention=convention,
             store=self.store,
         )
+        self._workers = WorkerPool(EngineOptions(str(settings.store), calendar, convention))
         self._readers = ThreadPoolExecutor(READS_MAX, thread_name_prefix="read")
         self._reads = 0
         self._stop = threading.Event()
@@ -80,6 +82,7 @@ class Service:
     ) -> None:
         self._stack.close()
         self._readers.shutdown()
+        self._workers.close()
         self.store.close()
 
     async def read(self, work: Callable[[], T]) -> T:
@@ -97,6 +100,27 @@ class Service:
             return await asyncio.get_running_loop().run_in_executor(self._readers, work)
         finally:
             self._reads -= 1
+
+    async def compute(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Return what `function(engine, *arguments)` returns in a worker process.
+
+        For what takes long: ranges of months, screens of the store, comparisons.
+
+        Parameters
+        ----------
+        function
+            One of a module, by its name; `engine` is an `AnalyticsEngine` over the service's store,
+            which each worker opens once. It should change nothing: where its worker dies, it is
+            asked again.
+        arguments
+            What can be pickled, as what is returned: bytes, or frames.
+
+        Raises
+        ------
+        BusyError
+            If too many wait already, or the worker died twice.
+        """
+        return await self._workers.compute(function, *arguments)
 
     def _open_feed(self) -> Feed:
         return IdleFeed() if self.settings.feed is None else open_feed(self.settings.feed)
