@@ -86,7 +86,7 @@ NEWEST = [("A", OPEN, 12.0, True), ("A", NEXT, 13.0, False)]
 """By hand: A has a final bar and a forming one; the bar of B is no longer there."""
 
 
-def held(stream: Stream | AsyncStream) -> list[tuple[Any, ...]]:
+def newest(stream: Stream | AsyncStream) -> list[tuple[Any, ...]]:
     return [
         (name, round(opened.timestamp() * 1_000_000), close, final)
         for name, opened, close, final in stream.frame()
@@ -103,7 +103,7 @@ def test_what_is_held_goes_on_after_a_break_from_the_last_whole_change() -> None
     script = Script(FIRST, RESUMED)
     with scripted(script) as url, opened(url) as stream:
         seen = list(islice(stream, 5))
-        assert held(stream) == NEWEST
+        assert newest(stream) == NEWEST
     assert script.heard == [
         {"type": "subscribe", "id": "a", "instruments": ["A", "B"]},
         # A message whose second part did not come counts for nothing.
@@ -130,7 +130,7 @@ def test_coroutines_hold_the_same() -> None:
             async for _ in stream:
                 left -= 1
                 if not left:
-                    return held(stream)
+                    return newest(stream)
         return []
 
     with scripted(Script(FIRST, RESUMED)) as url:
@@ -146,7 +146,7 @@ def test_what_was_held_is_forgotten_where_the_service_cannot_say_what_changed() 
     ]
     with scripted(Script(FIRST, again)) as url, opened(url) as stream:
         kinds = [(update.kind, update.reason) for update in islice(stream, 6)]
-        assert held(stream) == [("A", NEXT, 14.0, False)]
+        assert newest(stream) == [("A", NEXT, 14.0, False)]
     assert kinds[-2] == ("resync", "the service was started anew")
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import tallow
+from tallow.client import Client
 from tallow.core.registry import registry
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.feeds.streams import RedisFeed
@@ -47,6 +48,8 @@ CALENDARS: Shown = (
 FEEDS: Shown = (("live", "quarantine"), (WebSocketFeed, RedisFeed))
 
 SHOWN: dict[str, Shown] = {
+    "client/client": ((), (Client,)),
+    "client/streams": ((), (Client.stream,)),
     "core/calendars/calendar": CALENDARS,
     "data/reading/batches": ANY_FILES,
     "data/feeds/quarantined": FEEDS,

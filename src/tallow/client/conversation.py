@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import orjson
 
 from tallow.client.errors import ServiceError
-from tallow.client.held_rows import HeldRows, StreamUpdate
+from tallow.client.newest_rows import NewestRows, StreamUpdate
 
 SUBPROTOCOL = "tallow.v1"
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
@@ -33,7 +33,7 @@ class Conversation:
 
     Attributes
     ----------
-    held
+    newest
         Rows and members, kept when a connection breaks.
     """
 
@@ -41,7 +41,7 @@ class Conversation:
         self._subscription = {
             name: value for name, value in subscription.items() if value is not None
         }
-        self.held = HeldRows()
+        self.newest = NewestRows()
         self._stream = ""
         self._failed = 0
 
@@ -59,19 +59,19 @@ class Conversation:
                 self._stream, self._failed = message["stream"], 0
                 return None, self._subscribe()
             case "subscribed":
-                self.held.begin(self._stream, message)
+                self.newest.begin(self._stream, message)
                 return None, None
             case "heartbeat":
-                self.held.pass_to(message["seq"])
+                self.newest.pass_to(message["seq"])
                 return None, None
             case "error":
                 raise ServiceError(400, message["title"], message["detail"])
-        return self.held.take(message), None
+        return self.newest.take(message), None
 
     def _subscribe(self) -> str:
         asked = {"type": "subscribe", "id": _ID, **self._subscription}
-        if self.held.seq is not None:
-            asked |= {"stream": self.held.stream, "seq": self.held.seq}
+        if self.newest.seq is not None:
+            asked |= {"stream": self.newest.stream, "seq": self.newest.seq}
         return orjson.dumps(asked).decode()
 
     def seconds_to_wait(self) -> float:

@@ -20,7 +20,7 @@ from tallow.client.conversation import (
     stream_url,
 )
 from tallow.client.errors import ServiceError, UnreachableError
-from tallow.client.held_rows import StreamUpdate
+from tallow.client.newest_rows import StreamUpdate
 
 OPTIONS: dict[str, Any] = {
     "subprotocols": [Subprotocol(SUBPROTOCOL)],
@@ -89,12 +89,12 @@ class Stream:
 
     def frame(self) -> pl.DataFrame:
         """Return the newest row of each key that came, sorted."""
-        return self._conversation.held.frame()
+        return self._conversation.newest.frame()
 
     @property
     def members(self) -> frozenset[str]:
         """The instruments that match, of a screen."""
-        return frozenset(self._conversation.held.members)
+        return frozenset(self._conversation.newest.members)
 
     def __iter__(self) -> Iterator[StreamUpdate]:
         while not self._has_ended():
@@ -150,12 +150,12 @@ class AsyncStream:
 
     def frame(self) -> pl.DataFrame:
         """Return the newest row of each key that came, sorted."""
-        return self._conversation.held.frame()
+        return self._conversation.newest.frame()
 
     @property
     def members(self) -> frozenset[str]:
         """The instruments that match, of a screen."""
-        return frozenset(self._conversation.held.members)
+        return frozenset(self._conversation.newest.members)
 
     def __aiter__(self) -> AsyncIterator[StreamUpdate]:
         if self._updating is None:

@@ -67,7 +67,7 @@ class StreamUpdate:
 
 
 @dataclass
-class HeldRows:
+class NewestRows:
     """The rows of one subscription, by key, and how far they are complete.
 
     Attributes
