@@ -60,9 +60,10 @@ test: lint  ## Check format, style and types, run all tests, report coverage
 	NUMBA_DISABLE_JIT=1 $(PYTEST) tests -m 'twin and not nightly' --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 
-docs: setup  ## Write docs/indicators.md and docs/api.md from declarations and docstrings
+docs: setup  ## Write docs/indicators.md, api.md and metrics.md from declarations and docstrings
 	$(BIN)/python -m tallow.serve.reference > docs/indicators.md
 	$(BIN)/python -m tallow.serve.api_page > docs/api.md
+	$(BIN)/python -m tallow.serve.metrics_page > docs/metrics.md
 
 picture: setup  ## Draw docs/demo.svg and docs/chart.svg from a run of the demo
 	$(BIN)/python docs/picture.py

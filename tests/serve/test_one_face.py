@@ -39,6 +39,7 @@ FILES = ("run", "ingest", "live", "compare")
 BARS = ("run", "query", "live", "compare")
 REPORTS = ("run", "ingest", "query", "live", "compare")
 ASKS = ("screen", "sequences")
+SERVES = ("serve", "config")
 CHECKS = ("leak-check", *ASKS)
 CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", "plot", "watch", *CHECKS)
 ACTS = ("start", "status", "advance", "pause", "resume", "revert")
@@ -48,7 +49,7 @@ UNIVERSE = ("universe add", "universe list", "universe show")
 SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "--timeframe": ("timeframe", (*BARS, "demo", "plot", *CHECKS, "watch")),
+    "--timeframe": ("timeframe", (*BARS, "demo", "plot", *CHECKS, "watch", *SERVES)),
     "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", "plot", *CHECKS)),
     "--instrument": ("instruments", (*BARS, "store coverage", *CHECKS, "watch")),
     "--universe": ("universe", (*BARS, "store coverage", *CHECKS)),
@@ -58,7 +59,7 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--final-at": ("final_at", ("run", "query", "plot")),
     "--json": (
         "json",
-        (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS, "watch"),
+        (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS, "watch", "config"),
     ),
     "--json-file": ("json_file", (*REPORTS, *ASKS)),
     "--strict": ("strict", (*REPORTS, "plot", *ASKS)),

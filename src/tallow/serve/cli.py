@@ -289,7 +289,10 @@ _verb("sequences", "sequences:find_sequences", cli_sequences.EPILOG)(cli_sequenc
 _verb("plot", "plot:plot_instrument", cli_plot.EPILOG)(cli_plot.plot)
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
 _verb("watch", "watch:run_watch", cli_watch.EPILOG)(cli_watch.watch)
-_verb("serve", "service:run_service", cli_serve.EPILOG)(cli_serve.serve)
+_verb("serve", "service:run_service", cli_serve.EPILOG, cli_serve.ServeCommand, extra="serve")(
+    cli_serve.serve
+)
+_verb("config", "config:show_config", cli_serve.CONFIG_EPILOG, extra="serve")(cli_serve.config)
 _verb("compare", "compare:run_compare", cli_compare.EPILOG, cli_compare.CompareCommand)(
     cli_compare.compare
 )

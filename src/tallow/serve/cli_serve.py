@@ -1,11 +1,13 @@
-"""The verb ``tallow serve``."""
+"""The verbs ``tallow serve`` and ``tallow config``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+from tallow.serve import options
 from tallow.serve.options import BARS, INPUT, OUTPUT, option
+from tallow.serve.verbs import VerbCommand
 
 EPILOG = """\b
 Examples:
@@ -16,13 +18,58 @@ Examples:
 Exit codes:
   0    Ctrl-C or SIGTERM ended it; what was acknowledged is in the store
   2    a wrong option or setting; the message says what to change
+
+\b
+Next:
+  tallow config    each setting, its value, and where that was said
 """
+
+CONFIG_EPILOG = """\b
+Examples:
+  tallow config
+  tallow config --config serve.toml --port 9000
+  TALLOW_PORT=9000 tallow config --json | jq -r '.[] | select(.place != "default")'
+
+\b
+Exit codes:
+  0    the settings are right
+  2    a wrong option or setting; the message says what to change
+"""
+
+SETTINGS = "Settings, as TALLOW_NAME in the environment or name = value in the file"
+
+
+class ServeCommand(VerbCommand):
+    """The verb whose help lists the settings, too; these are imported for that page alone."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, and then the settings."""
+        super().format_options(ctx, formatter)
+        with formatter.section(SETTINGS):
+            formatter.write_dl(_setting_lines())
+
+
+def _setting_lines() -> list[tuple[str, str]]:
+    try:
+        from tallow.service.settings import ServiceSettings
+    except ModuleNotFoundError:
+        return [("none", "without the extra: pip install 'tallow[serve]'")]
+    fields = ServiceSettings.model_fields.items()
+    defaults = {name: _shown(each.get_default(call_default_factory=True)) for name, each in fields}
+    return [(name, f"{each.description}  [default: {defaults[name]}]") for name, each in fields]
+
+
+def _shown(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
 
 ConfigOption = Annotated[
     Path | None, option("--config FILE", "TOML file of settings.", INPUT, envvar="TALLOW_CONFIG")
 ]
 ServeStoreOption = Annotated[
-    Path | None, option("--store STORE", "Where candles are kept; made if absent.", INPUT)
+    str | None, option("--store STORE", "Where candles are kept; made if absent.", INPUT)
 ]
 ServeFeedOption = Annotated[
     str | None, option("--feed FEED", "Where candles or ticks come from.", INPUT)
@@ -41,7 +88,7 @@ def serve(
     config: ConfigOption = None,
     store: ServeStoreOption = None,
     feed: ServeFeedOption = None,
-    timeframes: ServeTimeframesOption = None,
+    timeframe: ServeTimeframesOption = None,
     indicators: ServeIndicatorsOption = None,
     host: HostOption = None,
     port: PortOption = None,
@@ -50,4 +97,21 @@ def serve(
 
     Settings come from options, from the environment (TALLOW_ and the setting's name), and from a
     file. Ctrl-C or SIGTERM ends it: what had come is written, and the state is saved.
+    """
+
+
+def config(
+    config: ConfigOption = None,
+    store: ServeStoreOption = None,
+    feed: ServeFeedOption = None,
+    timeframe: ServeTimeframesOption = None,
+    indicators: ServeIndicatorsOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    json: options.JsonOption = False,
+) -> None:
+    """Show each setting of tallow serve, its value, and where that was said.
+
+    It takes the options of tallow serve, reads the same file and environment, and checks them the
+    same way. Secrets are hidden.
     """

@@ -43,6 +43,8 @@ EXTRAS = {
     "Jinja2": ("compare", "a comparison's report as a page"),
     "matplotlib": ("plot", "charts as pictures"),
     "openfeature-sdk": ("flags", "flags of a rollout"),
+    "fastapi": ("serve", "service"),
+    "httpx": ("client", "client of a service"),
 }
 """Packages of extras: which, and what each is for."""
 

@@ -163,11 +163,12 @@ def add_verb(
     work: str,
     epilog: str = "",
     command: type[VerbCommand] = VerbCommand,
+    extra: str | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add a verb, whose function declares its options; errors become messages, not tracebacks.
 
     `work` is ``module:function`` of this package, which takes the options as keywords and returns
-    the exit code. It is imported when the verb runs.
+    the exit code. It is imported when the verb runs; `extra` is what must be installed for that.
     """
     path = name if app.info.name == PROGRAM else f"{app.info.name} {name}"
 
@@ -185,6 +186,12 @@ def add_verb(
                 hint = f"Try '{PROGRAM} {path} --help' for help."
                 say(f"Error: {in_options(str(error), path)}\n{hint}", err=True)
                 code = EXIT_INCOMPLETE if isinstance(error, _NOTHING) else EXIT_USAGE
+            except ModuleNotFoundError as error:
+                if extra is None:
+                    raise
+                hint = f"install it with: pip install 'tallow[{extra}]'"
+                say(f"Error: {path}: needs {error.name}; {hint}", err=True)
+                code = EXIT_USAGE
             except BrokenPipeError:
                 # Whoever read the output has seen enough.
                 raise

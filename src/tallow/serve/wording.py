@@ -42,6 +42,7 @@ _OTHERS = {
         for name in ("calendar_dates", "beyond_coverage", "timezone", "keep")
     },
     "doctor": {"calendar_dates": "--calendar-dates of tallow run"},
+    **{verb: {"timeframes": "--timeframe"} for verb in ("serve", "config")},
 }
 """Where a parameter's name is not that of the verb's option."""
 

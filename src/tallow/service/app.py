@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI
 
+from tallow.service import operations
 from tallow.service.problems import add_problems
 from tallow.service.service import Service
 
@@ -20,10 +21,5 @@ def make_app(service: Service) -> FastAPI:
     add_problems(app)
     for make_router in ROUTERS:
         app.include_router(make_router(service), prefix="/v1")
-
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """Say that the process answers."""
-        return {"status": "ok"}
-
+    app.include_router(operations.make_router(service))
     return app

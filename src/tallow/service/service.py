@@ -19,7 +19,10 @@ from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.service.errors import BusyError
 from tallow.service.limits import READS_MAX, READS_WAITING_MAX
+from tallow.service.measured_engine import MeasuredEngine
+from tallow.service.measures import Measures
 from tallow.service.settings import ServiceSettings
+from tallow.service.watch import FeedWatch
 from tallow.service.workers import EngineOptions, WorkerPool
 
 T = TypeVar("T")
@@ -41,6 +44,10 @@ class Service:
         Takes candles from any thread: `update`, `delete`, `advance`.
     engine
         Answers questions of the store, with the same calendar and convention.
+    measures
+        What is counted and timed, for the metrics.
+    watch
+        What is known of the feed.
     """
 
     store: Store
@@ -52,9 +59,11 @@ class Service:
         self.store = open_store(settings.store, create=True)
         calendar, convention = settings.calendar, settings.convention
         self.engine = AnalyticsEngine(store=self.store, calendar=calendar, convention=convention)
-        self.live = LiveEngine(
+        self.measures = Measures()
+        self.live = MeasuredEngine(
             settings.timeframes,
             settings.indicators,
+            measures=self.measures,
             calendar=calendar,
             convention=convention,
             store=self.store,
@@ -68,9 +77,11 @@ class Service:
     def __enter__(self) -> Self:
         feed = self._stack.enter_context(self._open_feed())
         session = LiveSession(self.live, feed, store=self.store, state=self.settings.state)
-        driver = threading.Thread(target=session.run, args=(self._stop,), name="feed")
-        driver.start()
-        self._stack.callback(driver.join)
+        self.watch = FeedWatch(session, self.measures)
+        run = (self._stop, self.watch.on_step)
+        self._driver = threading.Thread(target=session.run, args=run, name="feed")
+        self._driver.start()
+        self._stack.callback(self._driver.join)
         self._stack.callback(self._stop.set)
         return self
 
@@ -85,6 +96,16 @@ class Service:
         self._workers.close()
         self.store.close()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the service was asked to stop."""
+        return self._stop.is_set()
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether the thread that drives the feed runs."""
+        return self._driver.is_alive()
+
     async def read(self, work: Callable[[], T]) -> T:
         """Do a read in one of the readers' threads, beside the loop.
 
@@ -97,7 +118,8 @@ class Service:
             raise BusyError(f"read: {self._reads} reads wait or run; ask again in a second")
         self._reads += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+            with self.measures.timed("processing/read"):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, work)
         finally:
             self._reads -= 1
 
@@ -120,7 +142,8 @@ class Service:
         BusyError
             If too many wait already, or the worker died twice.
         """
-        return await self._workers.compute(function, *arguments)
+        with self.measures.timed("processing/compute"):
+            return await self._workers.compute(function, *arguments)
 
     def _open_feed(self) -> Feed:
         return IdleFeed() if self.settings.feed is None else open_feed(self.settings.feed)

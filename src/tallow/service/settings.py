@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "TALLOW_"
 
 
+def _timeframe(text: str) -> str:
+    from tallow.core.timeframe import parse_timeframe
+
+    return parse_timeframe(text).text
+
+
+def _calendar(name: str) -> str:
+    from tallow.core.calendars import load_calendar
+
+    load_calendar(name)
+    return name
+
+
+def _indicators(specs: str) -> str:
+    from tallow.plan.plan import make_plan
+
+    make_plan(specs)
+    return specs
+
+
 class ServiceSettings(BaseSettings):
-    """Settings of `tallow serve`.
+    """Settings of `tallow serve`; each says itself where they are listed, and where one is wrong.
 
     The first of these counts that says a setting: an option of the command line; the environment,
-    ``TALLOW_`` and the name in capitals; the file; the default.
+    ``TALLOW_`` and the name in capitals; the file; the default. `read_settings` reads all of them.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True
-    )
-    config_file: ClassVar[Path | None] = None
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    store: Path = Field(Path("candles"), description="Where candles are kept; made if absent.")
+    store: str = Field("candles", description="Where candles are kept; made if absent.")
     feed: str | None = Field(None, description="Where candles or ticks come from.")
     state: Path | None = Field(None, description="File of the live state, to go on from.")
-    timeframes: list[str] = Field(["1m", "5m", "15m", "1h", "1d"], description="Live bars.")
-    indicators: str = Field("default", description="Live indicators, as everywhere.")
-    calendar: str = Field("XNSE", description="The calendar of the instruments' venue.")
-    convention: str = Field("tradingview", description="Whose conventions indicators follow.")
+    timeframes: list[Annotated[str, AfterValidator(_timeframe)]] = Field(
+        ["1m", "5m", "15m", "1h", "1d"], min_length=1, description="Live bars."
+    )
+    indicators: Annotated[str, AfterValidator(_indicators)] = Field(
+        "default", description="Live indicators, as everywhere."
+    )
+    calendar: Annotated[str, AfterValidator(_calendar)] = Field(
+        "XNSE", description="The calendar of the instruments' venue."
+    )
+    convention: Literal["tradingview", "talib"] = Field(
+        "tradingview", description="Whose conventions indicators follow."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
+    feed_lag_max: float = Field(
+        60.0, gt=0, description="Seconds of lag of the feed with which the service is not ready."
+    )
+    disk_free_min: int = Field(
+        500_000_000, ge=0, description="Bytes free on the store's disk to be ready."
+    )
     log: Literal["text", "json"] = Field("text", description="How lines of the log are written.")
 
     @classmethod
@@ -48,22 +74,5 @@ class ServiceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where settings come from, the first that counts first."""
-        file = TomlConfigSettingsSource(settings_cls, toml_file=cls.config_file)
-        return init_settings, env_settings, file
-
-
-def read_settings(file: Path | None = None, **given: Any) -> ServiceSettings:
-    """Return the settings; those of `given` that are None are not given.
-
-    Raises
-    ------
-    ParameterError
-        If a setting is unknown or wrong; the message names it, and where it was said.
-    """
-    said = {name: value for name, value in given.items() if value is not None}
-
-    class Settings(ServiceSettings):
-        config_file = file
-
-    return Settings(**said)
+        """Return one source: `read_settings` looks at the others, and keeps who said what."""
+        return (init_settings,)

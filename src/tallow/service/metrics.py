@@ -1,0 +1,247 @@
+"""The metrics of a service: each family is declared here, with how it is read.
+
+No family has a series per instrument: what tells series apart are timeframes, stages and kinds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+import tallow
+from tallow.service.measures import BOUNDS, ERRORS, STAGES, Durations
+
+if TYPE_CHECKING:
+    from tallow.service.service import Service
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+Samples = Mapping[str, float] | Mapping[str, Durations]
+"""By the label's value; of a family without a label, by an empty text."""
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+PREFIX = "tallow_"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of metrics.
+
+    Attributes
+    ----------
+    name
+        Without `PREFIX`; a counter's ends with ``_total``.
+    label
+        What tells its series apart; empty where there is one.
+    text
+        What it is.
+    read
+        Returns its samples.
+    """
+
+    name: str
+    kind: Kind
+    label: str
+    text: str
+    read: Callable[[Service], Samples]
+
+
+def _one(value: float | None) -> Mapping[str, float]:
+    return {} if value is None else {"": float(value)}
+
+
+def _cache(service: Service) -> Mapping[str, float]:
+    counters = service.engine.cache.counters
+    return {"hit": counters.hits, "repair": counters.repairs, "miss": counters.misses}
+
+
+def _memory(_service: Service) -> Mapping[str, float]:
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except OSError:
+        return {}
+    return _one(pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _open_files(_service: Service) -> Mapping[str, float]:
+    try:
+        return _one(sum(1 for _ in Path("/proc/self/fd").iterdir()))
+    except OSError:
+        return {}
+
+
+FAMILIES = (
+    Family(
+        "build_info",
+        "gauge",
+        "version",
+        "The version that runs: always 1.",
+        lambda _: {tallow.__version__: 1.0},
+    ),
+    Family(
+        "processing_seconds",
+        "histogram",
+        "stage",
+        "How long work took: an update of the live engine, a read, a question in a worker process, "
+        "a request over HTTP.",
+        lambda service: service.measures.durations("processing", STAGES),
+    ),
+    Family(
+        "durable_seconds",
+        "histogram",
+        "",
+        "How long it took until candles were on disk, within an update.",
+        lambda service: {"": service.measures.durations("durable", ["all"])["all"]},
+    ),
+    Family(
+        "bar_visible_seconds",
+        "histogram",
+        "timeframe",
+        "From a bar's close by the calendar until its final row could be seen; not of the past.",
+        lambda service: service.measures.durations("visible", service.live.timeframes),
+    ),
+    Family(
+        "candles_in_total",
+        "counter",
+        "",
+        "Rows that came in, from the feed and over HTTP, whatever became of them.",
+        lambda service: _one(service.measures.counts("rows", ["rows_in"])["rows_in"]),
+    ),
+    Family(
+        "revisions_total",
+        "counter",
+        "kind",
+        "Rows that changed what was known: late, revised and deleted candles.",
+        lambda service: service.measures.counts("rows", ["late", "revised", "deleted"]),
+    ),
+    Family(
+        "repeated_total",
+        "counter",
+        "",
+        "Rows that equal what is known.",
+        lambda service: _one(service.measures.counts("rows", ["repeated"])["repeated"]),
+    ),
+    Family(
+        "quarantined_total",
+        "counter",
+        "",
+        "Rows that broke a rule, and messages of the feed that were not understood.",
+        lambda service: _one(service.measures.counts("rows", ["quarantined"])["quarantined"]),
+    ),
+    Family(
+        "bar_rows_total",
+        "counter",
+        "timeframe",
+        "Rows of bars that the feed's updates changed.",
+        lambda service: service.measures.counts("bars", service.live.timeframes),
+    ),
+    Family(
+        "feed_connected",
+        "gauge",
+        "",
+        "1 if the feed is connected, or a replay has not ended; 0 elsewhere.",
+        lambda service: _one(service.watch.statistics.health.connected),
+    ),
+    Family(
+        "feed_lag_seconds",
+        "gauge",
+        "",
+        "How long after it was complete the newest row was handed out; of a replay, after it was "
+        "due.",
+        lambda service: _one(service.watch.statistics.health.lag_seconds),
+    ),
+    Family(
+        "instruments",
+        "gauge",
+        "",
+        "Instruments that the live engine holds.",
+        lambda service: _one(len(service.live.names)),
+    ),
+    Family(
+        "errors_total",
+        "counter",
+        "kind",
+        "Errors: of the feed, the store, the live state's file, requests that failed, others.",
+        lambda service: service.measures.counts("errors", ERRORS),
+    ),
+    Family(
+        "cache_answers_total",
+        "counter",
+        "result",
+        "Answers to questions of the store: there already, repaired, or computed. The hit rate is "
+        "hit over all.",
+        _cache,
+    ),
+    Family(
+        "cache_bytes",
+        "gauge",
+        "",
+        "What the cache of answers holds.",
+        lambda service: _one(service.engine.cache.counters.bytes),
+    ),
+    Family("memory_bytes", "gauge", "", "Resident memory of the process.", _memory),
+    Family("open_files", "gauge", "", "Open files and sockets of the process.", _open_files),
+)
+"""Every family there is, in the order in which they are shown."""
+
+
+class Metrics:
+    """The metrics of a service, as Prometheus reads them."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Read every family."""
+        for family in FAMILIES:
+            yield _metric(family, family.read(self._service))
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: what there is need not be read when this is registered."""
+        return []
+
+
+_CLASSES: dict[Kind, Callable[..., Any]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+
+
+def _metric(family: Family, samples: Samples) -> Metric:
+    names = [family.label] if family.label else []
+    metric: Any = _CLASSES[family.kind](PREFIX + family.name, family.text, labels=names)
+    for label, value in samples.items():
+        labels = [label] if family.label else []
+        if isinstance(value, Durations):
+            metric.add_metric(labels, _cumulative(value), value.seconds)
+        else:
+            metric.add_metric(labels, value)
+    found: Metric = metric
+    return found
+
+
+def _cumulative(durations: Durations) -> list[tuple[str, float]]:
+    """Return how many were not longer than each bound, as Prometheus wants them."""
+    found, total = [], 0
+    for bound, count in zip((*BOUNDS, float("inf")), durations.counts, strict=True):
+        total += count
+        found.append(("+Inf" if bound == float("inf") else str(bound), float(total)))
+    return found

@@ -1,0 +1,52 @@
+"""What the thread that drives the feed sees of it: its state, and how soon bars were visible."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from tallow.core.time import SECOND_US, now_us
+from tallow.runtime.live.session import LiveSession
+from tallow.runtime.live.tally import LiveStatistics
+from tallow.runtime.live.updates import LiveUpdate
+from tallow.service.measures import Measures
+
+LOOK_SECONDS = 1.0
+"""How often the session's statistics are taken: they cost more than a step."""
+
+VISIBLE_SECONDS_MAX = 60.0
+"""A row that turns final later than so after its bar's close is a correction, or of the past."""
+
+
+class FeedWatch:
+    """Takes a session's statistics now and then, and times bars from their close.
+
+    Attributes
+    ----------
+    statistics
+        The newest; any thread may look at them.
+    """
+
+    def __init__(self, session: LiveSession, measures: Measures) -> None:
+        self._session, self._measures = session, measures
+        self._looked_at = time.monotonic()
+        self.statistics: LiveStatistics = session.statistics
+
+    def on_step(self, updates: Sequence[LiveUpdate]) -> None:
+        """Look at what changed in a step of the session."""
+        for update in updates:
+            self._note_visible(update, now_us())
+        if time.monotonic() - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            self.statistics = self._session.statistics
+
+    def _note_visible(self, update: LiveUpdate, now: int) -> None:
+        for size, rows in update.rows.items():
+            ends = rows.end[rows.is_final]
+            recent = ends[ends > now - VISIBLE_SECONDS_MAX * SECOND_US]
+            self._measures.count(f"bars/{size}", len(rows))
+            for end, times in zip(*np.unique(recent, return_counts=True), strict=True):
+                seconds = max(0.0, (now - int(end)) / SECOND_US)
+                self._measures.note(f"visible/{size}", seconds, int(times))

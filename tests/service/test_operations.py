@@ -1,0 +1,99 @@
+"""Goal: a service says whether it is alive and ready, and has the metrics that are declared.
+
+Method: one real program with the candles of a small file as its feed; what it exposes is read by
+prometheus-client's own parser, and held against the declarations and their page.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from tallow.serve.metrics_page import metrics_page
+from tallow.service.metrics import FAMILIES, PREFIX
+from tests.service.program import served
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+CANDLES = 6
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a feed of six candles, the last of which is wrong."""
+    folder = tmp_path_factory.mktemp("operations")
+    minutes = [f"2025-07-18T09:{15 + n}:00+05:30" for n in range(CANDLES)]
+    prices = {name: [100.0] * CANDLES for name in ("open", "high", "low", "close")}
+    prices["high"][-1] = 90.0
+    pl.DataFrame({"instrument": "A", "timestamp": minutes, **prices, "volume": 1.0}).write_csv(
+        folder / "candles.csv"
+    )
+    feed = f"replay:{folder / 'candles.csv'}"
+    with served("--store", str(folder / "store"), "--feed", feed, "-t", "1m", "-t", "5m") as found:
+        yield found
+
+
+def read(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def metrics(url: str) -> dict[str, Metric]:
+    text = read(f"{url}/metrics")[1].decode()
+    return {each.name: each for each in text_string_to_metric_families(text)}
+
+
+def value(url: str, family: str, **labels: str) -> float:
+    samples = metrics(url)[family.removesuffix("_total")].samples
+    return next(each.value for each in samples if each.name == family and each.labels == labels)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_the_families_declared_are_those_exposed(url: str) -> None:
+    declared = {PREFIX + each.name.removesuffix("_total"): each.kind for each in FAMILIES}
+    assert {name: each.type for name, each in metrics(url).items()} == declared
+
+
+def test_no_label_is_an_instrument(url: str) -> None:
+    labels = {each.name.removesuffix("_total"): each.label for each in FAMILIES}
+    for name, family in metrics(url).items():
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} <= {labels[name.removeprefix(PREFIX)]}
+
+
+def test_metrics_count_what_came_in(url: str) -> None:
+    wait_until(lambda: value(url, "tallow_candles_in_total") >= CANDLES)
+    assert value(url, "tallow_candles_in_total") == CANDLES
+    assert value(url, "tallow_quarantined_total") == 1
+    assert value(url, "tallow_instruments") == 1
+    assert value(url, "tallow_processing_seconds_count", stage="update") >= CANDLES - 1
+    assert value(url, "tallow_durable_seconds_count") >= CANDLES - 1
+
+
+def test_the_page_of_metrics_is_what_the_declarations_say() -> None:
+    assert PAGE.read_text("utf-8") == metrics_page()
+
+
+def test_it_is_not_ready_where_the_feed_has_ended_and_says_so(url: str) -> None:
+    assert read(f"{url}/healthz") == (200, b'{"status":"ok"}')
+    wait_until(lambda: read(f"{url}/readyz")[0] == 503)
+    found = json.loads(read(f"{url}/readyz")[1])
+    assert found["status"] == 503
+    assert found["reasons"] == ["feed: its thread has ended"]
