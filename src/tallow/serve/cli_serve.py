@@ -93,10 +93,11 @@ def serve(
     host: HostOption = None,
     port: PortOption = None,
 ) -> None:
-    """Run the service: candles in, durable; bars and indicators out, over HTTP and WebSocket.
+    """Run the service: candles in, bars over HTTP and WebSocket.
 
     Settings come from options, from the environment (TALLOW_ and the setting's name), and from a
-    file. Ctrl-C or SIGTERM ends it: what had come is written, and the state is saved.
+    file. What is acknowledged is on disk. Ctrl-C or SIGTERM ends it: what had come is written, and
+    the state is saved.
     """
 
 
@@ -110,7 +111,7 @@ def config(
     port: PortOption = None,
     json: options.JsonOption = False,
 ) -> None:
-    """Show each setting of tallow serve, its value, and where that was said.
+    """Show the settings of tallow serve, and who said them.
 
     It takes the options of tallow serve, reads the same file and environment, and checks them the
     same way. Secrets are hidden.

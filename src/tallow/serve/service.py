@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
 
+import tallow
+from tallow.core.text import without_secrets
 from tallow.serve.live import asked_to_stop
 from tallow.serve.verbs import take_interrupts_back
 from tallow.service.app import make_app
+from tallow.service.logs import configure_logs, log_event
 from tallow.service.read_settings import read_settings
+from tallow.service.request_log import RequestLog
 from tallow.service.service import Service
+from tallow.service.settings import ServiceSettings
 
 
 def run_service(*, config: Path | None, **given: Any) -> int:
     """Serve until SIGINT or SIGTERM, and return the exit code; `TallowError` on wrong settings."""
     take_interrupts_back()
     settings = read_settings(config, timeframes=given.pop("timeframe"), **given)
+    configure_logs(settings.log)
+    began = time.monotonic()
+    _say_started(settings)
     with Service(settings) as service:
-        options = uvicorn.Config(
-            make_app(service), settings.host, settings.port, log_level="warning", ws="none"
-        )
+        app = RequestLog(make_app(service), service.measures, settings.slow_seconds)
+        options = uvicorn.Config(app, settings.host, settings.port, log_config=None, ws="none")
         # The server takes both signals, and raises them again when it has ended.
         with asked_to_stop():
-            uvicorn.Server(options).run()
+            _Server(options, service).run()
+    log_event("stopped", seconds=round(time.monotonic() - began, 1))
     return 0
+
+
+class _Server(uvicorn.Server):
+    """A server that says where it listens, and tells the service that it will end."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        for each in (one for server in self.servers for one in server.sockets):
+            host, port = each.getsockname()[:2]
+            log_event("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self._service.is_stopping = True
+        super().handle_exit(sig, frame)
+
+
+def _say_started(settings: ServiceSettings) -> None:
+    feed = settings.feed and without_secrets(settings.feed)
+    store = without_secrets(settings.store)
+    log_event("started", version=tallow.__version__, pid=os.getpid(), store=store, feed=feed)

@@ -16,8 +16,11 @@ STAGES = ("update", "read", "compute", "request")
 """Work that is timed: an update of the live engine; a read of the store, or a question to it; one
 in a worker process; a request over HTTP from its first byte to the last of its answer."""
 
-ERRORS = ("feed", "store", "state", "request", "internal")
-"""Kinds of errors."""
+ERRORS = ("feed", "store", "request", "internal")
+"""Kinds of errors: the feed, what is written to disk, answers of 500 and above, mistakes here."""
+
+STATUSES = ("2xx", "3xx", "4xx", "5xx")
+"""Kinds of answers."""
 
 WENT = ("rows_in", "late", "revised", "deleted", "repeated", "quarantined")
 """What is counted of an update's rows; see `tallow.runtime.live.updates.LiveReport`."""

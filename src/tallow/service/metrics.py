@@ -20,7 +20,7 @@ from prometheus_client.core import (
 )
 
 import tallow
-from tallow.service.measures import BOUNDS, ERRORS, STAGES, Durations
+from tallow.service.measures import BOUNDS, ERRORS, STAGES, STATUSES, Durations
 
 if TYPE_CHECKING:
     from tallow.service.service import Service
@@ -172,8 +172,15 @@ FAMILIES = (
         "errors_total",
         "counter",
         "kind",
-        "Errors: of the feed, the store, the live state's file, requests that failed, others.",
+        "Errors of the feed and of what is written to disk, failed requests, mistakes here.",
         lambda service: service.measures.counts("errors", ERRORS),
+    ),
+    Family(
+        "requests_total",
+        "counter",
+        "status",
+        "Requests over HTTP that were answered.",
+        lambda service: service.measures.counts("requests", STATUSES),
     ),
     Family(
         "cache_answers_total",

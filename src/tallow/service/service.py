@@ -19,6 +19,7 @@ from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.service.errors import BusyError
 from tallow.service.limits import READS_MAX, READS_WAITING_MAX
+from tallow.service.logs import log_event
 from tallow.service.measured_engine import MeasuredEngine
 from tallow.service.measures import Measures
 from tallow.service.settings import ServiceSettings
@@ -48,6 +49,8 @@ class Service:
         What is counted and timed, for the metrics.
     watch
         What is known of the feed.
+    is_stopping
+        Whether the service was asked to end.
     """
 
     store: Store
@@ -60,6 +63,7 @@ class Service:
         calendar, convention = settings.calendar, settings.convention
         self.engine = AnalyticsEngine(store=self.store, calendar=calendar, convention=convention)
         self.measures = Measures()
+        self.is_stopping = False
         self.live = MeasuredEngine(
             settings.timeframes,
             settings.indicators,
@@ -78,8 +82,7 @@ class Service:
         feed = self._stack.enter_context(self._open_feed())
         session = LiveSession(self.live, feed, store=self.store, state=self.settings.state)
         self.watch = FeedWatch(session, self.measures)
-        run = (self._stop, self.watch.on_step)
-        self._driver = threading.Thread(target=session.run, args=run, name="feed")
+        self._driver = threading.Thread(target=self._drive, args=(session,), name="feed")
         self._driver.start()
         self._stack.callback(self._driver.join)
         self._stack.callback(self._stop.set)
@@ -95,11 +98,6 @@ class Service:
         self._readers.shutdown()
         self._workers.close()
         self.store.close()
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether the service was asked to stop."""
-        return self._stop.is_set()
 
     @property
     def is_driven(self) -> bool:
@@ -144,6 +142,15 @@ class Service:
         """
         with self.measures.timed("processing/compute"):
             return await self._workers.compute(function, *arguments)
+
+    def _drive(self, session: LiveSession) -> None:
+        """Drive the feed until it ends, or the service does."""
+        try:
+            session.run(self._stop, self.watch.on_step)
+        except Exception:  # noqa: BLE001 - nobody waits for this thread: the log says it
+            self.measures.count("errors/feed")
+            log_event("error", kind="feed", exc_info=True)
+        log_event("feed", kind="ended")
 
     def _open_feed(self) -> Feed:
         return IdleFeed() if self.settings.feed is None else open_feed(self.settings.feed)

@@ -63,6 +63,7 @@ class ServiceSettings(BaseSettings):
     disk_free_min: int = Field(
         500_000_000, ge=0, description="Bytes free on the store's disk to be ready."
     )
+    slow_seconds: float = Field(1.0, ge=0, description="A request that takes longer is logged.")
     log: Literal["text", "json"] = Field("text", description="How lines of the log are written.")
 
     @classmethod

@@ -11,6 +11,7 @@ from tallow.core.time import SECOND_US, now_us
 from tallow.runtime.live.session import LiveSession
 from tallow.runtime.live.tally import LiveStatistics
 from tallow.runtime.live.updates import LiveUpdate
+from tallow.service.logs import log_event
 from tallow.service.measures import Measures
 
 LOOK_SECONDS = 1.0
@@ -33,6 +34,7 @@ class FeedWatch:
         self._session, self._measures = session, measures
         self._looked_at = time.monotonic()
         self.statistics: LiveStatistics = session.statistics
+        self._said: tuple[bool, str | None, str | None] = (False, None, None)
 
     def on_step(self, updates: Sequence[LiveUpdate]) -> None:
         """Look at what changed in a step of the session."""
@@ -41,6 +43,24 @@ class FeedWatch:
         if time.monotonic() - self._looked_at >= LOOK_SECONDS:
             self._looked_at = time.monotonic()
             self.statistics = self._session.statistics
+            self._say_changes(self.statistics)
+
+    def _say_changes(self, now: LiveStatistics) -> None:
+        """Log that the feed, or what can be written, is otherwise than before."""
+        connected, feed_error, store_error = self._said
+        health = now.health
+        self._said = (health.connected, health.error, now.error)
+        if health.connected != connected:
+            log_event("feed", kind="connected" if health.connected else "disconnected")
+        if health.error != feed_error and health.error is not None:
+            self._measures.count("errors/feed")
+            log_event("error", kind="feed", text=health.error)
+        if now.error != store_error:
+            if now.error is None:
+                log_event("store", kind="writable")
+            else:
+                self._measures.count("errors/store")
+                log_event("error", kind="store", text=now.error)
 
     def _note_visible(self, update: LiveUpdate, now: int) -> None:
         for size, rows in update.rows.items():
