@@ -42,7 +42,7 @@ def test_an_option_counts_before_the_environment_the_file_and_the_default(
     monkeypatch.setenv("TALLOW_PORT", "2")
     monkeypatch.setenv("TALLOW_HOST", "environment")
     monkeypatch.setenv("TALLOW_TIMEFRAMES", "5m, 60m")
-    found = {each.name: (each.value, each.place) for each in said_settings(file, port=3)}
+    found = {each.name: (each.value, each.origin) for each in said_settings(file, port=3)}
     assert found["port"] == (3, "option")
     assert found["host"] == ("environment", "environment")
     assert found["timeframes"] == (["5m", "1h"], "environment")

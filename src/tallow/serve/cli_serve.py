@@ -28,7 +28,7 @@ CONFIG_EPILOG = """\b
 Examples:
   tallow config
   tallow config --config serve.toml --port 9000
-  TALLOW_PORT=9000 tallow config --json | jq -r '.[] | select(.place != "default")'
+  TALLOW_PORT=9000 tallow config --json | jq -r '.[] | select(.origin != "default")'
 
 \b
 Exit codes:

@@ -27,12 +27,12 @@ def _table(settings: list[SaidSetting], config: Path | None) -> Table:
     table = Table.grid(Column(no_wrap=True), "", Column(no_wrap=True), "", padding=(0, 2))
     for each in settings:
         value = ", ".join(each.value) if isinstance(each.value, list) else each.value
-        place = str(config) if each.place == "file" else each.place
-        style = QUIET if each.place == "default" else "none"
+        origin = str(config) if each.origin == "file" else each.origin
+        style = QUIET if each.origin == "default" else "none"
         table.add_row(
             each.name,
             "-" if value is None else escape(str(value)),
-            f"[{style}]{escape(place)}[/]",
+            f"[{style}]{escape(origin)}[/]",
             f"[{QUIET}]{escape(each.description)}[/]",
         )
     return table

@@ -35,7 +35,7 @@ PREFIX = "tallow_"
 
 
 @dataclass(frozen=True)
-class Family:
+class MetricFamily:
     """A family of metrics.
 
     Attributes
@@ -82,14 +82,14 @@ def _open_files(_service: Service) -> Mapping[str, float]:
 
 
 FAMILIES = (
-    Family(
+    MetricFamily(
         "build_info",
         "gauge",
         "version",
         "The version that runs: always 1.",
         lambda _: {tallow.__version__: 1.0},
     ),
-    Family(
+    MetricFamily(
         "processing_seconds",
         "histogram",
         "stage",
@@ -97,63 +97,63 @@ FAMILIES = (
         "a request over HTTP.",
         lambda service: service.measures.durations("processing", STAGES),
     ),
-    Family(
+    MetricFamily(
         "durable_seconds",
         "histogram",
         "",
         "How long it took until candles were on disk, within an update.",
         lambda service: {"": service.measures.durations("durable", ["all"])["all"]},
     ),
-    Family(
+    MetricFamily(
         "bar_visible_seconds",
         "histogram",
         "timeframe",
         "From a bar's close by the calendar until its final row could be seen; not of the past.",
         lambda service: service.measures.durations("visible", service.live.timeframes),
     ),
-    Family(
+    MetricFamily(
         "candles_in_total",
         "counter",
         "",
         "Rows that came in, from the feed and over HTTP, whatever became of them.",
         lambda service: _one(service.measures.counts("rows", ["rows_in"])["rows_in"]),
     ),
-    Family(
+    MetricFamily(
         "revisions_total",
         "counter",
         "kind",
         "Rows that changed what was known: late, revised and deleted candles.",
         lambda service: service.measures.counts("rows", ["late", "revised", "deleted"]),
     ),
-    Family(
+    MetricFamily(
         "repeated_total",
         "counter",
         "",
         "Rows that equal what is known.",
         lambda service: _one(service.measures.counts("rows", ["repeated"])["repeated"]),
     ),
-    Family(
+    MetricFamily(
         "quarantined_total",
         "counter",
         "",
         "Rows that broke a rule, and messages of the feed that were not understood.",
         lambda service: _one(service.measures.counts("rows", ["quarantined"])["quarantined"]),
     ),
-    Family(
+    MetricFamily(
         "bar_rows_total",
         "counter",
         "timeframe",
         "Rows of bars that the feed's updates changed.",
         lambda service: service.measures.counts("bars", service.live.timeframes),
     ),
-    Family(
+    MetricFamily(
         "feed_connected",
         "gauge",
         "",
         "1 if the feed is connected, or a replay has not ended; 0 elsewhere.",
         lambda service: _one(service.watch.statistics.health.connected),
     ),
-    Family(
+    MetricFamily(
         "feed_lag_seconds",
         "gauge",
         "",
@@ -161,28 +161,28 @@ FAMILIES = (
         "due.",
         lambda service: _one(service.watch.statistics.health.lag_seconds),
     ),
-    Family(
+    MetricFamily(
         "instruments",
         "gauge",
         "",
         "Instruments that the live engine holds.",
         lambda service: _one(len(service.live.names)),
     ),
-    Family(
+    MetricFamily(
         "errors_total",
         "counter",
         "kind",
         "Errors of the feed and of what is written to disk, failed requests, mistakes here.",
         lambda service: service.measures.counts("errors", ERRORS),
     ),
-    Family(
+    MetricFamily(
         "requests_total",
         "counter",
         "status",
         "Requests over HTTP that were answered.",
         lambda service: service.measures.counts("requests", STATUSES),
     ),
-    Family(
+    MetricFamily(
         "cache_answers_total",
         "counter",
         "result",
@@ -190,15 +190,15 @@ FAMILIES = (
         "hit over all.",
         _cache,
     ),
-    Family(
+    MetricFamily(
         "cache_bytes",
         "gauge",
         "",
         "What the cache of answers holds.",
         lambda service: _one(service.engine.cache.counters.bytes),
     ),
-    Family("memory_bytes", "gauge", "", "Resident memory of the process.", _memory),
-    Family("open_files", "gauge", "", "Open files and sockets of the process.", _open_files),
+    MetricFamily("memory_bytes", "gauge", "", "Resident memory of the process.", _memory),
+    MetricFamily("open_files", "gauge", "", "Open files and sockets of the process.", _open_files),
 )
 """Every family there is, in the order in which they are shown."""
 
@@ -232,7 +232,7 @@ _CLASSES: dict[Kind, Callable[..., Any]] = {
 }
 
 
-def _metric(family: Family, samples: Samples) -> Metric:
+def _metric(family: MetricFamily, samples: Samples) -> Metric:
     names = [family.label] if family.label else []
     metric: Any = _CLASSES[family.kind](PREFIX + family.name, family.text, labels=names)
     for label, value in samples.items():

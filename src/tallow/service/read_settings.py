@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource
 
 from tallow.core.errors import ParameterError, TallowWarning, excerpt, near_matches
@@ -55,7 +54,7 @@ class SaidSetting:
     ----------
     value
         As JSON has it, with no secret in it.
-    place
+    origin
         Where it was said: ``option``, ``environment``, ``file``, or ``default``.
     description
         What it is.
@@ -63,7 +62,7 @@ class SaidSetting:
 
     name: str
     value: Any
-    place: str
+    origin: str
     description: str
 
 
@@ -76,26 +75,26 @@ def read_settings(file: Path | None = None, **options: Any) -> ServiceSettings:
         If the file cannot be read, or a setting is unknown or wrong; the message names it, its
         value, the rule, and where it was said.
     """
-    return _settings(_by_place(file, options), file)
+    return _settings(_by_origin(file, options), file)
 
 
 def said_settings(file: Path | None = None, **options: Any) -> list[SaidSetting]:
     """Return each setting with its value, and where that was said; raises as `read_settings`."""
-    by_place = _by_place(file, options)
-    values = _settings(by_place, file).model_dump(mode="json")
+    by_origin = _by_origin(file, options)
+    values = _settings(by_origin, file).model_dump(mode="json")
     return [
         SaidSetting(
             name,
             _without_secrets(field, values[name]),
-            _place(by_place, name),
+            _origin(by_origin, name),
             field.description or "",
         )
         for name, field in ServiceSettings.model_fields.items()
     ]
 
 
-def _by_place(file: Path | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what is said, by the place, the first that counts first."""
+def _by_origin(file: Path | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is said, by the origin, the first that counts first."""
     _warn_of_unknown_names()
     return {
         "option": {name: value for name, value in options.items() if value is not None},
@@ -104,20 +103,20 @@ def _by_place(file: Path | None, options: Mapping[str, Any]) -> dict[str, dict[s
     }
 
 
-def _settings(by_place: Mapping[str, Mapping[str, Any]], file: Path | None) -> ServiceSettings:
+def _settings(by_origin: Mapping[str, Mapping[str, Any]], file: Path | None) -> ServiceSettings:
     said: dict[str, Any] = {}
-    for values in reversed(list(by_place.values())):
+    for values in reversed(list(by_origin.values())):
         said |= values
     try:
         return ServiceSettings(**said)
     except ValidationError as error:
         found = error.errors()
-    sentences = [_sentence(each, _place(by_place, str(each["loc"][0])), file) for each in found]
+    sentences = [_sentence(each, _origin(by_origin, str(each["loc"][0])), file) for each in found]
     raise ParameterError("\n".join(sentences))
 
 
-def _place(by_place: Mapping[str, Mapping[str, Any]], name: str) -> str:
-    return next((place for place, values in by_place.items() if name in values), "default")
+def _origin(by_origin: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    return next((origin for origin, values in by_origin.items() if name in values), "default")
 
 
 class _Environment(EnvSettingsSource):
@@ -153,12 +152,12 @@ def _warn_of_unknown_names() -> None:
 # Words
 
 
-def _sentence(error: ErrorDetails, place: str, file: Path | None) -> str:
+def _sentence(error: Mapping[str, Any], origin: str, file: Path | None) -> str:
     name, value = str(error["loc"][0]), error["input"]
     field = ServiceSettings.model_fields.get(name)
     if field is None:
         hint = near_matches(name, ServiceSettings.model_fields)
-        return f"{file if place == 'file' else place}: {name}; is no setting; {hint}"
+        return f"{file if origin == 'file' else origin}: {name}; is no setting; {hint}"
     shown = HIDDEN if _is_secret(field) else excerpt(value).strip("'")
     said = {
         "option": f"{name}={shown}",
@@ -166,7 +165,7 @@ def _sentence(error: ErrorDetails, place: str, file: Path | None) -> str:
         "file": f"{file}: {name} = {shown}",
     }
     rule = _RULES.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
-    return f"{said[place]}; {rule}"
+    return f"{said[origin]}; {rule}"
 
 
 def _without_secrets(field: FieldInfo, value: Any) -> Any:
