@@ -30,6 +30,7 @@ LAYERS = (
     "testing",
     "migrate",
     "engine",
+    "explain",
     "analysis",
     "alerts",
     "runtime",

@@ -34,7 +34,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
-from tallow.analysis.requests import AnalysisRequests
 from tallow.core.calendars import Beyond
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError
@@ -49,6 +48,7 @@ from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.options import ReadKeywords, read_options
 from tallow.data.universe import Universe
 from tallow.data.universe_files import find_universe
+from tallow.explain.requests import ExplainRequests
 from tallow.plan.plan import Indicators
 from tallow.runtime import expressions as _expressions  # noqa: F401 - adds pl.col().tallow
 from tallow.runtime.cache import IndicatorCache
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from tallow.runtime.query import StoreQueries
 
 
-class AnalyticsEngine(AnalysisRequests, KernelUser):
+class AnalyticsEngine(ExplainRequests, KernelUser):
     """Candles in; bars at any timeframe, with every indicator, out.
 
     Parameters

@@ -47,6 +47,9 @@ CALENDARS: Shown = (
 )
 FEEDS: Shown = (("live", "quarantine"), (WebSocketFeed, RedisFeed))
 
+ENGINE = tallow.AnalyticsEngine
+ASKED = (ENGINE.screen, ENGINE.sequences, ENGINE.explain)
+
 SHOWN: dict[str, Shown] = {
     "client/client": ((), (Client,)),
     "client/streams": ((), (Client.stream,)),
@@ -73,10 +76,9 @@ SHOWN: dict[str, Shown] = {
     "runtime/why_empty": (("run", "query"), (tallow.AnalyticsEngine,)),
     "runtime/live/live_quarantine": (("live", "quarantine"), (tallow.LiveEngine,)),
     # The verb says itself that there are no candles.
-    "runtime/screens/asking": (
-        (),
-        (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sequences),
-    ),
+    "runtime/asked_candles": ((), ASKED),
+    "runtime/screens/asking": ((), ASKED[:2]),
+    "explain": (("explain",), (ASKED[2], tallow.AnalyticsEngine)),
     "runtime/screens/questions": (
         (),
         (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep),
@@ -122,7 +124,9 @@ VERBS_OF: dict[str, tuple[str, ...]] = {
     "serve/watch": ("watch",),
     "serve/rollout": ("rollout start",),
     "serve/run": ("run",),
-    "serve/file_or_store": ("screen", "sequences", "plot"),
+    "serve/explain": ("explain",),
+    "serve/explain_report": ("explain",),
+    "serve/file_or_store": ("screen", "sequences", "plot", "explain"),
     "serve/screen": ("screen",),
     "serve/screen_report": ("screen",),
     "serve/sequences": ("sequences",),

@@ -40,8 +40,9 @@ BARS = ("run", "query", "live", "compare")
 REPORTS = ("run", "ingest", "query", "live", "compare")
 ASKS = ("screen", "sequences")
 SERVES = ("serve", "config")
+ONE = ("plot", "explain")
 CHECKS = ("leak-check", *ASKS)
-CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", "plot", "watch", *CHECKS)
+CALENDAR = ("run", "ingest", "query", "live", "compare", "store coverage", *ONE, "watch", *CHECKS)
 ACTS = ("start", "status", "advance", "pause", "resume", "revert")
 ROLLOUT = tuple(f"rollout {verb}" for verb in ACTS)
 STORE = ("stats", "list", "coverage", "quarantine", "ingests", "actions", "compact", "backup")
@@ -49,29 +50,30 @@ UNIVERSE = ("universe add", "universe list", "universe show")
 SHOWS = tuple(f"store {verb}" for verb in (*STORE, "restore", "prune"))
 
 VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "--timeframe": ("timeframe", (*BARS, "demo", "plot", *CHECKS, "watch", *SERVES)),
-    "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", "plot", *CHECKS)),
+    "--timeframe": ("timeframe", (*BARS, "demo", *ONE, *CHECKS, "watch", *SERVES)),
+    "--source-timeframe": ("source_timeframe", (*REPORTS, "store coverage", *ONE, *CHECKS)),
     "--instrument": ("instruments", (*BARS, "store coverage", *CHECKS, "watch")),
     "--universe": ("universe", (*BARS, "store coverage", *CHECKS)),
-    "--instrument-key": ("instrument_key", (*FILES, "plot", *CHECKS, "watch")),
-    "--adjustment": ("adjustment", ("ingest", "query", "store coverage", "plot", *ASKS)),
-    "--known-at": ("known_at", ("query", "store coverage", "plot", *ASKS, *UNIVERSE[1:])),
+    "--instrument-key": ("instrument_key", (*FILES, *ONE, *CHECKS, "watch")),
+    "--adjustment": ("adjustment", ("ingest", "query", "store coverage", *ONE, *ASKS)),
+    "--known-at": ("known_at", ("query", "store coverage", *ONE, *ASKS, *UNIVERSE[1:])),
     "--final-at": ("final_at", ("run", "query", "plot")),
     "--json": (
         "json",
-        (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS, "watch", "config"),
+        (*REPORTS, *SHOWS, *ROLLOUT, *UNIVERSE, "indicators", "doctor", *CHECKS, "watch", "config")
+        + ("explain",),
     ),
-    "--json-file": ("json_file", (*REPORTS, *ASKS)),
-    "--strict": ("strict", (*REPORTS, "plot", *ASKS)),
-    "--quiet": ("quiet", (*REPORTS, "plot", *ASKS, "watch")),
-    "--threads": ("threads", ("run", "query", "compare", "plot", *ASKS)),
-    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests", "plot", *ASKS, "watch")),
+    "--json-file": ("json_file", (*REPORTS, *ASKS, "explain")),
+    "--strict": ("strict", (*REPORTS, *ONE, *ASKS)),
+    "--quiet": ("quiet", (*REPORTS, *ONE, *ASKS, "watch")),
+    "--threads": ("threads", ("run", "query", "compare", *ONE, *ASKS)),
+    "--output-zone": ("output_zone", (*BARS, *SHOWS[1:3], "store ingests", *ONE, *ASKS, "watch")),
     "--calendar": ("calendar", CALENDAR),
     "--calendar-dates": ("calendar_dates", CALENDAR),
     "--beyond-coverage": ("beyond_coverage", CALENDAR),
-    "--convention": ("convention", (*BARS, "plot", *CHECKS, "watch")),
-    "--no-trade": ("no_trade", (*BARS, "plot", *CHECKS, "watch")),
-    "--timezone": ("timezone", (*FILES, "plot", *CHECKS, "watch")),
+    "--convention": ("convention", (*BARS, *ONE, *CHECKS, "watch")),
+    "--no-trade": ("no_trade", (*BARS, *ONE, *CHECKS, "watch")),
+    "--timezone": ("timezone", (*FILES, *ONE, *CHECKS, "watch")),
     "--start": ("start", ("run", "query", "compare", "store coverage", "plot", *ASKS)),
     "--end": ("end", ("run", "query", "compare", "store coverage", "plot", "screen")),
 }
@@ -234,12 +236,12 @@ WORDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "source_timeframe": (
         *(*INPUTS, ENGINE.query, read_document, ingest, coverage, missing_segments, Request),
         *(*STORE_READS, tallow.Store.has_interest, tallow.Store.write, tallow.Store.delete),
-        *SCREENS,
+        *(*SCREENS, ENGINE.explain),
     ),
-    "instrument_key": (*INPUTS, *SCREENS, ReplayFeed, read_document, ingest),
+    "instrument_key": (*INPUTS, *SCREENS, ENGINE.explain, ReplayFeed, read_document, ingest),
     "known_at": (
         *(ENGINE.query, *STORE_READS, StoredActions.read, StoredActions.joins),
-        *(StoredUniverses.read, StoredUniverses.names, *SCREENS),
+        *(StoredUniverses.read, StoredUniverses.names, *SCREENS, ENGINE.explain),
     ),
     "final_at": (ENGINE.process_candles, ENGINE.process_files, ENGINE.query, OF_CANDLES[1]),
     "instruments": (
@@ -252,7 +254,7 @@ WORDS: dict[str, tuple[Callable[..., Any], ...]] = {
     ),
     "output_zone": (
         *(*OF_CANDLES, ENGINE.process_files, ENGINE.query, tallow.LiveEngine),
-        *SCREENS,
+        *(*SCREENS, ENGINE.explain),
     ),
     "create": (tallow.open_store, tallow.LiveEngine),
 }

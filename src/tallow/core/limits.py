@@ -87,6 +87,9 @@ LEAK_MOMENTS_THOROUGH = 16
 LEAKS_MEASURED = 20
 """Leaking columns of which it is measured how far they look ahead."""
 
+EXPLAINED_ROWS_MAX = 200_000
+"""Most bars over which an explained value is computed a second time, in plain Python."""
+
 CALENDARS_MAX = 64
 """Calendars, and tables derived from them, that a process keeps."""
 

@@ -101,6 +101,10 @@ class AdjustedCandles(JoinedCandles):
         digest = hashlib.sha256(factors.encode()).hexdigest()
         return (*super().identity(name), f"raw and came {_VERSION}", digest)
 
+    def factors(self, names: Sequence[str]) -> pl.DataFrame:
+        """Return the factors of instruments; columns of `FACTOR_SCHEMA`."""
+        return self._factors_of(names, self.adjustment)
+
     def _names_with_rows(self, names: Sequence[str], start: int, end: int) -> set[str]:
         return set(self._all(names, start, end)[0]["instrument"])
 

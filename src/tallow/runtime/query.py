@@ -122,13 +122,13 @@ class StoreQueries:
         rest = (source, adjustment, read_if_file(universe))
         asked = (names, timeframe, start, end, specs, known_at, final_at, *rest)
         try:
-            (frame, report, found), plan = self._answer(asked)
+            (frame, report, found), plan = self.answer(asked)
         except RangeError:
             keys = self.store.find_keys(names or ())
             if not keys.notes:
                 raise
             asked = (keys.names, *asked[1:])
-            (frame, report, found), plan = self._answer(asked)
+            (frame, report, found), plan = self.answer(asked)
             report = replace(report, notes=keys.notes)
         if report.why_empty:
             warn_if_empty([report])
@@ -151,8 +151,8 @@ class StoreQueries:
 
         return self._of_one_state(answers, state)
 
-    def _answer(self, asked: Asked) -> tuple[QueryAnswer, Plan]:
-        """Return an answer and its plan."""
+    def answer(self, asked: Asked) -> tuple[QueryAnswer, Plan]:
+        """Return an answer with how it came about, and its plan; names are keys."""
         plan: Plan | None = None
 
         def answers(state: StoreState) -> list[QueryAnswer]:

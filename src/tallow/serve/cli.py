@@ -15,6 +15,7 @@ import typer
 import tallow
 from tallow.serve import (
     cli_compare,
+    cli_explain,
     cli_leak_check,
     cli_live,
     cli_plot,
@@ -42,6 +43,7 @@ Examples:
   tallow query "NSE_EQ|INE301A01014" --store candles -t 15m
   tallow screen "close > ema(20) and rsi(14)@1h < 30" --store candles -t 15m
   tallow sequences "NSE_EQ|INE301A01014" --store candles
+  tallow explain RAYMOND "ema(9)" --at 2025-07-18T10:15 --store candles
   tallow plot RAYMOND --store candles -t 15m -o chart.html
   tallow live --store candles --feed ws://localhost:8765
   tallow watch --store candles --threshold 1 --log alerts.jsonl
@@ -286,6 +288,7 @@ def query(
 
 _verb("screen", "screen:screen_market", cli_screen.EPILOG)(cli_screen.screen)
 _verb("sequences", "sequences:find_sequences", cli_sequences.EPILOG)(cli_sequences.sequences)
+_verb("explain", "explain:explain_to_screen", cli_explain.EPILOG)(cli_explain.explain)
 _verb("plot", "plot:plot_instrument", cli_plot.EPILOG)(cli_plot.plot)
 _verb("live", "live:run_live", cli_live.EPILOG)(cli_live.live)
 _verb("watch", "watch:run_watch", cli_watch.EPILOG)(cli_watch.watch)

@@ -98,6 +98,10 @@ class Ledger(Protocol):
         """Return all writes, columns `ENTRY_SCHEMA`, oldest first."""
         ...
 
+    def entries_of(self, received: Sequence[int]) -> pl.DataFrame:
+        """Return the writes that were received then, in microseconds since 1970 UTC."""
+        ...
+
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
         """Return the rows not settled, or all; columns `STORED_QUARANTINE_SCHEMA`.
 
@@ -163,6 +167,12 @@ class SqliteLedger:
     def entries(self) -> pl.DataFrame:
         """Return all writes."""
         return self._file.read(f"SELECT {', '.join(ENTRY_SCHEMA)} FROM ingests", ENTRY_SCHEMA)
+
+    def entries_of(self, received: Sequence[int]) -> pl.DataFrame:
+        """Return the writes that were received then."""
+        among = ", ".join(map(str, map(int, received)))
+        query = f"SELECT {', '.join(ENTRY_SCHEMA)} FROM ingests WHERE received_at IN ({among})"
+        return self._file.read(query, ENTRY_SCHEMA)
 
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
         """Return the quarantined rows."""

@@ -88,6 +88,11 @@ class PostgresLedger:
         """Return all writes."""
         return self._frame(ENTRY_SCHEMA, "ingests")
 
+    def entries_of(self, received: Sequence[int]) -> pl.DataFrame:
+        """Return the writes that were received then."""
+        among = ", ".join(instant(int(each)) for each in received) or "NULL"
+        return self._frame(ENTRY_SCHEMA, f"ingests WHERE received_at IN ({among})")
+
     def held(self, everything: bool = False, after: int = 0) -> pl.DataFrame:
         """Return the quarantined rows."""
         open_only = " AND settled_by IS NULL" * (not everything)

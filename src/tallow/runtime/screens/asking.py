@@ -14,7 +14,6 @@ import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import (
-    ParameterError,
     RangeError,
     ScreenError,
     excerpt,
@@ -24,8 +23,8 @@ from tallow.core.moments import Moment, at_venue, read_limit
 from tallow.core.time import from_us, now_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.candles import Candles
-from tallow.data.reading.readers import open_candles
 from tallow.data.universe import Universe
+from tallow.runtime.asked_candles import candles_or_store
 from tallow.runtime.ranges import Range, moment_us
 from tallow.runtime.screens.questions import ScreenQuestion
 from tallow.runtime.screens.sources import FrameSource, GivenSource, Source, StoreSource
@@ -95,22 +94,10 @@ def source_of(
     engine: ScreenedEngine, candles: Any, given: Any, adjustment: str, what: str = "screen"
 ) -> FrameSource:
     """Return where the bars of a question come from: candles, or the engine's store."""
-    if candles is not None:
-        opened = open_candles(candles, calendar=engine.calendars, **given)
-        read = opened if isinstance(opened, Candles) else opened.read()
-        return GivenSource(engine._requests, read, what)
-    if engine._queries is None:
-        raise ParameterError(
-            f"{what}: candles=None, and the engine has no store; give candles=, or "
-            'AnalyticsEngine(store="folder")'
-        )
-    for name, value in given.items():
-        if name != "source_timeframe" and value not in (None, False, "open"):
-            raise ParameterError(
-                f"{what}: {name}={excerpt(value)}; says how candles are read that are given, "
-                "and a store has read its own; leave it out"
-            )
-    asking = (engine._requests, engine._queries)
+    found = candles_or_store(engine, candles, given, what)
+    if isinstance(found, Candles):
+        return GivenSource(engine._requests, found, what)
+    asking = (engine._requests, found)
     return StoreSource(*asking, given["source_timeframe"] or "1m", adjustment)
 
 
