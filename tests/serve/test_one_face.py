@@ -276,7 +276,10 @@ def test_functions_of_python_take_the_words(word: str) -> None:
 def test_no_function_of_python_has_a_word_of_before() -> None:
     public = {each for functions in WORDS.values() for each in functions}
     public |= {getattr(tallow, name) for name in tallow.__all__ if name[:1].islower()}
-    found = {each.__qualname__: words_of(each) & set(NO_WORDS) for each in public}
+    # Of one value, the word is today's: whose it is.
+    found = {
+        each.__qualname__: words_of(each) & set(NO_WORDS) for each in public - {ENGINE.explain}
+    }
     assert not {name: words for name, words in found.items() if words}
     assert {"source_timeframe", "instrument_key"} <= get_type_hints(InputKeywords).keys()
 

@@ -147,7 +147,7 @@ class StoredSource(ExplainSource):
         known = None if self._known_at is None else from_us(self._known_at)
         rest = (size, begin, end, tuple(specs), known, None, self.size, self.adjustment, None)
         snapshot = self._snapshot(name, size, times, specs)
-        answer, plan = self._queries.answer(((name,), *rest))
+        answer, plan = self._queries.answer(((name,), *rest), self._state)
         cache = _KNOWN_AS[answer.outcome]
         began = _began(plan, answer.outcome, snapshot)
         origin = Origin(cache, began, from_us(self._until) if self._until else None)

@@ -151,8 +151,11 @@ class StoreQueries:
 
         return self._of_one_state(answers, state)
 
-    def answer(self, asked: Asked) -> tuple[QueryAnswer, Plan]:
-        """Return an answer with how it came about, and its plan; names are keys."""
+    def answer(self, asked: Asked, state: StoreState | None = None) -> tuple[QueryAnswer, Plan]:
+        """Return an answer with how it came about, and its plan; names are keys.
+
+        Of a state of the store, by default of its newest.
+        """
         plan: Plan | None = None
 
         def answers(state: StoreState) -> list[QueryAnswer]:
@@ -163,7 +166,7 @@ class StoreQueries:
                 return [self._from_cached(ready, ready.one, state)]
             return self._from_whole([(ready.question, ready.plan)], state)
 
-        (answer,) = self._of_one_state(answers, self.store.state())
+        (answer,) = self._of_one_state(answers, state or self.store.state())
         assert plan is not None
         return answer, plan
 
