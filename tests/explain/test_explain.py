@@ -145,6 +145,10 @@ def test_where_the_value_came_from_is_told(
 
     assert told() == ("miss", "the kernels ran from the instrument's first candle on")
     assert told()[0] == "hit"
+    # What a query has computed is there for an explanation.
+    engine = tallow.AnalyticsEngine(store=store, threads=1)
+    engine.query(names[0], "5m", START, date(2025, 7, 2))
+    assert told()[0] == "hit"
     store.write(flat_candle(names[0], LAST, 555.5, 10.0), source_timeframe="1m")
     assert told()[0] == "repair"
     # That first run left its state at the month's begin.
@@ -189,8 +193,8 @@ FIRST = "2025-06-26T09:25+05:30"
 @pytest.mark.parametrize(
     ("column", "why"),
     [
-        ("ema(9)", "warm-up: 8 bars must come before the first value, and 2 do"),
-        ("ema(rsi(14), 9)", "its source rsi.* has no value here: warm-up: 14 bars"),
+        ("ema(9)", "warm-up: before the first value must come 8 bars; before this bar come 2"),
+        ("ema(rsi(14), 9)", "its source rsi.* has no value here: warm-up: .* 14 bars"),
         ('anchored_vwap("2025-06-27T09:15")', "opens before moment=2025-06-27T09:15"),
         ("opening_range(30)[high]", "minutes=30: the bar opens 10 minutes after"),
         ("pivots[pivot]", "computed of the period before"),

@@ -42,7 +42,7 @@ def test_a_null_is_an_answer_and_a_bar_that_is_not_there_none(tmp_path: Path) ->
     source.write_text(HEADER + CLEAN)
     null = tallow("explain", "A", "ema(9)", source, *AT)
     assert null.exit_code == 0, null.output
-    assert "8 bars must come before" in null.stdout
+    assert "must come 8 bars" in null.stdout
     absent = tallow("explain", "A", "ema(9)", source, "--at", "2025-07-18T11:15")
     assert absent.exit_code == 1
     assert "none opens in the range" in absent.stdout

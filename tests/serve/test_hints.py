@@ -78,7 +78,8 @@ SHOWN: dict[str, Shown] = {
     # The verb says itself that there are no candles.
     "runtime/asked_candles": ((), ASKED),
     "runtime/screens/asking": ((), ASKED[:2]),
-    "explain": (("explain",), (ASKED[2], tallow.AnalyticsEngine)),
+    "explain/asking": (("explain",), (ENGINE,)),
+    "explain/sources": (("explain",), (ENGINE.explain,)),
     "runtime/screens/questions": (
         (),
         (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep),

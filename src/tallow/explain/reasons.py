@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tallow.core.operator import MINUTE, OF_CALENDAR, SINCE
 from tallow.core.spec import Spec
+from tallow.core.text import counted
 from tallow.explain.explanation import ExplainedValue, WarmUp
 from tallow.explain.recomputing import History
 
@@ -21,10 +22,8 @@ def why_null(
     if source is not None and source.value is None:
         return f"its source {source.indicator.spec} has no value here: {source.why_null}"
     if warm_up.before < warm_up.rows:
-        return (
-            f"warm-up: {warm_up.rows:,} bars must come before the first value, and "
-            f"{warm_up.before:,} do"
-        )
+        needed, there = counted(warm_up.rows, "bar"), f"{warm_up.before:,}"
+        return f"warm-up: before the first value must come {needed}; before this bar come {there}"
     said = _of_calendar(spec, warm_up, history)
     if said:
         return said

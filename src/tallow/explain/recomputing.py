@@ -14,6 +14,7 @@ from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.limits import EXPLAINED_ROWS_MAX
 from tallow.core.operator import CROSS, OF_CALENDAR, SINCE, WINDOW, Indicator, Value
 from tallow.core.spec import Spec
+from tallow.core.text import counted
 from tallow.core.timeframe import Timeframe
 from tallow.data.kernels.anchors import (
     anchor_columns,
@@ -89,8 +90,8 @@ def beside_compared(spec: Spec, values: Sequence[float], which: int | None) -> B
 def _why_not(spec: Spec, rows: int) -> str:
     if rows > EXPLAINED_ROWS_MAX and not _is_short(spec):
         return (
-            f"not computed: {rows:,} bars; the textbook version is plain Python, and takes "
-            f"{EXPLAINED_ROWS_MAX:,} at most"
+            f"not computed: {counted(rows, 'bar')}; the textbook version is plain Python, and "
+            f"takes {EXPLAINED_ROWS_MAX:,} at most"
         )
     each: Spec | str | None = spec
     while isinstance(each, Spec):

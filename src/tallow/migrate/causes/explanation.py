@@ -15,7 +15,7 @@ from tallow.migrate.causes.bar_causes import BarCauses
 from tallow.migrate.causes.bars import Bars, ReportedBars
 from tallow.migrate.causes.models import input_names, is_window, warmup_rows
 from tallow.migrate.causes.rounding import Fit, PrintedValues
-from tallow.migrate.causes.ways import Explanation, SeriesModels, find_explanation
+from tallow.migrate.causes.ways import FittedWay, SeriesModels, find_explanation
 from tallow.migrate.pairs import Cause, CauseFlags, SeriesPair
 
 NOISE = 1e-14
@@ -53,9 +53,9 @@ class SideSeries:
     printed: PrintedValues
 
     @cached_property
-    def explanations(self) -> list[Explanation]:
+    def explanations(self) -> list[FittedWay]:
         """Explain as many rows as possible, then as many as possible of the others."""
-        found: list[Explanation] = []
+        found: list[FittedWay] = []
         unexplained = np.ones(len(self.times), dtype=np.bool_)
         while unexplained.sum() >= (ROWS_MIN if found else 1) and len(found) < EXPLANATIONS_MAX:
             rest = np.flatnonzero(unexplained)
@@ -67,7 +67,7 @@ class SideSeries:
             fit = self._excuse_edge(fit, part.way.lag)
             if found and (fit.same | fit.rounded)[rest].sum() < ROWS_MIN:
                 break
-            found.append(Explanation(part.way, fit))
+            found.append(FittedWay(part.way, fit))
             unexplained &= ~fit.explained
         return found
 
@@ -88,7 +88,7 @@ class SideSeries:
             numbers[explanation.fit.same | explanation.fit.missing] = i
         return numbers
 
-    def bars(self, explanation: Explanation) -> Bars:
+    def bars(self, explanation: FittedWay) -> Bars:
         """Return the bars from which an explanation computes."""
         return self.reported.histories[explanation.way.bars]
 
@@ -139,7 +139,7 @@ class ExplanationPair:
     """One explanation of each side: where they differ, and why."""
 
     def __init__(
-        self, comparison: SeriesComparison, control: Explanation, candidate: Explanation
+        self, comparison: SeriesComparison, control: FittedWay, candidate: FittedWay
     ) -> None:
         self.comparison = comparison
         self.sides = ((comparison.control, control), (comparison.candidate, candidate))

@@ -70,7 +70,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class FittedWay:
     """A way to compute a side's series, and how well it reproduces its rows."""
 
     way: Way
@@ -134,20 +134,20 @@ class SeriesModels:
 
 def find_explanation(
     series: SeriesModels, histories: Sequence[Bars], times: Times, printed: PrintedValues
-) -> Explanation:
+) -> FittedWay:
     """Return the simplest way that reproduces most of a side's values.
 
     `histories` are the bars that the side may have used, the likeliest first; `times` the opens of
     the bars that the values belong to, int64 (rows,), rising.
     """
-    best = Explanation(Way(), series.fit(histories[0], Way(), times, printed))
+    best = FittedWay(Way(), series.fit(histories[0], Way(), times, printed))
     if best.fit.explained.all():
         return best
     ranked = _rank_ways(series, histories, times, printed)
     few = [best.way, *ranked[:WAYS_TRIED]]
     scores = series.scores(histories, few, times, printed)
     if (way := few[scores.index(max(scores))]) != best.way:
-        best = Explanation(way, series.fit(histories[way.bars], way, times, printed))
+        best = FittedWay(way, series.fit(histories[way.bars], way, times, printed))
     if best.fit.explained.all():
         return best
     most = WAYS_SEEDED_FEW if best.fit.explained.mean() > NEARLY_ALL else WAYS_SEEDED
@@ -159,7 +159,7 @@ def find_explanation(
         if segments:
             seeded = replace(way, segments=segments)
             fit = series.fit(bars, seeded, times, printed)
-            found = (best, Explanation(seeded, fit))
+            found = (best, FittedWay(seeded, fit))
             best = max(found, key=lambda each: _scores(each.fit, [each.way])[0])
         if best.fit.explained.all():
             break
