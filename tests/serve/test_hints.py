@@ -79,7 +79,6 @@ SHOWN: dict[str, Shown] = {
     "runtime/asked_candles": ((), ASKED),
     "runtime/screens/asking": ((), ASKED[:2]),
     "explain/asking": (("explain",), (ENGINE,)),
-    "explain/sources": (("explain",), (ENGINE.explain,)),
     "runtime/screens/questions": (
         (),
         (tallow.AnalyticsEngine.screen, tallow.AnalyticsEngine.sweep),
