@@ -16,11 +16,13 @@ from tallow.core.text import without_secrets
 from tallow.serve.live import asked_to_stop
 from tallow.serve.verbs import take_interrupts_back
 from tallow.service.app import make_app
+from tallow.service.limits import STREAM_REQUEST_BYTES
 from tallow.service.logs import configure_logs, log_event
 from tallow.service.read_settings import read_settings
 from tallow.service.request_log import RequestLog
 from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
+from tallow.service.stream.server import StreamProtocol
 
 
 def run_service(*, config: Path | None, **given: Any) -> int:
@@ -30,18 +32,30 @@ def run_service(*, config: Path | None, **given: Any) -> int:
     configure_logs(settings.log)
     began = time.monotonic()
     _say_started(settings)
-    with Service(settings) as service:
-        app = RequestLog(make_app(service), service.measures, settings.slow_seconds)
-        options = uvicorn.Config(app, settings.host, settings.port, log_config=None, ws="none")
-        # The server takes both signals, and raises them again when it has ended.
-        with asked_to_stop():
-            _Server(options, service).run()
+    # The server takes both signals, and raises them again when it has ended.
+    with Service(settings) as service, asked_to_stop():
+        make_server(service).run()
     log_event("stopped", seconds=round(time.monotonic() - began, 1))
     return 0
 
 
+def make_server(service: Service) -> uvicorn.Server:
+    """Return the server of a service, with bounds on what clients send and leave unread."""
+    settings = service.settings
+    options = uvicorn.Config(
+        RequestLog(make_app(service), service.measures, settings.slow_seconds),
+        settings.host,
+        settings.port,
+        log_config=None,
+        ws=StreamProtocol,
+        ws_max_size=STREAM_REQUEST_BYTES,
+        ws_per_message_deflate=False,
+    )
+    return _Server(options, service)
+
+
 class _Server(uvicorn.Server):
-    """A server that says where it listens, and tells the service that it will end."""
+    """A server that says where it listens, and ends the service before its connections."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
@@ -58,6 +72,13 @@ class _Server(uvicorn.Server):
         """Take a signal."""
         self._service.is_stopping = True
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, let the service tell what had come, then close what is open."""
+        for server in self.servers:
+            server.close()
+        await self._service.stop()
+        await super().shutdown(sockets)
 
 
 def _say_started(settings: ServiceSettings) -> None:

@@ -9,8 +9,9 @@ from fastapi import APIRouter, FastAPI
 from tallow.service import operations
 from tallow.service.problems import add_problems
 from tallow.service.service import Service
+from tallow.service.stream import route as stream
 
-ROUTERS: tuple[Callable[[Service], APIRouter], ...] = ()
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (stream.make_router,)
 """Functions that take the service, and return a router of ``/v1``."""
 
 

@@ -13,3 +13,51 @@ WORKERS_MAX = 2
 
 COMPUTES_WAITING_MAX = 32
 """Questions that wait for a worker; more are refused."""
+
+STREAM_CLIENTS_MAX = 1_000
+"""Clients of the stream; more are refused."""
+
+STREAM_SUBSCRIPTIONS_MAX = 16
+"""Subscriptions of a client."""
+
+STREAM_KEYS_MAX = 50_000
+"""Instruments times timeframes of a client's subscriptions together."""
+
+STREAM_REQUEST_BYTES = 262_144
+"""A message of a client."""
+
+STREAM_MESSAGE_BYTES = 262_144
+"""A message to a client, but for one row that is longer."""
+
+STREAM_ERRORS_MAX = 16
+"""Messages of a client in a row that are errors."""
+
+STREAM_RECENT_MAX = 50_000
+"""Keys whose last change is kept for whoever was away: some 60 MB with twelve indicators."""
+
+STREAM_PENDING_MAX = 2_000
+"""Keys that wait for a client; with more it is given them from the recent changes."""
+
+STREAM_CHANGED_ROWS_MAX = 500
+"""Rows of an instrument that a change is told by; a longer one is told by where it begins."""
+
+STREAM_WAITING_MAX = 20_000
+"""Changes of the live engine that wait for the stream; with more, all clients begin anew."""
+
+STREAM_DRAIN_SECONDS = 10.0
+"""How long a client may leave messages unread."""
+
+STREAM_HEARTBEAT_SECONDS = 10.0
+"""How often a client is told that nothing else changed."""
+
+STREAM_BUFFER_BYTES = 65_536
+"""What waits in a client's socket, in this process and again in the system."""
+
+STREAM_STEP_ROWS = 1_000
+"""Rows after which the stream lets others have the loop."""
+
+STREAM_CHUNK_INSTRUMENTS = 500
+"""Instruments whose last bars are read at once."""
+
+STREAM_STOP_SECONDS = 5.0
+"""How long clients may read what waits while the service stops."""

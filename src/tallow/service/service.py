@@ -15,14 +15,18 @@ from tallow.data.feeds.idle import IdleFeed
 from tallow.data.feeds.open import open_feed
 from tallow.data.store.store import Store, open_store
 from tallow.engine import AnalyticsEngine
+from tallow.plan.plan import make_plan
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
 from tallow.service.errors import BusyError
-from tallow.service.limits import READS_MAX, READS_WAITING_MAX
+from tallow.service.limits import READS_MAX, READS_WAITING_MAX, STREAM_STOP_SECONDS
 from tallow.service.logs import log_event
 from tallow.service.measured_engine import MeasuredEngine
 from tallow.service.measures import Measures
 from tallow.service.settings import ServiceSettings
+from tallow.service.stream.answering import Answering
+from tallow.service.stream.hub import Hub
+from tallow.service.stream.live_bars import LiveBars
 from tallow.service.watch import FeedWatch
 from tallow.service.workers import EngineOptions, WorkerPool
 
@@ -45,6 +49,10 @@ class Service:
         Takes candles from any thread: `update`, `delete`, `advance`.
     engine
         Answers questions of the store, with the same calendar and convention.
+    hub
+        Tells clients of the stream what changes.
+    answering
+        Answers what these ask for.
     measures
         What is counted and timed, for the metrics.
     watch
@@ -73,6 +81,10 @@ class Service:
             store=self.store,
         )
         self._workers = WorkerPool(EngineOptions(str(settings.store), calendar, convention))
+        bars = LiveBars(self.live, make_plan(settings.indicators, convention), self.read)
+        self.hub = Hub(bars)
+        self.answering = Answering(self.hub, bars)
+        self.live.listen(self.hub.take)
         self._readers = ThreadPoolExecutor(READS_MAX, thread_name_prefix="read")
         self._reads = 0
         self._stop = threading.Event()
@@ -98,6 +110,12 @@ class Service:
         self._readers.shutdown()
         self._workers.close()
         self.store.close()
+
+    async def stop(self) -> None:
+        """Take what the feed had sent, save the state, and tell clients of the stream the rest."""
+        self._stop.set()
+        await asyncio.to_thread(self._driver.join)
+        await self.hub.stop(STREAM_STOP_SECONDS)
 
     @property
     def is_driven(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +32,17 @@ from tallow.runtime.live.updates import (
     UpdateSource,
 )
 
+Listener = Callable[[LiveUpdate | ArrayUpdate], object]
+
 
 class LiveAnswers:
-    """Turns outcomes into what an engine's caller gets."""
+    """Turns outcomes into what an engine's caller gets.
+
+    Attributes
+    ----------
+    listeners
+        Who is given each change, too.
+    """
 
     def __init__(
         self,
@@ -54,6 +62,7 @@ class LiveAnswers:
         self._state, self._intake, self.members = state, intake, members
         self.output_zone = require_output_zone(output_zone)
         self._shown = self._show()
+        self.listeners: list[Listener] = []
 
     def frames(self, outcome: Outcome) -> LiveUpdate:
         """Return an update as frames, with the changed rows that were deferred before it."""
@@ -82,7 +91,11 @@ class LiveAnswers:
             self._shown = shown = self._show()
         if self.members is not None:
             source = self.members.source(source, counted=counted)
-        return LiveUpdate(self._state.revision, source, shown)
+        update = LiveUpdate(self._state.revision, source, shown)
+        if counted:
+            for listener in self.listeners:
+                listener(update)
+        return update
 
     def _show(self) -> Shown:
         intake = self._intake
@@ -98,7 +111,11 @@ class LiveAnswers:
         if self.members is not None:
             found = {size: self.members.rows(rows) for size, rows in found.items()}
         provisional = {size: self._marks(size, rows) for size, rows in found.items()}
-        return ArrayUpdate(self._state.revision, found, self._report(outcome), provisional)
+        report = self._report(outcome)
+        update = ArrayUpdate(self._state.revision, found, report, provisional)
+        for listener in self.listeners:
+            listener(update)
+        return update
 
     def _marks(self, timeframe: str, rows: BarRows) -> Flags:
         assumed = self._assumed[timeframe]

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from tallow.data.kernels.rows import TIME_MAX_US, TIME_MIN_US
-from tallow.runtime.live.answers import LiveAnswers
+from tallow.runtime.live.answers import Listener, LiveAnswers
 from tallow.runtime.live.clock import clock_time
 from tallow.runtime.live.intake import Intake
 from tallow.runtime.live.live_state import LiveState
@@ -25,6 +25,19 @@ class SessionSupport:
     _intake: Intake
     _ticks: TickIntake
     _answers: LiveAnswers
+
+    def listen(self, listener: Listener) -> None:
+        """Call a function with each change from now on, in their order, whoever makes it.
+
+        Parameters
+        ----------
+        listener
+            It is called while the engine is locked, after the change is durable, with what the
+            caller gets; of `catch_up`, `advance` and all updates, but not of `peek`. It must be
+            short, must not raise, and not ask the engine anything.
+        """
+        with self._lock:
+            self._answers.listeners.append(listener)
 
     def quarantine(self, rows: pl.DataFrame) -> None:
         """Write rows that a feed could not understand to the store's quarantine.

@@ -1,0 +1,55 @@
+"""The last bars of the live engine, as the stream's snapshots have them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from weakref import WeakValueDictionary
+
+from tallow.plan.plan import Plan
+from tallow.runtime.live.live_engine import LiveEngine
+from tallow.service.stream.encoding import Columns
+
+Read = Callable[[Callable[[], list[str]]], Awaitable[list[str]]]
+
+
+class LiveBars:
+    """A live engine's bars, read beside the loop.
+
+    Attributes
+    ----------
+    plan
+        The plan of its indicators.
+    """
+
+    def __init__(self, live: LiveEngine, plan: Plan, read: Read) -> None:
+        self.plan, self._live, self._read = plan, live, read
+        self._columns = WeakValueDictionary[tuple[str, ...], Columns]()
+
+    @property
+    def timeframes(self) -> tuple[str, ...]:
+        """The engine's timeframes."""
+        return self._live.timeframes
+
+    @property
+    def every_name(self) -> list[str]:
+        """All instruments, by number."""
+        return self._live.names
+
+    def names(self, wanted: Iterable[str] | None) -> list[str]:
+        """Return the instruments that are there, of some or of all, sorted."""
+        known = self._live.names
+        return sorted(known if wanted is None else set(wanted).intersection(known))
+
+    def columns(self, chosen: tuple[str, ...]) -> Columns:
+        """Return the columns of rows, the same object for the same choice."""
+        found = self._columns.get(chosen)
+        if found is None:
+            found = Columns(self.plan.columns, chosen, self.plan.kinds)
+            self._columns[chosen] = found
+        return found
+
+    async def texts(self, timeframe: str, names: list[str], columns: Columns) -> list[str]:
+        """Return the last bars of some instruments as texts."""
+        return await self._read(
+            lambda: columns.texts_of_frame(timeframe, self._live.latest(timeframe, names))
+        )
