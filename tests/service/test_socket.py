@@ -16,8 +16,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from tallow.service.read_settings import read_settings
 from tallow.service.service import Service
-from tallow.service.settings import read_settings
 from tests.frames import candles, minutes
 from tests.service.inside import serving
 
