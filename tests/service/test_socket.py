@@ -7,7 +7,6 @@ live engine answers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -27,7 +26,7 @@ START = "2025-06-02T09:15+05:30"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    store: Path = tmp_path_factory.mktemp("service") / "candles"
+    store = str(tmp_path_factory.mktemp("service") / "candles")
     asked = read_settings(store=store, timeframes=["1m", "5m"], indicators="ema(2), sma(3)")
     with serving(asked) as found:
         yield found
