@@ -12,9 +12,9 @@ from tallow.service.limits import (
     STREAM_SUBSCRIPTIONS_MAX,
 )
 from tallow.service.stream import requests
-from tallow.service.stream.client import Client
+from tallow.service.stream.client import StreamClient
 from tallow.service.stream.encoding import FIRST, message
-from tallow.service.stream.groups import Group, RowSubscription, Subscription
+from tallow.service.stream.groups import RowGroup, RowSubscription, Subscription
 from tallow.service.stream.hub import Hub
 from tallow.service.stream.live_bars import LiveBars
 
@@ -40,7 +40,7 @@ class Answering:
             },
         )
 
-    async def answer(self, client: Client, text: str) -> None:
+    async def answer(self, client: StreamClient, text: str) -> None:
         """Answer a message; what is wrong with it is told."""
         name = None
         try:
@@ -53,7 +53,7 @@ class Answering:
         except TallowError as error:
             client.refuse(name, *requests.detail_of(error))
 
-    async def _subscribe(self, client: Client, name: str, asked: Mapping[str, Any]) -> None:
+    async def _subscribe(self, client: StreamClient, name: str, asked: Mapping[str, Any]) -> None:
         requests.kind_of(asked)
         if name in client.subscriptions:
             raise ParameterError(f"stream: id={name}: is subscribed; unsubscribe it first")
@@ -68,14 +68,14 @@ class Answering:
         client.wake()
 
     def _rows(
-        self, client: Client, name: str, asked: Mapping[str, Any]
+        self, client: StreamClient, name: str, asked: Mapping[str, Any]
     ) -> tuple[Subscription, dict[str, object]]:
         sizes = requests.timeframes(requests.texts(asked, "timeframes"), self._bars.timeframes)
         chosen = requests.columns(asked.get("indicators"), self._bars.plan)
         named = requests.texts(asked, "instruments")
         instruments = None if named is None else frozenset(named)
         columns = self._bars.columns(chosen)
-        self._require_room(client, name, Group(instruments, sizes, columns))
+        self._require_room(client, name, RowGroup(instruments, sizes, columns))
         resumption, hub = requests.resumption(asked), self._hub
         is_resumed = resumption is not None and hub.knows(*resumption)
         seq = resumption[1] if resumption is not None and is_resumed else None
@@ -86,7 +86,7 @@ class Answering:
             said["resumed"] = is_resumed
         return found, said
 
-    def _require_room(self, client: Client, name: str, asked: Group) -> None:
+    def _require_room(self, client: StreamClient, name: str, asked: RowGroup) -> None:
         groups = [asked]
         groups += [e.group for e in client.subscriptions.values() if isinstance(e, RowSubscription)]
         # All instruments are as many as there are now.
@@ -101,7 +101,7 @@ class Answering:
                 f"has {STREAM_KEYS_MAX:,} at most; ask for fewer timeframes, or connect twice"
             )
 
-    def _unsubscribe(self, client: Client, name: str) -> None:
+    def _unsubscribe(self, client: StreamClient, name: str) -> None:
         found = client.subscriptions.pop(name, None)
         if found is None:
             known = ", ".join(client.subscriptions) or "nothing"

@@ -18,7 +18,7 @@ Series = tuple[str, str]
 """Timeframe and instrument."""
 
 
-class Row:
+class StreamRow:
     """A bar's row as it is after a change.
 
     Attributes
@@ -41,41 +41,41 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ChangedFrom:
     """Bars of a series that open at `since` or later may differ; so said by the change `seq`."""
 
     seq: int
     since: int
 
-    def joined(self, earlier: Mark | None) -> Mark:
+    def joined(self, earlier: ChangedFrom | None) -> ChangedFrom:
         """Return one mark for both."""
-        return self if earlier is None else Mark(self.seq, min(self.since, earlier.since))
+        return self if earlier is None else ChangedFrom(self.seq, min(self.since, earlier.since))
 
 
 @dataclass
-class Changes:
+class RowChanges:
     """The newest row of each key that changed, and marks of series."""
 
-    rows: dict[Key, Row] = field(default_factory=dict)
-    marks: dict[Series, Mark] = field(default_factory=dict)
+    rows: dict[Key, StreamRow] = field(default_factory=dict)
+    marks: dict[Series, ChangedFrom] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows) + len(self.marks)
 
-    def update(self, later: Changes) -> None:
+    def update(self, later: RowChanges) -> None:
         """Take later changes, too."""
         self.rows.update(later.rows)
         for series, mark in later.marks.items():
             self.marks[series] = mark.joined(self.marks.get(series))
 
-    def told(self) -> list[Row]:
+    def told(self) -> list[StreamRow]:
         """Return the rows that are to be told: those before a mark are asked for anyhow."""
         if not self.marks:
             return list(self.rows.values())
         return [row for row in self.rows.values() if not _is_before(row, self.marks)]
 
 
-def _is_before(row: Row, marks: Mapping[Series, Mark]) -> bool:
+def _is_before(row: StreamRow, marks: Mapping[Series, ChangedFrom]) -> bool:
     mark = marks.get(row.key[:2])
     return mark is not None and row.seq <= mark.seq and row.key[2] >= mark.since
 
@@ -91,13 +91,13 @@ class RecentChanges:
 
     def __init__(self, limit: int = STREAM_RECENT_MAX) -> None:
         self._limit = limit
-        self._found: OrderedDict[Key | Series, Row | Mark] = OrderedDict()
+        self._found: OrderedDict[Key | Series, StreamRow | ChangedFrom] = OrderedDict()
         self.floor = 0
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def add(self, rows: Iterable[Row], marks: Mapping[Series, Mark]) -> None:
+    def add(self, rows: Iterable[StreamRow], marks: Mapping[Series, ChangedFrom]) -> None:
         """Take the rows and marks of a change."""
         found = self._found
         for row in rows:
@@ -105,7 +105,7 @@ class RecentChanges:
             found.move_to_end(row.key)
         for series, mark in marks.items():
             before = found.get(series)
-            found[series] = mark.joined(before if isinstance(before, Mark) else None)
+            found[series] = mark.joined(before if isinstance(before, ChangedFrom) else None)
             found.move_to_end(series)
         while len(found) > self._limit:
             _, oldest = found.popitem(last=False)
@@ -116,16 +116,16 @@ class RecentChanges:
         self._found.clear()
         self.floor = seq
 
-    def since(self, seq: int) -> Changes | None:
+    def since(self, seq: int) -> RowChanges | None:
         """Return what changed after `seq`, oldest first; None where that is no longer known."""
         if seq < self.floor:
             return None
-        rows: list[Row] = []
-        found = Changes()
+        rows: list[StreamRow] = []
+        found = RowChanges()
         for key, each in reversed(self._found.items()):
             if each.seq <= seq:
                 break
-            if isinstance(each, Row):
+            if isinstance(each, StreamRow):
                 rows.append(each)
             else:
                 found.marks[key[:2]] = each
@@ -133,33 +133,33 @@ class RecentChanges:
         return found
 
 
-def changes_of(timeframe: str, rows: BarRows, names: list[str], seq: int) -> Changes:
+def changes_of(timeframe: str, rows: BarRows, names: list[str], seq: int) -> RowChanges:
     """Return the rows of a change as the stream has them; marks where there are too many."""
-    marks: dict[Series, Mark] = {}
+    marks: dict[Series, ChangedFrom] = {}
     if len(rows) > STREAM_CHANGED_ROWS_MAX:
         rows, marks = _without_many(timeframe, rows, names, seq)
-    return Changes({row.key: row for row in _rows(timeframe, rows, names, seq)}, marks)
+    return RowChanges({row.key: row for row in _rows(timeframe, rows, names, seq)}, marks)
 
 
-def _rows(timeframe: str, rows: BarRows, names: list[str], seq: int) -> Iterator[Row]:
+def _rows(timeframe: str, rows: BarRows, names: list[str], seq: int) -> Iterator[StreamRow]:
     data = np.ascontiguousarray(rows.values.T).tobytes()
     width, at = 8 * len(rows.fields), 0
     numbers, opens = rows.instrument.tolist(), rows.timestamp.tolist()
     finals, revisions = rows.is_final.tolist(), rows.revision.tolist()
     for number, opened, is_final, revision in zip(numbers, opens, finals, revisions, strict=True):
         key = (timeframe, names[number], opened)
-        yield Row(key, seq, is_final, revision, data[at : at + width])
+        yield StreamRow(key, seq, is_final, revision, data[at : at + width])
         at += width
 
 
 def _without_many(
     timeframe: str, rows: BarRows, names: list[str], seq: int
-) -> tuple[BarRows, dict[Series, Mark]]:
+) -> tuple[BarRows, dict[Series, ChangedFrom]]:
     """Return the rows of instruments with few, and marks of the others."""
     counts = np.bincount(rows.instrument)
     is_many = counts[rows.instrument] > STREAM_CHANGED_ROWS_MAX
     marks = {}
     for number in np.flatnonzero(counts > STREAM_CHANGED_ROWS_MAX).tolist():
         since = int(rows.timestamp[rows.instrument == number].min())
-        marks[timeframe, names[number]] = Mark(seq, since)
+        marks[timeframe, names[number]] = ChangedFrom(seq, since)
     return rows.take(~is_many), marks

@@ -42,7 +42,7 @@ class Socket(Protocol):
         ...
 
 
-class Client:
+class StreamClient:
     """Sends what its subscriptions have, and nothing before there is room for it.
 
     Attributes
@@ -82,7 +82,7 @@ class Client:
         """Say that messages wait."""
         self._news.set()
 
-    async def run(self, answer: Callable[[Client, str], Awaitable[None]]) -> None:
+    async def run(self, answer: Callable[[StreamClient, str], Awaitable[None]]) -> None:
         """Take messages and send what waits, until either side closes.
 
         Parameters
@@ -128,7 +128,7 @@ class Client:
         self._errors = 0
         self.put(text)
 
-    async def _receive_all(self, answer: Callable[[Client, str], Awaitable[None]]) -> None:
+    async def _receive_all(self, answer: Callable[[StreamClient, str], Awaitable[None]]) -> None:
         while (event := await self._socket.receive())["type"] == "websocket.receive":
             text = event.get("text")
             if text is None:

@@ -14,7 +14,7 @@ from tallow.core.operator import Output
 from tallow.data.reading.schema import OPEN_INTEREST
 from tallow.runtime.live.bar_rows import BAR_FIELDS, CANDLES
 from tallow.service.limits import STREAM_MESSAGE_BYTES
-from tallow.service.stream.changes import Changes, Row
+from tallow.service.stream.changes import RowChanges, StreamRow
 
 FIRST = ("timeframe", "instrument", "timestamp", *BAR_FIELDS, "is_final", "revision")
 """The columns that every row has."""
@@ -49,7 +49,7 @@ class Columns:
             if name in kinds
         ]
 
-    def text(self, row: Row) -> str:
+    def text(self, row: StreamRow) -> str:
         """Return a row as text; it is kept in the row for others who have the same columns."""
         if row.columns is self:
             return row.text
@@ -101,11 +101,11 @@ def begin_rows(kind: str, subscription: str) -> str:
     return f'{{"type":"{kind}","id":{encoded(subscription)}'
 
 
-def bodies(changes: Changes, columns: Columns, seq: int) -> list[str]:
+def bodies(changes: RowChanges, columns: Columns, seq: int) -> list[str]:
     """Return the rest of messages with changes: one, or as many as their length asks for."""
     marks = [[*series, mark.since] for series, mark in changes.marks.items()]
     said = f',"changed":{encoded(marks)}' if marks else ""
-    texts = map(columns.text, changes.told())
+    texts = map(columns.text, changes.shown())
     return [f',"seq":{seq}{said}{rest}' for rest in with_rows(texts)]
 
 

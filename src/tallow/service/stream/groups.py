@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tallow.service.limits import STREAM_PENDING_MAX
-from tallow.service.stream.changes import Changes, Key, Series
+from tallow.service.stream.changes import Key, RowChanges, Series
 from tallow.service.stream.encoding import Columns, begin_rows, bodies, message
 
 
@@ -35,7 +35,7 @@ class Subscription(Protocol):
 
 
 @dataclass(eq=False)
-class Group:
+class RowGroup:
     """Subscriptions of the same rows.
 
     Attributes
@@ -50,7 +50,7 @@ class Group:
     timeframes: tuple[str, ...]
     columns: Columns
     subscriptions: set[RowSubscription] = field(default_factory=set)
-    fresh: Changes = field(default_factory=Changes)
+    fresh: RowChanges = field(default_factory=RowChanges)
 
     def concerns(self, series: Series) -> bool:
         """Say whether rows of a series are told."""
@@ -59,15 +59,15 @@ class Group:
             return False
         return self.instruments is None or instrument in self.instruments
 
-    def of(self, changes: Changes) -> Changes:
+    def of(self, changes: RowChanges) -> RowChanges:
         """Return those of changes that are told."""
         rows = {key: row for key, row in changes.rows.items() if self.concerns(key[:2])}
         marks = {series: mark for series, mark in changes.marks.items() if self.concerns(series)}
-        return Changes(rows, marks)
+        return RowChanges(rows, marks)
 
     def flush(self, seq: int) -> None:
         """Send what changed to whoever is ready; let it wait for the others."""
-        fresh, self.fresh = self.fresh, Changes()
+        fresh, self.fresh = self.fresh, RowChanges()
         body: list[str] | None = None
         for each in self.subscriptions:
             if each.is_ready:
@@ -81,25 +81,25 @@ class Groups:
     """All groups, by what concerns them."""
 
     def __init__(self) -> None:
-        self._groups: dict[object, Group] = {}
-        self._by_name: dict[str, dict[str, list[Group]]] = {}
-        self._of_all: dict[str, list[Group]] = {}
-        self._fresh: set[Group] = set()
+        self._groups: dict[object, RowGroup] = {}
+        self._by_name: dict[str, dict[str, list[RowGroup]]] = {}
+        self._of_all: dict[str, list[RowGroup]] = {}
+        self._fresh: set[RowGroup] = set()
 
     def find(
         self, instruments: frozenset[str] | None, timeframes: tuple[str, ...], columns: Columns
-    ) -> Group:
+    ) -> RowGroup:
         """Return the group of such subscriptions; make it where it is the first."""
         found = self._groups.get((instruments, timeframes, columns))
         if found is None:
-            found = self._groups[instruments, timeframes, columns] = Group(
+            found = self._groups[instruments, timeframes, columns] = RowGroup(
                 instruments, timeframes, columns
             )
             for routes in self._routes(found):
                 routes.append(found)
         return found
 
-    def drop(self, group: Group) -> None:
+    def drop(self, group: RowGroup) -> None:
         """Forget a group that has no subscriptions any more."""
         if group.subscriptions:
             return
@@ -113,14 +113,14 @@ class Groups:
                 if not routes_of[name]:
                     del routes_of[name]
 
-    def add(self, changes: Changes) -> None:
+    def add(self, changes: RowChanges) -> None:
         """Take changes of one timeframe to the groups that they concern."""
         for key, row in changes.rows.items():
             for group in self._concerned(key):
                 group.fresh.rows[key] = row
         for series, mark in changes.marks.items():
             for group in self._concerned(series):
-                group.fresh.update(Changes({}, {series: mark}))
+                group.fresh.update(RowChanges({}, {series: mark}))
 
     def flush(self, seq: int) -> None:
         """Send what changed."""
@@ -131,11 +131,11 @@ class Groups:
     def begin_anew(self) -> None:
         """Let all subscriptions look up what changed, as changes were lost."""
         for group in self._groups.values():
-            group.fresh = Changes()
+            group.fresh = RowChanges()
             for each in group.subscriptions:
                 each.look_up()
 
-    def _concerned(self, key: Key | Series) -> Iterator[Group]:
+    def _concerned(self, key: Key | Series) -> Iterator[RowGroup]:
         timeframe, instrument = key[:2]
         named = self._by_name.get(timeframe)
         if named:
@@ -146,7 +146,7 @@ class Groups:
             self._fresh.add(group)
             yield group
 
-    def _routes(self, group: Group) -> Iterable[list[Group]]:
+    def _routes(self, group: RowGroup) -> Iterable[list[RowGroup]]:
         for timeframe in group.timeframes:
             if group.instruments is None:
                 yield self._of_all.setdefault(timeframe, [])
@@ -164,15 +164,15 @@ class RowSource(Protocol):
         """The number of the last change."""
         ...
 
-    def since(self, seq: int) -> Changes | None:
+    def since(self, seq: int) -> RowChanges | None:
         """Return the changes after one; None where they are no longer known."""
         ...
 
-    def bars(self, group: Group) -> AsyncIterator[list[str]]:
+    def bars(self, group: RowGroup) -> AsyncIterator[list[str]]:
         """Yield the texts of the last bars of a group, some at a time."""
         ...
 
-    def drop(self, group: Group) -> None:
+    def drop(self, group: RowGroup) -> None:
         """Forget a group that has no subscriptions any more."""
         ...
 
@@ -207,12 +207,12 @@ class RowSubscription:
     """
 
     def __init__(
-        self, name: str, group: Group, source: RowSource, client: Teller, seq: int | None
+        self, name: str, group: RowGroup, source: RowSource, client: Teller, seq: int | None
     ) -> None:
         self.name, self.group = name, group
         self._source, self._client = source, client
         self._begin = begin_rows("rows", name)
-        self._pending: Changes | None = Changes() if seq is None else None
+        self._pending: RowChanges | None = RowChanges() if seq is None else None
         self.seq = source.seq if seq is None else seq
         self._needs_bars = seq is None
         group.subscriptions.add(self)
@@ -234,7 +234,7 @@ class RowSubscription:
         self.seq = seq
         return True
 
-    def add(self, changes: Changes) -> None:
+    def add(self, changes: RowChanges) -> None:
         """Let changes wait."""
         if self._pending is not None:
             self._pending.update(changes)
@@ -255,7 +255,7 @@ class RowSubscription:
                 yield text
         seq, changes = self._source.seq, self._take()
         if changes is None:
-            self._pending, self.seq, self._needs_bars = Changes(), seq, True
+            self._pending, self.seq, self._needs_bars = RowChanges(), seq, True
             reason = "what changed since is no longer known"
             yield message("resync", self.name, seq=seq, reason=reason)
             return
@@ -273,8 +273,8 @@ class RowSubscription:
         self.group.subscriptions.discard(self)
         self._source.drop(self.group)
 
-    def _take(self) -> Changes | None:
-        pending, self._pending = self._pending, Changes()
+    def _take(self) -> RowChanges | None:
+        pending, self._pending = self._pending, RowChanges()
         if pending is not None:
             return pending
         found = self._source.since(self.seq)

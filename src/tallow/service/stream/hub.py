@@ -19,9 +19,9 @@ from tallow.service.limits import (
     STREAM_STEP_ROWS,
     STREAM_WAITING_MAX,
 )
-from tallow.service.stream.changes import Changes, RecentChanges, changes_of
-from tallow.service.stream.client import Client
-from tallow.service.stream.groups import Group, Groups
+from tallow.service.stream.changes import RecentChanges, RowChanges, changes_of
+from tallow.service.stream.client import StreamClient
+from tallow.service.stream.groups import Groups, RowGroup
 from tallow.service.stream.live_bars import LiveBars
 
 LOOK_SECONDS = 1.0
@@ -43,7 +43,7 @@ class Hub:
 
     def __init__(self, bars: LiveBars, recent: int = STREAM_RECENT_MAX) -> None:
         self.stream, self.seq = secrets.token_hex(8), 0
-        self.clients: set[Client] = set()
+        self.clients: set[StreamClient] = set()
         self.groups = Groups()
         self._bars, self._recent = bars, RecentChanges(recent)
         self._waiting: deque[LiveUpdate | ArrayUpdate] = deque()
@@ -72,7 +72,7 @@ class Hub:
 
     # In the loop
 
-    def join(self, client: Client) -> None:
+    def join(self, client: StreamClient) -> None:
         """Take a client; with the first one the stream begins."""
         if self._loop is None:
             self._recent.forget(self.seq)
@@ -80,7 +80,7 @@ class Hub:
             self._look = self._loop.create_task(self._look_at_clients())
         self.clients.add(client)
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: StreamClient) -> None:
         """Let go of a client."""
         self.clients.discard(client)
 
@@ -95,7 +95,7 @@ class Hub:
         for each in stops:
             each.cancel()
 
-    def since(self, seq: int) -> Changes | None:
+    def since(self, seq: int) -> RowChanges | None:
         """Return the changes after one; None where they are no longer known."""
         return self._recent.since(seq)
 
@@ -103,7 +103,7 @@ class Hub:
         """Say whether all changes of a stream after one are known."""
         return stream == self.stream and self._recent.floor <= seq <= self.seq
 
-    async def bars(self, group: Group) -> AsyncIterator[list[str]]:
+    async def bars(self, group: RowGroup) -> AsyncIterator[list[str]]:
         """Yield the texts of the last bars of a group, some at a time."""
         names = self._bars.names(group.instruments)
         for timeframe in group.timeframes:
@@ -113,7 +113,7 @@ class Hub:
                 if texts:
                     yield texts
 
-    def drop(self, group: Group) -> None:
+    def drop(self, group: RowGroup) -> None:
         """Forget a group that has no subscriptions any more."""
         self.groups.drop(group)
 

@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 from tallow.service.limits import STREAM_CLIENTS_MAX
 from tallow.service.problems import RETRY_SECONDS, problem
 from tallow.service.service import Service
-from tallow.service.stream.client import Client, WebSocketLink
+from tallow.service.stream.client import StreamClient, WebSocketLink
 
 SUBPROTOCOL = "tallow.v1"
 
@@ -25,7 +25,7 @@ def make_router(service: Service) -> APIRouter:
             await websocket.send_denial_response(refusal)
             return
         await websocket.accept(SUBPROTOCOL)
-        client = Client(WebSocketLink(websocket, websocket.scope["state"].get("direct")))
+        client = StreamClient(WebSocketLink(websocket, websocket.scope["state"].get("direct")))
         service.hub.join(client)
         try:
             client.put(service.answering.welcome())
