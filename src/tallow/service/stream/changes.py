@@ -68,8 +68,8 @@ class RowChanges:
         for series, mark in later.marks.items():
             self.marks[series] = mark.joined(self.marks.get(series))
 
-    def told(self) -> list[StreamRow]:
-        """Return the rows that are to be told: those before a mark are asked for anyhow."""
+    def shown(self) -> list[StreamRow]:
+        """Return the rows to be shown: those before a mark are asked for anyhow."""
         if not self.marks:
             return list(self.rows.values())
         return [row for row in self.rows.values() if not _is_before(row, self.marks)]

@@ -96,8 +96,7 @@ def _columns(text: str, plan: Plan) -> Iterable[str]:
     if missing:
         raise ParameterError(
             f"stream: indicators={excerpt(text)}: the live engine does not compute "
-            f"{', '.join(missing)}; of ranges ask /v1/candles, or start the service with it among its "
-            "indicators"
+            f"{', '.join(missing)}; of ranges ask /v1/candles, or start the service with it"
         )
     return names
 
