@@ -13,9 +13,11 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 import tomllib
 import venv
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +34,9 @@ market, or nothing, as the environment of the tests is there, and the tests are 
 
 UNTIL_CTRL_C = re.compile(r"^tallow (live(?!.*--speed 0)|rollout run(?!.*--once))\b")
 """Commands that go on until a person ends them."""
+
+SERVES = "tallow serve "
+"""Begins a command that other commands of the page talk to: it runs until the page ends."""
 
 UNWATCHED = "tallow rollout status"
 """Ends with 1 where it shows that nobody watches a rollout: so it is where a page gives it."""
@@ -53,17 +58,21 @@ def commands(text: str) -> list[str]:
 def run_page(page: Path, folder: Path) -> None:
     """Run all blocks of a page in a folder."""
     printed = ""
-    for language, text in blocks(page):
-        if language == "text":
-            assert printed == text, f"{page.name}: shows other than what is printed"
-        elif language == "python":
-            printed = _run_python(folder, text)
-        elif language == "toml":
-            tomllib.loads(text)
-        else:
-            assert language == "bash", f"{page.name}: a block of {language}"
-            for command in commands(text):
-                printed = run_command(folder, command)
+    with ExitStack() as served:
+        for language, text in blocks(page):
+            if language == "text":
+                assert printed == text, f"{page.name}: shows other than what is printed"
+            elif language == "python":
+                printed = _run_python(folder, text)
+            elif language == "toml":
+                tomllib.loads(text)
+            else:
+                assert language == "bash", f"{page.name}: a block of {language}"
+                for command in commands(text):
+                    if command.startswith(SERVES):
+                        served.enter_context(_served(folder, command))
+                    else:
+                        printed = run_command(folder, command)
 
 
 def run_commands(page: Path, folder: Path) -> int:
@@ -108,6 +117,27 @@ def _run(folder: Path, words: list[str], codes: Collection[int] = (0,)) -> str:
     return done.stdout
 
 
+@contextmanager
+def _served(folder: Path, command: str) -> Iterator[None]:
+    """Run a service as a person does, beside what follows; give it when it listens."""
+    log = folder / "serve.log"
+    with (
+        log.open("w") as lines,
+        subprocess.Popen(
+            ["bash", "-c", f"exec {command}"],
+            cwd=folder,
+            env=environment(folder),
+            stdout=subprocess.DEVNULL,
+            stderr=lines,
+        ) as process,
+    ):
+        while process.poll() is None and " listening " not in log.read_text():
+            time.sleep(0.1)
+        yield
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 0, log.read_text()
+
+
 def _run_until_ctrl_c(folder: Path, command: str) -> str:
     """Run a command until it has printed a line, and end it as a person does."""
     with subprocess.Popen(
@@ -134,7 +164,7 @@ def environment(folder: Path) -> dict[str, str]:
     if not programs.exists():
         _make_environment(folder / ".venv")
     # What the commands run is measured where it is tested by itself: here it would cost minutes.
-    left = ("TALLOW_STORE", "COV_CORE", "COVERAGE")
+    left = ("TALLOW_STORE", "TALLOW_PORT", "COV_CORE", "COVERAGE")
     own = {name: value for name, value in os.environ.items() if not name.startswith(left)}
     return own | {
         "PATH": f"{programs}{os.pathsep}{PROGRAMS}{os.pathsep}{os.environ['PATH']}",

@@ -7,6 +7,8 @@ prometheus-client's own parser, and held against the declarations and their page
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -20,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tallow.serve.metrics_page import metrics_page
 from tallow.service.metrics import FAMILIES, PREFIX
-from tests.service.program import served
+from tests.service.program import free_port, served
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 CANDLES = 6
@@ -36,8 +38,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pl.DataFrame({"instrument": "A", "timestamp": minutes, **prices, "volume": 1.0}).write_csv(
         folder / "candles.csv"
     )
-    feed = f"replay:{folder / 'candles.csv'}"
-    with served("--store", str(folder / "store"), "--feed", feed, "-t", "1m", "-t", "5m") as found:
+    settings = folder / "serve.toml"
+    settings.write_text(f"""
+        store = "{folder / "store"}"
+        feed = "replay:{folder / "candles.csv"}"
+        speed = 0
+        timeframes = ["1m", "5m"]
+        indicators = "ema(2)"
+        """)
+    with served("--config", str(settings)) as found:
         yield found
 
 
@@ -54,9 +63,9 @@ def metrics(url: str) -> dict[str, Metric]:
     return {each.name: each for each in text_string_to_metric_families(text)}
 
 
-def value(url: str, family: str, **labels: str) -> float:
-    samples = metrics(url)[family.removesuffix("_total")].samples
-    return next(each.value for each in samples if each.name == family and each.labels == labels)
+def value(url: str, name: str, **labels: str) -> float:
+    samples = [sample for family in metrics(url).values() for sample in family.samples]
+    return next(each.value for each in samples if (each.name, each.labels) == (name, labels))
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -97,3 +106,37 @@ def test_it_is_not_ready_where_the_feed_has_ended_and_says_so(url: str) -> None:
     found = json.loads(read(f"{url}/readyz")[1])
     assert found["status"] == 503
     assert found["reasons"] == ["feed: its thread has ended"]
+
+
+@pytest.fixture
+def prometheus(url: str, tmp_path: Path) -> Iterator[str]:
+    """Run a Prometheus that scrapes the service every second; give its URL."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("no Prometheus is installed (Debian's package: prometheus)")
+    config, address = tmp_path / "prometheus.yml", f"127.0.0.1:{free_port()}"
+    jobs = [{"job_name": "tallow", "static_configs": [{"targets": [url.removeprefix("http://")]}]}]
+    # JSON is YAML.
+    config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}))
+    command = [program, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}"]
+    command += [f"--web.listen-address={address}", "--log.level=error"]
+    with subprocess.Popen(command) as process:
+        yield f"http://{address}"
+        process.terminate()
+
+
+def test_a_prometheus_scrapes_it(url: str, prometheus: str) -> None:
+    wait_until(lambda: value(url, "tallow_candles_in_total") == CANDLES)
+
+    def found(query: str) -> list[str]:
+        try:
+            answer = read(f"{prometheus}/api/v1/query?query={query}")[1]
+        except urllib.error.URLError:
+            return []
+        return [each["value"][1] for each in json.loads(answer)["data"]["result"]]
+
+    wait_until(lambda: found("tallow_candles_in_total") == [str(CANDLES)])
+    assert found("tallow_revisions_total") == ["0"] * 3
+    assert found("tallow_durable_seconds_count") == [
+        f"{value(url, 'tallow_durable_seconds_count'):g}"
+    ]

@@ -11,6 +11,7 @@ from tallow.serve.verbs import VerbCommand
 
 EPILOG = """\b
 Examples:
+  tallow serve --demo
   tallow serve --store candles --feed ws://localhost:8765
   tallow serve --config serve.toml --port 9000
 
@@ -80,6 +81,14 @@ ServeTimeframesOption = Annotated[
 ServeIndicatorsOption = Annotated[
     str | None, option("--indicators -i SPECS", "Live indicators.", BARS)
 ]
+DemoOption = Annotated[
+    bool,
+    option(
+        "--demo",
+        "Serve a simulated market: a history, and sessions to come at a minute each second.",
+        INPUT,
+    ),
+]
 HostOption = Annotated[str | None, option("--host ADDRESS", "Address to listen on.", OUTPUT)]
 PortOption = Annotated[int | None, option("--port N", "Port to listen on.", OUTPUT)]
 
@@ -88,6 +97,7 @@ def serve(
     config: ConfigOption = None,
     store: ServeStoreOption = None,
     feed: ServeFeedOption = None,
+    demo: DemoOption = False,
     timeframe: ServeTimeframesOption = None,
     indicators: ServeIndicatorsOption = None,
     host: HostOption = None,

@@ -238,5 +238,6 @@ def _next(source: Path, folder: Path, instrument: str) -> Text:
         f"tallow ingest {quoted} --store {store} --adjustment raw",
         f"tallow query {shlex.quote(instrument)} --store {store} -t 1h",
         "tallow indicators macd",
+        "tallow serve --demo",
     )
     return next_text(commands)

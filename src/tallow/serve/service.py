@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,6 +16,7 @@ import uvicorn
 import tallow
 from tallow.core.text import without_secrets
 from tallow.serve.live import asked_to_stop
+from tallow.serve.serve_demo import say_what_to_try, with_market
 from tallow.serve.verbs import take_interrupts_back
 from tallow.service.app import make_app
 from tallow.service.limits import STREAM_REQUEST_BYTES
@@ -24,22 +27,30 @@ from tallow.service.service import Service
 from tallow.service.settings import ServiceSettings
 from tallow.service.stream.server import StreamProtocol
 
+OnListening = Callable[[str], None]
+"""Is told the URL."""
 
-def run_service(*, config: Path | None, **given: Any) -> int:
+
+def run_service(*, config: Path | None, demo: bool, **given: Any) -> int:
     """Serve until SIGINT or SIGTERM, and return the exit code; `TallowError` on wrong settings."""
     take_interrupts_back()
     settings = read_settings(config, timeframes=given.pop("timeframe"), **given)
     configure_logs(settings.log)
+    with with_market(settings) if demo else nullcontext(settings) as chosen:
+        _serve(chosen, say_what_to_try if demo else None)
+    return 0
+
+
+def _serve(settings: ServiceSettings, on_listening: OnListening | None) -> None:
     began = time.monotonic()
     _say_started(settings)
     # The server takes both signals, and raises them again when it has ended.
     with Service(settings) as service, asked_to_stop():
-        make_server(service).run()
+        make_server(service, on_listening).run()
     log_event("stopped", seconds=round(time.monotonic() - began, 1))
-    return 0
 
 
-def make_server(service: Service) -> uvicorn.Server:
+def make_server(service: Service, on_listening: OnListening | None = None) -> uvicorn.Server:
     """Return the server of a service, with bounds on what clients send and leave unread."""
     settings = service.settings
     options = uvicorn.Config(
@@ -51,22 +62,27 @@ def make_server(service: Service) -> uvicorn.Server:
         ws_max_size=STREAM_REQUEST_BYTES,
         ws_per_message_deflate=False,
     )
-    return _Server(options, service)
+    return _Server(options, service, on_listening)
 
 
 class _Server(uvicorn.Server):
     """A server that says where it listens, and ends the service before its connections."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(
+        self, config: uvicorn.Config, service: Service, on_listening: OnListening | None
+    ) -> None:
         super().__init__(config)
-        self._service = service
+        self._service, self._on_listening = service, on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
         await super().startup(sockets)
         for each in (one for server in self.servers for one in server.sockets):
             host, port = each.getsockname()[:2]
-            log_event("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            log_event("listening", url=url)
+            if self._on_listening is not None:
+                self._on_listening(url)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal."""

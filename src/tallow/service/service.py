@@ -171,4 +171,7 @@ class Service:
         log_event("feed", kind="ended")
 
     def _open_feed(self) -> Feed:
-        return IdleFeed() if self.settings.feed is None else open_feed(self.settings.feed)
+        feed, speed = self.settings.feed, self.settings.speed
+        if feed is None:
+            return IdleFeed()
+        return open_feed(feed, **({"speed": speed or None} if feed.startswith("replay:") else {}))

@@ -42,6 +42,9 @@ class ServiceSettings(BaseSettings):
 
     store: str = Field("candles", description="Where candles are kept; made if absent.")
     feed: str | None = Field(None, description="Where candles or ticks come from.")
+    speed: float = Field(
+        60.0, ge=0, description="Of a replay: how much faster than time; 0 does not wait."
+    )
     state: Path | None = Field(None, description="File of the live state, to go on from.")
     timeframes: list[Annotated[str, AfterValidator(_timeframe)]] = Field(
         ["1m", "5m", "15m", "1h", "1d"], min_length=1, description="Live bars."
