@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -58,8 +57,9 @@ def say_what_to_try(url: str) -> None:
 def commands(url: str) -> tuple[str, ...]:
     """Return commands to try with a service of the demo."""
     return (
+        f"curl -s {url}/readyz",
         f"curl -s {url}/metrics",
-        f"curl -s {shlex.quote(f'{url}/v1/candles?instrument={simulated_key(0)}&timeframe=5m')}",
+        f"curl -s {url}/openapi.json",
     )
 
 
