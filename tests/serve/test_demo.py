@@ -62,8 +62,10 @@ def test_the_commands_that_it_ends_with_work_in_a_fresh_shell(tmp_path: Path) ->
     commands = re.findall(r"^  (.*)$", shown.stdout.partition("Next, try\n")[2], re.MULTILINE)
     assert [command.split()[1] for command in commands] == [
         ".venv/bin/activate",
-        *("run", "ingest", "query", "indicators"),
+        *("run", "ingest", "query", "indicators", "serve"),
     ]
+    # The last one serves until a person ends it, and is tested where services are.
+    assert commands.pop() == "tallow serve --demo"
     done = subprocess.run(
         ["sh", "-c", "set -e\n" + "\n".join(commands)],
         cwd=tmp_path,
