@@ -153,10 +153,8 @@ def test_where_the_value_came_from_is_told(
     assert told()[0] == "repair"
     # That first run left its state at the month's begin.
     other = tallow.AnalyticsEngine(store=store, threads=1).explain(names[0], "ema_9", LAST)
-    assert (other.origin.cache, "snapshot before 2025-07-01" in other.origin.began) == (
-        "miss",
-        True,
-    )
+    began = moment("2025-07-01T00:00+05:30")
+    assert (other.origin.cache, other.origin.snapshot) == ("miss", began)
     alone = engine.explain(names[0], "sma(7)", LAST)
     assert alone.origin.began.startswith("computed from the bar's candles and 6 bars before")
 
@@ -184,7 +182,9 @@ def test_a_join_s_keys_are_told(store: tallow.Store, names: list[str]) -> None:
     store.actions.record(pl.DataFrame({**join, "predecessor": [names[0]]}))
     found = tallow.AnalyticsEngine(store=store, threads=1).explain("NEW", "close", LAST)
     assert {each.key for each in found.candles} == {names[0]}
-    assert [each.split(" ")[0] for each in found.joins] == [names[0], "NEW"]
+    begin = moment("2025-07-03T00:00+05:30")
+    pieces = [(each.key, each.start, each.end) for each in found.joins]
+    assert pieces == [(names[0], None, begin), ("NEW", begin, None)]
 
 
 FIRST = "2025-06-26T09:25+05:30"

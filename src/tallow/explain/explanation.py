@@ -213,7 +213,9 @@ class Origin:
         ``hit``, ``extension`` (a hit, with what was appended), ``repair`` (from where a correction
         begins), ``miss``; or ``none``: candles that are given are computed every time.
     began
-        What the kernels began with, where they ran over stored candles.
+        What the kernels began with.
+    snapshot
+        Before which moment the state on disk was from which they went on; None elsewhere.
     known_until
         The store's newest write that counts; None of candles that are given.
     """
@@ -221,6 +223,19 @@ class Origin:
     cache: str
     began: str
     known_until: datetime | None = None
+    snapshot: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ExplainedKey:
+    """A key that the instrument's history came under: from `start` on, before `end`; None is any.
+
+    After a join it is the next one's.
+    """
+
+    key: str
+    start: datetime | None
+    end: datetime | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -244,7 +259,7 @@ class Explanation:
     session, origin
         The calendar's part, and how the answer came about.
     adjustment, joins
-        Of which prices; and the keys that the instrument's history came under, with from when on.
+        Of which prices; and, where keys were joined, those that the history came under.
     notes
         Sentences about the answer.
     """
@@ -261,7 +276,7 @@ class Explanation:
     session: SessionFacts
     origin: Origin
     adjustment: str = "raw"
-    joins: tuple[str, ...] = ()
+    joins: tuple[ExplainedKey, ...] = ()
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

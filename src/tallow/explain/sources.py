@@ -21,7 +21,7 @@ from tallow.data.reading.periods import noon_shifts
 from tallow.data.reading.schema import CANDLE_SCHEMA, TIME_TYPE
 from tallow.data.store.log import current_rows
 from tallow.explain.bar_times import BarTimes
-from tallow.explain.explanation import Origin
+from tallow.explain.explanation import ExplainedKey, Origin
 from tallow.plan.plan import Plan, make_plan
 from tallow.runtime.adjusted import AdjustedCandles
 from tallow.runtime.bar_frames import BAR_COLUMNS
@@ -100,8 +100,8 @@ class ExplainSource(Protocol):
         """Return the factors of the prices; columns of `FACTOR_SCHEMA`."""
         ...
 
-    def joins(self, name: str) -> tuple[str, ...]:
-        """Say under which keys the instrument's history came."""
+    def joins(self, name: str) -> tuple[ExplainedKey, ...]:
+        """Return the keys that the instrument's history came under."""
         ...
 
     def quarantined(self, name: str, times: BarTimes) -> list[str]:
@@ -149,8 +149,11 @@ class StoredSource(ExplainSource):
         snapshot = self._snapshot(name, size, times, specs)
         answer, plan = self._queries.answer(((name,), *rest), self._state)
         cache = _KNOWN_AS[answer.outcome]
-        began = _began(plan, answer.outcome, snapshot)
-        origin = Origin(cache, began, from_us(self._until) if self._until else None)
+        is_new = answer.outcome is CacheOutcome.MISS
+        went_on = from_us(snapshot) if is_new and snapshot is not None else None
+        began = _began(plan, answer.outcome, went_on is not None)
+        known_until = from_us(self._until) if self._until else None
+        origin = Origin(cache, began, known_until, went_on)
         return BarAnswer(answer.frame, answer.report, origin)
 
     def _snapshot(
@@ -225,15 +228,17 @@ class StoredSource(ExplainSource):
         joined = self._bars.facts.joined(self._state)
         return AdjustedCandles(*series, joined, now).factors([name])
 
-    def joins(self, name: str) -> tuple[str, ...]:
-        """Say under which keys the instrument's history came."""
+    def joins(self, name: str) -> tuple[ExplainedKey, ...]:
+        """Return the keys that the instrument's history came under."""
         pieces = self._bars.facts.joined(self._state).pieces.get(name, ())
-        said = []
-        for piece in pieces:
-            start = "" if piece.start is None else f" from {from_us(piece.start).isoformat()}"
-            end = "" if piece.end is None else f" until {from_us(piece.end).isoformat()}"
-            said.append(f"{piece.key}{start}{end}")
-        return tuple(said)
+        return tuple(
+            ExplainedKey(
+                piece.key,
+                None if piece.start is None else from_us(piece.start),
+                None if piece.end is None else from_us(piece.end),
+            )
+            for piece in pieces
+        )
 
     def quarantined(self, name: str, times: BarTimes) -> list[str]:
         """Say which rows of the bucket are quarantined and not settled."""
@@ -308,7 +313,7 @@ class GivenCandles(ExplainSource):
         """Return no factors: prices are as they came."""
         return pl.DataFrame(schema=FACTOR_SCHEMA)
 
-    def joins(self, name: str) -> tuple[str, ...]:
+    def joins(self, name: str) -> tuple[ExplainedKey, ...]:
         """Return nothing: keys are as they came."""
         return ()
 
@@ -328,7 +333,7 @@ def _quarantined(rows: pl.DataFrame, name: str, times: BarTimes) -> list[str]:
     ]
 
 
-def _began(plan: Plan, outcome: CacheOutcome, snapshot: int | None) -> str:
+def _began(plan: Plan, outcome: CacheOutcome, has_snapshot: bool) -> str:
     """Say with what the kernels began."""
     if outcome is CacheOutcome.HIT:
         return "the bars were there; no kernel ran"
@@ -341,8 +346,8 @@ def _began(plan: Plan, outcome: CacheOutcome, snapshot: int | None) -> str:
     if plan.history_rows is not None:
         before = f" and {counted(plan.history_rows, 'bar')} before" if plan.history_rows else ""
         return f"computed from the bar's candles{before}: it depends on no others"
-    if snapshot is not None:
-        return f"the kernels went on from a snapshot before {from_us(snapshot).isoformat()}"
+    if has_snapshot:
+        return "the kernels went on from a snapshot on disk"
     return "the kernels ran from the instrument's first candle on"
 
 

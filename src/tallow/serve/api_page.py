@@ -47,6 +47,7 @@ BELOW = (
     ("tallow.explain.explanation", "Population"),
     ("tallow.explain.explanation", "SessionFacts"),
     ("tallow.explain.explanation", "Origin"),
+    ("tallow.explain.explanation", "ExplainedKey"),
     ("tallow.runtime.live.updates", "LiveUpdate"),
     ("tallow.plots.plot", "Plot"),
     ("tallow.migrate.flags", "FileProvider"),

@@ -132,8 +132,12 @@ def _origin_lines(found: Explanation) -> Iterator[Line]:
     factors = {(each.price_factor, each.volume_factor) for each in found.candles} - {(1.0, 1.0)}
     said = [f"prices x {price:.8g}, volume x {volume:.8g}" for price, volume in sorted(factors)]
     yield "prices", "; ".join([found.adjustment, *said])
-    for key in found.joins:
-        yield "history", key
+    if found.origin.snapshot is not None:
+        yield "snapshot", f"before {_time(found.origin.snapshot)}"
+    for each in found.joins:
+        start = "" if each.start is None else f" from {_time(each.start)}"
+        end = "" if each.end is None else f" until {_time(each.end)}"
+        yield "history", f"{each.key}{start}{end}"
 
 
 def _candle_table(candles: tuple[ExplainedCandle, ...]) -> Table:
