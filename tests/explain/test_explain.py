@@ -333,3 +333,30 @@ def test_a_real_bar_s_mean(reference: Path, column: str) -> None:
     assert found.computed.beside.value == pytest.approx(wanted, rel=1e-12)
     assert found.bar is not None
     assert found.bar.close == printed[place]
+
+
+def test_candles_of_days_are_found_whenever_on_their_date_they_are_stamped(
+    tmp_path: Path,
+) -> None:
+    rows = pl.concat(
+        flat_candle("A", f"2025-07-0{day}T00:00+05:30", 10.0 + day, 7.0) for day in (1, 2, 3)
+    )
+    with tallow.open_store(tmp_path / "days", create=True) as store:
+        store.write(rows, source_timeframe="1d")
+        stored = tallow.AnalyticsEngine(store=store, threads=1)
+        for asked, more in ((stored, {}), (tallow.AnalyticsEngine(), {"candles": rows})):
+            found = asked.explain(
+                "A",
+                "close",
+                "2025-07-02",
+                "1d",
+                source_timeframe="1d",
+                **more,  # type: ignore[arg-type]
+            )
+            assert (found.value, [each.close for each in found.candles]) == (12.0, [12.0])
+
+
+def test_another_instrument_s_value_is_that_one_s(candles: pl.DataFrame, names: list[str]) -> None:
+    found = given(candles, names[0], f'security(close, "{names[2]}")')
+    assert found.computed is not None
+    assert found.value == found.computed.beside.value == closes(candles, names[2])[-1]

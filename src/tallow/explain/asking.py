@@ -16,7 +16,7 @@ from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import ParameterError, RangeError, excerpt
 from tallow.core.moments import Moment
-from tallow.core.operator import CROSS
+from tallow.core.operator import CROSS, PEER
 from tallow.core.spec import Spec
 from tallow.core.text import counted
 from tallow.core.time import from_us, to_us
@@ -189,7 +189,8 @@ class _Asking:
         frame = self.source.population(self.size, self.times, () if inner is None else (inner,))
         there = frame.filter(pl.col(column).is_not_null())
         names = there["instrument"].to_list()
-        which = names.index(self.name) if self.name in names else None
+        asked = dict(spec.values)["instrument"] if PEER in spec.indicator.inputs else self.name
+        which = names.index(asked) if asked in names else None
         values = there[column].cast(pl.Float64).to_list()
         return Population(len(there), len(frame)), beside_compared(spec, values, which)
 
@@ -214,7 +215,7 @@ def _candle(
     )
 
 
-def _factors_at(row: Mapping[str, Any], factors: pl.DataFrame) -> tuple[float, float]:
+def _factors_at(row: Mapping[str, Any], factors: pl.DataFrame) -> tuple[float | None, float | None]:
     """Return what a candle is multiplied by; one that came adjusted, for what happened since."""
     since = row["timestamp"]
     if row["adjustment"] != "raw" and row["received_at"] is not None:
@@ -222,7 +223,8 @@ def _factors_at(row: Mapping[str, Any], factors: pl.DataFrame) -> tuple[float, f
     later = factors.filter(pl.col("until") > since).sort("until")
     if not len(later):
         return 1.0, 1.0
-    return later["price_factor"][0], later["volume_factor"][0]
+    price, volume = (later[name].fill_nan(None)[0] for name in ("price_factor", "volume_factor"))
+    return price, volume
 
 
 def _facts(spec: Spec, convention: str) -> IndicatorFacts:

@@ -53,7 +53,7 @@ class ExplainedCandle:
     received_at, source, entry
         When it was written, what it was read from, and which entry of the store's ledger that is.
     price_factor, volume_factor
-        What its prices and its volume are multiplied by in the bar.
+        What its prices and its volume are multiplied by in the bar; None where that is not known.
     """
 
     opens: datetime
@@ -68,8 +68,8 @@ class ExplainedCandle:
     received_at: datetime | None = None
     source: str | None = None
     entry: int | None = None
-    price_factor: float = 1.0
-    volume_factor: float = 1.0
+    price_factor: float | None = 1.0
+    volume_factor: float | None = 1.0
 
 
 @dataclass(frozen=True)

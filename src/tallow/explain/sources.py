@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import polars as pl
@@ -164,10 +165,9 @@ class StoredSource(ExplainSource):
         calendars = self._bars.calendars
         calendar = calendars.calendars[int(calendars.indices([name])[0])]
         options = BarOptions(size, self.size, calendars, self._bars.no_trade)
-        candles = self._candles(JoinedCandles, self.adjustment)
-        if plan.history_rows is not None or self.adjustment in ADJUSTMENTS:
+        if plan.history_rows is not None:
             return None
-        kept = RunSnapshots(self._bars.snapshots, candles, plan, options, calendar)
+        kept = RunSnapshots(self._bars.snapshots, self._read, plan, options, calendar)
         found = kept.before([name], times.rows_from).get(name)
         return None if found is None else found.boundary
 
@@ -184,7 +184,13 @@ class StoredSource(ExplainSource):
         return self._made(wanted, size, specs)
 
     def _made(self, wanted: Range, size: Timeframe, specs: Sequence[Spec]) -> pl.DataFrame:
-        question = Question(
+        question = self._question(wanted, size, specs)
+        asked = (question, self._plan(specs), self._state, now_us(), None)
+        ((frame, _),) = side_by_side([self._bars.making(*asked)])
+        return frame
+
+    def _question(self, wanted: Range, size: Timeframe, specs: Sequence[Spec]) -> Question:
+        return Question(
             wanted,
             size,
             self.size,
@@ -194,13 +200,16 @@ class StoredSource(ExplainSource):
             self._known_at,
             self._known_at,
         )
-        asked = (question, self._plan(specs), self._state, now_us(), None)
-        ((frame, _),) = side_by_side([self._bars.making(*asked)])
-        return frame
 
-    def _candles(self, kind: type[JoinedCandles], adjustment: str) -> JoinedCandles:
+    @cached_property
+    def _read(self) -> JoinedCandles:
+        """The candles as queries read them."""
+        question = self._question(Range.of(None, None, None), self.size, ())
+        return self._bars.candles(question, self._state, question.now(now_us()))
+
+    def _logged(self, adjustment: str) -> LoggedCandles:
         series = self._bars.series(self._state, (self.size.text, adjustment), self._until)
-        return kind(*series, self._bars.facts.joined(self._state))
+        return LoggedCandles(*series, self._read.joined)
 
     def candles(self, name: str, times: BarTimes) -> pl.DataFrame:
         """Return the candles of the bucket; of each time a raw one, where prices are adjusted."""
@@ -208,7 +217,7 @@ class StoredSource(ExplainSource):
         if self.adjustment in ADJUSTMENTS:
             kinds = ["raw", self.adjustment, *(each for each in ADJUSTMENTS if each not in kinds)]
         limits = (times.rows_from, times.rows_until)
-        read = [self._candles(LoggedCandles, kind).read([name], *limits) for kind in kinds]
+        read = [self._logged(kind).read([name], *limits) for kind in kinds]
         return (
             pl.concat(read).unique("timestamp", keep="first", maintain_order=True).sort("timestamp")
         )
@@ -221,16 +230,13 @@ class StoredSource(ExplainSource):
 
     def factors(self, name: str) -> pl.DataFrame:
         """Return the factors of the actions that have happened."""
-        if self.adjustment not in ADJUSTMENTS:
-            return pl.DataFrame(schema=FACTOR_SCHEMA)
-        series = self._bars.series(self._state, (self.size.text, self.adjustment), self._until)
-        now = now_us() if self._known_at is None else self._known_at
-        joined = self._bars.facts.joined(self._state)
-        return AdjustedCandles(*series, joined, now).factors([name])
+        if isinstance(self._read, AdjustedCandles):
+            return self._read.factors([name])
+        return pl.DataFrame(schema=FACTOR_SCHEMA)
 
     def joins(self, name: str) -> tuple[ExplainedKey, ...]:
         """Return the keys that the instrument's history came under."""
-        pieces = self._bars.facts.joined(self._state).pieces.get(name, ())
+        pieces = self._read.joined.pieces.get(name, ())
         return tuple(
             ExplainedKey(
                 piece.key,

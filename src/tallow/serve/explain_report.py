@@ -130,7 +130,10 @@ def _origin_lines(found: Explanation) -> Iterator[Line]:
     if found.origin.known_until is not None:
         yield "known until", f"{found.origin.known_until.isoformat(' ')}"
     factors = {(each.price_factor, each.volume_factor) for each in found.candles} - {(1.0, 1.0)}
-    said = [f"prices x {price:.8g}, volume x {volume:.8g}" for price, volume in sorted(factors)]
+    said = [
+        f"prices x {_number(price)}, volume x {_number(volume)}"
+        for price, volume in sorted(factors, key=str)
+    ]
     yield "prices", "; ".join([found.adjustment, *said])
     if found.origin.snapshot is not None:
         yield "snapshot", f"before {_time(found.origin.snapshot)}"

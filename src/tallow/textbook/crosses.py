@@ -31,9 +31,15 @@ def cs_zscore(values: Sequence[float], which: int) -> float | None:
     return (values[which] - mean) / deviation
 
 
+def security(values: Sequence[float], which: int) -> float | None:
+    """Return the value of the instrument that is named."""
+    return values[which]
+
+
 COMPARED: Mapping[str, Compared] = {
     "cs_rank": cs_rank,
     "cs_pct_rank": cs_pct_rank,
     "cs_zscore": cs_zscore,
+    "security": security,
 }
 """By the names of their indicators."""
