@@ -15,7 +15,7 @@ import uvicorn
 
 import tallow
 from tallow.core.text import without_secrets
-from tallow.serve.live import asked_to_stop
+from tallow.serve.live import asked_to_stop, compile_session
 from tallow.serve.serve_demo import say_what_to_try, with_market
 from tallow.serve.verbs import take_interrupts_back
 from tallow.service.app import make_app
@@ -44,6 +44,9 @@ def run_service(*, config: Path | None, demo: bool, **given: Any) -> int:
 def _serve(settings: ServiceSettings, on_listening: OnListening | None) -> None:
     began = time.monotonic()
     _say_started(settings)
+    options = {name: getattr(settings, name) for name in ("indicators", "calendar", "convention")}
+    # Before anybody is told that the service listens: the first candle must not wait for it.
+    compile_session(options, shown=settings.log == "text")
     # The server takes both signals, and raises them again when it has ended.
     with Service(settings) as service, asked_to_stop():
         make_server(service, on_listening).run()
