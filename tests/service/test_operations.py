@@ -6,6 +6,7 @@ prometheus-client's own parser, and held against the declarations and their page
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ import polars as pl
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from websockets import Subprotocol
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tallow.serve.metrics_page import metrics_page
 from tallow.service.metrics import FAMILIES, PREFIX
@@ -102,10 +106,24 @@ def test_the_page_of_metrics_is_what_the_declarations_say() -> None:
 
 def test_it_is_not_ready_where_the_feed_has_ended_and_says_so(url: str) -> None:
     assert read(f"{url}/healthz") == (200, b'{"status":"ok"}')
-    wait_until(lambda: read(f"{url}/readyz")[0] == 503)
-    found = json.loads(read(f"{url}/readyz")[1])
-    assert found["status"] == 503
-    assert found["reasons"] == ["feed: its thread has ended"]
+    wait_until(lambda: value(url, "tallow_feed_connected") == 0)
+    status, text = read(f"{url}/readyz")
+    assert (status, json.loads(text)["reasons"]) == (503, ["feed: its thread has ended"])
+
+
+def test_clients_of_the_stream_are_counted_and_those_that_were_dropped(url: str) -> None:
+    with connect(
+        f"{url.replace('http', 'ws')}/v1/stream", subprotocols=[Subprotocol("tallow.v1")]
+    ) as client:
+        client.recv(timeout=10)
+        assert value(url, "tallow_clients") == 1
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(100):
+                client.send("no JSON")
+                client.recv(timeout=10)
+    wait_until(lambda: value(url, "tallow_clients") == 0)
+    assert value(url, "tallow_client_drops_total", reason="errors") == 1
+    assert value(url, "tallow_client_drops_total", reason="slow") == 0
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def log_event(event: Event, **facts: Any) -> None:
 
 def configure_logs(form: Literal["text", "json"]) -> None:
     """Write all logs of this process to stderr, in one form."""
+    repeats = Repeats()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -57,7 +58,7 @@ def configure_logs(form: Literal["text", "json"]) -> None:
         _without_secrets,
     ]
     structlog.configure(
-        processors=[*shared, Repeats(), ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, repeats, ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -69,30 +70,40 @@ def configure_logs(form: Literal["text", "json"]) -> None:
             processors=[ProcessorFormatter.remove_processors_meta, _FORMS[form]],
         )
     )
+    handler.addFilter(repeats.filter)
     root = logging.getLogger()
     root.handlers, root.level = [handler], logging.WARNING
     logging.getLogger("tallow").setLevel(logging.INFO)
 
 
 class Repeats:
-    """Leaves events out that repeat too often, and counts them."""
+    """Says which events repeat too often, and counts them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
-        """Return the event, or drop it."""
-        key, now = (event["event"], str(event.get("kind", ""))), self._clock()
-        began, count = self._seen.get(key, (now, 0))
+    def admit(self, event: str, kind: str) -> tuple[bool, int]:
+        """Return whether one more is written, and how many were left out before it."""
+        now = self._clock()
+        began, count = self._seen.get((event, kind), (now, 0))
+        left_out = 0
         if now - began >= REPEATS_SECONDS:
-            if count > REPEATS_MAX:
-                event["left_out"] = count - REPEATS_MAX
+            left_out = max(0, count - REPEATS_MAX)
             began, count = now, 0
-        self._seen[key] = (began, count + 1)
-        if count >= REPEATS_MAX:
+        self._seen[event, kind] = (began, count + 1)
+        return count < REPEATS_MAX, left_out
+
+    def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
+        """Return the event, or drop it: as one of structlog's processors."""
+        is_written, left_out = self.admit(event["event"], str(event.get("kind", "")))
+        if not is_written:
             raise structlog.DropEvent
-        return event
+        return {**event, "left_out": left_out} if left_out else event
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether another library's line is written: as a filter of Python's logging."""
+        return isinstance(record.msg, dict) or self.admit("server", record.name)[0]
 
 
 def _of_others(_logger: Any, method: str, event: EventDict) -> EventDict:

@@ -12,12 +12,16 @@ from contextlib import contextmanager
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of counted durations, in seconds; what took longer is counted behind them."""
 
-STAGES = ("update", "read", "compute", "request")
-"""Work that is timed: an update of the live engine; a read of the store, or a question to it; one
-in a worker process; a request over HTTP from its first byte to the last of its answer."""
+STAGES = ("update", "tell", "read", "compute", "request")
+"""Work that is timed: an update of the live engine; a change until the clients of the stream were
+told; a read of the store, or a question to it; one in a worker process; a request over HTTP from
+its first byte to the last of its answer."""
 
 ERRORS = ("feed", "store", "request", "internal")
 """Kinds of errors: the feed, what is written to disk, answers of 500 and above, mistakes here."""
+
+DROPS = ("slow", "errors", "binary")
+"""Why clients of the stream are dropped."""
 
 STATUSES = ("2xx", "3xx", "4xx", "5xx")
 """Kinds of answers."""

@@ -6,6 +6,7 @@ No family has a series per instrument: what tells series apart are timeframes, s
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from prometheus_client.core import (
 )
 
 import tallow
-from tallow.service.measures import BOUNDS, ERRORS, STAGES, STATUSES, Durations
+from tallow.service.measures import BOUNDS, DROPS, ERRORS, STAGES, STATUSES, Durations
 
 if TYPE_CHECKING:
     from tallow.service.service import Service
@@ -93,8 +94,8 @@ FAMILIES = (
         "processing_seconds",
         "histogram",
         "stage",
-        "How long work took: an update of the live engine, a read, a question in a worker process, "
-        "a request over HTTP.",
+        "How long work took: an update of the live engine, a change until clients of the stream "
+        "were told, a read, a question in a worker process, a request over HTTP.",
         lambda service: service.measures.durations("processing", STAGES),
     ),
     MetricFamily(
@@ -183,6 +184,42 @@ FAMILIES = (
         lambda service: service.measures.counts("requests", STATUSES),
     ),
     MetricFamily(
+        "clients",
+        "gauge",
+        "",
+        "Clients of the stream that are connected.",
+        lambda service: _one(len(service.hub.clients)),
+    ),
+    MetricFamily(
+        "client_drops_total",
+        "counter",
+        "reason",
+        "Clients of the stream that the service dropped: they did not read, or sent errors only.",
+        lambda service: service.measures.counts("drops", DROPS),
+    ),
+    MetricFamily(
+        "stream_changes_total",
+        "counter",
+        "",
+        "Changes that the stream has numbered since its first client.",
+        lambda service: _one(service.hub.seq),
+    ),
+    MetricFamily(
+        "comparison_mismatches",
+        "gauge",
+        "kind",
+        "Values of the last hour in which the rollout's two engines differ: for an accepted cause, "
+        "for none, and decisions that follow from them.",
+        lambda service: service.rollout.mismatches(),
+    ),
+    MetricFamily(
+        "rollout_stage",
+        "gauge",
+        "stage",
+        "1 for the stage in which the rollout is.",
+        lambda service: service.rollout.stage(),
+    ),
+    MetricFamily(
         "cache_answers_total",
         "counter",
         "result",
@@ -210,10 +247,13 @@ class Metrics:
         self._service = service
         self._registry = CollectorRegistry()
         self._registry.register(self)
+        self._lock = threading.Lock()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        # Two who ask at once wait for each other, not the service for them.
+        with self._lock:
+            return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """Read every family."""

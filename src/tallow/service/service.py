@@ -23,6 +23,7 @@ from tallow.service.limits import READS_MAX, READS_WAITING_MAX, STREAM_STOP_SECO
 from tallow.service.logs import log_event
 from tallow.service.measured_engine import MeasuredEngine
 from tallow.service.measures import Measures
+from tallow.service.rollout_watch import RolloutWatch
 from tallow.service.settings import ServiceSettings
 from tallow.service.stream.answering import Answering
 from tallow.service.stream.hub import Hub
@@ -57,6 +58,8 @@ class Service:
         What is counted and timed, for the metrics.
     watch
         What is known of the feed.
+    rollout
+        What is known of a rollout.
     is_stopping
         Whether the service was asked to end.
     """
@@ -71,6 +74,7 @@ class Service:
         calendar, convention = settings.calendar, settings.convention
         self.engine = AnalyticsEngine(store=self.store, calendar=calendar, convention=convention)
         self.measures = Measures()
+        self.rollout = RolloutWatch(settings.rollout)
         self.is_stopping = False
         self.live = MeasuredEngine(
             settings.timeframes,
@@ -82,7 +86,7 @@ class Service:
         )
         self._workers = WorkerPool(EngineOptions(str(settings.store), calendar, convention))
         bars = LiveBars(self.live, make_plan(settings.indicators, convention), self.read)
-        self.hub = Hub(bars)
+        self.hub = Hub(bars, self.measures)
         self.answering = Answering(self.hub, bars)
         self.live.listen(self.hub.take)
         self._readers = ThreadPoolExecutor(READS_MAX, thread_name_prefix="read")
@@ -168,7 +172,9 @@ class Service:
         except Exception:  # noqa: BLE001 - nobody waits for this thread: the log says it
             self.measures.count("errors/feed")
             log_event("error", kind="feed", exc_info=True)
-        log_event("feed", kind="ended")
+        finally:
+            self.watch.look()
+            log_event("feed", kind="ended")
 
     def _open_feed(self) -> Feed:
         feed, speed = self.settings.feed, self.settings.speed

@@ -31,6 +31,13 @@ def _indicators(specs: str) -> str:
     return specs
 
 
+def _plan(path: Path) -> Path:
+    from tallow.migrate.rollout.plan import read_plan
+
+    read_plan(path)
+    return path
+
+
 class ServiceSettings(BaseSettings):
     """Settings of `tallow serve`; each says itself where they are listed, and where one is wrong.
 
@@ -60,6 +67,9 @@ class ServiceSettings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
+    rollout: Annotated[Path, AfterValidator(_plan)] | None = Field(
+        None, description="Plan of a rollout, to be among the metrics."
+    )
     feed_lag_max: float = Field(
         60.0, gt=0, description="Seconds of lag of the feed with which the service is not ready."
     )

@@ -41,9 +41,13 @@ class FeedWatch:
         for update in updates:
             self._note_visible(update, now_us())
         if time.monotonic() - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = time.monotonic()
-            self.statistics = self._session.statistics
-            self._say_changes(self.statistics)
+            self.look()
+
+    def look(self) -> None:
+        """Take the session's statistics; for the thread that drives it, or once that has ended."""
+        self._looked_at = time.monotonic()
+        self.statistics = self._session.statistics
+        self._say_changes(self.statistics)
 
     def _say_changes(self, now: LiveStatistics) -> None:
         """Log that the feed, or what can be written, is otherwise than before."""

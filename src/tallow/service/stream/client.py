@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -16,6 +16,9 @@ from tallow.service.stream.groups import Subscription
 
 STOPS, BINARY, ERRORS, SLOW = 1001, 1003, 4400, 4408
 """Codes with which the service closes."""
+
+Drop = Literal["slow", "errors", "binary"]
+"""Why a client is dropped."""
 
 
 class Socket(Protocol):
@@ -49,10 +52,13 @@ class StreamClient:
     ----------
     subscriptions
         By name.
+    dropped
+        Why the service dropped it; None where it did not.
     """
 
     def __init__(self, socket: Socket) -> None:
         self.subscriptions: dict[str, Subscription] = {}
+        self.dropped: Drop | None = None
         self._socket, self._outbox = socket, deque[str]()
         self._news = asyncio.Event()
         self._is_sending = False
@@ -104,6 +110,7 @@ class StreamClient:
         """Drop the client if it does not read; else say now and then that nothing else changed."""
         waits_since = self._waits_since
         if waits_since is not None and now - waits_since > STREAM_DRAIN_SECONDS:
+            self.dropped = "slow"
             self._socket.drop(SLOW, f"nothing was read for {STREAM_DRAIN_SECONDS:g} s")
         elif self.is_idle and now - self._last_sent > STREAM_HEARTBEAT_SECONDS:
             for each in self.subscriptions.values():
@@ -132,11 +139,13 @@ class StreamClient:
         while (event := await self._socket.receive())["type"] == "websocket.receive":
             text = event.get("text")
             if text is None:
+                self.dropped = "binary"
                 await self._socket.close(BINARY, "a binary message; send JSON as text")
                 return
             await answer(self, text)
             if self._errors >= STREAM_ERRORS_MAX:
                 reason = f"{STREAM_ERRORS_MAX} messages in a row were errors"
+                self.dropped = "errors"
                 await self._socket.close(ERRORS, reason)
                 return
 

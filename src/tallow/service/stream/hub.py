@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -19,6 +20,7 @@ from tallow.service.limits import (
     STREAM_STEP_ROWS,
     STREAM_WAITING_MAX,
 )
+from tallow.service.measures import Measures
 from tallow.service.stream.changes import RecentChanges, RowChanges, changes_of
 from tallow.service.stream.client import StreamClient
 from tallow.service.stream.groups import Groups, RowGroup
@@ -41,12 +43,13 @@ class Hub:
         Those that are connected.
     """
 
-    def __init__(self, bars: LiveBars, recent: int = STREAM_RECENT_MAX) -> None:
+    def __init__(self, bars: LiveBars, measures: Measures, recent: int = STREAM_RECENT_MAX) -> None:
         self.stream, self.seq = secrets.token_hex(8), 0
         self.clients: set[StreamClient] = set()
         self.groups = Groups()
         self._bars, self._recent = bars, RecentChanges(recent)
-        self._waiting: deque[LiveUpdate | ArrayUpdate] = deque()
+        self._measures = measures
+        self._waiting: deque[tuple[float, LiveUpdate | ArrayUpdate]] = deque()
         self._is_called = self._lost = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look: asyncio.Task[None] | None = None
@@ -61,7 +64,7 @@ class Hub:
         if len(self._waiting) >= STREAM_WAITING_MAX:
             self._lost = True
             self._waiting.clear()
-        self._waiting.append(update)
+        self._waiting.append((time.perf_counter(), update))
         if not self._is_called:
             self._is_called = True
             try:
@@ -135,12 +138,17 @@ class Hub:
             self.seq += 1
             self._recent.forget(self.seq)
             self.groups.begin_anew()
-        rows = 0
+        rows, told = 0, list[float]()
         # The engine's thread may have cleared it.
         with contextlib.suppress(IndexError):
             while rows < STREAM_STEP_ROWS:
-                rows += self._tell(self._waiting.popleft())
+                came, update = self._waiting.popleft()
+                rows += self._tell(update)
+                told.append(came)
         self.groups.flush(self.seq)
+        now = time.perf_counter()
+        for came in told:
+            self._measures.note("processing/tell", now - came)
         return len(self._waiting) > 0
 
     def _tell(self, update: LiveUpdate | ArrayUpdate) -> int:

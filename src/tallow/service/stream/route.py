@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from tallow.service.limits import STREAM_CLIENTS_MAX
+from tallow.service.logs import log_event
 from tallow.service.problems import RETRY_SECONDS, problem
 from tallow.service.service import Service
 from tallow.service.stream.client import StreamClient, WebSocketLink
@@ -27,13 +28,22 @@ def make_router(service: Service) -> APIRouter:
         await websocket.accept(SUBPROTOCOL)
         client = StreamClient(WebSocketLink(websocket, websocket.scope["state"].get("direct")))
         service.hub.join(client)
+        log_event("client", kind="connected", clients=len(service.hub.clients))
         try:
             client.put(service.answering.welcome())
             await client.run(service.answering.answer)
         finally:
             service.hub.leave(client)
+            _say_left(service, client)
 
     return router
+
+
+def _say_left(service: Service, client: StreamClient) -> None:
+    if client.dropped is not None:
+        service.measures.count(f"drops/{client.dropped}")
+    kind = "left" if client.dropped is None else "dropped"
+    log_event("client", kind=kind, reason=client.dropped, clients=len(service.hub.clients))
 
 
 async def _refusal(service: Service, websocket: WebSocket) -> Response | None:
