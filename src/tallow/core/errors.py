@@ -9,7 +9,9 @@ import difflib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from tallow.core.limits import (
@@ -44,8 +46,23 @@ class EmptyWarning(TallowWarning):
     """An answer has no bar; the message says why."""
 
 
+_reads_why_empty: ContextVar[bool] = ContextVar("reads_why_empty", default=False)
+
+
+@contextmanager
+def without_empty_warnings() -> Iterator[None]:
+    """Warn of no empty answer in the block: whoever asks there reads `why_empty`, in any thread."""
+    token = _reads_why_empty.set(True)
+    try:
+        yield
+    finally:
+        _reads_why_empty.reset(token)
+
+
 def warn_caller(text: str, kind: type[TallowWarning] = TallowWarning) -> None:
     """Warn at the line outside the package that called into it."""
+    if kind is EmptyWarning and _reads_why_empty.get():
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1
@@ -98,6 +115,10 @@ class StateError(TallowError):
 
 class RangeError(TallowError, ValueError):
     """A start, end or instrument filter cannot be read, or selects nothing that exists."""
+
+
+class UnknownInstrumentError(RangeError):
+    """An instrument was asked for by name that is not there; the message lists names like it."""
 
 
 class ActionError(TallowError, ValueError):

@@ -12,7 +12,7 @@ import polars as pl
 
 from tallow.core.calendars import Calendar
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import RangeError, excerpt, near_matches
+from tallow.core.errors import RangeError, UnknownInstrumentError, excerpt, near_matches
 from tallow.core.given import name_text
 from tallow.core.moments import Limit, Moment, at_venue, limit_text, read_limit
 from tallow.core.time import BEGIN_OF_TIME, END_OF_TIME, to_us
@@ -84,15 +84,15 @@ class Range:
     def check_found(
         self, known: Collection[str], where: str = "the input", instead: str = ""
     ) -> None:
-        """Raise `RangeError` if an instrument was asked for that the input does not have.
+        """Raise `UnknownInstrumentError` if the input lacks an instrument that was asked for.
 
-        Also if it has no member of the universe. `instead` is what to say where there is no
-        instrument at all.
+        `UniverseError` if it has no member of the universe. `instead` is what to say where there
+        is no instrument at all.
         """
         for name in sorted(self.instruments or ()):
             if name not in known:
                 hint = near_matches(name, known) if known else instead or f"{where} has none"
-                raise RangeError(f"instrument: {excerpt(name)}; not in {where}; {hint}")
+                raise UnknownInstrumentError(f"instrument: {excerpt(name)}; not in {where}; {hint}")
         if self.universe is not None:
             self.universe.require_among(known, where)
 

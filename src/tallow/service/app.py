@@ -7,11 +7,12 @@ from collections.abc import Callable
 from fastapi import APIRouter, FastAPI
 
 from tallow.service import operations
+from tallow.service.http.routers import HTTP_ROUTERS
 from tallow.service.problems import add_problems
 from tallow.service.service import Service
 from tallow.service.stream import route as stream
 
-ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (stream.make_router,)
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (*HTTP_ROUTERS, stream.make_router)
 """Functions that take the service, and return a router of ``/v1``."""
 
 

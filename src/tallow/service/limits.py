@@ -61,3 +61,33 @@ STREAM_CHUNK_INSTRUMENTS = 500
 
 STREAM_STOP_SECONDS = 5.0
 """How long clients may read what waits while the service stops."""
+
+ASKED_INSTRUMENTS_MAX = 500
+"""Instruments that one question may name."""
+
+ASKED_CHARACTERS_MAX = 8_192
+"""Longest text of one parameter: of indicators, of a cursor, of a moment."""
+
+PAGE_ROWS = 5_000
+"""Rows of a page, where no limit is asked for."""
+
+PAGE_ROWS_MAX = 50_000
+"""Most rows of a page."""
+
+PAGE_VALUES_MAX = 2_000_000
+"""Most values, rows times columns, of a page: its texts are held in memory."""
+
+ANSWER_VALUES_MAX = 20_000_000
+"""Most values that all pages of an answer may have."""
+
+ANSWER_CANDLES_MAX = 50_000_000
+"""Most candles that the bars of an answer may be made of."""
+
+ANSWERS_BYTES = 134_217_728
+"""Bytes of whole answers that are kept while their pages are asked for."""
+
+READY_BYTES = 67_108_864
+"""Bytes of bodies that are kept ready, to be sent again as they are."""
+
+PACKED_FROM_BYTES = 1_024
+"""Bodies that are shorter are sent as they are, whatever the client would unpack."""

@@ -7,12 +7,62 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
-from tallow.core.errors import StoreError, TallowError
-from tallow.service.errors import BusyError
+from tallow.core.errors import StoreError, TallowError, UniverseError, UnknownInstrumentError
+from tallow.service.errors import BusyError, NotAcceptableError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
+
+_STATUSES: tuple[tuple[type[TallowError], int], ...] = (
+    (BusyError, 503),
+    (StoreError, 503),
+    (UnknownInstrumentError, 404),
+    (UniverseError, 404),
+    (NotAcceptableError, 406),
+)
+"""Which error is which status; any other is 422."""
+
+
+class Problem(BaseModel):
+    """What was wrong, RFC 9457: with which parameter, by which rule, and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    where: str | None = None
+    rule: str | None = None
+    hint: str | None = None
+    errors: list[dict[str, str]] | None = None
+
+
+_EXAMPLE = {
+    "type": "about:blank",
+    "title": "UnknownInstrument",
+    "status": 404,
+    "detail": "instrument: 'RAYMON'; not in the store; did you mean RAYMOND?",
+    "where": "instrument: 'RAYMON'",
+    "rule": "not in the store",
+    "hint": "did you mean RAYMOND?",
+}
+
+
+def _described(what: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {MEDIA_TYPE: {"schema": schema, "example": _EXAMPLE}}
+    return {"description": what, "content": content}
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    404: _described("There is none of this name."),
+    406: _described("No format is accepted that there is."),
+    422: _described("A parameter is wrong, or more is asked than is answered."),
+    503: _described("Too much is asked at once, or the store cannot be read."),
+}
+"""The problems that any route may answer with, for OpenAPI."""
 
 
 def problem(status: int, title: str, detail: str, headers: Any = None, **more: Any) -> JSONResponse:
@@ -25,13 +75,20 @@ def add_problems(app: FastAPI) -> None:
     """Let errors that routes raise be answered as problems."""
     app.add_exception_handler(TallowError, _of_tallow)
     app.add_exception_handler(RequestValidationError, _of_request)
+    app.add_exception_handler(HTTPException, _of_http)
 
 
 async def _of_tallow(_request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, BusyError):
-        return problem(503, "Busy", str(error), {"Retry-After": str(RETRY_SECONDS)})
-    status = 503 if isinstance(error, StoreError) else 422
-    return problem(status, type(error).__name__.removesuffix("Error"), str(error))
+    status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 422)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, BusyError) else None
+    title = type(error).__name__.removesuffix("Error")
+    return problem(status, title, str(error), headers, **_parts(str(error)))
+
+
+def _parts(message: str) -> dict[str, str]:
+    """Return the parts of a message: where it is wrong, the rule, and what to do."""
+    parts = message.split("; ", 2)
+    return dict(zip(("where", "rule", "hint"), parts, strict=False)) if len(parts) > 1 else {}
 
 
 async def _of_request(_request: Request, error: Exception) -> JSONResponse:
@@ -41,3 +98,8 @@ async def _of_request(_request: Request, error: Exception) -> JSONResponse:
     ]
     text = "; ".join(f"{each['where']}: {each['rule']}" for each in found)
     return problem(422, "Request", text, errors=found)
+
+
+async def _of_http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, "Request", str(error.detail), error.headers)

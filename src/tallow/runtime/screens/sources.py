@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 
 from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import EmptyWarning, RangeError
+from tallow.core.errors import RangeError, without_empty_warnings
 from tallow.core.time import DAY_US, MINUTE_US, from_us, nearest_datetime, now_us, to_us
 from tallow.core.timeframe import Timeframe, parse_timeframe
 from tallow.data.reading.candles import Candles
@@ -309,18 +307,10 @@ def _made(
     over = Range.of(start, None, names or None)
     reading: InputKeywords = {"source_timeframe": size}
     asked = (candles, reading, wanted.timeframe, tuple(wanted.specs), over)
-    with _silent():
+    with without_empty_warnings():
         (made,) = requests.to_frames(*asked, nearest_datetime(until), peers=peers).values()
     return made
 
 
 def _length_us(size: Timeframe) -> int:
     return size.minutes * MINUTE_US if size.minutes else DAY_US
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Let answers without a bar be no warning: a screen says so itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EmptyWarning)
-        yield

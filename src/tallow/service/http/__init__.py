@@ -1,0 +1,1 @@
+"""The routes of ``/v1`` that answer over HTTP, one module a subject."""
