@@ -12,8 +12,8 @@ import pytest
 
 import tallow
 from tallow.core.calendars import load_calendar
-from tallow.service.service import Service
 from tallow.service.read_settings import read_settings
+from tallow.service.service import Service
 from tests.frames import simulate_candles
 
 Serve = Callable[[pl.DataFrame], Service]
@@ -46,4 +46,4 @@ def opened(candles: pl.DataFrame, folder: Path) -> Service:
     """Return a service over candles, not entered yet."""
     with tallow.open_store(folder, create=True) as store:
         store.write(candles, source_timeframe="1m")
-    return Service(read_settings(store=folder, timeframes=["5m", "15m"]))
+    return Service(read_settings(store=str(folder), timeframes=["5m", "15m"]))
