@@ -220,7 +220,7 @@ def test_an_unknown_instrument_is_not_found(client: Client, unknown: str) -> Non
 
 def test_more_than_an_answer_may_have_is_refused(client: Client, name: str) -> None:
     assert client.get("/v1/candles", instrument=[name] * 501).status_code == 422
-    assert "one of them must be given" in client.get("/v1/candles").json()["detail"]
+    assert "one of them must be named" in client.get("/v1/candles").json()["detail"]
     assert client.get("/v1/candles", universe="/etc/passwd.csv").status_code == 404
 
 

@@ -23,7 +23,7 @@ from tallow.service.http.formats import (
     to_body,
 )
 from tallow.service.http.questions import BarsQuestion, ManyQuestion, require_named, said
-from tallow.service.http.ready import VARY, Ready, ReadyAnswers
+from tallow.service.http.ready import VARY, ReadyAnswer, ReadyAnswers
 from tallow.service.problems import PROBLEMS
 from tallow.service.service import Service
 
@@ -90,8 +90,8 @@ class _Answers:
         media_type: str,
         packing: Packing,
         token: Hashable,
-        before: Ready | None,
-    ) -> Ready:
+        before: ReadyAnswer | None,
+    ) -> ReadyAnswer:
         """Make an answer; the one before stays where it says the same."""
         page = self._pages.page(asked, instrument)
         if before is not None and before.digest == page.digest:
@@ -101,7 +101,7 @@ class _Answers:
         headers = _headers(page, asked) | {"ETag": tag}
         if packed:
             headers["Content-Encoding"] = packed
-        return Ready(token, page.until, page.digest, tag, media_type, body, headers)
+        return ReadyAnswer(token, page.until, page.digest, tag, media_type, body, headers)
 
 
 def _headers(page: Page, asked: BarsQuestion) -> dict[str, str]:

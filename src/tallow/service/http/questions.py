@@ -86,8 +86,8 @@ def require_named(asked: ManyQuestion) -> None:
     """Raise `ParameterError` if neither instruments nor a universe are named."""
     if not asked.instrument and asked.universe is None:
         raise ParameterError(
-            "candles: instrument=, universe=; one of them must be given; for all instruments, "
-            "keep a universe of them"
+            "candles: no instrument, and no universe; one of them must be named; for all "
+            "instruments, keep a universe of them"
         )
 
 

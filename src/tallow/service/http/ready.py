@@ -14,7 +14,7 @@ VARY = "Accept, Accept-Encoding, Authorization"
 
 
 @dataclass(frozen=True)
-class Ready:
+class ReadyAnswer:
     """An answer as it is sent.
 
     Attributes
@@ -49,9 +49,9 @@ class ReadyAnswers:
 
     def __init__(self, bytes_max: int = READY_BYTES) -> None:
         self.bytes, self._bytes_max = 0, bytes_max
-        self._answers: OrderedDict[Hashable, Ready] = OrderedDict()
+        self._answers: OrderedDict[Hashable, ReadyAnswer] = OrderedDict()
 
-    def get(self, key: Hashable, token: Hashable, now: int) -> Ready | None:
+    def get(self, key: Hashable, token: Hashable, now: int) -> ReadyAnswer | None:
         """Return an answer, if it is still the answer."""
         found = self._answers.get(key)
         if found is None or found.token != token or now >= found.until:
@@ -59,11 +59,11 @@ class ReadyAnswers:
         self._answers.move_to_end(key)
         return found
 
-    def last(self, key: Hashable) -> Ready | None:
+    def last(self, key: Hashable) -> ReadyAnswer | None:
         """Return what was answered last, whether or not it is still the answer."""
         return self._answers.get(key)
 
-    def put(self, key: Hashable, ready: Ready) -> None:
+    def put(self, key: Hashable, ready: ReadyAnswer) -> None:
         """Keep an answer; those that were not asked for longest go."""
         there = self._answers.pop(key, None)
         self.bytes -= 0 if there is None else len(there.body)
