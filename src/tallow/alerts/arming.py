@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable
 
 import numpy as np
@@ -63,14 +64,14 @@ class Allowance:
         """Take the instruments and moments of alerts that were fired before."""
         for instrument, moment in fired:
             self._last[instrument] = max(moment, self._last.get(instrument, moment))
-            self._recent.append(moment)
+            insort(self._recent, moment)
 
     def refusal(self, instrument: str, moment: int) -> str | None:
         """Return what holds an alert back, ``cooldown`` or ``cap``; None where nothing does."""
         last = self._last.get(instrument)
         if last is not None and moment - last < self._cooldown:
             return "cooldown"
-        self._recent = [each for each in self._recent if each > moment - HOUR_US]
+        del self._recent[: bisect_right(self._recent, moment - HOUR_US)]
         if len(self._recent) >= self._cap:
             return "cap"
         self.remember([(instrument, moment)])

@@ -94,6 +94,7 @@ class _Firing(NamedTuple):
     moment: int
     which_rule: int
     instrument: str
+    opened: int
     row: int
 
 
@@ -122,11 +123,10 @@ class _Group:
 
         The latter for all instruments, by number.
         """
-        closed = np.flatnonzero(rows.is_final & (rows.timestamp >= self.judged[rows.instrument]))
-        which = rows.instrument[closed]
+        closed = rows.is_final & (rows.timestamp >= self.judged[rows.instrument])
         since = np.full(len(self.judged), END_OF_TIME)
-        np.minimum.at(since, which, rows.timestamp[closed])
-        return np.unique(which), since
+        np.minimum.at(since, rows.instrument[closed], rows.timestamp[closed])
+        return np.flatnonzero(since < END_OF_TIME), since
 
 
 class Watch:
@@ -260,18 +260,11 @@ class Watch:
         turns: list[Turn] = []
         causes: list[_Firing] = []
         for layer in _layers(judged.instrument, is_wanted):
+            numbers, opens = judged.instrument[layer], judged.opens[layer]
             for which_rule, each in enumerate(group.rules):
-                numbers, opens = judged.instrument[layer], judged.opens[layer]
                 fires, turned = each.arming.take(numbers, opens, judged.states[which_rule][layer])
-                identity = each.rule.identity if turned.any() else ""
-                for row in layer[turned].tolist():
-                    number = judged.instrument[row]
-                    armed = bool(each.arming.armed[number])
-                    turns.append(Turn(identity, names[number], armed, int(judged.opens[row])))
-                causes += [
-                    _Firing(int(judged.ends[row]), which_rule, names[judged.instrument[row]], row)
-                    for row in layer[fires].tolist()
-                ]
+                turns += _turns(each, names, numbers[turned], opens[turned])
+                causes += _firings(which_rule, names, judged, layer[fires])
         return self._claim(group, judged, sorted(causes), turns)
 
     def _judged_bars(self, group: _Group, which: Ints, since: Times) -> JudgedBars:
@@ -314,7 +307,7 @@ class Watch:
         self, group: _Group, judged: JudgedBars, causes: Sequence[_Firing]
     ) -> list[tuple[_RuleState, Alert]]:
         """Return the alerts that nothing holds back, with their rules."""
-        names = [_cause(group, judged, each) for each in causes]
+        names = [_cause(group, each) for each in causes]
         known = self._record.known(names)
         found = []
         for cause, name in zip(causes, names, strict=True):
@@ -355,23 +348,45 @@ def _layers(instrument: Ints, is_wanted: Any) -> list[Ints]:
     return [rows[ages == age] for age in range(int(ages.max()) + 1)]
 
 
-def _cause(group: _Group, judged: JudgedBars, cause: _Firing) -> str:
+def _turns(each: _RuleState, names: Sequence[str], which: Ints, opens: Times) -> list[Turn]:
+    """Return that a rule turned for instruments, at the bars that opened then."""
+    if not len(which):
+        return []
+    identity, rows = each.rule.identity, (which, each.arming.armed[which], opens)
+    return [
+        Turn(identity, names[number], armed, opened)
+        for number, armed, opened in zip(*(row.tolist() for row in rows), strict=True)
+    ]
+
+
+def _firings(
+    which_rule: int, names: Sequence[str], judged: JudgedBars, rows: Ints
+) -> list[_Firing]:
+    """Return that a rule fires on rows of judged bars."""
+    found = judged.ends[rows], judged.opens[rows], judged.instrument[rows], rows
+    return [
+        _Firing(moment, which_rule, names[number], opened, row)
+        for moment, opened, number, row in zip(*(each.tolist() for each in found), strict=True)
+    ]
+
+
+def _cause(group: _Group, cause: _Firing) -> str:
     identity = group.rules[cause.which_rule].rule.identity
-    return f"{identity}:{int(judged.opens[cause.row])}:{cause.instrument}"
+    return f"{identity}:{cause.opened}:{cause.instrument}"
 
 
 def _alert(group: _Group, judged: JudgedBars, cause: _Firing, name: str) -> Alert:
-    rule, opened = group.rules[cause.which_rule].rule, int(judged.opens[cause.row])
+    rule = group.rules[cause.which_rule].rule
     numbers: dict[str, float | None] = {
         each: None if np.isnan(values[cause.row]) else float(values[cause.row])
-        for each, values in judged.numbers[cause.which_rule].items()
+        for each, values in judged.numbers(cause.which_rule).items()
     }
     return Alert(
         name,
         rule.name,
         cause.instrument,
         group.timeframe,
-        from_us(opened),
+        from_us(cause.opened),
         from_us(cause.moment),
         rule.reason(numbers),
         numbers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel, kernel_part
+from tallow.core.kernel import kernel, kernel_part, kernel_step
 from tallow.core.operator import WINDOW, Indicator, Output, Parameter
 from tallow.indicators._declare import length, multiplier
 from tallow.indicators._short_windows import short_moments
@@ -34,7 +34,7 @@ def _contracting(w, m, side, state, who, contracting, contraction):  # type: ign
 
     A count goes no further back than the window, so it is one of the window alone.
     """
-    first, last = (m - 1) * side, state.shape[1] - 1
+    first, last = (m - 1) * side, state.shape[1] - 2
     for j in range(len(contracting)):
         before = state[who[j], last] if j < side else contracting[j - side]
         now, count, fell = w[first + j], 0.0, 0.0
@@ -78,50 +78,68 @@ def _percentile(w, m, side, work, out):  # type: ignore[no-untyped-def]
 
 
 @kernel_part
-def _lowest(s, now):  # type: ignore[no-untyped-def]
-    """Return the lowest of `now` and earlier widths; NaN where any is missing."""
-    a, b, c, d, missing, whole = now, now, now, now, np.int64(now != now), len(s) // 4 * 4
+def _keep_lowest(w, m, who, state, lowest):  # type: ignore[no-untyped-def]
+    """Keep the lowest of the widths in the state; NaN where it was the one that leaves now."""
+    low, oldest = lowest[len(lowest) - 1], w[len(w) - m]
+    state[who[0], state.shape[1] - 1] = low if oldest > low else np.nan
+
+
+@kernel_step
+def _lowest(s, count, now):  # type: ignore[no-untyped-def]
+    """Return the lowest of `now` and the first widths of `s`; NaN where any is missing."""
+    a, b, c, d, missing, whole = now, now, now, now, np.int64(now != now), count // 4 * 4
     for k in range(0, whole, 4):
         # Four by four: each minimum waits for the one before it.
         a, b = s[k] if s[k] < a else a, s[k + 1] if s[k + 1] < b else b
         c, d = s[k + 2] if s[k + 2] < c else c, s[k + 3] if s[k + 3] < d else d
-    for k in range(whole, len(s)):
+    for k in range(whole, count):
         a = s[k] if s[k] < a else a
-    for k in range(len(s)):
+    for k in range(count):
         missing += s[k] != s[k]
     return np.nan if missing else min(a, b, c, d)
 
 
 @kernel_part
-def _one_row(s, now, near, j, lowest, distance, contracting, contraction, *rest):  # type: ignore[no-untyped-def]
-    """Do as `_look_back` for one row, in place: `s` has earlier widths, then the newest count."""
+def _in_place(  # type: ignore[no-untyped-def]
+    state, kept, who, wide, near, lowest, distance, contracting, contraction, *rest
+):
+    """Do as `_look_back` for a row of each of `who`, where the widths lie.
+
+    From `kept` on a state has the earlier widths, the newest count, and the lowest of these widths.
+    One loop over instruments: a call for each, which counts references to all arrays, takes longer
+    than the arithmetic.
+    """
     in_range, percentile, release = rest
-    m, last = len(s), len(s) - 1
-    before, low = s[last - 1], _lowest(s[:last], now)
-    count, fell, below, back = 0.0, 0.0, 0, 0
-    if now < before * (1.0 - EQUAL):
-        count = min(s[last] + 1.0, m - 1.0) if s[last] >= 0.0 else 1.0
-        begin = s[last - int(count)]
-        fell = 100.0 * (begin - now) / begin
-    limit, fewer = low * (1.0 + near + EQUAL), now * (1.0 - EQUAL)
-    for k in range(last):
-        below += s[k] < fewer
-    if now <= limit:
-        back = 1
-        while back < m and s[last - back] <= limit:
-            back += 1
-    for k in range(last - 1):
-        s[k] = s[k + 1]
-    s[last - 1], s[last] = now, count
-    lowest[j] = low
-    distance[j] = np.nan if low == 0.0 < now else low - low
-    if low > 0.0:
-        distance[j] = 100.0 * (now - low) / low
-    gone = low != low
-    contracting[j], contraction[j] = np.nan if gone else count, np.nan if gone else fell
-    in_range[j] = np.nan if gone else float(back)
-    percentile[j] = np.nan if gone else 100.0 * below / (m - 1.0)
-    release[j] = np.nan if gone else (1.0 if before <= limit < now else 0.0)
+    m, last = state.shape[1] - kept - 1, state.shape[1] - kept - 2
+    for j in range(len(wide)):
+        s, now = state[who[j], kept:], wide[j]
+        before, low = s[last - 1], s[m]
+        low = min(low, now) if low == low and now == now else _lowest(s, last, now)
+        s[m] = low if s[0] > low else np.nan
+        count, fell, below, back = 0.0, 0.0, 0, 0
+        if now < before * (1.0 - EQUAL):
+            count = min(s[last] + 1.0, m - 1.0) if s[last] >= 0.0 else 1.0
+            begin = s[last - int(count)]
+            fell = 100.0 * (begin - now) / begin
+        limit, fewer = low * (1.0 + near + EQUAL), now * (1.0 - EQUAL)
+        for k in range(last):
+            below += s[k] < fewer
+        if now <= limit:
+            back = 1
+            while back < m and s[last - back] <= limit:
+                back += 1
+        for k in range(last - 1):
+            s[k] = s[k + 1]
+        s[last - 1], s[last] = now, count
+        lowest[j] = low
+        distance[j] = np.nan if low == 0.0 < now else low - low
+        if low > 0.0:
+            distance[j] = 100.0 * (now - low) / low
+        gone = low != low
+        contracting[j], contraction[j] = np.nan if gone else count, np.nan if gone else fell
+        in_range[j] = np.nan if gone else float(back)
+        percentile[j] = np.nan if gone else 100.0 * below / (m - 1.0)
+        release[j] = np.nan if gone else (1.0 if before <= limit < now else 0.0)
 
 
 @kernel_part
@@ -132,15 +150,14 @@ def _look_back(  # type: ignore[no-untyped-def]
     in_range, percentile, release = rest
     m, kept = int(params[2]), int(params[0]) - 1
     if side > 1:
-        near = 0.01 * params[3]
-        for j in range(side):
-            s, own = state[who[j], kept:], (lowest, distance, contracting, contraction)
-            _one_row(s, wide[j], near, j, *own, *rest)
+        own = (lowest, distance, contracting, contraction)
+        _in_place(state, kept, who, wide, 0.01 * params[3], *own, *rest)
         return
     w = load_windows(state, kept, m - 1, who, side, wide, window)
     _contracting(w, m, side, state, who, contracting, contraction)
     _distances(w, m, side, 0.01 * params[3], work[:2], lowest, distance, in_range, release)
     _percentile(w, m, side, work[2], percentile)
+    _keep_lowest(w, m, who, state, lowest)
     for j in range(len(lowest)):
         if lowest[j] != lowest[j]:
             contracting[j] = contraction[j] = in_range[j] = percentile[j] = release[j] = np.nan
@@ -151,7 +168,10 @@ def _look_back(  # type: ignore[no-untyped-def]
 def advance(  # type: ignore[no-untyped-def]
     state, params, offsets, close, lowest, distance, contracting, contraction, in_range, rank, out
 ):
-    """State: the last ``length - 1`` closes, ``lookback - 1`` widths, and the newest count."""
+    """State: the last ``length - 1`` closes, ``lookback - 1`` widths, the newest count.
+
+    And the lowest of these widths, NaN while it is not known.
+    """
     n = int(params[0])
     rows, room, who, side = start_stretches(max(n, int(params[2])))
     window, widths, work = np.empty((2, room)), np.empty(room), np.empty((6, room))
@@ -220,7 +240,7 @@ INDICATOR = Indicator(
     ),
     memory=WINDOW,
     warmup=lambda p: (int(p["length"]) + int(p["lookback"]) - 2,) * 7,
-    state_size=lambda p: int(p["length"]) + int(p["lookback"]) - 1,
+    state_size=lambda p: int(p["length"]) + int(p["lookback"]),
     advance=advance,
     advance_long=advance_long,
     formula="w = upper - lower of bollinger(length, multiplier); lowest = least w of lookback "
@@ -231,6 +251,6 @@ INDICATOR = Indicator(
     "before was in range and this one is not; widths that differ by a billionth are equal",
     reference="Bollinger (2001), Bollinger on Bollinger Bands: The Squeeze; his is a look-back of "
     "six months of days",
-    version=2,
+    version=3,
     flat="width and lowest exactly 0, all rows in range; distance null where the lowest alone is 0",
 )

@@ -248,7 +248,9 @@ def _require_ascending(rows: PanelRows, once: str = "") -> None:
 
 def _require_steps(what: str, times: Times, rows: PanelRows, once: str = "") -> None:
     """Raise `ScreenError` unless times ascend within an instrument; with `once`, each differs."""
-    steps = np.diff(times)[rows.within]
+    each = rows.of_each
+    # Equally many rows of each instrument need no look at whose row each is.
+    steps = np.diff(times.reshape(-1, each)) if each else np.diff(times)[rows.within]
     least = int(steps.min(initial=1))
     if least < 0 or (once and not least):
         raise ScreenError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +61,8 @@ class JudgedScreens(NamedTuple):
     is_named: bool
 
 
-class JudgedBars(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class JudgedBars:
     """What screens are on the newest closed bars of instruments, by these and ascending in time.
 
     Attributes
@@ -72,15 +73,16 @@ class JudgedBars(NamedTuple):
         When bars open and end, int64 microseconds.
     states
         int8 ``[screens, bars]``: what each condition is, as in `Matches.states`.
-    numbers
-        Of each screen its numbers by name, float64 ``[bars]``; NaN is unknown.
     """
 
     instrument: Ints
     opens: Times
     ends: Times
     states: Codes
-    numbers: list[dict[str, Floats]]
+    _screens: Sequence[Screen]
+    _evaluation: Evaluation
+    _rows: Ints
+    _numbers: dict[int, dict[str, Floats]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -96,12 +98,19 @@ class JudgedBars(NamedTuple):
         ages = np.repeat(stops, np.diff(base.closed.offsets)) - np.arange(len(rows))
         rows = rows[ages <= bars]
         states = [evaluation.condition(screen.condition).states[rows] for screen in screens]
-        values = [
-            {name: evaluation.number(tree)[rows] for name, tree in screen.columns.items()}
-            for screen in screens
-        ]
-        opens, ends = base.opens[rows], base.ends[rows]
-        return cls(numbers[base.codes[rows]], opens, ends, np.array(states), values)
+        which, opens, ends = numbers[base.codes[rows]], base.opens[rows], base.ends[rows]
+        return cls(which, opens, ends, np.array(states), screens, evaluation, rows)
+
+    def numbers(self, which: int) -> dict[str, Floats]:
+        """Return the numbers of a screen by name, float64 ``[bars]``; NaN is unknown.
+
+        They are computed when they are asked for: most bars are no cause for anything.
+        """
+        if which not in self._numbers:
+            trees = self._screens[which].columns.items()
+            found = {name: self._evaluation.number(tree)[self._rows] for name, tree in trees}
+            self._numbers[which] = found
+        return self._numbers[which]
 
 
 class Asking(NamedTuple):
