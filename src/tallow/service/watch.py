@@ -68,9 +68,11 @@ class FeedWatch:
 
     def _note_visible(self, update: LiveUpdate, now: int) -> None:
         for size, rows in update.rows.items():
+            self._measures.count(f"bars/{size}", len(rows))
+            if not rows.is_final.any():
+                continue
             ends = rows.end[rows.is_final]
             recent = ends[ends > now - VISIBLE_SECONDS_MAX * SECOND_US]
-            self._measures.count(f"bars/{size}", len(rows))
             for end, times in zip(*np.unique(recent, return_counts=True), strict=True):
                 seconds = max(0.0, (now - int(end)) / SECOND_US)
                 self._measures.note(f"visible/{size}", seconds, int(times))

@@ -1,0 +1,91 @@
+"""Goal: a service is ready, or says each reason why it is not; and bars are timed from their close.
+
+Method: services without a server, one for each reason, and a feed whose candles close now.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tallow.core.errors import StoreError
+from tallow.data.feeds.feed import Feed, FeedBatch
+from tallow.data.feeds.idle import IdleFeed
+from tallow.service.read_settings import read_settings
+from tallow.service.readiness import reasons
+from tallow.service.service import Service
+from tallow.service.settings import ServiceSettings
+
+
+def settings_for(folder: Path, **more: object) -> ServiceSettings:
+    said: dict[str, object] = {"timeframes": ["1m"], "indicators": "", "calendar": "24/7"}
+    return read_settings(None, store=str(folder / "store"), **said, **more)
+
+
+def test_a_service_is_ready_and_stopping_is_said_alone(tmp_path: Path) -> None:
+    with Service(settings_for(tmp_path)) as service:
+        assert reasons(service) == []
+        service.is_stopping = True
+        assert reasons(service) == ["stopping"]
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with Service(settings_for(tmp_path, disk_free_min=10**18)) as service:
+        (found,) = reasons(service)
+    assert found.startswith("disk: free=")
+    assert found.endswith(" bytes; must be at least 1,000,000,000,000,000,000")
+
+
+def test_a_store_that_cannot_be_written_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise StoreError("candles: read-only")
+
+    with Service(settings_for(tmp_path)) as service:
+        monkeypatch.setattr(service.store, "require_writable", refuse)
+        assert reasons(service) == ["store: candles: read-only"]
+
+
+class LateFeed(IdleFeed):
+    """Gives one candle of the minute before this one, and says that it came late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        opened = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+        row = {"instrument": "A", "timestamp": opened, "volume": 1.0}
+        prices = dict.fromkeys(("open", "high", "low", "close"), 1.0)
+        self._frame: pl.DataFrame | None = pl.DataFrame(row | prices)
+
+    def receive(self, timeout: float) -> FeedBatch | None:
+        frame, self._frame = self._frame, None
+        if frame is None:
+            return super().receive(timeout)
+        self._meter.note(connected=True, lag_seconds=90.0)
+        return FeedBatch("candles", frame, round(time.time() * 1e6))
+
+
+class LateService(Service):
+    def _open_feed(self) -> Feed:
+        return LateFeed()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_feed_that_lags_is_said_and_its_bar_is_timed_from_its_close(tmp_path: Path) -> None:
+    with LateService(settings_for(tmp_path)) as service:
+        wait_until(lambda: service.watch.statistics.health.lag_seconds is not None)
+        assert reasons(service) == ["feed: lag_seconds=90.0; must be at most 60"]
+        wait_until(lambda: sum(service.measures.durations("visible", ["1m"])["1m"].counts) == 1)
+        # The minute closed when this one began, so less than one before it was seen, or just so.
+        assert 0.0 < service.measures.durations("visible", ["1m"])["1m"].seconds < 65.0
