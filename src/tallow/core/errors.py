@@ -149,6 +149,10 @@ class ConflictError(StoreError):
     """Others kept committing to the store, and the write gave up; nothing of it was written."""
 
 
+class RepeatedWriteError(StoreError):
+    """A write of the same name has been done already; nothing was written."""
+
+
 class LostConnectionError(StoreError):
     """The store's database cannot be reached, or ended the connection."""
 

@@ -210,6 +210,9 @@ STORE_ROOM_BYTES = 262_144
 STORE_LOCK_SECONDS = 120
 """How long a writer waits for another one of the same machine."""
 
+STORE_RECEIPT_SECONDS = 86_400
+"""How long the receipt of a write is kept under the name of its request."""
+
 STORE_CONNECT_SECONDS = 10.0
 """How long a store waits for an address of its database to take the connection."""
 

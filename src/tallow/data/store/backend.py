@@ -12,6 +12,7 @@ import polars as pl
 
 from tallow.data.store.ledger import Ledger, LedgerEntry
 from tallow.data.store.log import Selection
+from tallow.data.store.receipts import Receipt, Receipts
 
 T = TypeVar("T")
 Meanwhile = Callable[[], AbstractContextManager[object]]
@@ -123,6 +124,10 @@ class Writing(Protocol):
         """Enter the write in the ledger; return its number there."""
         ...
 
+    def keep(self, name: str, receipt: Receipt) -> None:
+        """Keep the write's receipt under its name, in its transaction; see `Receipts.keep`."""
+        ...
+
 
 class LogView(Protocol):
     """A state of the log: what is asked of it is answered as it was when it was looked at."""
@@ -206,6 +211,10 @@ class Backend(Protocol):
 
     def ledger(self) -> Ledger:
         """Return where ingests and quarantined rows are kept."""
+        ...
+
+    def receipts(self) -> Receipts:
+        """Return where the receipts of writes are kept."""
         ...
 
     def damaged(self) -> list[str]:

@@ -42,6 +42,7 @@ from tallow.data.store.index import Examiner, FileIndex
 from tallow.data.store.ledger import SqliteLedger
 from tallow.data.store.lineage import lineage_of, tails_of
 from tallow.data.store.location import SNAPSHOT_FILE, STATE_FOLDER
+from tallow.data.store.receipts import SqliteReceipts
 from tallow.data.store.table import (
     TABLE_SCHEMA,
     delta_errors,
@@ -209,6 +210,10 @@ class DeltaLog:
     def ledger(self) -> SqliteLedger:
         """Return where ingests and quarantined rows are kept."""
         return SqliteLedger(self.tail_file)
+
+    def receipts(self) -> SqliteReceipts:
+        """Return where the receipts of writes are kept."""
+        return SqliteReceipts(self.tail_file)
 
     def commit(
         self,

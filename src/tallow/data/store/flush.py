@@ -40,6 +40,7 @@ from tallow.data.store.log import (
     selection_around,
 )
 from tallow.data.store.order import in_log_order
+from tallow.data.store.receipts import Receipt
 from tallow.data.store.rewrite import merge_small
 from tallow.data.store.view import DeltaView
 
@@ -233,6 +234,10 @@ class DeltaWriting:
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
         """Enter a write in the ledger, in one transaction with a write to the tail."""
         return self.log.ledger().record(entry, quarantine)
+
+    def keep(self, name: str, receipt: Receipt) -> None:
+        """Keep the write's receipt, in the transaction of its entry."""
+        self.log.receipts().keep(name, receipt, self.received_at)
 
 
 class Tidier:

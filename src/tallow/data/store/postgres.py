@@ -30,6 +30,8 @@ from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_ORDER, LOG_SCHEMA, TIMELESS, UNFINISHED, Selection
 from tallow.data.store.order import in_log_order
 from tallow.data.store.postgres_ledger import LEDGER_TABLES, PostgresLedger
+from tallow.data.store.postgres_receipts import PostgresReceipts
+from tallow.data.store.receipts import Receipt
 from tallow.data.store.server import Server, ServerSession, instant, literal
 
 VERSION, FILLING = "1", "filling"
@@ -96,6 +98,7 @@ class PostgresBackend:
         if version not in (VERSION, FILLING):
             raise StoreError(f"store: {name}: was made by a newer tallow; update this one")
         self.ledger().renew()
+        self.receipts().renew()
 
     def _create(self, version: str) -> None:
         encoding = self._server.query("SELECT current_setting('server_encoding') AS name").item()
@@ -141,6 +144,10 @@ class PostgresBackend:
     def ledger(self) -> PostgresLedger:
         """Return where ingests and quarantined rows are kept."""
         return PostgresLedger(self._server.transaction)
+
+    def receipts(self) -> PostgresReceipts:
+        """Return where the receipts of writes are kept."""
+        return PostgresReceipts(self._server.transaction)
 
     def damaged(self) -> list[str]:
         """Return nothing: the server checks its own files."""
@@ -299,6 +306,10 @@ class PostgresWriting:
     def record(self, entry: LedgerEntry, quarantine: pl.DataFrame) -> int:
         """Enter the write in the ledger."""
         return PostgresLedger(lambda: nullcontext(self.session)).record(entry, quarantine)
+
+    def keep(self, name: str, receipt: Receipt) -> None:
+        """Keep the write's receipt."""
+        PostgresReceipts(lambda: nullcontext(self.session)).keep(name, receipt, self.received_at)
 
 
 _IS_FILLED = (

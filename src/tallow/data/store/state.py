@@ -87,6 +87,11 @@ class StateFile:
             rows = checked(self._reading().execute(query), kinds)
             return pl.DataFrame(rows, stored, orient="row").cast(schema)  # type: ignore[arg-type]
 
+    def rows(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Return the few rows of a query with values in it, unchecked."""
+        with self._read_lock, naming(self.path):
+            return self._reading().execute(query, values).fetchall()
+
     def run(self, statement: str, rows: Sequence[Sequence[object]]) -> sqlite3.Cursor:
         """Run a statement for each row; inside `transaction`."""
         with naming(self.path):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tallow.core.disk import make_folder
 from tallow.data.store.ledger import SqliteLedger
+from tallow.data.store.receipts import SqliteReceipts
 
-LAYOUT = 1
+LAYOUT = 2
 """Number of the tables' layout, as the file says it: it grows with every change to them."""
 
 _TABLES = """
@@ -39,16 +40,22 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         if _layout(connection) < LAYOUT:
             # Who finds the tables knows that the file's name is on disk.
             make_folder(path.parent)
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
-            SqliteLedger.create(connection)
-            made = "INSERT OR IGNORE INTO facts VALUES ('identity', ?)"
-            connection.execute(made, (uuid.uuid4().hex,))
+            if _layout(connection) < 1:
+                _make_first(connection)
+            SqliteReceipts.create(connection)
             connection.execute(f"PRAGMA user_version = {LAYOUT}")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _make_first(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
+    SqliteLedger.create(connection)
+    made = "INSERT OR IGNORE INTO facts VALUES ('identity', ?)"
+    connection.execute(made, (uuid.uuid4().hex,))
 
 
 def _layout(connection: sqlite3.Connection) -> int:

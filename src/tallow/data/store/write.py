@@ -20,6 +20,7 @@ from tallow.data.store.backend import Backend, LogPoint, Meanwhile, Writing
 from tallow.data.store.classify import Classification
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_SCHEMA, VALUES, constant, latest_revisions, selection_around
+from tallow.data.store.receipts import Receipt, asked_maker
 
 Compare = Callable[[pl.DataFrame, pl.DataFrame, Runs], Classification]
 """Takes rows, what the log knows of their keys, and the runs of the rows' instruments."""
@@ -86,11 +87,17 @@ def append(
     """Write rows of one timeframe, adjustment and source.
 
     `compare` says what they are; `read` has what was quarantined in reading them. `meanwhile` is
-    entered while the write, its place in the order being certain, becomes durable.
+    entered while the write, its place in the order being certain, becomes durable. A receipt is
+    kept where `tallow.data.store.receipts.keeping` asks for one.
     """
 
+    maker = asked_maker()
+
     def work(writing: Writing) -> WriteReport:
-        return write_rows(writing, rows, series, compare, read, repeated)
+        report = write_rows(writing, rows, series, compare, read, repeated)
+        if maker is not None:
+            writing.keep(maker.name, Receipt(maker.digest, maker.answer(report)))
+        return report
 
     return commit(backend, work, len(rows), meanwhile)
 
