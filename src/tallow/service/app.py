@@ -11,8 +11,13 @@ from tallow.service.http.routers import HTTP_ROUTERS
 from tallow.service.problems import add_problems
 from tallow.service.service import Service
 from tallow.service.stream import route as stream
+from tallow.service.writes import routes as writes
 
-ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (*HTTP_ROUTERS, stream.make_router)
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (
+    *HTTP_ROUTERS,
+    stream.make_router,
+    writes.make_router,
+)
 """Functions that take the service, and return a router of ``/v1``."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tallow.core.errors import TallowError
 
 
@@ -11,3 +13,59 @@ class BusyError(TallowError):
 
 class NotAcceptableError(TallowError):
     """A client takes no format that an answer could be sent in."""
+
+
+class RefusedError(TallowError):
+    """A request that is refused as it stands.
+
+    Attributes
+    ----------
+    status
+        The status of its answer.
+    retry_seconds
+        When it may be sent again; None where that would change nothing.
+    """
+
+    status: ClassVar[int]
+    retry_seconds: int | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return what its answer says besides."""
+        return {} if self.retry_seconds is None else {"Retry-After": str(self.retry_seconds)}
+
+
+class BodyTooLargeError(RefusedError):
+    """A body has more bytes or rows than are taken."""
+
+    status = 413
+
+
+class UnknownTypeError(RefusedError):
+    """A body is of a type that is not read."""
+
+    status = 415
+
+
+class UnknownEncodingError(RefusedError):
+    """A body is packed in a way that is not unpacked, or damaged."""
+
+    status = 415
+
+
+class SlowBodyError(RefusedError):
+    """A body did not come in time."""
+
+    status = 408
+
+
+class KeyInUseError(RefusedError):
+    """A request with the same idempotency key is being done."""
+
+    status = 409
+    retry_seconds = 1
+
+
+class KeyReusedError(RefusedError):
+    """An idempotency key was sent with another request."""
+
+    status = 422

@@ -91,3 +91,24 @@ READY_BYTES = 67_108_864
 
 PACKED_FROM_BYTES = 1_024
 """Bodies that are shorter are sent as they are, whatever the client would unpack."""
+
+WRITES_MAX = 256
+"""Writes that wait or run; more are refused."""
+
+WRITE_THREADS = 16
+"""Writes that run at once: those that wait for a commit share it."""
+
+WRITE_BYTES_MAX = 134_217_728
+"""Bytes of the bodies of writes that wait or run; more are refused."""
+
+BODY_BYTES_MAX = 16_777_216
+"""Bytes of a body, as it is sent and when it is unpacked."""
+
+BODY_SECONDS = 30
+"""How long a body may take to come."""
+
+RECEIPT_ROWS_MAX = 100
+"""Quarantined rows that a receipt names; the store's quarantine has all."""
+
+IDEMPOTENCY_KEY_MAX = 255
+"""Characters of an idempotency key."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from tallow.core.errors import StoreError, TallowError, UniverseError, UnknownInstrumentError
-from tallow.service.errors import BusyError, NotAcceptableError
+from tallow.service.errors import BusyError, NotAcceptableError, RefusedError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
@@ -79,8 +79,17 @@ def add_problems(app: FastAPI) -> None:
 
 
 async def _of_tallow(_request: Request, error: Exception) -> JSONResponse:
-    status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 422)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, BusyError) else None
+    assert isinstance(error, TallowError)
+    return refusal(error)
+
+
+def refusal(error: TallowError) -> JSONResponse:
+    """Return the answer that an error is told by."""
+    if isinstance(error, RefusedError):
+        status, headers = error.status, error.headers()
+    else:
+        status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 422)
+        headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, BusyError) else {}
     title = type(error).__name__.removesuffix("Error")
     return problem(status, title, str(error), headers, **_parts(str(error)))
 

@@ -30,6 +30,7 @@ from tallow.service.stream.hub import Hub
 from tallow.service.stream.live_bars import LiveBars
 from tallow.service.watch import FeedWatch
 from tallow.service.workers import EngineOptions, WorkerPool
+from tallow.service.writes.writing import Writes
 
 T = TypeVar("T")
 
@@ -62,6 +63,8 @@ class Service:
         What is known of a rollout.
     is_stopping
         Whether the service was asked to end.
+    writes
+        The writes of clients: bounded, each key done once.
     """
 
     store: Store
@@ -84,6 +87,7 @@ class Service:
             convention=convention,
             store=self.store,
         )
+        self.writes = Writes(self.store)
         self._workers = WorkerPool(EngineOptions(str(settings.store), calendar, convention))
         bars = LiveBars(self.live, make_plan(settings.indicators, convention), self.read)
         self.hub = Hub(bars, self.measures)
@@ -110,6 +114,7 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.writes.close()
         self._stack.close()
         self._readers.shutdown()
         self._workers.close()

@@ -55,7 +55,7 @@ class PostgresReceipts:
                 f"SELECT EXISTS (SELECT FROM tallow.receipts WHERE {own}) AS known"
             )
             require_first(known.item())
-            values = ", ".join(map(literal, (name, now, *receipt)))
+            values = ", ".join([literal(name), str(now), *map(literal, receipt)])
             session.run(
                 f"INSERT INTO tallow.receipts (name, kept_at, digest, answer) VALUES ({values})"
             )

@@ -7,18 +7,12 @@ done, or has it done now.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tallow.core.errors import RepeatedWriteError
 from tallow.core.limits import STORE_RECEIPT_SECONDS
 from tallow.core.time import SECOND_US
 from tallow.data.store.state import StateFile, checked, naming
-
-if TYPE_CHECKING:
-    from tallow.data.store.write import WriteReport
 
 
 class Receipt(NamedTuple):
@@ -26,17 +20,6 @@ class Receipt(NamedTuple):
 
     digest: str
     answer: str
-
-
-class ReceiptMaker(NamedTuple):
-    """How the receipt of a write is made, in its transaction.
-
-    `name` is the request's, `digest` that of what it asks; `answer` makes the answer's text.
-    """
-
-    name: str
-    digest: str
-    answer: Callable[[WriteReport], str]
 
 
 class Receipts(Protocol):
@@ -49,29 +32,6 @@ class Receipts(Protocol):
     def keep(self, name: str, receipt: Receipt, now: int) -> None:
         """Keep a receipt, in the transaction of its write; `RepeatedWriteError` if one is there."""
         ...
-
-
-_asked = threading.local()
-
-
-@contextmanager
-def keeping(maker: ReceiptMaker) -> Iterator[None]:
-    """Let this thread's next write to a store keep a receipt; whoever is in between need not know.
-
-    The write raises `RepeatedWriteError`, and nothing is written, where the name has one.
-    """
-    _asked.maker = maker
-    try:
-        yield
-    finally:
-        _asked.maker = None
-
-
-def asked_maker() -> ReceiptMaker | None:
-    """Return how the receipt of this thread's next write is made, once; None where none is."""
-    maker: ReceiptMaker | None = getattr(_asked, "maker", None)
-    _asked.maker = None
-    return maker
 
 
 def oldest_kept(now: int) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -20,7 +22,7 @@ from tallow.data.store.backend import Backend, LogPoint, Meanwhile, Writing
 from tallow.data.store.classify import Classification
 from tallow.data.store.ledger import LedgerEntry
 from tallow.data.store.log import LOG_SCHEMA, VALUES, constant, latest_revisions, selection_around
-from tallow.data.store.receipts import Receipt, asked_maker
+from tallow.data.store.receipts import Receipt
 
 Compare = Callable[[pl.DataFrame, pl.DataFrame, Runs], Classification]
 """Takes rows, what the log knows of their keys, and the runs of the rows' instruments."""
@@ -75,6 +77,41 @@ class WriteReport:
         return to_html(title, [], [self.quarantine] if len(self.quarantine) else [])
 
 
+class ReceiptMaker(NamedTuple):
+    """How the receipt of a write is made, in its transaction.
+
+    `name` is the request's, `digest` that of what it asks; `answer` makes the answer's text. One
+    without a name is made and not kept.
+    """
+
+    name: str | None
+    digest: str
+    answer: Callable[[WriteReport], str]
+
+
+_asked = threading.local()
+
+
+@contextmanager
+def keeping(maker: ReceiptMaker) -> Iterator[None]:
+    """Let this thread's next write to a store keep a receipt; whoever is in between need not know.
+
+    The write raises `RepeatedWriteError`, and nothing is written, where the name has one.
+    """
+    _asked.maker = maker
+    try:
+        yield
+    finally:
+        _asked.maker = None
+
+
+def _asked_maker() -> ReceiptMaker | None:
+    """Return how the receipt of this thread's next write is made, once; None where none is."""
+    maker: ReceiptMaker | None = getattr(_asked, "maker", None)
+    _asked.maker = None
+    return maker
+
+
 def append(
     backend: Backend,
     rows: pl.DataFrame,
@@ -88,15 +125,16 @@ def append(
 
     `compare` says what they are; `read` has what was quarantined in reading them. `meanwhile` is
     entered while the write, its place in the order being certain, becomes durable. A receipt is
-    kept where `tallow.data.store.receipts.keeping` asks for one.
+    kept where `keeping` asks for one.
     """
-
-    maker = asked_maker()
+    maker = _asked_maker()
 
     def work(writing: Writing) -> WriteReport:
         report = write_rows(writing, rows, series, compare, read, repeated)
         if maker is not None:
-            writing.keep(maker.name, Receipt(maker.digest, maker.answer(report)))
+            answer = maker.answer(report)
+            if maker.name is not None:
+                writing.keep(maker.name, Receipt(maker.digest, answer))
         return report
 
     return commit(backend, work, len(rows), meanwhile)
