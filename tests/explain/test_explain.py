@@ -21,7 +21,9 @@ import talib
 import tallow
 from tallow.core.calendars import load_calendar
 from tallow.core.errors import ParameterError, RangeError, SpecError
+from tallow.core.registry import registry
 from tallow.explain.explanation import Explanation
+from tallow.textbook import ORACLES
 from tests.frames import flat_candle, minutes, moment, simulate_candles
 from tests.oracles.reading import records
 
@@ -95,6 +97,21 @@ def test_a_window_is_computed_again_of_its_rows_alone(
     assert found.computed.beside.rows == 20
     assert found.computed.beside.value == pytest.approx(upper, rel=1e-9)
     assert found.computed.indicator.output == "upper"
+
+
+def test_rows_in_which_a_source_has_no_value_are_skipped_beside_too() -> None:
+    """Bands of three closes have no width while these are equal, and no place between them."""
+    prices, times = (2, 3, 3, 3, 3, 4), minutes("2025-06-26T09:15+05:30", 6, step=5)
+    rows = pl.concat(
+        flat_candle("A", time.isoformat(), float(price), 7.0)
+        for time, price in zip(times, prices, strict=True)
+    )
+    found = given(rows, "A", "sma(bollinger(3, 2)[percent_b], 2)", times[-1].isoformat())
+    d = (2 / 9) ** 0.5
+    wanted = ((3 - 8 / 3 + 2 * d) / (4 * d) + (4 - 10 / 3 + 2 * d) / (4 * d)) / 2
+    assert found.computed is not None
+    assert found.value == pytest.approx(wanted, rel=1e-12)
+    assert found.computed.beside.value == pytest.approx(wanted, rel=1e-12)
 
 
 def test_the_bar_s_own_columns_have_candles_and_no_indicator(
@@ -360,3 +377,19 @@ def test_another_instrument_s_value_is_that_one_s(candles: pl.DataFrame, names: 
     found = given(candles, names[0], f'security(close, "{names[2]}")')
     assert found.computed is not None
     assert found.value == found.computed.beside.value == closes(candles, names[2])[-1]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("indicator", sorted(ORACLES))
+def test_every_output_is_beside_its_textbook_version(indicator: str) -> None:
+    """What a bar and the calendar give a kernel is what they give the textbook version."""
+    calendar = load_calendar("XNSE")
+    rows = tallow.read_candles(simulate_candles(1, 24, calendar=calendar, start=date(2025, 6, 2)))
+    (name,) = rows.frame["instrument"].unique()
+    begin = '("2025-06-10")' if indicator == "anchored_vwap" else ""
+    for output in registry().find(indicator).outputs:
+        spec = f"{indicator}{begin}[{output.name}]"
+        found = tallow.AnalyticsEngine().explain(name, spec, LAST, candles=rows)
+        assert found.computed is not None
+        assert found.value == pytest.approx(found.computed.beside.value, 1e-9, 1e-9), spec
+        assert (found.value is None) == bool(found.why_null)
