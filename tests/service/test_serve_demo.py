@@ -6,7 +6,9 @@ commands that it names are run by a shell.
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -63,9 +65,12 @@ def test_a_store_of_others_and_another_feed_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_it_says_to_try_works(tmp_path: Path) -> None:
+    shell = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     with served("--demo", "--store", str(tmp_path / "store"), "-i", "ema(9)") as url:
         for command in commands(url):
             # An answer that is a problem fails, too.
             strict = command.replace("curl -s ", "curl -sf ")
-            done = subprocess.run(["bash", "-c", strict], capture_output=True, check=True)
-            assert done.stdout
+            done = subprocess.run(
+                ["bash", "-c", strict], env=shell, capture_output=True, text=True, check=True
+            )
+            assert "NSE_EQ|INE0" in done.stdout

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
+from urllib.parse import quote
 
 import polars as pl
 
@@ -56,10 +57,12 @@ def say_what_to_try(url: str) -> None:
 
 def commands(url: str) -> tuple[str, ...]:
     """Return commands to try with a service of the demo."""
+    key = simulated_key(0)
+    client = f"from tallow.client import Client; client = Client('{url}')"
     return (
-        f"curl -s {url}/readyz",
-        f"curl -s {url}/metrics",
-        f"curl -s {url}/openapi.json",
+        f"curl -s '{url}/v1/candles/{quote(key)}?timeframe=1h'",
+        f"python -c \"{client}; print(client.candles('{key}', '15m'))\"",
+        f'python -c "{client}; print(next(iter(client.stream())).frame)"',
     )
 
 

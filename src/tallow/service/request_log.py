@@ -36,10 +36,14 @@ class RequestLog:
         given = Headers(scope=scope).get(HEADER, "")
         name = given if _GIVEN.fullmatch(given) else uuid.uuid4().hex
         with bound_contextvars(request_id=name):
-            if scope["type"] == "http":
-                await self._answer(name, scope, receive, send)
-            else:
-                await self._app(scope, receive, send)
+            try:
+                if scope["type"] == "http":
+                    await self._answer(name, scope, receive, send)
+                else:
+                    await self._app(scope, receive, send)
+            except Exception:  # noqa: BLE001 - what could be answered is, and here it is reported
+                log_event("error", kind="internal", path=scope["path"], exc_info=True)
+                self._measures.count("errors/internal")
 
     async def _answer(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         status, began = 500, time.perf_counter()
@@ -56,9 +60,6 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_named)
-        except Exception:  # noqa: BLE001 - the answer is sent, and this is where it is reported
-            log_event("error", kind="internal", **_what(scope), exc_info=True)
-            self._measures.count("errors/internal")
         finally:
             self._finish(scope, status, time.perf_counter() - began)
 
