@@ -344,6 +344,8 @@ def _layers(instrument: Ints, is_wanted: Any) -> list[Ints]:
         return []
     own = instrument[rows]
     starts = np.flatnonzero(np.append(True, own[1:] != own[:-1]))
+    if len(starts) == len(rows):
+        return [rows]
     ages = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
     return [rows[ages == age] for age in range(int(ages.max()) + 1)]
 

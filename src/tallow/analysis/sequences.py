@@ -70,16 +70,16 @@ def analyse(
     parts = split_evenly(rows.offsets, threads) or [slice(0, len(bars.names))]
     in_parallel(pool, [partial(find, own) for own in parts])
     asked = kernels.of_those_asked(rows, found)
-    jobs: list[Callable[[], Any]] = [partial(_sequence_frame, bars, asked)]
-    jobs += [partial(sum_up, own) for own in parts]
-    frame, *grouped = in_parallel(pool, jobs)
-    own = _ranking(kernels.join_patterns(grouped), counts)
-    pooled = _ranking(kernels.pool_patterns(own.found), counts.sum(axis=0, keepdims=True))
+    jobs: list[Callable[[], Any]] = [partial(sum_up, own) for own in parts]
+    grouped = kernels.join_patterns(in_parallel(pool, jobs))
+    own = _Ranking(grouped, counts)
+    jobs = [partial(_sequence_frame, bars, asked), partial(_pattern_frames, bars.names, own)]
+    frame, (patterns, pooled) = in_parallel(pool, jobs)
     newest = None if not len(rows.ends) else from_us(int(rows.ends.max()))
     return SequenceResult(
         frame,
-        pl.DataFrame({"instrument": _names(bars.names, own.found.group), **own.columns()}),
-        pl.DataFrame(pooled.columns()),
+        patterns,
+        pooled,
         _score_frame(bars.names, numbers, asked, own),
         horizon,
         None if newest is None else from_us(split_at),
@@ -97,8 +97,7 @@ def _split_time(ends: Times, split: float) -> int:
 
 def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:
     codes = np.repeat(np.arange(len(bars.names), dtype=np.uint32), np.diff(found.offsets))
-    ends = np.append(bars.rows.ends, 0)[found.known]
-    over = pl.Series(found.known >= 0)
+    over = np.where(found.known >= 0, bars.rows.ends[found.known], np.nan)
     return pl.DataFrame(
         {
             "instrument": _names(bars.names, codes),
@@ -108,12 +107,20 @@ def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:
             "length": found.length.astype(np.int64),
             "strength": found.strength,
             "return_percent": found.gain,
-            "gap": _counts(found.gap, found.gap >= 0),
+            "gap": _whole(np.where(found.gap >= 0, found.gap, np.nan)),
             "volume": found.volume,
-            "over_at": pl.Series(ends).cast(TIME_TYPE).set(~over, None),
+            "over_at": _whole(over).cast(TIME_TYPE),
             "outcome_percent": to_series("outcome_percent", found.outcome),
         }
     )
+
+
+def _pattern_frames(names: Sequence[str], own: _Ranking) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return patterns by instrument, and those of all together."""
+    counts = own.counts.sum(axis=0, keepdims=True)
+    pooled = _Ranking(kernels.pool_patterns(own.found), counts)
+    columns = {"instrument": _names(names, own.found.group), **own.columns()}
+    return pl.DataFrame(columns), pl.DataFrame(pooled.columns())
 
 
 def _kind_columns(kind: Any) -> dict[str, pl.Series]:
@@ -129,14 +136,14 @@ def _names(names: Sequence[str], codes: Any) -> pl.Series:
     return pl.Series(list(names), dtype=pl.String).gather(pl.Series(codes))
 
 
-def _counts(values: Any, known: Flags) -> pl.Series:
-    """Return whole numbers, null where one is not known."""
-    return pl.Series(values.astype(np.int64)).set(pl.Series(~known), None)
+def _whole(values: Floats) -> pl.Series:
+    """Return whole numbers, null where one is NaN; microseconds of this century are exact."""
+    return to_series("", values).cast(pl.Int64)
 
 
 @dataclass(frozen=True, eq=False)
 class _Ranking:
-    """Patterns, the most frequent of each group first, and what came after all bars of a group."""
+    """Patterns by group, in their order, and what came after all bars of a group."""
 
     found: Patterns
     counts: Ints
@@ -198,15 +205,6 @@ class _Ranking:
         return is_first
 
 
-def _ranking(found: Patterns, counts: Ints) -> _Ranking:
-    """Return patterns in order; equally frequent ones by strength, then the earliest first."""
-    frequency = found.sums[kernels.FREQUENCY]
-    strength = found.sums[kernels.STRENGTH] / frequency
-    order = np.lexsort((-strength, -frequency, found.group))
-    keys = (found.group[order], found.kind[order], found.length[order])
-    return _Ranking(Patterns(*keys, np.ascontiguousarray(found.sums[:, order])), counts)
-
-
 def _score_frame(
     names: Sequence[str], numbers: Floats, found: Sequences, patterns: _Ranking
 ) -> pl.DataFrame:
@@ -245,8 +243,8 @@ def _described(what: str, found: Patterns | Sequences, places: Ints) -> dict[str
     """Return what some are, each by its place; null where that is below 0."""
     kinds = _kind_columns(np.append(found.kind, 0)[places])
     columns = {**kinds, "length": pl.Series(np.append(found.length, 0)[places])}
-    none = pl.Series(places < 0)
-    return {f"{what}_{name}": column.set(none, None) for name, column in columns.items()}
+    known = _whole(np.where(places < 0, np.nan, np.arange(len(places)))).cast(pl.UInt32)
+    return {f"{what}_{name}": column.gather(known) for name, column in columns.items()}
 
 
 def _current(found: Sequences) -> dict[str, pl.Series]:

@@ -182,15 +182,20 @@ def find_sequences(
 
 
 def group_patterns(found: Sequences, begin: int, end: int) -> Patterns:
-    """Return the patterns of instruments ``begin:end``, the earliest of each first."""
+    """Return the patterns of instruments ``begin:end``, the most frequent of each first.
+
+    Equally frequent ones by strength, then the earliest first.
+    """
     own = slice(found.offsets[begin], found.offsets[end])
     length, stage = found.length[own], found.stage[own]
     places = np.full(KINDS * (int(length.max(initial=0)) + 1), -1, np.int64)
     most = int(np.count_nonzero((length >= SHORTEST) & (stage > 0)))
     keys, sums = np.empty((3, most), np.int64), np.zeros((most, len(SUMS)))
     count = int(_group(found, begin, end, places, keys, sums))
-    group, kind, length = keys[:, :count]
-    return Patterns(group, kind, length, sums[:count].T)
+    order = np.arange(count)
+    _rank(keys[0, :count], sums[:count], order)
+    group, kind, length = keys[:, order]
+    return Patterns(group, kind, length, np.ascontiguousarray(sums[order].T))
 
 
 def join_patterns(parts: Sequence[Patterns]) -> Patterns:
@@ -200,12 +205,14 @@ def join_patterns(parts: Sequence[Patterns]) -> Patterns:
 
 
 def pool_patterns(found: Patterns) -> Patterns:
-    """Return the patterns of all groups as those of one."""
+    """Return the patterns of all groups as those of one, in the order of `group_patterns`."""
     cells, places = np.unique(KINDS * found.length + found.kind, return_inverse=True)
     sums = np.empty((len(SUMS), len(cells)))
     for each, own in zip(sums, found.sums, strict=True):
         each[:] = np.bincount(places, own, len(cells))
-    return Patterns(np.zeros(len(cells), np.int64), cells % KINDS, cells // KINDS, sums)
+    group, order = np.zeros(len(cells), np.int64), np.arange(len(cells))
+    _rank(group, np.ascontiguousarray(sums.T), order)
+    return Patterns(group, cells[order] % KINDS, cells[order] // KINDS, sums[:, order])
 
 
 @kernel
@@ -225,6 +232,28 @@ def _group(found, begin, end, places, keys, sums):  # type: ignore[no-untyped-de
                 count += 1
             _add(found, n, sums, places[cell])
     return count
+
+
+@kernel
+def _rank(group, sums, order):  # type: ignore[no-untyped-def]
+    """Sort numbers of patterns within their groups; `order` ascends before.
+
+    Groups are small: each pattern is moved up to its place.
+    """
+    for n in range(1, len(order)):
+        own, k = order[n], n
+        while k > 0 and group[order[k - 1]] == group[own] and _is_before(sums, own, order[k - 1]):
+            order[k] = order[k - 1]
+            k -= 1
+        order[k] = own
+
+
+@kernel_step
+def _is_before(sums, a, b):  # type: ignore[no-untyped-def]
+    """Say whether a pattern is more frequent than another, or as frequent and stronger."""
+    if sums[a, FREQUENCY] != sums[b, FREQUENCY]:
+        return sums[a, FREQUENCY] > sums[b, FREQUENCY]
+    return sums[a, STRENGTH] / sums[a, FREQUENCY] > sums[b, STRENGTH] / sums[b, FREQUENCY]
 
 
 @kernel_step
