@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from tallow.core.entries import inputs_at
-from tallow.core.kernel import kernel_part
-from tallow.indicators._averages import advance_average, next_tile, tile_ends, tile_rows
+from tallow.core.kernel import kernel_part, kernel_step
+from tallow.indicators._averages import (
+    advance_average,
+    average_step,
+    next_tile,
+    tile_ends,
+    tile_rows,
+)
 
 
 @kernel_part
@@ -35,3 +41,23 @@ def advance_chain(state, length, weight, offsets, i, start, tile, x, levels):  #
         # Read-only, as closes are: then averages are compiled once.
         source = inputs_at(levels[level].ctypes.data, stop - start)
     return j if stop == offsets[j] else i, stop
+
+
+@kernel_step
+def begin_chain(state, i, levels, n, x, start, stop, out):  # type: ignore[no-untyped-def]
+    """Take rows until the last average has a value; return where others begin.
+
+    State is count and value of each level. What is written is the last average, null before.
+    """
+    weight, last = 2.0 / (n + 1.0), 2 * levels - 2
+    while start < stop and state[i, last] < n:
+        value, level = x[start], 0
+        while value == value and level <= last:
+            count, mean = state[i, level], state[i, level + 1]
+            count, mean = average_step(count, mean, value, n, weight)
+            state[i, level], state[i, level + 1] = count, mean
+            value = mean if count == n else np.nan
+            level += 2
+        out[start] = value
+        start += 1
+    return start

@@ -6,7 +6,11 @@ on from the one `LANES` before it, and a loop over the column takes several at o
 
 All columns of a kernel lie in one array, in sections of `ROOM` numbers: eight values from before
 the first row, then `ROWS` rows. (Of columns in arrays of their own, each loop would have to find
-out first whether they overlap.) Rows of which one is missing go one by one, as do the first ones.
+out first whether they overlap.) They are few enough for the first-level cache.
+
+Where an instrument ends, the next one takes its lane. Alone, row by row, go: an instrument's rows
+until its averages have values, its last ones, those of which one is missing, and everything where
+fewer than `FEW` instruments are left.
 """
 
 from __future__ import annotations
@@ -16,102 +20,172 @@ import numpy as np
 from tallow.core.kernel import kernel_part
 
 LANES = 8
-ROWS = 128
+ROWS = 48
 ROOM = (ROWS + 1) * LANES
 
+FEW = 3
+"""Fewest instruments side by side: a lane without one costs as much as any."""
 
-@kernel_part
-def side_by_side(offsets, i):  # type: ignore[no-untyped-def]
-    """Return how many instruments go on together from the i-th on: `LANES` of many rows, or one."""
-    if i + LANES >= len(offsets):
-        return np.int64(1)
-    for k in range(i, i + LANES):
-        if offsets[k + 1] - offsets[k] < 2 * ROWS:
-            return np.int64(1)
-    return np.int64(LANES)
+WHO, ROW, STOP, UNTIL, BUSY, SHARED = 0, 1, 2, 3, 4, 5
+"""Of each lane: its instrument, next row, and end; up to where it goes alone; whether it has rows.
 
-
-@kernel_part
-def count_pieces(offsets, i, starts):  # type: ignore[no-untyped-def]
-    """Return how many times `ROWS` rows each lane has from its start on."""
-    rows = offsets[i + 1] - starts[0]
-    for k in range(1, LANES):
-        rows = min(rows, offsets[i + k + 1] - starts[k])
-    return rows // ROWS
+Shared by all: the next instrument, how many lanes have rows, whether they go together at all, and
+how many pieces they go.
+"""
+NEXT, COUNT, TOGETHER, PIECES = 0, 1, 2, 3
 
 
 @kernel_part
-def load_lanes(x, starts, work, section):  # type: ignore[no-untyped-def]
-    """Put the next rows of each lane into a section; return how many are missing."""
-    # Unsigned: an index that cannot be negative costs no check.
-    a, b, c, d = (
-        np.uint64(starts[0]),
-        np.uint64(starts[1]),
-        np.uint64(starts[2]),
-        np.uint64(starts[3]),
-    )
-    e, f, g, h = (
-        np.uint64(starts[4]),
-        np.uint64(starts[5]),
-        np.uint64(starts[6]),
-        np.uint64(starts[7]),
-    )
-    rows = work[section * ROOM + LANES : (section + 1) * ROOM]
-    for k in range(np.uint64(ROWS)):
-        at = k * np.uint64(LANES)
-        rows[at], rows[at + np.uint64(1)] = x[a + k], x[b + k]
-        rows[at + np.uint64(2)], rows[at + np.uint64(3)] = x[c + k], x[d + k]
-        rows[at + np.uint64(4)], rows[at + np.uint64(5)] = x[e + k], x[f + k]
-        rows[at + np.uint64(6)], rows[at + np.uint64(7)] = x[g + k], x[h + k]
-    missing = 0
-    for value in rows:
-        missing += value != value
-    return missing
+def start_lanes(together):  # type: ignore[no-untyped-def]
+    """Return lanes without rows, int64; `together` says whether they may go side by side."""
+    lanes = np.zeros((6, LANES), dtype=np.int64)
+    lanes[SHARED, TOGETHER] = together
+    return lanes
 
 
 @kernel_part
-def store_lanes(work, section, starts, out):  # type: ignore[no-untyped-def]
-    """Write the rows of a section to their places."""
-    a, b, c, d = (
-        np.uint64(starts[0]),
-        np.uint64(starts[1]),
-        np.uint64(starts[2]),
-        np.uint64(starts[3]),
-    )
-    e, f, g, h = (
-        np.uint64(starts[4]),
-        np.uint64(starts[5]),
-        np.uint64(starts[6]),
-        np.uint64(starts[7]),
-    )
-    rows = work[section * ROOM + LANES : (section + 1) * ROOM]
-    for k in range(np.uint64(ROWS)):
-        at = k * np.uint64(LANES)
-        out[a + k], out[b + k] = rows[at], rows[at + np.uint64(1)]
-        out[c + k], out[d + k] = rows[at + np.uint64(2)], rows[at + np.uint64(3)]
-        out[e + k], out[f + k] = rows[at + np.uint64(4)], rows[at + np.uint64(5)]
-        out[g + k], out[h + k] = rows[at + np.uint64(6)], rows[at + np.uint64(7)]
-
-
-@kernel_part
-def load_states(state, i, column, work, section):  # type: ignore[no-untyped-def]
-    """Put a number of each lane's state before the first row of a section."""
+def fill_lanes(offsets, lanes):  # type: ignore[no-untyped-def]
+    """Give each lane without rows the next instrument; return whether any lane has rows."""
+    waiting, count = lanes[SHARED, NEXT], 0
     for k in range(LANES):
-        work[section * ROOM + k] = state[i + k, column]
+        lanes[BUSY, k] = lanes[BUSY, k] == 1 and lanes[ROW, k] < lanes[STOP, k]
+        while lanes[BUSY, k] == 0 and waiting < len(offsets) - 1:
+            start, stop = offsets[waiting], offsets[waiting + 1]
+            lanes[WHO, k], lanes[ROW, k], lanes[STOP, k] = waiting, start, stop
+            # Until it has a value, wherever that is.
+            lanes[UNTIL, k], lanes[BUSY, k] = -1, start < stop
+            waiting += 1
+        count += lanes[BUSY, k]
+    lanes[SHARED, NEXT], lanes[SHARED, COUNT] = waiting, count
+    return count > 0
 
 
 @kernel_part
-def save_states(state, i, column, work, section):  # type: ignore[no-untyped-def]
-    """Keep what stands before the first row of a section."""
+def lone_rows(lanes, k):  # type: ignore[no-untyped-def]
+    """Return a lane's instrument, next row, up to where it goes alone, and if only to a value."""
+    i, start, stop, until = lanes[WHO, k], lanes[ROW, k], lanes[STOP, k], lanes[UNTIL, k]
+    few = lanes[SHARED, COUNT] < FEW or stop - start < ROWS or lanes[SHARED, TOGETHER] == 0
+    lanes[UNTIL, k] = 0
+    if lanes[BUSY, k] == 0:
+        return i, start, start, False
+    if few or until < 0:
+        return i, start, stop, not few
+    return i, start, until, False
+
+
+@kernel_part
+def join_lanes(offsets, lanes):  # type: ignore[no-untyped-def]
+    """Return whether all lanes go on together now, each by at least `ROWS` rows.
+
+    One without rows takes those of another once more, to the same places.
+    """
+    one, rows = 0, np.int64(2**62)
     for k in range(LANES):
-        state[i + k, column] = work[section * ROOM + k]
+        if lanes[BUSY, k]:
+            one, rows = k, min(rows, lanes[STOP, k] - lanes[ROW, k])
+        elif lanes[SHARED, NEXT] < len(offsets) - 1:
+            rows = 0
+    for k in range(LANES):
+        if not lanes[BUSY, k]:
+            lanes[WHO, k], lanes[ROW, k] = lanes[WHO, one], lanes[ROW, one]
+    lanes[SHARED, PIECES] = rows // ROWS
+    return rows >= ROWS
 
 
 @kernel_part
-def next_piece(work, sections, starts):  # type: ignore[no-untyped-def]
+def has_piece(lanes):  # type: ignore[no-untyped-def]
+    """Say whether each lane has `ROWS` more rows that all go together."""
+    return lanes[SHARED, PIECES] > 0
+
+
+@kernel_part
+def part_lanes(lanes):  # type: ignore[no-untyped-def]
+    """Let the next rows of each lane go alone."""
+    for k in range(LANES):
+        lanes[UNTIL, k] = lanes[ROW, k] + ROWS
+
+
+@kernel_part
+def next_piece(work, sections, lanes):  # type: ignore[no-untyped-def]
     """Go on: the last row of each section is the one before the next."""
     for section in range(sections):
         for k in range(section * ROOM, section * ROOM + LANES):
             work[k] = work[k + ROWS * LANES]
     for k in range(LANES):
-        starts[k] += ROWS
+        lanes[ROW, k] += ROWS
+    lanes[SHARED, PIECES] -= 1
+
+
+@kernel_part
+def at(k, section):  # type: ignore[no-untyped-def]
+    """Return where element `k` of a section lies; unsigned, as an index that costs no check."""
+    return k + np.uint64(section * ROOM)
+
+
+@kernel_part
+def load_lanes(x, lanes, work, section):  # type: ignore[no-untyped-def]
+    """Put the next rows of each lane into a section; return how many are missing."""
+    # Unsigned: an index that cannot be negative costs no check.
+    a, b, c, d = (
+        np.uint64(lanes[ROW, 0]),
+        np.uint64(lanes[ROW, 1]),
+        np.uint64(lanes[ROW, 2]),
+        np.uint64(lanes[ROW, 3]),
+    )
+    e, f, g, h = (
+        np.uint64(lanes[ROW, 4]),
+        np.uint64(lanes[ROW, 5]),
+        np.uint64(lanes[ROW, 6]),
+        np.uint64(lanes[ROW, 7]),
+    )
+    first = np.uint64(section * ROOM + LANES)
+    for k in range(np.uint64(ROWS)):
+        j = first + k * np.uint64(LANES)
+        work[j], work[j + np.uint64(1)] = x[a + k], x[b + k]
+        work[j + np.uint64(2)], work[j + np.uint64(3)] = x[c + k], x[d + k]
+        work[j + np.uint64(4)], work[j + np.uint64(5)] = x[e + k], x[f + k]
+        work[j + np.uint64(6)], work[j + np.uint64(7)] = x[g + k], x[h + k]
+    missing = 0
+    for j in range(first, first + np.uint64(ROWS * LANES)):
+        missing += work[j] != work[j]
+    return missing
+
+
+@kernel_part
+def store_lanes(work, section, lanes, out):  # type: ignore[no-untyped-def]
+    """Write the rows of a section to their places."""
+    a, b, c, d = (
+        np.uint64(lanes[ROW, 0]),
+        np.uint64(lanes[ROW, 1]),
+        np.uint64(lanes[ROW, 2]),
+        np.uint64(lanes[ROW, 3]),
+    )
+    e, f, g, h = (
+        np.uint64(lanes[ROW, 4]),
+        np.uint64(lanes[ROW, 5]),
+        np.uint64(lanes[ROW, 6]),
+        np.uint64(lanes[ROW, 7]),
+    )
+    first = np.uint64(section * ROOM + LANES)
+    for k in range(np.uint64(ROWS)):
+        j = first + k * np.uint64(LANES)
+        out[a + k], out[b + k] = work[j], work[j + np.uint64(1)]
+        out[c + k], out[d + k] = work[j + np.uint64(2)], work[j + np.uint64(3)]
+        out[e + k], out[f + k] = work[j + np.uint64(4)], work[j + np.uint64(5)]
+        out[g + k], out[h + k] = work[j + np.uint64(6)], work[j + np.uint64(7)]
+
+
+@kernel_part
+def load_states(state, lanes, columns, work):  # type: ignore[no-untyped-def]
+    """Put numbers of each lane's state before the first rows of the first sections."""
+    for section in range(len(columns)):
+        for k in range(LANES):
+            work[section * ROOM + k] = state[lanes[WHO, k], columns[section]]
+
+
+@kernel_part
+def save_states(state, lanes, columns, work):  # type: ignore[no-untyped-def]
+    """Keep what stands before the first rows of the first sections."""
+    for section in range(len(columns)):
+        for k in range(LANES):
+            state[lanes[WHO, k], columns[section]] = work[section * ROOM + k]

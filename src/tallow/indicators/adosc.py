@@ -12,13 +12,19 @@ from tallow.indicators._flows import flow_step
 from tallow.indicators._lanes import (
     LANES,
     ROOM,
+    ROW,
     ROWS,
-    count_pieces,
+    at,
+    fill_lanes,
+    has_piece,
+    join_lanes,
     load_lanes,
     load_states,
+    lone_rows,
     next_piece,
+    part_lanes,
     save_states,
-    side_by_side,
+    start_lanes,
     store_lanes,
 )
 
@@ -40,9 +46,9 @@ def _go_on(state, i, params, high, low, close, volume, start, stop, only_begin, 
     count, near, far = state[i, 0], state[i, 1], state[i, 2]
     row = start
     while row < stop and not (only_begin and count == slow):
-        at, out[row] = row, np.nan
+        here, out[row] = row, np.nan
         row += 1
-        flow = flow_step(high[at], low[at], close[at], volume[at])
+        flow = flow_step(high[here], low[here], close[here], volume[here])
         if flow != flow:
             continue
         if count > 0.0:
@@ -52,77 +58,56 @@ def _go_on(state, i, params, high, low, close, volume, start, stop, only_begin, 
             )
         count = min(count + 1.0, slow)
         if count == slow:
-            out[at] = far - near
+            out[here] = far - near
     state[i, 0], state[i, 1], state[i, 2] = count, near, far
     return row
 
 
 @kernel_part
-def _flows(starts, high, low, close, volume, flows):  # type: ignore[no-untyped-def]
-    """Write the flows of each lane's next rows."""
-    for k in range(LANES):
-        a, z = starts[k], starts[k] + ROWS
-        h, l, c, v = high[a:z], low[a:z], close[a:z], volume[a:z]
-        own = flows[k * ROWS : (k + 1) * ROWS]
-        for j in range(len(own)):
-            own[j] = flow_step(h[j], l[j], c[j], v[j])
-
-
-@kernel_part
 def _step(work, fast, slow):  # type: ignore[no-untyped-def]
-    """Take the flows of section 0 into the next two; write their difference to the last one."""
-    eight, one, two = np.uint64(LANES), np.uint64(ROOM), np.uint64(2 * ROOM)
-    three = np.uint64(3 * ROOM)
+    """Take candles of the last four sections into the first two; the difference is the third."""
     for k in range(np.uint64(ROWS * LANES)):
-        now = k + eight
-        near = (work[one + k] + work[now]) * (1.0 - fast)
-        far = (work[two + k] + work[now]) * (1.0 - slow)
+        now = k + np.uint64(LANES)
+        flow = flow_step(work[at(now, 2)], work[at(now, 3)], work[at(now, 4)], work[at(now, 5)])
+        near = (work[k] + flow) * (1.0 - fast)
+        far = (work[at(k, 1)] + flow) * (1.0 - slow)
         near = near if abs(near) > FAINT else 0.0
         far = far if abs(far) > FAINT else 0.0
-        work[one + now], work[two + now], work[three + now] = near, far, far - near
+        work[now], work[at(now, 1)], work[at(now, 2)] = near, far, far - near
 
 
 @kernel_part
-def _go_side_by_side(state, i, offsets, starts, params, high, low, close, volume, work, out):  # type: ignore[no-untyped-def]
+def _go_side_by_side(state, lanes, params, high, low, close, volume, work, out):  # type: ignore[no-untyped-def]
     """Take rows of eight instruments, as long as none is missing."""
-    flows, own = np.empty(LANES * ROWS), np.empty(LANES, dtype=np.int64)
-    for k in range(LANES):
-        own[k] = k * ROWS
-    for section in range(1, 3):
-        load_states(state, i, section, work, section)
-    for _ in range(count_pieces(offsets, i, starts)):
-        _flows(starts, high, low, close, volume, flows)
-        if load_lanes(flows, own, work, 0) > 0:
+    columns = (1, 2)
+    load_states(state, lanes, columns, work)
+    while has_piece(lanes):
+        missing = load_lanes(high, lanes, work, 2)
+        missing += load_lanes(low, lanes, work, 3)
+        missing += load_lanes(close, lanes, work, 4)
+        missing += load_lanes(volume, lanes, work, 5)
+        if missing > 0:
+            part_lanes(lanes)
             break
         _step(work, 2.0 / (params[0] + 1.0), 2.0 / (params[1] + 1.0))
-        store_lanes(work, 3, starts, out)
-        next_piece(work, 3, starts)
-    for section in range(1, 3):
-        save_states(state, i, section, work, section)
+        store_lanes(work, 2, lanes, out)
+        next_piece(work, 2, lanes)
+    save_states(state, lanes, columns, work)
 
 
 @kernel
 def advance(state, params, offsets, high, low, close, volume, out):  # type: ignore[no-untyped-def]
     """State: rows counted up to the longer length; the line above its fast and slow average."""
-    work, starts = np.empty(4 * ROOM), np.empty(LANES, dtype=np.int64)
-    i = np.int64(0)
-    while i < len(state):
-        many = side_by_side(offsets, i)
-        for k in range(many):
-            starts[k] = offsets[i + k]
-        for turn in range(2):
-            only_begin = turn == 0 and many > 1
-            for k in range(many):
-                if starts[k] < offsets[i + k + 1]:
-                    starts[k] = _go_on(
-                        state, i + k, params, high, low, close, volume,
-                        starts[k], offsets[i + k + 1], only_begin, out,
-                    )  # fmt: skip
-            if only_begin:
-                _go_side_by_side(
-                    state, i, offsets, starts, params, high, low, close, volume, work, out
+    lanes, work = start_lanes(True), np.empty(6 * ROOM)
+    while fill_lanes(offsets, lanes):
+        for k in range(LANES):
+            i, start, stop, only_begin = lone_rows(lanes, k)
+            if start < stop:
+                lanes[ROW, k] = _go_on(
+                    state, i, params, high, low, close, volume, start, stop, only_begin, out
                 )
-        i += many
+        if join_lanes(offsets, lanes):
+            _go_side_by_side(state, lanes, params, high, low, close, volume, work, out)
 
 
 INDICATOR = Indicator(
@@ -154,7 +139,7 @@ INDICATOR = Indicator(
     flat="a row without range changes no ad",
     seed="means of the first rows, as each ema; ad's first value in TA-Lib",
     presets={"talib": {"seed": "first"}},
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "ADOSC", "pandas_ta": "adosc"},
 )

@@ -51,10 +51,11 @@ def _ranges(s, skips_first, high, low, close, out):  # type: ignore[no-untyped-d
     """Write the true range of each row of an instrument; missing where a price is missing."""
     # In one pass, as if nothing were missing; whether so it sees on the way.
     last, missing = len(close) - 1, 0
-    for row in range(1, len(close)):
-        known = high[row] + low[row] + close[row - 1]
+    h, l, before, ranges = high[1:], low[1:], close[:last], out[1:]
+    for j in range(len(ranges)):
+        known = h[j] + l[j] + before[j]
         missing += known != known
-        out[row] = range_step(high[row], low[row], close[row - 1])
+        ranges[j] = range_step(h[j], l[j], before[j])
     if (
         last > 0
         and missing == 0
@@ -116,7 +117,7 @@ INDICATOR = Indicator(
     reference=WILDER,
     seed="mean of the first length ranges; TradingView counts the first row's high minus low",
     presets={"talib": {"first_range": "none"}},
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "ATR", "pine": "ta.atr", "pandas_ta": "atr"},
 )

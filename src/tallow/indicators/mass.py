@@ -12,16 +12,23 @@ from tallow.indicators._declare import length
 from tallow.indicators._lanes import (
     LANES,
     ROOM,
+    ROW,
     ROWS,
-    count_pieces,
+    WHO,
+    at,
+    fill_lanes,
+    has_piece,
+    join_lanes,
     load_lanes,
     load_states,
+    lone_rows,
     next_piece,
+    part_lanes,
     save_states,
-    side_by_side,
+    start_lanes,
     store_lanes,
 )
-from tallow.indicators._windows import load_windows, start_stretches, window_sums
+from tallow.indicators._windows import copy_into, load_windows, start_stretches, window_sums
 
 
 @kernel_part
@@ -48,11 +55,18 @@ def _ratios(s, n, flat, high, low, ratios, places):  # type: ignore[no-untyped-d
 
 
 @kernel_part
-def _go_on(state, n, m, flat, high, low, start, stop, buffers, places, who, side, out):  # type: ignore[no-untyped-def]
-    """Take rows of the first of `who` one by one."""
-    i, rows = who[0], len(places)
-    ratios, window, work = buffers
-    for a in range(start, stop, rows):
+def _go_on(state, i, n, m, flat, high, low, start, stop, only_begin, buffers, who, side, out):  # type: ignore[no-untyped-def]
+    """Take rows one by one, or those until averages have values; return where others begin."""
+    ratios, window, work, places = buffers
+    who[0], rows, a = i, len(places), start
+    if state[i, 4] == 0.0:
+        state[i, 4] = 1.0
+        for back in range(m - 1):
+            state[i, 5 + back] = np.nan
+    if only_begin:
+        # As many as the averages are short of, if no row is missing.
+        rows = min(rows, 2 * int(n))
+    while a < stop and not (only_begin and state[i, 2] == n):
         z = min(a + rows, stop)
         index = out[a:z]
         for j in range(len(index)):
@@ -63,96 +77,74 @@ def _go_on(state, n, m, flat, high, low, start, stop, buffers, places, who, side
             sums, newest = window_sums(x, m, side, work), x[m - 1 :]
             for j in range(found):
                 index[places[j]] = m * newest[j] + sums[j]
+        a = z
+    return a
 
 
 @kernel_part
-def _reaches(starts, high, low, reaches):  # type: ignore[no-untyped-def]
-    """Write the ranges of each lane's next rows."""
-    for k in range(LANES):
-        h, l = high[starts[k] : starts[k] + ROWS], low[starts[k] : starts[k] + ROWS]
-        own = reaches[k * ROWS : (k + 1) * ROWS]
-        for j in range(len(own)):
-            own[j] = h[j] - l[j]
-
-
-@kernel_part
-def _step(lanes, weight, flat):  # type: ignore[no-untyped-def]
-    """Take the ranges of section 0 into the averages of the next two; write ratios to the last.
+def _step(work, weight, flat):  # type: ignore[no-untyped-def]
+    """Take highs and lows of the last sections into two averages; ratios take the highs' place.
 
     Return how many averages are so faint that they must be lifted, one by one.
     """
-    eight, one_at, two_at = np.uint64(LANES), np.uint64(ROOM), np.uint64(2 * ROOM)
-    ratio_at, faint = np.uint64(3 * ROOM), 0
+    faint = 0
     for k in range(np.uint64(ROWS * LANES)):
-        now = k + eight
-        one, two = lanes[one_at + k], lanes[two_at + k]
-        one += weight * (lanes[now] - one)
+        now = k + np.uint64(LANES)
+        one, two = work[k], work[at(k, 1)]
+        one += weight * (work[at(now, 2)] - work[at(now, 3)] - one)
         two += weight * (one - two)
         faint += 0.0 < one < FAINT
-        lanes[one_at + now], lanes[two_at + now] = one, two
-        lanes[ratio_at + now] = one / two if two != 0.0 else flat
+        work[now], work[at(now, 1)] = one, two
+        work[at(now, 2)] = one / two if two != 0.0 else flat
     return faint
 
 
 @kernel_part
-def _go_side_by_side(state, offsets, starts, n, m, flat, high, low, buffers, who, out):  # type: ignore[no-untyped-def]
+def _go_side_by_side(state, lanes, n, m, flat, high, low, columns, buffers, out):  # type: ignore[no-untyped-def]
     """Take rows of eight instruments, as long as none is missing, or too faint."""
-    lanes, own = np.empty(4 * ROOM), np.empty(LANES, dtype=np.int64)
-    (reaches, window, work), i, side = buffers, who[0], len(own)
-    for k in range(LANES):
-        own[k], who[k] = k * ROWS, i + k
-    for section in range(1, 3):
-        load_states(state, i, 2 * section - 1, lanes, section)
-    for _ in range(count_pieces(offsets, i, starts)):
-        _reaches(starts, high, low, reaches)
-        if load_lanes(reaches, own, lanes, 0) > 0 or _step(lanes, 2.0 / (n + 1.0), flat) > 0:
+    (_, window, work, _), side = buffers, lanes.shape[1]
+    kept, rows = (m - 1) * side, ROWS * side
+    index = columns[2 * ROOM + LANES : 3 * ROOM]
+    load_states(state, lanes, (1, 3), columns)
+    for j in range(kept):
+        window[j] = state[lanes[WHO, j % side], 5 + j // side]
+    while has_piece(lanes):
+        missing = load_lanes(high, lanes, columns, 2)
+        missing += load_lanes(low, lanes, columns, 3)
+        if missing > 0 or _step(columns, 2.0 / (n + 1.0), flat) > 0:
+            part_lanes(lanes)
             break
-        index = lanes[3 * ROOM + LANES :]
-        x = load_windows(state, 5, m - 1, who, side, index, window)
-        sums, newest = window_sums(x, m, side, work), x[(m - 1) * side :]
-        for j in range(len(index)):
-            index[j] = m * newest[j] + sums[j]
-        store_lanes(lanes, 3, starts, out)
-        next_piece(lanes, 3, starts)
-    for section in range(1, 3):
-        save_states(state, i, 2 * section - 1, lanes, section)
+        copy_into(window[kept : kept + rows], index)
+        sums = window_sums(window[: kept + rows], m, side, work)
+        for j in range(rows):
+            index[j] = m * index[j] + sums[j]
+        store_lanes(columns, 2, lanes, out)
+        copy_into(window[:kept], window[rows : rows + kept])
+        next_piece(columns, 2, lanes)
+    save_states(state, lanes, (1, 3), columns)
+    for j in range(kept):
+        state[lanes[WHO, j % side], 5 + j // side] = window[j]
 
 
 @kernel
 def advance(state, params, offsets, high, low, out):  # type: ignore[no-untyped-def]
     """State: count and average of ranges, of these averages; whether any row was; last ratios."""
     n, m, flat = params[0], int(params[1]), 1.0 if params[2] == 1.0 else np.nan
-    rows, room, _, one = start_stretches(m)
-    room = max(room, (ROWS + min(m, ROWS)) * LANES)
-    buffers = np.empty(max(rows, ROWS * LANES)), np.empty(room), np.empty((3, room))
-    places, who = np.empty(rows, dtype=np.int64), np.empty(LANES, dtype=np.int64)
-    starts = np.empty(LANES, dtype=np.int64)
-    i = np.int64(0)
-    while i < len(state):
-        many = side_by_side(offsets, i) if m <= ROWS else np.int64(1)
-        is_whole = many > 1
-        for k in range(i, i + many):
-            if state[k, 4] == 0.0:
-                state[k, 4] = 1.0
-                for back in range(m - 1):
-                    state[k, 5 + back] = np.nan
-            starts[k - i] = offsets[k]
-        for turn in range(2):
-            for k in range(many):
-                who[0], start, stop = i + k, starts[k], offsets[i + k + 1]
-                if turn == 0 and many > 1:
-                    # As many as the averages are short of, if no row is missing.
-                    stop = min(stop, start + 2 * int(n))
-                if start < stop:
-                    _go_on(
-                        state, n, m, flat, high, low, start, stop, buffers, places, who, one, out
-                    )
-                    starts[k] = stop
-                is_whole = is_whole and state[i + k, 2] == n
-            if turn == 0 and is_whole:
-                who[0] = i
-                _go_side_by_side(state, offsets, starts, n, m, flat, high, low, buffers, who, out)
-        i += many
+    rows, room, who, side = start_stretches(m)
+    room = max(room, (ROWS + m) * LANES)
+    places = np.empty(rows, dtype=np.int64)
+    buffers = np.empty(rows), np.empty(room), np.empty((3, room)), places
+    lanes, columns = start_lanes(True), np.empty(4 * ROOM)
+    while fill_lanes(offsets, lanes):
+        for k in range(LANES):
+            i, start, stop, only_begin = lone_rows(lanes, k)
+            if start < stop:
+                lanes[ROW, k] = _go_on(
+                    state, i, n, m, flat, high, low,
+                    start, stop, only_begin, buffers, who, side, out,
+                )  # fmt: skip
+        if join_lanes(offsets, lanes):
+            _go_side_by_side(state, lanes, n, m, flat, high, low, columns, buffers, out)
 
 
 def _warmup(p: Values) -> tuple[int, ...]:
@@ -178,7 +170,7 @@ INDICATOR = Indicator(
     flat="null while a ratio is of no range; 1 each in TA-Lib",
     seed="each average by the mean of its first length values",
     presets={"talib": {"flat": "one"}},
-    version=2,
+    version=3,
     compared=("talib",),
     aliases=("massi",),
     names={"talib": "MASSI", "pandas_ta": "massi"},

@@ -20,10 +20,14 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
         x = load_windows(state, 0, n, who, side, close[a:z], window)
-        newest, change = x[n * side :], out[a:z]
+        newest, change, missing = x[n * side :], out[a:z], 0
         for j in range(len(change)):
-            change[j] = newest[j] - x[j]
-        hide_missing(x, n + 1, side, work, change)
+            moved = newest[j] - x[j]
+            missing += moved != moved
+            change[j] = moved
+        # Of as many rows as are kept, each is in a change.
+        if missing > 0 or len(change) < n * side:
+            hide_missing(x, n + 1, side, work, change)
         a = z
 
 
@@ -41,7 +45,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="close - close length rows before",
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10",
-    version=2,
+    version=3,
     compared=("talib",),
     aliases=("mom",),
     names={"talib": "MOM", "pine": "ta.mom", "pandas_ta": "mom"},

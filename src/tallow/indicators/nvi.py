@@ -27,6 +27,7 @@ INDICATOR = Indicator(
     reference="Fosback (1976), Stock Market Logic",
     flat="a close of zero, or after zero, changes nothing; kept within 1e-300..1e300",
     seed="1 on TradingView, 1000 in TA-Lib",
+    version=2,
     presets={"talib": {"base": 1000.0}},
     compared=("talib",),
     names={"talib": "NVI", "pine": "ta.nvi", "pandas_ta": "nvi"},

@@ -29,6 +29,7 @@ INDICATOR = Indicator(
     reference=WILDER,
     seed="means of the first length values; TA-Lib's first sums have one term less",
     flat="null while the mean range is zero; 0 in TA-Lib",
+    version=2,
     presets={"talib": {"seed": "short", "flat": "zero"}},
     compared=("talib",),
     names={"talib": "PLUS_DI"},

@@ -21,10 +21,14 @@ def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     while a < offsets[len(state)]:
         z, side = next_stretch(offsets, a, rows, who, side)
         x = load_windows(state, 0, n, who, side, close[a:z], window)
-        newest, change = x[n * side :], out[a:z]
+        newest, change, missing = x[n * side :], out[a:z], 0
         for j in range(len(change)):
-            change[j] = 100.0 * (newest[j] - x[j]) / x[j] if x[j] != 0.0 else flat
-        hide_missing(x, n + 1, side, work, change)
+            moved = newest[j] - x[j]
+            missing += moved != moved
+            change[j] = 100.0 * moved / x[j] if x[j] != 0.0 else flat
+        # Of as many rows as are kept, each is in a change.
+        if missing > 0 or len(change) < n * side:
+            hide_missing(x, n + 1, side, work, change)
         a = z
 
 
@@ -45,7 +49,7 @@ INDICATOR = Indicator(
     reference="Murphy (1999), Technical Analysis of the Financial Markets, ch. 10",
     flat="null where the older close is zero; 0 in TA-Lib",
     presets={"talib": {"flat": "zero"}},
-    version=3,
+    version=4,
     compared=("talib",),
     names={"talib": "ROC", "pine": "ta.roc", "pandas_ta": "roc"},
 )

@@ -6,18 +6,24 @@ import numpy as np
 
 from tallow.core.kernel import kernel, kernel_part, kernel_step
 from tallow.core.operator import RECURSIVE, Indicator, Output, Parameter
-from tallow.indicators._averages import average_step
+from tallow.indicators._chains import begin_chain
 from tallow.indicators._declare import length
 from tallow.indicators._lanes import (
     LANES,
     ROOM,
+    ROW,
     ROWS,
-    count_pieces,
+    at,
+    fill_lanes,
+    has_piece,
+    join_lanes,
     load_lanes,
     load_states,
+    lone_rows,
     next_piece,
+    part_lanes,
     save_states,
-    side_by_side,
+    start_lanes,
     store_lanes,
 )
 
@@ -40,97 +46,73 @@ def _joined(third, fourth, fifth, sixth, weights):  # type: ignore[no-untyped-de
 def _go_on(state, i, n, weights, close, start, stop, only_begin, out):  # type: ignore[no-untyped-def]
     """Take rows one by one, or those until all averages have a value; return where others begin."""
     weight = 2.0 / (n + 1.0)
-    while start < stop and state[i, 10] < n:
-        x, level = close[start], 0
-        out[start] = np.nan
-        while x == x and level < LEVELS:
-            count, value = state[i, 2 * level], state[i, 2 * level + 1]
-            count, value = average_step(count, value, x, n, weight)
-            state[i, 2 * level], state[i, 2 * level + 1] = count, value
-            x = value if count == n else np.nan
-            level += 1
-        if x == x:
-            out[start] = _joined(state[i, 5], state[i, 7], state[i, 9], state[i, 11], weights)
-        start += 1
-    if only_begin:
-        return start
+    row = begin_chain(state, i, LEVELS, n, close, start, stop, out)
     a, b, c = state[i, 1], state[i, 3], state[i, 5]
     d, e, f = state[i, 7], state[i, 9], state[i, 11]
-    for row in range(start, stop):
+    if row > start and state[i, 10] == n:
+        out[row - 1] = _joined(c, d, e, f, weights)
+    while row < stop and not only_begin:
         x = close[row]
-        if x != x:
-            out[row] = np.nan
-            continue
-        a += weight * (x - a)
-        b += weight * (a - b)
-        c += weight * (b - c)
-        d += weight * (c - d)
-        e += weight * (d - e)
-        f += weight * (e - f)
-        out[row] = _joined(c, d, e, f, weights)
+        out[row] = np.nan
+        if x == x:
+            a += weight * (x - a)
+            b += weight * (a - b)
+            c += weight * (b - c)
+            d += weight * (c - d)
+            e += weight * (d - e)
+            f += weight * (e - f)
+            out[row] = _joined(c, d, e, f, weights)
+        row += 1
     state[i, 1], state[i, 3], state[i, 5] = a, b, c
     state[i, 7], state[i, 9], state[i, 11] = d, e, f
-    return stop
+    return row
 
 
 @kernel_part
 def _step(work, weight, weights):  # type: ignore[no-untyped-def]
-    """Take the rows of section 0 into the averages of the next six; join them in the last one."""
-    before, eight = np.uint64(0), np.uint64(LANES)
-    one, two, three = np.uint64(ROOM), np.uint64(2 * ROOM), np.uint64(3 * ROOM)
-    four, five, six = np.uint64(4 * ROOM), np.uint64(5 * ROOM), np.uint64(6 * ROOM)
-    joined = np.uint64(7 * ROOM)
+    """Take the closes of the last section into the averages before it; join them in its place."""
     for k in range(np.uint64(ROWS * LANES)):
-        now = k + eight
-        a, b, c = work[one + k], work[two + k], work[three + k]
-        d, e, f = work[four + k], work[five + k], work[six + k]
-        a += weight * (work[before + now] - a)
+        now = k + np.uint64(LANES)
+        a, b, c = work[k], work[at(k, 1)], work[at(k, 2)]
+        d, e, f = work[at(k, 3)], work[at(k, 4)], work[at(k, 5)]
+        a += weight * (work[at(now, 6)] - a)
         b += weight * (a - b)
         c += weight * (b - c)
         d += weight * (c - d)
         e += weight * (d - e)
         f += weight * (e - f)
-        work[one + now], work[two + now], work[three + now] = a, b, c
-        work[four + now], work[five + now], work[six + now] = d, e, f
-        work[joined + now] = _joined(c, d, e, f, weights)
+        work[now], work[at(now, 1)], work[at(now, 2)] = a, b, c
+        work[at(now, 3)], work[at(now, 4)], work[at(now, 5)] = d, e, f
+        work[at(now, 6)] = _joined(c, d, e, f, weights)
 
 
 @kernel_part
-def _go_side_by_side(state, i, offsets, starts, weight, weights, close, work, out):  # type: ignore[no-untyped-def]
+def _go_side_by_side(state, lanes, n, weights, close, work, out):  # type: ignore[no-untyped-def]
     """Take rows of eight instruments, as long as none is missing."""
-    for level in range(LEVELS):
-        load_states(state, i, 2 * level + 1, work, level + 1)
-    for _ in range(count_pieces(offsets, i, starts)):
-        if load_lanes(close, starts, work, 0) > 0:
+    columns = (1, 3, 5, 7, 9, 11)
+    load_states(state, lanes, columns, work)
+    while has_piece(lanes):
+        if load_lanes(close, lanes, work, 6) > 0:
+            part_lanes(lanes)
             break
-        _step(work, weight, weights)
-        store_lanes(work, LEVELS + 1, starts, out)
-        next_piece(work, LEVELS + 1, starts)
-    for level in range(LEVELS):
-        save_states(state, i, 2 * level + 1, work, level + 1)
+        _step(work, 2.0 / (n + 1.0), weights)
+        store_lanes(work, 6, lanes, out)
+        next_piece(work, 6, lanes)
+    save_states(state, lanes, columns, work)
 
 
 @kernel
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
     """State: count and value of each of six averages."""
-    n, weight, weights = params[0], 2.0 / (params[0] + 1.0), _weights(params[1])
-    work, starts = np.empty((LEVELS + 2) * ROOM), np.empty(LANES, dtype=np.int64)
-    i = np.int64(0)
-    while i < len(state):
-        many = side_by_side(offsets, i)
-        for k in range(many):
-            starts[k] = offsets[i + k]
-        for turn in range(2):
-            only_begin = turn == 0 and many > 1
-            for k in range(many):
-                stop = offsets[i + k + 1]
-                if starts[k] < stop:
-                    starts[k] = _go_on(
-                        state, i + k, n, weights, close, starts[k], stop, only_begin, out
-                    )
-            if only_begin:
-                _go_side_by_side(state, i, offsets, starts, weight, weights, close, work, out)
-        i += many
+    n, weights = params[0], _weights(params[1])
+    lanes, work = start_lanes(True), np.empty(7 * ROOM)
+    while fill_lanes(offsets, lanes):
+        for k in range(LANES):
+            i, start, stop, only_begin = lone_rows(lanes, k)
+            if start < stop:
+                lanes[ROW, k] = _go_on(state, i, n, weights, close, start, stop, only_begin, out)
+        if join_lanes(offsets, lanes):
+            _go_side_by_side(state, lanes, n, weights, close, work, out)
 
 
 INDICATOR = Indicator(
@@ -150,7 +132,7 @@ INDICATOR = Indicator(
     "weights of the third to sixth average of averages over length",
     reference="Tillson (1998), Smoothing Techniques for More Accurate Signals, S&C 16:1",
     seed="each average by the mean of its first length values",
-    version=2,
+    version=3,
     compared=("talib",),
     names={"talib": "T3", "pandas_ta": "t3"},
 )

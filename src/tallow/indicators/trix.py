@@ -4,35 +4,91 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, kernel_part, kernel_step
 from tallow.core.operator import RECURSIVE, Indicator, Output
-from tallow.indicators._chains import advance_chain, start_chain
+from tallow.indicators._chains import begin_chain
 from tallow.indicators._declare import length, zero_or_null
+from tallow.indicators._lanes import (
+    LANES,
+    ROOM,
+    ROW,
+    ROWS,
+    at,
+    fill_lanes,
+    has_piece,
+    join_lanes,
+    load_lanes,
+    load_states,
+    lone_rows,
+    next_piece,
+    part_lanes,
+    save_states,
+    start_lanes,
+    store_lanes,
+)
+
+
+@kernel_step
+def _go_on(state, i, params, close, start, stop, only_begin, out):  # type: ignore[no-untyped-def]
+    """Take rows one by one, or those until the averages are known; return where others begin."""
+    weight, flat = 2.0 / (params[0] + 1.0), 0.0 if params[1] == 1.0 else np.nan
+    row = begin_chain(state, i, 3, params[0], close, start, stop, out)
+    if row > start:
+        out[row - 1] = np.nan
+    a, b, c = state[i, 1], state[i, 3], state[i, 5]
+    while row < stop and not only_begin:
+        x = close[row]
+        out[row] = np.nan
+        if x == x:
+            before = c
+            a += weight * (x - a)
+            b += weight * (a - b)
+            c += weight * (b - c)
+            out[row] = 100.0 * (c - before) / before if before != 0.0 else flat
+        row += 1
+    state[i, 1], state[i, 3], state[i, 5] = a, b, c
+    return row
+
+
+@kernel_part
+def _step(work, weight, flat):  # type: ignore[no-untyped-def]
+    """Take the closes of section 3 into the averages before it; in their place is the result."""
+    for k in range(np.uint64(ROWS * LANES)):
+        now = k + np.uint64(LANES)
+        a, b, before = work[k], work[at(k, 1)], work[at(k, 2)]
+        a += weight * (work[at(now, 3)] - a)
+        b += weight * (a - b)
+        c = before + weight * (b - before)
+        work[now], work[at(now, 1)], work[at(now, 2)] = a, b, c
+        work[at(now, 3)] = 100.0 * (c - before) / before if before != 0.0 else flat
+
+
+@kernel_part
+def _go_side_by_side(state, lanes, params, close, work, out):  # type: ignore[no-untyped-def]
+    """Take rows of eight instruments, as long as none is missing."""
+    columns = (1, 3, 5)
+    load_states(state, lanes, columns, work)
+    while has_piece(lanes):
+        if load_lanes(close, lanes, work, 3) > 0:
+            part_lanes(lanes)
+            break
+        _step(work, 2.0 / (params[0] + 1.0), 0.0 if params[1] == 1.0 else np.nan)
+        store_lanes(work, 3, lanes, out)
+        next_piece(work, 3, lanes)
+    save_states(state, lanes, columns, work)
 
 
 @kernel
 def advance(state, params, offsets, close, out):  # type: ignore[no-untyped-def]
-    """State: count and value of each average, the third one before, and 1 if there was one."""
-    n, weight = params[0], 2.0 / (params[0] + 1.0)
-    flat = 0.0 if params[1] == 1.0 else np.nan
-    tile, averages = start_chain(weight, 3, offsets)
-    i, start = np.int64(0), offsets[0]
-    while i < len(state):
-        first, at = i, start
-        i, start = advance_chain(state, n, weight, offsets, i, at, tile, close, averages)
-        k = first
-        while k < len(state) and offsets[k] < start:
-            before, is_known = state[k, 6], state[k, 7]
-            for row in range(max(offsets[k], at), min(offsets[k + 1], start)):
-                out[row] = np.nan
-                mean = averages[2, row - at]
-                if mean != mean:
-                    continue
-                if is_known == 1.0:
-                    out[row] = 100.0 * (mean - before) / before if before != 0.0 else flat
-                before, is_known = mean, 1.0
-            state[k, 6], state[k, 7] = before, is_known
-            k += 1
+    """State: count and value of each average."""
+    lanes, work = start_lanes(True), np.empty(4 * ROOM)
+    while fill_lanes(offsets, lanes):
+        for k in range(LANES):
+            i, start, stop, only_begin = lone_rows(lanes, k)
+            if start < stop:
+                lanes[ROW, k] = _go_on(state, i, params, close, start, stop, only_begin, out)
+        if join_lanes(offsets, lanes):
+            _go_side_by_side(state, lanes, params, close, work, out)
 
 
 INDICATOR = Indicator(
@@ -43,13 +99,14 @@ INDICATOR = Indicator(
     parameters=(length(18, minimum=2), zero_or_null("the average before")),
     memory=RECURSIVE,
     warmup=lambda p: (3 * (int(p["length"]) - 1) + 1,),
-    state_size=lambda _: 8,
+    state_size=lambda _: 6,
     advance=advance,
     formula="100 (e - e before) / e before; e = ema(ema(ema(close))), each over length",
     reference="Hutson (1983), Good TRIX, S&C 1:5, as TA-Lib's TRIX; TradingView's chart "
     "has 10,000 times the change of the average of logarithms",
     seed="each average by the mean of its first length values",
     flat="null where the average before is zero; 0 in TA-Lib",
+    version=2,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "TRIX", "pandas_ta": "trix"},

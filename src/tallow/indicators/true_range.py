@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from tallow.core.kernel import kernel
+from tallow.core.kernel import kernel, kernel_part
 from tallow.core.operator import WINDOW, Indicator, Output
 from tallow.indicators._averages import range_step
 from tallow.indicators._declare import WILDER
+
+
+@kernel_part
+def _go_on(high, low, close, before, out):  # type: ignore[no-untyped-def]
+    """Write the ranges of rows that have one before them."""
+    for j in range(len(out)):
+        known = close[j] == close[j] and before[j] == before[j]
+        out[j] = range_step(high[j], low[j], before[j]) if known else np.nan
 
 
 @kernel
 def advance(state, params, offsets, high, low, close, out):  # type: ignore[no-untyped-def]
     """State: the close before."""
     for i in range(len(state)):
-        before = state[i, 0]
-        for row in range(offsets[i], offsets[i + 1]):
-            missing = before != before or close[row] != close[row]
-            out[row] = np.nan if missing else range_step(high[row], low[row], before)
-            before = close[row]
-        state[i, 0] = before
+        a, z = offsets[i], offsets[i + 1]
+        if a == z:
+            continue
+        known = state[i, 0] == state[i, 0] and close[a] == close[a]
+        out[a] = range_step(high[a], low[a], state[i, 0]) if known else np.nan
+        if z - a > 1:
+            _go_on(high[a + 1 : z], low[a + 1 : z], close[a + 1 : z], close[a:z], out[a + 1 : z])
+        state[i, 0] = close[z - 1]
 
 
 INDICATOR = Indicator(
@@ -36,6 +46,7 @@ INDICATOR = Indicator(
     advance=advance,
     formula="max(high - low, |high - close before|, |low - close before|)",
     reference=WILDER,
+    version=2,
     compared=("talib",),
     aliases=("trange", "tr"),
     names={"talib": "TRANGE", "pine": "ta.tr", "pandas_ta": "true_range"},

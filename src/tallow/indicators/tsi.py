@@ -11,13 +11,19 @@ from tallow.indicators._declare import length, zero_or_null
 from tallow.indicators._lanes import (
     LANES,
     ROOM,
+    ROW,
     ROWS,
-    count_pieces,
+    at,
+    fill_lanes,
+    has_piece,
+    join_lanes,
     load_lanes,
     load_states,
+    lone_rows,
     next_piece,
+    part_lanes,
     save_states,
-    side_by_side,
+    start_lanes,
     store_lanes,
 )
 
@@ -38,8 +44,8 @@ def _go_on(state, i, params, flat, close, start, stop, only_begin, line, signal)
     sizes, mean_count, mean = state[i, 7], state[i, 8], state[i, 9]
     row = start
     while row < stop and not (only_begin and mean_count == signal_n):
-        x, at = close[row], row
-        line[at] = signal[at] = np.nan
+        x, here = close[row], row
+        line[here] = signal[here] = np.nan
         row += 1
         if x != x:
             continue
@@ -65,13 +71,13 @@ def _go_on(state, i, params, flat, close, start, stop, only_begin, line, signal)
             if short_count < short_n:
                 continue
         value = _line(moves, sizes, flat)
-        line[at] = value
+        line[here] = value
         # A null is no value of the signal's: it waits.
         if value != value:
             continue
         mean_count, mean = average_step(mean_count, mean, value, signal_n, mean_weight)
         if mean_count == signal_n:
-            signal[at] = mean
+            signal[here] = mean
     state[i, 0], state[i, 1], state[i, 2], state[i, 3] = seen, before, long_count, move
     state[i, 4], state[i, 5], state[i, 6] = size, short_count, moves
     state[i, 7], state[i, 8], state[i, 9] = sizes, mean_count, mean
@@ -81,19 +87,11 @@ def _go_on(state, i, params, flat, close, start, stop, only_begin, line, signal)
 @kernel_part
 def _step(work, long_weight, short_weight, mean_weight, flat):  # type: ignore[no-untyped-def]
     """Take closes of section 0: averages are the next five, then come the line and the signal."""
-    eight, one, two, three = (
-        np.uint64(LANES),
-        np.uint64(ROOM),
-        np.uint64(2 * ROOM),
-        np.uint64(3 * ROOM),
-    )
-    four, five = np.uint64(4 * ROOM), np.uint64(5 * ROOM)
-    six, seven = np.uint64(6 * ROOM), np.uint64(7 * ROOM)
     for k in range(np.uint64(ROWS * LANES)):
-        now = k + eight
+        now = k + np.uint64(LANES)
         change = work[now] - work[k]
-        move, size, moves = work[one + k], work[two + k], work[three + k]
-        sizes, mean = work[four + k], work[five + k]
+        move, size, moves = work[at(k, 1)], work[at(k, 2)], work[at(k, 3)]
+        sizes, mean = work[at(k, 4)], work[at(k, 5)]
         is_kept = change == 0.0 and not sizes > FAINT
         new_move = move + long_weight * (change - move)
         new_size = size + long_weight * (abs(change) - size)
@@ -101,31 +99,30 @@ def _step(work, long_weight, short_weight, mean_weight, flat):  # type: ignore[n
         new_sizes = sizes + short_weight * (new_size - sizes)
         moves = moves if is_kept else new_moves
         sizes = sizes if is_kept else new_sizes
-        work[one + now] = move if is_kept else new_move
-        work[two + now] = size if is_kept else new_size
-        work[three + now], work[four + now] = moves, sizes
+        work[at(now, 1)] = move if is_kept else new_move
+        work[at(now, 2)] = size if is_kept else new_size
+        work[at(now, 3)], work[at(now, 4)] = moves, sizes
         value = _line(moves, sizes, flat)
         new_mean = mean + mean_weight * (value - mean)
-        work[five + now] = new_mean if value == value else mean
-        work[six + now], work[seven + now] = value, new_mean
+        work[at(now, 5)] = new_mean if value == value else mean
+        work[at(now, 6)], work[at(now, 7)] = value, new_mean
 
 
 @kernel_part
-def _go_side_by_side(state, i, offsets, starts, params, flat, close, work, line, signal):  # type: ignore[no-untyped-def]
+def _go_side_by_side(state, lanes, params, flat, close, work, line, signal):  # type: ignore[no-untyped-def]
     """Take rows of eight instruments, as long as none is missing."""
+    weights = 2.0 / (params[1] + 1.0), 2.0 / (params[0] + 1.0), 2.0 / (params[2] + 1.0)
     columns = (1, 3, 4, 6, 7, 9)
-    for section in range(6):
-        load_states(state, i, columns[section], work, section)
-    for _ in range(count_pieces(offsets, i, starts)):
-        if load_lanes(close, starts, work, 0) > 0:
+    load_states(state, lanes, columns, work)
+    while has_piece(lanes):
+        if load_lanes(close, lanes, work, 0) > 0:
+            part_lanes(lanes)
             break
-        weights = 2.0 / (params[1] + 1.0), 2.0 / (params[0] + 1.0), 2.0 / (params[2] + 1.0)
         _step(work, weights[0], weights[1], weights[2], flat)
-        store_lanes(work, 6, starts, line)
-        store_lanes(work, 7, starts, signal)
-        next_piece(work, 6, starts)
-    for section in range(6):
-        save_states(state, i, columns[section], work, section)
+        store_lanes(work, 6, lanes, line)
+        store_lanes(work, 7, lanes, signal)
+        next_piece(work, 6, lanes)
+    save_states(state, lanes, columns, work)
 
 
 @kernel
@@ -135,23 +132,16 @@ def advance(state, params, offsets, close, line, signal):  # type: ignore[no-unt
     Averages are of changes and of their sizes, over the long length and then the short one.
     """
     flat = 0.0 if params[3] == 1.0 else np.nan
-    work, starts = np.empty(8 * ROOM), np.empty(LANES, dtype=np.int64)
-    i = np.int64(0)
-    while i < len(state):
-        many = side_by_side(offsets, i)
-        for k in range(many):
-            starts[k] = offsets[i + k]
-        for turn in range(2):
-            only_begin = turn == 0 and many > 1
-            for k in range(many):
-                if starts[k] < offsets[i + k + 1]:
-                    starts[k] = _go_on(
-                        state, i + k, params, flat, close,
-                        starts[k], offsets[i + k + 1], only_begin, line, signal,
-                    )  # fmt: skip
-            if only_begin:
-                _go_side_by_side(state, i, offsets, starts, params, flat, close, work, line, signal)
-        i += many
+    lanes, work = start_lanes(True), np.empty(8 * ROOM)
+    while fill_lanes(offsets, lanes):
+        for k in range(LANES):
+            i, start, stop, only_begin = lone_rows(lanes, k)
+            if start < stop:
+                lanes[ROW, k] = _go_on(
+                    state, i, params, flat, close, start, stop, only_begin, line, signal
+                )
+        if join_lanes(offsets, lanes):
+            _go_side_by_side(state, lanes, params, flat, close, work, line, signal)
 
 
 def _check(p: Values) -> str | None:
@@ -191,7 +181,7 @@ INDICATOR = Indicator(
     seed="each average by the mean of its own first rows",
     flat="null until the close has changed; 0 in TA-Lib",
     check=_check,
-    version=3,
+    version=4,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "TSI", "pine": "ta.tsi", "pandas_ta": "tsi"},
