@@ -79,7 +79,7 @@ def join_lanes(offsets, lanes):  # type: ignore[no-untyped-def]
 
     One without rows takes those of another once more, to the same places.
     """
-    one, rows = 0, np.int64(2**62)
+    one, rows = 0, offsets[len(offsets) - 1]
     for k in range(LANES):
         if lanes[BUSY, k]:
             one, rows = k, min(rows, lanes[STOP, k] - lanes[ROW, k])
@@ -146,8 +146,8 @@ def load_lanes(x, lanes, work, section):  # type: ignore[no-untyped-def]
         work[j + np.uint64(4)], work[j + np.uint64(5)] = x[e + k], x[f + k]
         work[j + np.uint64(6)], work[j + np.uint64(7)] = x[g + k], x[h + k]
     missing = 0
-    for j in range(first, first + np.uint64(ROWS * LANES)):
-        missing += work[j] != work[j]
+    for element in range(first, first + np.uint64(ROWS * LANES)):
+        missing += work[element] != work[element]
     return missing
 
 
