@@ -112,3 +112,9 @@ RECEIPT_ROWS_MAX = 100
 
 IDEMPOTENCY_KEY_MAX = 255
 """Characters of an idempotency key."""
+
+STREAM_ALERTS_RECENT_MAX = 10_000
+"""Alerts that are kept for whoever was away."""
+
+STREAM_SCREEN_SECONDS = 1.0
+"""How often screens are asked again at most."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -18,6 +19,7 @@ from tallow.engine import AnalyticsEngine
 from tallow.plan.plan import make_plan
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.runtime.live.session import LiveSession
+from tallow.service.alerting import AlertThread, Judgements
 from tallow.service.errors import BusyError
 from tallow.service.limits import READS_MAX, READS_WAITING_MAX, STREAM_STOP_SECONDS
 from tallow.service.logs import log_event
@@ -28,6 +30,7 @@ from tallow.service.settings import ServiceSettings
 from tallow.service.stream.answering import Answering
 from tallow.service.stream.hub import Hub
 from tallow.service.stream.live_bars import LiveBars
+from tallow.service.stream.screens import Screens
 from tallow.service.watch import FeedWatch
 from tallow.service.workers import EngineOptions, WorkerPool
 from tallow.service.writes.writing import Writes
@@ -51,6 +54,8 @@ class Service:
         Takes candles from any thread: `update`, `delete`, `advance`.
     engine
         Answers questions of the store, with the same calendar and convention.
+    judgements
+        Its rules of alerts, and saved screens.
     hub
         Tells clients of the stream what changes.
     answering
@@ -73,6 +78,7 @@ class Service:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
+        self.judgements = Judgements.of(settings)
         self.store = open_store(settings.store, create=True)
         calendar, convention = settings.calendar, settings.convention
         self.engine = AnalyticsEngine(store=self.store, calendar=calendar, convention=convention)
@@ -80,8 +86,8 @@ class Service:
         self.rollout = RolloutWatch(settings.rollout)
         self.is_stopping = False
         self.live = MeasuredEngine(
-            settings.timeframes,
-            settings.indicators,
+            self.judgements.timeframes,
+            self.judgements.indicators,
             measures=self.measures,
             calendar=calendar,
             convention=convention,
@@ -89,8 +95,12 @@ class Service:
         )
         self.writes = Writes(self.store)
         self._workers = WorkerPool(EngineOptions(str(settings.store), calendar, convention))
-        bars = LiveBars(self.live, make_plan(settings.indicators, convention), self.read)
-        self.hub = Hub(bars, self.measures)
+        plan = make_plan(self.judgements.indicators, convention)
+        bars = LiveBars(self.live, plan, self.read, self.store.universes.read)
+        saved = self.judgements.saved
+        screens = Screens(tuple(saved), partial(bars.screened, saved))
+        rules = tuple(each.name for each in self.judgements.rules)
+        self.hub = Hub(bars, self.measures, screens, rules)
         self.answering = Answering(self.hub, bars)
         self.live.listen(self.hub.take)
         self._readers = ThreadPoolExecutor(READS_MAX, thread_name_prefix="read")
@@ -101,6 +111,10 @@ class Service:
     def __enter__(self) -> Self:
         feed = self._stack.enter_context(self._open_feed())
         session = LiveSession(self.live, feed, store=self.store, state=self.settings.state)
+        if self.judgements.rules:
+            told = self.hub.take_alerts
+            alerts = AlertThread(self.live, self.judgements, self.settings.store, told)
+            self._stack.callback(alerts.close)
         self.watch = FeedWatch(session, self.measures)
         self._driver = threading.Thread(target=self._drive, args=(session,), name="feed")
         self._driver.start()

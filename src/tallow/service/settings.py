@@ -65,6 +65,8 @@ class ServiceSettings(BaseSettings):
     convention: Literal["tradingview", "talib"] = Field(
         "tradingview", description="Whose conventions indicators follow."
     )
+    screens: Path | None = Field(None, description="File of saved screens.")
+    rules: Path | None = Field(None, description="File of rules of alerts.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
     rollout: Annotated[Path, AfterValidator(_plan)] | None = Field(

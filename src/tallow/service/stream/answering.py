@@ -12,11 +12,13 @@ from tallow.service.limits import (
     STREAM_SUBSCRIPTIONS_MAX,
 )
 from tallow.service.stream import requests
+from tallow.service.stream.alerts import AlertSubscription
 from tallow.service.stream.client import StreamClient
 from tallow.service.stream.encoding import FIRST, message
 from tallow.service.stream.groups import RowGroup, RowSubscription, Subscription
 from tallow.service.stream.hub import Hub
 from tallow.service.stream.live_bars import LiveBars
+from tallow.service.stream.screens import ScreenSubscription
 
 
 class Answering:
@@ -33,6 +35,8 @@ class Answering:
             seq=self._hub.seq,
             timeframes=self._bars.timeframes,
             columns=(*FIRST, *self._bars.plan.columns),
+            screens=self._hub.screens.names,
+            rules=self._hub.alerts.rules,
             limits={
                 "subscriptions": STREAM_SUBSCRIPTIONS_MAX,
                 "keys": STREAM_KEYS_MAX,
@@ -54,7 +58,7 @@ class Answering:
             client.refuse(name, *requests.detail_of(error))
 
     async def _subscribe(self, client: StreamClient, name: str, asked: Mapping[str, Any]) -> None:
-        requests.kind_of(asked)
+        fields = requests.kind_of(asked)
         if name in client.subscriptions:
             raise ParameterError(f"stream: id={name}: is subscribed; unsubscribe it first")
         if len(client.subscriptions) >= STREAM_SUBSCRIPTIONS_MAX:
@@ -62,17 +66,50 @@ class Answering:
                 f"stream: id={name}: {STREAM_SUBSCRIPTIONS_MAX} subscriptions are all that a "
                 "client has; unsubscribe one, or ask for more instruments in one"
             )
-        found, said = self._rows(client, name, asked)
+        if fields == requests.SCREEN:
+            found, said = await self._screen(client, name, asked)
+        elif fields == requests.ALERTS:
+            found, said = self._alerts(client, name, asked)
+        else:
+            found, said = await self._rows(client, name, asked)
         client.accept(message("subscribed", name, **said))
         client.subscriptions[name] = found
         client.wake()
 
-    def _rows(
+    async def _screen(
+        self, client: StreamClient, name: str, asked: Mapping[str, Any]
+    ) -> tuple[Subscription, dict[str, object]]:
+        hub, live = self._hub, self._bars.timeframes
+        screen = requests.one_of("screen", asked["screen"], hub.screens.names)
+        (size,) = requests.timeframes([asked.get("timeframe") or live[0]], live)
+        found = await hub.screens.find(screen, size, hub.seq)
+        return ScreenSubscription(name, found, client), {"seq": found.seq}
+
+    def _alerts(
+        self, client: StreamClient, name: str, asked: Mapping[str, Any]
+    ) -> tuple[Subscription, dict[str, object]]:
+        hub = self._hub
+        wanted = None if asked["alerts"] is True else requests.texts(asked, "alerts")
+        rules = hub.alerts.rules if wanted is None else wanted
+        for each in rules:
+            requests.one_of("alerts", each, hub.alerts.rules)
+        named = requests.texts(asked, "instruments")
+        instruments = None if named is None else frozenset(named)
+        resumption, seq, said = requests.resumption(asked), hub.seq, dict[str, object]()
+        if resumption is not None:
+            said["resumed"] = resumption[0] == hub.stream and resumption[1] <= hub.seq
+            seq = resumption[1] if said["resumed"] else seq
+        found = AlertSubscription(name, hub.alerts, client, seq, frozenset(rules), instruments)
+        return found, {"seq": seq, **said}
+
+    async def _rows(
         self, client: StreamClient, name: str, asked: Mapping[str, Any]
     ) -> tuple[Subscription, dict[str, object]]:
         sizes = requests.timeframes(requests.texts(asked, "timeframes"), self._bars.timeframes)
         chosen = requests.columns(asked.get("indicators"), self._bars.plan)
         named = requests.texts(asked, "instruments")
+        if asked.get("universe") is not None:
+            named = await self._bars.members(requests.text(asked, "universe"), named)
         instruments = None if named is None else frozenset(named)
         columns = self._bars.columns(chosen)
         self._require_room(client, name, RowGroup(instruments, sizes, columns))

@@ -11,20 +11,24 @@ import contextlib
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
+from tallow.alerts import Alert
 from tallow.runtime.live.updates import ArrayUpdate, LiveUpdate
 from tallow.service.limits import (
     STREAM_CHUNK_INSTRUMENTS,
     STREAM_RECENT_MAX,
+    STREAM_SCREEN_SECONDS,
     STREAM_STEP_ROWS,
     STREAM_WAITING_MAX,
 )
 from tallow.service.measures import Measures
+from tallow.service.stream.alerts import RecentAlerts
 from tallow.service.stream.changes import RecentChanges, RowChanges, changes_of
 from tallow.service.stream.client import StreamClient
 from tallow.service.stream.groups import Groups, RowGroup
 from tallow.service.stream.live_bars import LiveBars
+from tallow.service.stream.screens import Screens
 
 LOOK_SECONDS = 1.0
 """How often it is looked for clients that do not read."""
@@ -41,18 +45,29 @@ class Hub:
         The number of the last change.
     clients
         Those that are connected.
+    groups, screens, alerts
+        What they are told.
     """
 
-    def __init__(self, bars: LiveBars, measures: Measures, recent: int = STREAM_RECENT_MAX) -> None:
+    def __init__(
+        self,
+        bars: LiveBars,
+        measures: Measures,
+        screens: Screens,
+        rules: tuple[str, ...] = (),
+        recent: int = STREAM_RECENT_MAX,
+    ) -> None:
         self.stream, self.seq = secrets.token_hex(8), 0
         self.clients: set[StreamClient] = set()
         self.groups = Groups()
+        self.screens, self.alerts = screens, RecentAlerts(rules)
         self._bars, self._recent = bars, RecentChanges(recent)
         self._measures = measures
         self._waiting: deque[tuple[float, LiveUpdate | ArrayUpdate]] = deque()
         self._is_called = self._lost = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._look: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     # In the thread of whoever changes the engine
 
@@ -73,6 +88,12 @@ class Hub:
                 # The loop has ended, and with it all clients.
                 self._loop = None
 
+    def take_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Take alerts; they are told by the loop."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell_alerts, alerts)
+
     # In the loop
 
     def join(self, client: StreamClient) -> None:
@@ -80,7 +101,8 @@ class Hub:
         if self._loop is None:
             self._recent.forget(self.seq)
             self._loop = asyncio.get_running_loop()
-            self._look = self._loop.create_task(self._look_at_clients())
+            looking = (self._look_at_clients(), self._ask_screens())
+            self._tasks = [self._loop.create_task(each) for each in looking]
         self.clients.add(client)
 
     def leave(self, client: StreamClient) -> None:
@@ -90,8 +112,8 @@ class Hub:
     async def stop(self, seconds: float) -> None:
         """Send what waits, for so long at most, and close all clients."""
         self._drain_all()
-        if self._look is not None:
-            self._look.cancel()
+        for each in self._tasks:
+            each.cancel()
         stops = [asyncio.ensure_future(client.stop()) for client in self.clients]
         if stops:
             await asyncio.wait(stops, timeout=seconds)
@@ -156,11 +178,27 @@ class Hub:
         changed = [(size, rows) for size, rows in update.rows.items() if len(rows)]
         if changed:
             self.seq += 1
+            self._changed.set()
         for timeframe, rows in changed:
             changes = changes_of(timeframe, rows, self._bars.every_name, self.seq)
             self._recent.add(changes.rows.values(), changes.marks)
             self.groups.add(changes)
         return sum(len(rows) for _, rows in changed)
+
+    def _tell_alerts(self, alerts: Sequence[Alert]) -> None:
+        self.alerts.add(self.next_seq(), alerts)
+
+    def next_seq(self) -> int:
+        """Number a change."""
+        self.seq += 1
+        return self.seq
+
+    async def _ask_screens(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self.screens.ask_again(self.next_seq)
+            await asyncio.sleep(STREAM_SCREEN_SECONDS)
 
     async def _look_at_clients(self) -> None:
         while True:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from tallow.data.universe import Universe
 from tallow.plan.plan import Plan
 from tallow.runtime.live.live_engine import LiveEngine
 from tallow.service.stream.encoding import Columns
 
-Read = Callable[[Callable[[], list[str]]], Awaitable[list[str]]]
+T = TypeVar("T")
+
+
+class Read(Protocol):
+    """Does a read beside the loop."""
+
+    def __call__(self, work: Callable[[], T]) -> Awaitable[T]:
+        """Return what the read returns."""
+        ...
 
 
 class LiveBars:
-    """A live engine's bars, read beside the loop.
+    """A live engine's bars, read beside the loop; `universe` finds one by its name.
 
     Attributes
     ----------
@@ -21,8 +32,10 @@ class LiveBars:
         The plan of its indicators.
     """
 
-    def __init__(self, live: LiveEngine, plan: Plan, read: Read) -> None:
-        self.plan, self._live, self._read = plan, live, read
+    def __init__(
+        self, live: LiveEngine, plan: Plan, read: Read, universe: Callable[[str], Universe]
+    ) -> None:
+        self.plan, self._live, self._read, self._universe = plan, live, read, universe
         self._columns = WeakValueDictionary[tuple[str, ...], Columns]()
 
     @property
@@ -53,3 +66,16 @@ class LiveBars:
         return await self._read(
             lambda: columns.texts_of_frame(timeframe, self._live.latest(timeframe, names))
         )
+
+    async def members(self, universe: str, among: list[str] | None) -> list[str]:
+        """Return the members of a universe today, of some or of all instruments."""
+        today = datetime.now(UTC).date()
+        found = await self._read(lambda: self._universe(universe).members(today))
+        return found if among is None else [name for name in among if name in set(found)]
+
+    async def screened(
+        self, saved: Mapping[str, str], screen: str, timeframe: str
+    ) -> frozenset[str]:
+        """Return the instruments that match a saved screen."""
+        answer = await self._read(lambda: self._live.screen(screen, timeframe, saved=saved))
+        return frozenset(answer.frame["instrument"].to_list())

@@ -14,7 +14,7 @@ from tallow.plan.plan import Plan, make_plan
 NAME_CHARACTERS_MAX = 64
 KINDS = ("subscribe", "unsubscribe")
 ROWS = ("instruments", "universe", "timeframes", "indicators", "stream", "seq")
-SCREEN = ("screen", "timeframe")
+SCREEN = ("screen", "timeframe", "stream", "seq")
 ALERTS = ("alerts", "instruments", "stream", "seq")
 
 
@@ -60,6 +60,14 @@ def texts(asked: Mapping[str, Any], field: str) -> list[str] | None:
     return list(dict.fromkeys(found))
 
 
+def text(asked: Mapping[str, Any], field: str) -> str:
+    """Return a text."""
+    found = asked.get(field)
+    if not isinstance(found, str) or not found:
+        raise ParameterError(f"stream: {field}={excerpt(found)}; must be text")
+    return found
+
+
 def timeframes(asked: Sequence[str] | None, live: Sequence[str]) -> tuple[str, ...]:
     """Return timeframes that are live, in their order; all where none is asked for."""
     if asked is None:
@@ -72,6 +80,14 @@ def timeframes(asked: Sequence[str] | None, live: Sequence[str]) -> tuple[str, .
             "of others ask /v1/candles, or start the service with them"
         )
     return tuple(size for size in live if size in found)
+
+
+def one_of(field: str, asked: object, known: Sequence[str]) -> str:
+    """Return a name that is known."""
+    if asked not in known:
+        hint = near_matches(str(asked), known) if known else "there are none"
+        raise ParameterError(f"stream: {field}={excerpt(asked)}; no such {field}; {hint}")
+    return str(asked)
 
 
 def columns(asked: object, plan: Plan) -> tuple[str, ...]:
