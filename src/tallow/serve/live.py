@@ -14,13 +14,11 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from tallow.core.calendars.assignment import CalendarAssignment
-from tallow.core.errors import OutputError, ParameterError, TallowWarning, TimeframeError
+from tallow.core.errors import OutputError, TallowWarning, TimeframeError
 from tallow.core.given import file_path, require_new_file
 from tallow.core.text import without_secrets
 from tallow.core.timeframe import parse_timeframe
-from tallow.data.feeds.feed import Feed
-from tallow.data.feeds.open import REDIS, open_feed
+from tallow.data.feeds.open import open_session_feed
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.output_zone import require_output_zone
 from tallow.data.reading.options import READ_KEYWORDS, TIMEFRAME
@@ -47,7 +45,6 @@ from tallow.serve.verbs import (
 from tallow.serve.wording import in_options, report_in_options, say, venue_words
 
 CANCELLED = "cancelled; what was acknowledged to the feed is in {}"
-REPLAY_SPEED = 60.0
 SCREEN_SECONDS = 0.5
 """How often the screen is drawn."""
 
@@ -184,19 +181,6 @@ def compile_session(options: Mapping[str, Any], shown: bool) -> None:
     """Compile what a session needs, where this version has never run on this machine."""
     engine = AnalyticsEngine(**take_options(dict(options), ENGINE))
     compile_kernels(engine, options["indicators"], shown)
-
-
-def open_session_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment) -> Feed:
-    """Open a feed; a replay goes at `REPLAY_SPEED` where no other is given."""
-    scheme = feed.partition(":")[0]
-    if scheme == "replay":
-        speed = options.get("speed", REPLAY_SPEED)
-        if speed < 0:
-            raise ParameterError(f"live: speed={speed}; must be 0 or more; 0 does not wait")
-        options["speed"] = speed or None
-    if scheme not in REDIS:
-        options["calendar"] = calendars
-    return open_feed(feed, **options)
 
 
 def session_engine(

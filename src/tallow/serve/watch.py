@@ -28,6 +28,7 @@ from tallow.core.errors import AlertError
 from tallow.core.given import file_path, require_new_file
 from tallow.core.text import counted
 from tallow.data.feeds.idle import IdleFeed
+from tallow.data.feeds.open import open_session_feed
 from tallow.data.output_zone import require_output_zone
 from tallow.data.store.location import STATE_FOLDER
 from tallow.data.store.store import open_store
@@ -41,7 +42,6 @@ from tallow.serve.live import (
     asked_to_stop,
     checked_state,
     compile_session,
-    open_session_feed,
     session_engine,
 )
 from tallow.serve.verbs import (

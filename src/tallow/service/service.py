@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from tallow.data.feeds.feed import Feed
 from tallow.data.feeds.idle import IdleFeed
-from tallow.data.feeds.open import open_feed
+from tallow.data.feeds.open import open_session_feed
 from tallow.data.store.store import Store, open_store
 from tallow.engine import AnalyticsEngine
 from tallow.plan.plan import make_plan
@@ -85,14 +85,7 @@ class Service:
         self.measures = Measures()
         self.rollout = RolloutWatch(settings.rollout)
         self.is_stopping = False
-        self.live = MeasuredEngine(
-            self.judgements.timeframes,
-            self.judgements.indicators,
-            measures=self.measures,
-            calendar=calendar,
-            convention=convention,
-            store=self.store,
-        )
+        self.live = self._live_engine()
         self.writes = Writes(self.store)
         self._workers = WorkerPool(EngineOptions(str(settings.store), calendar, convention))
         plan = make_plan(self.judgements.indicators, convention)
@@ -110,7 +103,8 @@ class Service:
 
     def __enter__(self) -> Self:
         feed = self._stack.enter_context(self._open_feed())
-        session = LiveSession(self.live, feed, store=self.store, state=self.settings.state)
+        state, wanted = self.settings.state, self.settings.instruments
+        session = LiveSession(self.live, feed, store=self.store, state=state, instruments=wanted)
         if self.judgements.rules:
             told = self.hub.take_alerts
             alerts = AlertThread(self.live, self.judgements, self.settings.store, told)
@@ -195,8 +189,24 @@ class Service:
             self.watch.look()
             log_event("feed", kind="ended")
 
+    def _live_engine(self) -> LiveEngine:
+        """Return the engine as the state's file has it, or with the past that is in the store."""
+        settings, state = self.settings, self.settings.state
+        what = (self.judgements.timeframes, self.judgements.indicators)
+        options: dict[str, Any] = {"measures": self.measures, "store": self.store}
+        options |= {"calendar": settings.calendar, "convention": settings.convention}
+        if state is not None and state.exists():
+            return MeasuredEngine.load(state, *what, **options)
+        live = MeasuredEngine(*what, **options)
+        live.catch_up(settings.instruments)
+        return live
+
     def _open_feed(self) -> Feed:
-        feed, speed = self.settings.feed, self.settings.speed
-        if feed is None:
+        settings = self.settings
+        if settings.feed is None:
             return IdleFeed()
-        return open_feed(feed, **({"speed": speed or None} if feed.startswith("replay:") else {}))
+        said = {"timezone": settings.timezone, "subscribe": settings.subscribe}
+        options: dict[str, Any] = {name: each for name, each in said.items() if each is not None}
+        if settings.feed.startswith("replay:"):
+            options["speed"] = settings.speed
+        return open_session_feed(settings.feed, options, self.live.calendars)

@@ -52,6 +52,13 @@ class ServiceSettings(BaseSettings):
     speed: float = Field(
         60.0, ge=0, description="Of a replay: how much faster than time; 0 does not wait."
     )
+    instruments: list[str] | None = Field(
+        None, min_length=1, description="Those that are taken from the feed; by default all."
+    )
+    timezone: str | None = Field(None, description="Zone of the feed's times without one.")
+    subscribe: str | None = Field(
+        None, description="Message to send to a WebSocket server after each connect."
+    )
     state: Path | None = Field(None, description="File of the live state, to go on from.")
     timeframes: list[Annotated[str, AfterValidator(_timeframe)]] = Field(
         ["1m", "5m", "15m", "1h", "1d"], min_length=1, description="Live bars."

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from tallow.core.calendars.assignment import CalendarAssignment
 from tallow.core.errors import FeedError, ParameterError, near_matches
 from tallow.core.renamed import renamed
 from tallow.data.feeds.feed import Feed, shown
@@ -25,6 +26,9 @@ FORMS = {
 """The feeds there are, by how their text begins."""
 
 REDIS = ("redis", "rediss", "unix")
+REPLAY_SPEED = 60.0
+"""A session's replay has a minute each second, where no other speed is given."""
+
 IN_URL = ("stream", "group", "consumer", "timezone")
 """A Redis feed's options that may stand in its URL; others there are Redis' own."""
 
@@ -70,6 +74,19 @@ def open_feed(text: str, **options: Any) -> Feed:
         hint = hint if is_slip else "leave it out"
         raise ParameterError(f"feed: {shown(text)}: {name}=; no option of it; {hint}")
     return make(source, **options)
+
+
+def open_session_feed(feed: str, options: dict[str, Any], calendars: CalendarAssignment) -> Feed:
+    """Open a feed; a replay goes at `REPLAY_SPEED` where no other is given."""
+    scheme = feed.partition(":")[0]
+    if scheme == "replay":
+        speed = options.get("speed", REPLAY_SPEED)
+        if speed < 0:
+            raise ParameterError(f"live: speed={speed}; must be 0 or more; 0 does not wait")
+        options["speed"] = speed or None
+    if scheme not in REDIS:
+        options["calendar"] = calendars
+    return open_feed(feed, **options)
 
 
 def _meant(text: str) -> str:

@@ -323,7 +323,7 @@ class LiveSession:
 
     def _count(self, updates: list[LiveUpdate]) -> list[LiveUpdate]:
         """Count the updates that changed something, and return them."""
-        changed = [each for each in updates if any(map(len, each.frames.values()))]
+        changed = [each for each in updates if any(map(len, each.rows.values()))]
         for update in changed:
             self._tally.give(update)
         return changed

@@ -204,7 +204,10 @@ class Tally:
 
     def give(self, update: LiveUpdate) -> None:
         """Count the rows that an update returned."""
-        self.bars.update({size: len(frame) for size, frame in update.frames.items()})
+        # Not by frames: most updates are one candle, and to make its frames costs more.
+        self.bars.update({size: len(rows) for size, rows in update.rows.items()})
+        if not any(map(update.may_be_provisional, update.rows)):
+            return
         for size, assumed in update.provisional.items():
             if len(assumed):
                 self.provisional[size] += len(assumed)

@@ -161,6 +161,10 @@ class LiveUpdate:
         """Per timeframe, `instrument` and `timestamp` of the rows whose sessions are assumed."""
         return {size: self._shown.assumed[size].among(frame) for size, frame in self.frames.items()}
 
+    def may_be_provisional(self, timeframe: str) -> bool:
+        """Say whether any row of a timeframe may be provisional, without making frames."""
+        return self._shown.assumed[timeframe].may_have(self.rows[timeframe].timestamp)
+
     @property
     def frame(self) -> pl.DataFrame:
         """The frame of the one timeframe."""
