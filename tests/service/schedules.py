@@ -53,6 +53,10 @@ class Market:
             keys = self._frame({(name, opened): (1.0,) * 5})
             self.live.delete(keys.select("instrument", "timestamp"))
 
+    def close(self) -> None:
+        """Let the clock go on until all bars are final, as they are in a computation from scratch."""
+        self.live.advance(ZONE_START + 60 * MINUTE)
+
     def held(self) -> Held:
         """Return what a client should hold, computed from scratch."""
         found: Held = {}

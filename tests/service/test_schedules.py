@@ -55,6 +55,7 @@ async def _run(steps: list[Any], recent: int) -> None:
             else:
                 await _happen(readers[given_[0]], step)
             await settle()
+        market.close()
         for reader in readers:
             reader.socket.room.set()
             await settle()

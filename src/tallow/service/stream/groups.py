@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Protocol
 
 from tallow.service.limits import STREAM_PENDING_MAX
@@ -107,11 +108,10 @@ class Groups:
         self._fresh.discard(group)
         for routes in self._routes(group):
             routes.remove(group)
-        for timeframe in group.timeframes:
-            routes_of = self._by_name[timeframe]
-            for name in group.instruments or ():
-                if not routes_of[name]:
-                    del routes_of[name]
+        # A name that nobody asks for any more takes no memory.
+        for timeframe, name in product(group.timeframes, group.instruments or ()):
+            if not self._by_name[timeframe][name]:
+                del self._by_name[timeframe][name]
 
     def add(self, changes: RowChanges) -> None:
         """Take changes of one timeframe to the groups that they concern."""

@@ -1,0 +1,144 @@
+"""Clients of a stream in a process of their own: ``python -m benchmarks.stream_readers``.
+
+Each line of its input is a command in JSON, and each of its output the answer. A client reads
+frames as they come; rows are looked into where their times are asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import orjson
+import uvloop
+
+
+class Reader(asyncio.Protocol):
+    """A client that counts messages, and notes how long rows of one minute took."""
+
+    def __init__(self, path: str, asked: dict[str, Any] | None, tally: Tally) -> None:
+        self._path, self._asked, self._tally = path, asked, tally
+        self._data, self._upgraded = b"", False
+        self.transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        key = base64.b64encode(os.urandom(16)).decode()
+        head = f"GET {self._path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        head += f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+        transport.write(f"{head}Sec-WebSocket-Protocol: tallow.v1\r\n\r\n".encode())
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic()
+        self._data += data
+        if not self._upgraded:
+            head, found, self._data = self._data.partition(b"\r\n\r\n")
+            if not found:
+                self._data = head
+                return
+            self._upgraded = True
+            if self._asked is not None:
+                self._say(orjson.dumps(self._asked))
+        at = 0
+        while (frame := _frame(self._data, at)) is not None:
+            code, begin, at = frame
+            if code == 1:
+                self._tally.take(self._data[begin:at], now)
+            elif code == 9:
+                self._say(self._data[begin:at], 0x8A)
+        self._data = self._data[at:]
+
+    def _say(self, data: bytes, code: int = 0x81) -> None:
+        size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2)
+        self.transport.write(bytes([code]) + size + bytes(4) + data)
+
+
+def _frame(data: bytes, at: int) -> tuple[int, int, int] | None:
+    """Return a frame's code, and where what it says begins and ends; None where it is not whole."""
+    if len(data) < at + 2:
+        return None
+    size, begin = data[at + 1], at + 2
+    if size >= 126:
+        width = 2 if size == 126 else 8
+        size, begin = int.from_bytes(data[begin : begin + width]), begin + width
+    if begin > len(data) or len(data) < begin + size:
+        return None
+    return data[at] & 15, begin, begin + size
+
+
+class Tally:
+    """What all clients have read."""
+
+    def __init__(self) -> None:
+        self.clear(None, 0.0)
+        self.subscribed = 0
+
+    def clear(self, began: float | None, step: float, group: int = 1) -> None:
+        self.messages, self.bytes, self.rows, self.last = 0, 0, 0, 0.0
+        self.resyncs = 0
+        self._began, self._step, self._group = began, step, group
+        self.seconds: list[float] = []
+
+    def take(self, data: bytes, now: float) -> None:
+        if not data.startswith(b'{"type":"rows"') and not data.startswith(b"bare"):
+            self.subscribed += data.startswith(b'{"type":"subscribed"')
+            self.resyncs += data.startswith(b'{"type":"resync"')
+            return
+        self.messages, self.bytes, self.last = self.messages + 1, self.bytes + len(data), now
+        if self._began is None:
+            self.rows += data.count(b"],[") + 1
+            return
+        for row in orjson.loads(data)["rows"]:
+            self.rows += 1
+            # The volume of a candle says which one it is, and so when it was due.
+            if row[0] == "1m" and row[7]:
+                which = int(row[7]) - 1
+                due = self._began + self._step * (which - which % self._group)
+                self.seconds.append(now - due)
+
+    def answer(self) -> dict[str, Any]:
+        found = {"messages": self.messages, "bytes": self.bytes, "rows": self.rows}
+        found |= {"last": self.last, "resyncs": self.resyncs, "subscribed": self.subscribed}
+        if self.seconds:
+            late = np.array(self.seconds) * 1e3
+            found |= {"p50": float(np.quantile(late, 0.5)), "p99": float(np.quantile(late, 0.99))}
+            found |= {"worst": float(late.max()), "seen": len(late)}
+        return found
+
+
+async def _obey(command: dict[str, Any], tally: Tally, readers: list[Reader]) -> dict[str, Any]:
+    loop = asyncio.get_running_loop()
+    match command["do"]:
+        case "connect":
+            for asked in command["asked"]:
+                reader = Reader(command["path"], asked, tally)
+                await loop.create_connection(lambda r=reader: r, "127.0.0.1", command["port"])
+                readers.append(reader)
+                if command.get("stalled"):
+                    await asyncio.sleep(0.3)
+                    reader.transport.pause_reading()
+        case "clear":
+            tally.clear(command.get("began"), command.get("step", 0.0), command.get("group", 1))
+        case "close":
+            for reader in readers:
+                reader.transport.abort()
+            readers.clear()
+    return tally.answer()
+
+
+async def _main() -> None:
+    tally, readers = Tally(), list[Reader]()
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
+        answer = await _obey(orjson.loads(line), tally, readers)
+        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    uvloop.run(_main())
