@@ -22,7 +22,6 @@ import polars as pl
 import uvicorn
 from fastapi import FastAPI, WebSocket
 
-from benchmarks.measure import Figure, Outcome
 from benchmarks.settings import Settings
 from tallow.data.feeds.feed import FeedBatch
 from tallow.data.feeds.replay import ReplayFeed

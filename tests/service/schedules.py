@@ -54,7 +54,7 @@ class Market:
             self.live.delete(keys.select("instrument", "timestamp"))
 
     def close(self) -> None:
-        """Let the clock go on until all bars are final, as they are in a computation from scratch."""
+        """Let the clock go on until all bars are final, as they are computed from scratch."""
         self.live.advance(ZONE_START + 60 * MINUTE)
 
     def held(self) -> Held:

@@ -1,0 +1,81 @@
+"""Goal: what a client of the stream was told is in the store, also where the service is killed; a
+service that starts again over the store goes on from there.
+
+Method: the real program, a replay at a minute each 5 ms, and SIGKILL while it goes on.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+from websockets.sync.client import ClientConnection, connect
+
+from tallow import AnalyticsEngine, open_store
+from tests.frames import market
+from tests.service.program import _wait, free_port
+
+ENOUGH = 100
+"""Rows that are told before the kill."""
+
+SHOWN = ["instrument", "timestamp", "open", "high", "low", "close", "volume", "ema_2"]
+
+
+def start(store: Path, *more: str) -> tuple[subprocess.Popen[str], str]:
+    port = free_port()
+    what = ["--store", str(store), "-t", "1m", "-i", "ema(2)", "--port", str(port), *more]
+    command = [sys.executable, "-m", "tallow", "serve", *what]
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    _wait(program, f"http://127.0.0.1:{port}")
+    return program, f"ws://127.0.0.1:{port}/v1/stream"
+
+
+def subscribed(url: str) -> ClientConnection:
+    client = connect(url, subprotocols=["tallow.v1"], compression=None)
+    client.send('{"type": "subscribe", "id": "a"}')
+    return client
+
+
+def told(client: ClientConnection, *kinds: str) -> list[dict[str, Any]]:
+    """Return the rows of the next message of some kinds."""
+    columns: list[str] = []
+    while (message := orjson.loads(client.recv(timeout=30)))["type"] not in kinds:
+        columns = message.get("columns", columns)
+    client_columns[client] = client_columns.get(client) or columns
+    return [dict(zip(client_columns[client], row, strict=True)) for row in message["rows"]]
+
+
+client_columns: dict[ClientConnection, list[str]] = {}
+
+
+def test_what_was_told_survives_a_kill(tmp_path: Path) -> None:
+    file, store = tmp_path / "candles.parquet", tmp_path / "store"
+    market(["A", "B"], rows=400).write_parquet(file)
+    (tmp_path / "config.toml").write_text("speed = 12000.0\n")
+    config = ("--config", str(tmp_path / "config.toml"))
+    program, url = start(store, "--feed", f"replay:{file}", *config)
+    held: dict[tuple[str, int], dict[str, Any]] = {}
+    with subscribed(url) as client:
+        while len(held) < ENOUGH:
+            for row in told(client, "rows", "snapshot"):
+                held[row["instrument"], row["timestamp"]] = row
+        program.send_signal(signal.SIGKILL)
+        program.wait()
+    with open_store(str(store)) as kept:
+        engine = AnalyticsEngine(store=kept)
+        frames = [engine.query(name, "1m", indicators="ema(2)").frame for name in ("A", "B")]
+    found = pl.concat(frames).with_columns(pl.col("timestamp").cast(pl.Int64))
+    rows = {(row["instrument"], row["timestamp"]): row for row in found.to_dicts()}
+    for key, row in held.items():
+        assert {name: row[name] for name in SHOWN} == {name: rows[key][name] for name in SHOWN}
+    program, url = start(store)
+    with subscribed(url) as client:
+        last = {row["instrument"]: row["timestamp"] for row in told(client, "snapshot")}
+    program.send_signal(signal.SIGTERM)
+    assert program.wait(30) == 0
+    assert last == {name: max(time for key, time in rows if key == name) for name in ("A", "B")}
