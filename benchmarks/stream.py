@@ -267,9 +267,9 @@ if __name__ == "__main__":
     if what == "messages":
         bare, hub, rows, length = measure_messages(None)  # type: ignore[arg-type]
         print(
-            f"bare {bare:.2f} s, hub {hub:.2f} s, ratio {bare / hub:.2f}, {length} bytes; {rows:,.0f} rows/s"
+            f"{MESSAGES * CLIENTS / bare:,.0f} bare messages/s; {bare / hub:.2f} of it as rows of"
         )
-        print(f"{MESSAGES * CLIENTS / bare:,.0f} bare messages/s")
+        print(f"{length} bytes; {rows:,.0f} rows/s")
     else:
         print(
             measure_latency(
