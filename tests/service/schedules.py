@@ -18,6 +18,7 @@ from tallow import AnalyticsEngine, LiveEngine
 from tallow.data.reading.schema import CANDLE_SCHEMA
 from tallow.data.universe import Universe
 from tallow.plan.plan import make_plan
+from tallow.service.measures import Measures
 from tallow.service.stream.answering import Answering
 from tallow.service.stream.client import StreamClient
 from tallow.service.stream.hub import Hub
@@ -63,7 +64,9 @@ class Market:
         if not self.candles:
             return found
         for size in SIZES:
-            frame = self._batch.process_candles(self._frame(self.candles), size, SPECS).frame
+            # All bars are over: the clock is the test's last step.
+            given = self._frame(self.candles)
+            frame = self._batch.process_candles(given, size, SPECS, as_of="2025-06-03T00:00Z").frame
             whole = frame.with_columns(pl.col("timestamp").cast(pl.Int64))
             for name, opened, *row in whole.select("instrument", "timestamp", *SHOWN).rows():
                 found[size, name, opened] = row
@@ -209,7 +212,7 @@ async def followed(market: Market, recent: int) -> AsyncIterator[Callable[[], Re
         raise AssertionError(name)
 
     bars = LiveBars(market.live, make_plan(SPECS), inline, no_universe)
-    hub = Hub(bars, Screens((), no_members), recent=recent)
+    hub = Hub(bars, Measures(), Screens((), no_members), recent=recent)
     market.live.listen(hub.take)
     answering = Answering(hub, bars)
     yield lambda: Reader(market, hub, answering)
