@@ -66,7 +66,9 @@ class Market:
         for size in SIZES:
             # All bars are over: the clock is the test's last step.
             given = self._frame(self.candles)
-            frame = self._batch.process_candles(given, size, SPECS, as_of="2025-06-03T00:00Z").frame
+            frame = self._batch.process_candles(
+                given, size, SPECS, final_at="2025-06-03T00:00Z"
+            ).frame
             whole = frame.with_columns(pl.col("timestamp").cast(pl.Int64))
             for name, opened, *row in whole.select("instrument", "timestamp", *SHOWN).rows():
                 found[size, name, opened] = row

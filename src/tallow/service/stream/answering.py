@@ -73,6 +73,9 @@ class Answering:
         else:
             found, said = await self._rows(client, name, asked)
         client.accept(message("subscribed", name, **said))
+        if said.get("resumed") is False:
+            reason = "what changed since is no longer known, or is of another run"
+            client.put(message("resync", name, seq=said["seq"], reason=reason))
         client.subscriptions[name] = found
         client.wake()
 
