@@ -9,6 +9,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +40,11 @@ def start(store: Path, *more: str) -> tuple[subprocess.Popen[str], str]:
     return program, f"ws://127.0.0.1:{port}/v1/stream"
 
 
-def subscribed(url: str) -> ClientConnection:
-    client = connect(url, subprotocols=[Subprotocol("tallow.v1")], compression=None)
-    client.send('{"type": "subscribe", "id": "a"}')
-    return client
+@contextmanager
+def subscribed(url: str) -> Iterator[ClientConnection]:
+    with connect(url, subprotocols=[Subprotocol("tallow.v1")], compression=None) as client:
+        client.send('{"type": "subscribe", "id": "a"}')
+        yield client
 
 
 def told(client: ClientConnection, *kinds: str) -> list[dict[str, Any]]:
