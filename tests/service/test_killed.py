@@ -31,13 +31,17 @@ COLUMNS += ["open_interest", "candles", "is_final", "revision", "ema_2"]
 SHOWN = ["instrument", "timestamp", "open", "high", "low", "close", "volume", "ema_2"]
 
 
-def start(store: Path, *more: str) -> tuple[subprocess.Popen[str], str]:
+@contextmanager
+def started(store: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     port = free_port()
     what = ["--store", str(store), "-t", "1m", "-i", "ema(2)", "--port", str(port), *more]
     command = [sys.executable, "-m", "tallow", "serve", *what]
-    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    _wait(program, f"http://127.0.0.1:{port}")
-    return program, f"ws://127.0.0.1:{port}/v1/stream"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            _wait(program, f"http://127.0.0.1:{port}")
+            yield program, f"ws://127.0.0.1:{port}/v1/stream"
+        finally:
+            program.kill()
 
 
 @contextmanager
@@ -59,9 +63,9 @@ def test_what_was_told_survives_a_kill(tmp_path: Path) -> None:
     market(["A", "B"], rows=400).write_parquet(file)
     (tmp_path / "config.toml").write_text("speed = 12000.0\n")
     config = ("--config", str(tmp_path / "config.toml"))
-    program, url = start(store, "--feed", f"replay:{file}", *config)
     held: dict[tuple[str, int], dict[str, Any]] = {}
-    with subscribed(url) as client:
+    serving = started(store, "--feed", f"replay:{file}", *config)
+    with serving as (program, url), subscribed(url) as client:
         while len(held) < ENOUGH:
             for row in told(client, "rows", "snapshot"):
                 held[row["instrument"], row["timestamp"]] = row
@@ -74,9 +78,8 @@ def test_what_was_told_survives_a_kill(tmp_path: Path) -> None:
     rows = {(row["instrument"], row["timestamp"]): row for row in found.to_dicts()}
     for key, row in held.items():
         assert {name: row[name] for name in SHOWN} == {name: rows[key][name] for name in SHOWN}
-    program, url = start(store)
-    with subscribed(url) as client:
+    with started(store) as (program, url), subscribed(url) as client:
         last = {row["instrument"]: row["timestamp"] for row in told(client, "snapshot")}
-    program.send_signal(signal.SIGTERM)
-    assert program.wait(30) == 0
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(30) == 0
     assert last == {name: max(time for key, time in rows if key == name) for name in ("A", "B")}

@@ -12,7 +12,7 @@ from tallow.service.stream.encoding import encoded, message
 from tallow.service.stream.groups import Teller
 
 
-class ToldAlert(NamedTuple):
+class NumberedAlert(NamedTuple):
     """An alert with the number of its change, as text."""
 
     seq: int
@@ -34,7 +34,7 @@ class RecentAlerts:
 
     def __init__(self, rules: tuple[str, ...]) -> None:
         self.rules, self.floor, self.seq = rules, 0, 0
-        self._found: deque[ToldAlert] = deque()
+        self._found: deque[NumberedAlert] = deque()
         self.subscriptions: set[AlertSubscription] = set()
 
     def add(self, seq: int, alerts: Sequence[Alert]) -> None:
@@ -42,13 +42,13 @@ class RecentAlerts:
         self.seq = seq
         for alert in alerts:
             text = encoded(alert.to_dict())
-            self._found.append(ToldAlert(seq, alert.rule, alert.instrument, text))
+            self._found.append(NumberedAlert(seq, alert.rule, alert.instrument, text))
         while len(self._found) > STREAM_ALERTS_RECENT_MAX:
             self.floor = self._found.popleft().seq
         for each in self.subscriptions:
             each.wake()
 
-    def since(self, seq: int) -> list[ToldAlert]:
+    def since(self, seq: int) -> list[NumberedAlert]:
         """Return the alerts after a change, oldest first."""
         found = []
         for each in reversed(self._found):
@@ -114,6 +114,6 @@ class AlertSubscription:
         """Be told nothing any more."""
         self._recent.subscriptions.discard(self)
 
-    def _wants(self, alert: ToldAlert) -> bool:
+    def _wants(self, alert: NumberedAlert) -> bool:
         is_of = self._instruments is None or alert.instrument in self._instruments
         return is_of and alert.rule in self._rules

@@ -15,7 +15,7 @@ from tallow.service.stream.encoding import Columns
 T = TypeVar("T")
 
 
-class Read(Protocol):
+class ReadBeside(Protocol):
     """Does a read beside the loop."""
 
     def __call__(self, work: Callable[[], T]) -> Awaitable[T]:
@@ -33,7 +33,7 @@ class LiveBars:
     """
 
     def __init__(
-        self, live: LiveEngine, plan: Plan, read: Read, universe: Callable[[str], Universe]
+        self, live: LiveEngine, plan: Plan, read: ReadBeside, universe: Callable[[str], Universe]
     ) -> None:
         self.plan, self._live, self._read, self._universe = plan, live, read, universe
         self._columns = WeakValueDictionary[tuple[str, ...], Columns]()
