@@ -30,7 +30,39 @@ REASONS = {
     WINDOW: "each window is added up by itself, so that nothing drifts; TA-Lib's are running sums",
     RECURSIVE: "looks for a missing row at each row, and keeps what fades away exact",
 }
-"""Why a kernel takes longer than TA-Lib's functions, where it does."""
+"""Why a kernel takes longer than TA-Lib's functions, by its memory, where nothing else is known."""
+
+KNOWN_REASONS = {
+    "accbands": "three means, each window added up by itself, beside three running sums",
+    "adosc": "four columns are laid out anew, for eight instruments side by side",
+    "ao": "means of 5 and 34 rows, each window added up by itself",
+    "atr": "true ranges are written first and averaged then; TA-Lib's are both in one pass",
+    "bollinger": "six columns beside three, and squares about each window's newest row",
+    "chaikin_volatility": "row by row: the averages kept are lifted before they fade away",
+    "cmf": "sums of flows and of volumes, each window added up by itself",
+    "correlation": "five sums of each window, added up anew; TA-Lib carries them on",
+    "dpo": "each window is added up by itself, and so are missing rows of the shift",
+    "elder_ray": "three columns are laid out anew, for eight instruments side by side",
+    "heikin_ashi": "four columns in and four out are laid out anew, for eight instruments",
+    "hma": "three weighted means, each window added up by itself",
+    "ht_dcperiod": "smoothed prices are differences of prices, which keeps small moves",
+    "ht_trendline": "as ht_dcperiod; and the mean of a period is added up anew on each row",
+    "kama": "row by row; sums of changes are made of blocks, so that nothing drifts",
+    "mama": "smoothed prices are differences of prices, which keeps small moves",
+    "mass": "25 ratios are added up anew for each row",
+    "natr": "as atr, and one more pass for the quotient",
+    "percent_rank": "each of 100 earlier rows is compared, and missing rows are sought",
+    "smi": "row by row: extremes of blocks, and four averages that wait for one another",
+    "stoch_rsi": "row by row: extremes and sums of blocks, of which a null is no value",
+    "supertrend": "row by row: bands and direction wait for the row before",
+    "tsi": "six values wait for the row before, and are kept for eight instruments",
+    "ultimate": "sums of 7, 14 and 28 rows of two columns, each window added up by itself",
+    "vortex": "three sums of each window, added up anew, over three columns",
+    "vwma": "sums of prices by volume and of volumes, each window added up by itself",
+    "wma": "weighted sums of each window, added up anew; TA-Lib carries them on",
+    "zlema": "row by row: the closes of the lag are kept in a ring",
+}
+"""What these do that TA-Lib's functions do not, or do otherwise."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +183,9 @@ def _outcome(
         takt = timings.get(f"{each.name} takt")
         ratios.append(ratio := own.median / talibs.median)
         if ratio > 1.0:
-            slow.append(f"{each.name}: {REASONS[each.operation.indicator.memory]}.")
+            indicator = each.operation.indicator
+            why = KNOWN_REASONS.get(indicator.name, REASONS[indicator.memory])
+            slow.append(f"{each.name}: {why}.")
         beside = ("", "") if takt is None else (takt.ns_per_row, own.median / takt.median)
         table.append((each.name, own.ns_per_row, talibs.ns_per_row, ratio, *beside))
     if others:

@@ -23,6 +23,9 @@ def short_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
     sums = work[0, :rows]
     _start_parts(newest, sums)
     back = 1
+    while back + 7 < length:
+        _add_eight(x, (length - 1 - back) * side, side, newest, sums)
+        back += 8
     while back + 3 < length:
         i = (length - 1 - back) * side
         a, b = x[i : i + rows], x[i - side :]
@@ -36,6 +39,20 @@ def short_sums(x: Floats, length: int, side: int, work: Floats) -> Floats:
         for j in range(rows):
             sums[j] += a[j] - newest[j]
     return sums
+
+
+@kernel_part
+def _add_eight(x, first, side, newest, sums):  # type: ignore[no-untyped-def]
+    """Add eight older rows, the newest of which begin at `first`: four, then four more."""
+    rows = len(newest)
+    a, b = x[first : first + rows], x[first - side :]
+    c, d = x[first - 2 * side :], x[first - 3 * side :]
+    e, f = x[first - 4 * side :], x[first - 5 * side :]
+    g, h = x[first - 6 * side :], x[first - 7 * side :]
+    for j in range(rows):
+        new = newest[j]
+        total = sums[j] + (((a[j] - new) + (b[j] - new)) + ((c[j] - new) + (d[j] - new)))
+        sums[j] = total + (((e[j] - new) + (f[j] - new)) + ((g[j] - new) + (h[j] - new)))
 
 
 @kernel_part

@@ -22,8 +22,7 @@ def window_volumes(
     if joined > 0:
         _few(x, volume, joined, side, sums, volumes)
     if length >= FOUR:
-        # By its variable: for a literal Numba would compile it once more.
-        _few(x, volume, size, side, part, part_v)
+        _fours(x, volume, side, part, part_v)
     while size <= length:
         if length & size and joined:
             i, k, end = _joinable(joined, size, side, stop)
@@ -35,9 +34,7 @@ def window_volumes(
             joined = size
         if 2 * size <= length:
             i, k, end = _joinable(size, size, side, stop)
-            copy_into(spare[i:], part[i:])
-            copy_into(spare_v[i:], part_v[i:])
-            _join(x[i:], x[k:end], part[k:end], part_v[k:end], spare[i:], spare_v[i:])
+            _double(x[i:], x[k:end], part[k:], part_v[k:], size * side, spare[i:], spare_v[i:])
             part, spare = spare, part
             part_v, spare_v = spare_v, part_v
         size *= 2
@@ -46,7 +43,7 @@ def window_volumes(
 
 @kernel_part
 def _few(x, volume, rows, side, sums, volumes):  # type: ignore[no-untyped-def]
-    """Write both sums of the one to four newest rows."""
+    """Write both sums of the one to three newest rows."""
     first = (rows - 1) * side
     newest, latest, total, units = x[first:], volume[first:], sums[first:], volumes[first:]
     for j in range(len(newest)):
@@ -58,6 +55,36 @@ def _few(x, volume, rows, side, sums, volumes):  # type: ignore[no-untyped-def]
         for j in range(len(newest)):
             total[j] += more[j] * (old[j] - newest[j])
             units[j] += more[j]
+
+
+@kernel_part
+def _fours(x, volume, side, sums, volumes):  # type: ignore[no-untyped-def]
+    """Write both sums of the four rows that end at each row."""
+    newest, latest, total, units = (
+        x[3 * side :],
+        volume[3 * side :],
+        sums[3 * side :],
+        volumes[3 * side :],
+    )
+    a, b, p, q = x[2 * side :], x[side:], volume[2 * side :], volume[side:]
+    for j in range(len(newest)):
+        new = newest[j]
+        whole = latest[j] + (new - new)
+        moved = whole - whole
+        moved += p[j] * (a[j] - new)
+        moved += q[j] * (b[j] - new)
+        moved += volume[j] * (x[j] - new)
+        total[j] = moved
+        units[j] = whole + p[j] + q[j] + volume[j]
+
+
+@kernel_part
+def _double(new, old, part, part_v, k, sums, volumes):  # type: ignore[no-untyped-def]
+    """Join each window to the one `k` elements before it."""
+    near, near_v = part[k:], part_v[k:]
+    for j in range(len(sums)):
+        sums[j] = near[j] + (part[j] + part_v[j] * (old[j] - new[j]))
+        volumes[j] = near_v[j] + part_v[j]
 
 
 @kernel_part

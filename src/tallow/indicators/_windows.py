@@ -309,12 +309,37 @@ def _smaller(near: Floats, far: Floats, out: Floats) -> None:
 
 
 @kernel_part
+def _larger_fours(x: Floats, side: int, out: Floats) -> None:
+    """Write the largest of the four rows that end at each row."""
+    a, b, c, four = x[3 * side :], x[2 * side :], x[side:], out[3 * side :]
+    for j in range(len(four)):
+        p, q, r, s = a[j], b[j], c[j], x[j]
+        near = p if p >= q or p != p else q
+        far = r if r >= s or r != r else s
+        four[j] = near if near >= far or near != near else far
+
+
+@kernel_part
+def _smaller_fours(x: Floats, side: int, out: Floats) -> None:
+    """Write the smallest of the four rows that end at each row."""
+    a, b, c, four = x[3 * side :], x[2 * side :], x[side:], out[3 * side :]
+    for j in range(len(four)):
+        p, q, r, s = a[j], b[j], c[j], x[j]
+        near = p if p <= q or p != p else q
+        far = r if r <= s or r != r else s
+        four[j] = near if near <= far or near != near else far
+
+
+@kernel_part
 def window_highest(x: Floats, length: int, side: int, work: Floats) -> Floats:
     """Return the highest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
     stop = len(x)
     part, spare = work[0, :stop], work[1, :stop]
-    copy_into(part, x)
-    size = 1
+    size = FOUR if length >= FOUR else 1
+    if size == 1:
+        copy_into(part, x)
+    else:
+        _larger_fours(x, side, part)
     while size < length:
         # The last step may overlap: an extreme may count a row twice.
         more = min(size, length - size)
@@ -330,8 +355,11 @@ def window_lowest(x: Floats, length: int, side: int, work: Floats) -> Floats:
     """Return the lowest value of each window that ends in `x`; `work` is ``[2, >= len(x)]``."""
     stop = len(x)
     part, spare = work[0, :stop], work[1, :stop]
-    copy_into(part, x)
-    size = 1
+    size = FOUR if length >= FOUR else 1
+    if size == 1:
+        copy_into(part, x)
+    else:
+        _smaller_fours(x, side, part)
     while size < length:
         more = min(size, length - size)
         k = more * side

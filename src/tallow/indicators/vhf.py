@@ -54,6 +54,7 @@ INDICATOR = Indicator(
     formula="(highest close - lowest close) / sum(|close - close before|) over length rows",
     reference="White (1991), The Vertical Horizontal Filter, Futures 20:10",
     flat="null while no close changes; 0 in TA-Lib",
+    version=2,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     names={"talib": "VHF", "pandas_ta": "vhf"},

@@ -51,6 +51,7 @@ INDICATOR = Indicator(
     formula="100 (close - highest high) / (highest high - lowest low), over length rows",
     reference="Williams (1973), How I Made One Million Dollars Last Year Trading Commodities",
     flat="null on TradingView, 0 in TA-Lib",
+    version=2,
     presets={"talib": {"flat": "zero"}},
     compared=("talib",),
     aliases=("willr", "wpr"),
