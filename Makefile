@@ -15,9 +15,11 @@ PINNED := --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2
 # The seed of a nightly run is new each time and printed; `make nightly SEED=...` repeats a run.
 SEED := $(shell date +%s)
+# How long a soak takes: below ten, it says nothing of memory.
+MINUTES := 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench against lint format docs picture nightly
+.PHONY: help setup demo test bench against lint format docs picture soak nightly
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +75,9 @@ bench: $(BENCH_READY)  ## Measure against other libraries, and print the ratios
 
 against: $(BENCH_READY)  ## Measure this build and REVISION=... in turn, and tell what is slower
 	$(BIN)/python -m benchmarks.against $(REVISION)
+
+soak: setup  ## Put a service under load for half an hour, or MINUTES=...; nothing is lost, memory flat
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 nightly: setup  ## Run the tests at full size, and the long campaigns; PART=tests/... for a part
 	@echo "repeat this run with: make nightly SEED=$(SEED)$(if $(PART), PART='$(PART)')"
