@@ -97,7 +97,7 @@ def _split_time(ends: Times, split: float) -> int:
 
 def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:
     codes = np.repeat(np.arange(len(bars.names), dtype=np.uint32), np.diff(found.offsets))
-    over = np.where(found.known >= 0, bars.rows.ends[found.known], np.nan)
+    ends = np.append(bars.rows.ends, 0)[found.known]
     return pl.DataFrame(
         {
             "instrument": _names(bars.names, codes),
@@ -107,9 +107,9 @@ def _sequence_frame(bars: MoveBars, found: Sequences) -> pl.DataFrame:
             "length": found.length.astype(np.int64),
             "strength": found.strength,
             "return_percent": found.gain,
-            "gap": _whole(np.where(found.gap >= 0, found.gap, np.nan)),
+            "gap": _counts(found.gap, found.gap >= 0),
             "volume": found.volume,
-            "over_at": _whole(over).cast(TIME_TYPE),
+            "over_at": _counts(ends, found.known >= 0).cast(TIME_TYPE),
             "outcome_percent": to_series("outcome_percent", found.outcome),
         }
     )
@@ -127,18 +127,20 @@ def _kind_columns(kind: Any) -> dict[str, pl.Series]:
     """Return what a kind is in two columns."""
     strong = (kind & kernels.STRONG).astype(np.uint32)
     return {
-        "type": pl.Series(["weak", "strong"]).gather(pl.Series(strong)),
+        # An index of a small type is a gather without a query.
+        "type": pl.Series(["weak", "strong"])[strong],
         "direction": pl.Series(((kind & kernels.UP) - 1).astype(np.int8)),
     }
 
 
 def _names(names: Sequence[str], codes: Any) -> pl.Series:
-    return pl.Series(list(names), dtype=pl.String).gather(pl.Series(codes))
+    found: pl.Series = pl.Series(list(names), dtype=pl.String)[codes.astype(np.uint32)]
+    return found
 
 
-def _whole(values: Floats) -> pl.Series:
-    """Return whole numbers, null where one is NaN; microseconds of this century are exact."""
-    return to_series("", values).cast(pl.Int64)
+def _counts(values: Any, known: Flags) -> pl.Series:
+    """Return whole numbers, null where one is not known."""
+    return pl.Series(values.astype(np.int64)).set(pl.Series(~known), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +245,7 @@ def _described(what: str, found: Patterns | Sequences, places: Ints) -> dict[str
     """Return what some are, each by its place; null where that is below 0."""
     kinds = _kind_columns(np.append(found.kind, 0)[places])
     columns = {**kinds, "length": pl.Series(np.append(found.length, 0)[places])}
-    known = _whole(np.where(places < 0, np.nan, np.arange(len(places)))).cast(pl.UInt32)
+    known = _counts(np.arange(len(places)), places >= 0).cast(pl.UInt32)
     return {f"{what}_{name}": column.gather(known) for name, column in columns.items()}
 
 
