@@ -6,6 +6,7 @@ Candles of a thousand instruments become durable, and rows of five timeframes wi
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from typing import Any, Self
 import numpy as np
 import orjson
 import polars as pl
+import structlog
 import uvicorn
 from fastapi import FastAPI, WebSocket
 
@@ -138,6 +140,7 @@ class BenchService(Service):
 
 @contextmanager
 def _serving(folder: Path, feed: PacedFeed | None) -> Iterator[tuple[BenchService, Bare, int]]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     settings = read_settings(store=str(folder / "candles"), calendar="24/7", port=0)
     service = BenchService(settings)
     service.feed = feed

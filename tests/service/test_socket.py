@@ -26,8 +26,14 @@ START = "2025-06-02T09:15+05:30"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    store = str(tmp_path_factory.mktemp("service") / "candles")
-    asked = read_settings(store=store, timeframes=["1m", "5m"], indicators="ema(2), sma(3)")
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "screens.toml").write_text('[rising]\ncondition = "close > open"\n')
+    rule = '[rise]\ncondition = "close > open"\ntimeframe = "1m"\n'
+    (folder / "rules.toml").write_text(rule)
+    store = str(folder / "candles")
+    files = {"screens": folder / "screens.toml", "rules": folder / "rules.toml"}
+    sizes = ["1m", "5m"]
+    asked = read_settings(store=store, timeframes=sizes, indicators="ema(2), sma(3)", **files)
     with serving(asked) as found:
         yield found
 
@@ -77,6 +83,24 @@ def test_a_client_is_told_the_last_bars_then_what_changes(running: Running) -> N
 
 def hear_seq(service: Service) -> int:
     return service.hub.seq
+
+
+def test_who_enters_a_screen_is_told_and_what_fires_a_rule(running: Running) -> None:
+    service, address = running
+    rising = candles("C", minutes(START, 2)).with_columns(close=pl.col("high"), open=pl.col("low"))
+    service.live.update(rising.with_columns(open=pl.col("high"), close=pl.col("low")).head(1))
+    with joined(address) as client:
+        hear(client, "welcome")
+        say(client, type="subscribe", id="s", screen="rising", timeframe="1m")
+        assert "C" not in hear(client, "snapshot")["members"]
+        say(client, type="subscribe", id="x", alerts=["rise"], instruments=["C"])
+        hear(client, "subscribed")
+        service.live.update(rising.tail(1).with_columns(high=pl.col("close") + 1.0, low=0.5))
+        service.live.advance("2025-06-02T12:00+05:30")
+        found = [hear(client, "members", "alerts"), hear(client, "members", "alerts")]
+        by_kind = {each["type"]: each for each in found}
+        assert "C" in by_kind["members"]["entered"]
+        assert [each["rule"] for each in by_kind["alerts"]["alerts"]] == ["rise"]
 
 
 def test_what_cannot_be_told_is_an_error_that_says_how(running: Running) -> None:

@@ -118,3 +118,6 @@ STREAM_ALERTS_RECENT_MAX = 10_000
 
 STREAM_SCREEN_SECONDS = 1.0
 """How often screens are asked again at most."""
+
+STREAM_READS_MAX = 2
+"""Reads of snapshots that run at once; others of the stream wait."""

@@ -14,7 +14,7 @@ from tallow.service.limits import STREAM_DRAIN_SECONDS, STREAM_ERRORS_MAX, STREA
 from tallow.service.stream.encoding import message
 from tallow.service.stream.groups import Subscription
 
-STOPS, BINARY, ERRORS, SLOW = 1001, 1003, 4400, 4408
+STOPS, BINARY, FAILED, ERRORS, SLOW = 1001, 1003, 1011, 4400, 4408
 """Codes with which the service closes."""
 
 Drop = Literal["slow", "errors", "binary"]
@@ -100,11 +100,11 @@ class StreamClient:
         try:
             await self._receive_all(answer)
         finally:
+            for each in self.subscriptions.values():
+                each.leave()
             sender.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sender
-            for each in self.subscriptions.values():
-                each.leave()
 
     def look(self, now: float, seq: int) -> None:
         """Drop the client if it does not read; else say now and then that nothing else changed."""
@@ -150,13 +150,19 @@ class StreamClient:
                 return
 
     async def _send_all(self) -> None:
-        with contextlib.suppress(WebSocketDisconnect):
+        try:
             while True:
                 await self._news.wait()
                 self._is_sending = True
                 self._news.clear()
                 await self._send_waiting()
                 self._is_sending = False
+        except WebSocketDisconnect:
+            return
+        except Exception:
+            # Without its sender a client would wait for ever.
+            self._socket.drop(FAILED, "an error of the service; its log says more")
+            raise
 
     async def _send_waiting(self) -> None:
         while self._outbox or any(each.has_news for each in self.subscriptions.values()):

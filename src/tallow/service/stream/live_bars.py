@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
@@ -10,9 +12,14 @@ from weakref import WeakValueDictionary
 from tallow.data.universe import Universe
 from tallow.plan.plan import Plan
 from tallow.runtime.live.live_engine import LiveEngine
+from tallow.service.errors import BusyError
+from tallow.service.limits import STREAM_READS_MAX
 from tallow.service.stream.encoding import Columns
 
 T = TypeVar("T")
+
+BUSY_SECONDS = 0.05
+"""After how long a read that was refused is tried again."""
 
 
 class ReadBeside(Protocol):
@@ -36,6 +43,7 @@ class LiveBars:
         self, live: LiveEngine, plan: Plan, read: ReadBeside, universe: Callable[[str], Universe]
     ) -> None:
         self.plan, self._live, self._read, self._universe = plan, live, read, universe
+        self._turns = asyncio.Semaphore(STREAM_READS_MAX)
         self._columns = WeakValueDictionary[tuple[str, ...], Columns]()
 
     @property
@@ -63,9 +71,16 @@ class LiveBars:
 
     async def texts(self, timeframe: str, names: list[str], columns: Columns) -> list[str]:
         """Return the last bars of some instruments as texts."""
-        return await self._read(
-            lambda: columns.texts_of_frame(timeframe, self._live.latest(timeframe, names))
-        )
+        async with self._turns:
+            while True:
+                # Many clients that connect at once wait for each other, and for readers of HTTP.
+                with contextlib.suppress(BusyError):
+                    return await self._read(
+                        lambda: columns.texts_of_frame(
+                            timeframe, self._live.latest(timeframe, names)
+                        )
+                    )
+                await asyncio.sleep(BUSY_SECONDS)
 
     async def members(self, universe: str, among: list[str] | None) -> list[str]:
         """Return the members of a universe today, of some or of all instruments."""
