@@ -27,7 +27,7 @@ START = "2025-06-02T09:15+05:30"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("service")
-    (folder / "screens.toml").write_text('[rising]\ncondition = "close > open"\n')
+    (folder / "screens.toml").write_text('[climbers]\ncondition = "close > open"\n')
     rule = '[rise]\ncondition = "close > open"\ntimeframe = "1m"\n'
     (folder / "rules.toml").write_text(rule)
     store = str(folder / "candles")
@@ -91,7 +91,7 @@ def test_who_enters_a_screen_is_told_and_what_fires_a_rule(running: Running) -> 
     service.live.update(rising.with_columns(open=pl.col("high"), close=pl.col("low")).head(1))
     with joined(address) as client:
         hear(client, "welcome")
-        say(client, type="subscribe", id="s", screen="rising", timeframe="1m")
+        say(client, type="subscribe", id="s", screen="climbers", timeframe="1m")
         assert "C" not in hear(client, "snapshot")["members"]
         say(client, type="subscribe", id="x", alerts=["rise"], instruments=["C"])
         hear(client, "subscribed")
