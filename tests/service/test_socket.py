@@ -73,7 +73,9 @@ def test_a_client_is_told_the_last_bars_then_what_changes(running: Running) -> N
         say(client, type="subscribe", id="a", instruments=["A", "B"], indicators=["ema_2"])
         assert hear(client)["type"] == "subscribed"
         shown = hear(client, "snapshot")["rows"] + hear(client, "snapshot")["rows"]
-        expected = [row for tf in ("1m", "5m") for row in as_rows(service.live.latest(tf), tf)]
+        expected = [
+            row for tf in ("1m", "5m") for row in as_rows(service.live.latest(tf, ["A"]), tf)
+        ]
         assert sorted(shown) == sorted(expected)
         service.live.update(candles("B", minutes(START, 2)))
         service.live.advance(LATER)
