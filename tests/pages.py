@@ -20,16 +20,18 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.sizes import sized
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w/.]+\.py)\n")
 
 REPRESENTED = {
-    "make demo": "tallow demo --instruments 20",
+    "make demo": f"tallow demo {sized('--instruments 5 --sessions 5', '--instruments 20')}",
     "make test": "",
 }
-"""What stands for commands that install or take minutes: what they run after it, of a tenth of the
+"""What stands for commands that install or take minutes: what they run after it, of a part of the
 market, or nothing, as the environment of the tests is there, and the tests are what runs."""
 
 UNTIL_CTRL_C = re.compile(r"^tallow (live(?!.*--speed 0)|rollout run(?!.*--once))\b")

@@ -19,6 +19,7 @@ from tallow.alerts import AlertRecord, AlertRule, Watch
 from tallow.core.errors import AlertError, ScreenError
 from tallow.textbook.squeezes import SqueezeRow, squeezed
 from tests.alerts.markets import candles, drawn, engine, minute, planted, rules
+from tests.sizes import sized
 
 Told = tuple[datetime, str, str]
 
@@ -119,7 +120,8 @@ class Twin:
         return True
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.no_cover
+@pytest.mark.parametrize("seed", range(sized(2, 4)))
 def test_the_twin_tells_the_same_minute_by_minute(seed: int) -> None:
     draw = random.Random(seed)
     asked = rules(cooldown=draw.choice([0.0, 240.0]), hourly_cap=draw.choice([3, 1_000]))
@@ -130,7 +132,7 @@ def test_the_twin_tells_the_same_minute_by_minute(seed: int) -> None:
     assert watched(asked, parts) == want
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(sized(2, 4)))
 def test_the_twin_tells_the_same_in_pieces(seed: int) -> None:
     """The last bars of a piece close by the clock, after later ones of others."""
     draw = random.Random(seed)

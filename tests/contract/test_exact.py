@@ -27,6 +27,8 @@ from tallow.textbook import ORACLES, numbers
 from tests.contract.cases import RECURSIVE_CASES, SHARPEST, every_sharpest_case, of_cases
 from tests.running import case
 
+pytestmark = pytest.mark.no_cover
+
 RELATIVE = 1e-9
 ROUNDING = 1e-12
 DIGITS = 60

@@ -24,6 +24,8 @@ from tests.contract.cases import (
 )
 from tests.running import all_indicators, assert_same_bits, case
 
+pytestmark = pytest.mark.no_cover
+
 RELATIVE = 1e-9
 ROUNDING = 1e-12
 """Of the largest number that went in: what a sum of such numbers may lose."""

@@ -21,6 +21,8 @@ from tests.oracles.rows import ROWS
 from tests.oracles.table import Row, assert_row, pairs
 from tests.running import all_indicators
 
+pytestmark = pytest.mark.no_cover
+
 every_row = pytest.mark.parametrize("row", ROWS, ids=str)
 
 

@@ -23,6 +23,7 @@ from tallow.data.spill import Spill
 from tallow.runtime import outputs, stream
 from tests.frames import assert_same_frame, candles, minutes
 from tests.runtime.files import write
+from tests.sizes import sized
 
 ENGINE = AnalyticsEngine("XNSE", threads=1)
 STEPS = {"1m": 1, "5m": 5, "1d": 1440}
@@ -65,7 +66,8 @@ def told(quarantine: pl.DataFrame) -> list[tuple[Any, ...]]:
     return sorted(quarantine.select("instrument", "timestamp", "rule").rows())
 
 
-@settings(max_examples=settings().max_examples // 4)
+@pytest.mark.no_cover
+@settings(max_examples=sized(7, 250))
 @given(
     seed=st.integers(0, 2**32),
     block=st.integers(1, 12),

@@ -25,6 +25,7 @@ from tallow.data.writers import FrameWriter
 from tests.frames import assert_same_frame, candles, flat_candle, minutes
 from tests.runtime.files import rows, write
 from tests.runtime.test_batch import FRAGILE_SPEC
+from tests.sizes import sized
 
 SIZES = ["7m", "1m", "15m", "1h", "1d", "1w"]
 SPECS: list[str | Spec] = ["ema(3)", "vwap", "bollinger(5, 2)[upper]", FRAGILE_SPEC]
@@ -71,7 +72,7 @@ def mixed(draw: random.Random) -> pl.DataFrame:
     return pl.concat([frame, *draw.choice([[], more, [broken], [*more, broken]])])
 
 
-@settings(max_examples=settings().max_examples // 10)
+@settings(max_examples=sized(3, 100))
 @given(
     seed=st.integers(0, 2**32),
     order=st.sampled_from(sorted(ORDERS)),

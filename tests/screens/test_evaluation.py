@@ -21,6 +21,9 @@ from tallow.screens.nodes import CONDITION, Combination, CrossSection, Node, all
 from tests.screens.trees import BASE, OPERATORS, conditions, trees, trees_of
 from tests.screens.twin import Twin, World
 from tests.screens.worlds import VALUES, before, known_at, make_world, panels_of
+from tests.sizes import sized
+
+pytestmark = pytest.mark.no_cover
 
 SECTORS = {"A": 1, "B": 1, "C": 2, "D": 2}
 MEMBERS = {"A", "C", "E"}
@@ -66,14 +69,14 @@ def compare_with_twin(tree: Node, seed: int, has_seen: bool) -> None:
     assert answers(tree, world) == twin_answers(tree, world)
 
 
-@settings(max_examples=200)
+@settings(max_examples=sized(60, 200))
 @given(trees, seeds, st.booleans())
 def test_the_twin_says_the_same(tree, seed, has_seen):
     compare_with_twin(tree, seed, has_seen)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-@settings(max_examples=25)
+@settings(max_examples=sized(8, 25))
 @given(st.data(), seeds)
 def test_the_twin_says_the_same_of_each_operator(operator, data, seed):
     compare_with_twin(data.draw(trees_of(operator)), seed, True)
@@ -86,7 +89,7 @@ def test_the_twin_says_the_same_of_very_many(tree, seed, has_seen):
     compare_with_twin(tree, seed, has_seen)
 
 
-@settings(max_examples=200)
+@settings(max_examples=sized(60, 200))
 @given(trees, seeds, st.integers(1, 19))
 def test_a_longer_history_changes_no_answer(tree, seed, bars):
     world = make_world(seed)
@@ -96,7 +99,7 @@ def test_a_longer_history_changes_no_answer(tree, seed, bars):
     assert shorter == {key: whole[key] for key in shorter}
 
 
-@settings(max_examples=200)
+@settings(max_examples=sized(60, 200))
 @given(trees, seeds)
 def test_the_order_of_instruments_changes_no_bit(tree, seed):
     world = make_world(seed)
@@ -119,7 +122,7 @@ def test_not_makes_nothing_known(tree, seed):
         assert opposite[key] is (None if value is None else not value)
 
 
-@settings(max_examples=200)
+@settings(max_examples=sized(60, 200))
 @given(trees, seeds)
 def test_what_is_known_stays_when_more_becomes_known(tree, seed):
     # In a population, one value more is another rank of the others.

@@ -20,6 +20,7 @@ from tallow.screens.parser import parse_screen
 from tests.screens.test_evaluation import members, sector
 from tests.screens.trees import BASE, trees
 from tests.screens.worlds import make_world, panels_of
+from tests.sizes import sized
 
 NEEDS = {
     "close > 1": {None: (["close"], 0, 0)},
@@ -72,7 +73,7 @@ def answer(tree: Any, panels: Any) -> Any:
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=sized(60, 200))
 @given(trees, st.integers(0, 2**32))
 def test_what_is_not_needed_can_be_taken_away(tree, seed):
     panels = panels_of(make_world(seed))
@@ -85,7 +86,7 @@ def test_what_is_not_needed_can_be_taken_away(tree, seed):
     np.testing.assert_array_equal(answer(tree, fewer), answer(tree, panels))
 
 
-@settings(max_examples=200)
+@settings(max_examples=sized(60, 200))
 @given(trees, st.integers(0, 2**32))
 def test_bars_further_back_than_needed_decide_nothing(tree, seed):
     panels = panels_of(make_world(seed))

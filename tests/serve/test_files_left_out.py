@@ -127,14 +127,16 @@ def test_a_document_of_days_is_no_document_of_minutes(tmp_path: Path) -> None:
         assert "Warning" not in done.stderr
 
 
-@pytest.mark.parametrize("verb", ["run", "compare"])
-def test_days_are_read_as_minutes_where_nobody_says_it_and_a_line_does(
-    verb: str, tmp_path: Path
-) -> None:
+def test_days_are_believed_where_nobody_says_how_long_rows_last(tmp_path: Path) -> None:
     path = tmp_path / "bhavcopy.csv"
     path.write_text(DAYS)
-    done = call(verb, path, "-c", "24/7", key=None)
-    assert done.exit_code == 0, done.output
-    (line,) = (line for line in done.stderr.splitlines() if line.startswith("Warning: "))
-    assert "by the document rows last 1d, and are read as candles of 1m" in line
-    assert "pass --source-timeframe" in line
+    for verb, more in {"run": ("-t", "1d"), "compare": ("-t", "1d"), "ingest": ()}.items():
+        done = call(verb, path, *more, key=None)
+        assert done.exit_code == 0, done.output
+        assert "Warning" not in done.stderr
+    bars = pl.read_parquet(path.with_name("bars.parquet"))
+    assert bars.select("open", "close", "volume").rows() == [(100.0, 101.0, 900.0)]
+    shorter = call("run", path, "-t", "5m", key=None)
+    assert shorter.exit_code == 2
+    assert "5m from" in shorter.stderr
+    assert "1d" in shorter.stderr

@@ -20,6 +20,9 @@ from tallow.core.calendars import load_calendar
 from tallow.testing import LeakReport, check_leaks
 from tests.frames import simulate_candles
 from tests.running import all_indicators
+from tests.sizes import sized
+
+pytestmark = pytest.mark.no_cover
 
 CHAINS = "ema(rsi(14), 9), sma(bollinger(20, 2)[upper], 5), sma(20, source=hl2), ema(ema(ema(9)))"
 ANCHORS = "vwap(anchor=session), vwap(anchor=week), vwap(anchor=month)"
@@ -56,19 +59,21 @@ def test_no_indicator_looks_ahead(timeframe: str, convention: str, sessions: int
     # A week and a month end in between.
     market = simulate_candles(3, sessions, calendar=load_calendar("XNSE"), start=date(2025, 6, 27))
     compute = computing(EVERYTHING, timeframe, convention)
-    require_clean(check_leaks(compute, market, moments=30))
+    require_clean(check_leaks(compute, market, moments=sized(8, 30)))
 
 
 def test_no_indicator_looks_ahead_on_real_candles(reference: Path) -> None:
     candles = tallow.read_candles(reference / "data" / "candles_1m.csv")
-    require_clean(check_leaks(computing(EVERYTHING, "5m"), candles, moments=30))
+    require_clean(check_leaks(computing(EVERYTHING, "5m"), candles, moments=sized(8, 30)))
 
 
 def test_rows_as_they_are_do_not_look_ahead() -> None:
     engine = tallow.AnalyticsEngine(threads=1)
     market = simulate_candles(2, 2, calendar=load_calendar("XNSE"), start=date(2025, 7, 17))
     report = check_leaks(
-        lambda candles: engine.calculate_indicators(candles, EVERYTHING), market, moments=20
+        lambda candles: engine.calculate_indicators(candles, EVERYTHING),
+        market,
+        moments=sized(8, 20),
     )
     require_clean(report)
 
@@ -87,7 +92,9 @@ def test_a_longer_bar_joined_on_its_end_and_final_bars_alone_are_clean() -> None
 
     # The fourth instrument lacks half of its minutes: its bars end late, or without their last one.
     market = simulate_candles(4, 2, calendar=load_calendar("XNSE"), start=date(2025, 7, 17))
-    report = check_leaks(with_hours, market, moments=40)
+    report = check_leaks(with_hours, market, moments=sized(12, 40))
     assert report.is_clean, str(report)
-    report = check_leaks(lambda candles: with_hours(candles).filter("is_final"), market, moments=40)
+    report = check_leaks(
+        lambda candles: with_hours(candles).filter("is_final"), market, moments=sized(12, 40)
+    )
     assert report.is_clean, str(report)

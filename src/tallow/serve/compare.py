@@ -103,9 +103,9 @@ def run_compare(
     reading = take_options(options, READ_KEYWORDS) | {"source_timeframe": source}
     fields = options | {"calendar_dates": dates and str(dates), "timeframe": size}
     reading["calendar"] = options["calendar"]
-    found = _read(inputs, reading, instruments) if inputs else _no_candles(engines)
-    candles, quarantined = found
-    fields |= {"source_timeframe": source or TIMEFRAME}
+    found = _read(inputs, reading, instruments) if inputs else _no_candles(engines, source)
+    candles, lasting, quarantined = found
+    fields |= {"source_timeframe": lasting}
     request, shown = Request(candles, **fields), not (json or quiet)
     compile_kernels(analytics_engine(request), request.indicators, shown)
     with _stages(shown) as progress, when_cancelled(NOTHING_WRITTEN):
@@ -216,19 +216,22 @@ def _check_outputs(html: Path | None, json_file: Path | None) -> list[str]:
     return files
 
 
-def _no_candles(engines: Sequence[Engine]) -> tuple[pl.DataFrame, int]:
+def _no_candles(engines: Sequence[Engine], source: str | None) -> tuple[pl.DataFrame, str, int]:
     if not all(isinstance(each, StoredEngine) for each in engines):
         raise ComparisonError(
             "compare: no INPUT; engines need candles, only stored values do without; name a file "
             "of candles"
         )
-    return pl.DataFrame(schema=CANDLE_SCHEMA), 0
+    return pl.DataFrame(schema=CANDLE_SCHEMA), source or TIMEFRAME, 0
 
 
 def _read(
     inputs: list[str], reading: Mapping[str, Any], instruments: list[str] | None
-) -> tuple[pl.DataFrame, int]:
-    """Return the candles of files, and how many rows break a rule, and are no part of them."""
+) -> tuple[pl.DataFrame, str, int]:
+    """Return the candles of files, how long they last, and how many rows break a rule.
+
+    Those are no part of them.
+    """
     read = read_candles(inputs, **reading)
     raise_if_all_refused(read.report, Counts(), read.quarantine)
     if not read.report.rows_in:
@@ -242,7 +245,7 @@ def _read(
     candles = read.frame
     wanted = Range.of(None, None, instruments)
     wanted.check_found(candles["instrument"].unique().to_list())
-    return wanted.pick(candles), read.report.quarantined
+    return wanted.pick(candles), read.source_timeframe.text, read.report.quarantined
 
 
 @contextmanager

@@ -35,7 +35,11 @@ SourceTimeframeOption = Annotated[
 ]
 FileTimeframeOption = Annotated[
     str | None,
-    option("--source-timeframe TF", "How long each candle lasts; 1m where it is not given.", INPUT),
+    option(
+        "--source-timeframe TF",
+        "How long each candle lasts; where it is not given, what a document says of itself, or 1m.",
+        INPUT,
+    ),
 ]
 DocumentTimeframeOption = Annotated[
     str | None,

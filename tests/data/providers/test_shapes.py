@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import tallow
-from tallow.core.errors import CandleInputError, TallowWarning
+from tallow.core.errors import CandleInputError, TallowWarning, TimeframeError
 from tallow.core.limits import DOCUMENT_HEAD_BYTES
 from tallow.data.feeds.replay import ReplayFeed
 from tallow.data.providers.document import read_document
@@ -353,34 +353,35 @@ def test_a_document_that_lasts_otherwise_than_is_said_is_refused(tmp_path):
         "replay": lambda: ReplayFeed(path),
     }
     for name, read in readings.items():
-        other = {"live": "rows last 1d", "replay": "a replay has candles of a minute"}
+        other = {
+            "live": "rows last 1d",
+            "replay": "a replay has candles of a minute",
+            "by its name": "candles of '1m' by the file's name, read as candles of '1d'",
+        }
         with pytest.raises(CandleInputError, match=other.get(name, told)):
             read()
 
 
-def test_a_document_that_lasts_otherwise_than_is_taken_is_read_with_a_warning(tmp_path):
+def test_a_document_of_days_is_believed_where_nobody_says_how_long_rows_last(tmp_path):
+    """A warning would be an error here."""
     path = write(tmp_path, UDIFF, "b.csv")
-    engine = tallow.AnalyticsEngine("24/7")
-    told = "by the document rows last 1d, and are read as candles of 1m; pass "
-    own = 'source_timeframe="1d"'
-    readings: dict[str, Any] = {
-        "python": (own, lambda: read_candles(path)),
-        "frame": (own, lambda: read_candles(pl.read_csv(path))),
-        "batches": (own, lambda: next(scan_batches([path])).frame),
-        "files": (
-            own,
-            lambda: range(engine.process_files(path, tmp_path / "o.csv", "1d", "").bars),
-        ),
-        "engine": (own, lambda: engine.process_candles(path, "1d", "").frame),
-        "engine, frame": (
-            own,
-            lambda: engine.process_candles(pl.read_csv(path), "1d", "").frame,
-        ),
-        "indicators": (own, lambda: engine.calculate_indicators(path, "ema(1)")),
-    }
-    for words, read in readings.values():
-        with pytest.warns(TallowWarning, match=told + words) as caught:
-            assert len(read()) == 1
-        assert len(caught) == 1
-    # Whoever says it is told nothing: a warning would be an error here.
-    engine.process_files(path, tmp_path / "o.csv", "1d", "", source_timeframe="1d")
+    frame, engine = pl.read_csv(path), tallow.AnalyticsEngine("24/7")
+    right = read_candles(path, source_timeframe="1d").frame
+    for source in (path, [path], frame):
+        read = read_candles(source)
+        assert str(read.source_timeframe) == "1d"
+        assert read.frame.equals(right)
+        assert len(engine.process_candles(source, "1d", "").frame) == 1
+        assert len(engine.calculate_indicators(source, "ema(1)")) == 1
+    assert next(scan_batches([path])).frame.equals(right)
+    assert engine.process_files(path, tmp_path / "o.csv", "1d", "").bars == 1
+    with pytest.raises(TimeframeError, match="timeframe: 5m from source_timeframe=1d"):
+        engine.process_candles(path, "5m", "")
+
+
+def test_beside_files_that_say_nothing_one_of_days_is_read_as_minutes_with_a_warning(tmp_path):
+    days = write(tmp_path, UDIFF, "b.csv")
+    (tmp_path / "c.csv").write_text("symbol,ts,o,h,l,c,v\nA,2025-07-18T09:15+05:30,1,1,1,1,5\n")
+    told = 'b.csv: by the document rows last 1d, and are read as .* 1m; pass source_timeframe="1d"'
+    with pytest.warns(TallowWarning, match=told):
+        assert len(read_candles([days, tmp_path / "c.csv"])) == 2

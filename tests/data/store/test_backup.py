@@ -29,6 +29,7 @@ from tallow.data.store.location import plain_location
 from tallow.data.store.store import Store, open_store
 from tests.data.store.conftest import KINDS, Place
 from tests.frames import flat_candle
+from tests.sizes import sized
 
 ROOT = Path(__file__).parents[3]
 MINUTE = "2025-07-18T09:15+05:30"
@@ -69,7 +70,10 @@ def filled(place: Place) -> Store:
 
 
 # Each step costs a place of its own.
-@pytest.mark.parametrize(("kind", "stride"), [("folder", 1), ("bucket", 3), ("database", 4)])
+@pytest.mark.parametrize(
+    ("kind", "stride"),
+    [("folder", sized(2, 1)), ("bucket", sized(6, 3)), ("database", sized(8, 4))],
+)
 @pytest.mark.parametrize("into", ["nothing", "an empty store"])
 def test_a_copy_cut_off_at_any_step_is_whole_or_not_there(
     into, kind, stride, new_place, monkeypatch

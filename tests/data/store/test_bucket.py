@@ -15,6 +15,7 @@ from tallow.core.errors import StoreError
 from tests.data.store.conftest import Clock
 from tests.data.store.model import at, candle_frame, flat, keys_frame, log, read
 from tests.frames import market
+from tests.sizes import sized
 
 A0, A1, B0 = ("A", at(0)), ("A", at(1)), ("B", at(0))
 
@@ -97,6 +98,7 @@ def test_writes_that_a_flush_moves_keep_a_moment_each(place, tiny_limits):
 
 def test_machines_that_write_at_once_lose_nothing(place, tiny_limits):
     """Every other write is too long for the tail, and goes to the bucket at once."""
+    numbers = range(1, sized(4, 7))
 
     def candles(machine, number):
         minutes = range(100 * number, 100 * number + (5 if number % 2 else 1))
@@ -105,18 +107,18 @@ def test_machines_that_write_at_once_lose_nothing(place, tiny_limits):
 
     def write(machine):
         store = place.open(f"machine {machine}")
-        for number in range(1, 7):
+        for number in numbers:
             store.write(candle_frame(candles(machine, number)), source_timeframe="1m")
         store.flush()
 
     place.open()
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(write, range(3)))
-    store, written = place.open("another"), [candles(m, n) for m in range(3) for n in range(1, 7)]
+    store, written = place.open("another"), [candles(m, n) for m in range(3) for n in numbers]
     own = [row[:2] for row in log(store) if row[0] != "shared"]
     assert own == sorted(key for each in written for key in each if key[0] != "shared")
     shared = [row for row in log(store) if row[0] == "shared"]
-    assert [row[2] for row in shared] == list(range(1, 19))
+    assert [row[2] for row in shared] == list(range(1, 3 * len(numbers) + 1))
     assert [row[3] for row in shared] == sorted(row[3] for row in shared)
     assert {row[4] for row in shared} == {each["shared", at(0)].close for each in written}
     for machine in range(3):

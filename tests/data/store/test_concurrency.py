@@ -22,6 +22,7 @@ import pytest
 from tallow.data.store.store import open_store
 from tests.data.store import crowd
 from tests.data.store.campaign import lower_limits
+from tests.sizes import sized
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 900
@@ -108,18 +109,22 @@ def crowd_of(batches: int, readers: int) -> list[Task]:
 
 
 def test_two_writers_three_readers_and_a_tidier(tmp_path):
-    tasks = crowd_of(batches=20, readers=3)
+    tasks = crowd_of(batches=sized(8, 20), readers=3)
     check(tmp_path, tasks, in_processes(tmp_path, tasks))
 
 
 def test_the_same_as_threads_of_one_process(tmp_path, monkeypatch):
     lower_limits(monkeypatch)
-    tasks = crowd_of(batches=20, readers=3)
+    tasks = crowd_of(batches=sized(8, 20), readers=3)
     check(tmp_path, tasks, in_threads(tmp_path, tasks))
 
 
 def test_tidiers_that_keep_nothing_take_nothing_from_each_other(tmp_path):
-    tasks = [("write", writer, 20) for writer in crowd.WRITERS] + [("tidy", 0.0)] * 2 + [("read",)]
+    tasks = (
+        [("write", writer, sized(8, 20)) for writer in crowd.WRITERS]
+        + [("tidy", 0.0)] * 2
+        + [("read",)]
+    )
     check(tmp_path, tasks, in_processes(tmp_path, tasks))
 
 

@@ -35,6 +35,7 @@ from tests.data.store.campaign import (
     work,
 )
 from tests.frames import market
+from tests.sizes import sized
 
 ROOT = Path(__file__).parents[3]
 PAGE = 4_096
@@ -101,7 +102,7 @@ def log_of(store: Store) -> pl.DataFrame:
 @pytest.mark.parametrize("name", FULL)
 def test_what_meets_the_end_of_the_disk_leaves_no_trace(name, disk):
     before, steps = FULL[name]
-    outcomes = [meets_the_end(disk(), before, steps, pages) for pages in range(0, 90, 7)]
+    outcomes = [meets_the_end(disk(), before, steps, pages) for pages in range(0, 90, sized(15, 7))]
     assert outcomes[0] > 0
     assert outcomes[-1] == 0
 

@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from tallow import AnalyticsEngine, LiveEngine, load_calendar, open_store
 from tallow.core.errors import StateError
 from tallow.data.simulate import simulate_blocks
+from tests.sizes import sized
+
+pytestmark = pytest.mark.no_cover
 
 CANDLES = pl.concat(
     simulate_blocks(4, 3, calendar=load_calendar("XNSE"), start=date(2025, 7, 1))
@@ -27,7 +30,7 @@ PEER = NAMES[1]
 SPECS = f'rsi(3), cs_rank(rsi(3)), cs_zscore(roc(2)), ema(cs_pct_rank, 4), security("{PEER}"), '
 SPECS += f'correlation(security("{PEER}"), 5)'
 SIZES = ["5m", "1h"]
-EXAMPLES = 100 if settings.get_current_profile_name() == "nightly" else 5
+EXAMPLES = sized(2, 100)
 
 
 class Held:

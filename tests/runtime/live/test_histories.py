@@ -35,6 +35,9 @@ from tests.runtime.live.markets import Key, Values, microseconds
 from tests.runtime.live.screened import drawn_text, require_kept, require_newest
 from tests.runtime.live.setups import Setup, waits_fit
 from tests.runtime.live.twin import MINUTE_US, NEVER, Twin
+from tests.sizes import sized
+
+pytestmark = pytest.mark.no_cover
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -175,11 +178,11 @@ def check_a_part(machine: type[Histories], request: pytest.FixtureRequest, part:
 
 
 def test_what_was_told_is_what_a_run_from_scratch_says():
-    check(Histories, 60, 9)
+    check(Histories, sized(20, 60), 9)
 
 
 def test_so_it_is_with_a_store_to_which_others_write():
-    check(StoredHistories, 25, 7)
+    check(StoredHistories, sized(9, 25), 7)
 
 
 @pytest.mark.nightly

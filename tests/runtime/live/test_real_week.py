@@ -17,6 +17,9 @@ import pytest
 from tallow import AnalyticsEngine, LiveEngine
 from tallow.data.reading.readers import read_candles
 from tests.frames import assert_same_frame
+from tests.sizes import sized
+
+pytestmark = pytest.mark.no_cover
 
 SIZES = ["1m", "5m", "15m", "1h", "1d"]
 INDICATORS = "default, macd, adx, stoch, obv, supertrend"
@@ -29,7 +32,7 @@ KEYS = ["instrument", "timestamp"]
 def week(reference):
     frame = read_candles(reference / "data" / "candles_1m.csv").frame
     assert set(SHARES) <= set(frame["instrument"])
-    own = [frame.filter(instrument=name).tail(5 * 375) for name in SHARES]
+    own = [frame.filter(instrument=name).tail(sized(2, 5) * 375) for name in SHARES]
     return pl.concat(own).select(frame.columns[:7]).sort("timestamp", "instrument")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -257,6 +258,20 @@ def finite_interest(frame: pl.DataFrame) -> pl.DataFrame:
     if frame[OPEN_INTEREST].is_finite().all():
         return frame
     return frame.with_columns(pl.when(pl.col(OPEN_INTEREST).is_finite()).then(OPEN_INTEREST))
+
+
+def as_said(raws: Iterable[RawSource], options: ReadOptions) -> ReadOptions:
+    """Return the options with the timeframe that all documents say, where the caller gives none.
+
+    Where it cannot be read, or documents differ, `require_timeframe` says so.
+    """
+    said = {raw.timeframe for raw in raws}
+    own = said.pop() if len(said) == 1 else None
+    if options.timeframe_given or options.timeframe_open or own is None:
+        return options
+    with suppress(TimeframeError):
+        return replace(options, source_timeframe=parse_timeframe(own))
+    return options
 
 
 def require_timeframe(source: str, by: str, lasting: str, options: ReadOptions) -> None:

@@ -11,7 +11,7 @@ from tallow.core.limits import BLOCK_ROWS
 from tallow.core.timeframe import Timeframe
 from tallow.data.providers.opening import open_source
 from tallow.data.reading.assembly import assemble
-from tallow.data.reading.batches import Batch, read_batches
+from tallow.data.reading.batches import Batch, as_said, read_batches
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.file_names import OverlapWatch, by_name, takes_key
 from tallow.data.reading.files import RawSource, expand_paths
@@ -29,8 +29,8 @@ class CandleFiles:
 
     @property
     def source_timeframe(self) -> Timeframe:
-        """How long each candle lasts."""
-        return self.options.source_timeframe
+        """How long each candle lasts: as it is given, or as all files say of themselves."""
+        return self._said.source_timeframe
 
     @classmethod
     def find(cls, source: str | Path | Sequence[str | Path], options: ReadOptions) -> CandleFiles:
@@ -51,6 +51,13 @@ class CandleFiles:
             for path in self.paths
             for source in [self._open(path)]
         ]
+
+    @cached_property
+    def _said(self) -> ReadOptions:
+        """The options, with what the files say of themselves."""
+        if self.options.timeframe_given:
+            return self.options
+        return as_said(self._sources, self.options)
 
     def _open(self, path: Path) -> RawSource:
         return open_source(path, BLOCK_ROWS, self.options.format)
@@ -81,7 +88,7 @@ class CandleFiles:
         is_keyed = self.options.instrument_key is not None or takes_key(self.options.pattern)
         several = is_keyed and len(self.paths) > 1
         apart = OverlapWatch(self.options.instrument_key) if several else None
-        for raw, options in zip(self._sources, self._options(), strict=True):
+        for raw, options in zip(self._sources, self._options(self._said), strict=True):
             for batch in read_batches(raw, replace(options, has_interest=self.has_interest)):
                 if apart is not None:
                     apart.see(batch.source, batch.frame, options.instrument_key)
@@ -89,13 +96,13 @@ class CandleFiles:
         if apart is not None:
             apart.check()
 
-    def _options(self) -> Iterator[ReadOptions]:
+    def _options(self, said: ReadOptions) -> Iterator[ReadOptions]:
         """Yield each file's options, with the facts in its name."""
         for path in self.paths:
-            pattern = self.options.pattern
-            yield self.options if pattern is None else by_name(path, pattern, self.options)
+            yield said if said.pattern is None else by_name(path, said.pattern, said)
 
     def read(self) -> Candles:
         """Read the files whole; see `tallow.data.reading.readers.read_candles`."""
         raws = [self._open(path) for path in self.paths]
-        return assemble(raws, self.options if self.options.pattern is None else [*self._options()])
+        said = as_said(raws, self.options)
+        return assemble(raws, said if said.pattern is None else [*self._options(said)])

@@ -22,7 +22,7 @@ from tallow.data.kernels.rows import increasing_within
 from tallow.data.providers.opening import open_frame
 from tallow.data.reading.assembly import assemble
 from tallow.data.reading.assumptions import warn_once
-from tallow.data.reading.batches import finite_interest
+from tallow.data.reading.batches import as_said, finite_interest
 from tallow.data.reading.candle_files import CandleFiles
 from tallow.data.reading.candles import Candles
 from tallow.data.reading.file_names import require_no_pattern
@@ -69,7 +69,8 @@ def read_candles(
         a ``time`` column are joined where no better one names the time. Times are those of
         `tallow.data.reading.times`. A line of a text file without any value is not a row.
     source_timeframe
-        How long each candle lasts; ``1m`` by default, and a warning if an input says otherwise.
+        How long each candle lasts; by default what a document says of itself, else ``1m``, and a
+        warning if rows say otherwise.
     calendar
         Whose zone is taken, with a warning, for times that carry none, where at least 95 % of an
         input's rows are in its sessions then; one that hardly closes tells of none.
@@ -170,7 +171,8 @@ def _read_frame(source: Any, options: ReadOptions, *, latest: bool = False) -> C
         return candles
     deduplicate_rows = keep_latest if latest else deduplicate
     if (opened := open_frame(source, options.format)) is not None:
-        return assemble([opened[0]], options, opened[1], deduplicate_rows)
+        said = as_said([opened[0]], options)
+        return assemble([opened[0]], said, opened[1], deduplicate_rows)
     frame, native = from_native(source)
     number = find_sequence(frame.columns) if latest else None
     if number is not None:
